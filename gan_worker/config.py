@@ -1,0 +1,97 @@
+"""What was chosen for a training run or a generation: frozen dataclasses, saved beside the result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gan_worker.errors import RequestError
+
+PRESETS = ("nano", "tiny", "full")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """One training job.
+
+    Attributes:
+        run: name of the run, and of the model that comes out of it.
+        pictures: files or folders to learn from; `alias:relative/name` where a worker is remote.
+        preset: size of the networks: `nano` (tests), `tiny` (2 cores), `full` (one GPU).
+        minutes: stop after this time spent in training steps, counted over all resumes; None for no bound.
+        kimg: stop after this many thousand real crops, counted over all resumes; None for no bound.
+        scale: factor on the pictures' size before training; None measures it from the pictures.
+        seed: fixes the first weights, the crops and the latents of training.
+        resume: continue the run of that name from its newest good checkpoint.
+    """
+
+    run: str
+    pictures: tuple[str, ...] = ()
+    preset: str = "tiny"
+    minutes: float | None = 5.0
+    kimg: float | None = None
+    scale: float | None = None
+    seed: int = 0
+    resume: bool = False
+
+
+@dataclass(frozen=True)
+class GenerationConfig:
+    """One generated material.
+
+    Attributes:
+        model: name of a model (a run that has one).
+        seed: fixes style and local latent; drawn with NumPy alone, so it is the same everywhere.
+        width: pixels, a multiple of the model's stride.
+        height: pixels, a multiple of the model's stride.
+        maps: which maps; empty for all that the model has.
+        truncation_psi: 0 gives the mean style, 1 the full variety, as in StyleGAN.
+        z: explicit style latent instead of the seed's, as many numbers as the model says; empty for the seed's.
+        origin: column and row of the endless pattern that become the left and top edge of the picture;
+            None puts the border where the material is calm, and the recipe says where that was.
+    """
+
+    model: str
+    seed: int = 1
+    width: int = 512
+    height: int = 512
+    maps: tuple[str, ...] = ()
+    truncation_psi: float = 1.0
+    z: tuple[float, ...] = ()
+    origin: tuple[int, int] | None = None
+
+
+def check_name(name: str, what: str) -> str:
+    """Return the name if it can be a folder's name on every system.
+
+    Raises:
+        RequestError: `invalid_config` when it is empty, too long, or holds a path or odd characters.
+    """
+    good = (
+        0 < len(name) <= 80
+        and all(c.isalnum() or c in "-_. " for c in name)
+        and name == name.strip(". ")
+    )
+    if not good:
+        raise RequestError(
+            "invalid_config",
+            f"The name of a {what} must be 1 to 80 letters, digits, spaces, '-', '_' or '.', and neither "
+            f"start nor end with a dot or space; received {name!r}.",
+            "Choose a plainer name.",
+        )
+    return name
+
+
+def check_size(width: int, height: int, stride: int) -> None:
+    """Check the size of a picture against a model's stride.
+
+    Raises:
+        RequestError: `invalid_size`, naming the nearest sizes that work.
+    """
+    if width > 0 and height > 0 and width % stride == 0 and height % stride == 0:
+        return
+    nearest = tuple(max(stride, round(v / stride) * stride) for v in (width, height))
+    raise RequestError(
+        "invalid_size",
+        f"Width and height must be multiples of {stride} pixels for this model; received {width}×{height}.",
+        f"Try {nearest[0]}×{nearest[1]}.",
+    )

@@ -1,0 +1,98 @@
+"""Which maps a material has: channels, neutral value, color space, and the words that name them in files."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class MaterialMap:
+    """One map of a material.
+
+    Attributes:
+        name: our word for it, also used on the wire and in file names.
+        channels: how many channels its picture has (3 or 1).
+        color_space: Blender's name of the color space its pixels are in.
+        bits: how many bits a value has on the wire; 16 where 8 would show steps.
+        neutral: value in 0..1 of a pixel that changes nothing.
+        words: what ambientCG, Poly Haven and artists call it at the end of a file name, lower case.
+    """
+
+    name: str
+    channels: int
+    color_space: str
+    bits: int
+    neutral: tuple[float, ...]
+    words: tuple[str, ...]
+
+
+MAPS: dict[str, MaterialMap] = {
+    m.name: m
+    for m in (
+        MaterialMap(
+            "base_color",
+            3,
+            "sRGB",
+            8,
+            (0.5, 0.5, 0.5),
+            ("color", "basecolor", "base_color", "diff", "diffuse", "albedo", "col"),
+        ),
+        MaterialMap("roughness", 1, "Non-Color", 8, (0.5,), ("roughness", "rough")),
+        MaterialMap("metallic", 1, "Non-Color", 8, (0.0,), ("metalness", "metallic", "metal")),
+        MaterialMap(
+            "normal",
+            3,
+            "Non-Color",
+            8,
+            (0.5, 0.5, 1.0),
+            ("normalgl", "nor_gl", "normal", "nor", "nrm"),
+        ),
+        MaterialMap(
+            "height", 1, "Non-Color", 16, (0.5,), ("displacement", "disp", "height", "bump")
+        ),
+        MaterialMap(
+            "ambient_occlusion",
+            1,
+            "Non-Color",
+            8,
+            (1.0,),
+            ("ambientocclusion", "ambient_occlusion", "ao"),
+        ),
+    )
+}
+
+# One file, three maps: red ambient occlusion, green roughness, blue metallic (Poly Haven).
+PACKED_WORD = "arm"
+PACKED_MAPS = ("ambient_occlusion", "roughness", "metallic")
+
+# Normals with green pointing down: the green channel is inverted when they are read.
+DIRECTX_WORDS = ("normaldx", "nor_dx")
+
+_WORDS = sorted(
+    [(word, m.name) for m in MAPS.values() for word in m.words]
+    + [(word, "normal_directx") for word in DIRECTX_WORDS]
+    + [(PACKED_WORD, "packed")],
+    key=lambda pair: -len(pair[0]),
+)
+_RESOLUTION = re.compile(r"[_\-. ](\d{1,2}k|\d{3,5}(px)?|\d{1,2}k[-_](jpg|png|exr))$", re.IGNORECASE)
+
+
+def split_file_stem(stem: str) -> tuple[str, str | None]:
+    """Split a file stem into the material's name and which map it is.
+
+    Args:
+        stem: file name without extension, such as `Bricks008_1K-JPG_NormalGL` or `brick_wall_nor_gl_1k`.
+
+    Returns:
+        The material's name without map word and resolution, and one of `MAPS`, `normal_directx`,
+        `packed`, or None where no word is recognised (a plain photo).
+    """
+    rest = _RESOLUTION.sub("", stem)
+    lower = rest.lower()
+    for word, kind in _WORDS:
+        for separator in ("_", "-", " ", "."):
+            if lower.endswith(separator + word):
+                material = rest[: -len(word) - 1]
+                return _RESOLUTION.sub("", material), kind
+    return stem, None

@@ -1,0 +1,157 @@
+"""What long work tells while it runs: frozen dataclasses, given to a `report` function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The work entered a new stage, such as `reading pictures` or `building the networks`."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class MaterialEntry:
+    """One material that was found: its name, size in pixels, and the maps it has."""
+
+    name: str
+    width: int
+    height: int
+    maps: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SkippedFile:
+    """One file that is not used, and why."""
+
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class DataReport:
+    """What was found in the pictures before training starts.
+
+    Attributes:
+        materials: what will be learned.
+        skipped: what will not, each with its reason.
+        maps: the maps that are learned together.
+        scale: factor on the pictures' size.
+        notes: sentences a person should read, such as a guess that was made.
+    """
+
+    materials: tuple[MaterialEntry, ...]
+    skipped: tuple[SkippedFile, ...]
+    maps: tuple[str, ...]
+    scale: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TrainingProgress:
+    """One tick of training.
+
+    Attributes:
+        step: updates so far, over all resumes.
+        kimg: thousands of real crops seen so far.
+        seconds: time spent in training steps so far, over all resumes.
+        fraction: how much of the budget is used, 0..1.
+        eta: seconds left, or None where the budget has no end.
+        images_per_second: real crops a second over the last tick.
+        losses: name → value averaged over the last tick.
+        memory_mb: resident memory of the process, MiB.
+    """
+
+    step: int
+    kimg: float
+    seconds: float
+    fraction: float
+    eta: float | None
+    images_per_second: float
+    losses: dict[str, float]
+    memory_mb: float = 0.0
+
+
+@dataclass(frozen=True)
+class GenerationProgress:
+    """Pieces done and pieces in all of one generation."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """A picture of the fixed latents at this step: uint8, shape (height, width, 3), top row first."""
+
+    step: int
+    pixels: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class LiveModel:
+    """The model that is being trained, usable between two steps (a `gan.generation.Model`)."""
+
+    name: str
+    model: Any
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something a person should know and nothing is lost by, such as a checkpoint that was put aside."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a material was made, enough to make it again anywhere.
+
+    Attributes:
+        model: the model's name.
+        model_hash: sha256 of its weights, hex.
+        seed: the integer that fixes the latent.
+        z: explicit style latent, empty where the seed's was used.
+        width: pixels.
+        height: pixels.
+        truncation_psi: 0..1.
+        origin: column and row of the endless pattern at the left and top edge.
+        version: version of Tilewright that made it.
+    """
+
+    model: str
+    model_hash: str
+    seed: int
+    z: tuple[float, ...]
+    width: int
+    height: int
+    truncation_psi: float
+    origin: tuple[int, int]
+    version: str
+
+
+@dataclass(frozen=True, eq=False)
+class GeneratedMaterial:
+    """Maps and how they were made.
+
+    Attributes:
+        maps: map name → float32 array of shape (height, width, channels), values 0..1, top row first.
+        recipe: what to ask for to get the same again.
+        seam_ratios: map name → wrap step over interior step (the larger of both axes).
+        forward_seconds: time of the generator's forward pass.
+    """
+
+    maps: dict[str, np.ndarray]
+    recipe: Recipe
+    seam_ratios: dict[str, float] = field(default_factory=dict)
+    forward_seconds: float = 0.0
+
+
+Report = (
+    Stage | DataReport | TrainingProgress | GenerationProgress | Preview | LiveModel | Notice
+)
