@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:  # the server reads these classes too, and NumPy would double its start-up time
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Preview:
     """A picture of the fixed latents at this step: uint8, shape (height, width, 3), top row first."""
 
     step: int
-    pixels: np.ndarray
+    pixels: NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +147,7 @@ class GeneratedMaterial:
         forward_seconds: time of the generator's forward pass.
     """
 
-    maps: dict[str, np.ndarray]
+    maps: dict[str, NDArray[Any]]
     recipe: Recipe
     seam_ratios: dict[str, float] = field(default_factory=dict)
     forward_seconds: float = 0.0

@@ -1,0 +1,447 @@
+"""The client of a worker: sends requests, collects events, never blocks, uses no Python thread."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import zmq
+from numpy.typing import NDArray
+
+from gan_worker import __version__, events, messages, protocol
+from gan_worker.config import GenerationConfig, TrainingConfig
+from gan_worker.errors import ErrorInfo
+from gan_worker.events import Event
+from gan_worker.keys import KeyPair
+from gan_worker.liveness import Liveness
+from gan_worker.progress import Preview
+from gan_worker.protocol import Message
+from gan_worker.sockets import connect_dealer, receive, send
+from gan_worker.strict_json import VERSION, BadMessage, from_json, to_json
+from gan_worker.transfers import Transfer, Transfers
+
+logger = logging.getLogger(__name__)
+
+RESEND = 2.0
+OUTBOX_LIMIT = 64
+PREVIEW_PREFIX = "preview_"
+
+
+@dataclass
+class _Request:
+    """A request that waits for its answer, sent again until it comes."""
+
+    message: Message
+    sent_at: float | None = None
+
+
+@dataclass
+class _Material:
+    """A result of which maps are still on their way."""
+
+    result: messages.Result
+    maps: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+
+class Client:
+    """One connection to one worker.
+
+    Every method returns at once. `collect` must be called again and again, about 60 times a second
+    while something is shown; in between, libzmq's own thread keeps the connection alive, however
+    long that takes.
+
+    Args:
+        control: address such as `tcp://127.0.0.1:5555`.
+        bulk: address of the second socket.
+        server_key: the worker's public key, 40 characters of Z85.
+        keys: this client's key pair; jobs belong to it.
+        name: what the worker's log calls this client.
+    """
+
+    def __init__(
+        self, control: str, bulk: str, server_key: str, keys: KeyPair, name: str = "client"
+    ) -> None:
+        self._name = name
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._control = connect_dealer(self._context, keys, server_key, control, bulk=False)
+        self._bulk = connect_dealer(self._context, keys, server_key, bulk, bulk=True)
+        self._liveness = Liveness()
+        self._session = ""
+        self._hello = Message(messages.Hello(name, __version__))
+        self._refused = False
+        self._last: int | None = None
+        self._outbox: dict[str, _Request] = {}
+        self._transfers = Transfers()
+        self._fetches: dict[str, tuple[str, str]] = {}
+        self._materials: dict[str, _Material] = {}
+        self._previews: dict[str, messages.PreviewEvent] = {}
+        self._unseen = 0
+        self._events: list[Event] = []
+
+    # ---- requests
+
+    def submit(
+        self,
+        config: TrainingConfig | GenerationConfig,
+        job: str | None = None,
+        channel: str = "",
+    ) -> str:
+        """Ask for a job; submitted twice with the same id, it runs once.
+
+        Args:
+            config: what to do; its type says which kind of job.
+            job: id of the job, 32 hex digits; made here when None.
+            channel: a newer generate job on the same channel replaces older ones that still wait.
+
+        Returns:
+            The job's id. `JobAccepted` or `JobRejected` follows.
+        """
+        job = protocol.check_job(job or protocol.new_id())
+        kind = "train" if isinstance(config, TrainingConfig) else "generate"
+        body = messages.Submit(job, kind, to_json(config), channel)  # type: ignore[arg-type]
+        if len(self._outbox) >= OUTBOX_LIMIT:
+            self._events.append(events.JobRejected(job, _silent(self._liveness.silence)))
+        else:
+            self._request(body)
+        return job
+
+    def pause(self, job: str) -> None:
+        """Stop between two steps and wait; the weights stay in memory."""
+        self._request(messages.Command(job, "pause"))
+
+    def resume(self, job: str) -> None:
+        """Go on with a paused or an interrupted job."""
+        self._request(messages.Command(job, "resume"))
+
+    def stop(self, job: str) -> None:
+        """End a training now, keeping checkpoint and model."""
+        self._request(messages.Command(job, "stop"))
+
+    def cancel(self, job: str) -> None:
+        """End a job within 15 s, keeping nothing new."""
+        self._request(messages.Command(job, "cancel"))
+
+    def request_models(self) -> None:
+        """Ask for the models; `ModelList` follows."""
+        self._request(messages.Models())
+
+    def request_jobs(self) -> None:
+        """Ask for the jobs of this client's key; `JobList` follows."""
+        self._request(messages.Jobs())
+
+    def request_result(self, job: str) -> None:
+        """Fetch the result of a finished generate job (again); `MaterialReady` follows."""
+        self._request(messages.AskResult(job))
+
+    def shutdown_worker(self) -> None:
+        """Let the worker save a checkpoint of what is training, then end."""
+        self._request(messages.Shutdown())
+
+    def _request(self, body: Any) -> None:
+        if any(r.message.body == body for r in self._outbox.values()):
+            return
+        message = Message(body)
+        self._outbox[message.id] = _Request(message)
+
+    # ---- the pump
+
+    def collect(self, budget: float = 0.004) -> list[Event]:
+        """Take in what came, send what is due, and return at once.
+
+        Args:
+            budget: seconds after which what else has come is left for the next call.
+
+        Returns:
+            Events in the order they came.
+        """
+        end = time.monotonic() + budget
+        chunks = busy = True
+        while busy:
+            chunks = self._take_bulk()
+            busy = self._take_control() or chunks
+            if time.monotonic() > end:
+                break
+        if not chunks:
+            self._transfers.forget_lost(time.monotonic())
+        self._tend()
+        found, self._events = self._events, []
+        return found
+
+    def close(self) -> None:
+        """Leave. Jobs go on."""
+        if self._session:
+            self._send(Message(messages.Goodbye(), session=self._session))
+        self._session = ""
+        self._control.close(50)
+        self._bulk.close(0)
+        self._context.term()
+
+    def _tend(self) -> None:
+        due = self._liveness.tick()
+        if due == "lost":
+            self._session = ""
+            silence = self._liveness.silence
+            self._events.append(events.LinkLost(silence, _silent(silence)))
+        elif due == "ask" and self._session:
+            self._send(Message(messages.Ping(), session=self._session))
+        elif due == "ask" and not self._refused:
+            self._send(self._hello)
+        if self._session:
+            self._send_requests()
+            self._send_fetches()
+            self._send_seen()
+
+    def _send(self, message: Message) -> bool:
+        return send(self._control, protocol.encode(message))
+
+    def _send_requests(self) -> None:
+        now = time.monotonic()
+        for request in self._outbox.values():
+            if request.sent_at is None or now - request.sent_at > RESEND:
+                body = request.message
+                if not self._send(Message(body.body, body.id, session=self._session)):
+                    return
+                request.sent_at = now
+
+    def _send_fetches(self) -> None:
+        for fetch in self._transfers.requests(time.monotonic()):
+            message = Message(fetch)
+            if send(self._bulk, protocol.encode(message)):
+                self._fetches[message.id] = (fetch.job, fetch.name)
+
+    def _send_seen(self) -> None:
+        if self._unseen and self._send(Message(messages.Seen(self._unseen), session=self._session)):
+            self._unseen = 0
+
+    # ---- what comes on control
+
+    def _take_control(self) -> bool:
+        frames = receive(self._control, 2)
+        if frames is None:
+            return False
+        try:
+            message = protocol.decode([f.buffer for f in frames])
+        except BadMessage as error:
+            logger.warning("a message from the worker was dropped: %s", error)
+            if error.code == "protocol_version":
+                self._refuse(error.info)
+            return True
+        self._liveness.heard()
+        handler = getattr(self, f"_on_{messages.TYPES[type(message.body)]}", None)
+        if handler is not None and (message.session == self._session or _opens(message)):
+            handler(message)
+        return True
+
+    def _answered(self, message: Message) -> Any:
+        """Take out of the outbox the request that this message answers; None where it is gone."""
+        request = self._outbox.pop(message.re or "", None)
+        return None if request is None else request.message.body
+
+    def _refuse(self, error: ErrorInfo) -> None:
+        if not self._refused:
+            self._refused = True
+            self._events.append(events.WorkerFault(error))
+
+    def _on_welcome(self, message: Message) -> None:
+        if message.re != self._hello.id or message.body.session == self._session:
+            return
+        body = message.body
+        self._session, self._unseen = body.session, 0
+        self._hello = Message(self._hello.body)
+        waiting = [
+            r for r in self._outbox.values() if type(r.message.body) is not messages.Subscribe
+        ]
+        self._outbox.clear()
+        self._request(messages.Subscribe(self._last))
+        self._outbox.update((r.message.id, _Request(r.message)) for r in waiting)
+        self._events.append(
+            events.Connected(body.server_version, VERSION, body.device, body.compute_state)
+        )
+
+    def _on_unknown_session(self, message: Message) -> None:
+        if message.session in ("", self._session):
+            self._session = ""
+            self._send(self._hello)
+
+    def _on_error(self, message: Message) -> None:
+        error = message.body.error
+        if error.code == "protocol_version":
+            self._refuse(error)
+        elif self._answered(message) is not None:
+            self._events.append(events.WorkerFault(error))
+
+    def _on_subscribed(self, message: Message) -> None:
+        if self._answered(message) is not None:
+            self._last = message.body.after
+            if message.body.missed:
+                self.request_jobs()
+
+    def _on_accepted(self, message: Message) -> None:
+        if self._answered(message) is not None:
+            self._events.append(events.JobAccepted(message.body.job))
+
+    def _on_rejected(self, message: Message) -> None:
+        if self._answered(message) is not None:
+            self._events.append(events.JobRejected(message.body.job, message.body.error))
+
+    def _on_done(self, message: Message) -> None:
+        self._answered(message)
+
+    def _on_state(self, message: Message) -> None:
+        body: messages.JobEvent = message.body
+        if message.re is not None:
+            if self._answered(message) is not None and body.result is not None:
+                self._fetch_result(body.job, body.result)
+            return
+        number = message.sequence or 0
+        if self._last is None or number <= self._last:
+            return
+        if number > self._last + 1:
+            self._request(messages.Subscribe(self._last))
+            return
+        self._last = number
+        self._events.append(_job_state(body, number))
+        if body.state in messages.FINAL_STATES:
+            self._previews.pop(body.job, None)
+        if body.result is not None:
+            self._fetch_result(body.job, body.result)
+
+    def _on_report(self, message: Message) -> None:
+        self._unseen += 1
+        kind = messages.REPORTS[message.body.kind]
+        try:
+            report = from_json(kind, message.body.report)
+        except BadMessage as error:
+            logger.warning("a report was dropped: %s", error)
+            return
+        self._events.append(events.JobReport(message.body.job, report))
+
+    def _on_preview(self, message: Message) -> None:
+        self._unseen += 1
+        body: messages.PreviewEvent = message.body
+        if not _plausible(body.blob) or not body.blob.name.startswith(PREVIEW_PREFIX):
+            return
+        self._transfers.drop(lambda t: t.job == body.job and t.blob.name.startswith(PREVIEW_PREFIX))
+        self._previews[body.job] = body
+        self._transfers.add(body.job, body.blob)
+
+    def _on_status(self, message: Message) -> None:
+        self._unseen += 1
+        body = message.body
+        self._events.append(events.WorkerStatus(body.compute_state, body.device, body.memory_mb))
+
+    def _on_fault(self, message: Message) -> None:
+        self._events.append(events.WorkerFault(message.body.error))
+
+    def _on_model_list(self, message: Message) -> None:
+        if self._answered(message) is not None:
+            self._events.append(events.ModelList(message.body.models))
+
+    def _on_job_list(self, message: Message) -> None:
+        if self._answered(message) is not None:
+            jobs = tuple(_job_state(j, 0) for j in message.body.jobs)
+            self._events.append(events.JobList(jobs))
+
+    # ---- what comes on bulk
+
+    def _take_bulk(self) -> bool:
+        frames = receive(self._bulk, 3)
+        if frames is None:
+            return False
+        try:
+            message = protocol.decode([f.buffer for f in frames])
+        except BadMessage as error:
+            logger.warning("a chunk was dropped: %s", error)
+            return True
+        self._liveness.heard()
+        wanted = self._fetches.pop(message.re or "", None)
+        if isinstance(message.body, messages.Error) and wanted is not None:
+            self._lose_blob(*wanted, message.body.error)
+        elif isinstance(message.body, messages.Chunk) and message.payload is not None:
+            self._take_chunk(message.body, message.payload)
+        return True
+
+    def _take_chunk(self, chunk: messages.Chunk, data: bytes | memoryview) -> None:
+        got = self._transfers.take(chunk, data)
+        if isinstance(got, ErrorInfo):
+            self._lose_blob(chunk.job, chunk.name, got)
+        elif got is not None:
+            self._finish_transfer(got)
+        self._send_fetches()
+        if not self._transfers:
+            self._fetches.clear()
+
+    def _fetch_result(self, job: str, result: messages.Result) -> None:
+        if not result.maps or not all(_plausible(b) for b in result.maps.values()):
+            logger.warning("the result of job %s names impossible maps", job)
+            return
+        self._materials[job] = _Material(result)
+        for blob in result.maps.values():
+            self._transfers.add(job, blob)
+
+    def _finish_transfer(self, transfer: Transfer) -> None:
+        blob = transfer.blob
+        dtype = np.uint8 if blob.dtype == "uint8" else np.dtype("<u2")
+        pixels = np.frombuffer(transfer.data, dtype).reshape(blob.shape)
+        preview = self._previews.get(transfer.job)
+        if preview is not None and preview.blob == blob:
+            picture = Preview(preview.step, pixels)
+            self._events.append(events.PreviewReady(transfer.job, picture))
+        elif transfer.job in self._materials:
+            self._finish_map(transfer.job, blob, pixels)
+
+    def _finish_map(self, job: str, blob: messages.Blob, pixels: NDArray[Any]) -> None:
+        material = self._materials[job]
+        result = material.result
+        name = next((n for n, b in result.maps.items() if b == blob), None)
+        if name is None:
+            return
+        material.maps[name] = pixels
+        self._events.append(events.MapReady(job, name, pixels))
+        if len(material.maps) == len(result.maps):
+            del self._materials[job]
+            maps = {n: material.maps[n] for n in result.maps}
+            self._events.append(
+                events.MaterialReady(
+                    job, result.recipe, maps, result.seam_ratios, result.forward_seconds
+                )
+            )
+
+    def _lose_blob(self, job: str, name: str, error: ErrorInfo) -> None:
+        if name.startswith(PREVIEW_PREFIX):
+            self._transfers.drop(lambda t: t.job == job and t.blob.name == name)
+        elif self._materials.pop(job, None) is not None:
+            self._transfers.drop(lambda t: t.job == job)
+            self._events.append(events.WorkerFault(error))
+
+
+def _opens(message: Message) -> bool:
+    """Whether a message counts before there is a session, or after the server forgot it."""
+    return isinstance(message.body, (messages.Welcome, messages.Error, messages.UnknownSession))
+
+
+def _plausible(blob: messages.Blob) -> bool:
+    """Whether a blob's size fits its shape: nobody makes this side reserve memory at will."""
+    if len(blob.shape) != 3 or not all(0 < n <= messages.SIDE_LIMIT for n in blob.shape):
+        return False
+    height, width, channels = blob.shape
+    size = height * width * channels * (1 if blob.dtype == "uint8" else 2)
+    return channels <= 4 and size == blob.size
+
+
+def _job_state(body: messages.JobEvent, number: int) -> events.JobState:
+    return events.JobState(
+        body.job, body.kind, body.name, body.state, body.error, body.attempt, number
+    )
+
+
+def _silent(seconds: float) -> ErrorInfo:
+    return ErrorInfo(
+        "worker_silent",
+        f"The worker must answer; nothing was heard from it for {seconds:.0f} s.",
+        "Tilewright keeps trying. If it stays silent, start the worker again.",
+        retry_after=RESEND,
+    )

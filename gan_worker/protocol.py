@@ -1,0 +1,219 @@
+"""The wire between a client, the server and the compute process: messages and their strict codec.
+
+This text is the specification; the dataclasses of `messages` are its list of fields. Nothing here
+knows sockets.
+
+Version
+    `VERSION` is (major, minor). The same major must work both ways: unknown fields are ignored,
+    unknown types are answered with `error`. Another major is refused with an `error`
+    (`protocol_version`) that names both. The frames, the head and the body of `error` never change,
+    so that every major can read the refusal.
+
+Sockets
+    The server binds two ROUTERs for clients, `control` and `bulk`, and a third on loopback for its
+    compute process. CURVE is always on; the key that a peer proved is its owner name, and a job
+    belongs to its owner.
+
+Frames
+    Control: exactly two, `MAGIC` + two flag bytes (zero in this major), then the head, at most 64
+        KiB.
+    Bulk: the same two, and with `chunk` a third of at most 1 MiB.
+    Anything else is dropped and counted.
+
+Head
+    Strict UTF-8 JSON (no NaN, no duplicate keys, no lone surrogates, integers below 2**53, depth at
+    most 16): `v` [major, minor], `type`, `id` of this message (1 to 64 of letters, digits, `-`),
+    `re` the id it answers, `session` as given by `welcome`, `seq` of a state event, `body` with the
+    fields of the dataclass.
+
+Client to server, on control              answered with
+    hello                                 welcome
+    subscribe                             subscribed, then every state event after that number
+    submit                                accepted | rejected
+    command                               done | error
+    models, jobs, result                  model_list, job_list, state (with the result) | error
+    ping, shutdown, goodbye               pong, done, nothing
+    seen                                  nothing; gives back credit for latest-wins events
+Client to server, on bulk
+    fetch                                 chunk | error
+Server to client, unasked, on control
+    state                                 journalled, numbered per owner without gaps, replayed
+    report, preview, status               latest wins; at most `EVENT_CREDIT` of them unseen
+    fault                                 an error that belongs to no job
+    unknown_session                       the server does not know this client: say hello again
+Compute process to server: compute_ready, beat, report, preview, finished
+Server to compute process: run, command, leave
+
+Promises
+    * The client makes the job id (32 hex digits); submitted twice, it runs once. `accepted` is sent
+      after the journal is on disk, and says `duplicate` where the job was known.
+    * The client sends a request again, with the same id, until it is answered.
+    * Acknowledgements come within 1 s whatever the compute process does. A silent client is never
+      taken for dead.
+    * A job of another owner is answered as a job that does not exist.
+    * Cancel: a queued job at once; a running one asks first, SIGTERM after 5 s, SIGKILL after 10 s.
+    * A blob is pulled: `fetch` for at most 1 MiB, at most `FETCH_WINDOW` at once. Its size and
+      sha256 stand in the event that named it; a broken transfer goes on at the missing chunk.
+      Pixels are C-contiguous, top row first, uint8 or little-endian uint16.
+    * Pictures are named `alias:relative/name` below a root the worker was started with; absolute
+      paths only where the worker was started by the same user on the same computer.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gan_worker.messages import BODIES, TYPES, Chunk
+from gan_worker.strict_json import (
+    HEAD_LIMIT,
+    VERSION,
+    BadMessage,
+    bad_message,
+    dump,
+    from_json,
+    load,
+    to_json,
+)
+
+MAGIC = b"TW"
+FLAGS = b"\0\0"
+CHUNK_LIMIT = 1024 * 1024
+FETCH_WINDOW = 8
+EVENT_CREDIT = 8
+
+_ID = re.compile(r"[A-Za-z0-9-]{1,64}\Z")
+_JOB = re.compile(r"[0-9a-f]{32}\Z")
+_BLOB = re.compile(r"[a-z0-9_]{1,40}\Z")
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message.
+
+    Attributes:
+        body: one of the dataclasses of `messages`.
+        id: made by the sender.
+        re: the id of the message this one answers.
+        session: as given by `welcome`; empty before.
+        sequence: number of a state event among those of its owner.
+        payload: bytes of a chunk.
+    """
+
+    body: Any
+    id: str = field(default_factory=lambda: new_id())
+    re: str | None = None
+    session: str = ""
+    sequence: int | None = None
+    payload: bytes | memoryview | None = None
+
+
+def new_id() -> str:
+    """A fresh id for a message or a job: 32 hex digits."""
+    return uuid.uuid4().hex
+
+
+def check_job(job: str) -> str:
+    """Return the job id if it is one, so that it can name a folder."""
+    if not _JOB.match(job):
+        raise bad_message("a job id must be 32 hex digits")
+    return job
+
+
+def check_blob(name: str) -> str:
+    """Return the name of a blob if it is one, so that it can name a file."""
+    if not _BLOB.match(name):
+        raise bad_message("a blob's name must be 1 to 40 of a-z, 0-9 and _")
+    return name
+
+
+# ---- frames
+
+
+def encode(message: Message) -> list[bytes | memoryview]:
+    """Make the frames of a message."""
+    head: dict[str, Any] = {
+        "v": list(VERSION),
+        "type": TYPES[type(message.body)],
+        "id": message.id,
+        "re": message.re,
+        "session": message.session,
+        "seq": message.sequence,
+        "body": to_json(message.body),
+    }
+    text = dump(head).encode("utf-8")
+    if len(text) > HEAD_LIMIT:
+        raise bad_message(f"a head must be at most {HEAD_LIMIT} bytes, got {len(text)}")
+    frames: list[bytes | memoryview] = [MAGIC + FLAGS, text]
+    return frames if message.payload is None else [*frames, message.payload]
+
+
+def decode(frames: Sequence[bytes | memoryview]) -> Message:
+    """Read the frames of a message.
+
+    Raises:
+        BadMessage: `invalid_message` or `protocol_version`; with `message_id` where an answer makes
+            sense.
+    """
+    head = _read_head(frames)
+    message_id, kind = head["id"], head["type"]
+    if head["v"][0] != VERSION[0] and kind != "error":
+        raise _other_version(head["v"], message_id)
+    body = BODIES.get(kind)
+    if body is None:
+        raise bad_message(f"the type {kind[:40]!r} is unknown", message_id)
+    if (len(frames) == 3) != (body is Chunk):
+        raise bad_message("a chunk has three frames, everything else two", message_id)
+    try:
+        value = from_json(body, head["body"])
+    except BadMessage as error:
+        raise bad_message(f"{kind}: {error.info.message}", message_id) from None
+    payload = frames[2] if len(frames) == 3 else None
+    return Message(value, message_id, head["re"], head["session"], head["seq"], payload)
+
+
+def _read_head(frames: Sequence[bytes | memoryview]) -> dict[str, Any]:
+    if len(frames) not in (2, 3):
+        raise bad_message("a message has two or three frames")
+    if bytes(frames[0][:2]) != MAGIC or len(frames[0]) != 4:
+        raise bad_message("the first frame is not ours")
+    if len(frames) == 3 and len(frames[2]) > CHUNK_LIMIT:
+        raise bad_message("a chunk is too long")
+    head = load(bytes(frames[1]))
+    if not isinstance(head, dict):
+        raise bad_message("a head must be an object")
+    message_id = head.get("id")
+    if not (isinstance(message_id, str) and _ID.match(message_id)):
+        raise bad_message("a head must have an id")
+    try:
+        fields = from_json(_Head, head)
+    except BadMessage as error:
+        raise bad_message(error.info.message, message_id) from None
+    if len(fields.v) != 2:
+        raise bad_message("v must be [major, minor]", message_id)
+    return {f.name: getattr(fields, f.name) for f in dataclasses.fields(_Head)}
+
+
+@dataclass(frozen=True)
+class _Head:
+    v: tuple[int, ...]
+    type: str
+    id: str
+    body: dict[str, Any]
+    re: str | None = None
+    session: str = ""
+    seq: int | None = None
+
+
+def _other_version(theirs: Sequence[int], message_id: str) -> BadMessage:
+    return BadMessage(
+        "protocol_version",
+        f"Add-on and worker must speak the same protocol; this side speaks "
+        f"{VERSION[0]}.{VERSION[1]}, the other {theirs[0]}.{theirs[1]}.",
+        "Update Tilewright on the side with the lower number.",
+        message_id,
+    )

@@ -1,0 +1,187 @@
+"""Strict JSON, and dataclasses to JSON and back; whatever is wrong is one error, never a crash."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import math
+import re
+import types
+import typing
+from typing import Any, Literal, TypeVar
+
+from gan_worker.errors import ProtocolError
+
+VERSION = (1, 0)
+HEAD_LIMIT = 64 * 1024
+DEPTH_LIMIT = 16
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_INTEGER_LIMIT = 2**53
+
+
+class BadMessage(ProtocolError):
+    """Something that is no message of this version.
+
+    Attributes:
+        message_id: the id to answer to, where the head could be read; None means drop it.
+    """
+
+    def __init__(self, code: str, message: str, cure: str, message_id: str | None = None) -> None:
+        super().__init__(code, message, cure)
+        self.message_id = message_id
+
+
+def bad_message(what: str, message_id: str | None = None) -> BadMessage:
+    """The error for something that is no message of this version."""
+    return BadMessage(
+        "invalid_message",
+        f"A message must follow protocol {VERSION[0]}.{VERSION[1]}; {what}.",
+        "Update Tilewright on both sides.",
+        message_id,
+    )
+
+
+def dump(value: Any) -> str:
+    """Write JSON without NaN."""
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except ValueError as error:
+        raise bad_message(f"it cannot be written as JSON ({error})") from None
+
+
+def load(data: bytes) -> Any:
+    """Read strict JSON of at most `HEAD_LIMIT` bytes.
+
+    Raises:
+        BadMessage: for anything that strict JSON forbids.
+    """
+    if len(data) > HEAD_LIMIT:
+        raise bad_message("a head is too long")
+    try:
+        text = data.decode("utf-8")
+        value = json.loads(
+            text,
+            object_pairs_hook=_unique,
+            parse_constant=_no_constant,
+            parse_int=_integer,
+            parse_float=_finite,
+        )
+        if _SURROGATE.search(text):
+            dump(value).encode("utf-8")
+    except (ValueError, RecursionError) as error:
+        raise bad_message(f"it is not strict JSON ({type(error).__name__})") from None
+    if _depth(value) > DEPTH_LIMIT:
+        raise bad_message("it is nested too deep")
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("a key stands twice")
+    return result
+
+
+def _no_constant(text: str) -> Any:
+    raise ValueError(f"{text} is not allowed")
+
+
+def _integer(text: str) -> int:
+    value = int(text) if len(text) <= 17 else _INTEGER_LIMIT
+    if abs(value) >= _INTEGER_LIMIT:
+        raise ValueError("an integer is too large")
+    return value
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("a number is too large")
+    return value
+
+
+def _depth(value: Any) -> int:
+    level, depth = [value], 0
+    while level and depth <= DEPTH_LIMIT:
+        inner = [v for v in level if isinstance(v, (dict, list))]
+        level = [w for v in inner for w in (v.values() if isinstance(v, dict) else v)]
+        depth += bool(inner)
+    return depth
+
+
+# ---- dataclasses to JSON and back
+
+T = TypeVar("T")
+
+
+def to_json(value: Any) -> Any:
+    """Turn a dataclass of plain values into what JSON can hold."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, (tuple, list)):
+        return [to_json(v) for v in value]
+    if isinstance(value, dict):
+        return {str(k): to_json(v) for k, v in value.items()}
+    return value
+
+
+def from_json(kind: type[T], data: Any) -> T:
+    """Make a dataclass from JSON; unknown fields are ignored, wrong and missing ones refused.
+
+    Raises:
+        BadMessage: naming the field, what it must be, and what came.
+    """
+    if not isinstance(data, dict):
+        raise bad_message(f"{kind.__name__} must be an object")
+    values = {}
+    for f in dataclasses.fields(kind):  # type: ignore[arg-type]
+        if f.name in data:
+            values[f.name] = _read(_hints(typing.cast(Any, kind))[f.name], data[f.name], f.name)
+        elif f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING:
+            raise bad_message(f"the field {f.name} is missing")
+    return kind(**values)
+
+
+@functools.cache
+def _hints(kind: type[Any]) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
+def _read(hint: Any, value: Any, where: str) -> Any:
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Any:
+        return value
+    if origin in (types.UnionType, typing.Union):
+        return _read_optional(args, value, where)
+    if origin is Literal and isinstance(value, str) and value in args:
+        return value
+    if origin is tuple and isinstance(value, list):
+        return _read_tuple(args, value, where)
+    if origin is dict and isinstance(value, dict):
+        return {k: _read(args[1], v, f"{where}.{k[:40]}") for k, v in value.items()}
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return from_json(hint, value)
+    if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(hint, type) and type(value) is hint:
+        return value
+    wanted = " or ".join(map(repr, args)) if origin is Literal else getattr(hint, "__name__", hint)
+    raise bad_message(f"{where} must be {wanted}, got {str(value)[:40]!r}")
+
+
+def _read_optional(args: tuple[Any, ...], value: Any, where: str) -> Any:
+    if value is None and type(None) in args:
+        return None
+    return _read(next(a for a in args if a is not type(None)), value, where)
+
+
+def _read_tuple(args: tuple[Any, ...], value: list[Any], where: str) -> tuple[Any, ...]:
+    if len(args) == 2 and args[1] is Ellipsis:
+        return tuple(_read(args[0], v, f"{where}[{i}]") for i, v in enumerate(value))
+    if len(args) != len(value):
+        raise bad_message(f"{where} must have {len(args)} entries, got {len(value)}")
+    return tuple(
+        _read(a, v, f"{where}[{i}]") for i, (a, v) in enumerate(zip(args, value, strict=True))
+    )
