@@ -6,7 +6,42 @@ from dataclasses import dataclass
 
 from gan_worker.errors import RequestError
 
-PRESETS = ("nano", "tiny", "full")
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Sizes of the two networks and of what they see; saved with every model.
+
+    Attributes:
+        generator_channels: features a level, from the latent grid to the full size; one level doubles the size.
+        discriminator_channels: features a level, from the full size down.
+        crop: side of a training crop, pixels, a multiple of the stride.
+        batch: crops a step.
+        local_channels: channels of the local latent on the latent grid.
+        z_dim: length of the latent z.
+        w_dim: length of the style w.
+    """
+
+    generator_channels: tuple[int, ...]
+    discriminator_channels: tuple[int, ...]
+    crop: int
+    batch: int
+    local_channels: int = 16
+    z_dim: int = 64
+    w_dim: int = 64
+
+    @property
+    def stride(self) -> int:
+        """Pixels a cell of the latent grid is wide and high."""
+        return 2 ** (len(self.generator_channels) - 1)
+
+
+PRESETS = {
+    "nano": NetworkConfig((24, 16, 16, 12), (12, 16, 24, 32), crop=32, batch=4, z_dim=16, w_dim=16),
+    "tiny": NetworkConfig((96, 64, 48, 24), (24, 48, 64, 96), crop=64, batch=8),
+    "full": NetworkConfig(
+        (256, 256, 192, 128, 64, 32), (32, 64, 128, 192, 256, 256), crop=256, batch=16
+    ),
+}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""The GAN itself: the only place that knows TensorFlow and Keras."""

@@ -1,0 +1,46 @@
+"""Variables of networks and optimizers to named arrays and back; files are the run folder's matter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from gan_worker.errors import StorageError
+
+Groups = Mapping[str, Iterable[tf.Variable]]
+
+
+def to_arrays(groups: Groups) -> dict[str, np.ndarray]:
+    """Name every variable `<group>/<index>` and copy its value."""
+    return {
+        f"{group}/{index:03d}": np.asarray(variable)
+        for group, variables in groups.items()
+        for index, variable in enumerate(variables)
+    }
+
+
+def assign_arrays(groups: Groups, arrays: Mapping[str, np.ndarray]) -> None:
+    """Give every variable its stored value; all names and shapes are compared before the first is touched.
+
+    Raises:
+        StorageError: `model_format` when the arrays are those of another architecture.
+    """
+    pairs = [
+        (f"{group}/{index:03d}", variable)
+        for group, variables in groups.items()
+        for index, variable in enumerate(variables)
+    ]
+    expected = {name: tuple(variable.shape) for name, variable in pairs}
+    received = {name: array.shape for name, array in arrays.items()}
+    if expected != received:
+        name = sorted(set(expected.items()) ^ set(received.items()))[0][0]
+        raise StorageError(
+            "model_format",
+            f"The stored weights must fit the networks; they differ at {name}: "
+            f"{expected.get(name, 'nothing')} expected, {received.get(name, 'nothing')} received.",
+            "Use the preset the run was started with, or start a new run.",
+        )
+    for name, variable in pairs:
+        variable.assign(arrays[name])

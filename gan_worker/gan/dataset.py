@@ -1,0 +1,185 @@
+"""Pictures to training crops: read, scaled, kept on the device, cut inside the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from gan_worker import pictures
+from gan_worker.errors import PictureError
+from gan_worker.gan.latents import Wave
+from gan_worker.gan.statistics import Statistics
+from gan_worker.material_sets import MaterialSet, find_materials, read_material
+from gan_worker.progress import DataReport, MaterialEntry
+
+Material = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Everything that was read, with the report a person sees before training."""
+
+    materials: tuple[Material, ...]
+    report: DataReport
+
+
+def read_pictures(files: Sequence[str], crop: int, scale: float | None) -> Pictures:
+    """Find, read and scale all materials.
+
+    Args:
+        files: pictures or folders.
+        crop: side of a training crop, pixels.
+        scale: factor on the size; None measures it.
+
+    Raises:
+        PictureError: `picture_missing`, `dataset_empty`, `map_size_mismatch`, `picture_too_small`.
+    """
+    sets, skipped, notes = find_materials(files)
+    names = _common_maps(sets)
+    read = [{name: m[name] for name in names} for m in map(read_material, sets)]
+    if scale is None:
+        scale = float(np.median([measure_scale(m[names[0]], crop) for m in read]))
+    scaled = tuple({n: pictures.resize(p, scale) for n, p in m.items()} for m in read)
+    entries = []
+    for material_set, material in zip(sets, scaled, strict=True):
+        height, width = material[names[0]].shape[:2]
+        _check_size(material_set.name, width, height, crop, scale)
+        entries.append(MaterialEntry(material_set.name, width, height, names))
+    report = DataReport(tuple(entries), tuple(skipped), names, scale, tuple(notes))
+    return Pictures(scaled, report)
+
+
+def _common_maps(sets: Sequence[MaterialSet]) -> tuple[str, ...]:
+    common = set.intersection(*(set(s.maps) for s in sets))
+    if not common:
+        raise PictureError(
+            "dataset_empty",
+            "All materials of a run must share at least one map; these share none.",
+            "Train them in separate runs, or add a base color picture to each.",
+        )
+    return tuple(name for name in sets[0].maps if name in common)
+
+
+def _check_size(name: str, width: int, height: int, crop: int, scale: float) -> None:
+    if min(width, height) > crop:
+        return
+    raise PictureError(
+        "picture_too_small",
+        f"Every picture must be larger than a training crop of {crop}×{crop} pixels; {name} is "
+        f"{width}×{height} at scale {scale:.2f}.",
+        "Use a larger picture, a larger scale, or a preset with a smaller crop.",
+    )
+
+
+def measure_scale(picture: np.ndarray, crop: int) -> float:
+    """The factor on a picture's size at which its main elements fill about half a crop; never above 1.
+
+    The size of an element is taken as four times the shift at which the autocorrelation of the brightness first
+    falls below a tenth: a quarter period of a regular pattern, half a radius of a heap of stones.
+
+    Args:
+        picture: (height, width, channels) in 0..1.
+        crop: side of a training crop, pixels.
+    """
+    height, width = picture.shape[:2]
+    across = _correlation_length(picture.mean(axis=-1))
+    element = 4 * min(float(np.sqrt(across[0] * across[1])), 2 * min(across))
+    # Three crops' width of picture at least, or there is too little variety to learn from.
+    smallest = min(1.0, 3 * crop / min(height, width))
+    return float(np.clip(crop / 2 / element, smallest, 1.0))
+
+
+def _correlation_length(grey: np.ndarray) -> tuple[int, int]:
+    height, width = grey.shape
+    rows, columns = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]
+    blur = np.exp(-2 * (np.pi * min(height, width) / 10) ** 2 * (rows**2 + columns**2))
+    flat = np.fft.irfft2(np.fft.rfft2(grey - grey.mean()) * (1 - blur), s=grey.shape)
+    window = np.hanning(height)[:, None] * np.hanning(width)[None]
+    double = (2 * height, 2 * width)
+    power = np.fft.irfft2(np.abs(np.fft.rfft2(flat * window, s=double)) ** 2)
+    weight = np.fft.irfft2(np.abs(np.fft.rfft2(window, s=double)) ** 2)
+    correlation = power / np.maximum(weight, weight.max() * 1e-3)
+    limit = 0.1 * correlation[0, 0]
+    lines = correlation[0, : width // 2], correlation[: height // 2, 0]
+    return tuple(int(np.argmax(line < limit)) or len(line) for line in lines)
+
+
+def measure_waves(picture: np.ndarray, stride: int) -> tuple[Wave, ...]:
+    """The one or two waves that a regular picture is built on, cycles a pixel along x and y; none for others.
+
+    A wave is taken where a peak of the power spectrum holds a tenth of all power and half of that at its own
+    frequency, and repeats four times at least. The second must point another way than the first.
+
+    Args:
+        picture: (height, width, channels) in 0..1, at training scale.
+        stride: pixels a cell of the latent grid; faster waves than 2.5 cells cannot be drawn on it.
+    """
+    grey = picture.mean(axis=-1)
+    height, width = grey.shape
+    window = np.hanning(height)[:, None] * np.hanning(width)[None]
+    power = np.abs(np.fft.fft2((grey - grey.mean()) * window, s=(4 * height, 4 * width))) ** 2
+    fy, fx = np.fft.fftfreq(4 * height)[:, None], np.fft.fftfreq(4 * width)[None]
+    radius = np.hypot(fx, fy)
+    slowest, fastest = 4.0 / min(height, width), 1 / (2.5 * stride)
+    upper = (fy > 0) | ((fy == 0) & (fx > 0))
+    power = np.where(upper & (radius > slowest * 0.75), power, 0)
+    total = power.sum()
+    waves: list[Wave] = []
+    while len(waves) < 2:
+        row, column = np.unravel_index(np.argmax(power), power.shape)
+        x, y = float(fx[0, column]), float(fy[row, 0])
+        lobe = (((fx - x) * width) ** 2 + ((fy - y) * height) ** 2 < 4) | (
+            ((fx + x) * width) ** 2 + ((fy + y) * height) ** 2 < 4
+        )
+        ring = np.abs(radius - np.hypot(x, y)) * min(height, width) < 2
+        share = power[lobe].sum()
+        if share < 0.1 * total or share < 0.5 * power[ring].sum():
+            break
+        if not slowest <= np.hypot(x, y) <= fastest:
+            break
+        power = np.where(lobe, 0, power)
+        if all(abs(x * b - y * a) > 0.25 * np.hypot(x, y) * np.hypot(a, b) for a, b in waves):
+            waves.append((x, y))
+    return tuple(waves)
+
+
+class Dataset:
+    """All materials as one table of pixels on the device, from which crops are gathered inside the graph.
+
+    Attributes:
+        statistics: how maps became standardised channels.
+        channels: standardised channels of a crop.
+    """
+
+    def __init__(self, materials: Sequence[Material], statistics: Statistics):
+        self.statistics = statistics
+        if not self.statistics.channels:
+            raise PictureError(
+                "dataset_empty",
+                "A picture to learn from must show something; all of these are one flat color.",
+                "Choose pictures with visible structure.",
+            )
+        self.channels = self.statistics.channels
+        flat = [self.statistics.standardise(m).astype(np.float16) for m in materials]
+        sizes = np.array([p.shape[:2] for p in flat])
+        counts = sizes[:, 0] * sizes[:, 1]
+        self._pixels = tf.constant(np.concatenate([p.reshape(-1, self.channels) for p in flat]))
+        self._sizes = tf.constant(sizes, tf.int32)
+        self._starts = tf.constant(np.concatenate([[0], np.cumsum(counts)[:-1]]), tf.int32)
+
+    def crops(self, seed: tf.Tensor, batch: int, crop: int) -> tf.Tensor:
+        """Random plain crops, (batch, crop, crop, channels) float32; the same seed gives the same crops."""
+        which = tf.random.stateless_uniform(
+            (batch,), seed + [0, 1], 0, len(self._starts), dtype=tf.int32
+        )
+        room = tf.gather(self._sizes, which) - crop + 1
+        spot = tf.random.stateless_uniform((batch, 2), seed + [0, 2]) * tf.cast(room, tf.float32)
+        spot = tf.cast(spot, tf.int32)
+        width = tf.gather(self._sizes[:, 1], which)[:, None, None]
+        rows = spot[:, 0, None, None] + tf.range(crop)[None, :, None]
+        columns = spot[:, 1, None, None] + tf.range(crop)[None, None, :]
+        index = tf.gather(self._starts, which)[:, None, None] + rows * width + columns
+        return tf.cast(tf.gather(self._pixels, index), tf.float32)

@@ -1,0 +1,55 @@
+"""The discriminator: plain crops of all maps stacked, to a map of logits, one for each patch."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+from gan_worker.config import NetworkConfig
+from gan_worker.gan.layers import Convolution, downsample, leaky_relu
+
+
+class Residual(keras.layers.Layer):
+    """Halve the size: 3×3, average, 3×3 beside an averaged 1×1 shortcut; no normalisation."""
+
+    def __init__(self, filters_in: int, filters: int, **kwargs):
+        super().__init__(**kwargs)
+        self.first = Convolution(filters_in, circular=False)
+        self.second = Convolution(filters, circular=False)
+        self.shortcut = Convolution(filters, size=1)
+
+    def build(self, input_shape: tuple) -> None:
+        self.first.build(input_shape)
+        self.second.build(input_shape)
+        self.shortcut.build(input_shape)
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        residual = downsample(leaky_relu(self.first(leaky_relu(x))))
+        return (self.shortcut(downsample(x)) + self.second(residual)) * 0.5**0.5
+
+
+class Discriminator(keras.Model):
+    """Crops of shape (batch, crop, crop, channels) to logits of shape (batch, patches, patches).
+
+    It sees plain crops with zero padding: real pictures do not tile, and rolling them would teach seams.
+    """
+
+    def __init__(self, network: NetworkConfig, channels: int):
+        super().__init__(name="discriminator")
+        widths = network.discriminator_channels
+        self.entry = Convolution(widths[0], circular=False)
+        self.blocks = [Residual(a, b) for a, b in zip(widths, widths[1:], strict=False)]
+        self.last = Convolution(widths[-1], circular=False)
+        self.exit = Convolution(1, size=1)
+        self.entry.build((None, None, None, channels))
+        for block, width in zip(self.blocks, widths, strict=False):
+            block.build((None, None, None, width))
+        self.last.build((None, None, None, widths[-1]))
+        self.exit.build((None, None, None, widths[-1]))
+        self.built = True
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        x = self.entry(x)
+        for block in self.blocks:
+            x = block(x)
+        return self.exit(leaky_relu(self.last(leaky_relu(x))))[..., 0]

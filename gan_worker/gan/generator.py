@@ -1,0 +1,91 @@
+"""The generator: fully convolutional and circular, from a latent grid to all maps of a material at once."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+from gan_worker.config import NetworkConfig
+from gan_worker.gan.layers import (
+    Convolution,
+    Noise,
+    StyleBlock,
+    StyleNorm,
+    leaky_relu,
+    pixel_norm,
+    upsample,
+)
+
+
+class Generator(keras.Model):
+    """Latents of any grid size h×w to pictures of stride·h × stride·w.
+
+    Inputs of a call:
+        z: (batch, z_dim), N(0, 1): which material.
+        local: (batch, h, w, local_channels + 2 · waves), N(0, 1) fields and the waves: where things lie.
+        noise: one field for each level after the first, (batch, h·2^i, w·2^i, 1), N(0, 1): grain.
+
+    The output has standardised channels, shape (batch, stride·h, stride·w, channels); `dataset.Statistics`
+    turns them into maps. Shifting all local inputs by a cell shifts the output by a stride, exactly.
+
+    Args:
+        network: sizes.
+        channels: standardised channels of all maps together.
+        waves: number of waves among the local inputs.
+    """
+
+    def __init__(self, network: NetworkConfig, channels: int, waves: int = 0):
+        super().__init__(name="generator")
+        first, *rest = network.generator_channels
+        self.network = network
+        self.local_inputs = network.local_channels + 2 * waves
+        self.mapping = [keras.layers.Dense(network.w_dim) for _ in range(2)]
+        self.entry = Convolution(first)
+        self.levels = [[StyleBlock(first), StyleBlock(first)]] + [[StyleBlock(c)] for c in rest]
+        self.narrow = [Convolution(c, size=1) for c in rest]
+        self.grain = [Noise() for _ in rest]
+        self.exit_norm = StyleNorm()
+        self.exit = Convolution(channels, size=1)
+        self._build_layers()
+
+    def _build_layers(self) -> None:
+        network = self.network
+        style = (None, network.w_dim)
+        self.mapping[0].build((None, network.z_dim))
+        self.mapping[1].build(style)
+        self.entry.build((None, None, None, self.local_inputs))
+        before = network.generator_channels[0]
+        for level, filters in enumerate(network.generator_channels):
+            shape = (None, None, None, filters)
+            if level > 0:
+                self.narrow[level - 1].build((None, None, None, before))
+                self.grain[level - 1].build(shape)
+            for block in self.levels[level]:
+                block.build(shape, style)
+            before = filters
+        self.exit_norm.build((None, None, None, before), style)
+        self.exit.build((None, None, None, before))
+        self.built = True
+
+    def style(self, z: tf.Tensor) -> tf.Tensor:
+        """The mapping network: z of shape (batch, z_dim) to the style w of shape (batch, w_dim)."""
+        w = pixel_norm(z)
+        for layer in self.mapping:
+            w = leaky_relu(layer(w))
+        return w
+
+    def synthesis(self, w: tf.Tensor, local: tf.Tensor, noise: list[tf.Tensor]) -> tf.Tensor:
+        """From style w and local inputs to standardised channels."""
+        x = self.entry(local)
+        for block in self.levels[0]:
+            x = block(x, w)
+        for narrow, grain, blocks, field in zip(
+            self.narrow, self.grain, self.levels[1:], noise, strict=True
+        ):
+            x = grain(upsample(narrow(x)), field)
+            for block in blocks:
+                x = block(x, w)
+        return self.exit(leaky_relu(self.exit_norm(x, w)))
+
+    def call(self, z: tf.Tensor, local: tf.Tensor, noise: list[tf.Tensor]) -> tf.Tensor:
+        return self.synthesis(self.style(z), local, noise)

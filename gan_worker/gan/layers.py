@@ -1,0 +1,144 @@
+"""Building blocks of the generator and the discriminator.
+
+Everything in the generator is circular: what leaves a picture on the right comes in on the left. Shifting
+all its inputs by one cell of the latent grid therefore shifts its output by one stride, exactly.
+"""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+LEAK = 0.2
+
+
+def circular_pad(x: tf.Tensor, cells: int = 1) -> tf.Tensor:
+    """Pad height and width of (batch, height, width, channels) by its own opposite sides.
+
+    `keras.ops.pad(mode="circular")` exists for Torch only, so slices are joined.
+    """
+    x = tf.concat([x[:, -cells:], x, x[:, :cells]], axis=1)
+    return tf.concat([x[:, :, -cells:], x, x[:, :, :cells]], axis=2)
+
+
+def upsample(x: tf.Tensor) -> tf.Tensor:
+    """Double height and width: repeat, then a circular [1, 2, 1] blur, which removes the checkerboard.
+
+    The two steps together are linear interpolation between cell centres moved by a half pixel, written with
+    additions because they are several times faster on a CPU than a depthwise convolution.
+    """
+    rows = tf.roll(x, 1, axis=1)
+    x = interleave(0.25 * rows + 0.75 * x, 0.75 * x + 0.25 * tf.roll(x, -1, axis=1), axis=1)
+    columns = tf.roll(x, 1, axis=2)
+    return interleave(0.25 * columns + 0.75 * x, 0.75 * x + 0.25 * tf.roll(x, -1, axis=2), axis=2)
+
+
+def interleave(first: tf.Tensor, second: tf.Tensor, axis: int) -> tf.Tensor:
+    """Alternate the slices of two equal tensors along height (1) or width (2)."""
+    shape = tf.shape(first)
+    stacked = tf.stack([first, second], axis=axis + 1)
+    doubled = tf.tensor_scatter_nd_update(shape, [[axis]], [shape[axis] * 2])
+    result = tf.reshape(stacked, doubled)
+    static = first.shape.as_list()
+    static[axis] = None if static[axis] is None else static[axis] * 2
+    result.set_shape(static)
+    return result
+
+
+def downsample(x: tf.Tensor) -> tf.Tensor:
+    """Halve height and width by averaging 2×2."""
+    return tf.nn.avg_pool2d(x, 2, 2, "VALID")
+
+
+def leaky_relu(x: tf.Tensor) -> tf.Tensor:
+    return tf.nn.leaky_relu(x, LEAK)
+
+
+def pixel_norm(x: tf.Tensor) -> tf.Tensor:
+    """Divide every pixel's features by their root mean square (Karras et al. 2018, arXiv 1710.10196)."""
+    return x * tf.math.rsqrt(tf.reduce_mean(tf.square(x), axis=-1, keepdims=True) + 1e-6)
+
+
+class Convolution(keras.layers.Layer):
+    """Convolution with He initialisation; circular, or zero-padded where `circular` is False.
+
+    Args:
+        filters: output channels.
+        size: 1 or 3.
+        circular: pad with the opposite side.
+        silent: start with zero weights, so that a residual branch adds nothing at first.
+    """
+
+    def __init__(
+        self, filters: int, size: int = 3, circular: bool = True, silent: bool = False, **kwargs
+    ):
+        super().__init__(**kwargs)
+        self.filters, self.size, self.circular, self.silent = filters, size, circular, silent
+
+    def build(self, input_shape: tuple) -> None:
+        fan_in = self.size * self.size * input_shape[-1]
+        initial = keras.initializers.RandomNormal(stddev=(2.0 / fan_in) ** 0.5)
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(self.size, self.size, input_shape[-1], self.filters),
+            initializer="zeros" if self.silent else initial,
+        )
+        self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros")
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        if self.size == 3 and self.circular:
+            x = tf.nn.conv2d(circular_pad(x), self.kernel, 1, "VALID")
+        else:
+            x = tf.nn.conv2d(x, self.kernel, 1, "SAME")
+        return tf.nn.bias_add(x, self.bias)
+
+
+class StyleNorm(keras.layers.Layer):
+    """Per-pixel norm, then scale and shift by the style: `pixel_norm(x) * (1 + S(w)) + T(w)`.
+
+    Features are modulated, never weights: demodulated weights cannot differ from place to place.
+    """
+
+    def build(self, feature_shape: tuple, style_shape: tuple) -> None:
+        self.affine = keras.layers.Dense(
+            2 * feature_shape[-1],
+            kernel_initializer=keras.initializers.RandomNormal(stddev=0.1 * style_shape[-1] ** -0.5),
+        )
+        self.affine.build(style_shape)
+
+    def call(self, x: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
+        scale, shift = tf.split(self.affine(w)[:, None, None, :], 2, axis=-1)
+        return pixel_norm(x) * (1.0 + scale) + shift
+
+
+class StyleBlock(keras.layers.Layer):
+    """Residual block of the generator: style norm, circular 3×3, circular 3×3 that starts silent."""
+
+    def __init__(self, filters: int, **kwargs):
+        super().__init__(**kwargs)
+        self.norm = StyleNorm()
+        self.first = Convolution(filters)
+        self.second = Convolution(filters, silent=True)
+
+    def build(self, feature_shape: tuple, style_shape: tuple) -> None:
+        self.norm.build(feature_shape, style_shape)
+        self.first.build(feature_shape)
+        self.second.build(feature_shape)
+
+    def call(self, x: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
+        residual = self.first(leaky_relu(self.norm(x, w)))
+        return x + self.second(leaky_relu(residual))
+
+
+class Noise(keras.layers.Layer):
+    """Add one noise field to all features, each with its own learned strength: the grain of the material."""
+
+    def build(self, feature_shape: tuple) -> None:
+        self.strength = self.add_weight(
+            name="strength",
+            shape=(feature_shape[-1],),
+            initializer=keras.initializers.RandomNormal(stddev=0.1),
+        )
+
+    def call(self, x: tf.Tensor, field: tf.Tensor) -> tf.Tensor:
+        return x + field * self.strength

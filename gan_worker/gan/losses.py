@@ -1,0 +1,71 @@
+"""Losses: relativistic GAN with gradient penalties, and the sliced Wasserstein distance of patches."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+
+def relativistic_losses(
+    real_logits: tf.Tensor, fake_logits: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Losses of discriminator and generator that compare real with fake (Jolicoeur-Martineau 2018, arXiv 1807.00734).
+
+    Args:
+        real_logits: logits of real crops, any shape.
+        fake_logits: logits of generated crops, the same shape.
+
+    Returns:
+        (discriminator loss, generator loss), scalars.
+    """
+    difference = real_logits - fake_logits
+    return tf.reduce_mean(tf.nn.softplus(-difference)), tf.reduce_mean(tf.nn.softplus(difference))
+
+
+def gradient_penalty(discriminator, crops: tf.Tensor, signs: tf.Tensor) -> tf.Tensor:
+    """Mean squared gradient norm of a patch's logit at these crops (R1 or R2, Mescheder 2018, arXiv 1801.04406).
+
+    The logits are summed with random signs, so that the expected square of the one gradient is the sum of the
+    squares of the patches' own gradients (Hutchinson's estimator).
+
+    Args:
+        discriminator: crops to logits.
+        crops: (batch, crop, crop, channels).
+        signs: ±1, the shape of the logits.
+    """
+    with tf.GradientTape() as tape:
+        tape.watch(crops)
+        total = tf.reduce_sum(discriminator(crops) * signs)
+    gradient = tape.gradient(total, crops)
+    return tf.reduce_sum(tf.square(gradient)) / tf.cast(tf.size(signs), tf.float32)
+
+
+def patch_distance(
+    real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor, size: int = 7, projections: int = 32
+) -> tf.Tensor:
+    """Sliced Wasserstein distance of patches over three sizes (after Elnekave and Weiss 2022, arXiv 2203.12032).
+
+    Patches of the picture at full, half and quarter size are projected on random directions, sorted, and compared; this alone finds colors,
+    contrast and small shapes within seconds, long before the discriminator can say anything useful.
+
+    Args:
+        real: (batch, crop, crop, channels), standardised.
+        fake: the same shape.
+        seed: (2,) integers that fix the directions.
+        size: side of a patch, pixels.
+        projections: random directions a size.
+    """
+    channels = real.shape[-1]
+    total = 0.0
+    for level, stride in enumerate((3, 2, 1)):
+        kernel = tf.random.stateless_normal((size, size, channels, projections), seed + [0, level])
+        kernel *= tf.math.rsqrt(tf.reduce_sum(tf.square(kernel), axis=(0, 1, 2), keepdims=True))
+        sorted_pair = [
+            tf.sort(
+                tf.reshape(tf.nn.conv2d(x, kernel, stride, "VALID"), (-1, projections)),
+                axis=0,
+            )
+            for x in (real, fake)
+        ]
+        total += tf.reduce_mean(tf.abs(sorted_pair[0] - sorted_pair[1]))
+        real, fake = tf.nn.avg_pool2d(real, 2, 2, "VALID"), tf.nn.avg_pool2d(fake, 2, 2, "VALID")
+    return total

@@ -1,0 +1,124 @@
+"""Standardised channels: what the networks see of a material's maps, and the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from gan_worker.material_maps import MAPS
+
+# Below this spread (standard deviation in 0..1) a channel is one value, and that value is stored instead.
+CONSTANT = 1.5 / 255
+# A color axis weaker than this share of the strongest keeps its true proportion, so that the color noise of
+# a nearly grey photo is not blown up to the importance of its shapes.
+WEAKEST_AXIS = 0.2
+
+
+@dataclass(frozen=True)
+class MapStatistics:
+    """How one map becomes standardised channels: `(value - mean) @ axes / spread`.
+
+    Attributes:
+        mean: mean of each stored channel; normals are stored as x and y in -1..1.
+        axes: one row for each standardised channel, orthonormal; no rows where the map is constant.
+        spread: standard deviation along each axis.
+    """
+
+    mean: tuple[float, ...]
+    axes: tuple[tuple[float, ...], ...]
+    spread: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """The statistics of all maps that are learned together, in order of their channels."""
+
+    maps: dict[str, MapStatistics]
+
+    @property
+    def channels(self) -> int:
+        """Standardised channels of all maps together."""
+        return sum(len(m.axes) for m in self.maps.values())
+
+    def to_json(self) -> dict:
+        return {name: asdict(m) for name, m in self.maps.items()}
+
+    @classmethod
+    def from_json(cls, data: Mapping) -> Statistics:
+        return cls(
+            {
+                name: MapStatistics(
+                    tuple(m["mean"]), tuple(tuple(a) for a in m["axes"]), tuple(m["spread"])
+                )
+                for name, m in data.items()
+            }
+        )
+
+    def standardise(self, maps: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Maps of one material, (height, width, map channels) in 0..1, to (height, width, channels)."""
+        parts = []
+        for name, m in self.maps.items():
+            values = _stored(name, maps[name]) - np.float32(m.mean)
+            axes = np.float32(m.axes).reshape(-1, len(m.mean))
+            parts.append(values @ axes.T / np.float32(m.spread))
+        return np.concatenate(parts, axis=-1)
+
+    def restore(self, channels: np.ndarray) -> dict[str, np.ndarray]:
+        """The way back: (height, width, channels) to maps in 0..1, float32; normals get unit length."""
+        maps, start = {}, 0
+        for name, m in self.maps.items():
+            count = len(m.axes)
+            scaled = channels[..., start : start + count] * np.float32(m.spread)
+            axes = np.float32(m.axes).reshape(-1, len(m.mean))
+            maps[name] = _shown(name, scaled @ axes + np.float32(m.mean))
+            start += count
+        return maps
+
+
+def _stored(name: str, values: np.ndarray) -> np.ndarray:
+    return values[..., :2] * 2 - 1 if name == "normal" else values
+
+
+def _shown(name: str, values: np.ndarray) -> np.ndarray:
+    if name != "normal":
+        return np.clip(values, 0, 1)
+    length = np.sqrt(np.sum(np.square(values), axis=-1, keepdims=True))
+    values = values * np.minimum(1, 0.98 / np.maximum(length, 1e-6))
+    z = np.sqrt(1 - np.sum(np.square(values), axis=-1, keepdims=True))
+    return np.concatenate([values, z], axis=-1) * 0.5 + 0.5
+
+
+def measure_statistics(
+    materials: Sequence[Mapping[str, np.ndarray]], names: Sequence[str]
+) -> Statistics:
+    """Measure mean, axes and spread of each named map over all materials.
+
+    Colors are turned to their principal axes (after Heeger and Bergen 1995), all other maps are taken channel by
+    channel.
+    """
+    return Statistics(
+        {name: _measure_map(name, [m[name] for m in materials]) for name in names if name in MAPS}
+    )
+
+
+def _measure_map(name: str, pictures: Sequence[np.ndarray]) -> MapStatistics:
+    samples = [_stored(name, p).reshape(-1, _stored(name, p).shape[-1])[::7] for p in pictures]
+    values = np.concatenate(samples).astype(np.float64)
+    mean = values.mean(axis=0)
+    if name == "base_color":
+        variance, columns = np.linalg.eigh(np.cov((values - mean).T))
+        order = np.argsort(variance)[::-1]
+        axes, spread = columns.T[order], np.sqrt(np.maximum(variance[order], 0))
+        # The sign of an eigenvector is free; fix it, so that the same pictures always give the same model.
+        axes = axes * np.where(axes.sum(axis=1, keepdims=True) < 0, -1.0, 1.0)
+    else:
+        axes, spread = np.eye(len(mean)), values.std(axis=0)
+    kept = spread > CONSTANT
+    floor = WEAKEST_AXIS * spread.max() if name == "base_color" else 0.0
+    return MapStatistics(
+        tuple(float(v) for v in mean),
+        tuple(tuple(float(v) for v in axis) for axis in axes[kept]),
+        tuple(float(max(s, floor)) for s in spread[kept]),
+    )

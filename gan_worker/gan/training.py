@@ -1,0 +1,308 @@
+"""Training: from pictures to a run folder with checkpoints, previews, numbers and a model."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from gan_worker.config import PRESETS, TrainingConfig
+from gan_worker.errors import RequestError, TrainingError
+from gan_worker.gan import checkpoint
+from gan_worker.gan.dataset import Dataset, measure_waves, read_pictures
+from gan_worker.gan.generation import Model
+from gan_worker.gan.latents import draw_latents
+from gan_worker.gan.statistics import Statistics, measure_statistics
+from gan_worker.gan.update import Hyperparameters, Update
+from gan_worker.progress import (
+    DataReport,
+    LiveModel,
+    Notice,
+    Preview,
+    Report,
+    Stage,
+    TrainingProgress,
+)
+from gan_worker.runs import ModelInfo, Run
+
+# Seconds between two checkpoints; the first comes early, so that little is lost from the start.
+FIRST_CHECKPOINT, CHECKPOINT_EVERY = 5.0, 30.0
+PREVIEW_EVERY = 10.0
+TICK = 1.0
+# Seeds whose pictures stand side by side in every preview, and the side of each in cells.
+PREVIEW_SEEDS, PREVIEW_CELLS = (1, 2), 24
+
+
+def train(
+    config: TrainingConfig,
+    run: Run,
+    report: Callable[[Report], None],
+    should_stop: Callable[[], bool],
+) -> None:
+    """Train until the budget is used or `should_stop` says so, then save a checkpoint and the model.
+
+    Args:
+        config: what was chosen; `resume` continues from the run's newest good checkpoint, if it has one.
+        run: the run's folder.
+        report: is told what happens, as it happens.
+        should_stop: is asked between two steps; its own time does not count. It may raise `Cancelled`.
+
+    Raises:
+        PictureError: the pictures cannot be used.
+        RequestError: `invalid_config`.
+        StorageError: a checkpoint cannot be written, or belongs to other networks.
+        TrainingError: `diverged`.
+    """
+    check_config(config)
+    run.save_config(config)
+    training = Training(config, run, report)
+    training.loop(should_stop)
+
+
+def check_config(config: TrainingConfig) -> None:
+    """Check what can be checked before any picture is read.
+
+    Raises:
+        RequestError: `invalid_config`.
+    """
+    wrong = None
+    if config.preset not in PRESETS:
+        wrong = f"The preset must be one of {', '.join(PRESETS)}; received {config.preset!r}."
+    elif config.minutes is None and config.kimg is None:
+        wrong = "A training needs an end: minutes, or thousands of crops; received neither."
+    elif not all(
+        value is None or (math.isfinite(value) and value > 0)
+        for value in (config.minutes, config.kimg, config.scale)
+    ):
+        wrong = "Minutes, kimg and scale must be numbers above 0; received one that is not."
+    elif not 0 <= config.seed < 2**31:
+        wrong = f"The seed must lie between 0 and 2147483647; received {config.seed}."
+    if wrong:
+        raise RequestError("invalid_config", wrong, "Correct the setting and start again.")
+
+
+class Training:
+    """One run in progress.
+
+    Args:
+        config: what was chosen.
+        run: the run's folder.
+        report: is told what happens.
+    """
+
+    def __init__(self, config: TrainingConfig, run: Run, report: Callable[[Report], None]):
+        self.config, self.run, self.report = config, run, report
+        self.network = PRESETS[config.preset]
+        self.steps, self.seconds = 0, 0.0
+        stored = run.load_checkpoint() if config.resume else None
+        state: dict[str, Any] = stored[1] if stored else {}
+        self._check_preset(state)
+        report(Stage("reading pictures"))
+        # A resumed run keeps its scale and its statistics, or its weights would mean something else.
+        scale = state.get("scale") or config.scale
+        pictures = read_pictures(config.pictures, self.network.crop, scale)
+        self.data: DataReport = pictures.report
+        run.save_data_report(self.data)
+        report(self.data)
+        report(Stage("building the networks"))
+        if state:
+            statistics = Statistics.from_json(state["statistics"])
+            self.waves = tuple(tuple(w) for w in state["waves"])
+        else:
+            statistics = measure_statistics(pictures.materials, self.data.maps)
+            first = pictures.materials[0][self.data.maps[0]]
+            # Waves belong to one material; several have several pitches, and get none.
+            alone = len(pictures.materials) == 1
+            self.waves = measure_waves(first, self.network.stride) if alone else ()
+        self.dataset = Dataset(pictures.materials, statistics)
+        self.update = Update(
+            self.network, self.dataset, self.waves, config.seed, Hyperparameters()
+        )
+        if stored:
+            self._restore(*stored)
+        self.live = Model(self._info(), self.update.ema_generator)
+        report(LiveModel(run.name, self.live))
+
+    def _check_preset(self, state: dict[str, Any]) -> None:
+        if state and state["preset"] != self.config.preset:
+            raise RequestError(
+                "invalid_config",
+                f"A run keeps its preset; this one was started as {state['preset']}, received "
+                f"{self.config.preset}.",
+                "Resume with the same preset, or start a new run.",
+            )
+
+    def _restore(
+        self, arrays: dict[str, np.ndarray], state: dict[str, Any], notices: list[str]
+    ) -> None:
+        for text in notices:
+            self.report(Notice(text))
+        checkpoint.assign_arrays(self.update.variables(), arrays)
+        self.steps, self.seconds = state["step"], state["seconds"]
+        self.report(Notice(f"Continued from step {self.steps}."))
+
+    @property
+    def kimg(self) -> float:
+        return self.steps * self.network.batch / 1000
+
+    @property
+    def fraction(self) -> float:
+        """Share of the budget that is used, 0..1 and above."""
+        shares = [0.0]
+        if self.config.minutes:
+            shares.append(self.seconds / (60 * self.config.minutes))
+        if self.config.kimg:
+            shares.append(self.kimg / self.config.kimg)
+        return max(shares)
+
+    def loop(self, should_stop: Callable[[], bool]) -> None:
+        """Step until the budget is used, telling and saving on the way."""
+        tick = Tick(self.run.path)
+        next_checkpoint = self.seconds + FIRST_CHECKPOINT
+        next_preview = 0.0
+        while self.fraction < 1 and not should_stop():
+            started = time.perf_counter()
+            losses = self.update.step(self.steps, self.fraction)
+            tick.add(losses)
+            self.steps += 1
+            self.seconds += time.perf_counter() - started
+            if self.seconds >= next_preview:
+                self._preview()
+                next_preview = self.seconds + PREVIEW_EVERY
+            if tick.is_due():
+                self._progress(tick)
+            if self.seconds >= next_checkpoint:
+                self._save()
+                next_checkpoint = self.seconds + CHECKPOINT_EVERY
+        if not tick.empty:
+            self._progress(tick)
+        self._preview()
+        self._save()
+
+    def _progress(self, tick: Tick) -> None:
+        steps, seconds, losses = tick.take()
+        if not all(math.isfinite(value) for value in losses.values()):
+            raise TrainingError(
+                "diverged",
+                f"Losses must stay finite; at step {self.steps} they were not.",
+                "Resume from the last checkpoint, or start again with another seed.",
+            )
+        fraction = min(1.0, self.fraction)
+        progress = TrainingProgress(
+            step=self.steps,
+            kimg=self.kimg,
+            seconds=self.seconds,
+            fraction=fraction,
+            eta=self.seconds * (1 - fraction) / fraction if fraction > 0 else None,
+            images_per_second=steps * self.network.batch / max(seconds, 1e-9),
+            losses=losses,
+            memory_mb=resident_memory_mb(),
+        )
+        tick.write(progress)
+        self.run.append_progress(progress)
+        self.report(progress)
+
+    def _preview(self) -> None:
+        pictures = []
+        for seed in PREVIEW_SEEDS:
+            latents = draw_latents(seed, PREVIEW_CELLS, PREVIEW_CELLS, self.network, self.waves)
+            maps = self.dataset.statistics.restore(self.live.forward(latents))
+            shown = maps[self.data.maps[0]]
+            pictures.append(np.broadcast_to(shown, (*shown.shape[:2], 3)))
+        pixels = np.round(np.concatenate(pictures, axis=1) * 255).astype(np.uint8)
+        self.run.save_preview(self.steps, pixels)
+        self.report(Preview(self.steps, pixels))
+
+    def _save(self) -> None:
+        arrays = checkpoint.to_arrays(self.update.variables())
+        if not all(np.all(np.isfinite(a)) for a in arrays.values()):
+            raise TrainingError(
+                "diverged",
+                f"Weights must stay finite; at step {self.steps} they were not.",
+                "Resume from the last checkpoint, or start again with another seed.",
+            )
+        state = {
+            "step": self.steps,
+            "seconds": self.seconds,
+            "preset": self.config.preset,
+            "scale": self.data.scale,
+            "statistics": self.dataset.statistics.to_json(),
+            "waves": self.waves,
+            "hyperparameters": asdict(self.update.parameters),
+        }
+        self.run.save_checkpoint(f"{self.kimg:09.3f}", arrays, state)
+        weights = checkpoint.to_arrays({"generator": self.update.ema_generator.variables})
+        self.run.save_model(self._info(), weights)
+
+    def _info(self) -> ModelInfo:
+        return ModelInfo(
+            name=self.run.name,
+            hash="",
+            stride=self.network.stride,
+            z_dim=self.network.z_dim,
+            maps=self.data.maps,
+            preset=self.config.preset,
+            network={"config": asdict(self.network), "waves": [list(w) for w in self.waves]},
+            statistics=self.dataset.statistics.to_json(),
+            scale=self.data.scale,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            step=self.steps,
+            kimg=self.kimg,
+        )
+
+
+class Tick:
+    """Losses since the last report, averaged, and their TensorBoard events.
+
+    Args:
+        folder: the run's folder, which TensorBoard reads.
+    """
+
+    def __init__(self, folder: Path):
+        self._writer = tf.summary.create_file_writer(str(folder))
+        self._losses: list[dict[str, tf.Tensor]] = []
+        self._started = time.perf_counter()
+
+    @property
+    def empty(self) -> bool:
+        return not self._losses
+
+    def add(self, losses: dict[str, tf.Tensor]) -> None:
+        self._losses.append(losses)
+
+    def is_due(self) -> bool:
+        return time.perf_counter() - self._started >= TICK
+
+    def take(self) -> tuple[int, float, dict[str, float]]:
+        """Steps, seconds and mean losses since the last call; penalties over the steps that had one."""
+        means = {}
+        for name in self._losses[0]:
+            values = [float(step[name]) for step in self._losses]
+            if name.endswith("_penalty"):
+                values = [v for v in values if v != 0] or [0.0]
+            means[name] = float(np.mean(values))
+        steps, seconds = len(self._losses), time.perf_counter() - self._started
+        self._losses, self._started = [], time.perf_counter()
+        return steps, seconds, means
+
+    def write(self, progress: TrainingProgress) -> None:
+        with self._writer.as_default(step=progress.step):
+            for name, value in progress.losses.items():
+                tf.summary.scalar(f"losses/{name}", value)
+            tf.summary.scalar("images_per_second", progress.images_per_second)
+        self._writer.flush()
+
+
+def resident_memory_mb() -> float:
+    """Resident memory of this process, MiB; 0 where the system does not tell."""
+    status = Path("/proc/self/statm")
+    if not status.exists():
+        return 0.0
+    return int(status.read_text().split()[1]) * 4096 / 2**20

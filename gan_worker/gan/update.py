@@ -1,0 +1,223 @@
+"""One training step: both networks, their optimizers and the running mean of the generator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from gan_worker.config import NetworkConfig
+from gan_worker.gan.dataset import Dataset
+from gan_worker.gan.discriminator import Discriminator
+from gan_worker.gan.generator import Generator
+from gan_worker.gan.latents import Wave, wave_fields
+from gan_worker.gan.losses import gradient_penalty, patch_distance, relativistic_losses
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """How the networks are updated.
+
+    Attributes:
+        learning_rate: of both Adam optimizers, until `decay_from` of the budget is used.
+        final_rate: share of the learning rate at the end; it falls exponentially.
+        decay_from: share of the budget after which it falls.
+        beta_1: Adam's memory of the gradient.
+        beta_2: Adam's memory of the squared gradient.
+        gamma: weight of the gradient penalties for three channels; more channels get less.
+        penalty_every: steps between two penalties; their weight is multiplied by it.
+        patch_weight: weight of the patch distance in the generator's loss.
+        ema: memory of the running mean of the generator, reached after a ramp.
+        torus_margin: cells by which the generated torus is larger than a crop.
+    """
+
+    learning_rate: float = 1e-3
+    final_rate: float = 0.2
+    decay_from: float = 0.4
+    beta_1: float = 0.5
+    beta_2: float = 0.99
+    gamma: float = 10.0
+    penalty_every: int = 4
+    patch_weight: float = 3.0
+    ema: float = 0.99
+    torus_margin: int = 2
+
+
+def torus_cells(waves: Sequence[Wave], axis: int, network: NetworkConfig, margin: int) -> int:
+    """Side of the training torus, cells: the size near the crop's on which the waves close best.
+
+    Args:
+        waves: cycles a pixel along x and y.
+        axis: 0 for the width, 1 for the height.
+        network: sizes.
+        margin: cells by which the torus must be larger than a crop at least.
+    """
+    smallest = network.crop // network.stride + margin
+
+    def misfit(cells: int) -> float:
+        turns = [abs(wave[axis]) * cells * network.stride for wave in waves]
+        errors = [abs(t - round(t)) / t for t in turns if t > 0.4]
+        return max(errors, default=0.0) + 0.02 * (cells - smallest)
+
+    return min(range(smallest, smallest + 4), key=misfit)
+
+
+class Update:
+    """The networks in training and the step that improves them.
+
+    The randomness of a step depends on the seed and the step's number alone, so a resumed run draws what the
+    uninterrupted one would have drawn.
+
+    Args:
+        network: sizes.
+        dataset: real crops.
+        waves: regular patterns of the material.
+        seed: fixes first weights, crops and latents.
+    """
+
+    def __init__(
+        self,
+        network: NetworkConfig,
+        dataset: Dataset,
+        waves: Sequence[Wave],
+        seed: int,
+        parameters: Hyperparameters,
+    ):
+        keras.utils.set_random_seed(seed)
+        self.network, self.dataset, self.seed, self.parameters = network, dataset, seed, parameters
+        self.waves = tuple(waves)
+        self.generator = Generator(network, dataset.channels, len(self.waves))
+        self.ema_generator = Generator(network, dataset.channels, len(self.waves))
+        self.discriminator = Discriminator(network, dataset.channels)
+        for mean, variable in zip(
+            self.ema_generator.variables, self.generator.variables, strict=True
+        ):
+            mean.assign(variable)
+        self._torus = tuple(
+            torus_cells(self.waves, axis, network, parameters.torus_margin) for axis in (1, 0)
+        )
+        self._optimizers = [
+            keras.optimizers.Adam(parameters.learning_rate, parameters.beta_1, parameters.beta_2)
+            for _ in range(2)
+        ]
+        for optimizer, net in zip(
+            self._optimizers, (self.generator, self.discriminator), strict=True
+        ):
+            optimizer.build(net.trainable_variables)
+        self._step = tf.function(self._step_in_graph)
+
+    def variables(self) -> dict[str, list]:
+        """All variables that make the next step what it is, by group."""
+        return {
+            "generator": self.generator.variables,
+            "ema_generator": self.ema_generator.variables,
+            "discriminator": self.discriminator.variables,
+            "generator_optimizer": self._optimizers[0].variables,
+            "discriminator_optimizer": self._optimizers[1].variables,
+        }
+
+    def step(self, number: int, fraction: float) -> dict[str, tf.Tensor]:
+        """Update both networks once.
+
+        Args:
+            number: of the step, from 0.
+            fraction: share of the budget that is used, 0..1; sets the learning rate.
+
+        Returns:
+            Losses by name, scalars; `r1_penalty` and `r2_penalty` are 0 on steps without penalty.
+        """
+        p = self.parameters
+        late = max(0.0, min(fraction, 1.0) - p.decay_from) / (1 - p.decay_from)
+        rate = p.learning_rate * p.final_rate**late
+        ema = min(p.ema, (1 + number) / (10 + number))
+        penalty = number % p.penalty_every == 0
+        return self._step(tf.constant(number), tf.constant(rate), tf.constant(ema), penalty)
+
+    def _step_in_graph(
+        self, number: tf.Tensor, rate: tf.Tensor, ema: tf.Tensor, penalty: bool
+    ) -> dict[str, tf.Tensor]:
+        # Two numbers make a seed; the second is raised by those who need independent draws in one step.
+        seed = tf.stack([number * 65_537 + self.seed, 0])
+        real = self.dataset.crops(seed, self.network.batch, self.network.crop)
+        with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
+            fake = self._fake_crops(seed)
+            real_logits, fake_logits = self.discriminator(real), self.discriminator(fake)
+            discriminator_loss, generator_loss = relativistic_losses(real_logits, fake_logits)
+            distance = patch_distance(real, fake, seed + [0, 20])
+            total = generator_loss + self.parameters.patch_weight * distance
+            r1, r2 = self._penalties(real, fake, seed, fake_logits) if penalty else (0.0, 0.0)
+            weight = self.parameters.gamma / 2 * 3 / self.dataset.channels
+            penalised = (
+                discriminator_loss + weight * self.parameters.penalty_every * (r1 + r2)
+                if penalty
+                else discriminator_loss
+            )
+        for optimizer, tape, loss, net in (
+            (self._optimizers[0], generator_tape, total, self.generator),
+            (self._optimizers[1], discriminator_tape, penalised, self.discriminator),
+        ):
+            optimizer.learning_rate.assign(rate)
+            optimizer.apply(tape.gradient(loss, net.trainable_variables), net.trainable_variables)
+        for mean, variable in zip(
+            self.ema_generator.variables, self.generator.variables, strict=True
+        ):
+            mean.assign(mean * ema + variable * (1 - ema))
+        return {
+            "generator": generator_loss,
+            "discriminator": discriminator_loss,
+            "patch_distance": distance,
+            "r1_penalty": tf.convert_to_tensor(r1),
+            "r2_penalty": tf.convert_to_tensor(r2),
+        }
+
+    def _penalties(
+        self, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor, logits: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        coins = tf.random.stateless_uniform(tf.shape(logits), seed + [0, 60], 0, 2, tf.int32)
+        signs = tf.cast(coins * 2 - 1, tf.float32)
+        return (
+            gradient_penalty(self.discriminator, real, signs),
+            gradient_penalty(self.discriminator, tf.stop_gradient(fake), signs),
+        )
+
+    def _fake_crops(self, seed: tf.Tensor) -> tf.Tensor:
+        """Crops of a torus rolled by half its size, so that its border lies inside what is judged."""
+        z, local, noise = self._draw(seed)
+        torus = self.generator(z, local, noise)
+        stride, crop = self.network.stride, self.network.crop
+        shift = [cells // 2 * stride for cells in self._torus]
+        return tf.roll(torus, shift, (1, 2))[:, :crop, :crop]
+
+    def _draw(self, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
+        network, (rows, columns) = self.network, self._torus
+        batch = network.batch
+        z = tf.random.stateless_normal((batch, network.z_dim), seed + [0, 10])
+        local = tf.random.stateless_normal(
+            (batch, rows, columns, network.local_channels), seed + [0, 11]
+        )
+        noise = [
+            tf.random.stateless_normal((batch, rows * 2**i, columns * 2**i, 1), seed + [0, 11 + i])
+            for i in range(1, len(network.generator_channels))
+        ]
+        return z, tf.concat([local, *self._draw_waves(seed)], axis=-1), noise
+
+    def _draw_waves(self, seed: tf.Tensor) -> list[tf.Tensor]:
+        """Each wave at a random phase: sine and cosine of a sum, from those of the parts."""
+        if not self.waves:
+            return []
+        batch, (rows, columns) = self.network.batch, self._torus
+        start = np.zeros((1, len(self.waves)))
+        fields = wave_fields(self.waves, rows, columns, self.network.stride, start)
+        phases = tf.random.stateless_uniform(
+            (batch, 1, 1, len(self.waves)), seed + [0, 9], 0, 2 * np.pi
+        )
+        sine, cosine = fields[..., 0::2], fields[..., 1::2]
+        pairs = [
+            sine * tf.cos(phases) + cosine * tf.sin(phases),
+            cosine * tf.cos(phases) - sine * tf.sin(phases),
+        ]
+        stacked = tf.stack(pairs, axis=-1)
+        return [tf.reshape(stacked, (batch, rows, columns, 2 * len(self.waves)))]
