@@ -1,0 +1,150 @@
+"""Whether a job may be taken: all that can be known before the compute process starts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from gan_worker.config import PRESETS, GenerationConfig, TrainingConfig, check_name, check_size
+from gan_worker.errors import RequestError
+from gan_worker.material_maps import MAPS
+from gan_worker.messages import SIDE_LIMIT, JobKind, ModelEntry
+from gan_worker.roots import Roots
+from gan_worker.strict_json import from_json
+
+LATENT_LIMIT = 4096
+
+
+class Admission:
+    """Checks a config against this worker's runs, models and roots.
+
+    Args:
+        runs_folder: where runs are.
+        roots: which pictures may be named.
+    """
+
+    def __init__(self, runs_folder: Path, roots: Roots) -> None:
+        self._runs = runs_folder
+        self._roots = roots
+
+    def check(self, kind: JobKind, config: dict[str, Any], training: Collection[str]) -> str:
+        """Check a config as it came from a client.
+
+        Args:
+            kind: of the job.
+            config: fields of `TrainingConfig` or `GenerationConfig`.
+            training: names of runs that wait or train now.
+
+        Returns:
+            The name of the run or the model.
+
+        Raises:
+            TilewrightError: what must hold and does not.
+        """
+        if kind == "train":
+            return self._check_training(from_json(TrainingConfig, config), training)
+        return self._check_generation(from_json(GenerationConfig, config), training)
+
+    def resolve(self, kind: JobKind, config: dict[str, Any], attempt: int) -> dict[str, Any]:
+        """Turn names of pictures into paths, and a later attempt at a run into its resumption."""
+        if kind == "generate":
+            return config
+        chosen = dict(config, pictures=list(self._roots.resolve(config.get("pictures", []))))
+        if attempt > 1 and (self._runs / chosen["run"]).exists():
+            chosen["resume"] = True
+        return chosen
+
+    def models(self, training: Collection[str]) -> list[ModelEntry]:
+        """The models there are, newest first."""
+        from gan_worker import runs  # it needs NumPy, which a server that only greets does without
+
+        found = runs.list_models(self._runs)
+        entries = [
+            ModelEntry(
+                **{
+                    name: getattr(info, name)
+                    for name in (
+                        *("name", "hash", "stride", "z_dim", "maps", "preset", "created"),
+                        *("step", "kimg"),
+                    )
+                },
+                live=info.name in training,
+            )
+            for info in found
+        ]
+        return sorted(entries, key=lambda entry: entry.created, reverse=True)
+
+    def _check_training(self, config: TrainingConfig, training: Collection[str]) -> str:
+        check_name(config.run, "run")
+        _hold(
+            config.preset in PRESETS, f"preset must be one of {', '.join(PRESETS)}", config.preset
+        )
+        _hold(
+            config.minutes is None or config.minutes > 0, "minutes must be above 0", config.minutes
+        )
+        _hold(config.kimg is None or config.kimg > 0, "kimg must be above 0", config.kimg)
+        _hold(config.scale is None or 0 < config.scale <= 8, "scale must be in 0..8", config.scale)
+        _hold(config.seed >= 0, "seed must be 0 or more", config.seed)
+        _hold(config.resume or config.pictures, "pictures must name a file or folder", "none")
+        if config.run in training:
+            raise RequestError(
+                "run_exists",
+                f"A run's name must be free; {config.run} waits or trains now.",
+                "Stop it first, or choose another name.",
+            )
+        self._check_run(config)
+        self._roots.resolve(config.pictures)
+        return config.run
+
+    def _check_run(self, config: TrainingConfig) -> None:
+        from gan_worker import runs
+
+        exists = (self._runs / config.run).exists()
+        if config.resume:
+            runs.Run.open(self._runs, config.run)
+        elif exists:
+            raise RequestError(
+                "run_exists",
+                f"A run's name must be free; there is already one named {config.run}.",
+                "Choose another name, or resume that run.",
+            )
+
+    def _check_generation(self, config: GenerationConfig, training: Collection[str]) -> str:
+        check_name(config.model, "model")
+        if not (0 < config.width <= SIDE_LIMIT and 0 < config.height <= SIDE_LIMIT):
+            raise RequestError(
+                "invalid_size",
+                f"Width and height must be 1 to {SIDE_LIMIT} pixels; "
+                f"received {config.width}×{config.height}.",
+                "Choose a smaller size.",
+            )
+        unknown = [name for name in config.maps if name not in MAPS]
+        _hold(not unknown, f"maps must be among {', '.join(MAPS)}", ", ".join(unknown))
+        _hold(
+            0 <= config.truncation_psi <= 2, "truncation_psi must be in 0..2", config.truncation_psi
+        )
+        _hold(config.seed >= 0, "seed must be 0 or more", config.seed)
+        _hold(len(config.z) <= LATENT_LIMIT, f"z must have at most {LATENT_LIMIT} numbers", "more")
+        if config.model not in training:
+            self._check_model(config)
+        return config.model
+
+    def _check_model(self, config: GenerationConfig) -> None:
+        from gan_worker import runs
+
+        runs.open_model(self._runs, config.model)
+        for model in runs.list_models(self._runs):
+            if model.name == config.model:
+                check_size(config.width, config.height, model.stride)
+                if config.z and len(config.z) != model.z_dim:
+                    raise RequestError(
+                        "invalid_latent",
+                        f"z must have {model.z_dim} numbers for this model; got {len(config.z)}.",
+                        "Leave z empty, or give as many numbers as the model has.",
+                    )
+
+
+def _hold(condition: object, rule: str, received: object) -> None:
+    if not condition:
+        raise RequestError("invalid_config", f"{rule}; received {received}.", "Correct the value.")

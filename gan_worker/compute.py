@@ -1,0 +1,401 @@
+"""The compute process: runs a training and, between its steps, generate jobs; reports and obeys."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import zmq
+
+from gan_worker import messages
+from gan_worker.config import GenerationConfig, TrainingConfig
+from gan_worker.errors import (
+    Cancelled,
+    ErrorInfo,
+    TilewrightError,
+    UnexpectedError,
+    WorkerError,
+)
+from gan_worker.keys import KeyPair
+from gan_worker.material_maps import MAPS
+from gan_worker.progress import DataReport, GeneratedMaterial, LiveModel, Preview, Report
+from gan_worker.protocol import Message, decode, encode
+from gan_worker.results import ResultStore
+from gan_worker.sockets import connect_dealer, receive, send
+from gan_worker.strict_json import from_json, to_json
+
+logger = logging.getLogger(__name__)
+
+BEAT_EVERY = 0.5
+PAUSED_POLL_MS = 50
+IDLE_POLL_MS = 500
+SEND_PATIENCE_MS = 10_000
+ORPHAN_PATIENCE = 25.0
+ENTRIES_SHOWN = 60
+MODELS_KEPT = 2
+
+
+class Program(Protocol):
+    """What a compute process does; the tests give a stand-in for TensorFlow's part."""
+
+    def device_name(self) -> str:
+        """Load what is heavy and say where it runs."""
+
+    def train(
+        self,
+        config: TrainingConfig,
+        report: Callable[[Report], None],
+        should_stop: Callable[[], bool],
+    ) -> None:
+        """Train until the budget is met or `should_stop` says so."""
+
+    def generate(
+        self, config: GenerationConfig, live: Any, should_stop: Callable[[], bool]
+    ) -> GeneratedMaterial:
+        """Generate with the model in training where one is given, else with the saved one."""
+
+    def quantise(self, pixels: Any, bits: int) -> Any:
+        """Turn 0..1 into uint8 or uint16."""
+
+
+class GanProgram:
+    """The real program.
+
+    Args:
+        home: folder of runs.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._runs = home / "runs"
+        self._models: dict[str, tuple[int, Any]] = {}
+
+    def device_name(self) -> str:
+        from gan_worker.gan import generation, training
+
+        assert training is not None
+        return str(generation.device_name())
+
+    def train(
+        self,
+        config: TrainingConfig,
+        report: Callable[[Report], None],
+        should_stop: Callable[[], bool],
+    ) -> None:
+        from gan_worker.gan import training
+        from gan_worker.locks import FolderLock
+        from gan_worker.runs import Run
+
+        make = Run.open if config.resume else Run.create
+        run = make(self._runs, config.run)
+        lock = FolderLock(run.path)
+        if not lock.acquire(ORPHAN_PATIENCE + 5):
+            raise WorkerError(
+                "busy",
+                f"Only one training may write a run; another process trains {config.run} now.",
+                "Wait until it has ended, or choose another name.",
+            )
+        try:
+            training.train(config, run, report, should_stop)
+        finally:
+            lock.release()
+
+    def generate(
+        self, config: GenerationConfig, live: Any, should_stop: Callable[[], bool]
+    ) -> GeneratedMaterial:
+        model = live if live is not None else self._model(config.model)
+        material: GeneratedMaterial = model.generate(config, should_stop=should_stop)
+        return material
+
+    def quantise(self, pixels: Any, bits: int) -> Any:
+        from gan_worker.pictures import quantise
+
+        return quantise(pixels, bits)
+
+    def _model(self, name: str) -> Any:
+        from gan_worker import runs
+        from gan_worker.gan import generation
+
+        folder = runs.open_model(self._runs, name)
+        changed = (folder / "model.json").stat().st_mtime_ns
+        known = self._models.pop(name, None)
+        if known is None or known[0] != changed:
+            known = (changed, generation.load_model(folder))
+        self._models[name] = known
+        while len(self._models) > MODELS_KEPT:
+            del self._models[next(iter(self._models))]
+        return known[1]
+
+
+class Compute:
+    """The loop of the compute process.
+
+    Args:
+        program: what it runs.
+        socket: to the server.
+        store: where previews and results go.
+        orphaned: set when the server is gone.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        socket: zmq.Socket[bytes],
+        store: ResultStore,
+        orphaned: threading.Event,
+    ) -> None:
+        self._program = program
+        self._socket = socket
+        self._store = store
+        self._orphaned = orphaned
+        self._trainings: deque[messages.Run] = deque()
+        self._generates: deque[messages.Run] = deque()
+        self._cancelled: set[str] = set()
+        self._paused: set[str] = set()
+        self._stopped: set[str] = set()
+        self._live: LiveModel | None = None
+        self._work = 0
+        self._beat_at = 0.0
+
+    def run(self) -> None:
+        """Serve until the server says leave or is gone."""
+        self._send(messages.ComputeReady(self._program.device_name()))
+        while not self._orphaned.is_set():
+            self._take_messages(IDLE_POLL_MS)
+            self._serve_generates()
+            if self._trainings and not self._orphaned.is_set():
+                self._serve_training(self._trainings.popleft())
+
+    # ---- the jobs
+
+    def _serve_training(self, run: messages.Run) -> None:
+        def work() -> messages.Finished:
+            config = from_json(TrainingConfig, run.config)
+            self._program.train(config, report, should_stop)
+            return messages.Finished(run.job)
+
+        def report(news: Report) -> None:
+            self._report(run.job, news)
+
+        def should_stop() -> bool:
+            return self._between_steps(run.job)
+
+        self._send(self._ended(run.job, work))
+        self._live = None
+
+    def _serve_generates(self) -> None:
+        while self._generates:
+            run = self._generates.popleft()
+            self._send(self._ended(run.job, lambda run=run: self._generate(run)))  # type: ignore[misc]
+
+    def _generate(self, run: messages.Run) -> messages.Finished:
+        config = from_json(GenerationConfig, run.config)
+        live = self._live if self._live and self._live.name == config.model else None
+
+        def should_stop() -> bool:
+            return self._between_tiles(run.job)
+
+        should_stop()
+        material = self._program.generate(config, live.model if live else None, should_stop)
+        should_stop()
+        return messages.Finished(run.job, result=self._write(run.job, material))
+
+    def _write(self, job: str, material: GeneratedMaterial) -> messages.Result:
+        blobs = {
+            name: self._store.write(job, name, self._program.quantise(pixels, MAPS[name].bits))
+            for name, pixels in material.maps.items()
+        }
+        return messages.Result(
+            material.recipe, blobs, material.seam_ratios, material.forward_seconds
+        )
+
+    def _ended(self, job: str, work: Callable[[], messages.Finished]) -> messages.Finished:
+        """Do the work and turn whatever happens into how the job ended."""
+        try:
+            return work()
+        except Exception as error:  # noqa: BLE001 — a job may fail in any way, the process goes on
+            return messages.Finished(job, _info(error))
+        finally:
+            for marks in (self._cancelled, self._paused, self._stopped):
+                marks.discard(job)
+
+    # ---- between two steps and two tiles
+
+    def _between_steps(self, job: str) -> bool:
+        self._between(job)
+        self._serve_generates()
+        while job in self._paused and not self._leaving(job):
+            self._take_messages(PAUSED_POLL_MS)
+            self._between(job)
+            self._serve_generates()
+        return self._leaving(job)
+
+    def _between_tiles(self, job: str) -> bool:
+        self._between(job)
+        if self._orphaned.is_set():
+            raise Cancelled
+        return False
+
+    def _between(self, job: str) -> None:
+        self._work += 1
+        self._take_messages(0)
+        self._beat()
+        if job in self._cancelled:
+            raise Cancelled
+
+    def _leaving(self, job: str) -> bool:
+        return job in self._stopped or self._orphaned.is_set()
+
+    def _beat(self) -> None:
+        now = time.monotonic()
+        if now - self._beat_at >= BEAT_EVERY:
+            self._beat_at = now
+            send(self._socket, encode(Message(messages.Beat(self._work, _memory_mb()))))
+
+    # ---- what the server says
+
+    def _take_messages(self, wait_ms: int) -> None:
+        if not self._socket.poll(wait_ms):
+            return
+        while (frames := receive(self._socket, 2)) is not None:
+            body = decode([frame.buffer for frame in frames]).body
+            if isinstance(body, messages.Run):
+                (self._trainings if body.kind == "train" else self._generates).append(body)
+            elif isinstance(body, messages.Command):
+                self._obey(body)
+            elif isinstance(body, messages.Leave):
+                self._orphaned.set()
+
+    def _obey(self, command: messages.Command) -> None:
+        marks = {"cancel": self._cancelled, "stop": self._stopped, "pause": self._paused}
+        if command.action == "resume":
+            self._paused.discard(command.job)
+        else:
+            marks[command.action].add(command.job)
+
+    # ---- what the server is told
+
+    def _report(self, job: str, news: Report) -> None:
+        if isinstance(news, LiveModel):
+            self._live = news
+        elif isinstance(news, Preview):
+            blob = self._store.write(job, f"preview_{news.step}", news.pixels)
+            self._send(messages.PreviewEvent(job, news.step, blob))
+        else:
+            kind = type(news).__name__
+            shown = _shortened(news) if isinstance(news, DataReport) else news
+            self._send(messages.ReportEvent(job, kind, to_json(shown)))  # type: ignore[arg-type]
+
+    def _send(self, body: Any) -> None:
+        """Send with patience; a server that takes nothing is gone, and its silence is noticed."""
+        if self._socket.poll(SEND_PATIENCE_MS, zmq.POLLOUT):
+            send(self._socket, encode(Message(body)))
+        else:
+            logger.error("the server takes no messages")
+
+
+def _shortened(report: DataReport) -> DataReport:
+    """A report that fits one message, however many files there were."""
+    hidden = [
+        f"{len(entries) - ENTRIES_SHOWN} more {what} are not listed here."
+        for entries, what in ((report.materials, "materials"), (report.skipped, "skipped files"))
+        if len(entries) > ENTRIES_SHOWN
+    ]
+    return dataclasses.replace(
+        report,
+        materials=report.materials[:ENTRIES_SHOWN],
+        skipped=report.skipped[:ENTRIES_SHOWN],
+        notes=(*report.notes[:ENTRIES_SHOWN], *hidden),
+    )
+
+
+def _info(error: Exception) -> ErrorInfo:
+    if isinstance(error, TilewrightError):
+        return error.info
+    logger.exception("a job failed", exc_info=error)
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        return ErrorInfo(
+            "out_of_memory",
+            "The computer or its GPU must have room for the job; it ran out of memory.",
+            "Choose a smaller size or preset, or end other programs that use the GPU.",
+        )
+    return UnexpectedError(error).info
+
+
+def _memory_mb() -> float:
+    """Resident memory of this process in MiB; 0 where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    except OSError:
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+# ---- the process
+
+
+def main(make_program: Callable[[Path], Program] = GanProgram) -> int:
+    """Read address and keys from stdin, then run until the server is gone.
+
+    Args:
+        make_program: makes the program from the home folder.
+    """
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    _be_modest()
+    told = json.loads(_first_line())
+    orphaned = threading.Event()
+    threading.Thread(target=_watch_server, args=(orphaned,), daemon=True).start()
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    keys = KeyPair(told["public"], told["secret"])
+    socket = connect_dealer(context, keys, told["server_key"], told["address"], bulk=False)
+    socket.setsockopt(zmq.LINGER, 2000)
+    program = make_program(Path(told["home"]))
+    Compute(program, socket, ResultStore(Path(told["results"])), orphaned).run()
+    socket.close()
+    context.term()
+    return 0
+
+
+def _be_modest() -> None:
+    """Leave the end to the server, and the processor first to whoever works at this computer."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "nice"):
+        os.nice(5)
+
+
+def _first_line() -> bytes:
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = os.read(0, 1)
+        if not byte:
+            raise SystemExit("compute processes are started by the server")
+        line += byte
+    return line
+
+
+def _watch_server(orphaned: threading.Event) -> None:
+    """At the end of stdin the server is gone: save, and leave in any case after a while."""
+    try:
+        while os.read(0, 4096):
+            pass
+    except OSError:
+        logger.debug("stdin broke")
+    orphaned.set()
+    time.sleep(ORPHAN_PATIENCE)
+    logger.error("saving took too long")
+    os._exit(3)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

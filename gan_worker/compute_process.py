@@ -1,0 +1,243 @@
+"""The compute process as the server sees it: started on demand, watched, pressed, ended."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import zmq
+
+from gan_worker.keys import KeyPair, new_key_pair
+from gan_worker.messages import ComputeState
+from gan_worker.protocol import Message, encode
+from gan_worker.sockets import send
+
+logger = logging.getLogger(__name__)
+
+LOG_LIMIT = 4 * 1024 * 1024
+COMMAND = (sys.executable, "-m", "gan_worker.compute")
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long the compute process is waited for, in seconds.
+
+    Attributes:
+        terminate: from asking it to give up a job to SIGTERM.
+        kill: from asking to SIGKILL.
+        leave_terminate: from asking it to save and end to SIGTERM.
+        leave_kill: from asking it to save and end to SIGKILL.
+        stall: without a sign of work while it has a job, before it counts as wedged.
+        start: for it to come up.
+        idle: without a job, before it is ended so that its memory returns.
+    """
+
+    terminate: float = 5.0
+    kill: float = 10.0
+    leave_terminate: float = 20.0
+    leave_kill: float = 25.0
+    stall: float = 600.0
+    start: float = 180.0
+    idle: float = 300.0
+
+
+class ComputeProcess:
+    """At most one child process that holds TensorFlow.
+
+    Args:
+        socket: the ROUTER it connects to.
+        address: of that socket.
+        server_key: public key of that socket.
+        allow: called with the public key that may connect there.
+        folder: where its log goes.
+        settings: what else it is told on its stdin.
+        command: how it is started.
+        patience: how long it is waited for.
+    """
+
+    def __init__(
+        self,
+        socket: zmq.Socket[bytes],
+        address: str,
+        server_key: str,
+        allow: Callable[[set[str]], None],
+        folder: Path,
+        settings: dict[str, str],
+        command: Sequence[str] = COMMAND,
+        patience: Patience | None = None,
+    ) -> None:
+        self._socket = socket
+        self._told = {**settings, "address": address, "server_key": server_key}
+        self._allow = allow
+        self.log_path = folder / "compute.log"
+        self._command = list(command)
+        self._patience = patience or Patience()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._route = b""
+        self._deadlines: tuple[float, float] | None = None
+        self._pressed_by = ""
+        self._sign_at = 0.0
+        self._busy_since_sign = False
+        self.state: ComputeState = "off"
+        self.device = ""
+        self.memory_mb = 0.0
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None
+
+    @property
+    def ready(self) -> bool:
+        return self.state in ("idle", "busy")
+
+    def start(self) -> None:
+        """Start it; a command that cannot be run counts as a death."""
+        keys = new_key_pair()
+        self._allow({keys.public})
+        self._route, self._deadlines, self._pressed_by = b"", None, ""
+        self._sign_at = time.monotonic()
+        with self._open_log() as log:
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env=_environment(),
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
+        self._tell_keys(keys)
+        self.state = "starting"
+        logger.info("compute process %d started", self._process.pid)
+
+    def send(self, body: Any) -> bool:
+        """Tell it something; False where it cannot be told."""
+        try:
+            return send(self._socket, [self._route, *encode(Message(body))])
+        except zmq.ZMQError as error:
+            logger.warning("the compute process cannot be reached: %s", error)
+            return False
+
+    def came_up(self, route: bytes, device: str) -> None:
+        """It is there and knows its device."""
+        self._route, self.device = route, device
+        if self.state == "starting":
+            self.state = "idle"
+        self.sign()
+
+    def sign(self, memory_mb: float | None = None) -> None:
+        """It gave a sign of work."""
+        self._sign_at = time.monotonic()
+        if memory_mb is not None:
+            self.memory_mb = memory_mb
+
+    def set_busy(self, busy: bool) -> None:
+        """Note whether it has a job; where that changes, waiting for signs starts anew."""
+        wanted: ComputeState = "busy" if busy else "idle"
+        if self.ready and self.state != wanted:
+            self.state = wanted
+            self._sign_at = time.monotonic()
+
+    def press(self, why: str) -> None:
+        """It was asked to give up a job: from now on it has `kill` seconds."""
+        if self._deadlines is None:
+            now = time.monotonic()
+            self._deadlines = (now + self._patience.terminate, now + self._patience.kill)
+            self._pressed_by = why
+
+    def relax(self) -> None:
+        """It did what it was pressed for."""
+        if self.state != "stopping":
+            self._deadlines = None
+
+    def leave(self, message: Any) -> None:
+        """Ask it to save and end; its stdin closes, so that it hears that in any case."""
+        if self._process is None or self.state == "stopping":
+            return
+        if self._route:
+            self.send(message)
+        self.state = "stopping"
+        now = time.monotonic()
+        limits = (now + self._patience.leave_terminate, now + self._patience.leave_kill)
+        if self._deadlines is None:
+            self._deadlines, self._pressed_by = limits, "it was asked to end"
+        self._close_stdin()
+
+    def watch(self) -> str | None:
+        """Call often. Says why it ended, once, where it has ended since the last call."""
+        if self._process is None:
+            return None
+        code = self._process.poll()
+        if code is not None:
+            return self._bury(code)
+        now = time.monotonic()
+        self._watch_signs(now)
+        if self._deadlines is not None and now >= self._deadlines[1]:
+            self._process.kill()
+        elif self._deadlines is not None and now >= self._deadlines[0]:
+            self._process.terminate()
+        return None
+
+    def idle_too_long(self) -> bool:
+        """Whether it has had no job for so long that it should be ended."""
+        return self.state == "idle" and time.monotonic() - self._sign_at > self._patience.idle
+
+    def kill(self) -> None:
+        """End it now and wait for that."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(5)
+            self._bury(self._process.returncode)
+
+    def _watch_signs(self, now: float) -> None:
+        limit = {"starting": self._patience.start, "busy": self._patience.stall}.get(self.state)
+        if limit is not None and now - self._sign_at > limit and self._deadlines is None:
+            logger.error("the compute process gave no sign for %.0f s", now - self._sign_at)
+            self._deadlines = (now, now + self._patience.kill - self._patience.terminate)
+            self._pressed_by = f"it gave no sign of work for {limit:.0f} s"
+
+    def _bury(self, code: int) -> str:
+        reason = self._pressed_by or _reason(code)
+        logger.info("compute process ended: %s", reason)
+        self._close_stdin()
+        self._allow(set())
+        self._process, self._route, self._deadlines = None, b"", None
+        self.state, self.memory_mb = "off", 0.0
+        return reason
+
+    def _tell_keys(self, keys: KeyPair) -> None:
+        told = {**self._told, "public": keys.public, "secret": keys.secret}
+        assert self._process is not None and self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(told).encode() + b"\n")
+            self._process.stdin.flush()
+        except OSError as error:
+            logger.warning("the compute process ended before it was told anything: %s", error)
+
+    def _close_stdin(self) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            try:
+                self._process.stdin.close()
+            except OSError:
+                logger.debug("its stdin was broken already")
+
+    def _open_log(self) -> Any:
+        if self.log_path.exists() and self.log_path.stat().st_size > LOG_LIMIT:
+            self.log_path.replace(self.log_path.with_suffix(".old.log"))
+        return self.log_path.open("ab")
+
+
+def _environment() -> dict[str, str]:
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+    return {**quiet, **os.environ}
+
+
+def _reason(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"

@@ -1,0 +1,310 @@
+"""The states of jobs and the queue: who waits, who runs, and what follows when one ends or dies."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from gan_worker.admission import Admission
+from gan_worker.errors import ErrorInfo, RequestError, TilewrightError, WorkerError
+from gan_worker.journal import Job, Journal
+from gan_worker.messages import (
+    Accepted,
+    Action,
+    Command,
+    Finished,
+    JobKind,
+    Rejected,
+    Run,
+    State,
+    Submit,
+)
+from gan_worker.protocol import check_job
+
+logger = logging.getLogger(__name__)
+
+WAITING_PER_OWNER = 64
+WAITING_IN_ALL = 256
+DEATHS = 3
+TEXT_LIMIT = 2000
+RUNNING_STATES = ("running", "paused", "cancelling")
+
+
+class Jobs:
+    """All jobs of the server; at most one of each kind is with the compute process.
+
+    Args:
+        journal: where every change is written first.
+        admission: says what may be taken.
+        changed: called with a job after each change that is in the journal.
+    """
+
+    def __init__(
+        self, journal: Journal, admission: Admission, changed: Callable[[Job], None]
+    ) -> None:
+        self._journal = journal
+        self._admission = admission
+        self._changed = changed
+        self._active: dict[str, Job] = {}
+        self._stopping: set[str] = set()
+        self.ending = False
+
+    # ---- what there is
+
+    @property
+    def waiting(self) -> list[Job]:
+        return [job for job in self._active.values() if job.state == "queued"]
+
+    @property
+    def running(self) -> list[Job]:
+        """Jobs that are with the compute process."""
+        return [job for job in self._active.values() if job.state in RUNNING_STATES]
+
+    @property
+    def active(self) -> set[str]:
+        return set(self._active)
+
+    def training(self) -> set[str]:
+        """Names of runs that wait or train."""
+        return {job.name for job in self._active.values() if job.kind == "train"}
+
+    def find(self, owner: str, job: str) -> Job:
+        """The owner's job of that id.
+
+        Raises:
+            RequestError: `unknown_job`, for another owner's job too.
+        """
+        found = self._active.get(job) or self._journal.get(check_job(job))
+        if found is None or found.owner != owner:
+            raise RequestError(
+                "unknown_job",
+                f"A job must be known to the worker; {job} is not.",
+                "Ask for the list of jobs.",
+            )
+        return found
+
+    def owner_of(self, job: str) -> str | None:
+        """The key that a job belongs to, while it is active."""
+        found = self._active.get(job)
+        return found.owner if found is not None else None
+
+    # ---- what clients ask
+
+    def submit(self, owner: str, request: Submit) -> Accepted | Rejected:
+        """Take a job into the queue and the journal, or say why not."""
+        try:
+            known = self._journal.get(check_job(request.job))
+            if known is not None:
+                self.find(owner, request.job)
+                return Accepted(request.job, duplicate=True)
+            self._check_room(owner)
+            name = self._admission.check(request.kind, request.config, self.training())
+            job = Job(request.job, owner, request.kind, name, request.config, request.channel)
+            self._journal.add(job)
+        except TilewrightError as error:
+            return Rejected(request.job, error.info)
+        self._active[job.job] = job
+        self._changed(job)
+        self._supersede(job)
+        return Accepted(job.job)
+
+    def command(self, owner: str, job: str, action: Action) -> Command | None:
+        """Carry out a command.
+
+        Returns:
+            What the compute process must be told, if anything.
+
+        Raises:
+            RequestError: `unknown_job`, or `wrong_state` where the command makes no sense now.
+        """
+        found = self.find(owner, job)
+        return {
+            "pause": self._pause,
+            "resume": self._resume,
+            "stop": self._stop,
+            "cancel": self._cancel,
+        }[action](found)
+
+    # ---- what the compute process does
+
+    def next_run(self, kind: JobKind) -> Run | None:
+        """Move the oldest waiting job of a kind to running, where none of that kind runs."""
+        if self.ending or any(job.kind == kind for job in self.running):
+            return None
+        for job in [job for job in self.waiting if job.kind == kind]:
+            try:
+                config = self._admission.resolve(kind, job.config, job.attempt)
+            except TilewrightError as error:
+                self._move(job, "failed", error=error.info)
+                continue
+            self._move(job, "running", error=None)
+            return Run(job.job, kind, config, job.attempt)
+        return None
+
+    def finish(self, finished: Finished) -> None:
+        """A job ended in the compute process."""
+        job = self._active.get(finished.job)
+        if job is None or job.state not in RUNNING_STATES:
+            return
+        error = finished.error
+        if job.state == "cancelling" or (error is not None and error.code == "cancelled"):
+            self._move(job, "cancelled", error=None)
+        elif error is not None:
+            self._move(job, "failed", error=error)
+        elif self.ending and job.kind == "train" and job.job not in self._stopping:
+            self._move(job, "interrupted", error=_left())
+        else:
+            self._move(job, "succeeded", error=None, result=finished.result)
+
+    def compute_died(self, reason: str) -> None:
+        """The compute process is gone: cancel what was being cancelled, try the rest again."""
+        held = self.running or self._heads()
+        for job in held:
+            self._after_death(job, _died(job, reason))
+
+    def interrupt_all(self) -> None:
+        """The server ends: what waits is left for another day."""
+        for job in list(self._active.values()):
+            state: State = "cancelled" if job.state == "cancelling" else "interrupted"
+            self._move(job, state, error=None if state == "cancelled" else _left())
+
+    def replay(self, owners: frozenset[str]) -> None:
+        """Take up what a dead server left; jobs of owners that are no more stay interrupted."""
+        for job in self._journal.unfinished():
+            self._active[job.job] = job
+            if job.owner not in owners and job.state != "cancelling":
+                self._move(job, "interrupted", error=_left())
+            elif job.state != "queued":
+                self._after_death(job, _left())
+
+    # ---- one command each
+
+    def _pause(self, job: Job) -> Command | None:
+        if job.state == "paused":
+            return None
+        self._must(job, job.state == "running" and job.kind == "train", "paused while it trains")
+        self._move(job, "paused")
+        return Command(job.job, "pause")
+
+    def _resume(self, job: Job) -> Command | None:
+        if job.state in ("running", "queued"):
+            return None
+        if job.state == "interrupted":
+            self._check_room(job.owner)
+            self._requeue(replace(job, attempt=2 if job.kind == "train" else 1))
+            return None
+        self._must(job, job.state == "paused", "resumed after a pause or an interruption")
+        self._move(job, "running")
+        return Command(job.job, "resume")
+
+    def _stop(self, job: Job) -> Command | None:
+        if job.final or job.state == "cancelling":
+            return None
+        if job.state == "queued" or job.kind == "generate":
+            return self._cancel(job)
+        self._stopping.add(job.job)
+        return Command(job.job, "stop")
+
+    def _cancel(self, job: Job) -> Command | None:
+        if job.final or job.state == "cancelling":
+            return None
+        if job.state == "queued":
+            self._move(job, "cancelled")
+            return None
+        self._move(job, "cancelling")
+        return Command(job.job, "cancel")
+
+    def _must(self, job: Job, holds: bool, rule: str) -> None:
+        if not holds:
+            raise RequestError(
+                "wrong_state",
+                f"A job can only be {rule}; {job.name} is {job.state}.",
+                "Look at the state of the job first.",
+            )
+
+    # ---- the small moves
+
+    def _check_room(self, owner: str) -> None:
+        waiting = self.waiting
+        own = sum(job.owner == owner for job in waiting)
+        if self.ending or own >= WAITING_PER_OWNER or len(waiting) >= WAITING_IN_ALL:
+            raise WorkerError(
+                "busy",
+                f"At most {WAITING_PER_OWNER} jobs of a client may wait, {WAITING_IN_ALL} in all; "
+                f"{own} and {len(waiting)} wait now.",
+                "Wait for some to finish, then ask again.",
+                retry_after=5.0,
+            )
+
+    def _supersede(self, newest: Job) -> None:
+        for job in self.waiting:
+            if (
+                newest.channel
+                and job.job != newest.job
+                and (job.owner, job.channel, job.kind) == (newest.owner, newest.channel, "generate")
+            ):
+                self._move(job, "cancelled")
+
+    def _heads(self) -> list[Job]:
+        """The jobs the compute process was being started for."""
+        heads: dict[str, Job] = {}
+        for job in self.waiting:
+            heads.setdefault(job.kind, job)
+        return list(heads.values())
+
+    def _after_death(self, job: Job, error: ErrorInfo) -> None:
+        if job.state == "cancelling":
+            self._move(job, "cancelled")
+        elif self.ending or job.job in self._stopping:
+            self._move(job, "interrupted", error=error)
+        elif job.attempt >= DEATHS:
+            self._move(job, "failed", error=error)
+        else:
+            self._move(job, "interrupted", error=error)
+            self._requeue(replace(job, error=error, attempt=job.attempt + 1))
+
+    def _requeue(self, job: Job) -> None:
+        self._active[job.job] = job
+        self._move(job, "queued")
+
+    def _move(self, job: Job, state: State, **changes: Any) -> None:
+        """Write a new state; where the disk takes none, the state holds in memory all the same."""
+        moved = replace(job, state=state, **changes)
+        moved = replace(moved, error=_clipped(moved.error))
+        if moved.final:
+            self._active.pop(job.job, None)
+            self._stopping.discard(job.job)
+        else:
+            self._active[job.job] = moved
+        try:
+            self._journal.change(moved)
+        except TilewrightError:
+            logger.exception("the state %s of job %s is not in the journal", state, job.job)
+        self._changed(moved)
+
+
+def _died(job: Job, reason: str) -> ErrorInfo:
+    again = "It is started again" if job.attempt < DEATHS else f"It died {DEATHS} times with it"
+    return ErrorInfo(
+        "compute_died",
+        f"The compute process must stay alive while {job.name} is with it; it ended: {reason}.",
+        f"{again}; see the worker's compute.log for why.",
+    )
+
+
+def _left() -> ErrorInfo:
+    return ErrorInfo(
+        "worker_gone",
+        "The worker must run until a job ends; it was ended before.",
+        "Resume the job or the run.",
+    )
+
+
+def _clipped(error: ErrorInfo | None) -> ErrorInfo | None:
+    """An error short enough for every message it may stand in."""
+    if error is None or len(error.message) + len(error.cure) <= TEXT_LIMIT:
+        return error
+    half = TEXT_LIMIT // 2
+    return replace(error, message=error.message[:half], cure=error.cure[:half])

@@ -1,0 +1,154 @@
+"""The server process: its options, its keys, its announcement; it never imports TensorFlow."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from gan_worker.compute_process import Patience
+from gan_worker.errors import RequestError, TilewrightError, WorkerError
+from gan_worker.keys import KeyPair, open_key_folder, write_connection
+from gan_worker.service import Server, ServerConfig
+
+logger = logging.getLogger(__name__)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Serve until the parent is gone, a client asks for the end, or a signal comes.
+
+    Args:
+        argv: what follows `gan-worker serve`.
+
+    Returns:
+        Exit code: 0, or 2 where it could not start; then one JSON line with the error is on stdout.
+    """
+    options = _parser().parse_args(argv)
+    logging.basicConfig(
+        level=options.log_level.upper(),
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    try:
+        server = Server(_config(options))
+    except TilewrightError as error:
+        print(json.dumps({"error": asdict(error.info)}), flush=True)
+        logger.error("%s", error)
+        return 2
+    _end_on_signals(server)
+    if options.keys_from_stdin:
+        threading.Thread(target=_end_with_parent, args=(server,), daemon=True).start()
+    else:
+        where = server.announcement
+        folder = _key_folder(options)
+        write_connection(folder, where["control"], where["bulk"], where["server_key"])
+    print(json.dumps(server.announcement), flush=True)
+    try:
+        server.run()
+    finally:
+        server.close()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="gan-worker serve", description=__doc__)
+    add = parser.add_argument
+    add("--home", type=Path, help="folder of runs and of the worker's own state")
+    add("--keys-from-stdin", action="store_true", help="keys as one JSON line; end with the parent")
+    add("--keys", type=Path, help="key folder (default: keys in the home folder)")
+    add("--listen", default="127.0.0.1", help="address to listen on")
+    add("--control-port", type=int, default=0)
+    add("--bulk-port", type=int, default=0)
+    add("--root", action="append", default=[], metavar="ALIAS=FOLDER", help="pictures, by alias")
+    add("--idle-seconds", type=float, default=Patience().idle, help="until TensorFlow is ended")
+    add("--log-level", default="info", choices=("debug", "info", "warning", "error"))
+    return parser
+
+
+def _config(options: argparse.Namespace) -> ServerConfig:
+    if options.keys_from_stdin:
+        keys, clients = _keys_from_stdin()
+    else:
+        keys, client = open_key_folder(_key_folder(options))
+        clients = frozenset({client.public})
+    return ServerConfig(
+        home=_home(options),
+        keys=keys,
+        clients=clients,
+        listen=options.listen,
+        control_port=options.control_port,
+        bulk_port=options.bulk_port,
+        roots=dict(_root(text) for text in options.root),
+        local=options.keys_from_stdin or options.listen in ("127.0.0.1", "::1", "localhost"),
+        patience=Patience(idle=options.idle_seconds),
+    )
+
+
+def _home(options: argparse.Namespace) -> Path:
+    if options.home is not None:
+        return Path(options.home)
+    from gan_worker.runs import home_folder
+
+    return home_folder()
+
+
+def _key_folder(options: argparse.Namespace) -> Path:
+    return options.keys or _home(options) / "keys"
+
+
+def _root(text: str) -> tuple[str, Path]:
+    alias, _, folder = text.partition("=")
+    if not folder or not Path(folder).is_dir():
+        raise RequestError(
+            "invalid_config",
+            f"--root must be alias=folder with a folder that exists; received {text!r}.",
+            "Correct it, for example --root photos=/data/photos.",
+        )
+    return alias, Path(folder)
+
+
+def _keys_from_stdin() -> tuple[KeyPair, frozenset[str]]:
+    """Read the keys the parent hands over: `{"public", "secret", "clients": [...]}` in one line."""
+    line = b""
+    while not line.endswith(b"\n"):
+        # Byte by byte and without Python's buffer, so that the watching thread owns the rest.
+        byte = os.read(0, 1)
+        if not byte:
+            break
+        line += byte
+    try:
+        found = json.loads(line)
+        return KeyPair(found["public"], found["secret"]), frozenset(found["clients"])
+    except (ValueError, KeyError, TypeError):
+        raise WorkerError(
+            "worker_start",
+            "With --keys-from-stdin the first line of stdin must be the keys as JSON; it is not.",
+            "Let the launcher start the worker, or leave the option out.",
+        ) from None
+
+
+def _end_with_parent(server: Server) -> None:
+    """Wait for the end of stdin: then the parent is gone, however it went."""
+    try:
+        while os.read(0, 4096):
+            pass
+    except OSError:
+        logger.debug("stdin broke")
+    server.end()
+
+
+def _end_on_signals(server: Server) -> None:
+    for name in ("SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: server.end())
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

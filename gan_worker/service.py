@@ -1,0 +1,465 @@
+"""The server's service: sockets in front; queue, journal, results and compute process behind."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import zmq
+
+from gan_worker import __version__, messages
+from gan_worker.admission import Admission
+from gan_worker.authenticator import Authenticator
+from gan_worker.compute_process import COMMAND, ComputeProcess, Patience
+from gan_worker.errors import RequestError, TilewrightError, UnexpectedError, WorkerError
+from gan_worker.jobs import Jobs
+from gan_worker.journal import Job, Journal
+from gan_worker.keys import KeyPair, new_key_pair
+from gan_worker.locks import FolderLock
+from gan_worker.protocol import Message, decode, encode
+from gan_worker.results import ResultStore
+from gan_worker.roots import Roots
+from gan_worker.sockets import bind_router, receive, send
+from gan_worker.strict_json import VERSION, BadMessage, bad_message
+from gan_worker.subscribers import Key, Subscriber, Subscribers, report_key
+
+logger = logging.getLogger(__name__)
+
+POLL_MS = 100
+MESSAGES_PER_TURN = 64
+STATUS_EVERY = 1.0
+SWEEP_EVERY = 60.0
+MODELS_SHOWN = 100
+JOBS_SHOWN = 40
+SLOTS = 16
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ServerConfig:
+    """How a server is run.
+
+    Attributes:
+        home: folder of runs and of the server's own state.
+        keys: the server's key pair.
+        clients: public keys that may connect.
+        listen: address to listen on.
+        control_port: 0 for any.
+        bulk_port: 0 for any.
+        roots: alias → folder of pictures clients may name.
+        local: whether clients are the same user on the same computer.
+        patience: how long the compute process is waited for.
+        compute_command: how it is started; tests give another.
+    """
+
+    home: Path
+    keys: KeyPair
+    clients: frozenset[str]
+    listen: str = "127.0.0.1"
+    control_port: int = 0
+    bulk_port: int = 0
+    roots: Mapping[str, Path] = field(default_factory=dict)
+    local: bool = True
+    patience: Patience = field(default_factory=Patience)
+    compute_command: Sequence[str] = COMMAND
+
+
+class Server:
+    """Everything between the sockets.
+
+    `run` serves until `end` was called and the compute process is gone.
+
+    Args:
+        config: how it is run.
+
+    Raises:
+        WorkerError: `port_in_use`.
+        StorageError: where its folder cannot be written.
+    """
+
+    def __init__(self, config: ServerConfig) -> None:
+        self._config = config
+        self._folder, self._lock = _take_slot(config.home / "server")
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._authenticator = Authenticator(self._context)
+        self._bind_sockets()
+        self._journal = Journal(self._folder / "journal.sqlite")
+        self._store = ResultStore(self._folder / "results")
+        self._subscribers = Subscribers(self._journal, self._send)
+        roots = Roots(config.roots, config.local)
+        admission = Admission(config.home / "runs", roots)
+        self._admission = admission
+        self._jobs = Jobs(self._journal, admission, self._job_changed)
+        self._dropped = 0
+        self._status: tuple[Any, ...] = ()
+        self._status_at = self._swept_at = 0.0
+        self._ending = threading.Event()
+        self._jobs.replay(config.clients)
+
+    def _bind_sockets(self) -> None:
+        config = self._config
+        clients = set(config.clients)
+        self._authenticator.allow("control", clients)
+        self._authenticator.allow("bulk", clients)
+        self._control = self._bind("control", config.keys, config.listen, config.control_port)
+        self._bulk = self._bind("bulk", config.keys, config.listen, config.bulk_port)
+        keys = new_key_pair()
+        self._compute_socket = self._bind("compute", keys, "127.0.0.1", 0)
+        self._compute = ComputeProcess(
+            self._compute_socket,
+            _address(self._compute_socket),
+            keys.public,
+            lambda allowed: self._authenticator.allow("compute", allowed),
+            self._folder,
+            {"home": str(config.home), "results": str(self._folder / "results")},
+            config.compute_command,
+            config.patience,
+        )
+
+    def _bind(self, domain: str, keys: KeyPair, listen: str, port: int) -> zmq.Socket[bytes]:
+        address = f"tcp://{listen}:{port or '*'}"
+        try:
+            return bind_router(self._context, keys, domain, address, bulk=domain == "bulk")
+        except zmq.ZMQError as error:
+            self._authenticator.close()
+            self._context.destroy(0)
+            raise WorkerError(
+                "port_in_use",
+                f"The worker must be able to listen on port {port} of {listen} for {domain}; "
+                f"it cannot ({error.strerror}).",
+                "End the other program that uses the port, or choose another port.",
+            ) from error
+
+    @property
+    def announcement(self) -> dict[str, Any]:
+        """What a client needs to reach this server, and who it is."""
+        return {
+            "control": _address(self._control),
+            "bulk": _address(self._bulk),
+            "server_key": self._config.keys.public,
+            "version": __version__,
+            "protocol": list(VERSION),
+            "pid": os.getpid(),
+        }
+
+    # ---- the loop
+
+    def end(self) -> None:
+        """Stop what trains with a checkpoint, then leave; may be called from a signal handler."""
+        self._ending.set()
+
+    def run(self) -> None:
+        """Serve until the end."""
+        sources: list[tuple[zmq.Socket[bytes], Callable[[], bool]]] = [
+            (self._control, self._take_control),
+            (self._bulk, self._take_bulk),
+            (self._compute_socket, self._take_compute),
+        ]
+        poller = zmq.Poller()
+        for socket in (self._authenticator.socket, *(s for s, _ in sources)):
+            poller.register(socket, zmq.POLLIN)
+        while not self._done():
+            ready = dict(poller.poll(POLL_MS))
+            self._authenticator.answer()
+            for socket, take in sources:
+                if socket in ready:
+                    self._take_some(take)
+            self._tend()
+
+    def close(self) -> None:
+        """Leave nothing behind: no process, no lock, no socket."""
+        self._compute.kill()
+        self._jobs.ending = True
+        self._jobs.interrupt_all()
+        self._subscribers.deliver()
+        for socket in (self._control, self._bulk, self._compute_socket):
+            socket.close(500)
+        self._authenticator.close()
+        self._context.term()
+        self._journal.close()
+        self._lock.release()
+
+    def _done(self) -> bool:
+        if not self._ending.is_set():
+            return False
+        if not self._jobs.ending:
+            logger.info("the worker ends")
+            self._jobs.ending = True
+            self._compute.leave(messages.Leave())
+        return not self._compute.alive
+
+    def _take_some(self, take: Callable[[], bool]) -> None:
+        for _ in range(MESSAGES_PER_TURN):
+            try:
+                if not take():
+                    return
+            except Exception:  # one bad request must not end the jobs of everybody
+                logger.exception("a message could not be handled")
+
+    def _tend(self) -> None:
+        stopping = self._compute.state == "stopping"
+        reason = self._compute.watch()
+        if reason is not None and (self._jobs.running or not stopping):
+            self._jobs.compute_died(reason)
+        if self._compute.idle_too_long():
+            self._compute.leave(messages.Leave())
+        self._dispatch()
+        self._tell_status()
+        self._sweep()
+        self._subscribers.deliver()
+
+    def _dispatch(self) -> None:
+        if self._compute.ready:
+            for kind in ("train", "generate"):
+                run = self._jobs.next_run(kind)
+                if run is not None and not self._compute.send(run):
+                    self._compute.press("it took no messages")
+            self._compute.set_busy(bool(self._jobs.running))
+        elif self._jobs.waiting and not self._compute.alive and not self._ending.is_set():
+            self._start_compute()
+
+    def _start_compute(self) -> None:
+        try:
+            self._compute.start()
+        except OSError as error:
+            logger.exception("the compute process cannot be started")
+            self._jobs.compute_died(str(error))
+
+    def _tell_status(self) -> None:
+        compute, now = self._compute, time.monotonic()
+        status = (compute.state, compute.device, round(compute.memory_mb))
+        urgent = status[:2] != self._status[:2]
+        if status != self._status and (urgent or now - self._status_at > STATUS_EVERY):
+            self._status, self._status_at = status, now
+            body = messages.Status(compute.state, compute.device, compute.memory_mb)
+            self._subscribers.offer_all(("status",), body)
+
+    def _sweep(self) -> None:
+        now = time.monotonic()
+        if not self._swept_at or now - self._swept_at > SWEEP_EVERY:
+            self._swept_at = now
+            self._journal.prune()
+            self._store.sweep(self._journal.ids(), self._jobs.active)
+
+    def _job_changed(self, job: Job) -> None:
+        logger.info("job %s (%s %s) is %s", job.job, job.kind, job.name, job.state)
+        if job.final:
+            self._subscribers.forget_reports(job.job)
+        if not any(j.state == "cancelling" for j in self._jobs.running):
+            self._compute.relax()
+
+    # ---- from clients, on control
+
+    def _take_control(self) -> bool:
+        frames = receive(self._control, 3)
+        if frames is None:
+            return False
+        route, owner = frames[0].bytes, _owner(frames)
+        try:
+            message = decode([frame.buffer for frame in frames[1:]])
+        except BadMessage as error:
+            self._refuse(self._control, route, error)
+            return True
+        subscriber = self._subscribers.get(route)
+        if isinstance(message.body, messages.Hello):
+            self._welcome(route, owner, message)
+        elif subscriber is None or message.session != subscriber.session:
+            self._send(route, Message(messages.UnknownSession(), session=message.session))
+        else:
+            answer = self._answer(subscriber, message)
+            if answer is not None:
+                session = subscriber.session
+                self._send(route, Message(answer, re=message.id, session=session))
+        return True
+
+    def _welcome(self, route: bytes, owner: str, message: Message) -> None:
+        subscriber = self._subscribers.welcome(route, owner)
+        logger.info("%s %s connected", message.body.client[:40], message.body.version[:20])
+        body = messages.Welcome(
+            __version__, self._compute.device, self._compute.state, subscriber.session
+        )
+        self._send(route, Message(body, re=message.id, session=subscriber.session))
+
+    def _answer(self, subscriber: Subscriber, message: Message) -> Any:
+        """Carry a request out and return what to answer, if anything."""
+        handler = getattr(self, f"_on_{messages.TYPES[type(message.body)]}", None)
+        try:
+            if handler is None:
+                raise bad_message("a client does not send this type")
+            return handler(subscriber, message.body)
+        except TilewrightError as error:
+            return messages.Error(error.info)
+        except Exception as error:  # the client must hear of it, whatever it was
+            logger.exception("a request failed")
+            return messages.Error(UnexpectedError(error).info)
+
+    def _on_subscribe(self, client: Subscriber, body: messages.Subscribe) -> Any:
+        active = [j for j in self._jobs.active if self._jobs.owner_of(j) == client.owner]
+        missed = self._subscribers.subscribe(client, body.after, active)
+        return messages.Subscribed(client.cursor or 0, missed)
+
+    def _on_submit(self, client: Subscriber, body: messages.Submit) -> Any:
+        return self._jobs.submit(client.owner, body)
+
+    def _on_command(self, client: Subscriber, body: messages.Command) -> Any:
+        told = self._jobs.command(client.owner, body.job, body.action)
+        if told is not None:
+            self._compute.send(told)
+            if told.action == "cancel":
+                self._compute.press("a job that was cancelled did not end")
+        return messages.Done()
+
+    def _on_models(self, client: Subscriber, body: messages.Models) -> Any:
+        found = self._admission.models(self._jobs.training())
+        return _fitting(
+            lambda some, all_: messages.ModelList(tuple(some), all_), found[:MODELS_SHOWN]
+        )
+
+    def _on_jobs(self, client: Subscriber, body: messages.Jobs) -> Any:
+        found = [job.event() for job in self._journal.newest(client.owner, JOBS_SHOWN)]
+        bare = [messages.JobEvent(**{**vars(event), "result": None}) for event in found]
+        return _fitting(lambda some, _: messages.JobList(tuple(some)), bare)
+
+    def _on_result(self, client: Subscriber, body: messages.AskResult) -> Any:
+        return self._jobs.find(client.owner, body.job).event()
+
+    def _on_ping(self, client: Subscriber, body: messages.Ping) -> Any:
+        return messages.Pong()
+
+    def _on_shutdown(self, client: Subscriber, body: messages.Shutdown) -> Any:
+        if not self._config.local:
+            raise RequestError(
+                "not_allowed",
+                "A worker can be ended only from its own computer; this client is elsewhere.",
+                "End it on the computer it runs on.",
+            )
+        self.end()
+        return messages.Done()
+
+    def _on_goodbye(self, client: Subscriber, body: messages.Goodbye) -> Any:
+        self._subscribers.forget(client.route)
+
+    def _on_seen(self, client: Subscriber, body: messages.Seen) -> Any:
+        self._subscribers.seen(client, body.count)
+
+    # ---- from clients, on bulk
+
+    def _take_bulk(self) -> bool:
+        frames = receive(self._bulk, 3)
+        if frames is None:
+            return False
+        route, owner = frames[0].bytes, _owner(frames)
+        try:
+            message = decode([frame.buffer for frame in frames[1:]])
+            if not isinstance(message.body, messages.Fetch):
+                raise BadMessage(**vars(bad_message("only fetch is served here").info))
+        except BadMessage as error:
+            self._refuse(self._bulk, route, error)
+            return True
+        self._send_on(self._bulk, route, self._piece(owner, message))
+        return True
+
+    def _piece(self, owner: str, message: Message) -> Message:
+        wanted = message.body
+        try:
+            self._jobs.find(owner, wanted.job)
+            data = self._store.read(wanted.job, wanted.name, wanted.offset, wanted.length)
+        except TilewrightError as error:
+            return Message(messages.Error(error.info), re=message.id)
+        chunk = messages.Chunk(wanted.job, wanted.name, wanted.offset)
+        return Message(chunk, re=message.id, payload=data)
+
+    # ---- from the compute process
+
+    def _take_compute(self) -> bool:
+        frames = receive(self._compute_socket, 3)
+        if frames is None:
+            return False
+        message = decode([frame.buffer for frame in frames[1:]])
+        body = message.body
+        self._compute.sign()
+        if isinstance(body, messages.ComputeReady):
+            self._compute.came_up(frames[0].bytes, body.device)
+        elif isinstance(body, messages.Beat):
+            self._compute.sign(body.memory_mb)
+        elif isinstance(body, messages.ReportEvent):
+            self._offer(body.job, report_key(body), body)
+        elif isinstance(body, messages.PreviewEvent):
+            self._store.keep_newest_previews(body.job)
+            self._offer(body.job, (body.job, "preview"), body)
+        elif isinstance(body, messages.Finished):
+            self._jobs.finish(body)
+        return True
+
+    def _offer(self, job: str, key: Key, body: Any) -> None:
+        owner = self._jobs.owner_of(job)
+        if owner is not None:
+            self._subscribers.offer_report(owner, job, key, body)
+
+    # ---- sending
+
+    def _send(self, route: bytes, message: Message) -> bool:
+        return self._send_on(self._control, route, message)
+
+    def _send_on(self, socket: zmq.Socket[bytes], route: bytes, message: Message) -> bool:
+        try:
+            return send(socket, [route, *encode(message)])
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EHOSTUNREACH:
+                raise
+            self._subscribers.forget(route)
+            return False
+
+    def _refuse(self, socket: zmq.Socket[bytes], route: bytes, error: BadMessage) -> None:
+        """Answer what can be answered; drop and count the rest."""
+        self._dropped += 1
+        if self._dropped & (self._dropped - 1) == 0:  # 1, 2, 4, 8, …: a flood must not fill the log
+            logger.warning("%d bad messages so far; the last: %s", self._dropped, error)
+        if error.message_id is not None:
+            self._send_on(socket, route, Message(messages.Error(error.info), re=error.message_id))
+
+
+def _address(socket: zmq.Socket[bytes]) -> str:
+    endpoint = socket.getsockopt(zmq.LAST_ENDPOINT)
+    assert isinstance(endpoint, bytes)
+    return endpoint.rstrip(b"\0").decode("ascii")
+
+
+def _owner(frames: Sequence[zmq.Frame]) -> str:
+    """The public key a peer proved."""
+    return str(frames[-1].get("User-Id"))
+
+
+def _fitting(make: Callable[[list[T], bool], Any], items: list[T]) -> Any:
+    """The body with as many items as one message can hold."""
+    complete = True
+    while True:
+        body = make(items, complete)
+        try:
+            encode(Message(body))
+        except BadMessage:
+            items, complete = items[: len(items) // 2], False
+        else:
+            return body
+
+
+def _take_slot(folder: Path) -> tuple[Path, FolderLock]:
+    """The first state folder that no other server of this home holds."""
+    for number in range(1, SLOTS + 1):
+        slot = folder / str(number)
+        slot.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = FolderLock(slot)
+        if lock.acquire():
+            return slot, lock
+    raise WorkerError(
+        "busy",
+        f"At most {SLOTS} workers may use the folder {folder}; as many do.",
+        "End one of them, or choose another --home.",
+    )
