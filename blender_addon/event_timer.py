@@ -1,0 +1,299 @@
+"""Every tick: take events within a time budget, and turn arrays into images and materials piecewise."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import bpy
+import numpy as np
+from bpy.app.handlers import persistent
+from gan_worker.errors import TilewrightError, UnexpectedError
+from gan_worker.events import MapReady, MaterialReady, PreviewReady
+from gan_worker.progress import Recipe
+
+from . import images, live_preview, materials, session
+
+log = logging.getLogger(__name__)
+
+EVENT_BUDGET = 0.004
+# No step of work is begun later than this into a tick; the longest step takes about 8 ms more.
+STEP_DEADLINE = 0.008
+BUSY_INTERVAL = 1 / 60
+IDLE_INTERVAL = 0.5
+
+_SLOW_JOBS = ("RENDER", "OBJECT_BAKE")
+
+
+@dataclass
+class Order:
+    """What to do with a result, by value: nothing here points into Blender's data.
+
+    Attributes:
+        look: how to wire the maps.
+        folder: where to save the textures; None packs them.
+    """
+
+    look: materials.Look = field(default_factory=materials.Look)
+    folder: str | None = None
+
+
+@dataclass
+class Statistics:
+    """How long the main thread was held, in seconds.
+
+    Attributes:
+        ticks: how many there were.
+        longest: the longest by the clock on the wall.
+        longest_cpu: the longest by what this thread computed, whatever else the computer did.
+    """
+
+    ticks: int = 0
+    longest: float = 0.0
+    longest_cpu: float = 0.0
+
+
+statistics = Statistics()
+_orders: dict[str, Order] = {}
+_work: deque[Iterator[None]] = deque()
+_arriving: set[str] = set()
+
+
+def tick() -> float:
+    """Do a little of everything that is due.
+
+    Returns:
+        Seconds until the next tick.
+    """
+    began, cpu = time.perf_counter(), time.thread_time()
+    for event in session.current.tick(EVENT_BUDGET):
+        _take(event)
+    if not _rendering():
+        _do_work(began + STEP_DEADLINE)
+    _count(time.perf_counter() - began, time.thread_time() - cpu)
+    return BUSY_INTERVAL if _work or session.current.busy else IDLE_INTERVAL
+
+
+def _timer() -> float:
+    """What Blender calls. It must not raise: Blender would drop the timer for good."""
+    before = _visible_state()
+    try:
+        interval = tick()
+    except Exception as error:
+        log.exception("tick")
+        session.current.fail(UnexpectedError(error))
+        interval = IDLE_INTERVAL
+    if _visible_state() != before or session.current.busy:
+        _redraw()
+    return interval
+
+
+def wait(predicate: Callable[[], bool], timeout: float) -> None:
+    """Pump until the predicate holds, for scripts and `blender -b`, where no timer fires.
+
+    Raises:
+        TilewrightError: as `Session.wait`.
+    """
+    session.current.wait(predicate, timeout, pump=tick)
+
+
+def wait_for_job(job: session.Job, timeout: float) -> MaterialReady | None:
+    """Pump until the job has ended and its result is in Blender's data.
+
+    Raises:
+        TilewrightError: why the job failed.
+    """
+    result = session.current.wait_for_job(job, timeout, pump=tick)
+    finish()
+    return result
+
+
+def finish() -> None:
+    """Do all work that is waiting, now: before the file is saved, and at the end of a wait."""
+    while _work:
+        _step()
+    images.free_scratch()
+
+
+def order_result(job: session.Job, order: Order) -> None:
+    """Say how the result of a job is to be wired and kept."""
+    for stale in [known for known in _orders if not session.current.expects(known)]:
+        del _orders[stale]
+    _orders[job.id] = order
+
+
+def pending() -> int:
+    """How many pieces of work wait."""
+    return len(_work)
+
+
+def _count(seconds: float, cpu_seconds: float) -> None:
+    statistics.ticks += 1
+    statistics.longest = max(statistics.longest, seconds)
+    statistics.longest_cpu = max(statistics.longest_cpu, cpu_seconds)
+
+
+def _rendering() -> bool:
+    """Whether a render or bake is running: data it reads must not change under it."""
+    return not bpy.app.background and any(bpy.app.is_job_running(kind) for kind in _SLOW_JOBS)
+
+
+def _do_work(end: float) -> None:
+    while _work and time.perf_counter() < end:
+        _step()
+    if not _work:
+        images.free_scratch()
+
+
+def _step() -> None:
+    try:
+        next(_work[0])
+    except StopIteration:
+        _work.popleft()
+    except TilewrightError as error:
+        _work.popleft()
+        session.current.fail(error)
+    except Exception as error:
+        _work.popleft()
+        log.exception("work of a tick")
+        session.current.fail(UnexpectedError(error))
+
+
+def _take(event: object) -> None:
+    match event:
+        case PreviewReady():
+            live_preview.show(event.preview.pixels)
+        case MapReady():
+            _arriving.add(event.job)
+            _work.append(_make_image(event.job, event.name, event.pixels))
+        case MaterialReady():
+            _arriving.add(event.job)
+            order = _orders.pop(event.job, Order())
+            _work.append(_apply(event, order))
+
+
+def _make_image(job: str, map_name: str, pixels: np.ndarray) -> Iterator[None]:
+    """One map to one image; the datablock is looked up again after every pause."""
+    if images.find_image(job, map_name):
+        return
+    images.new_image(f"{job}_{map_name}", map_name, pixels, job)
+    yield
+    rgba = images.scratch(*pixels.shape[:2])
+    yield from images.rgba_pieces(pixels, rgba)
+    image = images.find_image(job, map_name)
+    if image:
+        images.set_pixels(image, rgba)
+    yield
+
+
+def _apply(event: MaterialReady, order: Order) -> Iterator[None]:
+    """A whole material: missing images, the node tree, and then the packing."""
+    for name, pixels in event.maps.items():
+        yield from _make_image(event.job, name, pixels)
+    if session.current.wanted(event.job):  # no newer request was made meanwhile
+        _show(event, order)
+    _clean_up(event.job)
+    yield
+    for name, pixels in event.maps.items():
+        yield from _keep(event.job, name, pixels, order.folder)
+    _push_undo()
+
+
+def _show(event: MaterialReady, order: Order) -> None:
+    found = {name: images.find_image(event.job, name) for name in event.maps}
+    for name, image in found.items():
+        image.name = _image_name(event.recipe, name)
+    material = _target(event)
+    materials.build(material, found, order.look)
+    materials.store_recipe(material, event.recipe, event.seam_ratios)
+
+
+def _clean_up(job: str) -> None:
+    """Remove the images that this result replaced, and those of results that came too late."""
+    _arriving.discard(job)
+    _arriving.intersection_update([j for j in _arriving if session.current.wanted(j)])
+    materials.remove_unused_images(_arriving)
+
+
+def _image_name(recipe: Recipe, map_name: str) -> str:
+    return images.image_name(recipe.model, recipe.seed, recipe.width, recipe.height, map_name)
+
+
+def _target(event: MaterialReady) -> bpy.types.Material:
+    """The material the result is for, or a new one where that is gone."""
+    job = session.current.jobs.get(event.job)
+    material = materials.find_material(job.target) if job and job.target else None
+    if material is None:
+        material = materials.new_material(f"{event.recipe.model} {event.recipe.seed}")
+        material.tilewright.unassigned = True
+        material.use_fake_user = True
+    return material
+
+
+def _keep(job: str, map_name: str, pixels: np.ndarray, folder: str | None) -> Iterator[None]:
+    """Encode a map and pack it, or save it as a file."""
+    parts: list[bytes] = []
+    yield from images.png_pieces(pixels, parts)
+    image = images.find_image(job, map_name)
+    if image is None:
+        return
+    if folder is None:
+        images.pack_png(image, b"".join(parts))
+    else:
+        _save(image, b"".join(parts), folder)
+    yield
+
+
+def _save(image: bpy.types.Image, png: bytes, folder: str) -> None:
+    try:
+        images.save_png(image, png, folder)
+    except TilewrightError:
+        images.pack_png(image, png)  # better in the .blend than lost
+        raise
+
+
+def _push_undo() -> None:
+    """Make the result a step of its own: one undo takes it away, one redo brings it back."""
+    windows = bpy.context.window_manager.windows if bpy.context.window_manager else ()
+    if bpy.app.background or not windows:
+        return
+    with bpy.context.temp_override(window=windows[0]):
+        bpy.ops.ed.undo_push(message="Tilewright Material")
+
+
+def _visible_state() -> tuple:
+    now = session.current
+    return now.state, now.last_error, len(now.models), len(_work)
+
+
+def _redraw() -> None:
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                for region in area.regions:
+                    if region.type == "UI":
+                        region.tag_redraw()
+
+
+@persistent
+def _before_saving(*_args: object) -> None:
+    finish()
+
+
+def register() -> None:
+    bpy.app.handlers.save_pre.append(_before_saving)
+    bpy.app.timers.register(_timer, first_interval=IDLE_INTERVAL, persistent=True)
+
+
+def unregister() -> None:
+    if bpy.app.timers.is_registered(_timer):
+        bpy.app.timers.unregister(_timer)
+    if _before_saving in bpy.app.handlers.save_pre:
+        bpy.app.handlers.save_pre.remove(_before_saving)
+    _work.clear()
+    _orders.clear()
+    _arriving.clear()
+    session.current.close()

@@ -1,0 +1,249 @@
+"""NumPy arrays, top row first, to Blender images and back, in pieces that do not hold the main thread."""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import bpy
+import numpy as np
+from gan_worker.errors import StorageError
+from gan_worker.material_maps import MAPS
+
+# Pixels converted or compressed between two looks at the clock: 1 to 2 ms each.
+PIXELS_PER_STEP = 64 * 1024
+
+# Ends of image names that Node Wrangler recognises.
+NAME_ENDS = {
+    "base_color": "basecolor",
+    "roughness": "roughness",
+    "metallic": "metallic",
+    "normal": "normal",
+    "height": "height",
+    "ambient_occlusion": "ao",
+}
+
+# Custom properties that say what an image is; looked up instead of holding references.
+JOB_KEY = "tilewright_job"
+MAP_KEY = "tilewright_map"
+
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PNG_COLOR_TYPES = {1: 0, 3: 2}
+_FILTER_UP = 2
+
+
+def image_name(model: str, seed: int, width: int, height: int, map_name: str) -> str:
+    """Name of a map's image, such as `bricks_7_1024x512_basecolor`."""
+    return f"{model}_{seed}_{width}x{height}_{NAME_ENDS[map_name]}"
+
+
+def find_image(job: str, map_name: str) -> bpy.types.Image | None:
+    """The image that holds this map of this job, if it still exists."""
+    for image in bpy.data.images:
+        if image.get(JOB_KEY) == job and image.get(MAP_KEY) == map_name and not image.library:
+            return image
+    return None
+
+
+def new_image(name: str, map_name: str, pixels: np.ndarray, job: str = "") -> bpy.types.Image:
+    """An empty image fit for these pixels, in the map's color space.
+
+    16-bit maps become float images, so that nothing of their depth is lost.
+    """
+    height, width = pixels.shape[:2]
+    image = bpy.data.images.new(
+        name, width, height, alpha=False, float_buffer=pixels.dtype != np.uint8
+    )
+    image.colorspace_settings.name = MAPS[map_name].color_space
+    image[JOB_KEY] = job
+    image[MAP_KEY] = map_name
+    return image
+
+
+def rgba_pieces(pixels: np.ndarray, out: np.ndarray) -> Iterator[None]:
+    """Fill `out` with what Blender wants: float RGBA in 0..1, bottom row first.
+
+    Args:
+        pixels: uint8 or uint16, shape (height, width, 1 or 3), top row first.
+        out: float32, shape (height, width, 4).
+
+    Yields:
+        Nothing, after each piece.
+    """
+    height, width = pixels.shape[:2]
+    rows = max(1, PIXELS_PER_STEP // width)
+    for bottom in range(0, height, rows):
+        top = max(0, height - bottom - rows)
+        piece = pixels[top : height - bottom][::-1]
+        _convert(piece, out[bottom : bottom + len(piece)])
+        yield
+
+
+def _convert(piece: np.ndarray, out: np.ndarray) -> None:
+    # One contiguous multiplication is several times faster than three strided ones.
+    if piece.dtype == np.uint8 and piece.shape[2] == 1:
+        words = piece[..., 0].astype("<u4")
+        words *= np.uint32(0x00010101)
+        words |= np.uint32(0xFF000000)
+        np.multiply(words.view(np.uint8).reshape(out.shape), np.float32(1 / 255), out=out)
+    elif piece.dtype == np.uint8:
+        rgba = np.full(out.shape, 255, np.uint8)
+        rgba[..., :3] = piece
+        np.multiply(rgba, np.float32(1 / 255), out=out)
+    else:
+        out[..., :3] = piece * np.float32(1 / np.iinfo(piece.dtype).max)
+        out[..., 3] = 1
+
+
+_scratch: list[np.ndarray] = []
+
+
+def scratch(height: int, width: int) -> np.ndarray:
+    """A float RGBA buffer, kept for the next map: touching fresh memory costs as much as converting.
+
+    One at a time; what it held before is overwritten.
+    """
+    if not _scratch or _scratch[0].shape[:2] != (height, width):
+        _scratch[:] = [np.empty((height, width, 4), np.float32)]
+    return _scratch[0]
+
+
+def free_scratch() -> None:
+    """Give the buffer's memory back."""
+    _scratch.clear()
+
+
+def set_pixels(image: bpy.types.Image, rgba: np.ndarray) -> None:
+    """Hand float RGBA, bottom row first, to an image of the same size."""
+    image.pixels.foreach_set(rgba.reshape(-1))
+    image.update()
+
+
+def write_pixels(image: bpy.types.Image, pixels: np.ndarray) -> None:
+    """Write a whole array, top row first, into an image of the same size, at once."""
+    rgba = np.empty((*pixels.shape[:2], 4), np.float32)
+    for _ in rgba_pieces(pixels, rgba):
+        pass
+    set_pixels(image, rgba)
+
+
+def read_pixels(image: bpy.types.Image) -> np.ndarray:
+    """The image as float32 RGBA, shape (height, width, 4), 0..1, top row first."""
+    width, height = image.size
+    rgba = np.empty(width * height * 4, np.float32)
+    image.pixels.foreach_get(rgba)
+    return rgba.reshape(height, width, 4)[::-1].copy()
+
+
+def png_pieces(pixels: np.ndarray, parts: list[bytes]) -> Iterator[None]:
+    """Encode a PNG into `parts`, a few rows at a time.
+
+    Blender's own `Image.pack()` encodes too, but holds the main thread for 80 ms at 1024².
+
+    Args:
+        pixels: uint8 or uint16, shape (height, width, 1 or 3), top row first.
+        parts: receives the file's bytes; complete when the iterator ends.
+
+    Yields:
+        Nothing, after each piece.
+    """
+    height, width, channels = pixels.shape
+    bits = pixels.dtype.itemsize * 8
+    head = struct.pack(">IIBBBBB", width, height, bits, _PNG_COLOR_TYPES[channels], 0, 0, 0)
+    parts += [_PNG_SIGNATURE, _png_chunk(b"IHDR", head)]
+    # Runs only: a third faster than level 1, and the row filter has found most of what repeats.
+    packer = zlib.compressobj(1, zlib.DEFLATED, 15, 8, zlib.Z_RLE)
+    rows = max(1, PIXELS_PER_STEP // (width * pixels.dtype.itemsize))
+    for top in range(0, height, rows):
+        data = packer.compress(_filtered_rows(pixels, top, min(height, top + rows)))
+        if data:
+            parts.append(_png_chunk(b"IDAT", data))
+        yield
+    parts += [_png_chunk(b"IDAT", packer.flush()), _png_chunk(b"IEND", b"")]
+
+
+def _filtered_rows(pixels: np.ndarray, top: int, bottom: int) -> bytes:
+    """Rows as PNG wants them: big-endian, each byte minus the one above it."""
+    first = max(0, top - 1)
+    rows = np.ascontiguousarray(pixels[first:bottom])
+    if rows.dtype.itemsize == 2:
+        rows = rows.astype(">u2")
+    flat = rows.view(np.uint8).reshape(bottom - first, -1)
+    filtered = np.empty((bottom - top, flat.shape[1] + 1), np.uint8)
+    filtered[:, 0] = _FILTER_UP
+    if top == 0:
+        filtered[0, 1:] = flat[0]
+        np.subtract(flat[1:], flat[:-1], out=filtered[1:, 1:])
+    else:
+        np.subtract(flat[1:], flat[:-1], out=filtered[:, 1:])
+    return filtered.tobytes()
+
+
+def _png_chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def pack_png(image: bpy.types.Image, png: bytes) -> None:
+    """Put an encoded picture into the .blend, so that it is kept when the file is saved."""
+    space = image.colorspace_settings.name
+    image.pack(data=png, data_len=len(png))
+    # A generated image would forget its pixels; one with a file reads them from what was packed.
+    image.source = "FILE"
+    image.colorspace_settings.name = space
+
+
+def save_png(image: bpy.types.Image, png: bytes, folder: str) -> Path:
+    """Write an encoded picture beside the .blend and let the image point at it.
+
+    Args:
+        image: named like the file that comes out of it.
+        png: the file's bytes.
+        folder: Blender path, such as `//textures`; needs a saved .blend when it starts with `//`.
+
+    Raises:
+        StorageError: `file_unwritable` when the folder or file cannot be written.
+    """
+    target = _free_path(Path(bpy.path.abspath(folder)), image.name)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft = target.with_name(target.name + ".tmp")
+        draft.write_bytes(png)
+        os.replace(draft, target)
+    except OSError as error:
+        raise StorageError(
+            "file_unwritable",
+            f"The texture {target} must be writable; {error.strerror or error}.",
+            "Choose another texture folder, or pack the textures into the .blend.",
+        ) from error
+    space = image.colorspace_settings.name
+    image.filepath_raw = bpy.path.relpath(str(target)) if bpy.data.filepath else str(target)
+    image.source = "FILE"
+    image.colorspace_settings.name = space
+    return target
+
+
+def _free_path(folder: Path, name: str) -> Path:
+    """A file name that is not taken: an older texture may still be used by another .blend."""
+    clean = bpy.path.clean_name(name.rsplit(".", 1)[0] if _has_number(name) else name)
+    stem, _, kind = clean.rpartition("_")
+    path, number = folder / f"{clean}.png", 2
+    while path.exists():
+        # The map word stays last, where Node Wrangler looks for it.
+        path, number = folder / f"{stem}-{number}_{kind}.png", number + 1
+    return path
+
+
+def _has_number(name: str) -> bool:
+    """Whether Blender made the name unique with an end such as `.001`."""
+    return len(name) > 4 and name[-4] == "." and name[-3:].isdigit()
+
+
+def encode_png(pixels: np.ndarray) -> bytes:
+    """A PNG of a whole array, at once."""
+    parts: list[bytes] = []
+    for _ in png_pieces(pixels, parts):
+        pass
+    return b"".join(parts)

@@ -1,0 +1,54 @@
+"""The picture in the panel that shows what training has learned so far."""
+
+from __future__ import annotations
+
+import bpy.utils.previews
+import numpy as np
+
+_LIVE = "live"
+# An icon is kept at least this large by panels; larger previews only cost time.
+LARGEST_SIDE = 512
+
+_collection: bpy.utils.previews.ImagePreviewCollection | None = None
+
+
+def show(pixels: np.ndarray) -> None:
+    """Put a preview into the panel.
+
+    Args:
+        pixels: uint8, shape (height, width, 3), top row first.
+    """
+    if _collection is None:
+        return
+    step = -(-max(pixels.shape[:2]) // LARGEST_SIDE)
+    small = pixels[::step, ::step]
+    height, width = small.shape[:2]
+    rgba = np.ones((height, width, 4), np.float32)
+    rgba[..., :3] = small[::-1] * np.float32(1 / 255)
+    picture = _collection.get(_LIVE) or _collection.new(_LIVE)
+    picture.image_size = (width, height)
+    picture.image_pixels_float.foreach_set(rgba.reshape(-1))
+
+
+def icon() -> int:
+    """Number of the icon to draw; 0 while there is no preview."""
+    picture = _collection.get(_LIVE) if _collection is not None else None
+    return picture.icon_id if picture else 0
+
+
+def clear() -> None:
+    """Forget the picture of an earlier training."""
+    if _collection is not None:
+        _collection.clear()
+
+
+def register() -> None:
+    global _collection
+    _collection = bpy.utils.previews.new()
+
+
+def unregister() -> None:
+    global _collection
+    if _collection is not None:
+        bpy.utils.previews.remove(_collection)
+    _collection = None

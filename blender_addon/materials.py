@@ -1,0 +1,303 @@
+"""Maps to a Principled BSDF node tree, made once and updated in place after that."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+import bpy
+from gan_worker.material_maps import MAPS
+from gan_worker.progress import Recipe
+
+from .images import JOB_KEY
+from .properties import MAPPING_NODE as MAPPING
+from .properties import new_uuid
+
+# Nodes of ours carry these names: that is how an update finds them among a user's own.
+COORDINATES = "Tilewright Coordinates"
+SHADER = "Tilewright Shader"
+OUTPUT = "Tilewright Output"
+NORMAL_MAP = "Tilewright Normal Map"
+DISPLACEMENT = "Tilewright Displacement"
+OCCLUSION = "Tilewright Occlusion"
+LUMINANCE = "Tilewright Luminance"
+BUMP = "Tilewright Bump"
+BUMP_LABEL = "Bump from Luminance (model has no normal or height)"
+
+_ROWS = {name: index for index, name in enumerate(MAPS)}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How maps are wired.
+
+    Attributes:
+        scale: repeats of the tile over the UV square, for a material that has no mapping yet.
+        multiply_occlusion: multiply ambient occlusion into the base color.
+        displacement: height of the relief in meters; 0 leaves displacement unconnected.
+    """
+
+    scale: tuple[float, float] = (1.0, 1.0)
+    multiply_occlusion: bool = True
+    displacement: float = 0.02
+
+
+def find_material(uuid: str) -> bpy.types.Material | None:
+    """The local material with this uuid, whatever it is called by now."""
+    for material in bpy.data.materials:
+        if material.tilewright.uuid == uuid and not material.library:
+            return material
+    return None
+
+
+def new_material(name: str) -> bpy.types.Material:
+    """A material of ours with a fresh uuid, not yet assigned to anything."""
+    material = bpy.data.materials.new(name)
+    if bpy.app.version < (5, 0, 0):  # from 5.0 on every material has nodes, and asking warns
+        material.use_nodes = True
+    material.tilewright.uuid = new_uuid()
+    return material
+
+
+def is_ours(material: bpy.types.Material | None) -> bool:
+    """Whether this material may be updated in place by a result."""
+    return bool(material and material.tilewright.uuid and material.is_editable)
+
+
+def make_unique(material: bpy.types.Material) -> None:
+    """Give a copied material a uuid of its own: Shift+D copies the original's."""
+    material.tilewright.uuid = new_uuid()
+
+
+def assign(obj: bpy.types.Object, material: bpy.types.Material) -> None:
+    """Put the material in the object's active slot, adding one where there is none."""
+    if not obj.material_slots:
+        obj.data.materials.append(material)
+    else:
+        obj.material_slots[obj.active_material_index].material = material
+
+
+def store_recipe(material: bpy.types.Material, recipe: Recipe, seam_ratios: dict) -> None:
+    """Write on the material how it was made, so that it can be made again anywhere."""
+    kept = material.tilewright
+    for name in ("model", "model_hash", "width", "height", "version"):
+        setattr(kept, name, getattr(recipe, name))
+    kept.seed = recipe.seed
+    kept.truncation_psi = recipe.truncation_psi
+    kept.origin = recipe.origin
+    kept.latent = json.dumps(list(recipe.z))
+    kept.recipe = json.dumps(asdict(recipe))
+    kept.seam_ratios = json.dumps(seam_ratios)
+
+
+def read_recipe(material: bpy.types.Material) -> Recipe | None:
+    """The recipe that was stored on the material, or None where there is none."""
+    if not material.tilewright.recipe:
+        return None
+    kept = json.loads(material.tilewright.recipe)
+    kept["z"], kept["origin"] = tuple(kept["z"]), tuple(kept["origin"])
+    return Recipe(**kept)
+
+
+def build(
+    material: bpy.types.Material, images: dict[str, bpy.types.Image], look: Look | None
+) -> None:
+    """Make or update the node tree so that it shows these maps.
+
+    Nodes that are already there keep their place, their links and their mapping; nodes of maps that
+    are no longer there go.
+
+    Args:
+        material: one of ours, editable.
+        images: map name → image; at least one.
+        look: how to wire it; None keeps the wiring of an existing tree.
+    """
+    tree = _Tree(material, look or _present_look(material))
+    tree.shader()
+    tree.textures(images)
+    tree.occlusion("ambient_occlusion" in images and "base_color" in images)
+    tree.direct_inputs(images)
+    tree.normal("normal" in images)
+    tree.displacement("height" in images, "normal" in images)
+    tree.bump("base_color" in images and not {"normal", "height"} & set(images))
+    tree.mapping()
+
+
+def remove_unused_images(arriving: set[str]) -> None:
+    """Remove images of ours that no material shows any more.
+
+    Args:
+        arriving: jobs whose images are not shown yet, but will be.
+    """
+    ours = [i for i in bpy.data.images if i.get(JOB_KEY) and not i.library]
+    for image in ours:
+        if image.users == 0 and image[JOB_KEY] not in arriving:
+            bpy.data.images.remove(image)
+
+
+def images_of(material: bpy.types.Material) -> dict[str, bpy.types.Image]:
+    """Map name → image of a material of ours."""
+    nodes = material.node_tree.nodes
+    found = {name: nodes.get(texture_node_name(name)) for name in MAPS}
+    return {name: node.image for name, node in found.items() if node and node.image}
+
+
+def texture_node_name(map_name: str) -> str:
+    """Name of the image node that holds this map."""
+    return f"Tilewright {map_name}"
+
+
+def set_scale(material: bpy.types.Material, scale: tuple[float, float]) -> None:
+    """Repeat the tile this many times over the UV square; does nothing before the maps are there."""
+    node = material.node_tree.nodes.get(MAPPING)
+    if node:
+        node.inputs["Scale"].default_value = (*scale, 1.0)
+
+
+def _present_look(material: bpy.types.Material) -> Look:
+    """The wiring an existing tree has; the default for a new one."""
+    nodes = material.node_tree.nodes
+    if MAPPING not in nodes:
+        return Look()
+    scale = nodes[MAPPING].inputs["Scale"].default_value
+    displacement = nodes.get(DISPLACEMENT)
+    return Look(
+        (scale[0], scale[1]),
+        material.tilewright.multiply_occlusion,
+        displacement.inputs["Scale"].default_value if displacement else Look.displacement,
+    )
+
+
+class _Tree:
+    """The nodes of one material, found by name or made."""
+
+    def __init__(self, material: bpy.types.Material, look: Look) -> None:
+        self.material = material
+        self.nodes = material.node_tree.nodes
+        self.links = material.node_tree.links
+        self.look = look
+
+    def node(self, name: str, kind: str, place: tuple[float, float]) -> tuple[bpy.types.Node, bool]:
+        """The node of that name, and whether it had to be made."""
+        found = self.nodes.get(name)
+        if found and found.bl_idname == kind:
+            return found, False
+        made = self.nodes.new(kind)
+        made.name = name
+        made.location = place
+        return made, True
+
+    def drop(self, *names: str) -> None:
+        for name in names:
+            node = self.nodes.get(name)
+            if node:
+                self.nodes.remove(node)
+
+    def link(self, source: bpy.types.NodeSocket, target: bpy.types.NodeSocket) -> None:
+        """Connect, unless it already is so: a needless link would recompile the shader."""
+        if not any(link.from_socket == source for link in target.links):
+            self.links.new(source, target)
+
+    def shader(self) -> None:
+        """Adopt the shader and output that a new material comes with, or make them."""
+        for name, kind, place in (
+            (SHADER, "ShaderNodeBsdfPrincipled", (300, 300)),
+            (OUTPUT, "ShaderNodeOutputMaterial", (600, 300)),
+        ):
+            if name not in self.nodes:
+                present = next((n for n in self.nodes if n.bl_idname == kind), None)
+                node = present or self.nodes.new(kind)
+                node.name, node.location = name, place
+        if not self.nodes[OUTPUT].inputs["Surface"].is_linked:
+            self.link(self.nodes[SHADER].outputs["BSDF"], self.nodes[OUTPUT].inputs["Surface"])
+
+    def textures(self, images: dict[str, bpy.types.Image]) -> None:
+        for name in MAPS:
+            if name not in images:
+                self.drop(texture_node_name(name))
+                continue
+            place = (-500, 500 - 280 * _ROWS[name])
+            node, _ = self.node(texture_node_name(name), "ShaderNodeTexImage", place)
+            node.label = name.replace("_", " ").title()
+            node.image = images[name]
+
+    def direct_inputs(self, images: dict[str, bpy.types.Image]) -> None:
+        if "base_color" in images and OCCLUSION not in self.nodes:
+            self.link(self._color("base_color"), self._input("Base Color"))
+        for name, socket in (("roughness", "Roughness"), ("metallic", "Metallic")):
+            if name in images:
+                self.link(self._color(name), self._input(socket))
+
+    def occlusion(self, present: bool) -> None:
+        self.material.tilewright.multiply_occlusion = self.look.multiply_occlusion
+        if not present or not self.look.multiply_occlusion:
+            self.drop(OCCLUSION)
+            return
+        mix, is_new = self.node(OCCLUSION, "ShaderNodeMix", (0, 500))
+        if is_new:
+            mix.data_type, mix.blend_type = "RGBA", "MULTIPLY"
+            mix.label = "Multiply Ambient Occlusion"
+            _socket(mix.inputs, "Factor_Float").default_value = 1.0
+        self.link(self._color("base_color"), _socket(mix.inputs, "A_Color"))
+        self.link(self._color("ambient_occlusion"), _socket(mix.inputs, "B_Color"))
+        self.link(_socket(mix.outputs, "Result_Color"), self._input("Base Color"))
+
+    def normal(self, present: bool) -> None:
+        if not present:
+            self.drop(NORMAL_MAP)
+            return
+        node, _ = self.node(NORMAL_MAP, "ShaderNodeNormalMap", (0, -340))
+        self.link(self._color("normal"), node.inputs["Color"])
+        self.link(node.outputs["Normal"], self._input("Normal"))
+
+    def displacement(self, present: bool, has_normal: bool) -> None:
+        if not present or self.look.displacement == 0:
+            self.drop(DISPLACEMENT)
+            return
+        node, is_new = self.node(DISPLACEMENT, "ShaderNodeDisplacement", (300, -620))
+        if is_new:
+            node.inputs["Midlevel"].default_value = 0.5
+            # With a normal map the relief's shading is there already: bumping it again would
+            # count it twice, while true displacement moves only what is dense enough.
+            self.material.displacement_method = "DISPLACEMENT" if has_normal else "BUMP"
+        node.inputs["Scale"].default_value = self.look.displacement
+        self.link(self._color("height"), node.inputs["Height"])
+        self.link(node.outputs["Displacement"], self.nodes[OUTPUT].inputs["Displacement"])
+
+    def bump(self, present: bool) -> None:
+        if not present:
+            self.drop(LUMINANCE, BUMP)
+            return
+        grey, _ = self.node(LUMINANCE, "ShaderNodeRGBToBW", (-180, -340))
+        node, is_new = self.node(BUMP, "ShaderNodeBump", (0, -340))
+        if is_new:
+            node.label = BUMP_LABEL
+            node.width = 260
+            node.inputs["Strength"].default_value = 0.4
+            node.inputs["Distance"].default_value = 0.02
+        self.link(self._color("base_color"), grey.inputs["Color"])
+        self.link(grey.outputs["Val"], node.inputs["Height"])
+        self.link(node.outputs["Normal"], self._input("Normal"))
+
+    def mapping(self) -> None:
+        """One mapping for all textures, so that one number scales the whole material."""
+        coordinates, _ = self.node(COORDINATES, "ShaderNodeTexCoord", (-960, 0))
+        mapping, is_new = self.node(MAPPING, "ShaderNodeMapping", (-760, 0))
+        if is_new:
+            mapping.inputs["Scale"].default_value = (*self.look.scale, 1.0)
+            self.link(coordinates.outputs["UV"], mapping.inputs["Vector"])
+        for name in MAPS:
+            node = self.nodes.get(texture_node_name(name))
+            if node and not node.inputs["Vector"].is_linked:
+                self.link(mapping.outputs["Vector"], node.inputs["Vector"])
+
+    def _color(self, map_name: str) -> bpy.types.NodeSocket:
+        return self.nodes[texture_node_name(map_name)].outputs["Color"]
+
+    def _input(self, name: str) -> bpy.types.NodeSocket:
+        return self.nodes[SHADER].inputs[name]
+
+
+def _socket(sockets: bpy.types.NodeInputs, identifier: str) -> bpy.types.NodeSocket:
+    """A socket by identifier: those of the mix node share their names."""
+    return next(s for s in sockets if s.identifier == identifier)

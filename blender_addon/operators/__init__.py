@@ -1,0 +1,15 @@
+"""One button is one class is one call to a plain function, which scripts can call as well."""
+
+from . import generation, training, worker
+
+_MODULES = (worker, training, generation)
+
+
+def register() -> None:
+    for module in _MODULES:
+        module.register()
+
+
+def unregister() -> None:
+    for module in reversed(_MODULES):
+        module.unregister()

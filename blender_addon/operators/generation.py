@@ -1,0 +1,259 @@
+"""Generate materials and put them on objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import bpy
+from bpy.props import BoolProperty, FloatProperty, IntProperty
+from gan_worker.config import GenerationConfig, check_size
+from gan_worker.errors import RequestError, StorageError, TilewrightError
+
+from .. import event_timer, materials, session
+from .reporting import failed, needs, needs_worker
+
+LARGEST_SEED = 2**31 - 1
+
+
+def generation_config(scene: bpy.types.Scene) -> GenerationConfig:
+    """What was chosen in the Generate panel."""
+    chosen = scene.tilewright
+    return GenerationConfig(
+        model=chosen.model,
+        seed=chosen.seed,
+        width=chosen.width,
+        height=chosen.height,
+        maps=tuple(sorted(chosen.maps)),
+        truncation_psi=round(chosen.truncation_psi, 6),
+    )
+
+
+def result_order(scene: bpy.types.Scene) -> event_timer.Order:
+    """How the panel wants results wired and kept.
+
+    Raises:
+        StorageError: `file_unwritable` for a folder beside a .blend that was never saved.
+    """
+    chosen = scene.tilewright
+    look = materials.Look(tuple(chosen.scale), chosen.multiply_occlusion, chosen.displacement)
+    if chosen.storage == "PACK":
+        return event_timer.Order(look)
+    if chosen.texture_folder.startswith("//") and not bpy.data.filepath:
+        raise StorageError(
+            "file_unwritable",
+            f"The .blend must be saved before textures can go to {chosen.texture_folder} beside it.",
+            "Save the file, or pack the textures into it.",
+        )
+    return event_timer.Order(look, chosen.texture_folder)
+
+
+def target_objects(context: bpy.types.Context) -> list[bpy.types.Object]:
+    """The objects the panel applies to: those that can have a material, in order of their names."""
+    if context.scene.tilewright.target == "ACTIVE":
+        chosen = [context.view_layer.objects.active]
+    else:
+        chosen = [o for o in context.view_layer.objects if o.select_get()]
+    return sorted((o for o in chosen if o and _takes_material(o)), key=lambda o: o.name)
+
+
+def _takes_material(obj: bpy.types.Object) -> bool:
+    return obj.is_editable and hasattr(obj.data, "materials") and obj.data.is_editable
+
+
+def generate_for_objects(
+    objects: Sequence[bpy.types.Object],
+    config: GenerationConfig,
+    order: event_timer.Order | None = None,
+    vary: bool = False,
+) -> list[session.Job]:
+    """Generate one material for all objects, or one for each, and put it on them.
+
+    The materials are assigned at once and filled when the result is there.
+
+    Args:
+        objects: what gets the material; none makes one material that no object has.
+        config: what to make.
+        order: how to wire and keep the maps.
+        vary: give each object a seed of its own, counting up from the config's.
+
+    Returns:
+        The jobs, in the objects' order where `vary` is set.
+
+    Raises:
+        RequestError: `unknown_model` or `invalid_size`, before anything was changed.
+        WorkerError: `worker_gone` without a connection.
+    """
+    check_request(config)
+    groups = [[obj] for obj in objects] if vary else [list(objects)]
+    return [
+        _generate(group, replace(config, seed=(config.seed + number) % LARGEST_SEED), order)
+        for number, group in enumerate(groups)
+    ]
+
+
+def check_request(config: GenerationConfig) -> None:
+    """Check what can be known here, so that no object changes for a request that must fail.
+
+    Raises:
+        RequestError: `unknown_model` or `invalid_size`.
+    """
+    model = session.current.model(config.model)
+    if model is None:
+        names = ", ".join(session.current.model_names()) or "none yet"
+        raise RequestError(
+            "unknown_model",
+            f"The model must be one the worker has; {config.model or 'no name'} is not among them.",
+            f"Choose one of: {names}.",
+        )
+    check_size(config.width, config.height, model.stride)
+
+
+def _generate(
+    objects: Sequence[bpy.types.Object],
+    config: GenerationConfig,
+    order: event_timer.Order | None,
+) -> session.Job:
+    material = _material_for(objects, f"{config.model} {config.seed}")
+    job = session.current.generate(config, material.tilewright.uuid)
+    event_timer.order_result(job, order or event_timer.Order())
+    material.use_fake_user = material.use_fake_user or not objects
+    for obj in objects:
+        materials.assign(obj, material)
+    return job
+
+
+def _material_for(objects: Sequence[bpy.types.Object], name: str) -> bpy.types.Material:
+    """The Tilewright material these objects alone have already, or a new one."""
+    present = {obj.active_material for obj in objects}
+    material = present.pop() if len(present) == 1 else None
+    if not materials.is_ours(material) or material.users > _uses(material, objects):
+        return materials.new_material(name)
+    twin = materials.find_material(material.tilewright.uuid)
+    if twin != material:
+        materials.make_unique(material)
+    return material
+
+
+def _uses(material: bpy.types.Material, objects: Iterable[bpy.types.Object]) -> int:
+    """How many of the material's users belong to these objects."""
+    owners = {obj.data for obj in objects} | {
+        obj for obj in objects if any(s.link == "OBJECT" for s in obj.material_slots)
+    }
+    used = sum(list(_owned(owner)).count(material) for owner in owners)
+    return used + int(material.use_fake_user)
+
+
+def _owned(owner: bpy.types.ID) -> Iterable[bpy.types.Material | None]:
+    if isinstance(owner, bpy.types.Object):
+        return (slot.material for slot in owner.material_slots if slot.link == "OBJECT")
+    return owner.materials
+
+
+def objects_without_uv(objects: Iterable[bpy.types.Object]) -> list[str]:
+    """Names of meshes that would show one color only: a texture needs a UV map."""
+    return [o.name for o in objects if isinstance(o.data, bpy.types.Mesh) and not o.data.uv_layers]
+
+
+def cancel_generation() -> None:
+    """End all generations of this session without a result."""
+    for job in session.current.running("generate"):
+        session.current.cancel(job)
+
+
+class TILEWRIGHT_OT_generate_material(bpy.types.Operator):
+    """Generate a material and put it on the active or the selected objects"""
+
+    bl_idname = "tilewright.generate_material"
+    bl_label = "Generate"
+    bl_options = {"UNDO"}
+
+    wait: BoolProperty(
+        name="Wait", description="Return only when the material is there", options={"SKIP_SAVE"}
+    )
+    timeout: FloatProperty(name="Timeout", default=600.0, min=0.1, options={"SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not needs_worker(cls):
+            return False
+        if not needs(cls, session.current.models, "There is no model yet: train one first"):
+            return False
+        return needs(cls, context.scene.tilewright.model, "Choose a model first")
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        chosen = context.scene.tilewright
+        objects = target_objects(context)
+        vary = chosen.vary_per_object and chosen.target == "SELECTED" and bool(objects)
+        try:
+            order = result_order(context.scene)
+            jobs = generate_for_objects(objects, generation_config(context.scene), order, vary)
+            if self.wait:
+                for job in jobs:
+                    event_timer.wait_for_job(job, self.timeout)
+        except TilewrightError as error:
+            return failed(self, error)
+        self._warn(objects)
+        return {"FINISHED"}
+
+    def _warn(self, objects: list[bpy.types.Object]) -> None:
+        if not objects:
+            self.report({"WARNING"}, "No object takes a material: it is kept in the .blend unused")
+        for name in objects_without_uv(objects):
+            self.report({"WARNING"}, f"{name} has no UV map and will show one color only")
+
+
+class TILEWRIGHT_OT_next_seed(bpy.types.Operator):
+    """Go to another seed and generate"""
+
+    bl_idname = "tilewright.next_seed"
+    bl_label = "Next Seed"
+    bl_options = {"UNDO"}
+
+    step: IntProperty(default=1, options={"SKIP_SAVE", "HIDDEN"})
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return TILEWRIGHT_OT_generate_material.poll.__func__(cls, context)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        chosen = context.scene.tilewright
+        chosen.seed = (chosen.seed + self.step) % LARGEST_SEED
+        return bpy.ops.tilewright.generate_material()
+
+
+class TILEWRIGHT_OT_cancel_generation(bpy.types.Operator):
+    """Stop generating; materials that are not finished stay as they are"""
+
+    bl_idname = "tilewright.cancel_generation"
+    bl_label = "Cancel"
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        return needs_worker(cls) and needs(
+            cls, session.current.running("generate"), "Nothing is being generated"
+        )
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        try:
+            cancel_generation()
+        except TilewrightError as error:
+            return failed(self, error)
+        return {"FINISHED"}
+
+
+_CLASSES = (
+    TILEWRIGHT_OT_generate_material,
+    TILEWRIGHT_OT_next_seed,
+    TILEWRIGHT_OT_cancel_generation,
+)
+
+
+def register() -> None:
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,269 @@
+"""Choose pictures, start a training, steer it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import bpy
+from bpy.props import (
+    BoolProperty,
+    CollectionProperty,
+    FloatProperty,
+    IntProperty,
+    StringProperty,
+)
+from gan_worker.config import TrainingConfig, check_name
+from gan_worker.errors import PictureError, RequestError, TilewrightError
+
+from .. import event_timer, live_preview, session
+from .reporting import failed, needs, needs_worker
+
+
+def set_pictures(scene: bpy.types.Scene, paths: Iterable[str | Path]) -> None:
+    """Choose the pictures and folders to learn from."""
+    scene.tilewright.pictures.clear()
+    add_pictures(scene, paths)
+
+
+def add_pictures(scene: bpy.types.Scene, paths: Iterable[str | Path]) -> None:
+    """Add pictures and folders to those chosen."""
+    for path in paths:
+        scene.tilewright.pictures.add().path = str(path)
+
+
+def training_config(scene: bpy.types.Scene, resume: bool = False) -> TrainingConfig:
+    """What was chosen in the Train panel.
+
+    Raises:
+        RequestError: `invalid_config` for a name that cannot be a folder's name.
+    """
+    chosen = scene.tilewright
+    return TrainingConfig(
+        run=check_name(chosen.run, "run"),
+        pictures=tuple(_absolute(item.path) for item in chosen.pictures if item.path),
+        preset=chosen.preset,
+        minutes=round(chosen.minutes, 4),
+        scale=chosen.picture_scale or None,
+        seed=chosen.training_seed,
+        resume=resume,
+    )
+
+
+def _absolute(path: str) -> str:
+    """Blender's `//` made absolute; a remote worker's `alias:name` stays as it is."""
+    return str(Path(bpy.path.abspath(path)).absolute()) if ":" not in path[2:] else path
+
+
+def start_training(config: TrainingConfig) -> session.Job:
+    """Train as the config says.
+
+    Raises:
+        PictureError: `picture_missing` when none is chosen, or one is not there.
+        WorkerError: `worker_gone` without a connection.
+    """
+    if not config.resume:
+        _check_pictures(config.pictures)
+    live_preview.clear()
+    return session.current.train(config)
+
+
+def _check_pictures(paths: tuple[str, ...]) -> None:
+    if not paths:
+        raise PictureError(
+            "picture_missing",
+            "At least one picture or folder must be chosen to learn from; none is.",
+            "Press Add Pictures in the Train panel.",
+        )
+    missing = [path for path in paths if session.current.owns_worker and not Path(path).exists()]
+    if missing:
+        raise PictureError(
+            "picture_missing",
+            f"Every picture must exist; there is no {missing[0]}.",
+            "Choose it again, or take it off the list.",
+        )
+
+
+def current_training() -> session.Job:
+    """The training that the buttons steer.
+
+    Raises:
+        RequestError: `unknown_job` when none was started.
+    """
+    if session.current.training is None:
+        raise RequestError(
+            "unknown_job", "A training must have been started; none was.", "Press Train first."
+        )
+    return session.current.training
+
+
+def pause_training() -> None:
+    """Pause at the next step; the worker keeps everything."""
+    session.current.pause(current_training())
+
+
+def resume_training() -> None:
+    """Go on after a pause."""
+    session.current.resume(current_training())
+
+
+def stop_training() -> None:
+    """End the training and keep the model as it is now."""
+    session.current.stop(current_training())
+
+
+def cancel_training() -> None:
+    """End the training and keep only what earlier checkpoints hold."""
+    session.current.cancel(current_training())
+
+
+class TILEWRIGHT_OT_add_pictures(bpy.types.Operator):
+    """Choose photos to learn from. Without a file chosen, the whole folder is taken"""
+
+    bl_idname = "tilewright.add_pictures"
+    bl_label = "Add Pictures"
+    bl_options = {"UNDO"}
+
+    directory: StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE", "HIDDEN"})
+    files: CollectionProperty(
+        type=bpy.types.OperatorFileListElement, options={"SKIP_SAVE", "HIDDEN"}
+    )
+    filter_image: BoolProperty(default=True, options={"SKIP_SAVE", "HIDDEN"})
+    filter_folder: BoolProperty(default=True, options={"SKIP_SAVE", "HIDDEN"})
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        names = [item.name for item in self.files if item.name]
+        folder = Path(self.directory)
+        add_pictures(context.scene, [folder / name for name in names] or [folder])
+        return {"FINISHED"}
+
+
+class TILEWRIGHT_OT_remove_picture(bpy.types.Operator):
+    """Take this off the list. The file itself stays"""
+
+    bl_idname = "tilewright.remove_picture"
+    bl_label = "Remove"
+    bl_options = {"UNDO"}
+
+    index: IntProperty(options={"SKIP_SAVE", "HIDDEN"})
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        context.scene.tilewright.pictures.remove(self.index)
+        return {"FINISHED"}
+
+
+class TILEWRIGHT_OT_start_training(bpy.types.Operator):
+    """Train a model on the chosen pictures"""
+
+    bl_idname = "tilewright.start_training"
+    bl_label = "Train"
+
+    resume: BoolProperty(
+        name="Resume",
+        description="Continue the run of that name from its newest checkpoint",
+        options={"SKIP_SAVE"},
+    )
+    wait: BoolProperty(
+        name="Wait", description="Return only when the training has ended", options={"SKIP_SAVE"}
+    )
+    timeout: FloatProperty(name="Timeout", default=86400.0, min=0.1, options={"SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not needs_worker(cls):
+            return False
+        if not needs(
+            cls, not session.current.running("train"), "A training is running: stop it first"
+        ):
+            return False
+        return needs(cls, context.scene.tilewright.run, "The model needs a name")
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            job = start_training(training_config(context.scene, self.resume))
+            if self.wait:
+                event_timer.wait_for_job(job, self.timeout)
+        except TilewrightError as error:
+            return failed(self, error)
+        context.scene.tilewright.model = job.name
+        return {"FINISHED"}
+
+
+class _SteerTraining:
+    """What the four buttons below a running training have in common."""
+
+    states: tuple[str, ...]
+    reason: str
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        job = session.current.training
+        return needs_worker(cls) and needs(cls, job and job.state in cls.states, cls.reason)
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        try:
+            self.steer()
+        except TilewrightError as error:
+            return failed(self, error)
+        return {"FINISHED"}
+
+
+class TILEWRIGHT_OT_pause_training(_SteerTraining, bpy.types.Operator):
+    """Pause the training; the computer is free for other work"""
+
+    bl_idname = "tilewright.pause_training"
+    bl_label = "Pause"
+    states, reason = ("running",), "No training is running"
+    steer = staticmethod(pause_training)
+
+
+class TILEWRIGHT_OT_resume_training(_SteerTraining, bpy.types.Operator):
+    """Go on with the paused training"""
+
+    bl_idname = "tilewright.resume_training"
+    bl_label = "Resume"
+    states, reason = ("paused",), "No training is paused"
+    steer = staticmethod(resume_training)
+
+
+class TILEWRIGHT_OT_stop_training(_SteerTraining, bpy.types.Operator):
+    """End the training and keep the model as it is now. It can be continued later"""
+
+    bl_idname = "tilewright.stop_training"
+    bl_label = "Stop and Keep"
+    states, reason = ("queued", "running", "paused", "interrupted"), "No training is running"
+    steer = staticmethod(stop_training)
+
+
+class TILEWRIGHT_OT_cancel_training(_SteerTraining, bpy.types.Operator):
+    """End the training at once, without saving what was learned since the last checkpoint"""
+
+    bl_idname = "tilewright.cancel_training"
+    bl_label = "Discard"
+    states, reason = ("queued", "running", "paused", "interrupted"), "No training is running"
+    steer = staticmethod(cancel_training)
+
+
+_CLASSES = (
+    TILEWRIGHT_OT_add_pictures,
+    TILEWRIGHT_OT_remove_picture,
+    TILEWRIGHT_OT_start_training,
+    TILEWRIGHT_OT_pause_training,
+    TILEWRIGHT_OT_resume_training,
+    TILEWRIGHT_OT_stop_training,
+    TILEWRIGHT_OT_cancel_training,
+)
+
+
+def register() -> None:
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)

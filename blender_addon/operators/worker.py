@@ -1,0 +1,174 @@
+"""Start, reach and stop the worker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+from bpy.props import BoolProperty, FloatProperty
+from gan_worker.client import Client
+from gan_worker.errors import RequestError, TilewrightError, WorkerError
+from gan_worker.keys import read_connection
+
+from .. import event_timer, preferences, session
+from .reporting import failed, needs, needs_worker
+
+_LOOPBACK = ("127.", "localhost", "[::1]", "::1")
+
+
+def start_worker() -> None:
+    """Start the worker that the preferences name, or connect to the one they name.
+
+    Raises:
+        WorkerError: `worker_command`, or `worker_silent` where the key folder has no address.
+        RequestError: `not_allowed` where the worker is on another computer and Blender is offline.
+    """
+    chosen = preferences.get()
+    if chosen.location == "REMOTE":
+        connect(Path(bpy.path.abspath(chosen.key_folder)), chosen.remote_address)
+        return
+    session.current.start_worker(
+        preferences.worker_command(chosen),
+        preferences.home_folder(chosen),
+        preferences.log_folder(),
+    )
+
+
+def connect(key_folder: Path, host: str = "") -> None:
+    """Connect to a worker that was started by hand.
+
+    Args:
+        key_folder: the folder `gan-worker serve` wrote its `connection.json` into.
+        host: name or address to use instead of the one in that file.
+
+    Raises:
+        WorkerError: `worker_silent` where the key folder has no address.
+        RequestError: `not_allowed` where the worker is on another computer and Blender is offline.
+    """
+    found = read_connection(key_folder)
+    control, bulk = (_at_host(address, host) for address in (found.control, found.bulk))
+    _check_online_access(control)
+    session.current.connect(Client(control, bulk, found.server_key, found.keys))
+
+
+def _at_host(address: str, host: str) -> str:
+    """The same port on another host: `tcp://0.0.0.0:5555` is no place to connect to."""
+    port = address.rpartition(":")[2]
+    return f"tcp://{host}:{port}" if host else address
+
+
+def _check_online_access(address: str) -> None:
+    host = address.removeprefix("tcp://")
+    if bpy.app.online_access or host.startswith(_LOOPBACK):
+        return
+    raise RequestError(
+        "not_allowed",
+        f"Blender must be allowed to go online to reach a worker at {host}; it is not.",
+        "Tick Allow Online Access in Preferences > System > Network.",
+    )
+
+
+def wait_until_connected(timeout: float = 30.0) -> None:
+    """Wait for the worker's first answer, for scripts.
+
+    Raises:
+        WorkerError: why the worker did not start, or `worker_silent`.
+    """
+    event_timer.wait(lambda: session.current.connected, timeout)
+
+
+def stop_worker() -> None:
+    """Let a worker of ours save and leave; let go of any other."""
+    session.current.stop_worker()
+
+
+def refresh() -> None:
+    """Ask the worker again which models it has."""
+    session.current.refresh()
+
+
+class TILEWRIGHT_OT_start_worker(bpy.types.Operator):
+    """Start the worker, or connect to the one set in the preferences"""
+
+    bl_idname = "tilewright.start_worker"
+    bl_label = "Start"
+
+    wait: BoolProperty(
+        name="Wait", description="Return only when it is connected", options={"SKIP_SAVE"}
+    )
+    timeout: FloatProperty(name="Timeout", default=30.0, min=0.1, options={"SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        return needs(cls, session.current.state == "stopped", "The worker is started already")
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        try:
+            start_worker()
+            if self.wait:
+                wait_until_connected(self.timeout)
+        except TilewrightError as error:
+            return failed(self, error)
+        return {"FINISHED"}
+
+
+class TILEWRIGHT_OT_stop_worker(bpy.types.Operator):
+    """Stop the worker. A training in progress is saved and can be resumed later"""
+
+    bl_idname = "tilewright.stop_worker"
+    bl_label = "Stop"
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        return needs(cls, session.current.state != "stopped", "No worker is running")
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        stop_worker()
+        return {"FINISHED"}
+
+
+class TILEWRIGHT_OT_refresh_models(bpy.types.Operator):
+    """Ask the worker again which models it has"""
+
+    bl_idname = "tilewright.refresh_models"
+    bl_label = "Refresh Models"
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        return needs_worker(cls)
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        try:
+            refresh()
+        except WorkerError as error:
+            return failed(self, error)
+        return {"FINISHED"}
+
+
+class TILEWRIGHT_OT_dismiss_error(bpy.types.Operator):
+    """Take the last error off the panel"""
+
+    bl_idname = "tilewright.dismiss_error"
+    bl_label = "Dismiss"
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        session.current.last_error = None
+        return {"FINISHED"}
+
+
+_CLASSES = (
+    TILEWRIGHT_OT_start_worker,
+    TILEWRIGHT_OT_stop_worker,
+    TILEWRIGHT_OT_refresh_models,
+    TILEWRIGHT_OT_dismiss_error,
+)
+
+
+def register() -> None:
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,254 @@
+"""The sidebar tab in the 3D View: lays out what is already known, and asks nobody."""
+
+from __future__ import annotations
+
+import textwrap
+
+import bpy
+from gan_worker.progress import DataReport, TrainingProgress
+
+from . import live_preview, session
+
+_STATES = {
+    "stopped": ("Stopped", "RADIOBUT_OFF"),
+    "starting": ("Starting", "SORTTIME"),
+    "connecting": ("Connecting", "SORTTIME"),
+    "connected": ("Connected", "CHECKMARK"),
+    "lost": ("Link lost, trying again", "ERROR"),
+}
+_LETTERS_PER_UNIT = 1 / 7
+
+
+class _Panel:
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Tilewright"
+
+
+class TILEWRIGHT_PT_worker(_Panel, bpy.types.Panel):
+    bl_label = "Worker"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, now = self.layout, session.current
+        text, icon = _STATES[now.state]
+        layout.label(text=text, icon=icon)
+        if now.connected:
+            _pair(layout, "Device", now.device or "known when it first computes")
+            _pair(layout, "Computing", now.compute_state.capitalize())
+        row = layout.row(align=True)
+        row.operator("tilewright.start_worker", icon="PLAY")
+        row.operator("tilewright.stop_worker", icon="SNAP_FACE")
+        if now.last_error:
+            _draw_error(layout.box(), now.last_error, context.region.width)
+
+
+class TILEWRIGHT_PT_training(_Panel, bpy.types.Panel):
+    bl_label = "Train"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, chosen = self.layout, context.scene.tilewright
+        _draw_pictures(layout, chosen)
+        column = _split(layout)
+        for name in ("run", "preset", "minutes"):
+            column.prop(chosen, name)
+        layout.operator("tilewright.start_training", icon="PLAY")
+        layout.operator("tilewright.start_training", text="Continue Run").resume = True
+        job = session.current.training
+        if job:
+            _draw_training(layout, job, context.region.width)
+
+
+class TILEWRIGHT_PT_training_details(_Panel, bpy.types.Panel):
+    bl_label = "Details"
+    bl_parent_id = "TILEWRIGHT_PT_training"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        column = _split(self.layout)
+        column.prop(context.scene.tilewright, "picture_scale")
+        column.prop(context.scene.tilewright, "training_seed")
+
+
+class TILEWRIGHT_PT_generation(_Panel, bpy.types.Panel):
+    bl_label = "Generate"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, chosen = self.layout, context.scene.tilewright
+        row = layout.row(align=True)
+        row.prop(chosen, "model", icon="MATERIAL")
+        row.operator("tilewright.refresh_models", text="", icon="FILE_REFRESH")
+        column = _split(layout)
+        column.prop(chosen, "seed")
+        size = column.column(align=True)
+        size.prop(chosen, "width")
+        size.prop(chosen, "height")
+        column.prop(chosen, "truncation_psi")
+        column.row().prop(chosen, "target", expand=True)
+        if chosen.target == "SELECTED":
+            column.prop(chosen, "vary_per_object")
+        row = layout.row(align=True)
+        row.operator("tilewright.generate_material", icon="SHADERFX")
+        row.operator("tilewright.next_seed", text="", icon="FORWARD")
+        _draw_generating(layout)
+
+
+class TILEWRIGHT_PT_maps(_Panel, bpy.types.Panel):
+    bl_label = "Maps"
+    bl_parent_id = "TILEWRIGHT_PT_generation"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, chosen = self.layout, context.scene.tilewright
+        model = session.current.model(chosen.model)
+        layout.label(text="All the Model Has" if not chosen.maps else "Only These")
+        grid = layout.grid_flow(columns=2, even_columns=True, align=True)
+        for name in model.maps if model else ():
+            grid.prop_enum(chosen, "maps", name)
+        column = _split(layout)
+        for name in ("scale", "multiply_occlusion", "displacement", "storage"):
+            column.prop(chosen, name)
+        if chosen.storage == "FILES":
+            column.prop(chosen, "texture_folder")
+
+
+class TILEWRIGHT_PT_recipe(_Panel, bpy.types.Panel):
+    bl_label = "Recipe of the Material"
+    bl_parent_id = "TILEWRIGHT_PT_generation"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        material = _active_material(context)
+        return bool(material and material.tilewright.recipe)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        kept = _active_material(context).tilewright
+        column = self.layout.column(align=True)
+        _pair(column, "Model", f"{kept.model} ({kept.model_hash[:8]})")
+        _pair(column, "Seed", str(kept.seed))
+        _pair(column, "Size", f"{kept.width} × {kept.height}")
+        _pair(column, "Variety", f"{kept.truncation_psi:.2f}")
+
+
+def _active_material(context: bpy.types.Context) -> bpy.types.Material | None:
+    return context.object.active_material if context.object else None
+
+
+def _draw_pictures(layout: bpy.types.UILayout, chosen: bpy.types.PropertyGroup) -> None:
+    column = layout.column(align=True)
+    for index, item in enumerate(chosen.pictures):
+        row = column.row(align=True)
+        row.prop(item, "path", text="")
+        row.operator("tilewright.remove_picture", text="", icon="X").index = index
+    layout.operator("tilewright.add_pictures", icon="ADD")
+
+
+def _draw_training(layout: bpy.types.UILayout, job: session.Job, width: int) -> None:
+    box = layout.box()
+    box.label(text=f"{job.name}: {job.stage if job.state == 'running' else job.state}")
+    if job.progress:
+        _draw_progress(box, job.progress)
+    row = box.row(align=True)
+    if job.state == "paused":
+        row.operator("tilewright.resume_training", icon="PLAY")
+    else:
+        row.operator("tilewright.pause_training", icon="PAUSE")
+    row.operator("tilewright.stop_training", icon="SNAP_FACE")
+    row.operator("tilewright.cancel_training", text="", icon="TRASH")
+    if live_preview.icon():
+        box.template_icon(icon_value=live_preview.icon(), scale=max(4.0, width / 36))
+    if job.data_report:
+        _draw_data(box, job.data_report, width)
+    for notice in job.notices[-3:]:
+        _paragraph(box, notice, width, "INFO")
+
+
+def _draw_progress(layout: bpy.types.UILayout, progress: TrainingProgress) -> None:
+    eta = "" if progress.eta is None else f", {_duration(progress.eta)} left"
+    layout.progress(factor=progress.fraction, text=f"{progress.fraction:.0%}{eta}")
+    column = layout.column(align=True)
+    _pair(column, "Step", f"{progress.step} ({progress.images_per_second:.1f} images/s)")
+    for name, value in progress.losses.items():
+        _pair(column, name.replace("_", " ").capitalize(), f"{value:.3f}")
+
+
+def _draw_data(layout: bpy.types.UILayout, report: DataReport, width: int) -> None:
+    count = len(report.materials)
+    maps = ", ".join(name.replace("_", " ") for name in report.maps)
+    text = f"{count} material{'s' if count != 1 else ''} with {maps}, scale {report.scale:.2f}"
+    _paragraph(layout, text, width)
+    for skipped in report.skipped[:5]:
+        _paragraph(layout, f"{skipped.file}: {skipped.reason}", width, "CANCEL")
+    if len(report.skipped) > 5:
+        layout.label(text=f"and {len(report.skipped) - 5} more skipped")
+    for note in report.notes[:3]:
+        _paragraph(layout, note, width, "INFO")
+
+
+def _draw_generating(layout: bpy.types.UILayout) -> None:
+    jobs = session.current.running("generate")
+    if not jobs:
+        return
+    row = layout.row(align=True)
+    pieces = jobs[0].pieces
+    factor = pieces.done / max(1, pieces.total) if pieces else 0.0
+    row.progress(factor=factor, text=f"Generating {len(jobs)}")
+    row.operator("tilewright.cancel_generation", text="", icon="X")
+
+
+def _draw_error(layout: bpy.types.UILayout, error: object, width: int) -> None:
+    """What happened, and what to do next."""
+    row = layout.row()
+    row.alert = True
+    row.label(text=error.code.replace("_", " ").capitalize(), icon="ERROR")
+    row.operator("tilewright.dismiss_error", text="", icon="X", emboss=False)
+    _paragraph(layout, error.message, width)
+    _paragraph(layout, error.cure, width, "LIGHT")
+
+
+def _paragraph(layout: bpy.types.UILayout, text: str, width: int, icon: str = "NONE") -> None:
+    """A sentence in several labels: Blender does not wrap lines."""
+    scale = bpy.context.preferences.system.ui_scale
+    letters = max(20, int(width * _LETTERS_PER_UNIT / scale) - (4 if icon != "NONE" else 2))
+    column = layout.column(align=True)
+    for number, line in enumerate(textwrap.wrap(text, letters)):
+        column.label(text=line, icon=icon if number == 0 else "BLANK1" if icon != "NONE" else icon)
+
+
+def _pair(layout: bpy.types.UILayout, name: str, value: str) -> None:
+    split = layout.split(factor=0.4)
+    split.label(text=name)
+    split.label(text=value)
+
+
+def _split(layout: bpy.types.UILayout) -> bpy.types.UILayout:
+    column = layout.column()
+    column.use_property_split = True
+    column.use_property_decorate = False
+    return column
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes}:{seconds:02}"
+
+
+_CLASSES = (
+    TILEWRIGHT_PT_worker,
+    TILEWRIGHT_PT_training,
+    TILEWRIGHT_PT_training_details,
+    TILEWRIGHT_PT_generation,
+    TILEWRIGHT_PT_maps,
+    TILEWRIGHT_PT_recipe,
+)
+
+
+def register() -> None:
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,107 @@
+"""What belongs to this computer: how the worker is started or reached, and where models are kept."""
+
+import shutil
+from pathlib import Path
+
+import bpy
+from bpy.props import EnumProperty, StringProperty
+from gan_worker.errors import WorkerError
+
+
+class TilewrightPreferences(bpy.types.AddonPreferences):
+    """Preferences of the extension."""
+
+    bl_idname = __package__
+
+    location: EnumProperty(
+        name="Worker",
+        description="Where the worker runs",
+        items=[
+            ("LOCAL", "On This Computer", "Blender starts the worker and ends it"),
+            ("REMOTE", "Already Running", "Connect to a worker that was started by hand"),
+        ],
+        default="LOCAL",
+    )
+    worker_python: StringProperty(
+        name="Worker Python",
+        description=(
+            "The Python of the environment where the worker is installed. "
+            "Left empty, the program gan-worker is looked for on the path"
+        ),
+        subtype="FILE_PATH",
+    )
+    home_folder: StringProperty(
+        name="Models Folder",
+        description=(
+            "Where the worker keeps runs and models. "
+            "Left empty, the folder that the command gan-worker uses too"
+        ),
+        subtype="DIR_PATH",
+    )
+    remote_address: StringProperty(
+        name="Address",
+        description=(
+            "Name or address of the computer with the worker. Left empty, the one in the key folder"
+        ),
+    )
+    key_folder: StringProperty(
+        name="Key Folder",
+        description="Folder with connection.json and client.key, made by gan-worker serve",
+        subtype="DIR_PATH",
+    )
+
+    def draw(self, _context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.prop(self, "location", expand=True)
+        if self.location == "LOCAL":
+            layout.prop(self, "worker_python")
+            layout.prop(self, "home_folder")
+        else:
+            layout.prop(self, "remote_address")
+            layout.prop(self, "key_folder")
+
+
+def get() -> TilewrightPreferences:
+    """The preferences of this Blender."""
+    return bpy.context.preferences.addons[__package__].preferences
+
+
+def worker_command(preferences: TilewrightPreferences) -> list[str]:
+    """The command that starts the worker.
+
+    Raises:
+        WorkerError: `worker_command` when none is set and none is on the path.
+    """
+    if preferences.worker_python:
+        return [bpy.path.abspath(preferences.worker_python), "-m", "gan_worker"]
+    found = shutil.which("gan-worker")
+    if found:
+        return [found]
+    raise WorkerError(
+        "worker_command",
+        "The worker must be installed in an environment of its own; no gan-worker is on the path.",
+        "Install it as the README says, and set Worker Python in the preferences of Tilewright.",
+    )
+
+
+def home_folder(preferences: TilewrightPreferences) -> Path | None:
+    """Where the worker keeps its models; None for its own default."""
+    chosen = preferences.home_folder
+    return Path(bpy.path.abspath(chosen)) if chosen else None
+
+
+def log_folder() -> Path:
+    """A folder of the user's that outlives updates of the extension."""
+    try:
+        return Path(bpy.utils.extension_path_user(__package__, path="logs", create=True))
+    except ValueError:  # enabled from a source folder, not installed as an extension
+        return Path(bpy.utils.user_resource("DATAFILES", path="tilewright/logs", create=True))
+
+
+def register() -> None:
+    bpy.utils.register_class(TilewrightPreferences)
+
+
+def unregister() -> None:
+    bpy.utils.unregister_class(TilewrightPreferences)

@@ -1,0 +1,225 @@
+"""What belongs to a scene and to a material: what was chosen, and how a material was made."""
+
+import uuid
+
+import bpy
+from bpy.props import (
+    BoolProperty,
+    CollectionProperty,
+    EnumProperty,
+    FloatProperty,
+    FloatVectorProperty,
+    IntProperty,
+    IntVectorProperty,
+    PointerProperty,
+    StringProperty,
+)
+from gan_worker.config import PRESETS
+from gan_worker.material_maps import MAPS
+
+from . import session
+
+_PRESET_TEXTS = {
+    "nano": ("Nano", "Tiny networks for a quick try; rough results"),
+    "tiny": ("Tiny", "Fit for a computer without a graphics card"),
+    "full": ("Full", "Fit for one graphics card"),
+}
+
+
+# The node whose scale repeats the whole material.
+MAPPING_NODE = "Tilewright Mapping"
+
+
+def new_uuid() -> str:
+    """A name that stays with a datablock through renaming, undo and saving."""
+    return uuid.uuid4().hex
+
+
+def _model_names(_owner: object, _context: object, typed: str) -> list[str]:
+    return [name for name in session.current.model_names() if typed.lower() in name.lower()]
+
+
+def _rescale(chosen: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    """Show new repeats at once, without generating again."""
+    material = context.object.active_material if context.object else None
+    if material and material.tilewright.uuid and material.is_editable:
+        mapping = material.node_tree.nodes.get(MAPPING_NODE)
+        if mapping:
+            mapping.inputs["Scale"].default_value = (*chosen.scale, 1.0)
+
+
+class TILEWRIGHT_PG_picture(bpy.types.PropertyGroup):
+    """One picture or folder to learn from."""
+
+    path: StringProperty(
+        name="Picture",
+        description="A photo, a folder of photos, or a folder with maps of materials",
+        subtype="FILE_PATH",
+    )
+
+
+class TILEWRIGHT_PG_scene(bpy.types.PropertyGroup):
+    """What was chosen in the panels, kept with the scene."""
+
+    pictures: CollectionProperty(type=TILEWRIGHT_PG_picture)
+    run: StringProperty(
+        name="Name", description="Name of the model that training makes", default="my material"
+    )
+    preset: EnumProperty(
+        name="Networks",
+        description="Size of the networks: larger ones need longer and look better",
+        items=[(name, *_PRESET_TEXTS[name]) for name in PRESETS],
+        default="tiny",
+    )
+    minutes: FloatProperty(
+        name="Minutes",
+        description="Training stops by itself after this time. The model can be used before that",
+        default=5.0,
+        min=0.05,
+        soft_max=600.0,
+        precision=1,
+    )
+    picture_scale: FloatProperty(
+        name="Picture Scale",
+        description="Factor on the size of the pictures before training. 0 measures a good one",
+        default=0.0,
+        min=0.0,
+        max=4.0,
+    )
+    training_seed: IntProperty(
+        name="Training Seed", description="Fixes the start of the training", default=0, min=0
+    )
+
+    model: StringProperty(
+        name="Model", description="The trained model that makes the maps", search=_model_names
+    )
+    seed: IntProperty(
+        name="Seed",
+        description="Each number is another variant; the same number is always the same variant",
+        default=1,
+        min=0,
+    )
+    width: IntProperty(
+        name="Width",
+        description="Width of the maps in pixels. They are seamless at any size",
+        default=512,
+        min=8,
+        max=16384,
+        step=64,
+    )
+    height: IntProperty(
+        name="Height",
+        description="Height of the maps in pixels. They are seamless at any size",
+        default=512,
+        min=8,
+        max=16384,
+        step=64,
+    )
+    truncation_psi: FloatProperty(
+        name="Variety",
+        description="0 gives the most typical look, 1 the full variety of the model",
+        default=1.0,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+    )
+    maps: EnumProperty(
+        name="Maps",
+        description="Which maps to make. None chosen makes all that the model has",
+        items=[
+            (name, name.replace("_", " ").title(), "", 1 << number)
+            for number, name in enumerate(MAPS)
+        ],
+        options={"ENUM_FLAG"},
+        default=set(),
+    )
+    target: EnumProperty(
+        name="Apply To",
+        description="Which objects get the material",
+        items=[
+            ("ACTIVE", "Active", "The active object"),
+            ("SELECTED", "Selected", "All selected objects"),
+        ],
+        default="ACTIVE",
+    )
+    vary_per_object: BoolProperty(
+        name="Vary per Object",
+        description="Give each selected object a seed of its own, counting up from Seed",
+        default=False,
+    )
+    scale: FloatVectorProperty(
+        name="Repeats",
+        description="How often the tile is repeated over the UV square",
+        size=2,
+        default=(1.0, 1.0),
+        min=0.001,
+        soft_max=100.0,
+        update=_rescale,
+    )
+    multiply_occlusion: BoolProperty(
+        name="Multiply Occlusion",
+        description="Multiply ambient occlusion into the base color, where the model has it",
+        default=True,
+    )
+    displacement: FloatProperty(
+        name="Displacement",
+        description="Height of the relief. 0 leaves displacement unconnected",
+        default=0.02,
+        min=0.0,
+        soft_max=1.0,
+        unit="LENGTH",
+    )
+    storage: EnumProperty(
+        name="Keep Textures",
+        description="Where the pictures are kept, so that nothing is lost when the file closes",
+        items=[
+            ("PACK", "In the .blend", "Pack the pictures into the .blend file"),
+            ("FILES", "As Files", "Save the pictures as PNG files in the texture folder"),
+        ],
+        default="PACK",
+    )
+    texture_folder: StringProperty(
+        name="Texture Folder",
+        description="Where pictures are saved; // is the folder of the .blend",
+        default="//textures",
+        subtype="DIR_PATH",
+    )
+
+
+class TILEWRIGHT_PG_material(bpy.types.PropertyGroup):
+    """How a material was made, and the uuid by which results find it."""
+
+    uuid: StringProperty()
+    unassigned: BoolProperty(
+        name="Unassigned",
+        description="The material this was made for was gone when the result came",
+    )
+    multiply_occlusion: BoolProperty(default=True)
+    model: StringProperty(name="Model")
+    model_hash: StringProperty(name="Model Hash", description="sha256 of the model's weights")
+    seed: IntProperty(name="Seed")
+    latent: StringProperty(name="Latent", description="Explicit style latent as JSON, or empty")
+    width: IntProperty(name="Width", subtype="PIXEL")
+    height: IntProperty(name="Height", subtype="PIXEL")
+    truncation_psi: FloatProperty(name="Variety")
+    origin: IntVectorProperty(name="Origin", size=2)
+    version: StringProperty(name="Version", description="Version of Tilewright that made it")
+    recipe: StringProperty(name="Recipe", description="All of the above as JSON, exactly")
+    seam_ratios: StringProperty(name="Seam Ratios", description="Map and seam ratio as JSON")
+
+
+_CLASSES = (TILEWRIGHT_PG_picture, TILEWRIGHT_PG_scene, TILEWRIGHT_PG_material)
+
+
+def register() -> None:
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
+    bpy.types.Scene.tilewright = PointerProperty(type=TILEWRIGHT_PG_scene)
+    bpy.types.Material.tilewright = PointerProperty(type=TILEWRIGHT_PG_material)
+
+
+def unregister() -> None:
+    del bpy.types.Material.tilewright
+    del bpy.types.Scene.tilewright
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)

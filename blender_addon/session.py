@@ -1,0 +1,473 @@
+"""The one worker connection of this Blender, the jobs it started, and what panels show of them."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from gan_worker.client import Client
+from gan_worker.config import GenerationConfig, TrainingConfig
+from gan_worker.errors import ErrorInfo, TilewrightError, WorkerError, error_from_info
+from gan_worker.events import (
+    Connected,
+    JobAccepted,
+    JobList,
+    JobRejected,
+    JobReport,
+    JobState,
+    LinkLost,
+    MapReady,
+    MaterialReady,
+    ModelEntry,
+    ModelList,
+    PreviewReady,
+    WorkerFault,
+    WorkerStatus,
+)
+from gan_worker.launcher import Launcher
+from gan_worker.progress import DataReport, GenerationProgress, Notice, Stage, TrainingProgress
+
+log = logging.getLogger(__name__)
+
+ENDED = ("succeeded", "failed", "cancelled")
+NEEDED_PYZMQ = 27
+KEPT_JOBS = 100
+# Generations the worker has at once; more wait here, so that it is never told to wait by it.
+MOST_SENT = 16
+
+
+@dataclass
+class Job:
+    """What is known of one job of this session.
+
+    Attributes:
+        id: made on this side; names the job on both.
+        kind: `train` or `generate`.
+        name: of the run or the model.
+        target: uuid of the material that a result is for; empty for training.
+        state: a job state of the protocol; `sent` until the worker answered.
+        config: what was asked for.
+        stage: what the worker is busy with, in words.
+        maps_received: maps of the result that are here already.
+        result: recipe, seam ratios and times of a finished generation; the pixels are only in the
+            event, which listeners and `tick` give out, so that memory stays flat.
+    """
+
+    id: str
+    kind: str
+    name: str
+    target: str = ""
+    state: str = "sent"
+    config: GenerationConfig | TrainingConfig | None = None
+    stage: str = ""
+    error: ErrorInfo | None = None
+    attempt: int = 1
+    data_report: DataReport | None = None
+    progress: TrainingProgress | None = None
+    pieces: GenerationProgress | None = None
+    preview_step: int | None = None
+    notices: list[str] = field(default_factory=list)
+    maps_received: int = 0
+    result: MaterialReady | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
+
+    @property
+    def done(self) -> bool:
+        """Ended, and nothing more will come: a generation's pixels follow its last state."""
+        awaits_pixels = self.kind == "generate" and self.state == "succeeded"
+        return self.ended and not (awaits_pixels and self.result is None)
+
+
+class Session:
+    """One connection to one worker; everything here is called from the main thread and never blocks.
+
+    Only `wait` and `wait_for_job` take their time: scripts call them where no timer fires.
+
+    Attributes:
+        state: `stopped`, `starting`, `connecting`, `connected` or `lost`.
+        device: what the worker computes on, once it said so.
+        last_error: the newest fault, shown until the next success or until it is dismissed.
+        models: what the worker can generate from, as the worker described them.
+        training: the newest training job of this session.
+        listeners: functions that are given every event, for scripts that print progress.
+    """
+
+    def __init__(self) -> None:
+        self.state = "stopped"
+        self.device = ""
+        self.compute_state = ""
+        self.server_version = ""
+        self.memory_mb = 0.0
+        self.last_error: ErrorInfo | None = None
+        self.models: tuple[ModelEntry, ...] = ()
+        self.jobs: dict[str, Job] = {}
+        self.training: Job | None = None
+        self.listeners: list[Callable[[Any], None]] = []
+        self._launcher: Launcher | None = None
+        self._client: Client | None = None
+        self._newest: dict[str, str] = {}
+        self._backlog: deque[str] = deque()
+        self._hold_until = 0.0
+
+    # -- the connection ---------------------------------------------------------------------
+
+    def start_worker(self, command: Sequence[str], home: Path | None, log_folder: Path) -> None:
+        """Start a worker as a process of its own; `tick` connects to it when it is up.
+
+        Raises:
+            WorkerError: `worker_command` when there is no such program.
+        """
+        self.close()
+        check_pyzmq()
+        self.last_error = None
+        launcher = Launcher(command, home, log_folder)
+        launcher.start()
+        self._launcher = launcher
+        self.state = "starting"
+
+    def connect(self, client: Client) -> None:
+        """Use a worker that is already running, here or on another computer."""
+        self.close()
+        self.last_error = None
+        self._client = client
+        self.state = "connecting"
+
+    def stop_worker(self) -> None:
+        """Ask a worker of ours to save and leave; let go of any other."""
+        if self._client and self._launcher:
+            self._client.shutdown_worker()
+        self.close()
+
+    def close(self) -> None:
+        """Let go of sockets and process, at once; a worker of ours saves and ends by itself."""
+        client, self._client = self._client, None
+        launcher, self._launcher = self._launcher, None
+        if client:
+            client.close()
+        if launcher:
+            launcher.stop()
+        self._forget()
+
+    def _forget(self) -> None:
+        self.state, self.device, self.compute_state = "stopped", "", ""
+        self.models = ()
+        self._backlog.clear()
+        for job in self.jobs.values():
+            if not job.ended:
+                job.state = "interrupted"
+
+    @property
+    def connected(self) -> bool:
+        return self.state == "connected"
+
+    @property
+    def owns_worker(self) -> bool:
+        """Whether the worker was started by this session."""
+        return self._launcher is not None
+
+    @property
+    def busy(self) -> bool:
+        """Whether something may move soon, so that looking often is worth it."""
+        return self.state in ("starting", "connecting") or any(
+            not job.done and job.state not in ("paused", "interrupted")
+            for job in self.jobs.values()
+        )
+
+    # -- requests ---------------------------------------------------------------------------
+
+    def train(self, config: TrainingConfig) -> Job:
+        """Ask for a training; what becomes of it shows in the job."""
+        job_id = self._connected_client().submit(config)
+        self.training = self._add(Job(job_id, "train", config.run, config=config))
+        return self.training
+
+    def generate(self, config: GenerationConfig, target: str = "") -> Job:
+        """Ask for a material.
+
+        Args:
+            config: what to make.
+            target: uuid of the material the result is for. A newer request for the same target
+                replaces an older one: its result is not wanted any more.
+        """
+        self._connected_client()
+        job = self._add(Job(uuid.uuid4().hex, "generate", config.model, target, config=config))
+        if target:
+            self._withdraw(self._newest.get(target, ""))
+            self._newest[target] = job.id
+        self._backlog.append(job.id)
+        self._send_backlog()
+        return job
+
+    def _withdraw(self, job_id: str) -> None:
+        """Forget a request that a newer one replaces, where it has not been sent yet."""
+        if job_id in self._backlog:
+            self._backlog.remove(job_id)
+            self.jobs[job_id].state = "cancelled"
+
+    def _send_backlog(self) -> None:
+        """Send waiting generations, as many as the worker takes without pushing back."""
+        sent = sum(1 for job in self.running("generate") if job.id not in self._backlog)
+        while self._backlog and sent < MOST_SENT and time.monotonic() >= self._hold_until:
+            job = self.jobs[self._backlog.popleft()]
+            # On one channel a newer request replaces an older one that still waits.
+            self._client.submit(job.config, job.id, job.target)
+            sent += 1
+
+    def _add(self, job: Job) -> Job:
+        self.last_error = None
+        self.jobs[job.id] = job
+        done = [old.id for old in self.jobs.values() if old.done and old is not self.training]
+        for old in done[:-KEPT_JOBS]:
+            del self.jobs[old]
+        self._newest = {target: kept for target, kept in self._newest.items() if kept in self.jobs}
+        return job
+
+    def pause(self, job: Job) -> None:
+        self._connected_client().pause(job.id)
+
+    def resume(self, job: Job) -> None:
+        self._connected_client().resume(job.id)
+
+    def stop(self, job: Job) -> None:
+        """End a training and keep what was learned."""
+        self._connected_client().stop(job.id)
+
+    def cancel(self, job: Job) -> None:
+        """End a job without a result."""
+        if job.id in self._backlog:
+            self._withdraw(job.id)
+        else:
+            self._connected_client().cancel(job.id)
+
+    def refresh(self) -> None:
+        """Ask which models and jobs the worker has."""
+        client = self._connected_client()
+        client.request_models()
+        client.request_jobs()
+
+    def _connected_client(self) -> Client:
+        if not self._client or self.state in ("stopped", "starting"):
+            raise WorkerError(
+                "worker_gone",
+                "The worker must be running for this; there is no connection.",
+                "Press Start in the Worker panel.",
+            )
+        return self._client
+
+    # -- what panels ask --------------------------------------------------------------------
+
+    def model_names(self) -> list[str]:
+        return [model.name for model in self.models]
+
+    def model(self, name: str) -> ModelEntry | None:
+        return next((model for model in self.models if model.name == name), None)
+
+    def wanted(self, job_id: str) -> bool:
+        """Whether a result of this job is still the newest that was asked for."""
+        job = self.jobs.get(job_id)
+        return job is not None and (not job.target or self._newest.get(job.target) == job_id)
+
+    def expects(self, job_id: str) -> bool:
+        """Whether a wanted result of this job may still come."""
+        return self.wanted(job_id) and not self.jobs[job_id].done
+
+    def running(self, kind: str) -> list[Job]:
+        return [job for job in self.jobs.values() if job.kind == kind and not job.ended]
+
+    # -- events -----------------------------------------------------------------------------
+
+    def tick(self, budget: float = 0.004) -> list[Any]:
+        """Take what has come in, within a time budget in seconds, and bring the state up to date."""
+        try:
+            self._watch_launcher()
+        except TilewrightError as error:
+            self.fail(error)
+            self.close()
+        events = self._client.collect(budget) if self._client else []
+        for event in events:
+            self._take(event)
+            for listener in self.listeners:
+                listener(event)
+        if self._backlog and self._client:
+            self._send_backlog()
+        return [event for event in events if not self._is_late(event)]
+
+    def _watch_launcher(self) -> None:
+        if not self._launcher:
+            return
+        launched = self._launcher.poll()
+        if launched and not self._client:
+            self._client = Client(
+                launched.control, launched.bulk, launched.server_key, launched.keys
+            )
+            self.state = "connecting"
+
+    def _is_late(self, event: Any) -> bool:
+        return isinstance(event, MapReady | MaterialReady) and not self.wanted(event.job)
+
+    def fail(self, error: TilewrightError | ErrorInfo) -> None:
+        """Remember a fault for the panel."""
+        self.last_error = error.info if isinstance(error, TilewrightError) else error
+        log.warning("%s %s [%s]", *self._words(self.last_error))
+
+    @staticmethod
+    def _words(info: ErrorInfo) -> tuple[str, str, str]:
+        return info.message, info.cure, info.code
+
+    def _take(self, event: Any) -> None:
+        match event:
+            case Connected():
+                self._take_connected(event)
+            case LinkLost():
+                self.state = "lost" if self.state in ("connected", "lost") else "connecting"
+                self.fail(event.error)
+            case WorkerStatus():
+                self.compute_state, self.memory_mb = event.compute_state, event.memory_mb
+                self.device = event.device or self.device
+            case WorkerFault():
+                self.fail(event.error)
+            case ModelList():
+                self.models = tuple(event.models)
+            case JobList():
+                for entry in event.jobs:
+                    self._take_listed(entry)
+            case _:
+                self._take_job_event(event)
+
+    def _take_connected(self, event: Connected) -> None:
+        if self.state == "lost":
+            self.last_error = None
+        self.state = "connected"
+        self.server_version, self.compute_state = event.server_version, event.compute_state
+        self.device = event.device
+        self.refresh()
+
+    def _take_listed(self, listed: JobState) -> None:
+        """A job the worker knows of: after a reconnect its state may have moved on."""
+        job = self.jobs.get(listed.job)
+        if job and not job.ended:
+            self._take_state(job, listed)
+
+    def _take_job_event(self, event: Any) -> None:
+        job = self.jobs.get(getattr(event, "job", ""))
+        if job is None:
+            return
+        match event:
+            case JobAccepted():
+                job.state = "queued" if job.state == "sent" else job.state
+            case JobRejected():
+                self._take_rejected(job, event.error)
+            case JobState():
+                self._take_state(job, event)
+            case JobReport():
+                self._take_report(job, event.report)
+            case PreviewReady():
+                job.preview_step = event.preview.step
+            case MapReady():
+                job.maps_received += 1
+            case MaterialReady():
+                job.result = replace(event, maps={})
+
+    def _take_rejected(self, job: Job, error: ErrorInfo) -> None:
+        if error.retry_after is not None and job.kind == "generate":
+            self._hold_until = time.monotonic() + error.retry_after
+            self._backlog.appendleft(job.id)
+            return
+        job.state, job.error = "failed", error
+        self.fail(error)
+
+    def _take_state(self, job: Job, event: JobState) -> None:
+        job.state, job.attempt = event.state, event.attempt
+        job.error = event.error or job.error
+        if event.error and event.state != "cancelled":
+            self.fail(event.error)
+        if job.kind == "train" and job.ended and self._client:
+            self._client.request_models()
+
+    def _take_report(self, job: Job, report: Any) -> None:
+        match report:
+            case Stage():
+                job.stage = report.text
+            case DataReport():
+                job.data_report = report
+            case TrainingProgress():
+                job.progress, job.stage = report, "training"
+            case GenerationProgress():
+                job.pieces = report
+            case Notice():
+                job.notices.append(report.text)
+
+    # -- for scripts ------------------------------------------------------------------------
+
+    def wait(
+        self,
+        predicate: Callable[[], bool],
+        timeout: float,
+        pump: Callable[[], Any] | None = None,
+    ) -> None:
+        """Pump until the predicate holds, for scripts and `blender -b`, where no timer fires.
+
+        Args:
+            predicate: asked after every round.
+            timeout: seconds.
+            pump: called every round; `tick` where it is not given.
+
+        Raises:
+            TilewrightError: what broke the connection, or `worker_silent` after the timeout.
+        """
+        end = time.monotonic() + timeout
+        while not predicate():
+            (pump or self.tick)()
+            if self.state == "stopped" and self.last_error and not predicate():
+                raise error_from_info(self.last_error)
+            if time.monotonic() > end:
+                raise WorkerError(
+                    "worker_silent",
+                    f"The worker must answer within {timeout:g} s; nothing came.",
+                    "Look at the worker's log, or allow more time.",
+                )
+            time.sleep(0.002)
+
+    def wait_for_job(
+        self, job: Job, timeout: float, pump: Callable[[], Any] | None = None
+    ) -> MaterialReady | None:
+        """Pump until the job ends.
+
+        Returns:
+            The material of a generation, None for a training.
+
+        Raises:
+            TilewrightError: why the job failed, or what `wait` raises.
+        """
+        self.wait(lambda: job.done, timeout, pump)
+        if job.state != "succeeded":
+            raise error_from_info(job.error or ErrorInfo("cancelled", "", ""))
+        return job.result
+
+
+def check_pyzmq() -> None:
+    """Check the pyzmq that is there: another extension may have brought an older one.
+
+    Raises:
+        WorkerError: `worker_start`.
+    """
+    found = metadata.version("pyzmq")
+    if int(found.split(".")[0]) < NEEDED_PYZMQ:
+        raise WorkerError(
+            "worker_start",
+            f"pyzmq {NEEDED_PYZMQ} or later must be there; another extension brought {found}.",
+            "Disable the other extension, or update it.",
+        )
+
+
+current = Session()
