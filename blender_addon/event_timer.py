@@ -1,4 +1,4 @@
-"""Every tick: take events within a time budget, and turn arrays into images and materials piecewise."""
+"""Every tick: take events within a time budget, and make images and materials piece by piece."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import bpy
 import numpy as np
 from bpy.app.handlers import persistent
+
 from gan_worker.errors import TilewrightError, UnexpectedError
 from gan_worker.events import MapReady, MaterialReady, PreviewReady
 from gan_worker.progress import Recipe

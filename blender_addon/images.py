@@ -1,8 +1,7 @@
-"""NumPy arrays, top row first, to Blender images and back, in pieces that do not hold the main thread."""
+"""NumPy arrays, top row first, to Blender images and back, in pieces that hold nobody up."""
 
 from __future__ import annotations
 
-import os
 import struct
 import zlib
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import bpy
 import numpy as np
+
 from gan_worker.errors import StorageError
 from gan_worker.material_maps import MAPS
 
@@ -102,7 +102,7 @@ _scratch: list[np.ndarray] = []
 
 
 def scratch(height: int, width: int) -> np.ndarray:
-    """A float RGBA buffer, kept for the next map: touching fresh memory costs as much as converting.
+    """A float RGBA buffer, kept for the next map: touching fresh memory costs as much as filling.
 
     One at a time; what it held before is overwritten.
     """
@@ -211,7 +211,7 @@ def save_png(image: bpy.types.Image, png: bytes, folder: str) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = target.with_name(target.name + ".tmp")
         draft.write_bytes(png)
-        os.replace(draft, target)
+        draft.replace(target)
     except OSError as error:
         raise StorageError(
             "file_unwritable",

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 
 import bpy
+
 from gan_worker.material_maps import MAPS
 from gan_worker.progress import Recipe
 
@@ -148,7 +149,7 @@ def texture_node_name(map_name: str) -> str:
 
 
 def set_scale(material: bpy.types.Material, scale: tuple[float, float]) -> None:
-    """Repeat the tile this many times over the UV square; does nothing before the maps are there."""
+    """Repeat the tile this many times over the UV square; nothing happens before maps are there."""
     node = material.node_tree.nodes.get(MAPPING)
     if node:
         node.inputs["Scale"].default_value = (*scale, 1.0)

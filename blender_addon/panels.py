@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 
 import bpy
+
 from gan_worker.progress import DataReport, TrainingProgress
 
 from . import live_preview, session

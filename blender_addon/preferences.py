@@ -1,10 +1,11 @@
-"""What belongs to this computer: how the worker is started or reached, and where models are kept."""
+"""What belongs to this computer: how the worker is started or reached, where models are kept."""
 
 import shutil
 from pathlib import Path
 
 import bpy
 from bpy.props import EnumProperty, StringProperty
+
 from gan_worker.errors import WorkerError
 
 

@@ -14,6 +14,7 @@ from bpy.props import (
     PointerProperty,
     StringProperty,
 )
+
 from gan_worker.config import PRESETS
 from gan_worker.material_maps import MAPS
 

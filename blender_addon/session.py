@@ -89,7 +89,7 @@ class Job:
 
 
 class Session:
-    """One connection to one worker; everything here is called from the main thread and never blocks.
+    """One connection to one worker; all of it is called from the main thread and never blocks.
 
     Only `wait` and `wait_for_job` take their time: scripts call them where no timer fires.
 
@@ -115,6 +115,7 @@ class Session:
         self.listeners: list[Callable[[Any], None]] = []
         self._launcher: Launcher | None = None
         self._client: Client | None = None
+        self._leaving: list[Launcher] = []
         self._newest: dict[str, str] = {}
         self._backlog: deque[str] = deque()
         self._hold_until = 0.0
@@ -143,9 +144,7 @@ class Session:
         self.state = "connecting"
 
     def stop_worker(self) -> None:
-        """Ask a worker of ours to save and leave; let go of any other."""
-        if self._client and self._launcher:
-            self._client.shutdown_worker()
+        """Let a worker of ours save and leave; let go of any other."""
         self.close()
 
     def close(self) -> None:
@@ -155,7 +154,8 @@ class Session:
         if client:
             client.close()
         if launcher:
-            launcher.stop()
+            launcher.stop()  # its stdin closes: it saves a checkpoint and leaves
+            self._leaving.append(launcher)
         self._forget()
 
     def _forget(self) -> None:
@@ -287,7 +287,7 @@ class Session:
     # -- events -----------------------------------------------------------------------------
 
     def tick(self, budget: float = 0.004) -> list[Any]:
-        """Take what has come in, within a time budget in seconds, and bring the state up to date."""
+        """Take what has come in, within a budget in seconds, and bring the state up to date."""
         try:
             self._watch_launcher()
         except TilewrightError as error:
@@ -303,9 +303,16 @@ class Session:
         return [event for event in events if not self._is_late(event)]
 
     def _watch_launcher(self) -> None:
+        self._leaving = [launcher for launcher in self._leaving if launcher.running]
         if not self._launcher:
             return
         launched = self._launcher.poll()
+        if launched and self._client and not self._launcher.running:
+            raise WorkerError(
+                "worker_gone",
+                "The worker must go on running while Blender uses it; it has ended.",
+                f"Press Start to start it again. Its log is {self._launcher.log_path}.",
+            )
         if launched and not self._client:
             self._client = Client(
                 launched.control, launched.bulk, launched.server_key, launched.keys

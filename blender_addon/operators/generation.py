@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import bpy
 from bpy.props import BoolProperty, FloatProperty, IntProperty
+
 from gan_worker.config import GenerationConfig, check_size
 from gan_worker.errors import RequestError, StorageError, TilewrightError
 
@@ -42,7 +43,7 @@ def result_order(scene: bpy.types.Scene) -> event_timer.Order:
     if chosen.texture_folder.startswith("//") and not bpy.data.filepath:
         raise StorageError(
             "file_unwritable",
-            f"The .blend must be saved before textures can go to {chosen.texture_folder} beside it.",
+            f"The .blend must be saved before textures can go to {chosen.texture_folder}.",
             "Save the file, or pack the textures into it.",
         )
     return event_timer.Order(look, chosen.texture_folder)

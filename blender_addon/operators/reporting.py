@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bpy
+
 from gan_worker.errors import TilewrightError
 
 from .. import session

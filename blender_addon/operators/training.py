@@ -13,6 +13,7 @@ from bpy.props import (
     IntProperty,
     StringProperty,
 )
+
 from gan_worker.config import TrainingConfig, check_name
 from gan_worker.errors import PictureError, RequestError, TilewrightError
 

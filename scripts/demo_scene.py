@@ -1,0 +1,373 @@
+"""The Blender part of the demo: train, generate, apply, render, and a page that shows all of it.
+
+Works through the operators of the extension, as an artist would, and without a window.
+"""
+
+from __future__ import annotations
+
+import html
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+# The demo leaves the user's own Blender preferences alone. Blender reads this once, at its start.
+os.environ.setdefault("BLENDER_USER_RESOURCES", tempfile.mkdtemp(prefix="tilewright-demo-"))
+
+import addon_utils
+import bpy
+import numpy as np
+
+from gan_worker.errors import UnexpectedError, error_from_info
+from gan_worker.events import JobReport, JobState
+from gan_worker.progress import DataReport, Notice, Stage, TrainingProgress
+
+ADDON = "blender_addon"
+Report = Callable[[str, float | None], None]
+
+# Meters of wall or floor that one tile covers, for a tile of 512 pixels.
+TILE_METERS = 1.5
+SPHERE_REPEATS = (4.0, 2.0)
+RENDER_SIZE = (960, 540)
+RENDER_SAMPLES = 48
+
+
+@dataclass
+class Piece:
+    """One object of the scene and the material it got."""
+
+    name: str
+    seed: int
+    files: dict[str, Path] = field(default_factory=dict)
+    tilings: dict[str, Path] = field(default_factory=dict)
+    seam_ratios: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class DemoResult:
+    """What the demo wrote, and how long each part took in seconds."""
+
+    scene: Path
+    render: Path
+    summary: Path
+    pieces: list[Piece]
+    seconds: dict[str, float]
+
+    @property
+    def worst_seam_ratio(self) -> float:
+        return max(ratio for piece in self.pieces for ratio in piece.seam_ratios.values())
+
+
+def run(
+    images: Sequence[str | Path],
+    minutes: float,
+    size: tuple[int, int],
+    out: Path,
+    report: Report,
+    home: Path | None = None,
+    python: str = sys.executable,
+    preset: str = "tiny",
+) -> DemoResult:
+    """The main job: from pictures to a rendered scene.
+
+    Args:
+        images: pictures or folders to learn from.
+        minutes: time spent in training steps.
+        size: width and height of the generated maps, in pixels.
+        out: folder for everything that comes out.
+        report: called with a sentence, and the fraction done where one is known.
+        home: the worker's folder of runs; inside `out` where it is not given.
+        python: the Python that has the worker.
+        preset: size of the networks.
+
+    Raises:
+        TilewrightError: what went wrong, with its cure.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    home = home or out / "worker"
+    clock = _Clock()
+    _enable_addon(python, home)
+    from blender_addon import session
+
+    listener = _teller(report)
+    session.current.listeners.append(listener)
+    try:
+        report("starting the worker", None)
+        _press(bpy.ops.tilewright.start_worker, wait=True)
+        clock.lap("worker")
+        objects = build_scene()
+        _train(images, minutes, preset, _free_name(home, images))
+        clock.lap("training")
+        pieces = [_put_material(obj, seed, size) for seed, obj in enumerate(objects, 1)]
+        clock.lap("generation")
+    finally:
+        session.current.listeners.remove(listener)
+        session.current.stop_worker()
+    for piece, obj in zip(pieces, objects, strict=True):
+        write_maps(piece, obj.active_material, out / "maps")
+    scene, render = out / "scene.blend", out / "render.png"
+    bpy.ops.wm.save_as_mainfile(filepath=str(scene), check_existing=False)
+    report("rendering", None)
+    render_scene(render)
+    clock.lap("render")
+    summary = write_summary(out, render, pieces, clock.seconds)
+    return DemoResult(scene, render, summary, pieces, clock.seconds)
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.monotonic()
+
+    def lap(self, name: str) -> None:
+        now = time.monotonic()
+        self.seconds[name], self._last = now - self._last, now
+
+
+def _enable_addon(python: str, home: Path) -> None:
+    """Enable the extension from its source folder and say which worker it is to start."""
+    if not addon_utils.check(ADDON)[1]:
+        addon_utils.enable(ADDON, default_set=True)
+    preferences = bpy.context.preferences.addons[ADDON].preferences
+    preferences.location = "LOCAL"
+    preferences.worker_python = python
+    preferences.home_folder = str(home.absolute())
+
+
+def _press(operator: Callable[..., set[str]], **options: object) -> None:
+    """Press a button, and turn the text Blender raises back into the typed error."""
+    from blender_addon import session
+
+    try:
+        operator(**options)
+    except RuntimeError as error:
+        info = session.current.last_error
+        raise error_from_info(info) if info else UnexpectedError(error) from error
+
+
+def _teller(report: Report) -> Callable[[object], None]:
+    """A listener that puts events into words."""
+
+    def tell(event: object) -> None:
+        if isinstance(event, JobReport):
+            _tell_report(event.report, report)
+        elif isinstance(event, JobState) and event.error:
+            report(f"{event.state}: {event.error.message}", None)
+
+    return tell
+
+
+def _tell_report(said: object, report: Report) -> None:
+    match said:
+        case TrainingProgress():
+            losses = ", ".join(f"{name} {value:.2f}" for name, value in said.losses.items())
+            eta = "" if said.eta is None else f", {said.eta:.0f} s left"
+            text = f"step {said.step}, {said.images_per_second:.1f} images/s{eta}, {losses}"
+            report(text, said.fraction)
+        case Stage():
+            report(said.text, None)
+        case DataReport():
+            for skipped in said.skipped:
+                report(f"skipped {skipped.file}: {skipped.reason}", None)
+            maps = ", ".join(said.maps)
+            count = len(said.materials)
+            report(f"learning {maps} from {count} material(s), scale {said.scale:.2f}", None)
+        case Notice():
+            report(said.text, None)
+
+
+def _train(images: Sequence[str | Path], minutes: float, preset: str, name: str) -> None:
+    from blender_addon.operators import training
+
+    chosen = bpy.context.scene.tilewright
+    training.set_pictures(bpy.context.scene, [Path(image).absolute() for image in images])
+    chosen.run, chosen.minutes, chosen.preset = name, minutes, preset
+    _press(bpy.ops.tilewright.start_training, wait=True, timeout=minutes * 60 * 3 + 300)
+
+
+def _free_name(home: Path, images: Sequence[str | Path]) -> str:
+    """A run named after the first picture, with a number where that run exists."""
+    stem = Path(images[0]).stem if images else "demo"
+    plain = "".join(c if c.isalnum() or c in "-_" else "_" for c in stem)[:40] or "demo"
+    name, number = plain, 2
+    while (home / "runs" / name).exists():
+        name, number = f"{plain}-{number}", number + 1
+    return name
+
+
+def _put_material(obj: bpy.types.Object, seed: int, size: tuple[int, int]) -> Piece:
+    """Generate a material of its own for the object, as the Generate panel would."""
+    chosen = bpy.context.scene.tilewright
+    bpy.context.view_layer.objects.active = obj
+    chosen.seed, chosen.target = seed, "ACTIVE"
+    chosen.width, chosen.height = size
+    _press(bpy.ops.tilewright.generate_material, wait=True, timeout=300.0)
+    chosen.scale = repeats(obj, size)
+    return Piece(obj.name, seed)
+
+
+def repeats(obj: bpy.types.Object, size: tuple[int, int]) -> tuple[float, float]:
+    """How often the tile is repeated over the object's UV square.
+
+    Flat objects have one UV unit per meter; the sphere takes whole numbers, so that it closes.
+    """
+    shares = tuple(512 / side for side in size)
+    if "sphere" in obj.name.lower():
+        return tuple(max(1.0, round(n * s)) for n, s in zip(SPHERE_REPEATS, shares, strict=True))
+    return tuple(share / TILE_METERS for share in shares)
+
+
+def build_scene() -> list[bpy.types.Object]:
+    """An empty scene with a wall, a sphere on a floor, a camera and lights.
+
+    Returns:
+        Wall, sphere and floor.
+    """
+    for obj in list(bpy.data.objects):
+        bpy.data.objects.remove(obj)
+    wall = _plane("Wall", (7.0, 3.2), (0, 1.6, 1.6), (np.pi / 2, 0, 0))
+    floor = _plane("Floor", (7.0, 5.0), (0, -0.9, 0), (0, 0, 0))
+    bpy.ops.mesh.primitive_uv_sphere_add(segments=96, ring_count=48, radius=0.75)
+    sphere = bpy.context.object
+    sphere.name, sphere.location = "Sphere", (0.85, 0.1, 0.75)
+    bpy.ops.object.shade_smooth()
+    _light()
+    _camera()
+    return [wall, sphere, floor]
+
+
+def _plane(
+    name: str,
+    size: tuple[float, float],
+    place: tuple[float, float, float],
+    turn: tuple[float, float, float],
+) -> bpy.types.Object:
+    """A plane whose UV map has one unit per meter."""
+    bpy.ops.mesh.primitive_plane_add(size=1, location=place, rotation=turn)
+    plane = bpy.context.object
+    plane.name = name
+    plane.scale = (*size, 1)
+    for loop in plane.data.uv_layers.active.data:
+        loop.uv = (loop.uv[0] * size[0], loop.uv[1] * size[1])
+    return plane
+
+
+def _light() -> None:
+    sun = bpy.data.objects.new("Sun", bpy.data.lights.new("Sun", "SUN"))
+    sun.data.energy, sun.data.angle = 3.0, np.radians(4)
+    sun.rotation_euler = (np.radians(52), np.radians(-10), np.radians(-38))
+    bpy.context.collection.objects.link(sun)
+    world = bpy.context.scene.world or bpy.data.worlds.new("World")
+    bpy.context.scene.world = world
+    if bpy.app.version < (5, 0, 0):
+        world.use_nodes = True
+    background = next(n for n in world.node_tree.nodes if n.bl_idname == "ShaderNodeBackground")
+    background.inputs["Color"].default_value = (0.72, 0.82, 1.0, 1.0)
+    background.inputs["Strength"].default_value = 0.55
+
+
+def _camera() -> None:
+    camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+    camera.location, camera.rotation_euler = (-0.9, -5.2, 1.75), (np.radians(82), 0, np.radians(-8))
+    camera.data.lens = 32
+    bpy.context.collection.objects.link(camera)
+    bpy.context.scene.camera = camera
+
+
+def render_scene(path: Path) -> None:
+    """Render with Cycles on the CPU, denoised where this Blender can."""
+    scene = bpy.context.scene
+    scene.render.engine = "CYCLES"
+    scene.cycles.device = "CPU"
+    scene.cycles.samples = RENDER_SAMPLES
+    scene.cycles.use_adaptive_sampling = True
+    scene.cycles.max_bounces = 4
+    try:
+        scene.cycles.use_denoising = True
+        scene.cycles.denoiser = "OPENIMAGEDENOISE"
+    except TypeError:  # built without the denoiser
+        scene.cycles.use_denoising = False
+    scene.render.resolution_x, scene.render.resolution_y = RENDER_SIZE
+    scene.view_settings.view_transform = "Standard"
+    scene.render.image_settings.file_format = "PNG"
+    scene.render.filepath = str(path)
+    bpy.ops.render.render(write_still=True)
+
+
+def write_maps(piece: Piece, material: bpy.types.Material, folder: Path) -> None:
+    """Write each map and a 2×2 tiling of it, and measure the seams of what was written."""
+    from blender_addon import images, materials
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, image in materials.images_of(material).items():
+        stem = f"{piece.name.lower()}_{image.name}"
+        piece.files[name] = folder / f"{stem}.png"
+        piece.files[name].write_bytes(image.packed_file.data)
+        pixels = images.read_pixels(image)
+        piece.seam_ratios[name] = seam_ratio(pixels)
+        tiled = np.tile((pixels[..., :3] * 255 + 0.5).astype(np.uint8), (2, 2, 1))
+        piece.tilings[name] = folder / f"{stem}_2x2.png"
+        piece.tilings[name].write_bytes(images.encode_png(tiled))
+
+
+def seam_ratio(pixels: np.ndarray) -> float:
+    """The step across the wrap over the mean step inside, the larger of both axes.
+
+    Args:
+        pixels: float, shape (height, width, channels).
+    """
+    return max(_axis_ratio(pixels, axis) for axis in (0, 1))
+
+
+def _axis_ratio(pixels: np.ndarray, axis: int) -> float:
+    inside = np.abs(np.diff(pixels, axis=axis)).mean()
+    wrap = np.abs(pixels.take(0, axis) - pixels.take(-1, axis)).mean()
+    return float(wrap / inside) if inside > 1e-9 else 1.0
+
+
+def write_summary(out: Path, render: Path, pieces: list[Piece], seconds: dict[str, float]) -> Path:
+    """One page with the render, the maps, their tilings and the seam ratio of each."""
+    rows = "\n".join(_summary_rows(piece, out) for piece in pieces)
+    times = ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items())
+    page = f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Tilewright demo</title>
+<style>
+body {{ font: 15px/1.5 sans-serif; margin: 2em auto; max-width: 980px; color: #222 }}
+img {{ max-width: 100% }} td img {{ width: 200px }} td, th {{ padding: 6px 12px; text-align: left }}
+</style></head><body>
+<h1>Tilewright demo</h1>
+<p>Wall, sphere and floor wear three materials that one model made from three seeds.</p>
+<img src="{render.name}" alt="the rendered scene">
+<p>Time: {times}. The scene with all textures packed: <a href="scene.blend">scene.blend</a>.</p>
+<p>The seam ratio is the mean step across the border over the mean step inside; 1 means that the
+border cannot be told from the rest.</p>
+<table>
+<tr><th>Object</th><th>Map</th><th>Picture</th><th>2×2 tiling</th><th>Seam ratio</th></tr>
+{rows}
+</table></body></html>
+"""
+    path = out / "summary.html"
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def _summary_rows(piece: Piece, out: Path) -> str:
+    def row(name: str) -> str:
+        picture, tiling = (
+            html.escape(files[name].relative_to(out).as_posix())
+            for files in (piece.files, piece.tilings)
+        )
+        return (
+            f"<tr><td>{html.escape(piece.name)}, seed {piece.seed}</td>"
+            f"<td>{name.replace('_', ' ')}</td>"
+            f'<td><a href="{picture}"><img src="{picture}" alt="{name}"></a></td>'
+            f'<td><a href="{tiling}"><img src="{tiling}" alt="{name} tiled"></a></td>'
+            f"<td>{piece.seam_ratios[name]:.3f}</td></tr>"
+        )
+
+    return "\n".join(row(name) for name in piece.files)
