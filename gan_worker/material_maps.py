@@ -85,12 +85,14 @@ def split_file_stem(stem: str) -> tuple[str, str | None]:
         stem: file name without extension, such as `Bricks008_1K-JPG_NormalGL` or `brick_wall_nor_gl_1k`.
 
     Returns:
-        The material's name without map word and resolution, and one of `MAPS`, `normal_directx`,
+        The material's name without map word and resolution (empty where the stem is but a word), and one of `MAPS`, `normal_directx`,
         `packed`, or None where no word is recognised (a plain photo).
     """
     rest = _RESOLUTION.sub("", stem)
     lower = rest.lower()
     for word, kind in _WORDS:
+        if lower == word:
+            return "", kind
         for separator in ("_", "-", " ", "."):
             if lower.endswith(separator + word):
                 material = rest[: -len(word) - 1]

@@ -19,7 +19,6 @@ sys.path.insert(0, str(ROOT))
 # The demo leaves the user's own Blender preferences alone. Blender reads this once, at its start.
 os.environ.setdefault("BLENDER_USER_RESOURCES", tempfile.mkdtemp(prefix="tilewright-demo-"))
 
-import addon_utils
 import bpy
 import numpy as np
 
@@ -33,8 +32,8 @@ Report = Callable[[str, float | None], None]
 # Meters of wall or floor that one tile covers, for a tile of 512 pixels.
 TILE_METERS = 1.5
 SPHERE_REPEATS = (4.0, 2.0)
-RENDER_SIZE = (960, 540)
-RENDER_SAMPLES = 48
+RENDER_SIZE = (832, 468)
+RENDER_SAMPLES = 32
 
 
 @dataclass
@@ -131,6 +130,8 @@ class _Clock:
 
 def _enable_addon(python: str, home: Path) -> None:
     """Enable the extension from its source folder and say which worker it is to start."""
+    import addon_utils  # there only once bpy has been imported
+
     if not addon_utils.check(ADDON)[1]:
         addon_utils.enable(ADDON, default_set=True)
     preferences = bpy.context.preferences.addons[ADDON].preferences
@@ -230,11 +231,11 @@ def build_scene() -> list[bpy.types.Object]:
     """
     for obj in list(bpy.data.objects):
         bpy.data.objects.remove(obj)
-    wall = _plane("Wall", (7.0, 3.2), (0, 1.6, 1.6), (np.pi / 2, 0, 0))
-    floor = _plane("Floor", (7.0, 5.0), (0, -0.9, 0), (0, 0, 0))
+    wall = _plane("Wall", (10.0, 4.0), (0, 1.6, 2.0), (np.pi / 2, 0, 0))
+    floor = _plane("Floor", (10.0, 6.0), (0, -1.4, 0), (0, 0, 0))
     bpy.ops.mesh.primitive_uv_sphere_add(segments=96, ring_count=48, radius=0.75)
     sphere = bpy.context.object
-    sphere.name, sphere.location = "Sphere", (0.85, 0.1, 0.75)
+    sphere.name, sphere.location = "Sphere", (0.55, -0.3, 0.75)
     bpy.ops.object.shade_smooth()
     _light()
     _camera()
@@ -259,7 +260,7 @@ def _plane(
 
 def _light() -> None:
     sun = bpy.data.objects.new("Sun", bpy.data.lights.new("Sun", "SUN"))
-    sun.data.energy, sun.data.angle = 3.0, np.radians(4)
+    sun.data.energy, sun.data.angle = 4.0, np.radians(4)
     sun.rotation_euler = (np.radians(52), np.radians(-10), np.radians(-38))
     bpy.context.collection.objects.link(sun)
     world = bpy.context.scene.world or bpy.data.worlds.new("World")
@@ -267,13 +268,13 @@ def _light() -> None:
     if bpy.app.version < (5, 0, 0):
         world.use_nodes = True
     background = next(n for n in world.node_tree.nodes if n.bl_idname == "ShaderNodeBackground")
-    background.inputs["Color"].default_value = (0.72, 0.82, 1.0, 1.0)
+    background.inputs["Color"].default_value = (0.92, 0.96, 1.0, 1.0)
     background.inputs["Strength"].default_value = 0.55
 
 
 def _camera() -> None:
     camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
-    camera.location, camera.rotation_euler = (-0.9, -5.2, 1.75), (np.radians(82), 0, np.radians(-8))
+    camera.location, camera.rotation_euler = (-0.8, -4.6, 1.7), (np.radians(80), 0, np.radians(-8))
     camera.data.lens = 32
     bpy.context.collection.objects.link(camera)
     bpy.context.scene.camera = camera
@@ -286,6 +287,7 @@ def render_scene(path: Path) -> None:
     scene.cycles.device = "CPU"
     scene.cycles.samples = RENDER_SAMPLES
     scene.cycles.use_adaptive_sampling = True
+    scene.cycles.adaptive_threshold = 0.05
     scene.cycles.max_bounces = 4
     try:
         scene.cycles.use_denoising = True

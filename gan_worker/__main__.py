@@ -1,0 +1,20 @@
+"""The command `gan-worker`: `serve` starts the server with nothing else loaded, the rest is the command line."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> int:
+    """Run the command in `sys.argv` and return its exit code."""
+    if sys.argv[1:2] == ["serve"]:
+        from gan_worker import server
+
+        return server.main(sys.argv[2:])
+    from gan_worker import cli
+
+    return cli.main(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,38 @@
+# Sets up a Python environment in the checkout; sourced by the other scripts.
+#
+#   tilewright_environment FOLDER PACKAGE...
+#
+# makes FOLDER (with uv if it is there, else with venv and pip), installs the packages into it, and leaves a stamp,
+# so that the next call with the same packages takes no time.
+
+tilewright_python() {
+    for name in python3.11 python3 python; do
+        if command -v "$name" >/dev/null && "$name" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'; then
+            echo "$name"
+            return
+        fi
+    done
+    echo "Tilewright's scripts need Python 3.11, because Blender's own bpy package does. None was found." >&2
+    echo "Install it (Debian: apt install python3.11 python3.11-venv) and run this again." >&2
+    return 1
+}
+
+tilewright_environment() {
+    local folder=$1 python stamp
+    shift
+    stamp="$(cat pyproject.toml; echo "$*")"
+    if [ -x "$folder/bin/python" ] && [ "$(cat "$folder/.stamp" 2>/dev/null)" = "$stamp" ]; then
+        return
+    fi
+    python=$(tilewright_python) || return 1
+    echo "Setting up $(basename "$folder") (once; downloads up to 1.2 GB, some minutes on a slow line) ..." >&2
+    if command -v uv >/dev/null; then
+        uv venv --quiet --allow-existing --python "$python" "$folder" &&
+            uv pip install --quiet --python "$folder/bin/python" "$@" || return 1
+    else
+        "$python" -m venv "$folder" &&
+            "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --progress-bar on "$@" || return 1
+    fi
+    echo "$stamp" >"$folder/.stamp"
+    echo "... done." >&2
+}

@@ -1,0 +1,92 @@
+"""Crops lie inside their picture, maps stay aligned, scale and waves follow the picture."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gan_worker.errors import PictureError
+from gan_worker.gan.dataset import Dataset, measure_scale, measure_waves, read_pictures
+from gan_worker.gan.statistics import measure_statistics
+
+
+def positions(height, width, offset):
+    """A material whose two maps tell where a pixel is; x in height, y in roughness."""
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    return {"height": x[..., None] / 200 + offset, "roughness": y[..., None] / 200 + offset}
+
+
+def test_crops_are_plain_aligned_pieces_of_one_picture():
+    materials = [positions(40, 60, 0.0), positions(50, 34, 0.5)]
+    statistics = measure_statistics(materials, ["height", "roughness"])
+    dataset = Dataset(materials, statistics)
+    crops = dataset.crops(tf.constant([3, 0]), batch=64, crop=32).numpy()
+    seen = set()
+    for crop in crops:
+        maps = statistics.restore(crop)
+        x, y = maps["height"][..., 0] * 200, maps["roughness"][..., 0] * 200
+        np.testing.assert_allclose(np.diff(x, axis=1), 1, atol=0.3)
+        np.testing.assert_allclose(np.diff(y, axis=0), 1, atol=0.3)
+        seen.add(x[0, 0] > 90)
+    assert seen == {True, False}
+
+
+def test_same_seed_same_crops_other_seed_others():
+    materials = [positions(40, 60, 0.0)]
+    dataset = Dataset(materials, measure_statistics(materials, ["height", "roughness"]))
+    first, again, other = (dataset.crops(tf.constant([s, 0]), 4, 32).numpy() for s in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).max() > 0.1
+
+
+def test_a_flat_picture_is_refused():
+    flat = [{"base_color": np.full((40, 40, 3), 0.5, np.float32)}]
+    with pytest.raises(PictureError, match="flat color") as caught:
+        Dataset(flat, measure_statistics(flat, ["base_color"]))
+    assert caught.value.code == "dataset_empty"
+
+
+def blobs(size, radius):
+    """Noise blurred to blobs of about this radius."""
+    rng = np.random.default_rng(0)
+    frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None])
+    noise = np.fft.irfft2(
+        np.fft.rfft2(rng.normal(size=(size, size))) * np.exp(-((frequency * radius * 4) ** 2)),
+        s=(size, size),
+    )
+    return noise[..., None] / noise.std() * 0.2 + 0.5
+
+
+def test_larger_elements_get_a_smaller_scale():
+    scales = [measure_scale(blobs(1024, radius), crop=64) for radius in (2, 16, 32)]
+    assert scales[0] == 1
+    assert 1 > scales[1] > scales[2] >= 3 * 64 / 1024
+
+
+def test_regular_pictures_have_waves_and_others_none(striped):
+    x = np.arange(128)[None, :, None]
+    planks = np.broadcast_to(0.5 + 0.3 * np.sign(np.sin(2 * np.pi * x / 26)), (128, 128, 1))
+    (wave,) = measure_waves(planks, stride=8)
+    assert wave == pytest.approx((1 / 26, 0), abs=2e-3)
+    assert measure_waves(blobs(256, 4), stride=8) == ()
+    # Faster than the latent grid can carry.
+    assert measure_waves(striped, stride=8) == ()
+
+
+def test_a_picture_smaller_than_a_crop_is_named(striped_file):
+    with pytest.raises(PictureError, match="stripes is 96×96") as caught:
+        read_pictures([str(striped_file)], crop=128, scale=1.0)
+    assert caught.value.code == "picture_too_small"
+
+
+def test_maps_that_only_some_materials_have_are_left_out(tmp_path):
+    from gan_worker import pictures
+
+    rng = np.random.default_rng(0)
+    for name, words in {"A": ("Color", "Roughness"), "B": ("Color",)}.items():
+        for word in words:
+            channels = 3 if word == "Color" else 1
+            picture = rng.uniform(0, 1, (48, 48, channels)).astype(np.float32)
+            pictures.write_picture(tmp_path / f"{name}_{word}.png", picture)
+    read = read_pictures([str(tmp_path)], crop=32, scale=1.0)
+    assert read.report.maps == ("base_color",)
+    assert {m.name for m in read.report.materials} == {"A", "B"}

@@ -1,0 +1,76 @@
+"""The generator is circular, follows its latents, and does not depend on its neighbours in a batch."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gan_worker.config import PRESETS
+from gan_worker.gan.generator import Generator
+from gan_worker.gan.latents import draw_latents, wave_fields
+from gan_worker.gan.metrics import line_steps
+
+NANO = PRESETS["nano"]
+WAVES = ((1 / 24, 0.0),)
+
+
+@pytest.fixture(scope="module")
+def generator():
+    keras.utils.set_random_seed(3)
+    generator = Generator(NANO, channels=4, waves=1)
+    # Residual branches start silent; wake them, so that every convolution takes part.
+    for variable in generator.trainable_variables:
+        variable.assign_add(tf.random.stateless_normal(variable.shape, [1, 2]) * 0.1)
+    return generator
+
+
+def picture(generator, latents):
+    return generator(latents.z, latents.local, list(latents.noise)).numpy()
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 0), (0, 1), (3, -2)])
+def test_shifting_the_latent_grid_by_a_cell_shifts_the_picture_exactly(generator, rows, columns):
+    latents = draw_latents(5, 6, 9, NANO, WAVES)
+    shifted = picture(generator, latents.rolled(rows, columns))
+    stride = NANO.stride
+    expected = np.roll(picture(generator, latents), (rows * stride, columns * stride), (1, 2))
+    np.testing.assert_allclose(shifted, expected, rtol=0, atol=2e-6 * np.abs(expected).max())
+
+
+def test_any_grid_gives_its_size(generator):
+    assert picture(generator, draw_latents(1, 3, 7, NANO, WAVES)).shape == (1, 24, 56, 4)
+
+
+def test_wrap_is_like_the_inside(generator):
+    shown = picture(generator, draw_latents(5, 12, 12, NANO, WAVES))[0]
+    for axis in (0, 1):
+        steps = line_steps(shown, axis)
+        # Lines of the same phase on the lattice are alike; the wrap is one of them.
+        same_phase = steps[NANO.stride :: NANO.stride]
+        assert same_phase.min() * 0.5 < steps[0] < same_phase.max() * 1.5
+
+
+def test_neighbours_in_a_batch_do_not_matter(generator):
+    one, other = draw_latents(1, 4, 4, NANO, WAVES), draw_latents(2, 4, 4, NANO, WAVES)
+    both = generator(
+        np.concatenate([one.z, other.z]),
+        np.concatenate([one.local, other.local]),
+        [np.concatenate(pair) for pair in zip(one.noise, other.noise, strict=True)],
+    ).numpy()
+    np.testing.assert_allclose(both[:1], picture(generator, one), rtol=0, atol=1e-5)
+    assert np.abs(both[0] - both[1]).mean() > 1e-2
+
+
+def test_style_changes_the_picture(generator):
+    seeded = draw_latents(1, 4, 4, NANO, WAVES)
+    styled = draw_latents(1, 4, 4, NANO, WAVES, z=np.ones(NANO.z_dim))
+    np.testing.assert_array_equal(seeded.local, styled.local)
+    assert np.abs(picture(generator, seeded) - picture(generator, styled)).mean() > 1e-3
+
+
+def test_waves_close_on_the_torus():
+    fields = wave_fields([(1 / 21, 1 / 50)], 10, 12, 8, np.zeros((1, 1)))
+    # One more column or row of a wave that closes would be the first again.
+    wider = wave_fields([(2 / (12 * 8), 0.0)], 10, 12, 8, np.zeros((1, 1)))
+    assert fields.shape == (1, 10, 12, 2)
+    np.testing.assert_allclose(wider[0, 0, 6:], wider[0, 0, :6], atol=1e-5)

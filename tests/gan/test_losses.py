@@ -1,0 +1,40 @@
+"""Losses against cases whose answer is known."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gan_worker.gan.losses import gradient_penalty, patch_distance, relativistic_losses
+
+SEED = tf.constant([1, 2])
+
+
+def test_relativistic_losses_mirror_each_other():
+    real, fake = tf.constant([2.0, 1.0]), tf.constant([-1.0, 0.5])
+    discriminator, generator = relativistic_losses(real, fake)
+    swapped = relativistic_losses(fake, real)
+    assert float(discriminator) == pytest.approx(np.mean(np.log1p(np.exp([-3.0, -0.5]))), rel=1e-5)
+    assert float(generator) == pytest.approx(float(swapped[0]), rel=1e-6)
+    assert float(discriminator) < float(generator)
+
+
+def test_penalty_of_a_linear_discriminator_is_the_square_of_its_slope():
+    slope = tf.constant(np.random.default_rng(0).normal(size=(1, 4, 4, 2)).astype(np.float32))
+
+    def discriminator(crops):
+        return tf.reduce_sum(crops * slope, axis=(1, 2, 3))[:, None, None]
+
+    crops = tf.random.stateless_normal((3, 4, 4, 2), SEED)
+    penalty = gradient_penalty(discriminator, crops, tf.constant([1.0, -1.0, 1.0])[:, None, None])
+    assert float(penalty) == pytest.approx(float(tf.reduce_sum(slope**2)), rel=1e-5)
+
+
+def test_patch_distance_sees_color_and_grain_and_not_the_place():
+    real = tf.random.stateless_normal((4, 32, 32, 3), SEED)
+    other_sample = tf.random.stateless_normal((4, 32, 32, 3), SEED + 5)
+    same = float(patch_distance(real, real, SEED))
+    sample = float(patch_distance(real, other_sample, SEED))
+    blurred = float(patch_distance(real, tf.nn.avg_pool2d(real, 3, 1, "SAME"), SEED))
+    tinted = float(patch_distance(real, other_sample + [0.5, 0.0, 0.0], SEED))
+    assert same == 0
+    assert sample < 0.5 * min(blurred, tinted)

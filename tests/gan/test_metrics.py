@@ -1,0 +1,26 @@
+"""The seam ratio tells what tiles from what does not."""
+
+import numpy as np
+
+from gan_worker.gan.metrics import calm_origin, seam_ratio
+
+
+def test_a_periodic_picture_has_ratio_one_and_a_ramp_a_large_one():
+    x = np.arange(64)[None, :, None]
+    wave = np.broadcast_to(np.sin(2 * np.pi * x / 16), (64, 64, 1))
+    noise = np.random.default_rng(0).normal(0, 1, (256, 256, 3))
+    ramp = np.broadcast_to(x / 64.0, (64, 64, 1))
+    assert seam_ratio(wave) <= 1.7
+    assert 0.9 < seam_ratio(noise) < 1.1
+    assert seam_ratio(ramp) > 50
+    assert seam_ratio(np.zeros((8, 8, 1))) == 0
+
+
+def test_calm_origin_moves_the_border_off_an_edge():
+    picture = np.random.default_rng(0).normal(0.5, 0.01, (64, 48, 3))
+    picture[:20] += 0.3
+    height = picture.mean(axis=-1, keepdims=True)
+    assert seam_ratio(picture) > 5
+    column, row = calm_origin([picture, height])
+    moved = np.roll(picture, (-row, -column), (0, 1))
+    assert seam_ratio(moved) <= 1.05

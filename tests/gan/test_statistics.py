@@ -1,0 +1,55 @@
+"""Standardised channels and the way back."""
+
+import numpy as np
+
+from gan_worker.gan.statistics import Statistics, measure_statistics
+
+
+def material(rng):
+    normal_xy = rng.normal(0, 0.2, (32, 32, 2)).clip(-0.6, 0.6)
+    z = np.sqrt(1 - (normal_xy**2).sum(-1, keepdims=True))
+    return {
+        "base_color": rng.uniform(0.1, 0.9, (32, 32, 3)).astype(np.float32),
+        "normal": (np.concatenate([normal_xy, z], -1) * 0.5 + 0.5).astype(np.float32),
+        "metallic": np.full((32, 32, 1), 0.25, np.float32),
+        "height": rng.uniform(0.2, 0.4, (32, 32, 1)).astype(np.float32),
+    }
+
+
+def test_restore_undoes_standardise():
+    maps = material(np.random.default_rng(0))
+    statistics = measure_statistics([maps], list(maps))
+    channels = statistics.standardise(maps)
+    restored = statistics.restore(channels)
+    for name, picture in maps.items():
+        np.testing.assert_allclose(restored[name], picture, atol=2e-5, err_msg=name)
+    assert np.abs(channels.mean(axis=(0, 1))).max() < 0.1
+    assert np.allclose(channels.std(axis=(0, 1)), 1, atol=0.1)
+
+
+def test_a_constant_map_costs_no_channel_and_comes_back():
+    maps = material(np.random.default_rng(0))
+    statistics = measure_statistics([maps], ["metallic", "height"])
+    assert statistics.channels == 1
+    restored = statistics.restore(np.zeros((2, 2, 1), np.float32))
+    np.testing.assert_allclose(restored["metallic"], 0.25, atol=1e-6)
+
+
+def test_a_grey_photo_has_one_channel():
+    grey = np.random.default_rng(0).uniform(0, 1, (32, 32, 1)).repeat(3, axis=-1)
+    assert measure_statistics([{"base_color": grey}], ["base_color"]).channels == 1
+
+
+def test_generated_normals_have_unit_length_and_point_outwards():
+    maps = material(np.random.default_rng(0))
+    statistics = measure_statistics([maps], ["normal"])
+    wild = np.random.default_rng(1).normal(0, 30, (16, 16, 2)).astype(np.float32)
+    normal = statistics.restore(wild)["normal"] * 2 - 1
+    np.testing.assert_allclose(np.linalg.norm(normal, axis=-1), 1, atol=1e-5)
+    assert normal[..., 2].min() > 0
+
+
+def test_json_keeps_everything():
+    maps = material(np.random.default_rng(0))
+    statistics = measure_statistics([maps], list(maps))
+    assert Statistics.from_json(statistics.to_json()) == statistics

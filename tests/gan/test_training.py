@@ -1,0 +1,239 @@
+"""Training from pictures to a run folder: it learns, stops, resumes exactly, and never keeps what went wrong."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gan_worker.config import GenerationConfig, TrainingConfig
+from gan_worker.errors import Cancelled, PictureError, RequestError, TrainingError
+from gan_worker.gan import generation, training
+from gan_worker.gan.metrics import seam_ratio
+from gan_worker.progress import DataReport, LiveModel, Notice, Preview, TrainingProgress
+from gan_worker.runs import Run, open_model
+
+
+@pytest.fixture
+def config(striped_file):
+    return TrainingConfig(
+        run="stripes",
+        pictures=(str(striped_file),),
+        preset="nano",
+        minutes=None,
+        kimg=0.024,
+        scale=1.0,
+    )
+
+
+@pytest.fixture
+def run(tmp_path):
+    return Run.create(tmp_path / "runs", "stripes")
+
+
+class Listener:
+    """Keeps what training reports, and stops it after so many steps."""
+
+    def __init__(self, steps: int = 10**9):
+        self.reports, self.steps_left = [], steps
+
+    def report(self, report):
+        self.reports.append(report)
+
+    def should_stop(self):
+        self.steps_left -= 1
+        return self.steps_left < 0
+
+    def of(self, kind):
+        return [r for r in self.reports if isinstance(r, kind)]
+
+
+def weights(run):
+    arrays, state, _ = run.load_checkpoint()
+    return arrays, state
+
+
+def test_a_training_leaves_a_folder_that_explains_itself(config, run):
+    listener = Listener()
+    training.train(config, run, listener.report, listener.should_stop)
+    (data,) = listener.of(DataReport)
+    assert data.maps == ("base_color",)
+    assert (data.materials[0].width, data.materials[0].height) == (96, 96)
+    progress = listener.of(TrainingProgress)[-1]
+    assert progress.step == 6
+    assert progress.fraction == 1
+    assert progress.eta == 0
+    assert set(progress.losses) >= {"generator", "discriminator", "patch_distance"}
+    assert listener.of(Preview)[0].step == 1
+    assert listener.of(LiveModel)[0].name == "stripes"
+    assert run.load_config() == config
+    assert json.loads((run.path / "data_report.json").read_text())["maps"] == ["base_color"]
+    assert run.read_progress()[-1] == progress
+    assert (run.path / "previews" / "00000006.png").exists()
+    assert list(run.path.glob("events.out.tfevents*"))
+
+
+def test_the_model_makes_seamless_material_of_any_size(config, run):
+    listener = Listener()
+    training.train(config, run, listener.report, listener.should_stop)
+    model = generation.load_model(open_model(run.path.parent, "stripes"))
+    wanted = GenerationConfig("stripes", seed=4, width=96, height=64)
+    material = model.generate(wanted)
+    assert material.maps["base_color"].shape == (64, 96, 3)
+    assert material.recipe.model_hash == model.info.hash
+    assert len(model.info.hash) == 64
+    assert seam_ratio(material.maps["base_color"]) <= 1.05
+    assert material.seam_ratios["base_color"] == seam_ratio(material.maps["base_color"])
+
+    # The same recipe gives the same picture, whatever was made in between; another seed another one.
+    other = model.generate(dataclasses.replace(wanted, seed=5, width=128)).maps["base_color"]
+    again = model.generate(dataclasses.replace(wanted, origin=material.recipe.origin))
+    np.testing.assert_array_equal(again.maps["base_color"], material.maps["base_color"])
+    assert np.abs(other[:, :96] - material.maps["base_color"]).mean() > 1e-3
+
+    # Explicit latents: those of the seed give the seed's picture.
+    from gan_worker.gan.latents import draw_z
+
+    explicit = dataclasses.replace(wanted, z=tuple(map(float, draw_z(4, model.network))))
+    np.testing.assert_array_equal(
+        model.generate(explicit).maps["base_color"], material.maps["base_color"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"width": 65}, "invalid_size"),
+        ({"height": 0}, "invalid_size"),
+        ({"width": 80_000, "height": 80_000}, "invalid_size"),
+        ({"z": (1.0, 2.0)}, "invalid_latent"),
+        ({"z": (float("nan"),) * 16}, "invalid_latent"),
+        ({"seed": -1}, "invalid_latent"),
+        ({"maps": ("roughness",)}, "invalid_config"),
+        ({"truncation_psi": float("inf")}, "invalid_config"),
+    ],
+)
+def test_bad_requests_are_refused_with_a_code(config, run, changes, code):
+    listener = Listener(steps=1)
+    training.train(config, run, listener.report, listener.should_stop)
+    model = listener.of(LiveModel)[0].model
+    with pytest.raises(RequestError) as caught:
+        model.generate(dataclasses.replace(GenerationConfig("stripes", width=64), **changes))
+    assert caught.value.code == code
+
+
+def test_psi_zero_gives_the_mean_style_to_every_seed(config, run):
+    listener = Listener(steps=3)
+    training.train(config, run, listener.report, listener.should_stop)
+    model = listener.of(LiveModel)[0].model
+    latents = model.latents(GenerationConfig("stripes", seed=1, width=64, height=64))
+    restyled = dataclasses.replace(latents, z=latents.z + 1)
+    np.testing.assert_allclose(
+        model.forward(latents, 0.0), model.forward(restyled, 0.0), atol=1e-5
+    )
+    assert np.abs(model.forward(latents) - model.forward(restyled)).max() > 1e-4
+
+
+def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(config, run, tmp_path):
+    whole = Run.create(tmp_path / "other", "stripes")
+    everything = Listener()
+    training.train(config, whole, everything.report, everything.should_stop)
+
+    first, second = Listener(steps=3), Listener()
+    training.train(config, run, first.report, first.should_stop)
+    assert weights(run)[1]["step"] == 3
+    resumed = dataclasses.replace(config, resume=True)
+    training.train(resumed, run, second.report, second.should_stop)
+    assert any("step 3" in notice.text for notice in second.of(Notice))
+
+    (expected, state), (received, resumed_state) = weights(whole), weights(run)
+    assert state["step"] == resumed_state["step"] == 6
+    assert expected.keys() == received.keys()
+    for name in expected:
+        np.testing.assert_array_equal(received[name], expected[name], err_msg=name)
+
+
+def test_resuming_with_another_preset_is_refused(config, run):
+    listener = Listener(steps=2)
+    training.train(config, run, listener.report, listener.should_stop)
+    before = weights(run)[0]
+    with pytest.raises(RequestError, match="started as nano") as caught:
+        training.train(
+            dataclasses.replace(config, resume=True, preset="tiny"),
+            run,
+            listener.report,
+            listener.should_stop,
+        )
+    assert caught.value.code == "invalid_config"
+    np.testing.assert_array_equal(weights(run)[0]["generator/000"], before["generator/000"])
+
+
+def test_cancelling_leaves_what_was_saved_before(config, run):
+    def cancel():
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        training.train(config, run, lambda report: None, cancel)
+    assert run.load_checkpoint() is None
+
+
+def test_weights_that_are_not_finite_are_never_saved(config, run):
+    listener = Listener(steps=2)
+    training.train(config, run, listener.report, listener.should_stop)
+    good = weights(run)[0]
+
+    def poison(report):
+        if isinstance(report, LiveModel):
+            variable = report.model.generator.variables[0]
+            variable.assign(tf.fill(variable.shape, np.nan))
+
+    with pytest.raises(TrainingError) as caught:
+        training.train(
+            dataclasses.replace(config, resume=True), run, poison, listener.should_stop
+        )
+    assert caught.value.code == "diverged"
+    np.testing.assert_array_equal(weights(run)[0]["generator/000"], good["generator/000"])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"preset": "huge"},
+        {"minutes": None, "kimg": None},
+        {"minutes": -1.0},
+        {"scale": float("nan")},
+        {"seed": -1},
+    ],
+)
+def test_a_wrong_config_is_refused_before_anything_is_written(config, run, changes):
+    with pytest.raises(RequestError) as caught:
+        training.train(
+            dataclasses.replace(config, **changes), run, lambda report: None, lambda: False
+        )
+    assert caught.value.code == "invalid_config"
+    assert list(run.path.iterdir()) == []
+
+
+def test_a_missing_picture_is_named(config, run):
+    with pytest.raises(PictureError, match=r"nowhere\.png") as caught:
+        training.train(
+            dataclasses.replace(config, pictures=("/nowhere.png",)),
+            run,
+            lambda report: None,
+            lambda: False,
+        )
+    assert caught.value.code == "picture_missing"
+
+
+@pytest.mark.slow
+def test_it_learns_the_colors_of_the_picture(config, run, striped):
+    longer = dataclasses.replace(config, kimg=0.6)
+    listener = Listener()
+    training.train(longer, run, listener.report, listener.should_stop)
+    distances = [p.losses["patch_distance"] for p in listener.of(TrainingProgress)]
+    assert distances[-1] < 0.7 * distances[0]
+    model = listener.of(LiveModel)[0].model
+    made = model.generate(GenerationConfig("stripes", width=128, height=128)).maps["base_color"]
+    np.testing.assert_allclose(made.mean(axis=(0, 1)), striped.mean(axis=(0, 1)), atol=0.12)
+    np.testing.assert_allclose(made.std(axis=(0, 1)), striped.std(axis=(0, 1)), rtol=0.4)
