@@ -98,6 +98,10 @@ class Client:
 
         Returns:
             The job's id. `JobAccepted` or `JobRejected` follows.
+
+        Raises:
+            ProtocolError: `invalid_message` for a config that cannot travel, such as one with a
+                NaN.
         """
         job = protocol.check_job(job or protocol.new_id())
         kind = "train" if isinstance(config, TrainingConfig) else "generate"
@@ -144,6 +148,9 @@ class Client:
         if any(r.message.body == body for r in self._outbox.values()):
             return
         message = Message(body)
+        protocol.encode(
+            message
+        )  # what cannot be sent is refused here, not in every later `collect`
         self._outbox[message.id] = _Request(message)
 
     # ---- the pump

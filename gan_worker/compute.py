@@ -105,7 +105,7 @@ class GanProgram:
                 "Wait until it has ended, or choose another name.",
             )
         try:
-            training.train(config, run, report, should_stop)
+            training.train(_completed(config, run), run, report, should_stop)
         finally:
             lock.release()
 
@@ -134,6 +134,17 @@ class GanProgram:
         while len(self._models) > MODELS_KEPT:
             del self._models[next(iter(self._models))]
         return known[1]
+
+
+def _completed(config: TrainingConfig, run: Any) -> TrainingConfig:
+    """A resumption that names no pictures takes all but its budget from the run."""
+    if config.pictures:
+        return config
+    stored = run.load_config()
+    chosen: TrainingConfig = dataclasses.replace(
+        stored, minutes=config.minutes, kimg=config.kimg, resume=True
+    )
+    return chosen
 
 
 class Compute:

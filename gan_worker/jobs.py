@@ -266,7 +266,8 @@ class Jobs:
             self._requeue(replace(job, error=error, attempt=job.attempt + 1))
 
     def _requeue(self, job: Job) -> None:
-        self._active[job.job] = job
+        """Wait again, before all others: it had its turn already."""
+        self._active = {job.job: job, **self._active}
         self._move(job, "queued")
 
     def _move(self, job: Job, state: State, **changes: Any) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Literal
 
 SILENCE = 2.0
+ANSWER_WAIT = 1.5
 FIRST_MISSES = 3
 MISSES = 5
 LONGEST_WAIT = 32.0
@@ -50,6 +51,6 @@ class Liveness:
             self._asked = 0
             return "lost"
         self._asked += 1
-        wait = min(LONGEST_WAIT, 2.0 ** (self._asked - 1)) if self.lost else SILENCE
+        wait = min(LONGEST_WAIT, 2.0 ** (self._asked - 1)) if self.lost else ANSWER_WAIT
         self._ask_at = now + wait
         return "ask"

@@ -1,0 +1,149 @@
+"""A server in a thread, clients with patience, and workers as real processes."""
+
+from __future__ import annotations
+
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+STAND_IN = Path(__file__).parent / "worker" / "stand_in_compute.py"
+
+
+class Ear:
+    """A client and everything it has heard."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        self.heard: list[Any] = []
+
+    def pump(self) -> None:
+        self.heard += self.client.collect()
+
+    def until(self, found: Callable[[list[Any]], Any], seconds: float = 20.0) -> Any:
+        """Collect until `found(heard)` gives something true, and return that."""
+        end = time.monotonic() + seconds
+        while not (result := found(self.heard)):
+            assert time.monotonic() < end, f"not within {seconds} s; heard {self.heard[-8:]}"
+            time.sleep(0.005)
+            self.pump()
+        return result
+
+    def event(self, kind: type, seconds: float = 20.0, **fields: Any) -> Any:
+        """The first event of that kind with those fields, waiting for it."""
+
+        def found(heard: list[Any]) -> Any:
+            return next(
+                (
+                    e
+                    for e in heard
+                    if type(e) is kind and all(getattr(e, k) == v for k, v in fields.items())
+                ),
+                None,
+            )
+
+        return self.until(found, seconds)
+
+    def state(self, job: str, state: str, seconds: float = 20.0) -> Any:
+        from gan_worker.events import JobState
+
+        return self.event(JobState, seconds, job=job, state=state)
+
+    def states(self, job: str) -> list[str]:
+        from gan_worker.events import JobState
+
+        return [e.state for e in self.heard if type(e) is JobState and e.job == job]
+
+
+@dataclass
+class Served:
+    """A server that runs in a thread of the test."""
+
+    server: Any
+    keys: Any
+    home: Path
+    thread: threading.Thread
+    ears: list[Ear] = field(default_factory=list)
+
+    def connect(self, keys: Any = None) -> Ear:
+        from gan_worker.client import Client
+
+        where = self.server.announcement
+        client = Client(
+            where["control"], where["bulk"], where["server_key"], keys or self.keys, "test"
+        )
+        self.ears.append(Ear(client))
+        return self.ears[-1]
+
+    def end(self) -> None:
+        self.server.end()
+        self.thread.join(30)
+        assert not self.thread.is_alive()
+
+
+def _run(config: Any, made: queue.Queue[Any]) -> None:
+    """Make and run the server in one thread: SQLite does not change threads."""
+    from gan_worker.errors import TilewrightError
+    from gan_worker.service import Server
+
+    try:
+        server = Server(config)
+    except TilewrightError as error:
+        made.put(error)
+        return
+    made.put(server)
+    try:
+        server.run()
+    finally:
+        server.close()
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
+    """Starts a server in a thread, with a stand-in for TensorFlow; takes fields of ServerConfig."""
+    from gan_worker.compute_process import Patience
+    from gan_worker.keys import new_key_pair
+    from gan_worker.service import ServerConfig
+
+    started: list[Served] = []
+
+    def start(
+        keys: Any = None, clients: tuple[Any, ...] = (), server_keys: Any = None, **fields: Any
+    ) -> Served:
+        keys = keys or new_key_pair()
+        config = ServerConfig(
+            home=tmp_path / "home",
+            keys=server_keys or new_key_pair(),
+            clients=frozenset({keys.public, *(c.public for c in clients)}),
+            compute_command=(sys.executable, str(STAND_IN)),
+            patience=Patience(leave_terminate=2, leave_kill=3),
+        )
+        made: queue.Queue[Any] = queue.Queue()
+        thread = threading.Thread(target=_run, args=(replace(config, **fields), made))
+        thread.start()
+        server = made.get(timeout=20)
+        if isinstance(server, Exception):
+            thread.join()
+            raise server
+        started.append(Served(server, keys, tmp_path / "home", thread))
+        return started[-1]
+
+    yield start
+    for served in started:
+        for ear in served.ears:
+            ear.client.close()
+        served.end()
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    """A file that is there; the stand-in never reads it."""
+    path = tmp_path / "photo.png"
+    path.write_bytes(b"not read by the stand-in")
+    return path

@@ -1,0 +1,97 @@
+"""A compute process without TensorFlow: its run names say how it behaves."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+
+from gan_worker.compute import main
+from gan_worker.config import check_size
+from gan_worker.progress import (
+    GeneratedMaterial,
+    LiveModel,
+    Preview,
+    Recipe,
+    Stage,
+    TrainingProgress,
+)
+from gan_worker.protocol import new_id
+
+STEP = 0.005
+
+
+class StandIn:
+    """Writes what it did to `home/did.txt`, one line each."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._note(f"process {os.getpid()}")
+
+    def device_name(self) -> str:
+        return "STAND-IN"
+
+    def train(self, config, report, should_stop):
+        self._note(f"train {config.run} {'again' if config.resume else 'new'}")
+        run = self._home / "runs" / config.run
+        run.mkdir(parents=True, exist_ok=True)
+        saved = run / "step.txt"
+        step = int(saved.read_text()) if saved.exists() else 0
+        self._misbehave(config.run, step)
+        report(Stage("learning"))
+        report(LiveModel(config.run, self))
+        steps = round((config.kimg or 0.1) * 1000)
+        while step < steps and not should_stop():
+            step += 1
+            for _ in range(20 if config.run.startswith("flood") else 1):
+                report(_progress(step, steps))
+            if step % 10 == 1:
+                report(Preview(step, np.full((64, 64, 3), step % 256, np.uint8)))
+            if step % 20 == 0:
+                saved.write_text(str(step))
+            time.sleep(STEP)
+        saved.write_text(str(step))
+        self._note(f"saved {config.run} {step}")
+
+    def generate(self, config, live, should_stop):
+        self._note(f"generate {config.model} {config.seed}")
+        check_size(config.width, config.height, 8)
+        for _ in range(400 if config.seed == 999 else 1):
+            time.sleep(STEP)
+            should_stop()
+        size = (config.height, config.width)
+        draw = np.random.default_rng(config.seed)
+        maps = {"base_color": draw.random((*size, 3)), "height": draw.random((*size, 1))}
+        recipe = Recipe(config.model, "0" * 64, config.seed, (), size[1], size[0], 1.0, (0, 0), "0")
+        return GeneratedMaterial(maps, recipe, dict.fromkeys(maps, 1.0), 0.001)
+
+    def quantise(self, pixels, bits):
+        return np.rint(pixels * (2**bits - 1)).astype(f"uint{bits}")
+
+    def _misbehave(self, name: str, step: int) -> None:
+        if name.startswith("always dies") or (name.startswith("dies once") and step == 0):
+            (self._home / "runs" / name / "step.txt").write_text("1")
+            os.kill(os.getpid(), signal.SIGKILL)
+        if name.startswith("deaf"):
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            time.sleep(60)
+        if name.startswith("wedged"):
+            time.sleep(60)
+        if name.startswith("fails"):
+            raise ZeroDivisionError(new_id())
+
+    def _note(self, text: str) -> None:
+        self._home.mkdir(parents=True, exist_ok=True)
+        with (self._home / "did.txt").open("a") as file:
+            file.write(text + "\n")
+
+
+def _progress(step: int, steps: int) -> TrainingProgress:
+    return TrainingProgress(step, step / 1000, step * STEP, step / steps, None, 1.0, {"loss": 1.0})
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(StandIn))

@@ -1,0 +1,232 @@
+"""The queue: states, limits, owners, deaths and replay, without any socket."""
+
+import pytest
+
+from gan_worker.errors import ErrorInfo, RequestError
+from gan_worker.jobs import DEATHS, WAITING_PER_OWNER, Jobs
+from gan_worker.journal import Journal
+from gan_worker.messages import Accepted, Finished, Rejected, Submit
+from gan_worker.protocol import new_id
+
+
+class OpenDoor:
+    """Takes everything."""
+
+    def check(self, kind, config, training):
+        if config.get("bad"):
+            raise RequestError("invalid_config", "It is bad.", "Make it good.")
+        return config.get("run", "oak")
+
+    def resolve(self, kind, config, attempt):
+        if config.get("gone"):
+            raise RequestError("invalid_config", "It is gone.", "Bring it back.")
+        return {**config, "resume": attempt > 1}
+
+
+class Desk:
+    """A queue and what it told."""
+
+    def __init__(self, journal):
+        self.told = []
+        self.jobs = Jobs(journal, OpenDoor(), lambda job: self.told.append((job.job, job.state)))
+
+    def submit(self, kind="train", owner="me", job=None, channel="", **config):
+        job = job or new_id()
+        self.answer = self.jobs.submit(owner, Submit(job, kind, config, channel))
+        return job
+
+    def states(self, job):
+        return [state for j, state in self.told if j == job]
+
+
+@pytest.fixture
+def journal():
+    return Journal(":memory:")
+
+
+@pytest.fixture
+def desk(journal):
+    return Desk(journal)
+
+
+def test_a_job_runs_and_succeeds(desk):
+    job = desk.submit()
+    run = desk.jobs.next_run("train")
+    assert (run.job, run.attempt) == (job, 1)
+    desk.jobs.finish(Finished(job))
+    assert desk.states(job) == ["queued", "running", "succeeded"]
+
+
+def test_submitted_twice_it_is_one_job(desk):
+    job = desk.submit()
+    desk.submit(job=job)
+    assert desk.answer == Accepted(job, duplicate=True)
+    assert len(desk.jobs.waiting) == 1
+    desk.jobs.next_run("train")
+    desk.jobs.finish(Finished(job))
+    desk.submit(job=job)
+    assert desk.jobs.waiting == []
+
+
+def test_one_of_each_kind_runs_beside_the_other(desk):
+    desk.submit("train", run="a")
+    desk.submit("train", run="b")
+    desk.submit("generate")
+    assert desk.jobs.next_run("train")
+    assert desk.jobs.next_run("generate")
+    assert desk.jobs.next_run("train") is None
+
+
+def test_a_bad_config_is_rejected_and_nothing_is_kept(desk, journal):
+    job = desk.submit(bad=True)
+    assert isinstance(desk.answer, Rejected)
+    assert journal.get(job) is None
+
+
+def test_too_many_waiting_are_rejected_with_a_time_to_come_back(desk):
+    for _ in range(WAITING_PER_OWNER):
+        desk.submit("generate")
+    desk.submit("generate")
+    assert desk.answer.error.code == "busy"
+    assert desk.answer.error.retry_after
+    desk.submit("generate", owner="you")
+    assert isinstance(desk.answer, Accepted)
+
+
+def test_a_job_of_another_owner_does_not_exist(desk):
+    job = desk.submit()
+    with pytest.raises(RequestError) as caught:
+        desk.jobs.command("you", job, "cancel")
+    assert caught.value.code == "unknown_job"
+    desk.submit(job=job, owner="you")
+    assert desk.answer.error.code == "unknown_job"
+    assert desk.states(job) == ["queued"]
+
+
+def test_a_waiting_job_is_cancelled_at_once(desk):
+    job = desk.submit()
+    assert desk.jobs.command("me", job, "cancel") is None
+    assert desk.states(job) == ["queued", "cancelled"]
+
+
+def test_a_running_job_is_asked_first(desk):
+    job = desk.submit()
+    desk.jobs.next_run("train")
+    assert desk.jobs.command("me", job, "cancel").action == "cancel"
+    desk.jobs.finish(Finished(job))
+    assert desk.states(job)[-2:] == ["cancelling", "cancelled"]
+
+
+def test_pause_and_resume(desk):
+    job = desk.submit()
+    with pytest.raises(RequestError) as caught:
+        desk.jobs.command("me", job, "pause")
+    assert caught.value.code == "wrong_state"
+    desk.jobs.next_run("train")
+    assert desk.jobs.command("me", job, "pause").action == "pause"
+    assert desk.jobs.command("me", job, "resume").action == "resume"
+    assert desk.states(job)[-2:] == ["paused", "running"]
+
+
+def test_stop_ends_well_and_commands_after_the_end_do_no_harm(desk):
+    job = desk.submit()
+    desk.jobs.next_run("train")
+    assert desk.jobs.command("me", job, "stop").action == "stop"
+    desk.jobs.finish(Finished(job))
+    assert desk.states(job)[-1] == "succeeded"
+    assert desk.jobs.command("me", job, "stop") is None
+    assert desk.jobs.command("me", job, "cancel") is None
+    desk.jobs.finish(Finished(job))
+    assert desk.states(job).count("succeeded") == 1
+
+
+def test_a_death_is_told_and_the_job_goes_on_from_its_checkpoint(desk):
+    job = desk.submit()
+    desk.jobs.next_run("train")
+    desk.jobs.compute_died("signal 9")
+    assert desk.states(job)[-2:] == ["interrupted", "queued"]
+    run = desk.jobs.next_run("train")
+    assert run.attempt == 2
+    assert run.config["resume"]
+
+
+def test_three_deaths_fail_the_job_and_the_queue_goes_on(desk):
+    job, other = desk.submit(run="a"), desk.submit(run="b")
+    for _ in range(DEATHS):
+        assert desk.jobs.next_run("train").job == job
+        desk.jobs.compute_died("signal 11")
+    assert desk.states(job)[-1] == "failed"
+    assert desk.jobs.next_run("train").job == other
+
+
+def test_a_compute_process_that_never_comes_up_fails_what_waits(desk):
+    job = desk.submit()
+    for _ in range(DEATHS):
+        desk.jobs.compute_died("exit code 1")
+    assert desk.states(job)[-1] == "failed"
+
+
+def test_a_stopped_job_is_not_started_again_after_a_death(desk):
+    job = desk.submit()
+    desk.jobs.next_run("train")
+    desk.jobs.command("me", job, "stop")
+    desk.jobs.compute_died("signal 9")
+    assert desk.states(job)[-1] == "interrupted"
+    assert desk.jobs.next_run("train") is None
+    desk.jobs.command("me", job, "resume")
+    assert desk.jobs.next_run("train").config["resume"]
+
+
+def test_the_newest_of_a_channel_replaces_those_that_wait(desk):
+    first = desk.submit("generate", channel="slider")
+    desk.jobs.next_run("generate")
+    second = desk.submit("generate", channel="slider")
+    third = desk.submit("generate", channel="slider")
+    assert desk.states(second)[-1] == "cancelled"
+    assert desk.states(first)[-1] == "running"
+    desk.jobs.finish(Finished(first))
+    assert desk.jobs.next_run("generate").job == third
+
+
+def test_a_picture_that_vanished_while_the_job_waited_fails_it(desk):
+    job, other = desk.submit(gone=True), desk.submit(run="b")
+    assert desk.jobs.next_run("train").job == other
+    assert desk.states(job)[-1] == "failed"
+
+
+def test_an_ending_server_leaves_work_for_another_day(desk):
+    trains, waits = desk.submit(run="a"), desk.submit(run="b")
+    desk.jobs.next_run("train")
+    desk.jobs.ending = True
+    desk.jobs.finish(Finished(trains))
+    assert desk.states(trains)[-1] == "interrupted"
+    assert desk.jobs.next_run("train") is None
+    desk.jobs.interrupt_all()
+    assert desk.states(waits)[-1] == "interrupted"
+    desk.submit()
+    assert desk.answer.error.code == "busy"
+
+
+def test_replay_takes_up_what_a_dead_server_left(desk, journal):
+    runs, waits, alien = desk.submit(run="a"), desk.submit(run="b"), desk.submit(owner="gone")
+    cancels = desk.submit("generate")
+    desk.jobs.next_run("train")
+    desk.jobs.next_run("generate")
+    desk.jobs.command("me", cancels, "cancel")
+    new = Desk(journal)
+    new.jobs.replay(frozenset({"me"}))
+    assert new.states(runs) == ["interrupted", "queued"]
+    assert new.states(waits) == []
+    assert new.states(alien) == ["interrupted"]
+    assert new.states(cancels) == ["cancelled"]
+    assert new.jobs.next_run("train").attempt == 2
+    new.submit(job=runs)
+    assert new.answer.duplicate
+
+
+def test_a_huge_error_text_is_cut(desk, journal):
+    job = desk.submit()
+    desk.jobs.next_run("train")
+    desk.jobs.finish(Finished(job, ErrorInfo("unexpected", "x" * 60_000, "y" * 60_000)))
+    error = journal.get(job).error
+    assert len(error.message) + len(error.cure) <= 2000

@@ -1,0 +1,184 @@
+"""The codec: what is written is read again, what is no message is refused and never crashes."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from gan_worker import messages, protocol
+from gan_worker.config import TrainingConfig
+from gan_worker.errors import ErrorInfo
+from gan_worker.progress import Recipe
+from gan_worker.protocol import FLAGS, MAGIC, Message, decode, encode
+from gan_worker.strict_json import DEPTH_LIMIT, HEAD_LIMIT, BadMessage, from_json, load, to_json
+
+JOB = "0" * 32
+BLOB = messages.Blob("height", 32, "f" * 64, (4, 4, 1), "uint16")
+RECIPE = Recipe("oak", "a" * 64, 7, (0.5, -1.0), 64, 32, 0.7, (3, 4), "0.1.0")
+RESULT = messages.Result(RECIPE, {"height": BLOB}, {"height": 1.01}, 0.25)
+ERROR = ErrorInfo("busy", "A sentence.", "A cure.", 5.0)
+EXAMPLES = [
+    messages.Hello("Blender", "0.1.0"),
+    messages.Subscribe(None),
+    messages.Subscribe(12),
+    messages.Submit(JOB, "train", to_json(TrainingConfig("oak", ("a.png",)))),
+    messages.Command(JOB, "pause"),
+    messages.Rejected(JOB, ERROR),
+    messages.JobEvent(JOB, "generate", "oak", "succeeded", None, 2, RESULT),
+    messages.PreviewEvent(JOB, 3, BLOB),
+    messages.JobList((messages.JobEvent(JOB, "train", "oäk", "failed", ERROR),)),
+    messages.ModelList((messages.ModelEntry("oak", "0" * 64, 8, 16, ("base_color",)),)),
+    messages.Finished(JOB, ERROR),
+]
+
+
+@pytest.mark.parametrize("body", EXAMPLES, ids=lambda body: type(body).__name__)
+def test_what_is_written_is_read_again(body):
+    message = Message(body, re="abc", session="s", sequence=4)
+    assert decode(encode(message)) == message
+
+
+def test_every_body_has_one_type():
+    assert len(messages.TYPES) == len(messages.BODIES)
+
+
+def test_a_chunk_carries_its_bytes():
+    message = Message(messages.Chunk(JOB, "height", 0), payload=b"abc")
+    assert decode(encode(message)).payload == b"abc"
+
+
+def head(**changes):
+    fields = {"v": [1, 0], "type": "ping", "id": "a1", "body": {}, **changes}
+    return json.dumps({k: v for k, v in fields.items() if v is not ...})
+
+
+def frames(text):
+    return [MAGIC + FLAGS, text if isinstance(text, bytes) else text.encode()]
+
+
+def test_unknown_fields_are_ignored():
+    message = decode(frames(head(body={"new": 1}, colour="red")))
+    assert message.body == messages.Ping()
+
+
+UNREADABLE = {
+    "not UTF-8": b"\xff\xfe{}",
+    "not JSON": b"{",
+    "empty": b"",
+    "a list": b"[]",
+    "deep": b"[" * 30000 + b"]" * 30000,
+    "deep in a body": head(body={"a": json.loads("[" * 20 + "]" * 20)}).encode(),
+    "huge integer": b'{"id": 1' + b"0" * 5000 + b"}",
+    "2**53": head(seq=2**53).encode(),
+    "NaN": b'{"id": NaN}',
+    "Infinity": b'{"id": -Infinity}',
+    "1e999": b'{"id": 1e999}',
+    "duplicate keys": b'{"id": "a", "id": "b"}',
+    "lone surrogate": b'{"id": "\\ud800"}',
+    "no id": head(id=...).encode(),
+    "odd id": head(id="../x").encode(),
+    "too long": b" " * (HEAD_LIMIT + 1),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_cannot_be_read_is_dropped(name):
+    with pytest.raises(BadMessage) as caught:
+        decode(frames(UNREADABLE[name]))
+    assert caught.value.message_id is None
+    assert caught.value.code == "invalid_message"
+
+
+ANSWERABLE = {
+    "unknown type": head(type="dance"),
+    "missing field": head(type="command", body={"job": JOB}),
+    "wrong type of a field": head(type="seen", body={"count": "3"}),
+    "bool for a number": head(type="seen", body={"count": True}),
+    "unknown word": head(type="command", body={"job": JOB, "action": "explode"}),
+    "body is a list": head(body=[]),
+    "v is a word": head(v="1.0"),
+    "v is short": head(v=[1]),
+    "seq is a word": head(seq="1"),
+    "chunk without bytes": head(type="chunk", body={"job": JOB, "name": "a", "offset": 0}),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERABLE)
+def test_what_has_an_id_is_answered(name):
+    with pytest.raises(BadMessage) as caught:
+        decode(frames(ANSWERABLE[name]))
+    assert caught.value.message_id == "a1"
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        [],
+        [b"TW\0\0"],
+        [b"XX\0\0", b"{}"],
+        [b"TW", b"{}"],
+        [b""] * 3,
+        [b"TW\0\0", head().encode(), b"surplus"],
+        [b"TW\0\0", head().encode(), b"", b""],
+        [b"TW\0\0", head().encode(), b"x" * (protocol.CHUNK_LIMIT + 1)],
+    ],
+    ids=range(8),
+)
+def test_wrong_frames_are_refused(bad):
+    with pytest.raises(BadMessage):
+        decode(bad)
+
+
+def test_another_major_is_refused_with_both_versions_named():
+    with pytest.raises(BadMessage) as caught:
+        decode(frames(head(v=[7, 3])))
+    assert caught.value.code == "protocol_version"
+    assert "1.0" in caught.value.info.message
+    assert "7.3" in caught.value.info.message
+    assert caught.value.message_id == "a1"
+
+
+def test_another_minor_works():
+    assert decode(frames(head(v=[1, 99]))).body == messages.Ping()
+
+
+def test_an_error_of_another_major_is_read():
+    text = head(v=[2, 0], type="error", body={"error": to_json(ERROR)})
+    assert decode(frames(text)).body == messages.Error(ERROR)
+
+
+def test_nothing_that_is_not_finite_is_written():
+    body = replace(EXAMPLES[6], result=replace(RESULT, forward_seconds=float("nan")))
+    with pytest.raises(BadMessage):
+        encode(Message(body))
+
+
+def test_too_long_a_head_is_not_written():
+    with pytest.raises(BadMessage):
+        encode(Message(messages.Hello("x" * HEAD_LIMIT)))
+
+
+def test_depth_up_to_the_limit_is_read():
+    text = b"[" * DEPTH_LIMIT + b"]" * DEPTH_LIMIT
+    assert load(text)
+    with pytest.raises(BadMessage):
+        load(b"[" + text + b"]")
+
+
+def test_a_config_is_read_with_its_types():
+    config = TrainingConfig("oak", ("a", "b"), minutes=None, kimg=2.0)
+    assert from_json(TrainingConfig, json.loads(json.dumps(to_json(config)))) == config
+    with pytest.raises(BadMessage, match="pictures"):
+        from_json(TrainingConfig, {"run": "oak", "pictures": "a"})
+
+
+@pytest.mark.parametrize("name", ["", "../x", "A", "a/b", "a.b", "x" * 41, "a\n"])
+def test_a_blob_name_is_no_path(name):
+    with pytest.raises(BadMessage):
+        protocol.check_blob(name)
+
+
+@pytest.mark.parametrize("job", ["", "../" + "0" * 29, "0" * 31, "G" * 32, JOB + "\n"])
+def test_a_job_id_is_no_path(job):
+    with pytest.raises(BadMessage):
+        protocol.check_job(job)

@@ -1,0 +1,75 @@
+"""The result store: bytes in, the same bytes out, and never anything outside it."""
+
+import errno
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gan_worker.errors import RequestError, StorageError
+from gan_worker.results import ResultStore
+from gan_worker.strict_json import BadMessage
+
+JOB = "0" * 32
+
+
+@pytest.fixture
+def store(tmp_path):
+    return ResultStore(tmp_path / "results")
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_what_is_written_is_read_again(store, dtype):
+    pixels = np.arange(24, dtype=dtype).reshape(2, 4, 3)[:, ::-1]
+    blob = store.write(JOB, "height", pixels)
+    data = store.read(JOB, "height", 0, blob.size)
+    assert hashlib.sha256(data).hexdigest() == blob.sha256
+    again = np.frombuffer(data, blob.dtype).reshape(blob.shape)
+    assert np.array_equal(again, pixels)
+
+
+@pytest.mark.parametrize(("offset", "length"), [(0, 7), (-1, 3), (5, 3), (100, 1)])
+def test_a_piece_that_is_not_there_is_refused(store, offset, length):
+    store.write(JOB, "height", np.zeros((1, 6, 1), np.uint8))
+    with pytest.raises(RequestError):
+        store.read(JOB, "height", offset, length)
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a/b", "", "height.tmp"])
+def test_a_name_is_never_a_path(store, name):
+    with pytest.raises(BadMessage):
+        store.read(JOB, name, 0, 1)
+    with pytest.raises(BadMessage):
+        store.read("../" + "0" * 29, "height", 0, 1)
+
+
+def test_a_full_disk_is_a_typed_error_and_leaves_nothing(store, monkeypatch):
+    def full(self, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(StorageError) as caught:
+        store.write(JOB, "height", np.zeros((1, 1, 1), np.uint8))
+    assert caught.value.code == "disk_full"
+    assert list((store.folder / JOB).iterdir()) == []
+
+
+def test_only_the_newest_previews_stay(store):
+    for step in (1, 2, 11, 100):
+        store.write(JOB, f"preview_{step}", np.zeros((1, 1, 3), np.uint8))
+    store.keep_newest_previews(JOB)
+    names = {path.name for path in (store.folder / JOB).iterdir()}
+    assert names == {"preview_11", "preview_100"}
+
+
+def test_a_sweep_removes_strangers_and_the_oldest_above_the_quota(tmp_path):
+    store = ResultStore(tmp_path, quota=25)
+    jobs = [f"{n:032x}" for n in range(4)]
+    for job in jobs:
+        store.write(job, "height", np.zeros((1, 10, 1), np.uint8))
+    store.sweep(jobs[1:], busy=jobs[1:2])
+    left = {path.name for path in tmp_path.iterdir()}
+    assert jobs[0] not in left
+    assert jobs[1] in left
+    assert len(left) == 2

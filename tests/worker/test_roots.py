@@ -1,0 +1,57 @@
+"""Which files a client may name."""
+
+import pytest
+
+from gan_worker.errors import TilewrightError
+from gan_worker.roots import Roots
+
+
+@pytest.fixture
+def roots(tmp_path):
+    (tmp_path / "photos" / "wood").mkdir(parents=True)
+    (tmp_path / "photos" / "wood" / "oak.png").touch()
+    (tmp_path / "secret.png").touch()
+    (tmp_path / "photos" / "link.png").symlink_to(tmp_path / "secret.png")
+    return Roots({"photos": tmp_path / "photos"}, local=False)
+
+
+def test_a_name_below_a_root_is_found(roots, tmp_path):
+    found = roots.resolve(["photos:wood/oak.png", "photos:wood"])
+    assert found == (
+        str(tmp_path / "photos" / "wood" / "oak.png"),
+        str(tmp_path / "photos" / "wood"),
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "photos:../secret.png",
+        "photos:wood/../../secret.png",
+        "photos:/etc/passwd",
+        "photos:link.png",
+        "other:oak.png",
+        "/etc/passwd",
+        "wood/oak.png",
+        "../secret.png",
+        "http://example.org/oak.png",
+        "C:\\secret.png",
+        "photos:wood/oak.png\0",
+        "",
+    ],
+)
+def test_everything_else_is_refused(roots, name):
+    with pytest.raises(TilewrightError) as caught:
+        roots.resolve([name])
+    assert caught.value.code == "not_allowed"
+
+
+def test_absolute_paths_are_for_the_same_user_on_the_same_computer(tmp_path):
+    roots = Roots({}, local=True)
+    assert roots.resolve([str(tmp_path)]) == (str(tmp_path),)
+    with pytest.raises(TilewrightError) as caught:
+        roots.resolve([str(tmp_path / "none.png")])
+    assert caught.value.code == "picture_missing"
+    with pytest.raises(TilewrightError) as caught:
+        roots.resolve(["relative.png"])
+    assert caught.value.code == "not_allowed"

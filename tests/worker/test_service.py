@@ -1,0 +1,618 @@
+"""The server over real sockets, with a real child process in TensorFlow's place."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import zmq
+
+from gan_worker import messages, protocol
+from gan_worker.client import Client
+from gan_worker.compute_process import Patience
+from gan_worker.config import GenerationConfig, TrainingConfig
+from gan_worker.errors import WorkerError
+from gan_worker.events import (
+    Connected,
+    JobAccepted,
+    JobList,
+    JobRejected,
+    JobReport,
+    JobState,
+    LinkLost,
+    MapReady,
+    MaterialReady,
+    ModelList,
+    PreviewReady,
+    WorkerFault,
+    WorkerStatus,
+)
+from gan_worker.keys import new_key_pair
+from gan_worker.progress import Stage, TrainingProgress
+from gan_worker.protocol import EVENT_CREDIT, FLAGS, MAGIC, Message, decode, encode
+from gan_worker.sockets import connect_dealer
+
+
+def training(picture, run="oak", steps=100_000):
+    return TrainingConfig(run, (str(picture),), "nano", None, steps / 1000)
+
+
+def material(**fields):
+    return GenerationConfig("oak", **{"width": 64, "height": 32, **fields})
+
+
+@pytest.fixture
+def served(serve):
+    return serve()
+
+
+@pytest.fixture
+def ear(served):
+    return served.connect()
+
+
+def did(served):
+    return (served.home / "did.txt").read_text().splitlines()
+
+
+def started(served, ear, config):
+    job = ear.client.submit(config)
+    ear.event(JobReport, job=job, report=Stage("learning"))
+    return job
+
+
+def process_of(served):
+    """Process ids of all compute processes so far."""
+    return [int(line.split()[1]) for line in did(served) if line.startswith("process")]
+
+
+# ---- the way through
+
+
+def test_a_client_is_greeted_before_any_compute_process_runs(ear):
+    found = ear.event(Connected)
+    assert found.protocol == (1, 0)
+    assert found.compute_state == "off"
+
+
+def test_a_training_reports_and_succeeds(served, ear, picture):
+    job = ear.client.submit(training(picture, steps=60))
+    ear.state(job, "succeeded")
+    assert ear.states(job) == ["queued", "running", "succeeded"]
+    accepted = ear.heard.index(JobAccepted(job))
+    assert accepted < ear.heard.index(ear.state(job, "running"))
+    kinds = {type(e.report) for e in ear.heard if isinstance(e, JobReport)}
+    assert kinds == {Stage, TrainingProgress}
+    preview = ear.event(PreviewReady, job=job).preview
+    assert preview.pixels.shape == (64, 64, 3)
+    assert np.all(preview.pixels == preview.step % 256)
+    assert ear.event(WorkerStatus, compute_state="busy").device == "STAND-IN"
+
+
+def test_a_material_comes_with_all_its_maps_between_two_steps(served, ear, picture):
+    train = started(served, ear, training(picture))
+    job = ear.client.submit(material(seed=5))
+    found = ear.event(MaterialReady, job=job)
+    assert ear.states(train)[-1] == "running"
+    draw = np.random.default_rng(5)
+    assert np.array_equal(
+        found.maps["base_color"], np.rint(draw.random((32, 64, 3)) * 255).astype(np.uint8)
+    )
+    assert found.maps["height"].dtype == np.uint16
+    assert np.array_equal(
+        found.maps["height"], np.rint(draw.random((32, 64, 1)) * 65535).astype(np.uint16)
+    )
+    assert found.recipe.seed == 5
+    assert {e.name for e in ear.heard if isinstance(e, MapReady)} == {"base_color", "height"}
+
+
+def test_a_result_larger_than_the_window_arrives_whole(served, ear, picture):
+    started(served, ear, training(picture))
+    job = ear.client.submit(material(width=2048, height=2048))
+    assert ear.event(MaterialReady, job=job).maps["base_color"].shape == (2048, 2048, 3)
+
+
+def test_a_result_can_be_fetched_again_by_a_client_that_was_away(served, ear, picture):
+    started(served, ear, training(picture))
+    job = ear.client.submit(material(seed=5))
+    first = ear.event(MaterialReady, job=job)
+    late = served.connect()
+    late.client.request_jobs()
+    assert job in {j.job for j in late.event(JobList).jobs}
+    late.client.request_result(job)
+    again = late.event(MaterialReady, job=job)
+    assert np.array_equal(again.maps["height"], first.maps["height"])
+
+
+def test_pause_resume_and_stop(served, ear, picture):
+    job = started(served, ear, training(picture))
+    ear.client.pause(job)
+    ear.state(job, "paused")
+    generated = ear.client.submit(material())
+    ear.event(MaterialReady, job=generated)
+    ear.client.resume(job)
+    ear.until(lambda heard: ear.states(job)[-1] == "running")
+    ear.client.stop(job)
+    ear.state(job, "succeeded")
+    assert ear.states(job) == ["queued", "running", "paused", "running", "succeeded"]
+    assert did(served)[-1].startswith("saved oak")
+
+
+def test_cancel_keeps_nothing(served, ear, picture):
+    job = started(served, ear, training(picture))
+    ear.client.cancel(job)
+    ear.state(job, "cancelled")
+    assert not any(line.startswith("saved") for line in did(served))
+    assert len(process_of(served)) == 1
+
+
+def test_a_long_generation_is_cancelled_between_two_tiles(served, ear, picture):
+    train = started(served, ear, training(picture))
+    job = ear.client.submit(material(seed=999))
+    ear.until(lambda heard: "generate oak 999" in did(served))
+    ear.client.cancel(job)
+    ear.state(job, "cancelled", 1.5)
+    assert ear.states(train)[-1] == "running"
+
+
+def test_submitted_twice_it_runs_once(served, ear, picture):
+    job = protocol.new_id()
+    other = served.connect()
+    config = training(picture, steps=10)
+    ear.client.submit(config, job)
+    other.client.submit(config, job)
+    ear.state(job, "succeeded")
+    other.event(JobAccepted)
+    assert did(served).count("train oak new") == 1
+
+
+def test_a_fault_in_a_job_fails_it_and_nothing_else(served, ear, picture):
+    job = ear.client.submit(training(picture, "fails"))
+    assert ear.state(job, "failed").error.code == "unexpected"
+    good = ear.client.submit(training(picture, "good", 10))
+    ear.state(good, "succeeded")
+    assert len(process_of(served)) == 1
+
+
+@pytest.mark.parametrize(
+    ("config", "code"),
+    [
+        (TrainingConfig("oak", ("/none/such.png",)), "picture_missing"),
+        (TrainingConfig("oak", ("none.png",)), "not_allowed"),
+        (TrainingConfig("../oak", ("/",)), "invalid_config"),
+        (TrainingConfig("oak", ("/",), preset="giant"), "invalid_config"),
+        (TrainingConfig("oak", ()), "invalid_config"),
+        (TrainingConfig("oak", ("/",), minutes=-1), "invalid_config"),
+        (TrainingConfig("oak", ("/",), resume=True), "unknown_run"),
+        (GenerationConfig("oak"), "unknown_model"),
+        (GenerationConfig("../oak"), "invalid_config"),
+        (GenerationConfig("oak", width=100_000), "invalid_size"),
+        (GenerationConfig("oak", width=0), "invalid_size"),
+        (GenerationConfig("oak", maps=("smell",)), "invalid_config"),
+        (GenerationConfig("oak", truncation_psi=9), "invalid_config"),
+        (GenerationConfig("oak", z=(0.0,) * 5000), "invalid_config"),
+    ],
+)
+def test_what_cannot_work_is_rejected_before_tensorflow_starts(served, ear, config, code):
+    job = ear.client.submit(config)
+    error = ear.event(JobRejected, job=job).error
+    assert error.code == code
+    assert error.cure
+    assert not (served.home / "did.txt").exists()
+
+
+def test_a_latent_that_is_not_finite_is_refused_on_the_own_side(ear):
+    with pytest.raises(protocol.BadMessage):
+        ear.client.submit(material(z=(float("inf"),)))
+    ear.event(Connected)
+
+
+def test_the_idle_compute_process_is_ended_and_started_again(serve, picture):
+    served = serve(patience=Patience(idle=0.2))
+    ear = served.connect()
+    first = ear.client.submit(training(picture, "a", 10))
+    ear.state(first, "succeeded")
+    ear.until(
+        lambda heard: isinstance(heard[-1], WorkerStatus) and heard[-1].compute_state == "off"
+    )
+    second = ear.client.submit(training(picture, "b", 10))
+    ear.state(second, "succeeded")
+    assert len(process_of(served)) == 2
+
+
+def test_models_of_runs_in_training_count(served, ear, picture):
+    ear.client.request_models()
+    assert ear.event(ModelList).models == ()
+    started(served, ear, training(picture))
+    job = ear.client.submit(material(width=63))
+    assert ear.state(job, "failed").error.code == "invalid_size"
+
+
+# ---- deaths
+
+
+def test_kill_9_of_the_compute_process_is_told_and_the_run_goes_on(served, ear, picture):
+    job = started(served, ear, training(picture, steps=300))
+    ear.until(lambda heard: [e for e in heard if _step(e) > 40])
+    killed = time.monotonic()
+    os.kill(process_of(served)[0], signal.SIGKILL)
+    error = ear.state(job, "interrupted").error
+    assert time.monotonic() - killed < 2
+    assert error.code == "compute_died"
+    assert "signal 9" in error.message
+    ear.state(job, "succeeded")
+    assert ear.states(job) == [
+        "queued",
+        "running",
+        "interrupted",
+        "queued",
+        "running",
+        "succeeded",
+    ]
+    assert "train oak again" in did(served)
+
+
+def _step(event):
+    return getattr(getattr(event, "report", None), "step", 0)
+
+
+def test_three_deaths_fail_the_job_and_the_queue_goes_on(served, ear, picture):
+    bad = ear.client.submit(training(picture, "always dies"))
+    good = ear.client.submit(training(picture, "good", 10))
+    error = ear.state(bad, "failed").error
+    assert error.code == "compute_died"
+    ear.state(good, "succeeded")
+    assert len(process_of(served)) == 4
+
+
+def test_a_compute_process_that_cannot_start_fails_the_job(serve, picture):
+    served = serve(compute_command=("/none/such/python",))
+    ear = served.connect()
+    job = ear.client.submit(training(picture))
+    assert ear.state(job, "failed").error.code == "compute_died"
+
+
+def test_cancel_ends_a_process_that_hears_neither_words_nor_sigterm(serve, picture):
+    served = serve(patience=Patience(terminate=0.2, kill=0.6))
+    ear = served.connect()
+    job = ear.client.submit(training(picture, "deaf"))
+    ear.until(lambda heard: (served.home / "did.txt").exists() and "train deaf new" in did(served))
+    time.sleep(0.1)  # until it ignores SIGTERM; nothing tells
+    ear.client.cancel(job)
+    ear.state(job, "cancelled", 5)
+    good = ear.client.submit(training(picture, "good", 10))
+    ear.state(good, "succeeded")
+    assert not _alive(process_of(served)[0])
+
+
+def test_a_wedged_process_is_found_out(serve, picture):
+    served = serve(patience=Patience(stall=0.3))
+    ear = served.connect()
+    job = ear.client.submit(training(picture, "wedged"))
+    error = ear.state(job, "interrupted").error
+    assert "no sign of work" in error.message
+    ear.client.cancel(job)
+
+
+def test_the_end_of_the_server_saves_the_training(serve, picture):
+    served = serve(patience=Patience())
+    ear = served.connect()
+    job = started(served, ear, training(picture))
+    ear.client.shutdown_worker()
+    ear.state(job, "interrupted")
+    served.thread.join(10)
+    assert not served.thread.is_alive()
+    assert did(served)[-1].startswith("saved oak")
+    assert not _alive(process_of(served)[0])
+
+
+def test_another_server_takes_up_jobs_of_the_same_owner(serve, picture):
+    keys = new_key_pair()
+    served = serve(keys)
+    ear = served.connect()
+    running = started(served, ear, training(picture, steps=200))
+    waiting = ear.client.submit(training(picture, "pine", 10))
+    ear.state(waiting, "queued")
+    served.end()
+    again = serve(keys).connect()
+    again.client.request_jobs()
+    states = {j.job: j.state for j in again.event(JobList).jobs}
+    assert states == {running: "interrupted", waiting: "interrupted"}
+    again.client.resume(running)
+    again.state(running, "succeeded")
+    assert again.event(JobState, job=running, state="running").attempt == 2
+
+
+def _alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+# ---- owners, links and slow clients
+
+
+def test_two_clients_with_different_keys_see_only_their_own_jobs(serve, picture):
+    other_keys = new_key_pair()
+    served = serve(clients=(other_keys,))
+    mine, other = served.connect(), served.connect(other_keys)
+    other.event(Connected)
+    job = started(served, mine, training(picture))
+    generated = mine.client.submit(material())
+    mine.event(MaterialReady, job=generated)
+    for ask in (other.client.cancel, other.client.request_result):
+        ask(job)
+        fault = other.event(WorkerFault)
+        assert fault.error.code == "unknown_job"
+        other.heard.clear()
+    other.client.request_jobs()
+    assert other.event(JobList).jobs == ()
+    wanted = messages.Fetch(generated, "height", 0, 64)
+    with raw(served, other_keys, bulk=True) as peer:
+        assert peer.ask(Message(wanted)).body.error.code == "unknown_job"
+    with raw(served, served.keys, bulk=True) as peer:
+        assert len(peer.ask(Message(wanted)).payload) == 64
+    assert mine.states(job)[-1] == "running"
+    assert not [e for e in other.heard if isinstance(e, JobState | JobReport)]
+
+
+def test_two_clients_with_one_key_hear_the_same(served, ear, picture):
+    other = served.connect()
+    other.event(Connected)
+    job = ear.client.submit(training(picture, steps=20))
+    numbers = [
+        [e.sequence for e in e_.heard if isinstance(e, JobState)]
+        for e_ in (ear, other)
+        if e_.state(job, "succeeded")
+    ]
+    assert numbers == [[1, 2, 3]] * 2
+
+
+def test_a_client_that_was_away_gets_every_state_and_only_the_newest_rest(served, ear, picture):
+    job = started(served, ear, training(picture, "flood", 400))
+    asleep = served.connect()
+    asleep.event(Connected)
+    asleep.until(lambda heard: [e for e in heard if _step(e)])
+    asleep.heard.clear()
+    ear.state(job, "succeeded", 60)
+    assert max(len(s.latest) for s in served.server._subscribers._by_route.values()) < 20
+    asleep.state(job, "succeeded")
+    reports = [e for e in asleep.heard if isinstance(e, JobReport)]
+    assert len(reports) <= 2 * EVENT_CREDIT
+    assert asleep.states(job) == ["succeeded"]
+
+
+def test_the_link_is_called_lost_and_comes_back(serve, monkeypatch):
+    from gan_worker import liveness
+
+    monkeypatch.setattr(liveness, "SILENCE", 0.2)
+    monkeypatch.setattr(liveness, "ANSWER_WAIT", 0.1)
+    ours, theirs = new_key_pair(), new_key_pair()
+    served = serve(ours, server_keys=theirs)
+    ear = served.connect()
+    ear.event(Connected)
+    where = served.server.announcement
+    served.end()
+    assert ear.event(LinkLost).error.code == "worker_silent"
+    ear.heard.clear()
+    ports = {f"{n}_port": int(where[n].rpartition(":")[2]) for n in ("control", "bulk")}
+    serve(ours, server_keys=theirs, **ports)
+    ear.event(Connected)
+
+
+def test_a_server_that_forgot_its_client_is_greeted_again(served, ear):
+    ear.event(Connected)
+    served.server._subscribers._by_route.clear()
+    ear.heard.clear()
+    ear.client.request_models()
+    ear.event(Connected)
+    ear.event(ModelList)
+
+
+def test_requests_without_a_worker_do_not_pile_up():
+    client = Client("tcp://127.0.0.1:9", "tcp://127.0.0.1:9", new_key_pair().public, new_key_pair())
+    try:
+        for _ in range(1000):
+            client.request_models()
+            client.submit(material())
+        events = client.collect()
+        assert len(client._outbox) <= 64
+        assert any(isinstance(e, JobRejected) for e in events)
+    finally:
+        client.close()
+
+
+# ---- bad peers
+
+
+@dataclass
+class Raw:
+    """A peer with a good key that says whatever the test wants."""
+
+    socket: zmq.Socket
+
+    def ask(self, message):
+        try:
+            self.socket.send_multipart(encode(message))
+        except zmq.Again:
+            return None
+        return self.answer()
+
+    def answer(self, seconds=5.0):
+        if not self.socket.poll(round(seconds * 1000)):
+            return None
+        return decode(self.socket.recv_multipart())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.socket.close(0)
+        self.socket.context.term()
+
+
+def raw(served, keys, bulk=False, server_key=None):
+    where = served.server.announcement
+    address = where["bulk" if bulk else "control"]
+    context = zmq.Context()
+    socket = connect_dealer(context, keys, server_key or where["server_key"], address, bulk)
+    socket.setsockopt(zmq.SNDTIMEO, 2000)
+    return Raw(socket)
+
+
+def hello():
+    return Message(messages.Hello("raw"))
+
+
+def test_a_key_that_is_not_allowed_gets_no_answer(served):
+    with raw(served, new_key_pair()) as peer:
+        assert peer.ask(hello()) is None
+    with raw(served, served.keys, server_key=new_key_pair().public) as peer:
+        assert peer.ask(hello()) is None
+    with raw(served, served.keys) as peer:
+        assert peer.ask(hello()).body.session
+
+
+def test_a_peer_without_any_key_gets_no_answer(served):
+    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
+        socket.linger = 0
+        socket.connect(served.server.announcement["control"])
+        socket.send_multipart(encode(hello()))
+        assert not socket.poll(500)
+
+
+MALFORMED = [
+    [b""],
+    [b""] * 5000,
+    [b"TW\0\0"],
+    [b"GET / HTTP/1.1", b"Host: localhost"],
+    [MAGIC + FLAGS, b"\xff\xfe"],
+    [MAGIC + FLAGS, b"[" * 60_000],
+    [MAGIC + FLAGS, b'{"id":' + b"9" * 60_000 + b"}"],
+    [MAGIC + FLAGS, b'{"id": NaN}'],
+    [MAGIC + FLAGS, b'{"id": "a", "id": "b"}'],
+    [MAGIC + FLAGS, b" " * 200_000],
+    [MAGIC + FLAGS, b"null"],
+    [MAGIC + FLAGS, b"{}", b"surplus"],
+    [MAGIC + FLAGS, b"{}", b"", b""],
+]
+
+
+@pytest.mark.parametrize("bulk", [False, True])
+def test_what_is_no_message_is_dropped_and_the_next_is_answered(served, bulk):
+    with raw(served, served.keys, bulk) as peer:
+        for frames in MALFORMED:
+            peer.socket.send_multipart(frames)
+        wanted = Message(messages.Fetch("0" * 32, "height", 0, 1)) if bulk else hello()
+        assert peer.ask(wanted).re == wanted.id
+    assert served.server._dropped == len(MALFORMED)
+
+
+def head(**changes):
+    fields = {"v": [1, 0], "type": "ping", "id": "a1", "session": "", "body": {}, **changes}
+    return [MAGIC + FLAGS, json.dumps(fields).encode()]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"type": "dance"},
+        {"type": "welcome", "body": {}},
+        {"type": "pong"},
+        {"type": "finished", "body": {"job": "0" * 32}},
+        {"type": "leave"},
+        {"type": "command", "body": {"job": 7, "action": "stop"}},
+        {"type": "command", "body": {"job": "../" * 10, "action": "stop"}},
+        {"type": "command", "body": {"job": "0" * 32, "action": "explode"}},
+        {"type": "subscribe", "body": {"after": "x"}},
+        {"type": "seen", "body": {}},
+        {"type": "fetch", "body": {"job": "0" * 32, "name": "x", "offset": 0, "length": 1}},
+        {"type": "submit", "body": {"job": "0" * 32, "kind": "dance", "config": {}}},
+        {"type": "submit", "body": {"job": "0" * 32, "kind": "train", "config": []}},
+    ],
+    ids=str,
+)
+def test_unknown_and_wrong_requests_are_answered_with_an_error(served, changes):
+    with raw(served, served.keys) as peer:
+        session = peer.ask(hello()).body.session
+        peer.socket.send_multipart(head(**changes, session=session))
+        answer = peer.answer()
+        assert answer.re == "a1"
+        assert answer.body.error.code in ("invalid_message", "unknown_job")
+        assert peer.ask(Message(messages.Ping(), session=session)).body == messages.Pong()
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{}, {"run": 1}, {"run": "a", "pictures": "x"}, {"run": "a", "minutes": "5"}, {"kimg": {}}],
+    ids=str,
+)
+def test_a_config_with_wrong_fields_is_rejected(served, config):
+    with raw(served, served.keys) as peer:
+        session = peer.ask(hello()).body.session
+        request = messages.Submit(protocol.new_id(), "train", config)
+        answer = peer.ask(Message(request, session=session))
+        assert answer.body.error.code == "invalid_message"
+
+
+def test_a_seen_that_lies_gives_no_more_credit_than_there_is(served, ear):
+    with raw(served, served.keys) as peer:
+        session = peer.ask(hello()).body.session
+        for count in (10**9, -(10**9)):
+            peer.socket.send_multipart(encode(Message(messages.Seen(count), session=session)))
+        peer.ask(Message(messages.Ping(), session=session))
+    subscribers = served.server._subscribers._by_route.values()
+    assert all(0 <= s.credit <= EVENT_CREDIT for s in subscribers)
+
+
+def test_another_major_is_refused_with_both_versions(served):
+    with raw(served, served.keys) as peer:
+        peer.socket.send_multipart(head(v=[9, 4], type="hello"))
+        answer = peer.answer()
+    assert answer.body.error.code == "protocol_version"
+    assert "1.0" in answer.body.error.message
+    assert "9.4" in answer.body.error.message
+
+
+def test_a_client_of_another_major_says_so_once(served, monkeypatch):
+    from gan_worker import client as client_module
+
+    def encode_as_next_major(message):
+        frames = encode(message)
+        return [frames[0], bytes(frames[1]).replace(b'"v":[1,0]', b'"v":[2,0]')]
+
+    monkeypatch.setattr(client_module.protocol, "encode", encode_as_next_major)
+    ear = served.connect()
+    assert ear.event(WorkerFault).error.code == "protocol_version"
+
+
+def test_a_blob_outside_the_job_cannot_be_named(served, ear, picture):
+    started(served, ear, training(picture))
+    job = ear.client.submit(material())
+    ear.event(MaterialReady, job=job)
+    with raw(served, served.keys, bulk=True) as peer:
+        for wanted in (
+            messages.Fetch(job, "../../etc/passwd", 0, 10),
+            messages.Fetch(job, "a/b", 0, 10),
+            messages.Fetch(job, "", 0, 10),
+            messages.Fetch(job, "height", -5, 10),
+            messages.Fetch(job, "height", 2**40, 10),
+            messages.Fetch(job, "height", 0, -1),
+            messages.Fetch("../" + job[3:], "height", 0, 10),
+        ):
+            assert isinstance(peer.ask(Message(wanted)).body, messages.Error), wanted
+
+
+def test_a_port_that_is_taken_is_named(serve, served):
+    port = int(served.server.announcement["control"].rpartition(":")[2])
+    with pytest.raises(WorkerError) as caught:
+        serve(control_port=port)
+    assert caught.value.code == "port_in_use"
+    assert str(port) in caught.value.info.message
