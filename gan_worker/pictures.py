@@ -12,9 +12,7 @@ from gan_worker.errors import PictureError, StorageError
 
 # Larger ones are refused by their header alone, before any memory is asked for.
 LARGEST = 67_000_000
-EXTENSIONS = (
-    ".png .jpg .jpeg .tif .tiff .exr .tga .bmp .webp .gif .psd .hdr .ppm .pgm .jp2".split()
-)
+EXTENSIONS = ".png .jpg .jpeg .tif .tiff .exr .tga .bmp .webp .gif .psd .hdr .ppm .pgm .jp2".split()
 
 Bits = Literal[8, 16, "exr"]
 
@@ -71,7 +69,8 @@ def _open(file: Path) -> oiio.ImageInput:
 def _check_header(file: Path, opened: oiio.ImageInput, spec: oiio.ImageSpec) -> None:
     if spec.width * spec.height > LARGEST:
         raise _unreadable(
-            file, f"it has {spec.width}×{spec.height} pixels, and {LARGEST // 10**6} million is the most"
+            file,
+            f"it has {spec.width}×{spec.height} pixels, and {LARGEST // 10**6} million is the most",
         )
     if spec.depth > 1 or spec.nchannels < 1:
         raise _unreadable(file, "it is no flat picture")
@@ -164,4 +163,6 @@ def resize(picture: np.ndarray, scale: float) -> np.ndarray:
     )
     source = oiio.ImageBuf(np.ascontiguousarray(picture, np.float32))
     resized = oiio.ImageBufAlgo.resize(source, "lanczos3", roi=target)
-    return np.clip(resized.get_pixels(oiio.FLOAT).reshape(target.height, target.width, channels), 0, 1)
+    return np.clip(
+        resized.get_pixels(oiio.FLOAT).reshape(target.height, target.width, channels), 0, 1
+    )

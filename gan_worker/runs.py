@@ -227,7 +227,9 @@ class Run:
                 if error.code != "checkpoint_corrupt":
                     raise
                 self._quarantine(label)
-                notices.append(f"Checkpoint {label} was damaged and put aside: {error.info.message}")
+                notices.append(
+                    f"Checkpoint {label} was damaged and put aside: {error.info.message}"
+                )
                 continue
             return tensors, state, notices
         if notices:
