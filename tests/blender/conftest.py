@@ -1,0 +1,180 @@
+"""Blender in this process: the add-on from its source folder, an empty file for every test."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+# Read once, when bpy is imported: no test touches the user's own Blender.
+os.environ["BLENDER_USER_RESOURCES"] = tempfile.mkdtemp(prefix="tilewright-test-")
+
+import bpy
+import numpy as np
+import pytest
+
+from gan_worker.errors import ErrorInfo
+from gan_worker.events import JobState, MapReady, MaterialReady, ModelEntry, ModelList
+from gan_worker.progress import Recipe
+
+ADDON = "blender_addon"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def addon() -> Iterator[Any]:
+    """The add-on, enabled once: Blender's registers are global to the process."""
+    import addon_utils  # there only once bpy has been imported
+
+    module = addon_utils.enable(ADDON, default_set=True)
+    assert module is not None
+    yield module
+    addon_utils.disable(ADDON, default_set=True)
+
+
+@pytest.fixture(autouse=True)
+def empty_file(addon: Any) -> Iterator[None]:
+    """No datablocks and no connection, before and after."""
+    from blender_addon import event_timer, session
+
+    new_file()
+    yield
+    event_timer._work.clear()
+    now = session.current
+    now.close()
+    for launcher in now._leaving:
+        assert launcher.wait(30), "the worker must leave when its stdin closes"
+    now.__init__()
+    preferences = bpy.context.preferences.addons[ADDON].preferences
+    for name in ("location", "worker_python", "home_folder", "key_folder", "remote_address"):
+        preferences.property_unset(name)
+
+
+def new_file() -> None:
+    bpy.ops.wm.read_homefile(use_empty=True)
+
+
+class StandInClient:
+    """A client whose worker does what a test wants: late, in the wrong order, or not at all."""
+
+    def __init__(self) -> None:
+        self.events: list[Any] = [ModelList((MODEL,))]
+        self.submitted: dict[str, Any] = {}
+        self.calls: list[tuple[str, str]] = []
+        self.closed = False
+
+    def submit(self, config: Any, job: str | None = None, channel: str = "") -> str:
+        job = job or uuid.uuid4().hex
+        self.submitted[job] = config
+        return job
+
+    def collect(self, budget: float = 0.004) -> list[Any]:
+        found, self.events = self.events, []
+        return found
+
+    def close(self) -> None:
+        self.closed = True
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda job="": self.calls.append((name, job))
+
+    def finish(self, job: str, maps: dict[str, np.ndarray]) -> None:
+        """Let the result of a job come in, as the real client would tell it."""
+        config = self.submitted[job]
+        height, width = next(iter(maps.values())).shape[:2]
+        recipe = Recipe(config.model, "a" * 64, config.seed, (), width, height, 1.0, (0, 0), "0.1")
+        self.state(job, "succeeded")
+        self.events += [MapReady(job, name, pixels) for name, pixels in maps.items()]
+        self.events.append(MaterialReady(job, recipe, maps, dict.fromkeys(maps, 1.0), 0.1))
+
+    def state(self, job: str, state: str, error: ErrorInfo | None = None) -> None:
+        kind = "generate" if hasattr(self.submitted[job], "model") else "train"
+        self.events.append(JobState(job, kind, "bricks", state, error, 1, len(self.events)))
+
+
+MODEL = ModelEntry("bricks", "a" * 64, 16, 64, ("base_color", "roughness"))
+
+
+@pytest.fixture
+def stand_in() -> StandInClient:
+    """A connected session whose other side is played by the test."""
+    from blender_addon import event_timer, session
+
+    client = StandInClient()
+    session.current.connect(client)
+    session.current.state = "connected"
+    event_timer.tick()
+    bpy.context.scene.tilewright.model = MODEL.name
+    return client
+
+
+@pytest.fixture
+def maps() -> dict[str, np.ndarray]:
+    """All six maps, with a different value at every pixel and not square."""
+    return make_maps(48, 32)
+
+
+@pytest.fixture
+def make() -> Any:
+    """The function that makes maps of a size, with a seed."""
+    return make_maps
+
+
+def make_maps(width: int, height: int, seed: int = 0) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(seed)
+    channels = {"base_color": 3, "roughness": 1, "metallic": 1, "normal": 3}
+    made = {
+        name: random.integers(0, 256, (height, width, count), np.uint8)
+        for name, count in channels.items()
+    }
+    made["height"] = random.integers(0, 65536, (height, width, 1)).astype("<u2")
+    made["ambient_occlusion"] = random.integers(0, 256, (height, width, 1), np.uint8)
+    return made
+
+
+@pytest.fixture
+def plane() -> bpy.types.Object:
+    return add_plane()
+
+
+@pytest.fixture
+def planes() -> list[bpy.types.Object]:
+    """Three selected planes; the last one is active."""
+    made = [add_plane() for _ in range(3)]
+    for obj in made:
+        obj.select_set(True)
+    return made
+
+
+def add_plane() -> bpy.types.Object:
+    bpy.ops.mesh.primitive_plane_add()
+    return bpy.context.object
+
+
+@pytest.fixture(scope="session")
+def worker_python() -> str:
+    """The Python of an environment with the worker in it."""
+    found = os.environ.get("TILEWRIGHT_WORKER_PYTHON")
+    if not found:
+        pytest.skip("TILEWRIGHT_WORKER_PYTHON does not name a Python that has the worker")
+    return found
+
+
+def write_png(path: Path, pixels: np.ndarray) -> Path:
+    from blender_addon import images
+
+    path.write_bytes(images.encode_png(pixels))
+    return path
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A small picture of something that repeats."""
+    y, x = np.mgrid[0:160, 0:160]
+    wave = ((np.sin(x / 5) * np.cos(y / 7) + 1) * 100).astype(np.uint8)
+    return write_png(tmp_path / "waves.png", np.stack([wave, wave // 2, 255 - wave], -1))

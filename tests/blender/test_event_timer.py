@@ -1,0 +1,262 @@
+"""Results find their way into Blender's data, whatever happened to the file meanwhile."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+import pytest
+
+from blender_addon import event_timer, images, materials, session
+from blender_addon.operators import generation
+from gan_worker.config import GenerationConfig
+from gan_worker.errors import ErrorInfo
+from gan_worker.events import JobRejected, MapReady
+
+CONFIG = GenerationConfig("bricks", seed=5, width=48, height=32)
+
+
+def pump() -> None:
+    event_timer.tick()
+    event_timer.finish()
+
+
+def generate(objects, config=CONFIG, **more) -> session.Job:
+    return generation.generate_for_objects(objects, config, **more)[0]
+
+
+def test_result_fills_the_material_of_the_object(stand_in, plane, maps):
+    job = generate([plane])
+    material = plane.active_material
+    assert material.tilewright.uuid == job.target
+    assert not materials.images_of(material)
+    stand_in.finish(job.id, maps)
+    pump()
+    assert set(materials.images_of(material)) == set(maps)
+    assert material.tilewright.seed == 5
+    assert all(i.packed_file for i in materials.images_of(material).values())
+    assert materials.images_of(material)["base_color"].name == "bricks_5_48x32_basecolor"
+
+
+def test_next_result_updates_the_same_material_in_place(stand_in, plane, maps, make):
+    stand_in.finish(generate([plane]).id, maps)
+    pump()
+    material, count = plane.active_material, len(plane.active_material.node_tree.nodes)
+    other = make(48, 32, seed=1)
+    stand_in.finish(generate([plane], GenerationConfig("bricks", 6, 48, 32)).id, other)
+    pump()
+    assert plane.active_material == material
+    assert len(bpy.data.materials) == 1
+    assert len(material.node_tree.nodes) == count
+    assert len([i for i in bpy.data.images if images.JOB_KEY in i]) == len(maps)
+    shown = images.read_pixels(materials.images_of(material)["base_color"])[..., :3]
+    np.testing.assert_allclose(shown, other["base_color"] / 255, atol=1e-6)
+
+
+def test_several_objects_share_one_material(stand_in, planes, maps):
+    stand_in.finish(generate(planes).id, maps)
+    pump()
+    assert len({o.active_material.name for o in planes}) == 1
+    assert len(stand_in.submitted) == 1
+
+
+def test_vary_gives_each_object_its_own_seed(stand_in, planes, maps):
+    jobs = generation.generate_for_objects(planes, CONFIG, vary=True)
+    for job in jobs:
+        stand_in.finish(job.id, maps)
+    pump()
+    assert [o.active_material.tilewright.seed for o in planes] == [5, 6, 7]
+    assert len({o.active_material.name for o in planes}) == 3
+
+
+def test_other_objects_keep_a_shared_material(stand_in, planes, maps):
+    stand_in.finish(generate(planes).id, maps)
+    pump()
+    shared = planes[0].active_material
+    generate(planes[:1])
+    assert planes[0].active_material != shared
+    assert planes[1].active_material == shared
+
+
+def test_foreign_material_is_not_touched(stand_in, plane):
+    own = bpy.data.materials.new("mine")
+    plane.data.materials.append(own)
+    generate([plane])
+    assert plane.active_material != own
+    assert own.tilewright.uuid == ""
+
+
+def test_copied_material_gets_a_uuid_of_its_own(stand_in, planes, maps):
+    stand_in.finish(generate(planes[:1]).id, maps)
+    pump()
+    copy = planes[0].active_material.copy()
+    planes[1].data.materials.append(copy)
+    job = generate(planes[1:2])
+    assert planes[1].active_material == copy
+    assert job.target == copy.tilewright.uuid != planes[0].active_material.tilewright.uuid
+
+
+def test_file_opened_during_a_job_keeps_the_result_unassigned(stand_in, plane, maps):
+    job = generate([plane])
+    bpy.ops.wm.read_homefile(use_empty=True)
+    stand_in.finish(job.id, maps)
+    pump()
+    (material,) = [m for m in bpy.data.materials if m.tilewright.uuid]
+    assert material.tilewright.unassigned
+    assert material.use_fake_user
+    assert set(materials.images_of(material)) == set(maps)
+
+
+def test_file_opened_between_maps_and_material(stand_in, plane, maps):
+    job = generate([plane])
+    stand_in.events += [MapReady(job.id, name, maps[name]) for name in ("base_color", "normal")]
+    pump()
+    bpy.ops.wm.read_homefile(use_empty=True)
+    stand_in.finish(job.id, maps)
+    pump()
+    (material,) = [m for m in bpy.data.materials if m.tilewright.uuid]
+    assert set(materials.images_of(material)) == set(maps)
+
+
+def test_deleted_target_gets_a_new_material(stand_in, plane, maps):
+    job = generate([plane])
+    bpy.data.materials.remove(plane.active_material)
+    stand_in.finish(job.id, maps)
+    pump()
+    assert [m.tilewright.unassigned for m in bpy.data.materials] == [True]
+    assert session.current.last_error is None
+
+
+def test_renamed_target_is_found(stand_in, plane, maps):
+    job = generate([plane])
+    plane.active_material.name, plane.name = "other", "thing"
+    stand_in.finish(job.id, maps)
+    pump()
+    assert set(materials.images_of(plane.active_material)) == set(maps)
+
+
+def test_undone_target_gives_an_unassigned_material(stand_in, plane, maps):
+    bpy.ops.ed.undo_push(message="plane")
+    job = generate([plane])
+    bpy.ops.ed.undo_push(message="generate")
+    bpy.ops.ed.undo()
+    assert materials.find_material(job.target) is None
+    stand_in.finish(job.id, maps)
+    pump()
+    assert [m.tilewright.unassigned for m in bpy.data.materials] == [True]
+
+
+def test_undo_and_redo_bring_the_pixels_back(stand_in, plane, maps):
+    name = plane.name
+    bpy.ops.ed.undo_push(message="plane")
+    stand_in.finish(generate([plane]).id, maps)
+    pump()
+    bpy.ops.ed.undo_push(message="result")
+    bpy.ops.ed.undo()
+    assert bpy.data.objects[name].active_material is None
+    bpy.ops.ed.redo()
+    image = materials.images_of(bpy.data.objects[name].active_material)["base_color"]
+    shown = images.read_pixels(image)[..., :3]
+    np.testing.assert_allclose(shown, maps["base_color"] / 255, atol=1e-6)
+
+
+def test_last_request_wins_not_last_arrival(stand_in, plane, maps, make):
+    first = generate([plane])
+    second = generate([plane], GenerationConfig("bricks", 6, 48, 32))
+    stand_in.finish(second.id, make(48, 32, seed=1))
+    pump()
+    stand_in.finish(first.id, maps)
+    pump()
+    assert plane.active_material.tilewright.seed == 6
+    assert len([i for i in bpy.data.images if images.JOB_KEY in i]) == len(maps)
+
+
+def test_request_made_while_the_result_is_unpacked_wins(stand_in, plane, maps):
+    first = generate([plane])
+    stand_in.finish(first.id, maps)
+    for event in session.current.tick():
+        event_timer._take(event)
+    second = generate([plane], GenerationConfig("bricks", 6, 48, 32))
+    event_timer.finish()
+    assert not materials.images_of(plane.active_material)
+    stand_in.finish(second.id, maps)
+    pump()
+    assert plane.active_material.tilewright.seed == 6
+
+
+def test_saving_packs_what_is_still_waiting(stand_in, plane, maps, tmp_path):
+    stand_in.finish(generate([plane]).id, maps)
+    for event in session.current.tick():
+        event_timer._take(event)
+    assert event_timer.pending()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "a.blend"), copy=True)
+    assert not event_timer.pending()
+    assert all(i.packed_file for i in materials.images_of(plane.active_material).values())
+
+
+def test_textures_go_beside_the_file(stand_in, plane, maps, tmp_path):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    order = event_timer.Order(folder="//textures")
+    stand_in.finish(generate([plane], order=order).id, maps)
+    pump()
+    assert len(list((tmp_path / "textures").glob("*.png"))) == len(maps)
+    assert all(not i.packed_file for i in materials.images_of(plane.active_material).values())
+
+
+def test_texture_folder_in_the_way_packs_and_says_so(stand_in, plane, maps, tmp_path):
+    (tmp_path / "file").write_text("")
+    order = event_timer.Order(folder=str(tmp_path / "file" / "x"))
+    stand_in.finish(generate([plane], order=order).id, {"base_color": maps["base_color"]})
+    pump()
+    assert session.current.last_error.code == "file_unwritable"
+    assert materials.images_of(plane.active_material)["base_color"].packed_file
+
+
+def test_rejected_job_leaves_no_order_behind(stand_in, plane, maps):
+    job = generate([plane])
+    error = ErrorInfo("invalid_size", "too odd", "try even")
+    stand_in.events.append(JobRejected(job.id, error))
+    pump()
+    assert session.current.last_error == error
+    assert job.done
+    stand_in.finish(generate([plane]).id, maps)
+    pump()
+    assert not event_timer._orders
+
+
+def test_fault_in_a_tick_reaches_the_panel_and_the_timer_lives(stand_in, monkeypatch):
+    def broken(_budget: float) -> list:
+        raise ZeroDivisionError("on purpose")
+
+    monkeypatch.setattr(stand_in, "collect", broken)
+    assert event_timer._timer() > 0
+    assert session.current.last_error.code == "unexpected"
+
+
+def test_render_or_bake_makes_results_wait(stand_in, plane, maps, monkeypatch):
+    monkeypatch.setattr(event_timer, "_rendering", lambda: True)
+    stand_in.finish(generate([plane]).id, maps)
+    event_timer.tick()
+    assert event_timer.pending() == len(maps) + 1
+    monkeypatch.setattr(event_timer, "_rendering", lambda: False)
+    pump()
+    assert materials.images_of(plane.active_material)
+
+
+def test_no_tick_is_long_at_1024_with_five_maps(stand_in, plane, make):
+    five = {k: v for k, v in make(1024, 1024).items() if k != "ambient_occlusion"}
+    job = generate([plane], GenerationConfig("bricks", 5, 1024, 1024))
+    stand_in.finish(job.id, five)
+    event_timer.statistics.__init__()
+    while event_timer.tick() and (event_timer.pending() or not job.done):
+        pass
+    assert set(materials.images_of(plane.active_material)) == set(five)
+    # What the thread computed: on a busy computer the clock on the wall says more about the others.
+    assert event_timer.statistics.longest_cpu < 0.020
+    assert event_timer.statistics.ticks > 8
+
+
+@pytest.mark.parametrize(("state", "fast"), [("running", True), ("paused", False)])
+def test_ticks_come_often_only_while_something_moves(stand_in, plane, state, fast):
+    job = generate([plane])
+    stand_in.state(job.id, state)
+    assert (event_timer.tick() < 0.05) is fast

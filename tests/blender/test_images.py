@@ -1,0 +1,98 @@
+"""Arrays become Blender images and come back unchanged."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+import pytest
+
+from blender_addon import images
+from gan_worker.errors import StorageError
+
+
+@pytest.fixture
+def made(maps):
+    """Each map as an image whose pixels were handed over, not yet packed."""
+
+    def make(name: str) -> bpy.types.Image:
+        image = images.new_image(f"m_1_48x32_{images.NAME_ENDS[name]}", name, maps[name], "job")
+        images.write_pixels(image, maps[name])
+        return image
+
+    return make
+
+
+NAMES = list(images.NAME_ENDS)
+
+
+def expected(pixels: np.ndarray) -> np.ndarray:
+    return np.broadcast_to(pixels / np.iinfo(pixels.dtype).max, (*pixels.shape[:2], 3))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_pixels_are_top_row_first_in_the_right_color_space(made, maps, name):
+    image = made(name)
+    assert tuple(image.size) == (48, 32)
+    assert image.colorspace_settings.name == ("sRGB" if name == "base_color" else "Non-Color")
+    np.testing.assert_allclose(images.read_pixels(image)[..., :3], expected(maps[name]), atol=1e-6)
+    assert images.read_pixels(image)[..., 3].min() == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_packed_image_keeps_every_bit_through_saving(made, maps, name, tmp_path):
+    image = made(name)
+    images.pack_png(image, images.encode_png(maps[name]))
+    image.use_fake_user = True
+    assert not image.is_dirty
+    path = tmp_path / "packed.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True)
+    bpy.data.images.remove(image)
+    with bpy.data.libraries.load(str(path)) as (there, here):
+        here.images = list(there.images)
+    back = next(i for i in here.images if i.get(images.MAP_KEY) == name)
+    assert back.packed_file is not None
+    assert back.colorspace_settings.name == ("sRGB" if name == "base_color" else "Non-Color")
+    np.testing.assert_allclose(images.read_pixels(back)[..., :3], expected(maps[name]), atol=1e-6)
+
+
+def test_height_keeps_its_sixteen_bits(made, maps):
+    image = made("height")
+    images.pack_png(image, images.encode_png(maps["height"]))
+    values = np.round(images.read_pixels(image)[..., 0] * 65535).astype(np.uint16)
+    np.testing.assert_array_equal(values, maps["height"][..., 0])
+
+
+def test_saved_file_lies_beside_the_blend_and_is_not_overwritten(made, maps, tmp_path):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    png = images.encode_png(maps["roughness"])
+    first = images.save_png(made("roughness"), png, "//textures")
+    image = made("roughness")
+    second = images.save_png(image, png, "//textures")
+    assert first == tmp_path / "textures" / "m_1_48x32_roughness.png"
+    assert second == tmp_path / "textures" / "m_1_48x32-2_roughness.png"
+    assert image.filepath_raw.startswith("//")
+    assert sorted(p.suffix for p in first.parent.iterdir()) == [".png", ".png"]
+    np.testing.assert_allclose(
+        images.read_pixels(image)[..., :3], expected(maps["roughness"]), atol=1e-6
+    )
+
+
+def test_unwritable_folder_is_a_typed_error(made, maps, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    with pytest.raises(StorageError) as caught:
+        images.save_png(made("normal"), images.encode_png(maps["normal"]), str(blocked / "x"))
+    assert caught.value.code == "file_unwritable"
+
+
+def test_pieces_are_small_and_add_up(make):
+    pixels = make(512, 1024)["base_color"]
+    whole, parts = np.empty((1024, 512, 4), np.float32), []
+    assert sum(1 for _ in images.rgba_pieces(pixels, whole)) >= 8
+    assert sum(1 for _ in images.png_pieces(pixels, parts)) >= 8
+    np.testing.assert_allclose(whole[::-1, :, :3], pixels / 255, atol=1e-6)
+
+
+def test_names_end_with_what_node_wrangler_knows():
+    assert images.image_name("bricks", 7, 1024, 512, "base_color") == "bricks_7_1024x512_basecolor"
+    assert images.image_name("bricks", 7, 1024, 512, "ambient_occlusion").endswith("_ao")

@@ -1,0 +1,65 @@
+"""Registering leaves nothing behind, however often it is done."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import bpy
+
+from blender_addon import event_timer, session
+
+
+def handlers() -> int:
+    return sum(f.__module__.startswith("blender_addon") for f in bpy.app.handlers.save_pre)
+
+
+def classes() -> set[str]:
+    kinds = (bpy.types.Panel, bpy.types.Operator, bpy.types.PropertyGroup)
+    return {c.__name__ for kind in kinds for c in kind.__subclasses__() if "TILEWRIGHT" in str(c)}
+
+
+def test_hundred_reloads_leave_one_timer_and_one_handler(addon):
+    for _ in range(100):
+        addon.unregister()
+        assert not bpy.app.timers.is_registered(event_timer._timer)
+        assert handlers() == 0
+        addon.register()
+    assert bpy.app.timers.is_registered(event_timer._timer)
+    assert handlers() == 1
+    bpy.app.timers.unregister(event_timer._timer)  # there was only this one
+    assert not bpy.app.timers.is_registered(event_timer._timer)
+    event_timer.register()
+    bpy.app.handlers.save_pre.pop()
+
+
+def test_unregister_takes_everything_away(addon):
+    addon.unregister()
+    try:
+        assert not hasattr(bpy.types.Scene, "tilewright")
+        assert not hasattr(bpy.types.Material, "tilewright")
+        assert not hasattr(bpy.types, "TILEWRIGHT_PT_worker")
+        assert not hasattr(bpy.types, "TILEWRIGHT_OT_start_worker")
+    finally:
+        addon.register()
+    assert hasattr(bpy.types, "TILEWRIGHT_PT_worker")
+
+
+def test_unregister_closes_the_connection(addon, stand_in):
+    addon.unregister()
+    addon.register()
+    assert stand_in.closed
+    assert session.current.state == "stopped"
+
+
+def test_session_loads_neither_bpy_nor_tensorflow():
+    root = Path(__file__).resolve().parents[2]
+    code = (
+        "import sys, importlib.util as u\n"
+        f"s = u.spec_from_file_location('session', {str(root / 'blender_addon/session.py')!r})\n"
+        "m = u.module_from_spec(s); sys.modules['session'] = m; s.loader.exec_module(m)\n"
+        "bad = {'bpy', 'tensorflow', 'keras'} & set(sys.modules)\n"
+        "assert not bad, bad"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=root, check=True, timeout=60)
