@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 EVENT_BUDGET = 0.004
 # No step of work is begun later than this into a tick; the longest step takes about 8 ms more.
-STEP_DEADLINE = 0.008
+STEP_DEADLINE = 0.006
 BUSY_INTERVAL = 1 / 60
 IDLE_INTERVAL = 0.5
 

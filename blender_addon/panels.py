@@ -209,7 +209,7 @@ def _draw_error(layout: bpy.types.UILayout, error: object, width: int) -> None:
 
 def _paragraph(layout: bpy.types.UILayout, text: str, width: int, icon: str = "NONE") -> None:
     """A sentence in several labels: Blender does not wrap lines."""
-    scale = bpy.context.preferences.system.ui_scale
+    scale = bpy.context.preferences.system.ui_scale or 1.0  # 0 where no window was ever open
     letters = max(20, int(width * _LETTERS_PER_UNIT / scale) - (4 if icon != "NONE" else 2))
     column = layout.column(align=True)
     for number, line in enumerate(textwrap.wrap(text, letters)):

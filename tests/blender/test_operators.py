@@ -1,0 +1,199 @@
+"""Buttons: one call to a plain function each, disabled with a reason, wrong input typed."""
+
+from __future__ import annotations
+
+import bpy
+import pytest
+
+from blender_addon import preferences, session
+from blender_addon.operators import generation, training, worker
+from gan_worker.config import GenerationConfig
+from gan_worker.errors import TilewrightError
+from gan_worker.keys import new_key_pair, open_key_folder, write_connection
+
+
+def reason(operator) -> str:
+    """What Blender says about a button that is disabled."""
+    with pytest.raises(RuntimeError) as caught:
+        operator()
+    return str(caught.value)
+
+
+def code_of(function, *arguments) -> str:
+    with pytest.raises(TilewrightError) as caught:
+        function(*arguments)
+    return caught.value.code
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["start_training", "pause_training", "generate_material", "next_seed", "refresh_models"],
+)
+def test_buttons_without_a_worker_are_disabled(name):
+    assert not getattr(bpy.ops.tilewright, name).poll()
+    assert not bpy.ops.tilewright.stop_worker.poll()
+
+
+def test_training_button_makes_the_config_of_the_panel(stand_in, photo):
+    scene = bpy.context.scene
+    training.set_pictures(scene, [photo])
+    scene.tilewright.run, scene.tilewright.minutes = "waves", 2.5
+    assert bpy.ops.tilewright.start_training() == {"FINISHED"}
+    (config,) = stand_in.submitted.values()
+    assert config == training.training_config(scene)
+    assert (config.run, config.pictures, config.minutes) == ("waves", (str(photo),), 2.5)
+    assert config.scale is None
+
+
+def test_second_training_is_disabled_while_one_runs(stand_in, photo):
+    training.set_pictures(bpy.context.scene, [photo])
+    bpy.ops.tilewright.start_training()
+    assert not bpy.ops.tilewright.start_training.poll()
+
+
+def test_training_is_steered(stand_in, photo):
+    training.set_pictures(bpy.context.scene, [photo])
+    bpy.ops.tilewright.start_training()
+    job = session.current.training
+    assert not bpy.ops.tilewright.pause_training.poll()
+    stand_in.state(job.id, "running")
+    session.current.tick()
+    bpy.ops.tilewright.pause_training()
+    stand_in.state(job.id, "paused")
+    session.current.tick()
+    bpy.ops.tilewright.resume_training()
+    bpy.ops.tilewright.stop_training()
+    bpy.ops.tilewright.cancel_training()
+    names = ("pause", "resume", "stop", "cancel")
+    assert [c for c in stand_in.calls if c[0] in names] == [(name, job.id) for name in names]
+
+
+def test_training_without_pictures_is_a_typed_error(stand_in):
+    assert "[picture_missing]" in reason(bpy.ops.tilewright.start_training)
+    assert session.current.last_error.code == "picture_missing"
+    assert not stand_in.submitted
+
+
+def test_training_with_an_impossible_name_is_a_typed_error(stand_in, photo):
+    training.set_pictures(bpy.context.scene, [photo])
+    bpy.context.scene.tilewright.run = "../elsewhere"
+    assert "[invalid_config]" in reason(bpy.ops.tilewright.start_training)
+
+
+def test_remote_aliases_are_left_alone():
+    training.set_pictures(bpy.context.scene, ["photos:walls/brick.png"])
+    config = training.training_config(bpy.context.scene)
+    assert config.pictures == ("photos:walls/brick.png",)
+
+
+def test_pictures_are_added_and_removed(photo):
+    bpy.ops.tilewright.add_pictures(
+        directory=str(photo.parent), files=[{"name": photo.name}, {"name": "b.png"}]
+    )
+    chosen = bpy.context.scene.tilewright.pictures
+    assert [item.path for item in chosen] == [str(photo), str(photo.parent / "b.png")]
+    bpy.ops.tilewright.remove_picture(index=0)
+    assert [item.path for item in chosen] == [str(photo.parent / "b.png")]
+    bpy.ops.tilewright.add_pictures(directory=str(photo.parent))
+    assert chosen[1].path == str(photo.parent)
+
+
+def test_generate_button_is_the_plain_function(stand_in, planes):
+    scene = bpy.context.scene
+    scene.tilewright.width, scene.tilewright.height, scene.tilewright.seed = 64, 32, 7
+    scene.tilewright.target, scene.tilewright.vary_per_object = "SELECTED", True
+    scene.tilewright.maps = {"base_color"}
+    bpy.ops.tilewright.generate_material()
+    by_button = list(stand_in.submitted.values())
+    stand_in.submitted.clear()
+    generation.generate_for_objects(
+        planes, GenerationConfig("bricks", 7, 64, 32, ("base_color",)), vary=True
+    )
+    assert by_button == list(stand_in.submitted.values())
+    assert [config.seed for config in by_button] == [7, 8, 9]
+
+
+def test_active_object_only(stand_in, planes):
+    bpy.context.scene.tilewright.target = "ACTIVE"
+    bpy.ops.tilewright.generate_material()
+    assert [bool(o.active_material) for o in planes] == [False, False, True]
+
+
+def test_next_seed_counts_up(stand_in, plane):
+    bpy.ops.tilewright.next_seed()
+    (config,) = stand_in.submitted.values()
+    assert config.seed == bpy.context.scene.tilewright.seed == 2
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "code"),
+    [("width", 500, "invalid_size"), ("model", "granite", "unknown_model")],
+)
+def test_impossible_request_changes_nothing(stand_in, plane, field, value, code):
+    setattr(bpy.context.scene.tilewright, field, value)
+    assert f"[{code}]" in reason(bpy.ops.tilewright.generate_material)
+    assert plane.active_material is None
+    assert session.current.last_error.cure
+    assert not stand_in.submitted
+
+
+def test_files_beside_a_file_never_saved_are_refused(stand_in, plane):
+    bpy.context.scene.tilewright.storage = "FILES"
+    assert "[file_unwritable]" in reason(bpy.ops.tilewright.generate_material)
+
+
+def test_without_an_object_the_material_is_kept(stand_in):
+    bpy.ops.tilewright.generate_material()
+    (material,) = bpy.data.materials
+    assert material.use_fake_user
+
+
+def test_objects_that_take_no_material_are_left_out(stand_in, plane):
+    bpy.ops.object.light_add()
+    bpy.ops.object.empty_add()
+    bpy.context.scene.tilewright.target = "SELECTED"
+    for obj in bpy.context.view_layer.objects:
+        obj.select_set(True)
+    assert generation.target_objects(bpy.context) == [plane]
+
+
+def test_repeats_show_at_once(stand_in, plane, maps):
+    from blender_addon import event_timer, materials
+
+    bpy.ops.tilewright.generate_material()
+    (job,) = stand_in.submitted
+    stand_in.finish(job, maps)
+    event_timer.tick()
+    event_timer.finish()
+    bpy.context.scene.tilewright.scale = (4, 3)
+    mapping = plane.active_material.node_tree.nodes[materials.MAPPING]
+    assert tuple(mapping.inputs["Scale"].default_value) == (4, 3, 1)
+
+
+def test_no_worker_on_the_path_is_a_typed_error(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert code_of(worker.start_worker) == "worker_command"
+    assert "[worker_command]" in reason(bpy.ops.tilewright.start_worker)
+    assert session.current.last_error.code == "worker_command"
+
+
+def test_worker_python_of_the_preferences_is_used():
+    chosen = preferences.get()
+    chosen.worker_python = "/opt/worker/bin/python"
+    assert preferences.worker_command(chosen) == ["/opt/worker/bin/python", "-m", "gan_worker"]
+
+
+def test_empty_key_folder_is_a_typed_error(tmp_path):
+    chosen = preferences.get()
+    chosen.location, chosen.key_folder = "REMOTE", str(tmp_path)
+    assert code_of(worker.start_worker) == "worker_silent"
+
+
+def test_other_computer_needs_online_access_and_loopback_does_not(tmp_path):
+    assert not bpy.app.online_access
+    open_key_folder(tmp_path)
+    write_connection(tmp_path, "tcp://127.0.0.1:9", "tcp://127.0.0.1:10", new_key_pair().public)
+    assert code_of(worker.connect, tmp_path, "gpu.example.org") == "not_allowed"
+    assert session.current.state == "stopped"
+    worker.connect(tmp_path)
+    assert session.current.state == "connecting"

@@ -1,0 +1,210 @@
+"""The state panels show, and what happens when the other side misbehaves."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from blender_addon import session
+from blender_addon.session import MOST_SENT, Session
+from gan_worker.config import GenerationConfig, TrainingConfig
+from gan_worker.errors import ErrorInfo, TilewrightError, WorkerError
+from gan_worker.events import (
+    Connected,
+    JobAccepted,
+    JobList,
+    JobRejected,
+    JobReport,
+    JobState,
+    LinkLost,
+    ModelList,
+    WorkerFault,
+    WorkerStatus,
+)
+from gan_worker.progress import DataReport, Notice, SkippedFile, Stage, TrainingProgress
+
+PROGRESS = TrainingProgress(10, 0.1, 3.0, 0.5, 3.0, 40.0, {"generator": 1.5})
+
+
+@pytest.fixture
+def now(stand_in) -> Session:
+    return session.current
+
+
+@pytest.fixture
+def alone() -> Iterator[Session]:
+    """A session of its own, whose worker is really started."""
+    made = Session()
+    yield made
+    made.close()
+    assert all(launcher.wait(20) for launcher in made._leaving)
+
+
+def test_no_request_without_a_connection():
+    with pytest.raises(WorkerError) as caught:
+        Session().generate(GenerationConfig("bricks"))
+    assert caught.value.code == "worker_gone"
+
+
+def test_connection_asks_for_models(now, stand_in):
+    stand_in.events.append(Connected("0.1.0", (1, 0), "CPU", "off"))
+    now.tick()
+    assert (now.state, now.device) == ("connected", "CPU")
+    assert ("request_models", "") in stand_in.calls
+
+
+def test_training_reports_show_in_the_job(now, stand_in):
+    job = now.train(TrainingConfig("bricks", ("a.png",)))
+    report = DataReport((), (SkippedFile("b.txt", "no picture"),), ("base_color",), 1.0)
+    stand_in.events += [
+        JobAccepted(job.id),
+        JobReport(job.id, Stage("reading pictures")),
+        JobReport(job.id, report),
+        JobReport(job.id, Notice("a checkpoint was put aside")),
+    ]
+    now.tick()
+    assert (job.state, job.stage, job.data_report) == ("queued", "reading pictures", report)
+    assert job.notices == ["a checkpoint was put aside"]
+    stand_in.state(job.id, "running")
+    stand_in.events.append(JobReport(job.id, PROGRESS))
+    now.tick()
+    assert (job.state, job.progress) == ("running", PROGRESS)
+    assert now.busy
+    stand_in.state(job.id, "succeeded")
+    now.tick()
+    assert job.done
+    assert not now.busy
+
+
+def test_interrupted_training_shows_why_and_goes_on(now, stand_in):
+    job = now.train(TrainingConfig("bricks", ("a.png",)))
+    died = ErrorInfo("compute_died", "It died.", "It is started again.")
+    stand_in.state(job.id, "interrupted", died)
+    now.tick()
+    assert now.last_error == died
+    stand_in.state(job.id, "running")
+    now.tick()
+    assert job.state == "running"
+    assert not job.done
+
+
+def test_lost_link_is_shown_and_forgotten(now, stand_in):
+    silent = ErrorInfo("worker_silent", "Nothing heard.", "Wait.")
+    stand_in.events.append(LinkLost(10.0, silent))
+    now.tick()
+    assert (now.state, now.last_error) == ("lost", silent)
+    stand_in.events.append(Connected("0.1.0", (1, 0), "CPU", "idle"))
+    now.tick()
+    assert (now.state, now.last_error) == ("connected", None)
+
+
+def test_job_list_after_a_reconnect_brings_states_up_to_date(now, stand_in):
+    job = now.train(TrainingConfig("bricks", ("a.png",)))
+    listed = JobState(job.id, "train", "bricks", "succeeded", None, 1, 0)
+    foreign = JobState("f" * 32, "train", "other", "running", None, 1, 0)
+    stand_in.events.append(JobList((listed, foreign)))
+    now.tick()
+    assert job.done
+    assert set(now.jobs) == {job.id}
+
+
+def test_worker_that_pushes_back_gets_the_job_later(now, stand_in):
+    job = now.generate(GenerationConfig("bricks"), "target")
+    busy = ErrorInfo("busy", "Too many jobs.", "Wait.", retry_after=0.0)
+    stand_in.events.append(JobRejected(job.id, busy))
+    stand_in.submitted.clear()
+    now.tick()
+    assert job.id in stand_in.submitted
+    assert now.last_error is None
+
+
+def test_thousand_requests_are_sent_a_few_at_a_time(now, stand_in):
+    jobs = [now.generate(GenerationConfig("bricks", seed=n), f"t{n}") for n in range(1000)]
+    assert len(stand_in.submitted) == MOST_SENT
+    for job in jobs[:10]:
+        stand_in.state(job.id, "failed", ErrorInfo("out_of_memory", "", ""))
+    now.tick()
+    assert len(stand_in.submitted) == MOST_SENT + 10
+
+
+def test_waiting_request_is_replaced_before_it_is_sent(now, stand_in):
+    for number in range(MOST_SENT):
+        now.generate(GenerationConfig("bricks"), f"t{number}")
+    old = now.generate(GenerationConfig("bricks", seed=1), "same")
+    new = now.generate(GenerationConfig("bricks", seed=2), "same")
+    assert old.state == "cancelled"
+    assert not now.wanted(old.id)
+    assert now.expects(new.id)
+
+
+def test_memory_of_finished_jobs_is_bounded(now, stand_in, maps):
+    for number in range(300):
+        job = now.generate(GenerationConfig("bricks"), f"t{number}")
+        stand_in.finish(job.id, maps)
+        now.tick()
+    assert len(now.jobs) <= session.KEPT_JOBS + 1
+    assert all(not job.result.maps for job in now.jobs.values() if job.result)
+
+
+def test_wait_gives_up_with_a_typed_error(now):
+    with pytest.raises(WorkerError) as caught:
+        now.wait(lambda: False, 0.02)
+    assert caught.value.code == "worker_silent"
+
+
+def test_wait_for_job_raises_why_it_failed(now, stand_in):
+    job = now.generate(GenerationConfig("bricks"))
+    stand_in.state(job.id, "failed", ErrorInfo("unknown_model", "Not there.", "Train it."))
+    with pytest.raises(TilewrightError) as caught:
+        now.wait_for_job(job, 1.0)
+    assert caught.value.code == "unknown_model"
+
+
+def test_late_events_of_unknown_jobs_are_harmless(now, stand_in):
+    stand_in.events += [
+        JobState("e" * 32, "train", "x", "running", None, 1, 9),
+        JobAccepted("d" * 32),
+        WorkerFault(ErrorInfo("unknown_job", "No such job.", "")),
+        WorkerStatus("idle", "GPU", 900.0),
+        ModelList(()),
+    ]
+    now.tick()
+    assert (now.device, now.models, now.last_error.code) == ("GPU", (), "unknown_job")
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (["/no/such/python"], "worker_command"),
+        ([sys.executable, "-c", "import sys; sys.exit('broken')"], "worker_start"),
+        ([sys.executable, "-c", "print('I am no worker', flush=True)"], "worker_command"),
+    ],
+)
+def test_wrong_worker_command_is_a_typed_error(alone, tmp_path: Path, command, code):
+    now = alone
+    now.start_worker(command, tmp_path, tmp_path / "logs")
+    with pytest.raises(WorkerError) as caught:
+        now.wait(lambda: now.connected, 20.0)
+    assert caught.value.code == code
+    assert now.last_error.code == code
+    assert now.state == "stopped"
+
+
+def test_worker_of_another_version_is_refused(alone, tmp_path: Path):
+    said = '{"control":"c","bulk":"b","server_key":"k","version":"9","pid":1,"protocol":[99,0]}'
+    code = f"import sys; print({said!r}, flush=True); sys.stdin.read()"
+    now = alone
+    now.start_worker([sys.executable, "-c", code], tmp_path, tmp_path / "logs")
+    with pytest.raises(TilewrightError) as caught:
+        now.wait(lambda: now.connected, 20.0)
+    assert caught.value.code == "protocol_version"
+    assert "99" in now.last_error.message
+
+
+def test_older_pyzmq_of_another_extension_is_named(monkeypatch):
+    monkeypatch.setattr(session.metadata, "version", lambda _name: "26.4.0")
+    with pytest.raises(WorkerError, match=r"26\.4\.0"):
+        session.check_pyzmq()
