@@ -9,49 +9,88 @@ import time
 from pathlib import Path
 
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-import demo_scene
-
-from gan_worker.errors import TilewrightError
+from gan_worker.errors import PictureError, RequestError, TilewrightError
 
 
 def default_picture() -> Path:
-    """A CC0 photo that scikit-image brings along."""
+    """A photo of bricks, CC0, that scikit-image brings along."""
     spec = importlib.util.find_spec("skimage")
+    if spec is None or spec.origin is None:
+        raise PictureError(
+            "picture_missing",
+            "The default picture is one of scikit-image's, which is not installed.",
+            "Name a picture with --images, or remove .venv and start again.",
+        )
     return Path(spec.origin).parent / "data" / "brick.png"
+
+
+def size(text: str) -> tuple[int, int]:
+    """`512` or `1024x512` as width and height."""
+    sides = [int(side) for side in text.lower().split("x")]
+    if len(sides) not in (1, 2):
+        raise ValueError(text)
+    return sides[0], sides[-1]
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/demo",
-        description="Train a GAN on a picture, generate three materials, and render a scene with them.",
+        description="Train a GAN on pictures, generate three materials, render a scene with them.",
     )
     parser.add_argument(
-        "--images", type=Path, default=None, help="a picture or a folder (default: bricks)"
+        "--images", type=Path, nargs="+", help="pictures or folders (default: a photo of bricks)"
     )
     parser.add_argument("--minutes", type=float, default=4.0, help="of training (default: 4)")
-    parser.add_argument("--size", type=int, default=512, help="of every map, pixels (default: 512)")
+    parser.add_argument(
+        "--size", type=size, default=(512, 512), help="of every map, 512 or 1024x512 (default: 512)"
+    )
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder (default: ./out)")
     return parser.parse_args(arguments)
 
 
 def main() -> int:
-    """Run the demo; 0 done, 2 bad input, 1 anything else that went wrong."""
+    """Run the demo; 0 done, 2 bad input, 1 anything else that went wrong, 130 interrupted."""
     options = parse(sys.argv[1:])
     console = Console(stderr=True)
     started = time.monotonic()
-    images = (options.images or default_picture()).resolve()
+    bar = Progress(
+        BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console
+    )
     try:
-        summary = demo_scene.run(
-            images, options.minutes, options.size, options.out.resolve(), console
-        )
+        with bar:
+            task = bar.add_task("starting Blender", total=None)
+
+            def report(text: str, fraction: float | None) -> None:
+                if fraction is None and not bar.console.is_terminal:
+                    console.print(text, highlight=False)
+                bar.update(task, description=text, total=1, completed=fraction)
+
+            import demo_scene  # loads Blender, which takes a second
+
+            images = options.images or [default_picture()]
+            result = demo_scene.run(
+                [image.resolve() for image in images],
+                options.minutes,
+                options.size,
+                options.out.resolve(),
+                report,
+            )
     except TilewrightError as error:
         console.print(f"[red]{error.info.message}[/red]", highlight=False)
-        console.print(f"{error.info.cure} ({error.info.code})", highlight=False)
-        return 2 if error.code.startswith(("picture", "dataset", "map_", "invalid")) else 1
-    console.print(f"Done in {time.monotonic() - started:.0f} s: {summary}", highlight=False)
+        console.print(f"{error.info.cure} [{error.code}]", highlight=False, markup=False)
+        return 2 if isinstance(error, PictureError | RequestError) else 1
+    except KeyboardInterrupt:
+        console.print("Interrupted. What was trained so far is kept in the worker's folder.")
+        return 130
+    seconds = time.monotonic() - started
+    console.print(
+        f"Done in {seconds:.0f} s, worst seam ratio {result.worst_seam_ratio:.2f}. "
+        f"Open {result.summary}",
+        highlight=False,
+        soft_wrap=True,
+    )
     return 0
 
 

@@ -173,18 +173,19 @@ class Training:
             tick.add(losses)
             self.steps += 1
             self.seconds += time.perf_counter() - started
-            if self.seconds >= next_preview:
+            preview_due = self.seconds >= next_preview
+            if preview_due or tick.is_due():
+                self._progress(tick)
+            if preview_due:
                 self._preview()
                 next_preview = self.seconds + PREVIEW_EVERY
-            if tick.is_due():
-                self._progress(tick)
             if self.seconds >= next_checkpoint:
                 self._save()
                 next_checkpoint = self.seconds + CHECKPOINT_EVERY
         if not tick.empty:
             self._progress(tick)
-        self._preview()
         self._save()
+        self._preview()
 
     def _progress(self, tick: Tick) -> None:
         steps, seconds, losses = tick.take()
