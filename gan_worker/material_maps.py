@@ -1,4 +1,4 @@
-"""Which maps a material has: channels, neutral value, color space, and the words that name them in files."""
+"""Which maps a material has: channels, neutral value, color space, and words in file names."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ MAPS: dict[str, MaterialMap] = {
             "sRGB",
             8,
             (0.5, 0.5, 0.5),
-            ("color", "basecolor", "base_color", "diff", "diffuse", "albedo", "col"),
+            (
+                *("color", "basecolor", "base_color", "colour", "basecolour"),
+                *("diff", "diffuse", "albedo", "col"),
+            ),
         ),
         MaterialMap("roughness", 1, "Non-Color", 8, (0.5,), ("roughness", "rough")),
         MaterialMap("metallic", 1, "Non-Color", 8, (0.0,), ("metalness", "metallic", "metal")),
@@ -46,7 +49,10 @@ MAPS: dict[str, MaterialMap] = {
             "Non-Color",
             8,
             (0.5, 0.5, 1.0),
-            ("normalgl", "nor_gl", "normal", "nor", "nrm"),
+            (
+                *("normalgl", "normal_gl", "normal_opengl", "normalopengl", "nor_gl"),
+                *("normal", "nor", "nrm"),
+            ),
         ),
         MaterialMap(
             "height", 1, "Non-Color", 16, (0.5,), ("displacement", "disp", "height", "bump")
@@ -57,44 +63,71 @@ MAPS: dict[str, MaterialMap] = {
             "Non-Color",
             8,
             (1.0,),
-            ("ambientocclusion", "ambient_occlusion", "ao"),
+            ("ambientocclusion", "ambient_occlusion", "occlusion", "ao"),
         ),
     )
 }
 
-# One file, three maps: red ambient occlusion, green roughness, blue metallic (Poly Haven).
-PACKED_WORD = "arm"
+# One file, three maps: red ambient occlusion, green roughness, blue metallic (Poly Haven, glTF).
+PACKED_WORDS = ("arm", "orm")
 PACKED_MAPS = ("ambient_occlusion", "roughness", "metallic")
 
 # Normals with green pointing down: the green channel is inverted when they are read.
-DIRECTX_WORDS = ("normaldx", "nor_dx")
+DIRECTX_WORDS = ("normaldx", "normal_dx", "normal_directx", "normaldirectx", "nor_dx")
 
-_WORDS = sorted(
-    [(word, m.name) for m in MAPS.values() for word in m.words]
-    + [(word, "normal_directx") for word in DIRECTX_WORDS]
-    + [(PACKED_WORD, "packed")],
-    key=lambda pair: -len(pair[0]),
+# Maps that sets come with and that are not learned; beside a set they are no photos.
+UNUSED_WORDS = (
+    *(
+        "spec",
+        "specular",
+        "spec_ior",
+        "gloss",
+        "glossiness",
+        "mask",
+        "opacity",
+        "alpha",
+        "emission",
+    ),
+    *(
+        "emissive",
+        "scattering",
+        "translucent",
+        "translucency",
+        "transmission",
+        "cavity",
+        "curvature",
+    ),
+    *("anisotropy", "sheen", "thickness", "idmap", "vectordisplacement", "preview", "sphere"),
 )
-_RESOLUTION = re.compile(r"[_\-. ](\d{1,2}k|\d{3,5}(px)?|\d{1,2}k[-_](jpg|png|exr))$", re.IGNORECASE)
+
+_KINDS = {
+    **{word: m.name for m in MAPS.values() for word in m.words},
+    **dict.fromkeys(DIRECTX_WORDS, "normal_directx"),
+    **dict.fromkeys(PACKED_WORDS, "packed"),
+    **dict.fromkeys(UNUSED_WORDS, "unused"),
+}
+_WORD = re.compile(rf"(?:^|[_\-. ])({'|'.join(map(re.escape, _KINDS))})$", re.IGNORECASE)
+
+# Bare numbers count only where they are a power of two: `Bricks_008` is a name.
+_RESOLUTION = re.compile(
+    r"[_\-. ](\d{1,2}k([-_](jpg|png|exr))?|\d{3,5}px|256|512|1024|2048|4096|8192)$", re.IGNORECASE
+)
 
 
 def split_file_stem(stem: str) -> tuple[str, str | None]:
     """Split a file stem into the material's name and which map it is.
 
     Args:
-        stem: file name without extension, such as `Bricks008_1K-JPG_NormalGL` or `brick_wall_nor_gl_1k`.
+        stem: file name without extension, such as `Bricks008_1K-JPG_NormalGL` or
+            `brick_wall_nor_gl_1k`.
 
     Returns:
-        The material's name without map word and resolution (empty where the stem is but a word), and one of `MAPS`, `normal_directx`,
-        `packed`, or None where no word is recognised (a plain photo).
+        The material's name without map word and resolution (empty where the stem is but a word),
+        and one of `MAPS`, `normal_directx`, `packed`, `unused`, or None where no word is recognised
+        (a plain photo).
     """
     rest = _RESOLUTION.sub("", stem)
-    lower = rest.lower()
-    for word, kind in _WORDS:
-        if lower == word:
-            return "", kind
-        for separator in ("_", "-", " ", "."):
-            if lower.endswith(separator + word):
-                material = rest[: -len(word) - 1]
-                return _RESOLUTION.sub("", material), kind
-    return stem, None
+    word = _WORD.search(rest)
+    if word is None:
+        return stem, None
+    return _RESOLUTION.sub("", rest[: word.start()]), _KINDS[word[1].lower()]

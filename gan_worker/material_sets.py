@@ -1,18 +1,29 @@
-"""Which pictures belong together: files and folders to sets of aligned maps, and what is left out and why."""
+"""Which pictures belong together: files to sets of aligned maps, and what is left out and why."""
 
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from gan_worker.errors import PictureError
 from gan_worker.material_maps import MAPS, PACKED_MAPS, split_file_stem
-from gan_worker.pictures import EXTENSIONS, check_picture, read_picture
+from gan_worker.pictures import (
+    EXTENSIONS,
+    LINEAR_EXTENSIONS,
+    Picture,
+    check_picture,
+    read_picture,
+    shown_name,
+    to_screen,
+)
 from gan_worker.progress import SkippedFile
+
+NAMES_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -30,12 +41,32 @@ class MaterialSet:
     @property
     def maps(self) -> tuple[str, ...]:
         """Names of the maps these files give, in the order of `MAPS`."""
-        given = set(self.files)
-        if "packed" in given:
-            given.update(PACKED_MAPS)
-        if "normal_directx" in given:
-            given.add("normal")
+        given = {name for kind in self.files for name in _maps_of(kind)}
         return tuple(name for name in MAPS if name in given)
+
+
+def _maps_of(kind: str) -> tuple[str, ...]:
+    """The maps that a file of this kind gives."""
+    return {"packed": PACKED_MAPS, "normal_directx": ("normal",)}.get(kind, (kind,))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A readable picture, what its name says, and its size in pixels."""
+
+    file: Path
+    name: str
+    kind: str | None
+    size: tuple[int, int]
+
+    @property
+    def key(self) -> tuple[Path, str]:
+        """The same for all files of a set; systems differ in case and in how they store umlauts."""
+        name = unicodedata.normalize("NFC", self.name or self.file.parent.name)
+        return self.file.parent, name.casefold()
+
+    def as_photo(self) -> _Found:
+        return replace(self, name=shown_name(self.file.stem), kind=None)
 
 
 def find_materials(
@@ -43,61 +74,71 @@ def find_materials(
 ) -> tuple[list[MaterialSet], list[SkippedFile], list[str]]:
     """Find the materials in files and folders, sub-folders too.
 
-    A file whose name ends in a map's word belongs to the set of that name in that folder; any other picture is a
-    material of its own, with its base color alone.
+    A file whose name ends in a map's word belongs to the set of that name in that folder; any other
+    picture is a material of its own, with its base color alone. Maps that not every material has
+    are left out.
 
     Returns:
-        The sets sorted by name, the files left out with their reasons, and sentences a person should read.
+        The sets sorted by name, the files left out with their reasons, and sentences a person
+        should read.
 
     Raises:
-        PictureError: `picture_missing` for a place that is not there; `dataset_empty` when nothing can be used.
+        PictureError: `picture_missing` for a place that is not there; `dataset_empty` when nothing
+            can be used, or `picture_unreadable` when that one picture was all; `map_size_mismatch`.
     """
-    found: dict[tuple[Path, str], dict[str, Path]] = {}
     skipped: list[SkippedFile] = []
     notes: list[str] = []
-    for file in _all_files(places):
-        if not _is_readable(file, skipped):
-            continue
-        name, kind = split_file_stem(file.stem)
-        files = found.setdefault((file.parent, name or file.parent.name), {})
-        if (kind or "base_color") in files:
-            skipped.append(SkippedFile(str(file), f"{name} has that map already"))
-        else:
-            files[kind or "base_color"] = file
-    sets = [_settled(name, files, skipped) for (_, name), files in found.items()]
+    found = _readable(list(_all_files(places, skipped)), places, skipped)
+    mapped, photos = _sorted_out(found, skipped, notes)
+    sets = [_settled(files, skipped) for files in mapped.values()]
+    sets += [MaterialSet(p.name, {"base_color": p.file}) for p in photos]
     if not sets:
-        raise PictureError(
-            "dataset_empty",
-            f"There must be one readable picture at least; {len(skipped)} files were looked at in "
-            f"{', '.join(map(str, places)) or 'no place'}." + _first_reasons(skipped),
-            "Choose pictures, or a folder that holds some.",
-        )
-    sets.sort(key=lambda material: material.name)
-    notes += _map_notes(sets)
+        raise _nothing(places, skipped)
+    sets.sort(key=lambda material: (material.name, str(next(iter(material.files.values())))))
+    sets = _common(sets, notes)
+    _check_sizes(sets, {f.file: f.size for f in found})
     return sets, skipped, notes
 
 
-def _all_files(places: Sequence[str | Path]) -> Iterator[Path]:
+def _all_files(places: Sequence[str | Path], skipped: list[SkippedFile]) -> Iterator[Path]:
     """Every file once, in a fixed order; links that lead in circles are walked once."""
-    seen: set[Path] = set()
+    seen: set[str] = set()
+    folders: set[str] = set()
     for place in map(Path, places):
-        if not place.exists():
-            raise PictureError(
-                "picture_missing",
-                f"Pictures must be files or folders that are there; {place} is not.",
-                "Check the name and where it lies.",
-            )
-        for file in [place] if place.is_file() else _walk(place):
-            real = file.resolve()
+        _check_place(place)
+        if place.is_dir():
+            files = _walk(place, folders, skipped)
+        else:
+            files = iter([(place, os.path.realpath(place))])
+        for file, real in files:
             if real not in seen:
                 seen.add(real)
                 yield file
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    visited: set[Path] = set()
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        real = Path(parent).resolve()
+def _check_place(place: Path) -> None:
+    try:
+        there = place.exists()
+    except OSError:  # a name too long, or a folder that may not be looked into
+        there = False
+    if not there:
+        raise PictureError(
+            "picture_missing",
+            f"Pictures must be files or folders that are there; {shown_name(str(place))} is not.",
+            "Check the name and where it lies.",
+        )
+
+
+def _walk(
+    folder: Path, visited: set[str], skipped: list[SkippedFile]
+) -> Iterator[tuple[Path, str]]:
+    """All files below a folder, each with its real path, which tells links to one file apart."""
+
+    def closed(error: OSError) -> None:
+        skipped.append(_skip(Path(error.filename), f"cannot be opened: {error.strerror}"))
+
+    for parent, folders, files in os.walk(folder, onerror=closed, followlinks=True):
+        real = os.path.realpath(parent)
         if real in visited:
             folders.clear()
             continue
@@ -105,85 +146,198 @@ def _walk(folder: Path) -> Iterator[Path]:
         folders[:] = sorted(f for f in folders if not f.startswith("."))
         for name in sorted(files):
             if not name.startswith("."):
-                yield Path(parent, name)
+                file = Path(parent, name)
+                yield file, os.path.realpath(file) if file.is_symlink() else f"{real}{os.sep}{name}"
 
 
-def _is_readable(file: Path, skipped: list[SkippedFile]) -> bool:
-    if file.suffix.lower() not in EXTENSIONS:
-        skipped.append(SkippedFile(str(file), "not a picture"))
-        return False
-    try:
-        check_picture(file)
-    except PictureError as error:
-        skipped.append(SkippedFile(str(file), error.info.message))
-        return False
-    return True
+def _skip(file: Path, reason: str) -> SkippedFile:
+    return SkippedFile(shown_name(str(file)), reason)
 
 
-def _settled(name: str, files: dict[str, Path], skipped: list[SkippedFile]) -> MaterialSet:
+def _readable(
+    files: Sequence[Path], places: Sequence[str | Path], skipped: list[SkippedFile]
+) -> list[_Found]:
+    found = []
+    for file in files:
+        if file.suffix.lower() not in EXTENSIONS:
+            kind = file.suffix.lower() or "no extension"
+            skipped.append(_skip(file, f"no picture format that can be read ({kind})"))
+            continue
+        try:
+            size = check_picture(file)
+        except PictureError as error:
+            # Where one picture was asked for, its own error says more than an empty list.
+            if len(places) == 1 and Path(places[0]) == file:
+                raise
+            skipped.append(_skip(file, error.info.message))
+            continue
+        name, word = split_file_stem(shown_name(file.stem))
+        found.append(_Found(file, name, word, size))
+    return found
+
+
+def _sorted_out(
+    found: Sequence[_Found], skipped: list[SkippedFile], notes: list[str]
+) -> tuple[dict[tuple[Path, str], dict[str, _Found]], list[_Found]]:
+    """Divide what was found into sets of maps and plain photos."""
+    mapped: dict[tuple[Path, str], dict[str, _Found]] = {}
+    for one in found:
+        if one.kind in (None, "unused"):
+            continue
+        files = mapped.setdefault(one.key, {})
+        if one.kind in files:
+            skipped.append(_skip(one.file, f"{one.name or one.file.parent.name} has that map"))
+        else:
+            files[str(one.kind)] = one
+    photos = _lonely(mapped, notes)
+    for one in found:
+        if one.kind is None and one.key in mapped:
+            skipped.append(_skip(one.file, f"taken for a preview of {one.name}, which has maps"))
+        elif one.kind == "unused" and one.key in mapped:
+            skipped.append(_skip(one.file, "a kind of map that is not learned"))
+        elif one.kind in (None, "unused"):
+            photos.append(one.as_photo())
+    return mapped, photos
+
+
+def _lonely(mapped: dict[tuple[Path, str], dict[str, _Found]], notes: list[str]) -> list[_Found]:
+    """Take out what only seems to be a map: `old_metal.jpg`, with no other map beside it."""
+    photos = []
+    for key, files in list(mapped.items()):
+        bare = not all(one.name for one in files.values())
+        if "base_color" in files or (len(files) > 1 and not bare):
+            continue
+        photos += [one.as_photo() for one in files.values()]
+        del mapped[key]
+    if photos:
+        names = _listed([p.file.name for p in photos])
+        notes.append(f"Taken for photos, because no base color of that name is there: {names}.")
+    return photos
+
+
+def _settled(files: dict[str, _Found], skipped: list[SkippedFile]) -> MaterialSet:
     """Where a set has both kinds of normals, ours is the OpenGL one."""
     if "normal" in files and "normal_directx" in files:
-        skipped.append(SkippedFile(str(files.pop("normal_directx")), "the set has OpenGL normals"))
-    return MaterialSet(name, files)
+        skipped.append(_skip(files.pop("normal_directx").file, "the set has OpenGL normals too"))
+    first = next(iter(files.values()))
+    name = first.name or shown_name(first.file.parent.name)
+    return MaterialSet(name, {kind: one.file for kind, one in files.items()})
 
 
-def _first_reasons(skipped: list[SkippedFile]) -> str:
-    reasons = [f" {Path(s.file).name}: {s.reason}" for s in skipped[:3]]
-    return "".join(reasons)
+def _nothing(places: Sequence[str | Path], skipped: Sequence[SkippedFile]) -> PictureError:
+    looked = ", ".join(shown_name(str(place)) for place in places) or "no place"
+    reasons = "; ".join(f"{Path(s.file).name}: {s.reason}" for s in skipped[:3])
+    return PictureError(
+        "dataset_empty",
+        f"There must be one readable picture at least; {len(skipped)} files were looked at in "
+        f"{looked}{': ' + reasons if reasons else ''}.",
+        "Choose pictures, or a folder that holds some.",
+    )
 
 
-def _map_notes(sets: Sequence[MaterialSet]) -> list[str]:
+def _common(sets: list[MaterialSet], notes: list[str]) -> list[MaterialSet]:
+    """Keep the files of the maps that every material has, and say what is left out."""
     common = set.intersection(*(set(s.maps) for s in sets))
-    notes = []
+    for name in MAPS:
+        having = [s.name for s in sets if name in s.maps]
+        if having and name not in common:
+            verb = "has" if len(having) == 1 else "have"
+            share = f"{len(having)} of {len(sets)} materials {verb} it ({_listed(having)})"
+            notes.append(f"{name} is left out: only {share}.")
+    turned = [s.name for s in sets if "normal_directx" in s.files]
+    if turned and "normal" in common:
+        notes.append(f"Normals were turned from DirectX to OpenGL: {_listed(turned)}.")
+    if not common:
+        return sets
+    return [
+        replace(s, files={k: f for k, f in s.files.items() if common.intersection(_maps_of(k))})
+        for s in sets
+    ]
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - NAMES_SHOWN
+    shown = ", ".join(map(shown_name, names[:NAMES_SHOWN]))
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _check_sizes(sets: Sequence[MaterialSet], sizes: dict[Path, tuple[int, int]]) -> None:
     for material in sets:
-        extra = [name for name in material.maps if name not in common]
-        if extra:
-            notes.append(f"{material.name}: {', '.join(extra)} left out; other materials lack it.")
-        if "normal_directx" in material.files:
-            notes.append(f"{material.name}: DirectX normals were turned to OpenGL.")
-    return notes
+        first, *others = material.files.values()
+        for other in others:
+            if sizes[other] != sizes[first]:
+                raise _sizes_differ(material.name, first, sizes[first], other, sizes[other])
 
 
-def read_material(material: MaterialSet) -> dict[str, np.ndarray]:
+def read_material(material: MaterialSet) -> dict[str, Picture]:
     """Read all maps of a set.
 
     Returns:
-        Map name → float32 array (height, width, channels), 0..1, all of one size, in the order of `MAPS`.
+        Map name → float32 array (height, width, channels), 0..1, all of one size, in the order of
+        `MAPS`. Base color is sRGB, normals are OpenGL's.
 
     Raises:
-        PictureError: `map_size_mismatch`, naming two files; `picture_unreadable`.
+        PictureError: `map_size_mismatch`, naming two files; `picture_missing`;
+            `picture_unreadable`.
     """
-    read: dict[str, np.ndarray] = {}
-    sizes: dict[tuple[int, ...], Path] = {}
-    for kind, file in material.files.items():
+    read: dict[str, Picture] = {}
+    # A packed file comes first, so that a file of its own for one of its maps wins.
+    kinds = sorted(material.files, key=lambda kind: kind != "packed")
+    first: tuple[Path, tuple[int, int]] | None = None
+    for kind in kinds:
+        file = material.files[kind]
         picture = read_picture(file)
-        sizes.setdefault(picture.shape[:2], file)
-        if len(sizes) > 1:
-            raise _sizes_differ(material.name, sizes)
-        if kind == "packed":
-            for index, name in enumerate(PACKED_MAPS):
-                read.setdefault(name, picture[..., index % picture.shape[-1]][..., None])
-        elif kind == "normal_directx":
-            read["normal"] = _with_channels(picture, 3) * [1, -1, 1] + [0, 1, 0]
-        else:
-            read[kind] = _with_channels(picture, MAPS[kind].channels)
-    return {name: np.clip(read[name], 0, 1).astype(np.float32) for name in MAPS if name in read}
+        size = (picture.shape[1], picture.shape[0])
+        first = first or (file, size)
+        if size != first[1]:
+            raise _sizes_differ(material.name, *first, file, size)
+        read.update(_as_maps(kind, picture, file.suffix.lower() in LINEAR_EXTENSIONS))
+    return {name: read[name] for name in MAPS if name in read}
 
 
-def _with_channels(picture: np.ndarray, channels: int) -> np.ndarray:
+def _as_maps(kind: str, picture: Picture, linear: bool) -> dict[str, Picture]:
+    """The maps in one file, each with its channels and within 0..1."""
+    picture = np.nan_to_num(picture, nan=0.0, posinf=1.0, neginf=0.0)
+    if kind == "packed":
+        last = picture.shape[-1] - 1
+        planes = {name: picture[..., [min(i, last)]] for i, name in enumerate(PACKED_MAPS)}
+        return {name: np.clip(plane, 0, 1) for name, plane in planes.items()}
+    name = _maps_of(kind)[0]
+    picture = _with_channels(picture, MAPS[name].channels)
+    if name == "base_color" and linear:
+        picture = to_screen(picture)
+    if name == "normal" and picture.min() < 0:
+        picture = picture / 2 + 0.5
+    if name == "height":
+        picture = _within_range(picture)
+    if kind == "normal_directx":
+        picture = np.stack([picture[..., 0], 1 - picture[..., 1], picture[..., 2]], axis=-1)
+    return {name: np.clip(picture, 0, 1).astype(np.float32)}
+
+
+def _within_range(height: Picture) -> Picture:
+    """Heights of a floating-point file may be in any unit; only their relation is kept then."""
+    low, high = float(height.min()), float(height.max())
+    if low >= 0 and high <= 1:
+        return height
+    return (height - low) / max(high - low, 1e-9)
+
+
+def _with_channels(picture: Picture, channels: int) -> Picture:
     """Grey to three equal channels, or color to its mean."""
     if picture.shape[-1] == channels:
         return picture
     if channels == 3:
         return np.repeat(picture, 3, axis=-1)
-    return picture.mean(axis=-1, keepdims=True)
+    return np.asarray(picture.mean(axis=-1, keepdims=True), np.float32)
 
 
-def _sizes_differ(name: str, sizes: dict[tuple[int, ...], Path]) -> PictureError:
-    (first, file), (second, other) = list(sizes.items())[:2]
+def _sizes_differ(
+    name: str, file: Path, size: tuple[int, int], other: Path, other_size: tuple[int, int]
+) -> PictureError:
     return PictureError(
         "map_size_mismatch",
-        f"All maps of a material must have one size; of {name}, {file.name} is {first[1]}×{first[0]} "
-        f"and {other.name} is {second[1]}×{second[0]}.",
+        f"All maps of a material must have one size; of {name}, {file.name} is {size[0]}×{size[1]} "
+        f"and {other.name} is {other_size[0]}×{other_size[1]}.",
         "Scale them to the same size, or leave one out.",
     )

@@ -2,101 +2,200 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import OpenImageIO as oiio
+from numpy.typing import NDArray
 
 from gan_worker.errors import PictureError, StorageError
 
 # Larger ones are refused by their header alone, before any memory is asked for.
 LARGEST = 67_000_000
-EXTENSIONS = ".png .jpg .jpeg .tif .tiff .exr .tga .bmp .webp .gif .psd .hdr .ppm .pgm .jp2".split()
+
+# What OpenImageIO's wheel reads and artists have.
+EXTENSIONS = frozenset(
+    (
+        *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".tga", ".bmp", ".webp"),
+        *(".psd", ".hdr", ".ppm", ".pgm", ".pnm", ".dpx", ".sgi"),
+    )
+)
+
+# These hold light, not what a screen shows: their color is linear, and may go beyond 1.
+LINEAR_EXTENSIONS = frozenset((".exr", ".hdr"))
+
+# Where this stands near its end, a file is whole, and its pixels need not be decoded to know.
+_END_MARKS = {"jpeg": b"\xff\xd9", "png": b"IEND\xaeB`\x82"}
+_TAIL = 64
+_HEAD = 4096
 
 Bits = Literal[8, 16, "exr"]
+Picture = NDArray[np.float32]
 
 
-def read_picture(file: Path) -> np.ndarray:
+def read_picture(file: Path) -> Picture:
     """Read a picture as it is stored, without any conversion of color.
 
     Rotation by EXIF is applied, alpha is dropped, palettes are looked up, CMYK becomes RGB.
 
     Returns:
-        float32, shape (height, width, 1 or 3), top row first; 0..1, except for EXR, which may go beyond.
+        float32, shape (height, width, 1 or 3), top row first; 0..1, except for EXR and HDR, which
+        may go beyond.
 
     Raises:
         PictureError: `picture_missing` or `picture_unreadable`, with the reason.
     """
     opened = _open(file)
     try:
-        spec = opened.spec()
-        pixels = opened.read_image(0, 0, 0, spec.nchannels, oiio.FLOAT)
-        if pixels is None:
-            raise _unreadable(file, opened.geterror() or "the file ends too early")
+        return _upright(_decode(file, opened), _orientation(opened))
     finally:
         opened.close()
-    return _upright(np.asarray(pixels, np.float32), spec.get_int_attribute("Orientation", 1))
 
 
-def check_picture(file: Path) -> None:
-    """Look at the header alone.
+def check_picture(file: Path) -> tuple[int, int]:
+    """Look whether a picture is one and whole, by header and end where these tell enough.
+
+    Returns:
+        Width and height in pixels, as they are after rotation by EXIF.
 
     Raises:
         PictureError: `picture_missing` or `picture_unreadable`, with the reason.
     """
-    _open(file).close()
+    opened = _open(file)
+    try:
+        if not _ends_well(file, opened.format_name()):
+            _decode(file, opened)
+        spec = opened.spec()
+        turned = _orientation(opened) in (5, 6, 7, 8)
+        return (spec.height, spec.width) if turned else (spec.width, spec.height)
+    finally:
+        opened.close()
 
 
 def _open(file: Path) -> oiio.ImageInput:
-    if not file.is_file():
-        raise PictureError(
-            "picture_missing",
-            f"The picture must be a file; {file} is not there.",
-            "Check the name and where it lies.",
-        )
-    opened = oiio.ImageInput.open(str(file))
+    head = _read_head(file)
+    _check_canvas(file, head)
+    options = oiio.ImageSpec()
+    # Colors below a transparent area are kept: alpha is dropped, not multiplied in.
+    options.attribute("oiio:UnassociatedAlpha", 1)
+    opened: oiio.ImageInput | None = oiio.ImageInput.open(str(file), options)
     if opened is None:
-        raise _unreadable(file, oiio.geterror() or "no known picture format")
+        reason = oiio.geterror()
+        if not reason or "could not find" in reason:
+            reason = "it is no known picture format"
+        raise _unreadable(file, reason)
     try:
-        _check_header(file, opened, opened.spec())
+        _check_header(file, opened, opened.spec(), head)
     except PictureError:
         opened.close()
         raise
     return opened
 
 
-def _check_header(file: Path, opened: oiio.ImageInput, spec: oiio.ImageSpec) -> None:
-    if spec.width * spec.height > LARGEST:
+def _read_head(file: Path) -> bytes:
+    try:
+        str(file).encode()
+        if not file.is_file():
+            raise PictureError(
+                "picture_missing",
+                f"The picture must be a file; {file} is not there.",
+                "Check the name and where it lies.",
+            )
+        with file.open("rb") as raw:
+            head = raw.read(_HEAD)
+    except UnicodeEncodeError as error:
+        raise _unreadable(file, "its name is no valid Unicode") from error
+    except OSError as error:
+        raise _unreadable(file, error.strerror or str(error)) from error
+    if not head:
+        raise _unreadable(file, "it is empty")
+    return head
+
+
+def _check_canvas(file: Path, head: bytes) -> None:
+    """Refuse a WebP by its own header: the decoder asks for the memory as soon as it opens one."""
+    if head[:4] != b"RIFF" or head[8:12] != b"WEBP" or len(head) < 30:
+        return
+    if head[12:16] == b"VP8X":
+        width, height = (int.from_bytes(head[i : i + 3], "little") + 1 for i in (24, 27))
+    elif head[12:16] == b"VP8L":
+        bits = int.from_bytes(head[21:25], "little")
+        width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    else:
+        width, height = (int.from_bytes(head[i : i + 2], "little") & 0x3FFF for i in (26, 28))
+    _check_size(file, width, height)
+
+
+def _check_size(file: Path, width: int, height: int) -> None:
+    if width * height > LARGEST:
         raise _unreadable(
-            file,
-            f"it has {spec.width}×{spec.height} pixels, and {LARGEST // 10**6} million is the most",
+            file, f"it has {width}×{height} pixels, and {LARGEST // 10**6} million is the most"
         )
-    if spec.depth > 1 or spec.nchannels < 1:
+
+
+def _check_header(file: Path, opened: oiio.ImageInput, spec: oiio.ImageSpec, head: bytes) -> None:
+    _check_size(file, spec.width, spec.height)
+    if spec.depth > 1 or spec.deep or spec.nchannels < 1:
         raise _unreadable(file, "it is no flat picture")
-    if spec.get_int_attribute("oiio:Movie", 0) and opened.seek_subimage(1, 0):
+    if spec.nchannels > 4 and tuple(spec.channelnames[:3]) != ("R", "G", "B"):
+        raise _unreadable(file, f"it has {spec.nchannels} channels and none of them is red")
+    if "LAB" in spec.get_string_attribute("tiff:ColorSpace").upper():
+        raise _unreadable(file, "its colors are stored as Lab")
+    if _is_animated(opened, spec, head):
         raise _unreadable(file, "it is animated")
+
+
+def _is_animated(opened: oiio.ImageInput, spec: oiio.ImageSpec, head: bytes) -> bool:
+    if opened.format_name() == "png":
+        # Readers show an animated PNG's first frame; the chunk that tells stands before the pixels.
+        return b"acTL" in head.partition(b"IDAT")[0]
+    if not spec.get_int_attribute("oiio:Movie", 0):
+        return False
+    several = bool(opened.seek_subimage(1, 0))
     opened.seek_subimage(0, 0)
-    if opened.format_name() == "jpeg" and not _jpeg_is_whole(file):
-        raise _unreadable(file, "the file ends too early")
+    return several
 
 
-def _jpeg_is_whole(file: Path) -> bool:
-    """Decoders fill what is missing with grey; the end marker tells."""
-    with file.open("rb") as opened:
-        opened.seek(max(0, file.stat().st_size - 4096))
-        return b"\xff\xd9" in opened.read()
+def _ends_well(file: Path, format_name: str) -> bool:
+    mark = _END_MARKS.get(format_name)
+    if mark is None:
+        return False
+    with file.open("rb") as raw:
+        raw.seek(max(0, file.stat().st_size - _TAIL))
+        return mark in raw.read()
+
+
+def _decode(file: Path, opened: oiio.ImageInput) -> Picture:
+    channels = min(opened.spec().nchannels, 4)
+    pixels = opened.read_image(0, 0, 0, channels, oiio.FLOAT)
+    problem = opened.geterror()
+    # JPEG decoders fill what is missing with grey and only mention it; other remarks are harmless.
+    if pixels is None or "premature end" in problem.lower():
+        raise _unreadable(file, problem or "the file ends too early")
+    return np.asarray(pixels, np.float32)
+
+
+def _orientation(opened: oiio.ImageInput) -> int:
+    return int(opened.spec().get_int_attribute("Orientation", 1))
 
 
 def _unreadable(file: Path, reason: str) -> PictureError:
     return PictureError(
         "picture_unreadable",
-        f"{file.name} cannot be used: {' '.join(reason.split())}.",
+        f"{shown_name(file.name)} cannot be used: {' '.join(reason.split()).rstrip('.')}.",
         "Open it in a picture editor and save it as PNG, or leave it out.",
     )
 
 
-def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+def shown_name(name: str) -> str:
+    """A file's name as it can be printed and sent, whatever bytes it is made of."""
+    return name.encode("utf-8", "replace").decode()
+
+
+def _upright(pixels: Picture, orientation: int) -> Picture:
     """Drop alpha and undo the camera's rotation (EXIF orientation 1..8)."""
     pixels = pixels[..., :1] if pixels.shape[-1] < 3 else pixels[..., :3]
     if orientation in (5, 6, 7, 8):
@@ -108,7 +207,7 @@ def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
     return np.ascontiguousarray(pixels)
 
 
-def write_picture(file: Path, picture: np.ndarray, bits: Bits = 8) -> None:
+def write_picture(file: Path, picture: NDArray[Any], bits: Bits = 8) -> None:
     """Write a picture; under its name there is the old file or the new one, never half of it.
 
     Args:
@@ -117,43 +216,67 @@ def write_picture(file: Path, picture: np.ndarray, bits: Bits = 8) -> None:
         bits: 8 or 16 for whole numbers, `exr` for half floats.
 
     Raises:
-        StorageError: `file_unwritable`.
+        StorageError: `disk_full` or `file_unwritable`.
     """
-    partial = file.with_name(f".{file.stem}.part{file.suffix}")
+    partial = file.with_name(f".{file.stem}.{os.getpid()}.part{file.suffix}")
+    try:
+        problem = _encode(partial, picture, bits)
+        if not problem:
+            with partial.open("rb+") as written:
+                os.fsync(written.fileno())
+            partial.replace(file)
+    except OSError as error:
+        problem = error.strerror or str(error)
+    if problem:
+        partial.unlink(missing_ok=True)
+        raise _unwritable(file, problem, picture.nbytes)
+
+
+def _encode(file: Path, picture: NDArray[Any], bits: Bits) -> str:
+    """Write the file as it is named and say what went wrong, if anything."""
     height, width, channels = picture.shape
     pixels = picture.astype(np.float16) if bits == "exr" else quantise(picture, bits)
     kind = {8: oiio.UINT8, 16: oiio.UINT16, "exr": oiio.HALF}[bits]
-    output = oiio.ImageOutput.create(str(partial))
-    problem = oiio.geterror() if output is None else ""
-    if output is not None:
-        spec = oiio.ImageSpec(width, height, channels, kind)
-        spec.attribute("oiio:ColorSpace", "")
-        done = output.open(str(partial), spec) and output.write_image(np.ascontiguousarray(pixels))
-        done = output.close() and done
-        problem = "" if done else output.geterror() or "it could not be opened"
-    if problem:
-        partial.unlink(missing_ok=True)
-        raise StorageError(
-            "file_unwritable",
-            f"{file} must be writable; {' '.join(problem.split())}.",
-            "Check the folder, its permissions and the room on the disk.",
+    output: oiio.ImageOutput | None = oiio.ImageOutput.create(str(file))
+    if output is None:
+        return oiio.geterror() or "no picture format has that extension"
+    spec = oiio.ImageSpec(width, height, channels, kind)
+    spec.attribute("oiio:ColorSpace", "")
+    done = output.open(str(file), spec) and output.write_image(np.ascontiguousarray(pixels))
+    done = output.close() and done
+    return "" if done else output.geterror() or "it could not be written"
+
+
+def _unwritable(file: Path, problem: str, size: int) -> StorageError:
+    try:
+        full = "space" in problem.lower() or shutil.disk_usage(file.parent).free < size // 4
+    except OSError:
+        full = False
+    if full:
+        return StorageError(
+            "disk_full",
+            f"There must be room on the disk for {file}; there is none.",
+            "Free some space and do it again.",
         )
-    partial.replace(file)
+    return StorageError(
+        "file_unwritable",
+        f"{file} must be writable; {' '.join(problem.split()).rstrip('.')}.",
+        "Check the folder and its permissions.",
+    )
 
 
-def quantise(picture: np.ndarray, bits: int) -> np.ndarray:
+def quantise(picture: NDArray[Any], bits: int) -> NDArray[Any]:
     """0..1 to whole numbers: uint8 for 8 bits, uint16 for 16, rounded."""
-    if bits == 8:
-        return np.round(np.clip(picture, 0, 1) * 255).astype(np.uint8)
-    return np.round(np.clip(picture, 0, 1) * 65535).astype(np.uint16)
+    kind, most = (np.uint8, 255) if bits == 8 else (np.uint16, 65535)
+    return np.asarray(np.round(np.clip(picture, 0, 1) * most), kind)
 
 
-def tile(picture: np.ndarray, rows: int = 2, columns: int = 2) -> np.ndarray:
+def tile(picture: NDArray[Any], rows: int = 2, columns: int = 2) -> NDArray[Any]:
     """The picture repeated, as it will lie on a surface."""
     return np.tile(picture, (rows, columns, 1))
 
 
-def resize(picture: np.ndarray, scale: float) -> np.ndarray:
+def resize(picture: Picture, scale: float) -> Picture:
     """Scale both sides with a Lanczos filter; 1 gives the same picture back."""
     if scale == 1:
         return picture
@@ -163,6 +286,21 @@ def resize(picture: np.ndarray, scale: float) -> np.ndarray:
     )
     source = oiio.ImageBuf(np.ascontiguousarray(picture, np.float32))
     resized = oiio.ImageBufAlgo.resize(source, "lanczos3", roi=target)
-    return np.clip(
-        resized.get_pixels(oiio.FLOAT).reshape(target.height, target.width, channels), 0, 1
+    pixels = np.asarray(resized.get_pixels(oiio.FLOAT), np.float32)
+    return np.clip(pixels.reshape(target.height, target.width, channels), 0, 1)
+
+
+def to_screen(linear: Picture) -> Picture:
+    """Linear light to sRGB values, both 0..1 (IEC 61966-2-1)."""
+    light = np.clip(linear, 0, 1)
+    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055).astype(
+        np.float32
+    )
+
+
+def to_light(screen: NDArray[Any]) -> Picture:
+    """SRGB values to linear light, both 0..1: the inverse of `to_screen`."""
+    shown = np.clip(screen, 0, 1)
+    return np.where(shown <= 0.04045, shown / 12.92, ((shown + 0.055) / 1.055) ** 2.4).astype(
+        np.float32
     )
