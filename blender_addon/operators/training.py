@@ -85,6 +85,16 @@ def _check_pictures(paths: tuple[str, ...]) -> None:
         )
 
 
+def wait_for_training(job: session.Job, timeout: float) -> None:
+    """Wait until a training has ended and its model can be generated from, for scripts.
+
+    Raises:
+        TilewrightError: why it failed, or `worker_silent` after the timeout.
+    """
+    event_timer.wait_for_job(job, timeout)
+    event_timer.wait(lambda: session.current.model(job.name) is not None, timeout=30.0)
+
+
 def current_training() -> session.Job:
     """The training that the buttons steer.
 
@@ -187,7 +197,7 @@ class TILEWRIGHT_OT_start_training(bpy.types.Operator):
         try:
             job = start_training(training_config(context.scene, self.resume))
             if self.wait:
-                event_timer.wait_for_job(job, self.timeout)
+                wait_for_training(job, self.timeout)
         except TilewrightError as error:
             return failed(self, error)
         context.scene.tilewright.model = job.name
