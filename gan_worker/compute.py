@@ -40,6 +40,7 @@ BEAT_EVERY = 0.5
 PAUSED_POLL_MS = 50
 IDLE_POLL_MS = 500
 SEND_PATIENCE_MS = 10_000
+ORPHAN_SEND_PATIENCE_MS = 200
 ORPHAN_PATIENCE = 25.0
 ENTRIES_SHOWN = 60
 MODELS_KEPT = 2
@@ -307,8 +308,9 @@ class Compute:
             self._send(messages.ReportEvent(job, kind, to_json(shown)))  # type: ignore[arg-type]
 
     def _send(self, body: Any) -> None:
-        """Send with patience; a server that takes nothing is gone, and its silence is noticed."""
-        if self._socket.poll(SEND_PATIENCE_MS, zmq.POLLOUT):
+        """Send with patience, but where the server is gone no second is lost to saving."""
+        patience = ORPHAN_SEND_PATIENCE_MS if self._orphaned.is_set() else SEND_PATIENCE_MS
+        if self._socket.poll(patience, zmq.POLLOUT):
             send(self._socket, encode(Message(body)))
         else:
             logger.error("the server takes no messages")

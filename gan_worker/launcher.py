@@ -95,6 +95,7 @@ class Launcher:
         """Start the worker; what goes wrong is raised by `poll`."""
         if self.running:
             return
+        self.stop()  # of the one before, its end of the pipe is still open
         self._failure = self._launched = None
         self._started_at = time.monotonic()
         try:

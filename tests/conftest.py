@@ -61,6 +61,11 @@ class Ear:
         return [e.state for e in self.heard if type(e) is JobState and e.job == job]
 
 
+@pytest.fixture
+def make_ear() -> type[Ear]:
+    return Ear
+
+
 @dataclass
 class Served:
     """A server that runs in a thread of the test."""
