@@ -1,0 +1,462 @@
+"""The command line: train, generate, and look at what is there; `serve` is dispatched before."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from enum import StrEnum
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from gan_worker import runs, terminal
+from gan_worker.config import PRESETS, GenerationConfig, TrainingConfig
+from gan_worker.errors import (
+    Cancelled,
+    ErrorInfo,
+    PictureError,
+    ProtocolError,
+    RequestError,
+    TilewrightError,
+    UnexpectedError,
+    WorkerError,
+)
+from gan_worker.locks import FolderLock
+from gan_worker.material_maps import MAPS
+from gan_worker.pictures import to_light, write_picture
+from gan_worker.progress import GeneratedMaterial
+
+logger = logging.getLogger(__name__)
+
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+MOST_SEEDS = 10_000
+
+# Endings that Blender's Node Wrangler puts into the right sockets.
+SUFFIXES = {
+    "base_color": "basecolor",
+    "roughness": "roughness",
+    "metallic": "metallic",
+    "normal": "normal",
+    "height": "height",
+    "ambient_occlusion": "ao",
+}
+
+app = typer.Typer(
+    name="gan-worker",
+    help="Train a GAN on your own pictures and get endless seamless PBR materials.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+class Format(StrEnum):
+    """Picture formats that are written."""
+
+    png = "png"
+    exr = "exr"
+
+
+Home = Annotated[
+    Path | None, typer.Option(help="Folder of runs and keys; otherwise $TILEWRIGHT_HOME.")
+]
+
+
+def main(argv: list[str]) -> int:
+    """Run one command.
+
+    Args:
+        argv: what follows `gan-worker`.
+
+    Returns:
+        Exit code: 0, or 2 for bad input, 130 when interrupted, 1 for anything else that went wrong.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    try:
+        return int(_command()(args=argv, prog_name="gan-worker", standalone_mode=False) or 0)
+    except (typer.Abort, KeyboardInterrupt, Cancelled) as error:
+        terminal.show_error(Cancelled().info)
+        logger.debug("interrupted", exc_info=error)
+        return INTERRUPTED
+    except TilewrightError as error:
+        terminal.show_error(error.info)
+        bad_input = isinstance(error, PictureError | RequestError | ProtocolError)
+        return BAD_INPUT if bad_input else FAILED
+    except Exception as error:
+        if hasattr(error, "format_message"):  # an option or a command that does not exist
+            terminal.show_error(_usage(error))
+            return BAD_INPUT
+        return _fault(error)
+
+
+def _command() -> Any:
+    return typer.main.get_command(app)
+
+
+def _usage(error: Any) -> ErrorInfo:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "gan-worker"
+    return ErrorInfo("invalid_config", error.format_message(), f"See {path} --help.")
+
+
+def _fault(error: Exception) -> int:
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        cure = "Ask for a smaller picture or preset, or close other programs."
+        terminal.show_error(ErrorInfo("out_of_memory", "There was not enough memory.", cure))
+    else:
+        logger.error("a fault of the program", exc_info=error)
+        terminal.show_error(UnexpectedError(error).info)
+    return FAILED
+
+
+# ---- train
+
+
+@app.command()
+def train(
+    pictures: Annotated[list[Path] | None, typer.Argument(help="Pictures, or folders.")] = None,
+    run: Annotated[str | None, typer.Option(help="Name of the new run and of its model.")] = None,
+    resume: Annotated[str | None, typer.Option(help="Name of the run to continue.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help=f"Size of the networks: {', '.join(PRESETS)}. [tiny]")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Stop after these minutes of training. [5]")
+    ] = None,
+    kimg: Annotated[
+        float | None, typer.Option(help="Stop after so many thousand crops were seen.")
+    ] = None,
+    scale: Annotated[
+        float | None, typer.Option(help="Factor on the pictures' size; measured if left out.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Fixes the training. [0]")] = None,
+    home: Home = None,
+) -> None:
+    """Train a model; Ctrl+C stops and saves, a second one stops at once."""
+    folder = runs.home_folder(home) / "runs"
+    places = tuple(str(place.absolute()) for place in pictures or ())
+    if (run is None) == (resume is None):
+        raise RequestError(
+            "invalid_config",
+            "Exactly one of --run NAME and --resume RUN must be given.",
+            "Give --run NAME to start a new run, or --resume RUN to continue one.",
+        )
+    if resume is not None:
+        _refuse_kept(preset=preset, scale=scale, seed=seed)
+        opened = runs.Run.open(folder, resume)
+        _train(_resumed(opened, places, minutes, kimg), opened)
+        return
+    if minutes is None and kimg is None:
+        minutes = TrainingConfig.minutes
+    config = TrainingConfig(
+        str(run), places, preset or TrainingConfig.preset, minutes, kimg, scale, seed or 0
+    )
+    _check_new(config)
+    _train(config, runs.Run.create(folder, config.run))
+
+
+def _refuse_kept(**options: object) -> None:
+    given = [f"--{name}" for name, value in options.items() if value is not None]
+    if given:
+        raise RequestError(
+            "invalid_config",
+            f"A resumed run keeps its preset, scale and seed; received {', '.join(given)}.",
+            "Leave these options out, or start a new run.",
+        )
+
+
+def _check_new(config: TrainingConfig) -> None:
+    """Find plain mistakes before TensorFlow is loaded; the rest is found in training."""
+    if not config.pictures:
+        raise RequestError(
+            "invalid_config",
+            "A new run must have pictures to learn from; received none.",
+            "Name pictures or folders: gan-worker train PICTURES --run NAME.",
+        )
+    for place in config.pictures:
+        if not Path(place).exists():
+            raise PictureError(
+                "picture_missing",
+                f"Pictures must be files or folders that are there; {place} is not.",
+                "Check the name and where it lies.",
+            )
+    if config.preset not in PRESETS:
+        raise RequestError(
+            "invalid_config",
+            f"The preset must be one of {', '.join(PRESETS)}; received {config.preset!r}.",
+            "Choose one of these.",
+        )
+
+
+def _resumed(
+    run: runs.Run, places: tuple[str, ...], minutes: float | None, kimg: float | None
+) -> TrainingConfig:
+    """The saved config, with the budget raised where one is given."""
+    config = replace(run.load_config(), run=run.name, resume=True)
+    if minutes is not None or kimg is not None:
+        config = replace(config, minutes=minutes, kimg=kimg)
+    if places:
+        config = replace(config, pictures=places)
+    _check_budget(run, config)
+    return config
+
+
+def _check_budget(run: runs.Run, config: TrainingConfig) -> None:
+    state = run.last_state()
+    if state is None:
+        return
+    minutes = float(state["seconds"]) / 60
+    kimg = float(state["step"]) * PRESETS[config.preset].batch / 1000
+    used = []
+    if config.minutes and minutes >= config.minutes:
+        used.append(f"{minutes:.1f} of {config.minutes:g} minutes")
+    if config.kimg and kimg >= config.kimg:
+        used.append(f"{kimg:.3g} of {config.kimg:g} kimg")
+    if used:
+        raise RequestError(
+            "wrong_state",
+            f"The budget of a run to resume must not be used up; {run.name!r} has had "
+            f"{' and '.join(used)}.",
+            f"Raise it, for example --minutes {2 * max(1.0, minutes):.0f}; it counts from the "
+            "run's start.",
+        )
+
+
+def _train(config: TrainingConfig, run: runs.Run) -> None:
+    try:
+        with _only_writer(run), terminal.TrainingView() as view, StopWish(config.resume) as wish:
+            run.save_config(config)
+            _quiet_tensorflow()
+            from gan_worker.gan import training
+
+            training.train(config, run, view.report, wish.asked)
+    except BaseException as error:
+        # The name is free again, unless there is something that can be resumed.
+        if not config.resume and not isinstance(error, WorkerError):
+            run.remove_if_untrained()
+        raise
+    steps = view.last.step if view.last else 0
+    terminal.output.print(f"Trained {run.name} for {steps} steps; all of it is in {run.path}")
+    terminal.output.print(f"Next: gan-worker generate {run.name} --seed 1-9 --out FOLDER")
+
+
+@contextmanager
+def _only_writer(run: runs.Run) -> Iterator[None]:
+    lock = FolderLock(run.path)
+    if not lock.acquire():
+        raise WorkerError(
+            "busy",
+            f"Only one training may write a run; another process trains {run.name!r} now.",
+            "Wait until it has ended, or choose another name.",
+        )
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _quiet_tensorflow() -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+class StopWish:
+    """Ctrl+C once: stop after this step and save; twice: give up.
+
+    Args:
+        resumed: whether there is something to save before the first step.
+    """
+
+    def __init__(self, resumed: bool) -> None:
+        self._resumed = resumed
+        self._wanted = self._told = self._stepped = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> StopWish:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._heard)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _heard(self, _number: int, _frame: FrameType | None) -> None:
+        if self._wanted:
+            raise Cancelled
+        self._wanted = True
+
+    def asked(self) -> bool:
+        """Whether to stop; asked between two steps.
+
+        Raises:
+            Cancelled: there is nothing yet that is worth saving.
+        """
+        if self._wanted and not self._stepped and not self._resumed:
+            raise Cancelled
+        self._stepped = True
+        if self._wanted and not self._told:
+            self._told = True
+            text = "Stopping and saving; Ctrl+C again gives up what is not saved."
+            terminal.messages.print(text)
+        return self._wanted
+
+
+# ---- generate
+
+
+@app.command()
+def generate(
+    model: Annotated[str, typer.Argument(help="Name of a model; see gan-worker models.")],
+    seed: Annotated[str, typer.Option(help="Seeds, such as 7, 1-9 or 1,4,7.")] = "1",
+    size: Annotated[str, typer.Option(help="Width and height in pixels.")] = "512x512",
+    maps: Annotated[str, typer.Option(help="all, or maps such as base_color,normal.")] = "all",
+    psi: Annotated[float, typer.Option(help="0: the mean style, 1: full variety.")] = 1.0,
+    out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("."),
+    bits: Annotated[
+        int | None, typer.Option(help="8 or 16 bits a value; otherwise 16 for height alone.")
+    ] = None,
+    format: Annotated[Format, typer.Option(help="EXR holds half floats, linear.")] = Format.png,
+    home: Home = None,
+) -> None:
+    """Make seamless materials from a model."""
+    seeds, (width, height) = parse_seeds(seed), parse_size(size)
+    if bits not in (None, 8, 16):
+        raise _invalid(f"--bits must be 8 or 16; received {bits}.", "Use --bits 8 or --bits 16.")
+    names = () if maps == "all" else tuple(name.strip() for name in maps.split(","))
+    folder = runs.open_model(runs.home_folder(home) / "runs", model)
+    with runs.storage_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+    _quiet_tensorflow()
+    from gan_worker.gan import generation
+
+    loaded = generation.load_model(folder)
+    made = []
+    with _seeds_bar(len(seeds)) as bar:
+        task = bar.add_task("generating", total=len(seeds))
+        for number in seeds:
+            config = GenerationConfig(model, number, width, height, names, psi)
+            material = loaded.generate(config)
+            save_material(material, out, bits, format)
+            # The table needs the numbers alone; thousands of pictures would not fit.
+            made.append(replace(material, maps=dict.fromkeys(material.maps)))
+            bar.advance(task)
+    terminal.show_materials(made)
+    count = len(made) * len(made[0].maps)
+    terminal.output.print(f"{count} pictures in {out.absolute()}", soft_wrap=True)
+
+
+def _seeds_bar(count: int) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    shown = count > 1 and terminal.output.is_terminal
+    return Progress(
+        *columns,
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+        console=terminal.output,
+        disable=not shown,
+    )
+
+
+def save_material(
+    material: GeneratedMaterial, folder: Path, bits: int | None, format: Format
+) -> list[Path]:
+    """Write one picture a map, and beside them the recipe to make them again.
+
+    Args:
+        material: what was generated.
+        folder: where to, it exists.
+        bits: of whole numbers; None for what each map needs.
+        format: of the files.
+
+    Returns:
+        The pictures' files, named `<model>_<seed>_<width>x<height>_<suffix>.<format>`.
+    """
+    recipe = material.recipe
+    stem = f"{recipe.model}_{recipe.seed}_{recipe.width}x{recipe.height}"
+    files = []
+    for name, picture in material.maps.items():
+        file = folder / f"{stem}_{SUFFIXES[name]}.{format}"
+        if format is Format.exr:
+            # EXR holds light; whoever opens it expects no sRGB curve.
+            write_picture(file, to_light(picture) if name == "base_color" else picture, "exr")
+        else:
+            write_picture(file, picture, 16 if (bits or MAPS[name].bits) == 16 else 8)
+        files.append(file)
+    runs.write_json(folder / f"{stem}.json", asdict(recipe))
+    return files
+
+
+def parse_seeds(text: str) -> list[int]:
+    """`7`, `1-9` and `1,4,7` to seeds, each once and in that order.
+
+    Raises:
+        RequestError: `invalid_config`.
+    """
+    seeds: list[int] = []
+    for part in text.replace(" ", "").split(","):
+        match = re.fullmatch(r"(\d{1,18})(?:-(\d{1,18}))?", part)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, -1)
+        if not 0 <= last - first < MOST_SEEDS:
+            raise _invalid(
+                f"Seeds must look like 7, 1-9 or 1,4,7, {MOST_SEEDS} at most; received {text!r}.",
+                "Correct --seed.",
+            )
+        seeds += range(first, last + 1)
+    return list(dict.fromkeys(seeds))
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """`1024x512` to width and height; a single number is a square.
+
+    Raises:
+        RequestError: `invalid_size`.
+    """
+    match = re.fullmatch(r"(\d{1,6})(?:[x×*](\d{1,6}))?", text.strip().lower())
+    if not match:
+        raise RequestError(
+            "invalid_size",
+            f"A size must look like 1024x512; received {text!r}.",
+            "Correct --size.",
+        )
+    return int(match[1]), int(match[2] or match[1])
+
+
+def _invalid(message: str, cure: str) -> RequestError:
+    return RequestError("invalid_config", message, cure)
+
+
+# ---- what is there
+
+
+@app.command()
+def models(home: Home = None) -> None:
+    """List the models."""
+    terminal.show_models(runs.list_models(runs.home_folder(home) / "runs"))
+
+
+@app.command("runs")
+def show_runs(home: Home = None) -> None:
+    """List the runs, finished or not."""
+    folder = runs.home_folder(home) / "runs"
+    terminal.show_runs(runs.Run(folder / name) for name in runs.list_runs(folder))
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def serve(context: typer.Context) -> None:
+    """Serve Blender and scripts; its options: gan-worker serve --help."""
+    from gan_worker import server
+
+    sys.exit(server.main(context.args))

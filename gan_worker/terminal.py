@@ -1,0 +1,165 @@
+"""What the command line shows: tables, a progress line, errors."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from gan_worker.errors import ErrorInfo
+from gan_worker.progress import DataReport, GeneratedMaterial, Notice, Report, Stage
+from gan_worker.progress import TrainingProgress
+from gan_worker.runs import ModelInfo, Run
+
+output = Console()
+messages = Console(stderr=True)
+
+ROWS_SHOWN = 20
+# Seconds between two lines of progress where the output is a file and no bar can be drawn.
+LINE_EVERY = 10.0
+# A border that stands out this much more than the inside is worth a look.
+VISIBLE_SEAM = 1.5
+SHORT = {"generator": "G", "discriminator": "D"}
+
+
+def show_error(info: ErrorInfo) -> None:
+    """What is wrong in red, what to do about it, and the code."""
+    messages.print(Text(info.message, style="bold red"), soft_wrap=True)
+    messages.print(Text(info.cure), soft_wrap=True)
+    messages.print(Text(f"[{info.code}]", style="dim"), soft_wrap=True)
+
+
+def show_data_report(report: DataReport) -> None:
+    """What was found, what was left out and why, and what was guessed."""
+    table = Table("Material", "Size", "Maps", title=f"Learning from {len(report.materials)}")
+    for entry in report.materials[:ROWS_SHOWN]:
+        table.add_row(Text(entry.name), f"{entry.width}×{entry.height}", ", ".join(entry.maps))
+    _show(table, len(report.materials))
+    if report.skipped:
+        skipped = Table("File", "Left out because", title=f"Left out: {len(report.skipped)}")
+        for file in report.skipped[:ROWS_SHOWN]:
+            skipped.add_row(Text(file.file), Text(file.reason))
+        _show(skipped, len(report.skipped))
+    for note in report.notes:
+        output.print(Text(f"Note: {note}", style="yellow"), soft_wrap=True)
+    output.print(f"Maps: {', '.join(report.maps)} · scale {report.scale:.3g}", soft_wrap=True)
+
+
+def _show(table: Table, rows: int) -> None:
+    output.print(table)
+    if rows > ROWS_SHOWN:
+        output.print(f"… and {rows - ROWS_SHOWN} more, all in data_report.json")
+
+
+def show_models(models: Sequence[ModelInfo]) -> None:
+    """All models, newest first."""
+    table = Table("Model", "Maps", "Preset", "Size in steps of", "Trained", "Made")
+    for info in models:
+        trained = f"{info.kimg:.1f} kimg"
+        maps = ", ".join(info.maps)
+        table.add_row(
+            Text(info.name), maps, info.preset, f"{info.stride} px", trained, info.created
+        )
+    output.print(table if models else "No models yet: gan-worker train PICTURES --run NAME")
+
+
+def show_runs(runs: Iterable[Run]) -> None:
+    """All runs with how far each has come."""
+    table = Table("Run", "Step", "kimg", "Minutes", "Budget used", "Checkpoints", "Model")
+    for run in runs:
+        ticks = run.read_progress()
+        last = ticks[-1] if ticks else TrainingProgress(0, 0, 0, 0, None, 0, {})
+        table.add_row(
+            Text(run.name),
+            str(last.step),
+            f"{last.kimg:.2f}",
+            f"{last.seconds / 60:.1f}",
+            f"{last.fraction:.0%}",
+            str(len(run.checkpoints())),
+            "yes" if (run.path / "model.json").exists() else "no",
+        )
+    output.print(table if table.rows else "No runs yet: gan-worker train PICTURES --run NAME")
+
+
+def show_materials(materials: Sequence[GeneratedMaterial]) -> None:
+    """The seam ratio of every map; 1 is a border like any other line of the picture."""
+    names = list(materials[0].maps) if materials else []
+    table = Table("Seed", *names, "Seconds", title="Seam ratio of each map (1 = no seam)")
+    for material in materials:
+        ratios = [material.seam_ratios[name] for name in names]
+        cells = [Text(f"{r:.2f}", style="red" if r > VISIBLE_SEAM else "green") for r in ratios]
+        table.add_row(str(material.recipe.seed), *cells, f"{material.forward_seconds:.2f}")
+    output.print(table)
+
+
+def clock(seconds: float) -> str:
+    """Hours, minutes and seconds as a clock shows them."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+class TrainingView:
+    """Shows a training as it goes: a bar in a terminal, a line now and then in a file."""
+
+    def __init__(self) -> None:
+        self.last: TrainingProgress | None = None
+        self._bar = Progress(
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.description}"),
+            console=output,
+            disable=not output.is_terminal,
+        )
+        self._task: TaskID | None = None
+        self._line_at = 0.0
+
+    def __enter__(self) -> TrainingView:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def report(self, news: Report) -> None:
+        """Show one piece of news."""
+        if isinstance(news, DataReport):
+            show_data_report(news)
+        elif isinstance(news, Stage):
+            output.print(Text(f"{news.text} …", style="dim"))
+        elif isinstance(news, Notice):
+            output.print(Text(news.text, style="yellow"), soft_wrap=True)
+        elif isinstance(news, TrainingProgress):
+            self.last = news
+            self._show_progress(news)
+
+    def _show_progress(self, news: TrainingProgress) -> None:
+        line = progress_line(news)
+        if output.is_terminal:
+            if self._task is None:
+                self._task = self._bar.add_task(line, total=1.0)
+            self._bar.update(self._task, completed=news.fraction, description=line)
+        elif time.monotonic() >= self._line_at or news.fraction >= 1:
+            self._line_at = time.monotonic() + LINE_EVERY
+            output.print(f"{news.fraction:>4.0%} {line}", soft_wrap=True, highlight=False)
+
+
+def progress_line(news: TrainingProgress) -> str:
+    """Step, speed, losses and the time left; penalties are for TensorBoard."""
+    losses = " ".join(
+        f"{SHORT.get(name, name.replace('_', ' '))} {value:.3g}"
+        for name, value in news.losses.items()
+        if not name.endswith("_penalty")
+    )
+    left = f"ETA {clock(news.eta)}" if news.eta is not None else "no end set"
+    return f"step {news.step} · {news.images_per_second:.0f} images/s · {losses} · {left}"
