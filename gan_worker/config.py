@@ -32,7 +32,7 @@ class NetworkConfig:
     @property
     def stride(self) -> int:
         """Pixels a cell of the latent grid is wide and high."""
-        return 2 ** (len(self.generator_channels) - 1)
+        return 1 << (len(self.generator_channels) - 1)
 
 
 PRESETS = {

@@ -104,7 +104,8 @@ def _correlation_length(grey: np.ndarray) -> tuple[int, int]:
     correlation = power / np.maximum(weight, weight.max() * 1e-3)
     limit = 0.1 * correlation[0, 0]
     lines = correlation[0, : width // 2], correlation[: height // 2, 0]
-    return tuple(int(np.argmax(line < limit)) or len(line) for line in lines)
+    across, down = (int(np.argmax(line < limit)) or len(line) for line in lines)
+    return across, down
 
 
 def measure_waves(picture: np.ndarray, stride: int) -> tuple[Wave, ...]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -12,7 +15,7 @@ from gan_worker.gan.layers import Convolution, downsample, leaky_relu
 class Residual(keras.layers.Layer):
     """Halve the size: 3×3, average, 3×3 beside an averaged 1×1 shortcut; no normalisation."""
 
-    def __init__(self, filters_in: int, filters: int, **kwargs):
+    def __init__(self, filters_in: int, filters: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.first = Convolution(filters_in, circular=False)
         self.second = Convolution(filters, circular=False)
@@ -38,7 +41,7 @@ class Discriminator(keras.Model):
         super().__init__(name="discriminator")
         widths = network.discriminator_channels
         self.entry = Convolution(widths[0], circular=False)
-        self.blocks = [Residual(a, b) for a, b in zip(widths, widths[1:], strict=False)]
+        self.blocks = [Residual(a, b) for a, b in itertools.pairwise(widths)]
         self.last = Convolution(widths[-1], circular=False)
         self.exit = Convolution(1, size=1)
         self.entry.build((None, None, None, channels))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -107,9 +108,7 @@ class Model:
         return self._synthesis(w, tf.constant(latents.local), noise)[0].numpy()
 
     def _mean_style(self) -> tf.Tensor:
-        z = np.random.default_rng(0).standard_normal(
-            (MEAN_STYLES, self.network.z_dim), np.float32
-        )
+        z = np.random.default_rng(0).standard_normal((MEAN_STYLES, self.network.z_dim), np.float32)
         return tf.reduce_mean(self.generator.style(tf.constant(z)), axis=0, keepdims=True)
 
     def _check(self, config: GenerationConfig) -> tuple[str, ...]:
@@ -147,7 +146,9 @@ class Model:
 
 def network_from_json(data: dict) -> NetworkConfig:
     """The network sizes of a model, from `model.json`."""
-    fields = {k: tuple(v) if isinstance(v, list) else v for k, v in data["config"].items()}
+    fields: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in data["config"].items()
+    }
     return NetworkConfig(**fields)
 
 

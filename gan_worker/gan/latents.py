@@ -91,8 +91,10 @@ def wave_fields(
     y, x = np.mgrid[0:rows, 0:columns]
     fields = np.zeros((len(phases), rows, columns, 2 * len(waves)), np.float32)
     for i, (fx, fy) in enumerate(waves):
-        turns = 2 * np.pi * (
-            round(fx * columns * stride) * x / columns + round(fy * rows * stride) * y / rows
+        turns = (
+            2
+            * np.pi
+            * (round(fx * columns * stride) * x / columns + round(fy * rows * stride) * y / rows)
         )
         angle = turns + phases[:, i, None, None]
         fields[..., 2 * i], fields[..., 2 * i + 1] = np.sin(angle), np.cos(angle)

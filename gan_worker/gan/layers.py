@@ -6,6 +6,8 @@ all its inputs by one cell of the latent grid therefore shifts its output by one
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -70,7 +72,12 @@ class Convolution(keras.layers.Layer):
     """
 
     def __init__(
-        self, filters: int, size: int = 3, circular: bool = True, silent: bool = False, **kwargs
+        self,
+        filters: int,
+        size: int = 3,
+        circular: bool = True,
+        silent: bool = False,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.filters, self.size, self.circular, self.silent = filters, size, circular, silent
@@ -102,7 +109,9 @@ class StyleNorm(keras.layers.Layer):
     def build(self, feature_shape: tuple, style_shape: tuple) -> None:
         self.affine = keras.layers.Dense(
             2 * feature_shape[-1],
-            kernel_initializer=keras.initializers.RandomNormal(stddev=0.1 * style_shape[-1] ** -0.5),
+            kernel_initializer=keras.initializers.RandomNormal(
+                stddev=0.1 * style_shape[-1] ** -0.5
+            ),
         )
         self.affine.build(style_shape)
 
@@ -114,7 +123,7 @@ class StyleNorm(keras.layers.Layer):
 class StyleBlock(keras.layers.Layer):
     """Residual block of the generator: style norm, circular 3×3, circular 3×3 that starts silent."""
 
-    def __init__(self, filters: int, **kwargs):
+    def __init__(self, filters: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.norm = StyleNorm()
         self.first = Convolution(filters)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 
@@ -21,7 +23,9 @@ def relativistic_losses(
     return tf.reduce_mean(tf.nn.softplus(-difference)), tf.reduce_mean(tf.nn.softplus(difference))
 
 
-def gradient_penalty(discriminator, crops: tf.Tensor, signs: tf.Tensor) -> tf.Tensor:
+def gradient_penalty(
+    discriminator: Callable[[tf.Tensor], tf.Tensor], crops: tf.Tensor, signs: tf.Tensor
+) -> tf.Tensor:
     """Mean squared gradient norm of a patch's logit at these crops (R1 or R2, Mescheder 2018, arXiv 1801.04406).
 
     The logits are summed with random signs, so that the expected square of the one gradient is the sum of the
@@ -44,8 +48,9 @@ def patch_distance(
 ) -> tf.Tensor:
     """Sliced Wasserstein distance of patches over three sizes (after Elnekave and Weiss 2022, arXiv 2203.12032).
 
-    Patches of the picture at full, half and quarter size are projected on random directions, sorted, and compared; this alone finds colors,
-    contrast and small shapes within seconds, long before the discriminator can say anything useful.
+    Patches of the picture at full, half and quarter size are projected on random directions, sorted, and compared;
+    this alone finds colors, contrast and small shapes within seconds, long before the discriminator can say anything
+    useful.
 
     Args:
         real: (batch, crop, crop, channels), standardised.

@@ -60,9 +60,9 @@ class Statistics:
         """Maps of one material, (height, width, map channels) in 0..1, to (height, width, channels)."""
         parts = []
         for name, m in self.maps.items():
-            values = _stored(name, maps[name]) - np.float32(m.mean)
-            axes = np.float32(m.axes).reshape(-1, len(m.mean))
-            parts.append(values @ axes.T / np.float32(m.spread))
+            values: np.ndarray = _stored(name, maps[name]) - np.array(m.mean, np.float32)
+            axes = np.array(m.axes, np.float32).reshape(-1, len(m.mean))
+            parts.append(values @ axes.T / np.array(m.spread, np.float32))
         return np.concatenate(parts, axis=-1)
 
     def restore(self, channels: np.ndarray) -> dict[str, np.ndarray]:
@@ -70,9 +70,9 @@ class Statistics:
         maps, start = {}, 0
         for name, m in self.maps.items():
             count = len(m.axes)
-            scaled = channels[..., start : start + count] * np.float32(m.spread)
-            axes = np.float32(m.axes).reshape(-1, len(m.mean))
-            maps[name] = _shown(name, scaled @ axes + np.float32(m.mean))
+            scaled = channels[..., start : start + count] * np.array(m.spread, np.float32)
+            axes = np.array(m.axes, np.float32).reshape(-1, len(m.mean))
+            maps[name] = _shown(name, scaled @ axes + np.array(m.mean, np.float32))
             start += count
         return maps
 

@@ -122,9 +122,7 @@ class Training:
             alone = len(pictures.materials) == 1
             self.waves = measure_waves(first, self.network.stride) if alone else ()
         self.dataset = Dataset(pictures.materials, statistics)
-        self.update = Update(
-            self.network, self.dataset, self.waves, config.seed, Hyperparameters()
-        )
+        self.update = Update(self.network, self.dataset, self.waves, config.seed, Hyperparameters())
         if stored:
             self._restore(*stored)
         self.live = Model(self._info(), self.update.ema_generator)

@@ -27,7 +27,8 @@ class Hyperparameters:
         decay_from: share of the budget after which it falls.
         beta_1: Adam's memory of the gradient.
         beta_2: Adam's memory of the squared gradient.
-        gamma: weight of the gradient penalties; 15 leaves the discriminator of a grey photo too weak.
+        gamma: weight of the gradient penalties for three channels, and in proportion for others: the more
+            channels, the easier the discriminator wins.
         penalty_every: steps between two penalties; their weight is multiplied by it.
         patch_weight: weight of the patch distance in the generator's loss.
         ema: memory of the running mean of the generator, reached after a ramp.
@@ -39,7 +40,7 @@ class Hyperparameters:
     decay_from: float = 0.4
     beta_1: float = 0.5
     beta_2: float = 0.99
-    gamma: float = 5.0
+    gamma: float = 8.0
     penalty_every: int = 4
     patch_weight: float = 3.0
     ema: float = 0.99
@@ -103,10 +104,8 @@ class Update:
             keras.optimizers.Adam(parameters.learning_rate, parameters.beta_1, parameters.beta_2)
             for _ in range(2)
         ]
-        for optimizer, net in zip(
-            self._optimizers, (self.generator, self.discriminator), strict=True
-        ):
-            optimizer.build(net.trainable_variables)
+        self._optimizers[0].build(self.generator.trainable_variables)
+        self._optimizers[1].build(self.discriminator.trainable_variables)
         self._step = tf.function(self._step_in_graph)
 
     def variables(self) -> dict[str, list]:
@@ -149,7 +148,7 @@ class Update:
             distance = patch_distance(real, fake, seed + [0, 20])
             total = generator_loss + self.parameters.patch_weight * distance
             r1, r2 = self._penalties(real, fake, seed, fake_logits) if penalty else (0.0, 0.0)
-            weight = self.parameters.gamma / 2
+            weight = self.parameters.gamma / 2 * self.dataset.channels / 3
             penalised = (
                 discriminator_loss + weight * self.parameters.penalty_every * (r1 + r2)
                 if penalty

@@ -129,9 +129,7 @@ def test_psi_zero_gives_the_mean_style_to_every_seed(config, run):
     model = listener.of(LiveModel)[0].model
     latents = model.latents(GenerationConfig("stripes", seed=1, width=64, height=64))
     restyled = dataclasses.replace(latents, z=latents.z + 1)
-    np.testing.assert_allclose(
-        model.forward(latents, 0.0), model.forward(restyled, 0.0), atol=1e-5
-    )
+    np.testing.assert_allclose(model.forward(latents, 0.0), model.forward(restyled, 0.0), atol=1e-5)
     assert np.abs(model.forward(latents) - model.forward(restyled)).max() > 1e-4
 
 
@@ -189,9 +187,7 @@ def test_weights_that_are_not_finite_are_never_saved(config, run):
             variable.assign(tf.fill(variable.shape, np.nan))
 
     with pytest.raises(TrainingError) as caught:
-        training.train(
-            dataclasses.replace(config, resume=True), run, poison, listener.should_stop
-        )
+        training.train(dataclasses.replace(config, resume=True), run, poison, listener.should_stop)
     assert caught.value.code == "diverged"
     np.testing.assert_array_equal(weights(run)[0]["generator/000"], good["generator/000"])
 
