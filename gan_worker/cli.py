@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -15,11 +16,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gan_worker import runs, terminal
 from gan_worker.config import PRESETS, GenerationConfig, TrainingConfig
+from gan_worker.durable_files import read_json, storage_errors, write_json
 from gan_worker.errors import (
     Cancelled,
     ErrorInfo,
@@ -39,6 +42,7 @@ logger = logging.getLogger(__name__)
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 MOST_SEEDS = 10_000
+NO_PIXELS = np.empty(0, np.float32)
 
 # Endings that Blender's Node Wrangler puts into the right sockets.
 SUFFIXES = {
@@ -92,11 +96,19 @@ def main(argv: list[str]) -> int:
         terminal.show_error(error.info)
         bad_input = isinstance(error, PictureError | RequestError | ProtocolError)
         return BAD_INPUT if bad_input else FAILED
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 — whatever it is, a person gets a sentence
         if hasattr(error, "format_message"):  # an option or a command that does not exist
             terminal.show_error(_usage(error))
             return BAD_INPUT
         return _fault(error)
+
+
+def _runs_folder(home: Path | None) -> Path:
+    if home is None:
+        return runs.home_folder() / "runs"
+    with storage_errors(home):
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return home / "runs"
 
 
 def _command() -> Any:
@@ -143,7 +155,7 @@ def train(
     home: Home = None,
 ) -> None:
     """Train a model; Ctrl+C stops and saves, a second one stops at once."""
-    folder = runs.home_folder(home) / "runs"
+    folder = _runs_folder(home)
     places = tuple(str(place.absolute()) for place in pictures or ())
     if (run is None) == (resume is None):
         raise RequestError(
@@ -212,11 +224,13 @@ def _resumed(
 
 
 def _check_budget(run: runs.Run, config: TrainingConfig) -> None:
-    state = run.last_state()
-    if state is None:
-        return
-    minutes = float(state["seconds"]) / 60
-    kimg = float(state["step"]) * PRESETS[config.preset].batch / 1000
+    """Say at once that there is nothing left to do; TensorFlow would take its time to say so."""
+    try:
+        state = read_json(run.path / "checkpoints" / run.checkpoints()[-1] / "state.json")
+        minutes = float(state["seconds"]) / 60
+        kimg = float(state["step"]) * PRESETS[config.preset].batch / 1000
+    except (OSError, ValueError, LookupError, TypeError):
+        return  # none, or a damaged one that training puts aside
     used = []
     if config.minutes and minutes >= config.minutes:
         used.append(f"{minutes:.1f} of {config.minutes:g} minutes")
@@ -236,18 +250,23 @@ def _train(config: TrainingConfig, run: runs.Run) -> None:
     try:
         with _only_writer(run), terminal.TrainingView() as view, StopWish(config.resume) as wish:
             run.save_config(config)
-            _quiet_tensorflow()
-            from gan_worker.gan import training
+            with quiet_loading():
+                from gan_worker.gan import training
 
             training.train(config, run, view.report, wish.asked)
     except BaseException as error:
         # The name is free again, unless there is something that can be resumed.
         if not config.resume and not isinstance(error, WorkerError):
-            run.remove_if_untrained()
+            _free_name(run)
         raise
     steps = view.last.step if view.last else 0
     terminal.output.print(f"Trained {run.name} for {steps} steps; all of it is in {run.path}")
     terminal.output.print(f"Next: gan-worker generate {run.name} --seed 1-9 --out FOLDER")
+
+
+def _free_name(run: runs.Run) -> None:
+    if not run.checkpoints():
+        shutil.rmtree(run.path, ignore_errors=True)
 
 
 @contextmanager
@@ -265,8 +284,21 @@ def _only_writer(run: runs.Run) -> Iterator[None]:
         lock.release()
 
 
-def _quiet_tensorflow() -> None:
+@contextmanager
+def quiet_loading() -> Iterator[None]:
+    """Silence stderr while TensorFlow loads: it greets there, whatever its log level is."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if "tensorflow" not in sys.modules:
+        terminal.show_stage("loading TensorFlow")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 class StopWish:
@@ -321,7 +353,7 @@ def generate(
     size: Annotated[str, typer.Option(help="Width and height in pixels.")] = "512x512",
     maps: Annotated[str, typer.Option(help="all, or maps such as base_color,normal.")] = "all",
     psi: Annotated[float, typer.Option(help="0: the mean style, 1: full variety.")] = 1.0,
-    out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("."),
+    out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path(),
     bits: Annotated[
         int | None, typer.Option(help="8 or 16 bits a value; otherwise 16 for height alone.")
     ] = None,
@@ -333,11 +365,11 @@ def generate(
     if bits not in (None, 8, 16):
         raise _invalid(f"--bits must be 8 or 16; received {bits}.", "Use --bits 8 or --bits 16.")
     names = () if maps == "all" else tuple(name.strip() for name in maps.split(","))
-    folder = runs.open_model(runs.home_folder(home) / "runs", model)
-    with runs.storage_errors(out):
+    folder = runs.open_model(_runs_folder(home), model)
+    with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
-    _quiet_tensorflow()
-    from gan_worker.gan import generation
+    with quiet_loading():
+        from gan_worker.gan import generation
 
     loaded = generation.load_model(folder)
     made = []
@@ -348,7 +380,7 @@ def generate(
             material = loaded.generate(config)
             save_material(material, out, bits, format)
             # The table needs the numbers alone; thousands of pictures would not fit.
-            made.append(replace(material, maps=dict.fromkeys(material.maps)))
+            made.append(replace(material, maps=dict.fromkeys(material.maps, NO_PIXELS)))
             bar.advance(task)
     terminal.show_materials(made)
     count = len(made) * len(made[0].maps)
@@ -392,7 +424,7 @@ def save_material(
         else:
             write_picture(file, picture, 16 if (bits or MAPS[name].bits) == 16 else 8)
         files.append(file)
-    runs.write_json(folder / f"{stem}.json", asdict(recipe))
+    write_json(folder / f"{stem}.json", asdict(recipe))
     return files
 
 
@@ -441,13 +473,13 @@ def _invalid(message: str, cure: str) -> RequestError:
 @app.command()
 def models(home: Home = None) -> None:
     """List the models."""
-    terminal.show_models(runs.list_models(runs.home_folder(home) / "runs"))
+    terminal.show_models(runs.list_models(_runs_folder(home)))
 
 
 @app.command("runs")
 def show_runs(home: Home = None) -> None:
     """List the runs, finished or not."""
-    folder = runs.home_folder(home) / "runs"
+    folder = _runs_folder(home)
     terminal.show_runs(runs.Run(folder / name) for name in runs.list_runs(folder))
 
 

@@ -12,8 +12,14 @@ from rich.table import Table
 from rich.text import Text
 
 from gan_worker.errors import ErrorInfo
-from gan_worker.progress import DataReport, GeneratedMaterial, Notice, Report, Stage
-from gan_worker.progress import TrainingProgress
+from gan_worker.progress import (
+    DataReport,
+    GeneratedMaterial,
+    Notice,
+    Report,
+    Stage,
+    TrainingProgress,
+)
 from gan_worker.runs import ModelInfo, Run
 
 output = Console()
@@ -32,6 +38,11 @@ def show_error(info: ErrorInfo) -> None:
     messages.print(Text(info.message, style="bold red"), soft_wrap=True)
     messages.print(Text(info.cure), soft_wrap=True)
     messages.print(Text(f"[{info.code}]", style="dim"), soft_wrap=True)
+
+
+def show_stage(text: str) -> None:
+    """What is going on while there is nothing else to see."""
+    output.print(Text(f"{text} …", style="dim"))
 
 
 def show_data_report(report: DataReport) -> None:
@@ -136,7 +147,7 @@ class TrainingView:
         if isinstance(news, DataReport):
             show_data_report(news)
         elif isinstance(news, Stage):
-            output.print(Text(f"{news.text} …", style="dim"))
+            show_stage(news.text)
         elif isinstance(news, Notice):
             output.print(Text(news.text, style="yellow"), soft_wrap=True)
         elif isinstance(news, TrainingProgress):

@@ -1,0 +1,330 @@
+"""The command line: what it refuses and how, and a tiny training from picture to materials."""
+
+import json
+import os
+import signal
+import threading
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import pytest
+
+from gan_worker import cli, pictures, terminal
+from gan_worker.config import TrainingConfig
+from gan_worker.errors import Cancelled, ErrorInfo
+from gan_worker.locks import FolderLock
+from gan_worker.progress import (
+    DataReport,
+    MaterialEntry,
+    Notice,
+    SkippedFile,
+    Stage,
+    TrainingProgress,
+)
+from gan_worker.runs import ModelInfo, Run
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    folder = tmp_path / "home"
+    monkeypatch.setenv("TILEWRIGHT_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def stripes(tmp_path):
+    """A picture of 96×96 in stripes with grain."""
+    rows = np.arange(96)[:, None, None]
+    stripe = 0.5 + 0.4 * np.sign(np.sin(2 * np.pi * rows / 16 + 0.1))
+    grain = np.random.default_rng(0).normal(0, 0.03, (96, 96, 1))
+    file = tmp_path / "stripes.png"
+    pictures.write_picture(file, np.clip(stripe * [0.9, 0.6, 0.4] + grain, 0, 1))
+    return file
+
+
+def run_started(home, name="oak", **fields):
+    run = Run.create(home / "runs", name)
+    run.save_config(TrainingConfig(run=name, pictures=("gone.png",), preset="nano", **fields))
+    return run
+
+
+def test_help_names_every_command(capsys):
+    assert cli.main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"\n  {name}" in shown for name in ("train", "generate", "models", "runs", "serve"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["bogus"], "invalid_config", "bogus"),
+        (["train", "--bogus"], "invalid_config", "gan-worker train --help"),
+        (["train", "--minutes", "soon", "x.png"], "invalid_config", "soon"),
+        (["train", "PICTURE"], "invalid_config", "--run NAME"),
+        (["train", "PICTURE", "--run", "a", "--resume", "b"], "invalid_config", "--resume RUN"),
+        (["train", "--run", "oak"], "invalid_config", "pictures"),
+        (["train", "/not/there", "--run", "oak"], "picture_missing", "/not/there"),
+        (["train", "PICTURE", "--run", "../oak"], "invalid_config", "plainer name"),
+        (["train", "PICTURE", "--run", "a", "--preset", "huge"], "invalid_config", "nano, tiny"),
+        (["train", "--resume", "oak"], "unknown_run", "start"),
+        (["train", "--resume", "oak", "--seed", "2"], "invalid_config", "--seed"),
+        (["generate", "oak"], "unknown_model", "none yet"),
+        (["generate", "../oak"], "invalid_config", "plainer name"),
+        (["generate", "oak", "--seed", "9-1"], "invalid_config", "1,4,7"),
+        (["generate", "oak", "--seed", "1-99999999"], "invalid_config", "10000"),
+        (["generate", "oak", "--size", "big"], "invalid_size", "1024x512"),
+        (["generate", "oak", "--bits", "12"], "invalid_config", "--bits 16"),
+        (["generate", "oak", "--format", "jpg"], "invalid_config", "jpg"),
+    ],
+)
+def test_bad_input_is_refused_with_code_and_cure(arguments, code, says, home, stripes, capsys):
+    arguments = [str(stripes) if a == "PICTURE" else a for a in arguments]
+    assert cli.main(arguments) == 2
+    shown = capsys.readouterr()
+    assert f"[{code}]" in shown.err
+    assert says in shown.err
+    assert "Traceback" not in shown.err + shown.out
+    assert len(shown.err.strip().splitlines()) == 3
+    assert not (home / "runs" / "a").exists()
+
+
+def test_seeds_are_numbers_ranges_and_lists():
+    assert cli.parse_seeds("7") == [7]
+    assert cli.parse_seeds("1-3, 9,2") == [1, 2, 3, 9]
+
+
+def test_a_size_is_two_numbers_or_a_square():
+    assert cli.parse_size("1024x512") == (1024, 512)
+    assert cli.parse_size("64") == (64, 64)
+
+
+def test_a_fault_of_the_program_exits_with_1_and_its_log(monkeypatch, home, capsys, caplog):
+    monkeypatch.setattr(cli.runs, "list_models", lambda folder: 1 // 0)
+    assert cli.main(["models"]) == 1
+    assert "[unexpected]" in capsys.readouterr().err
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_running_out_of_memory_has_a_cure(monkeypatch, home, capsys):
+    def greedy(folder):
+        raise MemoryError
+
+    monkeypatch.setattr(cli.runs, "list_models", greedy)
+    assert cli.main(["models"]) == 1
+    assert "[out_of_memory]" in capsys.readouterr().err
+
+
+def test_a_home_that_is_a_file_is_no_bad_input_but_a_failure(stripes, capsys):
+    assert cli.main(["models", "--home", str(stripes)]) == 1
+    assert "[file_unwritable]" in capsys.readouterr().err
+
+
+def test_a_run_whose_budget_is_used_up_says_how_to_go_on(home, capsys):
+    run = run_started(home, minutes=2.0, kimg=None)
+    run.save_checkpoint("00000.100", {"a": np.zeros(2)}, {"step": 25, "seconds": 130.0})
+    assert cli.main(["train", "--resume", "oak"]) == 2
+    shown = capsys.readouterr().err
+    assert "2.2 of 2 minutes" in shown
+    assert "--minutes 4" in shown
+    assert cli.main(["train", "--resume", "oak", "--kimg", "0.05"]) == 2
+    assert "0.1 of 0.05 kimg" in capsys.readouterr().err
+
+
+def test_two_trainings_cannot_write_one_run(home, stripes, capsys):
+    run = run_started(home)
+    lock = FolderLock(run.path)
+    assert lock.acquire()
+    try:
+        assert cli.main(["train", "--resume", "oak"]) == 1
+        assert "[busy]" in capsys.readouterr().err
+        # A second one of that name must not sweep away what the first has begun.
+        assert cli.main(["train", str(stripes), "--run", "oak", "--kimg", "1"]) in (1, 2)
+        assert (run.path / "config.json").exists()
+    finally:
+        lock.release()
+
+
+def test_a_new_run_that_fails_leaves_its_name_free(home, tmp_path, capsys):
+    file = tmp_path / "small.png"
+    pictures.write_picture(file, np.random.default_rng(0).random((8, 8, 3)))
+    arguments = ["train", str(file), "--run", "oak", "--preset", "nano", "--kimg", "1"]
+    assert cli.main(arguments) == 2
+    assert "[picture_too_small]" in capsys.readouterr().err
+    assert not (home / "runs" / "oak").exists()
+
+
+def test_a_resumed_run_that_fails_is_kept(home, capsys):
+    run = run_started(home)
+    assert cli.main(["train", "--resume", "oak"]) == 2
+    assert "[picture_missing]" in capsys.readouterr().err
+    assert run.load_config().preset == "nano"
+
+
+def test_lists_say_what_there_is(home, capsys):
+    assert cli.main(["models"]) == 0
+    assert "No models yet" in capsys.readouterr().out
+    run = run_started(home)
+    run.append_progress(TrainingProgress(30, 0.12, 61.0, 0.5, 61.0, 9.0, {}))
+    info = ModelInfo("oak", "", 8, 16, ("height",), "nano", {}, {}, 1.0, "2030", 30, 0.1)
+    run.save_model(info, {"a": np.zeros(2)})
+    assert cli.main(["models"]) == 0
+    assert "oak" in capsys.readouterr().out
+    assert cli.main(["runs"]) == 0
+    shown = capsys.readouterr().out
+    assert all(word in shown for word in ("oak", "30", "1.0", "50%", "yes"))
+
+
+def test_serve_hands_its_options_to_the_server(monkeypatch):
+    from gan_worker import server
+
+    given = []
+    monkeypatch.setattr(server, "main", lambda argv: given.append(list(argv)) or 3)
+    with pytest.raises(SystemExit) as end:
+        cli.main(["serve", "--listen", "0.0.0.0", "--help"])
+    assert end.value.code == 3
+    assert given == [["--listen", "0.0.0.0", "--help"]]
+
+
+def test_what_training_tells_is_shown(capsys):
+    skipped = tuple(SkippedFile(f"{n}.txt", "not [a] picture") for n in range(30))
+    with terminal.TrainingView() as view:
+        view.report(Stage("reading pictures"))
+        view.report(
+            DataReport(
+                (MaterialEntry("oak [1]", 64, 32, ("height",)),),
+                skipped,
+                ("height",),
+                0.5,
+                ("Hm.",),
+            )
+        )
+        view.report(Notice("Put aside."))
+        losses = {"generator": 0.5, "r1_penalty": 9.0}
+        view.report(TrainingProgress(3, 0.1, 2.0, 0.25, 3671.0, 12.0, losses))
+    shown = capsys.readouterr().out
+    for part in (
+        "oak [1]",
+        "64×32",
+        "not [a] picture",
+        "10 more",
+        "Hm.",
+        "scale 0.5",
+        "Put aside.",
+    ):
+        assert part in shown
+    assert "25% step 3 · 12 images/s · G 0.5 · ETA 1:01:11" in shown
+
+
+def test_an_error_is_message_cure_and_code(capsys):
+    terminal.show_error(ErrorInfo("code", "Wrong [red]thing[/red].", "Do better."))
+    assert capsys.readouterr().err == "Wrong [red]thing[/red].\nDo better.\n[code]\n"
+
+
+class TestStopWish:
+    def test_the_first_wish_stops_and_the_second_gives_up(self, capsys):
+        before = signal.getsignal(signal.SIGINT)
+        with cli.StopWish(resumed=False) as wish:
+            assert not wish.asked()
+            signal.raise_signal(signal.SIGINT)
+            assert wish.asked()
+            assert "Stopping and saving" in capsys.readouterr().err
+            with pytest.raises(Cancelled):
+                signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is before
+
+    def test_before_the_first_step_there_is_nothing_to_save(self):
+        with cli.StopWish(resumed=False) as wish:
+            signal.raise_signal(signal.SIGTERM)
+            with pytest.raises(Cancelled):
+                wish.asked()
+
+    def test_a_resumed_run_has_something_to_save(self, capsys):
+        with cli.StopWish(resumed=True) as wish:
+            signal.raise_signal(signal.SIGTERM)
+            assert wish.asked()
+
+
+def test_from_a_picture_to_materials(home, stripes, tmp_path, capsys):
+    options = ["--run", "wall", "--preset", "nano", "--kimg", "0.02", "--scale", "1"]
+    assert cli.main(["train", str(stripes), *options]) == 0
+    shown = capsys.readouterr().out
+    assert "stripes" in shown
+    assert "96×96" in shown
+    assert "100% step 5" in shown
+    out = tmp_path / "out"
+    made = ["--seed", "1,3", "--size", "128x64", "--out", str(out)]
+    assert cli.main(["generate", "wall", *made]) == 0
+    assert "Seam ratio" in capsys.readouterr().out
+    files = sorted(out.glob("*.png"))
+    assert [f.name for f in files] == [f"wall_{s}_128x64_basecolor.png" for s in (1, 3)]
+    for file in files:
+        picture = pictures.read_picture(file)
+        assert picture.shape == (64, 128, 3)
+        from gan_worker.gan.metrics import seam_ratio
+
+        assert seam_ratio(picture) < 1.5
+    recipe = json.loads((out / "wall_3_128x64.json").read_text())
+    assert (recipe["seed"], recipe["model"]) == (3, "wall")
+
+
+class TestTrainedModel:
+    @pytest.fixture(autouse=True)
+    def model(self, home, stripes, capsys):
+        options = ["--run", "wall", "--preset", "nano", "--kimg", "0.004", "--scale", "1"]
+        assert cli.main(["train", str(stripes), *options]) == 0
+        capsys.readouterr()
+
+    def generate(self, out, *options):
+        return cli.main(["generate", "wall", "--size", "64", "--out", str(out), *options])
+
+    def test_exr_holds_light(self, tmp_path):
+        assert self.generate(tmp_path) == 0
+        assert self.generate(tmp_path, "--format", "exr") == 0
+        screen = pictures.read_picture(tmp_path / "wall_1_64x64_basecolor.png")
+        light = pictures.read_picture(tmp_path / "wall_1_64x64_basecolor.exr")
+        assert np.allclose(pictures.to_screen(light), screen, atol=0.004)
+
+    def test_sixteen_bits_are_finer_than_eight(self, tmp_path):
+        assert self.generate(tmp_path, "--bits", "16") == 0
+        values = pictures.read_picture(tmp_path / "wall_1_64x64_basecolor.png") * 255
+        assert np.abs(values - np.round(values)).max() > 0.1
+
+    @pytest.mark.parametrize(
+        ("options", "code"),
+        [
+            (["--size", "65x64"], "invalid_size"),
+            (["--maps", "metallic"], "invalid_config"),
+            (["--psi", "9"], "invalid_config"),
+        ],
+    )
+    def test_what_the_model_cannot_do_is_refused(self, options, code, tmp_path, capsys):
+        assert cli.main(["generate", "wall", "--out", str(tmp_path), *options]) == 2
+        assert f"[{code}]" in capsys.readouterr().err
+        assert not list(tmp_path.glob("*basecolor*"))
+
+    def test_a_run_goes_on_where_it_was(self, home, capsys):
+        assert cli.main(["train", "--resume", "wall"]) == 2
+        assert "used up" in capsys.readouterr().err
+        assert cli.main(["train", "--resume", "wall", "--kimg", "0.012"]) == 0
+        assert "Continued from step 1" in capsys.readouterr().out
+        assert Run.open(home / "runs", "wall").read_progress()[-1].step == 3
+
+    def test_its_name_is_taken(self, stripes, capsys):
+        assert cli.main(["train", str(stripes), "--run", "wall"]) == 2
+        assert "[run_exists]" in capsys.readouterr().err
+
+    def test_a_stopped_run_is_saved(self, home, stripes, capsys, monkeypatch):
+        told = threading.Event()
+
+        def report(view, news):
+            if isinstance(news, TrainingProgress) and not told.is_set():
+                told.set()
+                signal.raise_signal(signal.SIGINT)
+            view.last = news if isinstance(news, TrainingProgress) else view.last
+
+        monkeypatch.setattr(terminal.TrainingView, "report", report)
+        options = ["--run", "second", "--preset", "nano", "--kimg", "50", "--scale", "1"]
+        assert cli.main(["train", str(stripes), *options]) == 0
+        assert told.is_set()
+        assert len(Run.open(home / "runs", "second").checkpoints()) == 1
