@@ -10,29 +10,28 @@ runs/<name>/
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import logging
 import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+import re
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from gan_worker.checkpoints import FORMAT, Arrays, Checkpoints, check_format, damaged, parse_tensors
 from gan_worker.config import TrainingConfig, check_name
+from gan_worker.durable_files import read_json, replace_file, storage_errors, write_json
 from gan_worker.errors import RequestError, StorageError
 from gan_worker.progress import DataReport, TrainingProgress
 
 logger = logging.getLogger(__name__)
 
-# Version of model.json and of a checkpoint's manifest; newer ones are refused.
-FORMAT = 1
-KEPT_CHECKPOINTS = 3
+# What tells that a run got anywhere; a folder without any of these is free to be started again.
+_YIELDS = ("checkpoints", "model.json", "progress.jsonl", "previews")
 
 
 @dataclass(frozen=True)
@@ -70,9 +69,6 @@ class ModelInfo:
     format: int = FORMAT
 
 
-Arrays = dict[str, np.ndarray]
-
-
 class Run:
     """One run's folder.
 
@@ -80,27 +76,28 @@ class Run:
         path: the folder, which exists.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path) -> None:
         self.path = path
         self.name = path.name
+        self._checkpoints = Checkpoints(path / "checkpoints")
 
     @classmethod
     def create(cls, runs_folder: Path, name: str) -> Run:
-        """Make the folder of a new run.
+        """Make the folder of a new run; one that never got anywhere is taken over.
 
         Raises:
             RequestError: `run_exists` or `invalid_config`.
+            StorageError: `disk_full` or `file_unwritable`.
         """
-        path = runs_folder / check_name(name, "run")
-        runs_folder.mkdir(parents=True, exist_ok=True)
-        try:
-            path.mkdir()
-        except FileExistsError as error:
+        if is_taken(runs_folder, name):
             raise RequestError(
                 "run_exists",
                 f"A new run needs a name that is free; {name!r} is taken.",
                 "Choose another name, or resume that run.",
-            ) from error
+            )
+        path = runs_folder / name
+        with storage_errors(path):
+            path.mkdir(parents=True, exist_ok=True)
         return cls(path)
 
     @classmethod
@@ -121,131 +118,87 @@ class Run:
         return cls(path)
 
     def save_config(self, config: TrainingConfig) -> None:
+        """Keep what was chosen."""
         write_json(self.path / "config.json", asdict(config))
 
     def load_config(self) -> TrainingConfig:
-        """The config the run was last started with."""
-        data = read_json(self.path / "config.json")
-        return TrainingConfig(**{**data, "pictures": tuple(data["pictures"])})
+        """The config the run was last started with.
+
+        Raises:
+            RequestError: `unknown_run` where none was saved.
+            StorageError: `checkpoint_corrupt` where it cannot be read.
+        """
+        try:
+            data = read_json(self.path / "config.json")
+            known = _known_fields(TrainingConfig, data)
+            return TrainingConfig(**{**known, "pictures": tuple(data["pictures"])})
+        except FileNotFoundError as error:
+            raise RequestError(
+                "unknown_run",
+                f"A run to resume must have been started; {self.name!r} has no config.json.",
+                "Start it with pictures.",
+            ) from error
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise damaged(f"config.json of {self.name!r} cannot be read ({error})") from error
 
     def save_data_report(self, report: DataReport) -> None:
+        """Keep what was found in the pictures."""
         write_json(self.path / "data_report.json", asdict(report))
 
     def append_progress(self, progress: TrainingProgress) -> None:
-        with (self.path / "progress.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(progress)) + "\n")
+        """Add one tick to `progress.jsonl`."""
+        file = self.path / "progress.jsonl"
+        line = json.dumps(asdict(progress)).encode() + b"\n"
+        with storage_errors(file), file.open("ab+") as opened:
+            if opened.tell():
+                opened.seek(-1, os.SEEK_END)
+                # A crash may have torn the last line; this one must not grow onto it.
+                line = line if opened.read(1) == b"\n" else b"\n" + line
+            opened.write(line)
 
     def read_progress(self) -> list[TrainingProgress]:
-        """All ticks so far; a last line that was torn by a crash is left out."""
+        """All ticks so far, of one curve.
+
+        Lines that were torn by a crash are left out, and so are ticks that a resume from an earlier
+        checkpoint made again.
+        """
         file = self.path / "progress.jsonl"
         ticks: list[TrainingProgress] = []
-        for line in file.read_text("utf-8").splitlines() if file.exists() else []:
+        for line in file.read_bytes().splitlines() if file.exists() else []:
             try:
-                ticks.append(TrainingProgress(**json.loads(line)))
-            except json.JSONDecodeError:
+                data = json.loads(line)
+                tick = TrainingProgress(**_known_fields(TrainingProgress, data))
+            except (ValueError, TypeError):
                 continue
+            while ticks and ticks[-1].step >= tick.step:
+                ticks.pop()
+            ticks.append(tick)
         return ticks
 
-    def save_preview(self, step: int, pixels: np.ndarray) -> None:
-        """Keep a preview picture, uint8 (height, width, 3)."""
+    def save_preview(self, step: int, pixels: NDArray[np.uint8]) -> None:
+        """Keep a preview picture, uint8 (height, width, 3).
+
+        Raises:
+            StorageError: `disk_full` or `file_unwritable`.
+        """
         from gan_worker.pictures import write_picture
 
         folder = self.path / "previews"
-        folder.mkdir(exist_ok=True)
+        with storage_errors(folder):
+            folder.mkdir(exist_ok=True)
         write_picture(folder / f"{step:08d}.png", pixels.astype(np.float32) / 255)
 
     def save_checkpoint(self, label: str, tensors: Arrays, state: dict[str, Any]) -> None:
-        """Publish a checkpoint in one step; until then the previous one is the newest.
+        """Publish a checkpoint; see `Checkpoints.save`."""
+        self._checkpoints.save(label, tensors, state)
 
-        Args:
-            label: folder name; labels sort in the order they were made.
-            tensors: arrays by name.
-            state: JSON.
-
-        Raises:
-            StorageError: `disk_full` or `file_unwritable`; what was there before is untouched.
-        """
-        from safetensors.numpy import save
-
-        folder = self.path / "checkpoints"
-        with storage_errors(folder):
-            folder.mkdir(exist_ok=True)
-            partial = folder / f"{label}.tmp"
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir()
-            files = {
-                "weights.safetensors": save(tensors),
-                "state.json": json.dumps(state).encode(),
-            }
-            for name, data in files.items():
-                write_synced(partial / name, data)
-            hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-            manifest = {"format": FORMAT, "sha256": hashes}
-            write_synced(partial / "manifest.json", json.dumps(manifest).encode())
-            sync_folder(partial)
-            final = folder / label
-            if final.exists():
-                shutil.rmtree(final)
-            partial.rename(final)
-            sync_folder(folder)
-            replace_file(folder / "LATEST", label.encode())
-            self._forget_old(folder, label)
-
-    def _forget_old(self, folder: Path, newest: str) -> None:
-        labels = [label for label in self.checkpoints() if label != newest]
-        for label in labels[: -(KEPT_CHECKPOINTS - 1)]:
-            shutil.rmtree(folder / label, ignore_errors=True)
+    def load_checkpoint(self) -> tuple[Arrays, dict[str, Any], list[str]] | None:
+        """Arrays, state and notices of the newest good checkpoint; see `Checkpoints.load`."""
+        return self._checkpoints.load()
 
     def checkpoints(self) -> list[str]:
         """Labels of the published checkpoints, oldest first."""
-        folder = self.path / "checkpoints"
-        if not folder.is_dir():
-            return []
-        return sorted(
-            entry.name
-            for entry in folder.iterdir()
-            if entry.is_dir() and not entry.name.endswith(".tmp") and entry.name != "quarantine"
-        )
-
-    def load_checkpoint(self) -> tuple[Arrays, dict[str, Any], list[str]] | None:
-        """The newest checkpoint that is what was written; None where the run has none.
-
-        A checkpoint that is not is put into `checkpoints/quarantine`.
-
-        Returns:
-            Arrays, state, and a sentence for each checkpoint that was put aside.
-
-        Raises:
-            StorageError: `checkpoint_corrupt` when there are checkpoints and none is good; `model_format` when
-                the newest was written by a newer Tilewright.
-        """
-        notices: list[str] = []
-        for label in reversed(self.checkpoints()):
-            try:
-                tensors, state = _read_checkpoint(self.path / "checkpoints" / label)
-            except StorageError as error:
-                if error.code != "checkpoint_corrupt":
-                    raise
-                self._quarantine(label)
-                notices.append(
-                    f"Checkpoint {label} was damaged and put aside: {error.info.message}"
-                )
-                continue
-            return tensors, state, notices
-        if notices:
-            raise StorageError(
-                "checkpoint_corrupt",
-                f"A run must have one good checkpoint to resume from; in {self.name!r} all are damaged.",
-                "Check the disk, and start a new run.",
-            )
-        return None
-
-    def _quarantine(self, label: str) -> None:
-        folder = self.path / "checkpoints" / "quarantine"
-        folder.mkdir(exist_ok=True)
-        target = folder / label
-        shutil.rmtree(target, ignore_errors=True)
-        (self.path / "checkpoints" / label).rename(target)
+        return self._checkpoints.labels()
 
     def save_model(self, info: ModelInfo, tensors: Arrays) -> ModelInfo:
         """Publish the model; whoever reads meanwhile gets the old or the new one, never a mixture.
@@ -256,67 +209,39 @@ class Run:
 
         Returns:
             The info with its hash.
+
+        Raises:
+            StorageError: `disk_full` or `file_unwritable`; the model that was there is untouched.
         """
         from safetensors.numpy import save
 
         data = save(tensors)
         info = replace(info, hash=hashlib.sha256(data).hexdigest())
+        weights = self.path / weights_name(info.hash)
         with storage_errors(self.path):
-            weights = self.path / weights_name(info.hash)
-            if not weights.exists():
-                replace_file(weights, data)
+            replace_file(weights, data)
             replace_file(self.path / "model.json", json.dumps(asdict(info), indent=1).encode())
             # A reader that opened the last model.json may still be on its way to its weights.
-            old = sorted(
-                (f for f in self.path.glob("generator-*.safetensors") if f != weights),
-                key=lambda f: f.stat().st_mtime,
-            )
-            for file in old[:-1]:
-                file.unlink()
+            old = [f for f in self.path.glob("generator-*.safetensors") if f != weights]
+            old.sort(key=lambda file: file.stat().st_mtime_ns)
+            for file in (*old[:-1], *self.path.glob("generator-*.tmp")):
+                file.unlink(missing_ok=True)
         return info
+
+
+def is_taken(runs_folder: Path, name: str) -> bool:
+    """Whether there is a run of that name that got anywhere.
+
+    Raises:
+        RequestError: `invalid_config` for what cannot be a name.
+    """
+    path = runs_folder / check_name(name, "run")
+    return any((path / entry).exists() for entry in _YIELDS)
 
 
 def weights_name(model_hash: str) -> str:
     """File name of a model's weights."""
     return f"generator-{model_hash[:16]}.safetensors"
-
-
-def _read_checkpoint(folder: Path) -> tuple[Arrays, dict[str, Any]]:
-    from safetensors.numpy import load
-
-    try:
-        manifest = json.loads((folder / "manifest.json").read_bytes())
-        format_number, hashes = manifest["format"], manifest["sha256"]
-        files = {name: (folder / name).read_bytes() for name in hashes}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(f"{folder.name}/manifest.json cannot be read ({error})") from error
-    check_format(format_number, f"checkpoint {folder.name}")
-    for name in ("weights.safetensors", "state.json"):
-        if name not in files or hashlib.sha256(files[name]).hexdigest() != hashes[name]:
-            raise _damaged(f"{name} is not what was written")
-    return load(files["weights.safetensors"]), json.loads(files["state.json"])
-
-
-def _damaged(what: str) -> StorageError:
-    return StorageError(
-        "checkpoint_corrupt",
-        f"A file must have the hash it was written with: {what}.",
-        "Train it again, or bring it back from a copy.",
-    )
-
-
-def check_format(number: object, what: str) -> None:
-    """Refuse what a newer Tilewright wrote.
-
-    Raises:
-        StorageError: `model_format`.
-    """
-    if number != FORMAT:
-        raise StorageError(
-            "model_format",
-            f"The format of a {what} must be {FORMAT} for this version of Tilewright; it is {number}.",
-            "Update Tilewright on this computer.",
-        )
 
 
 def load_model_files(folder: Path) -> tuple[ModelInfo, Arrays]:
@@ -325,17 +250,26 @@ def load_model_files(folder: Path) -> tuple[ModelInfo, Arrays]:
     Raises:
         StorageError: `checkpoint_corrupt` or `model_format`.
     """
-    from safetensors.numpy import load
-
     info = read_model_info(folder)
-    file = folder / weights_name(info.hash)
     try:
-        data = file.read_bytes()
+        return info, _load_weights(folder, info)
+    except StorageError:
+        # The training may have published a newer one between the two readings.
+        newer = read_model_info(folder)
+        if newer.hash == info.hash:
+            raise
+        return newer, _load_weights(folder, newer)
+
+
+def _load_weights(folder: Path, info: ModelInfo) -> Arrays:
+    name = weights_name(info.hash)
+    try:
+        data = (folder / name).read_bytes()
     except OSError as error:
-        raise _damaged(f"{file.name} cannot be read ({error})") from error
+        raise damaged(f"{name} of model {info.name!r} cannot be read ({error})") from error
     if hashlib.sha256(data).hexdigest() != info.hash:
-        raise _damaged(f"{file.name} of model {info.name!r} was changed")
-    return info, load(data)
+        raise damaged(f"{name} of model {info.name!r} has another")
+    return parse_tensors(data, name)
 
 
 def read_model_info(folder: Path) -> ModelInfo:
@@ -347,16 +281,27 @@ def read_model_info(folder: Path) -> ModelInfo:
     try:
         data = read_json(folder / "model.json")
         check_format(data.get("format"), "model")
-        return ModelInfo(**{**data, "maps": tuple(data["maps"])})
+        # Folders may be renamed; the name by which it is opened is that of its folder.
+        known = {**_known_fields(ModelInfo, data), "name": folder.name}
+        info = ModelInfo(**{**known, "maps": tuple(data["maps"])})
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _damaged(f"model.json of {folder.name!r} cannot be read ({error})") from error
+        raise damaged(f"model.json of {folder.name!r} cannot be read ({error})") from error
+    if not re.fullmatch("[0-9a-f]{64}", str(info.hash)):
+        raise damaged(f"model.json of {folder.name!r} names none")
+    return info
+
+
+def _known_fields(kind: type[Any], data: dict[str, Any]) -> dict[str, Any]:
+    """What this version knows of what a later one may have written."""
+    return {field.name: data[field.name] for field in fields(kind) if field.name in data}
 
 
 def list_runs(runs_folder: Path) -> list[str]:
     """Names of the runs, sorted."""
     if not runs_folder.is_dir():
         return []
-    return sorted(entry.name for entry in runs_folder.iterdir() if entry.is_dir())
+    entries = [entry for entry in runs_folder.iterdir() if not entry.name.startswith(".")]
+    return sorted(entry.name for entry in entries if entry.is_dir())
 
 
 def list_models(runs_folder: Path) -> list[ModelInfo]:
@@ -368,7 +313,7 @@ def list_models(runs_folder: Path) -> list[ModelInfo]:
                 models.append(read_model_info(runs_folder / name))
             except StorageError as error:
                 logger.warning("%s", error)
-    return sorted(models, key=lambda info: info.created, reverse=True)
+    return sorted(models, key=lambda info: str(info.created), reverse=True)
 
 
 def open_model(runs_folder: Path, name: str) -> Path:
@@ -389,69 +334,20 @@ def open_model(runs_folder: Path, name: str) -> Path:
 
 
 def home_folder() -> Path:
-    """Where runs and keys live: `$TILEWRIGHT_HOME`, or the user's data folder; made for this user alone."""
+    """Where runs and keys live, made for this user alone.
+
+    It is `$TILEWRIGHT_HOME`, or the system's folder for a user's data.
+
+    Raises:
+        StorageError: `disk_full` or `file_unwritable`.
+    """
     named = os.environ.get("TILEWRIGHT_HOME")
     if named:
-        home = Path(named)
+        home = Path(named).expanduser()
     else:
         from platformdirs import user_data_dir
 
         home = Path(user_data_dir("tilewright", appauthor=False))
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with storage_errors(home):
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
     return home
-
-
-def read_json(file: Path) -> Any:
-    return json.loads(file.read_text("utf-8"))
-
-
-def write_json(file: Path, data: Any) -> None:
-    """Write JSON in one step."""
-    with storage_errors(file):
-        replace_file(file, json.dumps(data, indent=1, ensure_ascii=False).encode())
-
-
-def write_synced(file: Path, data: bytes) -> None:
-    """Write and wait until the disk has it."""
-    with file.open("wb") as opened:
-        opened.write(data)
-        opened.flush()
-        os.fsync(opened.fileno())
-
-
-def replace_file(file: Path, data: bytes) -> None:
-    """Give a file new content in one step."""
-    partial = file.with_name(file.name + ".tmp")
-    write_synced(partial, data)
-    partial.replace(file)
-    sync_folder(file.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Wait until a folder's names are on the disk; Windows has no such call and needs none."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def storage_errors(place: Path) -> Iterator[None]:
-    """Turn the system's errors while writing into ours."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageError(
-                "disk_full",
-                f"There must be room on the disk of {place}; there is none.",
-                "Free some space and resume; what was saved before is untouched.",
-            ) from error
-        raise StorageError(
-            "file_unwritable",
-            f"{place} must be writable; the system says: {error.strerror or error}.",
-            "Check the folder's permissions.",
-        ) from error

@@ -1,0 +1,216 @@
+"""Checkpoints of one run: published in one step, verified when read, the last few kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_worker.durable_files import replace_file, storage_errors, sync_folder, write_synced
+from gan_worker.errors import StorageError
+
+logger = logging.getLogger(__name__)
+
+# Version of a checkpoint's manifest and of model.json; others are refused.
+FORMAT = 1
+KEPT = 3
+
+WEIGHTS, STATE, MANIFEST = "weights.safetensors", "state.json", "manifest.json"
+_PARTIAL, _REPLACED, _QUARANTINE = ".tmp", ".old", "quarantine"
+
+Arrays = dict[str, NDArray[Any]]
+
+
+class Checkpoints:
+    """The folder of a run's checkpoints, one sub-folder each.
+
+    ```
+    <label>/{weights.safetensors, state.json, manifest.json}   what was saved, and its hashes
+    <label>.tmp/    being written          <label>.old/    being replaced
+    quarantine/     what was damaged       LATEST          the label that was saved last
+    ```
+
+    Args:
+        folder: need not exist.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def save(self, label: str, tensors: Arrays, state: dict[str, Any]) -> None:
+        """Publish a checkpoint in one step; until then the previous one is the newest.
+
+        Args:
+            label: folder name; of two the longer is newer, of equal length the later in the
+                alphabet.
+            tensors: arrays by name.
+            state: JSON.
+
+        Raises:
+            StorageError: `disk_full` or `file_unwritable`; what was there before is untouched.
+        """
+        with storage_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            partial = self.folder / (label + _PARTIAL)
+            try:
+                self._write(partial, tensors, state)
+                self._publish(partial, label)
+            except OSError:
+                shutil.rmtree(partial, ignore_errors=True)
+                raise
+        self._forget_old(label)
+
+    def _write(self, partial: Path, tensors: Arrays, state: dict[str, Any]) -> None:
+        from safetensors.numpy import save
+
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        files = {WEIGHTS: save(tensors), STATE: json.dumps(state).encode()}
+        hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+        files[MANIFEST] = json.dumps({"format": FORMAT, "sha256": hashes}).encode()
+        for name, data in files.items():
+            write_synced(partial / name, data)
+        sync_folder(partial)
+
+    def _publish(self, partial: Path, label: str) -> None:
+        final = self.folder / label
+        if final.exists():
+            # A folder cannot be replaced in one step; meanwhile the old one counts under this name.
+            replaced = self.folder / (label + _REPLACED)
+            shutil.rmtree(replaced, ignore_errors=True)
+            final.rename(replaced)
+        partial.rename(final)
+        sync_folder(self.folder)
+        replace_file(self.folder / "LATEST", label.encode())
+
+    def _forget_old(self, newest: str) -> None:
+        """Delete what is not needed any more, once the newest is seen to be good."""
+        read_checkpoint(self.folder / newest)
+        others = [label for label in self.labels() if label != newest]
+        kept = [label for label in others if not label.endswith(_REPLACED)][-(KEPT - 1) :]
+        partial = [entry.name for entry in self.folder.glob("*" + _PARTIAL) if entry.is_dir()]
+        for label in {*others, *partial}.difference(kept):
+            shutil.rmtree(self.folder / label, ignore_errors=True)
+
+    def labels(self) -> list[str]:
+        """Labels of the published checkpoints, oldest first."""
+        if not self.folder.is_dir():
+            return []
+        names = [entry.name for entry in self.folder.iterdir() if entry.is_dir()]
+        return sorted((n for n in names if not n.endswith(_PARTIAL) and n != _QUARANTINE), key=_age)
+
+    def load(self) -> tuple[Arrays, dict[str, Any], list[str]] | None:
+        """The newest checkpoint that is what was written; None where there is none.
+
+        A checkpoint that is not is put into `quarantine`.
+
+        Returns:
+            Arrays, state, and a sentence for each checkpoint that was put aside.
+
+        Raises:
+            StorageError: `checkpoint_corrupt` when there are checkpoints and none is good;
+                `model_format` when the newest was written by another version of Tilewright.
+        """
+        notices: list[str] = []
+        for label in reversed(self.labels()):
+            try:
+                return *read_checkpoint(self.folder / label), notices
+            except StorageError as error:
+                if error.code != "checkpoint_corrupt":
+                    raise
+                self._put_aside(label)
+                notices.append(
+                    f"Checkpoint {label} was damaged and put aside. {error.info.message}"
+                )
+        if notices:
+            raise StorageError(
+                "checkpoint_corrupt",
+                "A run must have one good checkpoint to resume from; in "
+                f"{self.folder.parent.name!r} all are damaged.",
+                "Check the disk, and start a new run.",
+            )
+        return None
+
+    def _put_aside(self, label: str) -> None:
+        target = self.folder / _QUARANTINE / label
+        try:
+            target.parent.mkdir(exist_ok=True)
+            shutil.rmtree(target, ignore_errors=True)
+            (self.folder / label).rename(target)
+        except OSError as error:
+            logger.warning("checkpoint %s cannot be put aside: %s", label, error)
+
+
+def _age(label: str) -> tuple[int, str, bool]:
+    stem = label.removesuffix(_REPLACED)
+    return len(stem), stem, stem == label
+
+
+def read_checkpoint(folder: Path) -> tuple[Arrays, dict[str, Any]]:
+    """Read one checkpoint and compare it with its hashes.
+
+    Raises:
+        StorageError: `checkpoint_corrupt` or `model_format`.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+        number = manifest["format"]
+        hashes = {name: manifest["sha256"][name] for name in (WEIGHTS, STATE)}
+        files = {name: (folder / name).read_bytes() for name in hashes}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise damaged(f"{folder.name} cannot be read ({error})") from error
+    check_format(number, f"checkpoint {folder.name}")
+    for name, data in files.items():
+        if hashlib.sha256(data).hexdigest() != hashes[name]:
+            raise damaged(f"{folder.name}/{name} has another")
+    try:
+        state = json.loads(files[STATE])
+    except ValueError as error:
+        raise damaged(f"{folder.name}/{STATE} is no JSON") from error
+    return parse_tensors(files[WEIGHTS], f"{folder.name}/{WEIGHTS}"), state
+
+
+def parse_tensors(data: bytes, name: str) -> Arrays:
+    """Parse safetensors, a format that can hold numbers only and no code.
+
+    Raises:
+        StorageError: `checkpoint_corrupt`.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        arrays: dict[str, np.ndarray[Any, Any]] = load(data)
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise damaged(f"{name} holds no tensors ({error})") from error
+    return arrays
+
+
+def damaged(what: str) -> StorageError:
+    """The error of a file that is not what was written."""
+    return StorageError(
+        "checkpoint_corrupt",
+        f"A file must have the hash it was written with: {what}.",
+        "Train it again, or bring it back from a copy.",
+    )
+
+
+def check_format(number: object, what: str) -> None:
+    """Refuse what another version of Tilewright wrote.
+
+    Raises:
+        StorageError: `model_format`.
+    """
+    if number != FORMAT:
+        raise StorageError(
+            "model_format",
+            f"The format of a {what} must be {FORMAT} for this version of Tilewright; it is "
+            f"{number!r}.",
+            "Update Tilewright on this computer.",
+        )

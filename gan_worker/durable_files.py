@@ -1,0 +1,83 @@
+"""Files that are old or new after any crash, and the system's errors while writing as ours."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gan_worker.errors import StorageError
+
+# Windows does not know all of them.
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+
+def write_synced(file: Path, data: bytes) -> None:
+    """Write and wait until the disk has it."""
+    with file.open("wb") as opened:
+        opened.write(data)
+        opened.flush()
+        os.fsync(opened.fileno())
+
+
+def replace_file(file: Path, data: bytes) -> None:
+    """Give a file new content in one step."""
+    partial = file.with_name(file.name + ".tmp")
+    try:
+        write_synced(partial, data)
+        partial.replace(file)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+    sync_folder(file.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until a folder's names are on the disk; Windows has no such call and needs none."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_json(file: Path, data: Any) -> None:
+    """Write JSON in one step.
+
+    Raises:
+        StorageError: `disk_full` or `file_unwritable`.
+    """
+    # File names may hold bytes that are no text; they stay readable as JSON's own escapes.
+    text = json.dumps(data, indent=1, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    with storage_errors(file):
+        replace_file(file, text)
+
+
+def read_json(file: Path) -> Any:
+    """Read JSON; the system's errors and `ValueError` pass."""
+    return json.loads(file.read_bytes())
+
+
+@contextmanager
+def storage_errors(place: Path) -> Iterator[None]:
+    """Turn the system's errors while writing into ours."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise StorageError(
+                "disk_full",
+                f"There must be room on the disk of {place}; there is none.",
+                "Free some space and resume; what was saved before is untouched.",
+            ) from error
+        raise StorageError(
+            "file_unwritable",
+            f"{place} must be writable; the system says: {error.strerror or error}.",
+            "Check the folder's permissions.",
+        ) from error
