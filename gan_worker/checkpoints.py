@@ -128,7 +128,8 @@ class Checkpoints:
                 notices.append(
                     f"Checkpoint {label} was damaged and put aside. {error.info.message}"
                 )
-        if notices:
+        # Also where they were put aside before: starting anew would pass for a resume.
+        if notices or any(self.folder.glob(f"{_QUARANTINE}/*")):
             raise StorageError(
                 "checkpoint_corrupt",
                 "A run must have one good checkpoint to resume from; in "
@@ -160,12 +161,12 @@ def read_checkpoint(folder: Path) -> tuple[Arrays, dict[str, Any]]:
     """
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
-        number = manifest["format"]
+        # Before anything is looked for: another version may call its files otherwise.
+        check_format(manifest["format"], f"checkpoint {folder.name}")
         hashes = {name: manifest["sha256"][name] for name in (WEIGHTS, STATE)}
         files = {name: (folder / name).read_bytes() for name in hashes}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise damaged(f"{folder.name} cannot be read ({error})") from error
-    check_format(number, f"checkpoint {folder.name}")
     for name, data in files.items():
         if hashlib.sha256(data).hexdigest() != hashes[name]:
             raise damaged(f"{folder.name}/{name} has another")
