@@ -71,7 +71,7 @@ class Client:
         self._liveness = Liveness()
         self._session = ""
         self._hello = Message(messages.Hello(name, __version__))
-        self._refused = False
+        self._greeted = self._refused = False
         self._last: int | None = None
         self._outbox: dict[str, _Request] = {}
         self._transfers = Transfers()
@@ -194,8 +194,11 @@ class Client:
             self._events.append(events.LinkLost(silence, _silent(silence)))
         elif due == "ask" and self._session:
             self._send(Message(messages.Ping(), session=self._session))
-        elif due == "ask" and not self._refused:
-            self._send(self._hello)
+        elif due == "ask":
+            self._greeted = False
+        if not self._session and not self._greeted and not self._refused:
+            # Tried in every call: it goes out in the moment the connection is there.
+            self._greeted = self._send(self._hello)
         if self._session:
             self._send_requests()
             self._send_fetches()
@@ -271,7 +274,7 @@ class Client:
     def _on_unknown_session(self, message: Message) -> None:
         if message.session in ("", self._session):
             self._session = ""
-            self._send(self._hello)
+            self._greeted = False
 
     def _on_error(self, message: Message) -> None:
         error = message.body.error

@@ -616,3 +616,31 @@ def test_a_port_that_is_taken_is_named(serve, served):
         serve(control_port=port)
     assert caught.value.code == "port_in_use"
     assert str(port) in caught.value.info.message
+
+
+def test_a_job_goes_on_when_its_client_is_gone(serve, picture):
+    served = serve()
+    gone = served.connect()
+    job = started(served, gone, training(picture, steps=100))
+    gone.client.close()
+    served.ears.remove(gone)
+    back = served.connect()
+
+    def ended(heard):
+        back.client.request_jobs()
+        return [
+            j for e in heard if isinstance(e, JobList) for j in e.jobs if j.state == "succeeded"
+        ]
+
+    assert back.until(ended)[0].job == job
+
+
+def test_a_newer_request_of_a_channel_replaces_the_waiting_one(served, ear, picture):
+    started(served, ear, training(picture))
+    long = ear.client.submit(material(seed=999))
+    ear.state(long, "running")
+    older = ear.client.submit(material(seed=1), channel="slider")
+    newer = ear.client.submit(material(seed=2), channel="slider")
+    ear.state(older, "cancelled")
+    ear.client.cancel(long)
+    assert ear.event(MaterialReady, job=newer).recipe.seed == 2
