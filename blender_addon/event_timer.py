@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 EVENT_BUDGET = 0.004
 # No step of work is begun later than this into a tick; the longest step takes about 8 ms more.
 STEP_DEADLINE = 0.006
+# More pieces of work than this, and no more generations are asked for until some are done.
+MOST_WAITING = 100
 BUSY_INTERVAL = 1 / 60
 IDLE_INTERVAL = 0.5
 
@@ -70,6 +72,7 @@ def tick() -> float:
         Seconds until the next tick.
     """
     began, cpu = time.perf_counter(), time.thread_time()
+    session.current.crowded = len(_work) > MOST_WAITING
     for event in session.current.tick(EVENT_BUDGET):
         _take(event)
     if not _rendering():
@@ -172,8 +175,8 @@ def _take(event: object) -> None:
             _work.append(_make_image(event.job, event.name, event.pixels))
         case MaterialReady():
             _arriving.add(event.job)
-            order = _orders.pop(event.job, Order())
-            _work.append(_apply(event, order))
+            target = session.current.jobs[event.job].target
+            _work.append(_apply(event, target, _orders.pop(event.job, Order())))
 
 
 def _make_image(job: str, map_name: str, pixels: np.ndarray) -> Iterator[None]:
@@ -190,12 +193,12 @@ def _make_image(job: str, map_name: str, pixels: np.ndarray) -> Iterator[None]:
     yield
 
 
-def _apply(event: MaterialReady, order: Order) -> Iterator[None]:
+def _apply(event: MaterialReady, target: str, order: Order) -> Iterator[None]:
     """A whole material: missing images, the node tree, and then the packing."""
     for name, pixels in event.maps.items():
         yield from _make_image(event.job, name, pixels)
-    if session.current.wanted(event.job):  # no newer request was made meanwhile
-        _show(event, order)
+    if session.current.is_newest(event.job, target):  # none was asked for meanwhile
+        _show(event, target, order)
     _clean_up(event.job)
     yield
     for name, pixels in event.maps.items():
@@ -203,11 +206,12 @@ def _apply(event: MaterialReady, order: Order) -> Iterator[None]:
     _push_undo()
 
 
-def _show(event: MaterialReady, order: Order) -> None:
+def _show(event: MaterialReady, target: str, order: Order) -> None:
     found = {name: images.find_image(event.job, name) for name in event.maps}
     for name, image in found.items():
         image.name = _image_name(event.recipe, name)
-    material = _target(event)
+    material = materials.find_material(target) if target else None
+    material = material or _unassigned(event)
     materials.build(material, found, order.look)
     materials.store_recipe(material, event.recipe, event.seam_ratios)
 
@@ -223,14 +227,11 @@ def _image_name(recipe: Recipe, map_name: str) -> str:
     return images.image_name(recipe.model, recipe.seed, recipe.width, recipe.height, map_name)
 
 
-def _target(event: MaterialReady) -> bpy.types.Material:
-    """The material the result is for, or a new one where that is gone."""
-    job = session.current.jobs.get(event.job)
-    material = materials.find_material(job.target) if job and job.target else None
-    if material is None:
-        material = materials.new_material(f"{event.recipe.model} {event.recipe.seed}")
-        material.tilewright.unassigned = True
-        material.use_fake_user = True
+def _unassigned(event: MaterialReady) -> bpy.types.Material:
+    """A new material for a result whose own is gone, kept although nothing uses it."""
+    material = materials.new_material(f"{event.recipe.model} {event.recipe.seed}")
+    material.tilewright.unassigned = True
+    material.use_fake_user = True
     return material
 
 

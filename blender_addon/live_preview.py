@@ -30,10 +30,14 @@ def show(pixels: np.ndarray) -> None:
     picture.image_pixels_float.foreach_set(rgba.reshape(-1))
 
 
+def is_there() -> bool:
+    """Whether there is a picture to draw."""
+    return _collection is not None and _LIVE in _collection
+
+
 def icon() -> int:
-    """Number of the icon to draw; 0 while there is no preview."""
-    picture = _collection.get(_LIVE) if _collection is not None else None
-    return picture.icon_id if picture else 0
+    """Number of the icon to draw; always 0 in background mode, where Blender makes no icons."""
+    return _collection[_LIVE].icon_id
 
 
 def clear() -> None:

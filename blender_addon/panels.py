@@ -156,7 +156,7 @@ def _draw_training(layout: bpy.types.UILayout, job: session.Job, width: int) -> 
         row.operator("tilewright.pause_training", icon="PAUSE")
     row.operator("tilewright.stop_training", icon="SNAP_FACE")
     row.operator("tilewright.cancel_training", text="", icon="TRASH")
-    if live_preview.icon():
+    if live_preview.is_there():
         box.template_icon(icon_value=live_preview.icon(), scale=max(4.0, width / 36))
     if job.data_report:
         _draw_data(box, job.data_report, width)

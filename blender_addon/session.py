@@ -100,6 +100,8 @@ class Session:
         models: what the worker can generate from, as the worker described them.
         training: the newest training job of this session.
         listeners: functions that are given every event, for scripts that print progress.
+        crowded: set while results come faster than they are made into materials; no more
+            generations are sent then, so that memory stays flat.
     """
 
     def __init__(self) -> None:
@@ -113,11 +115,13 @@ class Session:
         self.jobs: dict[str, Job] = {}
         self.training: Job | None = None
         self.listeners: list[Callable[[Any], None]] = []
+        self.crowded = False
         self._launcher: Launcher | None = None
         self._client: Client | None = None
         self._leaving: list[Launcher] = []
         self._newest: dict[str, str] = {}
         self._backlog: deque[str] = deque()
+        self._in_flight: set[str] = set()
         self._hold_until = 0.0
 
     # -- the connection ---------------------------------------------------------------------
@@ -162,6 +166,7 @@ class Session:
         self.state, self.device, self.compute_state = "stopped", "", ""
         self.models = ()
         self._backlog.clear()
+        self._in_flight.clear()
         for job in self.jobs.values():
             if not job.ended:
                 job.state = "interrupted"
@@ -216,21 +221,29 @@ class Session:
 
     def _send_backlog(self) -> None:
         """Send waiting generations, as many as the worker takes without pushing back."""
-        sent = sum(1 for job in self.running("generate") if job.id not in self._backlog)
-        while self._backlog and sent < MOST_SENT and time.monotonic() >= self._hold_until:
+        if self.crowded or time.monotonic() < self._hold_until:
+            return
+        self._in_flight = {sent for sent in self._in_flight if not self.jobs[sent].done}
+        while self._backlog and len(self._in_flight) < MOST_SENT:
             job = self.jobs[self._backlog.popleft()]
             # On one channel a newer request replaces an older one that still waits.
             self._client.submit(job.config, job.id, job.target)
-            sent += 1
+            self._in_flight.add(job.id)
 
     def _add(self, job: Job) -> Job:
         self.last_error = None
         self.jobs[job.id] = job
+        return job
+
+    def _forget_old_jobs(self) -> None:
+        """Keep memory flat, however many materials were made."""
+        if len(self.jobs) < 2 * KEPT_JOBS + len(self._backlog):
+            return
         done = [old.id for old in self.jobs.values() if old.done and old is not self.training]
         for old in done[:-KEPT_JOBS]:
             del self.jobs[old]
+        self._in_flight.intersection_update(self.jobs)
         self._newest = {target: kept for target, kept in self._newest.items() if kept in self.jobs}
-        return job
 
     def pause(self, job: Job) -> None:
         self._connected_client().pause(job.id)
@@ -275,7 +288,11 @@ class Session:
     def wanted(self, job_id: str) -> bool:
         """Whether a result of this job is still the newest that was asked for."""
         job = self.jobs.get(job_id)
-        return job is not None and (not job.target or self._newest.get(job.target) == job_id)
+        return job is not None and self.is_newest(job_id, job.target)
+
+    def is_newest(self, job_id: str, target: str) -> bool:
+        """Whether no later job was asked for that target."""
+        return self._newest.get(target, job_id) == job_id
 
     def expects(self, job_id: str) -> bool:
         """Whether a wanted result of this job may still come."""
@@ -288,6 +305,7 @@ class Session:
 
     def tick(self, budget: float = 0.004) -> list[Any]:
         """Take what has come in, within a budget in seconds, and bring the state up to date."""
+        self._forget_old_jobs()  # first, so that what ends now can still be looked up
         try:
             self._watch_launcher()
         except TilewrightError as error:
@@ -388,6 +406,7 @@ class Session:
     def _take_rejected(self, job: Job, error: ErrorInfo) -> None:
         if error.retry_after is not None and job.kind == "generate":
             self._hold_until = time.monotonic() + error.retry_after
+            self._in_flight.discard(job.id)
             self._backlog.appendleft(job.id)
             return
         job.state, job.error = "failed", error

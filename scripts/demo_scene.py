@@ -30,10 +30,10 @@ ADDON = "blender_addon"
 Report = Callable[[str, float | None], None]
 
 # Meters of wall or floor that one tile covers, for a tile of 512 pixels.
-TILE_METERS = 1.5
-SPHERE_REPEATS = (4.0, 2.0)
+TILE_METERS = 2.0
+SPHERE_REPEATS = (3.0, 1.5)
 RENDER_SIZE = (832, 468)
-RENDER_SAMPLES = 32
+RENDER_SAMPLES = 16  # and the denoiser
 
 
 @dataclass
@@ -215,12 +215,13 @@ def _put_material(obj: bpy.types.Object, seed: int, size: tuple[int, int]) -> Pi
 def repeats(obj: bpy.types.Object, size: tuple[int, int]) -> tuple[float, float]:
     """How often the tile is repeated over the object's UV square.
 
-    Flat objects have one UV unit per meter; the sphere takes whole numbers, so that it closes.
+    Flat objects have one UV unit per meter; the sphere takes a whole number of columns, so that it
+    closes.
     """
-    shares = tuple(512 / side for side in size)
+    shares = (512 / size[0], 512 / size[1])
     if "sphere" in obj.name.lower():
-        return tuple(max(1.0, round(n * s)) for n, s in zip(SPHERE_REPEATS, shares, strict=True))
-    return tuple(share / TILE_METERS for share in shares)
+        return float(max(1, round(SPHERE_REPEATS[0] * shares[0]))), SPHERE_REPEATS[1] * shares[1]
+    return shares[0] / TILE_METERS, shares[1] / TILE_METERS
 
 
 def build_scene() -> list[bpy.types.Object]:

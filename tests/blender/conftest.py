@@ -40,19 +40,38 @@ def addon() -> Iterator[Any]:
 @pytest.fixture(autouse=True)
 def empty_file(addon: Any) -> Iterator[None]:
     """No datablocks and no connection, before and after."""
-    from blender_addon import event_timer, session
+    from blender_addon import event_timer
 
     new_file()
     yield
     event_timer._work.clear()
+    if not _kept:
+        _end_session()
+    preferences = bpy.context.preferences.addons[ADDON].preferences
+    for name in ("location", "worker_python", "home_folder", "key_folder", "remote_address"):
+        preferences.property_unset(name)
+
+
+_kept: list[str] = []
+
+
+@pytest.fixture(scope="module")
+def keep_session() -> Iterator[None]:
+    """Let the tests of a module share one connection."""
+    _kept.append("kept")
+    yield
+    _kept.clear()
+    _end_session()
+
+
+def _end_session() -> None:
+    from blender_addon import session
+
     now = session.current
     now.close()
     for launcher in now._leaving:
         assert launcher.wait(30), "the worker must leave when its stdin closes"
     now.__init__()
-    preferences = bpy.context.preferences.addons[ADDON].preferences
-    for name in ("location", "worker_python", "home_folder", "key_folder", "remote_address"):
-        preferences.property_unset(name)
 
 
 def new_file() -> None:

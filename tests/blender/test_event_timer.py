@@ -183,6 +183,27 @@ def test_request_made_while_the_result_is_unpacked_wins(stand_in, plane, maps):
     assert plane.active_material.tilewright.seed == 6
 
 
+def test_flood_of_results_is_held_back_and_all_arrive(stand_in, make):
+    from blender_addon.session import MOST_SENT
+
+    objects = []
+    mesh = bpy.data.meshes.new("shared")
+    for number in range(250):
+        objects.append(bpy.data.objects.new(f"o{number:03}", mesh.copy()))
+    small = make(16, 16)
+    generation.generate_for_objects(objects, CONFIG, vary=True)
+    answered: set[str] = set()
+    while len(answered) < 250:
+        for job in set(stand_in.submitted) - answered:
+            stand_in.finish(job, small)
+            answered.add(job)
+        event_timer.tick()
+        assert event_timer.pending() <= event_timer.MOST_WAITING + (MOST_SENT + 1) * 7 * 2
+    event_timer.finish()
+    assert [o.active_material.tilewright.seed for o in objects] == list(range(5, 255))
+    assert not any(m.tilewright.unassigned for m in bpy.data.materials)
+
+
 def test_saving_packs_what_is_still_waiting(stand_in, plane, maps, tmp_path):
     stand_in.finish(generate([plane]).id, maps)
     for event in session.current.tick():

@@ -1,0 +1,169 @@
+"""The add-on against the real worker: its own process, its own environment, TensorFlow in it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+
+from blender_addon import event_timer, images, live_preview, materials, preferences, session
+from blender_addon.operators import generation, training, worker
+from gan_worker.config import GenerationConfig
+from gan_worker.errors import TilewrightError
+from gan_worker.events import JobReport
+from gan_worker.progress import TrainingProgress
+
+MODEL = "waves"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder of runs for all tests here: only the first of them trains."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def connected(worker_python: str, home: Path, keep_session: None) -> session.Session:
+    """The session with a running worker: TensorFlow takes seconds to start, so they share one."""
+    chosen = preferences.get()
+    chosen.worker_python, chosen.home_folder = worker_python, str(home)
+    if not session.current.connected:
+        bpy.ops.tilewright.start_worker(wait=True)
+    session.current.training = session.current.last_error = None
+    session.current.listeners.clear()
+    return session.current
+
+
+@pytest.fixture
+def model(connected: session.Session, home: Path, photo: Path) -> Iterator[str]:
+    """A model that knows little, trained through the operators."""
+    if not (home / "runs" / MODEL / "model.json").exists():
+        train(photo)
+    event_timer.wait(lambda: session.current.model(MODEL) is not None, 30)
+    bpy.context.scene.tilewright.model = MODEL
+    return MODEL
+
+
+def train(photo: Path) -> None:
+    scene = bpy.context.scene
+    training.set_pictures(scene, [photo])
+    scene.tilewright.run, scene.tilewright.preset, scene.tilewright.minutes = MODEL, "nano", 0.05
+    bpy.ops.tilewright.start_training(wait=True, timeout=240)
+
+
+def stride() -> int:
+    return session.current.model(MODEL).stride
+
+
+def test_training_is_seen_and_leaves_a_model(connected, photo, home):
+    seen: list[TrainingProgress] = []
+
+    def listen(event: object) -> None:
+        if isinstance(event, JobReport) and isinstance(event.report, TrainingProgress):
+            seen.append(event.report)
+
+    connected.listeners.append(listen)
+    live_preview.clear()
+    train(photo)
+    job = connected.training
+    assert (job.state, job.error) == ("succeeded", None)
+    assert seen[-1].step > 0
+    assert seen[-1].losses
+    assert [m.name for m in job.data_report.materials] == ["waves"]
+    assert live_preview.is_there()
+    assert MODEL in connected.model_names()
+    assert bpy.context.scene.tilewright.model == MODEL
+
+
+def test_operator_and_function_make_the_same_pixels(model, planes):
+    size = stride() * 8, stride() * 4
+    scene = bpy.context.scene.tilewright
+    scene.width, scene.height, scene.seed = *size, 11
+    scene.target = "ACTIVE"
+    bpy.ops.tilewright.generate_material(wait=True)
+    (job,) = generation.generate_for_objects(planes[:1], GenerationConfig(model, 11, *size))
+    event_timer.wait_for_job(job, 120)
+    by_button, by_function = planes[2].active_material, planes[0].active_material
+    assert by_button != by_function
+    assert materials.read_recipe(by_button) == materials.read_recipe(by_function)
+    pixels = [
+        images.read_pixels(materials.images_of(m)["base_color"]) for m in (by_button, by_function)
+    ]
+    assert pixels[0].shape == (size[1], size[0], 4)
+    np.testing.assert_array_equal(*pixels)
+
+
+def test_varied_objects_look_different_and_the_file_keeps_them(model, planes, tmp_path):
+    scene = bpy.context.scene.tilewright
+    scene.width = scene.height = stride() * 8
+    scene.target, scene.vary_per_object = "SELECTED", True
+    bpy.ops.tilewright.generate_material(wait=True)
+    path = tmp_path / "scene.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(path))
+    bpy.ops.wm.open_mainfile(filepath=str(path))
+    found = [o.active_material for o in bpy.data.objects if o.active_material]
+    assert sorted(m.tilewright.seed for m in found) == [1, 2, 3]
+    first, second, _ = (
+        images.read_pixels(materials.images_of(m)["base_color"])[..., :3] for m in found
+    )
+    assert np.abs(first - second).mean() > 0.005
+    assert materials.BUMP in found[0].node_tree.nodes
+
+
+def test_dataset_without_pictures_fails_with_its_code(connected, tmp_path):
+    (tmp_path / "empty").mkdir()
+    training.set_pictures(bpy.context.scene, [tmp_path / "empty"])
+    bpy.context.scene.tilewright.run = "nothing"
+    with pytest.raises(RuntimeError, match=r"\[dataset_empty\]"):
+        bpy.ops.tilewright.start_training(wait=True, timeout=120)
+    assert connected.last_error.code == "dataset_empty"
+    assert connected.training.state == "failed"
+
+
+def test_missing_picture_is_refused_before_anything_is_sent(connected, tmp_path):
+    training.set_pictures(bpy.context.scene, [tmp_path / "gone.png"])
+    with pytest.raises(RuntimeError, match=r"\[picture_missing\]"):
+        bpy.ops.tilewright.start_training()
+    assert connected.training is None
+
+
+def test_killed_worker_is_reported_and_can_be_started_again(connected):
+    os.kill(connected._launcher.poll().pid, signal.SIGKILL)
+    with pytest.raises(TilewrightError) as caught:
+        event_timer.wait(lambda: False, 20)
+    assert caught.value.code == "worker_gone"
+    assert connected.state == "stopped"
+    bpy.ops.tilewright.start_worker(wait=True)
+    assert connected.connected
+
+
+def test_stop_ends_the_worker_and_closing_is_quick(connected):
+    launcher = connected._launcher
+    began = time.perf_counter()
+    bpy.ops.tilewright.stop_worker()
+    assert time.perf_counter() - began < 0.2
+    assert launcher.wait(20)
+    assert connected.state == "stopped"
+
+
+def test_hundred_reloads_leave_two_sockets(addon, connected):
+    """The connection closes with the add-on; a new start opens one control and one bulk socket."""
+    import zmq
+
+    for _ in range(100):
+        addon.unregister()
+        addon.register()
+    assert session.current.state == "stopped"
+    for launcher in session.current._leaving:
+        assert launcher.wait(20)
+    worker.start_worker()
+    worker.wait_until_connected()
+    client = session.current._client
+    held = [v for v in vars(client).values() if isinstance(v, zmq.Socket)]
+    assert len(held) == 2
