@@ -1,7 +1,10 @@
 """The command line: what it refuses and how, and a tiny training from picture to materials."""
 
+import contextlib
+import io
 import json
 import os
+import shutil
 import signal
 import threading
 
@@ -35,10 +38,14 @@ def home(tmp_path, monkeypatch):
 @pytest.fixture
 def stripes(tmp_path):
     """A picture of 96×96 in stripes with grain."""
+    return stripes_in(tmp_path)
+
+
+def stripes_in(folder):
     rows = np.arange(96)[:, None, None]
     stripe = 0.5 + 0.4 * np.sign(np.sin(2 * np.pi * rows / 16 + 0.1))
     grain = np.random.default_rng(0).normal(0, 0.03, (96, 96, 1))
-    file = tmp_path / "stripes.png"
+    file = folder / "stripes.png"
     pictures.write_picture(file, np.clip(stripe * [0.9, 0.6, 0.4] + grain, 0, 1))
     return file
 
@@ -60,7 +67,7 @@ def test_help_names_every_command(capsys):
     [
         (["bogus"], "invalid_config", "bogus"),
         (["train", "--bogus"], "invalid_config", "gan-worker train --help"),
-        (["train", "--minutes", "soon", "x.png"], "invalid_config", "soon"),
+        (["train", "--minutes", "soon", "x.png"], "invalid_config", "--minutes"),
         (["train", "PICTURE"], "invalid_config", "--run NAME"),
         (["train", "PICTURE", "--run", "a", "--resume", "b"], "invalid_config", "--resume RUN"),
         (["train", "--run", "oak"], "invalid_config", "pictures"),
@@ -75,7 +82,7 @@ def test_help_names_every_command(capsys):
         (["generate", "oak", "--seed", "1-99999999"], "invalid_config", "10000"),
         (["generate", "oak", "--size", "big"], "invalid_size", "1024x512"),
         (["generate", "oak", "--bits", "12"], "invalid_config", "--bits 16"),
-        (["generate", "oak", "--format", "jpg"], "invalid_config", "jpg"),
+        (["generate", "oak", "--format", "jpg"], "invalid_config", "png"),
     ],
 )
 def test_bad_input_is_refused_with_code_and_cure(arguments, code, says, home, stripes, capsys):
@@ -245,35 +252,42 @@ class TestStopWish:
             assert wish.asked()
 
 
-def test_from_a_picture_to_materials(home, stripes, tmp_path, capsys):
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A home folder with the model `wall`, and what the command showed while it was trained."""
+    folder = tmp_path_factory.mktemp("trained")
     options = ["--run", "wall", "--preset", "nano", "--kimg", "0.02", "--scale", "1"]
-    assert cli.main(["train", str(stripes), *options]) == 0
-    shown = capsys.readouterr().out
-    assert "stripes" in shown
-    assert "96×96" in shown
-    assert "100% step 5" in shown
-    out = tmp_path / "out"
-    made = ["--seed", "1,3", "--size", "128x64", "--out", str(out)]
-    assert cli.main(["generate", "wall", *made]) == 0
-    assert "Seam ratio" in capsys.readouterr().out
-    files = sorted(out.glob("*.png"))
-    assert [f.name for f in files] == [f"wall_{s}_128x64_basecolor.png" for s in (1, 3)]
-    for file in files:
-        picture = pictures.read_picture(file)
-        assert picture.shape == (64, 128, 3)
-        from gan_worker.gan.metrics import seam_ratio
-
-        assert seam_ratio(picture) < 1.5
-    recipe = json.loads((out / "wall_3_128x64.json").read_text())
-    assert (recipe["seed"], recipe["model"]) == (3, "wall")
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown):
+        done = cli.main(
+            ["train", str(stripes_in(folder)), *options, "--home", str(folder / "home")]
+        )
+    assert done == 0, shown.getvalue()
+    return folder / "home", shown.getvalue()
 
 
 class TestTrainedModel:
     @pytest.fixture(autouse=True)
-    def model(self, home, stripes, capsys):
-        options = ["--run", "wall", "--preset", "nano", "--kimg", "0.004", "--scale", "1"]
-        assert cli.main(["train", str(stripes), *options]) == 0
-        capsys.readouterr()
+    def model(self, home, trained):
+        shutil.copytree(trained[0], home)
+
+    def test_its_training_was_shown(self, trained):
+        for part in ("stripes", "96×96", "base_color", "100% step 5", "gan-worker generate wall"):
+            assert part in trained[1]
+
+    def test_every_seed_gives_seamless_files_and_a_recipe(self, tmp_path, capsys):
+        made = ["--seed", "1,3", "--size", "128x64", "--out", str(tmp_path / "out")]
+        assert cli.main(["generate", "wall", *made]) == 0
+        assert "Seam ratio" in capsys.readouterr().out
+        files = sorted((tmp_path / "out").glob("*.png"))
+        assert [f.name for f in files] == [f"wall_{s}_128x64_basecolor.png" for s in (1, 3)]
+        for picture in map(pictures.read_picture, files):
+            assert picture.shape == (64, 128, 3)
+            for axis in (0, 1):
+                steps = np.abs(picture - np.roll(picture, 1, axis)).mean(axis=(1 - axis, 2))
+                assert steps[0] < 1.5 * steps[1:].mean()
+        recipe = json.loads((tmp_path / "out" / "wall_3_128x64.json").read_text())
+        assert (recipe["seed"], recipe["model"]) == (3, "wall")
 
     def generate(self, out, *options):
         return cli.main(["generate", "wall", "--size", "64", "--out", str(out), *options])
@@ -306,9 +320,9 @@ class TestTrainedModel:
     def test_a_run_goes_on_where_it_was(self, home, capsys):
         assert cli.main(["train", "--resume", "wall"]) == 2
         assert "used up" in capsys.readouterr().err
-        assert cli.main(["train", "--resume", "wall", "--kimg", "0.012"]) == 0
-        assert "Continued from step 1" in capsys.readouterr().out
-        assert Run.open(home / "runs", "wall").read_progress()[-1].step == 3
+        assert cli.main(["train", "--resume", "wall", "--kimg", "0.028"]) == 0
+        assert "Continued from step 5" in capsys.readouterr().out
+        assert Run.open(home / "runs", "wall").read_progress()[-1].step == 7
 
     def test_its_name_is_taken(self, stripes, capsys):
         assert cli.main(["train", str(stripes), "--run", "wall"]) == 2
