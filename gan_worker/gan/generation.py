@@ -16,7 +16,7 @@ from gan_worker.errors import RequestError
 from gan_worker.gan import checkpoint
 from gan_worker.gan.generator import Generator
 from gan_worker.gan.latents import Latents, draw_latents
-from gan_worker.gan.metrics import calm_origin, seam_ratio
+from gan_worker.gan.metrics import calm_origin, line_steps, rolled, seam_ratio
 from gan_worker.gan.statistics import Statistics
 from gan_worker.progress import GeneratedMaterial, Recipe
 
@@ -50,6 +50,7 @@ class Model:
         self.network = network_from_json(info.network)
         self.waves = tuple(tuple(w) for w in info.network["waves"])
         self._synthesis = tf.function(generator.synthesis, reduce_retracing=True)
+        self._finish = tf.function(self._finish_in_graph, reduce_retracing=True)
 
     def generate(
         self,
@@ -65,14 +66,15 @@ class Model:
             RequestError: `invalid_size`, `invalid_latent`, `invalid_config`.
         """
         names = self._check(config)
+        latents = self.latents(config)
         started = time.perf_counter()
-        channels = self.forward(self.latents(config), config.truncation_psi)
+        channels = self._forward(latents, config.truncation_psi)
         forward_seconds = time.perf_counter() - started
-        restored = self.statistics.restore(channels)
-        maps = {name: restored[name] for name in self.info.maps}
+        maps, steps = self._finish(channels)
+        steps = {name: (np.asarray(x), np.asarray(y)) for name, (x, y) in steps.items()}
         # The border is chosen on all maps the model has, so that asking for fewer maps does not move it.
-        origin = config.origin or calm_origin(list(maps.values()))
-        shown = {n: np.roll(maps[n], (-origin[1], -origin[0]), (0, 1)) for n in names}
+        origin = config.origin or calm_origin(list(steps.values()))
+        shown = {n: np.roll(maps[n].numpy(), (-origin[1], -origin[0]), (0, 1)) for n in names}
         recipe = Recipe(
             model=self.info.name,
             model_hash=self.info.hash,
@@ -84,7 +86,7 @@ class Model:
             origin=origin,
             version=__version__,
         )
-        ratios = {name: seam_ratio(picture) for name, picture in shown.items()}
+        ratios = {name: seam_ratio(rolled(steps[name], origin)) for name in names}
         return GeneratedMaterial(shown, recipe, ratios, forward_seconds)
 
     def latents(self, config: GenerationConfig) -> Latents:
@@ -98,14 +100,20 @@ class Model:
             config.z,
         )
 
-    def forward(self, latents: Latents, truncation_psi: float = 1.0) -> np.ndarray:
+    def _forward(self, latents: Latents, truncation_psi: float) -> tf.Tensor:
         """Standardised channels of one picture, (height, width, channels)."""
         w = self.generator.style(tf.constant(latents.z))
         if truncation_psi != 1.0:
             w_avg = self._mean_style()
             w = w_avg + truncation_psi * (w - w_avg)
         noise = [tf.constant(n) for n in latents.noise]
-        return self._synthesis(w, tf.constant(latents.local), noise)[0].numpy()
+        return self._synthesis(w, tf.constant(latents.local), noise)[0]
+
+    def _finish_in_graph(
+        self, channels: tf.Tensor
+    ) -> tuple[dict[str, tf.Tensor], dict[str, tuple[tf.Tensor, tf.Tensor]]]:
+        maps = self.statistics.restore(channels)
+        return maps, {name: line_steps(picture) for name, picture in maps.items()}
 
     def _mean_style(self) -> tf.Tensor:
         z = np.random.default_rng(0).standard_normal((MEAN_STYLES, self.network.z_dim), np.float32)

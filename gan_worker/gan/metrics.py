@@ -2,43 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+import tensorflow as tf
+
+LineSteps = tuple[np.ndarray, np.ndarray]
 
 
-def line_steps(picture: np.ndarray, axis: int) -> np.ndarray:
-    """Mean absolute step across every line between two neighbouring rows (0) or columns (1).
+def line_steps(picture: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Mean absolute step across every line between two neighbouring columns, and rows.
 
     Args:
         picture: (height, width, channels).
-        axis: 0 or 1.
 
     Returns:
-        One number a line; the first is the wrap, from the last row or column to the first.
+        (width,) and (height,); the first of each is the wrap, from the last column or row to the first.
     """
-    return np.abs(picture - np.roll(picture, 1, axis)).mean(axis=(1 - axis, 2), dtype=np.float64)
+    return tuple(
+        tf.reduce_mean(tf.abs(picture - tf.roll(picture, 1, axis)), axis=(1 - axis, 2))
+        for axis in (1, 0)
+    )
 
 
-def seam_ratio(picture: np.ndarray) -> float:
+def seam_ratio(steps: LineSteps) -> float:
     """Wrap step over mean interior step, the larger of both axes; 1 where the border is like the inside.
 
     A picture that does not tile has a ratio well above 1. A flat picture has no steps and gets 0.
+
+    Args:
+        steps: of `line_steps`.
     """
     ratios = []
-    for axis in (0, 1):
-        steps = line_steps(picture, axis)
-        interior = steps[1:].mean()
-        ratios.append(float(steps[0] / interior) if interior > 0 else 0.0)
+    for line in np.asarray(steps[0], np.float64), np.asarray(steps[1], np.float64):
+        interior = line[1:].mean()
+        ratios.append(float(line[0] / interior) if interior > 0 else 0.0)
     return max(ratios)
 
 
-def calm_origin(maps: list[np.ndarray]) -> tuple[int, int]:
+def calm_origin(maps: Sequence[LineSteps]) -> tuple[int, int]:
     """The column and row of a torus whose line is calm in all maps, to put the border there.
 
     A torus has no seam anywhere, but an edge of a stone that happens to lie on the border shows in filtering,
     compression and painting; a calm line does not.
+
+    Args:
+        maps: `line_steps` of each map.
     """
     calmest = []
-    for axis in (1, 0):
-        relative = [s / s.mean() for s in (line_steps(m, axis) for m in maps) if s.mean() > 0]
+    for axis in (0, 1):
+        lines = [np.asarray(steps[axis], np.float64) for steps in maps]
+        relative = [line / line.mean() for line in lines if line.mean() > 0]
         calmest.append(int(np.argmin(np.max(relative, axis=0))) if relative else 0)
     return calmest[0], calmest[1]
+
+
+def rolled(steps: LineSteps, origin: tuple[int, int]) -> LineSteps:
+    """The line steps of the picture whose left and top edge are at this column and row."""
+    return np.roll(steps[0], -origin[0]), np.roll(steps[1], -origin[1])

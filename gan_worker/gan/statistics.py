@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
+import tensorflow as tf
 
 from gan_worker.material_maps import MAPS
 
@@ -65,14 +66,15 @@ class Statistics:
             parts.append(values @ axes.T / np.array(m.spread, np.float32))
         return np.concatenate(parts, axis=-1)
 
-    def restore(self, channels: np.ndarray) -> dict[str, np.ndarray]:
+    def restore(self, channels: tf.Tensor) -> dict[str, tf.Tensor]:
         """The way back: (height, width, channels) to maps in 0..1, float32; normals get unit length."""
         maps, start = {}, 0
         for name, m in self.maps.items():
             count = len(m.axes)
-            scaled = channels[..., start : start + count] * np.array(m.spread, np.float32)
             axes = np.array(m.axes, np.float32).reshape(-1, len(m.mean))
-            maps[name] = _shown(name, scaled @ axes + np.array(m.mean, np.float32))
+            scaled = axes * np.array(m.spread, np.float32)[:, None]
+            part = channels[..., start : start + count]
+            maps[name] = _shown(name, tf.matmul(part, scaled) + np.array(m.mean, np.float32))
             start += count
         return maps
 
@@ -81,13 +83,13 @@ def _stored(name: str, values: np.ndarray) -> np.ndarray:
     return values[..., :2] * 2 - 1 if name == "normal" else values
 
 
-def _shown(name: str, values: np.ndarray) -> np.ndarray:
+def _shown(name: str, values: tf.Tensor) -> tf.Tensor:
     if name != "normal":
-        return np.clip(values, 0, 1)
-    length = np.sqrt(np.sum(np.square(values), axis=-1, keepdims=True))
-    values = values * np.minimum(1, 0.98 / np.maximum(length, 1e-6))
-    z = np.sqrt(1 - np.sum(np.square(values), axis=-1, keepdims=True))
-    return np.concatenate([values, z], axis=-1) * 0.5 + 0.5
+        return tf.clip_by_value(values, 0.0, 1.0)
+    length = tf.norm(values, axis=-1, keepdims=True)
+    values *= tf.minimum(1.0, 0.98 / tf.maximum(length, 1e-6))
+    z = tf.sqrt(1.0 - tf.reduce_sum(tf.square(values), axis=-1, keepdims=True))
+    return tf.concat([values, z], axis=-1) * 0.5 + 0.5
 
 
 def measure_statistics(

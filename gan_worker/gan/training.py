@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gan_worker.config import PRESETS, TrainingConfig
+from gan_worker.config import PRESETS, GenerationConfig, TrainingConfig
 from gan_worker.errors import RequestError, TrainingError
 from gan_worker.gan import checkpoint
 from gan_worker.gan.dataset import Dataset, measure_waves, read_pictures
 from gan_worker.gan.generation import Model
-from gan_worker.gan.latents import draw_latents
 from gan_worker.gan.statistics import Statistics, measure_statistics
 from gan_worker.gan.update import Hyperparameters, Update
+from gan_worker.pictures import quantise
 from gan_worker.progress import (
     DataReport,
     LiveModel,
@@ -209,13 +209,16 @@ class Training:
         self.report(progress)
 
     def _preview(self) -> None:
+        side = PREVIEW_CELLS * self.network.stride
         pictures = []
         for seed in PREVIEW_SEEDS:
-            latents = draw_latents(seed, PREVIEW_CELLS, PREVIEW_CELLS, self.network, self.waves)
-            maps = self.dataset.statistics.restore(self.live.forward(latents))
-            shown = maps[self.data.maps[0]]
-            pictures.append(np.broadcast_to(shown, (*shown.shape[:2], 3)))
-        pixels = np.round(np.concatenate(pictures, axis=1) * 255).astype(np.uint8)
+            # A fixed origin: the preview is the same latents getting better, in the same place.
+            config = GenerationConfig(
+                self.run.name, seed, side, side, maps=self.data.maps[:1], origin=(0, 0)
+            )
+            (shown,) = self.live.generate(config).maps.values()
+            pictures.append(np.broadcast_to(shown, (side, side, 3)))
+        pixels = quantise(np.concatenate(pictures, axis=1), 8)
         self.run.save_preview(self.steps, pixels)
         self.report(Preview(self.steps, pixels))
 

@@ -12,7 +12,7 @@ import pytest
 from gan_worker import pictures
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def striped() -> np.ndarray:
     """96×96 in warm stripes of 16 pixels with a little grain."""
     rows = np.arange(96)[:, None, None]
@@ -21,8 +21,8 @@ def striped() -> np.ndarray:
     return np.clip(stripe * np.array([0.9, 0.6, 0.4]) + grain, 0, 1).astype(np.float32)
 
 
-@pytest.fixture
-def striped_file(striped, tmp_path):
-    file = tmp_path / "stripes.png"
+@pytest.fixture(scope="session")
+def striped_file(striped, tmp_path_factory):
+    file = tmp_path_factory.mktemp("pictures") / "stripes.png"
     pictures.write_picture(file, striped)
     return file

@@ -44,7 +44,7 @@ def test_generated_normals_have_unit_length_and_point_outwards():
     maps = material(np.random.default_rng(0))
     statistics = measure_statistics([maps], ["normal"])
     wild = np.random.default_rng(1).normal(0, 30, (16, 16, 2)).astype(np.float32)
-    normal = statistics.restore(wild)["normal"] * 2 - 1
+    normal = np.asarray(statistics.restore(wild)["normal"]) * 2 - 1
     np.testing.assert_allclose(np.linalg.norm(normal, axis=-1), 1, atol=1e-5)
     assert normal[..., 2].min() > 0
 
