@@ -100,10 +100,9 @@ class Admission:
     def _check_run(self, config: TrainingConfig) -> None:
         from gan_worker import runs
 
-        exists = (self._runs / config.run).exists()
         if config.resume:
             runs.Run.open(self._runs, config.run)
-        elif exists:
+        elif runs.is_taken(self._runs, config.run):
             raise RequestError(
                 "run_exists",
                 f"A run's name must be free; there is already one named {config.run}.",

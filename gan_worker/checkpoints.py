@@ -67,11 +67,9 @@ class Checkpoints:
         self._forget_old(label)
 
     def _write(self, partial: Path, tensors: Arrays, state: dict[str, Any]) -> None:
-        from safetensors.numpy import save
-
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
-        files = {WEIGHTS: save(tensors), STATE: json.dumps(state).encode()}
+        files = {WEIGHTS: format_tensors(tensors), STATE: json.dumps(state).encode()}
         hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
         files[MANIFEST] = json.dumps({"format": FORMAT, "sha256": hashes}).encode()
         for name, data in files.items():
@@ -175,6 +173,15 @@ def read_checkpoint(folder: Path) -> tuple[Arrays, dict[str, Any]]:
     except ValueError as error:
         raise damaged(f"{folder.name}/{STATE} is no JSON") from error
     return parse_tensors(files[WEIGHTS], f"{folder.name}/{WEIGHTS}"), state
+
+
+def format_tensors(tensors: Arrays) -> bytes:
+    """Format arrays as safetensors."""
+    from safetensors.numpy import save
+
+    # It reads the memory as it lies; views with other strides would be stored as nonsense.
+    data: bytes = save({name: np.asarray(array, order="C") for name, array in tensors.items()})
+    return data
 
 
 def parse_tensors(data: bytes, name: str) -> Arrays:

@@ -22,7 +22,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_worker.checkpoints import FORMAT, Arrays, Checkpoints, check_format, damaged, parse_tensors
+from gan_worker.checkpoints import (
+    FORMAT,
+    Arrays,
+    Checkpoints,
+    check_format,
+    damaged,
+    format_tensors,
+    parse_tensors,
+)
 from gan_worker.config import TrainingConfig, check_name
 from gan_worker.durable_files import read_json, replace_file, storage_errors, write_json
 from gan_worker.errors import RequestError, StorageError
@@ -213,9 +221,7 @@ class Run:
         Raises:
             StorageError: `disk_full` or `file_unwritable`; the model that was there is untouched.
         """
-        from safetensors.numpy import save
-
-        data = save(tensors)
+        data = format_tensors(tensors)
         info = replace(info, hash=hashlib.sha256(data).hexdigest())
         weights = self.path / weights_name(info.hash)
         with storage_errors(self.path):

@@ -13,6 +13,7 @@ import sys
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from gan_worker import checkpoints as module
 from gan_worker.checkpoints import Checkpoints
@@ -149,6 +150,17 @@ def test_the_last_three_are_kept(checkpoints):
     assert (checkpoints.folder / "LATEST").read_text() == "00005.000"
 
 
+def test_arrays_of_any_layout_keep_their_values(checkpoints):
+    turned = np.arange(12, dtype=np.float32).reshape(3, 4).T[::-1]
+    checkpoints.save(
+        "1", {"turned": turned, "every second": turned[:, ::2], "one": np.float32(3)}, {}
+    )
+    arrays, _, _ = checkpoints.load()
+    assert np.array_equal(arrays["turned"], turned)
+    assert np.array_equal(arrays["every second"], turned[:, ::2])
+    assert arrays["one"] == 3
+
+
 def test_longer_labels_are_newer(checkpoints):
     save(checkpoints, 1, "99999.000")
     save(checkpoints, 2, "100000.000")
@@ -242,3 +254,47 @@ def test_the_only_good_one_is_never_deleted(checkpoints, monkeypatch):
         save(checkpoints, 4)
     monkeypatch.undo()
     assert load(checkpoints) == 3
+
+
+@pytest.mark.parametrize("position", [0, 8, 40, 500, -700, -1])
+def test_one_flipped_bit_anywhere_in_the_weights_is_seen(position, checkpoints):
+    save(checkpoints, 1)
+    save(checkpoints, 2)
+    file = checkpoints.folder / "00002.000" / "weights.safetensors"
+    data = bytearray(file.read_bytes())
+    data[position] ^= 4
+    file.write_bytes(data)
+    assert load(checkpoints) == 1
+
+
+def test_a_manifest_leads_to_no_file_outside(checkpoints):
+    save(checkpoints, 1)
+    file = checkpoints.folder / "00001.000" / "manifest.json"
+    manifest = json.loads(file.read_text())
+    manifest["sha256"]["../../../secret"] = "0" * 64
+    file.write_text(json.dumps(manifest))
+    assert load(checkpoints) == 1
+
+
+def header(text):
+    return (80).to_bytes(8, "little") + text.ljust(80)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x80\x04\x95pickle that would run code.",
+        b"PK\x03\x04 a zip",
+        (2**63).to_bytes(8, "little") + b"{}",
+        (10).to_bytes(8, "little") + b"{" * 10,
+        header(b'{"a":{"dtype":"F32","shape":[999999999,999999999],"data_offsets":[0,4]}}'),
+        header(b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4000000000]}}'),
+        header(b'{"a":{"dtype":"F99","shape":[1],"data_offsets":[0,4]}}') + bytes(4),
+        safetensors.numpy.save({"a": np.zeros(4)})[:-1],
+    ],
+)
+def test_what_only_claims_to_hold_tensors_is_refused(data):
+    with pytest.raises(StorageError) as caught:
+        module.parse_tensors(data, "a")
+    assert caught.value.code == "checkpoint_corrupt"

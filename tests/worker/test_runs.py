@@ -122,6 +122,11 @@ class TestConfig:
         run.save_config(config)
         assert run.load_config() == config
 
+    def test_a_file_whose_name_is_no_text_does_no_harm(self, run):
+        config = TrainingConfig("oak", ("bad\udcff.png",))
+        run.save_config(config)
+        assert run.load_config() == config
+
     def test_fields_of_another_version_do_no_harm(self, run):
         data = {**asdict(TrainingConfig("oak", ("a.png",))), "invented": 1}
         del data["seed"]
@@ -292,6 +297,32 @@ class TestModel:
         with pytest.raises(StorageError) as caught:
             runs.load_model_files(run.path)
         assert caught.value.code == "checkpoint_corrupt"
+
+    def test_damaged_weights_are_mended_when_the_same_are_saved_again(self, run):
+        saved = run.save_model(INFO, weights(1))
+        (run.path / runs.weights_name(saved.hash)).write_bytes(b"")
+        run.save_model(INFO, weights(1))
+        assert np.array_equal(runs.load_model_files(run.path)[1]["a"], weights(1)["a"])
+
+    @pytest.mark.parametrize("number", [1, 2, 3, 4])
+    def test_a_full_disk_leaves_a_whole_model(self, number, run, monkeypatch):
+        run.save_model(replace(INFO, step=1), weights(1))
+        sync, count = os.fsync, itertools.count(1)
+
+        def full(descriptor):
+            if next(count) == number:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            sync(descriptor)
+
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(StorageError) as caught:
+            run.save_model(replace(INFO, step=2), weights(2))
+        assert caught.value.code == "disk_full"
+        info, tensors = runs.load_model_files(run.path)
+        assert np.all(tensors["a"] == info.step)
+        # Only the last wait comes after the new model stands.
+        assert info.step == (2 if number == 4 else 1)
+        assert not list(run.path.glob("*.tmp"))
 
     def change(self, run, **fields):
         run.save_model(INFO, weights(1))
