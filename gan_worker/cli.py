@@ -5,15 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import re
+import shlex
 import shutil
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
-from enum import StrEnum
+from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any
 
 import numpy as np
@@ -22,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from gan_worker import runs, terminal
 from gan_worker.config import PRESETS, GenerationConfig, TrainingConfig
-from gan_worker.durable_files import read_json, storage_errors, write_json
+from gan_worker.durable_files import read_json, storage_errors
 from gan_worker.errors import (
     Cancelled,
     ErrorInfo,
@@ -34,25 +32,13 @@ from gan_worker.errors import (
     WorkerError,
 )
 from gan_worker.locks import FolderLock
-from gan_worker.material_maps import MAPS
-from gan_worker.pictures import to_light, write_picture
-from gan_worker.progress import GeneratedMaterial
+from gan_worker.material_files import Format, save_material
 
 logger = logging.getLogger(__name__)
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 MOST_SEEDS = 10_000
 NO_PIXELS = np.empty(0, np.float32)
-
-# Endings that Blender's Node Wrangler puts into the right sockets.
-SUFFIXES = {
-    "base_color": "basecolor",
-    "roughness": "roughness",
-    "metallic": "metallic",
-    "normal": "normal",
-    "height": "height",
-    "ambient_occlusion": "ao",
-}
 
 app = typer.Typer(
     name="gan-worker",
@@ -62,13 +48,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-
-class Format(StrEnum):
-    """Picture formats that are written."""
-
-    png = "png"
-    exr = "exr"
 
 
 Home = Annotated[
@@ -247,8 +226,9 @@ def _check_budget(run: runs.Run, config: TrainingConfig) -> None:
 
 
 def _train(config: TrainingConfig, run: runs.Run) -> None:
+    wish = terminal.StopWish(config.resume)
     try:
-        with _only_writer(run), terminal.TrainingView() as view, StopWish(config.resume) as wish:
+        with _only_writer(run), terminal.TrainingView() as view, wish:
             run.save_config(config)
             with quiet_loading():
                 from gan_worker.gan import training
@@ -258,10 +238,14 @@ def _train(config: TrainingConfig, run: runs.Run) -> None:
         # The name is free again, unless there is something that can be resumed.
         if not config.resume and not isinstance(error, WorkerError):
             _free_name(run)
+        if wish.gave_up and not isinstance(error, Cancelled):
+            raise Cancelled from error  # TensorFlow wraps what is raised while it traces
         raise
     steps = view.last.step if view.last else 0
     terminal.output.print(f"Trained {run.name} for {steps} steps; all of it is in {run.path}")
-    terminal.output.print(f"Next: gan-worker generate {run.name} --seed 1-9 --out FOLDER")
+    terminal.output.print(
+        f"Next: gan-worker generate {shlex.quote(run.name)} --seed 1-9 --out FOLDER"
+    )
 
 
 def _free_name(run: runs.Run) -> None:
@@ -299,48 +283,6 @@ def quiet_loading() -> Iterator[None]:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
-
-
-class StopWish:
-    """Ctrl+C once: stop after this step and save; twice: give up.
-
-    Args:
-        resumed: whether there is something to save before the first step.
-    """
-
-    def __init__(self, resumed: bool) -> None:
-        self._resumed = resumed
-        self._wanted = self._told = self._stepped = False
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> StopWish:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._before[number] = signal.signal(number, self._heard)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _heard(self, _number: int, _frame: FrameType | None) -> None:
-        if self._wanted:
-            raise Cancelled
-        self._wanted = True
-
-    def asked(self) -> bool:
-        """Whether to stop; asked between two steps.
-
-        Raises:
-            Cancelled: there is nothing yet that is worth saving.
-        """
-        if self._wanted and not self._stepped and not self._resumed:
-            raise Cancelled
-        self._stepped = True
-        if self._wanted and not self._told:
-            self._told = True
-            text = "Stopping and saving; Ctrl+C again gives up what is not saved."
-            terminal.messages.print(text)
-        return self._wanted
 
 
 # ---- generate
@@ -397,35 +339,6 @@ def _seeds_bar(count: int) -> Progress:
         console=terminal.output,
         disable=not shown,
     )
-
-
-def save_material(
-    material: GeneratedMaterial, folder: Path, bits: int | None, format: Format
-) -> list[Path]:
-    """Write one picture a map, and beside them the recipe to make them again.
-
-    Args:
-        material: what was generated.
-        folder: where to, it exists.
-        bits: of whole numbers; None for what each map needs.
-        format: of the files.
-
-    Returns:
-        The pictures' files, named `<model>_<seed>_<width>x<height>_<suffix>.<format>`.
-    """
-    recipe = material.recipe
-    stem = f"{recipe.model}_{recipe.seed}_{recipe.width}x{recipe.height}"
-    files = []
-    for name, picture in material.maps.items():
-        file = folder / f"{stem}_{SUFFIXES[name]}.{format}"
-        if format is Format.exr:
-            # EXR holds light; whoever opens it expects no sRGB curve.
-            write_picture(file, to_light(picture) if name == "base_color" else picture, "exr")
-        else:
-            write_picture(file, picture, 16 if (bits or MAPS[name].bits) == 16 else 8)
-        files.append(file)
-    write_json(folder / f"{stem}.json", asdict(recipe))
-    return files
 
 
 def parse_seeds(text: str) -> list[int]:

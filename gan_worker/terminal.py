@@ -1,17 +1,19 @@
-"""What the command line shows: tables, a progress line, errors."""
+"""What the command line shows, such as tables, a progress bar and errors; and Ctrl+C."""
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterable, Sequence
-from types import TracebackType
+from types import FrameType, TracebackType
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from gan_worker.errors import ErrorInfo
+from gan_worker.errors import Cancelled, ErrorInfo
 from gan_worker.progress import (
     DataReport,
     GeneratedMaterial,
@@ -174,3 +176,49 @@ def progress_line(news: TrainingProgress) -> str:
     )
     left = f"ETA {clock(news.eta)}" if news.eta is not None else "no end set"
     return f"step {news.step} · {news.images_per_second:.0f} images/s · {losses} · {left}"
+
+
+class StopWish:
+    """Ctrl+C once: stop after this step and save; twice: give up.
+
+    Args:
+        resumed: whether there is something to save before the first step.
+    """
+
+    def __init__(self, resumed: bool) -> None:
+        self.gave_up = False
+        self._resumed = resumed
+        self._wanted = self._told = self._stepped = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> StopWish:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._heard)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _heard(self, _number: int, _frame: FrameType | None) -> None:
+        if self._wanted:
+            self.gave_up = True
+            raise Cancelled
+        self._wanted = True
+
+    def asked(self) -> bool:
+        """Whether to stop; asked between two steps.
+
+        Raises:
+            Cancelled: somebody gave up, or there is nothing yet that is worth saving.
+        """
+        nothing_yet = not self._stepped and not self._resumed
+        # TensorFlow swallows some of what is raised while it traces; so it is raised again here.
+        if self.gave_up or (self._wanted and nothing_yet):
+            raise Cancelled
+        self._stepped = True
+        if self._wanted and not self._told:
+            self._told = True
+            text = "Stopping and saving; Ctrl+C again gives up what is not saved."
+            messages.print(text)
+        return self._wanted

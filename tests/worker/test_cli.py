@@ -231,23 +231,26 @@ def test_an_error_is_message_cure_and_code(capsys):
 class TestStopWish:
     def test_the_first_wish_stops_and_the_second_gives_up(self, capsys):
         before = signal.getsignal(signal.SIGINT)
-        with cli.StopWish(resumed=False) as wish:
+        with terminal.StopWish(resumed=False) as wish:
             assert not wish.asked()
             signal.raise_signal(signal.SIGINT)
             assert wish.asked()
             assert "Stopping and saving" in capsys.readouterr().err
             with pytest.raises(Cancelled):
                 signal.raise_signal(signal.SIGINT)
+            # TensorFlow may have swallowed it.
+            with pytest.raises(Cancelled):
+                wish.asked()
         assert signal.getsignal(signal.SIGINT) is before
 
     def test_before_the_first_step_there_is_nothing_to_save(self):
-        with cli.StopWish(resumed=False) as wish:
+        with terminal.StopWish(resumed=False) as wish:
             signal.raise_signal(signal.SIGTERM)
             with pytest.raises(Cancelled):
                 wish.asked()
 
     def test_a_resumed_run_has_something_to_save(self, capsys):
-        with cli.StopWish(resumed=True) as wish:
+        with terminal.StopWish(resumed=True) as wish:
             signal.raise_signal(signal.SIGTERM)
             assert wish.asked()
 
@@ -327,6 +330,25 @@ class TestTrainedModel:
     def test_its_name_is_taken(self, stripes, capsys):
         assert cli.main(["train", str(stripes), "--run", "wall"]) == 2
         assert "[run_exists]" in capsys.readouterr().err
+
+    def test_a_second_wish_while_tensorflow_traces_is_no_fault(
+        self, home, stripes, capsys, monkeypatch
+    ):
+        from gan_worker.gan import training
+
+        def trace(*_):
+            for _ in range(2):
+                try:
+                    signal.raise_signal(signal.SIGINT)
+                except Cancelled as error:
+                    raise RuntimeError("in user code") from error
+
+        monkeypatch.setattr(training, "train", trace)
+        assert cli.main(["train", str(stripes), "--run", "second"]) == 130
+        shown = capsys.readouterr().err
+        assert "[cancelled]" in shown
+        assert "Traceback" not in shown
+        assert not (home / "runs" / "second").exists()
 
     def test_a_stopped_run_is_saved(self, home, stripes, capsys, monkeypatch):
         told = threading.Event()
