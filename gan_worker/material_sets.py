@@ -106,10 +106,8 @@ def _all_files(places: Sequence[str | Path], skipped: list[SkippedFile]) -> Iter
     folders: set[str] = set()
     for place in map(Path, places):
         _check_place(place)
-        if place.is_dir():
-            files = _walk(place, folders, skipped)
-        else:
-            files = iter([(place, os.path.realpath(place))])
+        alone = iter([(place, os.path.realpath(place))])
+        files = _walk(place, folders, skipped) if place.is_dir() else alone
         for file, real in files:
             if real not in seen:
                 seen.add(real)
