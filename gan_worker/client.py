@@ -280,8 +280,11 @@ class Client:
         error = message.body.error
         if error.code == "protocol_version":
             self._refuse(error)
-        elif self._answered(message) is not None:
-            self._events.append(events.WorkerFault(error))
+        elif (asked := self._answered(message)) is not None:
+            submitted = isinstance(asked, messages.Submit)
+            self._events.append(
+                events.JobRejected(asked.job, error) if submitted else events.WorkerFault(error)
+            )
 
     def _on_subscribed(self, message: Message) -> None:
         if self._answered(message) is not None:

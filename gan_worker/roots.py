@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -34,7 +35,7 @@ class Roots:
         """
         paths = [self._resolve(name) for name in names]
         for path, name in zip(paths, names, strict=True):
-            if not path.exists():
+            if not os.path.exists(path):  # noqa: PTH110 — False, not an error, for odd names
                 raise PictureError(
                     "picture_missing",
                     f"A picture or folder to learn from must exist on the worker; {name} does not.",
@@ -50,7 +51,10 @@ class Roots:
             root = self._folders.get(alias[1])
             if root is None:
                 raise self._refusal(name)
-            path = (root / alias[2]).resolve()
+            try:
+                path = (root / alias[2]).resolve()
+            except (OSError, RuntimeError):  # a loop of links, or too long a name
+                raise self._refusal(name) from None
             if not path.is_relative_to(root):
                 raise self._refusal(name)
             return path

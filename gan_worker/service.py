@@ -97,7 +97,7 @@ class Server:
         admission = Admission(config.home / "runs", roots)
         self._admission = admission
         self._jobs = Jobs(self._journal, admission, self._job_changed)
-        self._dropped = 0
+        self._dropped = self._faults = 0
         self._status: tuple[Any, ...] = ()
         self._status_at = self._swept_at = 0.0
         self._ending = threading.Event()
@@ -171,7 +171,7 @@ class Server:
             for socket, take in sources:
                 if socket in ready:
                     self._take_some(take)
-            self._tend()
+            self._shielded(self._tend)
 
     def close(self) -> None:
         """Leave nothing behind: no process, no lock, no socket."""
@@ -197,11 +197,18 @@ class Server:
 
     def _take_some(self, take: Callable[[], bool]) -> None:
         for _ in range(MESSAGES_PER_TURN):
-            try:
-                if not take():
-                    return
-            except Exception:  # one bad request must not end the jobs of everybody
-                logger.exception("a message could not be handled")
+            if self._shielded(take) is False:
+                return
+
+    def _shielded(self, work: Callable[[], T]) -> T | None:
+        """Do something of which no fault may end the jobs of everybody."""
+        try:
+            return work()
+        except Exception:
+            self._faults += 1
+            if _is_power_of_two(self._faults):
+                logger.exception("fault %d of the server", self._faults)
+            return None
 
     def _tend(self) -> None:
         stopping = self._compute.state == "stopping"
@@ -420,7 +427,7 @@ class Server:
     def _refuse(self, socket: zmq.Socket[bytes], route: bytes, error: BadMessage) -> None:
         """Answer what can be answered; drop and count the rest."""
         self._dropped += 1
-        if self._dropped & (self._dropped - 1) == 0:  # 1, 2, 4, 8, …: a flood must not fill the log
+        if _is_power_of_two(self._dropped):
             logger.warning("%d bad messages so far; the last: %s", self._dropped, error)
         if error.message_id is not None:
             self._send_on(socket, route, Message(messages.Error(error.info), re=error.message_id))
@@ -435,6 +442,11 @@ def _address(socket: zmq.Socket[bytes]) -> str:
 def _owner(frames: Sequence[zmq.Frame]) -> str:
     """The public key a peer proved."""
     return str(frames[-1].get("User-Id"))
+
+
+def _is_power_of_two(count: int) -> bool:
+    """For counts of what may come in floods: logging only these, no flood fills the log."""
+    return count & (count - 1) == 0
 
 
 def _fitting(make: Callable[[list[T], bool], Any], items: list[T]) -> Any:

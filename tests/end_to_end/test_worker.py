@@ -20,9 +20,12 @@ from gan_worker.runs import Run
 
 PATIENCE = 150.0
 
-pytestmark = pytest.mark.skipif(
-    not Path("/proc/self/stat").exists(), reason="looks at processes through /proc"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not Path("/proc/self/stat").exists(), reason="looks at processes through /proc"
+    ),
+]
 
 
 def training(photo, kimg, run="stripes"):

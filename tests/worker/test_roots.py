@@ -12,6 +12,7 @@ def roots(tmp_path):
     (tmp_path / "photos" / "wood" / "oak.png").touch()
     (tmp_path / "secret.png").touch()
     (tmp_path / "photos" / "link.png").symlink_to(tmp_path / "secret.png")
+    (tmp_path / "photos" / "loop.png").symlink_to(tmp_path / "photos" / "loop.png")
     return Roots({"photos": tmp_path / "photos"}, local=False)
 
 
@@ -30,6 +31,7 @@ def test_a_name_below_a_root_is_found(roots, tmp_path):
         "photos:wood/../../secret.png",
         "photos:/etc/passwd",
         "photos:link.png",
+        "photos:loop.png",
         "other:oak.png",
         "/etc/passwd",
         "wood/oak.png",
@@ -49,9 +51,10 @@ def test_everything_else_is_refused(roots, name):
 def test_absolute_paths_are_for_the_same_user_on_the_same_computer(tmp_path):
     roots = Roots({}, local=True)
     assert roots.resolve([str(tmp_path)]) == (str(tmp_path),)
-    with pytest.raises(TilewrightError) as caught:
-        roots.resolve([str(tmp_path / "none.png")])
-    assert caught.value.code == "picture_missing"
+    for missing in ("none.png", "x" * 5000):
+        with pytest.raises(TilewrightError) as caught:
+            roots.resolve([str(tmp_path / missing)])
+        assert caught.value.code == "picture_missing"
     with pytest.raises(TilewrightError) as caught:
         roots.resolve(["relative.png"])
     assert caught.value.code == "not_allowed"

@@ -644,3 +644,15 @@ def test_a_newer_request_of_a_channel_replaces_the_waiting_one(served, ear, pict
     ear.state(older, "cancelled")
     ear.client.cancel(long)
     assert ear.event(MaterialReady, job=newer).recipe.seed == 2
+
+
+def test_a_fault_of_the_server_itself_ends_nothing(served, ear, picture, monkeypatch):
+    def broken(*args):
+        raise OSError("the disk is gone")
+
+    job = started(served, ear, training(picture, steps=60))
+    monkeypatch.setattr(served.server._store, "keep_newest_previews", broken)
+    monkeypatch.setattr(served.server._admission, "check", broken)
+    rejected = ear.client.submit(material())
+    assert ear.event(JobRejected, job=rejected).error.code == "unexpected"
+    ear.state(job, "succeeded")

@@ -1,0 +1,130 @@
+"""A network that freezes and breaks between client and server, played by a proxy."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import threading
+
+import numpy as np
+import pytest
+
+from gan_worker import liveness
+from gan_worker.client import Client
+from gan_worker.config import GenerationConfig, TrainingConfig
+from gan_worker.events import Connected, JobReport, JobState, LinkLost, MaterialReady
+from gan_worker.progress import Stage
+
+
+class Proxy:
+    """Passes bytes on between its port and the server's; can freeze, and break off after so many bytes."""
+
+    def __init__(self, address):
+        host, _, port = address.removeprefix("tcp://").partition(":")
+        self._target = (host, int(port))
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"tcp://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self.frozen = threading.Event()
+        self._closing = threading.Event()
+        self.break_after = None
+        self.breaks = 0
+        self._peers = {}
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self):
+        while not self._closing.is_set():
+            for key, _ in self._selector.select(0.02):
+                if key.fileobj is self._listener:
+                    self._accept()
+                elif not self.frozen.is_set():
+                    self._pass_on(key.fileobj)
+            if self.frozen.is_set():
+                self._closing.wait(0.02)
+        for peer in list(self._peers):
+            self._drop(peer)
+        self._listener.close()
+        self._selector.close()
+
+    def _accept(self):
+        near, _ = self._listener.accept()
+        far = socket.create_connection(self._target)
+        for a, b in ((near, far), (far, near)):
+            self._peers[a] = b
+            self._selector.register(a, selectors.EVENT_READ)
+
+    def _pass_on(self, source):
+        if source not in self._peers:
+            return
+        try:
+            data = source.recv(65536)
+            self._peers[source].sendall(data)
+        except OSError:
+            data = b""
+        if not data:
+            self._drop(source)
+        elif self.break_after is not None:
+            self.break_after -= len(data)
+            if self.break_after < 0:
+                self.break_after, self.breaks = None, self.breaks + 1
+                self._drop(source)
+
+    def _drop(self, source):
+        for peer in (source, self._peers.get(source)):
+            if peer in self._peers:
+                self._selector.unregister(peer)
+                del self._peers[peer]
+                peer.close()
+
+    def close(self):
+        self._closing.set()
+        self._thread.join()
+
+
+@pytest.fixture
+def linked(serve, make_ear, monkeypatch):
+    """A server, and a client that reaches it through two proxies."""
+    monkeypatch.setattr(liveness, "SILENCE", 0.3)
+    monkeypatch.setattr(liveness, "ANSWER_WAIT", 0.2)
+    served = serve()
+    where = served.server.announcement
+    control, bulk = Proxy(where["control"]), Proxy(where["bulk"])
+    ear = make_ear(Client(control.address, bulk.address, where["server_key"], served.keys))
+    ear.event(Connected)
+    yield ear, control, bulk
+    ear.client.close()
+    control.close()
+    bulk.close()
+
+
+def started(ear, picture, steps):
+    config = TrainingConfig("oak", (str(picture),), "nano", None, steps / 1000)
+    job = ear.client.submit(config)
+    ear.event(JobReport, job=job, report=Stage("learning"))
+    return job
+
+
+def test_a_frozen_link_is_told_the_worker_goes_on_and_nothing_is_missed(linked, serve, picture):
+    ear, control, _ = linked
+    job = started(ear, picture, 100)
+    control.frozen.set()
+    ear.event(LinkLost)
+    ear.heard = [e for e in ear.heard if isinstance(e, JobState)]
+    control.frozen.clear()
+    ear.event(Connected)
+    ear.state(job, "succeeded")
+    numbers = [e.sequence for e in ear.heard if isinstance(e, JobState)]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_a_broken_transfer_goes_on_and_the_pixels_are_right(linked, picture):
+    ear, _, bulk = linked
+    started(ear, picture, 100_000)
+    bulk.break_after = 5_000_000
+    job = ear.client.submit(GenerationConfig("oak", 5, 2048, 1024))
+    found = ear.event(MaterialReady, 30, job=job)
+    assert bulk.breaks == 1
+    wanted = np.random.default_rng(5).random((1024, 2048, 3))
+    assert np.array_equal(found.maps["base_color"], np.rint(wanted * 255).astype(np.uint8))
