@@ -39,7 +39,9 @@ class TilewrightError(Exception):
         retry_after: seconds after which the same request may succeed, where that is known.
     """
 
-    def __init__(self, code: str, message: str, cure: str, retry_after: float | None = None) -> None:
+    def __init__(
+        self, code: str, message: str, cure: str, retry_after: float | None = None
+    ) -> None:
         super().__init__(message)
         self.info = ErrorInfo(code, message, cure, retry_after)
 

@@ -153,6 +153,4 @@ class GeneratedMaterial:
     forward_seconds: float = 0.0
 
 
-Report = (
-    Stage | DataReport | TrainingProgress | GenerationProgress | Preview | LiveModel | Notice
-)
+Report = Stage | DataReport | TrainingProgress | GenerationProgress | Preview | LiveModel | Notice

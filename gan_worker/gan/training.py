@@ -35,6 +35,8 @@ from gan_worker.runs import ModelInfo, Run
 # Seconds between two checkpoints; the first comes early, so that little is lost from the start.
 FIRST_CHECKPOINT, CHECKPOINT_EVERY = 5.0, 30.0
 PREVIEW_EVERY = 10.0
+# Seconds in which the speed of steps says nothing yet.
+WARM_UP = 20.0
 TICK = 1.0
 # Seeds whose pictures stand side by side in every preview, and the side of each in cells.
 PREVIEW_SEEDS, PREVIEW_CELLS = (1, 2), 24
@@ -125,6 +127,7 @@ class Training:
         self.update = Update(self.network, self.dataset, self.waves, config.seed, Hyperparameters())
         if stored:
             self._restore(*stored)
+        self._resumed_at = self.seconds
         self.live = Model(self._info(), self.update.ema_generator)
         report(LiveModel(run.name, self.live))
 
@@ -194,19 +197,29 @@ class Training:
                 "Resume from the last checkpoint, or start again with another seed.",
             )
         fraction = min(1.0, self.fraction)
+        rate = steps * self.network.batch / max(seconds, 1e-9)
         progress = TrainingProgress(
             step=self.steps,
             kimg=self.kimg,
             seconds=self.seconds,
             fraction=fraction,
-            eta=self.seconds * (1 - fraction) / fraction if fraction > 0 else None,
-            images_per_second=steps * self.network.batch / max(seconds, 1e-9),
+            eta=self._eta(rate),
+            images_per_second=rate,
             losses=losses,
             memory_mb=resident_memory_mb(),
         )
         tick.write(progress)
         self.run.append_progress(progress)
         self.report(progress)
+
+    def _eta(self, rate: float) -> float | None:
+        """Seconds left; None while the first ticks still carry the time of building the graph."""
+        left = []
+        if self.config.minutes:
+            left.append(60 * self.config.minutes - self.seconds)
+        if self.config.kimg and self.seconds - self._resumed_at > WARM_UP:
+            left.append((self.config.kimg - self.kimg) * 1000 / rate)
+        return max(0.0, min(left)) if left else None
 
     def _preview(self) -> None:
         side = PREVIEW_CELLS * self.network.stride
