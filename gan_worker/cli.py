@@ -43,7 +43,6 @@ NO_PIXELS = np.empty(0, np.float32)
 app = typer.Typer(
     name="gan-worker",
     help="Train a GAN on your own pictures and get endless seamless PBR materials.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -66,6 +65,8 @@ def main(argv: list[str]) -> int:
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     try:
+        # The name alone is a question, not a mistake.
+        argv = argv or ["--help"]
         return int(_command()(args=argv, prog_name="gan-worker", standalone_mode=False) or 0)
     except (typer.Abort, KeyboardInterrupt, Cancelled) as error:
         terminal.show_error(Cancelled().info)

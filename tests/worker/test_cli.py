@@ -56,9 +56,11 @@ def run_started(home, name="oak", **fields):
     return run
 
 
-def test_help_names_every_command(capsys):
-    assert cli.main(["--help"]) == 0
-    shown = capsys.readouterr().out
+@pytest.mark.parametrize("arguments", [[], ["--help"]])
+def test_help_names_every_command(arguments, capsys):
+    assert cli.main(arguments) == 0
+    shown, wrong = capsys.readouterr()
+    assert not wrong
     assert all(f"\n  {name}" in shown for name in ("train", "generate", "models", "runs", "serve"))
 
 
