@@ -13,6 +13,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from gan_worker.errors import PictureError, RequestError, TilewrightError
 
+LOG_EVERY = 15.0
+
 
 def default_picture() -> Path:
     """A photo of bricks, CC0, that scikit-image brings along."""
@@ -62,10 +64,18 @@ def main() -> int:
         with bar:
             task = bar.add_task("starting Blender", total=None)
 
+            told = 0.0
+
             def report(text: str, fraction: float | None) -> None:
-                if fraction is None and not bar.console.is_terminal:
-                    console.print(text, highlight=False)
+                nonlocal told
                 bar.update(task, description=text, total=1, completed=fraction)
+                # In a log there is no bar: every stage gets a line, long ones one now and then.
+                if not console.is_terminal and (
+                    fraction is None or time.monotonic() - told > LOG_EVERY
+                ):
+                    told = time.monotonic()
+                    share = "" if fraction is None else f"{fraction:4.0%} "
+                    console.print(f"{share}{text}", highlight=False, soft_wrap=True)
 
             import demo_scene  # loads Blender, which takes a second
 
