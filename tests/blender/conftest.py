@@ -52,6 +52,24 @@ def empty_file(addon: Any) -> Iterator[None]:
         preferences.property_unset(name)
 
 
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    session.config.stash[_STATUS] = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave at once where Python's own end would crash.
+
+    The bpy 4.2 module frees property callbacks after Python is gone: three lines that register one
+    property with `update=` are enough. Blender 4.2 itself ends in the right order.
+    """
+    if bpy.app.version < (4, 3, 0):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(config.stash.get(_STATUS, 1))
+
+
+_STATUS = pytest.StashKey[int]()
 _kept: list[str] = []
 
 
