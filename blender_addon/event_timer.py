@@ -25,6 +25,8 @@ EVENT_BUDGET = 0.004
 STEP_DEADLINE = 0.006
 # More pieces of work than this, and no more generations are asked for until some are done.
 MOST_WAITING = 100
+# Between two pieces of waiting work Blender gets its turn, and no more: the artist waits for the result.
+WORK_INTERVAL = 0.001
 BUSY_INTERVAL = 1 / 60
 IDLE_INTERVAL = 0.5
 
@@ -78,7 +80,9 @@ def tick() -> float:
     if not _rendering():
         _do_work(began + STEP_DEADLINE)
     _count(time.perf_counter() - began, time.thread_time() - cpu)
-    return BUSY_INTERVAL if _work or session.current.busy else IDLE_INTERVAL
+    if _work:
+        return WORK_INTERVAL
+    return BUSY_INTERVAL if session.current.busy else IDLE_INTERVAL
 
 
 def _timer() -> float:

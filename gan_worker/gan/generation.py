@@ -25,6 +25,10 @@ LARGEST = 4096 * 4096
 # Styles averaged for the mean style that truncation pulls towards.
 MEAN_STYLES = 1024
 
+# Take GPU memory as it is needed: Blender renders on the same card.
+for _gpu in tf.config.list_physical_devices("GPU"):
+    tf.config.experimental.set_memory_growth(_gpu, True)
+
 
 def device_name() -> str:
     """What TensorFlow computes on: `CPU` or `GPU <name>`."""
