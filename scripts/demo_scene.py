@@ -32,6 +32,7 @@ Report = Callable[[str, float | None], None]
 # Meters of wall or floor that one tile covers, for a tile of 512 pixels.
 TILE_METERS = 2.0
 SPHERE_REPEATS = (3.0, 1.5)
+MIDDLE_GREY = 0.18
 RENDER_SIZE = (832, 468)
 RENDER_SAMPLES = 16  # and the denoiser
 
@@ -110,6 +111,7 @@ def run(
     for piece, obj in zip(pieces, objects, strict=True):
         write_maps(piece, obj.active_material, out / "maps")
     scene, render = out / "scene.blend", out / "render.png"
+    expose_for([obj.active_material for obj in objects])
     bpy.ops.wm.save_as_mainfile(filepath=str(scene), check_existing=False)
     report("rendering", None)
     render_scene(render)
@@ -261,7 +263,7 @@ def _plane(
 
 def _light() -> None:
     sun = bpy.data.objects.new("Sun", bpy.data.lights.new("Sun", "SUN"))
-    sun.data.energy, sun.data.angle = 4.0, np.radians(4)
+    sun.data.energy, sun.data.angle = 3.2, np.radians(4)
     sun.rotation_euler = (np.radians(52), np.radians(-10), np.radians(-38))
     bpy.context.collection.objects.link(sun)
     world = bpy.context.scene.world or bpy.data.worlds.new("World")
@@ -279,6 +281,17 @@ def _camera() -> None:
     camera.data.lens = 32
     bpy.context.collection.objects.link(camera)
     bpy.context.scene.camera = camera
+
+
+def expose_for(materials: Sequence[bpy.types.Material]) -> None:
+    """Expose like a photographer would: dark materials longer, up to one and a half stops."""
+    from blender_addon import images
+    from blender_addon.materials import images_of
+
+    colors = [images_of(material).get("base_color") for material in materials]
+    means = [float((images.read_pixels(c)[..., :3] ** 2.2).mean()) for c in colors if c]
+    stops = np.log2(MIDDLE_GREY / max(1e-4, np.mean(means))) if means else 0.0
+    bpy.context.scene.view_settings.exposure = float(np.clip(stops, 0.0, 1.5))
 
 
 def render_scene(path: Path) -> None:
