@@ -20,14 +20,20 @@ def show(pixels: np.ndarray) -> None:
     """
     if _collection is None:
         return
-    step = -(-max(pixels.shape[:2]) // LARGEST_SIDE)
-    small = pixels[::step, ::step]
+    sample = _first_sample(pixels)
+    step = -(-max(sample.shape[:2]) // LARGEST_SIDE)
+    small = sample[::step, ::step]
     height, width = small.shape[:2]
     rgba = np.ones((height, width, 4), np.float32)
     rgba[..., :3] = small[::-1] * np.float32(1 / 255)
     picture = _collection.get(_LIVE) or _collection.new(_LIVE)
     picture.image_size = (width, height)
     picture.image_pixels_float.foreach_set(rgba.reshape(-1))
+
+
+def _first_sample(pixels: np.ndarray) -> np.ndarray:
+    """The first of the samples that lie side by side: an icon is as high as it is wide."""
+    return pixels[:, : pixels.shape[0]]
 
 
 def is_there() -> bool:

@@ -17,7 +17,7 @@ _STATES = {
     "connected": ("Connected", "CHECKMARK"),
     "lost": ("Link lost, trying again", "ERROR"),
 }
-_LETTERS_PER_UNIT = 1 / 7
+_LETTER = 6.2  # pixels of an average letter
 
 
 class _Panel:
@@ -52,8 +52,9 @@ class TILEWRIGHT_PT_training(_Panel, bpy.types.Panel):
         column = _split(layout)
         for name in ("run", "preset", "minutes"):
             column.prop(chosen, name)
-        layout.operator("tilewright.start_training", icon="PLAY")
-        layout.operator("tilewright.start_training", text="Continue Run").resume = True
+        row = layout.row(align=True)
+        row.operator("tilewright.start_training", icon="PLAY")
+        row.operator("tilewright.start_training", text="Continue", icon="FRAME_NEXT").resume = True
         job = session.current.training
         if job:
             _draw_training(layout, job, context.region.width)
@@ -149,19 +150,24 @@ def _draw_training(layout: bpy.types.UILayout, job: session.Job, width: int) -> 
     box.label(text=f"{job.name}: {job.stage if job.state == 'running' else job.state}")
     if job.progress:
         _draw_progress(box, job.progress)
-    row = box.row(align=True)
-    if job.state == "paused":
-        row.operator("tilewright.resume_training", icon="PLAY")
-    else:
-        row.operator("tilewright.pause_training", icon="PAUSE")
-    row.operator("tilewright.stop_training", icon="SNAP_FACE")
-    row.operator("tilewright.cancel_training", text="", icon="TRASH")
+    if not job.done:
+        _draw_steering(box.row(align=True), job)
     if live_preview.is_there():
-        box.template_icon(icon_value=live_preview.icon(), scale=max(4.0, width / 36))
+        units = (width / _ui_scale() - 60) / 20  # a unit of a layout is 20 pixels high
+        box.template_icon(icon_value=live_preview.icon(), scale=max(4.0, units))
     if job.data_report:
         _draw_data(box, job.data_report, width)
     for notice in job.notices[-3:]:
         _paragraph(box, notice, width, "INFO")
+
+
+def _draw_steering(row: bpy.types.UILayout, job: session.Job) -> None:
+    if job.state == "paused":
+        row.operator("tilewright.resume_training", icon="PLAY")
+    else:
+        row.operator("tilewright.pause_training", icon="PAUSE")
+    row.operator("tilewright.stop_training", text="Stop, Keep", icon="SNAP_FACE")
+    row.operator("tilewright.cancel_training", text="", icon="TRASH")
 
 
 def _draw_progress(layout: bpy.types.UILayout, progress: TrainingProgress) -> None:
@@ -207,10 +213,13 @@ def _draw_error(layout: bpy.types.UILayout, error: object, width: int) -> None:
     _paragraph(layout, error.cure, width, "LIGHT")
 
 
+def _ui_scale() -> float:
+    return bpy.context.preferences.system.ui_scale or 1.0  # 0 where no window was ever open
+
+
 def _paragraph(layout: bpy.types.UILayout, text: str, width: int, icon: str = "NONE") -> None:
     """A sentence in several labels: Blender does not wrap lines."""
-    scale = bpy.context.preferences.system.ui_scale or 1.0  # 0 where no window was ever open
-    letters = max(20, int(width * _LETTERS_PER_UNIT / scale) - (4 if icon != "NONE" else 2))
+    letters = max(20, int(width / _ui_scale() / _LETTER) - (8 if icon != "NONE" else 6))
     column = layout.column(align=True)
     for number, line in enumerate(textwrap.wrap(text, letters)):
         column.label(text=line, icon=icon if number == 0 else "BLANK1" if icon != "NONE" else icon)

@@ -106,16 +106,26 @@ def test_training_shows_progress_eta_losses_report_and_picture(stand_in):
 
 
 def test_live_preview_is_the_picture_the_right_way_up(stand_in):
-    pixels = np.zeros((8, 16, 3), np.uint8)
+    pixels = np.zeros((12, 8, 3), np.uint8)
     pixels[0] = 255
     live_preview.show(pixels)
     shown = live_preview._collection["live"]
-    assert tuple(shown.image_size) == (16, 8)
-    rgba = np.array(shown.image_pixels_float).reshape(8, 16, 4)
+    assert tuple(shown.image_size) == (8, 12)
+    rgba = np.array(shown.image_pixels_float).reshape(12, 8, 4)
     assert rgba[-1, :, :3].min() == 1
     assert rgba[:-1, :, :3].max() == 0
     live_preview.clear()
     assert not live_preview.is_there()
+
+
+def test_live_preview_shows_one_of_two_samples():
+    pixels = np.zeros((8, 16, 3), np.uint8)
+    pixels[:, :8] = 255
+    live_preview.show(pixels)
+    shown = live_preview._collection["live"]
+    assert tuple(shown.image_size) == (8, 8)
+    assert np.array(shown.image_pixels_float).min() == 1
+    live_preview.clear()
 
 
 def test_recipe_and_running_generation_are_shown(stand_in, plane, maps):
