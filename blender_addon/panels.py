@@ -17,7 +17,7 @@ _STATES = {
     "connected": ("Connected", "CHECKMARK"),
     "lost": ("Link lost, trying again", "ERROR"),
 }
-_LETTER = 6.2  # pixels of an average letter
+_LETTER = 6.7  # pixels of an average letter
 
 
 class _Panel:
