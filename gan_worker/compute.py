@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -222,10 +223,13 @@ class Compute:
         return messages.Finished(run.job, result=self._write(run.job, material))
 
     def _write(self, job: str, material: GeneratedMaterial) -> messages.Result:
-        blobs = {
-            name: self._store.write(job, name, self._program.quantise(pixels, MAPS[name].bits))
-            for name, pixels in material.maps.items()
-        }
+        def write(name: str) -> messages.Blob:
+            pixels = self._program.quantise(material.maps[name], MAPS[name].bits)
+            return self._store.write(job, name, pixels)
+
+        # NumPy, the hash and the file let go of the interpreter, so maps are written side by side.
+        with ThreadPoolExecutor() as pool:
+            blobs = dict(zip(material.maps, pool.map(write, material.maps), strict=True))
         return messages.Result(
             material.recipe, blobs, material.seam_ratios, material.forward_seconds
         )

@@ -7,11 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+# Places along a line at which its step is measured, at least, where the picture has as many.
+SAMPLED = 256
+
 LineSteps = tuple[np.ndarray, np.ndarray]
 
 
 def line_steps(picture: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Mean absolute step across every line between two neighbouring columns, and rows.
+
+    Of large pictures every line is measured at a few hundred places along it, which is a quarter of the work at 1024².
 
     Args:
         picture: (height, width, channels).
@@ -19,10 +24,15 @@ def line_steps(picture: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     Returns:
         (width,) and (height,); the first of each is the wrap, from the last column or row to the first.
     """
-    return tuple(
-        tf.reduce_mean(tf.abs(picture - tf.roll(picture, 1, axis)), axis=(1 - axis, 2))
-        for axis in (1, 0)
+    height, width = tf.shape(picture)[0], tf.shape(picture)[1]
+    return (
+        _steps(picture[:: tf.maximum(1, height // SAMPLED)], axis=1),
+        _steps(picture[:, :: tf.maximum(1, width // SAMPLED)], axis=0),
     )
+
+
+def _steps(picture: tf.Tensor, axis: int) -> tf.Tensor:
+    return tf.reduce_mean(tf.abs(picture - tf.roll(picture, 1, axis)), axis=(1 - axis, 2))
 
 
 def seam_ratio(steps: LineSteps) -> float:

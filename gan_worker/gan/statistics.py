@@ -15,6 +15,8 @@ CONSTANT = 1.5 / 255
 # A color axis weaker than this share of the strongest keeps its true proportion, so that the color noise of
 # a nearly grey photo is not blown up to the importance of its shapes.
 WEAKEST_AXIS = 0.2
+# Longest x and y of a generated normal together, so that it always points outwards.
+STEEPEST = 0.98
 
 
 @dataclass(frozen=True)
@@ -86,9 +88,9 @@ def _stored(name: str, values: np.ndarray) -> np.ndarray:
 def _shown(name: str, values: tf.Tensor) -> tf.Tensor:
     if name != "normal":
         return tf.clip_by_value(values, 0.0, 1.0)
-    length = tf.norm(values, axis=-1, keepdims=True)
-    values *= tf.minimum(1.0, 0.98 / tf.maximum(length, 1e-6))
-    z = tf.sqrt(1.0 - tf.reduce_sum(tf.square(values), axis=-1, keepdims=True))
+    steepness = tf.reduce_sum(tf.square(values), axis=-1, keepdims=True)
+    values *= tf.minimum(1.0, STEEPEST * tf.math.rsqrt(tf.maximum(steepness, 1e-12)))
+    z = tf.sqrt(1.0 - tf.minimum(steepness, STEEPEST**2))
     return tf.concat([values, z], axis=-1) * 0.5 + 0.5
 
 

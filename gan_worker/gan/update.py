@@ -106,7 +106,8 @@ class Update:
         ]
         self._optimizers[0].build(self.generator.trainable_variables)
         self._optimizers[1].build(self.discriminator.trainable_variables)
-        self._step = tf.function(self._step_in_graph)
+        # Nothing in it depends on a tensor; without autograph the first step comes a second earlier.
+        self._step = tf.function(self._step_in_graph, autograph=False)
 
     def variables(self) -> dict[str, list]:
         """All variables that make the next step what it is, by group."""
