@@ -80,7 +80,7 @@ def tick() -> float:
     if not _rendering():
         _do_work(began + STEP_DEADLINE)
     _count(time.perf_counter() - began, time.thread_time() - cpu)
-    if _work:
+    if _work or session.current.receiving:
         return WORK_INTERVAL
     return BUSY_INTERVAL if session.current.busy else IDLE_INTERVAL
 

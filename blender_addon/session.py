@@ -188,6 +188,11 @@ class Session:
             for job in self.jobs.values()
         )
 
+    @property
+    def receiving(self) -> bool:
+        """Whether pixels are on their way."""
+        return self._client is not None and self._client.receiving
+
     # -- requests ---------------------------------------------------------------------------
 
     def train(self, config: TrainingConfig) -> Job:

@@ -81,6 +81,11 @@ class Client:
         self._unseen = 0
         self._events: list[Event] = []
 
+    @property
+    def receiving(self) -> bool:
+        """Whether pixels are on their way, so that collecting at once is worth it."""
+        return bool(self._transfers)
+
     # ---- requests
 
     def submit(

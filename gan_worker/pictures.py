@@ -268,7 +268,10 @@ def _unwritable(file: Path, problem: str, size: int) -> StorageError:
 def quantise(picture: NDArray[Any], bits: int) -> NDArray[Any]:
     """0..1 to whole numbers: uint8 for 8 bits, uint16 for 16, rounded."""
     kind, most = (np.uint8, 255) if bits == 8 else (np.uint16, 65535)
-    return np.asarray(np.round(np.clip(picture, 0, 1) * most), kind)
+    scaled: NDArray[Any] = np.clip(picture, 0, 1, dtype=np.float32)
+    scaled *= most
+    np.rint(scaled, out=scaled)
+    return scaled.astype(kind)
 
 
 def tile(picture: NDArray[Any], rows: int = 2, columns: int = 2) -> NDArray[Any]:

@@ -110,6 +110,8 @@ class StandInClient:
         self.submitted[job] = config
         return job
 
+    receiving = False
+
     def collect(self, budget: float = 0.004) -> list[Any]:
         found, self.events = self.events, []
         return found

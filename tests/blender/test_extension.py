@@ -51,7 +51,14 @@ if bpy.app.version < (4, 3, 0):
 def extension(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The zip for this platform, validated by Blender's own tool as it is built."""
     out = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, ROOT / "scripts/build_extension", "--platform", "this", "--out", out]
+    command = [
+        sys.executable,
+        ROOT / "scripts/build_extension.py",
+        "--platform",
+        "this",
+        "--out",
+        out,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stdout + done.stderr
     (made,) = out.glob("tilewright-*.zip")
