@@ -16,16 +16,6 @@ from gan_worker.material_maps import MAPS
 # Pixels converted or compressed between two looks at the clock: 1 to 2 ms each.
 PIXELS_PER_STEP = 64 * 1024
 
-# Ends of image names that Node Wrangler recognises.
-NAME_ENDS = {
-    "base_color": "basecolor",
-    "roughness": "roughness",
-    "metallic": "metallic",
-    "normal": "normal",
-    "height": "height",
-    "ambient_occlusion": "ao",
-}
-
 # Custom properties that say what an image is; looked up instead of holding references.
 JOB_KEY = "tilewright_job"
 MAP_KEY = "tilewright_map"
@@ -37,7 +27,7 @@ _FILTER_UP = 2
 
 def image_name(model: str, seed: int, width: int, height: int, map_name: str) -> str:
     """Name of a map's image, such as `bricks_7_1024x512_basecolor`."""
-    return f"{model}_{seed}_{width}x{height}_{NAME_ENDS[map_name]}"
+    return f"{model}_{seed}_{width}x{height}_{MAPS[map_name].file_word}"
 
 
 def find_image(job: str, map_name: str) -> bpy.types.Image | None:

@@ -11,16 +11,6 @@ from gan_worker.material_maps import MAPS
 from gan_worker.pictures import to_light, write_picture
 from gan_worker.progress import GeneratedMaterial
 
-# Endings that Blender's Node Wrangler puts into the right sockets.
-SUFFIXES = {
-    "base_color": "basecolor",
-    "roughness": "roughness",
-    "metallic": "metallic",
-    "normal": "normal",
-    "height": "height",
-    "ambient_occlusion": "ao",
-}
-
 
 class Format(StrEnum):
     """Picture formats that are written."""
@@ -47,7 +37,7 @@ def save_material(
     stem = f"{recipe.model}_{recipe.seed}_{recipe.width}x{recipe.height}"
     files = []
     for name, picture in material.maps.items():
-        file = folder / f"{stem}_{SUFFIXES[name]}.{format}"
+        file = folder / f"{stem}_{MAPS[name].file_word}.{format}"
         if format is Format.exr:
             # EXR holds light; whoever opens it expects no sRGB curve.
             write_picture(file, to_light(picture) if name == "base_color" else picture, "exr")

@@ -15,7 +15,7 @@ class MaterialMap:
         channels: how many channels its picture has (3 or 1).
         color_space: Blender's name of the color space its pixels are in.
         bits: how many bits a value has on the wire; 16 where 8 would show steps.
-        neutral: value in 0..1 of a pixel that changes nothing.
+        file_word: how the names of our files and images end, so that Blender's Node Wrangler knows them.
         words: what ambientCG, Poly Haven and artists call it at the end of a file name, lower case.
     """
 
@@ -23,7 +23,7 @@ class MaterialMap:
     channels: int
     color_space: str
     bits: int
-    neutral: tuple[float, ...]
+    file_word: str
     words: tuple[str, ...]
 
 
@@ -35,34 +35,34 @@ MAPS: dict[str, MaterialMap] = {
             3,
             "sRGB",
             8,
-            (0.5, 0.5, 0.5),
+            "basecolor",
             (
                 *("color", "basecolor", "base_color", "colour", "basecolour"),
                 *("diff", "diffuse", "albedo", "col"),
             ),
         ),
-        MaterialMap("roughness", 1, "Non-Color", 8, (0.5,), ("roughness", "rough")),
-        MaterialMap("metallic", 1, "Non-Color", 8, (0.0,), ("metalness", "metallic", "metal")),
+        MaterialMap("roughness", 1, "Non-Color", 8, "roughness", ("roughness", "rough")),
+        MaterialMap("metallic", 1, "Non-Color", 8, "metallic", ("metalness", "metallic", "metal")),
         MaterialMap(
             "normal",
             3,
             "Non-Color",
             8,
-            (0.5, 0.5, 1.0),
+            "normal",
             (
                 *("normalgl", "normal_gl", "normal_opengl", "normalopengl", "nor_gl"),
                 *("normal", "nor", "nrm"),
             ),
         ),
         MaterialMap(
-            "height", 1, "Non-Color", 16, (0.5,), ("displacement", "disp", "height", "bump")
+            "height", 1, "Non-Color", 16, "height", ("displacement", "disp", "height", "bump")
         ),
         MaterialMap(
             "ambient_occlusion",
             1,
             "Non-Color",
             8,
-            (1.0,),
+            "ao",
             ("ambientocclusion", "ambient_occlusion", "occlusion", "ao"),
         ),
     )

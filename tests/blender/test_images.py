@@ -8,6 +8,7 @@ import pytest
 
 from blender_addon import images
 from gan_worker.errors import StorageError
+from gan_worker.material_maps import MAPS
 
 
 @pytest.fixture
@@ -15,14 +16,14 @@ def made(maps):
     """Each map as an image whose pixels were handed over, not yet packed."""
 
     def make(name: str) -> bpy.types.Image:
-        image = images.new_image(f"m_1_48x32_{images.NAME_ENDS[name]}", name, maps[name], "job")
+        image = images.new_image(f"m_1_48x32_{MAPS[name].file_word}", name, maps[name], "job")
         images.write_pixels(image, maps[name])
         return image
 
     return make
 
 
-NAMES = list(images.NAME_ENDS)
+NAMES = list(MAPS)
 
 
 def expected(pixels: np.ndarray) -> np.ndarray:

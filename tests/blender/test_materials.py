@@ -7,6 +7,7 @@ import pytest
 
 from blender_addon import images, materials
 from blender_addon.materials import Look
+from gan_worker.material_maps import MAPS
 from gan_worker.progress import Recipe
 
 
@@ -32,7 +33,7 @@ def texture(name: str) -> str:
 
 def test_all_maps_are_wired(pictures):
     material = materials.new_material("m")
-    materials.build(material, pictures(*images.NAME_ENDS), Look(displacement=0.1))
+    materials.build(material, pictures(*MAPS), Look(displacement=0.1))
     nodes = material.node_tree.nodes
     assert source(material, materials.SHADER, "Base Color")[0] == materials.OCCLUSION
     assert source(material, materials.SHADER, "Roughness")[0] == texture("roughness")
@@ -54,9 +55,9 @@ def test_all_maps_are_wired(pictures):
 
 def test_all_textures_share_one_mapping(pictures):
     material = materials.new_material("m")
-    materials.build(material, pictures(*images.NAME_ENDS), Look(scale=(3, 2)))
+    materials.build(material, pictures(*MAPS), Look(scale=(3, 2)))
     nodes = material.node_tree.nodes
-    for name in images.NAME_ENDS:
+    for name in MAPS:
         assert source(material, texture(name), "Vector") == (materials.MAPPING, "Vector")
     assert source(material, materials.MAPPING, "Vector") == (materials.COORDINATES, "UV")
     assert tuple(nodes[materials.MAPPING].inputs["Scale"].default_value) == (3, 2, 1)
@@ -112,7 +113,7 @@ def test_update_keeps_nodes_links_and_what_the_user_added(pictures):
 
 def test_update_with_fewer_maps_removes_their_nodes(pictures):
     material = materials.new_material("m")
-    materials.build(material, pictures(*images.NAME_ENDS), Look())
+    materials.build(material, pictures(*MAPS), Look())
     materials.build(material, pictures("base_color"), Look())
     assert set(materials.images_of(material)) == {"base_color"}
     assert materials.DISPLACEMENT not in material.node_tree.nodes
