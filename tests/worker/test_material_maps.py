@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gan_worker.material_maps import MAPS, PACKED_MAPS, split_file_stem
+from gan_worker.material_maps import MAPS, split_file_stem
 
 NAMED = {
     # ambientCG
@@ -60,10 +60,3 @@ def test_every_word_of_every_map_is_recognised_in_any_case():
         for word in material_map.words:
             assert split_file_stem(f"wall_{word}") == ("wall", material_map.name)
             assert split_file_stem(f"Wall_{word.upper()}_1K") == ("Wall", material_map.name)
-
-
-def test_neutral_values_fit_their_maps():
-    assert set(PACKED_MAPS) < set(MAPS)
-    for material_map in MAPS.values():
-        assert len(material_map.neutral) == material_map.channels
-        assert all(0 <= value <= 1 for value in material_map.neutral)
