@@ -244,21 +244,13 @@ def _duration(seconds: float) -> str:
     return f"{hours} h {minutes:02} min" if hours else f"{minutes}:{seconds:02}"
 
 
-_CLASSES = (
-    TILEWRIGHT_PT_worker,
-    TILEWRIGHT_PT_training,
-    TILEWRIGHT_PT_training_details,
-    TILEWRIGHT_PT_generation,
-    TILEWRIGHT_PT_maps,
-    TILEWRIGHT_PT_recipe,
+register, unregister = bpy.utils.register_classes_factory(
+    (
+        TILEWRIGHT_PT_worker,
+        TILEWRIGHT_PT_training,
+        TILEWRIGHT_PT_training_details,
+        TILEWRIGHT_PT_generation,
+        TILEWRIGHT_PT_maps,
+        TILEWRIGHT_PT_recipe,
+    )
 )
-
-
-def register() -> None:
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)

@@ -243,18 +243,10 @@ class TILEWRIGHT_OT_cancel_generation(bpy.types.Operator):
         return {"FINISHED"}
 
 
-_CLASSES = (
-    TILEWRIGHT_OT_generate_material,
-    TILEWRIGHT_OT_next_seed,
-    TILEWRIGHT_OT_cancel_generation,
+register, unregister = bpy.utils.register_classes_factory(
+    (
+        TILEWRIGHT_OT_generate_material,
+        TILEWRIGHT_OT_next_seed,
+        TILEWRIGHT_OT_cancel_generation,
+    )
 )
-
-
-def register() -> None:
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)

@@ -259,22 +259,14 @@ class TILEWRIGHT_OT_cancel_training(_SteerTraining, bpy.types.Operator):
     steer = staticmethod(cancel_training)
 
 
-_CLASSES = (
-    TILEWRIGHT_OT_add_pictures,
-    TILEWRIGHT_OT_remove_picture,
-    TILEWRIGHT_OT_start_training,
-    TILEWRIGHT_OT_pause_training,
-    TILEWRIGHT_OT_resume_training,
-    TILEWRIGHT_OT_stop_training,
-    TILEWRIGHT_OT_cancel_training,
+register, unregister = bpy.utils.register_classes_factory(
+    (
+        TILEWRIGHT_OT_add_pictures,
+        TILEWRIGHT_OT_remove_picture,
+        TILEWRIGHT_OT_start_training,
+        TILEWRIGHT_OT_pause_training,
+        TILEWRIGHT_OT_resume_training,
+        TILEWRIGHT_OT_stop_training,
+        TILEWRIGHT_OT_cancel_training,
+    )
 )
-
-
-def register() -> None:
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)

@@ -157,19 +157,11 @@ class TILEWRIGHT_OT_dismiss_error(bpy.types.Operator):
         return {"FINISHED"}
 
 
-_CLASSES = (
-    TILEWRIGHT_OT_start_worker,
-    TILEWRIGHT_OT_stop_worker,
-    TILEWRIGHT_OT_refresh_models,
-    TILEWRIGHT_OT_dismiss_error,
+register, unregister = bpy.utils.register_classes_factory(
+    (
+        TILEWRIGHT_OT_start_worker,
+        TILEWRIGHT_OT_stop_worker,
+        TILEWRIGHT_OT_refresh_models,
+        TILEWRIGHT_OT_dismiss_error,
+    )
 )
-
-
-def register() -> None:
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
-
-
-def unregister() -> None:
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)
