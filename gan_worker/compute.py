@@ -115,7 +115,7 @@ class GanProgram:
         self, config: GenerationConfig, live: Any, should_stop: Callable[[], bool]
     ) -> GeneratedMaterial:
         model = live if live is not None else self._model(config.model)
-        material: GeneratedMaterial = model.generate(config, should_stop=should_stop)
+        material: GeneratedMaterial = model.generate(config)
         return material
 
     def quantise(self, pixels: Any, bits: int) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +55,7 @@ class Model:
         self._synthesis = tf.function(generator.synthesis, reduce_retracing=True)
         self._finish = tf.function(self._finish_in_graph, reduce_retracing=True)
 
-    def generate(
-        self,
-        config: GenerationConfig,
-        report: Callable[[object], None] | None = None,
-        should_stop: Callable[[], bool] | None = None,
-    ) -> GeneratedMaterial:
+    def generate(self, config: GenerationConfig) -> GeneratedMaterial:
         """Make the maps of one material.
 
         The same config gives the same maps, whatever was made before or beside it.
