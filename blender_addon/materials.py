@@ -148,13 +148,6 @@ def texture_node_name(map_name: str) -> str:
     return f"Tilewright {map_name}"
 
 
-def set_scale(material: bpy.types.Material, scale: tuple[float, float]) -> None:
-    """Repeat the tile this many times over the UV square; nothing happens before maps are there."""
-    node = material.node_tree.nodes.get(MAPPING)
-    if node:
-        node.inputs["Scale"].default_value = (*scale, 1.0)
-
-
 def _present_look(material: bpy.types.Material) -> Look:
     """The wiring an existing tree has; the default for a new one."""
     nodes = material.node_tree.nodes

@@ -27,7 +27,6 @@ from gan_worker.events import (
     MaterialReady,
     ModelEntry,
     ModelList,
-    PreviewReady,
     WorkerFault,
     WorkerStatus,
 )
@@ -55,7 +54,6 @@ class Job:
         state: a job state of the protocol; `sent` until the worker answered.
         config: what was asked for.
         stage: what the worker is busy with, in words.
-        maps_received: maps of the result that are here already.
         result: recipe, seam ratios and times of a finished generation; the pixels are only in the
             event, which listeners and `tick` give out, so that memory stays flat.
     """
@@ -72,9 +70,7 @@ class Job:
     data_report: DataReport | None = None
     progress: TrainingProgress | None = None
     pieces: GenerationProgress | None = None
-    preview_step: int | None = None
     notices: list[str] = field(default_factory=list)
-    maps_received: int = 0
     result: MaterialReady | None = None
 
     @property
@@ -401,10 +397,6 @@ class Session:
                 self._take_state(job, event)
             case JobReport():
                 self._take_report(job, event.report)
-            case PreviewReady():
-                job.preview_step = event.preview.step
-            case MapReady():
-                job.maps_received += 1
             case MaterialReady():
                 job.result = replace(event, maps={})
 

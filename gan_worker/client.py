@@ -64,7 +64,6 @@ class Client:
     def __init__(
         self, control: str, bulk: str, server_key: str, keys: KeyPair, name: str = "client"
     ) -> None:
-        self._name = name
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._control = connect_dealer(self._context, keys, server_key, control, bulk=False)
         self._bulk = connect_dealer(self._context, keys, server_key, bulk, bulk=True)

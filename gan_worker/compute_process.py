@@ -85,7 +85,6 @@ class ComputeProcess:
         self._deadlines: tuple[float, float] | None = None
         self._pressed_by = ""
         self._sign_at = 0.0
-        self._busy_since_sign = False
         self.state: ComputeState = "off"
         self.device = ""
         self.memory_mb = 0.0

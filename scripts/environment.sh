@@ -40,7 +40,7 @@ tilewright_environment() {
 
 # Blender's Python package needs a few libraries of the system, which a machine without a screen may lack.
 tilewright_blender_libraries() {
-    local python=$1/bin/python packages="libx11-6 libxrender1 libxfixes3 libxi6 libxkbcommon0 libsm6 libgl1 libegl1"
+    local python=$1/bin/python packages="libx11-6 libxrender1 libxfixes3 libxi6 libxkbcommon0 libsm6 libgl1 libegl1 libgomp1"
     "$python" -c 'import bpy' >/dev/null 2>&1 && return
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         echo "Installing the libraries Blender needs: $packages" >&2
