@@ -81,7 +81,8 @@ def direction_sheet(model: Model, seed: int, count: int, report: Report) -> Pict
     for name, step in product(names, STEPS):
         shown.append(_picture(model, replace(config, directions=((name, float(step)),))))
         report(GenerationProgress(len(shown), len(names) * len(STEPS)))
-    return contact_sheet(shown, [f"{n} {s:+d}" for n, s in product(names, STEPS)], len(STEPS))
+    labels = [f"{name} {step:+d}" if step else f"{name} 0" for name, step in product(names, STEPS)]
+    return contact_sheet(shown, labels, columns=len(STEPS))
 
 
 def _picture(model: Model, config: GenerationConfig) -> Picture:
