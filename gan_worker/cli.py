@@ -32,9 +32,9 @@ from gan_worker.errors import (
     WorkerError,
 )
 from gan_worker.locks import FolderLock
-from gan_worker.material_files import Format, save_material
+from gan_worker.material_files import Format, file_bits, save_material
 from gan_worker.pictures import write_picture
-from gan_worker.progress import GenerationProgress
+from gan_worker.progress import GeneratedMaterial, GenerationProgress
 from gan_worker.style_options import parse_direction, parse_mix, read_style_map
 
 logger = logging.getLogger(__name__)
@@ -347,15 +347,18 @@ def generate(
     with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
     loaded = _load(folder)
-    made = []
-    with _pictures_bar(len(seeds)) as bar:
-        task = bar.add_task("generating", total=len(seeds))
+    made: list[GeneratedMaterial] = []
+    with _reporting() as tell:
+
+        def report(piece: GenerationProgress) -> None:
+            done = len(made) * piece.total + piece.done
+            tell(GenerationProgress(done, len(seeds) * piece.total))
+
         for number in seeds:
-            result = loaded.generate(replace(config, seed=number))
-            save_material(result, out, bits, format)
+            result = loaded.generate(replace(config, seed=number), file_bits(bits, format), report)
+            save_material(result, out, format)
             # The table needs the numbers alone; thousands of pictures would not fit.
             made.append(replace(result, maps=dict.fromkeys(result.maps, NO_PIXELS)))
-            bar.advance(task)
     terminal.show_materials(made)
     count = len(made) * len(made[0].maps)
     terminal.output.print(f"{count} pictures in {out.absolute()}", soft_wrap=True)
@@ -367,16 +370,19 @@ def _load(folder: Path) -> Any:
     return generation.load_model(folder)
 
 
-def _pictures_bar(count: int) -> Progress:
+@contextmanager
+def _reporting() -> Iterator[Callable[[GenerationProgress], None]]:
+    """A bar of pictures or their pieces, drawn in a terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    shown = count > 1 and terminal.output.is_terminal
-    return Progress(
+    with Progress(
         *columns,
         TextColumn("ETA"),
         TimeRemainingColumn(),
         console=terminal.output,
-        disable=not shown,
-    )
+        disable=not terminal.output.is_terminal,
+    ) as bar:
+        task = bar.add_task("generating", total=None)
+        yield lambda news: bar.update(task, completed=news.done, total=news.total)
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -435,7 +441,7 @@ def sheet(
     from gan_worker.gan.sheets import seed_sheet
 
     config = GenerationConfig(model, width=width, height=height)
-    with _reporting(len(numbers)) as report:
+    with _reporting() as report:
         _write_sheet(seed_sheet(loaded, numbers, config, report), out)
 
 
@@ -451,19 +457,12 @@ def directions(
     loaded = _load(runs.open_model(_runs_folder(home), model))
     from gan_worker.gan.sheets import direction_sheet
 
-    with _reporting(2 * count) as report:
+    with _reporting() as report:
         _write_sheet(direction_sheet(loaded, seed, count, report), out)
 
 
-@contextmanager
-def _reporting(count: int) -> Iterator[Callable[[GenerationProgress], None]]:
-    with _pictures_bar(count) as bar:
-        task = bar.add_task("generating", total=None)
-        yield lambda news: bar.update(task, completed=news.done, total=news.total)
-
-
 def _write_sheet(picture: Any, out: Path) -> None:
-    write_picture(out, picture.astype(np.float32) / 255)
+    write_picture(out, picture)
     terminal.output.print(f"{out.absolute()}", soft_wrap=True)
 
 

@@ -62,12 +62,16 @@ class Program(Protocol):
         """Train until the budget is met or `should_stop` says so."""
 
     def generate(
-        self, config: GenerationConfig, live: Any, should_stop: Callable[[], bool]
+        self,
+        config: GenerationConfig,
+        live: Any,
+        report: Callable[[Report], None],
+        should_stop: Callable[[], bool],
     ) -> GeneratedMaterial:
-        """Generate with the model in training where one is given, else with the saved one."""
+        """Generate with the model in training where one is given, else with the saved one.
 
-    def quantise(self, pixels: Any, bits: int) -> Any:
-        """Turn 0..1 into uint8 or uint16."""
+        The maps are uint8 or uint16, as `material_maps` says.
+        """
 
 
 class GanProgram:
@@ -112,16 +116,16 @@ class GanProgram:
             lock.release()
 
     def generate(
-        self, config: GenerationConfig, live: Any, should_stop: Callable[[], bool]
+        self,
+        config: GenerationConfig,
+        live: Any,
+        report: Callable[[Report], None],
+        should_stop: Callable[[], bool],
     ) -> GeneratedMaterial:
         model = live if live is not None else self._model(config.model)
-        material: GeneratedMaterial = model.generate(config)
+        bits = {name: MAPS[name].bits for name in model.info.maps}
+        material: GeneratedMaterial = model.generate(config, bits, report, should_stop)
         return material
-
-    def quantise(self, pixels: Any, bits: int) -> Any:
-        from gan_worker.pictures import quantise
-
-        return quantise(pixels, bits)
 
     def _model(self, name: str) -> Any:
         from gan_worker import runs
@@ -215,19 +219,22 @@ class Compute:
         live = self._live if self._live and self._live.name == config.model else None
 
         def should_stop() -> bool:
-            return self._between_tiles(run.job)
+            return self._between_pieces(run.job)
+
+        def report(news: Report) -> None:
+            self._report(run.job, news)
 
         should_stop()
-        material = self._program.generate(config, live.model if live else None, should_stop)
+        model = live.model if live else None
+        material = self._program.generate(config, model, report, should_stop)
         should_stop()
         return messages.Finished(run.job, result=self._write(run.job, material))
 
     def _write(self, job: str, material: GeneratedMaterial) -> messages.Result:
         def write(name: str) -> messages.Blob:
-            pixels = self._program.quantise(material.maps[name], MAPS[name].bits)
-            return self._store.write(job, name, pixels)
+            return self._store.write(job, name, material.maps[name])
 
-        # NumPy, the hash and the file let go of the interpreter, so maps are written side by side.
+        # The hash and the file let go of the interpreter, so maps are written side by side.
         with ThreadPoolExecutor() as pool:
             blobs = dict(zip(material.maps, pool.map(write, material.maps), strict=True))
         return messages.Result(
@@ -244,7 +251,7 @@ class Compute:
             for marks in (self._cancelled, self._paused, self._stopped):
                 marks.discard(job)
 
-    # ---- between two steps and two tiles
+    # ---- between two steps and two pieces
 
     def _between_steps(self, job: str) -> bool:
         self._between(job)
@@ -255,7 +262,7 @@ class Compute:
             self._serve_generates()
         return self._leaving(job)
 
-    def _between_tiles(self, job: str) -> bool:
+    def _between_pieces(self, job: str) -> bool:
         self._between(job)
         if self._orphaned.is_set():
             raise Cancelled

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gan_worker.durable_files import write_json
 from gan_worker.material_maps import MAPS
-from gan_worker.pictures import to_light, write_picture
+from gan_worker.pictures import Picture, to_light, write_picture
 from gan_worker.progress import GeneratedMaterial
 
 
@@ -19,15 +19,24 @@ class Format(StrEnum):
     exr = "exr"
 
 
-def save_material(
-    material: GeneratedMaterial, folder: Path, bits: int | None, format: Format
-) -> list[Path]:
+def file_bits(bits: int | None, format: Format) -> dict[str, int]:
+    """How many bits each map is generated with for its file.
+
+    Args:
+        bits: 8 or 16; None for what each map needs.
+        format: of the files; the half floats of EXR are made from 16 bits.
+    """
+    if format is Format.exr:
+        return dict.fromkeys(MAPS, 16)
+    return {name: bits or kind.bits for name, kind in MAPS.items()}
+
+
+def save_material(material: GeneratedMaterial, folder: Path, format: Format) -> list[Path]:
     """Write one picture a map, and beside them the recipe to make them again.
 
     Args:
-        material: what was generated.
+        material: what was generated, with `file_bits`.
         folder: where to, it exists.
-        bits: of whole numbers; None for what each map needs.
         format: of the files.
 
     Returns:
@@ -40,9 +49,13 @@ def save_material(
         file = folder / f"{stem}_{MAPS[name].file_word}.{format}"
         if format is Format.exr:
             # EXR holds light; whoever opens it expects no sRGB curve.
-            write_picture(file, to_light(picture) if name == "base_color" else picture, "exr")
+            write_picture(file, picture, "exr", to_light if name == "base_color" else _as_it_is)
         else:
-            write_picture(file, picture, 16 if (bits or MAPS[name].bits) == 16 else 8)
+            write_picture(file, picture, 16 if picture.dtype.itemsize == 2 else 8)
         files.append(file)
     write_json(folder / f"{stem}.json", asdict(recipe))
     return files
+
+
+def _as_it_is(picture: Picture) -> Picture:
+    return picture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,6 +31,8 @@ LINEAR_EXTENSIONS = frozenset((".exr", ".hdr"))
 # Where this stands near its end, a file is whole, and its pixels need not be decoded to know.
 _END_MARKS = {"jpeg": b"\xff\xd9", "png": b"IEND\xaeB`\x82"}
 _TAIL = 64
+# Rows that are made ready for a file at a time, so that no second copy of a large picture is made.
+_BAND = 256
 _HEAD = 4096
 
 Bits = Literal[8, 16, "exr"]
@@ -207,20 +210,26 @@ def _upright(pixels: Picture, orientation: int) -> Picture:
     return np.ascontiguousarray(pixels)
 
 
-def write_picture(file: Path, picture: NDArray[Any], bits: Bits = 8) -> None:
+def write_picture(
+    file: Path,
+    picture: NDArray[Any],
+    bits: Bits = 8,
+    convert: Callable[[Picture], Picture] | None = None,
+) -> None:
     """Write a picture; under its name there is the old file or the new one, never half of it.
 
     Args:
         file: with the extension of its format.
-        picture: (height, width, channels), 0..1, top row first.
+        picture: (height, width, channels), 0..1 or whole numbers of 8 or 16 bits, top row first.
         bits: 8 or 16 for whole numbers, `exr` for half floats.
+        convert: changes the values, 0..1, of a few rows at a time.
 
     Raises:
         StorageError: `disk_full` or `file_unwritable`.
     """
     partial = file.with_name(f".{file.stem}.{os.getpid()}.part{file.suffix}")
     try:
-        problem = _encode(partial, picture, bits)
+        problem = _encode(partial, picture, bits, convert)
         if not problem:
             with partial.open("rb+") as written:
                 os.fsync(written.fileno())
@@ -232,19 +241,35 @@ def write_picture(file: Path, picture: NDArray[Any], bits: Bits = 8) -> None:
         raise _unwritable(file, problem, picture.nbytes)
 
 
-def _encode(file: Path, picture: NDArray[Any], bits: Bits) -> str:
+def _encode(
+    file: Path,
+    picture: NDArray[Any],
+    bits: Bits,
+    convert: Callable[[Picture], Picture] | None,
+) -> str:
     """Write the file as it is named and say what went wrong, if anything."""
     height, width, channels = picture.shape
-    pixels = picture.astype(np.float16) if bits == "exr" else quantise(picture, bits)
     kind = {8: oiio.UINT8, 16: oiio.UINT16, "exr": oiio.HALF}[bits]
     output: oiio.ImageOutput | None = oiio.ImageOutput.create(str(file))
     if output is None:
         return oiio.geterror() or "no picture format has that extension"
     spec = oiio.ImageSpec(width, height, channels, kind)
     spec.attribute("oiio:ColorSpace", "")
-    done = output.open(str(file), spec) and output.write_image(np.ascontiguousarray(pixels))
+    done = output.open(str(file), spec)
+    for top in range(0, height, _BAND):
+        rows = picture[top : top + _BAND]
+        pixels = _as_stored(convert(as_floats(rows)) if convert else rows, bits)
+        done = done and output.write_scanlines(top, top + len(rows), 0, pixels)
     done = output.close() and done
     return "" if done else output.geterror() or "it could not be written"
+
+
+def _as_stored(picture: NDArray[Any], bits: Bits) -> NDArray[Any]:
+    if bits == "exr":
+        return np.ascontiguousarray(as_floats(picture), np.float16)
+    if picture.dtype == (np.uint8 if bits == 8 else np.uint16):
+        return np.ascontiguousarray(picture)
+    return quantise(as_floats(picture), bits)
 
 
 def _unwritable(file: Path, problem: str, size: int) -> StorageError:
@@ -272,6 +297,13 @@ def quantise(picture: NDArray[Any], bits: int) -> NDArray[Any]:
     scaled *= most
     np.rint(scaled, out=scaled)
     return scaled.astype(kind)
+
+
+def as_floats(picture: NDArray[Any]) -> Picture:
+    """Whole numbers of 8 or 16 bits to 0..1; floats stay what they are."""
+    if not np.issubdtype(picture.dtype, np.integer):
+        return picture
+    return picture.astype(np.float32) / np.iinfo(picture.dtype).max
 
 
 def tile(picture: NDArray[Any], rows: int = 2, columns: int = 2) -> NDArray[Any]:

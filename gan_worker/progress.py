@@ -151,7 +151,8 @@ class GeneratedMaterial:
     """Maps and how they were made.
 
     Attributes:
-        maps: map name → float32 array of shape (height, width, channels), values 0..1, top row first.
+        maps: map name → array of shape (height, width, channels), top row first: float32 in 0..1, or uint8 or
+            uint16 where whole numbers were asked for.
         recipe: what to ask for to get the same again.
         seam_ratios: map name → wrap step over interior step (the larger of both axes).
         forward_seconds: time of the generator's forward pass.

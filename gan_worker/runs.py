@@ -196,7 +196,7 @@ class Run:
         folder = self.path / "previews"
         with storage_errors(folder):
             folder.mkdir(exist_ok=True)
-        write_picture(folder / f"{step:08d}.png", pixels.astype(np.float32) / 255)
+        write_picture(folder / f"{step:08d}.png", pixels)
 
     def save_checkpoint(self, label: str, tensors: Arrays, state: dict[str, Any]) -> None:
         """Publish a checkpoint; see `Checkpoints.save`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,28 @@ import tensorflow as tf
 from gan_worker import __version__, runs
 from gan_worker.checkpoints import Arrays
 from gan_worker.config import GenerationConfig, NetworkConfig, check_size
-from gan_worker.errors import RequestError, StorageError
+from gan_worker.errors import Cancelled, RequestError, StorageError
 from gan_worker.gan import checkpoint
 from gan_worker.gan.generator import Generator
 from gan_worker.gan.latents import Latents, draw_latents
-from gan_worker.gan.metrics import calm_origin, line_steps, rolled, seam_ratio
+from gan_worker.gan.metrics import calm_origin, rolled, seam_ratio
+from gan_worker.gan.pieces import (
+    LONGEST,
+    Canvas,
+    Piece,
+    Samples,
+    as_stored,
+    cut_latents,
+    halos,
+    sample_lines,
+    split,
+)
 from gan_worker.gan.statistics import Statistics
 from gan_worker.gan.styles import STORED, Styles
-from gan_worker.progress import GeneratedMaterial, Recipe
+from gan_worker.progress import GeneratedMaterial, GenerationProgress, Recipe
 
-# One picture of 4096² in tiny's networks takes about 6 GiB; larger ones would not fit beside Blender.
-LARGEST = 4096 * 4096
+# Latents and five maps of 8 and 16 bits take 16 bytes a pixel: 8192² 1.1 GB, the largest 4.3 GB.
+LARGEST = 16384 * 16384
 
 # Take GPU memory as it is needed: Blender renders on the same card.
 for _gpu in tf.config.list_physical_devices("GPU"):
@@ -65,26 +76,39 @@ class Model:
         self._painted_synthesis = tf.function(generator.synthesis, reduce_retracing=True)
         self._finish = tf.function(self._finish_in_graph, reduce_retracing=True)
 
-    def generate(self, config: GenerationConfig) -> GeneratedMaterial:
-        """Make the maps of one material.
+    def generate(
+        self,
+        config: GenerationConfig,
+        bits: Mapping[str, int] | None = None,
+        report: Callable[[GenerationProgress], None] = lambda progress: None,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> GeneratedMaterial:
+        """Make the maps of one material, large ones in pieces.
 
-        The same config gives the same maps, whatever was made before or beside it.
+        The same config gives the same maps, whatever was made before or beside it, and however it was divided.
+
+        Args:
+            config: what to make.
+            bits: map name → bits of its whole numbers, 8 or 16; None for float32 in 0..1.
+            report: is told after each piece.
+            should_stop: is asked before each piece.
 
         Raises:
             RequestError: `invalid_size`, `invalid_latent`, `invalid_config`.
+            Cancelled: `should_stop` said so.
         """
         names = self._check(config)
-        latents = self.latents(config)
-        started = time.perf_counter()
-        channels = self._forward(latents, config)
-        forward_seconds = time.perf_counter() - started
-        maps, steps = self._finish(channels)
-        steps = {name: (np.asarray(x), np.asarray(y)) for name, (x, y) in steps.items()}
+        canvas, forward_seconds = self._paint(config, names, bits or {}, report, should_stop)
+        steps = canvas.steps()
         # The border is chosen on all maps the model has, so that asking for fewer maps does not move it.
         painted = (0, 0) if config.style_map else None
         origin = config.origin or painted or calm_origin(list(steps.values()))
-        shown = {n: np.roll(maps[n].numpy(), (-origin[1], -origin[0]), (0, 1)) for n in names}
-        recipe = Recipe(
+        shown = {name: canvas.take(name, origin) for name in names}
+        ratios = {name: seam_ratio(rolled(steps[name], origin)) for name in names}
+        return GeneratedMaterial(shown, self._recipe(config, origin), ratios, forward_seconds)
+
+    def _recipe(self, config: GenerationConfig, origin: tuple[int, int]) -> Recipe:
+        return Recipe(
             model=self.info.name,
             model_hash=self.info.hash,
             seed=config.seed,
@@ -99,8 +123,38 @@ class Model:
             style_map=config.style_map,
             directions=config.directions,
         )
-        ratios = {name: seam_ratio(rolled(steps[name], origin)) for name in names}
-        return GeneratedMaterial(shown, recipe, ratios, forward_seconds)
+
+    def _paint(
+        self,
+        config: GenerationConfig,
+        names: tuple[str, ...],
+        bits: Mapping[str, int],
+        report: Callable[[GenerationProgress], None],
+        should_stop: Callable[[], bool],
+    ) -> tuple[Canvas, float]:
+        """All pieces of a picture, and the seconds that the network took for them."""
+        kept = {name: bits.get(name) for name in names}
+        canvas = Canvas(config.height, config.width, kept, self.info.maps)
+        every, forward_seconds = tf.constant(canvas.every), 0.0
+        latents = self.latents(config)
+        rows, columns = latents.local.shape[1:3]
+        w = self.styles.style(config, rows, columns)
+        stride = self.network.stride
+        pieces = split(rows, columns, LONGEST // stride)
+        for number, piece in enumerate(pieces):
+            if should_stop():
+                raise Cancelled
+            started = time.perf_counter()
+            channels = self._forward(w, latents, piece)
+            forward_seconds += time.perf_counter() - started
+            corner = piece.rows.start * stride, piece.columns.start * stride
+            size = piece.rows.length * stride, piece.columns.length * stride
+            finished = self._finish(
+                channels, tf.constant((corner, size)), every, tuple(kept.items())
+            )
+            canvas.put(*corner, *finished)
+            report(GenerationProgress(number + 1, len(pieces)))
+        return canvas, forward_seconds
 
     def latents(self, config: GenerationConfig) -> Latents:
         stride = self.network.stride
@@ -113,18 +167,36 @@ class Model:
             config.z,
         )
 
-    def _forward(self, latents: Latents, config: GenerationConfig) -> tf.Tensor:
-        """Standardised channels of one picture, (height, width, channels)."""
-        w = self.styles.style(config, *latents.local.shape[1:3])
-        synthesis = self._painted_synthesis if w.shape.rank == 4 else self._synthesis
-        noise = [tf.constant(n) for n in latents.noise]
-        return synthesis(w, tf.constant(latents.local), noise)[0]
+    def _forward(self, w: tf.Tensor, latents: Latents, piece: Piece) -> tf.Tensor:
+        """Standardised channels of a piece and of what is left of its halo, (height, width, channels)."""
+        synthesis, reach = self._synthesis, halos(self.generator)
+        if w.shape.rank == 4:
+            synthesis, w = self._painted_synthesis, tf.constant(piece.cut(w.numpy(), 1, reach[0]))
+        cut = cut_latents(latents, piece, reach)
+        return synthesis(w, tf.constant(cut.local), [tf.constant(n) for n in cut.noise])[0]
 
     def _finish_in_graph(
-        self, channels: tf.Tensor
-    ) -> tuple[dict[str, tf.Tensor], dict[str, tuple[tf.Tensor, tf.Tensor]]]:
-        maps = self.statistics.restore(channels)
-        return maps, {name: line_steps(picture) for name, picture in maps.items()}
+        self,
+        channels: tf.Tensor,
+        place: tf.Tensor,
+        every: tf.Tensor,
+        kept: tuple[tuple[str, int | None], ...],
+    ) -> tuple[dict[str, tf.Tensor], dict[str, Samples]]:
+        """Maps of a piece as they are kept, and its lines on which steps are measured.
+
+        Args:
+            channels: as `_forward` gives them.
+            place: ((top, left), (height, width)) of the piece in the picture, pixels.
+            every: of the canvas.
+            kept: names of maps and their bits.
+        """
+        (top, left), (height, width) = tf.unstack(place[0]), tf.unstack(place[1])
+        halo = (tf.shape(channels)[:2] - place[1]) // 2
+        maps = self.statistics.restore(
+            channels[halo[0] : halo[0] + height, halo[1] : halo[1] + width]
+        )
+        lines = {name: sample_lines(picture, top, left, every) for name, picture in maps.items()}
+        return {name: as_stored(maps[name], bits) for name, bits in kept}, lines
 
     def _check(self, config: GenerationConfig) -> tuple[str, ...]:
         check_size(config.width, config.height, self.info.stride)

@@ -11,6 +11,7 @@ from gan_worker.gan.layers import (
     Noise,
     StyleBlock,
     StyleNorm,
+    centre,
     leaky_relu,
     pixel_norm,
     upsample,
@@ -80,7 +81,8 @@ class Generator(keras.Model):
         Args:
             w: (batch, w_dim), or one for each cell of the latent grid, (batch, h, w, w_dim).
             local: as in a call.
-            noise: as in a call.
+            noise: as in a call. Fields may be smaller than their level: then its middle alone is worked on, which
+                is how a piece of a picture drops the parts of its halo that are no longer needed.
         """
         x = self.entry(local)
         for block in self.levels[0]:
@@ -88,8 +90,8 @@ class Generator(keras.Model):
         for narrow, grain, blocks, field in zip(
             self.narrow, self.grain, self.levels[1:], noise, strict=True
         ):
-            x = grain(upsample(narrow(x)), field)
-            w = upsample(w) if w.shape.rank == 4 else w
+            x = grain(centre(upsample(narrow(x)), field), field)
+            w = centre(upsample(w), field) if w.shape.rank == 4 else w
             for block in blocks:
                 x = block(x, w)
         return self.exit(leaky_relu(self.exit_norm(x, w)))

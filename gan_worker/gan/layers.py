@@ -47,6 +47,16 @@ def interleave(first: tf.Tensor, second: tf.Tensor, axis: int) -> tf.Tensor:
     return result
 
 
+def centre(x: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
+    """The middle of (batch, height, width, channels), as high and wide as another tensor."""
+    known = tuple(like.shape[1:3])
+    if known == tuple(x.shape[1:3]) and None not in known:
+        return x
+    height, width = tf.shape(like)[1], tf.shape(like)[2]
+    top, left = (tf.shape(x)[1] - height) // 2, (tf.shape(x)[2] - width) // 2
+    return x[:, top : top + height, left : left + width]
+
+
 def downsample(x: tf.Tensor) -> tf.Tensor:
     """Halve height and width by averaging 2×2."""
     return tf.nn.avg_pool2d(x, 2, 2, "VALID")

@@ -13,6 +13,7 @@ from gan_worker.compute import main
 from gan_worker.config import check_size
 from gan_worker.progress import (
     GeneratedMaterial,
+    GenerationProgress,
     LiveModel,
     Preview,
     Recipe,
@@ -56,20 +57,22 @@ class StandIn:
         saved.write_text(str(step))
         self._note(f"saved {config.run} {step}")
 
-    def generate(self, config, live, should_stop):
+    def generate(self, config, live, report, should_stop):
         self._note(f"generate {config.model} {config.seed}")
         check_size(config.width, config.height, 8)
-        for _ in range(400 if config.seed == 999 else 1):
+        pieces = 400 if config.seed == 999 else 1
+        for number in range(pieces):
             time.sleep(STEP)
             should_stop()
+            report(GenerationProgress(number + 1, pieces))
         size = (config.height, config.width)
         draw = np.random.default_rng(config.seed)
-        maps = {"base_color": draw.random((*size, 3)), "height": draw.random((*size, 1))}
+        maps = {
+            "base_color": draw.integers(0, 256, (*size, 3), np.uint8),
+            "height": draw.integers(0, 65536, (*size, 1), np.uint16),
+        }
         recipe = Recipe(config.model, "0" * 64, config.seed, (), size[1], size[0], 1.0, (0, 0), "0")
         return GeneratedMaterial(maps, recipe, dict.fromkeys(maps, 1.0), 0.001)
-
-    def quantise(self, pixels, bits):
-        return np.rint(pixels * (2**bits - 1)).astype(f"uint{bits}")
 
     def _misbehave(self, name: str, step: int) -> None:
         if name.startswith("always dies") or (name.startswith("dies once") and step == 0):
