@@ -78,7 +78,7 @@ class Critic:
             self._weights[len(self._weights) // 2 :],
         )
         for kernel, bias in zip(kernels[:-1], biases[:-1], strict=True):
-            x = tf.nn.leaky_relu(tf.nn.conv2d(x, kernel, 2, "SAME") + bias, 0.2)
+            x = tf.nn.leaky_relu(tf.nn.bias_add(tf.nn.conv2d(x, kernel, 2, "SAME"), bias), 0.2)
         return (tf.matmul(tf.reduce_mean(x, axis=(1, 2)), kernels[-1]) + biases[-1])[:, 0]
 
     def _step_in_graph(self, number: tf.Tensor, real: tf.Tensor, fake: tf.Tensor) -> None:
