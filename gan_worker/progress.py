@@ -66,6 +66,7 @@ class TrainingProgress:
         images_per_second: real crops a second over the last tick.
         losses: name → value averaged over the last tick.
         memory_mb: resident memory of the process, MiB.
+        figures: metric → value of the preview, where there was one since the last tick.
     """
 
     step: int
@@ -76,6 +77,7 @@ class TrainingProgress:
     images_per_second: float
     losses: dict[str, float]
     memory_mb: float = 0.0
+    figures: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def describe(windows: np.ndarray, layout: Layout) -> Description:
     """
     x = tf.constant(windows, tf.float32)
     return Description(
-        projections=tuple(_projected(level, i) for i, level in enumerate(pyramid(x))),
+        projections=tuple(projected(level, i) for i, level in enumerate(pyramid(x))),
         grams=_grams(x),
         contrasts=tuple(local_contrast(x, side) for side in CONTRAST_SIDES),
         spectrum=_spectrum(windows),
@@ -127,11 +127,16 @@ def pyramid(x: tf.Tensor) -> list[tf.Tensor]:
     """Laplacian pyramid (Burt and Adelson 1983), finest level first, the low-pass rest last."""
     levels: list[tf.Tensor] = []
     while x.shape[1] >= 2 * COARSEST and len(levels) < 3:
-        smaller = _binomial(x)[:, ::2, ::2]
-        spread = tf.repeat(tf.repeat(smaller, 2, axis=1), 2, axis=2)[:, : x.shape[1], : x.shape[2]]
-        levels.append(x - _binomial(spread))
-        x = smaller
+        detail, x = split_detail(x)
+        levels.append(detail)
     return [*levels, x]
+
+
+def split_detail(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The finest level of the pyramid, and what is left at half the size."""
+    smaller = _binomial(x)[:, ::2, ::2]
+    spread = tf.repeat(tf.repeat(smaller, 2, axis=1), 2, axis=2)[:, : x.shape[1], : x.shape[2]]
+    return x - _binomial(spread), smaller
 
 
 def _binomial(x: tf.Tensor) -> tf.Tensor:
@@ -145,7 +150,7 @@ def _binomial(x: tf.Tensor) -> tf.Tensor:
     return x
 
 
-def _projected(level: tf.Tensor, index: int) -> np.ndarray:
+def projected(level: tf.Tensor, index: int) -> np.ndarray:
     """Sorted projections of the level's patches on fixed random directions of unit length × patch size.
 
     Sliced Wasserstein distance of Laplacian patches as in Karras et al. 2018 (arXiv 1710.10196), but standardised by
