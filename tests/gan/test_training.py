@@ -188,9 +188,7 @@ def test_weights_that_are_not_finite_are_never_saved(config, run, monkeypatch):
     monkeypatch.setattr(training, "FIRST_CHECKPOINT", 1e9)
     listener = Listener(steps=2)
     training.train(config, run, listener.report, listener.should_stop)
-    good = weights(run)[0]
-
-    poisoned = []
+    good, poisoned = weights(run)[0], []
 
     def poison(report):
         if isinstance(report, LiveModel):
@@ -199,7 +197,7 @@ def test_weights_that_are_not_finite_are_never_saved(config, run, monkeypatch):
             poisoned[0].assign(tf.fill(poisoned[0].shape, np.nan))
 
     with pytest.raises(TrainingError) as caught:
-        training.train(dataclasses.replace(config, resume=True), run, poison, listener.should_stop)
+        training.train(dataclasses.replace(config, resume=True), run, poison, lambda: False)
     assert caught.value.code == "diverged"
     np.testing.assert_array_equal(weights(run)[0]["generator/000"], good["generator/000"])
 
