@@ -9,6 +9,8 @@ import tensorflow as tf
 
 # Places along a line at which its step is measured, at least, where the picture has as many.
 SAMPLED = 128
+# Pixels along the border that a smear would cover.
+BAND = 6
 
 LineSteps = tuple[np.ndarray, np.ndarray]
 
@@ -70,3 +72,28 @@ def calm_origin(maps: Sequence[LineSteps]) -> tuple[int, int]:
 def rolled(steps: LineSteps, origin: tuple[int, int]) -> LineSteps:
     """The line steps of the picture whose left and top edge are at this column and row."""
     return np.roll(steps[0], -origin[0]), np.roll(steps[1], -origin[1])
+
+
+def seam_rank(steps: LineSteps) -> float:
+    """Share of the interior lines with a smaller step than the wrap, the larger of both axes; near 1 is a seam.
+
+    Args:
+        steps: of `line_steps`.
+    """
+    return max(float(np.mean(np.asarray(line)[1:] < np.asarray(line)[0])) for line in steps)
+
+
+def band_ratio(steps: LineSteps) -> float:
+    """Mean step in a band along the border over that of the rest, the smaller of both axes; below 1 is a smear.
+
+    A border that was blended or blurred away has a low seam ratio and gives itself away here.
+
+    Args:
+        steps: of `line_steps`.
+    """
+    ratios = []
+    for line in np.asarray(steps[0], np.float64), np.asarray(steps[1], np.float64):
+        rest = line[BAND + 1 : -BAND].mean()
+        band = np.concatenate([line[1 : BAND + 1], line[-BAND:]]).mean()
+        ratios.append(float(band / rest) if rest > 0 else 1.0)
+    return min(ratios)
