@@ -9,6 +9,7 @@ import bpy
 
 from gan_worker.material_maps import MAPS
 from gan_worker.progress import Recipe
+from gan_worker.strict_json import from_json
 
 from .images import JOB_KEY
 from .properties import MAPPING_NODE as MAPPING
@@ -95,9 +96,7 @@ def read_recipe(material: bpy.types.Material) -> Recipe | None:
     """The recipe that was stored on the material, or None where there is none."""
     if not material.tilewright.recipe:
         return None
-    kept = json.loads(material.tilewright.recipe)
-    kept["z"], kept["origin"] = tuple(kept["z"]), tuple(kept["origin"])
-    return Recipe(**kept)
+    return from_json(Recipe, json.loads(material.tilewright.recipe))
 
 
 def build(

@@ -12,8 +12,7 @@ from gan_worker.material_maps import MAPS
 from gan_worker.messages import SIDE_LIMIT, JobKind, ModelEntry
 from gan_worker.roots import Roots
 from gan_worker.strict_json import from_json
-
-LATENT_LIMIT = 4096
+from gan_worker.style_choices import check_materials, check_style, chosen_styles
 
 
 class Admission:
@@ -66,7 +65,7 @@ class Admission:
                     name: getattr(info, name)
                     for name in (
                         *("name", "hash", "stride", "z_dim", "maps", "preset", "created"),
-                        *("step", "kimg"),
+                        *("step", "kimg", "styles"),
                     )
                 },
                 live=info.name in training,
@@ -124,7 +123,7 @@ class Admission:
             0 <= config.truncation_psi <= 2, "truncation_psi must be in 0..2", config.truncation_psi
         )
         _hold(config.seed >= 0, "seed must be 0 or more", config.seed)
-        _hold(len(config.z) <= LATENT_LIMIT, f"z must have at most {LATENT_LIMIT} numbers", "more")
+        check_style(config.z, config.material, config.mix, config.style_map, config.directions)
         if config.model not in training:
             self._check_model(config)
         return config.model
@@ -142,6 +141,8 @@ class Admission:
                         f"z must have {model.z_dim} numbers for this model; got {len(config.z)}.",
                         "Leave z empty, or give as many numbers as the model has.",
                     )
+                named = chosen_styles(config.material, config.mix, config.style_map)
+                check_materials(named, model.styles)
 
 
 def _hold(condition: object, rule: str, received: object) -> None:

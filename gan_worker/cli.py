@@ -8,7 +8,7 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -33,6 +33,9 @@ from gan_worker.errors import (
 )
 from gan_worker.locks import FolderLock
 from gan_worker.material_files import Format, save_material
+from gan_worker.pictures import write_picture
+from gan_worker.progress import GenerationProgress
+from gan_worker.style_options import parse_direction, parse_mix, read_style_map
 
 logger = logging.getLogger(__name__)
 
@@ -301,6 +304,21 @@ def generate(
     size: Annotated[str, typer.Option(help="Width and height in pixels.")] = "512x512",
     maps: Annotated[str, typer.Option(help="all, or maps such as base_color,normal.")] = "all",
     psi: Annotated[float, typer.Option(help="0: the mean style, 1: full variety.")] = 1.0,
+    material: Annotated[
+        str, typer.Option(help="Look of this training material; see gan-worker models.")
+    ] = "",
+    mix: Annotated[
+        str, typer.Option(help="Looks of seeds or materials and weights: 1:0.5,7:0.5.")
+    ] = "",
+    style_map: Annotated[
+        Path | None, typer.Option(help="Grey picture that paints the looks of --styles.")
+    ] = None,
+    styles: Annotated[
+        str, typer.Option(help="Seeds or materials from black to white, such as 3,8.")
+    ] = "",
+    direction: Annotated[
+        list[str] | None, typer.Option(help="Such as 'pca 1=2.5'; see gan-worker directions.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path(),
     bits: Annotated[
         int | None, typer.Option(help="8 or 16 bits a value; otherwise 16 for height alone.")
@@ -313,29 +331,48 @@ def generate(
     if bits not in (None, 8, 16):
         raise _invalid(f"--bits must be 8 or 16; received {bits}.", "Use --bits 8 or --bits 16.")
     names = () if maps == "all" else tuple(name.strip() for name in maps.split(","))
+    if (style_map is None) != (not styles):
+        raise _invalid(
+            "--style-map and --styles must be given together; received one of them.",
+            "Give both: --style-map PICTURE --styles 3,8.",
+        )
+    config = GenerationConfig(
+        model,
+        seeds[0],
+        width,
+        height,
+        names,
+        psi,
+        material=material,
+        mix=parse_mix(mix) if mix else (),
+        style_map=read_style_map(style_map, styles) if style_map else None,
+        directions=tuple(map(parse_direction, direction or ())),
+    )
     folder = runs.open_model(_runs_folder(home), model)
     with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
-    with quiet_loading():
-        from gan_worker.gan import generation
-
-    loaded = generation.load_model(folder)
+    loaded = _load(folder)
     made = []
-    with _seeds_bar(len(seeds)) as bar:
+    with _pictures_bar(len(seeds)) as bar:
         task = bar.add_task("generating", total=len(seeds))
         for number in seeds:
-            config = GenerationConfig(model, number, width, height, names, psi)
-            material = loaded.generate(config)
-            save_material(material, out, bits, format)
+            result = loaded.generate(replace(config, seed=number))
+            save_material(result, out, bits, format)
             # The table needs the numbers alone; thousands of pictures would not fit.
-            made.append(replace(material, maps=dict.fromkeys(material.maps, NO_PIXELS)))
+            made.append(replace(result, maps=dict.fromkeys(result.maps, NO_PIXELS)))
             bar.advance(task)
     terminal.show_materials(made)
     count = len(made) * len(made[0].maps)
     terminal.output.print(f"{count} pictures in {out.absolute()}", soft_wrap=True)
 
 
-def _seeds_bar(count: int) -> Progress:
+def _load(folder: Path) -> Any:
+    with quiet_loading():
+        from gan_worker.gan import generation
+    return generation.load_model(folder)
+
+
+def _pictures_bar(count: int) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     shown = count > 1 and terminal.output.is_terminal
     return Progress(
@@ -408,10 +445,9 @@ def evaluate(
         )
     _check_places(tuple(str(place) for place in against))
     folder = runs.open_model(_runs_folder(home), model)
-    with quiet_loading():
-        from gan_worker.gan import evaluation, generation
+    loaded = _load(folder)
+    from gan_worker.gan import evaluation
 
-    loaded = generation.load_model(folder)
     with evaluation_view.EvaluationView() as view:
         places = [str(place.absolute()) for place in against]
         found = evaluation.evaluate_model(loaded, places, range(1, seeds + 1), view.report)
@@ -419,6 +455,55 @@ def evaluate(
     file = json or folder / "evaluation.json"
     write_json(file, asdict(found))
     terminal.output.print(f"All figures in {file.absolute()}", soft_wrap=True)
+
+
+# ---- what a model can do
+
+
+@app.command()
+def sheet(
+    model: Annotated[str, typer.Argument(help="Name of a model; see gan-worker models.")],
+    seeds: Annotated[str, typer.Option(help="Such as 1-12 or 1,4,7.")] = "1-12",
+    size: Annotated[str, typer.Option(help="Width and height of each, pixels.")] = "256x256",
+    out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("sheet.png"),
+    home: Home = None,
+) -> None:
+    """Show many seeds side by side in one picture."""
+    numbers, (width, height) = parse_seeds(seeds), parse_size(size)
+    loaded = _load(runs.open_model(_runs_folder(home), model))
+    from gan_worker.gan.sheets import seed_sheet
+
+    config = GenerationConfig(model, width=width, height=height)
+    with _reporting(len(numbers)) as report:
+        _write_sheet(seed_sheet(loaded, numbers, config, report), out)
+
+
+@app.command()
+def directions(
+    model: Annotated[str, typer.Argument(help="Name of a model; see gan-worker models.")],
+    count: Annotated[int, typer.Option(min=1, max=64, help="Strips of each kind.")] = 6,
+    seed: Annotated[int, typer.Option(min=0, help="The material in the middle.")] = 1,
+    out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("directions.png"),
+    home: Home = None,
+) -> None:
+    """Show what each slider of a model changes, in one picture."""
+    loaded = _load(runs.open_model(_runs_folder(home), model))
+    from gan_worker.gan.sheets import direction_sheet
+
+    with _reporting(2 * count) as report:
+        _write_sheet(direction_sheet(loaded, seed, count, report), out)
+
+
+@contextmanager
+def _reporting(count: int) -> Iterator[Callable[[GenerationProgress], None]]:
+    with _pictures_bar(count) as bar:
+        task = bar.add_task("generating", total=None)
+        yield lambda news: bar.update(task, completed=news.done, total=news.total)
+
+
+def _write_sheet(picture: Any, out: Path) -> None:
+    write_picture(out, picture.astype(np.float32) / 255)
+    terminal.output.print(f"{out.absolute()}", soft_wrap=True)
 
 
 # ---- what is there

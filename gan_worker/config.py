@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gan_worker.errors import RequestError
+from gan_worker.style_choices import Directions, Mix, StyleMap
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,13 @@ class GenerationConfig:
         truncation_psi: 0 gives the mean style, 1 the full variety, as in StyleGAN.
         z: explicit style latent instead of the seed's, as many numbers as the model says; empty for the seed's.
         origin: column and row of the endless pattern that become the left and top edge of the picture;
-            None puts the border where the material is calm, and the recipe says where that was.
+            None puts the border where the material is calm, and the recipe says where that was. With a
+            style map None is (0, 0): what was painted stays where it was painted.
+        material: name of a training material whose style is used instead of the seed's.
+        mix: styles and their weights, whose mean in w is used instead of the seed's style.
+        style_map: a style for each place instead of the seed's everywhere.
+        directions: names such as `pca 1` or `factor 2`, each with how many steps to move the style along
+            it, whichever style that is; truncation does not weaken it. A step is one standard deviation of w.
     """
 
     model: str
@@ -93,6 +100,10 @@ class GenerationConfig:
     truncation_psi: float = 1.0
     z: tuple[float, ...] = ()
     origin: tuple[int, int] | None = None
+    material: str = ""
+    mix: Mix = ()
+    style_map: StyleMap | None = None
+    directions: Directions = ()
 
 
 def check_name(name: str, what: str) -> str:

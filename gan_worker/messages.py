@@ -251,6 +251,7 @@ class ModelEntry:
     step: int = 0
     kimg: float = 0.0
     live: bool = False
+    styles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

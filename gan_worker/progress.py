@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from gan_worker.style_choices import Directions, Mix, StyleMap
+
 if TYPE_CHECKING:  # the server reads these classes too, and NumPy would double its start-up time
     from numpy.typing import NDArray
 
@@ -125,6 +127,10 @@ class Recipe:
         truncation_psi: 0..1.
         origin: column and row of the endless pattern at the left and top edge.
         version: version of Tilewright that made it.
+        material: as in `GenerationConfig`, and so are the following.
+        mix: styles and weights.
+        style_map: a style for each place.
+        directions: names and steps.
     """
 
     model: str
@@ -136,6 +142,10 @@ class Recipe:
     truncation_psi: float
     origin: tuple[int, int]
     version: str
+    material: str = ""
+    mix: Mix = ()
+    style_map: StyleMap | None = None
+    directions: Directions = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -44,6 +44,20 @@ Server to client, unasked, on control
 Compute process to server: compute_ready, beat, report, preview, finished
 Server to compute process: run, command, leave
 
+Generate jobs
+    The config of `submit` has the fields of `config.GenerationConfig`, and the recipe of a result repeats
+    them, so that it makes the same picture again. At most one of these chooses the style; otherwise the
+    seed does, which fixes the layout in any case:
+    z           as many finite numbers as `z_dim` of the model says
+    material    one of the names in `styles` of the model
+    mix         up to 16 pairs [style, weight], weights 0 or more and not all 0; their mean in w
+    style_map   `styles` (1 to 16), `rows`, `columns` and `cells`: rows × columns numbers (1024 at most), row
+                by row from the top, 0 for the first style, 1 for the second, 0.5 for half of each
+    A style is one of `seed`, `z` and `material`, the others null, [] and "". Numbers of z and cells are
+    2048 at most in all. On top, `directions` has up to 16 pairs [name, steps], names `pca 1` and
+    `factor 1` upwards to the length of w, steps -10 to 10. What breaks a rule is rejected with
+    `invalid_config` or `invalid_latent`, where the model must be asked when the job runs.
+
 Promises
     * The client makes the job id (32 hex digits); submitted twice, it runs once. `accepted` is sent
       after the journal is on disk, and says `duplicate` where the job was known.

@@ -60,6 +60,7 @@ class ModelInfo:
         step: updates it was trained for.
         kimg: thousands of crops it has seen.
         format: version of this file.
+        styles: names of training materials whose style w is stored, as `styles/<name>` with the weights.
     """
 
     name: str
@@ -75,6 +76,7 @@ class ModelInfo:
     step: int
     kimg: float
     format: int = FORMAT
+    styles: tuple[str, ...] = ()
 
 
 class Run:
@@ -289,7 +291,8 @@ def read_model_info(folder: Path) -> ModelInfo:
         check_format(data.get("format"), "model")
         # Folders may be renamed; the name by which it is opened is that of its folder.
         known = {**_known_fields(ModelInfo, data), "name": folder.name}
-        info = ModelInfo(**{**known, "maps": tuple(data["maps"])})
+        styles = tuple(map(str, data.get("styles", ())))
+        info = ModelInfo(**{**known, "maps": tuple(data["maps"]), "styles": styles})
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise damaged(f"model.json of {folder.name!r} cannot be read ({error})") from error
     if not re.fullmatch("[0-9a-f]{64}", str(info.hash)):

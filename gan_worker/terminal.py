@@ -79,6 +79,10 @@ def show_models(models: Sequence[ModelInfo]) -> None:
             Text(info.name), maps, info.preset, f"{info.stride} px", trained, info.created
         )
     output.print(table if models else "No models yet: gan-worker train PICTURES --run NAME")
+    for info in models:
+        if info.styles:
+            names = ", ".join(info.styles)
+            output.print(Text(f"{info.name} knows by name: {names}"), soft_wrap=True)
 
 
 def show_runs(runs: Iterable[Run]) -> None:

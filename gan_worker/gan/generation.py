@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +11,19 @@ import numpy as np
 import tensorflow as tf
 
 from gan_worker import __version__, runs
+from gan_worker.checkpoints import Arrays
 from gan_worker.config import GenerationConfig, NetworkConfig, check_size
-from gan_worker.errors import RequestError
+from gan_worker.errors import RequestError, StorageError
 from gan_worker.gan import checkpoint
 from gan_worker.gan.generator import Generator
 from gan_worker.gan.latents import Latents, draw_latents
 from gan_worker.gan.metrics import calm_origin, line_steps, rolled, seam_ratio
 from gan_worker.gan.statistics import Statistics
+from gan_worker.gan.styles import STORED, Styles
 from gan_worker.progress import GeneratedMaterial, Recipe
 
 # One picture of 4096² in tiny's networks takes about 6 GiB; larger ones would not fit beside Blender.
 LARGEST = 4096 * 4096
-# Styles averaged for the mean style that truncation pulls towards.
-MEAN_STYLES = 1024
 
 # Take GPU memory as it is needed: Blender renders on the same card.
 for _gpu in tf.config.list_physical_devices("GPU"):
@@ -44,15 +45,24 @@ class Model:
     Args:
         info: what stands in `model.json`.
         generator: the network, with its weights.
+        named: training material → its style w, (w_dim,), for each name in `info.styles`.
     """
 
-    def __init__(self, info: runs.ModelInfo, generator: Generator):
+    def __init__(
+        self,
+        info: runs.ModelInfo,
+        generator: Generator,
+        named: Mapping[str, np.ndarray] | None = None,
+    ):
         self.info = info
         self.generator = generator
+        self.styles = Styles(generator, named or {})
         self.statistics = Statistics.from_json(info.statistics)
         self.network = network_from_json(info.network)
         self.waves = tuple(tuple(w) for w in info.network["waves"])
         self._synthesis = tf.function(generator.synthesis, reduce_retracing=True)
+        # Of its own, because one graph cannot take styles of either rank.
+        self._painted_synthesis = tf.function(generator.synthesis, reduce_retracing=True)
         self._finish = tf.function(self._finish_in_graph, reduce_retracing=True)
 
     def generate(self, config: GenerationConfig) -> GeneratedMaterial:
@@ -66,12 +76,13 @@ class Model:
         names = self._check(config)
         latents = self.latents(config)
         started = time.perf_counter()
-        channels = self._forward(latents, config.truncation_psi)
+        channels = self._forward(latents, config)
         forward_seconds = time.perf_counter() - started
         maps, steps = self._finish(channels)
         steps = {name: (np.asarray(x), np.asarray(y)) for name, (x, y) in steps.items()}
         # The border is chosen on all maps the model has, so that asking for fewer maps does not move it.
-        origin = config.origin or calm_origin(list(steps.values()))
+        painted = (0, 0) if config.style_map else None
+        origin = config.origin or painted or calm_origin(list(steps.values()))
         shown = {n: np.roll(maps[n].numpy(), (-origin[1], -origin[0]), (0, 1)) for n in names}
         recipe = Recipe(
             model=self.info.name,
@@ -83,6 +94,10 @@ class Model:
             truncation_psi=config.truncation_psi,
             origin=origin,
             version=__version__,
+            material=config.material,
+            mix=config.mix,
+            style_map=config.style_map,
+            directions=config.directions,
         )
         ratios = {name: seam_ratio(rolled(steps[name], origin)) for name in names}
         return GeneratedMaterial(shown, recipe, ratios, forward_seconds)
@@ -98,24 +113,18 @@ class Model:
             config.z,
         )
 
-    def _forward(self, latents: Latents, truncation_psi: float) -> tf.Tensor:
+    def _forward(self, latents: Latents, config: GenerationConfig) -> tf.Tensor:
         """Standardised channels of one picture, (height, width, channels)."""
-        w = self.generator.style(tf.constant(latents.z))
-        if truncation_psi != 1.0:
-            w_avg = self._mean_style()
-            w = w_avg + truncation_psi * (w - w_avg)
+        w = self.styles.style(config, *latents.local.shape[1:3])
+        synthesis = self._painted_synthesis if w.shape.rank == 4 else self._synthesis
         noise = [tf.constant(n) for n in latents.noise]
-        return self._synthesis(w, tf.constant(latents.local), noise)[0]
+        return synthesis(w, tf.constant(latents.local), noise)[0]
 
     def _finish_in_graph(
         self, channels: tf.Tensor
     ) -> tuple[dict[str, tf.Tensor], dict[str, tuple[tf.Tensor, tf.Tensor]]]:
         maps = self.statistics.restore(channels)
         return maps, {name: line_steps(picture) for name, picture in maps.items()}
-
-    def _mean_style(self) -> tf.Tensor:
-        z = np.random.default_rng(0).standard_normal((MEAN_STYLES, self.network.z_dim), np.float32)
-        return tf.reduce_mean(self.generator.style(tf.constant(z)), axis=0, keepdims=True)
 
     def _check(self, config: GenerationConfig) -> tuple[str, ...]:
         check_size(config.width, config.height, self.info.stride)
@@ -126,14 +135,13 @@ class Model:
                 f"{config.width}×{config.height}.",
                 "Ask for a smaller one: it tiles.",
             )
-        z = np.asarray(config.z, np.float64)
-        if len(z) not in (0, self.info.z_dim) or not np.all(np.isfinite(z)) or config.seed < 0:
+        if config.seed < 0:
             raise RequestError(
                 "invalid_latent",
-                f"A latent of this model is a seed of 0 or more, or {self.info.z_dim} finite numbers; "
-                f"received seed {config.seed} and {len(z)} numbers.",
-                "Use a seed, or a latent of this very model.",
+                f"A seed must be 0 or more; received {config.seed}.",
+                "Use another seed.",
             )
+        self.styles.check(config)
         if not 0 <= config.truncation_psi <= 2:
             raise RequestError(
                 "invalid_config",
@@ -169,5 +177,20 @@ def load_model(folder: Path) -> Model:
     generator = Generator(
         network_from_json(info.network), statistics.channels, len(info.network["waves"])
     )
+    named = _take_named(info, generator.network.w_dim, tensors)
     checkpoint.assign_arrays({"generator": generator.variables}, tensors)
-    return Model(info, generator)
+    return Model(info, generator, named)
+
+
+def _take_named(info: runs.ModelInfo, w_dim: int, tensors: Arrays) -> Arrays:
+    """Take the stored styles out of the tensors; what is left belongs to the network."""
+    named = {name: tensors.pop(STORED + name, np.empty(0)) for name in info.styles}
+    wrong = [name for name, w in named.items() if w.shape != (w_dim,)]
+    if wrong:
+        raise StorageError(
+            "model_format",
+            f"The style of a training material must be stored with {w_dim} numbers; that of "
+            f"{wrong[0]!r} is not.",
+            "Train the model again.",
+        )
+    return named

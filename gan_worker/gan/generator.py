@@ -75,7 +75,13 @@ class Generator(keras.Model):
         return w
 
     def synthesis(self, w: tf.Tensor, local: tf.Tensor, noise: list[tf.Tensor]) -> tf.Tensor:
-        """From style w and local inputs to standardised channels."""
+        """From style w and local inputs to standardised channels.
+
+        Args:
+            w: (batch, w_dim), or one for each cell of the latent grid, (batch, h, w, w_dim).
+            local: as in a call.
+            noise: as in a call.
+        """
         x = self.entry(local)
         for block in self.levels[0]:
             x = block(x, w)
@@ -83,6 +89,7 @@ class Generator(keras.Model):
             self.narrow, self.grain, self.levels[1:], noise, strict=True
         ):
             x = grain(upsample(narrow(x)), field)
+            w = upsample(w) if w.shape.rank == 4 else w
             for block in blocks:
                 x = block(x, w)
         return self.exit(leaky_relu(self.exit_norm(x, w)))

@@ -103,7 +103,8 @@ class Convolution(keras.layers.Layer):
 class StyleNorm(keras.layers.Layer):
     """Per-pixel norm, then scale and shift by the style: `pixel_norm(x) * (1 + S(w)) + T(w)`.
 
-    Features are modulated, never weights: demodulated weights cannot differ from place to place.
+    Features are modulated, never weights: demodulated weights cannot differ from place to place. The style
+    is one for the whole picture, (batch, w_dim), or one for each pixel of x, (batch, height, width, w_dim).
     """
 
     def build(self, feature_shape: tuple, style_shape: tuple) -> None:
@@ -116,7 +117,8 @@ class StyleNorm(keras.layers.Layer):
         self.affine.build(style_shape)
 
     def call(self, x: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
-        scale, shift = tf.split(self.affine(w)[:, None, None, :], 2, axis=-1)
+        w = w if w.shape.rank == 4 else w[:, None, None, :]
+        scale, shift = tf.split(self.affine(w), 2, axis=-1)
         return pixel_norm(x) * (1.0 + scale) + shift
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import bpy
 import pytest
 
@@ -9,6 +11,7 @@ from blender_addon import images, materials
 from blender_addon.materials import Look
 from gan_worker.material_maps import MAPS
 from gan_worker.progress import Recipe
+from gan_worker.style_choices import Style, StyleMap
 
 
 @pytest.fixture
@@ -135,8 +138,15 @@ def test_replaced_images_are_removed_but_not_those_arriving(pictures):
 def test_recipe_survives_on_the_material():
     material = materials.new_material("m")
     recipe = Recipe("bricks", "b" * 64, 9, (0.1, -0.123456789), 512, 256, 0.7, (3, 5), "0.1.0")
-    materials.store_recipe(material, recipe, {"base_color": 1.01})
-    assert materials.read_recipe(material) == recipe
+    painted = replace(
+        recipe,
+        mix=((Style(seed=1), 0.5), (Style(material="oak"), 0.5)),
+        style_map=StyleMap((Style(seed=3), Style(z=(0.1, 0.2))), 1, 2, (0.0, 0.625)),
+        directions=(("pca 1", 2.5),),
+    )
+    for kept in (recipe, painted):
+        materials.store_recipe(material, kept, {"base_color": 1.01})
+        assert materials.read_recipe(material) == kept
     assert material.tilewright.model_hash == "b" * 64
     assert tuple(material.tilewright.origin) == (3, 5)
 

@@ -8,15 +8,17 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gan_worker.config import GenerationConfig, TrainingConfig
-from gan_worker.events import JobReport, JobState, MaterialReady, PreviewReady
+from gan_worker.events import JobRejected, JobReport, JobState, MaterialReady, PreviewReady
 from gan_worker.progress import TrainingProgress
 from gan_worker.runs import Run
+from gan_worker.style_choices import Style, StyleMap
 
 PATIENCE = 150.0
 
@@ -90,6 +92,19 @@ def test_kill_9_in_training_and_materials_while_it_learns(worker, photo):
     again = ear.client.submit(GenerationConfig("stripes", seed=3, width=64, height=64))
     second = ear.event(MaterialReady, PATIENCE, job=again)
     assert np.array_equal(first.maps["base_color"], second.maps["base_color"])
+
+    chosen = GenerationConfig(
+        "stripes",
+        width=64,
+        height=64,
+        style_map=StyleMap((Style(seed=3), Style(seed=8)), 1, 2, (0.0, 1.0)),
+        directions=(("pca 1", 1.5),),
+    )
+    painted = ear.event(MaterialReady, PATIENCE, job=ear.client.submit(chosen))
+    assert painted.recipe.style_map == chosen.style_map
+    assert painted.recipe.directions == chosen.directions
+    moved = replace(chosen, style_map=None, mix=((Style(material="ash"), 1.0),))
+    assert ear.event(JobRejected, job=ear.client.submit(moved)).error.code == "invalid_config"
 
     big = ear.client.submit(GenerationConfig("stripes", width=1024, height=1024))
     ear.event(MaterialReady, PATIENCE, job=big)

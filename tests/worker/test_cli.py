@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import threading
+from dataclasses import replace
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -61,7 +62,8 @@ def test_help_names_every_command(arguments, capsys):
     assert cli.main(arguments) == 0
     shown, wrong = capsys.readouterr()
     assert not wrong
-    assert all(f"\n  {name}" in shown for name in ("train", "generate", "models", "runs", "serve"))
+    commands = ("train", "generate", "sheet", "directions", "models", "runs", "serve")
+    assert all(f"\n  {name}" in shown for name in commands)
 
 
 @pytest.mark.parametrize(
@@ -85,6 +87,12 @@ def test_help_names_every_command(arguments, capsys):
         (["generate", "oak", "--size", "big"], "invalid_size", "1024x512"),
         (["generate", "oak", "--bits", "12"], "invalid_config", "--bits 16"),
         (["generate", "oak", "--format", "jpg"], "invalid_config", "png"),
+        (["generate", "oak", "--mix", "1:much"], "invalid_config", "1:0.5,7:0.5"),
+        (["generate", "oak", "--direction", "pca 1"], "invalid_config", "pca 1=2.5"),
+        (["generate", "oak", "--styles", "3,8"], "invalid_config", "--style-map"),
+        (["generate", "oak", "--style-map", "PICTURE", "--styles", "3"], "invalid_config", "3,8"),
+        (["sheet", "oak"], "unknown_model", "none yet"),
+        (["directions", "oak", "--count", "0"], "invalid_config", "--count"),
     ],
 )
 def test_bad_input_is_refused_with_code_and_cure(arguments, code, says, home, stripes, capsys):
@@ -176,9 +184,9 @@ def test_lists_say_what_there_is(home, capsys):
     run = run_started(home)
     run.append_progress(TrainingProgress(30, 0.12, 61.0, 0.5, 61.0, 9.0, {}))
     info = ModelInfo("oak", "", 8, 16, ("height",), "nano", {}, {}, 1.0, "2030", 30, 0.1)
-    run.save_model(info, {"a": np.zeros(2)})
+    run.save_model(replace(info, styles=("bark", "moss [wet]")), {"a": np.zeros(2)})
     assert cli.main(["models"]) == 0
-    assert "oak" in capsys.readouterr().out
+    assert "oak knows by name: bark, moss [wet]" in capsys.readouterr().out
     assert cli.main(["runs"]) == 0
     shown = capsys.readouterr().out
     assert all(word in shown for word in ("oak", "30", "1.0", "50%", "yes"))
@@ -309,12 +317,52 @@ class TestTrainedModel:
         values = pictures.read_picture(tmp_path / "wall_1_64x64_basecolor.png") * 255
         assert np.abs(values - np.round(values)).max() > 0.1
 
+    def test_styles_are_mixed_painted_and_moved(self, stripes, tmp_path):
+        choices = (
+            [],
+            ["--mix", "1:0.5,7:0.5"],
+            ["--style-map", str(stripes), "--styles", "3,8"],
+            ["--direction", "pca 1=2.5", "--direction", "factor 2=-1"],
+        )
+        recipes = []
+        for number, options in enumerate(choices):
+            assert self.generate(tmp_path / str(number), *options) == 0
+            recipes.append(json.loads((tmp_path / str(number) / "wall_1_64x64.json").read_text()))
+        shown = [
+            pictures.read_picture(tmp_path / str(number) / "wall_1_64x64_basecolor.png")
+            for number in range(len(choices))
+        ]
+        assert all(not np.array_equal(shown[0], other) for other in shown[1:])
+        assert [style["seed"] for style, _ in recipes[1]["mix"]] == [1, 7]
+        assert (recipes[2]["style_map"]["rows"], len(recipes[2]["style_map"]["styles"])) == (32, 2)
+        assert recipes[3]["directions"] == [["pca 1", 2.5], ["factor 2", -1.0]]
+
+    def test_sheets_show_seeds_and_directions(self, tmp_path, capsys):
+        file = tmp_path / "sheet.png"
+        made = ["--seeds", "1-3,9", "--size", "64", "--out", str(file)]
+        assert cli.main(["sheet", "wall", *made]) == 0
+        assert str(file) in capsys.readouterr().out
+        height, width, _ = pictures.read_picture(file).shape
+        assert (height > 2 * 64) and (2 * 64 < width < 3 * 64)
+        assert cli.main(["directions", "wall", "--count", "1", "--out", str(file)]) == 0
+        height, width, _ = pictures.read_picture(file).shape
+        assert (2 * 128 < height < 3 * 128) and (7 * 128 < width < 8 * 128)
+
+    def test_a_sheet_that_cannot_be_written_says_so(self, tmp_path, capsys):
+        made = ["--seeds", "1", "--size", "64", "--out", str(tmp_path / "none" / "sheet.png")]
+        assert cli.main(["sheet", "wall", *made]) == 1
+        assert "[file_unwritable]" in capsys.readouterr().err
+
     @pytest.mark.parametrize(
         ("options", "code"),
         [
             (["--size", "65x64"], "invalid_size"),
             (["--maps", "metallic"], "invalid_config"),
             (["--psi", "9"], "invalid_config"),
+            (["--material", "moss"], "invalid_config"),
+            (["--mix", "1,moss:0.5"], "invalid_config"),
+            (["--material", "moss", "--mix", "1,2"], "invalid_config"),
+            (["--direction", "pca 99=1"], "invalid_config"),
         ],
     )
     def test_what_the_model_cannot_do_is_refused(self, options, code, tmp_path, capsys):

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -35,7 +35,9 @@ from gan_worker.events import (
 from gan_worker.keys import new_key_pair
 from gan_worker.progress import Stage, TrainingProgress
 from gan_worker.protocol import EVENT_CREDIT, FLAGS, MAGIC, Message, decode, encode
+from gan_worker.runs import ModelInfo, Run
 from gan_worker.sockets import connect_dealer
+from gan_worker.style_choices import StyleMap
 
 
 def training(picture, run="oak", steps=100_000):
@@ -195,7 +197,10 @@ def test_a_fault_in_a_job_fails_it_and_nothing_else(served, ear, picture):
         (GenerationConfig("oak", width=0), "invalid_size"),
         (GenerationConfig("oak", maps=("smell",)), "invalid_config"),
         (GenerationConfig("oak", truncation_psi=9), "invalid_config"),
-        (GenerationConfig("oak", z=(0.0,) * 5000), "invalid_config"),
+        (GenerationConfig("oak", z=(0.0,) * 2100), "invalid_config"),
+        (GenerationConfig("oak", material="ash", z=(0.0,)), "invalid_config"),
+        (GenerationConfig("oak", directions=(("size", 1.0),)), "invalid_config"),
+        (GenerationConfig("oak", style_map=StyleMap((), 1, 1, (0.0,))), "invalid_config"),
     ],
 )
 def test_what_cannot_work_is_rejected_before_tensorflow_starts(served, ear, config, code):
@@ -204,6 +209,19 @@ def test_what_cannot_work_is_rejected_before_tensorflow_starts(served, ear, conf
     assert error.code == code
     assert error.cure
     assert not (served.home / "did.txt").exists()
+
+
+def test_names_of_training_materials_are_known_before_tensorflow_starts(served, ear):
+    info = ModelInfo("wood", "", 8, 16, ("height",), "nano", {}, {}, 1.0, "2030", 1, 0.1)
+    run = Run.create(served.home / "runs", "wood")
+    run.save_model(replace(info, styles=("oak", "pine")), {"a": np.zeros(2)})
+    ear.client.request_models()
+    assert ear.event(ModelList).models[0].styles == ("oak", "pine")
+    job = ear.client.submit(GenerationConfig("wood", material="ash"))
+    error = ear.event(JobRejected, job=job).error
+    assert error.code == "invalid_config"
+    assert "oak, pine" in error.message
+    ear.state(ear.client.submit(GenerationConfig("wood", material="pine")), "succeeded")
 
 
 def test_a_latent_that_is_not_finite_is_refused_on_the_own_side(ear):

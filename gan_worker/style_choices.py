@@ -1,0 +1,166 @@
+"""How a style is chosen: by seed, latent or name, mixed, painted, and moved along directions; plain values."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+from gan_worker.errors import RequestError
+
+# A request and its recipe must fit a message of 64 KiB, also where every number has 17 digits.
+NUMBERS_LIMIT, STYLES_LIMIT, CELLS_LIMIT, NAME_LIMIT = 2048, 16, 1024, 120
+# Beyond this many standard deviations no training ever saw a style.
+STEPS_LIMIT = 10.0
+DIRECTION_NAME = re.compile(r"(pca|factor) ([1-9][0-9]{0,3})\Z")
+
+
+@dataclass(frozen=True)
+class Style:
+    """One style w; exactly one of the three is given.
+
+    Attributes:
+        seed: 0 or more: that of this seed.
+        z: that of this latent, as many numbers as the model says.
+        material: that of this training material, by its name in the model.
+    """
+
+    seed: int | None = None
+    z: tuple[float, ...] = ()
+    material: str = ""
+
+
+@dataclass(frozen=True)
+class StyleMap:
+    """Which style lies where on the picture; smooth between its cells and across the border.
+
+    Attributes:
+        styles: 1 to 16 of them.
+        rows: cells from top to bottom.
+        columns: cells from left to right; rows × columns is 1024 at most.
+        cells: rows × columns numbers, row by row from the top: 0 is the first style, 1 the second, 0.5 half of each.
+    """
+
+    styles: tuple[Style, ...]
+    rows: int
+    columns: int
+    cells: tuple[float, ...]
+
+
+Mix = tuple[tuple[Style, float], ...]
+Directions = tuple[tuple[str, float], ...]
+
+
+def check_style(
+    z: Collection[float],
+    material: str,
+    mix: Mix,
+    style_map: StyleMap | None,
+    directions: Directions,
+) -> None:
+    """Check what can be checked without the model; the arguments are fields of `GenerationConfig`.
+
+    Raises:
+        RequestError: `invalid_config`.
+    """
+    given = [len(z) > 0, bool(material), bool(mix), style_map is not None]
+    _hold(
+        sum(given) <= 1,
+        "At most one of z, a material, a mix and a style map may choose the style",
+        sum(given),
+    )
+    styles = list(chosen_styles(material, mix, style_map))
+    cells: Collection[float] = style_map.cells if style_map else ()
+    numbers = len(z) + len(cells) + sum(len(style.z) for style in styles)
+    _hold(numbers <= NUMBERS_LIMIT, f"A style may have {NUMBERS_LIMIT} numbers at most", numbers)
+    _hold(len(mix) <= STYLES_LIMIT, f"A mix may have {STYLES_LIMIT} styles at most", len(mix))
+    for style in styles:
+        _check_one(style)
+    _check_weights([weight for _, weight in mix])
+    if style_map is not None:
+        _check_map(style_map)
+    _check_directions(directions)
+
+
+def chosen_styles(material: str, mix: Mix, style_map: StyleMap | None) -> Iterator[Style]:
+    """All styles that a request names, besides its own seed and z."""
+    if material:
+        yield Style(material=material)
+    yield from (style for style, _ in mix)
+    if style_map is not None:
+        yield from style_map.styles
+
+
+def check_materials(styles: Iterable[Style], known: Collection[str]) -> None:
+    """Check that a model knows the materials that are named.
+
+    Raises:
+        RequestError: `invalid_config`, naming those it knows.
+    """
+    for style in styles:
+        _hold(
+            not style.material or style.material in known,
+            f"A material must be one this model knows by name ({', '.join(known) or 'none'})",
+            repr(style.material),
+        )
+
+
+def _check_one(style: Style) -> None:
+    given = (style.seed is not None) + bool(style.z) + bool(style.material)
+    _hold(given == 1, "A style must be one of a seed, a z and a material", f"{given} of them")
+    _hold((style.seed or 0) >= 0, "A seed must be 0 or more", style.seed)
+    _hold(all(map(math.isfinite, style.z)), "A z must have finite numbers", style.z)
+    _hold(
+        len(style.material) <= NAME_LIMIT,
+        f"A material's name has {NAME_LIMIT} letters at most",
+        f"{len(style.material)}",
+    )
+
+
+def _check_weights(weights: list[float]) -> None:
+    good = all(math.isfinite(w) and w >= 0 for w in weights) and (not weights or sum(weights) > 0)
+    _hold(good, "The weights of a mix must be 0 or more, and not all 0", weights)
+
+
+def _check_map(chosen: StyleMap) -> None:
+    count, most = len(chosen.cells), len(chosen.styles) - 1
+    _hold(
+        1 <= most + 1 <= STYLES_LIMIT,
+        f"A style map must have 1 to {STYLES_LIMIT} styles",
+        most + 1,
+    )
+    _hold(
+        min(chosen.rows, chosen.columns) > 0 and chosen.rows * chosen.columns == count,
+        "A style map must have rows × columns cells",
+        f"{count} for {chosen.rows}×{chosen.columns}",
+    )
+    _hold(count <= CELLS_LIMIT, f"A style map may have {CELLS_LIMIT} cells at most", count)
+    wrong = [cell for cell in chosen.cells if not 0 <= cell <= most]
+    _hold(not wrong, f"The cells of this style map must lie between 0 and {most}", wrong[:1])
+
+
+def _check_directions(directions: Directions) -> None:
+    _hold(
+        len(directions) <= STYLES_LIMIT,
+        f"At most {STYLES_LIMIT} directions may be given",
+        len(directions),
+    )
+    for name, amount in directions:
+        _hold(
+            DIRECTION_NAME.match(name),
+            "A direction must be named as 'pca 1' or 'factor 1'",
+            repr(name[:NAME_LIMIT]),
+        )
+        _hold(
+            abs(amount) <= STEPS_LIMIT,
+            f"The amount of a direction must lie between -{STEPS_LIMIT:g} and {STEPS_LIMIT:g} steps",
+            amount,
+        )
+
+
+def _hold(condition: object, rule: str, received: object) -> None:
+    if not condition:
+        raise RequestError(
+            "invalid_config", f"{rule}; received {received}.", "Correct the style that was chosen."
+        )

@@ -1,0 +1,265 @@
+"""Styles of requests: mixed, named, painted and moved, and always what the recipe says."""
+
+from dataclasses import asdict, fields, replace
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gan_worker import runs
+from gan_worker.config import PRESETS, GenerationConfig
+from gan_worker.errors import RequestError, StorageError
+from gan_worker.gan import checkpoint, generation
+from gan_worker.gan.directions import find_direction
+from gan_worker.gan.generator import Generator
+from gan_worker.gan.latents import draw_latents, draw_z
+from gan_worker.gan.sheets import STEPS, direction_sheet, seed_sheet
+from gan_worker.gan.statistics import measure_statistics
+from gan_worker.gan.styles import STORED, resampling
+from gan_worker.pictures import quantise
+from gan_worker.progress import Recipe
+from gan_worker.strict_json import dump, from_json, load, to_json
+from gan_worker.style_choices import Style, StyleMap
+
+NANO = PRESETS["nano"]
+WANTED = GenerationConfig("stripes", seed=4, width=64, height=48, origin=(0, 0))
+PAINTED = StyleMap((Style(seed=3), Style(seed=8)), 2, 3, (0.0, 1.0, 0.5, 0.0, 0.0, 1.0))
+
+
+@pytest.fixture(scope="module")
+def statistics(striped):
+    return measure_statistics([{"base_color": striped}], ("base_color",))
+
+
+@pytest.fixture(scope="module")
+def generator(statistics):
+    keras.utils.set_random_seed(3)
+    generator = Generator(NANO, statistics.channels)
+    # Residual branches start silent; wake them, so that every convolution takes part.
+    for variable in generator.trainable_variables:
+        variable.assign_add(tf.random.stateless_normal(variable.shape, [1, 2]) * 0.1)
+    return generator
+
+
+@pytest.fixture(scope="module")
+def folder(generator, statistics, tmp_path_factory):
+    """A published model that knows the styles of two materials by name."""
+    info = runs.ModelInfo(
+        name="stripes",
+        hash="",
+        stride=NANO.stride,
+        z_dim=NANO.z_dim,
+        maps=("base_color",),
+        preset="nano",
+        network={"config": asdict(NANO), "waves": []},
+        statistics=statistics.to_json(),
+        scale=1.0,
+        created="2030",
+        step=1,
+        kimg=0.1,
+        styles=("old oak", "pine"),
+    )
+    named = {STORED + "old oak": style_of(generator, 50), STORED + "pine": style_of(generator, 51)}
+    run = runs.Run.create(tmp_path_factory.mktemp("runs"), "stripes")
+    run.save_model(info, {**checkpoint.to_arrays({"generator": generator.variables}), **named})
+    return run.path
+
+
+@pytest.fixture(scope="module")
+def model(folder):
+    return generation.load_model(folder)
+
+
+def style_of(generator, seed):
+    return generator.style(draw_z(seed, NANO)[None])[0].numpy()
+
+
+def style(model, **fields):
+    return model.styles.style(replace(WANTED, **fields), 6, 8).numpy()
+
+
+def picture(model, **fields):
+    return model.generate(replace(WANTED, **fields)).maps["base_color"]
+
+
+def test_a_mix_is_the_weighted_mean_of_its_styles(model, generator):
+    mix = ((Style(seed=1), 1.0), (Style(material="pine"), 3.0))
+    expected = 0.25 * style_of(generator, 1) + 0.75 * style_of(generator, 51)
+    np.testing.assert_allclose(style(model, mix=mix)[0], expected, atol=1e-6)
+    # The seed still says where things lie.
+    assert np.abs(picture(model, mix=mix) - picture(model, mix=mix, seed=5)).mean() > 1e-3
+    same = ((Style(seed=4), 2.0),)
+    np.testing.assert_allclose(picture(model, mix=same), picture(model), atol=1e-5)
+
+
+def test_a_latent_can_be_mixed(model):
+    latent = tuple(map(float, draw_z(9, NANO)))
+    np.testing.assert_allclose(
+        style(model, mix=((Style(z=latent), 1.0),)), style(model, seed=9), atol=1e-6
+    )
+
+
+def test_a_material_is_called_up_by_its_name(model, generator):
+    np.testing.assert_array_equal(style(model, material="old oak")[0], style_of(generator, 50))
+    assert np.abs(picture(model, material="old oak") - picture(model)).mean() > 1e-3
+    # Truncation pulls it to the mean style too.
+    mean = style(model, truncation_psi=0.0)
+    half = style(model, material="old oak", truncation_psi=0.5)
+    np.testing.assert_allclose(half, (mean + style(model, material="old oak")) / 2, atol=1e-6)
+
+
+def test_a_direction_moves_the_style_by_its_steps_at_any_truncation(model):
+    direction = find_direction(model.generator, "factor 2")
+    for psi in (1.0, 0.5):
+        plain = style(model, truncation_psi=psi)
+        moved = style(model, truncation_psi=psi, directions=(("factor 2", -2.5),))
+        expected = plain - 2.5 * direction.step * direction.vector
+        np.testing.assert_allclose(moved, expected, atol=1e-5)
+    both = style(model, directions=(("factor 2", 1.0), ("pca 1", 1.0)))
+    alone = style(model, directions=(("pca 1", 1.0),))
+    np.testing.assert_allclose(both - alone, direction.step * direction.vector[None], atol=1e-5)
+    assert np.abs(picture(model, directions=(("pca 1", 3.0),)) - picture(model)).mean() > 1e-3
+
+
+def test_a_map_of_one_style_is_that_style(model):
+    constant = StyleMap((Style(seed=4),), 2, 2, (0.0,) * 4)
+    np.testing.assert_allclose(picture(model, style_map=constant), picture(model), atol=2e-6)
+
+
+def test_painted_styles_lie_where_they_were_painted(model):
+    halves = StyleMap((Style(seed=3), Style(seed=8)), 1, 8, (0.0,) * 4 + (1.0,) * 4)
+    w = style(model, style_map=halves)
+    assert w.shape == (1, 6, 8, NANO.w_dim)
+    first, second = style(model, seed=3)[0], style(model, seed=8)[0]
+    np.testing.assert_allclose(w[0, :, :4], np.broadcast_to(first, (6, 4, 16)), atol=1e-6)
+    np.testing.assert_allclose(w[0, :, 4:], np.broadcast_to(second, (6, 4, 16)), atol=1e-6)
+    # Without an origin that was asked for, nothing is moved.
+    assert model.generate(replace(WANTED, style_map=halves, origin=None)).recipe.origin == (0, 0)
+
+
+def test_what_lies_far_inside_a_painted_area_is_as_without_the_map(model):
+    halves = StyleMap((Style(seed=3), Style(seed=8)), 1, 2, (0.0, 1.0))
+    wide = {"width": 640, "height": 64}
+    painted = picture(model, style_map=halves, **wide)
+    plain = picture(model, mix=((Style(seed=8), 1.0),), **wide)
+    difference = np.abs(painted - plain).mean(axis=(0, 2))
+    # The middle of the second cell is its style alone; in the first one it is the other.
+    assert difference[476:484].max() < 0.2 * difference[156:164].mean()
+
+
+def test_directions_and_truncation_work_on_maps(model):
+    moved = style(model, style_map=PAINTED, directions=(("pca 1", 1.0),), truncation_psi=0.7)
+    plain = style(model, style_map=PAINTED, truncation_psi=0.7)
+    assert moved.shape == (1, 6, 8, NANO.w_dim)
+    direction = find_direction(model.generator, "pca 1")
+    np.testing.assert_allclose(
+        moved - plain, np.broadcast_to(direction.step * direction.vector, moved.shape), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 0), (0, 1), (3, -2)])
+def test_rolling_a_painted_latent_grid_rolls_the_picture(model, rows, columns):
+    w = style(model, style_map=PAINTED)
+    latents = draw_latents(5, 6, 8, NANO)
+    rolled = latents.rolled(rows, columns)
+
+    def synthesis(w, latents):
+        return model.generator.synthesis(tf.constant(w), latents.local, list(latents.noise)).numpy()
+
+    expected = np.roll(synthesis(w, latents), (8 * rows, 8 * columns), (1, 2))
+    received = synthesis(np.roll(w, (rows, columns), (1, 2)), rolled)
+    np.testing.assert_allclose(received, expected, rtol=0, atol=2e-6 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 5), (2, 3), (3, 12), (7, 7), (12, 5), (9, 1)])
+def test_cells_are_resampled_on_a_circle(before, after):
+    weights = resampling(before, after)
+    assert weights.shape == (after, before)
+    np.testing.assert_allclose(weights.sum(axis=1), 1)
+    assert weights.min() >= 0
+    # Seen in a mirror it is the same.
+    np.testing.assert_allclose(weights[::-1, ::-1], weights, atol=1e-12)
+    if after % before == 0:
+        turned = np.roll(weights, (after // before, 1), (0, 1))
+        np.testing.assert_allclose(turned, weights, atol=1e-12)
+
+
+CHOICES = [
+    {"material": "pine"},
+    {"mix": ((Style(seed=1), 0.5), (Style(material="old oak"), 0.25))},
+    {"style_map": PAINTED, "truncation_psi": 0.8},
+    {"directions": (("pca 1", 2.5), ("factor 3", -1.0)), "z": (0.25,) * 16},
+]
+
+
+@pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: next(iter(choice)))
+def test_a_recipe_makes_the_same_picture_after_a_journey(model, choice):
+    first = model.generate(replace(WANTED, **choice, origin=None))
+    recipe = from_json(Recipe, load(dump(to_json(first.recipe)).encode()))
+    assert recipe == first.recipe
+    shared = {f.name for f in fields(Recipe)} & {f.name for f in fields(GenerationConfig)}
+    again = GenerationConfig(**{name: getattr(recipe, name) for name in shared})
+    np.testing.assert_array_equal(
+        model.generate(again).maps["base_color"], first.maps["base_color"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "says"),
+    [
+        ({"material": "ash"}, "invalid_config", "old oak, pine"),
+        ({"mix": ((Style(material="ash"), 1.0),)}, "invalid_config", "old oak, pine"),
+        ({"mix": ((Style(z=(1.0,)), 1.0),)}, "invalid_latent", "16"),
+        ({"style_map": StyleMap((Style(z=(1.0,)),), 1, 1, (0.0,))}, "invalid_latent", "16"),
+        ({"directions": (("pca 17", 1.0),)}, "invalid_config", "'pca 16'"),
+        ({"directions": (("pca 1", float("nan")),)}, "invalid_config", "steps"),
+    ],
+)
+def test_what_the_model_does_not_know_is_refused(model, changes, code, says):
+    with pytest.raises(RequestError, match=says) as caught:
+        model.generate(replace(WANTED, **changes))
+    assert caught.value.code == code
+
+
+def test_stored_styles_must_fit_the_network(folder, tmp_path):
+    info, tensors = runs.load_model_files(folder)
+    run = runs.Run.create(tmp_path, "stripes")
+    for stored in (np.zeros(3, np.float32), None):
+        kept = {name: a for name, a in tensors.items() if name != STORED + "pine"}
+        run.save_model(info, kept if stored is None else {**kept, STORED + "pine": stored})
+        with pytest.raises(StorageError, match="pine") as caught:
+            generation.load_model(run.path)
+        assert caught.value.code == "model_format"
+
+
+def test_a_sheet_shows_every_seed(model):
+    told = []
+    sheet = seed_sheet(model, [4, 5, 6], replace(WANTED, seed=9), told.append)
+    assert [(news.done, news.total) for news in told] == [(1, 3), (2, 3), (3, 3)]
+    assert sheet.dtype == np.uint8
+    assert shows(sheet, quantise(picture(model, seed=6), 8))
+    assert not shows(sheet, quantise(picture(model, seed=9), 8))
+
+
+def test_a_sheet_that_no_picture_can_hold_is_refused(model):
+    with pytest.raises(RequestError, match="67 million") as caught:
+        seed_sheet(model, range(10_000), replace(WANTED, width=256, height=256), print)
+    assert caught.value.code == "invalid_size"
+
+
+def test_a_sheet_of_directions_has_a_strip_for_each(model):
+    told = []
+    sheet = direction_sheet(model, 4, 2, told.append)
+    assert told[-1].done == told[-1].total == 4 * len(STEPS)
+    wide = replace(WANTED, width=128, height=128)
+    for changes in ({}, {"directions": (("pca 2", 3.0),)}, {"directions": (("factor 1", -3.0),)}):
+        made = model.generate(replace(wide, **changes)).maps["base_color"]
+        assert shows(sheet, quantise(made, 8))
+
+
+def shows(sheet, made):
+    """Whether a picture stands somewhere in a sheet."""
+    height, width = made.shape[:2]
+    corners = np.argwhere(np.all(sheet == made[0, 0], axis=-1))
+    return any(np.array_equal(sheet[y : y + height, x : x + width], made) for y, x in corners)

@@ -1,0 +1,180 @@
+"""Styles as they travel and as they are written on the command line."""
+
+import json
+
+import numpy as np
+import pytest
+
+from gan_worker import messages, pictures
+from gan_worker.config import GenerationConfig
+from gan_worker.contact_sheet import contact_sheet
+from gan_worker.errors import PictureError, RequestError
+from gan_worker.progress import Recipe
+from gan_worker.protocol import Message, decode, encode
+from gan_worker.strict_json import BadMessage, from_json, to_json
+from gan_worker.style_choices import (
+    CELLS_LIMIT,
+    NAME_LIMIT,
+    NUMBERS_LIMIT,
+    STYLES_LIMIT,
+    Style,
+    StyleMap,
+    check_style,
+)
+from gan_worker.style_options import parse_direction, parse_mix, parse_style, read_style_map
+
+SEEDS = (Style(seed=3), Style(seed=8))
+
+
+def check(**fields):
+    given = {"z": (), "material": "", "mix": (), "style_map": None, "directions": (), **fields}
+    check_style(**given)
+
+
+def test_what_can_be_chosen_passes():
+    check()
+    check(material="old oak", directions=(("pca 1", -10.0),))
+    check(mix=((Style(z=(0.5,)), 0.0), (Style(material="oak"), 2.0)))
+    check(style_map=StyleMap(SEEDS, 1, 3, (0.0, 0.5, 1.0)), directions=(("factor 12", 1.0),))
+
+
+BAD = [
+    {"material": "oak", "z": (1.0,)},
+    {"mix": ((SEEDS[0], 1.0),), "style_map": StyleMap(SEEDS, 1, 1, (0.0,))},
+    {"material": "x" * (NAME_LIMIT + 1)},
+    {"mix": ((Style(), 1.0),)},
+    {"mix": ((Style(seed=1, material="oak"), 1.0),)},
+    {"mix": ((Style(seed=-1), 1.0),)},
+    {"mix": ((Style(z=(float("nan"),)), 1.0),)},
+    {"mix": ((SEEDS[0], -1.0), (SEEDS[1], 2.0))},
+    {"mix": ((SEEDS[0], 0.0),)},
+    {"mix": ((SEEDS[0], float("inf")),)},
+    {"mix": ((SEEDS[0], 1.0),) * (STYLES_LIMIT + 1)},
+    {"z": (0.0,) * (NUMBERS_LIMIT + 1)},
+    {"mix": ((Style(z=(0.0,) * 1024), 1.0),) * 3},
+    {"style_map": StyleMap((), 1, 1, (0.0,))},
+    {"style_map": StyleMap(SEEDS, 1, 2, (0.0,))},
+    {"style_map": StyleMap(SEEDS, 0, 0, ())},
+    {"style_map": StyleMap(SEEDS, -1, -1, (0.0,))},
+    {"style_map": StyleMap(SEEDS, 1, 1, (1.5,))},
+    {"style_map": StyleMap(SEEDS, 1, 1, (float("nan"),))},
+    {"style_map": StyleMap(SEEDS, CELLS_LIMIT + 1, 1, (0.0,) * (CELLS_LIMIT + 1))},
+    {"directions": (("size", 1.0),)},
+    {"directions": (("pca 0", 1.0),)},
+    {"directions": (("pca 1\n", 1.0),)},
+    {"directions": (("pca 1", 10.5),)},
+    {"directions": (("pca 1", float("nan")),)},
+    {"directions": (("pca 1", 1.0),) * (STYLES_LIMIT + 1)},
+]
+
+
+@pytest.mark.parametrize("fields", BAD, ids=range(len(BAD)))
+def test_what_cannot_be_is_refused(fields):
+    with pytest.raises(RequestError) as caught:
+        check(**fields)
+    assert caught.value.code == "invalid_config"
+
+
+LONGEST = {
+    "style_map": StyleMap(
+        (Style(z=(-0.12345678901234567,) * (NUMBERS_LIMIT - CELLS_LIMIT)),)
+        + (Style(material="é" * NAME_LIMIT),) * (STYLES_LIMIT - 1),
+        32,
+        32,
+        (0.12345678901234567,) * CELLS_LIMIT,
+    ),
+    "directions": (("factor 1000", -1.2345678901234567),) * STYLES_LIMIT,
+}
+
+
+def test_the_longest_choice_fits_its_request_and_its_result():
+    check(**LONGEST)
+    config = GenerationConfig("x" * 80, **LONGEST)
+    request = Message(messages.Submit("0" * 32, "generate", to_json(config)))
+    assert from_json(GenerationConfig, decode(encode(request)).body.config) == config
+    recipe = Recipe("x" * 80, "0" * 64, 1, (), 512, 512, 1.0, (0, 0), "0.1.0", **LONGEST)
+    blobs = {
+        f"map_{i}": messages.Blob(f"map_{i}", 2**40, "f" * 64, (8192, 8192, 3), "uint16")
+        for i in range(6)
+    }
+    result = messages.Result(recipe, blobs, dict.fromkeys(blobs, 1.0123456789), 0.5)
+    event = Message(messages.JobEvent("0" * 32, "generate", "x" * 80, "succeeded", None, 1, result))
+    assert decode(encode(event)) == event
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"mix": [[{"seed": 1}]]},
+        {"mix": [[{"seed": "1"}, 0.5]]},
+        {"mix": {"seed": 1}},
+        {"directions": [["pca 1", "much"]]},
+        {"directions": [[1, 1]]},
+        {"style_map": {"styles": [{"seed": 1}], "rows": 1.5, "columns": 1, "cells": [0]}},
+        {"style_map": {"styles": [{"seed": 1}], "rows": 1, "columns": 1}},
+        {"material": 7},
+    ],
+    ids=str,
+)
+def test_fields_of_the_wrong_kind_are_no_message(fields):
+    with pytest.raises(BadMessage):
+        from_json(GenerationConfig, json.loads(json.dumps({"model": "oak", **fields})))
+
+
+def test_a_mix_is_seeds_or_names_with_weights():
+    assert parse_style("7") == Style(seed=7)
+    assert parse_mix("1:0.5, old oak:2,pine") == (
+        (Style(seed=1), 0.5),
+        (Style(material="old oak"), 2.0),
+        (Style(material="pine"), 1.0),
+    )
+
+
+@pytest.mark.parametrize("text", ["", "1:", ":1", "1:much", "1:0.5,,2:0.5"])
+def test_what_is_no_mix_is_refused(text):
+    with pytest.raises(RequestError, match=r"1:0\.5,7:0\.5"):
+        parse_mix(text)
+
+
+def test_a_direction_is_a_name_and_steps():
+    assert parse_direction("pca  1 = -2.5") == ("pca 1", -2.5)
+    for text in ("pca 1", "=2", "pca 1=far"):
+        with pytest.raises(RequestError, match=r"pca 1=2\.5"):
+            parse_direction(text)
+
+
+def test_a_style_map_is_read_from_a_grey_picture(tmp_path):
+    grey = np.zeros((50, 100, 3), np.float32)
+    grey[:, 50:] = 1
+    grey[25:, :50] = 0.5
+    pictures.write_picture(tmp_path / "map.png", grey)
+    read = read_style_map(tmp_path / "map.png", "3, oak,8")
+    assert read.styles == (Style(seed=3), Style(material="oak"), Style(seed=8))
+    assert (read.rows, read.columns) == (16, 32)
+    cells = np.reshape(read.cells, (16, 32))
+    np.testing.assert_allclose(cells[:8, :16], 0, atol=0.01)
+    np.testing.assert_allclose(cells[8:, :16], 1, atol=0.01)
+    np.testing.assert_allclose(cells[:, 16:], 2, atol=0.01)
+    check(style_map=read)
+
+
+def test_a_style_map_needs_a_picture_and_two_styles(tmp_path):
+    with pytest.raises(RequestError, match="--styles 3,8"):
+        read_style_map(tmp_path / "map.png", "3")
+    with pytest.raises(PictureError):
+        read_style_map(tmp_path / "map.png", "3,8")
+
+
+def test_a_contact_sheet_has_every_picture_below_its_label():
+    tiles = [np.full((20, 40, 3), (value, 0, 90), np.uint8) for value in (50, 100, 150)]
+    sheet = contact_sheet(tiles, ["7", "a label that is too long", "9"], columns=2)
+    blank = contact_sheet(tiles, ["", "", ""], columns=2)
+    assert sheet.shape == blank.shape
+    for tile in tiles:
+        assert np.all(sheet == tile[0, 0], axis=-1).sum() == 20 * 40
+    written = np.any(sheet != blank, axis=-1)
+    # Labels stand in the line above their pictures, and one does not run into the next.
+    assert written[8:32, 8:48].any()
+    assert written[8:32, 56:96].any()
+    assert not written[:, 48:56].any()
+    assert not written[32:52].any()
