@@ -1,4 +1,4 @@
-"""The command line: train, generate, and look at what is there; `serve` is dispatched before."""
+"""The command line: train, generate, evaluate, and look at what is there; `serve` is dispatched before."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,9 +18,9 @@ import numpy as np
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from gan_worker import runs, terminal
+from gan_worker import evaluation_view, runs, terminal
 from gan_worker.config import PRESETS, GenerationConfig, TrainingConfig
-from gan_worker.durable_files import read_json, storage_errors
+from gan_worker.durable_files import read_json, storage_errors, write_json
 from gan_worker.errors import (
     Cancelled,
     ErrorInfo,
@@ -41,6 +41,7 @@ logger = logging.getLogger(__name__)
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 MOST_SEEDS = 10_000
+MOST_JUDGED = 64
 NO_PIXELS = np.empty(0, np.float32)
 
 app = typer.Typer(
@@ -178,19 +179,23 @@ def _check_new(config: TrainingConfig) -> None:
             "A new run must have pictures to learn from; received none.",
             "Name pictures or folders: gan-worker train PICTURES --run NAME.",
         )
-    for place in config.pictures:
-        if not Path(place).exists():
-            raise PictureError(
-                "picture_missing",
-                f"Pictures must be files or folders that are there; {place} is not.",
-                "Check the name and where it lies.",
-            )
+    _check_places(config.pictures)
     if config.preset not in PRESETS:
         raise RequestError(
             "invalid_config",
             f"The preset must be one of {', '.join(PRESETS)}; received {config.preset!r}.",
             "Choose one of these.",
         )
+
+
+def _check_places(places: tuple[str, ...]) -> None:
+    for place in places:
+        if not Path(place).exists():
+            raise PictureError(
+                "picture_missing",
+                f"Pictures must be files or folders that are there; {place} is not.",
+                "Check the name and where it lies.",
+            )
 
 
 def _resumed(
@@ -464,6 +469,41 @@ def directions(
 def _write_sheet(picture: Any, out: Path) -> None:
     write_picture(out, picture)
     terminal.output.print(f"{out.absolute()}", soft_wrap=True)
+
+
+# ---- evaluate
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="Name of a model; see gan-worker models.")],
+    against: Annotated[
+        list[Path], typer.Option(help="Real picture or folder to compare with; may be repeated.")
+    ],
+    seeds: Annotated[int, typer.Option(help="How many generated pictures are judged.")] = 4,
+    json: Annotated[
+        Path | None, typer.Option(help="File for the figures; otherwise in the model's folder.")
+    ] = None,
+    home: Home = None,
+) -> None:
+    """Measure how close a model comes to real pictures."""
+    if not 2 <= seeds <= MOST_JUDGED:
+        raise _invalid(
+            f"--seeds must lie between 2 and {MOST_JUDGED}; received {seeds}.", "Use --seeds 4."
+        )
+    _check_places(tuple(str(place) for place in against))
+    folder = runs.open_model(_runs_folder(home), model)
+    with quiet_loading():
+        from gan_worker.gan import evaluation, generation
+
+    loaded = generation.load_model(folder)
+    with evaluation_view.EvaluationView() as view:
+        places = [str(place.absolute()) for place in against]
+        found = evaluation.evaluate_model(loaded, places, range(1, seeds + 1), view.report)
+    evaluation_view.show_evaluation(found)
+    file = json or folder / "evaluation.json"
+    write_json(file, asdict(found))
+    terminal.output.print(f"All figures in {file.absolute()}", soft_wrap=True)
 
 
 # ---- what is there

@@ -68,6 +68,7 @@ class TrainingProgress:
         images_per_second: real crops a second over the last tick.
         losses: name → value averaged over the last tick.
         memory_mb: resident memory of the process, MiB.
+        figures: metric → value of the preview, where there was one since the last tick.
     """
 
     step: int
@@ -78,6 +79,7 @@ class TrainingProgress:
     images_per_second: float
     losses: dict[str, float]
     memory_mb: float = 0.0
+    figures: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,33 @@ class GeneratedMaterial:
     recipe: Recipe
     seam_ratios: dict[str, float] = field(default_factory=dict)
     forward_seconds: float = 0.0
+
+
+Row = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How good a model is, beside what the same metrics give for other things.
+
+    Attributes:
+        model: the model's name.
+        model_hash: sha256 of its weights, hex.
+        step: updates it was trained for.
+        pictures: names of the real materials it was compared with.
+        scale: factor on the pictures' size.
+        seeds: of the generated pictures.
+        rows: `model`, `floor` (half of the real pictures against the other half), `random_phase` (noise with the
+            right spectrum) and `noise` → metric → value.
+    """
+
+    model: str
+    model_hash: str
+    step: int
+    pictures: tuple[str, ...]
+    scale: float
+    seeds: tuple[int, ...]
+    rows: dict[str, Row]
 
 
 Report = Stage | DataReport | TrainingProgress | GenerationProgress | Preview | LiveModel | Notice

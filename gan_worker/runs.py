@@ -2,7 +2,7 @@
 
 ```
 runs/<name>/
-    config.json  data_report.json  progress.jsonl  previews/<step>.png
+    config.json  data_report.json  progress.jsonl  progress.png  previews/<step>.png
     checkpoints/<kimg>/{weights.safetensors, state.json, manifest.json}   checkpoints/LATEST
     model.json   generator-<hash>.safetensors
 ```

@@ -9,6 +9,8 @@ import tensorflow as tf
 
 # Places along a line at which its step is measured, at least, where the picture has as many.
 SAMPLED = 128
+# Pixels along the border that a smear would cover.
+BAND = 6
 
 LineSteps = tuple[np.ndarray, np.ndarray]
 
@@ -70,3 +72,32 @@ def calm_origin(maps: Sequence[LineSteps]) -> tuple[int, int]:
 def rolled(steps: LineSteps, origin: tuple[int, int]) -> LineSteps:
     """The line steps of the picture whose left and top edge are at this column and row."""
     return np.roll(steps[0], -origin[0]), np.roll(steps[1], -origin[1])
+
+
+def seam_rank(steps: LineSteps) -> float:
+    """Share of the interior lines with a smaller step than the wrap, the larger of both axes; near 1 is a seam.
+
+    Args:
+        steps: of `line_steps`.
+    """
+    return max(float(np.mean(np.asarray(line)[1:] < np.asarray(line)[0])) for line in steps)
+
+
+def band_ratio(steps: LineSteps) -> float:
+    """Mean step in a band along the border over that of a calm band inside, the smaller of both axes.
+
+    A border that was blended or blurred away has a low seam ratio and gives itself away here: it is far below 1. The
+    calm band is at the lower decile of all, because `calm_origin` puts the border into a calm place.
+
+    Args:
+        steps: of `line_steps`.
+    """
+    ratios = []
+    for line in np.asarray(steps[0], np.float64), np.asarray(steps[1], np.float64):
+        width = 2 * BAND
+        # The wrap itself is left out: a seam must not hide the smear beside it.
+        border = np.concatenate([line[1 : BAND + 1], line[-BAND:]]).mean()
+        inside = np.convolve(line[BAND + 1 : -BAND], np.full(width, 1 / width), "valid")
+        calm = float(np.quantile(inside, 0.1))
+        ratios.append(float(border / calm) if calm > 0 else 1.0)
+    return min(ratios)

@@ -14,12 +14,14 @@ import numpy as np
 import tensorflow as tf
 
 from gan_worker.config import PRESETS, GenerationConfig, TrainingConfig
+from gan_worker.curves import draw_curves
 from gan_worker.errors import RequestError, TrainingError
 from gan_worker.gan import checkpoint
 from gan_worker.gan.dataset import Dataset, measure_waves, read_pictures
 from gan_worker.gan.generation import Model
 from gan_worker.gan.statistics import Statistics, measure_statistics
 from gan_worker.gan.update import Hyperparameters, Update
+from gan_worker.gan.vigilance import Vigilance, diverged
 from gan_worker.pictures import quantise
 from gan_worker.progress import (
     DataReport,
@@ -40,6 +42,8 @@ WARM_UP = 20.0
 TICK = 1.0
 # Seeds whose pictures stand side by side in every preview, and the side of each in cells.
 PREVIEW_SEEDS, PREVIEW_CELLS = (1, 2), 24
+# So often a training that goes wrong is taken back, each time to half the learning rate.
+MOST_ROLLBACKS = 3
 
 
 def train(
@@ -125,8 +129,17 @@ class Training:
             self.waves = measure_waves(first, self.network.stride) if alone else ()
         self.dataset = Dataset(pictures.materials, statistics)
         self.update = Update(self.network, self.dataset, self.waves, config.seed, Hyperparameters())
+        self.vigilance = Vigilance(
+            [m[self.data.maps[0]] for m in pictures.materials],
+            PREVIEW_CELLS * self.network.stride,
+            self.network.stride,
+        )
+        self.figures: dict[str, float] = {}
+        self.rollbacks = 0
         if stored:
             self._restore(*stored)
+        # What to go back to before there is a checkpoint.
+        self._start = None if stored else checkpoint.to_arrays(self.update.variables())
         self._resumed_at = self.seconds
         self.live = Model(self._info(), self.update.ema_generator)
         report(LiveModel(run.name, self.live))
@@ -147,6 +160,7 @@ class Training:
             self.report(Notice(text))
         checkpoint.assign_arrays(self.update.variables(), arrays)
         self.steps, self.seconds = state["step"], state["seconds"]
+        self.update.rate_factor = state.get("rate_factor", 1.0)
         self.report(Notice(f"Continued from step {self.steps}."))
 
     @property
@@ -164,38 +178,69 @@ class Training:
         return max(shares)
 
     def loop(self, should_stop: Callable[[], bool]) -> None:
-        """Step until the budget is used, telling and saving on the way."""
+        """Step until the budget is used, telling and saving on the way, and going back where it goes wrong."""
         tick = Tick(self.run.path)
-        next_checkpoint = self.seconds + FIRST_CHECKPOINT
-        next_preview = 0.0
-        while self.fraction < 1 and not should_stop():
-            started = time.perf_counter()
-            losses = self.update.step(self.steps, self.fraction)
-            tick.add(losses)
-            self.steps += 1
-            self.seconds += time.perf_counter() - started
-            preview_due = self.seconds >= next_preview
-            if preview_due or tick.is_due():
-                self._progress(tick)
-            if preview_due:
-                self._preview()
-                next_preview = self.seconds + PREVIEW_EVERY
-            if self.seconds >= next_checkpoint:
-                self._save()
-                next_checkpoint = self.seconds + CHECKPOINT_EVERY
-        if not tick.empty:
+        self._next_checkpoint = self.seconds + FIRST_CHECKPOINT
+        self._next_preview = 0.0
+        ended = False
+        while not ended:
+            ended = self.fraction >= 1 or should_stop()
+            if not ended:
+                self._step(tick)
+            try:
+                self._keep_up(tick, ended)
+            except TrainingError as error:
+                self._go_back(error, tick)
+                ended = False
+
+    def _step(self, tick: Tick) -> None:
+        started = time.perf_counter()
+        tick.add(self.update.step(self.steps, self.fraction))
+        self.steps += 1
+        self.seconds += time.perf_counter() - started
+
+    def _keep_up(self, tick: Tick, ended: bool) -> None:
+        """Tell, show and save what is due after a step; at the end all of it."""
+        save_due = ended or self.seconds >= self._next_checkpoint
+        # What is saved has been looked at first.
+        preview_due = save_due or self.seconds >= self._next_preview
+        if preview_due:
+            self._preview(ended)
+            self._next_preview = self.seconds + PREVIEW_EVERY
+        if not tick.empty and (preview_due or tick.is_due()):
             self._progress(tick)
-        self._save()
-        self._preview()
+        if save_due and self.vigilance.calm:
+            self._save()
+            self._next_checkpoint = self.seconds + CHECKPOINT_EVERY
+
+    def _go_back(self, error: TrainingError, tick: Tick) -> None:
+        """Take the last good checkpoint and half the learning rate.
+
+        Raises:
+            TrainingError: this has been done often enough.
+        """
+        self.rollbacks += 1
+        if self.rollbacks > MOST_ROLLBACKS:
+            raise error
+        stored = self.run.load_checkpoint()
+        arrays, step = (stored[0], stored[1]["step"]) if stored else (self._start, 0)
+        checkpoint.assign_arrays(self.update.variables(), arrays or {})
+        self.report(
+            Notice(
+                f"At step {self.steps} something went wrong: {error.info.message} Training goes on from step "
+                f"{step} with half the learning rate."
+            )
+        )
+        self.steps = step
+        self.update.rate_factor /= 2
+        self.vigilance.forget()
+        tick.clear()
+        self._next_preview = self.seconds
 
     def _progress(self, tick: Tick) -> None:
         steps, seconds, losses = tick.take()
         if not all(math.isfinite(value) for value in losses.values()):
-            raise TrainingError(
-                "diverged",
-                f"Losses must stay finite; at step {self.steps} they were not.",
-                "Resume from the last checkpoint, or start again with another seed.",
-            )
+            raise diverged(f"at step {self.steps} losses were not finite")
         fraction = min(1.0, self.fraction)
         rate = steps * self.network.batch / max(seconds, 1e-9)
         progress = TrainingProgress(
@@ -207,7 +252,9 @@ class Training:
             images_per_second=rate,
             losses=losses,
             memory_mb=resident_memory_mb(),
+            figures=self.figures,
         )
+        self.figures = {}
         tick.write(progress)
         self.run.append_progress(progress)
         self.report(progress)
@@ -221,28 +268,25 @@ class Training:
             left.append((self.config.kimg - self.kimg) * 1000 / rate)
         return max(0.0, min(left)) if left else None
 
-    def _preview(self) -> None:
+    def _preview(self, last: bool = False) -> None:
         side = PREVIEW_CELLS * self.network.stride
-        pictures = []
+        pictures: list[np.ndarray] = []
         for seed in PREVIEW_SEEDS:
             # A fixed origin: the preview is the same latents getting better, in the same place.
             config = GenerationConfig(
                 self.run.name, seed, side, side, maps=self.data.maps[:1], origin=(0, 0)
             )
-            (shown,) = self.live.generate(config).maps.values()
-            pictures.append(np.broadcast_to(shown, (side, side, 3)))
-        pixels = quantise(np.concatenate(pictures, axis=1), 8)
+            pictures += self.live.generate(config).maps.values()
+        self.figures = self.vigilance.look(pictures, last)
+        shown = [np.broadcast_to(picture, (side, side, 3)) for picture in pictures]
+        pixels = quantise(np.concatenate(shown, axis=1), 8)
         self.run.save_preview(self.steps, pixels)
         self.report(Preview(self.steps, pixels))
 
     def _save(self) -> None:
         arrays = checkpoint.to_arrays(self.update.variables())
         if not all(np.all(np.isfinite(a)) for a in arrays.values()):
-            raise TrainingError(
-                "diverged",
-                f"Weights must stay finite; at step {self.steps} they were not.",
-                "Resume from the last checkpoint, or start again with another seed.",
-            )
+            raise diverged(f"at step {self.steps} weights were not finite")
         state = {
             "step": self.steps,
             "seconds": self.seconds,
@@ -251,10 +295,13 @@ class Training:
             "statistics": self.dataset.statistics.to_json(),
             "waves": self.waves,
             "hyperparameters": asdict(self.update.parameters),
+            "rate_factor": self.update.rate_factor,
         }
         self.run.save_checkpoint(f"{self.kimg:09.3f}", arrays, state)
+        self._start = None
         weights = checkpoint.to_arrays({"generator": self.update.ema_generator.variables})
         self.run.save_model(self._info(), weights)
+        draw_curves(self.run.read_progress(), self.vigilance.floor, self.run.path / "progress.png")
 
     def _info(self) -> ModelInfo:
         return ModelInfo(
@@ -295,6 +342,10 @@ class Tick:
     def is_due(self) -> bool:
         return time.perf_counter() - self._started >= TICK
 
+    def clear(self) -> None:
+        """Forget the losses of steps that do not count."""
+        self._losses, self._started = [], time.perf_counter()
+
     def take(self) -> tuple[int, float, dict[str, float]]:
         """Steps, seconds and mean losses since the last call; penalties over the steps that had one."""
         means = {}
@@ -304,13 +355,15 @@ class Tick:
                 values = [v for v in values if v != 0] or [0.0]
             means[name] = float(np.mean(values))
         steps, seconds = len(self._losses), time.perf_counter() - self._started
-        self._losses, self._started = [], time.perf_counter()
+        self.clear()
         return steps, seconds, means
 
     def write(self, progress: TrainingProgress) -> None:
         with self._writer.as_default(step=progress.step):
             for name, value in progress.losses.items():
                 tf.summary.scalar(f"losses/{name}", value)
+            for name, value in progress.figures.items():
+                tf.summary.scalar(f"figures/{name}", value)
             tf.summary.scalar("images_per_second", progress.images_per_second)
         self._writer.flush()
 

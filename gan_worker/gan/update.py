@@ -90,6 +90,8 @@ class Update:
         keras.utils.set_random_seed(seed)
         self.network, self.dataset, self.seed, self.parameters = network, dataset, seed, parameters
         self.waves = tuple(waves)
+        # Lowered by a training that went wrong.
+        self.rate_factor = 1.0
         self.generator = Generator(network, dataset.channels, len(self.waves))
         self.ema_generator = Generator(network, dataset.channels, len(self.waves))
         self.discriminator = Discriminator(network, dataset.channels)
@@ -131,7 +133,7 @@ class Update:
         """
         p = self.parameters
         late = max(0.0, min(fraction, 1.0) - p.decay_from) / (1 - p.decay_from)
-        rate = p.learning_rate * p.final_rate**late
+        rate = self.rate_factor * p.learning_rate * p.final_rate**late
         ema = min(p.ema, (1 + number) / (10 + number))
         penalty = number % p.penalty_every == 0
         return self._step(tf.constant(number), tf.constant(rate), tf.constant(ema), penalty)

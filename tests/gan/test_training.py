@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from gan_worker import pictures
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.errors import Cancelled, PictureError, RequestError, TrainingError
 from gan_worker.gan import generation, training
 from gan_worker.gan.metrics import line_steps, seam_ratio
+from gan_worker.gan.update import Update
+from gan_worker.gan.vigilance import Vigilance
 from gan_worker.progress import DataReport, LiveModel, Notice, Preview, TrainingProgress
 from gan_worker.runs import Run, open_model
 
@@ -187,20 +190,83 @@ def test_cancelling_leaves_what_was_saved_before(config, run):
     assert run.load_checkpoint() is None
 
 
-def test_weights_that_are_not_finite_are_never_saved(config, run):
+def test_weights_that_are_not_finite_are_never_saved(config, run, monkeypatch):
+    monkeypatch.setattr(training, "FIRST_CHECKPOINT", 1e9)
     listener = Listener(steps=2)
     training.train(config, run, listener.report, listener.should_stop)
-    good = weights(run)[0]
+    good, poisoned = weights(run)[0], []
 
     def poison(report):
         if isinstance(report, LiveModel):
-            variable = report.model.generator.variables[0]
-            variable.assign(tf.fill(variable.shape, np.nan))
+            poisoned.append(report.model.generator.variables[0])
+        if isinstance(report, TrainingProgress):
+            poisoned[0].assign(tf.fill(poisoned[0].shape, np.nan))
 
     with pytest.raises(TrainingError) as caught:
-        training.train(dataclasses.replace(config, resume=True), run, poison, listener.should_stop)
+        training.train(dataclasses.replace(config, resume=True), run, poison, lambda: False)
     assert caught.value.code == "diverged"
     np.testing.assert_array_equal(weights(run)[0]["generator/000"], good["generator/000"])
+
+
+@pytest.mark.parametrize("saved_steps", [0, 2])
+def test_a_training_that_goes_wrong_goes_back_and_finishes(config, run, saved_steps, monkeypatch):
+    if saved_steps:
+        listener = Listener(saved_steps)
+        training.train(config, run, listener.report, listener.should_stop)
+    monkeypatch.setattr(training, "FIRST_CHECKPOINT", 1e9)
+    step, poisoned = Update.step, []
+
+    def poison(update, number, fraction):
+        losses = step(update, number, fraction)
+        if number == 3 and not poisoned:
+            poisoned.append(number)
+            for variable in (*update.generator.variables, *update.discriminator.variables):
+                variable.assign(tf.fill(variable.shape, np.nan))
+        return losses
+
+    monkeypatch.setattr(Update, "step", poison)
+    listener = Listener()
+    resumed = dataclasses.replace(config, resume=bool(saved_steps))
+    training.train(resumed, run, listener.report, listener.should_stop)
+    assert poisoned
+    (notice,) = [n.text for n in listener.of(Notice) if "went wrong" in n.text]
+    assert f"from step {saved_steps} with half" in notice
+    arrays, state = weights(run)
+    assert (state["step"], state["rate_factor"]) == (6, 0.5)
+    assert all(np.all(np.isfinite(a)) for a in arrays.values())
+    assert run.read_progress()[-1].step == 6
+    again = training.Training(dataclasses.replace(config, resume=True), run, listener.report)
+    assert again.update.rate_factor == 0.5
+
+
+def test_a_collapse_is_never_saved_and_is_taken_back(config, run, monkeypatch):
+    monkeypatch.setattr(training, "PREVIEW_EVERY", 0.0)
+    monkeypatch.setattr(training, "CHECKPOINT_EVERY", 0.0)
+    monkeypatch.setattr(training, "FIRST_CHECKPOINT", 0.0)
+    listener = Listener()
+    looks, health = [], Vigilance.health
+
+    def flattened(vigilance, pictures):
+        """From the third look on the pictures are those of a collapsed generator, until it goes back."""
+        looks.append(len(looks))
+        normal = dict.fromkeys(health(vigilance, pictures), 1.0)
+        return {**normal, "contrast": 0.01} if 3 <= len(looks) <= 5 else normal
+
+    monkeypatch.setattr(Vigilance, "health", flattened)
+    training.train(config, run, listener.report, listener.should_stop)
+    (notice,) = [n.text for n in listener.of(Notice) if "went wrong" in n.text]
+    assert "At step 5" in notice
+    assert "contrast 0.01" in notice
+    assert "from step 2 with half" in notice
+    assert weights(run)[1]["step"] == 6
+
+
+def test_curves_and_figures_are_in_the_run_folder(trained):
+    run, listener = trained
+    figures = [p.figures for p in listener.of(TrainingProgress) if p.figures]
+    assert figures[-1].keys() == {"swd/0", "local_contrast", "diversity"}
+    assert run.read_progress()[-1].figures == figures[-1]
+    assert pictures.read_picture(run.path / "progress.png").shape == (600, 800, 3)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,85 @@
+"""Nearest patches, contrast-normalised: what of the real material is covered, what is copied, what repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+PATCH, QUERIES = 16, 256
+# Patches with less contrast than this share of the mean say nothing about shapes.
+FLAT = 0.5
+# A patch is a copy where it is closer than this share of what two halves of the real picture reach.
+COPY = 0.5
+
+
+def nearest_distances(sources: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> np.ndarray:
+    """Distances from some patches of the sources to their nearest among all patches of the targets.
+
+    Patches of 16 pixels have their mean removed and unit length, so the distance lies in 0..2, and √2 is that of
+    unrelated ones: √(2 − 2 · correlation).
+
+    Args:
+        sources: pictures of intensity, (height, width).
+        targets: the same; every place of them is looked at.
+
+    Returns:
+        (number of patches,), sorted.
+    """
+    queries = _unit_patches(sources)
+    best = np.max([_best_correlation(queries, target) for target in targets], axis=0)
+    return np.sort(np.sqrt(np.maximum(2 - 2 * best, 0)))
+
+
+def _unit_patches(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """Patches with visible structure at fixed random places, (count, 256), mean 0, length 1."""
+    generator, patches = np.random.default_rng(19), []
+    each = -(-4 * QUERIES // len(pictures))
+    for picture in pictures:
+        rows, columns = (generator.integers(0, n - PATCH + 1, each) for n in picture.shape)
+        patches += [
+            picture[r : r + PATCH, c : c + PATCH].ravel()
+            for r, c in zip(rows, columns, strict=True)
+        ]
+    table = generator.permutation(np.stack(patches)).astype(np.float32)
+    table -= table.mean(axis=1, keepdims=True)
+    length = np.linalg.norm(table, axis=1, keepdims=True)
+    kept = length[:, 0] >= FLAT * length.mean()
+    return (table / np.maximum(length, 1e-9))[kept][:QUERIES]
+
+
+def _best_correlation(queries: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Highest normalised correlation of each query with any place of the target, (queries,)."""
+    x = tf.constant(target - target.mean(), tf.float32)[None, :, :, None]
+    kernel = tf.reshape(tf.transpose(tf.constant(queries)), (PATCH, PATCH, 1, -1))
+    products = tf.nn.conv2d(x, kernel, 1, "VALID")
+    mean = tf.nn.avg_pool2d(x, PATCH, 1, "VALID")
+    square = tf.nn.avg_pool2d(tf.square(x), PATCH, 1, "VALID")
+    variance = tf.maximum(square - tf.square(mean), 1e-4 * tf.reduce_mean(tf.square(x)) + 1e-12)
+    correlation = products / (PATCH * tf.sqrt(variance))
+    return tf.minimum(tf.reduce_max(correlation, axis=(0, 1, 2)), 1.0).numpy()
+
+
+def copied_share(nearest: np.ndarray, floor: np.ndarray) -> float:
+    """Share of patches that are far closer to the real material than its halves are to each other.
+
+    Args:
+        nearest: distances from generated patches to the real ones, of `nearest_distances`.
+        floor: distances between two halves of the real material.
+    """
+    return float(np.mean(nearest < COPY * np.quantile(floor, 0.05)))
+
+
+def pixel_diversity(pictures: Sequence[np.ndarray]) -> float:
+    """How much pictures of different seeds differ at the same place, in units of the real material's variation.
+
+    Args:
+        pictures: (height, width, channels) of one size, two at least, standardised; one a seed.
+
+    Returns:
+        0 where all seeds give the same picture, about 1 where places have nothing to do with each other.
+    """
+    pairs = [np.mean(np.square(a - b)) for i, a in enumerate(pictures) for b in pictures[i + 1 :]]
+    # Standardised values have variance 1, and the difference of two independent ones 2.
+    return float(np.sqrt(np.mean(pairs) / 2))

@@ -1,0 +1,286 @@
+"""Real materials measured once, and every metric of generated ones against them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+import tensorflow as tf
+
+from gan_worker.errors import PictureError, RequestError
+from gan_worker.gan.critic import held_out_auc
+from gan_worker.gan.distances import Description, Layout, describe, distances
+from gan_worker.gan.metrics import band_ratio, line_steps, seam_rank, seam_ratio
+from gan_worker.gan.nearest import copied_share, nearest_distances, pixel_diversity
+from gan_worker.gan.surrogates import noise_like, random_phase_like
+from gan_worker.progress import Row
+
+Material = Mapping[str, np.ndarray]
+
+# Largest side of a window, and pixels of all windows of one set, at most.
+SIDE, PIXELS = 128, 2**18
+# Sets of windows of generated material that are compared with each half.
+GROUPS = 4
+# Smaller sides leave no room for the critic's patches.
+SMALLEST = 32
+# Pixels of the real material that are searched for copies, at most.
+SEARCHED = 2**20
+# Maps with less spread are constant, and nothing can be said of them.
+CONSTANT = 2e-3
+STAND_INS = 4
+
+
+class Reference:
+    """Real materials, measured once, against which generated ones are evaluated.
+
+    Every row, the floor too, is made the same way: one half of each real picture is compared with as many windows of
+    what is evaluated, then the other half; the mean of both.
+
+    Args:
+        materials: map name → (height, width, channels), 0..1, at training scale; all with the same maps.
+
+    Raises:
+        PictureError: `picture_too_small` where a picture has less than 64 pixels across, `dataset_empty` where all
+            maps are constant.
+    """
+
+    def __init__(self, materials: Sequence[Material]):
+        self.materials = materials
+        self.layout = _measure_layout(materials)
+        self._flat = [self._stack(m) for m in materials]
+        self._halves = _halves(self._flat)
+        smallest = min(map(_smallest, self._halves))
+        if smallest < SMALLEST:
+            raise PictureError(
+                "picture_too_small",
+                f"Half a picture's side must have {SMALLEST} pixels to be judged by; the shortest has "
+                f"{smallest}.",
+                "Use larger pictures, or a larger scale.",
+            )
+        self.side = min(map(_side, self._halves))
+        windows = [_windows(half, self.side) for half in self._halves]
+        self._windows = tuple(w[: min(map(len, windows))] for w in windows)
+        self._described = tuple(describe(w, self.layout) for w in self._windows)
+
+    def evaluate(self, pictures: Sequence[Material]) -> Row:
+        """All metrics of generated pictures.
+
+        Args:
+            pictures: one a seed, two at least, with the reference's maps, at the same scale, of one size that is not
+                smaller than half a reference picture.
+
+        Returns:
+            The distances of `distances.distances`, and:
+            `critic_auc`: 0.5 where a fresh network cannot tell, 1 where it always can;
+            `seam_ratio/<map>`, `seam_rank/<map>`, `seam_band/<map>`: of the border, see `metrics`, mean over pictures;
+            `coverage`: mean distance of real patches to the nearest generated one, lower is better;
+            `copied`: share of generated patches that are copies of real ones;
+            `diversity`: difference of seeds at the same place, 1 where they have nothing to do with each other;
+            `novelty`: distance of patches of one seed to the nearest of the other seeds, 1 as in the real halves.
+
+        Raises:
+            RequestError: `invalid_size` or `invalid_config` for pictures that cannot be compared.
+        """
+        self._check(pictures)
+        flat = [self._stack(p) for p in pictures]
+        row = self._distances([_windows(flat, self.side, GROUPS * len(self._windows[0]))] * 2)
+        row["critic_auc"] = self._critic(flat)
+        row |= _seams(pictures)
+        row |= self._patches(flat)
+        row["diversity"] = pixel_diversity(flat)
+        return row
+
+    @cached_property
+    def floor(self) -> Row:
+        """The metrics of one half of the real pictures against the other."""
+        row = self._distances(self._windows[::-1])
+        auc = self._critic_of_halves()
+        if auc is not None:
+            row["critic_auc"] = auc
+        row |= _seams(self.materials)
+        row["coverage"] = float(self._between_halves.mean())
+        row["copied"] = copied_share(self._between_halves, self._between_halves)
+        row["novelty"] = 1.0
+        return row
+
+    @cached_property
+    def noise(self) -> Row:
+        """The metrics of noise with the same covariance of channels."""
+        return self._evaluate_stand_in(noise_like)
+
+    @cached_property
+    def random_phase(self) -> Row:
+        """The metrics of noise with the same spectrum and no shapes."""
+        return self._evaluate_stand_in(random_phase_like)
+
+    def _evaluate_stand_in(self, make: Callable[[Material, int], Material]) -> Row:
+        materials = [self.materials[i % len(self.materials)] for i in range(STAND_INS)]
+        smallest = [min(m[next(iter(m))].shape[axis] for m in materials) for axis in (0, 1)]
+        made = [make(material, seed) for seed, material in enumerate(materials)]
+        return self.evaluate(
+            [{n: p[: smallest[0], : smallest[1]] for n, p in m.items()} for m in made]
+        )
+
+    def _check(self, pictures: Sequence[Material]) -> None:
+        missing = [n for n in self.layout.channels for p in pictures if n not in p]
+        if missing or len(pictures) < 2:
+            raise RequestError(
+                "invalid_config",
+                f"Two or more pictures with the maps {', '.join(self.layout.channels)} are needed; "
+                f"received {len(pictures)}{' without ' + missing[0] if missing else ''}.",
+                "Compare a model with pictures that have the maps it makes.",
+            )
+        name = next(iter(self.layout.channels))
+        sizes = {p[name].shape[:2] for p in pictures}
+        if len(sizes) > 1 or min(min(sizes)) < self.side:
+            raise RequestError(
+                "invalid_size",
+                f"Generated pictures must be of one size, {self.side} pixels or more; received {sizes}.",
+                "Generate larger ones.",
+            )
+
+    def _stack(self, material: Material) -> np.ndarray:
+        """Standardised channels, (height, width, channels) float32; of normals x and y."""
+        layout = self.layout
+        stacked = [_stored(name, material[name]) for name in layout.channels]
+        flat = (np.concatenate(stacked, axis=-1) - layout.mean) / layout.spread
+        return flat.astype(np.float32)
+
+    def _distances(self, candidates: Sequence[np.ndarray]) -> Row:
+        """Mean distances of each half to its candidates, which are cut into sets of the half's size."""
+        rows = []
+        described: dict[int, list[Description]] = {}
+        for real, windows in zip(self._described, candidates, strict=True):
+            if id(windows) not in described:
+                described[id(windows)] = [
+                    describe(g, self.layout) for g in _groups(windows, len(self._windows[0]))
+                ]
+            rows += [distances(real, other, self.layout) for other in described[id(windows)]]
+        return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+
+    def _critic(self, flat: Sequence[np.ndarray]) -> float:
+        first, second = (_windows(flat[i::2], self.side) for i in (0, 1))
+        return held_out_auc((self._windows[0], self._windows[1]), (first, second))
+
+    def _critic_of_halves(self) -> float | None:
+        """One half as real, the other as generated, each halved again; None where a quarter is too small."""
+        quarters = [_halves(half) for half in self._halves]
+        parts = [part for pair in quarters for part in pair]
+        if min(map(_smallest, parts)) < SMALLEST:
+            return None
+        side = min(map(_side, parts))
+        real, fake = ((_windows(a, side), _windows(b, side)) for a, b in quarters)
+        return held_out_auc(real, fake)
+
+    @cached_property
+    def _between_halves(self) -> np.ndarray:
+        a, b = map(_intensities, self._halves)
+        return np.sort(np.concatenate([nearest_distances(a, b), nearest_distances(b, a)]))
+
+    def _patches(self, flat: Sequence[np.ndarray]) -> Row:
+        # As much is searched as one half of the real picture has, or the nearest would be nearer by number alone.
+        area = min(SEARCHED, sum(p.shape[0] * p.shape[1] for p in self._halves[0]))
+        found, rest = _intensities(flat, area), _intensities(flat[1:], area)
+        covered = [nearest_distances(_intensities(half), found).mean() for half in self._halves]
+        to_real = nearest_distances(_intensities(flat), _intensities(self._flat))
+        repeated = nearest_distances(_intensities(flat[:1]), rest)
+        return {
+            "coverage": float(np.mean(covered)),
+            "copied": copied_share(to_real, self._between_halves),
+            "novelty": float(repeated.mean() / max(self._between_halves.mean(), 1e-9)),
+        }
+
+
+def _stored(name: str, values: np.ndarray) -> np.ndarray:
+    return values[..., :2] if name == "normal" else values
+
+
+def _measure_layout(materials: Sequence[Material]) -> Layout:
+    channels, means, spreads, start = {}, [], [], 0
+    for name in materials[0]:
+        values = np.concatenate(
+            [
+                _stored(name, m[name]).reshape(-1, _stored(name, m[name]).shape[-1])
+                for m in materials
+            ]
+        ).astype(np.float64)
+        spread = float(np.sqrt(values.var(axis=0).mean()))
+        if spread < CONSTANT:
+            continue
+        count = values.shape[1]
+        channels[name] = slice(start, start + count)
+        start += count
+        means.append(values.mean(axis=0))
+        spreads.append(np.full(count, spread))
+    if not channels:
+        raise PictureError(
+            "dataset_empty",
+            "A picture to judge by must show something; all of these are one flat color.",
+            "Choose pictures with visible structure.",
+        )
+    return Layout(channels, np.concatenate(means), np.concatenate(spreads))
+
+
+def _halves(pictures: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Every picture cut into quadrants, of which the diagonal ones make one half and the others the other half.
+
+    Light that falls off to one side, as on most photos, is the same in both; left and right half would differ.
+    """
+    first: list[np.ndarray] = []
+    second: list[np.ndarray] = []
+    for picture in pictures:
+        row, column = (n // 2 for n in picture.shape[:2])
+        first += [picture[:row, :column], picture[row:, column:]]
+        second += [picture[:row, column:], picture[row:, :column]]
+    return first, second
+
+
+def _smallest(pictures: Sequence[np.ndarray]) -> int:
+    return min(min(p.shape[:2]) for p in pictures)
+
+
+def _side(pictures: Sequence[np.ndarray]) -> int:
+    """Of the windows these pictures are cut into, pixels."""
+    return min(SIDE, _smallest(pictures) // 16 * 16)
+
+
+def _windows(pictures: Sequence[np.ndarray], side: int, most: int | None = None) -> np.ndarray:
+    """Square windows that cover the pictures, those of different pictures in turn, (count, side, side, channels)."""
+    lists = [_tiles(picture, side) for picture in pictures]
+    longest = max(len(tiles) for tiles in lists)
+    turns = [tiles[i] for i in range(longest) for tiles in lists if i < len(tiles)]
+    return np.stack(turns[: most or max(1, PIXELS // side**2)])
+
+
+def _tiles(picture: np.ndarray, side: int) -> list[np.ndarray]:
+    """Windows in an even grid, in a fixed random order, so that the first few are spread over the picture."""
+    starts = [
+        np.linspace(0, n - side, -(-n // side)).round().astype(int) for n in picture.shape[:2]
+    ]
+    tiles = [picture[r : r + side, c : c + side] for r in starts[0] for c in starts[1]]
+    order = np.random.default_rng(29).permutation(len(tiles))
+    return [tiles[i] for i in order]
+
+
+def _groups(windows: np.ndarray, count: int) -> list[np.ndarray]:
+    """Sets of so many windows; of fewer than that they are repeated."""
+    if len(windows) < count:
+        return [np.resize(windows, (count, *windows.shape[1:]))]
+    return [windows[i : i + count] for i in range(0, len(windows) - count + 1, count)][:GROUPS]
+
+
+def _intensities(pictures: Sequence[np.ndarray], pixels: float = SEARCHED) -> list[np.ndarray]:
+    """Intensities, (height, width), of the upper part of each picture, so that all have so many pixels at most."""
+    share = pixels / len(pictures)
+    return [p[: max(SMALLEST, int(share // p.shape[1]))].mean(axis=-1) for p in pictures]
+
+
+def _seams(pictures: Sequence[Material]) -> Row:
+    row = {}
+    for name in pictures[0]:
+        lines = [line_steps(tf.constant(p[name], tf.float32)) for p in pictures]
+        steps = [(np.asarray(across), np.asarray(down)) for across, down in lines]
+        for label, measure in (("ratio", seam_ratio), ("rank", seam_rank), ("band", band_ratio)):
+            row[f"seam_{label}/{name}"] = float(np.mean([measure(s) for s in steps]))
+    return row

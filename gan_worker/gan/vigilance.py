@@ -1,0 +1,148 @@
+"""Vigilance: what previews say about a training in figures, and whether it has gone wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from gan_worker.errors import TrainingError
+from gan_worker.gan.distances import local_contrast, projected, split_detail, wasserstein
+from gan_worker.gan.nearest import pixel_diversity
+
+# A preview below one of these shares of what is normal shows a collapse: of the real contrast; of the difference of
+# unrelated places; of that of unrelated seeds.
+LEAST = {"contrast": 0.25, "places": 0.1, "seeds": 0.1}
+# So many previews in a row are a collapse, and no chance.
+PATIENCE = 3
+# A real material that repeats this well after one cell of the latent grid may look the same everywhere.
+REGULAR = 0.3
+CONTRAST_SIDE = 9
+# Side of a compared window, pixels, at most, and real pictures that are compared.
+SIDE, COMPARED = 128, 16
+
+
+class Vigilance:
+    """Measures the previews of one training.
+
+    Attributes:
+        floor: figures of one half of a real picture against the other.
+
+    Args:
+        pictures: one map of the real materials, (height, width, channels), 0..1, at training scale.
+        side: of a preview picture, pixels.
+        stride: pixels a cell of the latent grid.
+    """
+
+    def __init__(self, pictures: Sequence[np.ndarray], side: int, stride: int):
+        values = np.concatenate([p[::3, ::3].reshape(-1, p.shape[-1]) for p in pictures])
+        self._mean = values.mean(axis=0)
+        self._spread = max(float(np.sqrt(values.var(axis=0).mean())), 1e-6)
+        self._side = min(side, SIDE, *(n // 2 for p in pictures for n in p.shape[:2])) // 16 * 16
+        self._stride = stride
+        self._contrast = min(map(_contrast, pictures))
+        self._regular = min(_places(p, stride) for p in pictures) < REGULAR
+        flat = [self._standardised(p) for p in pictures[:: -(-len(pictures) // COMPARED)]]
+        first, second = (_corners(flat, self._side, end) for end in (False, True))
+        self._real = self._described(np.concatenate([first, second]))
+        self.floor = self._compare(self._described(first), self._described(second))
+        self._alive, self._suspicious = False, 0
+
+    @property
+    def calm(self) -> bool:
+        """Whether the last preview gave no reason to worry."""
+        return self._suspicious == 0
+
+    def forget(self) -> None:
+        """Start anew after the training went back."""
+        self._suspicious = 0
+
+    def look(self, pictures: Sequence[np.ndarray], last: bool = False) -> dict[str, float]:
+        """Measure the pictures of a preview.
+
+        Args:
+            pictures: of the real pictures' map, one a seed, all of one size.
+            last: there will be no other, so that a first suspicion counts.
+
+        Returns:
+            `swd/0` and `local_contrast` as in `distances`, `diversity` as in `nearest`.
+
+        Raises:
+            TrainingError: `diverged` for what is not finite, and for a collapse: several previews in a row, once
+                there was a good one, are flat, the same at every place, or the same for every seed.
+        """
+        if not all(np.all(np.isfinite(p)) for p in pictures):
+            raise diverged("the preview is not finite")
+        self._judge(self.health(pictures), last)
+        flat = [self._standardised(p) for p in pictures]
+        made = self._described(
+            np.concatenate([_corners(flat, self._side, e) for e in (False, True)])
+        )
+        return {**self._compare(self._real, made), "diversity": pixel_diversity(flat)}
+
+    def health(self, pictures: Sequence[np.ndarray]) -> dict[str, float]:
+        """Contrast, difference of places and difference of seeds, each as a share of what is normal."""
+        contrast = float(np.mean(list(map(_contrast, pictures))))
+        between = np.sqrt(np.mean(np.square(pictures[0] - pictures[-1])) / 2)
+        found = {"contrast": min(map(_contrast, pictures)) / max(self._contrast, 1e-6)}
+        if not self._regular:
+            found["places"] = min(_places(p, self._stride) for p in pictures)
+            found["seeds"] = float(between / max(contrast, 1e-6))
+        return found
+
+    def _judge(self, health: dict[str, float], last: bool) -> None:
+        low = [name for name, share in health.items() if share < LEAST[name]]
+        # A young generator is flat; only what has been there can collapse.
+        self._alive = self._alive or not low
+        self._suspicious = self._suspicious + 1 if low and self._alive else 0
+        if self._suspicious >= (1 if last else PATIENCE):
+            shares = ", ".join(f"{name} {health[name]:.2f} of what is normal" for name in low)
+            raise diverged(f"the previews collapsed ({shares})")
+
+    def _standardised(self, picture: np.ndarray) -> np.ndarray:
+        return ((picture - self._mean) / self._spread).astype(np.float32)
+
+    def _described(self, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        x = tf.constant(windows)
+        return projected(split_detail(x)[0], 0), local_contrast(x, CONTRAST_SIDE)
+
+    def _compare(
+        self, first: tuple[np.ndarray, ...], second: tuple[np.ndarray, ...]
+    ) -> dict[str, float]:
+        names = ("swd/0", "local_contrast")
+        found = zip(names, first, second, strict=True)
+        return {name: 1000 * _quantile_distance(a, b) for name, a, b in found}
+
+
+def diverged(reason: str) -> TrainingError:
+    """The error of a training that went wrong."""
+    return TrainingError(
+        "diverged",
+        f"A training must stay finite and alive; {reason}.",
+        "Resume from the last checkpoint, or start again with another seed.",
+    )
+
+
+def _contrast(picture: np.ndarray) -> float:
+    return float(np.sqrt(picture.var(axis=(0, 1)).mean()))
+
+
+def _places(picture: np.ndarray, stride: int) -> float:
+    """Difference of places one cell apart, the larger of both directions, as a share of that of unrelated ones."""
+    moved = [np.roll(picture, stride, axis) for axis in (0, 1)]
+    steps = [np.sqrt(np.mean(np.square(picture - m)) / 2) for m in moved]
+    return float(max(steps) / max(_contrast(picture), 1e-6))
+
+
+def _corners(pictures: Sequence[np.ndarray], side: int, end: bool) -> np.ndarray:
+    """A window from the first or the last corner of each picture, (count, side, side, channels)."""
+    return np.stack([p[-side:, -side:] if end else p[:side, :side] for p in pictures])
+
+
+def _quantile_distance(first: np.ndarray, second: np.ndarray) -> float:
+    """Wasserstein distance of tables with sorted columns of any length."""
+    if len(first) != len(second):
+        shares = np.linspace(0, 1, min(len(first), len(second)))
+        first, second = (np.quantile(table, shares, axis=0) for table in (first, second))
+    return wasserstein(first, second)

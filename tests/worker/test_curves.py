@@ -1,0 +1,36 @@
+"""The curves of a run become a picture, whatever of them there is."""
+
+import numpy as np
+import pytest
+
+from gan_worker.curves import draw_curves
+from gan_worker.errors import StorageError
+from gan_worker.pictures import read_picture
+from gan_worker.progress import TrainingProgress
+
+
+def tick(step, **figures):
+    losses = {"generator": 1 / step, "r1_penalty": 9.0}
+    return TrainingProgress(step, 0.1, 60.0 * step, 0.5, None, 9.0, losses, figures=figures)
+
+
+def colored(file):
+    """Pixels that are neither grey nor white: the curves."""
+    picture = read_picture(file)
+    return int(np.sum(np.ptp(picture, axis=-1) > 0.2))
+
+
+def test_figures_add_their_curves_to_those_of_the_losses(tmp_path):
+    losses = [tick(step) for step in range(1, 5000)]
+    figures = [tick(step, diversity=0.5 + step / 10) for step in range(1, 5)]
+    for name, ticks in {"none": [], "losses": losses, "figures": figures}.items():
+        draw_curves(ticks, {"swd/0": 3.0}, tmp_path / f"{name}.png")
+    none, alone, more = (colored(tmp_path / f"{n}.png") for n in ("none", "losses", "figures"))
+    assert none == 0 < alone < more
+    assert {f.name for f in tmp_path.iterdir()} == {"none.png", "losses.png", "figures.png"}
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    with pytest.raises(StorageError) as caught:
+        draw_curves([], {}, tmp_path / "nowhere" / "progress.png")
+    assert caught.value.code == "file_unwritable"
