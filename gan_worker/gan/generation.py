@@ -33,8 +33,8 @@ from gan_worker.gan.statistics import Statistics
 from gan_worker.gan.styles import STORED, Styles
 from gan_worker.progress import GeneratedMaterial, GenerationProgress, Recipe
 
-# Latents and five maps of 8 and 16 bits take 16 bytes a pixel: 8192² 1.1 GB, the largest 4.3 GB.
-LARGEST = 16384 * 16384
+# Latents and five maps of 8 and 16 bits take about 18 bytes a pixel, so the largest fits into 3 GiB with all else.
+LARGEST = 8192 * 8192
 
 # Take GPU memory as it is needed: Blender renders on the same card.
 for _gpu in tf.config.list_physical_devices("GPU"):
