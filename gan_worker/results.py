@@ -16,8 +16,7 @@ from gan_worker.protocol import CHUNK_LIMIT, check_blob, check_job
 if TYPE_CHECKING:  # the server only reads bytes and does without NumPy
     from numpy.typing import NDArray
 
-# Holds the largest material that is generated, 16384² of six maps.
-QUOTA = 4 * 1024**3
+QUOTA = 2 * 1024**3
 PREVIEWS_KEPT = 2
 
 

@@ -1,0 +1,207 @@
+"""Measures generation against the same generator in PyTorch and against what the machine's convolutions can do."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+
+from gan_worker.config import PRESETS, GenerationConfig
+from gan_worker.material_files import Format, file_bits, save_material
+from gan_worker.runs import ModelInfo, Run
+
+MAPS = {"normal": 2, "height": 1, "base_color": 3, "roughness": 1, "ambient_occlusion": 1}
+TABLE = ROOT / "scripts" / "bench_generation.md"
+TIMES = {256: 25, 1024: 7, 4096: 1}
+THREADS = os.cpu_count() or 1
+LARGE, SMALL = 8192, 2048
+
+
+def make_model(folder: Path) -> Path:
+    """A folder with a `tiny` model of five maps and random weights, all of which take part."""
+    import keras
+    import tensorflow as tf
+
+    from gan_worker.gan import checkpoint
+    from gan_worker.gan.generator import Generator
+    from gan_worker.gan.statistics import MapStatistics, Statistics
+
+    keras.utils.set_random_seed(1)
+    kept = {
+        n: (0.0,) * c if n == "normal" else (0.5,) * (3 if c == 3 else 1) for n, c in MAPS.items()
+    }
+    known = Statistics(
+        {
+            name: MapStatistics(mean, tuple(map(tuple, np.eye(len(mean)))), (0.2,) * len(mean))
+            for name, mean in kept.items()
+        }
+    )
+    tiny = PRESETS["tiny"]
+    generator = Generator(tiny, known.channels)
+    for variable in generator.trainable_variables:
+        variable.assign_add(tf.random.stateless_normal(variable.shape, [1, 2]) * 0.03)
+    info = ModelInfo(
+        name="bench",
+        hash="",
+        stride=tiny.stride,
+        z_dim=tiny.z_dim,
+        maps=tuple(MAPS),
+        preset="tiny",
+        network={"config": dataclasses.asdict(tiny), "waves": []},
+        statistics=known.to_json(),
+        scale=1.0,
+        created="",
+        step=0,
+        kimg=0.0,
+    )
+    run = Run.create(folder, "bench")
+    run.save_model(info, checkpoint.to_arrays({"generator": generator.variables}))
+    return run.path
+
+
+def compare(model: Any, twin: Any, side: int, operations: float, most: float) -> list[str]:
+    """Both libraries, piece by piece in turns; a row of the table."""
+    import torch
+    from bench_convolutions import seconds
+    from torch_twin import tensor
+
+    from gan_worker.gan.pieces import LONGEST, cut_latents, halos, split
+
+    config = GenerationConfig("bench", 1, side, side)
+    latents, reach = model.latents(config), halos(model.generator)
+    rows, columns = latents.local.shape[1:3]
+    w = model.styles.style(config, rows, columns)
+    pieces = split(rows, columns, LONGEST // model.network.stride)
+    model._forward(w, latents, pieces[0])
+    ours, theirs, ratios, difference = [], [], [], 0.0
+    made: dict[str, Any] = {}
+
+    def tensorflow() -> None:
+        made["ours"] = model._forward(w, latents, piece).numpy()
+
+    def pytorch() -> None:
+        cut = cut_latents(latents, piece, reach)
+        with torch.inference_mode():
+            made["theirs"] = twin.synthesis(
+                tensor(w.numpy()), tensor(cut.local), [tensor(n) for n in cut.noise]
+            )
+
+    for piece in pieces * TIMES[side]:
+        ours.append(seconds(tensorflow))
+        theirs.append(seconds(pytorch))
+        ratios.append(theirs[-1] / ours[-1])
+        there = made["theirs"][0].permute(1, 2, 0).numpy()
+        difference = max(difference, float(np.abs(there - made["ours"]).max()))
+    pixels = (side**2) / len(pieces)
+    rate = operations * pixels / statistics.median(ours)
+    return [
+        f"{side}²" + (f", {len(pieces)} pieces" if len(pieces) > 1 else ""),
+        f"{statistics.median(ours) * len(pieces):.3f} s",
+        f"{statistics.median(theirs) * len(pieces):.3f} s",
+        f"{statistics.median(ratios):.2f}",
+        f"{rate / 1e9:.0f} GFLOP/s",
+        f"{100 * rate / most:.0f} %",
+        f"{difference:.1e}",
+    ]
+
+
+def operations_a_pixel(model: Any) -> float:
+    """Of all convolutions of the network, without any halo."""
+    import tensorflow as tf
+    from bench_convolutions import count_operations
+
+    side = 256
+    latents = model.latents(GenerationConfig("bench", 1, side, side))
+    w = model.styles.style(GenerationConfig("bench", 1, side, side), side // 8, side // 8)
+    traced = tf.function(model.generator.synthesis, autograph=False).get_concrete_function(
+        w, tf.constant(latents.local), [tf.constant(n) for n in latents.noise]
+    )
+    return count_operations(traced.graph) / side**2
+
+
+def make_large(folder: Path) -> None:
+    """In a process of its own: 8192² of five maps and their files; prints figures as JSON."""
+    from gan_worker.gan.generation import load_model
+
+    model, found = load_model(folder), {}
+    bits = file_bits(None, Format.png)
+
+    def make(side: int) -> tuple[float, Any]:
+        began = time.perf_counter()
+        material = model.generate(GenerationConfig("bench", 1, side, side), bits)
+        return (time.perf_counter() - began) / side**2, material
+
+    make(SMALL)
+    before, (large, material) = make(SMALL)[0], make(LARGE)
+    found["seconds"] = large * LARGE**2
+    found["ratio"] = large / statistics.mean((before, make(SMALL)[0]))
+    found["peak_without_files"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+    began = time.perf_counter()
+    files = save_material(material, folder, Format.png)
+    found["files_seconds"], found["files"] = time.perf_counter() - began, len(files)
+    found["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+    print(json.dumps(found))
+
+
+def measure_large(folder: Path) -> list[str]:
+    command = [sys.executable, __file__, str(folder)]
+    told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    f = json.loads(told.splitlines()[-1])
+    good = "✓" if f["ratio"] < 1.1 and f["peak"] < 3 else "✗"
+    return [
+        f"{LARGE}² of {len(MAPS)} maps in {f['seconds']:.0f} s; peak memory of the process {f['peak']:.2f} GiB "
+        f"({f['peak_without_files']:.2f} GiB before files are written, < 3 GiB); time a pixel {f['ratio']:.2f} × "
+        f"that of {SMALL}² (< 1.10) {good}",
+        f"writing its {f['files']} PNG files took {f['files_seconds']:.0f} s",
+    ]
+
+
+def main() -> int:
+    if len(sys.argv) > 1:
+        make_large(Path(sys.argv[1]))
+        return 0
+    with tempfile.TemporaryDirectory(prefix="tilewright-bench-") as folder:
+        path = make_model(Path(folder))
+        large = measure_large(path)
+        import tensorflow as tf
+        import torch
+        from bench_convolutions import peak, processor, show, use_threads
+        from torch_twin import Generator
+
+        from gan_worker.gan.generation import load_model
+
+        use_threads(THREADS)
+        model = load_model(path)
+        twin, operations, most = (
+            Generator(model.generator),
+            operations_a_pixel(model),
+            peak("float32"),
+        )
+        rows = [compare(model, twin, side, operations, most) for side in TIMES]
+    notes = [
+        f"{processor()}, {THREADS} threads; TensorFlow {tf.__version__}, PyTorch {torch.__version__} eager, channels "
+        f"last, inference mode; the same weights; medians of pieces made in turns; {operations / 1000:.0f} kFLOP a pixel",
+        f"convolution peak {most / 1e9:.0f} GFLOP/s: the best plain 3×3 convolution in float32 of either library",
+        *large,
+    ]
+    header = ["tiny", "TensorFlow", "PyTorch", "× faster", "rate", "of the peak", "difference"]
+    show("Generation on this computer", header, rows, notes, TABLE)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
