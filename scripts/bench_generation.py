@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -90,10 +91,10 @@ def compare(model: Any, twin: Any, side: int, operations: float, most: float) ->
     ours, theirs, ratios, difference = [], [], [], 0.0
     made: dict[str, Any] = {}
 
-    def tensorflow() -> None:
+    def tensorflow(piece: Any) -> None:
         made["ours"] = model._forward(w, latents, piece).numpy()
 
-    def pytorch() -> None:
+    def pytorch(piece: Any) -> None:
         cut = cut_latents(latents, piece, reach)
         with torch.inference_mode():
             made["theirs"] = twin.synthesis(
@@ -101,8 +102,8 @@ def compare(model: Any, twin: Any, side: int, operations: float, most: float) ->
             )
 
     for piece in pieces * TIMES[side]:
-        ours.append(seconds(tensorflow))
-        theirs.append(seconds(pytorch))
+        ours.append(seconds(partial(tensorflow, piece)))
+        theirs.append(seconds(partial(pytorch, piece)))
         ratios.append(theirs[-1] / ours[-1])
         there = made["theirs"][0].permute(1, 2, 0).numpy()
         difference = max(difference, float(np.abs(there - made["ours"]).max()))
@@ -174,27 +175,24 @@ def main() -> int:
     if len(sys.argv) > 1:
         make_large(Path(sys.argv[1]))
         return 0
+    import tensorflow as tf
+    import torch
+    from bench_convolutions import peak, processor, show, use_threads
+    from torch_twin import Generator
+
+    from gan_worker.gan.generation import load_model
+
+    use_threads(THREADS)
     with tempfile.TemporaryDirectory(prefix="tilewright-bench-") as folder:
         path = make_model(Path(folder))
         large = measure_large(path)
-        import tensorflow as tf
-        import torch
-        from bench_convolutions import peak, processor, show, use_threads
-        from torch_twin import Generator
-
-        from gan_worker.gan.generation import load_model
-
-        use_threads(THREADS)
         model = load_model(path)
-        twin, operations, most = (
-            Generator(model.generator),
-            operations_a_pixel(model),
-            peak("float32"),
-        )
-        rows = [compare(model, twin, side, operations, most) for side in TIMES]
+    twin, operations, most = Generator(model.generator), operations_a_pixel(model), peak("float32")
+    rows = [compare(model, twin, side, operations, most) for side in TIMES]
     notes = [
-        f"{processor()}, {THREADS} threads; TensorFlow {tf.__version__}, PyTorch {torch.__version__} eager, channels "
-        f"last, inference mode; the same weights; medians of pieces made in turns; {operations / 1000:.0f} kFLOP a pixel",
+        f"{processor()}, {THREADS} threads; TensorFlow {tf.__version__}, PyTorch {torch.__version__} eager, "
+        f"channels last, inference mode; the same weights; medians of pieces made in turns; "
+        f"{operations / 1000:.0f} kFLOP a pixel",
         f"convolution peak {most / 1e9:.0f} GFLOP/s: the best plain 3×3 convolution in float32 of either library",
         *large,
     ]

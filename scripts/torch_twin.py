@@ -93,7 +93,7 @@ class StyleBlock(nn.Module):
 
 
 class Generator(nn.Module):
-    """`gan_worker.gan.generator.Generator` with the weights it has now; pictures are (batch, channels, height, width)."""
+    """`gan_worker.gan.generator.Generator` with the weights it has now; pictures are channels first."""
 
     def __init__(self, source: Any):
         super().__init__()
