@@ -114,7 +114,7 @@ def steppers(update: Any) -> dict[str, Callable[[int], None]]:
     for name, twin in compiled.items():
         try:
             twin.step(0)
-        except Exception as error:  # there may be no C++ compiler, or one that it cannot use
+        except RuntimeError as error:  # there may be no C++ compiler, or one that it cannot use
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             print(f"{name} does not work here: {reason}", file=sys.stderr)
         else:
