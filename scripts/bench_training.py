@@ -83,7 +83,7 @@ def differences(update: Any) -> float:
     ours["r2_penalty"] = gradient_penalty(update.discriminator, fake, signs)
     latents = tensor(z), tensor(local), [tensor(n) for n in noise]
     theirs = twin.losses(tensor(real), latents, kernels, tensor(signs))
-    return max(abs(float(ours[n]) / float(theirs[n]) - 1) for n in ours)
+    return max(abs(float(ours[n]) / theirs[n].item() - 1) for n in ours)
 
 
 def operations_a_step(update: Any) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch._functorch.config
 from torch import nn
 from torch.nn import functional
 
@@ -194,6 +195,8 @@ class Twin:
         self.discriminator = Discriminator(update.discriminator)
         self.generate, self.judge = self.generator, self.discriminator
         if compiled:
+            # What a backward pass keeps is needed twice: both networks learn from the same pictures.
+            torch._functorch.config.donated_buffer = False
             self.generate, self.judge = torch.compile(self.generator), torch.compile(self.judge)
         p = self.parameters
         self.nets = (list(self.generator.parameters()), list(self.discriminator.parameters()))
@@ -265,8 +268,9 @@ class Twin:
         signs = None
         if number % p.penalty_every == 0:
             signs = torch.randint(0, 2, (self.network.batch, patches, patches)) * 2.0 - 1
+        drawn = self.crops(), self.draw(), self.kernels(), signs
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
-            found = self.losses(self.crops(), self.draw(), self.kernels(), signs)
+            found = self.losses(*drawn)
         total = found["generator"] + p.patch_weight * found["patch_distance"]
         penalised = found["discriminator"]
         if signs is not None:
