@@ -62,14 +62,6 @@ def peak(kind: str) -> float:
     return best
 
 
-def has_bfloat16() -> bool:
-    """Whether the processor multiplies in bfloat16."""
-    try:
-        return "avx512_bf16" in Path("/proc/cpuinfo").read_text("ascii", "replace")
-    except OSError:
-        return False
-
-
 def count_operations(graph: tf.Graph) -> int:
     """Floating point operations of all convolutions in a graph whose shapes are known, forwards and backwards."""
     total = 0

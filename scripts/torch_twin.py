@@ -11,7 +11,7 @@ import torch._functorch.config
 from torch import nn
 from torch.nn import functional
 
-from gan_worker.gan.update import Update, torus_cells
+from gan_worker.gan.update import Update
 
 LEAK = 0.2
 
@@ -204,9 +204,7 @@ class Twin:
             torch.optim.Adam(n, p.learning_rate, (p.beta_1, p.beta_2), 1e-7) for n in self.nets
         ]
         self.waves = len(update.waves)
-        self.torus = [
-            torus_cells(update.waves, axis, self.network, p.torus_margin) for axis in (1, 0)
-        ]
+        self.torus = update._torus
         self.pixels = torch.from_numpy(update.dataset._pixels.numpy())
         self.sizes = update.dataset._sizes.numpy()
         self.starts = update.dataset._starts.numpy()

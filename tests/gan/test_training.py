@@ -80,7 +80,8 @@ def test_a_training_leaves_a_folder_that_explains_itself(config, trained):
     progress = listener.of(TrainingProgress)[-1]
     assert progress.step == 6
     assert progress.fraction == 1
-    assert progress.eta is None
+    # Nothing is left; None if the first ticks are not over yet.
+    assert progress.eta in (None, 0.0)
     assert set(progress.losses) >= {"generator", "discriminator", "patch_distance"}
     assert listener.of(Preview)[0].step == 1
     assert listener.of(LiveModel)[0].name == "stripes"
