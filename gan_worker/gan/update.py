@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import keras
 import numpy as np
@@ -151,7 +150,10 @@ class Update:
         seed = tf.stack([number * 65_537 + self.seed, 0])
         real = self.dataset.crops(seed, self.network.batch, self.network.crop)
         labels = self._labels(seed)
-        judge = partial(self.discriminator, labels=labels)
+
+        def judge(crops: tf.Tensor) -> tf.Tensor:
+            return self.discriminator(crops, labels=labels)
+
         with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
             fake = self._fake_crops(seed, labels)
             real_logits, fake_logits = judge(real), judge(fake)
