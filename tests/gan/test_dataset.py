@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from gan_worker import pictures
 from gan_worker.errors import PictureError
 from gan_worker.gan.dataset import Dataset, measure_scale, measure_waves, read_pictures
 from gan_worker.gan.statistics import measure_statistics
@@ -79,8 +80,6 @@ def test_a_picture_smaller_than_a_crop_is_named(striped_file):
 
 
 def test_maps_that_only_some_materials_have_are_left_out(tmp_path):
-    from gan_worker import pictures
-
     rng = np.random.default_rng(0)
     for name, words in {"A": ("Color", "Roughness"), "B": ("Color",)}.items():
         for word in words:
