@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from gan_worker import pictures
 from gan_worker.errors import PictureError
-from gan_worker.gan.latents import Wave
 from gan_worker.gan.statistics import Statistics
 from gan_worker.material_sets import MaterialSet, find_materials, read_material
 from gan_worker.progress import DataReport, MaterialEntry
@@ -106,45 +105,6 @@ def _correlation_length(grey: np.ndarray) -> tuple[int, int]:
     lines = correlation[0, : width // 2], correlation[: height // 2, 0]
     across, down = (int(np.argmax(line < limit)) or len(line) for line in lines)
     return across, down
-
-
-def measure_waves(picture: np.ndarray, stride: int) -> tuple[Wave, ...]:
-    """The one or two waves that a regular picture is built on, cycles a pixel along x and y; none for others.
-
-    A wave is taken where a peak of the power spectrum holds a tenth of all power and half of that at its own
-    frequency, and repeats four times at least. The second must point another way than the first.
-
-    Args:
-        picture: (height, width, channels) in 0..1, at training scale.
-        stride: pixels a cell of the latent grid; faster waves than 2.5 cells cannot be drawn on it.
-    """
-    grey = picture.mean(axis=-1)
-    height, width = grey.shape
-    window = np.hanning(height)[:, None] * np.hanning(width)[None]
-    power = np.abs(np.fft.fft2((grey - grey.mean()) * window, s=(4 * height, 4 * width))) ** 2
-    fy, fx = np.fft.fftfreq(4 * height)[:, None], np.fft.fftfreq(4 * width)[None]
-    radius = np.hypot(fx, fy)
-    slowest, fastest = 4.0 / min(height, width), 1 / (2.5 * stride)
-    upper = (fy > 0) | ((fy == 0) & (fx > 0))
-    power = np.where(upper & (radius > slowest * 0.75), power, 0)
-    total = power.sum()
-    waves: list[Wave] = []
-    while len(waves) < 2:
-        row, column = np.unravel_index(np.argmax(power), power.shape)
-        x, y = float(fx[0, column]), float(fy[row, 0])
-        lobe = (((fx - x) * width) ** 2 + ((fy - y) * height) ** 2 < 4) | (
-            ((fx + x) * width) ** 2 + ((fy + y) * height) ** 2 < 4
-        )
-        ring = np.abs(radius - np.hypot(x, y)) * min(height, width) < 2
-        share = power[lobe].sum()
-        if share < 0.1 * total or share < 0.5 * power[ring].sum():
-            break
-        if not slowest <= np.hypot(x, y) <= fastest:
-            break
-        power = np.where(lobe, 0, power)
-        if all(abs(x * b - y * a) > 0.25 * np.hypot(x, y) * np.hypot(a, b) for a, b in waves):
-            waves.append((x, y))
-    return tuple(waves)
 
 
 class Dataset:

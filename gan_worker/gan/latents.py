@@ -63,9 +63,9 @@ def draw_latents(
     """
     style = np.asarray(z, np.float32) if len(z) else draw_z(seed, network)
     generator = np.random.default_rng([seed, 1])
-    phases = generator.uniform(0, 2 * np.pi, (1, len(waves)))
+    shift = generator.uniform(0, 1, (1, 2))
     local = generator.standard_normal((1, rows, columns, network.local_channels), np.float32)
-    regular = wave_fields(waves, rows, columns, network.stride, phases)
+    regular = wave_fields(waves, rows, columns, network.stride, shift)
     noise = tuple(
         generator.standard_normal((1, rows * 2**i, columns * 2**i, 1), np.float32)
         for i in range(1, len(network.generator_channels))
@@ -73,29 +73,47 @@ def draw_latents(
     return Latents(style[None], np.concatenate([local, regular], axis=-1), noise)
 
 
-def wave_fields(
-    waves: Sequence[Wave], rows: int, columns: int, stride: int, phases: np.ndarray
-) -> np.ndarray:
-    """Sine and cosine of each wave on the latent grid, (batch, rows, columns, 2 · waves) float32.
+def snapped_turns(
+    waves: Sequence[Wave], rows: int, columns: int, stride: int
+) -> list[tuple[int, int]]:
+    """Whole periods of each wave across and down the torus, so that the pattern closes on itself.
 
-    Waves let a regular pattern keep its pitch over any distance (Bergmann 2017, arXiv 1705.06566). Their frequency
-    is snapped to a whole number of periods on the torus, so that the pattern closes on itself.
+    What is a sum or a difference of the first two stays one, or the waves would drift apart.
 
     Args:
         waves: cycles a pixel along x and y.
         rows: height of the latent grid, cells.
         columns: width of the latent grid, cells.
         stride: pixels a cell.
-        phases: (batch, waves), radians.
+    """
+    free = [(round(x * columns * stride), round(y * rows * stride)) for x, y in waves[:2]]
+    if len(waves) < 3:
+        return free
+    basis = np.array(waves[:2]).T
+    times = np.rint(np.linalg.solve(basis, np.array(waves[2:]).T)).astype(int).T
+    sums = times @ np.array(free)
+    return [*free, *((int(across), int(down)) for across, down in sums)]
+
+
+def wave_fields(
+    waves: Sequence[Wave], rows: int, columns: int, stride: int, shift: np.ndarray
+) -> np.ndarray:
+    """Sine and cosine of each wave on the latent grid, (batch, rows, columns, 2 · waves) float32.
+
+    Waves let a regular pattern keep its pitch over any distance (Bergmann 2017, arXiv 1705.06566). Their frequency
+    is snapped to a whole number of periods on the torus.
+
+    Args:
+        waves: cycles a pixel along x and y; the third and fourth are sums or differences of the first two.
+        rows: height of the latent grid, cells.
+        columns: width of the latent grid, cells.
+        stride: pixels a cell.
+        shift: (batch, 2), by which shares of the torus the pattern is moved along x and y.
     """
     y, x = np.mgrid[0:rows, 0:columns]
-    fields = np.zeros((len(phases), rows, columns, 2 * len(waves)), np.float32)
-    for i, (fx, fy) in enumerate(waves):
-        turns = (
-            2
-            * np.pi
-            * (round(fx * columns * stride) * x / columns + round(fy * rows * stride) * y / rows)
-        )
-        angle = turns + phases[:, i, None, None]
+    fields = np.zeros((len(shift), rows, columns, 2 * len(waves)), np.float32)
+    for i, (across, down) in enumerate(snapped_turns(waves, rows, columns, stride)):
+        moved = across * shift[:, 0] + down * shift[:, 1]
+        angle = 2 * np.pi * (across * x / columns + down * y / rows + moved[:, None, None])
         fields[..., 2 * i], fields[..., 2 * i + 1] = np.sin(angle), np.cos(angle)
     return fields * np.float32(2**0.5)

@@ -11,6 +11,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from gan_worker.gan.precision import convolution
+
 LEAK = 0.2
 
 
@@ -94,9 +96,9 @@ class Convolution(keras.layers.Layer):
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         if self.size == 3 and self.circular:
-            x = tf.nn.conv2d(circular_pad(x), self.kernel, 1, "VALID")
+            x = convolution(circular_pad(x), tf.convert_to_tensor(self.kernel), "VALID")
         else:
-            x = tf.nn.conv2d(x, self.kernel, 1, "SAME")
+            x = convolution(x, tf.convert_to_tensor(self.kernel), "SAME")
         return tf.nn.bias_add(x, self.bias)
 
 

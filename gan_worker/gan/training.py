@@ -18,8 +18,9 @@ from gan_worker.curves import draw_curves
 from gan_worker.errors import RequestError, TrainingError
 from gan_worker.gan import checkpoint
 from gan_worker.gan.conditioning import MaterialStyles, unique_names
-from gan_worker.gan.dataset import Dataset, measure_waves, read_pictures
+from gan_worker.gan.dataset import Dataset, read_pictures
 from gan_worker.gan.generation import Model
+from gan_worker.gan.regularity import measure_waves
 from gan_worker.gan.statistics import Statistics, measure_statistics
 from gan_worker.gan.styles import STORED
 from gan_worker.gan.update import Hyperparameters, Update
@@ -117,6 +118,7 @@ class Training:
         scale = state.get("scale") or config.scale
         pictures = read_pictures(config.pictures, self.network.crop, scale)
         self.data: DataReport = pictures.report
+        self.materials = pictures.materials
         run.save_data_report(self.data)
         report(self.data)
         names = unique_names([entry.name for entry in self.data.materials])

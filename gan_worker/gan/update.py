@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,8 +15,9 @@ from gan_worker.gan.conditioning import Conditioning
 from gan_worker.gan.dataset import Dataset
 from gan_worker.gan.discriminator import Discriminator
 from gan_worker.gan.generator import Generator
-from gan_worker.gan.latents import Wave, wave_fields
+from gan_worker.gan.latents import Wave, snapped_turns, wave_fields
 from gan_worker.gan.losses import gradient_penalty, patch_distance, relativistic_losses
+from gan_worker.gan.precision import reduced_precision
 
 
 @dataclass(frozen=True)
@@ -45,26 +47,33 @@ class Hyperparameters:
     penalty_every: int = 4
     patch_weight: float = 3.0
     ema: float = 0.99
-    torus_margin: int = 2
+    torus_margin: int = 1
 
 
-def torus_cells(waves: Sequence[Wave], axis: int, network: NetworkConfig, margin: int) -> int:
-    """Side of the training torus, cells: the size near the crop's on which the waves close best.
+def torus_cells(waves: Sequence[Wave], network: NetworkConfig, margin: int) -> tuple[int, int]:
+    """Rows and columns of the training torus: the smallest on which the waves close well.
 
     Args:
         waves: cycles a pixel along x and y.
-        axis: 0 for the width, 1 for the height.
         network: sizes.
-        margin: cells by which the torus must be larger than a crop at least.
+        margin: cells by which the torus is larger than a crop where no wave matters.
     """
-    smallest = network.crop // network.stride + margin
+    crop, stride = network.crop // network.stride, network.stride
+    if not waves:
+        return crop + margin, crop + margin
 
-    def misfit(cells: int) -> float:
-        turns = [abs(wave[axis]) * cells * network.stride for wave in waves]
-        errors = [abs(t - round(t)) / t for t in turns if t > 0.4]
-        return max(errors, default=0.0) + 0.02 * (cells - smallest)
+    def misfit(size: tuple[int, int]) -> float:
+        """Share by which the waves' vectors are bent, and a price on the work of a larger torus."""
+        rows, columns = size
+        turns = snapped_turns(waves, rows, columns, stride)
+        bent = [
+            np.hypot(across / (columns * stride) - x, down / (rows * stride) - y) / np.hypot(x, y)
+            for (across, down), (x, y) in zip(turns, waves, strict=True)
+        ]
+        return float(max(bent)) + 0.1 * rows * columns / crop**2
 
-    return min(range(smallest, smallest + 4), key=misfit)
+    sizes = range(crop, 2 * crop + 1)
+    return min(itertools.product(sizes, sizes), key=misfit)
 
 
 class Update:
@@ -102,9 +111,7 @@ class Update:
             self.ema_generator.variables, self.generator.variables, strict=True
         ):
             mean.assign(variable)
-        self._torus = tuple(
-            torus_cells(self.waves, axis, network, parameters.torus_margin) for axis in (1, 0)
-        )
+        self._torus = torus_cells(self.waves, network, parameters.torus_margin)
         self._optimizers = [
             keras.optimizers.Adam(parameters.learning_rate, parameters.beta_1, parameters.beta_2)
             for _ in range(2)
@@ -155,8 +162,9 @@ class Update:
             return self.discriminator(crops, labels=labels)
 
         with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
-            fake = self._fake_crops(seed, labels)
-            real_logits, fake_logits = judge(real), judge(fake)
+            with reduced_precision():
+                fake = self._fake_crops(seed, labels)
+                real_logits, fake_logits = judge(real), judge(fake)
             discriminator_loss, generator_loss = relativistic_losses(real_logits, fake_logits)
             distance = self._patch_distance(real, fake, seed + [0, 20])
             total = generator_loss + self.parameters.patch_weight * distance
@@ -239,19 +247,18 @@ class Update:
         return z, tf.concat([local, *self._draw_waves(seed)], axis=-1), noise
 
     def _draw_waves(self, seed: tf.Tensor) -> list[tf.Tensor]:
-        """Each wave at a random phase: sine and cosine of a sum, from those of the parts."""
+        """The waves at a random place, the same for all of them: sine and cosine of a sum, from those of the parts."""
         if not self.waves:
             return []
-        batch, (rows, columns) = self.network.batch, self._torus
-        start = np.zeros((1, len(self.waves)))
-        fields = wave_fields(self.waves, rows, columns, self.network.stride, start)
-        phases = tf.random.stateless_uniform(
-            (batch, 1, 1, len(self.waves)), seed + [0, 9], 0, 2 * np.pi
-        )
+        batch, (rows, columns), count = self.network.batch, self._torus, len(self.waves)
+        fields = wave_fields(self.waves, rows, columns, self.network.stride, np.zeros((1, 2)))
+        turns = np.array(snapped_turns(self.waves, rows, columns, self.network.stride), np.float32)
+        shift = tf.random.stateless_uniform((batch, 2), seed + [0, 9], 0, 2 * np.pi)
+        phases = tf.reshape(shift @ turns.T, (batch, 1, 1, count))
         sine, cosine = fields[..., 0::2], fields[..., 1::2]
         pairs = [
             sine * tf.cos(phases) + cosine * tf.sin(phases),
             cosine * tf.cos(phases) - sine * tf.sin(phases),
         ]
         stacked = tf.stack(pairs, axis=-1)
-        return [tf.reshape(stacked, (batch, rows, columns, 2 * len(self.waves)))]
+        return [tf.reshape(stacked, (batch, rows, columns, 2 * count))]

@@ -26,3 +26,17 @@ def striped_file(striped, tmp_path_factory):
     file = tmp_path_factory.mktemp("pictures") / "stripes.png"
     pictures.write_picture(file, striped)
     return file
+
+
+@pytest.fixture(scope="session")
+def blobs():
+    """Makes noise blurred to blobs: `blobs(size, radius)`, (size, size, 1)."""
+
+    def make(size: int, radius: float) -> np.ndarray:
+        frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None])
+        noise = np.random.default_rng(0).normal(size=(size, size))
+        spectrum = np.fft.rfft2(noise) * np.exp(-((frequency * radius * 4) ** 2))
+        soft = np.fft.irfft2(spectrum, s=noise.shape)
+        return soft[..., None] / soft.std() * 0.2 + 0.5
+
+    return make

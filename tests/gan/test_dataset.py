@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from gan_worker import pictures
 from gan_worker.errors import PictureError
-from gan_worker.gan.dataset import Dataset, measure_scale, measure_waves, read_pictures
+from gan_worker.gan.dataset import Dataset, measure_scale, read_pictures
 from gan_worker.gan.statistics import measure_statistics
 
 
@@ -46,31 +46,10 @@ def test_a_flat_picture_is_refused():
     assert caught.value.code == "dataset_empty"
 
 
-def blobs(size, radius):
-    """Noise blurred to blobs of about this radius."""
-    rng = np.random.default_rng(0)
-    frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None])
-    noise = np.fft.irfft2(
-        np.fft.rfft2(rng.normal(size=(size, size))) * np.exp(-((frequency * radius * 4) ** 2)),
-        s=(size, size),
-    )
-    return noise[..., None] / noise.std() * 0.2 + 0.5
-
-
-def test_larger_elements_get_a_smaller_scale():
+def test_larger_elements_get_a_smaller_scale(blobs):
     scales = [measure_scale(blobs(1024, radius), crop=64) for radius in (2, 16, 32)]
     assert scales[0] == 1
     assert 1 > scales[1] > scales[2] >= 3 * 64 / 1024
-
-
-def test_regular_pictures_have_waves_and_others_none(striped):
-    x = np.arange(128)[None, :, None]
-    planks = np.broadcast_to(0.5 + 0.3 * np.sign(np.sin(2 * np.pi * x / 26)), (128, 128, 1))
-    (wave,) = measure_waves(planks, stride=8)
-    assert wave == pytest.approx((1 / 26, 0), abs=2e-3)
-    assert measure_waves(blobs(256, 4), stride=8) == ()
-    # Faster than the latent grid can carry.
-    assert measure_waves(striped, stride=8) == ()
 
 
 def test_a_picture_smaller_than_a_crop_is_named(striped_file):

@@ -68,8 +68,8 @@ def test_style_changes_the_picture(generator):
 
 
 def test_waves_close_on_the_torus():
-    fields = wave_fields([(1 / 21, 1 / 50)], 10, 12, 8, np.zeros((1, 1)))
+    fields = wave_fields([(1 / 21, 1 / 50)], 10, 12, 8, np.zeros((1, 2)))
     # One more column or row of a wave that closes would be the first again.
-    wider = wave_fields([(2 / (12 * 8), 0.0)], 10, 12, 8, np.zeros((1, 1)))
+    wider = wave_fields([(2 / (12 * 8), 0.0)], 10, 12, 8, np.zeros((1, 2)))
     assert fields.shape == (1, 10, 12, 2)
     np.testing.assert_allclose(wider[0, 0, 6:], wider[0, 0, :6], atol=1e-5)

@@ -1,0 +1,221 @@
+"""Regular patterns: the waves that courses, bonds and tilings are built on, measured instead of learned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from gan_worker.gan.latents import Wave
+
+# Two shifts at which a picture matches itself make a lattice: how alike it must be there on average, what share of that
+# at the worst, and at most half way between them, in the mean and in each direction. Gravel and grass reach 0.2,
+# bricks and tiles 0.5 and more.
+ALIKE, WORST, BETWEEN, HALF_WAY = 0.4, 0.6, 0.5, 0.8
+# Matches that must have been seen, or one accident would make a pattern.
+MATCHES = 8
+# Among lattices that match about as well as the best one, the finest counts.
+AS_GOOD = 0.85
+# Share of the picture by which it is shifted at most, and how many of the best shifts are looked at.
+REACH, LOOKED_AT = 0.62, 24
+# Distance of two best shifts at least, and how far from its place a match may lie, pixels.
+APART, LOOSE = 4, 2
+# Pixels that are looked at, a side.
+LARGEST = 640
+# Periods of the latent grid's fastest wave, cells.
+FASTEST = 2.5
+
+Shift = tuple[int, int]
+
+
+def measure_waves(picture: np.ndarray, stride: int) -> tuple[Wave, ...]:
+    """The waves that a regular picture is built on, cycles a pixel along x and y; none for others.
+
+    A bond or a tiling gets the two waves of its lattice, then their sum and their difference, with which courses
+    are told apart; a picture that repeats along one direction only gets that one.
+
+    Args:
+        picture: (height, width, channels) in 0..1, at training scale.
+        stride: pixels a cell of the latent grid; faster waves than 2.5 cells cannot be drawn on it.
+    """
+    # What repeats, repeats within so many pixels; more of them would take seconds.
+    grey = picture[:LARGEST, :LARGEST].mean(axis=-1)
+    lattice = _find_lattice(_Likeness(grey), FASTEST * stride)
+    if lattice is None:
+        return _strongest_waves(picture, stride)
+    one, two = _shortest_waves(*lattice)
+    drawn = [w for w in (one, two, one + two, one - two) if np.hypot(*w) * FASTEST * stride <= 1]
+    # Without its two slowest waves a lattice cannot be told from another one.
+    return (
+        tuple((float(x), float(y)) for x, y in drawn)
+        if np.hypot(*two) * FASTEST * stride <= 1
+        else ()
+    )
+
+
+def _shortest_waves(one: Shift, two: Shift) -> tuple[np.ndarray, np.ndarray]:
+    """The two slowest waves that take the same value after either shift: a basis of the reciprocal lattice."""
+    a, b = np.linalg.inv(np.array([one, two], float)).T
+    while True:
+        a, b = (a, b) if a @ a <= b @ b else (b, a)
+        times = round(float(a @ b) / float(a @ a))
+        if times == 0:
+            return a, b
+        b = b - times * a
+
+
+@dataclass(frozen=True)
+class _Lattice:
+    one: Shift
+    two: Shift
+    # How alike the picture is after the sums of the shifts: each of them.
+    at: tuple[float, ...]
+
+    @property
+    def alike(self) -> float:
+        return float(np.mean(self.at))
+
+    @property
+    def area(self) -> int:
+        return abs(self.one[0] * self.two[1] - self.one[1] * self.two[0])
+
+
+def _find_lattice(likeness: _Likeness, smallest: float) -> tuple[Shift, Shift] | None:
+    shifts = [s for s in likeness.best_shifts() if np.hypot(*s) >= smallest][:LOOKED_AT]
+    found = []
+    for one, two in combinations(shifts, 2):
+        lattice = _Lattice(one, two, tuple(likeness.around(_sums(one, two, (0, 0)), LOOSE)))
+        long_and_thin = lattice.area < 0.35 * np.hypot(*one) * np.hypot(*two)
+        if len(lattice.at) > 1 and not long_and_thin and lattice.area >= 0.8 * smallest**2:
+            found.append(lattice)
+    best = max((lattice.alike for lattice in found), default=0.0)
+    good = [x for x in found if x.alike >= AS_GOOD * best and min(x.at) >= WORST * best]
+    finest = min(good, key=lambda lattice: lattice.area, default=None)
+    if finest is None or finest.alike < ALIKE or len(finest.at) < MATCHES:
+        return None
+    between = _between(likeness, finest)
+    if max(between) > HALF_WAY * finest.alike or np.mean(between) > BETWEEN * finest.alike:
+        return None
+    return finest.one, finest.two
+
+
+def _between(likeness: _Likeness, lattice: _Lattice) -> list[float]:
+    """How alike the picture is half way along either shift and both, where a pattern must differ from itself."""
+    found = []
+    for half in ((0.5, 0), (0, 0.5), (0.5, 0.5)):
+        at = likeness.around(_sums(lattice.one, lattice.two, half), 0)
+        found.append(float(np.mean(at)) if at else 1.0)
+    return found
+
+
+def _sums(one: Shift, two: Shift, start: tuple[float, float]) -> Iterator[tuple[float, float]]:
+    for n in np.arange(-6, 7) + start[0]:
+        for m in np.arange(-6, 7) + start[1]:
+            if (n, m) != (0, 0):
+                yield n * one[0] + m * two[0], n * one[1] + m * two[1]
+
+
+class _Likeness:
+    """How alike a picture and itself are after a shift: the normalised correlation of what overlaps, -1..1.
+
+    Args:
+        grey: (height, width).
+    """
+
+    def __init__(self, grey: np.ndarray):
+        height, width = grey.shape
+        self._down, self._across = int(height * REACH), int(width * REACH)
+        rows = np.arange(-self._down, self._down + 1)
+        columns = np.arange(-self._across, self._across + 1)
+        # Shifts from the most negative to the most positive one.
+        self._table = _correlation(_details(grey))[np.ix_(rows, columns)]
+
+    def best_shifts(self) -> list[Shift]:
+        """Shifts (x, y) that are better than all near them, the best one first; one of each opposite pair."""
+        padded = np.pad(self._table, APART, constant_values=-np.inf)
+        side = 2 * APART + 1
+        near = np.lib.stride_tricks.sliding_window_view(padded, (side, side))
+        rows, columns = np.nonzero(self._table >= near.max(axis=(2, 3)))
+        found = [
+            (self._table[r, c], (int(c) - self._across, int(r) - self._down))
+            for r, c in zip(rows, columns, strict=True)
+        ]
+        return [
+            (x, y)
+            for _, (x, y) in sorted(found, reverse=True)
+            if (y, x) > (0, 0) and abs(x) < self._across and y < self._down
+        ]
+
+    def around(self, shifts: Iterable[tuple[float, float]], loose: int) -> list[float]:
+        """The best within so many pixels of each shift, for those that were measured."""
+        found = []
+        for x, y in shifts:
+            row, column = round(y) + self._down, round(x) + self._across
+            if 3 <= row < len(self._table) - 3 and 3 <= column < self._table.shape[1] - 3:
+                window = self._table[row - loose : row + loose + 1]
+                found.append(float(window[:, column - loose : column + loose + 1].max()))
+        return found
+
+
+def _details(grey: np.ndarray) -> np.ndarray:
+    """Without grain of about a pixel and without what changes over an eighth of the picture and more."""
+    height, width = grey.shape
+    padded = np.pad(grey, ((height // 2,) * 2, (width // 2,) * 2), mode="reflect")
+    rows, columns = np.fft.fftfreq(padded.shape[0])[:, None], np.fft.rfftfreq(padded.shape[1])[None]
+    squared = -2 * np.pi**2 * (rows**2 + columns**2)
+    band = np.exp(squared) - np.exp(squared * (min(height, width) / 8) ** 2)
+    found = np.fft.irfft2(np.fft.rfft2(padded) * band, s=padded.shape)
+    return found[height // 2 : height // 2 + height, width // 2 : width // 2 + width]
+
+
+def _correlation(x: np.ndarray) -> np.ndarray:
+    """Correlation of the overlap for every shift, (2 · height, 2 · width); negative shifts count from the end."""
+    size = (2 * x.shape[0], 2 * x.shape[1])
+    ones, values, squares = (np.fft.rfft2(a, s=size) for a in (np.ones_like(x), x, x * x))
+
+    def overlap(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.fft.irfft2(a * np.conj(b), s=size)
+
+    count = np.maximum(overlap(ones, ones), 1)
+    here, there = overlap(values, ones), overlap(ones, values)
+    spread = np.maximum(overlap(squares, ones) - here**2 / count, 1e-9)
+    spread *= np.maximum(overlap(ones, squares) - there**2 / count, 1e-9)
+    return (overlap(values, values) - here * there / count) / np.sqrt(spread)
+
+
+def _strongest_waves(picture: np.ndarray, stride: int) -> tuple[Wave, ...]:
+    """The one or two waves that stand out of the power spectrum, cycles a pixel along x and y.
+
+    A wave is taken where a peak of the power spectrum holds a tenth of all power and half of that at its own
+    frequency, and repeats four times at least. The second must point another way than the first.
+
+    """
+    grey = picture.mean(axis=-1)
+    height, width = grey.shape
+    window = np.hanning(height)[:, None] * np.hanning(width)[None]
+    power = np.abs(np.fft.fft2((grey - grey.mean()) * window, s=(4 * height, 4 * width))) ** 2
+    fy, fx = np.fft.fftfreq(4 * height)[:, None], np.fft.fftfreq(4 * width)[None]
+    radius = np.hypot(fx, fy)
+    slowest, fastest = 4.0 / min(height, width), 1 / (2.5 * stride)
+    upper = (fy > 0) | ((fy == 0) & (fx > 0))
+    power = np.where(upper & (radius > slowest * 0.75), power, 0)
+    total = power.sum()
+    waves: list[Wave] = []
+    while len(waves) < 2:
+        row, column = np.unravel_index(np.argmax(power), power.shape)
+        x, y = float(fx[0, column]), float(fy[row, 0])
+        lobe = (((fx - x) * width) ** 2 + ((fy - y) * height) ** 2 < 4) | (
+            ((fx + x) * width) ** 2 + ((fy + y) * height) ** 2 < 4
+        )
+        ring = np.abs(radius - np.hypot(x, y)) * min(height, width) < 2
+        share = power[lobe].sum()
+        if share < 0.1 * total or share < 0.5 * power[ring].sum():
+            break
+        if not slowest <= np.hypot(x, y) <= fastest:
+            break
+        power = np.where(lobe, 0, power)
+        if all(abs(x * b - y * a) > 0.25 * np.hypot(x, y) * np.hypot(a, b) for a, b in waves):
+            waves.append((x, y))
+    return tuple(waves)

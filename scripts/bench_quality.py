@@ -1,0 +1,261 @@
+"""Trains `tiny` on each picture or material set, and measures what comes out after some minutes of training.
+
+Each training runs in a process of its own, one after the other, on all cores. Its figures are added to
+`bench_quality.json` beside this file at once, so that the benchmark can be stopped and goes on where it was;
+`bench_quality.md` is the table. Give it a computer that does nothing else: a minute of training is a minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+RESULTS, TABLE = (ROOT / f"scripts/bench_quality.{ending}" for ending in ("json", "md"))
+RECIPES = ("tiny", "psgan")
+SEEDS, SIDE = (1, 2, 3, 4), 256
+COLUMNS = {
+    "critic_auc": "critic AUC",
+    "local_contrast": "local contrast",
+    "swd/0": "SWD full size",
+    "swd": "SWD",
+    "gram": "Gram",
+    "coverage": "coverage",
+    "copied": "copied",
+    "diversity": "diversity",
+    "seam_ratio": "seam ratio",
+    "seam_band": "seam band",
+}
+KINDS = ("model", "floor", "random_phase", "noise")
+Row = dict[str, float]
+
+
+def main() -> None:
+    options = _options()
+    if options.child:
+        _train_one(options.recipe, Path(options.data[0]), options.minutes, Path(options.sheets))
+        return
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    todo = [
+        item
+        for item in _items(options.data)
+        if options.again or item.stem not in results.get(options.recipe, {})
+    ]
+    for number, item in enumerate(todo):
+        print(f"[{number + 1} of {len(todo)}] {options.recipe} on {item.name}", flush=True)
+        results.setdefault(options.recipe, {})[item.stem] = _in_a_process(options, item)
+        RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
+        TABLE.write_text(_tables(results))
+    print(_tables(results))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", nargs="+", help="pictures, material sets, or folders of them")
+    parser.add_argument("--recipe", choices=RECIPES, default="tiny")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        nargs="+",
+        default=[2.0, 5.0],
+        help="when to measure; the last is the budget",
+    )
+    parser.add_argument(
+        "--sheets", default=str(ROOT / "out/bench_quality"), help="folder for contact sheets"
+    )
+    parser.add_argument("--again", action="store_true", help="also what has been measured already")
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _items(places: Sequence[str]) -> list[Path]:
+    """Pictures and folders of maps; a folder of pictures with different subjects is each of them."""
+    found = []
+    for place in map(Path, places):
+        inside = sorted(place.iterdir()) if place.is_dir() else []
+        subject = place.is_file() or any(f.name.startswith(place.name) for f in inside)
+        found += (
+            [place]
+            if subject
+            else [x for x in inside if x.is_dir() or x.suffix in (".jpg", ".png")]
+        )
+    return found
+
+
+def _in_a_process(options: argparse.Namespace, item: Path) -> dict[str, Any]:
+    command = [sys.executable, __file__, str(item), "--child", "--recipe", options.recipe]
+    command += ["--sheets", options.sheets, "--minutes", *map(str, options.minutes)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _train_one(recipe: str, item: Path, minutes: Sequence[float], sheets: Path) -> None:
+    """Train, measure at each mark, and print all figures as the last line."""
+    train = _train_psgan if recipe == "psgan" else _train_preset
+    found: dict[str, Any] = {"minutes": {}}
+
+    def measure(mark: float, steps: int, scale: float, reference: Any, pictures: list) -> None:
+        row = _shown(reference.evaluate(pictures))
+        found["minutes"][f"{mark:g}"] = {"steps": steps, "model": row}
+        found["scale"] = scale
+        _write_sheet(
+            sheets / f"{recipe}_{item.stem}_{mark:g}.png", reference.materials[0], pictures
+        )
+
+    reference = train(item, minutes, measure)
+    for kind in KINDS[1:]:
+        found[kind] = _shown(getattr(reference, kind))
+    print(json.dumps(found))
+
+
+def _shown(row: Mapping[str, float]) -> Row:
+    """The columns of the table; of the seams, which are measured for every map, the worst."""
+    shown = {}
+    for name in COLUMNS:
+        values = [
+            v
+            for key, v in row.items()
+            if key == name or (key.startswith(f"{name}/") and "seam" in name)
+        ]
+        if values:
+            shown[name] = round(min(values) if name == "seam_band" else max(values), 4)
+    return shown
+
+
+def _train_preset(item: Path, minutes: Sequence[float], measure: Callable) -> Any:
+    """The program's own training, as the command line runs it; marks are minutes of its steps alone."""
+    from gan_worker.config import GenerationConfig, TrainingConfig
+    from gan_worker.gan.reference import Reference
+    from gan_worker.gan.training import Training
+    from gan_worker.progress import Notice
+    from gan_worker.runs import Run
+
+    marks = sorted(minutes)
+    with tempfile.TemporaryDirectory() as home:
+        config = TrainingConfig("bench", (str(item),), minutes=marks[-1])
+        told: list[str] = []
+        training = Training(
+            config,
+            Run.create(Path(home), "bench"),
+            lambda r: told.append(r.text) if isinstance(r, Notice) else None,
+        )
+        reference = Reference(training.materials)
+
+        def pictures() -> list:
+            side = max(SIDE, -(-reference.side // 8) * 8)
+            return [
+                dict(training.live.generate(GenerationConfig("bench", s, side, side)).maps)
+                for s in SEEDS
+            ]
+
+        def between_steps() -> bool:
+            if training.seconds >= 60 * marks[0]:
+                measure(marks.pop(0), training.steps, training.data.scale, reference, pictures())
+            return False
+
+        budget = marks[-1]
+        training.loop(lambda: bool(len(marks) > 1 and between_steps()))
+        measure(budget, training.steps, training.data.scale, reference, pictures())
+    for text in told:
+        print(f"  {text}", file=sys.stderr)
+    return reference
+
+
+def _train_psgan(item: Path, minutes: Sequence[float], measure: Callable) -> Any:
+    """PSGAN on the first map, in the pixels that `tiny` is trained on."""
+    from psgan import Psgan
+
+    from gan_worker.config import PRESETS
+    from gan_worker.gan.dataset import read_pictures
+    from gan_worker.gan.reference import Reference
+
+    network = PRESETS["tiny"]
+    read = read_pictures([str(item)], network.crop, None)
+    name = read.report.maps[0]
+    reference = Reference([{name: read.materials[0][name]}])
+    psgan, steps, seconds = Psgan(network, read.materials[0][name]), 0, 0.0
+    side = max(SIDE, -(-reference.side // 8) * 8)
+    for mark in sorted(minutes):
+        while seconds < 60 * mark:
+            started = time.perf_counter()
+            float(psgan.step())
+            steps, seconds = steps + 1, seconds + time.perf_counter() - started
+        pictures = [{name: psgan.sample(side, seed)} for seed in SEEDS]
+        measure(mark, steps, read.report.scale, reference, pictures)
+    return reference
+
+
+def _write_sheet(
+    file: Path, material: Mapping[str, np.ndarray], pictures: Sequence[Mapping[str, np.ndarray]]
+) -> None:
+    """The real picture, three seeds, and the first seed 2×2 at half size; one line for each map."""
+    from gan_worker.pictures import resize, write_picture
+
+    lines = []
+    for name, real in material.items():
+        made = [p[name][:SIDE, :SIDE] for p in pictures[:3]]
+        whole = resize(pictures[0][name], SIDE / 2 / pictures[0][name].shape[0])
+        height, width = real.shape[:2]
+        room = ((0, max(0, SIDE - height)), (0, max(0, SIDE - width)), (0, 0))
+        line = [np.pad(real[:SIDE, :SIDE], room), *made, np.tile(whole, (2, 2, 1))]
+        lines.append(np.concatenate([np.broadcast_to(x, (SIDE, SIDE, 3)) for x in line], axis=1))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_picture(file, np.concatenate(lines).astype(np.float32))
+
+
+def _tables(results: Mapping[str, Any]) -> str:
+    text = "# Quality of what is trained, in minutes of training on this computer's cores\n\n"
+    text += (
+        "Lower is better except for diversity, which is 1 where seeds have nothing in common. In brackets and as\n"
+        "`floor`: one half of the real picture against its other half; `random phase` has the picture's spectrum and no\n"
+        "shapes; `noise` has its colors.\n"
+    )
+    for recipe, items in results.items():
+        for minutes in sorted({m for item in items.values() for m in item["minutes"]}, key=float):
+            text += f"\n## {recipe}, {minutes} minutes\n\n" + _table(items, minutes)
+    return text
+
+
+def _table(items: Mapping[str, Any], minutes: str) -> str:
+    lines = [
+        "| | steps | " + " | ".join(COLUMNS.values()) + " |",
+        "|---|" + "---|" * (len(COLUMNS) + 1),
+    ]
+    measured = {name: item for name, item in items.items() if minutes in item["minutes"]}
+    for name, item in measured.items():
+        at = item["minutes"][minutes]
+        cells = (_cell(at["model"].get(c), item["floor"].get(c)) for c in COLUMNS)
+        lines.append(f"| {name} | {at['steps']} | " + " | ".join(cells) + " |")
+    for kind in KINDS:
+        rows = [
+            i["minutes"][minutes]["model"] if kind == "model" else i[kind]
+            for i in measured.values()
+        ]
+        cells = [_cell(median([r[c] for r in rows if c in r] or [float("nan")])) for c in COLUMNS]
+        lines.append(f"| **median, {kind.replace('_', ' ')}** | | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(value: float | None, floor: float | None = None) -> str:
+    if value is None or np.isnan(value):
+        return "–"
+    text = f"{value:.3g}"
+    return text if floor is None else f"{text} ({floor:.3g})"
+
+
+if __name__ == "__main__":
+    main()

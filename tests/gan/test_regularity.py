@@ -1,0 +1,66 @@
+"""Bonds and tilings are found with their pitch; heaps, grain and single elements are not taken for patterns."""
+
+import numpy as np
+import pytest
+
+from gan_worker.config import PRESETS
+from gan_worker.gan.latents import snapped_turns, wave_fields
+from gan_worker.gan.regularity import measure_waves
+from gan_worker.gan.update import torus_cells
+
+TINY = PRESETS["tiny"]
+
+
+def bricks(size=192, width=48, height=32, joint=4):
+    """A running bond with grain: each course is moved by half a brick."""
+    y, x = np.mgrid[0:size, 0:size]
+    x = x + (y // height % 2) * width // 2
+    wall = np.where((x % width < joint) | (y % height < joint), 0.8, 0.4)
+    return (wall + np.random.default_rng(0).normal(0, 0.05, wall.shape))[..., None]
+
+
+def test_a_bond_gets_the_waves_of_its_lattice():
+    waves = measure_waves(bricks(), stride=8)
+    found = {(round(x * 48 * 2), round(y * 32 * 2)) for x, y in waves}
+    # Half a turn a brick and half a turn a course, both ways, their sum and their difference.
+    expected = {(2, 1), (-2, 1), (0, 2), (4, 0)}
+    assert {max(w, (-w[0], -w[1])) for w in found} == {max(w, (-w[0], -w[1])) for w in expected}
+    for x, y in waves:
+        assert (x * 48 * 2) % 1 == pytest.approx(0, abs=0.1) or (x * 48 * 2) % 1 > 0.9
+        assert abs(y * 64 - round(y * 64)) < 0.1
+
+
+def test_planks_get_one_wave():
+    x = np.arange(128)[None, :, None]
+    planks = np.broadcast_to(0.5 + 0.3 * np.sign(np.sin(2 * np.pi * x / 26)), (128, 128, 1))
+    (wave,) = measure_waves(planks, stride=8)
+    assert wave == pytest.approx((1 / 26, 0), abs=2e-3)
+
+
+def test_others_get_none(striped, blobs):
+    assert measure_waves(blobs(256, 4), stride=8) == ()
+    assert measure_waves(np.random.default_rng(1).random((192, 192, 3)), stride=8) == ()
+    # Faster than the latent grid can carry.
+    assert measure_waves(striped, stride=8) == ()
+
+
+def test_the_training_torus_holds_whole_bricks():
+    rows, columns = torus_cells(measure_waves(bricks(), stride=8), TINY, margin=1)
+    assert (rows * 8) % 64 == 0
+    assert (columns * 8) % 48 == 0
+    assert torus_cells((), TINY, margin=1) == (9, 9)
+
+
+def test_sums_of_waves_stay_sums_on_any_torus():
+    waves = measure_waves(bricks(), stride=8)
+    for rows, columns in ((8, 12), (32, 32), (37, 51)):
+        one, two, both, apart = np.array(snapped_turns(waves, rows, columns, 8))
+        np.testing.assert_array_equal(both, one + two)
+        np.testing.assert_array_equal(apart, one - two)
+
+
+def test_a_shift_moves_all_waves_together():
+    waves = measure_waves(bricks(), stride=8)
+    still = wave_fields(waves, 16, 24, 8, np.zeros((1, 2)))
+    moved = wave_fields(waves, 16, 24, 8, np.array([[1 / 24, 3 / 16]]))
+    np.testing.assert_allclose(moved, np.roll(still, (-3, -1), (1, 2)), atol=1e-5)
