@@ -106,11 +106,18 @@ class GenerationConfig:
     directions: Directions = ()
 
 
+# Windows opens a device for these, with any extension too.
+_DEVICES = frozenset(
+    ("con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in "123456789¹²³"))
+)
+
+
 def check_name(name: str, what: str) -> str:
     """Return the name if it can be a folder's name on every system.
 
     Raises:
-        RequestError: `invalid_config` when it is empty, too long, or holds a path or odd characters.
+        RequestError: `invalid_config` when it is empty, too long, holds a path or odd characters, or names
+            a device of Windows.
     """
     good = (
         0 < len(name) <= 80
@@ -123,6 +130,13 @@ def check_name(name: str, what: str) -> str:
             f"The name of a {what} must be 1 to 80 letters, digits, spaces, '-', '_' or '.', and neither "
             f"start nor end with a dot or space; received {name!r}.",
             "Choose a plainer name.",
+        )
+    if name.split(".")[0].rstrip().lower() in _DEVICES:
+        raise RequestError(
+            "invalid_config",
+            f"The name of a {what} must be one that every system takes for a folder; Windows keeps {name!r} "
+            "for a device.",
+            "Choose another name.",
         )
     return name
 

@@ -13,8 +13,10 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import os
 import re
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,7 @@ from gan_worker.checkpoints import (
 from gan_worker.config import TrainingConfig, check_name
 from gan_worker.durable_files import read_json, replace_file, storage_errors, write_json
 from gan_worker.errors import RequestError, StorageError
+from gan_worker.material_maps import MAPS
 from gan_worker.progress import DataReport, TrainingProgress
 
 logger = logging.getLogger(__name__)
@@ -293,11 +296,31 @@ def read_model_info(folder: Path) -> ModelInfo:
         known = {**_known_fields(ModelInfo, data), "name": folder.name}
         styles = tuple(map(str, data.get("styles", ())))
         info = ModelInfo(**{**known, "maps": tuple(data["maps"]), "styles": styles})
+        _check_fields(info)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise damaged(f"model.json of {folder.name!r} cannot be read ({error})") from error
     if not re.fullmatch("[0-9a-f]{64}", str(info.hash)):
         raise damaged(f"model.json of {folder.name!r} names none")
     return info
+
+
+def _check_fields(info: ModelInfo) -> None:
+    """Look whether each field is of its kind and in its range.
+
+    Raises:
+        ValueError: naming the first that is not.
+    """
+    rules: dict[str, Callable[[Any], bool]] = {
+        **dict.fromkeys(("stride", "z_dim"), lambda v: type(v) is int and v > 0),
+        "step": lambda v: type(v) is int and v >= 0,
+        **dict.fromkeys(("kimg", "scale"), lambda v: type(v) in (int, float) and 0 <= v < math.inf),
+        **dict.fromkeys(("preset", "created"), lambda v: isinstance(v, str)),
+        **dict.fromkeys(("network", "statistics"), lambda v: isinstance(v, dict)),
+        "maps": lambda v: 0 < len(v) == len(set(v)) and set(v) <= set(MAPS),
+    }
+    for name, is_right in rules.items():
+        if not is_right(getattr(info, name)):
+            raise ValueError(f"{name} must not be {str(getattr(info, name))[:60]!r}")
 
 
 def _known_fields(kind: type[Any], data: dict[str, Any]) -> dict[str, Any]:

@@ -221,8 +221,8 @@ def _tables(results: Mapping[str, Any]) -> str:
     text = "# Quality of what is trained, in minutes of training on this computer's cores\n\n"
     text += (
         "Lower is better except for diversity, which is 1 where seeds have nothing in common. In brackets and as\n"
-        "`floor`: one half of the real picture against its other half; `random phase` has the picture's spectrum and no\n"
-        "shapes; `noise` has its colors.\n"
+        "`floor`: one half of the real picture against its other half; `random phase` has the picture's spectrum and\n"
+        "no shapes; `noise` has its colors.\n"
     )
     for recipe, items in results.items():
         for minutes in sorted({m for item in items.values() for m in item["minutes"]}, key=float):

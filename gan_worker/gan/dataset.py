@@ -131,11 +131,20 @@ class Dataset:
         self._sizes = tf.constant(sizes, tf.int32)
         self._starts = tf.constant(np.concatenate([[0], np.cumsum(counts)[:-1]]), tf.int32)
 
+    @property
+    def materials(self) -> int:
+        """How many there are."""
+        return len(self._starts)
+
+    def choose(self, seed: tf.Tensor, batch: int) -> tf.Tensor:
+        """Which material each crop of that seed comes from, (batch,) int32."""
+        return tf.random.stateless_uniform(
+            (batch,), seed + [0, 1], 0, self.materials, dtype=tf.int32
+        )
+
     def crops(self, seed: tf.Tensor, batch: int, crop: int) -> tf.Tensor:
         """Random plain crops, (batch, crop, crop, channels) float32; the same seed gives the same crops."""
-        which = tf.random.stateless_uniform(
-            (batch,), seed + [0, 1], 0, len(self._starts), dtype=tf.int32
-        )
+        which = self.choose(seed, batch)
         room = tf.gather(self._sizes, which) - crop + 1
         spot = tf.random.stateless_uniform((batch, 2), seed + [0, 2]) * tf.cast(room, tf.float32)
         spot = tf.cast(spot, tf.int32)

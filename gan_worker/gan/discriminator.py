@@ -35,9 +35,17 @@ class Discriminator(keras.Model):
     """Crops of shape (batch, crop, crop, channels) to logits of shape (batch, patches, patches).
 
     It sees plain crops with zero padding: real pictures do not tile, and rolling them would teach seams.
+
+    Where there are several materials it can be told which one a crop is said to show: the logit of a patch then gains
+    the product of its features with what was learned of that material (Miyato and Koyama 2018, arXiv 1802.05637).
+
+    Args:
+        network: sizes.
+        channels: standardised channels of all maps together.
+        materials: how many it can be told of; 0 where it is told nothing.
     """
 
-    def __init__(self, network: NetworkConfig, channels: int):
+    def __init__(self, network: NetworkConfig, channels: int, materials: int = 0):
         super().__init__(name="discriminator")
         widths = network.discriminator_channels
         self.entry = Convolution(widths[0], circular=False)
@@ -49,10 +57,20 @@ class Discriminator(keras.Model):
             block.build((None, None, None, width))
         self.last.build((None, None, None, widths[-1]))
         self.exit.build((None, None, None, widths[-1]))
+        if materials:
+            self.embedding = self.add_weight(
+                name="embedding", shape=(materials, widths[-1]), initializer="zeros"
+            )
         self.built = True
 
-    def call(self, x: tf.Tensor) -> tf.Tensor:
+    def call(self, x: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
+        """Judge crops, each as the material of its label, (batch,), or as any where that is negative."""
         x = self.entry(x)
         for block in self.blocks:
             x = block(x)
-        return self.exit(leaky_relu(self.last(leaky_relu(x))))[..., 0]
+        features = leaky_relu(self.last(leaky_relu(x)))
+        logits = self.exit(features)[..., 0]
+        if labels is None:
+            return logits
+        told = tf.where(labels[:, None] < 0, 0.0, tf.gather(self.embedding, tf.maximum(labels, 0)))
+        return logits + tf.einsum("bhwc,bc->bhw", features, told)

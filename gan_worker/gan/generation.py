@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from gan_worker import __version__, runs
-from gan_worker.checkpoints import Arrays
+from gan_worker.checkpoints import Arrays, damaged
 from gan_worker.config import GenerationConfig, NetworkConfig, check_size
 from gan_worker.errors import Cancelled, RequestError, StorageError
 from gan_worker.gan import checkpoint
@@ -245,10 +245,12 @@ def load_model(folder: Path) -> Model:
         StorageError: `checkpoint_corrupt` or `model_format`.
     """
     info, tensors = runs.load_model_files(folder)
-    statistics = Statistics.from_json(info.statistics)
-    generator = Generator(
-        network_from_json(info.network), statistics.channels, len(info.network["waves"])
-    )
+    try:
+        statistics = Statistics.from_json(info.statistics)
+        network, waves = network_from_json(info.network), len(info.network["waves"])
+        generator = Generator(network, statistics.channels, waves)
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise damaged(f"model.json of {info.name!r} describes no network ({error!r})") from error
     named = _take_named(info, generator.network.w_dim, tensors)
     checkpoint.assign_arrays({"generator": generator.variables}, tensors)
     return Model(info, generator, named)

@@ -17,10 +17,12 @@ from gan_worker.config import PRESETS, GenerationConfig, TrainingConfig
 from gan_worker.curves import draw_curves
 from gan_worker.errors import RequestError, TrainingError
 from gan_worker.gan import checkpoint
+from gan_worker.gan.conditioning import MaterialStyles, unique_names
 from gan_worker.gan.dataset import Dataset, read_pictures
 from gan_worker.gan.generation import Model
 from gan_worker.gan.regularity import measure_waves
 from gan_worker.gan.statistics import Statistics, measure_statistics
+from gan_worker.gan.styles import STORED
 from gan_worker.gan.update import Hyperparameters, Update
 from gan_worker.gan.vigilance import Vigilance, diverged
 from gan_worker.pictures import quantise
@@ -119,6 +121,8 @@ class Training:
         self.materials = pictures.materials
         run.save_data_report(self.data)
         report(self.data)
+        names = unique_names([entry.name for entry in self.data.materials])
+        self._check_materials(state, names)
         report(Stage("building the networks"))
         if state:
             statistics = Statistics.from_json(state["statistics"])
@@ -131,6 +135,10 @@ class Training:
             self.waves = measure_waves(first, self.network.stride) if alone else ()
         self.dataset = Dataset(pictures.materials, statistics)
         self.update = Update(self.network, self.dataset, self.waves, config.seed, Hyperparameters())
+        self.named: MaterialStyles | None = None
+        if self.update.conditioning:
+            latents = self.update.conditioning.latents
+            self.named = MaterialStyles(names, latents, self.update.ema_generator)
         self.vigilance = Vigilance(
             [m[self.data.maps[0]] for m in pictures.materials],
             PREVIEW_CELLS * self.network.stride,
@@ -143,7 +151,7 @@ class Training:
         # What to go back to before there is a checkpoint.
         self._start = None if stored else checkpoint.to_arrays(self.update.variables())
         self._resumed_at = self.seconds
-        self.live = Model(self._info(), self.update.ema_generator)
+        self.live = Model(self._info(), self.update.ema_generator, self.named)
         report(LiveModel(run.name, self.live))
 
     def _check_preset(self, state: dict[str, Any]) -> None:
@@ -154,6 +162,19 @@ class Training:
                 f"{self.config.preset}.",
                 "Resume with the same preset, or start a new run.",
             )
+
+    def _check_materials(self, state: dict[str, Any], names: tuple[str, ...]) -> None:
+        """A network that knows several materials by name knows those it was started with."""
+        before = tuple(state.get("materials", names))
+        if names == before or max(len(names), len(before)) == 1:
+            return
+        odd = sorted(set(names) ^ set(before)) or ["their order"]
+        raise RequestError(
+            "invalid_config",
+            f"A run keeps the materials it was started with; it had {len(before)}, received {len(names)}, and they "
+            f"differ in {', '.join(odd[:3])}.",
+            "Resume with the same pictures, or start a new run with these.",
+        )
 
     def _restore(
         self, arrays: dict[str, np.ndarray], state: dict[str, Any], notices: list[str]
@@ -298,11 +319,13 @@ class Training:
             "waves": self.waves,
             "hyperparameters": asdict(self.update.parameters),
             "rate_factor": self.update.rate_factor,
+            "materials": [*self.named] if self.named else [self.data.materials[0].name],
         }
         self.run.save_checkpoint(f"{self.kimg:09.3f}", arrays, state)
         self._start = None
         weights = checkpoint.to_arrays({"generator": self.update.ema_generator.variables})
-        self.run.save_model(self._info(), weights)
+        styles = {STORED + name: w for name, w in (self.named or {}).items()}
+        self.run.save_model(self._info(), {**weights, **styles})
         draw_curves(self.run.read_progress(), self.vigilance.floor, self.run.path / "progress.png")
 
     def _info(self) -> ModelInfo:
@@ -319,6 +342,7 @@ class Training:
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             step=self.steps,
             kimg=self.kimg,
+            styles=tuple(self.named or ()),
         )
 
 

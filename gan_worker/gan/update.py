@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from gan_worker.config import NetworkConfig
+from gan_worker.gan.conditioning import Conditioning
 from gan_worker.gan.dataset import Dataset
 from gan_worker.gan.discriminator import Discriminator
 from gan_worker.gan.generator import Generator
@@ -103,7 +104,9 @@ class Update:
         self.rate_factor = 1.0
         self.generator = Generator(network, dataset.channels, len(self.waves))
         self.ema_generator = Generator(network, dataset.channels, len(self.waves))
-        self.discriminator = Discriminator(network, dataset.channels)
+        several = dataset.materials if dataset.materials > 1 else 0
+        self.discriminator = Discriminator(network, dataset.channels, several)
+        self.conditioning = Conditioning(several, network.z_dim, seed) if several else None
         for mean, variable in zip(
             self.ema_generator.variables, self.generator.variables, strict=True
         ):
@@ -120,7 +123,9 @@ class Update:
 
     def variables(self) -> dict[str, list]:
         """All variables that make the next step what it is, by group."""
+        latents = {"materials": [self.conditioning.latents]} if self.conditioning else {}
         return {
+            **latents,
             "generator": self.generator.variables,
             "ema_generator": self.ema_generator.variables,
             "discriminator": self.discriminator.variables,
@@ -151,14 +156,21 @@ class Update:
         # Two numbers make a seed; the second is raised by those who need independent draws in one step.
         seed = tf.stack([number * 65_537 + self.seed, 0])
         real = self.dataset.crops(seed, self.network.batch, self.network.crop)
+        labels = self._labels(seed)
+
+        def judge(crops: tf.Tensor) -> tf.Tensor:
+            return self.discriminator(crops, labels=labels)
+
         with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
             with reduced_precision():
-                fake = self._fake_crops(seed)
-                real_logits, fake_logits = self.discriminator(real), self.discriminator(fake)
+                fake = self._fake_crops(seed, labels)
+                real_logits, fake_logits = judge(real), judge(fake)
             discriminator_loss, generator_loss = relativistic_losses(real_logits, fake_logits)
-            distance = patch_distance(real, fake, seed + [0, 20])
+            distance = self._patch_distance(real, fake, seed + [0, 20])
             total = generator_loss + self.parameters.patch_weight * distance
-            r1, r2 = self._penalties(real, fake, seed, fake_logits) if penalty else (0.0, 0.0)
+            r1, r2 = (
+                self._penalties(judge, real, fake, seed, fake_logits) if penalty else (0.0, 0.0)
+            )
             weight = self.parameters.gamma / 2 * self.dataset.channels / 3
             penalised = (
                 discriminator_loss + weight * self.parameters.penalty_every * (r1 + r2)
@@ -184,18 +196,38 @@ class Update:
         }
 
     def _penalties(
-        self, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor, logits: tf.Tensor
+        self,
+        judge: Callable[[tf.Tensor], tf.Tensor],
+        real: tf.Tensor,
+        fake: tf.Tensor,
+        seed: tf.Tensor,
+        logits: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         coins = tf.random.stateless_uniform(tf.shape(logits), seed + [0, 60], 0, 2, tf.int32)
         signs = tf.cast(coins * 2 - 1, tf.float32)
         return (
-            gradient_penalty(self.discriminator, real, signs),
-            gradient_penalty(self.discriminator, tf.stop_gradient(fake), signs),
+            gradient_penalty(judge, real, signs),
+            gradient_penalty(judge, tf.stop_gradient(fake), signs),
         )
 
-    def _fake_crops(self, seed: tf.Tensor) -> tf.Tensor:
+    def _labels(self, seed: tf.Tensor) -> tf.Tensor | None:
+        if self.conditioning is None:
+            return None
+        return self.conditioning.label(self.dataset.choose(seed, self.network.batch))
+
+    def _patch_distance(self, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Of the whole batch; where there are materials, of each pair that has one, and of the others together."""
+        if self.conditioning is None:
+            return patch_distance(real, fake, seed)
+        own = self.network.batch // 2
+        pairs = [patch_distance(real[i : i + 1], fake[i : i + 1], seed) for i in range(own)]
+        return (tf.reduce_mean(pairs) + patch_distance(real[own:], fake[own:], seed)) / 2
+
+    def _fake_crops(self, seed: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
         """Crops of a torus rolled by half its size, so that its border lies inside what is judged."""
         z, local, noise = self._draw(seed)
+        if self.conditioning is not None:
+            z = self.conditioning.assign_latents(z, labels, seed)
         torus = self.generator(z, local, noise)
         stride, crop = self.network.stride, self.network.crop
         shift = [cells // 2 * stride for cells in self._torus]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from gan_worker import pictures
 from gan_worker.errors import PictureError
 from gan_worker.gan.dataset import Dataset, measure_scale, read_pictures
 from gan_worker.gan.statistics import measure_statistics
@@ -58,8 +59,6 @@ def test_a_picture_smaller_than_a_crop_is_named(striped_file):
 
 
 def test_maps_that_only_some_materials_have_are_left_out(tmp_path):
-    from gan_worker import pictures
-
     rng = np.random.default_rng(0)
     for name, words in {"A": ("Color", "Roughness"), "B": ("Color",)}.items():
         for word in words:
@@ -69,3 +68,25 @@ def test_maps_that_only_some_materials_have_are_left_out(tmp_path):
     read = read_pictures([str(tmp_path)], crop=32, scale=1.0)
     assert read.report.maps == ("base_color",)
     assert {m.name for m in read.report.materials} == {"A", "B"}
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 500), (500, 32)])
+def test_a_sliver_is_too_small_and_named(height, width, tmp_path):
+    noise = np.random.default_rng(0).random((height, width, 3), np.float32)
+    pictures.write_picture(tmp_path / "sliver.png", noise)
+    with pytest.raises(PictureError, match=f"sliver is {width}×{height}") as caught:
+        read_pictures([str(tmp_path)], 32, 1.0)
+    assert caught.value.code == "picture_too_small"
+
+
+@pytest.mark.parametrize("scale", [None, 1.0])
+def test_what_is_not_square_stays_so(scale, tmp_path):
+    noise = np.random.default_rng(0).random((120, 480, 3), np.float32)
+    pictures.write_picture(tmp_path / "w_color.png", noise)
+    pictures.write_picture(tmp_path / "w_rough.png", noise[..., :1])
+    read = read_pictures([str(tmp_path)], 32, scale)
+    height, width = read.materials[0]["base_color"].shape[:2]
+    assert width == pytest.approx(4 * height, abs=2)
+    assert read.materials[0]["roughness"].shape == (height, width, 1)
+    dataset = Dataset(read.materials, measure_statistics(read.materials, read.report.maps))
+    assert dataset.crops(tf.constant([1, 2]), 3, 32).shape == (3, 32, 32, 4)

@@ -343,6 +343,16 @@ class TestReading:
         assert normal[0, 0] == pytest.approx((0.8, 0.6, 0.2), abs=1 / 255)
         assert "DirectX" in notes[0]
 
+    def test_materials_with_either_kind_of_normals_agree_in_one_run(self, tmp_path):
+        up, down = ((0.5, green, 1.0) for green in (0.8, 0.2))
+        put(tmp_path, "a_color.png", "b_color.png")
+        put(tmp_path, "a_normalgl.png", picture=np.full((8, 8, 3), up, np.float32))
+        put(tmp_path, "b_normaldx.png", picture=np.full((8, 8, 3), down, np.float32))
+        sets, _, notes = find_materials([tmp_path])
+        for material in sets:
+            assert read_material(material)["normal"][0, 0] == pytest.approx(up, abs=1 / 255)
+        assert any("DirectX to OpenGL: b" in note for note in notes)
+
     def test_linear_color_of_an_exr_becomes_srgb(self, tmp_path):
         put(tmp_path, "w_color.exr", picture=np.full((8, 8, 3), 0.2140, np.float32))
         [material], _, _ = find_materials([tmp_path])

@@ -45,6 +45,10 @@ ODD_NAMES = [
     " oak",
     "o\0ak",
     "x" * 81,
+    "CON",
+    "nul.txt",
+    "Com1",
+    "LPT9.a.b",
 ]
 
 
@@ -80,7 +84,7 @@ class TestNames:
         assert caught.value.code == "invalid_config"
         assert sorted(tmp_path.rglob("*")) == before
 
-    @pytest.mark.parametrize("name", ["Eiche 2", "石壁", "a.b-c_d"])
+    @pytest.mark.parametrize("name", ["Eiche 2", "石壁", "a.b-c_d", "console", "com10", "nul-1"])
     def test_a_plain_name_is_taken(self, name, folder):
         assert Run.create(folder, name).name == name
         assert runs.list_runs(folder) == [name]
@@ -338,6 +342,33 @@ class TestModel:
     def test_fields_of_a_later_version_do_no_harm(self, run):
         self.change(run, invented=[1])
         assert runs.load_model_files(run.path)[0].step == 7
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [
+            ("stride", "8"),
+            ("stride", 0),
+            ("z_dim", True),
+            ("z_dim", 16.0),
+            ("step", -1),
+            ("kimg", None),
+            ("scale", float("nan")),
+            ("preset", 3),
+            ("created", []),
+            ("network", []),
+            ("statistics", "x"),
+            ("maps", []),
+            ("maps", [1]),
+            ("maps", ["../base_color"]),
+            ("maps", [["base_color"]]),
+        ],
+    )
+    def test_a_field_of_the_wrong_kind_is_named(self, field, value, run, folder):
+        self.change(run, **{field: value})
+        with pytest.raises(StorageError) as caught:
+            runs.load_model_files(run.path)
+        assert caught.value.code == "checkpoint_corrupt"
+        assert runs.list_models(folder) == []
 
     @pytest.mark.parametrize("hash", ["", "../../../../../../etc/passwd", None, 7, "g" * 64])
     def test_an_odd_hash_leads_nowhere(self, hash, run):

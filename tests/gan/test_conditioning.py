@@ -1,0 +1,168 @@
+"""Several materials in one run: each learned under its name, one alone as if there were no names."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gan_worker import pictures
+from gan_worker.config import PRESETS, GenerationConfig, TrainingConfig
+from gan_worker.errors import RequestError, StorageError
+from gan_worker.gan import training
+from gan_worker.gan.conditioning import NOBODY, STRAY, Conditioning, unique_names
+from gan_worker.gan.discriminator import Discriminator
+from gan_worker.gan.generation import load_model
+from gan_worker.runs import Run, load_model_files, open_model
+from gan_worker.style_choices import Style
+
+
+def train(config, run, steps=10**9):
+    left = iter(range(steps))
+    reports = []
+    training.train(config, run, reports.append, lambda: next(left, None) is None)
+    return reports
+
+
+@pytest.fixture(scope="module")
+def folder(striped, tmp_path_factory):
+    """Two materials of one pattern, warm and cold."""
+    folder = tmp_path_factory.mktemp("family")
+    pictures.write_picture(folder / "warm.png", striped)
+    pictures.write_picture(folder / "cold.png", np.ascontiguousarray(striped[..., ::-1]))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def config(folder):
+    return TrainingConfig(
+        run="two", pictures=(str(folder),), preset="nano", minutes=None, kimg=0.024, scale=1.0
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(config, tmp_path_factory):
+    run = Run.create(tmp_path_factory.mktemp("runs"), "two")
+    train(config, run)
+    return run
+
+
+class TestLatents:
+    def test_half_of_a_batch_has_the_latents_of_what_it_is_paired_with(self):
+        conditioning = Conditioning(3, 16, seed=5)
+        labels = conditioning.label(tf.constant([2, 0, 1, 1]))
+        assert labels.numpy().tolist() == [2, 0, NOBODY, NOBODY]
+        free = tf.random.stateless_normal((4, 16), [1, 2])
+        z = conditioning.assign_latents(free, labels, tf.constant([3, 0]))
+        np.testing.assert_array_equal(z[2:], free[2:])
+        stray = (z[:2] - tf.gather(conditioning.latents, [2, 0])).numpy()
+        assert 0.5 * STRAY < stray.std() < 1.5 * STRAY
+
+    def test_they_depend_on_the_seed_alone(self):
+        one, same, other = (Conditioning(2, 16, seed).latents.numpy() for seed in (1, 1, 2))
+        np.testing.assert_array_equal(one, same)
+        assert np.abs(one - other).min() > 0
+
+
+class TestDiscriminator:
+    def test_it_is_told_the_material_where_there_is_one(self):
+        network = PRESETS["nano"]
+        discriminator = Discriminator(network, 3, materials=2)
+        crops = tf.random.stateless_normal((3, 32, 32, 3), [1, 2])
+        plain = discriminator(crops)
+        discriminator.embedding.assign(tf.random.stateless_normal((2, 32), [3, 4]))
+        told = discriminator(crops, labels=tf.constant([0, 1, NOBODY]))
+        changed = np.abs(told - plain).max(axis=(1, 2))
+        assert changed[0] > 1e-3
+        assert changed[1] > 1e-3
+        assert changed[2] == 0
+
+
+def test_names_are_short_and_all_different():
+    names = unique_names(["oak", "oak", "x" * 200, "x" * 200, "oak (2)"])
+    assert names[:2] == ("oak", "oak (2)")
+    assert len(set(names)) == 5
+    assert max(map(len, names)) == 120
+
+
+def test_each_material_is_called_up_by_its_name(trained):
+    model = load_model(open_model(trained.path.parent, "two"))
+    assert model.info.styles == ("cold", "warm")
+    wanted = GenerationConfig("two", width=64, height=64, origin=(0, 0))
+    cold, warm, mixed = (
+        model.generate(dataclasses.replace(wanted, **style)).maps["base_color"]
+        for style in (
+            {"material": "cold"},
+            {"material": "warm"},
+            {"mix": ((Style(material="cold"), 1.0), (Style(seed=3), 1.0))},
+        )
+    )
+    assert np.abs(cold - warm).max() > 1e-4
+    assert np.abs(cold - mixed).max() > 1e-4
+
+
+def test_the_model_in_training_knows_them_as_the_stored_one_does(config, tmp_path):
+    run = Run.create(tmp_path, "two")
+    reports = train(config, run, steps=2)
+    (live,) = (r.model for r in reports if isinstance(r, training.LiveModel))
+    stored = load_model(run.path)
+    wanted = GenerationConfig("two", width=64, height=64, origin=(0, 0), material="warm")
+    np.testing.assert_array_equal(
+        live.generate(wanted).maps["base_color"], stored.generate(wanted).maps["base_color"]
+    )
+
+
+def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(config, trained, tmp_path):
+    run = Run.create(tmp_path, "two")
+    train(config, run, steps=3)
+    train(dataclasses.replace(config, resume=True), run)
+    expected, received = trained.load_checkpoint()[0], run.load_checkpoint()[0]
+    assert expected.keys() == received.keys()
+    assert "materials/000" in expected
+    for name in expected:
+        np.testing.assert_array_equal(received[name], expected[name], err_msg=name)
+
+
+def test_a_run_keeps_its_materials(config, folder, striped, tmp_path):
+    run = Run.create(tmp_path, "two")
+    train(config, run, steps=1)
+    pictures.write_picture(tmp_path / "third.png", striped)
+    more = dataclasses.replace(
+        config, resume=True, pictures=(str(folder), str(tmp_path / "third.png"))
+    )
+    with pytest.raises(RequestError, match=r"had 2, received 3.*third") as caught:
+        train(more, run)
+    assert caught.value.code == "invalid_config"
+
+
+def test_a_single_material_is_trained_without_names(folder, config, tmp_path):
+    run = Run.create(tmp_path, "one")
+    train(dataclasses.replace(config, pictures=(str(folder / "warm.png"),)), run, steps=1)
+    assert not any(name.startswith("materials/") for name in run.load_checkpoint()[0])
+    assert load_model(run.path).info.styles == ()
+
+
+@pytest.mark.parametrize(
+    "network", [{}, {"config": {}, "waves": []}, {"config": {"crop": "x"}, "waves": 3}]
+)
+def test_a_model_that_describes_no_network_is_refused(trained, network, tmp_path):
+    info, tensors = load_model_files(trained.path)
+    run = Run.create(tmp_path, "odd")
+    run.save_model(dataclasses.replace(info, network=network), tensors)
+    with pytest.raises(StorageError, match="describes no network") as caught:
+        load_model(run.path)
+    assert caught.value.code == "checkpoint_corrupt"
+
+
+@pytest.mark.slow
+def test_names_call_up_the_right_colors(config, tmp_path):
+    run = Run.create(tmp_path, "two")
+    train(dataclasses.replace(config, kimg=1.2), run)
+    model = load_model(run.path)
+    red_over_blue = []
+    for name in ("warm", "cold"):
+        wanted = GenerationConfig("two", width=128, height=128, material=name)
+        made = model.generate(wanted).maps["base_color"].mean(axis=(0, 1))
+        red_over_blue.append(made[0] - made[2])
+    assert red_over_blue[0] > 0.1
+    assert red_over_blue[1] < -0.1
