@@ -12,9 +12,10 @@ import tensorflow as tf
 
 from gan_worker import __version__, runs
 from gan_worker.checkpoints import Arrays
-from gan_worker.config import GenerationConfig, NetworkConfig, check_size
+from gan_worker.config import ClassicConfig, GenerationConfig, Network, NetworkConfig, check_size
 from gan_worker.errors import RequestError, StorageError
 from gan_worker.gan import checkpoint
+from gan_worker.gan.classic import ClassicGenerator
 from gan_worker.gan.generator import Generator
 from gan_worker.gan.latents import Latents, draw_latents
 from gan_worker.gan.metrics import calm_origin, line_steps, rolled, seam_ratio
@@ -51,7 +52,7 @@ class Model:
     def __init__(
         self,
         info: runs.ModelInfo,
-        generator: Generator,
+        generator: Generator | ClassicGenerator,
         named: Mapping[str, np.ndarray] | None = None,
     ):
         self.info = info
@@ -80,8 +81,10 @@ class Model:
         forward_seconds = time.perf_counter() - started
         maps, steps = self._finish(channels)
         steps = {name: (np.asarray(x), np.asarray(y)) for name, (x, y) in steps.items()}
+        # Where pictures lie side by side on a sheet, each stays whole, and a border that closes means nothing.
+        sheet = isinstance(self.network, ClassicConfig)
         # The border is chosen on all maps the model has, so that asking for fewer maps does not move it.
-        painted = (0, 0) if config.style_map else None
+        painted = (0, 0) if config.style_map or sheet else None
         origin = config.origin or painted or calm_origin(list(steps.values()))
         shown = {n: np.roll(maps[n].numpy(), (-origin[1], -origin[0]), (0, 1)) for n in names}
         recipe = Recipe(
@@ -99,7 +102,7 @@ class Model:
             style_map=config.style_map,
             directions=config.directions,
         )
-        ratios = {name: seam_ratio(rolled(steps[name], origin)) for name in names}
+        ratios = {n: seam_ratio(rolled(steps[n], origin)) for n in (() if sheet else names)}
         return GeneratedMaterial(shown, recipe, ratios, forward_seconds)
 
     def latents(self, config: GenerationConfig) -> Latents:
@@ -118,7 +121,9 @@ class Model:
         w = self.styles.style(config, *latents.local.shape[1:3])
         synthesis = self._painted_synthesis if w.shape.rank == 4 else self._synthesis
         noise = [tf.constant(n) for n in latents.noise]
-        return synthesis(w, tf.constant(latents.local), noise)[0]
+        # Without a style there is nothing else that could be drawn to the mean.
+        psi = config.truncation_psi if isinstance(self.network, ClassicConfig) else 1.0
+        return synthesis(w, tf.constant(np.float32(psi) * latents.local), noise)[0]
 
     def _finish_in_graph(
         self, channels: tf.Tensor
@@ -158,12 +163,12 @@ class Model:
         return tuple(config.maps) or self.info.maps
 
 
-def network_from_json(data: dict) -> NetworkConfig:
+def network_from_json(data: dict) -> Network:
     """The network sizes of a model, from `model.json`."""
     fields: dict[str, Any] = {
         k: tuple(v) if isinstance(v, list) else v for k, v in data["config"].items()
     }
-    return NetworkConfig(**fields)
+    return ClassicConfig(**fields) if "side" in fields else NetworkConfig(**fields)
 
 
 def load_model(folder: Path) -> Model:
@@ -174,9 +179,11 @@ def load_model(folder: Path) -> Model:
     """
     info, tensors = runs.load_model_files(folder)
     statistics = Statistics.from_json(info.statistics)
-    generator = Generator(
-        network_from_json(info.network), statistics.channels, len(info.network["waves"])
-    )
+    network = network_from_json(info.network)
+    if isinstance(network, ClassicConfig):
+        generator: Generator | ClassicGenerator = ClassicGenerator(network)
+    else:
+        generator = Generator(network, statistics.channels, len(info.network["waves"]))
     named = _take_named(info, generator.network.w_dim, tensors)
     checkpoint.assign_arrays({"generator": generator.variables}, tensors)
     return Model(info, generator, named)
