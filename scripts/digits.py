@@ -10,9 +10,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import numpy as np
+from PIL import Image
 from sklearn.datasets import load_digits
 
-from gan_worker.pictures import resize_to, write_picture
+from gan_worker.pictures import quantise, resize_to
 
 SIDE = 28
 
@@ -28,7 +29,8 @@ def write_digits(folder: Path) -> int:
     for number, (image, value) in enumerate(zip(digits.images, digits.target, strict=True)):
         grey = (image[..., None] / 16).astype(np.float32)
         picture = resize_to(np.repeat(grey, 3, axis=-1), SIDE, SIDE)
-        write_picture(folder / f"digit_{number:04d}_is_{value}.png", picture)
+        file = folder / f"digit_{number:04d}_is_{value}.png"
+        Image.fromarray(quantise(picture, 8)).save(file)
     return len(digits.images)
 
 

@@ -263,8 +263,8 @@ class ClassicUpdate:
         with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
             fake = self.generator(local[:, 0, 0, :0], local, [])
             dropout = self.parameters.dropout
-            real_logits = self.discriminator(real, seed + [0, 20], dropout)
-            fake_logits = self.discriminator(fake, seed + [0, 30], dropout)
+            real_logits = self.discriminator(real, seed + [0, 20], dropout=dropout)
+            fake_logits = self.discriminator(fake, seed + [0, 30], dropout=dropout)
             d_loss, g_loss = classic_losses(real_logits, fake_logits, self.parameters.real_label)
         for optimizer, tape, loss, net in (
             (self._optimizers[0], generator_tape, g_loss, self.generator),
