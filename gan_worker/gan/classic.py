@@ -118,9 +118,9 @@ class ClassicGenerator(keras.Model):
     def __init__(self, network: ClassicConfig):
         super().__init__(name="generator")
         self.network = network
-        widths = (*network.generator_widths, network.side**2)
-        self.dense = [keras.layers.Dense(n, "relu", kernel_initializer="he_normal") for n in widths]
-        self.dense[-1] = keras.layers.Dense(widths[-1], "sigmoid")
+        hidden = [keras.layers.Dense(n, "relu") for n in network.generator_widths]
+        # In one list from the start: Keras does not see a layer that is put into its place later.
+        self.dense = [*hidden, keras.layers.Dense(network.side**2, "sigmoid")]
         _build(self.dense, network.local_channels)
         self.built = True
 
