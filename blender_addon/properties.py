@@ -24,6 +24,10 @@ _PRESET_TEXTS = {
     "nano": ("Nano", "Tiny networks for a quick try; rough results"),
     "tiny": ("Tiny", "Fit for a computer without a graphics card"),
     "full": ("Full", "Fit for one graphics card"),
+    "classic": (
+        "Classic",
+        "The plain GAN of the textbooks: a sheet of 28×28 grey pictures, learned from a folder of many",
+    ),
 }
 
 

@@ -33,15 +33,51 @@ class NetworkConfig:
     @property
     def stride(self) -> int:
         """Pixels a cell of the latent grid is wide and high."""
-        return 1 << (len(self.generator_channels) - 1)
+        return 1 << (self.levels - 1)
+
+    @property
+    def levels(self) -> int:
+        """Sizes at which the generator draws, each with noise of its own after the first."""
+        return len(self.generator_channels)
 
 
-PRESETS = {
+@dataclass(frozen=True)
+class ClassicConfig:
+    """Sizes of the plain dense GAN, which makes one small grey picture from each cell of the latent grid.
+
+    Attributes:
+        generator_widths: units a layer between the random numbers and the picture.
+        discriminator_widths: units a layer between the picture and the logit.
+        side: of a picture, pixels.
+        batch: pictures a step.
+        local_channels: random numbers for a picture.
+    """
+
+    generator_widths: tuple[int, ...] = (256, 256, 128, 64)
+    discriminator_widths: tuple[int, ...] = (256, 128)
+    side: int = 28
+    batch: int = 64
+    local_channels: int = 100
+
+    # It knows no style.
+    z_dim = w_dim = 0
+    levels = 1
+
+    @property
+    def stride(self) -> int:
+        """Pixels a cell of the latent grid is wide and high."""
+        return self.side
+
+
+Network = NetworkConfig | ClassicConfig
+
+PRESETS: dict[str, Network] = {
     "nano": NetworkConfig((24, 16, 16, 12), (12, 16, 24, 32), crop=32, batch=4, z_dim=16, w_dim=16),
     "tiny": NetworkConfig((96, 64, 48, 24), (24, 48, 64, 96), crop=64, batch=8),
     "full": NetworkConfig(
         (256, 256, 192, 128, 64, 32), (32, 64, 128, 192, 256, 256), crop=256, batch=16
     ),
+    "classic": ClassicConfig(),
 }
 
 
@@ -52,10 +88,12 @@ class TrainingConfig:
     Attributes:
         run: name of the run, and of the model that comes out of it.
         pictures: files or folders to learn from; `alias:relative/name` where a worker is remote.
-        preset: size of the networks: `nano` (tests), `tiny` (2 cores), `full` (one GPU).
+        preset: size of the networks: `nano` (tests), `tiny` (2 cores), `full` (one GPU); `classic` is
+            the plain dense GAN on small grey pictures.
         minutes: stop after this time spent in training steps, counted over all resumes; None for no bound.
         kimg: stop after this many thousand real crops, counted over all resumes; None for no bound.
-        scale: factor on the pictures' size before training; None measures it from the pictures.
+        scale: factor on the pictures' size before training; None measures it from the pictures. Not with
+            `classic`, which brings all pictures to one size.
         seed: fixes the first weights, the crops and the latents of training.
         resume: continue the run of that name from its newest good checkpoint.
     """

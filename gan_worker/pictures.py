@@ -315,10 +315,14 @@ def resize(picture: Picture, scale: float) -> Picture:
     """Scale both sides with a Lanczos filter; 1 gives the same picture back."""
     if scale == 1:
         return picture
-    height, width, channels = picture.shape
-    target = oiio.ROI(
-        0, max(1, round(width * scale)), 0, max(1, round(height * scale)), 0, 1, 0, channels
-    )
+    height, width = picture.shape[:2]
+    return resize_to(picture, max(1, round(width * scale)), max(1, round(height * scale)))
+
+
+def resize_to(picture: Picture, width: int, height: int) -> Picture:
+    """Bring a picture of 0..1 to a size, pixels, with a Lanczos filter."""
+    channels = picture.shape[2]
+    target = oiio.ROI(0, width, 0, height, 0, 1, 0, channels)
     source = oiio.ImageBuf(np.ascontiguousarray(picture, np.float32))
     resized = oiio.ImageBufAlgo.resize(source, "lanczos3", roi=target)
     pixels = np.asarray(resized.get_pixels(oiio.FLOAT), np.float32)

@@ -106,7 +106,10 @@ def show_runs(runs: Iterable[Run]) -> None:
 def show_materials(materials: Sequence[GeneratedMaterial]) -> None:
     """The seam ratio of every map; 1 is a border like any other line of the picture."""
     names = list(materials[0].maps) if materials else []
-    table = Table("Seed", *names, "Seconds", title="Seam ratio of each map (1 = no seam)")
+    # A sheet of separate pictures has none.
+    names = [name for name in names if all(name in m.seam_ratios for m in materials)]
+    title = "Seam ratio of each map (1 = no seam)" if names else None
+    table = Table("Seed", *names, "Seconds", title=title)
     for material in materials:
         ratios = [material.seam_ratios[name] for name in names]
         cells = [Text(f"{r:.2f}", style="red" if r > VISIBLE_SEAM else "green") for r in ratios]

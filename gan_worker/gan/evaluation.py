@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from gan_worker.config import GenerationConfig
+from gan_worker.config import ClassicConfig, GenerationConfig
 from gan_worker.errors import RequestError
 from gan_worker.gan.dataset import read_pictures
 from gan_worker.gan.generation import Model
@@ -32,8 +32,16 @@ def evaluate_model(
 
     Raises:
         PictureError: the pictures cannot be used.
-        RequestError: `invalid_config` for less than two seeds, or pictures without any map that the model makes.
+        RequestError: `invalid_config` for less than two seeds, for pictures without any map that the model makes, and
+            for a model whose pictures are no material.
     """
+    if isinstance(model.network, ClassicConfig):
+        raise RequestError(
+            "invalid_config",
+            f"Only models of seamless materials are measured; {model.info.name!r} was trained with the preset "
+            "classic and makes separate small pictures.",
+            "Look at its pictures with gan-worker sheet, or train another preset.",
+        )
     done, total = 0, len(seeds) + 5
 
     def tell(text: str) -> None:

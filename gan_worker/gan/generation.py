@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,16 @@ import tensorflow as tf
 
 from gan_worker import __version__, runs
 from gan_worker.checkpoints import Arrays, damaged
-from gan_worker.config import GenerationConfig, NetworkConfig, check_size
+from gan_worker.config import (
+    ClassicConfig,
+    GenerationConfig,
+    Network,
+    NetworkConfig,
+    check_size,
+)
 from gan_worker.errors import Cancelled, RequestError, StorageError
 from gan_worker.gan import checkpoint
+from gan_worker.gan.classic import ClassicGenerator
 from gan_worker.gan.generator import Generator
 from gan_worker.gan.latents import Latents, draw_latents
 from gan_worker.gan.metrics import calm_origin, rolled, seam_ratio
@@ -62,7 +70,7 @@ class Model:
     def __init__(
         self,
         info: runs.ModelInfo,
-        generator: Generator,
+        generator: Generator | ClassicGenerator,
         named: Mapping[str, np.ndarray] | None = None,
     ):
         self.info = info
@@ -71,6 +79,8 @@ class Model:
         self.statistics = Statistics.from_json(info.statistics)
         self.network = network_from_json(info.network)
         self.waves = tuple(tuple(w) for w in info.network["waves"])
+        # A picture of a sheet is made of its own cell alone.
+        self._halos = (0,) if isinstance(generator, ClassicGenerator) else halos(generator)
         self._synthesis = tf.function(generator.synthesis, reduce_retracing=True)
         # Of its own, because one graph cannot take styles of either rank.
         self._painted_synthesis = tf.function(generator.synthesis, reduce_retracing=True)
@@ -100,11 +110,13 @@ class Model:
         names = self._check(config)
         canvas, forward_seconds = self._paint(config, names, bits or {}, report, should_stop)
         steps = canvas.steps()
+        # Where pictures lie side by side on a sheet, each stays whole, and a border that closes means nothing.
+        sheet = isinstance(self.network, ClassicConfig)
         # The border is chosen on all maps the model has, so that asking for fewer maps does not move it.
-        painted = (0, 0) if config.style_map else None
+        painted = (0, 0) if config.style_map or sheet else None
         origin = config.origin or painted or calm_origin(list(steps.values()))
         shown = {name: canvas.take(name, origin) for name in names}
-        ratios = {name: seam_ratio(rolled(steps[name], origin)) for name in names}
+        ratios = {n: seam_ratio(rolled(steps[n], origin)) for n in (() if sheet else names)}
         return GeneratedMaterial(shown, self._recipe(config, origin), ratios, forward_seconds)
 
     def _recipe(self, config: GenerationConfig, origin: tuple[int, int]) -> Recipe:
@@ -158,7 +170,7 @@ class Model:
 
     def latents(self, config: GenerationConfig) -> Latents:
         stride = self.network.stride
-        return draw_latents(
+        drawn = draw_latents(
             config.seed,
             config.height // stride,
             config.width // stride,
@@ -166,10 +178,14 @@ class Model:
             self.waves,
             config.z,
         )
+        if isinstance(self.network, ClassicConfig):
+            # Without a style there is nothing else that could be drawn to the mean.
+            return replace(drawn, local=np.float32(config.truncation_psi) * drawn.local)
+        return drawn
 
     def _forward(self, w: tf.Tensor, latents: Latents, piece: Piece) -> tf.Tensor:
         """Standardised channels of a piece and of what is left of its halo, (height, width, channels)."""
-        synthesis, reach = self._synthesis, halos(self.generator)
+        synthesis, reach = self._synthesis, self._halos
         if w.shape.rank == 4:
             synthesis, w = self._painted_synthesis, tf.constant(piece.cut(w.numpy(), 1, reach[0]))
         cut = cut_latents(latents, piece, reach)
@@ -230,12 +246,12 @@ class Model:
         return tuple(config.maps) or self.info.maps
 
 
-def network_from_json(data: dict) -> NetworkConfig:
+def network_from_json(data: dict) -> Network:
     """The network sizes of a model, from `model.json`."""
     fields: dict[str, Any] = {
         k: tuple(v) if isinstance(v, list) else v for k, v in data["config"].items()
     }
-    return NetworkConfig(**fields)
+    return ClassicConfig(**fields) if "side" in fields else NetworkConfig(**fields)
 
 
 def load_model(folder: Path) -> Model:
@@ -248,7 +264,10 @@ def load_model(folder: Path) -> Model:
     try:
         statistics = Statistics.from_json(info.statistics)
         network, waves = network_from_json(info.network), len(info.network["waves"])
-        generator = Generator(network, statistics.channels, waves)
+        if isinstance(network, ClassicConfig):
+            generator: Generator | ClassicGenerator = ClassicGenerator(network)
+        else:
+            generator = Generator(network, statistics.channels, waves)
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise damaged(f"model.json of {info.name!r} describes no network ({error!r})") from error
     named = _take_named(info, generator.network.w_dim, tensors)

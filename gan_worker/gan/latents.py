@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gan_worker.config import NetworkConfig
+from gan_worker.config import Network
 
 Wave = tuple[float, float]
 
@@ -38,7 +38,7 @@ class Latents:
         )
 
 
-def draw_z(seed: int, network: NetworkConfig) -> np.ndarray:
+def draw_z(seed: int, network: Network) -> np.ndarray:
     """The style latent of a seed, (z_dim,) float32, the same for every size."""
     return np.random.default_rng([seed, 0]).standard_normal(network.z_dim, np.float32)
 
@@ -47,7 +47,7 @@ def draw_latents(
     seed: int,
     rows: int,
     columns: int,
-    network: NetworkConfig,
+    network: Network,
     waves: Sequence[Wave] = (),
     z: Sequence[float] = (),
 ) -> Latents:
@@ -68,7 +68,7 @@ def draw_latents(
     regular = wave_fields(waves, rows, columns, network.stride, shift)
     noise = tuple(
         generator.standard_normal((1, rows * 2**i, columns * 2**i, 1), np.float32)
-        for i in range(1, len(network.generator_channels))
+        for i in range(1, network.levels)
     )
     return Latents(style[None], np.concatenate([local, regular], axis=-1), noise)
 

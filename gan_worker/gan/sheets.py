@@ -14,6 +14,7 @@ from gan_worker.contact_sheet import Picture, contact_sheet
 from gan_worker.errors import RequestError
 from gan_worker.gan.directions import factor_directions, principal_directions
 from gan_worker.gan.generation import Model
+from gan_worker.gan.styles import check_has_styles
 from gan_worker.pictures import LARGEST, quantise
 from gan_worker.progress import GenerationProgress
 
@@ -71,6 +72,7 @@ def direction_sheet(model: Model, seed: int, count: int, report: Report) -> Pict
     Raises:
         RequestError: as `Model.generate`.
     """
+    check_has_styles(model.generator)
     stride = model.network.stride
     side = -(-STRIP_SIDE // stride) * stride
     # A fixed origin: what moves in a strip is the style and not the border.

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
+from gan_worker.gan.classic import ClassicGenerator
 from gan_worker.gan.directions import find_direction, random_styles
 from gan_worker.gan.generator import Generator
 from gan_worker.gan.latents import draw_z
@@ -28,7 +29,7 @@ class Styles:
         named: training material → its style w, (w_dim,).
     """
 
-    def __init__(self, generator: Generator, named: Mapping[str, np.ndarray]):
+    def __init__(self, generator: Generator | ClassicGenerator, named: Mapping[str, np.ndarray]):
         self._generator = generator
         self._named = named
 
@@ -38,7 +39,10 @@ class Styles:
         Raises:
             RequestError: `invalid_config` or `invalid_latent`.
         """
-        check_style(config.z, config.material, config.mix, config.style_map, config.directions)
+        chosen = (config.z, config.material, config.mix, config.style_map, config.directions)
+        check_style(*chosen)
+        if any(chosen):
+            check_has_styles(self._generator)
         styles = list(chosen_styles(config.material, config.mix, config.style_map))
         check_materials(styles, self._named)
         expected = self._generator.network.z_dim
@@ -94,6 +98,21 @@ class Styles:
         down, across = resampling(chosen.rows, rows), resampling(chosen.columns, columns)
         shares = np.einsum("hr,rcs,wc->hws", down, shares, across, optimize=True)
         return (shares @ w).astype(np.float32)
+
+
+def check_has_styles(generator: Generator | ClassicGenerator) -> None:
+    """Refuse what a generator without styles cannot do.
+
+    Raises:
+        RequestError: `invalid_config`.
+    """
+    if isinstance(generator, ClassicGenerator):
+        raise RequestError(
+            "invalid_config",
+            "Only a model with styles can change its look; one of the preset classic has none, its pictures depend "
+            "on the seed alone.",
+            "Change the seed, or use a model of another preset.",
+        )
 
 
 def _shares(cells: Sequence[float], styles: int) -> np.ndarray:

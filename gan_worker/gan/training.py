@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gan_worker.config import PRESETS, GenerationConfig, TrainingConfig
+from gan_worker.config import PRESETS, ClassicConfig, GenerationConfig, TrainingConfig
 from gan_worker.curves import draw_curves
 from gan_worker.errors import RequestError, TrainingError
-from gan_worker.gan import checkpoint
+from gan_worker.gan import checkpoint, classic
 from gan_worker.gan.conditioning import MaterialStyles, unique_names
-from gan_worker.gan.dataset import Dataset, read_pictures
+from gan_worker.gan.dataset import Dataset, Pictures, read_pictures
 from gan_worker.gan.generation import Model
 from gan_worker.gan.regularity import measure_waves
 from gan_worker.gan.statistics import Statistics, measure_statistics
@@ -91,6 +91,10 @@ def check_config(config: TrainingConfig) -> None:
         for value in (config.minutes, config.kimg, config.scale)
     ):
         wrong = "Minutes, kimg and scale must be numbers above 0; received one that is not."
+    elif config.preset == "classic" and config.scale is not None:
+        wrong = (
+            "The preset classic brings all pictures to one size and takes no scale; received one."
+        )
     elif not 0 <= config.seed < 2**31:
         wrong = f"The seed must lie between 0 and 2147483647; received {config.seed}."
     if wrong:
@@ -116,7 +120,7 @@ class Training:
         report(Stage("reading pictures"))
         # A resumed run keeps its scale and its statistics, or its weights would mean something else.
         scale = state.get("scale") or config.scale
-        pictures = read_pictures(config.pictures, self.network.crop, scale)
+        pictures = self._read_pictures(scale)
         self.data: DataReport = pictures.report
         self.materials = pictures.materials
         run.save_data_report(self.data)
@@ -127,6 +131,8 @@ class Training:
         if state:
             statistics = Statistics.from_json(state["statistics"])
             self.waves = tuple(tuple(w) for w in state["waves"])
+        elif isinstance(self.network, ClassicConfig):
+            statistics, self.waves = classic.GREY, ()
         else:
             statistics = measure_statistics(pictures.materials, self.data.maps)
             first = pictures.materials[0][self.data.maps[0]]
@@ -134,16 +140,12 @@ class Training:
             alone = len(pictures.materials) == 1
             self.waves = measure_waves(first, self.network.stride) if alone else ()
         self.dataset = Dataset(pictures.materials, statistics)
-        self.update = Update(self.network, self.dataset, self.waves, config.seed, Hyperparameters())
+        self.update = self._new_update()
         self.named: MaterialStyles | None = None
-        if self.update.conditioning:
+        if isinstance(self.update, Update) and self.update.conditioning:
             latents = self.update.conditioning.latents
             self.named = MaterialStyles(names, latents, self.update.ema_generator)
-        self.vigilance = Vigilance(
-            [m[self.data.maps[0]] for m in pictures.materials],
-            PREVIEW_CELLS * self.network.stride,
-            self.network.stride,
-        )
+        self.vigilance = self._new_vigilance(pictures)
         self.figures: dict[str, float] = {}
         self.rollbacks = 0
         if stored:
@@ -153,6 +155,29 @@ class Training:
         self._resumed_at = self.seconds
         self.live = Model(self._info(), self.update.ema_generator, self.named)
         report(LiveModel(run.name, self.live))
+
+    @property
+    def _preview_side(self) -> int:
+        small = isinstance(self.network, ClassicConfig)
+        return (classic.PREVIEW_CELLS if small else PREVIEW_CELLS) * self.network.stride
+
+    def _read_pictures(self, scale: float | None) -> Pictures:
+        if isinstance(self.network, ClassicConfig):
+            return classic.read_small_pictures(self.config.pictures, self.network.side)
+        return read_pictures(self.config.pictures, self.network.crop, scale)
+
+    def _new_update(self) -> Update | classic.ClassicUpdate:
+        if isinstance(self.network, ClassicConfig):
+            parameters = classic.ClassicHyperparameters()
+            return classic.ClassicUpdate(self.network, self.dataset, self.config.seed, parameters)
+        return Update(self.network, self.dataset, self.waves, self.config.seed, Hyperparameters())
+
+    def _new_vigilance(self, pictures: Pictures) -> Vigilance:
+        real = [m[self.data.maps[0]] for m in pictures.materials]
+        if isinstance(self.network, ClassicConfig):
+            # A sheet beside a sheet; there, alike at every place means that all pictures have become one.
+            real = [classic.real_sheet(pictures.materials)]
+        return Vigilance(real, self._preview_side, self.network.stride)
 
     def _check_preset(self, state: dict[str, Any]) -> None:
         if state and state["preset"] != self.config.preset:
@@ -292,7 +317,7 @@ class Training:
         return max(0.0, min(left)) if left else None
 
     def _preview(self, last: bool = False) -> None:
-        side = PREVIEW_CELLS * self.network.stride
+        side = self._preview_side
         pictures: list[np.ndarray] = []
         for seed in PREVIEW_SEEDS:
             # A fixed origin: the preview is the same latents getting better, in the same place.

@@ -1,0 +1,300 @@
+"""The classic: a plain dense GAN on small grey pictures, without anything that came after 2016.
+
+Goodfellow et al. 2014 (arXiv 1406.2661) with dense layers, and Adam as Radford et al. 2016 (arXiv 1511.06434) set it.
+What is corrected where the plain game goes wrong is said at `ClassicHyperparameters` and `ClassicDiscriminator`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from gan_worker.config import ClassicConfig
+from gan_worker.errors import PictureError
+from gan_worker.gan.dataset import Dataset, Material, Pictures
+from gan_worker.gan.statistics import CONSTANT, MapStatistics, Statistics
+from gan_worker.material_sets import find_materials, read_material
+from gan_worker.pictures import resize_to
+from gan_worker.progress import DataReport, MaterialEntry
+
+# The one channel of the networks is the mean of red, green and blue, 0..1; restored, all three are that mean.
+GREY = Statistics({"base_color": MapStatistics((0.0,) * 3, ((3**-0.5,) * 3,), (3**0.5,))})
+# Cells along each side of a preview, and of the sheet of real pictures it is compared with.
+PREVIEW_CELLS, REAL_CELLS = 8, 16
+SLOPE = 0.2
+
+
+# ---- pictures
+
+
+def read_small_pictures(files: Sequence[str], side: int) -> Pictures:
+    """Read all pictures, small and square; of one that is not square the middle is taken.
+
+    Args:
+        files: pictures or folders.
+        side: what every picture is scaled to, pixels.
+
+    Returns:
+        Materials of one map, `base_color` (side, side, 3).
+
+    Raises:
+        PictureError: `picture_missing`; `dataset_empty` for fewer than two pictures, for none with a base color, and
+            for one flat color; and as `find_materials` and `read_material`.
+    """
+    sets, skipped, notes = find_materials(files)
+    colored = [s for s in sets if "base_color" in s.maps]
+    if len(colored) < 2:
+        raise PictureError(
+            "dataset_empty",
+            "The classic preset learns from many pictures with a base color, two at the least and better hundreds; "
+            f"received {len(colored)}.",
+            "Give a folder of pictures, or use the preset tiny, which learns from one photo.",
+        )
+    whole = [read_material(s)["base_color"] for s in colored]
+    oblong = sum(p.shape[0] != p.shape[1] for p in whole)
+    small = [resize_to(_middle(p), side, side) for p in whole]
+    if max(map(np.ptp, small)) < CONSTANT:
+        raise PictureError(
+            "dataset_empty",
+            "A picture to learn from must show something; all of these are one flat color.",
+            "Choose pictures with visible structure.",
+        )
+    notes = [*notes, f"All pictures are learned in grey at {side}×{side} pixels."]
+    if oblong:
+        notes.append(f"{oblong} of them are not square; their middle is learned.")
+    entries = tuple(MaterialEntry(s.name, side, side, ("base_color",)) for s in colored)
+    report = DataReport(entries, tuple(skipped), ("base_color",), 1.0, tuple(notes))
+    return Pictures(tuple({"base_color": p} for p in small), report)
+
+
+def _middle(picture: np.ndarray) -> np.ndarray:
+    """The largest square in the middle of a picture, (height, width, channels)."""
+    height, width = picture.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return picture[top : top + side, left : left + side]
+
+
+def real_sheet(materials: Sequence[Material], cells: int = REAL_CELLS) -> np.ndarray:
+    """Real pictures side by side in grey, as the generator lays out its own, (cells · side, cells · side, 3).
+
+    Args:
+        materials: of `read_small_pictures`.
+        cells: pictures in a row and in a column; some come twice where there are too few.
+    """
+    chosen = np.random.default_rng(0).permutation(np.resize(np.arange(len(materials)), cells**2))
+    pictures = np.stack([materials[i]["base_color"] for i in chosen])
+    side = pictures.shape[1]
+    grid = pictures.reshape(cells, cells, side, side, -1).transpose(0, 2, 1, 3, 4)
+    sheet = grid.reshape(cells * side, cells * side, -1).mean(axis=-1, keepdims=True)
+    return np.repeat(sheet, 3, axis=-1)
+
+
+# ---- networks
+
+
+class ClassicGenerator(keras.Model):
+    """Random numbers to pictures, one picture for each cell of the latent grid: what it makes is a sheet of them.
+
+    It is called as `generator.Generator` is. There is no style and no grain, and so z and noise are empty.
+
+    Inputs of a call:
+        z: (batch, 0).
+        local: (batch, h, w, local_channels), N(0, 1): one picture for each cell.
+        noise: empty.
+
+    The output lies in 0..1, shape (batch, side·h, side·w, 1).
+
+    Args:
+        network: sizes.
+    """
+
+    def __init__(self, network: ClassicConfig):
+        super().__init__(name="generator")
+        self.network = network
+        hidden = [keras.layers.Dense(n, "relu") for n in network.generator_widths]
+        # In one list from the start: Keras does not see a layer that is put into its place later.
+        self.dense = [*hidden, keras.layers.Dense(network.side**2, "sigmoid")]
+        _build(self.dense, network.local_channels)
+        self.built = True
+
+    def style(self, z: tf.Tensor) -> tf.Tensor:
+        """There is none: z of shape (batch, 0) to w of shape (batch, 0)."""
+        return z
+
+    def synthesis(self, w: tf.Tensor, local: tf.Tensor, noise: list[tf.Tensor]) -> tf.Tensor:
+        """As a call; w is empty."""
+        for layer in self.dense:
+            local = layer(local)
+        return tf.nn.depth_to_space(local, self.network.side)
+
+    def call(self, z: tf.Tensor, local: tf.Tensor, noise: list[tf.Tensor]) -> tf.Tensor:
+        return self.synthesis(z, local, noise)
+
+
+class ClassicDiscriminator(keras.Model):
+    """Pictures of shape (batch, side, side, 1) to logits of shape (batch, 1).
+
+    Leaky where the generator's layers are not, so that each of its units passes a gradient on to the generator; with
+    dropout while it trains, or it would know some hundred pictures by heart within a minute.
+    """
+
+    def __init__(self, network: ClassicConfig):
+        super().__init__(name="discriminator")
+        self.dense = [keras.layers.Dense(n) for n in (*network.discriminator_widths, 1)]
+        _build(self.dense, network.side**2)
+        self.built = True
+
+    def call(self, x: tf.Tensor, seed: tf.Tensor, dropout: float) -> tf.Tensor:
+        x = tf.reshape(x, (-1, x.shape[1] * x.shape[2])) * 2 - 1
+        for number, layer in enumerate(self.dense[:-1]):
+            x = tf.nn.leaky_relu(layer(x), SLOPE)
+            kept = tf.random.stateless_uniform(tf.shape(x), seed + [0, number]) >= dropout
+            x = tf.where(kept, x / (1 - dropout), 0.0)
+        return self.dense[-1](x)
+
+
+def _build(layers: Sequence[keras.layers.Dense], inputs: int) -> None:
+    for before, layer in pairwise([None, *layers]):
+        layer.build((None, before.units if before else inputs))
+
+
+# ---- training
+
+
+@dataclass(frozen=True)
+class ClassicHyperparameters:
+    """How the networks are updated.
+
+    Attributes:
+        learning_rate: of both Adam optimizers.
+        beta_1: Adam's memory of the gradient.
+        real_label: what the discriminator should say of a real picture; a little below 1 it stays unsure, and goes
+            on teaching (one-sided label smoothing, Salimans 2016, arXiv 1606.03498).
+        dropout: share of the discriminator's features left out in a step.
+        ema: memory of the running mean of the generator, reached after a ramp.
+    """
+
+    learning_rate: float = 2e-4
+    beta_1: float = 0.5
+    real_label: float = 0.9
+    dropout: float = 0.3
+    ema: float = 0.999
+
+
+class ClassicUpdate:
+    """The networks in training and the step that improves them, with the interface of `update.Update`.
+
+    The randomness of a step depends on the seed and the step's number alone, so a resumed run draws what the
+    uninterrupted one would have drawn.
+
+    Args:
+        network: sizes.
+        dataset: real pictures in the statistics `GREY`; of larger ones it takes random crops.
+        seed: fixes first weights, pictures and latents.
+        parameters: how.
+    """
+
+    def __init__(
+        self,
+        network: ClassicConfig,
+        dataset: Dataset,
+        seed: int,
+        parameters: ClassicHyperparameters,
+    ):
+        keras.utils.set_random_seed(seed)
+        self.network, self.dataset, self.seed, self.parameters = network, dataset, seed, parameters
+        # Lowered by a training that went wrong.
+        self.rate_factor = 1.0
+        self.generator, self.ema_generator = ClassicGenerator(network), ClassicGenerator(network)
+        self.discriminator = ClassicDiscriminator(network)
+        for mean, variable in self._means():
+            mean.assign(variable)
+        self._optimizers = []
+        for net in (self.generator, self.discriminator):
+            optimizer = keras.optimizers.Adam(parameters.learning_rate, parameters.beta_1)
+            optimizer.build(net.trainable_variables)
+            self._optimizers.append(optimizer)
+        self._step = tf.function(self._step_in_graph, autograph=False)
+
+    def _means(self) -> zip[tuple[Any, Any]]:
+        return zip(self.ema_generator.variables, self.generator.variables, strict=True)
+
+    def variables(self) -> dict[str, list]:
+        """All variables that make the next step what it is, by group."""
+        return {
+            "generator": self.generator.variables,
+            "ema_generator": self.ema_generator.variables,
+            "discriminator": self.discriminator.variables,
+            "generator_optimizer": self._optimizers[0].variables,
+            "discriminator_optimizer": self._optimizers[1].variables,
+        }
+
+    def step(self, number: int, fraction: float) -> dict[str, tf.Tensor]:
+        """Update both networks once.
+
+        Args:
+            number: of the step, from 0.
+            fraction: share of the budget that is used; the plain GAN does not care.
+
+        Returns:
+            Losses by name, scalars.
+        """
+        rate = self.rate_factor * self.parameters.learning_rate
+        ema = min(self.parameters.ema, (1 + number) / (10 + number))
+        return self._step(tf.constant(number), tf.constant(rate), tf.constant(ema))
+
+    def _step_in_graph(
+        self, number: tf.Tensor, rate: tf.Tensor, ema: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        seed = tf.stack([number * 65_537 + self.seed, 0])
+        network = self.network
+        real = self.dataset.crops(seed, network.batch, network.side)
+        local = tf.random.stateless_normal(
+            (network.batch, 1, 1, network.local_channels), seed + [0, 10]
+        )
+        # The article's two faults are these two lines' places: real pictures go in, and all of it inside the tape.
+        with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
+            fake = self.generator(local[:, 0, 0, :0], local, [])
+            dropout = self.parameters.dropout
+            real_logits = self.discriminator(real, seed + [0, 20], dropout=dropout)
+            fake_logits = self.discriminator(fake, seed + [0, 30], dropout=dropout)
+            d_loss, g_loss = classic_losses(real_logits, fake_logits, self.parameters.real_label)
+        for optimizer, tape, loss, net in (
+            (self._optimizers[0], generator_tape, g_loss, self.generator),
+            (self._optimizers[1], discriminator_tape, d_loss, self.discriminator),
+        ):
+            optimizer.learning_rate.assign(rate)
+            optimizer.apply(tape.gradient(loss, net.trainable_variables), net.trainable_variables)
+        for mean, variable in self._means():
+            mean.assign(mean * ema + variable * (1 - ema))
+        return {"generator": g_loss, "discriminator": d_loss}
+
+
+def classic_losses(
+    real_logits: tf.Tensor, fake_logits: tf.Tensor, real_label: float
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Losses of min_G max_D E[log D(x)] + E[log(1 - D(G(z)))], with D the sigmoid of the logits.
+
+    The generator maximises log D(G(z)) instead of minimising log(1 - D(G(z))): the same goal, and a gradient also
+    while the discriminator is sure of itself (Goodfellow 2014, section 3).
+
+    Args:
+        real_logits: (batch, 1).
+        fake_logits: (batch, 1).
+        real_label: what D should say of a real picture.
+
+    Returns:
+        (discriminator loss, generator loss), scalars.
+    """
+    cross_entropy = tf.nn.sigmoid_cross_entropy_with_logits
+    on_real = cross_entropy(tf.fill(tf.shape(real_logits), real_label), real_logits)
+    on_fake = cross_entropy(tf.zeros_like(fake_logits), fake_logits)
+    deceived = cross_entropy(tf.ones_like(fake_logits), fake_logits)
+    return tf.reduce_mean(on_real) + tf.reduce_mean(on_fake), tf.reduce_mean(deceived)
