@@ -311,8 +311,9 @@ def _check_fields(info: ModelInfo) -> None:
         ValueError: naming the first that is not.
     """
     rules: dict[str, Callable[[Any], bool]] = {
-        **dict.fromkeys(("stride", "z_dim"), lambda v: type(v) is int and v > 0),
-        "step": lambda v: type(v) is int and v >= 0,
+        "stride": lambda v: type(v) is int and v > 0,
+        # The preset classic has no style, and so a z of no numbers.
+        **dict.fromkeys(("z_dim", "step"), lambda v: type(v) is int and v >= 0),
         **dict.fromkeys(("kimg", "scale"), lambda v: type(v) in (int, float) and 0 <= v < math.inf),
         **dict.fromkeys(("preset", "created"), lambda v: isinstance(v, str)),
         **dict.fromkeys(("network", "statistics"), lambda v: isinstance(v, dict)),

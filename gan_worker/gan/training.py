@@ -126,7 +126,8 @@ class Training:
         run.save_data_report(self.data)
         report(self.data)
         names = unique_names([entry.name for entry in self.data.materials])
-        self._check_materials(state, names)
+        if not isinstance(self.network, ClassicConfig):
+            self._check_materials(state, names)
         report(Stage("building the networks"))
         if state:
             statistics = Statistics.from_json(state["statistics"])
