@@ -79,8 +79,6 @@ class Model:
         self.statistics = Statistics.from_json(info.statistics)
         self.network = network_from_json(info.network)
         self.waves = tuple(tuple(w) for w in info.network["waves"])
-        # A picture of a sheet is made of its own cell alone.
-        self._halos = (0,) if isinstance(generator, ClassicGenerator) else halos(generator)
         self._synthesis = tf.function(generator.synthesis, reduce_retracing=True)
         # Of its own, because one graph cannot take styles of either rank.
         self._painted_synthesis = tf.function(generator.synthesis, reduce_retracing=True)
@@ -185,7 +183,9 @@ class Model:
 
     def _forward(self, w: tf.Tensor, latents: Latents, piece: Piece) -> tf.Tensor:
         """Standardised channels of a piece and of what is left of its halo, (height, width, channels)."""
-        synthesis, reach = self._synthesis, self._halos
+        # A picture of a sheet is made of its own cell alone.
+        alone = isinstance(self.generator, ClassicGenerator)
+        synthesis, reach = self._synthesis, (0,) if alone else halos(self.generator)
         if w.shape.rank == 4:
             synthesis, w = self._painted_synthesis, tf.constant(piece.cut(w.numpy(), 1, reach[0]))
         cut = cut_latents(latents, piece, reach)
