@@ -2,7 +2,11 @@
 
 Each training runs in a process of its own, one after the other, on all cores. Its figures are added to
 `bench_quality.json` beside this file at once, so that the benchmark can be stopped and goes on where it was;
-`bench_quality.md` is the table. Give it a computer that does nothing else: a minute of training is a minute.
+`bench_quality.md` is the table.
+
+A minute is a minute on this computer when it does nothing else. So that other work does not cut a training short, time
+is counted in processor seconds, divided by those that a training uses in a second of an idle computer: that number is
+measured by `--measure-pace`, which wants the computer for itself for a minute, and is kept with the results.
 """
 
 from __future__ import annotations
@@ -14,7 +18,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -47,20 +52,25 @@ Row = dict[str, float]
 def main() -> None:
     options = _options()
     if options.child:
-        _train_one(options.recipe, Path(options.data[0]), options.minutes, Path(options.sheets))
+        _train_one(options)
         return
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    todo = [
-        item
-        for item in _items(options.data)
-        if options.again or item.stem not in results.get(options.recipe, {})
-    ]
+    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"pace": {}, "results": {}}
+    recipe, items = options.recipe, _items(options.data)
+    if options.measure_pace or recipe not in kept["pace"]:
+        kept["pace"][recipe] = _in_a_process(options, items[0], None)["pace"]
+        _keep(kept)
+    measured = kept["results"].setdefault(recipe, {})
+    todo = [item for item in items if options.again or item.stem not in measured]
     for number, item in enumerate(todo):
-        print(f"[{number + 1} of {len(todo)}] {options.recipe} on {item.name}", flush=True)
-        results.setdefault(options.recipe, {})[item.stem] = _in_a_process(options, item)
-        RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
-        TABLE.write_text(_tables(results))
-    print(_tables(results))
+        print(f"[{number + 1} of {len(todo)}] {recipe} on {item.name}", flush=True)
+        measured[item.stem] = _in_a_process(options, item, kept["pace"][recipe])
+        _keep(kept)
+    print(_tables(kept))
+
+
+def _keep(kept: dict[str, Any]) -> None:
+    RESULTS.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+    TABLE.write_text(_tables(kept))
 
 
 def _options() -> argparse.Namespace:
@@ -78,7 +88,11 @@ def _options() -> argparse.Namespace:
         "--sheets", default=str(ROOT / "out/bench_quality"), help="folder for contact sheets"
     )
     parser.add_argument("--again", action="store_true", help="also what has been measured already")
+    parser.add_argument(
+        "--measure-pace", action="store_true", help="again; keep the computer idle meanwhile"
+    )
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--pace", type=float, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -96,15 +110,49 @@ def _items(places: Sequence[str]) -> list[Path]:
     return found
 
 
-def _in_a_process(options: argparse.Namespace, item: Path) -> dict[str, Any]:
+def _in_a_process(options: argparse.Namespace, item: Path, pace: float | None) -> dict[str, Any]:
     command = [sys.executable, __file__, str(item), "--child", "--recipe", options.recipe]
-    command += ["--sheets", options.sheets, "--minutes", *map(str, options.minutes)]
+    command += ["--sheets", options.sheets]
+    command += ["--minutes", *(map(str, options.minutes) if pace else ("1",))]
+    command += ["--pace", str(pace)] if pace else []
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _train_one(recipe: str, item: Path, minutes: Sequence[float], sheets: Path) -> None:
+class Stopwatch:
+    """Adds up the time of training steps: seconds of this computer when idle, from processor seconds and the pace.
+
+    Args:
+        pace: processor seconds in a second of an idle computer; None counts seconds, and measures the pace.
+    """
+
+    # Steps that build graphs and say nothing of the pace.
+    WARM_UP = 20
+
+    def __init__(self, pace: float | None):
+        self._given, self._steps, self.seconds = pace, 0, 0.0
+        self._after_warm_up = np.zeros(2)
+
+    @property
+    def pace(self) -> float:
+        """Processor seconds in a second of steps, as measured."""
+        seconds, busy = self._after_warm_up
+        return float(busy / seconds)
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        before = np.array([time.perf_counter(), time.process_time()])
+        yield
+        took = np.array([time.perf_counter(), time.process_time()]) - before
+        self._steps += 1
+        self._after_warm_up += took if self._steps > self.WARM_UP else 0
+        self.seconds += took[1] / self._given if self._given else took[0]
+
+
+def _train_one(options: argparse.Namespace) -> None:
     """Train, measure at each mark, and print all figures as the last line."""
+    recipe, item, sheets = options.recipe, Path(options.data[0]), Path(options.sheets)
+    watch = Stopwatch(options.pace)
     train = _train_psgan if recipe == "psgan" else _train_preset
     found: dict[str, Any] = {"minutes": {}}
 
@@ -116,7 +164,8 @@ def _train_one(recipe: str, item: Path, minutes: Sequence[float], sheets: Path) 
             sheets / f"{recipe}_{item.stem}_{mark:g}.png", reference.materials[0], pictures
         )
 
-    reference = train(item, minutes, measure)
+    reference = train(item, sorted(options.minutes), watch, measure)
+    found["pace"] = round(watch.pace, 3)
     for kind in KINDS[1:]:
         found[kind] = _shown(getattr(reference, kind))
     print(json.dumps(found))
@@ -136,19 +185,24 @@ def _shown(row: Mapping[str, float]) -> Row:
     return shown
 
 
-def _train_preset(item: Path, minutes: Sequence[float], measure: Callable) -> Any:
+def _train_preset(item: Path, marks: list[float], watch: Stopwatch, measure: Callable) -> Any:
     """The program's own training, as the command line runs it; marks are minutes of its steps alone."""
     from gan_worker.config import GenerationConfig, TrainingConfig
     from gan_worker.gan.reference import Reference
-    from gan_worker.gan.training import Training
+    from gan_worker.gan.training import Tick, Training
     from gan_worker.progress import Notice
     from gan_worker.runs import Run
 
-    marks = sorted(minutes)
+    class Timed(Training):
+        def _step(self, tick: Tick) -> None:
+            with watch.step():
+                super()._step(tick)
+            self.seconds = watch.seconds
+
     with tempfile.TemporaryDirectory() as home:
         config = TrainingConfig("bench", (str(item),), minutes=marks[-1])
         told: list[str] = []
-        training = Training(
+        training = Timed(
             config,
             Run.create(Path(home), "bench"),
             lambda r: told.append(r.text) if isinstance(r, Notice) else None,
@@ -175,7 +229,7 @@ def _train_preset(item: Path, minutes: Sequence[float], measure: Callable) -> An
     return reference
 
 
-def _train_psgan(item: Path, minutes: Sequence[float], measure: Callable) -> Any:
+def _train_psgan(item: Path, marks: list[float], watch: Stopwatch, measure: Callable) -> Any:
     """PSGAN on the first map, in the pixels that `tiny` is trained on."""
     from psgan import Psgan
 
@@ -187,13 +241,13 @@ def _train_psgan(item: Path, minutes: Sequence[float], measure: Callable) -> Any
     read = read_pictures([str(item)], network.crop, None)
     name = read.report.maps[0]
     reference = Reference([{name: read.materials[0][name]}])
-    psgan, steps, seconds = Psgan(network, read.materials[0][name]), 0, 0.0
+    psgan, steps = Psgan(network, read.materials[0][name]), 0
     side = max(SIDE, -(-reference.side // 8) * 8)
-    for mark in sorted(minutes):
-        while seconds < 60 * mark:
-            started = time.perf_counter()
-            float(psgan.step())
-            steps, seconds = steps + 1, seconds + time.perf_counter() - started
+    for mark in marks:
+        while watch.seconds < 60 * mark:
+            with watch.step():
+                float(psgan.step())
+            steps += 1
         pictures = [{name: psgan.sample(side, seed)} for seed in SEEDS]
         measure(mark, steps, read.report.scale, reference, pictures)
     return reference
@@ -217,7 +271,8 @@ def _write_sheet(
     write_picture(file, np.concatenate(lines).astype(np.float32))
 
 
-def _tables(results: Mapping[str, Any]) -> str:
+def _tables(kept: Mapping[str, Any]) -> str:
+    results = kept["results"]
     text = "# Quality of what is trained, in minutes of training on this computer's cores\n\n"
     text += (
         "Lower is better except for diversity, which is 1 where seeds have nothing in common. In brackets and as\n"
