@@ -62,7 +62,7 @@ def make_model(folder: Path) -> Path:
         z_dim=tiny.z_dim,
         maps=tuple(MAPS),
         preset="tiny",
-        network={"config": dataclasses.asdict(tiny), "waves": []},
+        network={"config": dataclasses.asdict(tiny), "patterns": []},
         statistics=known.to_json(),
         scale=1.0,
         created="",

@@ -45,6 +45,15 @@ class Conditioning:
         own = tf.gather(self.latents, tf.maximum(labels, 0)) + stray
         return tf.where(labels[:, None] == NOBODY, z, own)
 
+    def nearest(self, z: tf.Tensor, generator: Generator) -> tf.Tensor:
+        """The material that each latent looks most like, (batch,) integers: a picture gets its pattern."""
+        return nearest_style(generator.style(z), generator.style(self.latents))
+
+
+def nearest_style(w: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
+    """Which of the known styles each style is nearest to: (batch, w_dim) and (known, w_dim) to (batch,) integers."""
+    return tf.argmin(tf.reduce_sum(tf.square(w[:, None] - known[None]), axis=-1), axis=-1)
+
 
 class MaterialStyles(Mapping[str, np.ndarray]):
     """The style w of each training material by name, as the generator has it at the moment of asking.

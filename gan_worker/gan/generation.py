@@ -24,7 +24,7 @@ from gan_worker.errors import Cancelled, RequestError, StorageError
 from gan_worker.gan import checkpoint
 from gan_worker.gan.classic import ClassicGenerator
 from gan_worker.gan.generator import Generator
-from gan_worker.gan.latents import Latents, draw_latents
+from gan_worker.gan.latents import Latents, Pattern, draw_latents, widest
 from gan_worker.gan.metrics import calm_origin, rolled, seam_ratio
 from gan_worker.gan.pieces import (
     LONGEST,
@@ -78,7 +78,7 @@ class Model:
         self.styles = Styles(generator, named or {})
         self.statistics = Statistics.from_json(info.statistics)
         self.network = network_from_json(info.network)
-        self.waves = tuple(tuple(w) for w in info.network["waves"])
+        self.patterns = patterns_from_json(info.network)
         self._synthesis = tf.function(generator.synthesis, reduce_retracing=True)
         # Of its own, because one graph cannot take styles of either rank.
         self._painted_synthesis = tf.function(generator.synthesis, reduce_retracing=True)
@@ -173,13 +173,21 @@ class Model:
             config.height // stride,
             config.width // stride,
             self.network,
-            self.waves,
+            self.patterns,
             config.z,
+            self._pattern_shares(config),
         )
         if isinstance(self.network, ClassicConfig):
             # Without a style there is nothing else that could be drawn to the mean.
             return replace(drawn, local=np.float32(config.truncation_psi) * drawn.local)
         return drawn
+
+    def _pattern_shares(self, config: GenerationConfig) -> np.ndarray | None:
+        """How much of each material's pattern there is, or None where there is nothing to choose."""
+        if len(self.patterns) < 2 or not any(self.patterns):
+            return None
+        rows, columns = config.height // self.network.stride, config.width // self.network.stride
+        return self.styles.kinship(config, rows, columns)
 
     def _forward(self, w: tf.Tensor, latents: Latents, piece: Piece) -> tf.Tensor:
         """Standardised channels of a piece and of what is left of its halo, (height, width, channels)."""
@@ -254,6 +262,15 @@ def network_from_json(data: dict) -> Network:
     return ClassicConfig(**fields) if "side" in fields else NetworkConfig(**fields)
 
 
+def patterns_from_json(data: Mapping[str, Any]) -> tuple[Pattern, ...]:
+    """The pattern of each training material, from `model.json` or the state of a checkpoint.
+
+    Until several materials could have patterns, there was one list of `waves`.
+    """
+    patterns = data["patterns"] if "patterns" in data else [data["waves"]]
+    return tuple(tuple((float(x), float(y)) for x, y in waves) for waves in patterns)
+
+
 def load_model(folder: Path) -> Model:
     """Read a model's folder.
 
@@ -263,7 +280,7 @@ def load_model(folder: Path) -> Model:
     info, tensors = runs.load_model_files(folder)
     try:
         statistics = Statistics.from_json(info.statistics)
-        network, waves = network_from_json(info.network), len(info.network["waves"])
+        network, waves = network_from_json(info.network), widest(patterns_from_json(info.network))
         if isinstance(network, ClassicConfig):
             generator: Generator | ClassicGenerator = ClassicGenerator(network)
         else:

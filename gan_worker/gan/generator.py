@@ -23,7 +23,8 @@ class Generator(keras.Model):
 
     Inputs of a call:
         z: (batch, z_dim), N(0, 1): which material.
-        local: (batch, h, w, local_channels + 2 · waves), N(0, 1) fields and the waves: where things lie.
+        local: (batch, h, w, local_channels + 2 · waves), N(0, 1) fields and the waves of the material's pattern, zeros
+            where it has fewer: where things lie.
         noise: one field for each level after the first, (batch, h·2^i, w·2^i, 1), N(0, 1): grain.
 
     The output has standardised channels, shape (batch, stride·h, stride·w, channels); `dataset.Statistics`

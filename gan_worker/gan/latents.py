@@ -10,6 +10,8 @@ import numpy as np
 from gan_worker.config import Network
 
 Wave = tuple[float, float]
+# The waves of one material; none where it is irregular.
+Pattern = tuple[Wave, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +20,7 @@ class Latents:
 
     Attributes:
         z: (batch, z_dim).
-        local: (batch, h, w, local_channels + 2 · waves).
+        local: (batch, h, w, local_channels + 2 · waves of the widest pattern).
         noise: for each level after the first, (batch, h·2^i, w·2^i, 1).
     """
 
@@ -48,8 +50,9 @@ def draw_latents(
     rows: int,
     columns: int,
     network: Network,
-    waves: Sequence[Wave] = (),
+    patterns: Sequence[Pattern] = (),
     z: Sequence[float] = (),
+    shares: np.ndarray | None = None,
 ) -> Latents:
     """Draw the latents of one picture.
 
@@ -58,19 +61,30 @@ def draw_latents(
         rows: height of the latent grid, cells.
         columns: width of the latent grid, cells.
         network: sizes.
-        waves: regular patterns of the material, cycles a pixel along x and y.
+        patterns: of the training materials.
         z: explicit style latent; empty for the seed's own.
+        shares: how much there is of each pattern, (patterns,), or of each at each place, (rows, columns, patterns);
+            None for the first one alone.
     """
     style = np.asarray(z, np.float32) if len(z) else draw_z(seed, network)
     generator = np.random.default_rng([seed, 1])
     shift = generator.uniform(0, 1, (1, 2))
     local = generator.standard_normal((1, rows, columns, network.local_channels), np.float32)
-    regular = wave_fields(waves, rows, columns, network.stride, shift)
+    shares = np.eye(1, len(patterns))[0] if shares is None else shares
+    regular = np.zeros((1, rows, columns, 2 * widest(patterns)), np.float32)
+    for index in np.flatnonzero(shares.any(axis=tuple(range(shares.ndim - 1)))):
+        fields = wave_fields(patterns[index], rows, columns, network.stride, shift)
+        regular[..., : fields.shape[-1]] += shares[..., index, None].astype(np.float32) * fields
     noise = tuple(
         generator.standard_normal((1, rows * 2**i, columns * 2**i, 1), np.float32)
         for i in range(1, network.levels)
     )
     return Latents(style[None], np.concatenate([local, regular], axis=-1), noise)
+
+
+def widest(patterns: Sequence[Pattern]) -> int:
+    """Waves of the pattern that has most of them; the generator takes so many."""
+    return max(map(len, patterns), default=0)
 
 
 def snapped_turns(

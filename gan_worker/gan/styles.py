@@ -10,6 +10,7 @@ import tensorflow as tf
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
 from gan_worker.gan.classic import ClassicGenerator
+from gan_worker.gan.conditioning import nearest_style
 from gan_worker.gan.directions import find_direction, random_styles
 from gan_worker.gan.generator import Generator
 from gan_worker.gan.latents import draw_z
@@ -77,6 +78,27 @@ class Styles:
             w += amount * direction.step * direction.vector
         return w
 
+    def kinship(self, config: GenerationConfig, rows: int, columns: int) -> np.ndarray:
+        """Which training material's pattern a request gets: that of the material its style is nearest to.
+
+        Of a mix the heaviest style counts. Directions and truncation change nothing, so that no pattern jumps while
+        a slider moves.
+
+        Returns:
+            (materials,), one of them 1 and the rest 0, or (rows, columns, materials) for a style map.
+        """
+        if config.style_map:
+            shares = _places(config.style_map, rows, columns)
+            return shares @ np.stack([self._kin(style) for style in config.style_map.styles])
+        style = Style(z=config.z) if config.z else Style(seed=config.seed)
+        style = Style(material=config.material) if config.material else style
+        return self._kin(max(config.mix, key=lambda part: part[1])[0] if config.mix else style)
+
+    def _kin(self, style: Style) -> np.ndarray:
+        known = np.stack([self._named[name] for name in self._named])
+        nearest = nearest_style(self._one(style)[None], known)
+        return np.eye(len(known), dtype=np.float32)[int(nearest[0])]
+
     def _mixed(self, config: GenerationConfig) -> np.ndarray:
         if not config.mix:
             style = Style(z=config.z) if config.z else Style(seed=config.seed)
@@ -94,10 +116,7 @@ class Styles:
     def _painted(self, chosen: StyleMap, rows: int, columns: int) -> np.ndarray:
         """The style of each cell of the latent grid, (rows, columns, w_dim) float32."""
         w = np.stack([self._one(style) for style in chosen.styles])
-        shares = _shares(chosen.cells, len(w)).reshape(chosen.rows, chosen.columns, len(w))
-        down, across = resampling(chosen.rows, rows), resampling(chosen.columns, columns)
-        shares = np.einsum("hr,rcs,wc->hws", down, shares, across, optimize=True)
-        return (shares @ w).astype(np.float32)
+        return (_places(chosen, rows, columns) @ w).astype(np.float32)
 
 
 def check_has_styles(generator: Generator | ClassicGenerator) -> None:
@@ -113,6 +132,14 @@ def check_has_styles(generator: Generator | ClassicGenerator) -> None:
             "on the seed alone.",
             "Change the seed, or use a model of another preset.",
         )
+
+
+def _places(chosen: StyleMap, rows: int, columns: int) -> np.ndarray:
+    """How much of each style there is in each cell of the latent grid, (rows, columns, styles)."""
+    count = len(chosen.styles)
+    shares = _shares(chosen.cells, count).reshape(chosen.rows, chosen.columns, count)
+    down, across = resampling(chosen.rows, rows), resampling(chosen.columns, columns)
+    return np.einsum("hr,rcs,wc->hws", down, shares, across, optimize=True)
 
 
 def _shares(cells: Sequence[float], styles: int) -> np.ndarray:

@@ -19,7 +19,7 @@ from gan_worker.errors import RequestError, TrainingError
 from gan_worker.gan import checkpoint, classic
 from gan_worker.gan.conditioning import MaterialStyles, unique_names
 from gan_worker.gan.dataset import Dataset, Pictures, read_pictures
-from gan_worker.gan.generation import Model
+from gan_worker.gan.generation import Model, patterns_from_json
 from gan_worker.gan.regularity import measure_waves
 from gan_worker.gan.statistics import Statistics, measure_statistics
 from gan_worker.gan.styles import STORED
@@ -131,15 +131,14 @@ class Training:
         report(Stage("building the networks"))
         if state:
             statistics = Statistics.from_json(state["statistics"])
-            self.waves = tuple(tuple(w) for w in state["waves"])
+            self.patterns = patterns_from_json(state)
         elif isinstance(self.network, ClassicConfig):
-            statistics, self.waves = classic.GREY, ()
+            statistics, self.patterns = classic.GREY, ()
         else:
             statistics = measure_statistics(pictures.materials, self.data.maps)
-            first = pictures.materials[0][self.data.maps[0]]
-            # Waves belong to one material; several have several pitches, and get none.
-            alone = len(pictures.materials) == 1
-            self.waves = measure_waves(first, self.network.stride) if alone else ()
+            self.patterns = tuple(
+                measure_waves(m[self.data.maps[0]], self.network.stride) for m in self.materials
+            )
         self.dataset = Dataset(pictures.materials, statistics)
         self.update = self._new_update()
         self.named: MaterialStyles | None = None
@@ -171,7 +170,9 @@ class Training:
         if isinstance(self.network, ClassicConfig):
             parameters = classic.ClassicHyperparameters()
             return classic.ClassicUpdate(self.network, self.dataset, self.config.seed, parameters)
-        return Update(self.network, self.dataset, self.waves, self.config.seed, Hyperparameters())
+        return Update(
+            self.network, self.dataset, self.patterns, self.config.seed, Hyperparameters()
+        )
 
     def _new_vigilance(self, pictures: Pictures) -> Vigilance:
         real = [m[self.data.maps[0]] for m in pictures.materials]
@@ -342,7 +343,7 @@ class Training:
             "preset": self.config.preset,
             "scale": self.data.scale,
             "statistics": self.dataset.statistics.to_json(),
-            "waves": self.waves,
+            "patterns": self.patterns,
             "hyperparameters": asdict(self.update.parameters),
             "rate_factor": self.update.rate_factor,
             "materials": [*self.named] if self.named else [self.data.materials[0].name],
@@ -362,7 +363,7 @@ class Training:
             z_dim=self.network.z_dim,
             maps=self.data.maps,
             preset=self.config.preset,
-            network={"config": asdict(self.network), "waves": [list(w) for w in self.waves]},
+            network={"config": asdict(self.network), "patterns": self.patterns},
             statistics=self.dataset.statistics.to_json(),
             scale=self.data.scale,
             created=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -15,7 +15,7 @@ from gan_worker.gan.conditioning import Conditioning
 from gan_worker.gan.dataset import Dataset
 from gan_worker.gan.discriminator import Discriminator
 from gan_worker.gan.generator import Generator
-from gan_worker.gan.latents import Wave, snapped_turns, wave_fields
+from gan_worker.gan.latents import Pattern, snapped_turns, wave_fields, widest
 from gan_worker.gan.losses import gradient_penalty, patch_distance, relativistic_losses
 from gan_worker.gan.precision import reduced_precision
 
@@ -50,27 +50,35 @@ class Hyperparameters:
     torus_margin: int = 1
 
 
-def torus_cells(waves: Sequence[Wave], network: NetworkConfig, margin: int) -> tuple[int, int]:
-    """Rows and columns of the training torus: the smallest on which the waves close well.
+def torus_cells(
+    patterns: Sequence[Pattern], network: NetworkConfig, margin: int
+) -> tuple[int, int]:
+    """Rows and columns of the training torus: the smallest on which the patterns' waves close well.
 
     Args:
-        waves: cycles a pixel along x and y.
+        patterns: of the materials.
         network: sizes.
         margin: cells by which the torus is larger than a crop where no wave matters.
     """
     crop, stride = network.crop // network.stride, network.stride
-    if not waves:
+    regular = [pattern for pattern in patterns if pattern]
+    if not regular:
         return crop + margin, crop + margin
 
-    def misfit(size: tuple[int, int]) -> float:
-        """Share by which the waves' vectors are bent, and a price on the work of a larger torus."""
-        rows, columns = size
+    def bent(waves: Pattern, rows: int, columns: int) -> float:
+        """Largest share by which one of the waves' vectors is bent."""
         turns = snapped_turns(waves, rows, columns, stride)
-        bent = [
-            np.hypot(across / (columns * stride) - x, down / (rows * stride) - y) / np.hypot(x, y)
+        return max(
+            float(np.hypot(across / (columns * stride) - x, down / (rows * stride) - y))
+            / float(np.hypot(x, y))
             for (across, down), (x, y) in zip(turns, waves, strict=True)
-        ]
-        return float(max(bent)) + 0.1 * rows * columns / crop**2
+        )
+
+    def misfit(size: tuple[int, int]) -> float:
+        """How much is bent, and a price on the work of a larger torus."""
+        rows, columns = size
+        mean = float(np.mean([bent(waves, rows, columns) for waves in regular]))
+        return mean + 0.1 * rows * columns / crop**2
 
     sizes = range(crop, 2 * crop + 1)
     return min(itertools.product(sizes, sizes), key=misfit)
@@ -85,7 +93,7 @@ class Update:
     Args:
         network: sizes.
         dataset: real crops.
-        waves: regular patterns of the material.
+        patterns: the waves of each material, in the order of the dataset.
         seed: fixes first weights, crops and latents.
     """
 
@@ -93,17 +101,17 @@ class Update:
         self,
         network: NetworkConfig,
         dataset: Dataset,
-        waves: Sequence[Wave],
+        patterns: Sequence[Pattern],
         seed: int,
         parameters: Hyperparameters,
     ):
         keras.utils.set_random_seed(seed)
         self.network, self.dataset, self.seed, self.parameters = network, dataset, seed, parameters
-        self.waves = tuple(waves)
+        self.patterns, self.waves = tuple(patterns), widest(patterns)
         # Lowered by a training that went wrong.
         self.rate_factor = 1.0
-        self.generator = Generator(network, dataset.channels, len(self.waves))
-        self.ema_generator = Generator(network, dataset.channels, len(self.waves))
+        self.generator = Generator(network, dataset.channels, self.waves)
+        self.ema_generator = Generator(network, dataset.channels, self.waves)
         several = dataset.materials if dataset.materials > 1 else 0
         self.discriminator = Discriminator(network, dataset.channels, several)
         self.conditioning = Conditioning(several, network.z_dim, seed) if several else None
@@ -111,7 +119,7 @@ class Update:
             self.ema_generator.variables, self.generator.variables, strict=True
         ):
             mean.assign(variable)
-        self._torus = torus_cells(self.waves, network, parameters.torus_margin)
+        self._torus = torus_cells(self.patterns, network, parameters.torus_margin)
         self._optimizers = [
             keras.optimizers.Adam(parameters.learning_rate, parameters.beta_1, parameters.beta_2)
             for _ in range(2)
@@ -226,8 +234,12 @@ class Update:
     def _fake_crops(self, seed: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
         """Crops of a torus rolled by half its size, so that its border lies inside what is judged."""
         z, local, noise = self._draw(seed)
+        which = tf.zeros(self.network.batch, tf.int64)
         if self.conditioning is not None:
             z = self.conditioning.assign_latents(z, labels, seed)
+            which = self.conditioning.nearest(z, self.generator)
+        if self.waves:
+            local = tf.concat([local, self._draw_waves(seed, which)], axis=-1)
         torus = self.generator(z, local, noise)
         stride, crop = self.network.stride, self.network.crop
         shift = [cells // 2 * stride for cells in self._torus]
@@ -244,21 +256,30 @@ class Update:
             tf.random.stateless_normal((batch, rows * 2**i, columns * 2**i, 1), seed + [0, 11 + i])
             for i in range(1, len(network.generator_channels))
         ]
-        return z, tf.concat([local, *self._draw_waves(seed)], axis=-1), noise
+        return z, local, noise
 
-    def _draw_waves(self, seed: tf.Tensor) -> list[tf.Tensor]:
-        """The waves at a random place, the same for all of them: sine and cosine of a sum, from those of the parts."""
-        if not self.waves:
-            return []
-        batch, (rows, columns), count = self.network.batch, self._torus, len(self.waves)
-        fields = wave_fields(self.waves, rows, columns, self.network.stride, np.zeros((1, 2)))
-        turns = np.array(snapped_turns(self.waves, rows, columns, self.network.stride), np.float32)
+    def _draw_waves(self, seed: tf.Tensor, which: tf.Tensor) -> tf.Tensor:
+        """The waves of these patterns, (batch,), at a random place that is the same for all waves of a crop.
+
+        Sine and cosine of the moved waves come from those of the place and of the wave, by the rule for sums.
+        """
+        batch, (rows, columns), count = self.network.batch, self._torus, self.waves
+        stride = self.network.stride
+        every = np.zeros((len(self.patterns), rows, columns, 2 * count), np.float32)
+        turns = np.zeros((len(self.patterns), count, 2), np.float32)
+        for index, waves in enumerate(self.patterns):
+            if waves:
+                found = wave_fields(waves, rows, columns, stride, np.zeros((1, 2)))[0]
+                every[index, ..., : 2 * len(waves)] = found
+                turns[index, : len(waves)] = snapped_turns(waves, rows, columns, stride)
         shift = tf.random.stateless_uniform((batch, 2), seed + [0, 9], 0, 2 * np.pi)
-        phases = tf.reshape(shift @ turns.T, (batch, 1, 1, count))
+        angles = tf.einsum("bx,bcx->bc", shift, tf.gather(turns, which))
+        phases = tf.reshape(angles, (batch, 1, 1, count))
+        fields = tf.gather(every, which)
         sine, cosine = fields[..., 0::2], fields[..., 1::2]
         pairs = [
             sine * tf.cos(phases) + cosine * tf.sin(phases),
             cosine * tf.cos(phases) - sine * tf.sin(phases),
         ]
         stacked = tf.stack(pairs, axis=-1)
-        return [tf.reshape(stacked, (batch, rows, columns, 2 * count))]
+        return tf.reshape(stacked, (batch, rows, columns, 2 * count))

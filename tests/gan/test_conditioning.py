@@ -26,10 +26,12 @@ def train(config, run, steps=10**9):
 
 @pytest.fixture(scope="module")
 def folder(striped, tmp_path_factory):
-    """Two materials of one pattern, warm and cold."""
+    """Two materials: warm rows, too fast for the latent grid, and cold columns of 24 pixels, which are a pattern."""
     folder = tmp_path_factory.mktemp("family")
     pictures.write_picture(folder / "warm.png", striped)
-    pictures.write_picture(folder / "cold.png", np.ascontiguousarray(striped[..., ::-1]))
+    columns = 0.5 + 0.4 * np.sign(np.sin(2 * np.pi * np.arange(120) / 24))[None, :, None]
+    cold = np.tile(columns * [0.4, 0.6, 0.9], (120, 1, 1)).astype(np.float32)
+    pictures.write_picture(folder / "cold.png", cold)
     return folder
 
 
@@ -88,6 +90,9 @@ def test_names_are_short_and_all_different():
 def test_each_material_is_called_up_by_its_name(trained):
     model = load_model(open_model(trained.path.parent, "two"))
     assert model.info.styles == ("cold", "warm")
+    (wave,), none = model.patterns
+    assert wave == pytest.approx((1 / 24, 0), abs=2e-3)
+    assert none == ()
     wanted = GenerationConfig("two", width=64, height=64, origin=(0, 0))
     cold, warm, mixed = (
         model.generate(dataclasses.replace(wanted, **style)).maps["base_color"]

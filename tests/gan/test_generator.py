@@ -30,7 +30,7 @@ def picture(generator, latents):
 
 @pytest.mark.parametrize(("rows", "columns"), [(1, 0), (0, 1), (3, -2)])
 def test_shifting_the_latent_grid_by_a_cell_shifts_the_picture_exactly(generator, rows, columns):
-    latents = draw_latents(5, 6, 9, NANO, WAVES)
+    latents = draw_latents(5, 6, 9, NANO, [WAVES])
     shifted = picture(generator, latents.rolled(rows, columns))
     stride = NANO.stride
     expected = np.roll(picture(generator, latents), (rows * stride, columns * stride), (1, 2))
@@ -38,11 +38,11 @@ def test_shifting_the_latent_grid_by_a_cell_shifts_the_picture_exactly(generator
 
 
 def test_any_grid_gives_its_size(generator):
-    assert picture(generator, draw_latents(1, 3, 7, NANO, WAVES)).shape == (1, 24, 56, 4)
+    assert picture(generator, draw_latents(1, 3, 7, NANO, [WAVES])).shape == (1, 24, 56, 4)
 
 
 def test_wrap_is_like_the_inside(generator):
-    shown = picture(generator, draw_latents(5, 12, 12, NANO, WAVES))[0]
+    shown = picture(generator, draw_latents(5, 12, 12, NANO, [WAVES]))[0]
     for steps in map(np.asarray, line_steps(shown)):
         # Lines of the same phase on the lattice are alike; the wrap is one of them.
         same_phase = steps[NANO.stride :: NANO.stride]
@@ -50,7 +50,7 @@ def test_wrap_is_like_the_inside(generator):
 
 
 def test_neighbours_in_a_batch_do_not_matter(generator):
-    one, other = draw_latents(1, 4, 4, NANO, WAVES), draw_latents(2, 4, 4, NANO, WAVES)
+    one, other = draw_latents(1, 4, 4, NANO, [WAVES]), draw_latents(2, 4, 4, NANO, [WAVES])
     both = generator(
         np.concatenate([one.z, other.z]),
         np.concatenate([one.local, other.local]),
@@ -61,8 +61,8 @@ def test_neighbours_in_a_batch_do_not_matter(generator):
 
 
 def test_style_changes_the_picture(generator):
-    seeded = draw_latents(1, 4, 4, NANO, WAVES)
-    styled = draw_latents(1, 4, 4, NANO, WAVES, z=np.ones(NANO.z_dim))
+    seeded = draw_latents(1, 4, 4, NANO, [WAVES])
+    styled = draw_latents(1, 4, 4, NANO, [WAVES], z=np.ones(NANO.z_dim))
     np.testing.assert_array_equal(seeded.local, styled.local)
     assert np.abs(picture(generator, seeded) - picture(generator, styled)).mean() > 1e-3
 

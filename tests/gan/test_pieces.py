@@ -39,7 +39,7 @@ def model():
     # Residual branches start silent; wake them, so that every convolution takes part.
     for variable in generator.trainable_variables:
         variable.assign_add(tf.random.stateless_normal(variable.shape, [1, 2]) * 0.1)
-    network = {"config": dataclasses.asdict(NANO), "waves": WAVES}
+    network = {"config": dataclasses.asdict(NANO), "patterns": [WAVES]}
     maps = tuple(STATISTICS.maps)
     sizes = {"stride": NANO.stride, "z_dim": NANO.z_dim, "maps": maps, "preset": "nano"}
     info = ModelInfo(

@@ -45,10 +45,17 @@ def test_others_get_none(striped, blobs):
 
 
 def test_the_training_torus_holds_whole_bricks():
-    rows, columns = torus_cells(measure_waves(bricks(), stride=8), TINY, margin=1)
+    rows, columns = torus_cells([measure_waves(bricks(), stride=8)], TINY, margin=1)
     assert (rows * 8) % 64 == 0
     assert (columns * 8) % 48 == 0
-    assert torus_cells((), TINY, margin=1) == (9, 9)
+    assert torus_cells([(), ()], TINY, margin=1) == (9, 9)
+
+
+def test_the_training_torus_serves_all_materials():
+    """Periods of 24 and 48 pixels close together on 96 of them; what is irregular asks for nothing."""
+    narrow, wide = ((1 / 24, 0.0),), ((1 / 48, 0.0),)
+    assert torus_cells([narrow, ()], TINY, margin=1) == (8, 9)
+    assert torus_cells([narrow, (), wide], TINY, margin=1) == (8, 12)
 
 
 def test_sums_of_waves_stay_sums_on_any_torus():

@@ -35,7 +35,7 @@ def statistics(striped):
 @pytest.fixture(scope="module")
 def generator(statistics):
     keras.utils.set_random_seed(3)
-    generator = Generator(NANO, statistics.channels)
+    generator = Generator(NANO, statistics.channels, waves=1)
     # Residual branches start silent; wake them, so that every convolution takes part.
     for variable in generator.trainable_variables:
         variable.assign_add(tf.random.stateless_normal(variable.shape, [1, 2]) * 0.1)
@@ -44,7 +44,7 @@ def generator(statistics):
 
 @pytest.fixture(scope="module")
 def folder(generator, statistics, tmp_path_factory):
-    """A published model that knows the styles of two materials by name."""
+    """A published model that knows two materials by name, of which the second is regular."""
     info = runs.ModelInfo(
         name="stripes",
         hash="",
@@ -52,7 +52,7 @@ def folder(generator, statistics, tmp_path_factory):
         z_dim=NANO.z_dim,
         maps=("base_color",),
         preset="nano",
-        network={"config": asdict(NANO), "waves": []},
+        network={"config": asdict(NANO), "patterns": [[], [[1 / 32, 0.0]]]},
         statistics=statistics.to_json(),
         scale=1.0,
         created="2030",
@@ -109,6 +109,24 @@ def test_a_material_is_called_up_by_its_name(model, generator):
     np.testing.assert_allclose(half, (mean + style(model, material="old oak")) / 2, atol=1e-6)
 
 
+def test_each_material_brings_its_own_pattern(model):
+    def waves(**fields):
+        return model.latents(replace(WANTED, **fields)).local[..., NANO.local_channels :]
+
+    assert not waves(material="old oak").any()
+    pine = waves(material="pine")
+    np.testing.assert_allclose(pine, np.roll(pine, 4, axis=2), atol=1e-5)
+    assert pine.std() > 0.5
+    # What is near a material has its pattern, whatever is slid; of a mix the heaviest counts.
+    assert waves(z=tuple(map(float, draw_z(51, NANO)))).any()
+    assert waves(material="pine", directions=(("pca 1", 3.0),), truncation_psi=0.2).any()
+    oak, other = Style(material="old oak"), Style(material="pine")
+    assert not waves(mix=((oak, 2.0), (other, 1.0))).any()
+    halves = waves(style_map=StyleMap((oak, other), 1, 8, (0.0,) * 4 + (1.0,) * 4))
+    assert not halves[:, :, :4].any()
+    np.testing.assert_allclose(halves[:, :, 4:], pine[:, :, 4:], atol=1e-6)
+
+
 def test_a_direction_moves_the_style_by_its_steps_at_any_truncation(model):
     direction = find_direction(model.generator, "factor 2")
     for psi in (1.0, 0.5):
@@ -161,7 +179,7 @@ def test_directions_and_truncation_work_on_maps(model):
 @pytest.mark.parametrize(("rows", "columns"), [(1, 0), (0, 1), (3, -2)])
 def test_rolling_a_painted_latent_grid_rolls_the_picture(model, rows, columns):
     w = style(model, style_map=PAINTED)
-    latents = draw_latents(5, 6, 8, NANO)
+    latents = draw_latents(5, 6, 8, NANO, model.patterns)
     rolled = latents.rolled(rows, columns)
 
     def synthesis(w, latents):
