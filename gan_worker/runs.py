@@ -41,6 +41,8 @@ from gan_worker.progress import DataReport, TrainingProgress
 
 logger = logging.getLogger(__name__)
 
+# Models that come with the program, for the time before any training.
+BUNDLED = Path(__file__).parent / "bundled_models"
 # What tells that a run got anywhere; a folder without any of these is free to be started again.
 _YIELDS = ("checkpoints", "model.json", "progress.jsonl", "previews")
 
@@ -241,13 +243,13 @@ class Run:
 
 
 def is_taken(runs_folder: Path, name: str) -> bool:
-    """Whether there is a run of that name that got anywhere.
+    """Whether there is a run of that name that got anywhere, or a model that comes with the program.
 
     Raises:
         RequestError: `invalid_config` for what cannot be a name.
     """
     path = runs_folder / check_name(name, "run")
-    return any((path / entry).exists() for entry in _YIELDS)
+    return name in list_runs(BUNDLED) or any((path / entry).exists() for entry in _YIELDS)
 
 
 def weights_name(model_hash: str) -> str:
@@ -338,12 +340,13 @@ def list_runs(runs_folder: Path) -> list[str]:
 
 
 def list_models(runs_folder: Path) -> list[ModelInfo]:
-    """The models that can be read, newest first."""
+    """The models that can be read, those that come with the program too, newest first."""
     models = []
-    for name in list_runs(runs_folder):
-        if (runs_folder / name / "model.json").exists():
+    for name in sorted({*list_runs(runs_folder), *list_runs(BUNDLED)}):
+        folder = _model_folder(runs_folder, name)
+        if folder:
             try:
-                models.append(read_model_info(runs_folder / name))
+                models.append(read_model_info(folder))
             except StorageError as error:
                 logger.warning("%s", error)
     return sorted(models, key=lambda info: str(info.created), reverse=True)
@@ -355,15 +358,21 @@ def open_model(runs_folder: Path, name: str) -> Path:
     Raises:
         RequestError: `unknown_model`, naming those there are.
     """
-    folder = runs_folder / check_name(name, "model")
-    if (folder / "model.json").is_file():
+    folder = _model_folder(runs_folder, check_name(name, "model"))
+    if folder:
         return folder
-    known = ", ".join(info.name for info in list_models(runs_folder)) or "none yet"
+    known = ", ".join(info.name for info in list_models(runs_folder))
     raise RequestError(
         "unknown_model",
         f"The model must be one this worker has; {name!r} is not. It has: {known}.",
         "Choose one of these, or train one.",
     )
+
+
+def _model_folder(runs_folder: Path, name: str) -> Path | None:
+    """Where the model of that name is, or None; one that was trained here comes before one of the program's."""
+    folders = (runs_folder / name, BUNDLED / name)
+    return next((folder for folder in folders if (folder / "model.json").is_file()), None)
 
 
 def home_folder() -> Path:

@@ -78,7 +78,7 @@ def show_models(models: Sequence[ModelInfo]) -> None:
         table.add_row(
             Text(info.name), maps, info.preset, f"{info.stride} px", trained, info.created
         )
-    output.print(table if models else "No models yet: gan-worker train PICTURES --run NAME")
+    output.print(table)
     for info in models:
         if info.styles:
             names = ", ".join(info.styles)
@@ -181,7 +181,7 @@ def progress_line(news: TrainingProgress) -> str:
         for name, value in news.losses.items()
         if not name.endswith("_penalty")
     )
-    left = f"ETA {clock(news.eta)}" if news.eta is not None else "no end set"
+    left = f"ETA {clock(news.eta)}" if news.eta is not None else "time left not known yet"
     return f"step {news.step} · {news.images_per_second:.0f} images/s · {losses} · {left}"
 
 

@@ -117,7 +117,7 @@ class TestNames:
 
     def test_without_a_folder_there_are_none(self, folder):
         assert runs.list_runs(folder) == []
-        assert runs.list_models(folder) == []
+        assert own_models(folder) == []
 
 
 class TestConfig:
@@ -204,13 +204,39 @@ class TestProgress:
         assert np.array_equal(np.round(picture * 255), pixels)
 
 
+def own_models(folder):
+    """All models but those that come with the program."""
+    bundled = runs.list_runs(runs.BUNDLED)
+    return [info for info in runs.list_models(folder) if info.name not in bundled]
+
+
+class TestBundledModels:
+    def test_they_can_be_used_before_any_training(self, folder):
+        (info,) = runs.list_models(folder)
+        assert info.name == "starter"
+        path = runs.open_model(folder, "starter")
+        assert runs.load_model_files(path)[0] == info
+        assert {"RedBricks", "Grass"} <= set(info.styles)
+
+    def test_their_names_are_taken(self, folder):
+        with pytest.raises(RequestError) as caught:
+            Run.create(folder, "starter")
+        assert caught.value.code == "run_exists"
+
+    def test_one_of_that_name_trained_before_they_came_is_still_used(self, folder):
+        (folder / "starter").mkdir(parents=True)
+        saved = Run(folder / "starter").save_model(INFO, weights(1))
+        assert runs.open_model(folder, "starter") == folder / "starter"
+        assert [info.hash for info in runs.list_models(folder)] == [saved.hash]
+
+
 class TestModel:
     def test_it_comes_back_as_it_was(self, run, folder):
         saved = run.save_model(INFO, weights(3))
         info, tensors = runs.load_model_files(runs.open_model(folder, "oak"))
         assert info == saved == replace(INFO, hash=saved.hash)
         assert np.array_equal(tensors["a"], weights(3)["a"])
-        assert runs.list_models(folder) == [info]
+        assert own_models(folder) == [info]
 
     def test_an_unknown_one_names_those_there_are(self, run, folder):
         run.save_model(INFO, weights(1))
@@ -226,7 +252,7 @@ class TestModel:
         broken = Run.create(folder, "elm")
         broken.save_model(INFO, weights(3))
         (broken.path / "model.json").write_text("{")
-        assert [info.name for info in runs.list_models(folder)] == ["ash", "oak"]
+        assert [info.name for info in own_models(folder)] == ["ash", "oak"]
 
     def test_a_renamed_folder_is_a_renamed_model(self, run, folder):
         run.save_model(INFO, weights(1))
@@ -368,7 +394,7 @@ class TestModel:
         with pytest.raises(StorageError) as caught:
             runs.load_model_files(run.path)
         assert caught.value.code == "checkpoint_corrupt"
-        assert runs.list_models(folder) == []
+        assert own_models(folder) == []
 
     @pytest.mark.parametrize("hash", ["", "../../../../../../etc/passwd", None, 7, "g" * 64])
     def test_an_odd_hash_leads_nowhere(self, hash, run):
