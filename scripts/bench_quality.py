@@ -20,6 +20,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -45,6 +47,8 @@ COLUMNS = {
     "seam_ratio": "seam ratio",
     "seam_band": "seam band",
 }
+# Stands for a picture that was not measured.
+ITEM: dict[str, Any] = {"minutes": {}}
 KINDS = ("model", "floor", "random_phase", "noise")
 Row = dict[str, float]
 
@@ -59,10 +63,11 @@ def main() -> None:
     if options.measure_pace or recipe not in kept["pace"]:
         kept["pace"][recipe] = _in_a_process(options, items[0], None)["pace"]
         _keep(kept)
-    measured = kept["results"].setdefault(recipe, {})
+    name = " ".join([recipe, *options.change])
+    measured = kept["results"].setdefault(name, {})
     todo = [item for item in items if options.again or item.stem not in measured]
     for number, item in enumerate(todo):
-        print(f"[{number + 1} of {len(todo)}] {recipe} on {item.name}", flush=True)
+        print(f"[{number + 1} of {len(todo)}] {name} on {item.name}", flush=True)
         measured[item.stem] = _in_a_process(options, item, kept["pace"][recipe])
         _keep(kept)
     print(_tables(kept))
@@ -86,6 +91,13 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument(
         "--sheets", default=str(ROOT / "out/bench_quality"), help="folder for contact sheets"
+    )
+    parser.add_argument(
+        "--change",
+        action="append",
+        default=[],
+        help="one lever of tiny, such as patch_weight=0: a number of update.Hyperparameters; patterns=none trains "
+        "without waves, precision=float32 in full precision",
     )
     parser.add_argument("--again", action="store_true", help="also what has been measured already")
     parser.add_argument(
@@ -112,7 +124,7 @@ def _items(places: Sequence[str]) -> list[Path]:
 
 def _in_a_process(options: argparse.Namespace, item: Path, pace: float | None) -> dict[str, Any]:
     command = [sys.executable, __file__, str(item), "--child", "--recipe", options.recipe]
-    command += ["--sheets", options.sheets]
+    command += ["--sheets", options.sheets, *(f"--change={lever}" for lever in options.change)]
     command += ["--minutes", *(map(str, options.minutes) if pace else ("1",))]
     command += ["--pace", str(pace)] if pace else []
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
@@ -153,7 +165,7 @@ def _train_one(options: argparse.Namespace) -> None:
     """Train, measure at each mark, and print all figures as the last line."""
     recipe, item, sheets = options.recipe, Path(options.data[0]), Path(options.sheets)
     watch = Stopwatch(options.pace)
-    train = _train_psgan if recipe == "psgan" else _train_preset
+    train = _train_psgan if recipe == "psgan" else partial(_train_preset, options.change)
     found: dict[str, Any] = {"minutes": {}}
 
     def measure(mark: float, steps: int, scale: float, reference: Any, pictures: list) -> None:
@@ -185,15 +197,30 @@ def _shown(row: Mapping[str, float]) -> Row:
     return shown
 
 
-def _train_preset(item: Path, marks: list[float], watch: Stopwatch, measure: Callable) -> Any:
+def _train_preset(
+    levers: Sequence[str], item: Path, marks: list[float], watch: Stopwatch, measure: Callable
+) -> Any:
     """The program's own training, as the command line runs it; marks are minutes of its steps alone."""
     from gan_worker.config import GenerationConfig, TrainingConfig
+    from gan_worker.gan import precision
     from gan_worker.gan.reference import Reference
     from gan_worker.gan.training import Tick, Training
+    from gan_worker.gan.update import Hyperparameters, Update
     from gan_worker.progress import Notice
     from gan_worker.runs import Run
 
+    changed = dict(lever.split("=") for lever in levers)
+    waves = changed.pop("patterns", "") != "none"
+    if changed.pop("precision", "") == "float32":
+        precision.has_bfloat16 = lambda: False
+    parameters = replace(Hyperparameters(), **{k: json.loads(v) for k, v in changed.items()})
+
     class Timed(Training):
+        def _new_update(self) -> Update:
+            patterns = self.patterns if waves else ((),) * len(self.materials)
+            self.patterns = patterns
+            return Update(self.network, self.dataset, patterns, self.config.seed, parameters)
+
         def _step(self, tick: Tick) -> None:
             with watch.step():
                 super()._step(tick)
@@ -279,10 +306,39 @@ def _tables(kept: Mapping[str, Any]) -> str:
         "`floor`: one half of the real picture against its other half; `random phase` has the picture's spectrum and\n"
         "no shapes; `noise` has its colors.\n"
     )
-    for recipe, items in results.items():
-        for minutes in sorted({m for item in items.values() for m in item["minutes"]}, key=float):
-            text += f"\n## {recipe}, {minutes} minutes\n\n" + _table(items, minutes)
-    return text
+    for recipe in RECIPES:
+        for minutes in _marks(results.get(recipe, {})):
+            text += f"\n## {recipe}, {minutes} minutes\n\n" + _table(results[recipe], minutes)
+    return text + _levers(results)
+
+
+def _marks(items: Mapping[str, Any]) -> list[str]:
+    return sorted({m for item in items.values() for m in item["minutes"]}, key=float)
+
+
+def _levers(results: Mapping[str, Any]) -> str:
+    """What each lever gives: medians over the pictures it was tried on, with it and as `tiny` is."""
+    lines = []
+    for name in (n for n in results if n not in RECIPES):
+        for minutes in _marks(results[name]):
+            shared = [
+                p for p in results[name] if minutes in results["tiny"].get(p, ITEM)["minutes"]
+            ]
+            lines += [
+                _medians(f"{label} ({len(shared)})", minutes, [results[key][p] for p in shared])
+                for label, key in (("tiny", "tiny"), (name.removeprefix("tiny "), name))
+                if shared
+            ]
+    head = ["| lever (pictures) | minutes | steps | " + " | ".join(COLUMNS.values()) + " |"]
+    head += ["|---|---|---|" + "---|" * len(COLUMNS)]
+    return "\n## Levers\n\n" + "\n".join(head + lines) + "\n" if lines else ""
+
+
+def _medians(label: str, minutes: str, items: Sequence[Mapping[str, Any]]) -> str:
+    at = [item["minutes"][minutes] for item in items]
+    cells = [_cell(median(a["model"].get(c, float("nan")) for a in at)) for c in COLUMNS]
+    steps = median(a["steps"] for a in at)
+    return f"| {label} | {minutes} | {steps:g} | " + " | ".join(cells) + " |"
 
 
 def _table(items: Mapping[str, Any], minutes: str) -> str:

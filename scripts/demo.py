@@ -44,12 +44,18 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--images", type=Path, nargs="+", help="pictures or folders (default: a photo of bricks)"
     )
+    parser.add_argument(
+        "--quick", action="store_true", help="train nothing, take starter models: under a minute"
+    )
     parser.add_argument("--minutes", type=float, default=4.0, help="of training (default: 4)")
     parser.add_argument(
         "--size", type=size, default=(512, 512), help="of every map, 512 or 1024x512 (default: 512)"
     )
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder (default: ./out)")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.quick and options.images:
+        parser.error("--quick trains nothing and takes no --images")
+    return options
 
 
 def main() -> int:
@@ -79,7 +85,7 @@ def main() -> int:
 
             import demo_scene  # loads Blender, which takes a second
 
-            images = options.images or [default_picture()]
+            images = [] if options.quick else options.images or [default_picture()]
             result = demo_scene.run(
                 [image.resolve() for image in images],
                 options.minutes,

@@ -27,6 +27,8 @@ from gan_worker.events import JobReport, JobState
 from gan_worker.progress import DataReport, Notice, Stage, TrainingProgress
 
 ADDON = "blender_addon"
+# What wall, sphere and floor are made with where nothing is trained.
+STARTERS = ("Starter Red Bricks", "Starter Peeling Paint", "Starter Weathered Planks")
 Report = Callable[[str, float | None], None]
 
 # Meters of wall or floor that one tile covers, for a tile of 512 pixels.
@@ -42,6 +44,7 @@ class Piece:
     """One object of the scene and the material it got."""
 
     name: str
+    model: str
     seed: int
     files: dict[str, Path] = field(default_factory=dict)
     tilings: dict[str, Path] = field(default_factory=dict)
@@ -76,7 +79,7 @@ def run(
     """The main job: from pictures to a rendered scene.
 
     Args:
-        images: pictures or folders to learn from.
+        images: pictures or folders to learn from; none to take starter models and train nothing.
         minutes: time spent in training steps.
         size: width and height of the generated maps, in pixels.
         out: folder for everything that comes out.
@@ -101,9 +104,16 @@ def run(
         _press(bpy.ops.tilewright.start_worker, wait=True)
         clock.lap("worker")
         objects = build_scene()
-        _train(images, minutes, preset, _free_name(home, images))
-        clock.lap("training")
-        pieces = [_put_material(obj, seed, size) for seed, obj in enumerate(objects, 1)]
+        if images:
+            _train(images, minutes, preset, _free_name(home, images))
+            clock.lap("training")
+        report("generating three materials", None)
+        model = bpy.context.scene.tilewright.model
+        models = [model] * len(objects) if images else STARTERS
+        pieces = [
+            _put_material(obj, name, seed, size)
+            for seed, (obj, name) in enumerate(zip(objects, models, strict=True), 1)
+        ]
         clock.lap("generation")
     finally:
         session.current.listeners.remove(listener)
@@ -195,7 +205,7 @@ def _train(images: Sequence[str | Path], minutes: float, preset: str, name: str)
 
 def _free_name(home: Path, images: Sequence[str | Path]) -> str:
     """A run named after the first picture, with a number where that run exists."""
-    stem = Path(images[0]).stem if images else "demo"
+    stem = Path(images[0]).stem
     plain = "".join(c if c.isalnum() or c in "-_" else "_" for c in stem)[:40] or "demo"
     name, number = plain, 2
     while (home / "runs" / name).exists():
@@ -203,15 +213,15 @@ def _free_name(home: Path, images: Sequence[str | Path]) -> str:
     return name
 
 
-def _put_material(obj: bpy.types.Object, seed: int, size: tuple[int, int]) -> Piece:
+def _put_material(obj: bpy.types.Object, model: str, seed: int, size: tuple[int, int]) -> Piece:
     """Generate a material of its own for the object, as the Generate panel would."""
     chosen = bpy.context.scene.tilewright
     bpy.context.view_layer.objects.active = obj
-    chosen.seed, chosen.target = seed, "ACTIVE"
+    chosen.model, chosen.seed, chosen.target = model, seed, "ACTIVE"
     chosen.width, chosen.height = size
     _press(bpy.ops.tilewright.generate_material, wait=True, timeout=300.0)
     chosen.scale = repeats(obj, size)
-    return Piece(obj.name, seed)
+    return Piece(obj.name, model, seed)
 
 
 def repeats(obj: bpy.types.Object, size: tuple[int, int]) -> tuple[float, float]:
@@ -357,7 +367,7 @@ body {{ font: 15px/1.5 sans-serif; margin: 2em auto; max-width: 980px; color: #2
 img {{ max-width: 100% }} td img {{ width: 200px }} td, th {{ padding: 6px 12px; text-align: left }}
 </style></head><body>
 <h1>Tilewright demo</h1>
-<p>Wall, sphere and floor wear three materials that one model made from three seeds.</p>
+<p>What wall, sphere and floor wear was generated just now; every seed gives another variant.</p>
 <img src="{render.name}" alt="the rendered scene">
 <p>Time: {times}. The scene with all textures packed: <a href="scene.blend">scene.blend</a>.</p>
 <p>The seam ratio is the mean step across the border over the mean step inside; 1 means that the
@@ -379,7 +389,8 @@ def _summary_rows(piece: Piece, out: Path) -> str:
             for files in (piece.files, piece.tilings)
         )
         return (
-            f"<tr><td>{html.escape(piece.name)}, seed {piece.seed}</td>"
+            f"<tr><td>{html.escape(piece.name)}: {html.escape(piece.model)}, "
+            f"seed {piece.seed}</td>"
             f"<td>{name.replace('_', ' ')}</td>"
             f'<td><a href="{picture}"><img src="{picture}" alt="{name}"></a></td>'
             f'<td><a href="{tiling}"><img src="{tiling}" alt="{name} tiled"></a></td>'

@@ -80,7 +80,7 @@ def test_help_names_every_command(arguments, capsys):
         (["train", "PICTURE", "--run", "a", "--preset", "huge"], "invalid_config", "nano, tiny"),
         (["train", "--resume", "oak"], "unknown_run", "start"),
         (["train", "--resume", "oak", "--seed", "2"], "invalid_config", "--seed"),
-        (["generate", "oak"], "unknown_model", "It has: starter"),
+        (["generate", "oak"], "unknown_model", "Starter Red Bricks"),
         (["generate", "../oak"], "invalid_config", "plainer name"),
         (["generate", "oak", "--seed", "9-1"], "invalid_config", "1,4,7"),
         (["generate", "oak", "--seed", "1-99999999"], "invalid_config", "10000"),
@@ -91,7 +91,7 @@ def test_help_names_every_command(arguments, capsys):
         (["generate", "oak", "--direction", "pca 1"], "invalid_config", "pca 1=2.5"),
         (["generate", "oak", "--styles", "3,8"], "invalid_config", "--style-map"),
         (["generate", "oak", "--style-map", "PICTURE", "--styles", "3"], "invalid_config", "3,8"),
-        (["sheet", "oak"], "unknown_model", "It has: starter"),
+        (["sheet", "oak"], "unknown_model", "Starter Red Bricks"),
         (["directions", "oak", "--count", "0"], "invalid_config", "--count"),
     ],
 )
@@ -180,7 +180,7 @@ def test_a_resumed_run_that_fails_is_kept(home, capsys):
 
 def test_lists_say_what_there_is(home, capsys):
     assert cli.main(["models"]) == 0
-    assert "starter knows by name: Bark, " in capsys.readouterr().out
+    assert "Starter Red Bricks" in capsys.readouterr().out
     run = run_started(home)
     run.append_progress(TrainingProgress(30, 0.12, 61.0, 0.5, 61.0, 9.0, {}))
     info = ModelInfo("oak", "", 8, 16, ("height",), "nano", {}, {}, 1.0, "2030", 30, 0.1)

@@ -210,24 +210,28 @@ def own_models(folder):
     return [info for info in runs.list_models(folder) if info.name not in bundled]
 
 
+STARTER = "Starter Red Bricks"
+
+
 class TestBundledModels:
     def test_they_can_be_used_before_any_training(self, folder):
-        (info,) = runs.list_models(folder)
-        assert info.name == "starter"
-        path = runs.open_model(folder, "starter")
-        assert runs.load_model_files(path)[0] == info
-        assert {"RedBricks", "Grass"} <= set(info.styles)
+        found = {info.name: info for info in runs.list_models(folder)}
+        assert len(found) == 6
+        bricks = found[STARTER]
+        assert runs.load_model_files(runs.open_model(folder, STARTER))[0] == bricks
+        assert len(bricks.maps) == 5
 
     def test_their_names_are_taken(self, folder):
         with pytest.raises(RequestError) as caught:
-            Run.create(folder, "starter")
+            Run.create(folder, STARTER)
         assert caught.value.code == "run_exists"
 
     def test_one_of_that_name_trained_before_they_came_is_still_used(self, folder):
-        (folder / "starter").mkdir(parents=True)
-        saved = Run(folder / "starter").save_model(INFO, weights(1))
-        assert runs.open_model(folder, "starter") == folder / "starter"
-        assert [info.hash for info in runs.list_models(folder)] == [saved.hash]
+        (folder / STARTER).mkdir(parents=True)
+        saved = Run(folder / STARTER).save_model(INFO, weights(1))
+        assert runs.open_model(folder, STARTER) == folder / STARTER
+        hashes = {info.name: info.hash for info in runs.list_models(folder)}
+        assert hashes[STARTER] == saved.hash
 
 
 class TestModel:
