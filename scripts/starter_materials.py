@@ -188,15 +188,15 @@ def weathered_planks(t: Torus) -> Surface:
 
 def bark(t: Torus) -> Surface:
     """Furrowed bark: long ridges that part and meet, cracked across, with moss."""
-    ridges = np.abs(t.noise(30, 1.9, 0.3))
+    ridges = np.abs(t.noise(56, 3.2, 0.32) + 0.12 * t.noise(10, 1.5, 0.5))
     fibre, grit = t.noise(16, 1.5, 0.15), t.noise(3, 1.3)
-    inset = 7 * ridges - 0.5 + 0.35 * fibre
+    inset = 9 * ridges - 0.9 + 0.4 * fibre
     plate = smooth(0, 2.2, inset)
-    cross = 1 - smooth(0.05, 0.35, np.abs(t.noise(10, 2, 2.0)) + 0.05 * grit)
-    cross = cross * plate * smooth(-0.2, 0.6, t.noise(14, 2))
-    layers = np.round(1.5 * t.noise(18, 1.7, 0.5) + 0.2 * fibre) / 1.5
-    height = 4.4 * bevel(inset, 5.5) + 0.5 * layers + 0.5 * fibre + 0.2 * grit - 1.6 * cross
-    tone = 0.16 + 0.34 * plate + 0.08 * layers + 0.09 * fibre + 0.08 * grit - 0.22 * cross
+    cross = 1 - smooth(0.04, 0.22, np.abs(t.noise(26, 2.6, 1.5) + 0.1 * grit))
+    cross = cross * plate * smooth(-0.5, 0.3, t.noise(18, 2))
+    layers = np.round(1.5 * t.noise(22, 1.8, 0.5) + 0.15 * fibre) / 1.5
+    height = 4.6 * bevel(inset, 6.5) + 0.55 * layers + 0.5 * fibre + 0.2 * grit - 2.2 * cross
+    tone = 0.14 + 0.36 * plate + 0.08 * layers + 0.09 * fibre + 0.08 * grit - 0.25 * cross
     color = gradient(tone, "1c140e", "3f3025", "685443", "8f7b69", "b8a998")
     moss = 0.75 * smooth(0.9, 1.8, t.noise(20, 1.6) + 0.3 * grit) * plate
     color = mix(color, gradient(0.5 + 0.2 * grit, "414f26", "7f8b52"), moss)
@@ -382,29 +382,21 @@ def leather(t: Torus) -> Surface:
 
 
 def peeling_paint(t: Torus) -> Surface:
-    """Old blue paint that flakes off rusty iron."""
-    wear = t.noise(26, 1.6) + 0.35 * t.noise(8, 1.7)
+    """Old blue paint that flakes off rusty iron, curling at its edges."""
     rough, grit = t.noise(5, 1.4), t.noise(2, 1.1)
-    b = cells(t, 12.8, 12.8, 0.95, 0.0, 0.0, at=t.bent(1.0, 8))
-    cracked = (1 - smooth(0.1, 0.6, b.inset)) * smooth(0.0, 0.5, wear + 0.6)
-    level = wear + t.each(b, -0.5, 0.5)
-    paint = (1 - smooth(0.42, 0.50, level)) * (1 - cracked)
-    edge = smooth(-0.25, 0.45, level) * paint
-    height = (
-        1.1 * paint
-        + 0.6 * edge
-        + 0.05 * t.noise(7, 2) * paint
-        + (1 - paint) * (0.35 * rough + 0.15 * grit)
-    )
+    b = cells(t, 12.8, 12.8, 0.95, at=t.bent(1.0, 8))
+    wear = t.noise(30, 2.4) + 0.14 * t.noise(7, 1.8) + t.each(b, -0.45, 0.45)
+    cracked = (1 - smooth(0.15, 0.55, b.inset)) * smooth(-0.9, 0.1, wear)
+    paint = (1 - smooth(0.52, 0.60, wear)) * (1 - cracked)
+    near = smooth(0.15, 0.8, t.blur(1 - paint, 2.0) * 2) * paint
+    height = paint * (1.5 + 0.9 * near + 0.06 * t.noise(7, 2))
+    height += (1 - paint) * (0.45 * rough + 0.18 * grit)
     rust = gradient(0.45 + 0.17 * rough + 0.10 * grit, "2b140c", "5a2a14", "8a441c", "b5692e")
-    tone = 0.5 + 0.10 * t.noise(18, 2) + 0.03 * grit
-    coat = gradient(tone, "274c5e", "3f7186", "6a98a6")
-    coat = mix(
-        coat,
-        coat * 0.5 + np.array([0.26, 0.13, 0.05]),
-        0.75 * smooth(-0.3, 0.4, level + 0.25 * rough),
-    )
-    roughness = mix(0.88 + 0.03 * grit, 0.36 + 0.10 * edge + 0.02 * rough, paint)
+    coat = gradient(0.5 + 0.12 * t.noise(18, 2) + 0.03 * grit, "274c5e", "3f7186", "76a3ac")
+    drip = smooth(0.6, 1.9, t.noise(10, 1.8, 0.35) + 0.4 * wear)
+    stained = mix(coat, gradient(0.5 + 0.2 * rough, "5f4530", "9a7048"), 0.8)
+    coat = mix(coat, stained, np.maximum(0.6 * near, 0.7 * drip))
+    roughness = mix(0.88 + 0.03 * grit, 0.34 + 0.15 * near + 0.20 * drip + 0.02 * rough, paint)
     return Surface(mix(rust, coat, paint), height, roughness)
 
 
@@ -418,7 +410,7 @@ def rock_face(t: Torus) -> Surface:
     chip = t.each(small, -0.25, 0.25) * small.u + t.each(small, -0.40, 0.15) * small.v
     gap = 1 - smooth(0.0, 1.5, large.inset + 0.3 * rough)
     gap = gap * smooth(-0.6, 0.4, t.noise(18, 2))
-    height = t.each(large, -1.5, 1.5) + facet + chip + t.each(small, -0.7, 0.7)
+    height = t.each(large, -1.2, 1.2) + 0.8 * facet + chip + t.each(small, -0.7, 0.7)
     height = t.blur(height, 0.5) + 0.45 * rough + 0.12 * grit - 2.2 * gap
     worn = np.clip((height - t.blur(height, 4)) / 3, -1, 1)
     tone = 0.42 + 0.22 * t.each(large, -1, 1) + 0.07 * t.each(small, -1, 1) + 0.09 * rough
