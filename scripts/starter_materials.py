@@ -119,28 +119,37 @@ def ceramic_tiles(t: Torus) -> Surface:
 
 
 def hexagon_tiles(t: Torus) -> Surface:
-    """Terracotta hexagons, worn in the middle, dark joints."""
+    """Cement hexagons in four faded colors, chipped and worn, in dark joints."""
     b = cells(t, 25.6, 64 / 3, jitter=0, stagger=0.5, rounding=0.6, at=t.bent(0.12, 16))
     worn, grit = t.noise(8, 1.7), t.noise(2, 1.1)
-    inset = b.inset - 0.9 + 0.15 * t.noise(4, 1.6)
+    inset = b.inset - 0.9 + 0.2 * t.noise(4, 1.6)
     tile = smooth(-0.2, 0.5, inset)
     slant = t.each(b, -0.025, 0.025) * b.u + t.each(b, -0.025, 0.025) * b.v
-    face = 1.8 * bevel(inset, 2.0) + slant + 0.10 * worn + 0.05 * grit
-    tone = 0.15 + 0.7 * t.each(b) + 0.12 * worn + 0.04 * grit
-    clay = gradient(tone, "6b3a26", "94502f", "b56a3e", "cb8a58", "d9a877")
+    pits = smooth(1.7, 2.4, t.noise(3, 1.8))
+    face = 1.8 * bevel(inset, 2.0) + slant + 0.10 * worn + 0.05 * grit - 0.5 * pits
+    tone = 0.5 + t.each(b, -0.25, 0.25) + 0.13 * worn + 0.05 * grit
+    kind = t.each(b)
+    cement = gradient(tone, "a59c8b", "d3cab9", "ece5d8")
+    for above, colors in (
+        (0.45, ("6f7476", "969b9b", "b9bcb8")),
+        (0.68, ("3f566b", "647f95", "93a8b5")),
+    ):
+        cement = mix(cement, gradient(tone, *colors), kind > above)
+    cement = mix(cement, gradient(tone, "2c2d2f", "474849", "6b6a68"), kind > 0.86)
     dull = smooth(0.2, 1.8, t.noise(18, 1.8) + 0.4 * worn)
-    clay = mix(clay, gradient(tone, "8c6b55", "c7a78b"), 0.45 * dull)
-    joint = gradient(0.5 + 0.25 * grit, "3a332c", "5e554a")
+    cement = mix(cement, gradient(tone, "8a8072", "b8ac9a"), 0.35 * dull)
+    cement = mix(cement, cement * 0.6, pits)
+    joint = gradient(0.5 + 0.25 * grit, "332d27", "584f45")
     height = mix(0.10 * grit + 0.15 * worn, face, tile)
-    roughness = mix(0.92 + 0.02 * grit, 0.42 + 0.25 * dull + 0.04 * worn, tile)
-    return Surface(mix(joint, clay, tile), height, roughness)
+    roughness = mix(0.92 + 0.02 * grit, 0.38 + 0.28 * dull + 0.04 * worn + 0.2 * pits, tile)
+    return Surface(mix(joint, cement, tile), height, roughness)
 
 
-def _wood(t: Torus, b: Elements, length: float) -> tuple[Field, Field]:
-    """Grain that runs along u, from another part of the tree in every board: rings and pores, mean 0."""
+def _wood(t: Torus, b: Elements, length: float, around: Field | float = 0) -> tuple[Field, Field]:
+    """Rings and pores along u, from another part of the tree in every board, going `around` knots."""
     rings = t.noise(length, 2.0, 9) + 0.6 * t.noise(length / 2, 2, 9)
     pores = t.noise(1.6, 1.2, 14)
-    x, y = b.u + t.each(b, 0, t.size), b.v + t.each(b, 0, t.size)
+    x, y = b.u + t.each(b, 0, t.size), b.v + t.each(b, 0, t.size) + around
     return t.taken(rings, x, y), t.taken(pores, x, y)
 
 
@@ -154,7 +163,7 @@ def oak_herringbone(t: Torus) -> Surface:
     tone = 0.2 + 0.55 * t.each(b) + 0.13 * rings - 0.18 * deep
     color = gradient(tone, "4f3218", "7a5128", "9c6d39", "b98a50", "d0a972")
     color = mix(gradient(0.0 * rings, "1e130a"), color, board)
-    height = 1.1 * bevel(inset, 1.1) + t.each(b, -0.12, 0.12) + 0.05 * rings - 0.18 * deep
+    height = 1.4 * bevel(inset, 1.1) + t.each(b, -0.15, 0.15) + 0.05 * rings - 0.18 * deep
     roughness = mix(
         0.85 + 0 * rings, 0.38 - 0.03 * rings + 0.16 * deep + t.each(b, -0.04, 0.04), board
     )
@@ -162,27 +171,27 @@ def oak_herringbone(t: Torus) -> Surface:
 
 
 def weathered_planks(t: Torus) -> Surface:
-    """Silver-grey boards with raised grain and splits."""
+    """Silver-grey boards with raised grain, knots and splits."""
     b = courses(t, 128, 16, None, 0.5, radius=0.6, at=t.bent(0.25, 30))
-    rings, pores = _wood(t, b, 4)
-    split = smooth(1.5, 2.3, t.taken(t.noise(3.5, 2, 16), b.u + t.each(b, 0, 99), b.v))
+    knots, knot = pieces(t, 32, (1.6, 3.0), (1.1, 1.5))
+    hole = np.where(np.isfinite(knot) & (t.each(knots) < 0.4), 1 - np.hypot(knots.u, knots.v), 0)
+    rings, pores = _wood(t, b, 3.2, t.blur(hole, 2.5) * 9)
+    shift = t.each(b, 0, t.size)
+    split = smooth(1.5, 2.2, t.taken(t.noise(3.5, 2, 16), b.u + shift, b.v + shift))
     inset = b.inset - 0.5 + 0.15 * rings
     board = smooth(-0.1, 0.6, inset)
     cup = t.each(b, -0.010, 0.012) * b.v**2
-    height = (
-        2.6 * bevel(inset, 1.4)
-        + t.each(b, -0.6, 0.6)
-        + cup
-        + 0.36 * rings
-        + 0.12 * pores
-        - 1.4 * split
-    )
-    tone = 0.2 + 0.5 * t.each(b) + 0.14 * rings + 0.07 * pores
-    grey = gradient(tone, "4a453f", "736c63", "989086", "b5aea3")
-    brown = gradient(tone, "42311f", "6a5138", "8d7356", "ab9478")
+    eye = smooth(0.0, 0.5, hole)
+    height = 2.6 * bevel(inset, 1.4) + t.each(b, -0.6, 0.6) + cup + 0.4 * rings + 0.2 * pores
+    height += 0.6 * eye - 1.4 * split
+    tone = 0.2 + 0.5 * t.each(b) + 0.17 * rings + 0.10 * pores
+    grey = gradient(tone, "3f3b36", "6c665e", "97908a", "bcb6ae")
+    brown = gradient(tone, "3a2a1b", "655039", "8d7356", "b09a7e")
     color = mix(grey, brown, np.clip(t.each(b, -0.3, 0.8) + 0.3 * t.noise(24, 2), 0, 0.8))
-    color = mix(color, color * 0.25, np.maximum(split, 1 - board))
-    roughness = 0.80 - 0.05 * rings + 0.12 * np.maximum(split, 1 - board) + 0.02 * pores
+    color = mix(color, gradient(0.5 + 0.2 * rings, "2b1c10", "5c412a"), 0.8 * eye)
+    dark = np.maximum(split, 1 - board)
+    color = mix(color, color * 0.25, dark)
+    roughness = 0.80 - 0.05 * rings + 0.12 * dark + 0.02 * pores - 0.08 * eye
     return Surface(color, mix(-1.0 + 0 * height, height, board), roughness)
 
 
@@ -363,21 +372,17 @@ def woven_fabric(t: Torus) -> Surface:
 
 
 def leather(t: Torus) -> Surface:
-    """Full-grain brown leather: pebbled cells, creases, rubbed tops."""
-    b = cells(t, 64 / 9, 64 / 9, 0.95, 0.0, 0.7, at=t.bent(0.7, 7))
-    fine, patina = t.noise(2.5, 1.4), t.noise(24, 1.8)
-    pillow = bevel(b.inset + 0.1 * fine, 3.2)
-    crease = np.exp(-((t.noise(22, 2.2, 1.6) / 0.10) ** 2)) * smooth(-0.3, 0.8, t.noise(30, 2))
-    height = (
-        1.7 * pillow * (1 - 0.4 * crease)
-        - 0.8 * crease
-        + 0.3 * t.each(b)
-        + 0.06 * fine
-        + 0.3 * patina
-    )
-    tone = 0.18 + 0.34 * pillow - 0.2 * crease + 0.10 * patina + 0.03 * fine + 0.10 * t.each(b)
-    color = gradient(tone, "1d0e07", "44230f", "6b3a1b", "8d532a", "ab7546")
-    roughness = 0.62 - 0.20 * pillow + 0.06 * crease - 0.03 * patina + 0.02 * fine
+    """Full-grain oxblood leather: pebbled cells, creases, rubbed tops."""
+    b = cells(t, 64 / 9, 64 / 9, 0.9, rounding=0.6, at=t.bent(0.8, 8))
+    fine, patina = t.noise(2.5, 1.4), t.noise(26, 1.8)
+    crease = np.exp(-((t.noise(44, 3, 1.3) / 0.05) ** 2)) * smooth(-0.2, 0.8, t.noise(30, 2.5))
+    soft = 0.5 + 0.35 * smooth(-1.2, 1.2, patina)
+    pillow = bevel(b.inset + 0.1 * fine, 3.0)
+    height = 1.4 * soft * pillow - 1.0 * crease + 0.04 * fine + 0.2 * patina + t.each(b, -0.1, 0.1)
+    tone = 0.18 + 0.33 * pillow - 0.16 * crease + 0.08 * patina + 0.02 * fine
+    tone += t.each(b, -0.05, 0.05)
+    color = gradient(tone, "1a0a0b", "401417", "64201f", "82352f", "a15c4d")
+    roughness = 0.64 - 0.18 * pillow + 0.08 * crease - 0.03 * patina + 0.02 * fine
     return Surface(color, height, roughness)
 
 
@@ -402,23 +407,22 @@ def peeling_paint(t: Torus) -> Surface:
 
 def rock_face(t: Torus) -> Surface:
     """A weathered cliff: tilted facets, ledges, fissures and lichen."""
-    at = t.bent(2.4, 20)
-    large = cells(t, 32, 64 / 3, 0.95, 0.5, 0.0, at=at)
-    small = cells(t, 12.8, 8, 0.95, 0.5, 0.0, at=at)
-    rough, grit = t.noise(8, 1.5), t.noise(2, 1.1)
-    facet = t.each(large, -0.25, 0.25) * large.u + t.each(large, -0.35, 0.15) * large.v
-    chip = t.each(small, -0.25, 0.25) * small.u + t.each(small, -0.40, 0.15) * small.v
-    gap = 1 - smooth(0.0, 1.5, large.inset + 0.3 * rough)
-    gap = gap * smooth(-0.6, 0.4, t.noise(18, 2))
-    height = t.each(large, -1.2, 1.2) + 0.8 * facet + chip + t.each(small, -0.7, 0.7)
-    height = t.blur(height, 0.5) + 0.45 * rough + 0.12 * grit - 2.2 * gap
-    worn = np.clip((height - t.blur(height, 4)) / 3, -1, 1)
-    tone = 0.42 + 0.22 * t.each(large, -1, 1) + 0.07 * t.each(small, -1, 1) + 0.09 * rough
-    tone += 0.07 * grit + 0.25 * worn - 0.2 * gap
-    cold = gradient(tone, "2a2c30", "54575b", "82858a", "b0b1ae")
-    warm = gradient(tone, "352a21", "6f5b47", "a08a70", "c9b79b")
-    color = mix(cold, warm, smooth(-0.4, 1.2, t.noise(22, 1.7) + 0.3 * rough))
-    lichen = smooth(1.2, 1.5, t.noise(8, 1.6) + 0.25 * grit + 0.4 * worn)
+    at = t.bent(1.6, 16)
+    large = cells(t, 32, 64 / 3, 0.95, 0.5, at=at)
+    small = cells(t, 12.8, 8, 0.95, 0.5, at=at)
+    rough, grit = t.noise(7, 1.5), t.noise(2, 1.1)
+    facet = t.each(large, -0.25, 0.25) * large.u + t.each(large, -0.40, 0.10) * large.v
+    chip = t.each(small, -0.30, 0.30) * small.u + t.each(small, -0.45, 0.15) * small.v
+    gap = (1 - smooth(0.0, 1.4, large.inset + 0.25 * rough)) * smooth(-0.6, 0.4, t.noise(18, 2))
+    height = t.each(large, -1.1, 1.1) + facet + chip + t.each(small, -0.6, 0.6)
+    height = 0.75 * t.blur(height, 0.4) + 0.35 * rough + 0.10 * grit - 2.2 * gap
+    worn = np.clip((height - t.blur(height, 4)) / 2.5, -1, 1)
+    tone = 0.45 + t.each(large, -0.16, 0.16) + t.each(small, -0.10, 0.10) + 0.07 * rough
+    tone += 0.06 * grit + 0.22 * worn - 0.2 * gap
+    cold = gradient(tone, "2c2e32", "585b61", "888b90", "b8b9b6")
+    warm = gradient(tone, "382c22", "735f4a", "a58f74", "cdbfa0")
+    color = mix(cold, warm, smooth(-0.2, 1.4, t.noise(22, 1.9) + 0.2 * rough))
+    lichen = smooth(1.3, 1.6, t.noise(8, 1.7) + 0.2 * grit + 0.4 * worn)
     color = mix(color, gradient(0.5 + 0.3 * grit, "8f9672", "cfd0b4"), 0.75 * lichen)
     roughness = 0.72 + 0.04 * rough + 0.10 * gap + 0.12 * lichen + t.each(large, -0.06, 0.06)
     return Surface(color, height, roughness)
