@@ -184,25 +184,26 @@ def cells(
         at: columns and rows of the samples, where they are bent.
     """
     near = list(_points(torus, across, down, jitter, stagger, at))
-    far = np.stack([u**2 + v**2 for _, u, v in near])
-    first = np.argmin(far, axis=0)[None]
-    number, u0, v0 = (
-        np.take_along_axis(np.stack(part), first, 0)[0] for part in zip(*near, strict=True)
-    )
+    number, u0, v0 = near[0]
+    for which, u, v in near[1:]:
+        nearer = u**2 + v**2 < u0**2 + v0**2
+        number, u0, v0 = (
+            np.where(nearer, new, old) for new, old in ((which, number), (u, u0), (v, v0))
+        )
     borders = []
     for _, u, v in near:
         apart = np.hypot(u - u0, v - v0)
         # Half way between both points; a point has no border with itself.
         border = ((u + u0) * (u - u0) + (v + v0) * (v - v0)) / np.maximum(2 * apart, 1e-9)
-        borders.append(np.where(apart < 1e-6, np.inf, border))
-    return Elements(number, _soft_least(np.stack(borders), rounding), u0, v0)
+        borders.append(np.where(apart < 1e-3, np.float32(np.inf), border))
+    return Elements(number, _soft_least(borders, rounding), u0, v0)
 
 
-def _soft_least(values: Field, rounding: float) -> Field:
-    least = values.min(axis=0)
+def _soft_least(values: list[Field], rounding: float) -> Field:
+    least = np.minimum.reduce(values)
     if rounding == 0:
         return least
-    return least - rounding * np.log(np.exp((least - values) / rounding).sum(axis=0))
+    return least - rounding * np.log(sum(np.exp((least - value) / rounding) for value in values))
 
 
 def _whole(size: int, side: float, even: bool = False) -> int:
@@ -227,9 +228,10 @@ def _points(
     at: tuple[Field, Field] | None,
 ) -> Iterator[tuple[Field, Field, Field]]:
     """The points of a jittered grid around each sample: their number, and the sample's offset from them."""
-    x, y = at or (torus.x, torus.y)
+    # Single precision is a thousandth of a pixel fine, and twice as fast.
+    x, y = (place.astype(np.float32) for place in at or (torus.x, torus.y))
     rows, columns = _whole(torus.size, down, bool(stagger)), _whole(torus.size, across)
-    moved = 0.5 + jitter * (torus.uniform(2, rows, columns) - 0.5)
+    moved = (0.5 + jitter * (torus.uniform(2, rows, columns) - 0.5)).astype(np.float32)
     row = np.floor(y / down).astype(int)
     for dy in range(-2, 3):
         r = row + dy
@@ -237,9 +239,10 @@ def _points(
         column = np.floor(x / across - shift).astype(int)
         for dx in range(-2, 3):
             c = column + dx
-            spot = moved[:, r % rows, c % columns]
-            u = x - (c + spot[0] + shift) * across
-            yield (r % rows) * columns + c % columns, u, y - (r + spot[1]) * down
+            which = (r % rows) * columns + c % columns
+            u = x - (c + moved[0].ravel()[which] + shift).astype(np.float32) * np.float32(across)
+            v = y - (r + moved[1].ravel()[which]).astype(np.float32) * np.float32(down)
+            yield which, u, v
 
 
 def pieces(
