@@ -38,7 +38,7 @@ class Surface:
 
 def red_bricks(t: Torus) -> Surface:
     """Old running bond, every brick of its own firing, in sandy mortar."""
-    b = courses(t, 32, 12.8, radius=1.8, at=t.bent(0.5, 14))
+    b = courses(t, 51.2, 64 / 3, radius=2.2, at=t.bent(0.6, 18))
     rough, grit = t.noise(7, 1.6), t.noise(2, 1.0)
     inset = b.inset - 1.0 + 0.35 * t.noise(5, 1.6)
     brick = smooth(-0.3, 0.5, inset)
@@ -147,7 +147,7 @@ def oak_herringbone(t: Torus) -> Surface:
 
 def weathered_planks(t: Torus) -> Surface:
     """Silver-grey boards with raised grain, knots and splits."""
-    b = courses(t, 128, 16, None, 0.5, radius=0.6, at=t.bent(0.25, 30))
+    b = courses(t, 128, 25.6, None, 0.5, radius=0.6, at=t.bent(0.25, 30))
     knots, knot = pieces(t, 32, (1.6, 3.0), (1.1, 1.5))
     hole = np.where(np.isfinite(knot) & (t.each(knots) < 0.4), 1 - np.hypot(knots.u, knots.v), 0)
     rings, pores = _wood(t, b, 3.2, t.blur(hole, 2.5) * 9)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -15,37 +15,42 @@ from gan_worker.gan.latents import Wave
 # bricks and tiles 0.5 and more.
 ALIKE, WORST, BETWEEN, HALF_WAY = 0.4, 0.6, 0.5, 0.8
 # Matches that must have been seen, or one accident would make a pattern.
-MATCHES = 8
+MATCHES = 11
 # Among lattices that match about as well as the best one, the finest counts.
 AS_GOOD = 0.85
 # Share of the picture by which it is shifted at most, and how many of the best shifts are looked at.
 REACH, LOOKED_AT = 0.62, 24
 # Distance of two best shifts at least, and how far from its place a match may lie, pixels.
 APART, LOOSE = 4, 2
+# Maps in which a pattern may show, where the material has them.
+MEASURED = ("base_color", "height")
 # Pixels that are looked at, a side.
-LARGEST = 640
+LARGEST = 512
 # Periods of the latent grid's fastest wave, cells.
 FASTEST = 2.5
 
 Shift = tuple[int, int]
 
 
-def measure_waves(picture: np.ndarray, stride: int) -> tuple[Wave, ...]:
-    """The waves that a regular picture is built on, cycles a pixel along x and y; none for others.
+def measure_waves(material: Mapping[str, np.ndarray], stride: int) -> tuple[Wave, ...]:
+    """The waves that a regular material is built on, cycles a pixel along x and y; none for others.
 
     A bond or a tiling gets the two waves of its lattice, then their sum and their difference, with which courses
-    are told apart; a picture that repeats along one direction only gets that one.
+    are told apart; a material that repeats along one direction only gets that one. They are measured on the map that
+    repeats best: bricks that all have other colors are alike in height.
 
     Args:
-        picture: (height, width, channels) in 0..1, at training scale.
+        material: map name → (height, width, channels) in 0..1, at training scale.
         stride: pixels a cell of the latent grid; faster waves than 2.5 cells cannot be drawn on it.
     """
+    pictures = [material[name] for name in MEASURED if name in material]
+    pictures = pictures or [next(iter(material.values()))]
     # What repeats, repeats within so many pixels; more of them would take seconds.
-    grey = picture[:LARGEST, :LARGEST].mean(axis=-1)
-    lattice = _find_lattice(_Likeness(grey), FASTEST * stride)
-    if lattice is None:
-        return _strongest_waves(picture, stride)
-    one, two = _shortest_waves(*lattice)
+    greys = [picture[:LARGEST, :LARGEST].mean(axis=-1) for picture in pictures]
+    best = _best_lattice([_Likeness(grey) for grey in greys], FASTEST * stride)
+    if best is None:
+        return _strongest_waves(pictures[0], stride)
+    one, two = _shortest_waves(*best)
     drawn = [w for w in (one, two, one + two, one - two) if np.hypot(*w) * FASTEST * stride <= 1]
     # Without its two slowest waves a lattice cannot be told from another one.
     return (
@@ -55,9 +60,32 @@ def measure_waves(picture: np.ndarray, stride: int) -> tuple[Wave, ...]:
     )
 
 
-def _shortest_waves(one: Shift, two: Shift) -> tuple[np.ndarray, np.ndarray]:
+def _best_lattice(
+    likenesses: Sequence[_Likeness], smallest: float
+) -> tuple[np.ndarray, np.ndarray] | None:
+    found = [(_find_lattice(likeness, smallest), likeness) for likeness in likenesses]
+    regular = [(lattice, likeness) for lattice, likeness in found if lattice]
+    if not regular:
+        return None
+    lattice, likeness = max(regular, key=lambda pair: pair[0].alike)
+    return _measured_exactly(likeness, lattice)
+
+
+def _measured_exactly(likeness: _Likeness, lattice: _Lattice) -> tuple[np.ndarray, np.ndarray]:
+    """The two shifts in fractions of a pixel: whole ones fit those of the many periods around best."""
+    shifts = np.array([lattice.one, lattice.two], float)
+    for reach in range(1, 7):
+        steps = [(n, m) for n in range(-reach, reach + 1) for m in range(-reach, reach + 1)]
+        pairs = [(s, likeness.peak(np.array(s) @ shifts, LOOSE)) for s in steps if any(s)]
+        seen = [(step, at) for step, at in pairs if at is not None]
+        counted, places = (np.array(column, float) for column in zip(*seen, strict=True))
+        shifts = np.linalg.lstsq(counted, places, rcond=None)[0]
+    return shifts[0], shifts[1]
+
+
+def _shortest_waves(one: np.ndarray, two: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The two slowest waves that take the same value after either shift: a basis of the reciprocal lattice."""
-    a, b = np.linalg.inv(np.array([one, two], float)).T
+    a, b = np.linalg.inv(np.array([one, two])).T
     while True:
         a, b = (a, b) if a @ a <= b @ b else (b, a)
         times = round(float(a @ b) / float(a @ a))
@@ -82,8 +110,8 @@ class _Lattice:
         return abs(self.one[0] * self.two[1] - self.one[1] * self.two[0])
 
 
-def _find_lattice(likeness: _Likeness, smallest: float) -> tuple[Shift, Shift] | None:
-    shifts = [s for s in likeness.best_shifts() if np.hypot(*s) >= smallest][:LOOKED_AT]
+def _find_lattice(likeness: _Likeness, smallest: float) -> _Lattice | None:
+    shifts = _nearest_of_the_best(likeness.best_shifts(), smallest)
     found = []
     for one, two in combinations(shifts, 2):
         lattice = _Lattice(one, two, tuple(likeness.around(_sums(one, two, (0, 0)), LOOSE)))
@@ -98,7 +126,17 @@ def _find_lattice(likeness: _Likeness, smallest: float) -> tuple[Shift, Shift] |
     between = _between(likeness, finest)
     if max(between) > HALF_WAY * finest.alike or np.mean(between) > BETWEEN * finest.alike:
         return None
-    return finest.one, finest.two
+    return finest
+
+
+def _nearest_of_the_best(shifts: Sequence[tuple[float, Shift]], smallest: float) -> list[Shift]:
+    """Of the shifts that match about as well as the best, those nearest to none: a lattice is made of its shortest.
+
+    None where one of them is too short: every lattice of longer ones would be a part of the true one.
+    """
+    good = [shift for alike, shift in shifts if alike >= AS_GOOD * shifts[0][0]]
+    good.sort(key=lambda shift: float(np.hypot(*shift)))
+    return good[:LOOKED_AT] if good and np.hypot(*good[0]) >= smallest else []
 
 
 def _between(likeness: _Likeness, lattice: _Lattice) -> list[float]:
@@ -132,21 +170,37 @@ class _Likeness:
         # Shifts from the most negative to the most positive one.
         self._table = _correlation(_details(grey))[np.ix_(rows, columns)]
 
-    def best_shifts(self) -> list[Shift]:
-        """Shifts (x, y) that are better than all near them, the best one first; one of each opposite pair."""
-        padded = np.pad(self._table, APART, constant_values=-np.inf)
-        side = 2 * APART + 1
-        near = np.lib.stride_tricks.sliding_window_view(padded, (side, side))
-        rows, columns = np.nonzero(self._table >= near.max(axis=(2, 3)))
+    def best_shifts(self) -> list[tuple[float, Shift]]:
+        """How alike, and the shift (x, y), for those that are better than all near them; one of each opposite pair.
+
+        The best comes first.
+        """
+        near = self._table
+        for axis in (0, 1):
+            padding = [(APART, APART) if axis == a else (0, 0) for a in (0, 1)]
+            padded = np.pad(near, padding, constant_values=-np.inf)
+            windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * APART + 1, axis)
+            near = windows.max(axis=-1)
+        rows, columns = np.nonzero(self._table >= near)
         found = [
-            (self._table[r, c], (int(c) - self._across, int(r) - self._down))
+            (float(self._table[r, c]), (int(c) - self._across, int(r) - self._down))
             for r, c in zip(rows, columns, strict=True)
         ]
         return [
-            (x, y)
-            for _, (x, y) in sorted(found, reverse=True)
+            (alike, (x, y))
+            for alike, (x, y) in sorted(found, reverse=True)
             if (y, x) > (0, 0) and abs(x) < self._across and y < self._down
         ]
+
+    def peak(self, shift: np.ndarray, loose: int) -> tuple[int, int] | None:
+        """Where within so many pixels of a shift (x, y) it is most alike; None where that was not measured."""
+        row, column = round(shift[1]) + self._down, round(shift[0]) + self._across
+        height, width = self._table.shape
+        if not (loose <= row < height - loose and loose <= column < width - loose):
+            return None
+        window = self._table[row - loose : row + loose + 1, column - loose : column + loose + 1]
+        down, across = np.unravel_index(np.argmax(window), window.shape)
+        return column + int(across) - loose - self._across, row + int(down) - loose - self._down
 
     def around(self, shifts: Iterable[tuple[float, float]], loose: int) -> list[float]:
         """The best within so many pixels of each shift, for those that were measured."""

@@ -137,7 +137,7 @@ class Training:
         else:
             statistics = measure_statistics(pictures.materials, self.data.maps)
             self.patterns = tuple(
-                measure_waves(m[self.data.maps[0]], self.network.stride) for m in self.materials
+                measure_waves(material, self.network.stride) for material in self.materials
             )
         self.dataset = Dataset(pictures.materials, statistics)
         self.update = self._new_update()

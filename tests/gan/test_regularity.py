@@ -20,7 +20,7 @@ def bricks(size=192, width=48, height=32, joint=4):
 
 
 def test_a_bond_gets_the_waves_of_its_lattice():
-    waves = measure_waves(bricks(), stride=8)
+    waves = measure_waves({"base_color": bricks()}, stride=8)
     found = {(round(x * 48 * 2), round(y * 32 * 2)) for x, y in waves}
     # Half a turn a brick and half a turn a course, both ways, their sum and their difference.
     expected = {(2, 1), (-2, 1), (0, 2), (4, 0)}
@@ -30,22 +30,39 @@ def test_a_bond_gets_the_waves_of_its_lattice():
         assert abs(y * 64 - round(y * 64)) < 0.1
 
 
+def test_bricks_of_all_colors_are_measured_by_their_height():
+    """Many match equally well where a pattern is exact; the shortest shifts make its lattice."""
+    wall = bricks(size=256, width=51, height=26)
+    tints = np.random.default_rng(3).uniform(0, 1, (11, 12))
+    y, x = np.mgrid[0:256, 0:256]
+    number = y // 26, (x + (y // 26 % 2) * 25) // 51
+    waves = measure_waves({"base_color": tints[number][..., None], "height": wall}, stride=8)
+    assert waves == measure_waves({"height": wall}, stride=8)
+    assert len(waves) == 4
+    assert min(np.hypot(*wave) for wave in waves) == pytest.approx(
+        np.hypot(1 / 51, 1 / 52), rel=0.1
+    )
+
+
 def test_planks_get_one_wave():
     x = np.arange(128)[None, :, None]
     planks = np.broadcast_to(0.5 + 0.3 * np.sign(np.sin(2 * np.pi * x / 26)), (128, 128, 1))
-    (wave,) = measure_waves(planks, stride=8)
+    (wave,) = measure_waves({"base_color": planks}, stride=8)
     assert wave == pytest.approx((1 / 26, 0), abs=2e-3)
 
 
 def test_others_get_none(striped, blobs):
-    assert measure_waves(blobs(256, 4), stride=8) == ()
-    assert measure_waves(np.random.default_rng(1).random((192, 192, 3)), stride=8) == ()
+    assert measure_waves({"base_color": blobs(256, 4)}, stride=8) == ()
+    assert (
+        measure_waves({"base_color": np.random.default_rng(1).random((192, 192, 3))}, stride=8)
+        == ()
+    )
     # Faster than the latent grid can carry.
-    assert measure_waves(striped, stride=8) == ()
+    assert measure_waves({"base_color": striped}, stride=8) == ()
 
 
 def test_the_training_torus_holds_whole_bricks():
-    rows, columns = torus_cells([measure_waves(bricks(), stride=8)], TINY, margin=1)
+    rows, columns = torus_cells([measure_waves({"base_color": bricks()}, stride=8)], TINY, margin=1)
     assert (rows * 8) % 64 == 0
     assert (columns * 8) % 48 == 0
     assert torus_cells([(), ()], TINY, margin=1) == (9, 9)
@@ -59,7 +76,7 @@ def test_the_training_torus_serves_all_materials():
 
 
 def test_sums_of_waves_stay_sums_on_any_torus():
-    waves = measure_waves(bricks(), stride=8)
+    waves = measure_waves({"base_color": bricks()}, stride=8)
     for rows, columns in ((8, 12), (32, 32), (37, 51)):
         one, two, both, apart = np.array(snapped_turns(waves, rows, columns, 8))
         np.testing.assert_array_equal(both, one + two)
@@ -67,7 +84,7 @@ def test_sums_of_waves_stay_sums_on_any_torus():
 
 
 def test_a_shift_moves_all_waves_together():
-    waves = measure_waves(bricks(), stride=8)
+    waves = measure_waves({"base_color": bricks()}, stride=8)
     still = wave_fields(waves, 16, 24, 8, np.zeros((1, 2)))
     moved = wave_fields(waves, 16, 24, 8, np.array([[1 / 24, 3 / 16]]))
     np.testing.assert_allclose(moved, np.roll(still, (-3, -1), (1, 2)), atol=1e-5)
