@@ -38,7 +38,7 @@ class Surface:
 
 def red_bricks(t: Torus) -> Surface:
     """Old running bond, every brick of its own firing, in sandy mortar."""
-    b = courses(t, 51.2, 64 / 3, radius=2.2, at=t.bent(0.6, 18))
+    b = courses(t, 64, 64 / 3, radius=2.2, at=t.bent(0.6, 18))
     rough, grit = t.noise(7, 1.6), t.noise(2, 1.0)
     inset = b.inset - 1.0 + 0.35 * t.noise(5, 1.6)
     brick = smooth(-0.3, 0.5, inset)
