@@ -171,17 +171,12 @@ class Update:
             distance = self._patch_distance(real, fake, seed + [0, 20])
             total = generator_loss + self.parameters.patch_weight * distance
         r1, r2, slopes = self._penalties(number, judge, real, fake, seed)
-        nets = self.generator, self.discriminator
-        gradients = [
-            tape.gradient(loss, net.trainable_variables)
-            for tape, loss, net in zip(
-                (generator_tape, discriminator_tape), (total, discriminator_loss), nets, strict=True
-            )
-        ]
-        gradients[1] = list(map(tf.add, gradients[1], slopes))
-        for optimizer, found, net in zip(self._optimizers, gradients, nets, strict=True):
+        trained = self.generator.trainable_variables, self.discriminator.trainable_variables
+        plain = discriminator_tape.gradient(discriminator_loss, trained[1])
+        gradients = generator_tape.gradient(total, trained[0]), list(map(tf.add, plain, slopes))
+        for optimizer, found, variables in zip(self._optimizers, gradients, trained, strict=True):
             optimizer.learning_rate.assign(rate)
-            optimizer.apply(found, net.trainable_variables)
+            optimizer.apply(found, variables)
         for mean, variable in zip(
             self.ema_generator.variables, self.generator.variables, strict=True
         ):

@@ -143,6 +143,7 @@ def test_a_run_keeps_its_materials(config, folder, halfway, striped, tmp_path):
     with pytest.raises(RequestError, match=r"had 2, received 3.*third") as caught:
         train(more, halfway)
     assert caught.value.code == "invalid_config"
+    assert halfway.load_config() == config
 
 
 def test_a_single_material_is_trained_without_names(folder, config, tmp_path):

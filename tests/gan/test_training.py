@@ -194,6 +194,7 @@ def test_resuming_with_another_preset_is_refused(config, halfway):
         )
     assert caught.value.code == "invalid_config"
     assert not listener.reports, "nothing was read or built in vain"
+    assert halfway.load_config() == config
     np.testing.assert_array_equal(weights(halfway)[0]["generator/000"], before["generator/000"])
 
 
