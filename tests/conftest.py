@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 STAND_IN = Path(__file__).parent / "worker" / "stand_in_compute.py"
+# Seconds until a wait for an event is given up; long, for computers that are busy with other things.
+PATIENCE = 60.0
 
 
 class Ear:
@@ -26,7 +28,7 @@ class Ear:
     def pump(self) -> None:
         self.heard += self.client.collect()
 
-    def until(self, found: Callable[[list[Any]], Any], seconds: float = 20.0) -> Any:
+    def until(self, found: Callable[[list[Any]], Any], seconds: float = PATIENCE) -> Any:
         """Collect until `found(heard)` gives something true, and return that."""
         end = time.monotonic() + seconds
         while not (result := found(self.heard)):
@@ -35,7 +37,7 @@ class Ear:
             self.pump()
         return result
 
-    def event(self, kind: type, seconds: float = 20.0, **fields: Any) -> Any:
+    def event(self, kind: type, seconds: float = PATIENCE, **fields: Any) -> Any:
         """The first event of that kind with those fields, waiting for it."""
 
         def found(heard: list[Any]) -> Any:
@@ -50,7 +52,7 @@ class Ear:
 
         return self.until(found, seconds)
 
-    def state(self, job: str, state: str, seconds: float = 20.0) -> Any:
+    def state(self, job: str, state: str, seconds: float = PATIENCE) -> Any:
         from gan_worker.events import JobState
 
         return self.event(JobState, seconds, job=job, state=state)
@@ -132,7 +134,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
         made: queue.Queue[Any] = queue.Queue()
         thread = threading.Thread(target=_run, args=(replace(config, **fields), made))
         thread.start()
-        server = made.get(timeout=20)
+        server = made.get(timeout=PATIENCE)
         if isinstance(server, Exception):
             thread.join()
             raise server

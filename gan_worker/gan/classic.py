@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from gan_worker.config import ClassicConfig
 from gan_worker.errors import PictureError
+from gan_worker.gan.adam import Adam
 from gan_worker.gan.dataset import Dataset, Material, Pictures
 from gan_worker.gan.statistics import CONSTANT, MapStatistics, Statistics
 from gan_worker.material_sets import find_materials, read_material
@@ -223,7 +224,7 @@ class ClassicUpdate:
             mean.assign(variable)
         self._optimizers = []
         for net in (self.generator, self.discriminator):
-            optimizer = keras.optimizers.Adam(parameters.learning_rate, parameters.beta_1)
+            optimizer = Adam(parameters.learning_rate, parameters.beta_1)
             optimizer.build(net.trainable_variables)
             self._optimizers.append(optimizer)
         self._step = tf.function(self._step_in_graph, autograph=False)

@@ -70,7 +70,6 @@ def train(
         TrainingError: `diverged`.
     """
     check_config(config)
-    run.save_config(config)
     training = Training(config, run, report)
     training.loop(should_stop)
 
@@ -123,11 +122,13 @@ class Training:
         pictures = self._read_pictures(scale)
         self.data: DataReport = pictures.report
         self.materials = pictures.materials
-        run.save_data_report(self.data)
         report(self.data)
         names = unique_names([entry.name for entry in self.data.materials])
         if not isinstance(self.network, ClassicConfig):
             self._check_materials(state, names)
+        # Only now is it known that the run can be what was chosen; one that was refused stays as it was.
+        run.save_config(config)
+        run.save_data_report(self.data)
         report(Stage("building the networks"))
         if state:
             statistics = Statistics.from_json(state["statistics"])

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from gan_worker.config import NetworkConfig
+from gan_worker.gan.adam import Adam
 from gan_worker.gan.conditioning import Conditioning
 from gan_worker.gan.dataset import Dataset
 from gan_worker.gan.discriminator import Discriminator
@@ -18,6 +19,9 @@ from gan_worker.gan.generator import Generator
 from gan_worker.gan.latents import Pattern, snapped_turns, wave_fields, widest
 from gan_worker.gan.losses import gradient_penalty, patch_distance, relativistic_losses
 from gan_worker.gan.precision import reduced_precision
+
+# Crops to logits.
+Judge = Callable[[tf.Tensor], tf.Tensor]
 
 
 @dataclass(frozen=True)
@@ -121,8 +125,7 @@ class Update:
             mean.assign(variable)
         self._torus = torus_cells(self.patterns, network, parameters.torus_margin)
         self._optimizers = [
-            keras.optimizers.Adam(parameters.learning_rate, parameters.beta_1, parameters.beta_2)
-            for _ in range(2)
+            Adam(parameters.learning_rate, parameters.beta_1, parameters.beta_2) for _ in range(2)
         ]
         self._optimizers[0].build(self.generator.trainable_variables)
         self._optimizers[1].build(self.discriminator.trainable_variables)
@@ -155,11 +158,10 @@ class Update:
         late = max(0.0, min(fraction, 1.0) - p.decay_from) / (1 - p.decay_from)
         rate = self.rate_factor * p.learning_rate * p.final_rate**late
         ema = min(p.ema, (1 + number) / (10 + number))
-        penalty = number % p.penalty_every == 0
-        return self._step(tf.constant(number), tf.constant(rate), tf.constant(ema), penalty)
+        return self._step(tf.constant(number), tf.constant(rate), tf.constant(ema))
 
     def _step_in_graph(
-        self, number: tf.Tensor, rate: tf.Tensor, ema: tf.Tensor, penalty: bool
+        self, number: tf.Tensor, rate: tf.Tensor, ema: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         # Two numbers make a seed; the second is raised by those who need independent draws in one step.
         seed = tf.stack([number * 65_537 + self.seed, 0])
@@ -176,21 +178,13 @@ class Update:
             discriminator_loss, generator_loss = relativistic_losses(real_logits, fake_logits)
             distance = self._patch_distance(real, fake, seed + [0, 20])
             total = generator_loss + self.parameters.patch_weight * distance
-            r1, r2 = (
-                self._penalties(judge, real, fake, seed, fake_logits) if penalty else (0.0, 0.0)
-            )
-            weight = self.parameters.gamma / 2 * self.dataset.channels / 3
-            penalised = (
-                discriminator_loss + weight * self.parameters.penalty_every * (r1 + r2)
-                if penalty
-                else discriminator_loss
-            )
-        for optimizer, tape, loss, net in (
-            (self._optimizers[0], generator_tape, total, self.generator),
-            (self._optimizers[1], discriminator_tape, penalised, self.discriminator),
-        ):
+        r1, r2, slopes = self._penalties(number, judge, real, fake, seed)
+        trained = self.generator.trainable_variables, self.discriminator.trainable_variables
+        plain = discriminator_tape.gradient(discriminator_loss, trained[1])
+        gradients = generator_tape.gradient(total, trained[0]), list(map(tf.add, plain, slopes))
+        for optimizer, found, variables in zip(self._optimizers, gradients, trained, strict=True):
             optimizer.learning_rate.assign(rate)
-            optimizer.apply(tape.gradient(loss, net.trainable_variables), net.trainable_variables)
+            optimizer.apply(found, variables)
         for mean, variable in zip(
             self.ema_generator.variables, self.generator.variables, strict=True
         ):
@@ -199,24 +193,48 @@ class Update:
             "generator": generator_loss,
             "discriminator": discriminator_loss,
             "patch_distance": distance,
-            "r1_penalty": tf.convert_to_tensor(r1),
-            "r2_penalty": tf.convert_to_tensor(r2),
+            "r1_penalty": r1,
+            "r2_penalty": r2,
         }
 
     def _penalties(
-        self,
-        judge: Callable[[tf.Tensor], tf.Tensor],
-        real: tf.Tensor,
-        fake: tf.Tensor,
-        seed: tf.Tensor,
-        logits: tf.Tensor,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        coins = tf.random.stateless_uniform(tf.shape(logits), seed + [0, 60], 0, 2, tf.int32)
-        signs = tf.cast(coins * 2 - 1, tf.float32)
-        return (
-            gradient_penalty(judge, real, signs),
-            gradient_penalty(judge, tf.stop_gradient(fake), signs),
+        self, number: tf.Tensor, judge: Judge, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
+        """Both penalties and the discriminator's gradients of them, all 0 on steps without.
+
+        Decided inside the graph: one graph for each kind of step would take twice as long to build.
+        """
+
+        def none() -> list[tf.Tensor]:
+            trained = self.discriminator.trainable_variables
+            return [tf.constant(0.0), tf.constant(0.0), *map(tf.zeros_like, trained)]
+
+        due = number % self.parameters.penalty_every == 0
+        r1, r2, *slopes = tf.cond(
+            due, lambda: self.measure_penalties(judge, real, fake, seed), none
         )
+        return r1, r2, slopes
+
+    def measure_penalties(
+        self, judge: Judge, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor
+    ) -> list[tf.Tensor]:
+        """Both penalties, then the gradients of their weighted sum for each variable of the discriminator."""
+        p = self.parameters
+        weight = p.gamma / 2 * self.dataset.channels / 3 * p.penalty_every
+        side = self.network.crop >> (len(self.network.discriminator_channels) - 1)
+        shape = (self.network.batch, side, side)
+        coins = tf.random.stateless_uniform(shape, seed + [0, 60], 0, 2, tf.int32)
+        signs = tf.cast(coins * 2 - 1, tf.float32)
+        with tf.GradientTape() as tape:
+            penalties = [gradient_penalty(judge, crops, signs) for crops in (real, fake)]
+            total = weight * (penalties[0] + penalties[1])
+        # What is added after the last unit changes no slope, and has no gradient.
+        slopes = tape.gradient(
+            total,
+            [v.value for v in self.discriminator.trainable_variables],
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        )
+        return [*penalties, *map(tf.convert_to_tensor, slopes)]
 
     def _labels(self, seed: tf.Tensor) -> tf.Tensor | None:
         if self.conditioning is None:

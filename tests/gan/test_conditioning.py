@@ -1,6 +1,7 @@
 """Several materials in one run: each learned under its name, one alone as if there were no names."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -47,6 +48,19 @@ def trained(config, tmp_path_factory):
     run = Run.create(tmp_path_factory.mktemp("runs"), "two")
     train(config, run)
     return run
+
+
+@pytest.fixture(scope="module")
+def stopped(config, tmp_path_factory):
+    """A run that was stopped after three of its six steps, and what it reported."""
+    run = Run.create(tmp_path_factory.mktemp("stopped"), "two")
+    return run, train(config, run, steps=3)
+
+
+@pytest.fixture
+def halfway(stopped, tmp_path):
+    """A copy of the stopped run."""
+    return Run(shutil.copytree(stopped[0].path, tmp_path / "halfway" / "two"))
 
 
 class TestLatents:
@@ -106,9 +120,8 @@ def test_each_material_is_called_up_by_its_name(trained):
     assert np.abs(cold - mixed).max() > 1e-4
 
 
-def test_the_model_in_training_knows_them_as_the_stored_one_does(config, tmp_path):
-    run = Run.create(tmp_path, "two")
-    reports = train(config, run, steps=2)
+def test_the_model_in_training_knows_them_as_the_stored_one_does(stopped):
+    run, reports = stopped
     (live,) = (r.model for r in reports if isinstance(r, training.LiveModel))
     stored = load_model(run.path)
     wanted = GenerationConfig("two", width=64, height=64, origin=(0, 0), material="warm")
@@ -117,27 +130,25 @@ def test_the_model_in_training_knows_them_as_the_stored_one_does(config, tmp_pat
     )
 
 
-def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(config, trained, tmp_path):
-    run = Run.create(tmp_path, "two")
-    train(config, run, steps=3)
-    train(dataclasses.replace(config, resume=True), run)
-    expected, received = trained.load_checkpoint()[0], run.load_checkpoint()[0]
+def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(config, trained, halfway):
+    assert halfway.load_checkpoint()[1]["step"] == 3
+    train(dataclasses.replace(config, resume=True), halfway)
+    expected, received = trained.load_checkpoint()[0], halfway.load_checkpoint()[0]
     assert expected.keys() == received.keys()
     assert "materials/000" in expected
     for name in expected:
         np.testing.assert_array_equal(received[name], expected[name], err_msg=name)
 
 
-def test_a_run_keeps_its_materials(config, folder, striped, tmp_path):
-    run = Run.create(tmp_path, "two")
-    train(config, run, steps=1)
+def test_a_run_keeps_its_materials(config, folder, halfway, striped, tmp_path):
     pictures.write_picture(tmp_path / "third.png", striped)
     more = dataclasses.replace(
         config, resume=True, pictures=(str(folder), str(tmp_path / "third.png"))
     )
     with pytest.raises(RequestError, match=r"had 2, received 3.*third") as caught:
-        train(more, run)
+        train(more, halfway)
     assert caught.value.code == "invalid_config"
+    assert halfway.load_config() == config
 
 
 def test_a_single_material_is_trained_without_names(folder, config, tmp_path):

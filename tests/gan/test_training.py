@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -42,6 +43,21 @@ def trained(config, tmp_path_factory):
     listener = Listener()
     training.train(config, run, listener.report, listener.should_stop)
     return run, listener
+
+
+@pytest.fixture(scope="module")
+def stopped(config, tmp_path_factory):
+    """A run that was stopped after three of its six steps."""
+    run = Run.create(tmp_path_factory.mktemp("stopped"), "stripes")
+    listener = Listener(steps=3)
+    training.train(config, run, listener.report, listener.should_stop)
+    return run
+
+
+@pytest.fixture
+def halfway(stopped, tmp_path):
+    """A copy of the stopped run."""
+    return Run(shutil.copytree(stopped.path, tmp_path / "halfway" / "stripes"))
 
 
 @pytest.fixture(scope="module")
@@ -151,35 +167,35 @@ def test_psi_zero_gives_the_mean_style_to_every_seed(model):
     assert difference(1.0) > 1e-4
 
 
-def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(config, run, trained):
+def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(config, halfway, trained):
     whole, _ = trained
-    first, second = Listener(steps=3), Listener()
-    training.train(config, run, first.report, first.should_stop)
-    assert weights(run)[1]["step"] == 3
+    assert weights(halfway)[1]["step"] == 3
+    listener = Listener()
     resumed = dataclasses.replace(config, resume=True)
-    training.train(resumed, run, second.report, second.should_stop)
-    assert any("step 3" in notice.text for notice in second.of(Notice))
+    training.train(resumed, halfway, listener.report, listener.should_stop)
+    assert any("step 3" in notice.text for notice in listener.of(Notice))
 
-    (expected, state), (received, resumed_state) = weights(whole), weights(run)
+    (expected, state), (received, resumed_state) = weights(whole), weights(halfway)
     assert state["step"] == resumed_state["step"] == 6
     assert expected.keys() == received.keys()
     for name in expected:
         np.testing.assert_array_equal(received[name], expected[name], err_msg=name)
 
 
-def test_resuming_with_another_preset_is_refused(config, run):
-    listener = Listener(steps=2)
-    training.train(config, run, listener.report, listener.should_stop)
-    before = weights(run)[0]
+def test_resuming_with_another_preset_is_refused(config, halfway):
+    listener = Listener()
+    before = weights(halfway)[0]
     with pytest.raises(RequestError, match="started as nano") as caught:
         training.train(
             dataclasses.replace(config, resume=True, preset="tiny"),
-            run,
+            halfway,
             listener.report,
             listener.should_stop,
         )
     assert caught.value.code == "invalid_config"
-    np.testing.assert_array_equal(weights(run)[0]["generator/000"], before["generator/000"])
+    assert not listener.reports, "nothing was read or built in vain"
+    assert halfway.load_config() == config
+    np.testing.assert_array_equal(weights(halfway)[0]["generator/000"], before["generator/000"])
 
 
 def test_cancelling_leaves_what_was_saved_before(config, run):
@@ -191,11 +207,9 @@ def test_cancelling_leaves_what_was_saved_before(config, run):
     assert run.load_checkpoint() is None
 
 
-def test_weights_that_are_not_finite_are_never_saved(config, run, monkeypatch):
+def test_weights_that_are_not_finite_are_never_saved(config, halfway, monkeypatch):
     monkeypatch.setattr(training, "FIRST_CHECKPOINT", 1e9)
-    listener = Listener(steps=2)
-    training.train(config, run, listener.report, listener.should_stop)
-    good, poisoned = weights(run)[0], []
+    good, poisoned = weights(halfway)[0], []
 
     def poison(report):
         if isinstance(report, LiveModel):
@@ -204,22 +218,22 @@ def test_weights_that_are_not_finite_are_never_saved(config, run, monkeypatch):
             poisoned[0].assign(tf.fill(poisoned[0].shape, np.nan))
 
     with pytest.raises(TrainingError) as caught:
-        training.train(dataclasses.replace(config, resume=True), run, poison, lambda: False)
+        training.train(dataclasses.replace(config, resume=True), halfway, poison, lambda: False)
     assert caught.value.code == "diverged"
-    np.testing.assert_array_equal(weights(run)[0]["generator/000"], good["generator/000"])
+    np.testing.assert_array_equal(weights(halfway)[0]["generator/000"], good["generator/000"])
 
 
-@pytest.mark.parametrize("saved_steps", [0, 2])
-def test_a_training_that_goes_wrong_goes_back_and_finishes(config, run, saved_steps, monkeypatch):
-    if saved_steps:
-        listener = Listener(saved_steps)
-        training.train(config, run, listener.report, listener.should_stop)
+@pytest.mark.parametrize("saved_steps", [0, 3])
+def test_a_training_that_goes_wrong_goes_back_and_finishes(
+    config, run, halfway, saved_steps, monkeypatch
+):
+    run = halfway if saved_steps else run
     monkeypatch.setattr(training, "FIRST_CHECKPOINT", 1e9)
     step, poisoned = Update.step, []
 
     def poison(update, number, fraction):
         losses = step(update, number, fraction)
-        if number == 3 and not poisoned:
+        if number == 4 and not poisoned:
             poisoned.append(number)
             for variable in (*update.generator.variables, *update.discriminator.variables):
                 variable.assign(tf.fill(variable.shape, np.nan))

@@ -8,7 +8,7 @@ import pytest
 
 from gan_worker.errors import TrainingError
 from gan_worker.gan.dataset import read_pictures
-from gan_worker.gan.vigilance import LEAST, PATIENCE, Vigilance
+from gan_worker.gan.vigilance import LEAST, PATIENCE, Vigilance, _quantiles
 
 DATA = os.environ.get("TILEWRIGHT_TEST_DATA", "")
 
@@ -39,6 +39,13 @@ def test_figures_are_near_the_floor_for_what_looks_real(vigilance):
         assert good[name] < 3 * floor, name
         assert soft[name] > 2 * good[name], name
     assert good["diversity"] == pytest.approx(1, abs=0.2)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 37, 100])
+def test_quantiles_of_a_sorted_table_are_those_of_numpy(rows):
+    table = np.sort(np.random.default_rng(0).normal(size=(100, 3)), axis=0)
+    expected = np.quantile(table, np.linspace(0, 1, rows), axis=0)
+    np.testing.assert_allclose(_quantiles(table, rows), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", BAD)

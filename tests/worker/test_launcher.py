@@ -13,7 +13,7 @@ from gan_worker.launcher import Launcher
 WORKER = (sys.executable, "-m", "gan_worker")
 
 
-def wait(launcher, seconds=20.0):
+def wait(launcher, seconds=60.0):
     end = time.monotonic() + seconds
     while (launched := launcher.poll()) is None:
         assert time.monotonic() < end

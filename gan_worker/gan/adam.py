@@ -1,0 +1,39 @@
+"""Adam in one operation a variable: a third fewer operations in a step's graph, so the first step comes earlier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+
+class Adam(keras.optimizers.Adam):
+    """Keras's Adam (Kingma and Ba 2015, arXiv 1412.6980) with its variables and formula, in TensorFlow's own kernel."""
+
+    def apply(self, grads: Sequence[tf.Tensor], trainable_variables: Sequence) -> None:
+        """Move each variable once.
+
+        Args:
+            grads: of all variables, dense.
+            trainable_variables: those it was built for, in that order.
+        """
+        step = tf.cast(self.iterations.value + 1, tf.float32)
+        powers = [tf.pow(tf.constant(beta), step) for beta in (self.beta_1, self.beta_2)]
+        rate = tf.convert_to_tensor(self.learning_rate.value)
+        for gradient, variable, m, v in zip(
+            grads, trainable_variables, self._momentums, self._velocities, strict=True
+        ):
+            tf.raw_ops.ResourceApplyAdam(
+                var=variable.value.handle,
+                m=m.value.handle,
+                v=v.value.handle,
+                beta1_power=powers[0],
+                beta2_power=powers[1],
+                lr=rate,
+                beta1=self.beta_1,
+                beta2=self.beta_2,
+                epsilon=self.epsilon,
+                grad=gradient,
+            )
+        self.iterations.assign_add(1)
