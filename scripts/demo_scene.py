@@ -28,7 +28,7 @@ from gan_worker.progress import DataReport, Notice, Stage, TrainingProgress
 
 ADDON = "blender_addon"
 # What wall, sphere and floor are made with where nothing is trained.
-STARTERS = ("Starter Red Bricks", "Starter Peeling Paint", "Starter Weathered Planks")
+STARTERS = ("Starter Red Bricks", "Starter Peeling Paint", "Starter Weathered Wood")
 Report = Callable[[str, float | None], None]
 
 # Meters of wall or floor that one tile covers, for a tile of 512 pixels.

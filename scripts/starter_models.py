@@ -25,7 +25,7 @@ MODELS = {
     "RedBricks": "Starter Red Bricks",
     "Cobblestone": "Starter Cobblestone",
     "PeelingPaint": "Starter Peeling Paint",
-    "WeatheredPlanks": "Starter Weathered Planks",
+    "WeatheredPlanks": "Starter Weathered Wood",
     "HexagonTiles": "Starter Hexagon Tiles",
     "CrackedMud": "Starter Cracked Mud",
 }
