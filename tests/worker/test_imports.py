@@ -15,7 +15,9 @@ def loaded_by(code):
     return set(json.loads(found.stdout))
 
 
-@pytest.mark.parametrize("module", ["client", "launcher", "server", "service", "compute"])
+@pytest.mark.parametrize(
+    "module", ["client", "launcher", "server", "service", "compute", "doctor_view"]
+)
 def test_a_module_loads_nothing_heavy(module):
     assert loaded_by(f"import gan_worker.{module}").isdisjoint(HEAVY)
 
