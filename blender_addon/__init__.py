@@ -1,8 +1,24 @@
 """Tilewright in Blender: registers its parts in order, and unregisters them in reverse."""
 
-from . import event_timer, live_preview, operators, panels, preferences, properties
+from . import (
+    event_timer,
+    live_preview,
+    operators,
+    panels,
+    preferences,
+    properties,
+    worker_panels,
+)
 
-_PARTS = (preferences, properties, live_preview, operators, panels, event_timer)
+_PARTS = (
+    preferences,
+    properties,
+    live_preview,
+    operators,
+    panels,
+    worker_panels,
+    event_timer,
+)
 
 
 def register() -> None:

@@ -16,7 +16,7 @@ from gan_worker.errors import TilewrightError, UnexpectedError
 from gan_worker.events import MapReady, MaterialReady, PreviewReady
 from gan_worker.progress import Recipe
 
-from . import images, live_preview, materials, session
+from . import doctor, images, live_preview, materials, session
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +77,7 @@ def tick() -> float:
     session.current.crowded = len(_work) > MOST_WAITING
     for event in session.current.tick(EVENT_BUDGET):
         _take(event)
+    doctor.current.tick()
     if not _rendering():
         _do_work(began + STEP_DEADLINE)
     _count(time.perf_counter() - began, time.thread_time() - cpu)
@@ -271,8 +272,9 @@ def _push_undo() -> None:
 
 
 def _visible_state() -> tuple:
-    now = session.current
-    return now.state, now.last_error, len(now.models), len(_work)
+    now, checkup = session.current, doctor.current
+    seen = now.state, now.last_error, len(now.models), len(_work)
+    return *seen, len(checkup.findings), checkup.running
 
 
 def _redraw() -> None:
@@ -302,4 +304,5 @@ def unregister() -> None:
     _work.clear()
     _orders.clear()
     _arriving.clear()
+    doctor.current.cancel()
     session.current.close()

@@ -39,6 +39,7 @@ class TILEWRIGHT_PT_worker(_Panel, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator("tilewright.start_worker", icon="PLAY")
         row.operator("tilewright.stop_worker", icon="SNAP_FACE")
+        layout.operator("tilewright.run_doctor", icon="VIEWZOOM")
         if now.last_error:
             _draw_error(layout.box(), now.last_error, context.region.width)
 
@@ -225,9 +226,9 @@ def _paragraph(layout: bpy.types.UILayout, text: str, width: int, icon: str = "N
         column.label(text=line, icon=icon if number == 0 else "BLANK1" if icon != "NONE" else icon)
 
 
-def _pair(layout: bpy.types.UILayout, name: str, value: str) -> None:
+def _pair(layout: bpy.types.UILayout, name: str, value: str, icon: str = "NONE") -> None:
     split = layout.split(factor=0.4)
-    split.label(text=name)
+    split.label(text=name, icon=icon)
     split.label(text=value)
 
 

@@ -8,6 +8,8 @@ from bpy.props import EnumProperty, StringProperty
 
 from gan_worker.errors import WorkerError
 
+_LOOPBACK = ("127.", "localhost", "[::1]", "::1")
+
 
 class TilewrightPreferences(bpy.types.AddonPreferences):
     """Preferences of the extension."""
@@ -90,6 +92,11 @@ def home_folder(preferences: TilewrightPreferences) -> Path | None:
     """Where the worker keeps its models; None for its own default."""
     chosen = preferences.home_folder
     return Path(bpy.path.abspath(chosen)) if chosen else None
+
+
+def may_reach(host: str) -> bool:
+    """Whether Blender may talk to that host: this computer does not count as online."""
+    return bpy.app.online_access or host.startswith(_LOOPBACK)
 
 
 def log_folder() -> Path:

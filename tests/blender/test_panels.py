@@ -9,11 +9,12 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import event_timer, live_preview, panels, session
+from blender_addon import doctor, event_timer, live_preview, panels, session, worker_panels
 from blender_addon.operators import generation
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.errors import ErrorInfo
 from gan_worker.events import JobReport, PreviewReady
+from gan_worker.findings import Finding
 from gan_worker.progress import (
     DataReport,
     MaterialEntry,
@@ -73,7 +74,8 @@ def draw(panel: type) -> str:
 
 PANELS = [
     cls
-    for cls in vars(panels).values()
+    for module in (panels, worker_panels)
+    for cls in vars(module).values()
     if isinstance(cls, type) and issubclass(cls, bpy.types.Panel)
 ]
 
@@ -86,6 +88,17 @@ def test_every_panel_draws_before_anything_happened(panel):
 def test_error_stands_with_its_cure():
     session.current.last_error = ErrorInfo("port_in_use", "Port 5555 is taken.", "Choose another.")
     assert "Port 5555 is taken.\nChoose another." in draw(panels.TILEWRIGHT_PT_worker)
+
+
+def test_findings_of_the_doctor_stand_with_their_cures(monkeypatch):
+    assert draw(worker_panels.TILEWRIGHT_PT_doctor) == ""
+    checkup = doctor.Checkup()
+    checkup.ran = True
+    checkup.findings = [Finding("Port", "good", "open"), Finding("Disk", "bad", "full", "Free it.")]
+    monkeypatch.setattr(doctor, "current", checkup)
+    assert draw(worker_panels.TILEWRIGHT_PT_doctor).splitlines() == [
+        *("Port", "open", "Disk: full", "Free it.", "Copy Report")
+    ]
 
 
 def test_training_shows_progress_eta_losses_report_and_picture(stand_in):
