@@ -16,7 +16,7 @@ from gan_worker.errors import TilewrightError, UnexpectedError
 from gan_worker.events import MapReady, MaterialReady, PreviewReady
 from gan_worker.progress import Recipe
 
-from . import doctor, images, live_preview, materials, session
+from . import doctor, images, installation, live_preview, materials, session
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +78,7 @@ def tick() -> float:
     for event in session.current.tick(EVENT_BUDGET):
         _take(event)
     doctor.current.tick()
+    installation.current.tick()
     if not _rendering():
         _do_work(began + STEP_DEADLINE)
     _count(time.perf_counter() - began, time.thread_time() - cpu)
@@ -272,9 +273,10 @@ def _push_undo() -> None:
 
 
 def _visible_state() -> tuple:
-    now, checkup = session.current, doctor.current
+    now, checkup, setup = session.current, doctor.current, installation.current
     seen = now.state, now.last_error, len(now.models), len(_work)
-    return *seen, len(checkup.findings), checkup.running
+    seen += len(checkup.findings), checkup.running
+    return *seen, setup.need, setup.running, setup.removing, round(setup.seconds)
 
 
 def _redraw() -> None:
@@ -305,4 +307,5 @@ def unregister() -> None:
     _orders.clear()
     _arriving.clear()
     doctor.current.cancel()
+    installation.current.cancel()
     session.current.close()

@@ -1,5 +1,6 @@
 """What belongs to this computer: how the worker is started or reached, where models are kept."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -28,8 +29,8 @@ class TilewrightPreferences(bpy.types.AddonPreferences):
     worker_python: StringProperty(
         name="Worker Python",
         description=(
-            "The Python of the environment where the worker is installed. "
-            "Left empty, the program gan-worker is looked for on the path"
+            "The Python of the environment where the worker is installed. Left empty, "
+            "the one that Set Up Worker made, or the program gan-worker on the path"
         ),
         subtype="FILE_PATH",
     )
@@ -78,13 +79,15 @@ def worker_command(preferences: TilewrightPreferences) -> list[str]:
     """
     if preferences.worker_python:
         return [bpy.path.abspath(preferences.worker_python), "-m", "gan_worker"]
+    if is_set_up():
+        return [str(environment_python()), "-m", "gan_worker"]
     found = shutil.which("gan-worker")
     if found:
         return [found]
     raise WorkerError(
         "worker_command",
-        "The worker must be installed in an environment of its own; no gan-worker is on the path.",
-        "Install it as the README says, and set Worker Python in the preferences of Tilewright.",
+        "The worker must be installed in an environment of its own; none was found.",
+        "Press Set Up Worker in the Worker panel, or set Worker Python in the preferences.",
     )
 
 
@@ -100,11 +103,35 @@ def may_reach(host: str) -> bool:
 
 
 def log_folder() -> Path:
+    """Where logs go; made if it is not there."""
+    return _user_folder("logs", create=True)
+
+
+def environment_folder() -> Path:
+    """Where Set Up Worker puts the worker's environment; it need not be there."""
+    return _user_folder("worker")
+
+
+def environment_python() -> Path:
+    """The Python of the worker's environment, which need not be there."""
+    folder = environment_folder()
+    return folder / "Scripts" / "python.exe" if os.name == "nt" else folder / "bin" / "python"
+
+
+def is_set_up(version: str = "*") -> bool:
+    """Whether the worker's environment is whole and of that version: pip puts the worker in last."""
+    packages = "Lib" if os.name == "nt" else "lib/python3.*"
+    found = environment_folder().glob(f"{packages}/site-packages/tilewright-{version}.dist-info")
+    return environment_python().exists() and any(found)
+
+
+def _user_folder(name: str, create: bool = False) -> Path:
     """A folder of the user's that outlives updates of the extension."""
     try:
-        return Path(bpy.utils.extension_path_user(__package__, path="logs", create=True))
+        return Path(bpy.utils.extension_path_user(__package__, path=name, create=create))
     except ValueError:  # enabled from a source folder, not installed as an extension
-        return Path(bpy.utils.user_resource("DATAFILES", path="tilewright/logs", create=True))
+        path = f"tilewright/{name}"
+        return Path(bpy.utils.user_resource("DATAFILES", path=path, create=create))
 
 
 def register() -> None:

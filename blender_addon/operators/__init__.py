@@ -1,8 +1,8 @@
 """One button is one class is one call to a plain function, which scripts can call as well."""
 
-from . import doctor, generation, training, worker
+from . import doctor, generation, installation, training, worker
 
-_MODULES = (worker, doctor, training, generation)
+_MODULES = (worker, doctor, installation, training, generation)
 
 
 def register() -> None:

@@ -9,7 +9,15 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import doctor, event_timer, live_preview, panels, session, worker_panels
+from blender_addon import (
+    doctor,
+    event_timer,
+    installation,
+    live_preview,
+    panels,
+    session,
+    worker_panels,
+)
 from blender_addon.operators import generation
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.errors import ErrorInfo
@@ -88,6 +96,20 @@ def test_every_panel_draws_before_anything_happened(panel):
 def test_error_stands_with_its_cure():
     session.current.last_error = ErrorInfo("port_in_use", "Port 5555 is taken.", "Choose another.")
     assert "Port 5555 is taken.\nChoose another." in draw(panels.TILEWRIGHT_PT_worker)
+
+
+def test_without_a_worker_its_setup_is_offered(monkeypatch):
+    setup = installation.Setup()
+    monkeypatch.setattr(installation, "current", setup)
+    assert draw(worker_panels.TILEWRIGHT_PT_setup) == ""
+    setup.need = "missing"
+    text = draw(worker_panels.TILEWRIGHT_PT_setup)
+    assert "No worker is installed yet" in text
+    assert text.endswith("Set Up Worker\nCopy Command")
+    setup.error = ErrorInfo("worker_setup", "No room.", "Free some space.")
+    setup.lines.append("ERROR: full")
+    text = draw(worker_panels.TILEWRIGHT_PT_setup)
+    assert "No room.\nFree some space.\nERROR: full\nSet Up Worker" in text
 
 
 def test_findings_of_the_doctor_stand_with_their_cures(monkeypatch):
