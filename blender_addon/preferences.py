@@ -9,6 +9,8 @@ from bpy.props import EnumProperty, StringProperty
 
 from gan_worker.errors import WorkerError
 
+from . import worker_setup
+
 _LOOPBACK = ("127.", "localhost", "[::1]", "::1")
 
 
@@ -114,15 +116,15 @@ def environment_folder() -> Path:
 
 def environment_python() -> Path:
     """The Python of the worker's environment, which need not be there."""
-    folder = environment_folder()
-    return folder / "Scripts" / "python.exe" if os.name == "nt" else folder / "bin" / "python"
+    return Path(worker_setup.environment_python(environment_folder()))
 
 
 def is_set_up(version: str = "*") -> bool:
-    """Whether the worker's environment is whole and of that version: pip puts the worker in last."""
+    """Whether the worker's environment is whole, and of that version."""
+    folder = environment_folder()
     packages = "Lib" if os.name == "nt" else "lib/python3.*"
-    found = environment_folder().glob(f"{packages}/site-packages/tilewright-{version}.dist-info")
-    return environment_python().exists() and any(found)
+    found = folder.glob(f"{packages}/site-packages/tilewright-{version}.dist-info")
+    return any(found) and not (folder / worker_setup.UNFINISHED).exists()
 
 
 def _user_folder(name: str, create: bool = False) -> Path:

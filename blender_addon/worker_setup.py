@@ -1,7 +1,7 @@
 """Sets the worker up in an environment of its own: a program by itself, which needs nothing but a Python.
 
-Blender runs it as a child process and never imports it, so that Blender's own Python stays as it is. It
-writes `[2/4] what it does` before each step, what pip says in between, and at a failure one line of JSON:
+Blender runs it as a child process, so that its own Python stays as it is and nothing waits. It writes
+`[2/4] what it does` before each step, what pip says in between, and at a failure one line of JSON:
 `{"error": {"code", "message", "cure"}}`.
 """
 
@@ -26,6 +26,8 @@ PLACES = (
     *(f"/Library/Frameworks/Python.framework/Versions/{version}/bin" for version in PYTHONS),
 )
 STEPS = 4
+# Stands in an environment until all of it is there.
+UNFINISHED = "unfinished"
 GIB = 2**30
 ROOM, ROOM_WITH_GPU = 4, 9
 TAIL = 12
@@ -96,6 +98,7 @@ def set_up(folder: Path, wheel: str, pythons: list[str] | None, pip_options: lis
     remove(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     _call([*python, "-m", "venv", str(folder)], "The environment could not be made")
+    (folder / UNFINISHED).touch()
     _step(3, "Downloading and installing TensorFlow and the worker")
     command = [environment_python(folder), "-m", "pip", "install", "--disable-pip-version-check"]
     command += ["--no-input", *pip_options, f"{wheel}[worker]"]
@@ -108,6 +111,7 @@ def set_up(folder: Path, wheel: str, pythons: list[str] | None, pip_options: lis
         "import gan_worker; print(gan_worker.__version__)",
     ]
     _call(tried, "The worker was installed but does not run")
+    (folder / UNFINISHED).unlink()
 
 
 def check_system(folder: Path, gpu: bool) -> None:

@@ -96,6 +96,9 @@ def test_a_worker_is_set_up_found_and_runs(setup, wheel, no_worker, tmp_path, mo
     assert installation.what_is_needed() == ""
     monkeypatch.setattr(installation, "__version__", "99")
     assert installation.what_is_needed() == "outdated"
+    # One that was broken off, by a power cut maybe, is none.
+    (preferences.environment_folder() / worker_setup.UNFINISHED).touch()
+    assert installation.what_is_needed() == "missing"
 
 
 def test_what_pip_cannot_install_is_an_error_with_the_end_of_the_log(setup, wheel, tmp_path):
