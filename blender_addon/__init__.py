@@ -7,6 +7,7 @@ from . import (
     panels,
     preferences,
     properties,
+    run_panels,
     worker_panels,
 )
 
@@ -17,6 +18,7 @@ _PARTS = (
     operators,
     panels,
     worker_panels,
+    run_panels,
     event_timer,
 )
 

@@ -13,10 +13,10 @@ import numpy as np
 from bpy.app.handlers import persistent
 
 from gan_worker.errors import TilewrightError, UnexpectedError
-from gan_worker.events import MapReady, MaterialReady, PreviewReady
+from gan_worker.events import MapReady, MaterialReady, PreviewReady, RunRenamed, RunSettings
 from gan_worker.progress import Recipe
 
-from . import doctor, images, installation, live_preview, materials, session
+from . import doctor, images, installation, live_preview, materials, run_rows, session
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +79,7 @@ def tick() -> float:
         _take(event)
     doctor.current.tick()
     installation.current.tick()
+    run_rows.follow()
     if not _rendering():
         _do_work(began + STEP_DEADLINE)
     _count(time.perf_counter() - began, time.thread_time() - cpu)
@@ -176,6 +177,10 @@ def _take(event: object) -> None:
     match event:
         case PreviewReady():
             live_preview.show(event.preview.pixels)
+        case RunRenamed():
+            run_rows.follow_name(event.run, event.name)
+        case RunSettings():
+            run_rows.take_settings(bpy.context.scene, event.config)
         case MapReady():
             _arriving.add(event.job)
             _work.append(_make_image(event.job, event.name, event.pixels))
@@ -274,7 +279,7 @@ def _push_undo() -> None:
 
 def _visible_state() -> tuple:
     now, checkup, setup = session.current, doctor.current, installation.current
-    seen = now.state, now.last_error, len(now.models), len(_work)
+    seen = now.state, now.last_error, len(now.models), now.runs, len(_work)
     seen += len(checkup.findings), checkup.running
     return *seen, setup.need, setup.running, setup.removing, round(setup.seconds)
 

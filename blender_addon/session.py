@@ -27,10 +27,12 @@ from gan_worker.events import (
     MaterialReady,
     ModelEntry,
     ModelList,
+    RunList,
     WorkerFault,
     WorkerStatus,
 )
 from gan_worker.launcher import Launcher
+from gan_worker.messages import RunEntry
 from gan_worker.progress import DataReport, GenerationProgress, Notice, Stage, TrainingProgress
 
 log = logging.getLogger(__name__)
@@ -40,6 +42,8 @@ NEEDED_PYZMQ = 27
 KEPT_JOBS = 100
 # Generations the worker has at once; more wait here, so that it is never told to wait by it.
 MOST_SENT = 16
+# A worker of an older version knows of no runs.
+RUNS_SINCE = (1, 1)
 
 
 @dataclass
@@ -94,6 +98,7 @@ class Session:
         device: what the worker computes on, once it said so.
         last_error: the newest fault, shown until the next success or until it is dismissed.
         models: what the worker can generate from, as the worker described them.
+        runs: what was trained, with a model or without.
         training: the newest training job of this session.
         listeners: functions that are given every event, for scripts that print progress.
         crowded: set while results come faster than they are made into materials; no more
@@ -108,6 +113,8 @@ class Session:
         self.memory_mb = 0.0
         self.last_error: ErrorInfo | None = None
         self.models: tuple[ModelEntry, ...] = ()
+        self.runs: tuple[RunEntry, ...] = ()
+        self.protocol = (1, 0)
         self.jobs: dict[str, Job] = {}
         self.training: Job | None = None
         self.listeners: list[Callable[[Any], None]] = []
@@ -160,7 +167,7 @@ class Session:
 
     def _forget(self) -> None:
         self.state, self.device, self.compute_state = "stopped", "", ""
-        self.models = ()
+        self.models = self.runs = ()
         self._backlog.clear()
         self._in_flight.clear()
         for job in self.jobs.values():
@@ -264,10 +271,27 @@ class Session:
             self._connected_client().cancel(job.id)
 
     def refresh(self) -> None:
-        """Ask which models and jobs the worker has."""
+        """Ask which models, runs and jobs the worker has."""
         client = self._connected_client()
-        client.request_models()
         client.request_jobs()
+        self._request_lists(client)
+
+    def _request_lists(self, client: Client) -> None:
+        client.request_models()
+        if self.protocol >= RUNS_SINCE:
+            client.request_runs()
+
+    def rename_run(self, run: str, name: str) -> None:
+        """Give a run, and so its model, another name; `RunRenamed` follows."""
+        self._connected_client().rename_run(run, name)
+
+    def delete_run(self, run: str) -> None:
+        """Delete a run for good."""
+        self._connected_client().delete_run(run)
+
+    def request_settings(self, run: str) -> None:
+        """Ask what a run was started with; the event `RunSettings` follows."""
+        self._connected_client().request_settings(run)
 
     def _connected_client(self) -> Client:
         if not self._client or self.state in ("stopped", "starting"):
@@ -285,6 +309,9 @@ class Session:
 
     def model(self, name: str) -> ModelEntry | None:
         return next((model for model in self.models if model.name == name), None)
+
+    def run(self, name: str) -> RunEntry | None:
+        return next((entry for entry in self.runs if entry.name == name), None)
 
     def wanted(self, job_id: str) -> bool:
         """Whether a result of this job is still the newest that was asked for."""
@@ -364,6 +391,8 @@ class Session:
                 self.fail(event.error)
             case ModelList():
                 self.models = tuple(event.models)
+            case RunList():
+                self.runs = tuple(event.runs)
             case JobList():
                 for entry in event.jobs:
                     self._take_listed(entry)
@@ -375,7 +404,7 @@ class Session:
             self.last_error = None
         self.state = "connected"
         self.server_version, self.compute_state = event.server_version, event.compute_state
-        self.device = event.device
+        self.device, self.protocol = event.device, tuple(event.protocol)
         self.refresh()
 
     def _take_listed(self, listed: JobState) -> None:
@@ -415,7 +444,7 @@ class Session:
         if event.error and event.state != "cancelled":
             self.fail(event.error)
         if job.kind == "train" and job.ended and self._client:
-            self._client.request_models()
+            self._request_lists(self._client)
 
     def _take_report(self, job: Job, report: Any) -> None:
         match report:

@@ -145,7 +145,7 @@ class Client:
         self._request(messages.RunSettings(run))
 
     def rename_run(self, run: str, name: str) -> None:
-        """Give a run another name; the new lists follow, or `WorkerFault`."""
+        """Give a run another name; `RunRenamed` and the new lists follow, or `WorkerFault`."""
         self._request(messages.RenameRun(run, name))
 
     def delete_run(self, run: str) -> None:
@@ -323,6 +323,8 @@ class Client:
 
     def _on_done(self, message: Message) -> None:
         asked = self._answered(message)
+        if isinstance(asked, messages.RenameRun):
+            self._events.append(events.RunRenamed(asked.run, asked.name))
         self._look_again_after(asked)
 
     def _look_again_after(self, asked: Any) -> None:

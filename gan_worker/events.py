@@ -136,6 +136,14 @@ class RunList:
 
 
 @dataclass(frozen=True)
+class RunRenamed:
+    """A run, and so its model, has another name now; the new lists follow."""
+
+    run: str
+    name: str
+
+
+@dataclass(frozen=True)
 class RunSettings:
     """What a run was started with; its pictures as this client may name them."""
 
@@ -177,6 +185,7 @@ Event = (
     | MaterialReady
     | ModelList
     | RunList
+    | RunRenamed
     | RunSettings
     | JobList
     | WorkerStatus

@@ -15,14 +15,16 @@ from blender_addon import (
     installation,
     live_preview,
     panels,
+    run_panels,
     session,
     worker_panels,
 )
 from blender_addon.operators import generation
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.errors import ErrorInfo
-from gan_worker.events import JobReport, PreviewReady
+from gan_worker.events import JobReport, PreviewReady, RunList
 from gan_worker.findings import Finding
+from gan_worker.messages import RunEntry
 from gan_worker.progress import (
     DataReport,
     MaterialEntry,
@@ -66,6 +68,16 @@ class RecordingLayout:
         assert 0 <= factor <= 1
         self.seen.append(text)
 
+    def separator(self) -> None:
+        pass
+
+    def template_list(
+        self, kind: str, _id: str, owner: Any, items: str, chosen_by: Any, index: str, **_: Any
+    ) -> None:
+        assert {items, index} <= set(owner.bl_rna.properties.keys())
+        for item in getattr(owner, items):
+            getattr(bpy.types, kind).draw_item(None, None, self, owner, item, 0, chosen_by, index)
+
     def template_icon(self, icon_value: int, scale: float) -> None:
         self.seen.append("<live preview>")
 
@@ -73,7 +85,10 @@ class RecordingLayout:
 def draw(panel: type) -> str:
     layout = RecordingLayout()
     context = SimpleNamespace(
-        scene=bpy.context.scene, region=SimpleNamespace(width=280), object=bpy.context.object
+        scene=bpy.context.scene,
+        region=SimpleNamespace(width=280),
+        object=bpy.context.object,
+        window_manager=bpy.context.window_manager,
     )
     if not hasattr(panel, "poll") or panel.poll(context):
         panel.draw(SimpleNamespace(layout=layout), context)
@@ -82,7 +97,7 @@ def draw(panel: type) -> str:
 
 PANELS = [
     cls
-    for module in (panels, worker_panels)
+    for module in (panels, run_panels, worker_panels)
     for cls in vars(module).values()
     if isinstance(cls, type) and issubclass(cls, bpy.types.Panel)
 ]
@@ -96,6 +111,23 @@ def test_every_panel_draws_before_anything_happened(panel):
 def test_error_stands_with_its_cure():
     session.current.last_error = ErrorInfo("port_in_use", "Port 5555 is taken.", "Choose another.")
     assert "Port 5555 is taken.\nChoose another." in draw(panels.TILEWRIGHT_PT_worker)
+
+
+def test_runs_are_listed_with_what_is_known_of_the_chosen_one(stand_in):
+    oak = RunEntry("oak", "2030-01-02T03:04:05+00:00", "tiny", 12.5, 5.0, 23_400_000, True, False)
+    fir = RunEntry(
+        "fir", "2030-01-01T00:00:00+00:00", "nano", 0.5, 0.1, 2_000_000, False, False, 0.7
+    )
+    stand_in.events.append(RunList((oak, fir)))
+    event_timer.tick()
+    text = draw(run_panels.TILEWRIGHT_PT_runs)
+    for part in ("oak", "2030-01-02", "23 MB", "Tiny", "5.0 min, 12.5 kimg", "Continue Training"):
+        assert part in text
+    assert "Told from Real" not in text
+    bpy.context.window_manager.tilewright.run_index = 1
+    text = draw(run_panels.TILEWRIGHT_PT_runs)
+    assert "70%, at best 50%" in text
+    assert "It has no model yet" in text
 
 
 def test_without_a_worker_its_setup_is_offered(monkeypatch):

@@ -9,7 +9,15 @@ import pytest
 
 from gan_worker import messages
 from gan_worker.config import TrainingConfig
-from gan_worker.events import Connected, JobReport, ModelList, RunList, RunSettings, WorkerFault
+from gan_worker.events import (
+    Connected,
+    JobReport,
+    ModelList,
+    RunList,
+    RunRenamed,
+    RunSettings,
+    WorkerFault,
+)
 from gan_worker.locks import FolderLock
 from gan_worker.messages import RunEntry
 from gan_worker.progress import Stage, TrainingProgress
@@ -91,6 +99,7 @@ def test_damaged_files_leave_a_run_in_the_list_that_can_be_deleted(served, ear):
 def test_a_run_is_renamed_with_its_model_and_the_lists_follow(served, ear):
     with_model(make_run(served.home))
     ear.client.rename_run("oak", "old oak")
+    assert ear.event(RunRenamed) == RunRenamed("oak", "old oak")
     assert names(ear.event(RunList).runs) == ["old oak"]
     assert names(ear.event(ModelList).models) == ["old oak"]
     assert not (served.home / "runs" / "oak").exists()

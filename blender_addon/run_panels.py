@@ -1,0 +1,83 @@
+"""The list of runs below the Train panel."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import bpy
+
+from gan_worker.messages import RunEntry
+
+from . import run_rows, session
+from .panels import _pair, _Panel
+
+
+class TILEWRIGHT_UL_runs(bpy.types.UIList):
+    def draw_item(
+        self,
+        _context: bpy.types.Context,
+        layout: bpy.types.UILayout,
+        _data: bpy.types.PropertyGroup,
+        item: bpy.types.PropertyGroup,
+        _icon: int,
+        _active: bpy.types.PropertyGroup,
+        _active_name: str,
+    ) -> None:
+        entry = session.current.run(item.name)
+        if entry is None:
+            return
+        icon = "PLAY" if entry.training else "MATERIAL" if entry.has_model else "FILE_BLANK"
+        split = layout.split(factor=0.5)
+        split.label(text=entry.name, icon=icon)
+        row = split.row()
+        row.label(text=_date(entry.created)[:10])
+        row.label(text=_size(entry.size))
+
+
+class TILEWRIGHT_PT_runs(_Panel, bpy.types.Panel):
+    bl_label = "Runs"
+    bl_parent_id = "TILEWRIGHT_PT_training"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, shown = self.layout, context.window_manager.tilewright
+        row = layout.row()
+        row.template_list("TILEWRIGHT_UL_runs", "", shown, "runs", shown, "run_index", rows=4)
+        column = row.column(align=True)
+        column.operator("tilewright.rename_run", text="", icon="GREASEPENCIL")
+        column.operator("tilewright.delete_run", text="", icon="TRASH")
+        column.separator()
+        column.operator("tilewright.refresh_models", text="", icon="FILE_REFRESH")
+        entry = run_rows.chosen_run()
+        if entry is not None:
+            _draw_entry(layout, entry)
+        row = layout.row(align=True)
+        row.operator("tilewright.continue_run", icon="FRAME_NEXT")
+        row.operator("tilewright.use_run_settings", icon="DUPLICATE")
+
+
+def _draw_entry(layout: bpy.types.UILayout, entry: RunEntry) -> None:
+    column = layout.column(align=True)
+    _pair(column, "Networks", entry.preset.capitalize())
+    _pair(column, "Trained", f"{entry.minutes:.1f} min, {entry.kimg:.1f} kimg")
+    _pair(column, "Saved", _date(entry.created))
+    _pair(column, "Size on Disk", _size(entry.size))
+    if entry.critic_auc is not None:
+        _pair(column, "Told from Real", f"{entry.critic_auc:.0%}, at best 50%")
+    if not entry.has_model:
+        column.label(text="It has no model yet", icon="INFO")
+
+
+def _date(created: str) -> str:
+    """A time of the worker's in this computer's clock."""
+    try:
+        return f"{datetime.fromisoformat(created).astimezone():%Y-%m-%d %H:%M}"
+    except ValueError:
+        return created[:16]
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+
+
+register, unregister = bpy.utils.register_classes_factory((TILEWRIGHT_UL_runs, TILEWRIGHT_PT_runs))
