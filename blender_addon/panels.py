@@ -226,9 +226,9 @@ def _paragraph(layout: bpy.types.UILayout, text: str, width: int, icon: str = "N
         column.label(text=line, icon=icon if number == 0 else "BLANK1" if icon != "NONE" else icon)
 
 
-def _pair(layout: bpy.types.UILayout, name: str, value: str, icon: str = "NONE") -> None:
+def _pair(layout: bpy.types.UILayout, name: str, value: str) -> None:
     split = layout.split(factor=0.4)
-    split.label(text=name, icon=icon)
+    split.label(text=name)
     split.label(text=value)
 
 

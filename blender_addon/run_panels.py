@@ -30,7 +30,7 @@ class TILEWRIGHT_UL_runs(bpy.types.UIList):
         split = layout.split(factor=0.5)
         split.label(text=entry.name, icon=icon)
         row = split.row()
-        row.label(text=_date(entry.created)[:10])
+        row.label(text=_date(entry.created, "%d %b"))
         row.label(text=_size(entry.size))
 
 
@@ -51,9 +51,9 @@ class TILEWRIGHT_PT_runs(_Panel, bpy.types.Panel):
         entry = run_rows.chosen_run()
         if entry is not None:
             _draw_entry(layout, entry)
-        row = layout.row(align=True)
-        row.operator("tilewright.continue_run", icon="FRAME_NEXT")
-        row.operator("tilewright.use_run_settings", icon="DUPLICATE")
+        column = layout.column(align=True)
+        column.operator("tilewright.continue_run", icon="FRAME_NEXT")
+        column.operator("tilewright.use_run_settings", icon="DUPLICATE")
 
 
 def _draw_entry(layout: bpy.types.UILayout, entry: RunEntry) -> None:
@@ -68,10 +68,10 @@ def _draw_entry(layout: bpy.types.UILayout, entry: RunEntry) -> None:
         column.label(text="It has no model yet", icon="INFO")
 
 
-def _date(created: str) -> str:
+def _date(created: str, shown: str = "%Y-%m-%d %H:%M") -> str:
     """A time of the worker's in this computer's clock."""
     try:
-        return f"{datetime.fromisoformat(created).astimezone():%Y-%m-%d %H:%M}"
+        return datetime.fromisoformat(created).astimezone().strftime(shown)
     except ValueError:
         return created[:16]
 

@@ -7,7 +7,7 @@ import bpy
 from gan_worker.findings import Finding
 
 from . import doctor, installation
-from .panels import _duration, _pair, _Panel, _paragraph
+from .panels import _duration, _Panel, _paragraph
 
 _ICONS = {"good": "CHECKMARK", "warning": "ERROR", "bad": "CANCEL"}
 
@@ -17,6 +17,7 @@ _MISSING = (
     "No worker is installed yet. It is a program of its own that learns and generates; Blender's own "
     "Python stays as it is. Setting it up downloads TensorFlow and takes some minutes."
 )
+_OFFLINE = "To download it, tick Allow Online Access in Preferences > System > Network."
 
 
 class TILEWRIGHT_PT_setup(_Panel, bpy.types.Panel):
@@ -37,6 +38,8 @@ class TILEWRIGHT_PT_setup(_Panel, bpy.types.Panel):
             _paragraph(layout, _OUTDATED if setup.need == "outdated" else _MISSING, width)
         else:
             _draw_failure(layout, setup, width)
+        if not bpy.app.online_access:
+            _paragraph(layout, _OFFLINE, width, "INFO")
         layout.operator("tilewright.set_up_worker", icon="IMPORT")
         layout.operator("tilewright.copy_setup_command", icon="COPYDOWN")
 
@@ -86,9 +89,6 @@ def _draw_coming(layout: bpy.types.UILayout, checkup: doctor.Checkup) -> None:
 
 
 def _draw_finding(layout: bpy.types.UILayout, finding: Finding, width: int) -> None:
-    if finding.state == "good":
-        _pair(layout, finding.name, finding.found, _ICONS["good"])
-        return
     column = layout.column(align=True)
     column.alert = finding.state == "bad"
     _paragraph(column, f"{finding.name}: {finding.found}", width, _ICONS[finding.state])

@@ -121,7 +121,15 @@ def test_runs_are_listed_with_what_is_known_of_the_chosen_one(stand_in):
     stand_in.events.append(RunList((oak, fir)))
     event_timer.tick()
     text = draw(run_panels.TILEWRIGHT_PT_runs)
-    for part in ("oak", "2030-01-02", "23 MB", "Tiny", "5.0 min, 12.5 kimg", "Continue Training"):
+    for part in (
+        "oak",
+        "2030-01-02",
+        " Jan",
+        "23 MB",
+        "Tiny",
+        "5.0 min, 12.5 kimg",
+        "Continue Training",
+    ):
         assert part in text
     assert "Told from Real" not in text
     bpy.context.window_manager.tilewright.run_index = 1
@@ -137,11 +145,12 @@ def test_without_a_worker_its_setup_is_offered(monkeypatch):
     setup.need = "missing"
     text = draw(worker_panels.TILEWRIGHT_PT_setup)
     assert "No worker is installed yet" in text
+    assert "tick Allow Online" in text
     assert text.endswith("Set Up Worker\nCopy Command")
     setup.error = ErrorInfo("worker_setup", "No room.", "Free some space.")
     setup.lines.append("ERROR: full")
     text = draw(worker_panels.TILEWRIGHT_PT_setup)
-    assert "No room.\nFree some space.\nERROR: full\nSet Up Worker" in text
+    assert "No room.\nFree some space.\nERROR: full\n" in text
 
 
 def test_findings_of_the_doctor_stand_with_their_cures(monkeypatch):
@@ -151,7 +160,7 @@ def test_findings_of_the_doctor_stand_with_their_cures(monkeypatch):
     checkup.findings = [Finding("Port", "good", "open"), Finding("Disk", "bad", "full", "Free it.")]
     monkeypatch.setattr(doctor, "current", checkup)
     assert draw(worker_panels.TILEWRIGHT_PT_doctor).splitlines() == [
-        *("Port", "open", "Disk: full", "Free it.", "Copy Report")
+        *("Port: open", "Disk: full", "Free it.", "Copy Report")
     ]
 
 
