@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import bpy
-from bpy.props import EnumProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from gan_worker.errors import WorkerError
 
@@ -44,6 +44,14 @@ class TilewrightPreferences(bpy.types.AddonPreferences):
         ),
         subtype="DIR_PATH",
     )
+    free_before_render: BoolProperty(
+        name="Free GPU Memory before Rendering",
+        description=(
+            "Give back the memory on the GPU that the idle worker holds when a render starts. "
+            "The next material then takes some seconds longer"
+        ),
+        default=True,
+    )
     remote_address: StringProperty(
         name="Address",
         description=(
@@ -66,6 +74,7 @@ class TilewrightPreferences(bpy.types.AddonPreferences):
         else:
             layout.prop(self, "remote_address")
             layout.prop(self, "key_folder")
+        layout.prop(self, "free_before_render")
 
 
 def get() -> TilewrightPreferences:

@@ -42,8 +42,6 @@ NEEDED_PYZMQ = 27
 KEPT_JOBS = 100
 # Generations the worker has at once; more wait here, so that it is never told to wait by it.
 MOST_SENT = 16
-# A worker of an older version knows of no runs.
-RUNS_SINCE = (1, 1)
 
 
 @dataclass
@@ -278,8 +276,16 @@ class Session:
 
     def _request_lists(self, client: Client) -> None:
         client.request_models()
-        if self.protocol >= RUNS_SINCE:
+        if self.speaks(1, 1):
             client.request_runs()
+
+    def speaks(self, major: int, minor: int) -> bool:
+        """Whether the worker knows what came with that version of the protocol."""
+        return self.protocol >= (major, minor)
+
+    def release(self) -> None:
+        """Let the worker end its idle compute process, so that its memory returns."""
+        self._connected_client().release()
 
     def rename_run(self, run: str, name: str) -> None:
         """Give a run, and so its model, another name; `RunRenamed` follows."""

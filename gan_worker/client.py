@@ -152,6 +152,10 @@ class Client:
         """Delete a run for good; the new lists follow, or `WorkerFault`."""
         self._request(messages.DeleteRun(run))
 
+    def release(self) -> None:
+        """Let the worker end its idle compute process, so that its memory returns; since 1.1."""
+        self._request(messages.Release())
+
     def request_jobs(self) -> None:
         """Ask for the jobs of this client's key; `JobList` follows."""
         self._request(messages.Jobs())

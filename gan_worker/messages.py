@@ -115,6 +115,11 @@ class DeleteRun:
 
 
 @dataclass(frozen=True)
+class Release:
+    """End the compute process, which is idle, so that its memory returns. Since 1.1."""
+
+
+@dataclass(frozen=True)
 class Jobs:
     """Ask for the newest jobs of this owner."""
 
@@ -402,6 +407,7 @@ BODIES: dict[str, type[Any]] = {
     "run_settings": RunSettings,
     "rename_run": RenameRun,
     "delete_run": DeleteRun,
+    "release": Release,
     "jobs": Jobs,
     "result": AskResult,
     "ping": Ping,

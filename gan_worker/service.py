@@ -349,6 +349,16 @@ class Server:
         self._runs.delete(body.run, self._jobs.in_use())
         return messages.Done()
 
+    def _on_release(self, client: Subscriber, body: messages.Release) -> Any:
+        if self._compute.alive and (self._jobs.running or self._jobs.waiting):
+            raise RequestError(
+                "wrong_state",
+                "The worker must be idle to give its memory back; a job runs or waits.",
+                "Wait until it has ended, or stop it.",
+            )
+        self._compute.leave(messages.Leave())
+        return messages.Done()
+
     def _on_jobs(self, client: Subscriber, body: messages.Jobs) -> Any:
         found = [job.event() for job in self._journal.newest(client.owner, JOBS_SHOWN)]
         bare = [messages.JobEvent(**{**vars(event), "result": None}) for event in found]

@@ -242,6 +242,22 @@ def test_the_idle_compute_process_is_ended_and_started_again(serve, picture):
     assert len(process_of(served)) == 2
 
 
+def test_an_idle_compute_process_is_ended_at_once_when_asked(served, ear, picture):
+    busy = started(served, ear, training(picture, "a"))
+    ear.client.release()
+    assert ear.event(WorkerFault).error.code == "wrong_state"
+    assert ear.states(busy)[-1] == "running"
+    ear.client.stop(busy)
+    ear.state(busy, "succeeded")
+    ear.heard.clear()
+    ear.client.release()
+    ear.event(WorkerStatus, compute_state="off")
+    assert not _alive(process_of(served)[0])
+    again = ear.client.submit(training(picture, "b", 10))
+    ear.state(again, "succeeded")
+    assert len(process_of(served)) == 2
+
+
 def test_models_of_runs_in_training_count(served, ear, picture):
     ear.client.request_models()
     assert ear.event(ModelList).models == ()
