@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from gan_worker.findings import Finding
+from gan_worker.findings import Finding, worst
 
 from . import doctor, installation
 from .panels import _duration, _Panel, _paragraph
@@ -78,6 +78,8 @@ class TILEWRIGHT_PT_doctor(_Panel, bpy.types.Panel):
         if checkup.running:
             _draw_coming(layout, checkup)
         layout.operator("tilewright.copy_report", icon="COPYDOWN")
+        if worst(checkup.findings) == "bad" and not TILEWRIGHT_PT_setup.poll(context):
+            layout.operator("tilewright.set_up_worker", icon="IMPORT")
 
 
 def _draw_coming(layout: bpy.types.UILayout, checkup: doctor.Checkup) -> None:

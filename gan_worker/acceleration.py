@@ -23,7 +23,7 @@ PROBE = (sys.executable, "-m", "gan_worker.gan.probe")
 # TensorFlow alone takes 30 s to load from a slow disk.
 PATIENCE = 180.0
 
-_INSTALL = "Install the worker again, or set it up anew in its own environment."
+SET_UP = "Set the worker up again: Set Up Worker in Blender, or as the README says."
 _WSL = "Run the worker in WSL2, or on a computer with an NVIDIA GPU and Linux."
 _DRIVERS = ("/proc/driver/nvidia/version", "/usr/lib/wsl/lib/libcuda.so.1")
 _DLL_MISSING = 0xC0000135
@@ -116,14 +116,14 @@ def check_tensorflow(outcome: Outcome) -> Finding:
 
 def _load_cure(outcome: Outcome) -> str:
     if "No module named 'tensorflow'" in outcome.log:
-        return "Install it beside the worker: pip install tilewright[worker]."
+        return SET_UP
     if "DLL load failed" in outcome.log or outcome.code == _DLL_MISSING:
         return "Install the Microsoft Visual C++ Redistributable (x64), then check again."
     if outcome.code in _ILLEGAL:
         return "TensorFlow needs a processor with AVX instructions; use another computer."
     if outcome.hung:
         return "Let a virus scanner skip the worker's environment, then check again."
-    return _INSTALL
+    return SET_UP
 
 
 def check_gpu(outcome: Outcome) -> Finding:
@@ -186,10 +186,10 @@ def check_learning(outcome: Outcome) -> Finding:
     facts = outcome.facts
     if "step" not in facts:
         stage = "a training step failed" if "gpus" in facts else "was not reached"
-        return Finding("Learning", "bad", f"{stage}: {outcome.end}", _INSTALL)
+        return Finding("Learning", "bad", f"{stage}: {outcome.end}", SET_UP)
     if not facts["finite"]:
         return Finding(
-            "Learning", "bad", "a training step gave numbers that are no numbers", _INSTALL
+            "Learning", "bad", "a training step gave numbers that are no numbers", SET_UP
         )
     fast = "with" if facts["bfloat16"] else "without"
     text = f"a first step of the smallest generator took {facts['step']:.1f} s, {fast} bfloat16"

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from gan_worker import acceleration
+from gan_worker.acceleration import SET_UP
 from gan_worker.errors import TilewrightError, UnexpectedError
 from gan_worker.findings import Finding, State
 from gan_worker.launcher import Launcher, own_environment
@@ -29,8 +30,7 @@ MEMORY = (0.7, 2.0)
 DISK = (0.5, 5.0)
 PATIENCE = 60.0
 
-_SET_UP = "Set the worker up in an environment of its own with Python 3.11, 3.12 or 3.13."
-_INSTALL = "Install the worker again: pip install tilewright[worker]."
+_PYTHON = "Set the worker up in an environment of its own with Python 3.11, 3.12 or 3.13."
 _TRY_PICTURES = """
 import sys, numpy as np
 from pathlib import Path
@@ -100,7 +100,7 @@ def _shielded(name: str, check: Callable[[], Finding]) -> Finding:
     except TilewrightError as error:
         return Finding(name, "bad", error.info.message, error.info.cure)
     except ImportError as error:
-        return Finding(name, "bad", f"cannot be checked: {error}", _INSTALL)
+        return Finding(name, "bad", f"cannot be checked: {error}", SET_UP)
     except Exception as error:  # noqa: BLE001 — the other checks must go on, whatever one meets
         info = UnexpectedError(error).info
         return Finding(name, "bad", info.message, info.cure)
@@ -115,7 +115,7 @@ def check_python() -> Finding:
     found = f"{platform.python_version()}, {bits} bit, {platform.system()} {platform.machine()}"
     if PYTHONS[0] <= sys.version_info[:2] <= PYTHONS[1] and bits == 64:
         return Finding("Python", "good", found)
-    return Finding("Python", "bad", f"must be 3.11 to 3.13 with 64 bit; it is {found}", _SET_UP)
+    return Finding("Python", "bad", f"must be 3.11 to 3.13 with 64 bit; it is {found}", _PYTHON)
 
 
 def check_packages() -> Finding:
@@ -125,7 +125,7 @@ def check_packages() -> Finding:
     try:
         lines = metadata.requires("tilewright") or []
     except metadata.PackageNotFoundError:
-        return Finding("Packages", "warning", "Tilewright itself is not installed here", _INSTALL)
+        return Finding("Packages", "warning", "Tilewright itself is not installed here", SET_UP)
     wrong = []
     wanted = [Requirement(line) for line in lines]
     wanted = [w for w in wanted if w.marker is None or w.marker.evaluate({"extra": "worker"})]
@@ -138,7 +138,7 @@ def check_packages() -> Finding:
         if not requirement.specifier.contains(version, prereleases=True):
             wrong.append(f"{requirement.name} is {version}, not {requirement.specifier}")
     if wrong:
-        return Finding("Packages", "bad", "; ".join(wrong), _INSTALL)
+        return Finding("Packages", "bad", "; ".join(wrong), SET_UP)
     return Finding("Packages", "good", f"all {len(wanted)} are there")
 
 
@@ -203,7 +203,7 @@ def check_encryption() -> Finding:
 
     found = f"pyzmq {zmq.__version__}, ZeroMQ {zmq.zmq_version()}"
     if int(zmq.__version__.split(".")[0]) < 27:
-        return Finding("Encryption", "bad", f"pyzmq must be 27 or later; it is {found}", _INSTALL)
+        return Finding("Encryption", "bad", f"pyzmq must be 27 or later; it is {found}", SET_UP)
     if not zmq.has("curve"):
         cure = (
             "Install pyzmq from its wheel: pip install --force-reinstall --only-binary :all: pyzmq"
@@ -291,12 +291,12 @@ def check_pictures() -> Finding:
                 command, capture_output=True, timeout=PATIENCE, env=own_environment()
             )
         except subprocess.TimeoutExpired:
-            return Finding("Pictures", "bad", "OpenImageIO does not come to an end", _INSTALL)
+            return Finding("Pictures", "bad", "OpenImageIO does not come to an end", SET_UP)
     if done.returncode == 0:
         return Finding("Pictures", "good", "PNG and EXR are written and read")
     last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
     why = last[0] if last else f"exit code {done.returncode}"
-    return Finding("Pictures", "bad", f"OpenImageIO does not work: {why}", _INSTALL)
+    return Finding("Pictures", "bad", f"OpenImageIO does not work: {why}", SET_UP)
 
 
 def check_models(folder: Path) -> Finding:

@@ -350,7 +350,7 @@ class Server:
         return messages.Done()
 
     def _on_release(self, client: Subscriber, body: messages.Release) -> Any:
-        if self._compute.alive and (self._jobs.running or self._jobs.waiting):
+        if self._jobs.running or self._jobs.waiting:
             raise RequestError(
                 "wrong_state",
                 "The worker must be idle to give its memory back; a job runs or waits.",

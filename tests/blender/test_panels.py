@@ -159,8 +159,9 @@ def test_findings_of_the_doctor_stand_with_their_cures(monkeypatch):
     checkup.ran = True
     checkup.findings = [Finding("Port", "good", "open"), Finding("Disk", "bad", "full", "Free it.")]
     monkeypatch.setattr(doctor, "current", checkup)
+    monkeypatch.setattr(installation, "current", installation.Setup())
     assert draw(worker_panels.TILEWRIGHT_PT_doctor).splitlines() == [
-        *("Port: open", "Disk: full", "Free it.", "Copy Report")
+        *("Port: open", "Disk: full", "Free it.", "Copy Report", "Set Up Worker")
     ]
 
 

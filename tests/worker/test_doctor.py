@@ -41,11 +41,15 @@ def probed(*lines, patience=20.0):
 @pytest.mark.parametrize(
     ("lines", "says", "cure"),
     [
-        (["raise ModuleNotFoundError(\"No module named 'tensorflow'\")"], "No module", "pip"),
+        (
+            ["raise ModuleNotFoundError(\"No module named 'tensorflow'\")"],
+            "No module",
+            "Set Up Worker",
+        ),
         ([CRASH.format("SIGILL")], "SIGILL", "AVX"),
-        ([CRASH.format("SIGSEGV")], "SIGSEGV", "anew"),
+        ([CRASH.format("SIGSEGV")], "SIGSEGV", "Set Up Worker"),
         (["raise ImportError('DLL load failed while importing _x')"], "DLL", "Visual C++"),
-        (["print('not JSON', flush=True)"], "exit code 0", "anew"),
+        (["print('not JSON', flush=True)"], "exit code 0", "Set Up Worker"),
     ],
 )
 def test_tensorflow_that_cannot_be_loaded_is_a_finding_with_its_cure(lines, says, cure):
