@@ -45,8 +45,9 @@ class TILEWRIGHT_PT_setup(_Panel, bpy.types.Panel):
 
 
 def _draw_setup(layout: bpy.types.UILayout, setup: installation.Setup, width: int) -> None:
+    _paragraph(layout, setup.step, width)
     row = layout.row(align=True)
-    row.progress(factor=setup.fraction, text=f"{setup.step}, {_duration(setup.seconds)}")
+    row.progress(factor=setup.fraction, text=_duration(setup.seconds))
     row.operator("tilewright.cancel_setup", text="", icon="X")
     for line in list(setup.lines)[-1:]:
         _paragraph(layout, line[:160], width)

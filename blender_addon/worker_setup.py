@@ -25,6 +25,8 @@ PLACES = (
     "/opt/homebrew/bin",
     *(f"/Library/Frameworks/Python.framework/Versions/{version}/bin" for version in PYTHONS),
 )
+# What is there with an NVIDIA driver, the second in WSL2.
+DRIVERS = ("/proc/driver/nvidia/version", "/usr/lib/wsl/lib/libcuda.so.1")
 STEPS = 4
 # Stands in an environment until all of it is there.
 UNFINISHED = "unfinished"
@@ -134,7 +136,7 @@ def has_nvidia_driver() -> bool:
     """Whether CUDA is worth its download: on Linux, and so in WSL2, with a driver."""
     if platform.system() != "Linux":
         return False
-    return shutil.which("nvidia-smi") is not None or Path("/proc/driver/nvidia/version").exists()
+    return shutil.which("nvidia-smi") is not None or any(Path(p).exists() for p in DRIVERS)
 
 
 def candidates() -> list[list[str]]:

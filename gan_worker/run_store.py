@@ -142,7 +142,7 @@ def _entry(run: Run, training: bool) -> RunEntry:
         info.preset if info else str(config.get("preset", "")),
         info.kimg if info else float(last.get("kimg", 0.0)),
         float(last.get("seconds", 0.0)) / 60,
-        sum(file.stat().st_size for file in _files(run.path)),
+        _size(run.path),
         info is not None,
         training,
         _critic_auc(run.path, info),
@@ -199,8 +199,19 @@ def _last_tick(file: Path) -> dict[str, Any]:
     return {}
 
 
-def _files(folder: Path) -> list[Path]:
-    return [file for file in folder.rglob("*") if file.is_file() and not file.is_symlink()]
+def _size(folder: Path | str) -> int:
+    """Bytes of all files below a folder; a training that writes them may go on meanwhile."""
+    size = 0
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    size += _size(entry.path)
+                else:
+                    size += entry.stat(follow_symlinks=False).st_size
+    except FileNotFoundError:
+        logger.debug("%s went away while it was measured", folder)
+    return size
 
 
 def _changed(folder: Path) -> str:

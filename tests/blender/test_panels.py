@@ -147,10 +147,16 @@ def test_without_a_worker_its_setup_is_offered(monkeypatch):
     assert "No worker is installed yet" in text
     assert "tick Allow Online" in text
     assert text.endswith("Set Up Worker\nCopy Command")
+    monkeypatch.setattr(installation.Setup, "running", True)
+    setup.step, setup.fraction, setup.seconds = "Downloading", 0.5, 75.0
+    setup.lines.append("Collecting keras")
+    running = draw(worker_panels.TILEWRIGHT_PT_setup)
+    assert running.splitlines() == ["Downloading", "1:15", "", "Collecting keras"]
+    monkeypatch.setattr(installation.Setup, "running", False)
     setup.error = ErrorInfo("worker_setup", "No room.", "Free some space.")
     setup.lines.append("ERROR: full")
     text = draw(worker_panels.TILEWRIGHT_PT_setup)
-    assert "No room.\nFree some space.\nERROR: full\n" in text
+    assert "No room.\nFree some space.\nCollecting keras\nERROR: full\n" in text
 
 
 def test_findings_of_the_doctor_stand_with_their_cures(monkeypatch):
