@@ -1,6 +1,7 @@
 """Tilewright in Blender: registers its parts in order, and unregisters them in reverse."""
 
 from . import (
+    curve_pictures,
     event_timer,
     live_preview,
     operators,
@@ -15,6 +16,7 @@ _PARTS = (
     preferences,
     properties,
     live_preview,
+    curve_pictures,
     operators,
     panels,
     worker_panels,

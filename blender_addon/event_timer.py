@@ -13,10 +13,26 @@ import numpy as np
 from bpy.app.handlers import persistent
 
 from gan_worker.errors import TilewrightError, UnexpectedError
-from gan_worker.events import MapReady, MaterialReady, PreviewReady, RunRenamed, RunSettings
-from gan_worker.progress import Recipe
+from gan_worker.events import (
+    JobReport,
+    MapReady,
+    MaterialReady,
+    PreviewReady,
+    RunRenamed,
+    RunSettings,
+)
+from gan_worker.progress import Recipe, TrainingProgress
 
-from . import doctor, images, installation, live_preview, materials, run_rows, session
+from . import (
+    curve_pictures,
+    doctor,
+    images,
+    installation,
+    live_preview,
+    materials,
+    run_rows,
+    session,
+)
 
 log = logging.getLogger(__name__)
 
@@ -177,6 +193,10 @@ def _take(event: object) -> None:
     match event:
         case PreviewReady():
             live_preview.show(event.preview.pixels)
+        case JobReport(report=TrainingProgress(figures=figures)) if figures:
+            training = session.current.training
+            if training is not None and training.id == event.job:
+                curve_pictures.show(training.figures)
         case RunRenamed():
             run_rows.follow_name(event.run, event.name)
         case RunSettings():

@@ -1,4 +1,4 @@
-"""The list of runs below the Train panel."""
+"""Below the Train panel: the curves of quality and the list of runs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,27 @@ import bpy
 
 from gan_worker.messages import RunEntry
 
-from . import run_rows, session
-from .panels import _pair, _Panel
+from . import curve_pictures, run_rows, session
+from .panels import _pair, _Panel, _ui_scale
+
+
+class TILEWRIGHT_PT_curves(_Panel, bpy.types.Panel):
+    bl_label = "Quality"
+    bl_parent_id = "TILEWRIGHT_PT_training"
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        return session.current.training is not None and bool(curve_pictures.shown())
+
+    def draw(self, context: bpy.types.Context) -> None:
+        # Two side by side; a unit of a layout is 20 pixels high.
+        scale = max(3.0, (context.region.width / _ui_scale() - 70) / 40)
+        row = self.layout.row()
+        for name in curve_pictures.shown():
+            column = row.column()
+            column.template_icon(icon_value=curve_pictures.icon(name), scale=scale)
+            column.label(text=curve_pictures.TITLES[name])
+        self.layout.label(text="Lower is closer to your pictures", icon="INFO")
 
 
 class TILEWRIGHT_UL_runs(bpy.types.UIList):
@@ -80,4 +99,6 @@ def _size(size: int) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
-register, unregister = bpy.utils.register_classes_factory((TILEWRIGHT_UL_runs, TILEWRIGHT_PT_runs))
+register, unregister = bpy.utils.register_classes_factory(
+    (TILEWRIGHT_PT_curves, TILEWRIGHT_UL_runs, TILEWRIGHT_PT_runs)
+)

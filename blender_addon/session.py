@@ -42,6 +42,7 @@ NEEDED_PYZMQ = 27
 KEPT_JOBS = 100
 # Generations the worker has at once; more wait here, so that it is never told to wait by it.
 MOST_SENT = 16
+MOST_POINTS = 500
 
 
 @dataclass
@@ -56,6 +57,7 @@ class Job:
         state: a job state of the protocol; `sent` until the worker answered.
         config: what was asked for.
         stage: what the worker is busy with, in words.
+        figures: metric of a training's previews → (minutes, value), by time.
         result: recipe, seam ratios and times of a finished generation; the pixels are only in the
             event, which listeners and `tick` give out, so that memory stays flat.
     """
@@ -73,6 +75,7 @@ class Job:
     progress: TrainingProgress | None = None
     pieces: GenerationProgress | None = None
     notices: list[str] = field(default_factory=list)
+    figures: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     result: MaterialReady | None = None
 
     @property
@@ -460,6 +463,7 @@ class Session:
                 job.data_report = report
             case TrainingProgress():
                 job.progress, job.stage = report, "training"
+                _add_figures(job.figures, report)
             case GenerationProgress():
                 job.pieces = report
             case Notice():
@@ -511,6 +515,14 @@ class Session:
         if job.state != "succeeded":
             raise error_from_info(job.error or ErrorInfo("cancelled", "", ""))
         return job.result
+
+
+def _add_figures(figures: dict[str, list[tuple[float, float]]], report: TrainingProgress) -> None:
+    for name, value in report.figures.items():
+        points = figures.setdefault(name, [])
+        points.append((report.seconds / 60, value))
+        if len(points) > MOST_POINTS:  # of a long training every second one tells as much
+            del points[1::2]
 
 
 def check_pyzmq() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from blender_addon import (
+    curve_pictures,
     doctor,
     event_timer,
     installation,
@@ -193,6 +195,46 @@ def test_training_shows_progress_eta_losses_report_and_picture(stand_in):
     stand_in.state(job.id, "paused")
     event_timer.tick()
     assert "Resume" in draw(panels.TILEWRIGHT_PT_training)
+
+
+def test_curves_of_quality_grow_with_the_training(stand_in):
+    assert draw(run_panels.TILEWRIGHT_PT_curves) == ""
+    session.current.train(TrainingConfig("bricks", ("a.png",)))
+    (job,) = stand_in.submitted
+    progress = TrainingProgress(1, 0.1, 60.0, 0.1, None, 9.0, {})
+    for minute in range(1, 4):
+        figures = {"swd/0": 8.0 / minute, "diversity": 0.9}
+        report = replace(progress, seconds=60.0 * minute, figures=figures)
+        stand_in.events.append(JobReport(job, report))
+    stand_in.events.append(JobReport("f" * 32, report))  # of another Blender with the same key
+    event_timer.tick()
+    assert session.current.training.figures["swd/0"] == [(1.0, 8.0), (2.0, 4.0), (3.0, 8 / 3)]
+    assert draw(run_panels.TILEWRIGHT_PT_curves).splitlines() == [
+        *("<live preview>", "Finest Detail", "Lower is closer to your pictures")
+    ]
+    curve_pictures.clear()
+
+
+def test_a_falling_curve_is_drawn_falling():
+    picture = curve_pictures.draw_curve([(0.0, 10.0), (1.0, 5.0), (3.0, 0.0)])
+    line = (picture == curve_pictures.LINE).all(-1)
+    rows = np.array([np.flatnonzero(column).mean() for column in line.T])
+    assert rows[0] < 0.15 * len(rows)
+    assert rows[-1] > 0.95 * len(rows)
+    assert np.all(np.diff(rows) >= 0)
+    for flat in ([(0.5, 2.0)], [(0.0, 0.0), (1.0, 0.0)]):
+        assert (curve_pictures.draw_curve(flat) == curve_pictures.LINE).all(-1).any(0).all()
+
+
+def test_a_long_training_keeps_its_curve_short(stand_in):
+    job = session.current.train(TrainingConfig("bricks", ("a.png",)))
+    for second in range(2000):
+        progress = TrainingProgress(1, 0.1, second, 0.1, None, 9.0, {}, figures={"swd/0": 1.0})
+        session._add_figures(job.figures, progress)
+    points = job.figures["swd/0"]
+    assert len(points) <= session.MOST_POINTS
+    assert points[0][0] == 0
+    assert points[-1][0] > 1990 / 60
 
 
 def test_live_preview_is_the_picture_the_right_way_up(stand_in):
