@@ -75,9 +75,15 @@ class Setup:
             pip_options: more options for pip.
 
         Raises:
-            WorkerError: `worker_command` where Blender's Python cannot be run.
+            WorkerError: `busy` while one runs or is being removed, `worker_command` where Blender's Python
+                cannot be run.
         """
-        self.cancel()
+        if self.running or self.removing:
+            raise WorkerError(
+                "busy",
+                "Only one setup may work on the worker's folder; one runs, or is being removed.",
+                "Wait until it has ended, or cancel it.",
+            )
         self.error, self.step, self.fraction = None, "Starting", 0.0
         self.lines.clear()
         options = [f"--wheel={wheel}"]

@@ -119,6 +119,8 @@ def test_what_pip_cannot_install_is_an_error_with_the_end_of_the_log(setup, whee
 def test_cancel_ends_the_setup_and_deletes_what_it_made(setup, wheel):
     setup.start(wheel, [sys.executable], OFFLINE)
     until(lambda: (preferences.environment_folder() / "pyvenv.cfg").exists())
+    with pytest.raises(TilewrightError, match="Only one setup"):
+        setup.start(wheel)
     process = setup._process
     bpy.ops.tilewright.cancel_setup()
     assert not setup.running
