@@ -1,8 +1,28 @@
 """Tilewright in Blender: registers its parts in order, and unregisters them in reverse."""
 
-from . import event_timer, live_preview, operators, panels, preferences, properties
+from . import (
+    curve_pictures,
+    event_timer,
+    live_preview,
+    operators,
+    panels,
+    preferences,
+    properties,
+    run_panels,
+    worker_panels,
+)
 
-_PARTS = (preferences, properties, live_preview, operators, panels, event_timer)
+_PARTS = (
+    preferences,
+    properties,
+    live_preview,
+    curve_pictures,
+    operators,
+    panels,
+    worker_panels,
+    run_panels,
+    event_timer,
+)
 
 
 def register() -> None:

@@ -13,10 +13,26 @@ import numpy as np
 from bpy.app.handlers import persistent
 
 from gan_worker.errors import TilewrightError, UnexpectedError
-from gan_worker.events import MapReady, MaterialReady, PreviewReady
-from gan_worker.progress import Recipe
+from gan_worker.events import (
+    JobReport,
+    MapReady,
+    MaterialReady,
+    PreviewReady,
+    RunRenamed,
+    RunSettings,
+)
+from gan_worker.progress import Recipe, TrainingProgress
 
-from . import images, live_preview, materials, session
+from . import (
+    curve_pictures,
+    doctor,
+    images,
+    installation,
+    live_preview,
+    materials,
+    run_rows,
+    session,
+)
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +93,9 @@ def tick() -> float:
     session.current.crowded = len(_work) > MOST_WAITING
     for event in session.current.tick(EVENT_BUDGET):
         _take(event)
+    doctor.current.tick()
+    installation.current.tick()
+    run_rows.follow()
     if not _rendering():
         _do_work(began + STEP_DEADLINE)
     _count(time.perf_counter() - began, time.thread_time() - cpu)
@@ -174,6 +193,14 @@ def _take(event: object) -> None:
     match event:
         case PreviewReady():
             live_preview.show(event.preview.pixels)
+        case JobReport(report=TrainingProgress(figures=figures)) if figures:
+            training = session.current.training
+            if training is not None and training.id == event.job:
+                curve_pictures.show(training.figures)
+        case RunRenamed():
+            run_rows.follow_name(event.run, event.name)
+        case RunSettings():
+            run_rows.take_settings(bpy.context.scene, event.config)
         case MapReady():
             _arriving.add(event.job)
             _work.append(_make_image(event.job, event.name, event.pixels))
@@ -271,8 +298,10 @@ def _push_undo() -> None:
 
 
 def _visible_state() -> tuple:
-    now = session.current
-    return now.state, now.last_error, len(now.models), len(_work)
+    now, checkup, setup = session.current, doctor.current, installation.current
+    seen = now.state, now.last_error, len(now.models), now.runs, len(_work)
+    seen += len(checkup.findings), checkup.running
+    return *seen, setup.need, setup.running, setup.removing, round(setup.seconds)
 
 
 def _redraw() -> None:
@@ -302,4 +331,6 @@ def unregister() -> None:
     _work.clear()
     _orders.clear()
     _arriving.clear()
+    doctor.current.cancel()
+    installation.current.cancel()
     session.current.close()

@@ -36,9 +36,13 @@ class TILEWRIGHT_PT_worker(_Panel, bpy.types.Panel):
         if now.connected:
             _pair(layout, "Device", now.device or "known when it first computes")
             _pair(layout, "Computing", now.compute_state.capitalize())
+            if now.memory_mb:
+                _pair(layout, "Memory", f"{now.memory_mb / 1024:.1f} GiB")
+                layout.operator("tilewright.free_memory", icon="MEMORY")
         row = layout.row(align=True)
         row.operator("tilewright.start_worker", icon="PLAY")
         row.operator("tilewright.stop_worker", icon="SNAP_FACE")
+        layout.operator("tilewright.run_doctor", icon="VIEWZOOM")
         if now.last_error:
             _draw_error(layout.box(), now.last_error, context.region.width)
 

@@ -1,12 +1,17 @@
 """What belongs to this computer: how the worker is started or reached, where models are kept."""
 
+import os
 import shutil
 from pathlib import Path
 
 import bpy
-from bpy.props import EnumProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from gan_worker.errors import WorkerError
+
+from . import worker_setup
+
+_LOOPBACK = ("127.", "localhost", "[::1]", "::1")
 
 
 class TilewrightPreferences(bpy.types.AddonPreferences):
@@ -26,8 +31,8 @@ class TilewrightPreferences(bpy.types.AddonPreferences):
     worker_python: StringProperty(
         name="Worker Python",
         description=(
-            "The Python of the environment where the worker is installed. "
-            "Left empty, the program gan-worker is looked for on the path"
+            "The Python of the environment where the worker is installed. Left empty, "
+            "the one that Set Up Worker made, or the program gan-worker on the path"
         ),
         subtype="FILE_PATH",
     )
@@ -38,6 +43,14 @@ class TilewrightPreferences(bpy.types.AddonPreferences):
             "Left empty, the folder that the command gan-worker uses too"
         ),
         subtype="DIR_PATH",
+    )
+    free_before_render: BoolProperty(
+        name="Free GPU Memory before Rendering",
+        description=(
+            "Give back the memory on the GPU that the idle worker holds when a render starts. "
+            "The next material then takes some seconds longer"
+        ),
+        default=True,
     )
     remote_address: StringProperty(
         name="Address",
@@ -61,6 +74,7 @@ class TilewrightPreferences(bpy.types.AddonPreferences):
         else:
             layout.prop(self, "remote_address")
             layout.prop(self, "key_folder")
+        layout.prop(self, "free_before_render")
 
 
 def get() -> TilewrightPreferences:
@@ -76,13 +90,15 @@ def worker_command(preferences: TilewrightPreferences) -> list[str]:
     """
     if preferences.worker_python:
         return [bpy.path.abspath(preferences.worker_python), "-m", "gan_worker"]
+    if is_set_up():
+        return [str(environment_python()), "-m", "gan_worker"]
     found = shutil.which("gan-worker")
     if found:
         return [found]
     raise WorkerError(
         "worker_command",
-        "The worker must be installed in an environment of its own; no gan-worker is on the path.",
-        "Install it as the README says, and set Worker Python in the preferences of Tilewright.",
+        "The worker must be installed in an environment of its own; none was found.",
+        "Press Set Up Worker in the Worker panel, or set Worker Python in the preferences.",
     )
 
 
@@ -92,12 +108,41 @@ def home_folder(preferences: TilewrightPreferences) -> Path | None:
     return Path(bpy.path.abspath(chosen)) if chosen else None
 
 
+def may_reach(host: str) -> bool:
+    """Whether Blender may talk to that host: this computer does not count as online."""
+    return bpy.app.online_access or host.startswith(_LOOPBACK)
+
+
 def log_folder() -> Path:
+    """Where logs go; made if it is not there."""
+    return _user_folder("logs", create=True)
+
+
+def environment_folder() -> Path:
+    """Where Set Up Worker puts the worker's environment; it need not be there."""
+    return _user_folder("worker")
+
+
+def environment_python() -> Path:
+    """The Python of the worker's environment, which need not be there."""
+    return Path(worker_setup.environment_python(environment_folder()))
+
+
+def is_set_up(version: str = "*") -> bool:
+    """Whether the worker's environment is whole, and of that version."""
+    folder = environment_folder()
+    packages = "Lib" if os.name == "nt" else "lib/python3.*"
+    found = folder.glob(f"{packages}/site-packages/tilewright-{version}.dist-info")
+    return any(found) and not (folder / worker_setup.UNFINISHED).exists()
+
+
+def _user_folder(name: str, create: bool = False) -> Path:
     """A folder of the user's that outlives updates of the extension."""
     try:
-        return Path(bpy.utils.extension_path_user(__package__, path="logs", create=True))
+        return Path(bpy.utils.extension_path_user(__package__, path=name, create=create))
     except ValueError:  # enabled from a source folder, not installed as an extension
-        return Path(bpy.utils.user_resource("DATAFILES", path="tilewright/logs", create=True))
+        path = f"tilewright/{name}"
+        return Path(bpy.utils.user_resource("DATAFILES", path=path, create=create))
 
 
 def register() -> None:

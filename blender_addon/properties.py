@@ -191,6 +191,17 @@ class TILEWRIGHT_PG_scene(bpy.types.PropertyGroup):
     )
 
 
+class TILEWRIGHT_PG_run(bpy.types.PropertyGroup):
+    """A row of the list of runs; what is known of it stands in the session under its name."""
+
+
+class TILEWRIGHT_PG_window(bpy.types.PropertyGroup):
+    """What is chosen in lists of this Blender, kept with no file."""
+
+    runs: CollectionProperty(type=TILEWRIGHT_PG_run)
+    run_index: IntProperty(name="Run", description="The chosen run", min=0)
+
+
 class TILEWRIGHT_PG_material(bpy.types.PropertyGroup):
     """How a material was made, and the uuid by which results find it."""
 
@@ -213,18 +224,26 @@ class TILEWRIGHT_PG_material(bpy.types.PropertyGroup):
     seam_ratios: StringProperty(name="Seam Ratios", description="Map and seam ratio as JSON")
 
 
-_CLASSES = (TILEWRIGHT_PG_picture, TILEWRIGHT_PG_scene, TILEWRIGHT_PG_material)
+_CLASSES = (
+    TILEWRIGHT_PG_picture,
+    TILEWRIGHT_PG_scene,
+    TILEWRIGHT_PG_run,
+    TILEWRIGHT_PG_window,
+    TILEWRIGHT_PG_material,
+)
 
 
 def register() -> None:
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
     bpy.types.Scene.tilewright = PointerProperty(type=TILEWRIGHT_PG_scene)
+    bpy.types.WindowManager.tilewright = PointerProperty(type=TILEWRIGHT_PG_window)
     bpy.types.Material.tilewright = PointerProperty(type=TILEWRIGHT_PG_material)
 
 
 def unregister() -> None:
     del bpy.types.Material.tilewright
+    del bpy.types.WindowManager.tilewright
     del bpy.types.Scene.tilewright
     for cls in reversed(_CLASSES):
         bpy.utils.unregister_class(cls)

@@ -27,10 +27,12 @@ from gan_worker.events import (
     MaterialReady,
     ModelEntry,
     ModelList,
+    RunList,
     WorkerFault,
     WorkerStatus,
 )
 from gan_worker.launcher import Launcher
+from gan_worker.messages import RunEntry
 from gan_worker.progress import DataReport, GenerationProgress, Notice, Stage, TrainingProgress
 
 log = logging.getLogger(__name__)
@@ -40,6 +42,7 @@ NEEDED_PYZMQ = 27
 KEPT_JOBS = 100
 # Generations the worker has at once; more wait here, so that it is never told to wait by it.
 MOST_SENT = 16
+MOST_POINTS = 500
 
 
 @dataclass
@@ -54,6 +57,7 @@ class Job:
         state: a job state of the protocol; `sent` until the worker answered.
         config: what was asked for.
         stage: what the worker is busy with, in words.
+        figures: metric of a training's previews → (minutes, value), by time.
         result: recipe, seam ratios and times of a finished generation; the pixels are only in the
             event, which listeners and `tick` give out, so that memory stays flat.
     """
@@ -71,6 +75,7 @@ class Job:
     progress: TrainingProgress | None = None
     pieces: GenerationProgress | None = None
     notices: list[str] = field(default_factory=list)
+    figures: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     result: MaterialReady | None = None
 
     @property
@@ -94,6 +99,7 @@ class Session:
         device: what the worker computes on, once it said so.
         last_error: the newest fault, shown until the next success or until it is dismissed.
         models: what the worker can generate from, as the worker described them.
+        runs: what was trained, with a model or without.
         training: the newest training job of this session.
         listeners: functions that are given every event, for scripts that print progress.
         crowded: set while results come faster than they are made into materials; no more
@@ -108,6 +114,8 @@ class Session:
         self.memory_mb = 0.0
         self.last_error: ErrorInfo | None = None
         self.models: tuple[ModelEntry, ...] = ()
+        self.runs: tuple[RunEntry, ...] = ()
+        self.protocol = (1, 0)
         self.jobs: dict[str, Job] = {}
         self.training: Job | None = None
         self.listeners: list[Callable[[Any], None]] = []
@@ -160,7 +168,7 @@ class Session:
 
     def _forget(self) -> None:
         self.state, self.device, self.compute_state = "stopped", "", ""
-        self.models = ()
+        self.models = self.runs = ()
         self._backlog.clear()
         self._in_flight.clear()
         for job in self.jobs.values():
@@ -264,10 +272,35 @@ class Session:
             self._connected_client().cancel(job.id)
 
     def refresh(self) -> None:
-        """Ask which models and jobs the worker has."""
+        """Ask which models, runs and jobs the worker has."""
         client = self._connected_client()
-        client.request_models()
         client.request_jobs()
+        self._request_lists(client)
+
+    def _request_lists(self, client: Client) -> None:
+        client.request_models()
+        if self.speaks(1, 1):
+            client.request_runs()
+
+    def speaks(self, major: int, minor: int) -> bool:
+        """Whether the worker knows what came with that version of the protocol."""
+        return self.protocol >= (major, minor)
+
+    def release(self) -> None:
+        """Let the worker end its idle compute process, so that its memory returns."""
+        self._connected_client().release()
+
+    def rename_run(self, run: str, name: str) -> None:
+        """Give a run, and so its model, another name; `RunRenamed` follows."""
+        self._connected_client().rename_run(run, name)
+
+    def delete_run(self, run: str) -> None:
+        """Delete a run for good."""
+        self._connected_client().delete_run(run)
+
+    def request_settings(self, run: str) -> None:
+        """Ask what a run was started with; the event `RunSettings` follows."""
+        self._connected_client().request_settings(run)
 
     def _connected_client(self) -> Client:
         if not self._client or self.state in ("stopped", "starting"):
@@ -285,6 +318,9 @@ class Session:
 
     def model(self, name: str) -> ModelEntry | None:
         return next((model for model in self.models if model.name == name), None)
+
+    def run(self, name: str) -> RunEntry | None:
+        return next((entry for entry in self.runs if entry.name == name), None)
 
     def wanted(self, job_id: str) -> bool:
         """Whether a result of this job is still the newest that was asked for."""
@@ -364,6 +400,8 @@ class Session:
                 self.fail(event.error)
             case ModelList():
                 self.models = tuple(event.models)
+            case RunList():
+                self.runs = tuple(event.runs)
             case JobList():
                 for entry in event.jobs:
                     self._take_listed(entry)
@@ -375,7 +413,7 @@ class Session:
             self.last_error = None
         self.state = "connected"
         self.server_version, self.compute_state = event.server_version, event.compute_state
-        self.device = event.device
+        self.device, self.protocol = event.device, tuple(event.protocol)
         self.refresh()
 
     def _take_listed(self, listed: JobState) -> None:
@@ -415,7 +453,7 @@ class Session:
         if event.error and event.state != "cancelled":
             self.fail(event.error)
         if job.kind == "train" and job.ended and self._client:
-            self._client.request_models()
+            self._request_lists(self._client)
 
     def _take_report(self, job: Job, report: Any) -> None:
         match report:
@@ -425,6 +463,7 @@ class Session:
                 job.data_report = report
             case TrainingProgress():
                 job.progress, job.stage = report, "training"
+                _add_figures(job.figures, report)
             case GenerationProgress():
                 job.pieces = report
             case Notice():
@@ -476,6 +515,14 @@ class Session:
         if job.state != "succeeded":
             raise error_from_info(job.error or ErrorInfo("cancelled", "", ""))
         return job.result
+
+
+def _add_figures(figures: dict[str, list[tuple[float, float]]], report: TrainingProgress) -> None:
+    for name, value in report.figures.items():
+        points = figures.setdefault(name, [])
+        points.append((report.seconds / 60, value))
+        if len(points) > MOST_POINTS:  # of a long training every second one tells as much
+            del points[1::2]
 
 
 def check_pyzmq() -> None:

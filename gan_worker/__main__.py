@@ -1,4 +1,4 @@
-"""The command `gan-worker`: `serve` starts the server with nothing else loaded, the rest is the command line."""
+"""The command `gan-worker`: `serve` and `doctor` run with nothing else loaded, the rest is the command line."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ def main() -> int:
         from gan_worker import server
 
         return server.main(sys.argv[2:])
+    if sys.argv[1:2] == ["doctor"]:
+        from gan_worker import doctor_view
+
+        return doctor_view.main(sys.argv[2:])
     from gan_worker import cli
 
     return cli.main(sys.argv[1:])

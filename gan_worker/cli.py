@@ -1,4 +1,4 @@
-"""The command line: train, generate, evaluate, and look at what is there; `serve` is dispatched before."""
+"""The command line: train, generate, evaluate, look at what is there; `serve` and `doctor` come before it."""
 
 from __future__ import annotations
 
@@ -522,12 +522,23 @@ def show_runs(home: Home = None) -> None:
     terminal.show_runs(runs.Run(folder / name) for name in runs.list_runs(folder))
 
 
-@app.command(
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-    add_help_option=False,
-)
+_PASSED_ON: dict[str, Any] = {
+    "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True},
+    "add_help_option": False,
+}
+
+
+@app.command(**_PASSED_ON)
 def serve(context: typer.Context) -> None:
     """Serve Blender and scripts; its options: gan-worker serve --help."""
     from gan_worker import server
 
     sys.exit(server.main(context.args))
+
+
+@app.command(**_PASSED_ON)
+def doctor(context: typer.Context) -> None:
+    """Check all that the worker needs, and say what is wrong and the cure."""
+    from gan_worker import doctor_view
+
+    sys.exit(doctor_view.main(context.args))

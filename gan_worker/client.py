@@ -20,7 +20,7 @@ from gan_worker.liveness import Liveness
 from gan_worker.progress import Preview
 from gan_worker.protocol import Message
 from gan_worker.sockets import connect_dealer, receive, send
-from gan_worker.strict_json import VERSION, BadMessage, from_json, to_json
+from gan_worker.strict_json import BadMessage, from_json, to_json
 from gan_worker.transfers import Transfer, Transfers
 
 logger = logging.getLogger(__name__)
@@ -135,6 +135,26 @@ class Client:
     def request_models(self) -> None:
         """Ask for the models; `ModelList` follows."""
         self._request(messages.Models())
+
+    def request_runs(self) -> None:
+        """Ask for the runs; `RunList` follows. Only where the worker speaks 1.1."""
+        self._request(messages.Runs())
+
+    def request_settings(self, run: str) -> None:
+        """Ask what a run was started with; `RunSettings` follows."""
+        self._request(messages.RunSettings(run))
+
+    def rename_run(self, run: str, name: str) -> None:
+        """Give a run another name; `RunRenamed` and the new lists follow, or `WorkerFault`."""
+        self._request(messages.RenameRun(run, name))
+
+    def delete_run(self, run: str) -> None:
+        """Delete a run for good; the new lists follow, or `WorkerFault`."""
+        self._request(messages.DeleteRun(run))
+
+    def release(self) -> None:
+        """Let the worker end its idle compute process, so that its memory returns; since 1.1."""
+        self._request(messages.Release())
 
     def request_jobs(self) -> None:
         """Ask for the jobs of this client's key; `JobList` follows."""
@@ -272,7 +292,7 @@ class Client:
         self._request(messages.Subscribe(self._last))
         self._outbox.update((r.message.id, _Request(r.message)) for r in waiting)
         self._events.append(
-            events.Connected(body.server_version, VERSION, body.device, body.compute_state)
+            events.Connected(body.server_version, body.protocol, body.device, body.compute_state)
         )
 
     def _on_unknown_session(self, message: Message) -> None:
@@ -289,6 +309,7 @@ class Client:
             self._events.append(
                 events.JobRejected(asked.job, error) if submitted else events.WorkerFault(error)
             )
+            self._look_again_after(asked)
 
     def _on_subscribed(self, message: Message) -> None:
         if self._answered(message) is not None:
@@ -305,7 +326,16 @@ class Client:
             self._events.append(events.JobRejected(message.body.job, message.body.error))
 
     def _on_done(self, message: Message) -> None:
-        self._answered(message)
+        asked = self._answered(message)
+        if isinstance(asked, messages.RenameRun):
+            self._events.append(events.RunRenamed(asked.run, asked.name))
+        self._look_again_after(asked)
+
+    def _look_again_after(self, asked: Any) -> None:
+        """Ask what there is, once runs were changed, or could not be because they had changed."""
+        if isinstance(asked, messages.RenameRun | messages.DeleteRun):
+            self.request_runs()
+            self.request_models()
 
     def _on_state(self, message: Message) -> None:
         body: messages.JobEvent = message.body
@@ -356,6 +386,18 @@ class Client:
     def _on_model_list(self, message: Message) -> None:
         if self._answered(message) is not None:
             self._events.append(events.ModelList(message.body.models))
+
+    def _on_run_list(self, message: Message) -> None:
+        if self._answered(message) is not None:
+            self._events.append(events.RunList(message.body.runs))
+
+    def _on_run_config(self, message: Message) -> None:
+        if self._answered(message) is None:
+            return
+        try:
+            self._events.append(events.RunSettings(from_json(TrainingConfig, message.body.config)))
+        except BadMessage as error:
+            self._events.append(events.WorkerFault(error.info))
 
     def _on_job_list(self, message: Message) -> None:
         if self._answered(message) is not None:

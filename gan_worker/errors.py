@@ -5,7 +5,7 @@ TilewrightError
 │                         map_size_mismatch
 ├── RequestError          unknown_model, unknown_run, run_exists, unknown_job, invalid_size, invalid_latent,
 │                         invalid_config, not_allowed, wrong_state
-├── WorkerError           worker_command, worker_start, port_in_use, worker_silent, worker_gone,
+├── WorkerError           worker_command, worker_setup, worker_start, port_in_use, worker_silent, worker_gone,
 │                         compute_died, out_of_memory, busy
 ├── ProtocolError         protocol_version, invalid_message
 ├── StorageError          disk_full, checkpoint_corrupt, model_format, file_unwritable

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gan_worker.config import TrainingConfig
 from gan_worker.errors import ErrorInfo
-from gan_worker.messages import ModelEntry
+from gan_worker.messages import ModelEntry, RunEntry
 from gan_worker.progress import (
     DataReport,
     GenerationProgress,
@@ -27,7 +28,7 @@ class Connected:
 
     Attributes:
         server_version: version of Tilewright on the worker's side.
-        protocol: (major, minor).
+        protocol: that the worker speaks, (major, minor).
         device: such as `GPU NVIDIA ...`; empty while the compute process has not been started.
         compute_state: `off starting idle busy stopping`.
     """
@@ -128,6 +129,28 @@ class ModelList:
 
 
 @dataclass(frozen=True)
+class RunList:
+    """The runs the worker has, newest first, with a model or without."""
+
+    runs: tuple[RunEntry, ...]
+
+
+@dataclass(frozen=True)
+class RunRenamed:
+    """A run, and so its model, has another name now; the new lists follow."""
+
+    run: str
+    name: str
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What a run was started with; its pictures as this client may name them."""
+
+    config: TrainingConfig
+
+
+@dataclass(frozen=True)
 class JobList:
     """The newest jobs of this client's key, newest first; their `sequence` is 0."""
 
@@ -161,6 +184,9 @@ Event = (
     | MapReady
     | MaterialReady
     | ModelList
+    | RunList
+    | RunRenamed
+    | RunSettings
     | JobList
     | WorkerStatus
     | WorkerFault

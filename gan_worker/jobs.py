@@ -70,6 +70,10 @@ class Jobs:
         """Names of runs that wait or train."""
         return {job.name for job in self._active.values() if job.kind == "train"}
 
+    def in_use(self) -> set[str]:
+        """Names of runs and models that a job waits for or works with."""
+        return {job.name for job in self._active.values()}
+
     def find(self, owner: str, job: str) -> Job:
         """The owner's job of that id.
 

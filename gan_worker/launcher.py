@@ -156,13 +156,12 @@ class Launcher:
         # saves.
         flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)
         flags |= getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
-        environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH")}
         return subprocess.Popen(
             self._command,
             stdin=subprocess.PIPE,
             stdout=answer,
             stderr=log,
-            env=environment,
+            env=own_environment(),
             creationflags=flags,
             start_new_session=os.name == "posix",
         )
@@ -242,6 +241,11 @@ class Launcher:
             "Correct the worker command in the preferences; it is the Python of the environment "
             "that Tilewright's worker is installed in, followed by -m gan_worker.",
         )
+
+
+def own_environment() -> dict[str, str]:
+    """The variables for a Python of its own: those that lead to Blender's Python are left out."""
+    return {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH")}
 
 
 def _tail(path: Path) -> str:

@@ -88,6 +88,38 @@ class Models:
 
 
 @dataclass(frozen=True)
+class Runs:
+    """Ask which runs there are, with a model or without. Since 1.1."""
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """Ask what a run was started with. Since 1.1."""
+
+    run: str
+
+
+@dataclass(frozen=True)
+class RenameRun:
+    """Give a run, and so its model, another name. Since 1.1."""
+
+    run: str
+    name: str
+
+
+@dataclass(frozen=True)
+class DeleteRun:
+    """Delete a run with its model and checkpoints, for good. Since 1.1."""
+
+    run: str
+
+
+@dataclass(frozen=True)
+class Release:
+    """End the compute process, which is idle, so that its memory returns. Since 1.1."""
+
+
+@dataclass(frozen=True)
 class Jobs:
     """Ask for the newest jobs of this owner."""
 
@@ -142,6 +174,7 @@ class Welcome:
     device: str
     compute_state: ComputeState
     session: str
+    protocol: tuple[int, int] = (1, 0)
 
 
 @dataclass(frozen=True)
@@ -263,6 +296,50 @@ class ModelList:
 
 
 @dataclass(frozen=True)
+class RunEntry:
+    """One run, as a panel needs it.
+
+    Attributes:
+        name: of the run, and of its model.
+        created: when its model was saved last, or when its folder changed last; ISO 8601 in UTC.
+        preset: size of its networks.
+        kimg: thousands of crops its model has seen.
+        minutes: spent in training steps, over all resumes.
+        size: of all its files, bytes.
+        has_model: whether it can generate.
+        training: whether it waits or trains now.
+        critic_auc: how surely a fresh critic tells this model from real pictures, 0.5 never to 1 always;
+            None where `gan-worker evaluate` was not asked.
+    """
+
+    name: str
+    created: str
+    preset: str
+    kimg: float
+    minutes: float
+    size: int
+    has_model: bool
+    training: bool
+    critic_auc: float | None = None
+
+
+@dataclass(frozen=True)
+class RunList:
+    """The runs, newest first; `complete` is false where there are too many for one message."""
+
+    runs: tuple[RunEntry, ...]
+    complete: bool = True
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What a run was started with: fields of `config.TrainingConfig`, pictures as the client may name them."""
+
+    run: str
+    config: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class JobList:
     """The newest jobs of this owner, newest first, without results."""
 
@@ -326,6 +403,11 @@ BODIES: dict[str, type[Any]] = {
     "submit": Submit,
     "command": Command,
     "models": Models,
+    "runs": Runs,
+    "run_settings": RunSettings,
+    "rename_run": RenameRun,
+    "delete_run": DeleteRun,
+    "release": Release,
     "jobs": Jobs,
     "result": AskResult,
     "ping": Ping,
@@ -347,6 +429,8 @@ BODIES: dict[str, type[Any]] = {
     "status": Status,
     "fault": Fault,
     "model_list": ModelList,
+    "run_list": RunList,
+    "run_config": RunConfig,
     "job_list": JobList,
     "chunk": Chunk,
     "compute_ready": ComputeReady,

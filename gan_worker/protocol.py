@@ -5,7 +5,8 @@ knows sockets.
 
 Version
     `VERSION` is (major, minor). The same major must work both ways: unknown fields are ignored,
-    unknown types are answered with `error`. Another major is refused with an `error`
+    unknown types are answered with `error`; `welcome` says the server's, so that a client asks nothing
+    that it does not know (1.0 where it says none). Another major is refused with an `error`
     (`protocol_version`) that names both. The frames, the head and the body of `error` never change,
     so that every major can read the refusal.
 
@@ -32,6 +33,8 @@ Client to server, on control              answered with
     submit                                accepted | rejected
     command                               done | error
     models, jobs, result                  model_list, job_list, state (with the result) | error
+    runs, run_settings                    run_list, run_config | error                   (since 1.1)
+    rename_run, delete_run, release       done | error                                   (since 1.1)
     ping, shutdown, goodbye               pong, done, nothing
     seen                                  nothing; gives back credit for latest-wins events
 Client to server, on bulk
@@ -66,6 +69,8 @@ Promises
       taken for dead.
     * A job of another owner is answered as a job that does not exist.
     * Cancel: a queued job at once; a running one asks first, SIGTERM after 5 s, SIGKILL after 10 s.
+    * Runs are named, never their paths. One that a job or another process uses is neither renamed nor
+      deleted (`wrong_state`, `busy`); one that is deleted is gone in one step.
     * A blob is pulled: `fetch` for at most 1 MiB, at most `FETCH_WINDOW` at once. Its size and
       sha256 stand in the event that named it; a broken transfer goes on at the missing chunk.
       Pixels are C-contiguous, top row first, uint8 or little-endian uint16.

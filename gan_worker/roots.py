@@ -43,6 +43,17 @@ class Roots:
                 )
         return tuple(str(path) for path in paths)
 
+    def names(self, paths: Sequence[str]) -> tuple[str, ...]:
+        """How clients may name these paths; what they may not name is left out."""
+        if self._local:
+            return tuple(paths)
+        return tuple(
+            f"{alias}:{Path(path).relative_to(root).as_posix()}"
+            for path in paths
+            for alias, root in self._folders.items()
+            if Path(path).is_relative_to(root)
+        )
+
     def _resolve(self, name: str) -> Path:
         if "\0" in name:
             raise self._refusal(name)

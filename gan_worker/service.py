@@ -25,6 +25,7 @@ from gan_worker.locks import FolderLock
 from gan_worker.protocol import Message, decode, encode
 from gan_worker.results import ResultStore
 from gan_worker.roots import Roots
+from gan_worker.run_store import RunStore
 from gan_worker.sockets import bind_router, receive, send
 from gan_worker.strict_json import VERSION, BadMessage, bad_message
 from gan_worker.subscribers import Key, Subscriber, Subscribers, report_key
@@ -96,6 +97,7 @@ class Server:
         roots = Roots(config.roots, config.local)
         admission = Admission(config.home / "runs", roots)
         self._admission = admission
+        self._runs = RunStore(config.home / "runs", roots)
         self._jobs = Jobs(self._journal, admission, self._job_changed)
         self._dropped = self._faults = 0
         self._status: tuple[Any, ...] = ()
@@ -253,6 +255,7 @@ class Server:
         if not self._swept_at or now - self._swept_at > SWEEP_EVERY:
             self._swept_at = now
             self._journal.prune()
+            self._runs.sweep()
             self._store.sweep(self._journal.ids(), self._jobs.active)
 
     def _job_changed(self, job: Job) -> None:
@@ -290,7 +293,7 @@ class Server:
         subscriber = self._subscribers.welcome(route, owner)
         logger.info("%s %s connected", message.body.client[:40], message.body.version[:20])
         body = messages.Welcome(
-            __version__, self._compute.device, self._compute.state, subscriber.session
+            __version__, self._compute.device, self._compute.state, subscriber.session, VERSION
         )
         self._send(route, Message(body, re=message.id, session=subscriber.session))
 
@@ -328,6 +331,33 @@ class Server:
         return _fitting(
             lambda some, all_: messages.ModelList(tuple(some), all_), found[:MODELS_SHOWN]
         )
+
+    def _on_runs(self, client: Subscriber, body: messages.Runs) -> Any:
+        found = self._runs.entries(self._jobs.training())
+        return _fitting(
+            lambda some, all_: messages.RunList(tuple(some), all_), found[:MODELS_SHOWN]
+        )
+
+    def _on_run_settings(self, client: Subscriber, body: messages.RunSettings) -> Any:
+        return messages.RunConfig(body.run, self._runs.settings(body.run))
+
+    def _on_rename_run(self, client: Subscriber, body: messages.RenameRun) -> Any:
+        self._runs.rename(body.run, body.name, self._jobs.in_use())
+        return messages.Done()
+
+    def _on_delete_run(self, client: Subscriber, body: messages.DeleteRun) -> Any:
+        self._runs.delete(body.run, self._jobs.in_use())
+        return messages.Done()
+
+    def _on_release(self, client: Subscriber, body: messages.Release) -> Any:
+        if self._jobs.running or self._jobs.waiting:
+            raise RequestError(
+                "wrong_state",
+                "The worker must be idle to give its memory back; a job runs or waits.",
+                "Wait until it has ended, or stop it.",
+            )
+        self._compute.leave(messages.Leave())
+        return messages.Done()
 
     def _on_jobs(self, client: Subscriber, body: messages.Jobs) -> Any:
         found = [job.event() for job in self._journal.newest(client.owner, JOBS_SHOWN)]

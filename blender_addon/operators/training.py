@@ -17,7 +17,7 @@ from bpy.props import (
 from gan_worker.config import TrainingConfig, check_name
 from gan_worker.errors import PictureError, RequestError, TilewrightError
 
-from .. import event_timer, live_preview, session
+from .. import curve_pictures, event_timer, live_preview, session
 from .reporting import failed, needs, needs_worker
 
 
@@ -66,6 +66,7 @@ def start_training(config: TrainingConfig) -> session.Job:
     if not config.resume:
         _check_pictures(config.pictures)
     live_preview.clear()
+    curve_pictures.clear()
     return session.current.train(config)
 
 

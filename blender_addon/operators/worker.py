@@ -14,8 +14,6 @@ from gan_worker.keys import read_connection
 from .. import event_timer, preferences, session
 from .reporting import failed, needs, needs_worker
 
-_LOOPBACK = ("127.", "localhost", "[::1]", "::1")
-
 
 def start_worker() -> None:
     """Start the worker that the preferences name, or connect to the one they name.
@@ -60,7 +58,7 @@ def _at_host(address: str, host: str) -> str:
 
 def _check_online_access(address: str) -> None:
     host = address.removeprefix("tcp://")
-    if bpy.app.online_access or host.startswith(_LOOPBACK):
+    if preferences.may_reach(host):
         return
     raise RequestError(
         "not_allowed",

@@ -120,7 +120,7 @@ class StandInClient:
         self.closed = True
 
     def __getattr__(self, name: str) -> Any:
-        return lambda job="": self.calls.append((name, job))
+        return lambda job="", *more: self.calls.append((name, job, *more))
 
     def finish(self, job: str, maps: dict[str, np.ndarray]) -> None:
         """Let the result of a job come in, as the real client would tell it."""

@@ -27,6 +27,9 @@ name = "bl_ext.user_default.tilewright"
 addon = sys.modules[name]
 assert addon.preferences.get().location == "LOCAL"
 assert str(addon.preferences.log_folder()).startswith(user)
+assert str(addon.preferences.environment_folder()).startswith(user)
+assert addon.installation.bundled_wheel().is_file()
+assert addon.installation.PROGRAM.is_file()
 timer = addon.event_timer._timer
 assert bpy.app.timers.is_registered(timer)
 python = os.environ.get("TILEWRIGHT_WORKER_PYTHON")

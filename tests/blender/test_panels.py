@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,11 +10,23 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import event_timer, live_preview, panels, session
+from blender_addon import (
+    curve_pictures,
+    doctor,
+    event_timer,
+    installation,
+    live_preview,
+    panels,
+    run_panels,
+    session,
+    worker_panels,
+)
 from blender_addon.operators import generation
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.errors import ErrorInfo
-from gan_worker.events import JobReport, PreviewReady
+from gan_worker.events import JobReport, PreviewReady, RunList
+from gan_worker.findings import Finding
+from gan_worker.messages import RunEntry
 from gan_worker.progress import (
     DataReport,
     MaterialEntry,
@@ -57,6 +70,16 @@ class RecordingLayout:
         assert 0 <= factor <= 1
         self.seen.append(text)
 
+    def separator(self) -> None:
+        pass
+
+    def template_list(
+        self, kind: str, _id: str, owner: Any, items: str, chosen_by: Any, index: str, **_: Any
+    ) -> None:
+        assert {items, index} <= set(owner.bl_rna.properties.keys())
+        for item in getattr(owner, items):
+            getattr(bpy.types, kind).draw_item(None, None, self, owner, item, 0, chosen_by, index)
+
     def template_icon(self, icon_value: int, scale: float) -> None:
         self.seen.append("<live preview>")
 
@@ -64,7 +87,10 @@ class RecordingLayout:
 def draw(panel: type) -> str:
     layout = RecordingLayout()
     context = SimpleNamespace(
-        scene=bpy.context.scene, region=SimpleNamespace(width=280), object=bpy.context.object
+        scene=bpy.context.scene,
+        region=SimpleNamespace(width=280),
+        object=bpy.context.object,
+        window_manager=bpy.context.window_manager,
     )
     if not hasattr(panel, "poll") or panel.poll(context):
         panel.draw(SimpleNamespace(layout=layout), context)
@@ -73,7 +99,8 @@ def draw(panel: type) -> str:
 
 PANELS = [
     cls
-    for cls in vars(panels).values()
+    for module in (panels, run_panels, worker_panels)
+    for cls in vars(module).values()
     if isinstance(cls, type) and issubclass(cls, bpy.types.Panel)
 ]
 
@@ -86,6 +113,64 @@ def test_every_panel_draws_before_anything_happened(panel):
 def test_error_stands_with_its_cure():
     session.current.last_error = ErrorInfo("port_in_use", "Port 5555 is taken.", "Choose another.")
     assert "Port 5555 is taken.\nChoose another." in draw(panels.TILEWRIGHT_PT_worker)
+
+
+def test_runs_are_listed_with_what_is_known_of_the_chosen_one(stand_in):
+    oak = RunEntry("oak", "2030-01-02T03:04:05+00:00", "tiny", 12.5, 5.0, 23_400_000, True, False)
+    fir = RunEntry(
+        "fir", "2030-01-01T00:00:00+00:00", "nano", 0.5, 0.1, 2_000_000, False, False, 0.7
+    )
+    stand_in.events.append(RunList((oak, fir)))
+    event_timer.tick()
+    text = draw(run_panels.TILEWRIGHT_PT_runs)
+    for part in (
+        "oak",
+        "2030-01-02",
+        " Jan",
+        "23 MB",
+        "Tiny",
+        "5.0 min, 12.5 kimg",
+        "Continue Training",
+    ):
+        assert part in text
+    assert "Told from Real" not in text
+    bpy.context.window_manager.tilewright.run_index = 1
+    text = draw(run_panels.TILEWRIGHT_PT_runs)
+    assert "70%, at best 50%" in text
+    assert "It has no model yet" in text
+
+
+def test_without_a_worker_its_setup_is_offered(monkeypatch):
+    setup = installation.Setup()
+    monkeypatch.setattr(installation, "current", setup)
+    assert draw(worker_panels.TILEWRIGHT_PT_setup) == ""
+    setup.need = "missing"
+    text = draw(worker_panels.TILEWRIGHT_PT_setup)
+    assert "No worker is installed yet" in text
+    assert "tick Allow Online" in text
+    assert text.endswith("Set Up Worker\nCopy Command")
+    monkeypatch.setattr(installation.Setup, "running", True)
+    setup.step, setup.fraction, setup.seconds = "Downloading", 0.5, 75.0
+    setup.lines.append("Collecting keras")
+    running = draw(worker_panels.TILEWRIGHT_PT_setup)
+    assert running.splitlines() == ["Downloading", "1:15", "", "Collecting keras"]
+    monkeypatch.setattr(installation.Setup, "running", False)
+    setup.error = ErrorInfo("worker_setup", "No room.", "Free some space.")
+    setup.lines.append("ERROR: full")
+    text = draw(worker_panels.TILEWRIGHT_PT_setup)
+    assert "No room.\nFree some space.\nCollecting keras\nERROR: full\n" in text
+
+
+def test_findings_of_the_doctor_stand_with_their_cures(monkeypatch):
+    assert draw(worker_panels.TILEWRIGHT_PT_doctor) == ""
+    checkup = doctor.Checkup()
+    checkup.ran = True
+    checkup.findings = [Finding("Port", "good", "open"), Finding("Disk", "bad", "full", "Free it.")]
+    monkeypatch.setattr(doctor, "current", checkup)
+    monkeypatch.setattr(installation, "current", installation.Setup())
+    assert draw(worker_panels.TILEWRIGHT_PT_doctor).splitlines() == [
+        *("Port: open", "Disk: full", "Free it.", "Copy Report", "Set Up Worker")
+    ]
 
 
 def test_training_shows_progress_eta_losses_report_and_picture(stand_in):
@@ -110,6 +195,46 @@ def test_training_shows_progress_eta_losses_report_and_picture(stand_in):
     stand_in.state(job.id, "paused")
     event_timer.tick()
     assert "Resume" in draw(panels.TILEWRIGHT_PT_training)
+
+
+def test_curves_of_quality_grow_with_the_training(stand_in):
+    assert draw(run_panels.TILEWRIGHT_PT_curves) == ""
+    session.current.train(TrainingConfig("bricks", ("a.png",)))
+    (job,) = stand_in.submitted
+    progress = TrainingProgress(1, 0.1, 60.0, 0.1, None, 9.0, {})
+    for minute in range(1, 4):
+        figures = {"swd/0": 8.0 / minute, "diversity": 0.9}
+        report = replace(progress, seconds=60.0 * minute, figures=figures)
+        stand_in.events.append(JobReport(job, report))
+    stand_in.events.append(JobReport("f" * 32, report))  # of another Blender with the same key
+    event_timer.tick()
+    assert session.current.training.figures["swd/0"] == [(1.0, 8.0), (2.0, 4.0), (3.0, 8 / 3)]
+    assert draw(run_panels.TILEWRIGHT_PT_curves).splitlines() == [
+        *("<live preview>", "Finest Detail", "Lower is closer to your pictures")
+    ]
+    curve_pictures.clear()
+
+
+def test_a_falling_curve_is_drawn_falling():
+    picture = curve_pictures.draw_curve([(0.0, 10.0), (1.0, 5.0), (3.0, 0.0)])
+    line = (picture == curve_pictures.LINE).all(-1)
+    rows = np.array([np.flatnonzero(column).mean() for column in line.T])
+    assert rows[0] < 0.15 * len(rows)
+    assert rows[-1] > 0.95 * len(rows)
+    assert np.all(np.diff(rows) >= 0)
+    for flat in ([(0.5, 2.0)], [(0.0, 0.0), (1.0, 0.0)]):
+        assert (curve_pictures.draw_curve(flat) == curve_pictures.LINE).all(-1).any(0).all()
+
+
+def test_a_long_training_keeps_its_curve_short(stand_in):
+    job = session.current.train(TrainingConfig("bricks", ("a.png",)))
+    for second in range(2000):
+        progress = TrainingProgress(1, 0.1, second, 0.1, None, 9.0, {}, figures={"swd/0": 1.0})
+        session._add_figures(job.figures, progress)
+    points = job.figures["swd/0"]
+    assert len(points) <= session.MOST_POINTS
+    assert points[0][0] == 0
+    assert points[-1][0] > 1990 / 60
 
 
 def test_live_preview_is_the_picture_the_right_way_up(stand_in):

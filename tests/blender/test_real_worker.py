@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,6 +114,28 @@ def test_varied_objects_look_different_and_the_file_keeps_them(model, planes, tm
     )
     assert np.abs(first - second).mean() > 0.005
     assert materials.BUMP in found[0].node_tree.nodes
+
+
+def test_runs_are_kept_tidy_and_generate_under_their_new_name(model, home, photo):
+    shutil.copytree(home / "runs" / MODEL, home / "runs" / "copy")
+    bpy.ops.tilewright.refresh_models()
+    event_timer.wait(lambda: session.current.run("copy") is not None, 30)
+    found = session.current.run("copy")
+    assert (found.preset, found.has_model, found.size > 10_000) == ("nano", True, True)
+    scene = bpy.context.scene.tilewright
+    scene.model, scene.width, scene.height = "copy", stride() * 8, stride() * 8
+    bpy.ops.tilewright.generate_material(wait=True)  # now the compute process holds it too
+    bpy.ops.tilewright.rename_run(run="copy", name="larch")
+    event_timer.wait(lambda: session.current.model("larch") is not None, 30)
+    assert scene.model == "larch"
+    bpy.ops.tilewright.generate_material(wait=True)
+    bpy.ops.tilewright.use_run_settings(run="larch")
+    event_timer.wait(lambda: scene.run == "larch 2", 30)
+    assert [item.path for item in scene.pictures] == [str(photo)]
+    bpy.ops.tilewright.delete_run(run="larch")
+    event_timer.wait(lambda: session.current.model("larch") is None, 30)
+    assert session.current.run("larch") is None
+    assert not (home / "runs" / "larch").exists()
 
 
 def test_dataset_without_pictures_fails_with_its_code(connected, tmp_path):

@@ -15,7 +15,9 @@ def loaded_by(code):
     return set(json.loads(found.stdout))
 
 
-@pytest.mark.parametrize("module", ["client", "launcher", "server", "service", "compute"])
+@pytest.mark.parametrize(
+    "module", ["client", "launcher", "server", "service", "compute", "doctor_view"]
+)
 def test_a_module_loads_nothing_heavy(module):
     assert loaded_by(f"import gan_worker.{module}").isdisjoint(HEAVY)
 
@@ -27,6 +29,11 @@ def test_what_has_no_sockets_loads_no_zmq(module):
 
 def test_a_server_that_greets_does_without_numpy():
     assert "numpy" not in loaded_by("import gan_worker.server")
+
+
+def test_the_doctor_runs_where_every_package_is_missing():
+    missing = {"numpy", "zmq", "packaging", "psutil"}
+    assert loaded_by("import gan_worker.doctor_view").isdisjoint(missing)
 
 
 def test_serve_is_dispatched_without_the_command_line(tmp_path):

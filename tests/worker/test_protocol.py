@@ -10,7 +10,15 @@ from gan_worker.config import TrainingConfig
 from gan_worker.errors import ErrorInfo
 from gan_worker.progress import Recipe
 from gan_worker.protocol import FLAGS, MAGIC, Message, decode, encode
-from gan_worker.strict_json import DEPTH_LIMIT, HEAD_LIMIT, BadMessage, from_json, load, to_json
+from gan_worker.strict_json import (
+    DEPTH_LIMIT,
+    HEAD_LIMIT,
+    VERSION,
+    BadMessage,
+    from_json,
+    load,
+    to_json,
+)
 
 JOB = "0" * 32
 BLOB = messages.Blob("height", 32, "f" * 64, (4, 4, 1), "uint16")
@@ -28,6 +36,12 @@ EXAMPLES = [
     messages.PreviewEvent(JOB, 3, BLOB),
     messages.JobList((messages.JobEvent(JOB, "train", "oäk", "failed", ERROR),)),
     messages.ModelList((messages.ModelEntry("oak", "0" * 64, 8, 16, ("base_color",)),)),
+    messages.RunList(
+        (messages.RunEntry("oäk", "2030", "nano", 0.5, 1.0, 2**40, True, False, 0.6),)
+    ),
+    messages.RunConfig("oak", to_json(TrainingConfig("oak", ("a.png",)))),
+    messages.RenameRun("oak", "pine"),
+    messages.Welcome("0.1.0", "CPU", "off", "s", (1, 7)),
     messages.Finished(JOB, ERROR),
 ]
 
@@ -133,7 +147,7 @@ def test_another_major_is_refused_with_both_versions_named():
     with pytest.raises(BadMessage) as caught:
         decode(frames(head(v=[7, 3])))
     assert caught.value.code == "protocol_version"
-    assert "1.0" in caught.value.info.message
+    assert ".".join(map(str, VERSION)) in caught.value.info.message
     assert "7.3" in caught.value.info.message
     assert caught.value.message_id == "a1"
 

@@ -37,6 +37,7 @@ from gan_worker.progress import GenerationProgress, Stage, TrainingProgress
 from gan_worker.protocol import EVENT_CREDIT, FLAGS, MAGIC, Message, decode, encode
 from gan_worker.runs import ModelInfo, Run
 from gan_worker.sockets import connect_dealer
+from gan_worker.strict_json import VERSION
 from gan_worker.style_choices import StyleMap
 
 
@@ -78,7 +79,7 @@ def process_of(served):
 
 def test_a_client_is_greeted_before_any_compute_process_runs(ear):
     found = ear.event(Connected)
-    assert found.protocol == (1, 0)
+    assert found.protocol == VERSION
     assert found.compute_state == "off"
 
 
@@ -237,6 +238,22 @@ def test_the_idle_compute_process_is_ended_and_started_again(serve, picture):
     )
     second = ear.client.submit(training(picture, "b", 10))
     ear.state(second, "succeeded")
+    assert len(process_of(served)) == 2
+
+
+def test_an_idle_compute_process_is_ended_at_once_when_asked(served, ear, picture):
+    busy = started(served, ear, training(picture, "a"))
+    ear.client.release()
+    assert ear.event(WorkerFault).error.code == "wrong_state"
+    assert ear.states(busy)[-1] == "running"
+    ear.client.stop(busy)
+    ear.state(busy, "succeeded")
+    ear.heard.clear()
+    ear.client.release()
+    ear.event(WorkerStatus, compute_state="off")
+    assert not _alive(process_of(served)[0])
+    again = ear.client.submit(training(picture, "b", 10))
+    ear.state(again, "succeeded")
     assert len(process_of(served)) == 2
 
 
@@ -591,7 +608,7 @@ def test_another_major_is_refused_with_both_versions(served):
         peer.socket.send_multipart(head(v=[9, 4], type="hello"))
         answer = peer.answer()
     assert answer.body.error.code == "protocol_version"
-    assert "1.0" in answer.body.error.message
+    assert ".".join(map(str, VERSION)) in answer.body.error.message
     assert "9.4" in answer.body.error.message
 
 
@@ -600,7 +617,7 @@ def test_a_client_of_another_major_says_so_once(served, monkeypatch):
 
     def encode_as_next_major(message):
         frames = encode(message)
-        return [frames[0], bytes(frames[1]).replace(b'"v":[1,0]', b'"v":[2,0]')]
+        return [frames[0], bytes(frames[1]).replace(b'"v":[1,', b'"v":[2,')]
 
     monkeypatch.setattr(client_module.protocol, "encode", encode_as_next_major)
     ear = served.connect()

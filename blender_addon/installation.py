@@ -1,0 +1,233 @@
+"""Sets the worker up from Blender: the setup program as a child process, and what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+
+import bpy
+
+from gan_worker import __version__
+from gan_worker.errors import ErrorInfo, RequestError, TilewrightError, WorkerError
+
+from . import preferences
+from .child_process import ChildProcess
+
+PROGRAM = Path(__file__).with_name("worker_setup.py")
+LOOK_EVERY = 2.0
+LINES_KEPT = 8
+
+_STEP = re.compile(r"\[(\d)/(\d)\] (.*)")
+
+
+class Setup:
+    """One setup at a time.
+
+    Attributes:
+        need: `missing` where no worker is installed, `outdated` where the one that was set up here is of
+            another version than the extension, else empty; seen every few seconds.
+        step: what is being done, in words.
+        fraction: share of the steps that are done.
+        lines: the last lines of the log.
+        seconds: since the setup began.
+        error: why the last one failed; None where it did not.
+    """
+
+    def __init__(self) -> None:
+        self.need = ""
+        self.step = ""
+        self.fraction = 0.0
+        self.lines: deque[str] = deque(maxlen=LINES_KEPT)
+        self.seconds = 0.0
+        self.error: ErrorInfo | None = None
+        self._process: ChildProcess | None = None
+        self._removing: ChildProcess | None = None
+        self._began = self._looked_at = 0.0
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None
+
+    @property
+    def removing(self) -> bool:
+        """Whether what a cancelled setup left is still being deleted."""
+        return self._removing is not None
+
+    @property
+    def log(self) -> Path:
+        return preferences.log_folder() / "setup.log"
+
+    def start(
+        self, wheel: Path, pythons: Sequence[str] = (), pip_options: Sequence[str] = ()
+    ) -> None:
+        """Set the worker up, or set it up anew.
+
+        Args:
+            wheel: of tilewright.
+            pythons: Pythons to make the environment with, the best first; else they are looked for.
+            pip_options: more options for pip.
+
+        Raises:
+            WorkerError: `busy` while one runs or is being removed, `worker_command` where Blender's Python
+                cannot be run.
+        """
+        if self.running or self.removing:
+            raise WorkerError(
+                "busy",
+                "Only one setup may work on the worker's folder; one runs, or is being removed.",
+                "Wait until it has ended, or cancel it.",
+            )
+        self.error, self.step, self.fraction = None, "Starting", 0.0
+        self.lines.clear()
+        options = [f"--wheel={wheel}"]
+        options += [f"--python={python}" for python in pythons]
+        options += [f"--pip={option}" for option in pip_options]
+        self._process = ChildProcess(_command(*options), self.log)
+        self._began = time.monotonic()
+
+    def tick(self) -> None:
+        """Take in what the setup has written since the last call."""
+        now = time.monotonic()
+        if self._removing is not None and self._removing.poll() is not None:
+            self._removing.close()
+            self._removing = None
+        if self._process is not None:
+            self.seconds = now - self._began
+            self._read()
+        elif now - self._looked_at > LOOK_EVERY:
+            self._looked_at = now
+            self.need = what_is_needed()
+            self.error = self.error if self.need else None
+
+    def cancel(self) -> None:
+        """End the setup; what it has made so far is deleted by another process."""
+        if self._process is None:
+            return
+        self._process.end()
+        self._process = None
+        self._removing = ChildProcess(_command("--remove"), self.log.with_name("removal.log"))
+
+    def wait(self, timeout: float) -> None:
+        """Wait for the end of a setup, for scripts.
+
+        Raises:
+            WorkerError: `worker_setup` why it failed, or `worker_silent` after so many seconds.
+        """
+        end = time.monotonic() + timeout
+        while self.running or self.removing:
+            self.tick()
+            if time.monotonic() > end:
+                self.cancel()
+                raise WorkerError(
+                    "worker_silent",
+                    f"Setting up the worker must end within {timeout:g} s; it did not.",
+                    "Allow more time.",
+                )
+            time.sleep(0.02)
+        if self.error is not None:
+            raise WorkerError(self.error.code, self.error.message, self.error.cure)
+
+    def _read(self) -> None:
+        ended = self._process.poll()
+        lines = self._process.lines()
+        for line in lines:
+            self._take(line)
+        if ended is not None and not lines:
+            self._end(ended)
+
+    def _take(self, line: str) -> None:
+        step = _STEP.match(line)
+        if step:
+            self.step, self.fraction = step[3], (int(step[1]) - 1) / int(step[2])
+        elif line.startswith('{"error"'):
+            self.error = ErrorInfo(**json.loads(line)["error"])
+        elif line.strip():
+            self.lines.append(line.strip())
+
+    def _end(self, code: int) -> None:
+        self._process.close()
+        self._process = None
+        if code == 0:
+            chosen = preferences.get()
+            chosen.worker_python, chosen.location = str(preferences.environment_python()), "LOCAL"
+            bpy.context.preferences.is_dirty = True  # so that it is saved at the end
+            self.need, self.fraction = "", 1.0
+        elif self.error is None:
+            said = self.lines[-1] if self.lines else f"exit code {code}"
+            self.error = ErrorInfo(
+                "worker_setup",
+                f"Setting up the worker must come to an end; it broke off: {said}",
+                f"Press Set Up Worker again. The log is {self.log}.",
+            )
+
+
+def _command(*options: str) -> list[str]:
+    # Isolated and without compiled files: the extension's folder may be read-only.
+    folder = str(preferences.environment_folder())
+    return [sys.executable, "-I", "-B", str(PROGRAM), folder, *options]
+
+
+def what_is_needed() -> str:
+    """`missing`, `outdated` or nothing: see `Setup.need`."""
+    chosen = preferences.get()
+    if chosen.location == "REMOTE":
+        return ""
+    try:
+        command = preferences.worker_command(chosen)
+    except TilewrightError:
+        return "missing"
+    if not Path(command[0]).is_file():
+        return "missing"
+    ours = command[0] == str(preferences.environment_python())
+    return "outdated" if ours and not preferences.is_set_up(__version__) else ""
+
+
+def bundled_wheel() -> Path:
+    """The wheel of the worker that comes with the extension.
+
+    Raises:
+        WorkerError: `worker_setup` where the add-on was not installed from its zip.
+    """
+    found = sorted(Path(__file__).parent.glob("wheels/tilewright-*.whl"))
+    if not found:
+        raise WorkerError(
+            "worker_setup",
+            "The extension must hold the worker's wheel; this add-on was enabled from its source.",
+            "Install the extension from its zip, or install the worker as the README says.",
+        )
+    return found[-1]
+
+
+def check_online_access() -> None:
+    """Raise where Blender may not download.
+
+    Raises:
+        RequestError: `not_allowed`.
+    """
+    if not bpy.app.online_access:
+        raise RequestError(
+            "not_allowed",
+            "Blender must be allowed to go online to download the worker; it is not.",
+            "Tick Allow Online Access in Preferences > System > Network, or copy the command.",
+        )
+
+
+def terminal_command(wheel: Path) -> str:
+    """What to type into a terminal to set the worker up by hand, in a folder where it is found."""
+    folder = preferences.environment_folder()
+    if os.name == "nt":  # for the command prompt and PowerShell alike
+        install = f'py -3.11 -m pip --python "{folder}" install "{wheel}[worker]"'
+        return f'py -3.11 -m venv "{folder}"\n{install}\n'
+    pip = shlex.quote(str(folder / "bin" / "pip"))
+    make = f"python3.11 -m venv {shlex.quote(str(folder))}"
+    return f"{make} && {pip} install {shlex.quote(f'{wheel}[worker]')}\n"
+
+
+current = Setup()

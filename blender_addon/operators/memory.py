@@ -1,0 +1,83 @@
+"""Give the worker's memory back: by a button, and before a render that needs the GPU."""
+
+from __future__ import annotations
+
+import logging
+
+import bpy
+from bpy.app.handlers import persistent
+
+from gan_worker.errors import RequestError, TilewrightError
+
+from .. import event_timer, preferences, session
+from .reporting import failed, needs, needs_worker
+
+log = logging.getLogger(__name__)
+
+# In `blender -b`, where nothing else would be waited for.
+PATIENCE = 20.0
+
+
+def free_memory() -> None:
+    """End the worker's idle compute process; it is started again when it is needed.
+
+    Raises:
+        RequestError: `not_allowed` where the worker is older than this request.
+        WorkerError: `worker_gone` without a connection.
+    """
+    if not session.current.speaks(1, 1):
+        raise RequestError(
+            "not_allowed",
+            "The worker must be as new as the extension to free its memory; it is older.",
+            "Set the worker up again.",
+        )
+    session.current.release()
+
+
+@persistent
+def _before_rendering(*_args: object) -> None:
+    """Only an idle compute process on a GPU is in the way; a training goes on."""
+    now = session.current
+    holds = now.connected and now.compute_state == "idle" and now.device.startswith("GPU")
+    if not (holds and preferences.get().free_before_render):
+        return
+    try:
+        free_memory()
+        if bpy.app.background:
+            event_timer.wait(lambda: now.compute_state == "off", PATIENCE)
+    except TilewrightError as error:
+        log.warning("memory is not free for the render: %s", error)
+
+
+class TILEWRIGHT_OT_free_memory(bpy.types.Operator):
+    """Give back the memory the worker computes with, on the GPU too. The next use takes some seconds longer"""
+
+    bl_idname = "tilewright.free_memory"
+    bl_label = "Free Memory"
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        if not needs_worker(cls):
+            return False
+        state = session.current.compute_state
+        if state in ("off", "stopping"):
+            return needs(cls, False, "Nothing is held: memory is taken when it is needed")
+        return needs(cls, state == "idle", "The worker is computing: wait, or stop the training")
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        try:
+            free_memory()
+        except TilewrightError as error:
+            return failed(self, error)
+        return {"FINISHED"}
+
+
+def register() -> None:
+    bpy.utils.register_class(TILEWRIGHT_OT_free_memory)
+    bpy.app.handlers.render_init.append(_before_rendering)
+
+
+def unregister() -> None:
+    if _before_rendering in bpy.app.handlers.render_init:
+        bpy.app.handlers.render_init.remove(_before_rendering)
+    bpy.utils.unregister_class(TILEWRIGHT_OT_free_memory)

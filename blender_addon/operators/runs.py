@@ -1,0 +1,200 @@
+"""Keep the worker's runs tidy: rename, delete, continue, use their settings again."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.props import FloatProperty, StringProperty
+
+from gan_worker.config import TrainingConfig, check_name
+from gan_worker.errors import RequestError, TilewrightError
+from gan_worker.messages import RunEntry
+
+from .. import run_rows, session
+from .reporting import failed, needs, needs_worker
+from .training import start_training
+
+
+def rename_run(run: str, name: str) -> None:
+    """Give a run, and so its model, another name.
+
+    Raises:
+        RequestError: `unknown_run`, or `invalid_config` for what cannot be a name.
+        WorkerError: `worker_gone` without a connection.
+    """
+    session.current.rename_run(find_run(run).name, check_name(name, "run"))
+
+
+def delete_run(run: str) -> None:
+    """Delete a run with its model and checkpoints, for good.
+
+    Raises:
+        RequestError: `unknown_run`.
+        WorkerError: `worker_gone` without a connection.
+    """
+    session.current.delete_run(find_run(run).name)
+
+
+def continue_run(run: str, minutes: float) -> session.Job:
+    """Train a run for so many more minutes.
+
+    Raises:
+        RequestError: `unknown_run`.
+        WorkerError: `worker_gone` without a connection.
+    """
+    entry = find_run(run)
+    # The worker counts from the run's first start.
+    return start_training(TrainingConfig(entry.name, minutes=entry.minutes + minutes, resume=True))
+
+
+def use_settings(run: str) -> None:
+    """Ask what a run was started with; the Train panel shows it once the worker has answered.
+
+    Raises:
+        RequestError: `unknown_run`.
+        WorkerError: `worker_gone` without a connection.
+    """
+    session.current.request_settings(find_run(run).name)
+
+
+def find_run(name: str) -> RunEntry:
+    """The run of that name.
+
+    Raises:
+        RequestError: `unknown_run`.
+    """
+    found = session.current.run(name)
+    if found is None:
+        known = ", ".join(entry.name for entry in session.current.runs) or "none"
+        raise RequestError(
+            "unknown_run",
+            f"The run must be one the worker has; {name!r} is not. It has: {known}.",
+            "Refresh the list and choose one.",
+        )
+    return found
+
+
+class _WithRun:
+    """What the buttons beside the list have in common: they act on the chosen run."""
+
+    run: StringProperty(
+        name="Run", description="Name of the run; the chosen one if empty", options={"SKIP_SAVE"}
+    )
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        if not needs_worker(cls):
+            return False
+        return needs(cls, session.current.runs, "There is no run yet: train one first")
+
+    def entry(self) -> RunEntry:
+        """The run to act on."""
+        chosen = run_rows.chosen_run()
+        return find_run(self.run or (chosen.name if chosen else ""))
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            self.act(context, self.entry())
+        except TilewrightError as error:
+            return failed(self, error)
+        return {"FINISHED"}
+
+
+class _Unused(_WithRun):
+    """Of these, the ones that need a run which nothing works with."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not super().poll(context):
+            return False
+        chosen = run_rows.chosen_run()
+        return needs(cls, not (chosen and chosen.training), "This run trains now: stop it first")
+
+
+class TILEWRIGHT_OT_rename_run(_Unused, bpy.types.Operator):
+    """Give the chosen run, and so its model, another name"""
+
+    bl_idname = "tilewright.rename_run"
+    bl_label = "Rename Run"
+
+    name: StringProperty(name="Name", description="The new name", options={"SKIP_SAVE"})
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        chosen = run_rows.chosen_run()
+        self.name = self.name or (chosen.name if chosen else "")
+        return context.window_manager.invoke_props_dialog(self)
+
+    def draw(self, _context: bpy.types.Context) -> None:
+        self.layout.prop(self, "name")
+
+    def act(self, _context: bpy.types.Context, entry: RunEntry) -> None:
+        rename_run(entry.name, self.name)
+
+
+class TILEWRIGHT_OT_delete_run(_Unused, bpy.types.Operator):
+    """Delete the chosen run with its model and checkpoints. This cannot be undone"""
+
+    bl_idname = "tilewright.delete_run"
+    bl_label = "Delete Run"
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        try:
+            entry = self.entry()
+        except TilewrightError as error:
+            return failed(self, error)
+        return context.window_manager.invoke_confirm(
+            self,
+            event,
+            title=f"Delete {entry.name}?",
+            message="Its model and checkpoints are deleted for good. Materials in the file stay.",
+            confirm_text="Delete",
+            icon="WARNING",
+        )
+
+    def act(self, _context: bpy.types.Context, entry: RunEntry) -> None:
+        delete_run(entry.name)
+
+
+class TILEWRIGHT_OT_continue_run(_Unused, bpy.types.Operator):
+    """Train the chosen run for more minutes, from where it was"""
+
+    bl_idname = "tilewright.continue_run"
+    bl_label = "Continue Training"
+
+    minutes: FloatProperty(
+        name="Minutes",
+        description="How much longer; 0 takes the Minutes of the Train panel",
+        min=0.0,
+        options={"SKIP_SAVE"},
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        running = session.current.running("train")
+        return super().poll(context) and needs(
+            cls, not running, "A training is running: stop it first"
+        )
+
+    def act(self, context: bpy.types.Context, entry: RunEntry) -> None:
+        chosen = context.scene.tilewright
+        continue_run(entry.name, self.minutes or round(chosen.minutes, 4))
+        chosen.run = chosen.model = entry.name
+
+
+class TILEWRIGHT_OT_use_run_settings(_WithRun, bpy.types.Operator):
+    """Fill the Train panel with what the chosen run was started with, under a new name"""
+
+    bl_idname = "tilewright.use_run_settings"
+    bl_label = "Duplicate Settings"
+
+    def act(self, _context: bpy.types.Context, entry: RunEntry) -> None:
+        use_settings(entry.name)
+
+
+register, unregister = bpy.utils.register_classes_factory(
+    (
+        TILEWRIGHT_OT_rename_run,
+        TILEWRIGHT_OT_delete_run,
+        TILEWRIGHT_OT_continue_run,
+        TILEWRIGHT_OT_use_run_settings,
+    )
+)

@@ -1,0 +1,235 @@
+"""Sets the worker up in an environment of its own: a program by itself, which needs nothing but a Python.
+
+Blender runs it as a child process, so that its own Python stays as it is and nothing waits. It writes
+`[2/4] what it does` before each step, what pip says in between, and at a failure one line of JSON:
+`{"error": {"code", "message", "cure"}}`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections import deque
+from pathlib import Path
+
+PYTHONS = ("3.11", "3.12", "3.13")
+# Where installers put Python; a program that was started from a desktop has a short path.
+PLACES = (
+    "/usr/local/bin",
+    "/opt/homebrew/bin",
+    *(f"/Library/Frameworks/Python.framework/Versions/{version}/bin" for version in PYTHONS),
+)
+# What is there with an NVIDIA driver, the second in WSL2.
+DRIVERS = ("/proc/driver/nvidia/version", "/usr/lib/wsl/lib/libcuda.so.1")
+STEPS = 4
+# Stands in an environment until all of it is there.
+UNFINISHED = "unfinished"
+GIB = 2**30
+ROOM, ROOM_WITH_GPU = 4, 9
+TAIL = 12
+_TRY = "import sys, venv, ensurepip; print(*sys.version_info[:2], sys.maxsize > 2**32)"
+
+# What stands in pip's last lines → what to do.
+CURES = (
+    (
+        r"resolve host|name resolution|getaddrinfo|ConnectionError|NewConnection|timed out|ProxyError",
+        "Check the connection to the internet and its proxy, then press Set Up Worker again.",
+    ),
+    (r"SSL|CERTIFICATE", "Check this computer's clock and certificates, then try again."),
+    (r"No space left|Errno 28", "Free some space on the disk, then press Set Up Worker again."),
+    (
+        r"No matching distribution|not a supported wheel",
+        "This system has no build of TensorFlow: use a worker on another computer or in WSL2.",
+    ),
+)
+_LOOK = "Look at the log, or copy the command and run it in a terminal."
+
+
+class SetupError(Exception):
+    """Why the worker cannot be set up, and the cure."""
+
+    def __init__(self, message: str, cure: str) -> None:
+        super().__init__(message)
+        self.message, self.cure = message, cure
+
+
+def main(argv: list[str]) -> int:
+    """Set up or remove an environment; returns 0, or 1 after the line with the error."""
+    options = _options(argv)
+    folder = Path(options.folder)
+    if options.remove:
+        remove(folder)
+        return 0
+    try:
+        set_up(folder, options.wheel, options.python, options.pip)
+    except SetupError as error:
+        remove(folder)
+        info = {"code": "worker_setup", "message": error.message, "cure": error.cure}
+        print(json.dumps({"error": info}), flush=True)
+        return 1
+    return 0
+
+
+def _options(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", help="of the environment")
+    parser.add_argument("--wheel", default="", help="of tilewright")
+    parser.add_argument("--python", action="append", help="to make it with; else one is found")
+    parser.add_argument("--pip", action="append", default=[], help="one more option for pip")
+    parser.add_argument("--remove", action="store_true", help="delete an unfinished environment")
+    return parser.parse_args(argv)
+
+
+def set_up(folder: Path, wheel: str, pythons: list[str] | None, pip_options: list[str]) -> None:
+    """Make the environment and install the worker into it.
+
+    Raises:
+        SetupError: what failed, and the cure.
+    """
+    _step(1, "Looking for Python 3.11 to 3.13")
+    gpu = has_nvidia_driver()
+    check_system(folder, gpu)
+    python = find_python([[python] for python in pythons] if pythons else candidates())
+    _step(2, "Making an environment")
+    remove(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _call([*python, "-m", "venv", str(folder)], "The environment could not be made")
+    (folder / UNFINISHED).touch()
+    _step(3, "Downloading and installing TensorFlow and the worker")
+    command = [environment_python(folder), "-m", "pip", "install", "--disable-pip-version-check"]
+    command += ["--no-input", *pip_options, f"{wheel}[worker]"]
+    _call(command + ["tensorflow[and-cuda]"] * gpu, "The worker could not be installed")
+    _step(4, "Trying the worker")
+    tried = [
+        environment_python(folder),
+        "-I",
+        "-c",
+        "import gan_worker; print(gan_worker.__version__)",
+    ]
+    _call(tried, "The worker was installed but does not run")
+    (folder / UNFINISHED).unlink()
+
+
+def check_system(folder: Path, gpu: bool) -> None:
+    """Refuse early where it cannot work: no TensorFlow for this system, no room."""
+    if platform.system() == "Darwin" and platform.machine() == "x86_64":
+        raise SetupError(
+            "The worker needs TensorFlow, which has no build for Macs with an Intel processor.",
+            "Use a worker on another computer: choose Already Running in the preferences.",
+        )
+    place = next(parent for parent in folder.absolute().parents if parent.exists())
+    free, room = shutil.disk_usage(place).free / GIB, ROOM_WITH_GPU if gpu else ROOM
+    if free < room:
+        raise SetupError(
+            f"The disk of {place} must have {room} GiB free; it has {free:.1f} GiB.",
+            "Free some space, then press Set Up Worker again.",
+        )
+
+
+def has_nvidia_driver() -> bool:
+    """Whether CUDA is worth its download: on Linux, and so in WSL2, with a driver."""
+    if platform.system() != "Linux":
+        return False
+    return shutil.which("nvidia-smi") is not None or any(Path(p).exists() for p in DRIVERS)
+
+
+def candidates() -> list[list[str]]:
+    """Commands that may start a fitting Python, the best first; Blender's own is the last."""
+    if os.name == "nt":
+        found = [["py", f"-{version}"] for version in PYTHONS] + [["python"]]
+    else:
+        path = os.pathsep.join([os.environ.get("PATH", ""), *PLACES])
+        names = [*(f"python{version}" for version in PYTHONS), "python3"]
+        found = [[place] for name in names if (place := shutil.which(name, path=path))]
+    return [*found, [sys.executable]]
+
+
+def find_python(commands: list[list[str]]) -> list[str]:
+    """The first command that starts a fitting Python which can make environments.
+
+    Raises:
+        SetupError: where there is none.
+    """
+    for command in commands:
+        why = why_unfit(command)
+        print(f"{' '.join(command)}: {why or 'is used'}", flush=True)
+        if not why:
+            if command == [sys.executable]:
+                print(
+                    "It is Blender's own: set the worker up again after moving or removing this Blender."
+                )
+            return command
+    raise SetupError(
+        "Python 3.11, 3.12 or 3.13 must be on this computer, able to make environments; none was found.",
+        "Install Python from python.org, or on Debian and Ubuntu: sudo apt install python3-venv.",
+    )
+
+
+def why_unfit(command: list[str]) -> str:
+    """Why a command starts no Python for the worker; empty where it does."""
+    try:
+        done = subprocess.run(
+            [*command, "-I", "-c", _TRY], capture_output=True, text=True, timeout=30
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"cannot be run ({error})"
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+        return f"cannot make environments ({last[0]})"
+    major, minor, wide = done.stdout.split()
+    if f"{major}.{minor}" not in PYTHONS or wide != "True":
+        return f"is Python {major}.{minor}, not 3.11 to 3.13 with 64 bit"
+    return ""
+
+
+def environment_python(folder: Path) -> str:
+    """The Python of an environment."""
+    return str(folder / "Scripts" / "python.exe" if os.name == "nt" else folder / "bin" / "python")
+
+
+def remove(folder: Path) -> None:
+    """Delete an environment, and nothing that is none.
+
+    Raises:
+        SetupError: where the folder holds something else.
+    """
+    if not folder.exists():
+        return
+    if any(folder.iterdir()) and not (folder / "pyvenv.cfg").exists():
+        raise SetupError(
+            f"The folder {folder} must hold an environment or nothing; it holds something else.",
+            "Move what is in it to another place.",
+        )
+    shutil.rmtree(folder)
+
+
+def _call(command: list[str], failure: str) -> None:
+    """Run a program, passing on what it says."""
+    tail: deque[str] = deque(maxlen=TAIL)
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            tail.append(line.strip())
+            print(line, end="", flush=True)
+    if process.returncode:
+        said = "\n".join(tail)
+        cure = next((cure for pattern, cure in CURES if re.search(pattern, said)), _LOOK)
+        last = next((line for line in reversed(tail) if line.startswith("ERROR")), None)
+        last = last or next((line for line in reversed(tail) if line), str(process.returncode))
+        raise SetupError(f"{failure}: {last[:300]}", cure)
+
+
+def _step(number: int, text: str) -> None:
+    print(f"[{number}/{STEPS}] {text}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

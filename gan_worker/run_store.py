@@ -1,0 +1,218 @@
+"""The runs as a list that a person keeps tidy: what each is and how large, renaming, deleting."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import uuid
+from collections.abc import Collection
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gan_worker.config import check_name
+from gan_worker.durable_files import read_json, storage_errors
+from gan_worker.errors import RequestError, TilewrightError, WorkerError
+from gan_worker.locks import FolderLock
+from gan_worker.messages import RunEntry
+from gan_worker.roots import Roots
+
+if TYPE_CHECKING:  # it needs NumPy, which a server that only greets does without
+    from gan_worker.runs import ModelInfo, Run
+
+logger = logging.getLogger(__name__)
+
+# The last tick of a training is found in so many bytes.
+TAIL = 16 * 1024
+DELETED = ".deleted-"
+
+
+class RunStore:
+    """The runs of one worker.
+
+    Args:
+        folder: where they are.
+        roots: how clients name pictures.
+    """
+
+    def __init__(self, folder: Path, roots: Roots) -> None:
+        self._folder = folder
+        self._roots = roots
+
+    def entries(self, training: Collection[str]) -> list[RunEntry]:
+        """All runs, the newest first.
+
+        Args:
+            training: names of runs that wait or train now.
+        """
+        from gan_worker import runs
+
+        found = [runs.Run(self._folder / name) for name in runs.list_runs(self._folder)]
+        entries = [_entry(run, run.name in training) for run in found]
+        return sorted(entries, key=lambda entry: entry.created, reverse=True)
+
+    def settings(self, name: str) -> dict[str, Any]:
+        """What a run was started with, its pictures named as clients may name them.
+
+        Raises:
+            RequestError: `unknown_run`.
+            StorageError: `checkpoint_corrupt` where they cannot be read.
+        """
+        config = self._open(name).load_config()
+        pictures = self._roots.names(config.pictures)
+        return asdict(replace(config, run=name, pictures=pictures, resume=False))
+
+    def rename(self, name: str, new: str, used: Collection[str]) -> None:
+        """Give a run, and so its model, another name.
+
+        Raises:
+            RequestError: `unknown_run`, `run_exists`, `invalid_config`, or `wrong_state` while it is used.
+            WorkerError: `busy` while another process trains it.
+            StorageError: `file_unwritable`.
+        """
+        run = self._unused(name, used)
+        target = self._folder / check_name(new, "run")
+        # On some systems `oak` and `Oak` are one folder, which may be renamed all the same.
+        if new in used or (target.exists() and not target.samefile(run.path)):
+            raise RequestError(
+                "run_exists",
+                f"A run's name must be free; there is already one named {new}.",
+                "Choose another name.",
+            )
+        with storage_errors(run.path):
+            if (run.path / "config.json").exists():
+                run.save_config(replace(run.load_config(), run=new))
+            run.path.rename(target)
+        logger.info("run %s is now %s", name, new)
+
+    def delete(self, name: str, used: Collection[str]) -> None:
+        """Delete a run with its model and checkpoints, for good.
+
+        Raises:
+            RequestError: `unknown_run`, or `wrong_state` while it is used.
+            WorkerError: `busy` while another process trains it.
+            StorageError: `file_unwritable`; what could not be deleted is no run any more.
+        """
+        run = self._unused(name, used)
+        with storage_errors(run.path):
+            # In one step it is no run any more; what follows may be interrupted.
+            run.path.rename(self._folder / f"{DELETED}{uuid.uuid4().hex}")
+            self.sweep()
+        logger.info("run %s was deleted", name)
+
+    def sweep(self) -> None:
+        """Remove what an interrupted deletion left."""
+        for folder in self._folder.glob(f"{DELETED}*"):
+            shutil.rmtree(folder)
+
+    def _open(self, name: str) -> Run:
+        from gan_worker import runs
+
+        return runs.Run.open(self._folder, name)
+
+    def _unused(self, name: str, used: Collection[str]) -> Run:
+        run = self._open(name)
+        if name in used:
+            raise RequestError(
+                "wrong_state",
+                f"A run must not be in use to be renamed or deleted; {name} waits, trains or generates.",
+                "Stop the job first, or wait until it has ended.",
+            )
+        lock = FolderLock(run.path)
+        if not lock.acquire():
+            raise WorkerError(
+                "busy",
+                f"A run must not be in use to be renamed or deleted; another process trains {name}.",
+                "Wait until it has ended.",
+            )
+        lock.release()  # Windows moves no folder in which a file is open
+        return run
+
+
+def _entry(run: Run, training: bool) -> RunEntry:
+    info = _model_info(run)
+    config = _json(run.path / "config.json")
+    last = _last_tick(run.path / "progress.jsonl")
+    return RunEntry(
+        run.name,
+        info.created if info else _changed(run.path),
+        info.preset if info else str(config.get("preset", "")),
+        info.kimg if info else float(last.get("kimg", 0.0)),
+        float(last.get("seconds", 0.0)) / 60,
+        _size(run.path),
+        info is not None,
+        training,
+        _critic_auc(run.path, info),
+    )
+
+
+def _model_info(run: Run) -> ModelInfo | None:
+    from gan_worker.runs import read_model_info
+
+    if not (run.path / "model.json").exists():
+        return None
+    try:
+        return read_model_info(run.path)
+    except TilewrightError as error:
+        logger.warning("%s", error)
+        return None
+
+
+def _critic_auc(folder: Path, info: ModelInfo | None) -> float | None:
+    """What `gan-worker evaluate` found of these weights; None where it was never asked."""
+    found = _json(folder / "evaluation.json")
+    if info is None or found.get("model_hash") != info.hash:
+        return None
+    try:
+        return float(found["rows"]["model"]["critic_auc"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _json(file: Path) -> dict[str, Any]:
+    """An object in a file; empty where there is none that can be read."""
+    try:
+        found = read_json(file)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _last_tick(file: Path) -> dict[str, Any]:
+    """The last whole line of a run's progress."""
+    try:
+        with file.open("rb") as opened:
+            opened.seek(max(0, opened.seek(0, os.SEEK_END) - TAIL))
+            lines = opened.read().splitlines()
+    except OSError:
+        return {}
+    for line in reversed(lines):
+        try:
+            found = json.loads(line)
+        except ValueError:
+            continue  # torn by a crash
+        if isinstance(found, dict):
+            return found
+    return {}
+
+
+def _size(folder: Path | str) -> int:
+    """Bytes of all files below a folder; a training that writes them may go on meanwhile."""
+    size = 0
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    size += _size(entry.path)
+                else:
+                    size += entry.stat(follow_symlinks=False).st_size
+    except FileNotFoundError:
+        logger.debug("%s went away while it was measured", folder)
+    return size
+
+
+def _changed(folder: Path) -> str:
+    return datetime.fromtimestamp(folder.stat().st_mtime, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,205 @@
+"""Setting the worker up: real environments and a real pip, with a wheel that needs no network."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import bpy
+import pytest
+
+from blender_addon import event_timer, installation, preferences, worker_setup
+from gan_worker import __version__
+from gan_worker.errors import TilewrightError
+
+# What pip may use here: the wheel alone.
+OFFLINE = ("--no-deps", "--no-index")
+# A Python that makes environments at once, in which pip always fails.
+UNLUCKY = """#!/bin/sh
+case "$*" in
+    -I*) echo 3 11 True ;;
+    *venv*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; touch "$3/pyvenv.cfg" ;;
+    *) echo some line; echo ERROR: no wheel; exit 1 ;;
+esac
+"""
+SAYS = "import sys\nprint('the worker, asked for', *sys.argv[1:])\n"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    """A wheel named as ours, with a worker that only says that it is there."""
+    path = tmp_path_factory.mktemp("wheels") / f"tilewright-{__version__}-py3-none-any.whl"
+    info = f"tilewright-{__version__}.dist-info"
+    files = {
+        "gan_worker/__init__.py": f"__version__ = '{__version__}'\n",
+        "gan_worker/__main__.py": SAYS,
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: tilewright\nVersion: {__version__}\n"
+        "Provides-Extra: worker\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\n"
+        "Tag: py3-none-any\n",
+    }
+    record = "".join(f"{name},,\n" for name in [*files, f"{info}/RECORD"])
+    with zipfile.ZipFile(path, "w") as packed:
+        for name, text in {**files, f"{info}/RECORD": record}.items():
+            packed.writestr(name, text)
+    return path
+
+
+@pytest.fixture
+def setup():
+    """The one setup, as Blender knows it; what it made is gone afterwards."""
+    now = installation.current
+    now.__init__()
+    yield now
+    if now.running:
+        now.cancel()
+    until(lambda: not now.removing)
+    worker_setup.remove(preferences.environment_folder())
+    now.__init__()
+
+
+def until(holds, seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        event_timer.tick()
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def no_worker(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert installation.what_is_needed() == "missing"
+
+
+def test_a_worker_is_set_up_found_and_runs(setup, wheel, no_worker, tmp_path, monkeypatch):
+    setup.start(wheel, [sys.executable], OFFLINE)
+    until(lambda: setup.step.startswith("Downloading"))
+    assert 0 < setup.fraction < 1
+    assert not preferences.get().worker_python
+    assert not bpy.ops.tilewright.set_up_worker.poll()
+    until(lambda: not setup.running)
+    assert (setup.error, setup.need) == (None, "")
+    assert setup.lines[-1] == __version__
+    command = preferences.worker_command(preferences.get())
+    assert command[0] == preferences.get().worker_python
+    said = subprocess.run(
+        [*command, "serve"], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert said.stdout == "the worker, asked for serve\n"
+    # By hand it is found without the preference, and another version of it is outdated.
+    preferences.get().worker_python = ""
+    assert preferences.worker_command(preferences.get()) == command
+    assert installation.what_is_needed() == ""
+    monkeypatch.setattr(installation, "__version__", "99")
+    assert installation.what_is_needed() == "outdated"
+    # One that was broken off, by a power cut maybe, is none.
+    (preferences.environment_folder() / worker_setup.UNFINISHED).touch()
+    assert installation.what_is_needed() == "missing"
+
+
+def test_what_pip_cannot_install_is_an_error_with_the_end_of_the_log(setup, wheel, tmp_path):
+    unlucky = tmp_path / "python3.11"
+    unlucky.write_text(UNLUCKY)
+    unlucky.chmod(0o755)
+    setup.start(wheel, [str(unlucky)])
+    with pytest.raises(TilewrightError) as caught:
+        setup.wait(60)
+    assert caught.value.code == "worker_setup"
+    assert "The worker could not be installed: ERROR: no wheel" in caught.value.info.message
+    assert caught.value.info.cure
+    assert list(setup.lines)[-2:] == ["some line", "ERROR: no wheel"]
+    assert not preferences.environment_folder().exists()
+    assert not preferences.get().worker_python
+
+
+def test_cancel_ends_the_setup_and_deletes_what_it_made(setup, wheel):
+    setup.start(wheel, [sys.executable], OFFLINE)
+    until(lambda: (preferences.environment_folder() / "pyvenv.cfg").exists())
+    with pytest.raises(TilewrightError, match="Only one setup"):
+        setup.start(wheel)
+    process = setup._process
+    bpy.ops.tilewright.cancel_setup()
+    assert not setup.running
+    assert process.poll() is not None
+    until(lambda: not setup.removing)
+    assert not preferences.environment_folder().exists()
+    assert setup.error is None
+
+
+def test_no_fitting_python_is_an_error_that_names_what_to_install(setup, wheel, no_worker):
+    setup.start(wheel, ["/none/such/python3.11", "/bin/false"], OFFLINE)
+    with pytest.raises(TilewrightError, match=r"3.11, 3.12 or 3.13"):
+        setup.wait(60)
+    assert "python.org" in setup.error.cure
+    assert any(line.startswith("/bin/false: cannot make environments") for line in setup.lines)
+
+
+def test_a_program_that_is_killed_is_an_error(setup, wheel, no_worker):
+    setup.start(wheel, [sys.executable], OFFLINE)
+    setup._process._process.kill()
+    with pytest.raises(TilewrightError, match="broke off"):
+        setup.wait(60)
+
+
+def test_offline_nothing_is_downloaded(setup, wheel, monkeypatch):
+    assert not bpy.app.online_access
+    assert not bpy.ops.tilewright.set_up_worker.poll()
+    with pytest.raises(TilewrightError, match="Allow Online Access") as caught:
+        installation.check_online_access()
+    assert caught.value.code == "not_allowed"
+    monkeypatch.setattr(installation, "bundled_wheel", lambda: wheel)
+    assert bpy.ops.tilewright.copy_setup_command() == {"FINISHED"}
+
+
+def test_the_command_to_copy_names_the_wheel_and_the_folder_where_it_is_found(wheel):
+    command = installation.terminal_command(wheel)
+    assert f"{wheel}[worker]" in command
+    assert str(preferences.environment_folder()) in command
+
+
+def test_an_addon_from_its_source_has_no_wheel():
+    with pytest.raises(TilewrightError, match="zip"):
+        installation.bundled_wheel()
+    with pytest.raises(RuntimeError, match=r"\[worker_setup\]"):
+        bpy.ops.tilewright.copy_setup_command()
+
+
+# ---- the program
+
+
+def test_a_folder_with_something_else_is_left_alone(tmp_path):
+    (tmp_path / "diary.txt").write_text("dear diary")
+    with pytest.raises(worker_setup.SetupError, match="something else"):
+        worker_setup.remove(tmp_path)
+    assert (tmp_path / "diary.txt").exists()
+
+
+def test_blenders_own_python_is_the_last_choice():
+    assert worker_setup.candidates()[-1] == [sys.executable]
+    assert worker_setup.why_unfit([sys.executable]) == ""
+
+
+def test_no_room_is_said_before_anything_is_downloaded(tmp_path, monkeypatch):
+    monkeypatch.setattr(worker_setup, "ROOM", 10**9)
+    with pytest.raises(worker_setup.SetupError, match="GiB free"):
+        worker_setup.check_system(tmp_path / "none" / "worker", gpu=False)
+
+
+@pytest.mark.parametrize(
+    ("said", "cure"),
+    [
+        ("Failed to establish: [Errno -3] Temporary failure in name resolution", "internet"),
+        ("ERROR: No matching distribution found for tensorflow", "another computer"),
+        ("OSError: [Errno 28] No space left on device", "Free some space"),
+        ("something new", "log"),
+    ],
+)
+def test_what_pip_says_leads_to_a_cure(said, cure, capfd):
+    command = [sys.executable, "-c", f"print({said!r}); raise SystemExit(1)"]
+    with pytest.raises(worker_setup.SetupError) as caught:
+        worker_setup._call(command, "The worker could not be installed")
+    assert cure in caught.value.cure

@@ -1,0 +1,132 @@
+"""The list of runs in Blender: what the buttons ask for, and what follows when the worker has answered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import bpy
+import pytest
+
+from blender_addon import event_timer, run_rows, session
+from blender_addon.operators import runs
+from gan_worker.config import TrainingConfig
+from gan_worker.errors import TilewrightError
+from gan_worker.events import Connected, RunList, RunRenamed, RunSettings
+from gan_worker.messages import RunEntry
+
+OAK = RunEntry("oak", "2030-01-02T03:04:05+00:00", "tiny", 12.5, 5.0, 23_400_000, True, False)
+PINE, FIR = replace(OAK, name="pine"), replace(OAK, name="fir", minutes=0.5)
+
+
+@pytest.fixture
+def listed(stand_in):
+    """Three runs, of which the second is chosen."""
+    come(stand_in, RunList((OAK, PINE, FIR)))
+    shown().run_index = 1
+    return stand_in
+
+
+def come(stand_in, *events) -> None:
+    stand_in.events += events
+    event_timer.tick()
+
+
+def shown():
+    return bpy.context.window_manager.tilewright
+
+
+def rows() -> list[str]:
+    return [row.name for row in shown().runs]
+
+
+def test_a_worker_that_knows_runs_is_asked_for_them_and_an_older_one_is_not(stand_in):
+    come(stand_in, Connected("0.1.0", (1, 0), "CPU", "off"))
+    assert ("request_models", "") in stand_in.calls
+    assert ("request_runs", "") not in stand_in.calls
+    come(stand_in, Connected("0.1.0", (1, 1), "CPU", "off"))
+    assert ("request_runs", "") in stand_in.calls
+
+
+def test_the_chosen_run_stays_chosen_whatever_comes_or_goes(listed):
+    assert rows() == ["oak", "pine", "fir"]
+    come(listed, RunList((replace(OAK, name="new"), FIR, PINE)))
+    assert run_rows.chosen_run() == PINE
+    come(listed, RunList((OAK, FIR)))
+    assert run_rows.chosen_run() == FIR
+    come(listed, RunList(()))
+    assert run_rows.chosen_run() is None
+    assert not bpy.ops.tilewright.delete_run.poll()
+
+
+def test_the_rows_come_back_after_another_file_was_opened(listed):
+    bpy.ops.wm.read_homefile(use_empty=True)
+    event_timer.tick()
+    assert rows() == ["oak", "pine", "fir"]
+
+
+def test_buttons_act_on_the_chosen_run_and_scripts_name_one(listed):
+    bpy.ops.tilewright.rename_run(name="larch")
+    bpy.ops.tilewright.delete_run(run="fir")
+    assert listed.calls[-2:] == [("rename_run", "pine", "larch"), ("delete_run", "fir")]
+
+
+def test_the_scene_follows_a_run_that_got_another_name(listed):
+    chosen = bpy.context.scene.tilewright
+    chosen.model, chosen.run = "pine", "oak"
+    come(listed, RunRenamed("pine", "larch"))
+    assert (chosen.model, chosen.run) == ("larch", "oak")
+
+
+@pytest.mark.parametrize(
+    ("ask", "code"),
+    [
+        (lambda: runs.delete_run("ash"), "unknown_run"),
+        (lambda: runs.rename_run("oak", "../oak"), "invalid_config"),
+        (lambda: runs.continue_run("ash", 1.0), "unknown_run"),
+    ],
+)
+def test_what_cannot_be_is_refused_here(listed, ask, code):
+    before = list(listed.calls)
+    with pytest.raises(TilewrightError) as caught:
+        ask()
+    assert caught.value.code == code
+    assert (listed.calls, listed.submitted) == (before, {})
+
+
+def test_a_run_goes_on_for_as_many_minutes_more(listed):
+    bpy.context.scene.tilewright.minutes = 3.0
+    bpy.ops.tilewright.continue_run()
+    (config,) = listed.submitted.values()
+    assert config == TrainingConfig("pine", minutes=8.0, resume=True)
+    assert bpy.context.scene.tilewright.run == "pine"
+    assert not bpy.ops.tilewright.continue_run.poll()
+
+
+def test_a_run_in_training_is_neither_renamed_nor_deleted(listed):
+    come(listed, RunList((OAK, replace(PINE, training=True))))
+    assert not bpy.ops.tilewright.delete_run.poll()
+    assert not bpy.ops.tilewright.rename_run.poll()
+    shown().run_index = 0
+    assert bpy.ops.tilewright.delete_run.poll()
+
+
+def test_settings_are_taken_over_under_a_free_name(listed):
+    bpy.ops.tilewright.use_run_settings()
+    assert listed.calls[-1] == ("request_settings", "pine")
+    config = TrainingConfig("pine", ("/a.png", "/b"), "nano", 2.5, None, 0.5, 7)
+    come(listed, RunSettings(config))
+    chosen = bpy.context.scene.tilewright
+    assert (chosen.run, chosen.preset, chosen.minutes) == ("pine 2", "nano", 2.5)
+    assert [item.path for item in chosen.pictures] == ["/a.png", "/b"]
+    assert (chosen.picture_scale, chosen.training_seed) == (0.5, 7)
+
+
+def test_a_free_name_counts_on():
+    assert run_rows.free_name("oak", {"pine"}) == "oak"
+    assert run_rows.free_name("oak 2", {"oak", "oak 2", "oak 3"}) == "oak 4"
+
+
+def test_without_a_worker_the_buttons_are_disabled():
+    assert session.current.state == "stopped"
+    for name in ("rename_run", "delete_run", "continue_run", "use_run_settings"):
+        assert not getattr(bpy.ops.tilewright, name).poll()

@@ -1,0 +1,206 @@
+"""Keeping runs tidy over the wire: what they are, renaming, deleting, and what is refused."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from gan_worker import messages
+from gan_worker.config import TrainingConfig
+from gan_worker.events import (
+    Connected,
+    JobReport,
+    ModelList,
+    RunList,
+    RunRenamed,
+    RunSettings,
+    WorkerFault,
+)
+from gan_worker.locks import FolderLock
+from gan_worker.messages import RunEntry
+from gan_worker.progress import Stage, TrainingProgress
+from gan_worker.roots import Roots
+from gan_worker.run_store import DELETED, RunStore
+from gan_worker.runs import ModelInfo, Run
+
+INFO = ModelInfo("", "", 8, 16, ("height",), "nano", {}, {}, 1.0, "2030-01-02", 5, 2.5)
+
+
+@pytest.fixture
+def served(serve):
+    return serve()
+
+
+@pytest.fixture
+def ear(served):
+    return served.connect()
+
+
+def make_run(home, name="oak", **fields):
+    run = Run.create(home / "runs", name)
+    run.save_config(TrainingConfig(name, ("/photos/oak.png",), "nano", 3.0, seed=4, **fields))
+    run.append_progress(TrainingProgress(5, 2.5, 90.0, 0.5, 60.0, 9.0, {}))
+    return run
+
+
+def with_model(run):
+    return run.save_model(INFO, {"a": np.zeros(1000)})
+
+
+def names(entries):
+    return [entry.name for entry in entries]
+
+
+def fault(ear, ask, *arguments):
+    ear.heard.clear()
+    ask(*arguments)
+    return ear.event(WorkerFault).error.code
+
+
+def test_runs_are_listed_with_what_a_person_wants_to_know(served, ear):
+    run = make_run(served.home)
+    info = with_model(run)
+    rows = {"model": {"critic_auc": 0.75}}
+    (run.path / "evaluation.json").write_text(json.dumps({"model_hash": info.hash, "rows": rows}))
+    make_run(served.home, "unfinished")
+    ear.client.request_runs()
+    found = {entry.name: entry for entry in ear.event(RunList).runs}
+    oak = found["oak"]
+    size = sum(file.stat().st_size for file in run.path.rglob("*") if file.is_file())
+    assert oak == RunEntry("oak", "2030-01-02", "nano", 2.5, 1.5, size, True, False, 0.75)
+    other = found["unfinished"]
+    assert (other.has_model, other.kimg, other.preset) == (False, 2.5, "nano")
+    assert other.critic_auc is None
+
+
+def test_an_evaluation_of_other_weights_counts_for_nothing(tmp_path):
+    run = make_run(tmp_path)
+    with_model(run)
+    old = {"model_hash": "0" * 64, "rows": {"model": {"critic_auc": 0.5}}}
+    (run.path / "evaluation.json").write_text(json.dumps(old))
+    store = RunStore(tmp_path / "runs", Roots({}, local=True))
+    assert store.entries(())[0].critic_auc is None
+
+
+def test_damaged_files_leave_a_run_in_the_list_that_can_be_deleted(served, ear):
+    run = make_run(served.home)
+    for name in ("config.json", "model.json", "evaluation.json"):
+        (run.path / name).write_text("{ torn")
+    (run.path / "progress.jsonl").write_bytes(b'{"kimg": 1.0, "seconds": 60}\n{"kimg": 2')
+    ear.client.request_runs()
+    (entry,) = ear.event(RunList).runs
+    assert (entry.minutes, entry.has_model) == (1.0, False)
+    ear.client.delete_run("oak")
+    ear.until(lambda heard: [e for e in heard if isinstance(e, RunList) and e.runs == ()])
+
+
+def test_a_run_is_renamed_with_its_model_and_the_lists_follow(served, ear):
+    with_model(make_run(served.home))
+    ear.client.rename_run("oak", "old oak")
+    assert ear.event(RunRenamed) == RunRenamed("oak", "old oak")
+    assert names(ear.event(RunList).runs) == ["old oak"]
+    assert names(ear.event(ModelList).models) == ["old oak"]
+    assert not (served.home / "runs" / "oak").exists()
+    assert Run.open(served.home / "runs", "old oak").load_config().run == "old oak"
+
+
+def test_a_run_is_deleted_for_good_and_its_name_is_free(served, ear):
+    with_model(make_run(served.home))
+    make_run(served.home, "pine")
+    ear.client.delete_run("oak")
+    assert names(ear.event(RunList).runs) == ["pine"]
+    assert ear.event(ModelList).models == ()
+    assert sorted(p.name for p in (served.home / "runs").iterdir()) == ["pine"]
+    Run.create(served.home / "runs", "oak")
+
+
+@pytest.mark.parametrize("name", ["", "..", "../oak", "a/b", ".deleted-oak", "CON", "x" * 81])
+def test_names_are_names_and_no_paths(served, ear, name):
+    outside = served.home / "keep"
+    outside.mkdir(parents=True)
+    make_run(served.home)
+    for ask in (
+        lambda: ear.client.delete_run(name),
+        lambda: ear.client.rename_run(name, "pine"),
+        lambda: ear.client.rename_run("oak", name),
+        lambda: ear.client.request_settings(name),
+    ):
+        assert fault(ear, ask) == "invalid_config"
+    assert outside.exists()
+    assert (served.home / "runs" / "oak").exists()
+
+
+def test_what_is_not_there_or_taken_is_refused(served, ear):
+    make_run(served.home)
+    make_run(served.home, "pine")
+    assert fault(ear, ear.client.delete_run, "ash") == "unknown_run"
+    assert fault(ear, ear.client.rename_run, "ash", "elm") == "unknown_run"
+    assert fault(ear, ear.client.request_settings, "ash") == "unknown_run"
+    assert fault(ear, ear.client.rename_run, "oak", "pine") == "run_exists"
+    # The lists come after a refusal too: what was shown may have been out of date.
+    assert sorted(names(ear.event(RunList).runs)) == ["oak", "pine"]
+
+
+def test_a_run_in_use_is_neither_renamed_nor_deleted(served, ear, picture):
+    training = TrainingConfig("oak", (str(picture),), "nano", None, 100.0)
+    job = ear.client.submit(training)
+    ear.event(JobReport, job=job, report=Stage("learning"))
+    make_run(served.home, "pine")
+    waiting = ear.client.submit(TrainingConfig("elm", (str(picture),), "nano", None, 0.01))
+    ear.state(waiting, "queued")
+    assert fault(ear, ear.client.delete_run, "oak") == "wrong_state"
+    assert fault(ear, ear.client.rename_run, "oak", "ash") == "wrong_state"
+    assert fault(ear, ear.client.rename_run, "pine", "elm") == "run_exists"
+    ear.client.request_runs()
+    assert {e.name: e.training for e in ear.event(RunList).runs} == {"oak": True, "pine": False}
+    ear.client.cancel(waiting)
+    ear.client.stop(job)
+    ear.state(job, "succeeded")
+    ear.client.rename_run("oak", "ash")
+    ear.until(lambda heard: any(isinstance(e, RunList) and "ash" in names(e.runs) for e in heard))
+
+
+def test_a_run_that_another_process_trains_is_left_alone(served, ear):
+    lock = FolderLock(make_run(served.home).path)
+    assert lock.acquire()
+    try:
+        assert fault(ear, ear.client.delete_run, "oak") == "busy"
+        assert fault(ear, ear.client.rename_run, "oak", "pine") == "busy"
+    finally:
+        lock.release()
+
+
+def test_settings_come_as_they_were_chosen(served, ear):
+    make_run(served.home, scale=0.5)
+    ear.client.request_settings("oak")
+    found = ear.event(RunSettings).config
+    assert found == TrainingConfig("oak", ("/photos/oak.png",), "nano", 3.0, None, 0.5, 4)
+
+
+def test_another_computer_hears_of_pictures_below_its_roots_alone(serve, tmp_path):
+    (tmp_path / "photos").mkdir()
+    served = serve(local=False, roots={"photos": tmp_path / "photos"})
+    ear = served.connect()
+    run = Run.create(served.home / "runs", "oak")
+    mine, secret = tmp_path / "photos" / "a" / "b.png", tmp_path / "secret.png"
+    run.save_config(TrainingConfig("oak", (str(mine), str(secret))))
+    ear.client.request_settings("oak")
+    assert ear.event(RunSettings).config.pictures == ("photos:a/b.png",)
+
+
+def test_what_a_crash_left_of_a_deletion_is_removed(tmp_path):
+    left = tmp_path / "runs" / f"{DELETED}x" / "checkpoints"
+    left.mkdir(parents=True)
+    store = RunStore(tmp_path / "runs", Roots({}, local=True))
+    assert store.entries(()) == []
+    store.sweep()
+    assert not left.parent.exists()
+
+
+def test_a_worker_of_the_first_minor_says_so(served, ear, monkeypatch):
+    """One that knows of no runs says no version in its welcome."""
+    welcome = messages.Welcome.__init__.__defaults__[-1]
+    assert welcome == (1, 0)
+    assert ear.event(Connected).protocol >= (1, 1)
