@@ -1,8 +1,16 @@
 """Tilewright in Blender: registers its parts in order, and unregisters them in reverse."""
 
-from . import event_timer, live_preview, operators, panels, preferences, properties
+from . import (
+    event_timer,
+    live_preview,
+    operators,
+    panels,
+    preferences,
+    properties,
+    scene_batch,
+)
 
-_PARTS = (preferences, properties, live_preview, operators, panels, event_timer)
+_PARTS = (preferences, properties, live_preview, operators, panels, scene_batch, event_timer)
 
 
 def register() -> None:

@@ -30,6 +30,7 @@ from gan_worker.style_choices import check_materials, chosen_styles
 
 # A table of ten thousand rules that find nothing helps nobody.
 NOTES_LIMIT = 20
+COLUMNS = ("Object", "Slot", "Now", "Becomes", "Latent", "Size", "Rule")
 LAST_LETTER = "\U0010ffff"
 _WILDCARD = re.compile(r"[*?[]")
 
@@ -95,6 +96,24 @@ class Plan:
     skips: tuple[Skip, ...] = ()
     notes: tuple[str, ...] = ()
 
+    def rows(self) -> list[tuple[str, ...]]:
+        """The plan as a table under `COLUMNS`, by object."""
+        rows = [self._row(assignment) for assignment in self.assignments]
+        rows += [(s.object, "", "", s.reason, "", "", s.rule) for s in self.skips]
+        return sorted(rows)
+
+    def _row(self, assignment: Assignment) -> tuple[str, ...]:
+        config = self.items[assignment.key].config
+        return (
+            assignment.object,
+            str(assignment.slot),
+            assignment.before or "–",
+            f"{config.model} {assignment.key[:8]}",
+            _latent_words(config),
+            f"{config.width}×{config.height}",
+            assignment.rule,
+        )
+
 
 def plan_scene(recipe: SceneRecipe, scene: Scene, models: Sequence[ModelEntry]) -> Plan:
     """Decide what each slot of each object gets.
@@ -138,6 +157,15 @@ def work_item(config: GenerationConfig, model_hash: str) -> WorkItem:
     """The work item for a config, with its key."""
     text = json.dumps([to_json(config), model_hash], sort_keys=True, separators=(",", ":"))
     return WorkItem(hashlib.sha256(text.encode()).hexdigest(), config, model_hash)
+
+
+def _latent_words(config: GenerationConfig) -> str:
+    if config.mix:
+        parts = (f"{s.material or s.seed}:{weight:g}" for s, weight in config.mix)
+        return f"mix {' '.join(parts)}"
+    if config.z:
+        return f"z {config.z[0]:g} {config.z[1]:g} …" if len(config.z) > 1 else f"z {config.z[0]:g}"
+    return f"seed {config.seed}"
 
 
 # ---- which objects

@@ -101,7 +101,7 @@ class SceneStore:
             parts: list[bytes] = []
             yield from png_pieces(pixels, parts)
             data = b"".join(parts)
-            file = f"{_stem(item)}_{MAPS[name].file_word}.png"
+            file = _file_name(item, name)
             self._replace(self.folder / file, data)
             entries[name] = {"name": file, "sha256": hashlib.sha256(data).hexdigest()}
             yield
@@ -113,6 +113,11 @@ class SceneStore:
         }
         text = json.dumps(record, indent=1, ensure_ascii=False)
         self._replace(self._record(item), text.encode("utf-8"))
+
+    def written(self, item: WorkItem, ready: MaterialReady) -> Made:
+        """The item as `find` gives it, where `write` has just ended."""
+        files = {name: self.folder / _file_name(item, name) for name in ready.maps}
+        return Made(item.key, ready.recipe, ready.seam_ratios, files)
 
     def log(self, **entry: Any) -> None:
         """Append a line about an item to the folder's log.
@@ -142,3 +147,7 @@ class SceneStore:
 def _stem(item: WorkItem) -> str:
     config = item.config
     return f"{config.model}_{item.key[:KEY_LETTERS]}_{config.width}x{config.height}"
+
+
+def _file_name(item: WorkItem, map_name: str) -> str:
+    return f"{_stem(item)}_{MAPS[map_name].file_word}.png"

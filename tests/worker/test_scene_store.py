@@ -37,6 +37,7 @@ def write(store, **options):
 def test_what_was_written_is_found_by_another_process(tmp_path):
     write(SceneStore(tmp_path / "maps"))
     made = SceneStore(tmp_path / "maps").find(ITEM)
+    assert made == SceneStore(tmp_path / "maps").written(ITEM, ready())
     assert made.recipe == ready().recipe
     assert made.seam_ratios == {"base_color": 1.1, "height": 1.1}
     name = made.files["base_color"].name
