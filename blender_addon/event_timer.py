@@ -98,7 +98,7 @@ def _timer() -> float:
         log.exception("tick")
         session.current.fail(UnexpectedError(error))
         interval = IDLE_INTERVAL
-    if _visible_state() != before or session.current.busy:
+    if _visible_state() != before or session.current.busy or _companions:
         _redraw()
     return interval
 

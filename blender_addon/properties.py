@@ -190,6 +190,12 @@ class TILEWRIGHT_PG_scene(bpy.types.PropertyGroup):
         subtype="DIR_PATH",
     )
 
+    scene_recipe: StringProperty(
+        name="Recipe",
+        description="A TOML file with rules that say which objects get which materials",
+        subtype="FILE_PATH",
+    )
+
 
 class TILEWRIGHT_PG_material(bpy.types.PropertyGroup):
     """How a material was made, and the uuid by which results find it."""

@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 # Requests on their way at once: enough to keep the worker busy, and few enough that their pixels are no load.
 MOST_SENT, BYTES_SENT = 16, 64 * 1024**2
 BYTES_PER_PIXEL = 12
+PAUSE = 0.002
 # Seconds without a link, or without the pixels of a finished job, until the worker is given up.
 PATIENCE = 60.0
 # What may go well another time, with nothing changed.
@@ -92,6 +93,7 @@ class SceneBatch:
         report: is told after each material.
 
     Attributes:
+        applied: slots that were filled.
         state: `running`, `succeeded`, `failed` or `cancelled`.
         stage: what it is busy with, in words.
         progress: how far it is.
@@ -150,6 +152,7 @@ class SceneBatch:
     def _work(self) -> Iterator[bool]:
         scene = bpy.data.scenes[self._scene]
         self.plan = plan = make_plan(self._recipe, scene)
+        self.progress = BatchProgress(0, len(plan.items))
         for assignment in plan.assignments:
             self._objects.setdefault(assignment.key, []).append(assignment.object)
         store = SceneStore(self._folder)
@@ -321,6 +324,23 @@ def start(recipe: SceneRecipe, scene: bpy.types.Scene, folder: Path) -> SceneBat
     current = SceneBatch(recipe, scene.name, folder)
     event_timer.run_along(current.steps())
     return current
+
+
+def wait(batch: SceneBatch, watch: Callable[[], None] = lambda: None) -> None:
+    """Pump until a run has ended, for scripts and `blender -b`, where no timer fires.
+
+    Args:
+        batch: given to `event_timer.run_along`.
+        watch: called every round.
+    """
+    try:
+        while batch.state == "running":
+            event_timer.tick()
+            watch()
+            if batch.waiting:
+                time.sleep(PAUSE)
+    finally:
+        batch.cancel()
 
 
 def is_running() -> bool:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -35,7 +34,6 @@ from .operators import worker
 
 DONE, FAILED, TRY_AGAIN, CANCELLED = 0, 1, 75, 130
 MODELS_WITHIN = 60.0
-PAUSE = 0.002
 # What `gan-worker batch` looks for among all that Blender prints.
 MARK = "tilewright-batch "
 
@@ -75,7 +73,8 @@ def run_recipe(
             keep_going,
             lambda progress: tell("progress", progress),
         )
-        _drain(batch, tell)
+        event_timer.run_along(batch.steps())
+        scene_batch.wait(batch, _Watch(batch, tell))
     if batch.error and not (keep_going and batch.state == "failed" and batch.applied):
         raise batch.error
     tell("stage", f"saving {target}")
@@ -188,29 +187,29 @@ def _present_file() -> Path:
     return Path(bpy.data.filepath)
 
 
-def _drain(batch: scene_batch.SceneBatch, tell: Tell) -> None:
-    """Pump until the run has ended; no timer fires where there is no window."""
-    event_timer.run_along(batch.steps())
-    stage = ""
-    try:
-        while batch.state == "running":
-            event_timer.tick()
-            if batch.stage != stage:
-                stage = batch.stage
-                tell("stage", stage)
-                if batch.plan and stage == "looking for what is there":
-                    _tell_plan(batch.plan, tell)
-            if batch.waiting:
-                time.sleep(PAUSE)
-    finally:
-        batch.cancel()
+class _Watch:
+    """Tells what is new of a run."""
 
+    def __init__(self, batch: scene_batch.SceneBatch, tell: Tell) -> None:
+        self._batch, self._tell = batch, tell
+        self._stage = ""
+        self._planned = False
 
-def _tell_plan(plan: Plan, tell: Tell) -> None:
-    for note in plan.notes:
-        tell("note", note)
-    slots, materials = len(plan.assignments), len(plan.items)
-    tell("stage", f"{materials} materials for {slots} slots, {len(plan.skips)} objects left alone")
+    def __call__(self) -> None:
+        batch = self._batch
+        if batch.plan and not self._planned:
+            self._planned = True
+            self._tell_plan(batch.plan)
+        if batch.stage != self._stage and batch.state == "running":
+            self._stage = batch.stage
+            self._tell("stage", batch.stage)
+
+    def _tell_plan(self, plan: Plan) -> None:
+        for note in plan.notes:
+            self._tell("note", note)
+        text = f"{len(plan.items)} materials for {len(plan.assignments)} slots"
+        skipped = f", {len(plan.skips)} objects left alone" if plan.skips else ""
+        self._tell("stage", text + skipped)
 
 
 class _Worker:

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -219,6 +220,7 @@ class BatchView:
             disable=not terminal.output.is_terminal,
         )
         self._task: TaskID | None = None
+        self._line_at = 0.0
 
     def __enter__(self) -> BatchView:
         self._bar.start()
@@ -252,6 +254,9 @@ class BatchView:
             self._task = self._bar.add_task("materials", total=told["total"], eta="")
         eta = "" if told["eta"] is None else f"ETA {terminal.clock(told['eta'])}"
         self._bar.update(self._task, completed=told["done"], eta=eta)
+        if not terminal.output.is_terminal and time.monotonic() >= self._line_at:
+            self._line_at = time.monotonic() + terminal.LINE_EVERY
+            terminal.output.print(f"{told['done']} of {told['total']} materials {eta}".rstrip())
 
 
 def show_plan(told: dict[str, Any]) -> None:
