@@ -147,15 +147,16 @@ def run_blender(command: Sequence[str], options: dict[str, Any]) -> int:
             stderr=log,
             start_new_session=os.name == "posix",  # Ctrl+C comes to us, and we end it
         )
-        try:
-            assert process.stdout is not None
-            for news in _news(process.stdout, view.other):
-                view.show(news)
-            status = process.wait()
-        except KeyboardInterrupt:
-            raise Cancelled from None
-        finally:
-            _end(process)
+        with process:
+            try:
+                assert process.stdout is not None
+                for news in _news(process.stdout, view.other):
+                    view.show(news)
+                status = process.wait()
+            except KeyboardInterrupt:
+                raise Cancelled from None
+            finally:
+                _end(process)
         return _exit_code(status, view, log)
 
 

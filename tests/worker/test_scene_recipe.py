@@ -1,12 +1,21 @@
 """Recipes of scenes: what is read from them, and how mistakes are named."""
 
 import time
+from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from gan_worker.errors import RequestError
 from gan_worker.scene_parser import parse_recipe, read_recipe
-from gan_worker.scene_recipe import BetweenLatent, NameLatent, NeighbourhoodLatent, SceneRecipe
+from gan_worker.scene_recipe import (
+    BetweenLatent,
+    Existing,
+    Latent,
+    NameLatent,
+    NeighbourhoodLatent,
+    SceneRecipe,
+)
 from gan_worker.style_choices import Style
 
 GOOD = '''textures = "packed"
@@ -146,3 +155,17 @@ def test_ten_thousand_rules_each_like_the_next():
     assert time.process_time() - began < 5
     assert len(recipe.rules) == 10_000
     assert recipe.rules[0].latent == NameLatent()
+
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "scripts" / "recipes").glob("*.toml"))
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
+def test_the_examples_are_good(file):
+    assert len(read_recipe(file).rules) >= 2
+
+
+def test_the_examples_show_every_way_to_choose_a_latent():
+    rules = [rule for file in EXAMPLES for rule in read_recipe(file).rules]
+    assert {type(rule.latent) for rule in rules} == set(get_args(Latent))
+    assert {rule.existing for rule in rules} == set(get_args(Existing))
