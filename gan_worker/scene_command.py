@@ -33,21 +33,21 @@ logger = logging.getLogger(__name__)
 DONE, FAILED, TRY_AGAIN, INTERRUPTED = 0, 1, 75, 130
 MARK = "tilewright-batch "
 # Lines of Blender's own that are shown when it dies.
-TAIL = 8
+TAIL = 16
 LEAVE_WITHIN = 10.0
 
 # Run inside Blender, or by the Python that has its module. The installed extension comes first, then the
 # add-on beside this package in a checkout.
 BOOTSTRAP = """
-import importlib.util, sys
+import importlib, sys
 import bpy, addon_utils
 names = [m.__name__ for m in addon_utils.modules() if m.__name__.endswith(".tilewright")]
 if not names:
     sys.path.insert(0, {beside!r})
-    names = ["blender_addon"]
-if importlib.util.find_spec(names[0].split(".")[0]) is None or addon_utils.enable(names[0], default_set=True) is None:
+name = names[0] if names else "blender_addon"
+if addon_utils.enable(name, default_set=True) is None:
     sys.exit({missing})
-script = importlib.import_module(names[0] + ".scene_script")
+script = importlib.import_module(name + ".scene_script")
 sys.exit(script.run_for_program(sys.argv[-1]))
 """
 ADDON_MISSING = 76
@@ -181,18 +181,18 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _exit_code(status: int, view: BatchView, log: IO[bytes]) -> int:
-    if status == ADDON_MISSING:
-        raise RequestError(
-            "blender_missing",
-            "The Blender that runs a batch must have the Tilewright extension; it does not.",
-            "Install the extension in it, or use --blender with one that has it.",
-        )
     if view.ended:
         return status
     log.seek(0)
-    tail = [*view.other, *log.read().decode("utf-8", "replace").splitlines()][-TAIL:]
-    told = "\n".join(tail) or "it said nothing"
-    message = f"Blender must run the recipe to its end; it ended with {status}: {told}"
+    lines = [*view.other, *log.read().decode("utf-8", "replace").splitlines()]
+    told = "\n".join(lines[-TAIL:]) or "it said nothing"
+    if status == ADDON_MISSING:
+        raise RequestError(
+            "blender_missing",
+            f"The Blender that runs a batch must have the Tilewright extension; it does not:\n{told}",
+            "Install the extension in it, or use --blender with one that has it.",
+        )
+    message = f"Blender must run the recipe to its end; it ended with {status}:\n{told}"
     cure = "Run it again: only what is missing is made."
     terminal.show_error(ErrorInfo("blender_died", message, cure))
     # Killed by a signal, by whoever wanted its memory: what it made is there.
