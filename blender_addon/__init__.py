@@ -9,6 +9,7 @@ from . import (
     preferences,
     properties,
     run_panels,
+    scene_batch,
     worker_panels,
 )
 
@@ -21,6 +22,7 @@ _PARTS = (
     panels,
     worker_panels,
     run_panels,
+    scene_batch,
     event_timer,
 )
 

@@ -80,6 +80,8 @@ class Statistics:
 statistics = Statistics()
 _orders: dict[str, Order] = {}
 _work: deque[Iterator[None]] = deque()
+_receivers: dict[str, Callable[[MaterialReady], None]] = {}
+_companions: list[Iterator[bool]] = []
 _arriving: set[str] = set()
 
 
@@ -96,10 +98,12 @@ def tick() -> float:
     doctor.current.tick()
     installation.current.tick()
     run_rows.follow()
+    moving = False
     if not _rendering():
         _do_work(began + STEP_DEADLINE)
+        moving = _advance_companions(began + STEP_DEADLINE)
     _count(time.perf_counter() - began, time.thread_time() - cpu)
-    if _work or session.current.receiving:
+    if _work or moving or session.current.receiving:
         return WORK_INTERVAL
     return BUSY_INTERVAL if session.current.busy else IDLE_INTERVAL
 
@@ -113,7 +117,7 @@ def _timer() -> float:
         log.exception("tick")
         session.current.fail(UnexpectedError(error))
         interval = IDLE_INTERVAL
-    if _visible_state() != before or session.current.busy:
+    if _visible_state() != before or session.current.busy or _companions:
         _redraw()
     return interval
 
@@ -152,6 +156,23 @@ def order_result(job: session.Job, order: Order) -> None:
     _orders[job.id] = order
 
 
+def hand_over(job: session.Job, receive: Callable[[MaterialReady], None]) -> None:
+    """Give the pixels of a job to this function instead of making a material of them."""
+    for stale in [known for known in _receivers if not session.current.expects(known)]:
+        del _receivers[stale]
+    _receivers[job.id] = receive
+
+
+def run_along(steps: Iterator[bool]) -> None:
+    """Advance long work with every tick, until it ends.
+
+    Args:
+        steps: does a piece of a few milliseconds each time; gives True where it waits for the worker. It takes
+            its errors itself.
+    """
+    _companions.append(steps)
+
+
 def pending() -> int:
     """How many pieces of work wait."""
     return len(_work)
@@ -173,6 +194,19 @@ def _do_work(end: float) -> None:
         _step()
     if not _work:
         images.free_scratch()
+
+
+def _advance_companions(end: float) -> bool:
+    """Advance what runs along until it waits; whether there is more to do at once."""
+    moving = False
+    for steps in list(_companions):
+        waits: bool | None = False
+        while waits is False and time.perf_counter() < end:
+            waits = next(steps, None)
+        if waits is None:
+            _companions.remove(steps)
+        moving = moving or waits is False
+    return moving
 
 
 def _step() -> None:
@@ -201,6 +235,10 @@ def _take(event: object) -> None:
             run_rows.follow_name(event.run, event.name)
         case RunSettings():
             run_rows.take_settings(bpy.context.scene, event.config)
+        case MapReady() if event.job in _receivers:
+            pass  # its receiver wants all of them together
+        case MaterialReady() if event.job in _receivers:
+            _receivers.pop(event.job)(event)
         case MapReady():
             _arriving.add(event.job)
             _work.append(_make_image(event.job, event.name, event.pixels))
@@ -234,7 +272,7 @@ def _apply(event: MaterialReady, target: str, order: Order) -> Iterator[None]:
     yield
     for name, pixels in event.maps.items():
         yield from _keep(event.job, name, pixels, order.folder)
-    _push_undo()
+    push_undo("Tilewright Material")
 
 
 def _show(event: MaterialReady, target: str, order: Order) -> None:
@@ -288,13 +326,13 @@ def _save(image: bpy.types.Image, png: bytes, folder: str) -> None:
         raise
 
 
-def _push_undo() -> None:
+def push_undo(message: str) -> None:
     """Make the result a step of its own: one undo takes it away, one redo brings it back."""
     windows = bpy.context.window_manager.windows if bpy.context.window_manager else ()
     if bpy.app.background or not windows:
         return
     with bpy.context.temp_override(window=windows[0]):
-        bpy.ops.ed.undo_push(message="Tilewright Material")
+        bpy.ops.ed.undo_push(message=message)
 
 
 def _visible_state() -> tuple:
@@ -329,6 +367,8 @@ def unregister() -> None:
     if _before_saving in bpy.app.handlers.save_pre:
         bpy.app.handlers.save_pre.remove(_before_saving)
     _work.clear()
+    _companions.clear()
+    _receivers.clear()
     _orders.clear()
     _arriving.clear()
     doctor.current.cancel()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +10,8 @@ import numpy as np
 
 from gan_worker.errors import StorageError
 from gan_worker.material_maps import MAPS
+from gan_worker.png import encode_png as encode_png
+from gan_worker.png import png_pieces as png_pieces
 
 # Pixels converted or compressed between two looks at the clock: 1 to 2 ms each.
 PIXELS_PER_STEP = 64 * 1024
@@ -19,10 +19,6 @@ PIXELS_PER_STEP = 64 * 1024
 # Custom properties that say what an image is; looked up instead of holding references.
 JOB_KEY = "tilewright_job"
 MAP_KEY = "tilewright_map"
-
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PNG_COLOR_TYPES = {1: 0, 3: 2}
-_FILTER_UP = 2
 
 
 def image_name(model: str, seed: int, width: int, height: int, map_name: str) -> str:
@@ -128,54 +124,6 @@ def read_pixels(image: bpy.types.Image) -> np.ndarray:
     return rgba.reshape(height, width, 4)[::-1].copy()
 
 
-def png_pieces(pixels: np.ndarray, parts: list[bytes]) -> Iterator[None]:
-    """Encode a PNG into `parts`, a few rows at a time.
-
-    Blender's own `Image.pack()` encodes too, but holds the main thread for 80 ms at 1024².
-
-    Args:
-        pixels: uint8 or uint16, shape (height, width, 1 or 3), top row first.
-        parts: receives the file's bytes; complete when the iterator ends.
-
-    Yields:
-        Nothing, after each piece.
-    """
-    height, width, channels = pixels.shape
-    bits = pixels.dtype.itemsize * 8
-    head = struct.pack(">IIBBBBB", width, height, bits, _PNG_COLOR_TYPES[channels], 0, 0, 0)
-    parts += [_PNG_SIGNATURE, _png_chunk(b"IHDR", head)]
-    # Runs only: a third faster than level 1, and the row filter has found most of what repeats.
-    packer = zlib.compressobj(1, zlib.DEFLATED, 15, 8, zlib.Z_RLE)
-    rows = max(1, PIXELS_PER_STEP // (width * pixels.dtype.itemsize))
-    for top in range(0, height, rows):
-        data = packer.compress(_filtered_rows(pixels, top, min(height, top + rows)))
-        if data:
-            parts.append(_png_chunk(b"IDAT", data))
-        yield
-    parts += [_png_chunk(b"IDAT", packer.flush()), _png_chunk(b"IEND", b"")]
-
-
-def _filtered_rows(pixels: np.ndarray, top: int, bottom: int) -> bytes:
-    """Rows as PNG wants them: big-endian, each byte minus the one above it."""
-    first = max(0, top - 1)
-    rows = np.ascontiguousarray(pixels[first:bottom])
-    if rows.dtype.itemsize == 2:
-        rows = rows.astype(">u2")
-    flat = rows.view(np.uint8).reshape(bottom - first, -1)
-    filtered = np.empty((bottom - top, flat.shape[1] + 1), np.uint8)
-    filtered[:, 0] = _FILTER_UP
-    if top == 0:
-        filtered[0, 1:] = flat[0]
-        np.subtract(flat[1:], flat[:-1], out=filtered[1:, 1:])
-    else:
-        np.subtract(flat[1:], flat[:-1], out=filtered[:, 1:])
-    return filtered.tobytes()
-
-
-def _png_chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
 def pack_png(image: bpy.types.Image, png: bytes) -> None:
     """Put an encoded picture into the .blend, so that it is kept when the file is saved."""
     space = image.colorspace_settings.name
@@ -229,11 +177,3 @@ def _free_path(folder: Path, name: str) -> Path:
 def _has_number(name: str) -> bool:
     """Whether Blender made the name unique with an end such as `.001`."""
     return len(name) > 4 and name[-4] == "." and name[-3:].isdigit()
-
-
-def encode_png(pixels: np.ndarray) -> bytes:
-    """A PNG of a whole array, at once."""
-    parts: list[bytes] = []
-    for _ in png_pieces(pixels, parts):
-        pass
-    return b"".join(parts)

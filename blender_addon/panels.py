@@ -8,7 +8,7 @@ import bpy
 
 from gan_worker.progress import DataReport, TrainingProgress
 
-from . import live_preview, session
+from . import live_preview, scene_batch, session
 
 _STATES = {
     "stopped": ("Stopped", "RADIOBUT_OFF"),
@@ -136,6 +136,20 @@ class TILEWRIGHT_PT_recipe(_Panel, bpy.types.Panel):
         _pair(column, "Variety", f"{kept.truncation_psi:.2f}")
 
 
+class TILEWRIGHT_PT_scene_recipe(_Panel, bpy.types.Panel):
+    bl_label = "Scene Recipe"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, batch = self.layout, scene_batch.current
+        _split(layout).prop(context.scene.tilewright, "scene_recipe")
+        row = layout.row(align=True)
+        row.operator("tilewright.run_scene_recipe", icon="PLAY")
+        row.operator("tilewright.show_scene_plan", icon="TEXT")
+        if batch is not None:
+            _draw_batch(layout, batch, context.region.width)
+
+
 def _active_material(context: bpy.types.Context) -> bpy.types.Material | None:
     return context.object.active_material if context.object else None
 
@@ -207,6 +221,22 @@ def _draw_generating(layout: bpy.types.UILayout) -> None:
     row.operator("tilewright.cancel_generation", text="", icon="X")
 
 
+def _draw_batch(layout: bpy.types.UILayout, batch: scene_batch.SceneBatch, width: int) -> None:
+    now = batch.progress
+    if batch.state == "running":
+        row = layout.row()
+        eta = "" if now.eta is None else f", {_duration(now.eta)} left"
+        text = f"{batch.stage.capitalize()}: {now.done} of {now.total}{eta}"
+        row.progress(factor=now.done / max(1, now.total), text=text)
+        row.operator("tilewright.cancel_scene_recipe", text="", icon="X")
+    elif batch.error:
+        _paragraph(layout, batch.error.info.message, width, "ERROR")
+        _paragraph(layout, batch.error.info.cure, width, "LIGHT")
+    else:
+        text = f"{now.total} materials in {batch.applied} slots: {now.made} made, {now.kept} were there"
+        _paragraph(layout, text, width, "CHECKMARK")
+
+
 def _draw_error(layout: bpy.types.UILayout, error: object, width: int) -> None:
     """What happened, and what to do next."""
     row = layout.row()
@@ -256,5 +286,6 @@ register, unregister = bpy.utils.register_classes_factory(
         TILEWRIGHT_PT_generation,
         TILEWRIGHT_PT_maps,
         TILEWRIGHT_PT_recipe,
+        TILEWRIGHT_PT_scene_recipe,
     )
 )

@@ -190,6 +190,12 @@ class TILEWRIGHT_PG_scene(bpy.types.PropertyGroup):
         subtype="DIR_PATH",
     )
 
+    scene_recipe: StringProperty(
+        name="Recipe",
+        description="A TOML file with rules that say which objects get which materials",
+        subtype="FILE_PATH",
+    )
+
 
 class TILEWRIGHT_PG_run(bpy.types.PropertyGroup):
     """A row of the list of runs; what is known of it stands in the session under its name."""

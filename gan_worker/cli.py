@@ -18,7 +18,7 @@ import numpy as np
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from gan_worker import evaluation_view, runs, terminal
+from gan_worker import evaluation_view, runs, scene_command, terminal
 from gan_worker.config import PRESETS, GenerationConfig, TrainingConfig
 from gan_worker.durable_files import read_json, storage_errors, write_json
 from gan_worker.errors import (
@@ -469,6 +469,11 @@ def directions(
 def _write_sheet(picture: Any, out: Path) -> None:
     write_picture(out, picture)
     terminal.output.print(f"{out.absolute()}", soft_wrap=True)
+
+
+# ---- scenes
+
+app.command()(scene_command.batch)
 
 
 # ---- evaluate

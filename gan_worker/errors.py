@@ -4,7 +4,8 @@ TilewrightError
 ├── PictureError          picture_missing, picture_unreadable, picture_too_small, dataset_empty,
 │                         map_size_mismatch
 ├── RequestError          unknown_model, unknown_run, run_exists, unknown_job, invalid_size, invalid_latent,
-│                         invalid_config, not_allowed, wrong_state
+│                         invalid_config, not_allowed, wrong_state, invalid_recipe, unknown_object,
+│                         scene_missing, blender_missing
 ├── WorkerError           worker_command, worker_setup, worker_start, port_in_use, worker_silent, worker_gone,
 │                         compute_died, out_of_memory, busy
 ├── ProtocolError         protocol_version, invalid_message
@@ -117,6 +118,10 @@ _BY_CODE: dict[str, type[TilewrightError]] = {
             "invalid_config",
             "not_allowed",
             "wrong_state",
+            "invalid_recipe",
+            "unknown_object",
+            "scene_missing",
+            "blender_missing",
         ),
         RequestError,
     ),

@@ -90,6 +90,27 @@ class GenerationProgress:
     total: int
 
 
+@dataclass(frozen=True)
+class BatchProgress:
+    """How far a scene recipe is.
+
+    Attributes:
+        done: materials that are there or have failed.
+        total: materials in all.
+        made: of those done, made now.
+        kept: found on the disk.
+        failed: not to be had.
+        eta: seconds left, None while that is not known.
+    """
+
+    done: int
+    total: int
+    made: int = 0
+    kept: int = 0
+    failed: int = 0
+    eta: float | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Preview:
     """A picture of the fixed latents at this step: uint8, shape (height, width, 3), top row first."""

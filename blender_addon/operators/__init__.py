@@ -1,8 +1,8 @@
 """One button is one class is one call to a plain function, which scripts can call as well."""
 
-from . import doctor, generation, installation, memory, runs, training, worker
+from . import doctor, generation, installation, memory, runs, scenes, training, worker
 
-_MODULES = (worker, doctor, installation, memory, training, runs, generation)
+_MODULES = (worker, doctor, installation, memory, training, runs, generation, scenes)
 
 
 def register() -> None:

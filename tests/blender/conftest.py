@@ -116,6 +116,10 @@ class StandInClient:
         found, self.events = self.events, []
         return found
 
+    def request_models(self) -> None:
+        self.calls.append(("request_models", ""))
+        self.events.append(ModelList((MODEL,)))
+
     def close(self) -> None:
         self.closed = True
 

@@ -18,16 +18,18 @@ from blender_addon import (
     live_preview,
     panels,
     run_panels,
+    scene_batch,
     session,
     worker_panels,
 )
 from blender_addon.operators import generation
 from gan_worker.config import GenerationConfig, TrainingConfig
-from gan_worker.errors import ErrorInfo
+from gan_worker.errors import ErrorInfo, WorkerError
 from gan_worker.events import JobReport, PreviewReady, RunList
 from gan_worker.findings import Finding
 from gan_worker.messages import RunEntry
 from gan_worker.progress import (
+    BatchProgress,
     DataReport,
     MaterialEntry,
     Notice,
@@ -36,6 +38,7 @@ from gan_worker.progress import (
     Stage,
     TrainingProgress,
 )
+from gan_worker.scene_parser import parse_recipe
 
 
 class RecordingLayout:
@@ -275,3 +278,17 @@ def test_maps_panel_offers_what_the_model_has(stand_in):
     text = draw(panels.TILEWRIGHT_PT_maps)
     assert "base_color\nroughness" in text
     assert "metallic" not in text
+
+
+def test_scene_recipe_shows_how_far_it_is_and_how_it_ended(monkeypatch, tmp_path):
+    recipe = parse_recipe('[[rules]]\nselect = { name = "*" }\nmodel = "bricks"')
+    batch = scene_batch.SceneBatch(recipe, "Scene", tmp_path)
+    monkeypatch.setattr(scene_batch, "current", batch)
+    batch.stage, batch.progress = "generating", BatchProgress(2, 5, 2, eta=61)
+    assert "Generating: 2 of 5, 1:01 left" in draw(panels.TILEWRIGHT_PT_scene_recipe)
+    batch.state, batch.applied = "succeeded", 7
+    batch.progress = BatchProgress(5, 5, 3, 2)
+    text = " ".join(draw(panels.TILEWRIGHT_PT_scene_recipe).split())
+    assert "5 materials in 7 slots: 3 made, 2 were there" in text
+    batch.state, batch.error = "failed", WorkerError("worker_gone", "It is gone.", "Run it again.")
+    assert "It is gone.\nRun it again." in draw(panels.TILEWRIGHT_PT_scene_recipe)

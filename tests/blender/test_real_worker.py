@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +15,15 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import event_timer, images, live_preview, materials, preferences, session
+from blender_addon import (
+    event_timer,
+    images,
+    live_preview,
+    materials,
+    preferences,
+    scene_script,
+    session,
+)
 from blender_addon.operators import generation, training, worker
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import TilewrightError
@@ -136,6 +147,71 @@ def test_runs_are_kept_tidy_and_generate_under_their_new_name(model, home, photo
     event_timer.wait(lambda: session.current.model("larch") is None, 30)
     assert session.current.run("larch") is None
     assert not (home / "runs" / "larch").exists()
+
+
+def save_cubes(folder: Path, count: int) -> tuple[Path, Path]:
+    """A scene of many objects, and a recipe that gives each a material of its own."""
+    for number in range(count):
+        obj = bpy.data.objects.new(f"Cube {number:03}", bpy.data.meshes.new("cube"))
+        bpy.context.scene.collection.objects.link(obj)
+        obj.location.x = number
+    scene, recipe = folder / "in.blend", folder / "recipe.toml"
+    bpy.ops.wm.save_as_mainfile(filepath=str(scene))
+    recipe.write_text(
+        f'[[rules]]\nselect = {{ name = "Cube*" }}\nmodel = "{MODEL}"\nsize = {8 * stride()}\n'
+        'latent = { by = "neighbourhood", distance = 5 }\n'
+    )
+    return scene, recipe
+
+
+def made_files(folder: Path) -> dict[str, bytes]:
+    return {f.name: f.read_bytes() for f in folder.iterdir() if f.suffix in (".png", ".json")}
+
+
+def server_below(pid: int) -> int | None:
+    """The worker that the Blender of a batch has started."""
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        if b"serve" in Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0"):
+            return int(child)
+        found = server_below(int(child))
+        if found:
+            return found
+    return None
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes")
+def test_a_batch_that_lost_its_worker_goes_on_to_the_bytes_of_one_run(model, home, tmp_path):
+    scene, recipe = save_cubes(tmp_path, 80)
+    out, results = tmp_path / "out.blend", tmp_path / "maps"
+    log = results / "batch.jsonl"
+    paths = ("--scene", scene, "--out", out, "--results", results, "--home", home)
+    python = preferences.get().worker_python
+    batch = subprocess.Popen([python, "-m", "gan_worker", "batch", recipe, *paths])
+    end = time.monotonic() + 200
+    while not log.exists() or log.read_bytes().count(b"\n") < 3:
+        assert batch.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.005)
+    os.kill(server_below(batch.pid), signal.SIGKILL)
+    assert batch.wait(60) == 75
+    assert not out.exists()
+    states: list[str] = []
+
+    def run(folder: Path) -> None:
+        assert scene_script.main(recipe, out, scene, results=folder) == 0
+        lines = (folder / "batch.jsonl").read_text().splitlines()
+        states[:] = [json.loads(line)["state"] for line in lines]
+
+    run(results)  # in another process, with another worker
+    assert states.count("made") == 80
+    assert states.count("kept") >= 3
+    run(tmp_path / "at once")
+    assert states.count("made") == 80
+    assert made_files(results) == made_files(tmp_path / "at once")
+    bpy.ops.wm.open_mainfile(filepath=str(out))
+    used = {o.active_material for o in bpy.data.objects}
+    assert len(used) == 80
+    assert None not in used
 
 
 def test_dataset_without_pictures_fails_with_its_code(connected, tmp_path):

@@ -62,7 +62,8 @@ def test_help_names_every_command(arguments, capsys):
     assert cli.main(arguments) == 0
     shown, wrong = capsys.readouterr()
     assert not wrong
-    commands = ("train", "generate", "sheet", "directions", "models", "runs", "serve", "doctor")
+    commands = ("train", "generate", "batch", "sheet", "directions", "models", "runs")
+    commands += ("serve", "doctor")
     assert all(f"\n  {name}" in shown for name in commands)
 
 

@@ -1,0 +1,136 @@
+"""Fill the scene with materials by a recipe file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+from bpy.props import BoolProperty
+
+from gan_worker.errors import RequestError, TilewrightError
+from gan_worker.scene_parser import read_recipe
+from gan_worker.scene_plan import COLUMNS
+from gan_worker.scene_recipe import SceneRecipe
+
+from .. import scene_batch
+from .reporting import failed, needs, needs_worker
+
+PLAN_TEXT = "Scene Recipe Plan"
+
+
+def chosen_recipe(scene: bpy.types.Scene) -> SceneRecipe:
+    """The recipe in the file that was chosen in the panel.
+
+    Raises:
+        RequestError: `invalid_recipe`.
+    """
+    return read_recipe(Path(bpy.path.abspath(scene.tilewright.scene_recipe)))
+
+
+def run_scene_recipe(scene: bpy.types.Scene) -> scene_batch.SceneBatch:
+    """Begin to fill the scene by the chosen recipe; it goes on with every tick.
+
+    Raises:
+        RequestError: `invalid_recipe`, or `wrong_state` while another one runs.
+        StorageError: `file_unwritable` for textures beside a .blend that was never saved.
+    """
+    recipe = chosen_recipe(scene)
+    blend = Path(bpy.data.filepath) if bpy.data.filepath else None
+    return scene_batch.start(recipe, scene, scene_batch.maps_folder(recipe, blend))
+
+
+def show_scene_plan(scene: bpy.types.Scene) -> bpy.types.Text:
+    """Write what the chosen recipe would do into a text of this .blend.
+
+    Raises:
+        RequestError: what is wrong with the recipe.
+    """
+    plan = scene_batch.make_plan(chosen_recipe(scene), scene)
+    text = bpy.data.texts.get(PLAN_TEXT) or bpy.data.texts.new(PLAN_TEXT)
+    text.clear()
+    rows = [COLUMNS, *plan.rows()]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    head = f"{len(plan.items)} materials for {len(plan.assignments)} slots"
+    text.write("\n".join([head, *plan.notes, "", *lines, ""]))
+    return text
+
+
+class TILEWRIGHT_OT_run_scene_recipe(bpy.types.Operator):
+    """Give the objects of this scene materials, as the recipe says. Run again, it makes only what is missing"""
+
+    bl_idname = "tilewright.run_scene_recipe"
+    bl_label = "Run Scene Recipe"
+
+    wait: BoolProperty(
+        name="Wait",
+        description="Return only when all materials are there",
+        options={"SKIP_SAVE"},
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return (
+            _has_recipe(cls, context)
+            and needs_worker(cls)
+            and needs(cls, not scene_batch.is_running(), "A recipe is running: cancel it first")
+        )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            batch = run_scene_recipe(context.scene)
+            if self.wait:
+                scene_batch.wait(batch)
+                if batch.error:
+                    raise batch.error
+        except TilewrightError as error:
+            return failed(self, error)
+        return {"FINISHED"}
+
+
+class TILEWRIGHT_OT_show_scene_plan(bpy.types.Operator):
+    """Write a table of what the recipe would do into a text for the Text Editor. Nothing else changes"""
+
+    bl_idname = "tilewright.show_scene_plan"
+    bl_label = "Show Plan"
+    bl_options = {"UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return _has_recipe(cls, context) and needs_worker(cls)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            text = show_scene_plan(context.scene)
+        except RequestError as error:
+            return failed(self, error)
+        self.report({"INFO"}, f"{text.lines[0].body}: see {text.name} in the Text Editor")
+        return {"FINISHED"}
+
+
+class TILEWRIGHT_OT_cancel_scene_recipe(bpy.types.Operator):
+    """Stop the recipe. What was made stays on the disk and is used by the next run"""
+
+    bl_idname = "tilewright.cancel_scene_recipe"
+    bl_label = "Cancel"
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        return needs(cls, scene_batch.is_running(), "No recipe is running")
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        scene_batch.current.cancel()
+        return {"FINISHED"}
+
+
+def _has_recipe(cls: type[bpy.types.Operator], context: bpy.types.Context) -> bool:
+    return needs(cls, context.scene.tilewright.scene_recipe, "Choose a recipe file first")
+
+
+register, unregister = bpy.utils.register_classes_factory(
+    (
+        TILEWRIGHT_OT_run_scene_recipe,
+        TILEWRIGHT_OT_show_scene_plan,
+        TILEWRIGHT_OT_cancel_scene_recipe,
+    )
+)

@@ -1,0 +1,181 @@
+"""Describes a scene's objects by value, and puts made materials into their slots."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import bpy
+from mathutils.geometry import interpolate_bezier
+
+from gan_worker.material_maps import MAPS
+from gan_worker.scene_description import Point, Scene, SceneObject, Value
+from gan_worker.scene_plan import Assignment
+from gan_worker.scene_store import Made
+
+from . import images, materials
+
+# Types whose data has slots for materials with a surface.
+TYPES = ("MESH", "CURVE", "SURFACE", "FONT", "META", "CURVES", "POINTCLOUD")
+# On a material: which item it shows, and how often it repeats.
+ITEM_KEY = "tilewright_item"
+# Digits of a place, meters: an object that was not moved must not get another latent.
+DIGITS = 4
+BEZIER_POINTS = 16
+
+
+def describe(scene: bpy.types.Scene, curves: Collection[str]) -> Scene:
+    """What a recipe can know of a scene.
+
+    Args:
+        scene: what is described; objects that can have no materials are left out.
+        curves: names of the curve objects whose points are wanted.
+    """
+    scene.view_layers[0].update()  # places in the world are known only then
+    below = scene.collection.children_recursive
+    lies_in: dict[str, set[str]] = {}
+    for collection in below:
+        for obj in collection.all_objects:
+            lies_in.setdefault(obj.name, set()).add(collection.name)
+    found = {}
+    for obj in scene.objects:
+        # Of a local object and a linked one of the same name, the local one counts.
+        if obj.type in TYPES and (obj.name not in found or not obj.library):
+            found[obj.name] = _object(obj, frozenset(lies_in.get(obj.name, ())))
+    named = {name: bpy.data.objects.get((name, None)) for name in curves}
+    lines = {n: tuple(_points(o)) for n, o in named.items() if o and o.type == "CURVE"}
+    return Scene(tuple(found.values()), frozenset(c.name for c in below), lines)
+
+
+def _object(obj: bpy.types.Object, collections: frozenset[str]) -> SceneObject:
+    return SceneObject(
+        name=obj.name,
+        type=obj.type,
+        collections=collections,
+        slots=tuple(s.material.name if s.material else "" for s in obj.material_slots),
+        properties=dict(_properties(obj)),
+        location=_rounded(obj.matrix_world.translation),
+        new_slots=obj.data.is_editable,
+        refusal="" if obj.is_editable else "it is linked from another file",
+    )
+
+
+def _properties(obj: bpy.types.Object) -> Iterator[tuple[str, Value]]:
+    for name, value in obj.items():
+        if isinstance(value, str | int | float | bool):
+            yield name, value
+
+
+def _points(curve: bpy.types.Object) -> Iterator[Point]:
+    """Points along a curve's first spline, in the world."""
+    splines = curve.data.splines
+    if not splines:
+        return
+    spline = splines[0]
+    places = [p.co.to_3d() for p in spline.points]
+    if spline.type == "BEZIER":
+        places = list(_bezier(spline))
+    elif spline.use_cyclic_u:
+        places.append(places[0])
+    for place in places:
+        yield _rounded(curve.matrix_world @ place)
+
+
+def _bezier(spline: bpy.types.Spline) -> Iterator[object]:
+    points = list(spline.bezier_points)
+    if spline.use_cyclic_u:
+        points.append(points[0])
+    for start, end in pairwise(points):
+        yield from interpolate_bezier(
+            start.co, start.handle_right, end.handle_left, end.co, BEZIER_POINTS
+        )
+
+
+def _rounded(place: Iterable[float]) -> Point:
+    x, y, z = (round(v, DIGITS) + 0.0 for v in place)
+    return x, y, z
+
+
+class Applier:
+    """Makes each image and each material once, and assigns them; it holds names, no datablocks.
+
+    Args:
+        packed: whether the pictures go into the .blend.
+    """
+
+    def __init__(self, packed: bool) -> None:
+        self._packed = packed
+        ours = [i for i in bpy.data.images if i.get(images.JOB_KEY) and not i.library]
+        self._images = {(i[images.JOB_KEY], i.get(images.MAP_KEY)): i.name for i in ours}
+        known = [m for m in bpy.data.materials if m.get(ITEM_KEY) and not m.library]
+        self._materials = {m[ITEM_KEY]: m.name for m in known}
+        self._patterns: dict[tuple[str, ...], str] = {}
+
+    def apply(self, assignment: Assignment, made: Made) -> bool:
+        """Put a material into its slot; False where the object is gone."""
+        obj = bpy.data.objects.get((assignment.object, None))
+        if obj is None or not obj.is_editable:
+            return False
+        _put(obj, assignment.slot, self._material(made, assignment.scale))
+        return True
+
+    def _material(self, made: Made, scale: tuple[float, float]) -> bpy.types.Material:
+        item = f"{made.key} {scale[0]:g} {scale[1]:g}"
+        known = bpy.data.materials.get((self._materials.get(item, ""), None))
+        if known and known.get(ITEM_KEY) == item:
+            return known
+        material = self._new_material(made)
+        material.node_tree.nodes[materials.MAPPING].inputs["Scale"].default_value = (*scale, 1.0)
+        material[ITEM_KEY] = item
+        materials.store_recipe(material, made.recipe, made.seam_ratios)
+        self._materials[item] = material.name
+        return material
+
+    def _new_material(self, made: Made) -> bpy.types.Material:
+        """A copy of one with the same maps where there is one: a third of the time that building takes."""
+        pictures = {name: self._image(made.key, name, file) for name, file in made.files.items()}
+        name, kind = f"{made.recipe.model} {made.key[:8]}", tuple(pictures)
+        pattern = bpy.data.materials.get((self._patterns.get(kind, ""), None))
+        if pattern is None:
+            material = materials.new_material(name)
+            materials.build(material, pictures, materials.Look())
+        else:
+            material = pattern.copy()
+            material.name = name
+            materials.make_unique(material)
+            for map_name, picture in pictures.items():
+                node = material.node_tree.nodes[materials.texture_node_name(map_name)]
+                node.image = picture
+        self._patterns[kind] = material.name
+        return material
+
+    def _image(self, key: str, map_name: str, file: Path) -> bpy.types.Image:
+        known = bpy.data.images.get((self._images.get((key, map_name), ""), None))
+        if known and known.get(images.JOB_KEY) == key:
+            return known
+        image = bpy.data.images.load(str(file))
+        image.colorspace_settings.name = MAPS[map_name].color_space
+        image[images.JOB_KEY], image[images.MAP_KEY] = key, map_name
+        if self._packed:
+            image.pack()
+        elif bpy.data.filepath:
+            image.filepath_raw = _relative(file)
+        self._images[key, map_name] = image.name
+        return image
+
+
+def _relative(file: Path) -> str:
+    try:
+        return bpy.path.relpath(str(file))
+    except ValueError:  # on another drive
+        return str(file)
+
+
+def _put(obj: bpy.types.Object, number: int, material: bpy.types.Material) -> None:
+    while len(obj.material_slots) <= number:
+        obj.data.materials.append(None)
+    slot = obj.material_slots[number]
+    if obj.data.users > 1:  # the other objects with this data keep what they have
+        slot.link = "OBJECT"
+    slot.material = material

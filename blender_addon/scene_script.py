@@ -1,0 +1,298 @@
+"""Runs a scene recipe from a script, without a window: opens the scene, waits for all of it, saves.
+
+In a file of your own, or with `blender -b street.blend --python-expr`:
+
+    import sys
+    from bl_ext.user_default.tilewright import scene_script
+    sys.exit(scene_script.main("street.toml", "street_out.blend"))
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import bpy
+
+from gan_worker.errors import (
+    Cancelled,
+    RequestError,
+    StorageError,
+    TilewrightError,
+    UnexpectedError,
+)
+from gan_worker.events import ModelList
+from gan_worker.progress import BatchProgress
+from gan_worker.scene_parser import read_recipe
+from gan_worker.scene_plan import COLUMNS, Plan
+
+from . import event_timer, preferences, scene_batch, session
+from .operators import worker
+
+DONE, FAILED, TRY_AGAIN, CANCELLED = 0, 1, 75, 130
+MODELS_WITHIN = 60.0
+# What `gan-worker batch` looks for among all that Blender prints.
+MARK = "tilewright-batch "
+
+Tell = Callable[[str, object], None]
+
+
+def run_recipe(
+    recipe: str | Path,
+    out: str | Path | None = None,
+    scene: str | Path | None = None,
+    keep_going: bool = False,
+    results: str | Path | None = None,
+    tell: Tell = lambda kind, news: None,
+) -> scene_batch.SceneBatch:
+    """Fill a scene with materials and save it; needs a connected worker, or starts one.
+
+    Args:
+        recipe: TOML file.
+        out: where the scene is saved; the file it came from where that is left out.
+        scene: .blend to open first; what is open now where that is left out.
+        keep_going: apply and save what could be made although something could not.
+        results: folder for the maps instead of the recipe's.
+        tell: is told `stage` (text), `plan` (Plan) and `progress` (BatchProgress).
+
+    Raises:
+        TilewrightError: why nothing was saved.
+    """
+    rules = read_recipe(Path(recipe))
+    open_scene(scene)
+    target = Path(out).absolute() if out else _present_file()
+    folder = scene_batch.maps_folder(rules, target, Path(results) if results else None)
+    with _Worker(tell):
+        batch = scene_batch.SceneBatch(
+            rules,
+            bpy.context.scene.name,
+            folder,
+            keep_going,
+            lambda progress: tell("progress", progress),
+        )
+        event_timer.run_along(batch.steps())
+        scene_batch.wait(batch, _Watch(batch, tell))
+    if batch.error and not (keep_going and batch.state == "failed" and batch.applied):
+        raise batch.error
+    tell("stage", f"saving {target}")
+    save_scene(target)
+    return batch
+
+
+def plan_recipe(
+    recipe: str | Path, scene: str | Path | None = None, tell: Tell = lambda kind, news: None
+) -> Plan:
+    """What `run_recipe` would do; nothing is changed.
+
+    Raises:
+        TilewrightError: what is wrong with the recipe, the scene or the worker.
+    """
+    rules = read_recipe(Path(recipe))
+    open_scene(scene)
+    with _Worker(tell):
+        return scene_batch.make_plan(rules, bpy.context.scene)
+
+
+def main(
+    recipe: str | Path,
+    out: str | Path | None = None,
+    scene: str | Path | None = None,
+    dry_run: bool = False,
+    keep_going: bool = False,
+    results: str | Path | None = None,
+    tell: Tell | None = None,
+) -> int:
+    """As `run_recipe`, or `plan_recipe` for a dry run, with everything told in words.
+
+    Returns:
+        Exit code: 0 done, 75 worth another try, 1 failed, 130 cancelled.
+    """
+    tell = tell or _print
+    try:
+        if dry_run:
+            tell("plan", plan_recipe(recipe, scene, tell))
+            return DONE
+        batch = run_recipe(recipe, out, scene, keep_going, results, tell)
+        tell("done", {"applied": batch.applied, **asdict(batch.progress)})
+        return exit_code(batch.error)
+    except TilewrightError as error:
+        tell("error", error)
+        return exit_code(error)
+    except KeyboardInterrupt:
+        tell("error", Cancelled())
+        return CANCELLED
+    except Exception as error:  # whatever it is, the caller gets a code and a sentence
+        tell("error", UnexpectedError(error))
+        raise
+
+
+def exit_code(error: TilewrightError | None) -> int:
+    """The exit code for what a run ended with."""
+    if error is None:
+        return DONE
+    if isinstance(error, Cancelled):
+        return CANCELLED
+    return TRY_AGAIN if error.code in scene_batch.TRY_AGAIN else FAILED
+
+
+def open_scene(file: str | Path | None) -> None:
+    """Open a .blend; none leaves what is open.
+
+    Raises:
+        RequestError: `scene_missing`.
+    """
+    if file is None:
+        return
+    path = Path(file).absolute()
+    try:
+        if not path.is_file():
+            raise RuntimeError("there is no such file")
+        bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=False, use_scripts=False)
+    except RuntimeError as error:
+        reason = str(error).strip().removeprefix("Error: ")
+        raise RequestError(
+            "scene_missing",
+            f"The scene must be a .blend that opens; {path} does not: {reason}.",
+            "Check the name, and that this Blender is not older than the file.",
+        ) from None
+
+
+def save_scene(file: Path) -> None:
+    """Save the scene.
+
+    Raises:
+        StorageError: `file_unwritable`.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        bpy.ops.wm.save_as_mainfile(filepath=str(file), check_existing=False)
+    except (RuntimeError, OSError) as error:
+        raise StorageError(
+            "file_unwritable",
+            f"The scene must be saved; {file} cannot be written: {str(error).strip()}.",
+            "Free space or choose another place, and run again: only what is missing is made.",
+        ) from error
+
+
+def _present_file() -> Path:
+    if not bpy.data.filepath:
+        raise RequestError(
+            "scene_missing",
+            "The scene must have a file to be saved to; none is open.",
+            "Say where it is to be saved.",
+        )
+    return Path(bpy.data.filepath)
+
+
+class _Watch:
+    """Tells what is new of a run."""
+
+    def __init__(self, batch: scene_batch.SceneBatch, tell: Tell) -> None:
+        self._batch, self._tell = batch, tell
+        self._stage = ""
+        self._planned = False
+
+    def __call__(self) -> None:
+        batch = self._batch
+        if batch.plan and not self._planned:
+            self._planned = True
+            self._tell_plan(batch.plan)
+        if batch.stage != self._stage and batch.state == "running":
+            self._stage = batch.stage
+            self._tell("stage", batch.stage)
+
+    def _tell_plan(self, plan: Plan) -> None:
+        for note in plan.notes:
+            self._tell("note", note)
+        text = f"{len(plan.items)} materials for {len(plan.assignments)} slots"
+        skipped = f", {len(plan.skips)} objects left alone" if plan.skips else ""
+        self._tell("stage", text + skipped)
+
+
+class _Worker:
+    """A connected worker that knows its models; one that had to be started is stopped at the end."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._ours = False
+        self._models_known = False
+
+    def __enter__(self) -> None:
+        session.current.listeners.append(self._hear)
+        self._ours = session.current.state == "stopped"
+        try:
+            if self._ours:
+                self._tell("stage", "starting the worker")
+                worker.start_worker()
+                worker.wait_until_connected(MODELS_WITHIN)
+            session.current.refresh()
+            event_timer.wait(lambda: self._models_known, MODELS_WITHIN)
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        session.current.listeners.remove(self._hear)
+        if self._ours:
+            session.current.stop_worker()
+
+    def _hear(self, event: object) -> None:
+        self._models_known = self._models_known or isinstance(event, ModelList)
+
+
+# ---- telling
+
+
+def _print(kind: str, news: object) -> None:
+    """For a person who reads Blender's output."""
+    match news:
+        case Plan():
+            for line in _plan_lines(news):
+                sys.stdout.write(line + "\n")
+        case BatchProgress():
+            eta = "" if news.eta is None else f", {news.eta:.0f} s left"
+            sys.stdout.write(f"{news.done} of {news.total} materials{eta}\n")
+        case _:
+            sys.stdout.write(f"{kind}: {news}\n")
+    sys.stdout.flush()
+
+
+def _plan_lines(plan: Plan) -> list[str]:
+    lines = [f"{len(plan.items)} materials for {len(plan.assignments)} slots"]
+    lines += [" | ".join(row) for row in (COLUMNS, *plan.rows())]
+    return [*lines, *plan.notes]
+
+
+def tell_program(kind: str, news: object) -> None:
+    """For a program: one marked line of JSON for each piece of news."""
+    match news:
+        case Plan():
+            told: object = {"rows": news.rows(), "notes": news.notes, "materials": len(news.items)}
+        case BatchProgress():
+            told = asdict(news)
+        case TilewrightError():
+            told = asdict(news.info)
+        case _:
+            told = news
+    sys.stdout.write(f"{MARK}{json.dumps({kind: told})}\n")
+    sys.stdout.flush()
+
+
+def run_for_program(options: str) -> int:
+    """What `gan-worker batch` calls in Blender.
+
+    Args:
+        options: JSON: `python` of the worker, `home` of its models, and those of `main`.
+
+    Returns:
+        Exit code.
+    """
+    chosen = json.loads(options)
+    # The caller's own worker, whatever the preferences of this Blender say; they are not saved.
+    known = preferences.get()
+    known.location, known.worker_python = "LOCAL", chosen.pop("python")
+    known.home_folder = chosen.pop("home")
+    return main(**chosen, tell=tell_program)

@@ -1,0 +1,49 @@
+"""What a recipe can know of a scene: its objects, collections and curves, by value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Point = tuple[float, float, float]
+Value = str | int | float | bool
+
+
+@dataclass(frozen=True)
+class SceneObject:
+    """An object that can have materials.
+
+    Attributes:
+        name: unique in the scene.
+        type: Blender's, such as `MESH`.
+        collections: names of all it lies in, however deep.
+        slots: name of the material in each slot, empty where there is none.
+        properties: custom properties that are text, number or truth.
+        location: in the world, meters.
+        new_slots: whether slots can be added.
+        refusal: why nothing about it can be changed, empty where it can.
+    """
+
+    name: str
+    type: str = "MESH"
+    collections: frozenset[str] = frozenset()
+    slots: tuple[str, ...] = ()
+    properties: Mapping[str, Value] = field(default_factory=dict)
+    location: Point = (0.0, 0.0, 0.0)
+    new_slots: bool = True
+    refusal: str = ""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a recipe can know of a scene.
+
+    Attributes:
+        objects: those that can have materials.
+        collections: names of all collections, empty ones too.
+        curves: curve object → points along it in the world.
+    """
+
+    objects: tuple[SceneObject, ...]
+    collections: frozenset[str] = frozenset()
+    curves: Mapping[str, tuple[Point, ...]] = field(default_factory=dict)

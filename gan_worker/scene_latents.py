@@ -1,0 +1,165 @@
+"""How each object's latent is chosen: by seed, name, place, property, or between two styles."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_worker.config import GenerationConfig
+from gan_worker.errors import RequestError
+from gan_worker.messages import ModelEntry
+from gan_worker.scene_description import Point, Scene, SceneObject
+from gan_worker.scene_recipe import (
+    LARGEST_SEED,
+    BetweenLatent,
+    NameLatent,
+    NeighbourhoodLatent,
+    PropertyLatent,
+    Rule,
+    SeedLatent,
+)
+
+# Waves of the smooth field; enough that no direction of space shows.
+WAVES = 64
+# Digits that are kept of latents and weights, so that the last bit of a sine changes no hash.
+DIGITS = 4
+
+
+class RuleLatents:
+    """How a rule chooses latents, with what must be known of all its objects for that.
+
+    Args:
+        rule: whose latents.
+        objects: all that it selects, at least one.
+        scene: where its curves are.
+
+    Raises:
+        RequestError: `unknown_object` for a curve that is not there.
+    """
+
+    def __init__(self, rule: Rule, objects: list[SceneObject], scene: Scene) -> None:
+        self._rule, self._latent = rule, rule.latent
+        self._low = self._high = 0.0
+        self._curve: NDArray[np.float64] | None = None
+        if isinstance(self._latent, BetweenLatent):
+            if self._latent.axis:
+                along = [_along(o, self._latent.axis) for o in objects]
+                self._low, self._high = min(along), max(along)
+            if self._latent.curve:
+                self._curve = self._find_curve(self._latent.curve, scene)
+
+    def apply(
+        self, config: GenerationConfig, obj: SceneObject, model: ModelEntry
+    ) -> GenerationConfig:
+        """The config with this object's latent.
+
+        Raises:
+            RequestError: `invalid_recipe` for a property that is no latent.
+        """
+        latent = self._latent
+        match latent:
+            case SeedLatent():
+                return replace(config, seed=latent.seed)
+            case NameLatent():
+                number = _hashed(f"{latent.seed} {obj.name}")
+                return replace(config, seed=1 + number % (latent.variants or LARGEST_SEED))
+            case PropertyLatent():
+                return replace(config, seed=self._property_seed(latent.property, obj))
+            case NeighbourhoodLatent():
+                field = _smooth_field(latent.seed, model.z_dim, latent.distance)
+                return replace(config, seed=latent.seed, z=field.at(obj.location))
+            case BetweenLatent():
+                t = round(self._between(latent, obj), DIGITS)
+                mix = ((latent.first, round(1 - t, DIGITS)), (latent.second, t))
+                return replace(config, seed=latent.seed, mix=mix)
+
+    def _property_seed(self, name: str, obj: SceneObject) -> int:
+        value = obj.properties.get(name)
+        if isinstance(value, str):
+            return 1 + _hashed(value) % LARGEST_SEED
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_SEED:
+            return value
+        raise self._refusal(obj, name, f"a text or a whole number from 0 to {LARGEST_SEED}", value)
+
+    def _between(self, latent: BetweenLatent, obj: SceneObject) -> float:
+        """Where between the two styles an object is, 0..1."""
+        if latent.axis:
+            span = self._high - self._low
+            return (_along(obj, latent.axis) - self._low) / span if span > 0 else 0.0
+        if latent.property:
+            value = obj.properties.get(latent.property)
+            if isinstance(value, int | float) and 0 <= value <= 1:
+                return float(value)
+            raise self._refusal(obj, latent.property, "a number between 0 and 1", value)
+        if self._curve is not None:
+            return _fraction_along(self._curve, np.array(obj.location))
+        return _hashed(f"{latent.seed} {obj.name}") / 2**32
+
+    def _find_curve(self, name: str, scene: Scene) -> NDArray[np.float64]:
+        points = scene.curves.get(name, ())
+        if len(points) < 2:
+            raise RequestError(
+                "unknown_object",
+                f"{self._rule.place}: the scene must have a curve {name!r} with two points or "
+                f"more; it has {'none' if name not in scene.curves else len(points)}.",
+                "Correct the name, or draw the curve.",
+            )
+        return np.array(points, np.float64)
+
+    def _refusal(self, obj: SceneObject, name: str, wanted: str, value: object) -> RequestError:
+        return RequestError(
+            "invalid_recipe",
+            f"{self._rule.place}: the property {name!r} of {obj.name!r} must be {wanted}; "
+            f"received {'none' if value is None else repr(value)}.",
+            f"Set it, or select only objects that have it: property = {{ {name} = ... }}.",
+        )
+
+
+def _along(obj: SceneObject, axis: str) -> float:
+    return obj.location["xyz".index(axis)]
+
+
+def _hashed(text: str) -> int:
+    """32 bits, the same everywhere, unlike Python's own hash."""
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:4], "big")
+
+
+def _fraction_along(points: NDArray[np.float64], place: NDArray[np.float64]) -> float:
+    """How far along a line of points the nearest place on it lies, 0..1 of its length."""
+    starts, steps = points[:-1], np.diff(points, axis=0)
+    lengths = np.linalg.norm(steps, axis=1)
+    shares = ((place - starts) * steps).sum(1) / np.maximum(lengths**2, 1e-12)
+    shares = np.clip(shares, 0.0, 1.0)
+    away = np.linalg.norm(starts + shares[:, None] * steps - place, axis=1)
+    nearest = int(away.argmin())
+    total = float(lengths.sum())
+    passed = float(lengths[:nearest].sum() + shares[nearest] * lengths[nearest])
+    return passed / total if total > 0 else 0.0
+
+
+class _Field:
+    """A smooth random vector field over space, a normal variable of variance 1 at every place.
+
+    Random Fourier features (Rahimi and Recht 2007): values at two places correlate as
+    exp(-d² / (2 distance²)).
+    """
+
+    def __init__(self, seed: int, size: int, distance: float) -> None:
+        random = np.random.default_rng(seed)
+        self._waves = random.normal(size=(WAVES, 3)) / distance
+        self._phases = random.uniform(0, 2 * np.pi, WAVES)
+        self._weights = random.normal(size=(size, WAVES)) * np.sqrt(2 / WAVES)
+
+    def at(self, place: Point) -> tuple[float, ...]:
+        """The latent of a place."""
+        values = self._weights @ np.cos(self._waves @ np.array(place) + self._phases)
+        return tuple(float(v) for v in (values + 0.0).round(DIGITS))
+
+
+@functools.lru_cache(maxsize=64)
+def _smooth_field(seed: int, size: int, distance: float) -> _Field:
+    return _Field(seed, size, distance)

@@ -1,0 +1,371 @@
+"""From a scene recipe and what a scene holds to what must be made and where it goes; plain values only."""
+
+from __future__ import annotations
+
+import bisect
+import difflib
+import fnmatch
+import functools
+import hashlib
+import json
+import re
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gan_worker.config import GenerationConfig, check_name, check_size
+from gan_worker.errors import RequestError
+from gan_worker.messages import ModelEntry
+from gan_worker.scene_description import Scene, SceneObject, Value
+from gan_worker.scene_latents import RuleLatents
+from gan_worker.scene_recipe import (
+    BetweenLatent,
+    NeighbourhoodLatent,
+    Rule,
+    SceneRecipe,
+    Selection,
+)
+from gan_worker.strict_json import to_json
+from gan_worker.style_choices import check_materials, chosen_styles
+
+# A table of ten thousand rules that find nothing helps nobody.
+NOTES_LIMIT = 20
+COLUMNS = ("Object", "Slot", "Now", "Becomes", "Latent", "Size", "Rule")
+LAST_LETTER = "\U0010ffff"
+_WILDCARD = re.compile(r"[*?[]")
+
+
+@dataclass(frozen=True)
+class WorkItem:
+    """One material to make.
+
+    Attributes:
+        key: 64 hex digits: the hash of config and model hash; the same key is the same bytes.
+        config: what to make.
+        model_hash: of the model it must be made with.
+    """
+
+    key: str
+    config: GenerationConfig
+    model_hash: str
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A material to put into a slot.
+
+    Attributes:
+        object: its name.
+        slot: number from 0; beyond those that are there, slots are added.
+        before: name of the material that is there now.
+        key: of the work item.
+        scale: repeats over the UV square.
+        rule: name of the rule.
+    """
+
+    object: str
+    slot: int
+    before: str
+    key: str
+    scale: tuple[float, float]
+    rule: str
+
+
+@dataclass(frozen=True)
+class Skip:
+    """An object that a rule selects and leaves as it is, and why."""
+
+    object: str
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that would happen.
+
+    Attributes:
+        items: key → what must be made, each once, in the order of the objects' names.
+        assignments: where it goes, by object and slot.
+        skips: what stays as it is.
+        notes: sentences for a person.
+    """
+
+    items: Mapping[str, WorkItem]
+    assignments: tuple[Assignment, ...]
+    skips: tuple[Skip, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """The plan as a table under `COLUMNS`, by object."""
+        rows = [self._row(assignment) for assignment in self.assignments]
+        rows += [(s.object, "", "", s.reason, "", "", s.rule) for s in self.skips]
+        return sorted(rows)
+
+    def _row(self, assignment: Assignment) -> tuple[str, ...]:
+        config = self.items[assignment.key].config
+        return (
+            assignment.object,
+            str(assignment.slot),
+            assignment.before or "–",
+            f"{config.model} {assignment.key[:8]}",
+            _latent_words(config),
+            f"{config.width}×{config.height}",
+            assignment.rule,
+        )
+
+
+def plan_scene(recipe: SceneRecipe, scene: Scene, models: Sequence[ModelEntry]) -> Plan:
+    """Decide what each slot of each object gets.
+
+    Args:
+        recipe: the rules; of two for one slot the later wins.
+        scene: what there is.
+        models: what the worker can generate from.
+
+    Raises:
+        RequestError: `invalid_recipe`, `unknown_object` or `unknown_model`, naming line, rule and cure.
+    """
+    known = {model.name: model for model in models}
+    index = _Index(scene)
+    claims: dict[tuple[str, int], _Claim] = {}
+    skips: list[Skip] = []
+    notes: list[str] = []
+    for rule in recipe.rules:
+        _check_model(rule, known)
+        found = index.select(rule)
+        if not found:
+            notes.append(f"{rule.place}, selects no object.")
+        if found:
+            _claim(rule, found, index, claims, skips)
+    items: dict[str, WorkItem] = {}
+    assignments = []
+    for (name, slot), claim in sorted(claims.items()):
+        item = claim.item(index.objects[name], known[claim.rule.model])
+        items.setdefault(item.key, item)
+        slots = index.objects[name].slots
+        before = slots[slot] if slot < len(slots) else ""
+        assignments.append(
+            Assignment(name, slot, before, item.key, claim.rule.scale, claim.rule.name)
+        )
+    more = len(notes) - NOTES_LIMIT
+    notes[NOTES_LIMIT:] = [f"{more} more rules select no object."] if more > 0 else []
+    return Plan(items, tuple(assignments), tuple(skips), tuple(notes))
+
+
+def work_item(config: GenerationConfig, model_hash: str) -> WorkItem:
+    """The work item for a config, with its key."""
+    text = json.dumps([to_json(config), model_hash], sort_keys=True, separators=(",", ":"))
+    return WorkItem(hashlib.sha256(text.encode()).hexdigest(), config, model_hash)
+
+
+def _latent_words(config: GenerationConfig) -> str:
+    if config.mix:
+        parts = (f"{s.material or s.seed}:{weight:g}" for s, weight in config.mix)
+        return f"mix {' '.join(parts)}"
+    if config.z:
+        return f"z {config.z[0]:g} {config.z[1]:g} …" if len(config.z) > 1 else f"z {config.z[0]:g}"
+    return f"seed {config.seed}"
+
+
+# ---- which objects
+
+
+class _Index:
+    """The objects of a scene, found by name and by pattern."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.objects = {o.name: o for o in sorted(scene.objects, key=lambda o: o.name)}
+        self._names = list(self.objects)
+
+    def select(self, rule: Rule) -> list[SceneObject]:
+        """The rule's objects, by name.
+
+        Raises:
+            RequestError: `unknown_object` for a plain name that is not there.
+        """
+        wanted = rule.select
+        self._refuse_unknown(rule, "object that takes a material", wanted.name, self.objects)
+        self._refuse_unknown(rule, "collection", wanted.collection, self.scene.collections)
+        return _filter(self._candidates(wanted.name), wanted)
+
+    def _candidates(self, patterns: tuple[str, ...]) -> list[SceneObject]:
+        """Objects whose names begin as one of the patterns does, by name."""
+        found: set[str] = set()
+        for pattern in patterns or ("",):
+            start = _WILDCARD.split(pattern, maxsplit=1)[0]
+            first = bisect.bisect_left(self._names, start)
+            last = bisect.bisect_right(self._names, start + LAST_LETTER)
+            found.update(self._names[first:last])
+        return [self.objects[name] for name in sorted(found)]
+
+    def _refuse_unknown(
+        self, rule: Rule, what: str, patterns: tuple[str, ...], known: Collection[str]
+    ) -> None:
+        for name in patterns:
+            if name not in known and not _is_pattern(name):
+                close = difflib.get_close_matches(name, known, 1)
+                raise RequestError(
+                    "unknown_object",
+                    f"{rule.place}: the scene must have the {what} {name!r}; it has none.",
+                    f"Did you mean {close[0]!r}?"
+                    if close
+                    else "Correct the name, or use a * in it.",
+                )
+
+
+def _filter(objects: list[SceneObject], wanted: Selection) -> list[SceneObject]:
+    """Those for which all that is given holds."""
+    if wanted.name:
+        good = _test(wanted.name)
+        objects = [o for o in objects if good(o.name)]
+    if wanted.type:
+        good = _test(wanted.type)
+        objects = [o for o in objects if good(o.type)]
+    if wanted.collection:
+        good = _test(wanted.collection)
+        objects = [o for o in objects if any(map(good, o.collections))]
+    if wanted.material:
+        good = _test(wanted.material)
+        objects = [o for o in objects if any(map(good, o.slots))]
+    return [o for o in objects if all(_has(o, *entry) for entry in wanted.property)]
+
+
+def _has(obj: SceneObject, name: str, wanted: Value) -> bool:
+    if name not in obj.properties:
+        return False
+    found = obj.properties[name]
+    return _test((wanted,))(str(found)) if isinstance(wanted, str) else found == wanted
+
+
+def _is_pattern(text: str) -> bool:
+    return _WILDCARD.search(text) is not None
+
+
+@functools.lru_cache(maxsize=1024)
+def _test(patterns: tuple[str, ...]) -> Callable[[str], bool]:
+    """Whether a text is one of them, or matches one."""
+    plain = frozenset(patterns)
+    wild = "|".join(fnmatch.translate(p) for p in patterns if _is_pattern(p))
+    if not wild:
+        return plain.__contains__
+    match = re.compile(wild).match
+    return lambda text: text in plain or match(text) is not None
+
+
+# ---- which slots
+
+
+@dataclass
+class _Claim:
+    """A rule that has a slot, and what its objects have in common."""
+
+    rule: Rule
+    latents: RuleLatents
+
+    def item(self, obj: SceneObject, model: ModelEntry) -> WorkItem:
+        rule = self.rule
+        plain = GenerationConfig(rule.model, 0, *rule.size, rule.maps, rule.psi)
+        return work_item(self.latents.apply(plain, obj, model), model.hash)
+
+
+def _claim(
+    rule: Rule,
+    found: list[SceneObject],
+    index: _Index,
+    claims: dict[tuple[str, int], _Claim],
+    skips: list[Skip],
+) -> None:
+    claim = _Claim(rule, RuleLatents(rule, found, index.scene))
+    for obj in found:
+        slots, reason = _target_slots(rule, obj, claims)
+        if not slots:
+            skips.append(Skip(obj.name, rule.name, reason))
+        for slot in slots:
+            claims[obj.name, slot] = claim
+
+
+def _target_slots(
+    rule: Rule, obj: SceneObject, taken: Container[tuple[str, int]]
+) -> tuple[list[int], str]:
+    """The slots that a rule fills, or why there is none."""
+    count = len(obj.slots)
+    if obj.refusal:
+        return [], obj.refusal
+    if rule.existing == "new slot":
+        free = count
+        while (obj.name, free) in taken:
+            free += 1
+        slots = [free]
+    else:
+        slots = _named_slots(rule, obj)
+    if not slots:
+        return [], "no slot holds such a material"
+    if rule.existing == "keep":
+        slots = [slot for slot in slots if slot >= count or not obj.slots[slot]]
+        if not slots:
+            return [], "keeps the material it has"
+    if not obj.new_slots:
+        slots = [slot for slot in slots if slot < count]
+    return slots, "its data is linked, so that no slot can be added"
+
+
+def _named_slots(rule: Rule, obj: SceneObject) -> list[int]:
+    if not rule.slots and rule.select.material:
+        return [n for n, name in enumerate(obj.slots) if _test(rule.select.material)(name)]
+    found = set()
+    for wanted in rule.slots or (0,):
+        if isinstance(wanted, int):
+            found.add(wanted)
+        else:
+            found.update(n for n, name in enumerate(obj.slots) if _test((wanted,))(name))
+    if "*" in rule.slots and not obj.slots:
+        found.add(0)
+    return sorted(found)
+
+
+# ---- models
+
+
+def _check_model(rule: Rule, known: Mapping[str, ModelEntry]) -> None:
+    model = known.get(rule.model)
+    if model is None:
+        close = difflib.get_close_matches(rule.model, known, 1)
+        raise RequestError(
+            "unknown_model",
+            f"{rule.place}: the worker must have the model {rule.model!r}; it has "
+            f"{', '.join(known) or 'none'}.",
+            f"Did you mean {close[0]!r}?" if close else "Correct the name, or train that model.",
+        )
+    try:
+        check_name(rule.model, "model")
+        check_size(*rule.size, model.stride)
+        check_materials(_named_styles(rule), model.styles)
+        _check_abilities(rule, model)
+    except RequestError as error:
+        message = f"{rule.place}: {error.info.message}"
+        raise RequestError(error.code, message, error.info.cure) from None
+
+
+def _named_styles(rule: Rule) -> Iterator[Any]:
+    if isinstance(rule.latent, BetweenLatent):
+        mix = ((rule.latent.first, 1.0), (rule.latent.second, 1.0))
+        yield from chosen_styles("", mix, None)
+
+
+def _check_abilities(rule: Rule, model: ModelEntry) -> None:
+    missing = [name for name in rule.maps if name not in model.maps]
+    if missing:
+        raise RequestError(
+            "invalid_recipe",
+            f"The maps must be of those the model has ({', '.join(model.maps)}); received "
+            f"{', '.join(missing)}.",
+            "Correct maps, or leave it out for all that the model has.",
+        )
+    if model.z_dim == 0 and isinstance(rule.latent, NeighbourhoodLatent | BetweenLatent):
+        raise RequestError(
+            "invalid_recipe",
+            f"A latent by neighbourhood or between needs a model with styles; {model.name!r} has none.",
+            "Use a latent by seed, name or property.",
+        )

@@ -1,0 +1,170 @@
+"""A scene recipe: which objects of a scene get which material, as plain values.
+
+It is written in TOML, a list of rules. Of two rules for one slot the later one wins, so general rules stand first:
+
+    textures = "//textures"        # a folder, // is that of the .blend; or "packed"
+
+    [[rules]]
+    name = "facades"               # in messages and in the table of a dry run
+    select = { collection = "Houses", name = "House*", type = "MESH", property = { storeys = 3 } }
+    model = "bricks"
+    latent = { by = "neighbourhood", distance = 20.0, seed = 1 }
+    size = [512, 512]              # pixels
+    maps = ["base_color", "normal"]  # left out: all that the model has
+    scale = 4                      # repeats over the UV square; or [4, 2]
+    psi = 0.8
+    slots = ["Brick*", 0]          # left out: the first, or those that select.material names
+    existing = "replace"           # or "keep", or "new slot"
+
+    [[rules]]
+    like = "facades"               # takes what it does not say from that rule, except name and select
+    select = { material = "Brick*" }
+    latent = { by = "name", variants = 12 }
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gan_worker.style_choices import Style
+
+PACKED = "packed"
+LARGEST_SEED = 2**31 - 1
+Existing = Literal["replace", "keep", "new slot"]
+Axis = Literal["x", "y", "z"]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which objects a rule is for: all that is given must hold.
+
+    Patterns know `*`, `?` and `[abc]`; of several, one must match.
+
+    Attributes:
+        name: patterns for the object's name.
+        collection: patterns for a collection it lies in, however deep.
+        material: patterns for a material in one of its slots.
+        type: Blender's types, such as `MESH`.
+        property: custom property and its value; where that is a text, a pattern for the property's.
+    """
+
+    name: tuple[str, ...] = ()
+    collection: tuple[str, ...] = ()
+    material: tuple[str, ...] = ()
+    type: tuple[str, ...] = ()
+    property: tuple[tuple[str, str | float | bool], ...] = ()
+
+
+@dataclass(frozen=True)
+class SeedLatent:
+    """One seed: all objects get the same material."""
+
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class NameLatent:
+    """A seed from the hash of the object's name.
+
+    Attributes:
+        variants: how many different seeds there are; None for one of its own for each name.
+        seed: another number gives other hashes.
+    """
+
+    variants: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class NeighbourhoodLatent:
+    """A style latent that changes smoothly over space, so that near objects look alike.
+
+    Attributes:
+        distance: meters over which looks become different.
+        seed: fixes the looks, and the layout, which all objects share.
+    """
+
+    distance: float
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class BetweenLatent:
+    """A mix of two styles; where between them is said by at most one of the last three, else by the name's hash.
+
+    Attributes:
+        first: style at 0.
+        second: style at 1.
+        seed: fixes the layout, which all objects share.
+        axis: from the lowest to the highest of the rule's objects along this axis of the world.
+        property: custom property with a number between 0 and 1.
+        curve: name of a curve object: from its start to its end.
+    """
+
+    first: Style
+    second: Style
+    seed: int = 1
+    axis: Axis | None = None
+    property: str = ""
+    curve: str = ""
+
+
+@dataclass(frozen=True)
+class PropertyLatent:
+    """A seed from a custom property: a whole number is the seed, a text is hashed."""
+
+    property: str
+
+
+Latent = SeedLatent | NameLatent | NeighbourhoodLatent | BetweenLatent | PropertyLatent
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule; see the module's example.
+
+    Attributes:
+        name: for messages.
+        line: where it begins in the file.
+        select: its objects.
+        model: name of a model.
+        latent: how each object's latent is chosen.
+        size: width and height, pixels.
+        maps: which maps, empty for all that the model has.
+        scale: repeats of the tile over the UV square.
+        psi: truncation, 0..1.
+        slots: numbers from 0, or patterns for the materials in them (`*` takes empty slots too); empty for
+            those that `select.material` matches, else for the first.
+        existing: what happens to a material that is in the slot.
+    """
+
+    name: str
+    line: int
+    select: Selection
+    model: str
+    latent: Latent = SeedLatent()
+    size: tuple[int, int] = (512, 512)
+    maps: tuple[str, ...] = ()
+    scale: tuple[float, float] = (1.0, 1.0)
+    psi: float = 1.0
+    slots: tuple[int | str, ...] = ()
+    existing: Existing = "replace"
+
+    @property
+    def place(self) -> str:
+        """How messages name it, at their beginning."""
+        return f"Line {self.line}, rule {self.name!r}"
+
+
+@dataclass(frozen=True)
+class SceneRecipe:
+    """All rules, and where the pictures go.
+
+    Attributes:
+        rules: at least one.
+        textures: folder, `//` is that of the .blend; or `packed`.
+    """
+
+    rules: tuple[Rule, ...]
+    textures: str = "//textures"

@@ -1,0 +1,153 @@
+"""Where the maps of a scene lie as files: one set for each work item, whole or not there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from gan_worker.durable_files import storage_errors
+from gan_worker.events import MaterialReady
+from gan_worker.material_maps import MAPS
+from gan_worker.png import png_pieces
+from gan_worker.progress import Recipe
+from gan_worker.scene_plan import WorkItem
+from gan_worker.strict_json import BadMessage, from_json
+
+logger = logging.getLogger(__name__)
+
+LOG = "batch.jsonl"
+# A draft that is older belongs to nobody any more.
+DRAFTS_KEPT = 24 * 3600.0
+# Letters of the key in a file's name: enough that no two items of one folder share them.
+KEY_LETTERS = 16
+
+
+@dataclass(frozen=True)
+class Made:
+    """A work item whose maps are on the disk.
+
+    Attributes:
+        key: of the item.
+        recipe: what to ask for to get the same again.
+        seam_ratios: map → wrap step over interior step.
+        files: map → PNG file.
+    """
+
+    key: str
+    recipe: Recipe
+    seam_ratios: dict[str, float]
+    files: dict[str, Path]
+
+
+class SceneStore:
+    """A folder of maps, each item's complete when its record `<stem>.json` is there.
+
+    The record is written last and holds the sha256 of every map, so whatever a crash or a power cut left
+    behind is found and made again. Several processes may fill one folder: they write the same bytes.
+
+    Args:
+        folder: made where it is missing.
+
+    Raises:
+        StorageError: `file_unwritable` or `disk_full`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with storage_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            for draft in folder.glob(".*.tmp"):
+                if time.time() - draft.stat().st_mtime > DRAFTS_KEPT:
+                    draft.unlink(missing_ok=True)
+
+    def find(self, item: WorkItem) -> Made | None:
+        """The item, if all of its maps are there and whole."""
+        try:
+            record = json.loads(self._record(item).read_bytes())
+            if record["key"] != item.key:
+                return None
+            for entry in record["files"].values():
+                data = (self.folder / Path(entry["name"]).name).read_bytes()
+                if hashlib.sha256(data).hexdigest() != entry["sha256"]:
+                    return None
+            files = {n: self.folder / Path(e["name"]).name for n, e in record["files"].items()}
+            recipe = from_json(Recipe, record["recipe"])
+            return Made(item.key, recipe, dict(record["seam_ratios"]), files)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, BadMessage) as error:
+            logger.warning("%s is made again: %s", self._record(item).name, error)
+            return None
+
+    def write(self, item: WorkItem, ready: MaterialReady) -> Iterator[None]:
+        """Write the maps and then the record.
+
+        Yields:
+            Nothing, after each piece of work.
+
+        Raises:
+            StorageError: `disk_full` or `file_unwritable`; nothing is half-written under its name.
+        """
+        entries = {}
+        for name, pixels in ready.maps.items():
+            parts: list[bytes] = []
+            yield from png_pieces(pixels, parts)
+            data = b"".join(parts)
+            file = _file_name(item, name)
+            self._replace(self.folder / file, data)
+            entries[name] = {"name": file, "sha256": hashlib.sha256(data).hexdigest()}
+            yield
+        record = {
+            "key": item.key,
+            "recipe": asdict(ready.recipe),
+            "seam_ratios": ready.seam_ratios,
+            "files": entries,
+        }
+        text = json.dumps(record, indent=1, ensure_ascii=False)
+        self._replace(self._record(item), text.encode("utf-8"))
+
+    def written(self, item: WorkItem, ready: MaterialReady) -> Made:
+        """The item as `find` gives it, where `write` has just ended."""
+        files = {name: self.folder / _file_name(item, name) for name in ready.maps}
+        return Made(item.key, ready.recipe, ready.seam_ratios, files)
+
+    def log(self, **entry: Any) -> None:
+        """Append a line about an item to the folder's log.
+
+        Raises:
+            StorageError: `disk_full` or `file_unwritable`.
+        """
+        line = json.dumps(entry, ensure_ascii=False) + "\n"
+        with storage_errors(self.folder / LOG), (self.folder / LOG).open("ab") as file:
+            file.write(line.encode("utf-8", "backslashreplace"))
+
+    def _record(self, item: WorkItem) -> Path:
+        return self.folder / f"{_stem(item)}.json"
+
+    def _replace(self, file: Path, data: bytes) -> None:
+        """Give a file new content in one step, without waiting for the disk: a record would tell the damage."""
+        draft = file.with_name(f".{file.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.tmp")
+        with storage_errors(file):
+            try:
+                draft.write_bytes(data)
+                draft.replace(file)
+            except OSError:
+                draft.unlink(missing_ok=True)
+                raise
+
+
+def _stem(item: WorkItem) -> str:
+    config = item.config
+    return f"{config.model}_{item.key[:KEY_LETTERS]}_{config.width}x{config.height}"
+
+
+def _file_name(item: WorkItem, map_name: str) -> str:
+    return f"{_stem(item)}_{MAPS[map_name].file_word}.png"

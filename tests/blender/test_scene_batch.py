@@ -1,0 +1,320 @@
+"""Recipes run on a scene, with a worker that does what a test wants."""
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import bpy
+import pytest
+
+from blender_addon import event_timer, images, materials, scene_batch, scene_script, session
+from blender_addon.operators import scenes
+from gan_worker.errors import ErrorInfo
+from gan_worker.scene_parser import parse_recipe
+
+RULE = """
+[[rules]]
+name = "all"
+select = { name = "Cube*" }
+model = "bricks"
+latent = { by = "name" }
+size = 48
+scale = 3
+"""
+GONE = ErrorInfo("worker_gone", "The worker has ended.", "Start it again.")
+
+
+@pytest.fixture
+def cubes():
+    made = [bpy.data.objects.new(f"Cube{n}", bpy.data.meshes.new(f"m{n}")) for n in range(5)]
+    for obj in made:
+        bpy.context.scene.collection.objects.link(obj)
+    return made
+
+
+@pytest.fixture
+def saved(cubes, tmp_path):
+    """The cubes in a saved file; its path."""
+    path = tmp_path / "scene.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(path))
+    return path
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_text(RULE)
+    return path
+
+
+class Eager:
+    """Answers each request with the next tick; after `most` of them something happens instead."""
+
+    def __init__(self, client, make):
+        self.client, self.make = client, make
+        self.answered = []
+        self.most, self.happens = None, None
+        self.waiting_at_most = 0
+        client.collect, self._collect = self.collect, client.collect
+
+    def collect(self, budget=0.004):
+        waiting = [job for job in self.client.submitted if job not in self.answered]
+        self.waiting_at_most = max(self.waiting_at_most, len(waiting))
+        for job in waiting[:1]:
+            if self.most is not None and len(self.answered) >= self.most:
+                self.happens(job)
+                break
+            self.answered.append(job)
+            config = self.client.submitted[job]
+            maps = self.make(config.width, config.height, config.seed % 1000)
+            self.client.finish(job, {n: maps[n] for n in ("base_color", "roughness")})
+        return self._collect(budget)
+
+
+@pytest.fixture
+def eager(stand_in, make):
+    return Eager(stand_in, make)
+
+
+def run(text=RULE, folder=None, **options):
+    folder = folder or Path(bpy.data.filepath).parent / "textures"
+    batch = scene_batch.SceneBatch(parse_recipe(text), bpy.context.scene.name, folder, **options)
+    event_timer.run_along(batch.steps())
+    scene_batch.wait(batch)
+    return batch
+
+
+def slots(objects):
+    return [[s.material for s in o.material_slots] for o in objects]
+
+
+def states(folder):
+    return [json.loads(line)["state"] for line in (folder / "batch.jsonl").read_text().splitlines()]
+
+
+def test_every_object_gets_its_material_from_files_beside_the_blend(saved, eager):
+    told = []
+    batch = run(report=told.append)
+    assert (batch.state, batch.error, batch.applied) == ("succeeded", None, 5)
+    assert [p.done for p in told] == [1, 2, 3, 4, 5]
+    assert told[-1].eta == 0
+    found = [o.material_slots[0].material for o in bpy.context.scene.objects]
+    assert len(set(found)) == 5
+    shown = materials.images_of(found[0])
+    assert set(shown) == {"base_color", "roughness"}
+    assert shown["base_color"].filepath.startswith("//textures")
+    assert shown["roughness"].colorspace_settings.name == "Non-Color"
+    scale = found[1].node_tree.nodes[materials.MAPPING].inputs["Scale"].default_value
+    assert tuple(scale) == (3, 3, 1)
+    assert len({m.tilewright.uuid for m in found}) == 5
+    for obj in bpy.context.scene.objects:
+        material = obj.material_slots[0].material
+        made = eager.make(48, 48, materials.read_recipe(material).seed % 1000)
+        pixels = images.read_pixels(materials.images_of(material)["base_color"])
+        assert (pixels[..., :3] * 255).round().astype("u1").tolist() == made["base_color"].tolist()
+
+
+def test_run_again_it_makes_nothing_and_leaves_nothing_double(saved, eager):
+    run()
+    before = len(bpy.data.images), len(bpy.data.materials), slots(bpy.context.scene.objects)
+    eager.client.submitted.clear()
+    batch = run()
+    assert not eager.client.submitted
+    assert (batch.progress.kept, batch.progress.made) == (5, 0)
+    assert before == (
+        len(bpy.data.images),
+        len(bpy.data.materials),
+        slots(bpy.context.scene.objects),
+    )
+    assert states(saved.parent / "textures") == ["made"] * 5 + ["kept"] * 5
+
+
+def test_equal_requests_are_made_once_and_shared(saved, eager):
+    more = '[[rules]]\nlike = "all"\nname = "last"\nselect = { name = "Cube4" }\nscale = 1\n'
+    batch = run(RULE.replace('by = "name"', 'by = "seed"') + more)
+    assert len(eager.client.submitted) == batch.progress.total == 1
+    first, *_, last = (o.active_material for o in bpy.context.scene.objects)
+    assert first != last  # the same pictures, repeated otherwise
+    assert materials.images_of(first) == materials.images_of(last)
+    assert len(bpy.data.materials) == 2
+
+
+def test_few_requests_are_on_their_way_at_once(saved, eager, monkeypatch):
+    monkeypatch.setattr(scene_batch, "BYTES_SENT", 2 * 48 * 48 * scene_batch.BYTES_PER_PIXEL)
+    run()
+    assert eager.waiting_at_most == 2
+
+
+def test_packed_pictures_are_in_the_blend(saved, eager):
+    run('textures = "packed"\n' + RULE)
+    assert all(image.packed_file for image in bpy.data.images)
+
+
+@pytest.mark.parametrize("keep_going", [False, True])
+def test_what_cannot_be_made(saved, eager, cubes, keep_going):
+    error = ErrorInfo("invalid_latent", "The latent is wrong.", "Correct it.")
+
+    def refuse(job):
+        eager.answered.append(job)
+        eager.client.state(job, "failed", error)
+        eager.most = None
+
+    eager.most, eager.happens = 2, refuse
+    batch = run(keep_going=keep_going)
+    assert (batch.state, batch.error.code) == ("failed", "invalid_latent")
+    assert scene_script.exit_code(batch.error) == 1
+    assert "failed" in states(saved.parent / "textures")
+    assert sum(map(bool, slots(cubes))) == (4 if keep_going else 0)
+
+
+def test_a_lost_worker_is_worth_another_try_that_makes_only_what_is_missing(saved, eager, cubes):
+    def die(job):
+        session.current.fail(GONE)
+        session.current.close()
+
+    eager.most, eager.happens = 3, die
+    batch = run()
+    assert batch.error.code == "worker_gone"
+    assert scene_script.exit_code(batch.error) == 75
+    assert not any(slots(cubes))
+    eager.most = None
+    eager.client.submitted.clear()
+    session.current.connect(eager.client)
+    session.current.state = "connected"
+    session.current.refresh()
+    event_timer.tick()
+    again = run()
+    assert (again.progress.kept, again.progress.made, again.applied) == (3, 2, 5)
+    assert len(eager.client.submitted) == 2
+
+
+def test_a_silent_worker_is_given_up(saved, stand_in, monkeypatch):
+    monkeypatch.setattr(scene_batch, "PATIENCE", 0.05)
+    session.current.state = "lost"
+    batch = run()
+    assert scene_script.exit_code(batch.error) == 75
+    assert batch.error.code == "worker_silent"
+
+
+def test_a_full_disk_is_said_and_changes_nothing(saved, eager, cubes, monkeypatch):
+    def full(*_args):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    batch = run()
+    assert batch.error.code == "disk_full"
+    assert scene_script.exit_code(batch.error) == 1
+    assert not any(slots(cubes))
+
+
+def test_a_model_that_is_trained_meanwhile_ends_the_run(saved, eager):
+    session.current.models = tuple(
+        type(m)(**{**vars(m), "hash": "b" * 64}) for m in session.current.models
+    )
+    assert run().error.code == "wrong_state"
+
+
+def start(saved, recipe, stand_in):
+    bpy.context.scene.tilewright.scene_recipe = str(recipe)
+    batch = scenes.run_scene_recipe(bpy.context.scene)
+    while not stand_in.submitted:
+        event_timer.tick()
+    return batch
+
+
+def finish(batch):
+    while batch.state == "running":
+        event_timer.tick()
+
+
+def test_cancel_ends_what_was_sent_and_changes_nothing(saved, recipe, stand_in, cubes):
+    batch = start(saved, recipe, stand_in)
+    assert not bpy.ops.tilewright.run_scene_recipe.poll()
+    bpy.ops.tilewright.cancel_scene_recipe()
+    finish(batch)
+    assert batch.state == "cancelled"
+    assert {call for call, _ in stand_in.calls} >= {"cancel"}
+    assert len([c for c, _ in stand_in.calls if c == "cancel"]) == len(stand_in.submitted)
+    assert not any(slots(cubes))
+
+
+def test_another_file_is_left_alone(saved, recipe, stand_in, make):
+    batch = start(saved, recipe, stand_in)
+    bpy.ops.wm.open_mainfile(filepath=str(saved))
+    for job in stand_in.submitted:
+        stand_in.finish(job, make(48, 48))
+    finish(batch)
+    assert batch.state == "cancelled"
+    assert not any(slots(bpy.context.scene.objects))
+
+
+def test_operator_and_function_fill_the_same_way(saved, recipe, eager, cubes):
+    run()
+    by_function = [o.active_material.name for o in cubes]
+    for obj in cubes:
+        obj.data.materials.clear()
+    bpy.context.scene.tilewright.scene_recipe = str(recipe)
+    bpy.ops.tilewright.run_scene_recipe(wait=True)
+    assert [o.active_material.name for o in cubes] == by_function
+
+
+def test_the_operator_says_what_is_wrong(saved, recipe, stand_in):
+    recipe.write_text(RULE.replace("Cube*", "Cub"))
+    bpy.context.scene.tilewright.scene_recipe = str(recipe)
+    with pytest.raises(RuntimeError, match=r"Line 2, rule 'all'.*Did you mean 'Cube"):
+        bpy.ops.tilewright.run_scene_recipe(wait=True)
+
+
+def test_textures_beside_a_file_that_was_never_saved(cubes, recipe, stand_in):
+    bpy.context.scene.tilewright.scene_recipe = str(recipe)
+    with pytest.raises(RuntimeError, match="must be saved"):
+        bpy.ops.tilewright.run_scene_recipe()
+
+
+def test_the_plan_is_a_text_and_changes_nothing_else(saved, recipe, stand_in, cubes):
+    bpy.context.scene.tilewright.scene_recipe = str(recipe)
+    bpy.ops.tilewright.show_scene_plan()
+    lines = bpy.data.texts[scenes.PLAN_TEXT].as_string().splitlines()
+    assert lines[0] == "5 materials for 5 slots"
+    assert lines[2].split() == ["Object", "Slot", "Now", "Becomes", "Latent", "Size", "Rule"]
+    assert lines[3].startswith("Cube0")
+    assert not stand_in.submitted
+    assert not any(slots(cubes))
+
+
+def test_a_script_saves_the_scene_and_says_how_it_ended(saved, recipe, eager, tmp_path, capsys):
+    out = tmp_path / "folder" / "out.blend"
+    code = scene_script.main(recipe, out, scene=saved)
+    assert code == 0
+    assert "5 of 5 materials" in capsys.readouterr().out
+    bpy.ops.wm.open_mainfile(filepath=str(out))
+    assert all(o.active_material for o in bpy.context.scene.objects)
+    image = materials.images_of(bpy.context.scene.objects[0].active_material)["base_color"]
+    assert Path(bpy.path.abspath(image.filepath)).parent == out.parent / "textures"
+    assert image.has_data or image.size[0] == 48
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"recipe": "gone.toml"}, "recipe must be a file"),
+        ({"scene": "gone.blend"}, "there is no such file"),
+        ({"scene": "recipe.toml"}, "must be a .blend that opens"),
+    ],
+)
+def test_a_script_ends_with_1_where_recipe_or_scene_are_not_good(
+    saved, recipe, stand_in, tmp_path, capsys, change, words
+):
+    asked = {"recipe": recipe, "scene": saved, **{k: tmp_path / v for k, v in change.items()}}
+    assert scene_script.main(out=tmp_path / "out.blend", **asked) == 1
+    assert words in capsys.readouterr().out
+    assert not (tmp_path / "out.blend").exists()
+
+
+def test_a_dry_run_shows_the_table_and_writes_nothing(saved, recipe, stand_in, tmp_path, capsys):
+    before = {path.name for path in tmp_path.iterdir()}
+    assert scene_script.main(recipe, dry_run=True) == 0
+    assert "Cube0 | 0 | – | bricks" in capsys.readouterr().out
+    assert {path.name for path in tmp_path.iterdir()} == before
+    assert not stand_in.submitted

@@ -1,0 +1,93 @@
+"""Scenes described by value, and materials put into slots."""
+
+import bpy
+import pytest
+
+from blender_addon import scene_objects
+from gan_worker.scene_description import SceneObject
+
+
+def mesh(name, collection=None, data=None):
+    obj = bpy.data.objects.new(name, data or bpy.data.meshes.new(name))
+    (collection or bpy.context.scene.collection).objects.link(obj)
+    return obj
+
+
+def collection(name, parent=None):
+    made = bpy.data.collections.new(name)
+    (parent or bpy.context.scene.collection).children.link(made)
+    return made
+
+
+def described(*curves):
+    return scene_objects.describe(bpy.context.scene, curves)
+
+
+def test_an_object_is_told_with_all_that_rules_ask_for():
+    street = collection("Street")
+    house = mesh("House", collection("Old", street))
+    parent = mesh("Parent")
+    parent.location = 1, 2, 3
+    house.parent, house.location = parent, (0.5, 0, 0)
+    house["storeys"], house["kind"], house["list"] = 3, "shop", [1, 2]
+    house.data.materials.append(bpy.data.materials.new("Brick"))
+    house.data.materials.append(None)
+    bpy.context.scene.collection.objects.link(bpy.data.objects.new("Empty", None))
+    found = {o.name: o for o in described().objects}
+    assert found["House"] == SceneObject(
+        "House",
+        "MESH",
+        frozenset({"Street", "Old"}),
+        ("Brick", ""),
+        {"storeys": 3, "kind": "shop"},
+        (1.5, 2.0, 3.0),
+    )
+    assert set(found) == {"House", "Parent"}
+    assert described().collections == {"Street", "Old"}
+
+
+def test_a_curve_is_a_line_of_places_in_the_world():
+    bpy.ops.curve.primitive_bezier_curve_add(location=(10, 0, 0))
+    name = bpy.context.object.name
+    points = described(name, "Nowhere").curves[name]
+    assert points[0] == (9, 0, 0)
+    assert points[-1] == (11, 0, 0)
+    assert len(points) >= 16
+    assert set(described(name, "Nowhere").curves) == {name}
+
+
+def test_what_is_linked_from_another_file_is_refused(tmp_path):
+    mesh("House").data.materials.append(None)
+    path = str(tmp_path / "library.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.read_homefile(use_empty=True)
+    with bpy.data.libraries.load(path, link=True) as (_, wanted):
+        wanted.objects = ["House"]
+    linked = wanted.objects[0]
+    bpy.context.scene.collection.objects.link(linked)
+    assert "linked" in described().objects[0].refusal
+    local = mesh("House", data=linked.data)
+    assert local.name == "House"
+    (only,) = described().objects
+    assert (only.refusal, only.new_slots) == ("", False)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_objects_that_share_their_data_get_materials_of_their_own(count):
+    first = mesh("a")
+    for _ in range(count):
+        first.data.materials.append(None)
+    second = mesh("b", data=first.data)
+    made = [bpy.data.materials.new(name) for name in "ab"]
+    for obj, material in zip((first, second), made, strict=True):
+        scene_objects._put(obj, 0, material)
+    assert [o.material_slots[0].material for o in (first, second)] == made
+    assert len(first.material_slots) == 1
+
+
+def test_a_new_slot_comes_after_those_that_are_there():
+    obj = mesh("a")
+    old, new = (bpy.data.materials.new(name) for name in ("old", "new"))
+    obj.data.materials.append(old)
+    scene_objects._put(obj, 2, new)
+    assert [s.material for s in obj.material_slots] == [old, None, new]

@@ -1,0 +1,213 @@
+"""Plans of scenes: who gets what, and how latents are chosen."""
+
+import time
+
+import numpy as np
+import pytest
+
+from gan_worker.errors import RequestError
+from gan_worker.messages import ModelEntry
+from gan_worker.scene_description import Scene, SceneObject
+from gan_worker.scene_parser import parse_recipe
+from gan_worker.scene_plan import plan_scene
+from gan_worker.style_choices import Style
+
+MODELS = [
+    ModelEntry("bricks", "a" * 64, 16, 16, ("base_color", "roughness"), styles=("old oak",)),
+    ModelEntry("digits", "b" * 64, 28, 0, ("base_color",)),
+]
+
+
+def rule(text, select='{ name = "*" }', model="bricks", size=64):
+    return f'[[rules]]\nselect = {select}\nmodel = "{model}"\nsize = {size}\n{text}\n'
+
+
+def plan(text, *objects, **fields):
+    return plan_scene(parse_recipe(text), Scene(objects, **fields), MODELS)
+
+
+def configs(made):
+    return {a.object: made.items[a.key].config for a in made.assignments}
+
+
+def row(count, **fields):
+    return [SceneObject(f"o{n}", location=(float(n), 0.0, 0.0), **fields) for n in range(count)]
+
+
+def test_equal_requests_are_one_item():
+    made = plan(rule('latent = { by = "seed", seed = 7 }'), *row(9))
+    assert len(made.assignments) == 9
+    (item,) = made.items.values()
+    assert (item.config.seed, item.config.width, item.model_hash) == (7, 64, "a" * 64)
+
+
+def test_the_key_changes_with_config_and_model():
+    text = rule("")
+    (key,) = plan(text, *row(1)).items
+    (other,) = plan(text + "psi = 0.5", *row(1)).items
+    trained = [ModelEntry("bricks", "c" * 64, 16, 16, ("base_color",))]
+    (later,) = plan_scene(parse_recipe(text), Scene(tuple(row(1))), trained).items
+    assert len({key, other, later}) == 3
+    assert set(plan(text + "scale = 3", *row(1)).items) == {key}  # repeats need no other maps
+
+
+def test_names_decide_whatever_else_is_in_the_scene():
+    text = rule('latent = { by = "name" }')
+    alone, among = configs(plan(text, row(5)[3])), configs(plan(text, *row(50)))
+    assert alone["o3"] == among["o3"]
+    assert len({c.seed for c in among.values()}) == 50
+    few = configs(plan(rule('latent = { by = "name", variants = 3 }'), *row(50)))
+    assert {c.seed for c in few.values()} == {1, 2, 3}
+
+
+def test_near_objects_get_near_latents():
+    made = configs(plan(rule('latent = { by = "neighbourhood", distance = 50 }'), *row(1000)))
+    z = np.array([made[f"o{n}"].z for n in range(1000)])
+    assert z.shape == (1000, 16)
+    assert 0.4 < z.var() < 1.8
+    near = np.abs(z[1:] - z[:-1]).mean()
+    far = np.abs(z[200:] - z[:-200]).mean()
+    assert near < far / 15
+    assert {made[name].seed for name in made} == {1}
+
+
+def test_between_two_styles_along_an_axis_a_property_a_curve_and_by_name():
+    text = 'latent = { by = "between", first = 3, second = "old oak"%s }'
+
+    def weights(more, *objects, **fields):
+        found = configs(plan(rule(text % more), *objects, **fields))
+        first, second = Style(seed=3), Style(material="old oak")
+        assert all([s for s, _ in c.mix] == [first, second] for c in found.values())
+        return [found[name].mix[1][1] for name in sorted(found)]
+
+    assert weights(', axis = "x"', *row(5)) == [0, 0.25, 0.5, 0.75, 1]
+    assert weights(', axis = "y"', *row(2)) == [0, 0]
+    aged = SceneObject("o", properties={"age": 0.3})
+    assert weights(', property = "age"', aged) == [0.3]
+    bend = ((0.0, 0.0, 1.0), (2.0, 0.0, 1.0), (2.0, 2.0, 1.0))
+    assert weights(', curve = "Path"', *row(4), curves={"Path": bend}) == [0, 0.25, 0.5, 0.5]
+    assert len(set(weights("", *row(9)))) == 9
+
+
+def test_a_property_is_the_seed_and_a_text_is_hashed():
+    made = configs(
+        plan(
+            rule('latent = { by = "property", property = "kind" }'),
+            SceneObject("a", properties={"kind": 5}),
+            SceneObject("b", properties={"kind": "oak"}),
+            SceneObject("c", properties={"kind": "oak"}),
+        )
+    )
+    assert made["a"].seed == 5
+    assert made["b"] == made["c"] != made["a"]
+
+
+@pytest.mark.parametrize("value", [None, 0.5, -1, True])
+def test_a_property_that_is_no_seed_is_refused_with_object_and_line(value):
+    properties = {} if value is None else {"kind": value}
+    text = rule('latent = { by = "property", property = "kind" }')
+    with pytest.raises(RequestError, match=r"Line 1, .*'kind' of 'o'") as caught:
+        plan(text, SceneObject("o", properties=properties))
+    assert caught.value.code == "invalid_recipe"
+
+
+@pytest.mark.parametrize(
+    ("select", "found"),
+    [
+        ('{ name = "House*" }', ["House 1", "House 2"]),
+        ('{ name = "House 1" }', ["House 1"]),
+        ('{ name = ["Odd[1]", "?ock"] }', ["Odd[1]", "Rock"]),
+        ('{ collection = "Street" }', ["House 1", "House 2"]),
+        ('{ collection = "St*", name = "*2" }', ["House 2"]),
+        ('{ type = "CURVE" }', ["Rock"]),
+        ('{ material = "Brick*" }', ["House 2"]),
+        ("{ property = { storeys = 3 } }", ["House 1"]),
+        ('{ property = { storeys = "*" } }', ["House 1", "Rock"]),
+    ],
+)
+def test_what_is_selected(select, found):
+    objects = (
+        SceneObject("House 1", collections=frozenset({"Street"}), properties={"storeys": 3}),
+        SceneObject("House 2", collections=frozenset({"Street", "Old"}), slots=("Glass", "Brick")),
+        SceneObject("Rock", "CURVE", properties={"storeys": "none"}),
+        SceneObject("Odd[1]"),
+    )
+    made = plan(rule("", select), *objects, collections=frozenset({"Street", "Old", "Empty"}))
+    assert [a.object for a in made.assignments] == found
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "words"),
+    [
+        (rule("", '{ name = "Hose" }'), "unknown_object", "Did you mean 'House'?"),
+        (rule("", '{ collection = "Nowhere" }'), "unknown_object", "collection 'Nowhere'"),
+        (rule("", model="brick"), "unknown_model", "Did you mean 'bricks'?"),
+        (rule("", size=65), "invalid_size", "Try 64×64"),
+        (rule('maps = "height"'), "invalid_recipe", "(base_color, roughness)"),
+        (rule('latent = { by = "between", first = 1, second = "elm" }'), "invalid_config", "old oak"),
+        (rule('latent = { by = "neighbourhood", distance = 1 }', model="digits", size=28),
+         "invalid_recipe", "has none"),
+        (rule('latent = { by = "between", first = 1, second = 2, curve = "Path" }'),
+         "unknown_object", "curve 'Path'"),
+    ],
+)  # fmt: skip
+def test_what_the_scene_or_the_worker_lacks_is_named_with_its_line(text, code, words):
+    with pytest.raises(RequestError) as caught:
+        plan("\n\n" + text, SceneObject("House"))
+    assert caught.value.code == code
+    assert str(caught.value).startswith("Line 3, rule 'rule 1': ")
+    assert words in str(caught.value)
+
+
+def slots_of(made):
+    return [(a.slot, a.before) for a in made.assignments]
+
+
+def test_slots_and_what_is_there():
+    house = SceneObject("House", slots=("Brick", "", "Glass"))
+    assert slots_of(plan(rule(""), house)) == [(0, "Brick")]
+    assert slots_of(plan(rule("", '{ material = "Gl*" }'), house)) == [(2, "Glass")]
+    assert slots_of(plan(rule('slots = "*"'), house)) == [(0, "Brick"), (1, ""), (2, "Glass")]
+    assert slots_of(plan(rule('slots = [1, "Gl*"]'), house)) == [(1, ""), (2, "Glass")]
+    assert slots_of(plan(rule('slots = "*"\nexisting = "keep"'), house)) == [(1, "")]
+    assert slots_of(plan(rule('existing = "new slot"'), house)) == [(3, "")]
+    assert slots_of(plan(rule('slots = "*"'), SceneObject("Bare"))) == [(0, "")]
+    kept = plan(rule('existing = "keep"'), house)
+    assert [s.reason for s in kept.skips] == ["keeps the material it has"]
+    none = plan(rule('slots = "Gold"'), house)
+    assert [s.reason for s in none.skips] == ["no slot holds such a material"]
+
+
+def test_the_later_rule_wins_and_two_new_slots_are_two():
+    first = rule('latent = { by = "seed", seed = 1 }')
+    last = rule('latent = { by = "seed", seed = 2 }')
+    made = plan(first + last, *row(1))
+    assert [made.items[a.key].config.seed for a in made.assignments] == [2]
+    new = 'existing = "new slot"'
+    assert slots_of(plan(rule(new) + rule(new), *row(1))) == [(0, ""), (1, "")]
+
+
+def test_what_cannot_be_changed_is_skipped_with_the_reason():
+    linked = SceneObject("a", refusal="it is linked from another file")
+    shared = SceneObject("b", new_slots=False)
+    made = plan(rule(""), linked, shared)
+    assert not made.assignments
+    assert [s.object for s in made.skips] == ["a", "b"]
+    assert "linked from another file" in made.skips[0].reason
+
+
+def test_a_rule_that_finds_nothing_is_told():
+    made = plan(rule("", '{ name = "x*" }') * 30, *row(1))
+    assert len(made.notes) == 21
+    assert made.notes[0] == "Line 1, rule 'rule 1', selects no object."
+
+
+def test_ten_thousand_rules_for_a_thousand_objects():
+    text = rule("").replace("]]", ']]\nname = "all"') + "".join(
+        f'[[rules]]\nselect = {{ name = "o{n % 1000}{"*" * (n % 2)}" }}\nlike = "all"\n'
+        for n in range(10_000)
+    )
+    recipe, scene = parse_recipe(text), Scene(tuple(row(1000)))
+    began = time.process_time()
+    assert len(plan_scene(recipe, scene, MODELS).assignments) == 1000
+    assert time.process_time() - began < 8

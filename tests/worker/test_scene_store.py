@@ -1,0 +1,121 @@
+"""Maps of a scene on the disk: whole or not there."""
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gan_worker.config import GenerationConfig
+from gan_worker.errors import StorageError
+from gan_worker.events import MaterialReady
+from gan_worker.pictures import read_picture
+from gan_worker.progress import Recipe
+from gan_worker.scene_plan import work_item
+from gan_worker.scene_store import SceneStore
+
+ITEM = work_item(GenerationConfig("bricks", 7, 48, 32), "a" * 64)
+
+
+def ready(seed=0):
+    random = np.random.default_rng(seed)
+    maps = {
+        "base_color": random.integers(0, 256, (32, 48, 3), np.uint8),
+        "height": random.integers(0, 65536, (32, 48, 1)).astype("<u2"),
+    }
+    recipe = Recipe("bricks", "a" * 64, 7, (), 48, 32, 1.0, (3, 4), "0.1")
+    return MaterialReady("0" * 32, recipe, maps, dict.fromkeys(maps, 1.1), 0.1)
+
+
+def write(store, **options):
+    for _ in store.write(ITEM, ready(**options)):
+        pass
+
+
+def test_what_was_written_is_found_by_another_process(tmp_path):
+    write(SceneStore(tmp_path / "maps"))
+    made = SceneStore(tmp_path / "maps").find(ITEM)
+    assert made == SceneStore(tmp_path / "maps").written(ITEM, ready())
+    assert made.recipe == ready().recipe
+    assert made.seam_ratios == {"base_color": 1.1, "height": 1.1}
+    name = made.files["base_color"].name
+    assert name == f"bricks_{ITEM.key[:16]}_48x32_basecolor.png"
+    pixels = read_picture(made.files["base_color"])
+    np.testing.assert_array_equal((pixels * 255).round(), ready().maps["base_color"])
+    other = work_item(GenerationConfig("bricks", 8, 48, 32), "a" * 64)
+    assert SceneStore(tmp_path / "maps").find(other) is None
+
+
+def break_map(folder: Path) -> None:
+    file = next(folder.glob("*_height.png"))
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+
+
+def break_record(folder: Path) -> None:
+    next(folder.glob("*.json")).write_text('{"key": 3, "files": [1')
+
+
+def wrong_record(folder: Path) -> None:
+    file = next(folder.glob("*.json"))
+    file.write_text(json.dumps({**json.loads(file.read_text()), "files": [1], "recipe": None}))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        break_map,
+        break_record,
+        wrong_record,
+        lambda folder: next(folder.glob("*_height.png")).unlink(),
+        lambda folder: next(folder.glob("*.json")).unlink(),
+    ],
+)
+def test_what_is_damaged_counts_as_missing(tmp_path, damage):
+    store = SceneStore(tmp_path)
+    write(store)
+    damage(tmp_path)
+    assert store.find(ITEM) is None
+    write(store)
+    assert store.find(ITEM) is not None
+
+
+def test_an_item_that_was_only_begun_is_missing(tmp_path):
+    store = SceneStore(tmp_path)
+    steps = store.write(ITEM, ready())
+    while not list(tmp_path.glob("*.png")):
+        next(steps)
+    assert store.find(ITEM) is None
+
+
+def test_a_full_disk_is_said_and_leaves_no_half_file(tmp_path, monkeypatch):
+    store = SceneStore(tmp_path)
+
+    def full(self, data):
+        with self.open("wb") as file:
+            file.write(data[:10])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(StorageError) as caught:
+        write(store)
+    assert caught.value.code == "disk_full"
+    assert not list(tmp_path.iterdir())
+
+
+def test_old_drafts_are_swept_and_young_ones_left(tmp_path):
+    old, young = tmp_path / ".a.png.1.x.tmp", tmp_path / ".b.png.2.y.tmp"
+    old.touch()
+    young.touch()
+    os.utime(old, (1, 1))
+    SceneStore(tmp_path)
+    assert [f.name for f in tmp_path.iterdir()] == [young.name]
+
+
+def test_the_log_has_a_line_for_each_entry(tmp_path):
+    store = SceneStore(tmp_path)
+    store.log(key="a", state="made")
+    store.log(key="b", state="kept")
+    lines = (tmp_path / "batch.jsonl").read_text().splitlines()
+    assert [json.loads(line)["key"] for line in lines] == ["a", "b"]
