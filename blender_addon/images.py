@@ -128,7 +128,7 @@ def read_pixels(image: bpy.types.Image) -> np.ndarray:
     return rgba.reshape(height, width, 4)[::-1].copy()
 
 
-def png_pieces(pixels: np.ndarray, parts: list[bytes]) -> Iterator[None]:
+def png_pieces(pixels: np.ndarray, parts: list[bytes], texts: bytes = b"") -> Iterator[None]:
     """Encode a PNG into `parts`, a few rows at a time.
 
     Blender's own `Image.pack()` encodes too, but holds the main thread for 80 ms at 1024².
@@ -136,6 +136,7 @@ def png_pieces(pixels: np.ndarray, parts: list[bytes]) -> Iterator[None]:
     Args:
         pixels: uint8 or uint16, shape (height, width, 1 or 3), top row first.
         parts: receives the file's bytes; complete when the iterator ends.
+        texts: chunks that say what the picture is, of `png_text.text_chunks`.
 
     Yields:
         Nothing, after each piece.
@@ -143,7 +144,7 @@ def png_pieces(pixels: np.ndarray, parts: list[bytes]) -> Iterator[None]:
     height, width, channels = pixels.shape
     bits = pixels.dtype.itemsize * 8
     head = struct.pack(">IIBBBBB", width, height, bits, _PNG_COLOR_TYPES[channels], 0, 0, 0)
-    parts += [_PNG_SIGNATURE, _png_chunk(b"IHDR", head)]
+    parts += [_PNG_SIGNATURE, _png_chunk(b"IHDR", head), texts]
     # Runs only: a third faster than level 1, and the row filter has found most of what repeats.
     packer = zlib.compressobj(1, zlib.DEFLATED, 15, 8, zlib.Z_RLE)
     rows = max(1, PIXELS_PER_STEP // (width * pixels.dtype.itemsize))

@@ -18,9 +18,9 @@ import numpy as np
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from gan_worker import evaluation_view, runs, terminal
+from gan_worker import __version__, evaluation_view, provenance_view, runs, terminal
 from gan_worker.config import PRESETS, GenerationConfig, TrainingConfig
-from gan_worker.durable_files import read_json, storage_errors, write_json
+from gan_worker.durable_files import as_json, read_json, storage_errors, write_json
 from gan_worker.errors import (
     Cancelled,
     ErrorInfo,
@@ -32,9 +32,11 @@ from gan_worker.errors import (
     WorkerError,
 )
 from gan_worker.locks import FolderLock
+from gan_worker.marks import marks, read_marks
 from gan_worker.material_files import Format, file_bits, save_material
-from gan_worker.pictures import write_picture
+from gan_worker.pictures import read_header, write_picture
 from gan_worker.progress import GeneratedMaterial, GenerationProgress
+from gan_worker.provenance import describe_picture, read_provenance
 from gan_worker.style_options import parse_direction, parse_mix, read_style_map
 
 logger = logging.getLogger(__name__)
@@ -136,6 +138,11 @@ def train(
         float | None, typer.Option(help="Factor on the pictures' size; measured if left out.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Fixes the training. [0]")] = None,
+    author: Annotated[
+        str, typer.Option(help="Who made the pictures, where they do not say it themselves.")
+    ] = "",
+    license: Annotated[str, typer.Option(help="Their licence, such as CC0-1.0.")] = "",
+    source: Annotated[str, typer.Option(help="Where they come from.")] = "",
     home: Home = None,
 ) -> None:
     """Train a model; Ctrl+C stops and saves, a second one stops at once."""
@@ -150,7 +157,8 @@ def train(
     if resume is not None:
         _refuse_kept(preset=preset, scale=scale, seed=seed)
         opened = runs.Run.open(folder, resume)
-        _train(_resumed(opened, places, minutes, kimg), opened)
+        config = _resumed(opened, places, minutes, kimg)
+        _train(_with_rights(config, author, license, source), opened)
         return
     if minutes is None and kimg is None:
         minutes = TrainingConfig.minutes
@@ -158,7 +166,18 @@ def train(
         str(run), places, preset or TrainingConfig.preset, minutes, kimg, scale, seed or 0
     )
     _check_new(config)
+    config = _with_rights(config, author, license, source)
     _train(config, runs.Run.create(folder, config.run))
+
+
+def _with_rights(config: TrainingConfig, author: str, license: str, source: str) -> TrainingConfig:
+    """A resumed run keeps what is not given anew."""
+    return replace(
+        config,
+        author=author or config.author,
+        license=license or config.license,
+        source=source or config.source,
+    )
 
 
 def _refuse_kept(**options: object) -> None:
@@ -447,7 +466,7 @@ def sheet(
 
     config = GenerationConfig(model, width=width, height=height)
     with _reporting() as report:
-        _write_sheet(seed_sheet(loaded, numbers, config, report), out)
+        _write_sheet(seed_sheet(loaded, numbers, config, report), loaded.info, out)
 
 
 @app.command()
@@ -463,11 +482,11 @@ def directions(
     from gan_worker.gan.sheets import direction_sheet
 
     with _reporting() as report:
-        _write_sheet(direction_sheet(loaded, seed, count, report), out)
+        _write_sheet(direction_sheet(loaded, seed, count, report), loaded.info, out)
 
 
-def _write_sheet(picture: Any, out: Path) -> None:
-    write_picture(out, picture)
+def _write_sheet(picture: Any, info: runs.ModelInfo, out: Path) -> None:
+    write_picture(out, picture, marks=marks(info.name, info.hash, __version__, info.credits))
     terminal.output.print(f"{out.absolute()}", soft_wrap=True)
 
 
@@ -504,6 +523,45 @@ def evaluate(
     file = json or folder / "evaluation.json"
     write_json(file, asdict(found))
     terminal.output.print(f"All figures in {file.absolute()}", soft_wrap=True)
+
+
+# ---- where it comes from
+
+
+@app.command()
+def provenance(
+    of: Annotated[str, typer.Argument(metavar="FILE|MODEL", help="A picture, or a model's name.")],
+    json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
+    home: Home = None,
+) -> None:
+    """Show whose pictures a model has learned from, or how a picture was generated."""
+    if Path(of).is_file():
+        _show_origin(Path(of), json)
+        return
+    folder = runs.open_model(_runs_folder(home), of)
+    found = read_provenance(folder)
+    if found is None:
+        raise RequestError(
+            "wrong_state",
+            f"The model must have been trained by a version that records where pictures come from; {of!r} "
+            "has no provenance.json.",
+            f"Resume it with its pictures: gan-worker train --resume {shlex.quote(of)}.",
+        )
+    if json:
+        typer.echo(as_json(asdict(found)))
+    else:
+        provenance_view.show_provenance(of, found)
+
+
+def _show_origin(file: Path, json: bool) -> None:
+    """How a picture was generated, or what training would record of it."""
+    marked = read_marks(read_header(file)[2])
+    if json:
+        typer.echo(as_json(marked or asdict(describe_picture(file))))
+    elif marked:
+        provenance_view.show_texts(f"{file.name} was generated", marked)
+    else:
+        provenance_view.show_picture(describe_picture(file))
 
 
 # ---- what is there

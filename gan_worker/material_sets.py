@@ -157,6 +157,8 @@ def _readable(
 ) -> list[_Found]:
     found = []
     for file in files:
+        if file.name == "REUSE.toml" or file.suffix == ".license":
+            continue  # what it says of the pictures is read with their provenance
         if file.suffix.lower() not in EXTENSIONS:
             kind = file.suffix.lower() or "no extension"
             skipped.append(_skip(file, f"no picture format that can be read ({kind})"))
