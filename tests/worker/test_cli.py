@@ -18,6 +18,7 @@ from gan_worker import cli, pictures, terminal
 from gan_worker.config import TrainingConfig
 from gan_worker.errors import Cancelled, ErrorInfo
 from gan_worker.locks import FolderLock
+from gan_worker.marks import read_marks
 from gan_worker.progress import (
     DataReport,
     MaterialEntry,
@@ -67,6 +68,7 @@ def test_help_names_every_command(arguments, capsys):
         "generate",
         "sheet",
         "directions",
+        "export",
         "provenance",
         "models",
         "runs",
@@ -101,6 +103,7 @@ def test_help_names_every_command(arguments, capsys):
         (["generate", "oak", "--styles", "3,8"], "invalid_config", "--style-map"),
         (["generate", "oak", "--style-map", "PICTURE", "--styles", "3"], "invalid_config", "3,8"),
         (["sheet", "oak"], "unknown_model", "none yet"),
+        (["export", "oak", "--to", "gltf"], "unknown_model", "none yet"),
         (["provenance", "oak"], "unknown_model", "none yet"),
         (["directions", "oak", "--count", "0"], "invalid_config", "--count"),
     ],
@@ -339,6 +342,19 @@ class TestTrainedModel:
         assert json.loads(capsys.readouterr().out)["recipe"]["seed"] == 1
         assert cli.main(["provenance", str(stripes)]) == 0
         assert "Not marked as generated" in capsys.readouterr().out
+
+    def test_it_is_exported_as_files_that_say_how_they_were_made(self, tmp_path, capsys):
+        made = ["--to", "gltf", "--seed", "2,5", "--size", "64x32", "--out", str(tmp_path / "out")]
+        assert cli.main(["export", "wall", *made]) == 0
+        assert "4 files in" in capsys.readouterr().out
+        names = sorted(file.name for file in (tmp_path / "out").iterdir())
+        assert names == [
+            f"wall_{s}_64x32{end}" for s in (2, 5) for end in (".gltf", "_basecolor.png")
+        ]
+        document = json.loads((tmp_path / "out" / "wall_5_64x32.gltf").read_text())
+        assert "trained on 1 picture" in document["asset"]["copyright"]
+        file = tmp_path / "out" / "wall_5_64x32_basecolor.png"
+        assert read_marks(pictures.read_header(file)[2])["recipe"]["seed"] == 5
 
     def test_a_model_from_before_says_that_nothing_was_recorded(self, home, capsys):
         (home / "runs" / "wall" / "provenance.json").unlink()
