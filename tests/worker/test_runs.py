@@ -361,6 +361,8 @@ class TestModel:
             ("maps", [1]),
             ("maps", ["../base_color"]),
             ("maps", [["base_color"]]),
+            ("credits", {"authors": 3}),
+            ("credits", {"authors": ["x" * 5000]}),
         ],
     )
     def test_a_field_of_the_wrong_kind_is_named(self, field, value, run, folder):
