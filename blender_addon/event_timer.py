@@ -21,6 +21,9 @@ from gan_worker.events import (
     RunRenamed,
     RunSettings,
 )
+from gan_worker.marks import material_marks
+from gan_worker.png import png_pieces
+from gan_worker.png_text import text_chunks
 from gan_worker.progress import Recipe, TrainingProgress
 
 from . import (
@@ -271,7 +274,7 @@ def _apply(event: MaterialReady, target: str, order: Order) -> Iterator[None]:
     _clean_up(event.job)
     yield
     for name, pixels in event.maps.items():
-        yield from _keep(event.job, name, pixels, order.folder)
+        yield from _keep(event, name, pixels, order.folder)
     push_undo("Tilewright Material")
 
 
@@ -304,11 +307,13 @@ def _unassigned(event: MaterialReady) -> bpy.types.Material:
     return material
 
 
-def _keep(job: str, map_name: str, pixels: np.ndarray, folder: str | None) -> Iterator[None]:
-    """Encode a map and pack it, or save it as a file."""
+def _keep(
+    event: MaterialReady, map_name: str, pixels: np.ndarray, folder: str | None
+) -> Iterator[None]:
+    """Encode a map, marked as generated, and pack it, or save it as a file."""
     parts: list[bytes] = []
-    yield from images.png_pieces(pixels, parts)
-    image = images.find_image(job, map_name)
+    yield from png_pieces(pixels, parts, text_chunks(material_marks(event.recipe)))
+    image = images.find_image(event.job, map_name)
     if image is None:
         return
     if folder is None:

@@ -8,7 +8,7 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -18,9 +18,16 @@ import numpy as np
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from gan_worker import evaluation_view, runs, scene_command, terminal
+from gan_worker import (
+    __version__,
+    evaluation_view,
+    provenance_view,
+    runs,
+    scene_command,
+    terminal,
+)
 from gan_worker.config import PRESETS, GenerationConfig, TrainingConfig
-from gan_worker.durable_files import read_json, storage_errors, write_json
+from gan_worker.durable_files import as_json, read_json, storage_errors, write_json
 from gan_worker.errors import (
     Cancelled,
     ErrorInfo,
@@ -31,10 +38,21 @@ from gan_worker.errors import (
     UnexpectedError,
     WorkerError,
 )
+from gan_worker.exports.targets import (
+    ExportedMaterial,
+    Target,
+    check_target,
+    export_material,
+    find_in_folder,
+    from_generated,
+    read_exported,
+)
 from gan_worker.locks import FolderLock
+from gan_worker.marks import marks, read_marks
 from gan_worker.material_files import Format, file_bits, save_material
-from gan_worker.pictures import write_picture
+from gan_worker.pictures import Bits, read_header, write_picture
 from gan_worker.progress import GeneratedMaterial, GenerationProgress
+from gan_worker.provenance import describe_picture, read_provenance
 from gan_worker.style_options import parse_direction, parse_mix, read_style_map
 
 logger = logging.getLogger(__name__)
@@ -136,6 +154,11 @@ def train(
         float | None, typer.Option(help="Factor on the pictures' size; measured if left out.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Fixes the training. [0]")] = None,
+    author: Annotated[
+        str, typer.Option(help="Who made the pictures, where they do not say it themselves.")
+    ] = "",
+    license: Annotated[str, typer.Option(help="Their licence, such as CC0-1.0.")] = "",
+    source: Annotated[str, typer.Option(help="Where they come from.")] = "",
     home: Home = None,
 ) -> None:
     """Train a model; Ctrl+C stops and saves, a second one stops at once."""
@@ -150,7 +173,8 @@ def train(
     if resume is not None:
         _refuse_kept(preset=preset, scale=scale, seed=seed)
         opened = runs.Run.open(folder, resume)
-        _train(_resumed(opened, places, minutes, kimg), opened)
+        config = _resumed(opened, places, minutes, kimg)
+        _train(_with_rights(config, author, license, source), opened)
         return
     if minutes is None and kimg is None:
         minutes = TrainingConfig.minutes
@@ -158,7 +182,18 @@ def train(
         str(run), places, preset or TrainingConfig.preset, minutes, kimg, scale, seed or 0
     )
     _check_new(config)
+    config = _with_rights(config, author, license, source)
     _train(config, runs.Run.create(folder, config.run))
+
+
+def _with_rights(config: TrainingConfig, author: str, license: str, source: str) -> TrainingConfig:
+    """A resumed run keeps what is not given anew."""
+    return replace(
+        config,
+        author=author or config.author,
+        license=license or config.license,
+        source=source or config.source,
+    )
 
 
 def _refuse_kept(**options: object) -> None:
@@ -328,8 +363,7 @@ def generate(
 ) -> None:
     """Make seamless materials from a model."""
     seeds, (width, height) = parse_seeds(seed), parse_size(size)
-    if bits not in (None, 8, 16):
-        raise _invalid(f"--bits must be 8 or 16; received {bits}.", "Use --bits 8 or --bits 16.")
+    _checked_bits(bits)
     names = () if maps == "all" else tuple(name.strip() for name in maps.split(","))
     if (style_map is None) != (not styles):
         raise _invalid(
@@ -369,6 +403,12 @@ def generate(
     terminal.output.print(f"{count} pictures in {out.absolute()}", soft_wrap=True)
 
 
+def _checked_bits(bits: int | None) -> Bits | None:
+    if bits not in (None, 8, 16):
+        raise _invalid(f"--bits must be 8 or 16; received {bits}.", "Use --bits 8 or --bits 16.")
+    return None if bits is None else 16 if bits == 16 else 8
+
+
 def _load(folder: Path) -> Any:
     with quiet_loading():
         from gan_worker.gan import generation
@@ -376,7 +416,7 @@ def _load(folder: Path) -> Any:
 
 
 @contextmanager
-def _reporting() -> Iterator[Callable[[GenerationProgress], None]]:
+def _reporting(text: str = "generating") -> Iterator[Callable[[GenerationProgress], None]]:
     """A bar of pictures or their pieces, drawn in a terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(
@@ -386,7 +426,7 @@ def _reporting() -> Iterator[Callable[[GenerationProgress], None]]:
         console=terminal.output,
         disable=not terminal.output.is_terminal,
     ) as bar:
-        task = bar.add_task("generating", total=None)
+        task = bar.add_task(text, total=None)
         yield lambda news: bar.update(task, completed=news.done, total=news.total)
 
 
@@ -429,6 +469,87 @@ def _invalid(message: str, cure: str) -> RequestError:
     return RequestError("invalid_config", message, cure)
 
 
+# ---- other tools
+
+
+@app.command()
+def export(
+    of: Annotated[
+        str, typer.Argument(metavar="MODEL|FOLDER", help="A model's name, or a folder of maps.")
+    ],
+    to: Annotated[Target, typer.Option(help="What for.")],
+    seed: Annotated[str | None, typer.Option(help="Of a model: 7, 1-9 or 1,4,7. [1]")] = None,
+    size: Annotated[
+        str | None, typer.Option(help="Of a model: width and height in pixels. [1024x1024]")
+    ] = None,
+    psi: Annotated[
+        float | None, typer.Option(help="Of a model: 0: the mean style, 1: full variety. [1]")
+    ] = None,
+    material: Annotated[
+        str | None, typer.Option(help="Of a model: look of this training material.")
+    ] = None,
+    bits: Annotated[
+        int | None, typer.Option(help="8 or 16 bits a value; otherwise 16 for height alone.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("export"),
+    home: Home = None,
+) -> None:
+    """Write materials as glTF, MaterialX, USD, or textures for a game engine."""
+    deep = _checked_bits(bits)
+    check_target(to)
+    folder = Path(of)
+    if folder.is_dir():
+        given = {"seed": seed, "size": size, "psi": psi, "material": material}
+        _refuse_with_folder(folder, out, given)
+        count, materials = _read_for_export(folder)
+    else:
+        config = GenerationConfig(of, truncation_psi=1.0 if psi is None else psi)
+        width, height = parse_size(size or "1024")
+        config = replace(config, width=width, height=height, material=material or "")
+        seeds = parse_seeds(seed or "1")
+        model = runs.open_model(_runs_folder(home), of)
+        count, materials = len(seeds), _generate_for_export(model, config, seeds, bits)
+    with storage_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+    written: list[tuple[Path, str]] = []
+    with _reporting(f"exporting to {to}") as tell:
+        for done, made in enumerate(materials):
+            tell(GenerationProgress(done, count))
+            written += export_material(made, to, out, deep)
+        tell(GenerationProgress(count, count))
+    terminal.show_exported(written)
+    terminal.output.print(f"{len(written)} files in {out.absolute()}", soft_wrap=True)
+
+
+def _refuse_with_folder(folder: Path, out: Path, options: Mapping[str, object]) -> None:
+    given = [f"--{name}" for name, value in options.items() if value is not None]
+    if given:
+        raise _invalid(
+            f"A folder of maps is exported as it is; received {', '.join(given)} for the folder {folder}.",
+            "Leave these options out, or give the name of a model that is no folder here.",
+        )
+    if out.resolve().is_relative_to(folder.resolve()):
+        raise _invalid(
+            f"--out must lie outside the folder of the maps, or they would be found together; received {out}.",
+            "Give another --out.",
+        )
+
+
+def _read_for_export(folder: Path) -> tuple[int, Iterator[ExportedMaterial]]:
+    sets, notes = find_in_folder(folder)
+    terminal.show_notes(notes)
+    return len(sets), map(read_exported, sets)
+
+
+def _generate_for_export(
+    folder: Path, config: GenerationConfig, seeds: list[int], bits: int | None
+) -> Iterator[ExportedMaterial]:
+    loaded = _load(folder)
+    for number in seeds:
+        made = loaded.generate(replace(config, seed=number), file_bits(bits, Format.png))
+        yield from_generated(made)
+
+
 # ---- what a model can do
 
 
@@ -447,7 +568,7 @@ def sheet(
 
     config = GenerationConfig(model, width=width, height=height)
     with _reporting() as report:
-        _write_sheet(seed_sheet(loaded, numbers, config, report), out)
+        _write_sheet(seed_sheet(loaded, numbers, config, report), loaded.info, out)
 
 
 @app.command()
@@ -463,11 +584,11 @@ def directions(
     from gan_worker.gan.sheets import direction_sheet
 
     with _reporting() as report:
-        _write_sheet(direction_sheet(loaded, seed, count, report), out)
+        _write_sheet(direction_sheet(loaded, seed, count, report), loaded.info, out)
 
 
-def _write_sheet(picture: Any, out: Path) -> None:
-    write_picture(out, picture)
+def _write_sheet(picture: Any, info: runs.ModelInfo, out: Path) -> None:
+    write_picture(out, picture, marks=marks(info.name, info.hash, __version__, info.credits))
     terminal.output.print(f"{out.absolute()}", soft_wrap=True)
 
 
@@ -509,6 +630,45 @@ def evaluate(
     file = json or folder / "evaluation.json"
     write_json(file, asdict(found))
     terminal.output.print(f"All figures in {file.absolute()}", soft_wrap=True)
+
+
+# ---- where it comes from
+
+
+@app.command()
+def provenance(
+    of: Annotated[str, typer.Argument(metavar="FILE|MODEL", help="A picture, or a model's name.")],
+    json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
+    home: Home = None,
+) -> None:
+    """Show whose pictures a model has learned from, or how a picture was generated."""
+    if Path(of).is_file():
+        _show_origin(Path(of), json)
+        return
+    folder = runs.open_model(_runs_folder(home), of)
+    found = read_provenance(folder)
+    if found is None:
+        raise RequestError(
+            "wrong_state",
+            f"The model must have been trained by a version that records where pictures come from; {of!r} "
+            "has no provenance.json.",
+            f"Resume it with its pictures: gan-worker train --resume {shlex.quote(of)}.",
+        )
+    if json:
+        typer.echo(as_json(asdict(found)))
+    else:
+        provenance_view.show_provenance(of, found)
+
+
+def _show_origin(file: Path, json: bool) -> None:
+    """How a picture was generated, or what training would record of it."""
+    marked = read_marks(read_header(file)[2])
+    if json:
+        typer.echo(as_json(marked or asdict(describe_picture(file))))
+    elif marked:
+        provenance_view.show_texts(f"{file.name} was generated", marked)
+    else:
+        provenance_view.show_picture(describe_picture(file))
 
 
 # ---- what is there

@@ -96,6 +96,9 @@ class TrainingConfig:
             `classic`, which brings all pictures to one size.
         seed: fixes the first weights, the crops and the latents of training.
         resume: continue the run of that name from its newest good checkpoint.
+        author: who made all of the pictures; empty where each tells by itself, as the following.
+        license: their SPDX identifier or terms.
+        source: where they come from.
     """
 
     run: str
@@ -106,6 +109,9 @@ class TrainingConfig:
     scale: float | None = None
     seed: int = 0
     resume: bool = False
+    author: str = ""
+    license: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True)

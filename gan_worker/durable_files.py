@@ -53,10 +53,15 @@ def write_json(file: Path, data: Any) -> None:
     Raises:
         StorageError: `disk_full` or `file_unwritable`.
     """
+    with storage_errors(file):
+        replace_file(file, as_json(data).encode())
+
+
+def as_json(data: Any) -> str:
+    """JSON for people to read."""
     # File names may hold bytes that are no text; they stay readable as JSON's own escapes.
     text = json.dumps(data, indent=1, ensure_ascii=False).encode("utf-8", "backslashreplace")
-    with storage_errors(file):
-        replace_file(file, text)
+    return text.decode()
 
 
 def read_json(file: Path) -> Any:

@@ -93,6 +93,13 @@ def show_evaluation(found: Evaluation) -> None:
         "coarse and fine detail as the real pictures, and no shapes.",
         soft_wrap=True,
     )
+    if found.copied_from:
+        copied = (
+            f"Warning: {found.rows['model']['copied']:.0%} of the generated pieces are copies of the real pictures, "
+            f"most of {found.copied_from}. What this model makes may fall under their rights. Train on more or larger "
+            "pictures, or for a shorter time."
+        )
+        output.print(Text(copied, style="bold yellow"), soft_wrap=True)
 
 
 def _order(name: str) -> tuple[int, str]:

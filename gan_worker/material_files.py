@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from gan_worker.durable_files import write_json
+from gan_worker.marks import material_marks
 from gan_worker.material_maps import MAPS
 from gan_worker.pictures import Picture, to_light, write_picture
 from gan_worker.progress import GeneratedMaterial
@@ -32,7 +33,7 @@ def file_bits(bits: int | None, format: Format) -> dict[str, int]:
 
 
 def save_material(material: GeneratedMaterial, folder: Path, format: Format) -> list[Path]:
-    """Write one picture a map, and beside them the recipe to make them again.
+    """Write one picture a map, each marked as generated, and beside them the recipe to make them again.
 
     Args:
         material: what was generated, with `file_bits`.
@@ -44,14 +45,16 @@ def save_material(material: GeneratedMaterial, folder: Path, format: Format) -> 
     """
     recipe = material.recipe
     stem = f"{recipe.model}_{recipe.seed}_{recipe.width}x{recipe.height}"
+    marks = material_marks(recipe)
     files = []
     for name, picture in material.maps.items():
         file = folder / f"{stem}_{MAPS[name].file_word}.{format}"
         if format is Format.exr:
             # EXR holds light; whoever opens it expects no sRGB curve.
-            write_picture(file, picture, "exr", to_light if name == "base_color" else _as_it_is)
+            convert = to_light if name == "base_color" else _as_it_is
+            write_picture(file, picture, "exr", convert, marks)
         else:
-            write_picture(file, picture, 16 if picture.dtype.itemsize == 2 else 8)
+            write_picture(file, picture, 16 if picture.dtype.itemsize == 2 else 8, marks=marks)
         files.append(file)
     write_json(folder / f"{stem}.json", asdict(recipe))
     return files

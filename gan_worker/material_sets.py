@@ -70,13 +70,17 @@ class _Found:
 
 
 def find_materials(
-    places: Sequence[str | Path],
+    places: Sequence[str | Path], alike: bool = True
 ) -> tuple[list[MaterialSet], list[SkippedFile], list[str]]:
     """Find the materials in files and folders, sub-folders too.
 
     A file whose name ends in a map's word belongs to the set of that name in that folder; any other
     picture is a material of its own, with its base color alone. Maps that not every material has
-    are left out.
+    are left out, unless told otherwise.
+
+    Args:
+        places: files and folders.
+        alike: whether all materials shall have the same maps; if not, each keeps what it has.
 
     Returns:
         The sets sorted by name, the files left out with their reasons, and sentences a person
@@ -95,7 +99,7 @@ def find_materials(
     if not sets:
         raise _nothing(places, skipped)
     sets.sort(key=lambda material: (material.name, str(next(iter(material.files.values())))))
-    sets = _common(sets, notes)
+    sets = _common(sets, notes) if alike else sets
     _check_sizes(sets, {f.file: f.size for f in found})
     return sets, skipped, notes
 
@@ -157,6 +161,8 @@ def _readable(
 ) -> list[_Found]:
     found = []
     for file in files:
+        if file.name == "REUSE.toml" or file.suffix == ".license":
+            continue  # what it says of the pictures is read with their provenance
         if file.suffix.lower() not in EXTENSIONS:
             kind = file.suffix.lower() or "no extension"
             skipped.append(_skip(file, f"no picture format that can be read ({kind})"))

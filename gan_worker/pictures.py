@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ import OpenImageIO as oiio
 from numpy.typing import NDArray
 
 from gan_worker.errors import PictureError, StorageError
+from gan_worker.png_text import HEADER_SIZE, text_chunks
 
 # Larger ones are refused by their header alone, before any memory is asked for.
 LARGEST = 67_000_000
@@ -74,6 +75,25 @@ def check_picture(file: Path) -> tuple[int, int]:
         spec = opened.spec()
         turned = _orientation(opened) in (5, 6, 7, 8)
         return (spec.height, spec.width) if turned else (spec.width, spec.height)
+    finally:
+        opened.close()
+
+
+def read_header(file: Path) -> tuple[int, int, dict[str, str]]:
+    """Read what a picture says of itself, without its pixels.
+
+    Returns:
+        Width and height in pixels as they are stored, and its texts by OpenImageIO's names: from EXIF, IPTC, XMP
+        and text chunks.
+
+    Raises:
+        PictureError: `picture_missing` or `picture_unreadable`, with the reason.
+    """
+    opened = _open(file)
+    try:
+        spec = opened.spec()
+        texts = {a.name: a.value for a in spec.extra_attribs if isinstance(a.value, str)}
+        return spec.width, spec.height, texts
     finally:
         opened.close()
 
@@ -215,6 +235,7 @@ def write_picture(
     picture: NDArray[Any],
     bits: Bits = 8,
     convert: Callable[[Picture], Picture] | None = None,
+    marks: Mapping[str, str] | None = None,
 ) -> None:
     """Write a picture; under its name there is the old file or the new one, never half of it.
 
@@ -223,14 +244,17 @@ def write_picture(
         picture: (height, width, channels), 0..1 or whole numbers of 8 or 16 bits, top row first.
         bits: 8 or 16 for whole numbers, `exr` for half floats.
         convert: changes the values, 0..1, of a few rows at a time.
+        marks: what the file shall say of itself, as `marks.marks` gives it; for PNG and EXR.
 
     Raises:
         StorageError: `disk_full` or `file_unwritable`.
     """
     partial = file.with_name(f".{file.stem}.{os.getpid()}.part{file.suffix}")
     try:
-        problem = _encode(partial, picture, bits, convert)
+        problem = _encode(partial, picture, bits, convert, marks or {})
         if not problem:
+            if marks and file.suffix.lower() == ".png":
+                _put_text(partial, text_chunks(marks))
             with partial.open("rb+") as written:
                 os.fsync(written.fileno())
             partial.replace(file)
@@ -246,6 +270,7 @@ def _encode(
     picture: NDArray[Any],
     bits: Bits,
     convert: Callable[[Picture], Picture] | None,
+    marks: Mapping[str, str],
 ) -> str:
     """Write the file as it is named and say what went wrong, if anything."""
     height, width, channels = picture.shape
@@ -255,6 +280,13 @@ def _encode(
         return oiio.geterror() or "no picture format has that extension"
     spec = oiio.ImageSpec(width, height, channels, kind)
     spec.attribute("oiio:ColorSpace", "")
+    # Alpha is a value of its own here, by which the others are not multiplied.
+    spec.attribute("oiio:UnassociatedAlpha", 1)
+    if bits == "exr":
+        # Without this the time of writing is put in, and the same request gives another file.
+        spec.attribute("DateTime", "")
+        for name, text in marks.items():
+            spec.attribute(name, text)
     done = output.open(str(file), spec)
     for top in range(0, height, _BAND):
         rows = picture[top : top + _BAND]
@@ -262,6 +294,19 @@ def _encode(
         done = done and output.write_scanlines(top, top + len(rows), 0, pixels)
     done = output.close() and done
     return "" if done else output.geterror() or "it could not be written"
+
+
+def _put_text(file: Path, chunks: bytes) -> None:
+    """Put chunks behind a PNG's header: what stands behind the pixels is not read by everyone."""
+    marked = file.with_name(file.name + ".marked")
+    try:
+        with file.open("rb") as plain, marked.open("wb") as out:
+            out.write(plain.read(HEADER_SIZE) + chunks)
+            shutil.copyfileobj(plain, out, 1 << 20)
+        marked.replace(file)
+    except OSError:
+        marked.unlink(missing_ok=True)
+        raise
 
 
 def _as_stored(picture: NDArray[Any], bits: Bits) -> NDArray[Any]:

@@ -20,7 +20,7 @@ _FILTER_UP = 2
 Pixels = NDArray[Any]
 
 
-def png_pieces(pixels: Pixels, parts: list[bytes]) -> Iterator[None]:
+def png_pieces(pixels: Pixels, parts: list[bytes], texts: bytes = b"") -> Iterator[None]:
     """Encode a PNG into `parts`, a few rows at a time.
 
     Blender's own `Image.pack()` encodes too, but holds the main thread for 80 ms at 1024².
@@ -28,6 +28,7 @@ def png_pieces(pixels: Pixels, parts: list[bytes]) -> Iterator[None]:
     Args:
         pixels: uint8 or uint16, shape (height, width, 1 or 3), top row first.
         parts: receives the file's bytes; complete when the iterator ends.
+        texts: chunks that say what the picture is, of `png_text.text_chunks`.
 
     Yields:
         Nothing, after each piece.
@@ -35,7 +36,7 @@ def png_pieces(pixels: Pixels, parts: list[bytes]) -> Iterator[None]:
     height, width, channels = pixels.shape
     bits = pixels.dtype.itemsize * 8
     head = struct.pack(">IIBBBBB", width, height, bits, _COLOR_TYPES[channels], 0, 0, 0)
-    parts += [_SIGNATURE, _chunk(b"IHDR", head)]
+    parts += [_SIGNATURE, _chunk(b"IHDR", head), texts]
     # Runs only: a third faster than level 1, and the row filter has found most of what repeats.
     packer = zlib.compressobj(1, zlib.DEFLATED, 15, 8, zlib.Z_RLE)
     rows = max(1, BYTES_PER_STEP // (width * pixels.dtype.itemsize))

@@ -135,6 +135,25 @@ class Notice:
 
 
 @dataclass(frozen=True)
+class Credits:
+    """Whose pictures a model was trained on: its provenance, summed up.
+
+    Attributes:
+        provenance: hash of its provenance, hex; empty where none is kept.
+        pictures: how many it has learned from.
+        unlicensed: how many of them name no licence.
+        authors: each once, those of most pictures first, ten at most and how many others.
+        licenses: the same of SPDX identifiers or what the pictures say of their terms.
+    """
+
+    provenance: str = ""
+    pictures: int = 0
+    unlicensed: int = 0
+    authors: tuple[str, ...] = ()
+    licenses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Recipe:
     """How a material was made, enough to make it again anywhere.
 
@@ -152,6 +171,7 @@ class Recipe:
         mix: styles and weights.
         style_map: a style for each place.
         directions: names and steps.
+        credits: of the model.
     """
 
     model: str
@@ -167,6 +187,7 @@ class Recipe:
     mix: Mix = ()
     style_map: StyleMap | None = None
     directions: Directions = ()
+    credits: Credits = Credits()
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,6 +224,7 @@ class Evaluation:
         seeds: of the generated pictures.
         rows: `model`, `floor` (half of the real pictures against the other half), `random_phase` (noise with the
             right spectrum) and `noise` → metric → value.
+        copied_from: the real material that most copies were made of, where there are too many; else empty.
     """
 
     model: str
@@ -212,6 +234,7 @@ class Evaluation:
     scale: float
     seeds: tuple[int, ...]
     rows: dict[str, Row]
+    copied_from: str = ""
 
 
 Report = Stage | DataReport | TrainingProgress | GenerationProgress | Preview | LiveModel | Notice

@@ -15,8 +15,10 @@ from typing import Any
 
 from gan_worker.durable_files import storage_errors
 from gan_worker.events import MaterialReady
+from gan_worker.marks import material_marks
 from gan_worker.material_maps import MAPS
 from gan_worker.png import png_pieces
+from gan_worker.png_text import text_chunks
 from gan_worker.progress import Recipe
 from gan_worker.scene_plan import WorkItem
 from gan_worker.strict_json import BadMessage, from_json
@@ -99,7 +101,7 @@ class SceneStore:
         entries = {}
         for name, pixels in ready.maps.items():
             parts: list[bytes] = []
-            yield from png_pieces(pixels, parts)
+            yield from png_pieces(pixels, parts, text_chunks(material_marks(ready.recipe)))
             data = b"".join(parts)
             file = _file_name(item, name)
             self._replace(self.folder / file, data)

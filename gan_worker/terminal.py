@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -58,9 +59,24 @@ def show_data_report(report: DataReport) -> None:
         for file in report.skipped[:ROWS_SHOWN]:
             skipped.add_row(Text(file.file), Text(file.reason))
         _show(skipped, len(report.skipped))
-    for note in report.notes:
-        output.print(Text(f"Note: {note}", style="yellow"), soft_wrap=True)
+    show_notes(report.notes)
     output.print(f"Maps: {', '.join(report.maps)} · scale {report.scale:.3g}", soft_wrap=True)
+
+
+def show_notes(notes: Iterable[str]) -> None:
+    """Sentences a person should read."""
+    for note in notes:
+        output.print(Text(f"Note: {note}", style="yellow"), soft_wrap=True)
+
+
+def show_exported(files: Sequence[tuple[Path, str]]) -> None:
+    """What was written, and how to import each file."""
+    table = Table("File", "What it is and how to import it")
+    for file, use in files[:ROWS_SHOWN]:
+        table.add_row(Text(file.name), Text(use))
+    output.print(table)
+    if len(files) > ROWS_SHOWN:
+        output.print(f"… and {len(files) - ROWS_SHOWN} more, of the same kinds")
 
 
 def _show(table: Table, rows: int) -> None:

@@ -71,7 +71,8 @@ def read_small_pictures(files: Sequence[str], side: int) -> Pictures:
         notes.append(f"{oblong} of them are not square; their middle is learned.")
     entries = tuple(MaterialEntry(s.name, side, side, ("base_color",)) for s in colored)
     report = DataReport(entries, tuple(skipped), ("base_color",), 1.0, tuple(notes))
-    return Pictures(tuple({"base_color": p} for p in small), report)
+    used = tuple(s.files["base_color"] for s in colored)
+    return Pictures(tuple({"base_color": p} for p in small), report, used)
 
 
 def _middle(picture: np.ndarray) -> np.ndarray:

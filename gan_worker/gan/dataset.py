@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -19,10 +20,11 @@ Material = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Pictures:
-    """Everything that was read, with the report a person sees before training."""
+    """Everything that was read, with the report a person sees before training, and the files."""
 
     materials: tuple[Material, ...]
     report: DataReport
+    files: tuple[Path, ...]
 
 
 def read_pictures(files: Sequence[str], crop: int, scale: float | None) -> Pictures:
@@ -48,7 +50,12 @@ def read_pictures(files: Sequence[str], crop: int, scale: float | None) -> Pictu
         _check_size(material_set.name, width, height, crop, scale)
         entries.append(MaterialEntry(material_set.name, width, height, names))
     report = DataReport(tuple(entries), tuple(skipped), names, scale, tuple(notes))
-    return Pictures(scaled, report)
+    return Pictures(scaled, report, all_files(sets))
+
+
+def all_files(sets: Sequence[MaterialSet]) -> tuple[Path, ...]:
+    """The files of all sets, each once, in a fixed order."""
+    return tuple(sorted({file for material_set in sets for file in material_set.files.values()}))
 
 
 def _common_maps(sets: Sequence[MaterialSet]) -> tuple[str, ...]:

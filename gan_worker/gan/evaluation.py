@@ -15,6 +15,8 @@ from gan_worker.gan.latents import Latents
 from gan_worker.gan.reference import Material, Reference
 from gan_worker.progress import Evaluation, GenerationProgress, Report, Row, Stage
 
+# A model that copies more than this share of its pieces has learned its pictures by heart.
+MOST_COPIED = 0.05
 # Longest side of a generated picture that is judged, pixels.
 LARGEST = 512
 
@@ -52,20 +54,20 @@ def evaluate_model(
 
     tell("reading pictures")
     read = read_pictures(files, model.network.crop, model.info.scale)
-    names = tuple(name for name in model.info.maps if name in read.report.maps)
-    if not names or len(seeds) < 2:
+    maps = tuple(name for name in model.info.maps if name in read.report.maps)
+    if not maps or len(seeds) < 2:
         raise RequestError(
             "invalid_config",
             f"A model is judged by two seeds or more and pictures of the maps it makes "
             f"({', '.join(model.info.maps)}); received {len(seeds)} and {', '.join(read.report.maps)}.",
             "Give pictures like those it was trained on, and --seeds 4.",
         )
-    reference = Reference([{name: m[name] for name in names} for m in read.materials])
+    reference = Reference([{name: m[name] for name in maps} for m in read.materials])
     made = []
     for seed in seeds:
         tell(f"generating seed {seed}")
         width, height = _size(model, read.materials)
-        config = GenerationConfig(model.info.name, seed, width, height, names)
+        config = GenerationConfig(model.info.name, seed, width, height, maps)
         made.append(model.generate(config).maps)
     rows: dict[str, Row] = {}
     tell("judging the model")
@@ -78,15 +80,19 @@ def evaluate_model(
     ):
         tell(f"measuring {label.replace('_', ' ')}")
         rows[label] = measure()
+    names = tuple(entry.name for entry in read.report.materials)
+    copies = rows["model"]["copied"] > MOST_COPIED
+    copied_from = names[reference.most_copied(made)] if copies else ""
     report(GenerationProgress(total, total))
     return Evaluation(
         model=model.info.name,
         model_hash=model.info.hash,
         step=model.info.step,
-        pictures=tuple(entry.name for entry in read.report.materials),
+        pictures=names,
         scale=model.info.scale,
         seeds=tuple(seeds),
         rows=rows,
+        copied_from=copied_from,
     )
 
 

@@ -132,6 +132,7 @@ class Model:
             mix=config.mix,
             style_map=config.style_map,
             directions=config.directions,
+            credits=self.info.credits,
         )
 
     def _paint(

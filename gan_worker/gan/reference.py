@@ -191,6 +191,19 @@ class Reference:
             "novelty": float(repeated.mean() / max(self._between_halves.mean(), 1e-9)),
         }
 
+    def most_copied(self, pictures: Sequence[Material]) -> int:
+        """Which of the reference's materials has most of the generated patches that are copies, by its number.
+
+        Args:
+            pictures: as for `evaluate`.
+        """
+        made = _intensities([self._stack(p) for p in pictures])
+        shares = [
+            copied_share(nearest_distances(made, _intensities([real])), self._between_halves)
+            for real in self._flat
+        ]
+        return int(np.argmax(shares))
+
 
 def _stored(name: str, values: np.ndarray) -> np.ndarray:
     return values[..., :2] if name == "normal" else values

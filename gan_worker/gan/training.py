@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import platform
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -10,9 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
+from gan_worker import __version__
 from gan_worker.config import PRESETS, ClassicConfig, GenerationConfig, TrainingConfig
 from gan_worker.curves import draw_curves
 from gan_worker.errors import RequestError, TrainingError
@@ -35,6 +38,14 @@ from gan_worker.progress import (
     Stage,
     TrainingProgress,
 )
+from gan_worker.provenance import (
+    Provenance,
+    Session,
+    describe_pictures,
+    read_provenance,
+    write_provenance,
+)
+from gan_worker.rights import Rights
 from gan_worker.runs import ModelInfo, Run
 
 # Seconds between two checkpoints; the first comes early, so that little is lost from the start.
@@ -123,6 +134,7 @@ class Training:
         self.data: DataReport = pictures.report
         self.materials = pictures.materials
         report(self.data)
+        self.provenance = self._describe(pictures, state.get("step", 0))
         names = unique_names([entry.name for entry in self.data.materials])
         if not isinstance(self.network, ClassicConfig):
             self._check_materials(state, names)
@@ -166,6 +178,26 @@ class Training:
         if isinstance(self.network, ClassicConfig):
             return classic.read_small_pictures(self.config.pictures, self.network.side)
         return read_pictures(self.config.pictures, self.network.crop, scale)
+
+    def _describe(self, pictures: Pictures, step: int) -> Provenance:
+        """Where the pictures come from, added to what the run has learned from before."""
+        config = self.config
+        described = describe_pictures(
+            pictures.files,
+            config.pictures,
+            Rights(config.author, config.license, config.source),
+            self.report,
+        )
+        told = ("pictures", "run", "resume", "author", "license", "source")
+        settings = {name: value for name, value in asdict(config).items() if name not in told}
+        versions = {
+            "tilewright": __version__,
+            "python": platform.python_version(),
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+        }
+        session = Session(step, settings, versions)
+        return (read_provenance(self.run.path) or Provenance()).extended(described, session)
 
     def _new_update(self) -> Update | classic.ClassicUpdate:
         if isinstance(self.network, ClassicConfig):
@@ -331,7 +363,7 @@ class Training:
         self.figures = self.vigilance.look(pictures, last)
         shown = [np.broadcast_to(picture, (side, side, 3)) for picture in pictures]
         pixels = quantise(np.concatenate(shown, axis=1), 8)
-        self.run.save_preview(self.steps, pixels)
+        self.run.save_preview(self.steps, pixels, self.live.info.credits)
         self.report(Preview(self.steps, pixels))
 
     def _save(self) -> None:
@@ -353,6 +385,7 @@ class Training:
         self._start = None
         weights = checkpoint.to_arrays({"generator": self.update.ema_generator.variables})
         styles = {STORED + name: w for name, w in (self.named or {}).items()}
+        write_provenance(self.run.path, self.provenance)
         self.run.save_model(self._info(), {**weights, **styles})
         draw_curves(self.run.read_progress(), self.vigilance.floor, self.run.path / "progress.png")
 
@@ -371,6 +404,7 @@ class Training:
             step=self.steps,
             kimg=self.kimg,
             styles=tuple(self.named or ()),
+            credits=self.provenance.credits,
         )
 
 

@@ -14,6 +14,7 @@ from blender_addon.operators import generation
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import ErrorInfo
 from gan_worker.events import JobRejected, MapReady
+from gan_worker.marks import SOURCE_TYPE
 
 CONFIG = GenerationConfig("bricks", seed=5, width=48, height=32)
 
@@ -36,7 +37,8 @@ def test_result_fills_the_material_of_the_object(stand_in, plane, maps):
     pump()
     assert set(materials.images_of(material)) == set(maps)
     assert material.tilewright.seed == 5
-    assert all(i.packed_file for i in materials.images_of(material).values())
+    packed = [i.packed_file for i in materials.images_of(material).values()]
+    assert all(SOURCE_TYPE.encode() in file.data for file in packed)
     assert materials.images_of(material)["base_color"].name == "bricks_5_48x32_basecolor"
 
 
@@ -222,7 +224,9 @@ def test_textures_go_beside_the_file(stand_in, plane, maps, tmp_path):
     order = event_timer.Order(folder="//textures")
     stand_in.finish(generate([plane], order=order).id, maps)
     pump()
-    assert len(list((tmp_path / "textures").glob("*.png"))) == len(maps)
+    files = list((tmp_path / "textures").glob("*.png"))
+    assert len(files) == len(maps)
+    assert all(SOURCE_TYPE.encode() in file.read_bytes() for file in files)
     assert all(not i.packed_file for i in materials.images_of(plane.active_material).values())
 
 

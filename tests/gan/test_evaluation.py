@@ -44,6 +44,7 @@ def test_a_model_is_judged_beside_what_is_known(home, striped_file, capsys):
     assert evaluate(home, "--against", striped_file, "--seeds", 2) == 0
     shown = capsys.readouterr().out
     assert all(word in shown for word in ("Model", "Real halves", "Shapeless", "Noise", "1.05"))
+    assert "Warning" not in shown
     found = json.loads((home / "runs" / "stripes" / "evaluation.json").read_text())
     assert found["seeds"] == [1, 2]
     assert found["pictures"] == ["stripes"]
@@ -53,6 +54,14 @@ def test_a_model_is_judged_beside_what_is_known(home, striped_file, capsys):
     assert rows["model"]["seam_ratio/base_color"] <= 1.05
     assert rows["model"]["shift_error"] < 1e-4
     assert all(np.isfinite(value) for row in rows.values() for value in row.values())
+
+
+def test_too_many_copies_are_warned_of(home, striped_file, monkeypatch, capsys):
+    monkeypatch.setattr(evaluation, "MOST_COPIED", -1.0)
+    assert evaluate(home, "--against", striped_file, "--seeds", 2) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Warning" in shown
+    assert "most of stripes." in shown
 
 
 def test_the_figures_go_where_they_are_asked_for(home, striped_file, tmp_path, capsys):

@@ -105,6 +105,12 @@ def test_copies_and_repeats_are_named(reference, stones):
     assert same["diversity"] == 0
 
 
+def test_of_several_the_copied_one_is_named(stones):
+    rolled = [{n: np.roll(p, s, 0) for n, p in stones[1].items()} for s in (40, 97)]
+    assert Reference(stones[:2]).most_copied(rolled) == 1
+    assert Reference(stones[1::-1]).most_copied(rolled) == 0
+
+
 def test_maps_that_do_not_belong_together_are_seen(reference, perfect, stones):
     turned = [{**m, "normal": 1 - m["normal"]} for m in stones[1:]]
     apart = [{**m, "height": stones[0]["height"]} for m in stones[1:]]

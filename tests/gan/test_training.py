@@ -1,6 +1,7 @@
 """Training from pictures to a run folder: it learns, stops, resumes exactly, and never keeps what went wrong."""
 
 import dataclasses
+import hashlib
 import json
 import shutil
 
@@ -15,7 +16,15 @@ from gan_worker.gan import generation, training
 from gan_worker.gan.metrics import line_steps, seam_ratio
 from gan_worker.gan.update import Update
 from gan_worker.gan.vigilance import Vigilance
-from gan_worker.progress import DataReport, LiveModel, Notice, Preview, TrainingProgress
+from gan_worker.progress import (
+    Credits,
+    DataReport,
+    LiveModel,
+    Notice,
+    Preview,
+    TrainingProgress,
+)
+from gan_worker.provenance import read_provenance
 from gan_worker.runs import Run, open_model
 
 
@@ -108,6 +117,23 @@ def test_a_training_leaves_a_folder_that_explains_itself(config, trained):
     assert list(run.path.glob("events.out.tfevents*"))
 
 
+def test_it_records_where_its_pictures_come_from(striped_file, trained, model):
+    run, listener = trained
+    found = read_provenance(run.path)
+    (picture,) = found.pictures
+    assert (picture.file, picture.width, picture.height) == ("stripes.png", 96, 96)
+    assert picture.sha256 == hashlib.sha256(striped_file.read_bytes()).hexdigest()
+    (session,) = found.sessions
+    assert (session.settings["preset"], session.settings["seed"]) == ("nano", 0)
+    assert session.versions["tensorflow"] == tf.__version__
+    # No place of this computer goes along with a model.
+    assert str(striped_file.parent) not in (run.path / "provenance.json").read_text()
+    assert len([n for n in listener.of(Notice) if "licence" in n.text]) == 1
+    assert model.info.credits == found.credits == Credits(found.hash, 1, 1)
+    assert model.generate(GenerationConfig("stripes", 1, 64, 64)).recipe.credits == found.credits
+    assert listener.of(LiveModel)[0].model.info.credits == found.credits
+
+
 def test_the_model_makes_seamless_material_of_any_size(model):
     wanted = GenerationConfig("stripes", seed=4, width=96, height=64)
     material = model.generate(wanted)
@@ -174,6 +200,8 @@ def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(config, halfway, tra
     resumed = dataclasses.replace(config, resume=True)
     training.train(resumed, halfway, listener.report, listener.should_stop)
     assert any("step 3" in notice.text for notice in listener.of(Notice))
+    sessions = read_provenance(halfway.path).sessions
+    assert [session.step for session in sessions] == [0, 3]
 
     (expected, state), (received, resumed_state) = weights(whole), weights(halfway)
     assert state["step"] == resumed_state["step"] == 6

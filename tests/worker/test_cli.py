@@ -18,6 +18,7 @@ from gan_worker import cli, pictures, terminal
 from gan_worker.config import TrainingConfig
 from gan_worker.errors import Cancelled, ErrorInfo
 from gan_worker.locks import FolderLock
+from gan_worker.marks import read_marks
 from gan_worker.progress import (
     DataReport,
     MaterialEntry,
@@ -62,8 +63,8 @@ def test_help_names_every_command(arguments, capsys):
     assert cli.main(arguments) == 0
     shown, wrong = capsys.readouterr()
     assert not wrong
-    commands = ("train", "generate", "batch", "sheet", "directions", "models", "runs")
-    commands += ("serve", "doctor")
+    commands = ("train", "generate", "batch", "sheet", "directions", "export", "provenance")
+    commands += ("models", "runs", "serve", "doctor")
     assert all(f"\n  {name}" in shown for name in commands)
 
 
@@ -93,6 +94,8 @@ def test_help_names_every_command(arguments, capsys):
         (["generate", "oak", "--styles", "3,8"], "invalid_config", "--style-map"),
         (["generate", "oak", "--style-map", "PICTURE", "--styles", "3"], "invalid_config", "3,8"),
         (["sheet", "oak"], "unknown_model", "Starter Red Bricks"),
+        (["export", "oak", "--to", "gltf"], "unknown_model", "Starter Red Bricks"),
+        (["provenance", "oak"], "unknown_model", "Starter Red Bricks"),
         (["directions", "oak", "--count", "0"], "invalid_config", "--count"),
     ],
 )
@@ -303,6 +306,52 @@ class TestTrainedModel:
         recipe = json.loads((tmp_path / "out" / "wall_3_128x64.json").read_text())
         assert (recipe["seed"], recipe["model"]) == (3, "wall")
 
+    def test_it_says_whose_pictures_it_has_learned_from(self, trained, capsys):
+        assert "says nothing of a licence" in trained[1]
+        assert cli.main(["provenance", "wall"]) == 0
+        shown = capsys.readouterr().out
+        assert "stripes.png" in shown
+        assert "its licence is not recorded" in shown
+        assert cli.main(["provenance", "wall", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["pictures"][0]["file"] == "stripes.png"
+
+    def test_what_it_makes_says_how_it_was_made(self, home, stripes, tmp_path, capsys):
+        assert self.generate(tmp_path / "first") == 0
+        assert self.generate(tmp_path / "second") == 0
+        file = tmp_path / "first" / "wall_1_64x64_basecolor.png"
+        assert file.read_bytes() == (tmp_path / "second" / file.name).read_bytes()
+        sheet = tmp_path / "sheet.png"
+        assert cli.main(["sheet", "wall", "--seeds", "1", "--size", "64", "--out", str(sheet)]) == 0
+        preview = next((home / "runs" / "wall" / "previews").iterdir())
+        for made in (file, sheet, preview):
+            capsys.readouterr()
+            assert cli.main(["provenance", str(made)]) == 0
+            shown = " ".join(capsys.readouterr().out.split())
+            assert "was generated" in shown
+            assert "trained on 1 picture" in shown
+        assert cli.main(["provenance", str(file), "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["recipe"]["seed"] == 1
+        assert cli.main(["provenance", str(stripes)]) == 0
+        assert "Not marked as generated" in capsys.readouterr().out
+
+    def test_it_is_exported_as_files_that_say_how_they_were_made(self, tmp_path, capsys):
+        made = ["--to", "gltf", "--seed", "2,5", "--size", "64x32", "--out", str(tmp_path / "out")]
+        assert cli.main(["export", "wall", *made]) == 0
+        assert "4 files in" in capsys.readouterr().out
+        names = sorted(file.name for file in (tmp_path / "out").iterdir())
+        assert names == [
+            f"wall_{s}_64x32{end}" for s in (2, 5) for end in (".gltf", "_basecolor.png")
+        ]
+        document = json.loads((tmp_path / "out" / "wall_5_64x32.gltf").read_text())
+        assert "trained on 1 picture" in document["asset"]["copyright"]
+        file = tmp_path / "out" / "wall_5_64x32_basecolor.png"
+        assert read_marks(pictures.read_header(file)[2])["recipe"]["seed"] == 5
+
+    def test_a_model_from_before_says_that_nothing_was_recorded(self, home, capsys):
+        (home / "runs" / "wall" / "provenance.json").unlink()
+        assert cli.main(["provenance", "wall"]) == 2
+        assert "--resume wall" in capsys.readouterr().err
+
     def generate(self, out, *options):
         return cli.main(["generate", "wall", "--size", "64", "--out", str(out), *options])
 
@@ -374,9 +423,12 @@ class TestTrainedModel:
     def test_a_run_goes_on_where_it_was(self, home, capsys):
         assert cli.main(["train", "--resume", "wall"]) == 2
         assert "used up" in capsys.readouterr().err
-        assert cli.main(["train", "--resume", "wall", "--kimg", "0.028"]) == 0
+        told = ["--license", "CC0-1.0", "--author", "Ann"]
+        assert cli.main(["train", "--resume", "wall", "--kimg", "0.028", *told]) == 0
         assert "Continued from step 5" in capsys.readouterr().out
         assert Run.open(home / "runs", "wall").read_progress()[-1].step == 7
+        assert cli.main(["provenance", "wall"]) == 0
+        assert "1 picture by Ann; licence: CC0-1.0" in capsys.readouterr().out
 
     def test_its_name_is_taken(self, stripes, capsys):
         assert cli.main(["train", str(stripes), "--run", "wall"]) == 2

@@ -95,6 +95,12 @@ class TestSets:
         assert len(sets) == 1
         assert "not learned" in reasons(skipped)["wall_spec_1k.png"]
 
+    def test_files_that_tell_the_licence_are_not_listed_as_left_out(self, tmp_path):
+        put(tmp_path, "wall.png")
+        for name in ("wall.png.license", "REUSE.toml"):
+            (tmp_path / name).write_text("")
+        assert not find_materials([tmp_path])[1]
+
     def test_a_photo_whose_name_ends_like_such_a_map_is_a_photo(self, tmp_path):
         put(tmp_path, "carnival_mask.png")
         assert found(tmp_path) == {"carnival_mask": ("base_color",)}

@@ -15,7 +15,7 @@ from gan_worker import runs
 from gan_worker.config import TrainingConfig
 from gan_worker.errors import RequestError, StorageError
 from gan_worker.pictures import read_picture
-from gan_worker.progress import DataReport, SkippedFile, TrainingProgress
+from gan_worker.progress import Credits, DataReport, SkippedFile, TrainingProgress
 from gan_worker.runs import ModelInfo, Run
 
 INFO = ModelInfo(
@@ -199,7 +199,7 @@ class TestProgress:
 
     def test_a_preview_is_a_picture(self, run):
         pixels = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
-        run.save_preview(12, pixels)
+        run.save_preview(12, pixels, Credits())
         picture = read_picture(run.path / "previews" / "00000012.png")
         assert np.array_equal(np.round(picture * 255), pixels)
 
@@ -391,6 +391,8 @@ class TestModel:
             ("maps", [1]),
             ("maps", ["../base_color"]),
             ("maps", [["base_color"]]),
+            ("credits", {"authors": 3}),
+            ("credits", {"authors": ["x" * 5000]}),
         ],
     )
     def test_a_field_of_the_wrong_kind_is_named(self, field, value, run, folder):

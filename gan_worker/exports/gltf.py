@@ -1,0 +1,118 @@
+"""A glTF 2.0 file of a square that shows a material, with its textures beside it."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+
+from gan_worker import __version__
+from gan_worker.durable_files import write_json
+from gan_worker.exports.textures import BASE_COLOR, HEIGHT, NEUTRAL, NORMAL, ORM, Texture
+
+TEXTURES = (BASE_COLOR, NORMAL, ORM, HEIGHT)
+
+# Numbers of the glTF 2.0 specification: component types, buffer targets, filters, wrapping.
+_FLOAT, _USHORT, _ARRAY, _INDICES = 5126, 5123, 34962, 34963
+_LINEAR, _MIPMAPS, _REPEAT = 9729, 9987, 10497
+
+
+def write_gltf(
+    file: Path, name: str, files: dict[Texture, Path], aspect: float, rights: str
+) -> None:
+    """Write the document.
+
+    Args:
+        file: to write, in the folder of the textures.
+        name: of the material.
+        files: the textures that were written.
+        aspect: width over height.
+        rights: line of copyright.
+
+    Raises:
+        StorageError: `disk_full` or `file_unwritable`.
+    """
+    used = [texture for texture in (BASE_COLOR, NORMAL, ORM) if texture in files]
+    indices = {texture: {"index": number} for number, texture in enumerate(used)}
+    asset = {"version": "2.0", "generator": f"Tilewright {__version__}"}
+    document: dict[str, Any] = {
+        "asset": {**asset, "copyright": rights} if rights else asset,
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"mesh": 0, "name": name}],
+        "materials": [_material(name, indices, files)],
+        **_square(aspect, textured=bool(used), bumped=NORMAL in used),
+    }
+    if used:
+        document["textures"] = [{"sampler": 0, "source": i} for i in range(len(used))]
+        document["images"] = [{"uri": quote(files[texture].name)} for texture in used]
+        document["samplers"] = [
+            {"magFilter": _LINEAR, "minFilter": _MIPMAPS, "wrapS": _REPEAT, "wrapT": _REPEAT}
+        ]
+    write_json(file, document)
+
+
+def _material(
+    name: str, indices: dict[Texture, dict[str, int]], files: dict[Texture, Path]
+) -> dict[str, Any]:
+    shading: dict[str, Any] = {}
+    material: dict[str, Any] = {"name": name, "pbrMetallicRoughness": shading}
+    if BASE_COLOR in indices:
+        shading["baseColorTexture"] = indices[BASE_COLOR]
+    if ORM in indices:
+        shading["metallicRoughnessTexture"] = indices[ORM]
+        material["occlusionTexture"] = indices[ORM]
+    else:
+        # Without a texture the specification's own values are a rough metal.
+        shading["metallicFactor"] = NEUTRAL["metallic"]
+        shading["roughnessFactor"] = NEUTRAL["roughness"]
+    if NORMAL in indices:
+        material["normalTexture"] = indices[NORMAL]
+    if HEIGHT in files:
+        # glTF has no place for it; whoever knows the name finds it.
+        material["extras"] = {"height": quote(files[HEIGHT].name)}
+    return material
+
+
+def _square(aspect: float, textured: bool, bumped: bool) -> dict[str, Any]:
+    """One metre high, upright, facing +Z.
+
+    Args:
+        aspect: width over height.
+        textured: whether there is anything to place on it.
+        bumped: whether normals need tangents, which run along u.
+    """
+    x, y = aspect / 2, 0.5
+    corners = np.array([[-x, -y, 0], [x, -y, 0], [x, y, 0], [-x, y, 0]], "<f4")
+    # The first row of a picture lies at v = 0.
+    places = np.array([[0, 1], [1, 1], [1, 0], [0, 0]], "<f4")
+    normals = np.tile(np.array([0, 0, 1], "<f4"), (4, 1))
+    tangents = np.tile(np.array([1, 0, 0, 1], "<f4"), (4, 1))
+    triangles = np.array([0, 1, 2, 0, 2, 3], "<u2")
+    vertices = {"POSITION": corners, "NORMAL": normals}
+    vertices |= {"TANGENT": tangents} if bumped else {}
+    vertices |= {"TEXCOORD_0": places} if textured else {}
+    arrays = (*vertices.values(), triangles)
+    accessors: list[dict[str, Any]] = []
+    views, start = [], 0
+    for array in arrays:
+        size, indexed = array.nbytes, array is triangles
+        target = _INDICES if indexed else _ARRAY
+        views.append({"buffer": 0, "byteOffset": start, "byteLength": size, "target": target})
+        kind = "SCALAR" if indexed else f"VEC{array.shape[1]}"
+        accessor = {"bufferView": len(accessors), "count": len(array), "type": kind}
+        accessors.append({**accessor, "componentType": _USHORT if indexed else _FLOAT})
+        start += size
+    accessors[0] |= {"min": corners.min(axis=0).tolist(), "max": corners.max(axis=0).tolist()}
+    data = base64.b64encode(b"".join(a.tobytes() for a in arrays)).decode()
+    attributes = {name: number for number, name in enumerate(vertices)}
+    primitive = {"attributes": attributes, "indices": len(vertices), "material": 0}
+    return {
+        "meshes": [{"primitives": [primitive]}],
+        "accessors": accessors,
+        "bufferViews": views,
+        "buffers": [{"byteLength": start, "uri": f"data:application/octet-stream;base64,{data}"}],
+    }

@@ -1,0 +1,83 @@
+"""Maps to the textures of other tools: which channel goes where, and normals that point their way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_worker.material_maps import MAPS
+from gan_worker.pictures import Bits, Picture, as_floats
+
+Maps = Mapping[str, NDArray[np.generic]]
+
+# What a channel holds where the material has no such map: shaders without it show the same.
+NEUTRAL = {"ambient_occlusion": 1.0, "roughness": 0.5, "metallic": 0.0}
+SMOOTHNESS, BLACK = "smoothness", "black"
+
+
+@dataclass(frozen=True)
+class Texture:
+    """One picture that a tool takes.
+
+    Attributes:
+        word: how its file's name ends.
+        channels: the one map of three channels that it shows; or a map of one channel, `smoothness` (one minus
+            roughness) or `black` for each of its channels.
+        use: what is in it and how to import it, for a person.
+        directx: whether green points down, as DirectX has it, for normals.
+    """
+
+    word: str
+    channels: tuple[str, ...]
+    use: str
+    directx: bool = False
+
+    @property
+    def maps(self) -> tuple[str, ...]:
+        """The maps it is made of."""
+        named = {SMOOTHNESS: "roughness"}
+        return tuple(named.get(c, c) for c in self.channels if c != BLACK)
+
+    def fits(self, maps: Maps) -> bool:
+        """Whether the material has any of its maps."""
+        return any(name in maps for name in self.maps)
+
+    def bits(self, chosen: Bits | None) -> Bits:
+        """Bits a value: as chosen, or as its maps need."""
+        return chosen or (16 if any(MAPS[name].bits == 16 for name in self.maps) else 8)
+
+    def picture(self, maps: Maps) -> Picture:
+        """Its pixels, float32 (height, width, channels), 0..1, top row first.
+
+        Args:
+            maps: map name → (height, width, channels), floats of 0..1 or whole numbers of 8 or 16 bits; normals are
+                OpenGL's.
+        """
+        if len(self.channels) > 1:
+            size = next(iter(maps.values())).shape[:2]
+            return np.stack([_channel(c, maps, size) for c in self.channels], axis=-1)
+        picture = as_floats(maps[self.channels[0]])
+        if self.directx:
+            return np.stack([picture[..., 0], 1 - picture[..., 1], picture[..., 2]], axis=-1)
+        return picture
+
+
+def _channel(name: str, maps: Maps, size: tuple[int, ...]) -> Picture:
+    if name == SMOOTHNESS:
+        return 1 - _channel("roughness", maps, size)
+    if name not in maps:
+        return np.full(size, NEUTRAL.get(name, 0.0), np.float32)
+    return as_floats(maps[name])[..., 0]
+
+
+BASE_COLOR = Texture("basecolor", ("base_color",), "Base color; sRGB")
+NORMAL = Texture("normal", ("normal",), "Normals, OpenGL (+Y); linear")
+HEIGHT = Texture("height", ("height",), "Height; linear")
+ORM = Texture(
+    "orm",
+    ("ambient_occlusion", "roughness", "metallic"),
+    "R ambient occlusion, G roughness, B metallic; linear",
+)

@@ -1,0 +1,147 @@
+"""What a generated file says of itself: made by a trained algorithm, which one, from whose pictures, and how."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+from xml.etree import ElementTree
+
+from gan_worker.progress import Credits, Recipe
+
+# IPTC NewsCodes, Digital Source Type: made by a model that was trained on sampled content.
+SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+SOURCE_TYPE_KEY = "Iptc4xmpExt:DigitalSourceType"
+MODEL_KEY, HASH_KEY, RECIPE_KEY = "tilewright:Model", "tilewright:ModelHash", "tilewright:Recipe"
+
+_LABELS = {
+    "source_type": SOURCE_TYPE_KEY,
+    "software": "Software",
+    "model": MODEL_KEY,
+    "model_hash": HASH_KEY,
+    "rights": "Copyright",
+}
+
+_NAMESPACES = {
+    "x": "adobe:ns:meta/",
+    "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
+    "dc": "http://purl.org/dc/elements/1.1/",
+    "xmp": "http://ns.adobe.com/xap/1.0/",
+    "Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
+    "tilewright": "urn:tilewright:xmp:1.0:",
+}
+_PACKET = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n{}\n<?xpacket end="w"?>'
+
+
+def marks(
+    model: str, model_hash: str, version: str, credits: Credits, recipe: Recipe | None = None
+) -> dict[str, str]:
+    """The texts that a generated picture carries; the same for the same request, so without a time.
+
+    Args:
+        model: the model's name.
+        model_hash: sha256 of its weights, hex; empty for one in training.
+        version: of Tilewright.
+        credits: of the model.
+        recipe: of a material; None for pictures that show several.
+
+    Returns:
+        Name as OpenImageIO has it → text, and under `xmp` a packet of XMP that says the same.
+    """
+    texts = {
+        "Software": f"Tilewright {version}",
+        "Copyright": rights_line(credits),
+        SOURCE_TYPE_KEY: SOURCE_TYPE,
+        MODEL_KEY: model,
+        HASH_KEY: model_hash,
+    }
+    if recipe:
+        texts[RECIPE_KEY] = json.dumps(asdict(recipe), sort_keys=True)
+    texts = {name: _printable(text) for name, text in texts.items()}
+    return {**texts, "xmp": _packet(texts, version, tuple(map(_printable, credits.authors)))}
+
+
+def material_marks(recipe: Recipe) -> dict[str, str]:
+    """What the maps of a material carry; see `marks`."""
+    return marks(recipe.model, recipe.model_hash, recipe.version, recipe.credits, recipe)
+
+
+def read_marks(texts: Mapping[str, str]) -> dict[str, Any] | None:
+    """What a picture says of how it was generated; None where it does not say that it was.
+
+    Args:
+        texts: of `pictures.read_header`.
+    """
+    if texts.get(SOURCE_TYPE_KEY) != SOURCE_TYPE:
+        return None
+    found: dict[str, Any] = {label: texts[key] for label, key in _LABELS.items() if texts.get(key)}
+    try:
+        found["recipe"] = json.loads(texts.get(RECIPE_KEY, "null"))
+    except ValueError:
+        # A picture editor may have cut it; the rest still counts.
+        found["recipe"] = None
+    return found
+
+
+def rights_line(credits: Credits) -> str:
+    """One sentence that says whose pictures the model has learned from, and under which licences."""
+    if not credits.pictures:
+        return "Made by a trained model whose training pictures are not recorded."
+    count = "1 picture" if credits.pictures == 1 else f"{credits.pictures} pictures"
+    authors = f" by {', '.join(credits.authors)}" if credits.authors else ""
+    known = credits.pictures - credits.unlicensed
+    licenses = "; ".join(credits.licenses)
+    if not known:
+        terms = (
+            "their licence is not recorded"
+            if credits.pictures > 1
+            else "its licence is not recorded"
+        )
+    elif credits.unlicensed:
+        terms = f"licences: {licenses}; of {credits.unlicensed} not recorded"
+    else:
+        terms = f"licence: {licenses}" if len(credits.licenses) == 1 else f"licences: {licenses}"
+    return f"Made by a model trained on {count}{authors}; {terms}."
+
+
+def _packet(texts: dict[str, str], version: str, authors: Sequence[str]) -> str:
+    """XMP (ISO 16684-1) of the texts, with IPTC's fields for generated pictures."""
+    root = ElementTree.Element(_name("x:xmpmeta"))
+    rdf = ElementTree.SubElement(root, _name("rdf:RDF"))
+    description = ElementTree.SubElement(rdf, _name("rdf:Description"), {_name("rdf:about"): ""})
+    _add(description, "xmp:CreatorTool", texts["Software"])
+    _add(description, "dc:rights", texts["Copyright"], kind="rdf:Alt")
+    if authors:
+        _add(description, "dc:contributor", *authors, kind="rdf:Bag")
+    _add(description, "Iptc4xmpExt:AISystemUsed", "Tilewright")
+    _add(description, "Iptc4xmpExt:AISystemVersionUsed", version)
+    for key in (SOURCE_TYPE_KEY, MODEL_KEY, HASH_KEY, RECIPE_KEY):
+        if key in texts:
+            _add(description, key, texts[key])
+    for prefix, uri in _NAMESPACES.items():
+        ElementTree.register_namespace(prefix, uri)
+    return _PACKET.format(ElementTree.tostring(root, "unicode"))
+
+
+def _add(parent: ElementTree.Element, name: str, *values: str, kind: str = "") -> None:
+    element = ElementTree.SubElement(parent, _name(name))
+    if not kind:
+        element.text = values[0]
+        return
+    container = ElementTree.SubElement(element, _name(kind))
+    for value in values:
+        item = ElementTree.SubElement(container, _name("rdf:li"))
+        item.text = value
+        if kind == "rdf:Alt":
+            item.set("xml:lang", "x-default")
+
+
+def _name(prefixed: str) -> str:
+    prefix, name = prefixed.split(":")
+    return f"{{{_NAMESPACES[prefix]}}}{name}"
+
+
+def _printable(text: str) -> str:
+    """Neither XML nor PNG has a place for control characters."""
+    return "".join(c if c.isprintable() else " " for c in text)

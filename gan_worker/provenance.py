@@ -1,0 +1,212 @@
+"""Where a model comes from: `provenance.json` with each training picture, whose it is, and how it was trained."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from gan_worker.checkpoints import damaged
+from gan_worker.durable_files import read_json, write_json
+from gan_worker.errors import ProtocolError
+from gan_worker.pictures import read_header, shown_name
+from gan_worker.progress import Credits, Notice, Report, Stage
+from gan_worker.rights import Rights, RightsFinder
+from gan_worker.strict_json import from_json
+
+FILE = "provenance.json"
+FORMAT = 1
+# More pictures than these are told about before they are read again.
+MANY = 50
+# Authors and licences that a model's credits name at most.
+CREDITED = 10
+
+
+@dataclass(frozen=True)
+class TrainingPicture:
+    """One file that a model has learned from.
+
+    Attributes:
+        file: its name, without the folder.
+        sha256: of the file, hex.
+        width: pixels, as stored.
+        height: pixels, as stored.
+        bytes: size of the file.
+        author: who made it; empty where not known, as the following.
+        license: SPDX identifier, or what the picture says of its terms.
+        source: where it comes from.
+    """
+
+    file: str
+    sha256: str
+    width: int
+    height: int
+    bytes: int
+    author: str = ""
+    license: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Session:
+    """One start of a training, the first or one that resumed it.
+
+    Attributes:
+        step: at which it began.
+        settings: what was chosen.
+        versions: of `tilewright`, `python`, `tensorflow` and `keras`.
+    """
+
+    step: int
+    settings: dict[str, Any]
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What stands in `provenance.json`.
+
+    Attributes:
+        pictures: every file the run has ever learned from, sorted by name.
+        sessions: in the order in which they were.
+        hash: sha256 of the rest of it, as JSON with sorted keys and no spaces, hex.
+        format: version of this file.
+    """
+
+    pictures: tuple[TrainingPicture, ...] = ()
+    sessions: tuple[Session, ...] = ()
+    hash: str = ""
+    format: int = FORMAT
+
+    def extended(self, pictures: Iterable[TrainingPicture], session: Session) -> Provenance:
+        """With the pictures and settings of one more session.
+
+        Args:
+            pictures: of the session; what they say of files that were there before counts where it says anything.
+            session: what was chosen.
+        """
+        known = {(p.sha256, p.file): p for p in self.pictures}
+        for picture in pictures:
+            key = picture.sha256, picture.file
+            rights = Rights(picture.author, picture.license, picture.source)
+            if key in known:
+                old = known[key]
+                rights = rights.over(Rights(old.author, old.license, old.source))
+            known[key] = replace(picture, **asdict(rights))
+        in_order = tuple(sorted(known.values(), key=lambda p: (p.file, p.sha256)))
+        found = replace(self, pictures=in_order, sessions=(*self.sessions, session))
+        return replace(found, hash=_measured_hash(asdict(found)))
+
+    @property
+    def credits(self) -> Credits:
+        """The sum of it, which a model and all that it makes carry."""
+        return Credits(
+            self.hash,
+            len(self.pictures),
+            sum(not p.license for p in self.pictures),
+            _commonest(p.author for p in self.pictures),
+            _commonest(p.license for p in self.pictures),
+        )
+
+
+def _measured_hash(data: Mapping[str, Any]) -> str:
+    rest = {key: value for key, value in data.items() if key != "hash"}
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _commonest(texts: Iterable[str]) -> tuple[str, ...]:
+    """Each once, those of most pictures first, and how many more there are."""
+    counted = Counter(text for text in texts if text)
+    ordered = sorted(counted, key=lambda text: (-counted[text], text))
+    more = (f"{len(ordered) - CREDITED} others",) if len(ordered) > CREDITED else ()
+    return (*ordered[:CREDITED], *more)
+
+
+def describe_picture(file: Path) -> TrainingPicture:
+    """What would be recorded of one picture.
+
+    Raises:
+        PictureError: `picture_missing` or `picture_unreadable`.
+    """
+    return _describe(file, RightsFinder([file.parent]), Rights())
+
+
+def describe_pictures(
+    files: Sequence[Path],
+    places: Sequence[str | Path],
+    given: Rights,
+    report: Callable[[Report], None],
+) -> list[TrainingPicture]:
+    """Hash the files and find out whose they are.
+
+    Args:
+        files: what is learned from.
+        places: files and folders that were named.
+        given: what the user says of all of them; empty where the files shall tell.
+        report: is told when this takes a while, and once where licences are not known.
+
+    Raises:
+        PictureError: `picture_missing` or `picture_unreadable` for a file that has gone meanwhile.
+    """
+    if len(files) > MANY:
+        report(Stage(f"recording where {len(files)} pictures come from"))
+    finder = RightsFinder(places)
+    described = [_describe(file, finder, given) for file in files]
+    for problem in finder.problems:
+        report(Notice(problem))
+    unlicensed = [p.file for p in described if not p.license]
+    if unlicensed:
+        report(Notice(_no_licence(unlicensed, len(described))))
+    return described
+
+
+def _describe(file: Path, finder: RightsFinder, given: Rights) -> TrainingPicture:
+    width, height, texts = read_header(file)
+    with file.open("rb") as opened:
+        measured = hashlib.file_digest(opened, "sha256").hexdigest()
+    rights = given.over(finder.find(file, texts))
+    size = file.stat().st_size
+    return TrainingPicture(shown_name(file.name), measured, width, height, size, **asdict(rights))
+
+
+def _no_licence(unlicensed: Sequence[str], count: int) -> str:
+    which = (
+        f"{len(unlicensed)} of {count} training pictures say" if count > 1 else "The picture says"
+    )
+    return (
+        f"{which} nothing of a licence ({', '.join(unlicensed[:3])}{' …' if len(unlicensed) > 3 else ''}), so what "
+        "this model makes cannot say it either. Training goes on. To record one, give --license and --author, or put "
+        "a REUSE.toml beside the pictures."
+    )
+
+
+def read_provenance(folder: Path) -> Provenance | None:
+    """Read what stands in a run's folder; None where nothing was kept.
+
+    Raises:
+        StorageError: `checkpoint_corrupt` where it is not what was written.
+    """
+    try:
+        data = read_json(folder / FILE)
+        found = from_json(Provenance, data)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, ProtocolError) as error:
+        raise damaged(f"{FILE} of {folder.name!r} cannot be read ({error})") from error
+    if found.hash != _measured_hash(data):
+        raise damaged(f"{FILE} of {folder.name!r} has another")
+    return found
+
+
+def write_provenance(folder: Path, provenance: Provenance) -> None:
+    """Keep it in a run's folder.
+
+    Raises:
+        StorageError: `disk_full` or `file_unwritable`.
+    """
+    write_json(folder / FILE, asdict(provenance))

@@ -1,0 +1,102 @@
+"""What generated files say of themselves, read again as others would read it, and always the same."""
+
+import json
+from xml.etree import ElementTree
+
+import numpy as np
+import OpenImageIO as oiio
+import pytest
+from PIL import Image
+
+from gan_worker.marks import SOURCE_TYPE, marks, read_marks, rights_line
+from gan_worker.material_files import Format, save_material
+from gan_worker.pictures import read_header, read_picture
+from gan_worker.progress import Credits, GeneratedMaterial, Recipe
+
+CREDITS = Credits("c" * 64, 3, 1, ("Zoë & Sons <z@a.org>", "Ann\x07"), ("CC0-1.0",))
+RECIPE = Recipe("oak", "a" * 64, 7, (0.5,), 8, 4, 1.0, (1, 2), "0.1.0", credits=CREDITS)
+
+
+def material(bits):
+    kind = np.uint8 if bits == 8 else np.uint16
+    maps = {"base_color": np.full((4, 8, 3), 77, kind), "height": np.full((4, 8, 1), 99, np.uint16)}
+    return GeneratedMaterial(maps, RECIPE)
+
+
+def saved(folder, bits=8, format=Format.png):
+    folder.mkdir()
+    return save_material(material(bits), folder, format)
+
+
+@pytest.mark.parametrize(("bits", "format"), [(8, Format.png), (16, Format.png), (16, Format.exr)])
+def test_every_map_says_how_it_was_made(bits, format, tmp_path):
+    for file in saved(tmp_path / "out", bits, format):
+        texts = read_header(file)[2]
+        found = read_marks(texts)
+        assert found["source_type"] == SOURCE_TYPE
+        assert (found["model"], found["model_hash"]) == ("oak", "a" * 64)
+        assert found["software"] == "Tilewright 0.1.0"
+        assert "Zoë & Sons" in found["rights"]
+        assert (found["recipe"]["seed"], found["recipe"]["z"]) == (7, [0.5])
+        assert found["recipe"]["credits"]["provenance"] == "c" * 64
+
+
+def test_marks_leave_the_pixels_alone(tmp_path):
+    file, _ = saved(tmp_path / "out")
+    assert np.array_equal(np.round(read_picture(file) * 255), np.full((4, 8, 3), 77))
+    with Image.open(file) as opened:
+        opened.verify()
+
+
+@pytest.mark.parametrize("format", list(Format))
+def test_the_same_request_gives_the_same_bytes_at_any_time(format, tmp_path):
+    first, second = (saved(tmp_path / name, 16, format) for name in ("first", "second"))
+    assert [f.read_bytes() for f in first] == [f.read_bytes() for f in second]
+    # OpenImageIO writes the time into EXR by itself, in whole seconds.
+    assert not any(read_header(file)[2].get("DateTime") for file in first)
+
+
+def test_the_xmp_is_where_others_look_and_well_formed(tmp_path):
+    file, _ = saved(tmp_path / "out")
+    with Image.open(file) as opened:
+        assert opened.info["Software"] == "Tilewright 0.1.0"
+        line = rights_line(CREDITS).replace("\x07", " ")
+        assert opened.info["Copyright"] == line
+        packet = opened.info["XML:com.adobe.xmp"]
+    assert packet.startswith('<?xpacket begin="\ufeff"')
+    root = ElementTree.fromstring(packet[packet.index("<x:xmpmeta") : packet.rindex("<?xpacket")])
+    iptc = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}"
+    assert root.findtext(f".//{iptc}DigitalSourceType") == SOURCE_TYPE
+    assert root.findtext(f".//{iptc}AISystemVersionUsed") == "0.1.0"
+    items = root.iter("{http://www.w3.org/1999/02/22-rdf-syntax-ns#}li")
+    assert [item.text for item in items] == [line, "Zoë & Sons <z@a.org>", "Ann "]
+
+
+def test_exr_carries_the_same_packet(tmp_path):
+    file = saved(tmp_path / "out", 16, Format.exr)[0]
+    opened = oiio.ImageInput.open(str(file))
+    assert (
+        opened.spec().getattribute("xmp") == marks("oak", "a" * 64, "0.1.0", CREDITS, RECIPE)["xmp"]
+    )
+    opened.close()
+
+
+def test_a_photo_has_no_marks_and_a_cut_recipe_loses_only_itself():
+    assert read_marks({"Software": "Camera 1"}) is None
+    texts = marks("oak", "", "0.1.0", CREDITS, RECIPE)
+    found = read_marks({**texts, "tilewright:Recipe": json.dumps({"a": 1})[:4]})
+    assert found["recipe"] is None
+    assert found["model"] == "oak"
+
+
+@pytest.mark.parametrize(
+    ("credits", "line"),
+    [
+        (Credits(), "training pictures are not recorded."),
+        (Credits("h", 1, 1), "on 1 picture; its licence is not recorded."),
+        (Credits("h", 2, 0, ("Ann",), ("MIT",)), "on 2 pictures by Ann; licence: MIT."),
+        (Credits("h", 3, 1, (), ("MIT", "CC0-1.0")), "licences: MIT; CC0-1.0; of 1 not recorded."),
+    ],
+)
+def test_the_line_of_rights_says_what_is_known_and_what_is_not(credits, line):
+    assert rights_line(credits).endswith(line)
