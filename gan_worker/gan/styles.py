@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -10,7 +11,7 @@ import tensorflow as tf
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
 from gan_worker.gan.classic import ClassicGenerator
-from gan_worker.gan.directions import find_direction, random_styles
+from gan_worker.gan.directions import find_direction, fingerprint, random_styles
 from gan_worker.gan.generator import Generator
 from gan_worker.gan.latents import draw_z
 from gan_worker.style_choices import Style, StyleMap, check_materials, check_style, chosen_styles
@@ -32,6 +33,8 @@ class Styles:
     def __init__(self, generator: Generator | ClassicGenerator, named: Mapping[str, np.ndarray]):
         self._generator = generator
         self._named = named
+        self._measured: dict[str, Any] = {}
+        self._measured_on = 0
 
     def check(self, config: GenerationConfig) -> None:
         """Check what a request says of the style.
@@ -70,12 +73,25 @@ class Styles:
         else:
             w = tf.constant(self._mixed(config)[None])
         if config.truncation_psi != 1.0:
-            w_avg = tf.reduce_mean(random_styles(self._generator, MEAN_STYLES), axis=0)
+            w_avg = self._measure("w_avg", lambda: mean_style(self._generator))
             w = w_avg + config.truncation_psi * (w - w_avg)
         for name, amount in config.directions:
-            direction = find_direction(self._generator, name)
+            direction = self._measure(name, lambda name=name: find_direction(self._generator, name))
             w += amount * direction.step * direction.vector
         return w
+
+    def _measure(self, name: str, measure: Callable[[], Any]) -> Any:
+        """What takes many styles to measure, once for as long as the weights are the same.
+
+        A slider asks for all of it again with every move, and in training the weights change.
+        """
+        plain = isinstance(self._generator, ClassicGenerator)  # its style has no numbers
+        weights = 0 if plain else fingerprint(self._generator)
+        if weights != self._measured_on:
+            self._measured, self._measured_on = {}, weights
+        if name not in self._measured:
+            self._measured[name] = measure()
+        return self._measured[name]
 
     def _mixed(self, config: GenerationConfig) -> np.ndarray:
         if not config.mix:
@@ -98,6 +114,11 @@ class Styles:
         down, across = resampling(chosen.rows, rows), resampling(chosen.columns, columns)
         shares = np.einsum("hr,rcs,wc->hws", down, shares, across, optimize=True)
         return (shares @ w).astype(np.float32)
+
+
+def mean_style(generator: Generator | ClassicGenerator) -> tf.Tensor:
+    """The style that truncation pulls towards, (w_dim,)."""
+    return tf.reduce_mean(random_styles(generator, MEAN_STYLES), axis=0)
 
 
 def check_has_styles(generator: Generator | ClassicGenerator) -> None:
