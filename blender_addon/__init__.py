@@ -1,8 +1,16 @@
 """Tilewright in Blender: registers its parts in order, and unregisters them in reverse."""
 
-from . import event_timer, live_preview, operators, panels, preferences, properties
+from . import (
+    event_timer,
+    latent_panels,
+    live_preview,
+    operators,
+    panels,
+    preferences,
+    properties,
+)
 
-_PARTS = (preferences, properties, live_preview, operators, panels, event_timer)
+_PARTS = (preferences, properties, live_preview, operators, panels, latent_panels, event_timer)
 
 
 def register() -> None:

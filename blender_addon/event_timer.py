@@ -13,10 +13,10 @@ import numpy as np
 from bpy.app.handlers import persistent
 
 from gan_worker.errors import TilewrightError, UnexpectedError
-from gan_worker.events import MapReady, MaterialReady, PreviewReady
+from gan_worker.events import MapReady, MaterialReady, ModelList, PreviewReady
 from gan_worker.progress import Recipe
 
-from . import images, live_preview, materials, session
+from . import images, latents, live, live_preview, materials, properties, session
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,8 @@ MOST_WAITING = 100
 # Between two pieces of waiting work Blender gets its turn, and no more: the artist waits for the result.
 WORK_INTERVAL = 0.001
 BUSY_INTERVAL = 1 / 60
+# While a slider moves: a preview takes little longer to make than a sixtieth of a second.
+LIVE_INTERVAL = 0.004
 IDLE_INTERVAL = 0.5
 
 _SLOW_JOBS = ("RENDER", "OBJECT_BAKE")
@@ -38,11 +40,11 @@ class Order:
     """What to do with a result, by value: nothing here points into Blender's data.
 
     Attributes:
-        look: how to wire the maps.
+        look: how to wire the maps; None keeps the wiring that is there.
         folder: where to save the textures; None packs them.
     """
 
-    look: materials.Look = field(default_factory=materials.Look)
+    look: materials.Look | None = field(default_factory=materials.Look)
     folder: str | None = None
 
 
@@ -64,6 +66,8 @@ class Statistics:
 statistics = Statistics()
 _orders: dict[str, Order] = {}
 _work: deque[Iterator[None]] = deque()
+# Small pictures that somebody waits for with the mouse in hand: done before all other work.
+_urgent: deque[Iterator[None]] = deque()
 _arriving: set[str] = set()
 
 
@@ -77,11 +81,14 @@ def tick() -> float:
     session.current.crowded = len(_work) > MOST_WAITING
     for event in session.current.tick(EVENT_BUDGET):
         _take(event)
+    live.tick()
     if not _rendering():
         _do_work(began + STEP_DEADLINE)
     _count(time.perf_counter() - began, time.thread_time() - cpu)
-    if _work or session.current.receiving:
+    if pending() or session.current.receiving:
         return WORK_INTERVAL
+    if live.is_moving():
+        return LIVE_INTERVAL
     return BUSY_INTERVAL if session.current.busy else IDLE_INTERVAL
 
 
@@ -97,6 +104,13 @@ def _timer() -> float:
     if _visible_state() != before or session.current.busy:
         _redraw()
     return interval
+
+
+def wake() -> None:
+    """Tick at once, not only when a sleeping timer is due."""
+    if bpy.app.timers.is_registered(_timer):
+        bpy.app.timers.unregister(_timer)
+        bpy.app.timers.register(_timer, first_interval=0.0, persistent=True)
 
 
 def wait(predicate: Callable[[], bool], timeout: float) -> None:
@@ -121,7 +135,7 @@ def wait_for_job(job: session.Job, timeout: float) -> MaterialReady | None:
 
 def finish() -> None:
     """Do all work that is waiting, now: before the file is saved, and at the end of a wait."""
-    while _work:
+    while pending():
         _step()
     images.free_scratch()
 
@@ -135,7 +149,7 @@ def order_result(job: session.Job, order: Order) -> None:
 
 def pending() -> int:
     """How many pieces of work wait."""
-    return len(_work)
+    return len(_urgent) + len(_work)
 
 
 def _count(seconds: float, cpu_seconds: float) -> None:
@@ -150,22 +164,23 @@ def _rendering() -> bool:
 
 
 def _do_work(end: float) -> None:
-    while _work and time.perf_counter() < end:
+    while pending() and time.perf_counter() < end:
         _step()
-    if not _work:
+    if not pending():
         images.free_scratch()
 
 
 def _step() -> None:
+    queue = _urgent or _work
     try:
-        next(_work[0])
+        next(queue[0])
     except StopIteration:
-        _work.popleft()
+        queue.popleft()
     except TilewrightError as error:
-        _work.popleft()
+        queue.popleft()
         session.current.fail(error)
     except Exception as error:
-        _work.popleft()
+        queue.popleft()
         log.exception("work of a tick")
         session.current.fail(UnexpectedError(error))
 
@@ -174,13 +189,21 @@ def _take(event: object) -> None:
     match event:
         case PreviewReady():
             live_preview.show(event.preview.pixels)
-        case MapReady():
+        case ModelList():
+            latents.add_sliders_everywhere()
+        case MapReady() if session.current.jobs[event.job].purpose in ("material", "rest"):
             _arriving.add(event.job)
             _work.append(_make_image(event.job, event.name, event.pixels))
         case MaterialReady():
-            _arriving.add(event.job)
-            target = session.current.jobs[event.job].target
-            _work.append(_apply(event, target, _orders.pop(event.job, Order())))
+            job = session.current.jobs[event.job]
+            if job.purpose == "preview":
+                _urgent.append(live.show(event, job.target))
+            elif job.purpose == "rest":
+                _arriving.add(event.job)
+                _work.append(_apply(event, job.target, Order(look=None), is_rest=True))
+            else:
+                _arriving.add(event.job)
+                _work.append(_apply(event, job.target, _orders.pop(event.job, Order())))
 
 
 def _make_image(job: str, map_name: str, pixels: np.ndarray) -> Iterator[None]:
@@ -197,17 +220,25 @@ def _make_image(job: str, map_name: str, pixels: np.ndarray) -> Iterator[None]:
     yield
 
 
-def _apply(event: MaterialReady, target: str, order: Order) -> Iterator[None]:
-    """A whole material: missing images, the node tree, and then the packing."""
+def _apply(
+    event: MaterialReady, target: str, order: Order, is_rest: bool = False
+) -> Iterator[None]:
+    """A whole material: missing images, the node tree, and then the packing.
+
+    What comes when a slider rests belongs to the undo step of the slider, and is of no use without
+    its material.
+    """
     for name, pixels in event.maps.items():
         yield from _make_image(event.job, name, pixels)
-    if session.current.is_newest(event.job, target):  # none was asked for meanwhile
+    is_lost = is_rest and materials.find_material(target) is None
+    if session.current.is_newest(event.job, target) and not is_lost:  # none was asked for meanwhile
         _show(event, target, order)
     _clean_up(event.job)
     yield
     for name, pixels in event.maps.items():
         yield from _keep(event.job, name, pixels, order.folder)
-    _push_undo()
+    if not is_rest:
+        _push_undo()
 
 
 def _show(event: MaterialReady, target: str, order: Order) -> None:
@@ -217,7 +248,9 @@ def _show(event: MaterialReady, target: str, order: Order) -> None:
     material = materials.find_material(target) if target else None
     material = material or _unassigned(event)
     materials.build(material, found, order.look)
+    materials.end_preview(material)
     materials.store_recipe(material, event.recipe, event.seam_ratios)
+    latents.keep_place(material, event.recipe)
 
 
 def _clean_up(job: str) -> None:
@@ -272,13 +305,13 @@ def _push_undo() -> None:
 
 def _visible_state() -> tuple:
     now = session.current
-    return now.state, now.last_error, len(now.models), len(_work)
+    return now.state, now.last_error, len(now.models), pending(), live.is_moving()
 
 
 def _redraw() -> None:
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type == "VIEW_3D":
+            if area.type in ("VIEW_3D", "IMAGE_EDITOR", "NODE_EDITOR"):
                 for region in area.regions:
                     if region.type == "UI":
                         region.tag_redraw()
@@ -287,9 +320,25 @@ def _redraw() -> None:
 @persistent
 def _before_saving(*_args: object) -> None:
     finish()
+    images.pack_live_images()
+
+
+def _latent_changed(owner: bpy.types.PropertyGroup, name: str) -> None:
+    """A slider was moved by hand, or by a script."""
+    if name == "scale":
+        for material in latents.steered():
+            materials.repeat(material, tuple(owner.scale))
+        return
+    changed = latents.spread(owner, name)
+    if bpy.context.scene.tilewright.live:
+        for material in changed:
+            live.follow(material)
+        wake()
 
 
 def register() -> None:
+    live.register()
+    properties.latent_listeners.append(_latent_changed)
     bpy.app.handlers.save_pre.append(_before_saving)
     bpy.app.timers.register(_timer, first_interval=IDLE_INTERVAL, persistent=True)
 
@@ -299,7 +348,10 @@ def unregister() -> None:
         bpy.app.timers.unregister(_timer)
     if _before_saving in bpy.app.handlers.save_pre:
         bpy.app.handlers.save_pre.remove(_before_saving)
+    properties.latent_listeners.clear()
+    live.unregister()
     _work.clear()
+    _urgent.clear()
     _orders.clear()
     _arriving.clear()
     session.current.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -73,10 +74,10 @@ class Styles:
         else:
             w = tf.constant(self._mixed(config)[None])
         if config.truncation_psi != 1.0:
-            w_avg = self._measure("w_avg", lambda: mean_style(self._generator))
+            w_avg = self._measure("w_avg", partial(mean_style, self._generator))
             w = w_avg + config.truncation_psi * (w - w_avg)
         for name, amount in config.directions:
-            direction = self._measure(name, lambda name=name: find_direction(self._generator, name))
+            direction = self._measure(name, partial(find_direction, self._generator, name))
             w += amount * direction.step * direction.vector
         return w
 
