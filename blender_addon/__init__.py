@@ -8,9 +8,19 @@ from . import (
     panels,
     preferences,
     properties,
+    thumbnails,
 )
 
-_PARTS = (preferences, properties, live_preview, operators, panels, latent_panels, event_timer)
+_PARTS = (
+    preferences,
+    properties,
+    live_preview,
+    thumbnails,
+    operators,
+    panels,
+    latent_panels,
+    event_timer,
+)
 
 
 def register() -> None:

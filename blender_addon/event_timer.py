@@ -16,7 +16,7 @@ from gan_worker.errors import TilewrightError, UnexpectedError
 from gan_worker.events import MapReady, MaterialReady, ModelList, PreviewReady
 from gan_worker.progress import Recipe
 
-from . import images, latents, live, live_preview, materials, properties, session
+from . import images, latents, live, live_preview, materials, properties, session, variations
 
 log = logging.getLogger(__name__)
 
@@ -82,12 +82,13 @@ def tick() -> float:
     for event in session.current.tick(EVENT_BUDGET):
         _take(event)
     live.tick()
+    variations.tick()
     if not _rendering():
         _do_work(began + STEP_DEADLINE)
     _count(time.perf_counter() - began, time.thread_time() - cpu)
     if pending() or session.current.receiving:
         return WORK_INTERVAL
-    if live.is_moving():
+    if live.is_moving() or variations.is_drawing():
         return LIVE_INTERVAL
     return BUSY_INTERVAL if session.current.busy else IDLE_INTERVAL
 
@@ -198,6 +199,8 @@ def _take(event: object) -> None:
             job = session.current.jobs[event.job]
             if job.purpose == "preview":
                 _urgent.append(live.show(event, job.target))
+            elif job.purpose == "thumbnail":
+                _urgent.append(variations.show(event, job.target))
             elif job.purpose == "rest":
                 _arriving.add(event.job)
                 _work.append(_apply(event, job.target, Order(look=None), is_rest=True))
@@ -329,6 +332,9 @@ def _latent_changed(owner: bpy.types.PropertyGroup, name: str) -> None:
         for material in latents.steered():
             materials.repeat(material, tuple(owner.scale))
         return
+    if name == "explore":
+        wake()
+        return
     changed = latents.spread(owner, name)
     if bpy.context.scene.tilewright.live:
         for material in changed:
@@ -338,6 +344,7 @@ def _latent_changed(owner: bpy.types.PropertyGroup, name: str) -> None:
 
 def register() -> None:
     live.register()
+    variations.register()
     properties.latent_listeners.append(_latent_changed)
     bpy.app.handlers.save_pre.append(_before_saving)
     bpy.app.timers.register(_timer, first_interval=IDLE_INTERVAL, persistent=True)
@@ -349,6 +356,7 @@ def unregister() -> None:
     if _before_saving in bpy.app.handlers.save_pre:
         bpy.app.handlers.save_pre.remove(_before_saving)
     properties.latent_listeners.clear()
+    variations.unregister()
     live.unregister()
     _work.clear()
     _urgent.clear()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import bpy
 
-from . import latents, live, session
+from . import latents, live, session, thumbnails, variations
 from .panels import _Panel as Panel
 from .panels import _paragraph as paragraph
 from .panels import _split as split
+from .panels import _ui_scale as ui_scale
 
 
 class _Latents:
@@ -78,15 +79,47 @@ def _draw_state(layout: bpy.types.UILayout, material: bpy.types.Material) -> Non
         layout.label(text=size, icon="CHECKMARK")
 
 
-class TILEWRIGHT_PT_latents(_Latents, Panel, bpy.types.Panel):
-    pass
+class _Explore:
+    bl_label = "Explore"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw_header(self, context: bpy.types.Context) -> None:
+        self.layout.prop(context.scene.tilewright, "explore", text="")
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, chosen = self.layout, context.scene.tilewright
+        width, reason = context.region.width, live.reason(latents.active_material())
+        layout.active = chosen.explore
+        if reason:
+            paragraph(layout, reason, width, "INFO")
+        elif not chosen.explore:
+            paragraph(layout, "Tick Explore to see variations of the material", width, "INFO")
+        if variations.configs():
+            _draw_grid(layout, width)
+        row = layout.row(align=True)
+        row.operator("tilewright.history_back", text="", icon="LOOP_BACK")
+        row.operator("tilewright.history_forward", text="", icon="LOOP_FORWARDS")
+        row.operator("tilewright.roll_variations")
+        row.operator("tilewright.roll_variations", text="Random Grid").anywhere = True
+        split(layout).prop(chosen, "explore_strength", slider=True)
 
 
-class TILEWRIGHT_PT_latents_image(_Latents, Panel, bpy.types.Panel):
-    bl_space_type = "IMAGE_EDITOR"
+def _draw_grid(layout: bpy.types.UILayout, width: int) -> None:
+    units = max(2.0, (width / ui_scale() - 50) / 3 / 20)  # a unit of a layout is 20 pixels high
+    column = layout.column(align=True)
+    for first in range(0, variations.COUNT, 3):
+        row = column.row(align=True)
+        for place in range(first, first + 3):
+            cell = row.column(align=True)
+            picture = thumbnails.icon(variations.picture_name(place))
+            cell.template_icon(icon_value=picture, scale=units)
+            if place == variations.CENTRE:
+                cell.label(text="Now")
+            else:
+                cell.operator("tilewright.choose_variation").place = place
 
 
-class TILEWRIGHT_PT_latents_shader(_Latents, Panel, bpy.types.Panel):
+class _ShaderEditor(Panel):
     bl_space_type = "NODE_EDITOR"
 
     @classmethod
@@ -94,6 +127,41 @@ class TILEWRIGHT_PT_latents_shader(_Latents, Panel, bpy.types.Panel):
         return context.space_data.tree_type == "ShaderNodeTree"
 
 
+class _ImageEditor(Panel):
+    bl_space_type = "IMAGE_EDITOR"
+
+
+class TILEWRIGHT_PT_latents(_Latents, Panel, bpy.types.Panel):
+    pass
+
+
+class TILEWRIGHT_PT_explore(_Explore, Panel, bpy.types.Panel):
+    pass
+
+
+class TILEWRIGHT_PT_latents_image(_Latents, _ImageEditor, bpy.types.Panel):
+    pass
+
+
+class TILEWRIGHT_PT_explore_image(_Explore, _ImageEditor, bpy.types.Panel):
+    pass
+
+
+class TILEWRIGHT_PT_latents_shader(_Latents, _ShaderEditor, bpy.types.Panel):
+    pass
+
+
+class TILEWRIGHT_PT_explore_shader(_Explore, _ShaderEditor, bpy.types.Panel):
+    pass
+
+
 register, unregister = bpy.utils.register_classes_factory(
-    (TILEWRIGHT_PT_latents, TILEWRIGHT_PT_latents_image, TILEWRIGHT_PT_latents_shader)
+    (
+        TILEWRIGHT_PT_latents,
+        TILEWRIGHT_PT_explore,
+        TILEWRIGHT_PT_latents_image,
+        TILEWRIGHT_PT_explore_image,
+        TILEWRIGHT_PT_latents_shader,
+        TILEWRIGHT_PT_explore_shader,
+    )
 )

@@ -90,14 +90,14 @@ def is_moving() -> bool:
 def is_settled() -> bool:
     """Whether nothing is due any more, neither previews nor full sizes."""
     jobs = session.current.jobs.values()
-    resting = any(job.purpose == "rest" and _is_under_way(job.id) for job in jobs)
+    resting = any(job.purpose == "rest" and is_under_way(job.id) for job in jobs)
     return not _moving and not resting
 
 
 def is_settling(material: bpy.types.Material) -> bool:
     """Whether this material shows, or is about to show, a preview."""
     newest = session.current.newest(material.tilewright.uuid)
-    resting = newest is not None and newest.purpose == "rest" and _is_under_way(newest.id)
+    resting = newest is not None and newest.purpose == "rest" and is_under_way(newest.id)
     return resting or material.tilewright.uuid in _moving
 
 
@@ -110,7 +110,7 @@ def tick() -> None:
     now = time.monotonic()
     for target, known in list(_moving.items()):
         _ask(target, known)
-        if not known.stale and not _is_under_way(known.job) and now - known.changed >= REST:
+        if not known.stale and not is_under_way(known.job) and now - known.changed >= REST:
             del _moving[target]
             _ask_full(target)
 
@@ -135,7 +135,7 @@ def show(event: MaterialReady, target: str) -> Iterator[None]:
 
 def _ask(target: str, known: _Moving) -> None:
     """Ask for a preview of the newest latents, unless one is under way."""
-    if not known.stale or _is_under_way(known.job):
+    if not known.stale or is_under_way(known.job):
         return
     material = materials.find_material(target)
     if material is None:
@@ -152,7 +152,8 @@ def _ask_full(target: str) -> None:
         session.current.generate(latents.wanted(material), target, "rest")
 
 
-def _is_under_way(job_id: str) -> bool:
+def is_under_way(job_id: str) -> bool:
+    """Whether pixels of this job may still come."""
     job = session.current.jobs.get(job_id)
     return job is not None and not job.done and job.state != "interrupted"
 

@@ -51,7 +51,7 @@ def _style_names(owner: bpy.types.PropertyGroup, _context: object, typed: str) -
     return [name for name in model.styles if typed.lower() in name.lower()] if model else []
 
 
-# Told of each slider that was moved by hand: the group it belongs to, and its name there.
+# Told of each slider that was moved by hand: the group it belongs to, and what it is about.
 latent_listeners: list[Callable[[bpy.types.PropertyGroup, str], None]] = []
 _quiet: list[bool] = []
 
@@ -255,6 +255,22 @@ class TILEWRIGHT_PG_scene(bpy.types.PropertyGroup):
         max=512,
         step=32,
     )
+    explore: BoolProperty(
+        name="Explore",
+        description="Show pictures of variations of the material, to choose from",
+        default=False,
+        update=_tell("explore"),
+    )
+    explore_strength: FloatProperty(
+        name="Strength",
+        description="How far the variations are from the picture in the middle",
+        default=0.6,
+        min=0.05,
+        max=2.0,
+        update=_tell("explore"),
+    )
+    explore_roll: IntProperty(update=_tell("explore"))
+    explore_anywhere: BoolProperty(update=_tell("explore"))
     direction_labels: CollectionProperty(type=TILEWRIGHT_PG_direction_label)
     multiply_occlusion: BoolProperty(
         name="Multiply Occlusion",

@@ -1,8 +1,8 @@
 """One button is one class is one call to a plain function, which scripts can call as well."""
 
-from . import generation, steering, training, worker
+from . import exploring, generation, steering, training, worker
 
-_MODULES = (worker, training, generation, steering)
+_MODULES = (worker, training, generation, steering, exploring)
 
 
 def register() -> None:
