@@ -16,7 +16,17 @@ from gan_worker.errors import TilewrightError, UnexpectedError
 from gan_worker.events import MapReady, MaterialReady, ModelList, PreviewReady
 from gan_worker.progress import Recipe
 
-from . import images, latents, live, live_preview, materials, properties, session, variations
+from . import (
+    favourites,
+    images,
+    latents,
+    live,
+    live_preview,
+    materials,
+    properties,
+    session,
+    variations,
+)
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +93,7 @@ def tick() -> float:
         _take(event)
     live.tick()
     variations.tick()
+    favourites.tick()
     if not _rendering():
         _do_work(began + STEP_DEADLINE)
     _count(time.perf_counter() - began, time.thread_time() - cpu)
@@ -200,7 +211,8 @@ def _take(event: object) -> None:
             if job.purpose == "preview":
                 _urgent.append(live.show(event, job.target))
             elif job.purpose == "thumbnail":
-                _urgent.append(variations.show(event, job.target))
+                shows = favourites.show if favourites.owns(job.target) else variations.show
+                _urgent.append(shows(event, job.target))
             elif job.purpose == "rest":
                 _arriving.add(event.job)
                 _work.append(_apply(event, job.target, Order(look=None), is_rest=True))
@@ -335,16 +347,30 @@ def _latent_changed(owner: bpy.types.PropertyGroup, name: str) -> None:
     if name == "explore":
         wake()
         return
-    changed = latents.spread(owner, name)
+    changed = _mix(owner) if name == "mix" else latents.spread(owner, name)
     if bpy.context.scene.tilewright.live:
         for material in changed:
             live.follow(material)
         wake()
 
 
+def _mix(chosen: bpy.types.PropertyGroup) -> list[bpy.types.Material]:
+    """The slider between two favourites was moved."""
+    try:
+        config = favourites.mixed_by(chosen)
+    except TilewrightError as error:
+        session.current.fail(error)
+        return []
+    changed = latents.steered()
+    for material in changed:
+        latents.exchange(material, config)
+    return changed
+
+
 def register() -> None:
     live.register()
     variations.register()
+    favourites.register()
     properties.latent_listeners.append(_latent_changed)
     bpy.app.handlers.save_pre.append(_before_saving)
     bpy.app.timers.register(_timer, first_interval=IDLE_INTERVAL, persistent=True)
@@ -356,6 +382,7 @@ def unregister() -> None:
     if _before_saving in bpy.app.handlers.save_pre:
         bpy.app.handlers.save_pre.remove(_before_saving)
     properties.latent_listeners.clear()
+    favourites.unregister()
     variations.unregister()
     live.unregister()
     _work.clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from . import latents, live, session, thumbnails, variations
+from . import favourites, latents, live, session, thumbnails, variations
 from .panels import _Panel as Panel
 from .panels import _paragraph as paragraph
 from .panels import _split as split
@@ -119,6 +119,46 @@ def _draw_grid(layout: bpy.types.UILayout, width: int) -> None:
                 cell.operator("tilewright.choose_variation").place = place
 
 
+class _Favourites:
+    bl_label = "Favourites"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, chosen = self.layout, context.scene.tilewright
+        layout.operator("tilewright.add_favourite", icon="SOLO_ON")
+        column = layout.column()
+        for favourite in chosen.favourites:
+            _draw_favourite(column.box().row(), favourite, chosen)
+        _draw_mix(layout, context.scene)
+        row = layout.row(align=True)
+        row.operator("tilewright.import_favourites", text="Import", icon="IMPORT")
+        row.operator("tilewright.export_favourites", text="Export", icon="EXPORT")
+
+
+def _draw_favourite(
+    row: bpy.types.UILayout, favourite: bpy.types.PropertyGroup, chosen: bpy.types.PropertyGroup
+) -> None:
+    row.template_icon(icon_value=thumbnails.icon(favourites.picture_name(favourite)), scale=2.6)
+    column = row.column(align=True)
+    column.prop(favourite, "name", text="")
+    buttons = column.row(align=True)
+    buttons.operator("tilewright.apply_favourite").uid = favourite.uid
+    for text, end in (("A", "mix_a"), ("B", "mix_b")):
+        is_end = getattr(chosen, end) == favourite.uid
+        button = buttons.operator("tilewright.mix_favourite", text=text, depress=is_end)
+        button.uid, button.end = favourite.uid, end
+    buttons.operator("tilewright.remove_favourite", text="", icon="X").uid = favourite.uid
+
+
+def _draw_mix(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
+    chosen = scene.tilewright
+    a, b = (favourites.find(scene, uid) for uid in (chosen.mix_a, chosen.mix_b))
+    if a and b:
+        layout.prop(chosen, "mix", text=f"{a.name} to {b.name}", slider=True)
+    elif chosen.favourites:
+        layout.label(text="Press A and B to mix two", icon="INFO")
+
+
 class _ShaderEditor(Panel):
     bl_space_type = "NODE_EDITOR"
 
@@ -139,11 +179,19 @@ class TILEWRIGHT_PT_explore(_Explore, Panel, bpy.types.Panel):
     pass
 
 
+class TILEWRIGHT_PT_favourites(_Favourites, Panel, bpy.types.Panel):
+    pass
+
+
 class TILEWRIGHT_PT_latents_image(_Latents, _ImageEditor, bpy.types.Panel):
     pass
 
 
 class TILEWRIGHT_PT_explore_image(_Explore, _ImageEditor, bpy.types.Panel):
+    pass
+
+
+class TILEWRIGHT_PT_favourites_image(_Favourites, _ImageEditor, bpy.types.Panel):
     pass
 
 
@@ -155,13 +203,20 @@ class TILEWRIGHT_PT_explore_shader(_Explore, _ShaderEditor, bpy.types.Panel):
     pass
 
 
+class TILEWRIGHT_PT_favourites_shader(_Favourites, _ShaderEditor, bpy.types.Panel):
+    pass
+
+
 register, unregister = bpy.utils.register_classes_factory(
     (
         TILEWRIGHT_PT_latents,
         TILEWRIGHT_PT_explore,
+        TILEWRIGHT_PT_favourites,
         TILEWRIGHT_PT_latents_image,
         TILEWRIGHT_PT_explore_image,
+        TILEWRIGHT_PT_favourites_image,
         TILEWRIGHT_PT_latents_shader,
         TILEWRIGHT_PT_explore_shader,
+        TILEWRIGHT_PT_favourites_shader,
     )
 )

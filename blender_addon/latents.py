@@ -43,6 +43,12 @@ def store(material: bpy.types.Material, config: GenerationConfig) -> None:
         _place(material, config, config.origin)
 
 
+def exchange(material: bpy.types.Material, config: GenerationConfig) -> None:
+    """Set the latents of a config, but keep the material's own size and maps."""
+    own = wanted(material)
+    store(material, replace(config, width=own.width, height=own.height, maps=own.maps, origin=None))
+
+
 def wanted(material: bpy.types.Material) -> GenerationConfig:
     """What the latents ask for, at full size.
 
@@ -114,6 +120,16 @@ def _place(material: bpy.types.Material, config: GenerationConfig, origin: tuple
 
 def _place_of(config: GenerationConfig) -> list:
     return [config.model, config.seed, config.width, config.height]
+
+
+def picture_config(config: GenerationConfig, side: int) -> GenerationConfig:
+    """What to ask for to get a thumbnail of about that many pixels a side."""
+    model = session.current.model(config.model)
+    maps = model.maps if model else ()
+    stride = model.stride if model else 1
+    size = max(1, side // stride) * stride
+    shown = "base_color" if "base_color" in maps else next(iter(maps), "base_color")
+    return replace(config, width=size, height=size, maps=(shown,), origin=(0, 0))
 
 
 def add_sliders(material: bpy.types.Material, names: object = ()) -> None:

@@ -71,6 +71,12 @@ def follow(material: bpy.types.Material) -> None:
     _ask(target, known)
 
 
+def take(material: bpy.types.Material, config: GenerationConfig) -> None:
+    """Give a material other latents, at its own size and with its own maps, and let it follow."""
+    latents.exchange(material, config)
+    follow(material)
+
+
 def let_rest() -> None:
     """Ask for full sizes as soon as may be, for scripts that will not move any slider now."""
     for known in _moving.values():

@@ -144,6 +144,14 @@ class TILEWRIGHT_PG_latents(bpy.types.PropertyGroup):
     placed: StringProperty(description="Where the border was put, and for what, as JSON")
 
 
+class TILEWRIGHT_PG_favourite(bpy.types.PropertyGroup):
+    """Latents that the artist keeps; `name` is what she calls them."""
+
+    uid: StringProperty()
+    config: StringProperty(description="What to generate, as JSON")
+    thumbnail: StringProperty(description="A small picture as text; empty until there is one")
+
+
 class TILEWRIGHT_PG_scene(bpy.types.PropertyGroup):
     """What was chosen in the panels, kept with the scene."""
 
@@ -271,6 +279,18 @@ class TILEWRIGHT_PG_scene(bpy.types.PropertyGroup):
     )
     explore_roll: IntProperty(update=_tell("explore"))
     explore_anywhere: BoolProperty(update=_tell("explore"))
+    favourites: CollectionProperty(type=TILEWRIGHT_PG_favourite)
+    mix_a: StringProperty()
+    mix_b: StringProperty()
+    mix: FloatProperty(
+        name="Mix",
+        description="Blend the looks of favourites A and B. Where things lie stays as in A",
+        default=0.5,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+        update=_tell("mix"),
+    )
     direction_labels: CollectionProperty(type=TILEWRIGHT_PG_direction_label)
     multiply_occlusion: BoolProperty(
         name="Multiply Occlusion",
@@ -335,6 +355,7 @@ _CLASSES = (
     TILEWRIGHT_PG_direction_label,
     TILEWRIGHT_PG_direction,
     TILEWRIGHT_PG_latents,
+    TILEWRIGHT_PG_favourite,
     TILEWRIGHT_PG_scene,
     TILEWRIGHT_PG_material,
 )

@@ -109,16 +109,7 @@ def choose(material: bpy.types.Material, place: int) -> None:
     config = _configs[place]
     if config.seed == _configs[CENTRE].seed:
         config = replace(config, seed=material.tilewright.latents.seed)
-    take(material, config)
-
-
-def take(material: bpy.types.Material, config: GenerationConfig) -> None:
-    """Give the material other latents, at its own size and with its own maps, and let it follow."""
-    own = latents.wanted(material)
-    latents.store(
-        material, replace(config, width=own.width, height=own.height, maps=own.maps, origin=None)
-    )
-    live.follow(material)
+    live.take(material, config)
 
 
 def can_step(material: bpy.types.Material | None, step: int) -> bool:
@@ -132,7 +123,7 @@ def step_history(material: bpy.types.Material, step: int) -> None:
     if can_step(material, step):
         known = _histories[material.tilewright.uuid]
         known.now += step
-        take(material, known.past[known.now])
+        live.take(material, known.past[known.now])
 
 
 def tick() -> None:
@@ -147,7 +138,7 @@ def tick() -> None:
         _choose_configs(material, centre, chosen)
         if _due and not any(_is_drawn(place) for place in range(COUNT)):
             place = _due.pop(0)
-            asked = picture_config(_configs[place], SIDE)
+            asked = latents.picture_config(_configs[place], SIDE)
             session.current.generate(asked, picture_name(place), "thumbnail")
 
 
@@ -165,16 +156,6 @@ def show(event: MaterialReady, name: str) -> Iterator[None]:
     """Put up a picture that has come."""
     thumbnails.show(name, thumbnails.as_picture(next(iter(event.maps.values()))))
     yield
-
-
-def picture_config(config: GenerationConfig, side: int) -> GenerationConfig:
-    """What to ask for to get a thumbnail of about that many pixels a side."""
-    model = session.current.model(config.model)
-    maps = model.maps if model else ()
-    stride = model.stride if model else 1
-    size = max(1, side // stride) * stride
-    shown = "base_color" if "base_color" in maps else next(iter(maps), "base_color")
-    return replace(config, width=size, height=size, maps=(shown,), origin=(0, 0))
 
 
 def _choose_configs(

@@ -1,8 +1,8 @@
 """One button is one class is one call to a plain function, which scripts can call as well."""
 
-from . import exploring, generation, steering, training, worker
+from . import exploring, generation, keeping, steering, training, worker
 
-_MODULES = (worker, training, generation, steering, exploring)
+_MODULES = (worker, training, generation, steering, exploring, keeping)
 
 
 def register() -> None:

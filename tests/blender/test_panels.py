@@ -164,12 +164,36 @@ def test_latents_panel_has_a_named_slider_for_each_direction(stand_in, plane, ma
     assert "No worker is connected" in draw(latent_panels.TILEWRIGHT_PT_latents)
 
 
+def test_explore_and_favourites_show_pictures_with_their_buttons(stand_in, plane, maps):
+    (job,) = generation.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
+    stand_in.finish(job.id, maps)
+    event_timer.tick()
+    event_timer.finish()
+    chosen = bpy.context.scene.tilewright
+    assert "Tick Explore" in " ".join(draw(latent_panels.TILEWRIGHT_PT_explore).split())
+    chosen.explore = True
+    event_timer.tick()
+    text = draw(latent_panels.TILEWRIGHT_PT_explore)
+    assert (text.count("<live preview>"), text.count("Choose"), text.count("Now")) == (9, 8, 1)
+    bpy.ops.tilewright.add_favourite()
+    bpy.ops.tilewright.add_favourite()
+    text = draw(latent_panels.TILEWRIGHT_PT_favourites)
+    assert "Press A and B to mix two" in text
+    chosen.mix_a, chosen.mix_b = (favourite.uid for favourite in chosen.favourites)
+    text = draw(latent_panels.TILEWRIGHT_PT_favourites)
+    assert "\nMix\n" in text
+    assert "Press A and B" not in text
+
+
 def test_drawing_only_reads(stand_in, plane, maps, monkeypatch):
     """No panel and no poll asks the worker, makes a datablock, or writes a property."""
     (job,) = generation.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
     stand_in.finish(job.id, maps)
     event_timer.tick()
     event_timer.finish()
+    bpy.context.scene.tilewright.explore = True
+    bpy.ops.tilewright.add_favourite()
+    event_timer.tick()
     before = state_of_the_file(plane.active_material)
     calls = len(stand_in.calls)
     for name in ("submit", "collect"):
