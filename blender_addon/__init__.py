@@ -2,13 +2,16 @@
 
 from . import (
     event_timer,
+    favourites,
     latent_panels,
+    live,
     live_preview,
     operators,
     panels,
     preferences,
     properties,
     thumbnails,
+    variations,
 )
 
 _PARTS = (
@@ -16,6 +19,9 @@ _PARTS = (
     properties,
     live_preview,
     thumbnails,
+    live,
+    variations,
+    favourites,
     operators,
     panels,
     latent_panels,

@@ -368,9 +368,6 @@ def _mix(chosen: bpy.types.PropertyGroup) -> list[bpy.types.Material]:
 
 
 def register() -> None:
-    live.register()
-    variations.register()
-    favourites.register()
     properties.latent_listeners.append(_latent_changed)
     bpy.app.handlers.save_pre.append(_before_saving)
     bpy.app.timers.register(_timer, first_interval=IDLE_INTERVAL, persistent=True)
@@ -382,9 +379,6 @@ def unregister() -> None:
     if _before_saving in bpy.app.handlers.save_pre:
         bpy.app.handlers.save_pre.remove(_before_saving)
     properties.latent_listeners.clear()
-    favourites.unregister()
-    variations.unregister()
-    live.unregister()
     _work.clear()
     _urgent.clear()
     _orders.clear()

@@ -85,6 +85,14 @@ def keep_place(material: bpy.types.Material, recipe: Recipe) -> None:
     _place(material, config, recipe.origin)
 
 
+def take_up_recipes() -> None:
+    """Give latents to materials of files that were made before there were any."""
+    for material in bpy.data.materials:
+        recipe = materials.read_recipe(material) if materials.is_ours(material) else None
+        if recipe and not material.tilewright.latents.model:
+            keep_place(material, recipe)
+
+
 def config_of(recipe: Recipe) -> GenerationConfig:
     """What to ask for to get the same material again."""
     known = asdict(recipe)

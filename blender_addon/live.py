@@ -190,6 +190,7 @@ def _after_undo(*_args: object) -> None:
 @persistent
 def _after_loading(*_args: object) -> None:
     _moving.clear()
+    latents.take_up_recipes()
     latents.add_sliders_everywhere()
 
 

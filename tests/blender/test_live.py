@@ -382,6 +382,18 @@ def test_sliders_appear_when_the_worker_comes_after_the_material(stand_in, plane
     assert tuple(material.tilewright.latents.directions.keys()) == entry.directions
 
 
+def test_material_of_an_older_file_is_given_its_latents(hand, material, tmp_path):
+    for name in ("model", "seed", "directions"):
+        material.tilewright.latents.property_unset(name)
+    path = str(tmp_path / "old.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    (loaded,) = (m for m in bpy.data.materials if m.tilewright.uuid)
+    assert latents.is_shown(loaded)
+    assert loaded.tilewright.latents.seed == 5
+    assert len(loaded.tilewright.latents.directions) == 3
+
+
 def test_look_of_a_training_material_replaces_the_latent_of_the_seed(hand, material):
     latents.store(material, GenerationConfig("bricks", 5, 512, 256, z=(0.5, 0.25)))
     assert latents.wanted(material).z == (0.5, 0.25)
