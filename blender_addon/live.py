@@ -17,6 +17,8 @@ from . import images, latents, materials, session
 
 # A slider rests when nothing was changed for so long, in seconds.
 REST = 0.3
+# Bytes of maps kept for undo: some fifty previews of five maps.
+MOST_KEPT = 32 * 2**20
 
 
 @dataclass
@@ -35,6 +37,8 @@ class _Moving:
 
 
 _moving: dict[str, _Moving] = {}
+# Recipe as JSON → maps of its preview, oldest first.
+_recent: dict[str, dict[str, np.ndarray]] = {}
 
 
 def reason(material: bpy.types.Material | None) -> str:
@@ -137,6 +141,22 @@ def show(event: MaterialReady, target: str) -> Iterator[None]:
     full = material.tilewright.latents
     materials.show_preview(material, found, event.recipe, (full.width, full.height))
     materials.store_recipe(material, event.recipe, event.seam_ratios)
+    _keep(material.tilewright.recipe, event.maps)
+
+
+def _keep(recipe: str, maps: dict[str, np.ndarray]) -> None:
+    _recent.pop(recipe, None)
+    _recent[recipe] = maps
+    while sum(m.nbytes for kept in _recent.values() for m in kept.values()) > MOST_KEPT:
+        del _recent[next(iter(_recent))]
+
+
+def _show_again(material: bpy.types.Material) -> None:
+    """Write the preview that the recipe names into the images, which undo did not bring back."""
+    maps = _recent.get(material.tilewright.recipe, {})
+    for name, image in materials.images_of(material).items():
+        if images.is_live(image) and name in maps and tuple(image.size) == maps[name].shape[1::-1]:
+            images.write_pixels(image, maps[name])
 
 
 def _ask(target: str, known: _Moving) -> None:
@@ -177,11 +197,17 @@ def _preview_config(full: GenerationConfig) -> GenerationConfig:
     return replace(full, width=width, height=height, origin=(0, 0))
 
 
+def _forget_all() -> None:
+    _moving.clear()
+    _recent.clear()
+
+
 @persistent
 def _after_undo(*_args: object) -> None:
     """Bring the textures back: undo restores latents and recipe, but no pixels that nobody packed."""
     for material in bpy.data.materials:
         if latents.has_latents(material) and not latents.is_shown(material):
+            _show_again(material)
             newest = session.current.newest(material.tilewright.uuid)
             if newest is None or newest.done or newest.config != latents.wanted(material):
                 follow(material)
@@ -189,7 +215,7 @@ def _after_undo(*_args: object) -> None:
 
 @persistent
 def _after_loading(*_args: object) -> None:
-    _moving.clear()
+    _forget_all()
     latents.take_up_recipes()
     latents.add_sliders_everywhere()
 
@@ -205,4 +231,4 @@ def register() -> None:
 def unregister() -> None:
     for name, handler in _HANDLERS:
         getattr(bpy.app.handlers, name).remove(handler)
-    _moving.clear()
+    _forget_all()

@@ -126,6 +126,17 @@ def test_thousand_moves_leave_no_backlog(hand, material, rest):
     assert event_timer.pending() == 0
     assert not session.current._backlog
     assert len(bpy.data.images) == images_before
+    kept = sum(pixels.nbytes for maps in live._recent.values() for pixels in maps.values())
+    assert 0 < kept <= live.MOST_KEPT
+
+
+def test_previews_kept_for_undo_are_bounded(hand, material, monkeypatch):
+    monkeypatch.setattr(live, "MOST_KEPT", 700_000)
+    for number in range(6):
+        hand.move(material, number + 1.0)
+        hand.answer(hand.jobs[-1])
+    assert len(live._recent) == 2
+    assert material.tilewright.recipe in live._recent
 
 
 def test_preview_is_written_into_the_same_images(hand, material):
@@ -219,6 +230,25 @@ def test_one_undo_step_a_drag_and_undo_brings_the_texture_back(hand, plane, rest
     bpy.ops.ed.undo()
     bpy.ops.ed.undo()
     assert bpy.data.materials[name].tilewright.latents.directions["pca 1"].amount == 0
+
+
+@pytest.mark.parametrize("rested", [False, True])
+def test_undo_shows_the_preview_of_its_recipe_without_a_worker(hand, plane, rest, rested):
+    name = plane.active_material.name
+    for amount, value in ((1.0, 10), (2.0, 20)):
+        hand.move(bpy.data.materials[name], amount)
+        hand.answer(hand.jobs[-1], value)
+        bpy.ops.ed.undo_push(message="slider")
+    if rested:  # then the images of the previews are gone
+        rest()
+        hand.answer(hand.jobs[-1], 25)
+    session.current.close()
+    bpy.ops.ed.undo()
+    material = bpy.data.materials[name]
+    assert materials.read_recipe(material).directions == (("pca 1", 1.0),)
+    assert shown_value(material) == 10
+    bpy.ops.ed.redo()
+    assert shown_value(bpy.data.materials[name]) == 20
 
 
 def test_what_comes_when_a_slider_rests_adds_no_undo_step(hand, material, plane, rest, monkeypatch):
