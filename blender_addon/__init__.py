@@ -3,6 +3,9 @@
 from . import (
     curve_pictures,
     event_timer,
+    favourites,
+    latent_panels,
+    live,
     live_preview,
     operators,
     panels,
@@ -10,6 +13,8 @@ from . import (
     properties,
     run_panels,
     scene_batch,
+    thumbnails,
+    variations,
     worker_panels,
 )
 
@@ -18,8 +23,13 @@ _PARTS = (
     properties,
     live_preview,
     curve_pictures,
+    thumbnails,
+    live,
+    variations,
+    favourites,
     operators,
     panels,
+    latent_panels,
     worker_panels,
     run_panels,
     scene_batch,

@@ -17,6 +17,7 @@ from gan_worker.events import (
     JobReport,
     MapReady,
     MaterialReady,
+    ModelList,
     PreviewReady,
     RunRenamed,
     RunSettings,
@@ -29,12 +30,17 @@ from gan_worker.progress import Recipe, TrainingProgress
 from . import (
     curve_pictures,
     doctor,
+    favourites,
     images,
     installation,
+    latents,
+    live,
     live_preview,
     materials,
+    properties,
     run_rows,
     session,
+    variations,
 )
 
 log = logging.getLogger(__name__)
@@ -47,6 +53,8 @@ MOST_WAITING = 100
 # Between two pieces of waiting work Blender gets its turn, and no more: the artist waits for the result.
 WORK_INTERVAL = 0.001
 BUSY_INTERVAL = 1 / 60
+# While a slider moves: a preview takes little longer to make than a sixtieth of a second.
+LIVE_INTERVAL = 0.004
 IDLE_INTERVAL = 0.5
 
 _SLOW_JOBS = ("RENDER", "OBJECT_BAKE")
@@ -57,11 +65,11 @@ class Order:
     """What to do with a result, by value: nothing here points into Blender's data.
 
     Attributes:
-        look: how to wire the maps.
+        look: how to wire the maps; None keeps the wiring that is there.
         folder: where to save the textures; None packs them.
     """
 
-    look: materials.Look = field(default_factory=materials.Look)
+    look: materials.Look | None = field(default_factory=materials.Look)
     folder: str | None = None
 
 
@@ -85,6 +93,8 @@ _orders: dict[str, Order] = {}
 _work: deque[Iterator[None]] = deque()
 _receivers: dict[str, Callable[[MaterialReady], None]] = {}
 _companions: list[Iterator[bool]] = []
+# Small pictures that somebody waits for with the mouse in hand: done before all other work.
+_urgent: deque[Iterator[None]] = deque()
 _arriving: set[str] = set()
 
 
@@ -101,13 +111,18 @@ def tick() -> float:
     doctor.current.tick()
     installation.current.tick()
     run_rows.follow()
+    live.tick()
+    variations.tick()
+    favourites.tick()
     moving = False
     if not _rendering():
         _do_work(began + STEP_DEADLINE)
         moving = _advance_companions(began + STEP_DEADLINE)
     _count(time.perf_counter() - began, time.thread_time() - cpu)
-    if _work or moving or session.current.receiving:
+    if pending() or moving or session.current.receiving:
         return WORK_INTERVAL
+    if live.is_moving() or variations.is_drawing():
+        return LIVE_INTERVAL
     return BUSY_INTERVAL if session.current.busy else IDLE_INTERVAL
 
 
@@ -123,6 +138,13 @@ def _timer() -> float:
     if _visible_state() != before or session.current.busy or _companions:
         _redraw()
     return interval
+
+
+def wake() -> None:
+    """Tick at once, not only when a sleeping timer is due."""
+    if bpy.app.timers.is_registered(_timer):
+        bpy.app.timers.unregister(_timer)
+        bpy.app.timers.register(_timer, first_interval=0.0, persistent=True)
 
 
 def wait(predicate: Callable[[], bool], timeout: float) -> None:
@@ -147,7 +169,7 @@ def wait_for_job(job: session.Job, timeout: float) -> MaterialReady | None:
 
 def finish() -> None:
     """Do all work that is waiting, now: before the file is saved, and at the end of a wait."""
-    while _work:
+    while pending():
         _step()
     images.free_scratch()
 
@@ -178,7 +200,7 @@ def run_along(steps: Iterator[bool]) -> None:
 
 def pending() -> int:
     """How many pieces of work wait."""
-    return len(_work)
+    return len(_urgent) + len(_work)
 
 
 def _count(seconds: float, cpu_seconds: float) -> None:
@@ -193,9 +215,9 @@ def _rendering() -> bool:
 
 
 def _do_work(end: float) -> None:
-    while _work and time.perf_counter() < end:
+    while pending() and time.perf_counter() < end:
         _step()
-    if not _work:
+    if not pending():
         images.free_scratch()
 
 
@@ -213,15 +235,16 @@ def _advance_companions(end: float) -> bool:
 
 
 def _step() -> None:
+    queue = _urgent or _work
     try:
-        next(_work[0])
+        next(queue[0])
     except StopIteration:
-        _work.popleft()
+        queue.popleft()
     except TilewrightError as error:
-        _work.popleft()
+        queue.popleft()
         session.current.fail(error)
     except Exception as error:
-        _work.popleft()
+        queue.popleft()
         log.exception("work of a tick")
         session.current.fail(UnexpectedError(error))
 
@@ -238,17 +261,28 @@ def _take(event: object) -> None:
             run_rows.follow_name(event.run, event.name)
         case RunSettings():
             run_rows.take_settings(bpy.context.scene, event.config)
+        case ModelList():
+            latents.add_sliders_everywhere()
         case MapReady() if event.job in _receivers:
             pass  # its receiver wants all of them together
         case MaterialReady() if event.job in _receivers:
             _receivers.pop(event.job)(event)
-        case MapReady():
+        case MapReady() if session.current.jobs[event.job].purpose in ("material", "rest"):
             _arriving.add(event.job)
             _work.append(_make_image(event.job, event.name, event.pixels))
         case MaterialReady():
-            _arriving.add(event.job)
-            target = session.current.jobs[event.job].target
-            _work.append(_apply(event, target, _orders.pop(event.job, Order())))
+            job = session.current.jobs[event.job]
+            if job.purpose == "preview":
+                _urgent.append(live.show(event, job.target))
+            elif job.purpose == "thumbnail":
+                shows = favourites.show if favourites.owns(job.target) else variations.show
+                _urgent.append(shows(event, job.target))
+            elif job.purpose == "rest":
+                _arriving.add(event.job)
+                _work.append(_apply(event, job.target, Order(look=None), is_rest=True))
+            else:
+                _arriving.add(event.job)
+                _work.append(_apply(event, job.target, _orders.pop(event.job, Order())))
 
 
 def _make_image(job: str, map_name: str, pixels: np.ndarray) -> Iterator[None]:
@@ -265,17 +299,25 @@ def _make_image(job: str, map_name: str, pixels: np.ndarray) -> Iterator[None]:
     yield
 
 
-def _apply(event: MaterialReady, target: str, order: Order) -> Iterator[None]:
-    """A whole material: missing images, the node tree, and then the packing."""
+def _apply(
+    event: MaterialReady, target: str, order: Order, is_rest: bool = False
+) -> Iterator[None]:
+    """A whole material: missing images, the node tree, and then the packing.
+
+    What comes when a slider rests belongs to the undo step of the slider, and is of no use without
+    its material.
+    """
     for name, pixels in event.maps.items():
         yield from _make_image(event.job, name, pixels)
-    if session.current.is_newest(event.job, target):  # none was asked for meanwhile
+    is_lost = is_rest and materials.find_material(target) is None
+    if session.current.is_newest(event.job, target) and not is_lost:  # none was asked for meanwhile
         _show(event, target, order)
     _clean_up(event.job)
     yield
     for name, pixels in event.maps.items():
         yield from _keep(event, name, pixels, order.folder)
-    push_undo("Tilewright Material")
+    if not is_rest:
+        push_undo("Tilewright Material")
 
 
 def _show(event: MaterialReady, target: str, order: Order) -> None:
@@ -285,7 +327,9 @@ def _show(event: MaterialReady, target: str, order: Order) -> None:
     material = materials.find_material(target) if target else None
     material = material or _unassigned(event)
     materials.build(material, found, order.look)
+    materials.end_preview(material)
     materials.store_recipe(material, event.recipe, event.seam_ratios)
+    latents.keep_place(material, event.recipe)
 
 
 def _clean_up(job: str) -> None:
@@ -342,7 +386,7 @@ def push_undo(message: str) -> None:
 
 def _visible_state() -> tuple:
     now, checkup, setup = session.current, doctor.current, installation.current
-    seen = now.state, now.last_error, len(now.models), now.runs, len(_work)
+    seen = now.state, now.last_error, len(now.models), now.runs, pending(), live.is_moving()
     seen += len(checkup.findings), checkup.running
     return *seen, setup.need, setup.running, setup.removing, round(setup.seconds)
 
@@ -350,7 +394,7 @@ def _visible_state() -> tuple:
 def _redraw() -> None:
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type == "VIEW_3D":
+            if area.type in ("VIEW_3D", "IMAGE_EDITOR", "NODE_EDITOR"):
                 for region in area.regions:
                     if region.type == "UI":
                         region.tag_redraw()
@@ -359,9 +403,40 @@ def _redraw() -> None:
 @persistent
 def _before_saving(*_args: object) -> None:
     finish()
+    images.pack_live_images()
+
+
+def _latent_changed(owner: bpy.types.PropertyGroup, name: str) -> None:
+    """A slider was moved by hand, or by a script."""
+    if name == "scale":
+        for material in latents.steered():
+            materials.repeat(material, tuple(owner.scale))
+        return
+    if name == "explore":
+        wake()
+        return
+    changed = _mix(owner) if name == "mix" else latents.spread(owner, name)
+    if bpy.context.scene.tilewright.live:
+        for material in changed:
+            live.follow(material)
+        wake()
+
+
+def _mix(chosen: bpy.types.PropertyGroup) -> list[bpy.types.Material]:
+    """The slider between two favourites was moved."""
+    try:
+        config = favourites.mixed_by(chosen)
+    except TilewrightError as error:
+        session.current.fail(error)
+        return []
+    changed = latents.steered()
+    for material in changed:
+        latents.exchange(material, config)
+    return changed
 
 
 def register() -> None:
+    properties.latent_listeners.append(_latent_changed)
     bpy.app.handlers.save_pre.append(_before_saving)
     bpy.app.timers.register(_timer, first_interval=IDLE_INTERVAL, persistent=True)
 
@@ -371,9 +446,11 @@ def unregister() -> None:
         bpy.app.timers.unregister(_timer)
     if _before_saving in bpy.app.handlers.save_pre:
         bpy.app.handlers.save_pre.remove(_before_saving)
+    properties.latent_listeners.clear()
     _work.clear()
     _companions.clear()
     _receivers.clear()
+    _urgent.clear()
     _orders.clear()
     _arriving.clear()
     doctor.current.cancel()

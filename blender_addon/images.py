@@ -19,6 +19,7 @@ PIXELS_PER_STEP = 64 * 1024
 # Custom properties that say what an image is; looked up instead of holding references.
 JOB_KEY = "tilewright_job"
 MAP_KEY = "tilewright_map"
+LIVE_PREFIX = "live "
 
 
 def image_name(model: str, seed: int, width: int, height: int, map_name: str) -> str:
@@ -47,6 +48,30 @@ def new_image(name: str, map_name: str, pixels: np.ndarray, job: str = "") -> bp
     image[JOB_KEY] = job
     image[MAP_KEY] = map_name
     return image
+
+
+def live_image(target: str, map_name: str, pixels: np.ndarray) -> bpy.types.Image:
+    """The image that a material's previews of a map are written into, made where there is none."""
+    job, size = LIVE_PREFIX + target, (pixels.shape[1], pixels.shape[0])
+    image = find_image(job, map_name)
+    if image and tuple(image.size) != size:
+        image[JOB_KEY] = LIVE_PREFIX  # nobody's, and removed once no material shows it
+        image = None
+    return image or new_image(f"preview_{MAPS[map_name].file_word}", map_name, pixels, job)
+
+
+def is_live(image: bpy.types.Image) -> bool:
+    """Whether previews are written into this image."""
+    return image.get(JOB_KEY, "").startswith(LIVE_PREFIX)
+
+
+def pack_live_images() -> None:
+    """Pack previews that are shown while the file is saved: their pixels are nowhere else."""
+    for image in bpy.data.images:
+        if is_live(image) and image.users and not image.library:
+            space = image.colorspace_settings.name
+            image.pack()
+            image.colorspace_settings.name = space
 
 
 def rgba_pieces(pixels: np.ndarray, out: np.ndarray) -> Iterator[None]:

@@ -11,7 +11,7 @@ from gan_worker.material_maps import MAPS
 from gan_worker.progress import Recipe
 from gan_worker.strict_json import from_json
 
-from .images import JOB_KEY
+from .images import JOB_KEY, is_live
 from .properties import MAPPING_NODE as MAPPING
 from .properties import new_uuid
 
@@ -121,6 +121,55 @@ def build(
     tree.displacement("height" in images, "normal" in images)
     tree.bump("base_color" in images and not {"normal", "height"} & set(images))
     tree.mapping()
+
+
+def show_preview(
+    material: bpy.types.Material,
+    images: dict[str, bpy.types.Image],
+    recipe: Recipe,
+    full: tuple[int, int],
+) -> None:
+    """Show smaller maps for a while.
+
+    They are repeated more often, so that everything on them stays as large as it was.
+
+    Args:
+        material: one of ours, editable.
+        images: map name → image, as `images.live_image` gives them.
+        recipe: of the preview.
+        full: width and height of the full size.
+    """
+    if images_of(material) != images:
+        build(material, images, None)
+    _repeat(material, (full[0] / recipe.width, full[1] / recipe.height))
+
+
+def end_preview(material: bpy.types.Material) -> None:
+    """The full size is there: repeat it as often as was chosen."""
+    _repeat(material, (1.0, 1.0))
+
+
+def _repeat(material: bpy.types.Material, factor: tuple[float, float]) -> None:
+    kept, mapping = material.tilewright, material.node_tree.nodes.get(MAPPING)
+    before = tuple(kept.preview_factor)
+    if mapping and before != factor:
+        scale = mapping.inputs["Scale"].default_value
+        for axis in (0, 1):
+            # Rounded, or to and fro would leave a trace.
+            scale[axis] = round(scale[axis] * factor[axis] / before[axis], 5)
+    kept.preview_factor = factor
+
+
+def repeat(material: bpy.types.Material, scale: tuple[float, float]) -> None:
+    """Repeat the tile so often over the UV square, without generating again."""
+    mapping, finer = material.node_tree.nodes.get(MAPPING), material.tilewright.preview_factor
+    if mapping:
+        mapping.inputs["Scale"].default_value = (scale[0] * finer[0], scale[1] * finer[1], 1.0)
+
+
+def is_preview(material: bpy.types.Material) -> bool:
+    """Whether it shows smaller maps for a while."""
+    return any(is_live(image) for image in images_of(material).values())
 
 
 def remove_unused_images(arriving: set[str]) -> None:

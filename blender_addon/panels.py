@@ -211,7 +211,8 @@ def _draw_data(layout: bpy.types.UILayout, report: DataReport, width: int) -> No
 
 
 def _draw_generating(layout: bpy.types.UILayout) -> None:
-    jobs = session.current.running("generate")
+    running = session.current.running("generate")
+    jobs = [job for job in running if job.purpose == "material"]
     if not jobs:
         return
     row = layout.row(align=True)

@@ -1,6 +1,8 @@
 """What belongs to a scene and to a material: what was chosen, and how a material was made."""
 
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import bpy
 from bpy.props import (
@@ -44,13 +46,32 @@ def _model_names(_owner: object, _context: object, typed: str) -> list[str]:
     return [name for name in session.current.model_names() if typed.lower() in name.lower()]
 
 
-def _rescale(chosen: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
-    """Show new repeats at once, without generating again."""
-    material = context.object.active_material if context.object else None
-    if material and material.tilewright.uuid and material.is_editable:
-        mapping = material.node_tree.nodes.get(MAPPING_NODE)
-        if mapping:
-            mapping.inputs["Scale"].default_value = (*chosen.scale, 1.0)
+def _style_names(owner: bpy.types.PropertyGroup, _context: object, typed: str) -> list[str]:
+    model = session.current.model(owner.model)
+    return [name for name in model.styles if typed.lower() in name.lower()] if model else []
+
+
+# Told of each slider that was moved by hand: the group it belongs to, and what it is about.
+latent_listeners: list[Callable[[bpy.types.PropertyGroup, str], None]] = []
+_quiet: list[bool] = []
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Change latents without telling anybody."""
+    _quiet.append(True)
+    try:
+        yield
+    finally:
+        _quiet.pop()
+
+
+def _tell(name: str) -> Callable[[bpy.types.PropertyGroup, bpy.types.Context], None]:
+    def update(owner: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:
+        for listener in () if _quiet else latent_listeners:
+            listener(owner, name)
+
+    return update
 
 
 class TILEWRIGHT_PG_picture(bpy.types.PropertyGroup):
@@ -61,6 +82,74 @@ class TILEWRIGHT_PG_picture(bpy.types.PropertyGroup):
         description="A photo, a folder of photos, or a folder with maps of materials",
         subtype="FILE_PATH",
     )
+
+
+class TILEWRIGHT_PG_direction_label(bpy.types.PropertyGroup):
+    """What the artist calls a direction; `name` is `model/direction`."""
+
+    label: StringProperty(
+        name="Name of the Slider", description="What this slider does to the look, in your words"
+    )
+
+
+class TILEWRIGHT_PG_direction(bpy.types.PropertyGroup):
+    """How far the style is moved along a direction; `name` is that of the direction."""
+
+    amount: FloatProperty(
+        name="Amount",
+        description="Change the look along one direction that was found in the model. 0 changes "
+        "nothing, and beyond 3 the look becomes unusual",
+        default=0.0,
+        min=-10.0,
+        max=10.0,
+        soft_min=-3.0,
+        soft_max=3.0,
+        step=5,
+        precision=2,
+        update=_tell("amount"),
+    )
+
+
+class TILEWRIGHT_PG_latents(bpy.types.PropertyGroup):
+    """What the artist wants a material to be; its recipe says what it shows."""
+
+    model: StringProperty(name="Model")
+    seed: IntProperty(
+        name="Seed",
+        description="Each number is another variant; the same number is always the same variant",
+        default=1,
+        min=0,
+        update=_tell("seed"),
+    )
+    truncation_psi: FloatProperty(
+        name="Variety",
+        description="0 gives the most typical look, 1 the full variety of the model",
+        default=1.0,
+        min=0.0,
+        max=2.0,
+        soft_max=1.0,
+        subtype="FACTOR",
+        update=_tell("truncation_psi"),
+    )
+    material: StringProperty(
+        name="Look Of",
+        description="Start from the look of this training material instead of the seed's",
+        search=_style_names,
+        update=_tell("material"),
+    )
+    directions: CollectionProperty(type=TILEWRIGHT_PG_direction)
+    width: IntProperty(name="Width", subtype="PIXEL", default=512)
+    height: IntProperty(name="Height", subtype="PIXEL", default=512)
+    rest: StringProperty(description="Latent, mix and style map, and which maps to make, as JSON")
+    placed: StringProperty(description="Where the border was put, and for what, as JSON")
+
+
+class TILEWRIGHT_PG_favourite(bpy.types.PropertyGroup):
+    """Latents that the artist keeps; `name` is what she calls them."""
+
+    uid: StringProperty()
+    config: StringProperty(description="What to generate, as JSON")
+    thumbnail: StringProperty(description="A small picture as text; empty until there is one")
 
 
 class TILEWRIGHT_PG_scene(bpy.types.PropertyGroup):
@@ -159,8 +248,50 @@ class TILEWRIGHT_PG_scene(bpy.types.PropertyGroup):
         default=(1.0, 1.0),
         min=0.001,
         soft_max=100.0,
-        update=_rescale,
+        update=_tell("scale"),
     )
+    live: BoolProperty(
+        name="Live",
+        description="Let the material follow while a slider of the latents moves",
+        default=True,
+    )
+    preview_size: IntProperty(
+        name="Preview Size",
+        description="Longest side in pixels of the maps that are shown while a slider moves",
+        default=256,
+        min=32,
+        max=512,
+        step=32,
+    )
+    explore: BoolProperty(
+        name="Explore",
+        description="Show pictures of variations of the material, to choose from",
+        default=False,
+        update=_tell("explore"),
+    )
+    explore_strength: FloatProperty(
+        name="Strength",
+        description="How far the variations are from the picture in the middle",
+        default=0.6,
+        min=0.05,
+        max=2.0,
+        update=_tell("explore"),
+    )
+    explore_roll: IntProperty(update=_tell("explore"))
+    explore_anywhere: BoolProperty(update=_tell("explore"))
+    favourites: CollectionProperty(type=TILEWRIGHT_PG_favourite)
+    mix_a: StringProperty()
+    mix_b: StringProperty()
+    mix: FloatProperty(
+        name="Mix",
+        description="Blend the looks of favourites A and B. Where things lie stays as in A",
+        default=0.5,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+        update=_tell("mix"),
+    )
+    direction_labels: CollectionProperty(type=TILEWRIGHT_PG_direction_label)
     multiply_occlusion: BoolProperty(
         name="Multiply Occlusion",
         description="Multiply ambient occlusion into the base color, where the model has it",
@@ -217,6 +348,12 @@ class TILEWRIGHT_PG_material(bpy.types.PropertyGroup):
         description="The material this was made for was gone when the result came",
     )
     multiply_occlusion: BoolProperty(default=True)
+    latents: PointerProperty(type=TILEWRIGHT_PG_latents)
+    preview_factor: FloatVectorProperty(
+        size=2,
+        default=(1.0, 1.0),
+        description="How many times more often the smaller preview is repeated than the full size",
+    )
     model: StringProperty(name="Model")
     model_hash: StringProperty(name="Model Hash", description="sha256 of the model's weights")
     seed: IntProperty(name="Seed")
@@ -232,6 +369,10 @@ class TILEWRIGHT_PG_material(bpy.types.PropertyGroup):
 
 _CLASSES = (
     TILEWRIGHT_PG_picture,
+    TILEWRIGHT_PG_direction_label,
+    TILEWRIGHT_PG_direction,
+    TILEWRIGHT_PG_latents,
+    TILEWRIGHT_PG_favourite,
     TILEWRIGHT_PG_scene,
     TILEWRIGHT_PG_run,
     TILEWRIGHT_PG_window,

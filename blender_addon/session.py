@@ -54,6 +54,8 @@ class Job:
         kind: `train` or `generate`.
         name: of the run or the model.
         target: uuid of the material that a result is for; empty for training.
+        purpose: what a result is for: `material` (asked for by a button), `preview` (while a slider
+            moves), `rest` (full size when it rests) or `thumbnail` (a picture in a panel).
         state: a job state of the protocol; `sent` until the worker answered.
         config: what was asked for.
         stage: what the worker is busy with, in words.
@@ -66,6 +68,7 @@ class Job:
     kind: str
     name: str
     target: str = ""
+    purpose: str = "material"
     state: str = "sent"
     config: GenerationConfig | TrainingConfig | None = None
     stage: str = ""
@@ -205,16 +208,20 @@ class Session:
         self.training = self._add(Job(job_id, "train", config.run, config=config))
         return self.training
 
-    def generate(self, config: GenerationConfig, target: str = "") -> Job:
+    def generate(
+        self, config: GenerationConfig, target: str = "", purpose: str = "material"
+    ) -> Job:
         """Ask for a material.
 
         Args:
             config: what to make.
             target: uuid of the material the result is for. A newer request for the same target
                 replaces an older one: its result is not wanted any more.
+            purpose: as in `Job`.
         """
         self._connected_client()
-        job = self._add(Job(uuid.uuid4().hex, "generate", config.model, target, config=config))
+        job_id = uuid.uuid4().hex
+        job = self._add(Job(job_id, "generate", config.model, target, purpose, config=config))
         if target:
             self._withdraw(self._newest.get(target, ""))
             self._newest[target] = job.id
@@ -240,7 +247,8 @@ class Session:
             self._in_flight.add(job.id)
 
     def _add(self, job: Job) -> Job:
-        self.last_error = None
+        if job.purpose == "material":  # a moving slider does not take an error off the panel
+            self.last_error = None
         self.jobs[job.id] = job
         return job
 
@@ -330,6 +338,10 @@ class Session:
     def is_newest(self, job_id: str, target: str) -> bool:
         """Whether no later job was asked for that target."""
         return self._newest.get(target, job_id) == job_id
+
+    def newest(self, target: str) -> Job | None:
+        """The newest job that was asked for that target, if it is still known."""
+        return self.jobs.get(self._newest.get(target, ""))
 
     def expects(self, job_id: str) -> bool:
         """Whether a wanted result of this job may still come."""

@@ -12,7 +12,12 @@ from gan_worker.material_maps import MAPS
 from gan_worker.messages import SIDE_LIMIT, JobKind, ModelEntry
 from gan_worker.roots import Roots
 from gan_worker.strict_json import from_json
-from gan_worker.style_choices import check_materials, check_style, chosen_styles
+from gan_worker.style_choices import (
+    check_materials,
+    check_style,
+    chosen_styles,
+    slider_directions,
+)
 
 
 class Admission:
@@ -69,6 +74,7 @@ class Admission:
                     )
                 },
                 live=info.name in training,
+                directions=slider_directions(info.w_dim),
             )
             for info in found
         ]

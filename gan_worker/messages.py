@@ -272,7 +272,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """One model, as a panel needs it."""
+    """One model, as a panel needs it; `directions` are those worth a slider, the strongest first."""
 
     name: str
     hash: str
@@ -285,6 +285,7 @@ class ModelEntry:
     kimg: float = 0.0
     live: bool = False
     styles: tuple[str, ...] = ()
+    directions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

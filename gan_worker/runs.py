@@ -90,6 +90,13 @@ class ModelInfo:
     styles: tuple[str, ...] = ()
     credits: Credits = field(default_factory=Credits)
 
+    @property
+    def w_dim(self) -> int:
+        """Length of the style w; 0 where there is none, or where the file does not say."""
+        config = self.network.get("config")
+        length = config.get("w_dim") if isinstance(config, dict) else 0
+        return length if isinstance(length, int) else 0
+
 
 class Run:
     """One run's folder.

@@ -14,6 +14,8 @@ NUMBERS_LIMIT, STYLES_LIMIT, CELLS_LIMIT, NAME_LIMIT = 2048, 16, 1024, 120
 # Beyond this many standard deviations no training ever saw a style.
 STEPS_LIMIT = 10.0
 DIRECTION_NAME = re.compile(r"(pca|factor) ([1-9][0-9]{0,3})\Z")
+# How many directions of each kind get a slider; what comes after them is hardly seen.
+_SLIDERS = {"pca": 6, "factor": 2}
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,11 @@ class StyleMap:
 
 Mix = tuple[tuple[Style, float], ...]
 Directions = tuple[tuple[str, float], ...]
+
+
+def slider_directions(w_dim: int) -> tuple[str, ...]:
+    """Names of the directions worth a slider in a model whose style has so many numbers."""
+    return tuple(f"{k} {n + 1}" for k, most in _SLIDERS.items() for n in range(min(most, w_dim)))
 
 
 def check_style(

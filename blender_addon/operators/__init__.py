@@ -1,8 +1,32 @@
 """One button is one class is one call to a plain function, which scripts can call as well."""
 
-from . import doctor, generation, installation, memory, runs, scenes, training, worker
+from . import (
+    doctor,
+    exploring,
+    generation,
+    installation,
+    keeping,
+    memory,
+    runs,
+    scenes,
+    steering,
+    training,
+    worker,
+)
 
-_MODULES = (worker, doctor, installation, memory, training, runs, generation, scenes)
+_MODULES = (
+    worker,
+    doctor,
+    installation,
+    memory,
+    training,
+    runs,
+    generation,
+    steering,
+    exploring,
+    keeping,
+    scenes,
+)
 
 
 def register() -> None:

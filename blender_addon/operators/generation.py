@@ -11,10 +11,9 @@ from bpy.props import BoolProperty, FloatProperty, IntProperty
 from gan_worker.config import GenerationConfig, check_size
 from gan_worker.errors import RequestError, StorageError, TilewrightError
 
-from .. import event_timer, materials, session
+from .. import event_timer, latents, live, materials, session
+from ..latents import LARGEST_SEED
 from .reporting import failed, needs, needs_worker
-
-LARGEST_SEED = 2**31 - 1
 
 
 def generation_config(scene: bpy.types.Scene) -> GenerationConfig:
@@ -117,6 +116,8 @@ def _generate(
 ) -> session.Job:
     material = _material_for(objects, f"{config.model} {config.seed}")
     job = session.current.generate(config, material.tilewright.uuid)
+    live.forget(material.tilewright.uuid)
+    latents.store(material, config)
     event_timer.order_result(job, order or event_timer.Order())
     material.use_fake_user = material.use_fake_user or not objects
     for obj in objects:

@@ -54,8 +54,7 @@ def factor_directions(generator: Generator) -> list[Direction]:
     With A the affine weights of all style norms, one below the other, they are the eigenvectors of AᵀA;
     their strength is the eigenvalue.
     """
-    blocks = [block.norm for level in generator.levels for block in level]
-    kernels = [norm.affine.kernel.numpy() for norm in (*blocks, generator.exit_norm)]
+    kernels = _affine_kernels(generator)
     # Keras keeps kernels as (inputs, outputs), so that this is Aᵀ.
     a = np.concatenate(kernels, axis=1).astype(np.float64)
     strengths = [float(v) for v in np.linalg.eigvalsh(a @ a.T)[::-1]]
@@ -78,6 +77,17 @@ def find_direction(generator: Generator, name: str) -> Direction:
         )
     find = principal_directions if match[1] == "pca" else factor_directions
     return find(generator)[int(match[2]) - 1]
+
+
+def fingerprint(generator: Generator) -> int:
+    """A number that changes with the weights that directions and styles depend on."""
+    mapping = [v.numpy() for layer in generator.mapping for v in layer.variables]
+    return hash(b"".join(a.tobytes() for a in (*mapping, *_affine_kernels(generator))))
+
+
+def _affine_kernels(generator: Generator) -> list[np.ndarray]:
+    blocks = [block.norm for level in generator.levels for block in level]
+    return [norm.affine.kernel.numpy() for norm in (*blocks, generator.exit_norm)]
 
 
 def _covariance(generator: Generator) -> np.ndarray:

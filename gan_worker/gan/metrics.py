@@ -28,12 +28,13 @@ def line_steps(picture: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """
     height, width = tf.shape(picture)[0], tf.shape(picture)[1]
     return (
-        _steps(picture[:: tf.maximum(1, height // SAMPLED)], axis=1),
-        _steps(picture[:, :: tf.maximum(1, width // SAMPLED)], axis=0),
+        mean_steps(picture[:: tf.maximum(1, height // SAMPLED)], axis=1),
+        mean_steps(picture[:, :: tf.maximum(1, width // SAMPLED)], axis=0),
     )
 
 
-def _steps(picture: tf.Tensor, axis: int) -> tf.Tensor:
+def mean_steps(picture: tf.Tensor, axis: int) -> tf.Tensor:
+    """Mean absolute step to each line across an axis, 0 or 1, from the line before; the first is the wrap."""
     return tf.reduce_mean(tf.abs(picture - tf.roll(picture, 1, axis)), axis=(1 - axis, 2))
 
 

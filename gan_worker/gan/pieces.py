@@ -13,7 +13,7 @@ import tensorflow as tf
 from gan_worker.gan.generator import Generator
 from gan_worker.gan.latents import Latents
 from gan_worker.gan.layers import Convolution
-from gan_worker.gan.metrics import SAMPLED, LineSteps, line_steps
+from gan_worker.gan.metrics import SAMPLED, LineSteps, mean_steps
 from gan_worker.material_maps import MAPS
 
 # Longest side of a piece, pixels. Larger ones need more memory and are no faster on a CPU.
@@ -181,7 +181,8 @@ class Canvas:
         """`metrics.line_steps` of each measured map, the same as of the whole picture."""
         found = {}
         for name, (rows, columns) in self._lines.items():
-            across, down = line_steps(tf.constant(rows))[0], line_steps(tf.constant(columns))[1]
+            # One axis each: a slider waits for this.
+            across, down = mean_steps(tf.constant(rows), 1), mean_steps(tf.constant(columns), 0)
             found[name] = across.numpy(), down.numpy()
         return found
 

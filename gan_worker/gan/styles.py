@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -11,7 +13,7 @@ from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
 from gan_worker.gan.classic import ClassicGenerator
 from gan_worker.gan.conditioning import nearest_style
-from gan_worker.gan.directions import find_direction, random_styles
+from gan_worker.gan.directions import find_direction, fingerprint, random_styles
 from gan_worker.gan.generator import Generator
 from gan_worker.gan.latents import draw_z
 from gan_worker.style_choices import Style, StyleMap, check_materials, check_style, chosen_styles
@@ -33,6 +35,8 @@ class Styles:
     def __init__(self, generator: Generator | ClassicGenerator, named: Mapping[str, np.ndarray]):
         self._generator = generator
         self._named = named
+        self._measured: dict[str, Any] = {}
+        self._measured_on = 0
 
     def check(self, config: GenerationConfig) -> None:
         """Check what a request says of the style.
@@ -71,10 +75,10 @@ class Styles:
         else:
             w = tf.constant(self._mixed(config)[None])
         if config.truncation_psi != 1.0:
-            w_avg = tf.reduce_mean(random_styles(self._generator, MEAN_STYLES), axis=0)
+            w_avg = self._measure("w_avg", partial(mean_style, self._generator))
             w = w_avg + config.truncation_psi * (w - w_avg)
         for name, amount in config.directions:
-            direction = find_direction(self._generator, name)
+            direction = self._measure(name, partial(find_direction, self._generator, name))
             w += amount * direction.step * direction.vector
         return w
 
@@ -99,6 +103,19 @@ class Styles:
         nearest = nearest_style(self._one(style)[None], known)
         return np.eye(len(known), dtype=np.float32)[int(nearest[0])]
 
+    def _measure(self, name: str, measure: Callable[[], Any]) -> Any:
+        """What takes many styles to measure, once for as long as the weights are the same.
+
+        A slider asks for all of it again with every move, and in training the weights change.
+        """
+        plain = isinstance(self._generator, ClassicGenerator)  # its style has no numbers
+        weights = 0 if plain else fingerprint(self._generator)
+        if weights != self._measured_on:
+            self._measured, self._measured_on = {}, weights
+        if name not in self._measured:
+            self._measured[name] = measure()
+        return self._measured[name]
+
     def _mixed(self, config: GenerationConfig) -> np.ndarray:
         if not config.mix:
             style = Style(z=config.z) if config.z else Style(seed=config.seed)
@@ -117,6 +134,11 @@ class Styles:
         """The style of each cell of the latent grid, (rows, columns, w_dim) float32."""
         w = np.stack([self._one(style) for style in chosen.styles])
         return (_places(chosen, rows, columns) @ w).astype(np.float32)
+
+
+def mean_style(generator: Generator | ClassicGenerator) -> tf.Tensor:
+    """The style that truncation pulls towards, (w_dim,)."""
+    return tf.reduce_mean(random_styles(generator, MEAN_STYLES), axis=0)
 
 
 def check_has_styles(generator: Generator | ClassicGenerator) -> None:

@@ -45,6 +45,7 @@ def empty_file(addon: Any) -> Iterator[None]:
     new_file()
     yield
     event_timer._work.clear()
+    event_timer._urgent.clear()
     if not _kept:
         _end_session()
     preferences = bpy.context.preferences.addons[ADDON].preferences
@@ -83,13 +84,14 @@ def keep_session() -> Iterator[None]:
 
 
 def _end_session() -> None:
-    from blender_addon import session
+    from blender_addon import event_timer, session
 
     now = session.current
     now.close()
     for launcher in now._leaving:
         assert launcher.wait(30), "the worker must leave when its stdin closes"
     now.__init__()
+    event_timer.tick()  # what moved with the old connection does not
 
 
 def new_file() -> None:
@@ -130,7 +132,21 @@ class StandInClient:
         """Let the result of a job come in, as the real client would tell it."""
         config = self.submitted[job]
         height, width = next(iter(maps.values())).shape[:2]
-        recipe = Recipe(config.model, "a" * 64, config.seed, (), width, height, 1.0, (0, 0), "0.1")
+        recipe = Recipe(
+            config.model,
+            "a" * 64,
+            config.seed,
+            config.z,
+            width,
+            height,
+            config.truncation_psi,
+            config.origin or (16, 32),
+            "0.1",
+            config.material,
+            config.mix,
+            config.style_map,
+            config.directions,
+        )
         self.state(job, "succeeded")
         self.events += [MapReady(job, name, pixels) for name, pixels in maps.items()]
         self.events.append(MaterialReady(job, recipe, maps, dict.fromkeys(maps, 1.0), 0.1))
@@ -140,7 +156,15 @@ class StandInClient:
         self.events.append(JobState(job, kind, "bricks", state, error, 1, len(self.events)))
 
 
-MODEL = ModelEntry("bricks", "a" * 64, 16, 64, ("base_color", "roughness"))
+MODEL = ModelEntry(
+    "bricks",
+    "a" * 64,
+    16,
+    64,
+    ("base_color", "roughness"),
+    styles=("old wall", "new wall"),
+    directions=("pca 1", "pca 2", "factor 1"),
+)
 
 
 @pytest.fixture

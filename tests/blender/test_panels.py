@@ -15,6 +15,7 @@ from blender_addon import (
     doctor,
     event_timer,
     installation,
+    latent_panels,
     live_preview,
     panels,
     run_panels,
@@ -94,6 +95,7 @@ def draw(panel: type) -> str:
         region=SimpleNamespace(width=280),
         object=bpy.context.object,
         window_manager=bpy.context.window_manager,
+        space_data=SimpleNamespace(tree_type="ShaderNodeTree"),
     )
     if not hasattr(panel, "poll") or panel.poll(context):
         panel.draw(SimpleNamespace(layout=layout), context)
@@ -102,7 +104,7 @@ def draw(panel: type) -> str:
 
 PANELS = [
     cls
-    for module in (panels, run_panels, worker_panels)
+    for module in (panels, latent_panels, run_panels, worker_panels)
     for cls in vars(module).values()
     if isinstance(cls, type) and issubclass(cls, bpy.types.Panel)
 ]
@@ -272,6 +274,77 @@ def test_recipe_and_running_generation_are_shown(stand_in, plane, maps):
     event_timer.finish()
     assert "Generating" not in draw(panels.TILEWRIGHT_PT_generation)
     assert "48 × 32" in draw(panels.TILEWRIGHT_PT_recipe)
+
+
+def test_latents_panel_has_a_named_slider_for_each_direction(stand_in, plane, maps):
+    assert "generate one first" in " ".join(draw(latent_panels.TILEWRIGHT_PT_latents).split())
+    (job,) = generation.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
+    stand_in.finish(job.id, maps)
+    event_timer.tick()
+    event_timer.finish()
+    for panel in (latent_panels.TILEWRIGHT_PT_latents, latent_panels.TILEWRIGHT_PT_latents_shader):
+        text = draw(panel)
+        assert text.count("Amount") == text.count("Name of the Slider") == 3
+        assert "48 × 32" in text
+    session.current.close()
+    assert "No worker is connected" in draw(latent_panels.TILEWRIGHT_PT_latents)
+
+
+def test_explore_and_favourites_show_pictures_with_their_buttons(stand_in, plane, maps):
+    (job,) = generation.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
+    stand_in.finish(job.id, maps)
+    event_timer.tick()
+    event_timer.finish()
+    chosen = bpy.context.scene.tilewright
+    assert "Tick Explore" in " ".join(draw(latent_panels.TILEWRIGHT_PT_explore).split())
+    chosen.explore = True
+    event_timer.tick()
+    text = draw(latent_panels.TILEWRIGHT_PT_explore)
+    assert (text.count("<live preview>"), text.count("Choose"), text.count("Now")) == (9, 8, 1)
+    bpy.ops.tilewright.add_favourite()
+    bpy.ops.tilewright.add_favourite()
+    text = draw(latent_panels.TILEWRIGHT_PT_favourites)
+    assert "Press A and B to mix two" in text
+    chosen.mix_a, chosen.mix_b = (favourite.uid for favourite in chosen.favourites)
+    text = draw(latent_panels.TILEWRIGHT_PT_favourites)
+    assert "\nMix\n" in text
+    assert "Press A and B" not in text
+
+
+def test_drawing_only_reads(stand_in, plane, maps, monkeypatch):
+    """No panel and no poll asks the worker, makes a datablock, or writes a property."""
+    (job,) = generation.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
+    stand_in.finish(job.id, maps)
+    event_timer.tick()
+    event_timer.finish()
+    bpy.context.scene.tilewright.explore = True
+    bpy.ops.tilewright.add_favourite()
+    event_timer.tick()
+    before = state_of_the_file(plane.active_material)
+    calls = len(stand_in.calls)
+    for name in ("submit", "collect"):
+        monkeypatch.setattr(stand_in, name, lambda *_, **__: pytest.fail("the worker was asked"))
+    for panel in PANELS:
+        draw(panel)
+    for name in dir(bpy.ops.tilewright):
+        getattr(bpy.ops.tilewright, name).poll()
+    assert state_of_the_file(plane.active_material) == before
+    assert len(stand_in.calls) == calls
+
+
+def state_of_the_file(material: bpy.types.Material) -> tuple:
+    owners = (bpy.context.scene.tilewright, material.tilewright, material.tilewright.latents)
+    counts = [len(getattr(bpy.data, kind)) for kind in ("materials", "images", "node_groups")]
+    values = [
+        (
+            name,
+            str(getattr(owner, name)) if kind.type != "COLLECTION" else len(getattr(owner, name)),
+        )
+        for owner in owners
+        for name, kind in owner.bl_rna.properties.items()
+        if kind.type != "POINTER"
+    ]
+    return counts, values, len(material.node_tree.nodes)
 
 
 def test_maps_panel_offers_what_the_model_has(stand_in):

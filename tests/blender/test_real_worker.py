@@ -18,13 +18,14 @@ import pytest
 from blender_addon import (
     event_timer,
     images,
+    latents,
     live_preview,
     materials,
     preferences,
     scene_script,
     session,
 )
-from blender_addon.operators import generation, training, worker
+from blender_addon.operators import generation, steering, training, worker
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import TilewrightError
 from gan_worker.events import JobReport
@@ -212,6 +213,33 @@ def test_a_batch_that_lost_its_worker_goes_on_to_the_bytes_of_one_run(model, hom
     used = {o.active_material for o in bpy.data.objects}
     assert len(used) == 80
     assert None not in used
+
+
+def test_sliders_move_the_material_and_its_recipe_makes_it_again(model, plane):
+    size = stride() * 16, stride() * 8
+    bpy.context.scene.tilewright.preview_size = stride() * 8
+    (job,) = generation.generate_for_objects([plane], GenerationConfig(model, 3, *size))
+    event_timer.wait_for_job(job, 120)
+    material = plane.active_material
+    before = images.read_pixels(materials.images_of(material)["base_color"])
+    sliders = material.tilewright.latents.directions
+    assert list(sliders.keys()) == [*(f"pca {n + 1}" for n in range(6)), "factor 1", "factor 2"]
+    sliders["pca 1"].amount = 3.0
+    event_timer.wait(lambda: materials.is_preview(material), 60)
+    shown = images.read_pixels(materials.images_of(material)["base_color"])
+    assert shown.shape == (stride() * 4, stride() * 8, 4)
+    sliders["pca 2"].amount = -2.0
+    steering.settle(60)
+    after = images.read_pixels(materials.images_of(material)["base_color"])
+    assert after.shape == before.shape
+    assert np.abs(after - before).mean() > 0.002
+    assert latents.is_shown(material)
+    again = latents.config_of(materials.read_recipe(material))
+    (job,) = generation.generate_for_objects([], again)
+    event_timer.wait_for_job(job, 60)
+    (other,) = (m for m in bpy.data.materials if m.tilewright.uuid == job.target)
+    same = images.read_pixels(materials.images_of(other)["base_color"])
+    np.testing.assert_array_equal(same, after)
 
 
 def test_dataset_without_pictures_fails_with_its_code(connected, tmp_path):

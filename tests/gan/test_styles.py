@@ -16,7 +16,7 @@ from gan_worker.gan.generator import Generator
 from gan_worker.gan.latents import draw_latents, draw_z
 from gan_worker.gan.sheets import STEPS, direction_sheet, seed_sheet
 from gan_worker.gan.statistics import measure_statistics
-from gan_worker.gan.styles import STORED, resampling
+from gan_worker.gan.styles import STORED, Styles, resampling
 from gan_worker.pictures import quantise
 from gan_worker.progress import Recipe
 from gan_worker.strict_json import dump, from_json, load, to_json
@@ -98,6 +98,21 @@ def test_a_latent_can_be_mixed(model):
     np.testing.assert_allclose(
         style(model, mix=((Style(z=latent), 1.0),)), style(model, seed=9), atol=1e-6
     )
+
+
+def test_what_is_measured_for_sliders_is_measured_again_when_the_weights_change(statistics):
+    keras.utils.set_random_seed(4)
+    learning = Generator(NANO, statistics.channels)
+    styles, moved = Styles(learning, {}), replace(WANTED, directions=(("pca 1", 2.0),))
+    before = styles.style(replace(moved, truncation_psi=0.5), 6, 8).numpy()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("gan_worker.gan.styles.find_direction", lambda *_: pytest.fail("again"))
+        patched.setattr("gan_worker.gan.styles.mean_style", lambda *_: pytest.fail("again"))
+        same = styles.style(replace(moved, truncation_psi=0.5), 6, 8).numpy()
+    np.testing.assert_array_equal(same, before)
+    learning.mapping[0].kernel.assign(learning.mapping[0].kernel[::-1])
+    fresh = Styles(learning, {}).style(moved, 6, 8).numpy()
+    np.testing.assert_array_equal(styles.style(moved, 6, 8).numpy(), fresh)
 
 
 def test_a_material_is_called_up_by_its_name(model, generator):

@@ -222,6 +222,18 @@ def test_names_of_training_materials_are_known_before_tensorflow_starts(served, 
     ear.state(ear.client.submit(GenerationConfig("wood", material="pine")), "succeeded")
 
 
+def test_directions_worth_a_slider_are_told_with_the_model(served, ear):
+    sizes = {"config": {"w_dim": 4}}
+    info = ModelInfo("wood", "", 8, 16, ("height",), "nano", sizes, {}, 1.0, "2031", 1, 0.1)
+    Run.create(served.home / "runs", "wood").save_model(info, {"a": np.zeros(2)})
+    plain = replace(info, name="digits", network={"config": {"side": 28}}, created="2030")
+    Run.create(served.home / "runs", "digits").save_model(plain, {"a": np.zeros(2)})
+    ear.client.request_models()
+    wood, digits = ear.event(ModelList).models
+    assert wood.directions == ("pca 1", "pca 2", "pca 3", "pca 4", "factor 1", "factor 2")
+    assert digits.directions == ()
+
+
 def test_a_latent_that_is_not_finite_is_refused_on_the_own_side(ear):
     with pytest.raises(protocol.BadMessage):
         ear.client.submit(material(z=(float("inf"),)))

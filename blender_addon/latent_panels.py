@@ -1,0 +1,222 @@
+"""The panels that steer a material, in the sidebar of the 3D View, the Image Editor and the Shader Editor."""
+
+from __future__ import annotations
+
+import bpy
+
+from . import favourites, latents, live, session, thumbnails, variations
+from .panels import _Panel as Panel
+from .panels import _paragraph as paragraph
+from .panels import _split as split
+from .panels import _ui_scale as ui_scale
+
+
+class _Latents:
+    bl_label = "Latents"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, chosen = self.layout, context.scene.tilewright
+        material = latents.active_material()
+        reason = live.reason(material)
+        row = layout.row(align=True)
+        row.prop(chosen, "live", toggle=True, icon="PLAY" if not chosen.live else "REC")
+        row.operator("tilewright.apply_latents")
+        row.operator("tilewright.reset_latents")
+        if reason:
+            paragraph(layout, reason, context.region.width, "INFO")
+        if not latents.has_latents(material):
+            layout.operator("tilewright.generate_material", icon="SHADERFX")
+            return
+        column = layout.column()
+        column.enabled = not reason
+        _draw_seed(column, material)
+        _draw_sliders(column, context.scene, material)
+        _draw_state(layout, material)
+
+
+def _draw_seed(layout: bpy.types.UILayout, material: bpy.types.Material) -> None:
+    kept = material.tilewright.latents
+    row = layout.row(align=True)
+    row.operator("tilewright.change_seed", text="", icon="TRIA_LEFT").step = -1
+    row.prop(kept, "seed")
+    row.operator("tilewright.change_seed", text="", icon="TRIA_RIGHT").step = 1
+    row.operator("tilewright.change_seed", text="", icon="FILE_REFRESH").draw_new = True
+    model = session.current.model(kept.model)
+    if model and model.styles:
+        split(layout).prop(kept, "material")
+
+
+def _draw_sliders(
+    layout: bpy.types.UILayout, scene: bpy.types.Scene, material: bpy.types.Material
+) -> None:
+    kept, labels = material.tilewright.latents, scene.tilewright.direction_labels
+    column = layout.column(align=True)
+    for direction in kept.directions:
+        row = column.split(factor=0.4, align=True)
+        label = labels.get(latents.label_key(kept.model, direction.name))
+        if label:
+            row.prop(label, "label", text="", emboss=False)
+        else:
+            row.label(text=direction.name)
+        row.prop(direction, "amount", text="", slider=True)
+    if not kept.directions:
+        layout.label(text="This model has only seeds", icon="INFO")
+    column = split(layout)
+    column.prop(kept, "truncation_psi", slider=True)
+    column.prop(scene.tilewright, "scale")
+    column.prop(scene.tilewright, "preview_size")
+    column.row().prop(scene.tilewright, "target", expand=True)
+
+
+def _draw_state(layout: bpy.types.UILayout, material: bpy.types.Material) -> None:
+    shown = material.tilewright
+    if not shown.recipe:
+        return
+    size = f"{shown.width} × {shown.height}"
+    if live.is_settling(material):
+        layout.label(text=f"Preview, {size}", icon="SORTTIME")
+    else:
+        layout.label(text=size, icon="CHECKMARK")
+
+
+class _Explore:
+    bl_label = "Explore"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw_header(self, context: bpy.types.Context) -> None:
+        self.layout.prop(context.scene.tilewright, "explore", text="")
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, chosen = self.layout, context.scene.tilewright
+        width, reason = context.region.width, live.reason(latents.active_material())
+        layout.active = chosen.explore
+        if reason:
+            paragraph(layout, reason, width, "INFO")
+        elif not chosen.explore:
+            paragraph(layout, "Tick Explore to see variations of the material", width, "INFO")
+        if variations.configs():
+            _draw_grid(layout, width)
+        row = layout.row(align=True)
+        row.operator("tilewright.history_back", text="", icon="LOOP_BACK")
+        row.operator("tilewright.history_forward", text="", icon="LOOP_FORWARDS")
+        row.operator("tilewright.roll_variations")
+        row.operator("tilewright.roll_variations", text="Random Grid").anywhere = True
+        split(layout).prop(chosen, "explore_strength", slider=True)
+
+
+def _draw_grid(layout: bpy.types.UILayout, width: int) -> None:
+    units = max(2.0, (width / ui_scale() - 50) / 3 / 20)  # a unit of a layout is 20 pixels high
+    column = layout.column(align=True)
+    for first in range(0, variations.COUNT, 3):
+        row = column.row(align=True)
+        for place in range(first, first + 3):
+            cell = row.column(align=True)
+            picture = thumbnails.icon(variations.picture_name(place))
+            cell.template_icon(icon_value=picture, scale=units)
+            if place == variations.CENTRE:
+                cell.label(text="Now")
+            else:
+                cell.operator("tilewright.choose_variation").place = place
+
+
+class _Favourites:
+    bl_label = "Favourites"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, chosen = self.layout, context.scene.tilewright
+        layout.operator("tilewright.add_favourite", icon="SOLO_ON")
+        column = layout.column()
+        for favourite in chosen.favourites:
+            _draw_favourite(column.box().row(), favourite, chosen)
+        _draw_mix(layout, context.scene)
+        row = layout.row(align=True)
+        row.operator("tilewright.import_favourites", text="Import", icon="IMPORT")
+        row.operator("tilewright.export_favourites", text="Export", icon="EXPORT")
+
+
+def _draw_favourite(
+    row: bpy.types.UILayout, favourite: bpy.types.PropertyGroup, chosen: bpy.types.PropertyGroup
+) -> None:
+    row.template_icon(icon_value=thumbnails.icon(favourites.picture_name(favourite)), scale=2.6)
+    column = row.column(align=True)
+    column.prop(favourite, "name", text="")
+    buttons = column.row(align=True)
+    buttons.operator("tilewright.apply_favourite").uid = favourite.uid
+    for text, end in (("A", "mix_a"), ("B", "mix_b")):
+        is_end = getattr(chosen, end) == favourite.uid
+        button = buttons.operator("tilewright.mix_favourite", text=text, depress=is_end)
+        button.uid, button.end = favourite.uid, end
+    buttons.operator("tilewright.remove_favourite", text="", icon="X").uid = favourite.uid
+
+
+def _draw_mix(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
+    chosen = scene.tilewright
+    a, b = (favourites.find(scene, uid) for uid in (chosen.mix_a, chosen.mix_b))
+    if a and b:
+        layout.prop(chosen, "mix", text=f"{a.name} to {b.name}", slider=True)
+    elif chosen.favourites:
+        layout.label(text="Press A and B to mix two", icon="INFO")
+
+
+class _ShaderEditor(Panel):
+    bl_space_type = "NODE_EDITOR"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return context.space_data.tree_type == "ShaderNodeTree"
+
+
+class _ImageEditor(Panel):
+    bl_space_type = "IMAGE_EDITOR"
+
+
+class TILEWRIGHT_PT_latents(_Latents, Panel, bpy.types.Panel):
+    pass
+
+
+class TILEWRIGHT_PT_explore(_Explore, Panel, bpy.types.Panel):
+    pass
+
+
+class TILEWRIGHT_PT_favourites(_Favourites, Panel, bpy.types.Panel):
+    pass
+
+
+class TILEWRIGHT_PT_latents_image(_Latents, _ImageEditor, bpy.types.Panel):
+    pass
+
+
+class TILEWRIGHT_PT_explore_image(_Explore, _ImageEditor, bpy.types.Panel):
+    pass
+
+
+class TILEWRIGHT_PT_favourites_image(_Favourites, _ImageEditor, bpy.types.Panel):
+    pass
+
+
+class TILEWRIGHT_PT_latents_shader(_Latents, _ShaderEditor, bpy.types.Panel):
+    pass
+
+
+class TILEWRIGHT_PT_explore_shader(_Explore, _ShaderEditor, bpy.types.Panel):
+    pass
+
+
+class TILEWRIGHT_PT_favourites_shader(_Favourites, _ShaderEditor, bpy.types.Panel):
+    pass
+
+
+register, unregister = bpy.utils.register_classes_factory(
+    (
+        TILEWRIGHT_PT_latents,
+        TILEWRIGHT_PT_explore,
+        TILEWRIGHT_PT_favourites,
+        TILEWRIGHT_PT_latents_image,
+        TILEWRIGHT_PT_explore_image,
+        TILEWRIGHT_PT_favourites_image,
+        TILEWRIGHT_PT_latents_shader,
+        TILEWRIGHT_PT_explore_shader,
+        TILEWRIGHT_PT_favourites_shader,
+    )
+)

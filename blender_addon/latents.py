@@ -1,0 +1,234 @@
+"""The latents of a material: what it is wanted to be, in properties, and what its recipe says it shows."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+
+import bpy
+
+from gan_worker.config import GenerationConfig
+from gan_worker.progress import Recipe
+from gan_worker.strict_json import from_json, to_json
+
+from . import materials, session
+from .properties import quietly
+
+LARGEST_SEED = 2**31 - 1
+
+# Sliders have single precision; what differs by less is the same.
+_DIGITS = 4
+_REST = ("z", "mix", "style_map", "maps")
+
+
+def has_latents(material: bpy.types.Material | None) -> bool:
+    """Whether the material is one of ours that can be steered."""
+    return materials.is_ours(material) and bool(material.tilewright.latents.model)
+
+
+def store(material: bpy.types.Material, config: GenerationConfig) -> None:
+    """Set everything at once, without asking the worker for anything."""
+    kept = material.tilewright.latents
+    with quietly():
+        if kept.model != config.model:
+            kept.directions.clear()
+        for name in ("model", "seed", "truncation_psi", "material", "width", "height"):
+            setattr(kept, name, getattr(config, name))
+        kept.rest = json.dumps({name: to_json(getattr(config, name)) for name in _REST})
+        amounts = dict(config.directions)
+        add_sliders(material, amounts)
+        for direction in kept.directions:
+            direction.amount = amounts.get(direction.name, 0.0)
+    if config.origin:
+        _place(material, config, config.origin)
+
+
+def exchange(material: bpy.types.Material, config: GenerationConfig) -> None:
+    """Set the latents of a config, but keep the material's own size and maps."""
+    own = wanted(material)
+    store(material, replace(config, width=own.width, height=own.height, maps=own.maps, origin=None))
+
+
+def wanted(material: bpy.types.Material) -> GenerationConfig:
+    """What the latents ask for, at full size.
+
+    The border stays where it was put for this seed and size: the pattern must not jump while only
+    its look changes.
+    """
+    kept = material.tilewright.latents
+    rest = json.loads(kept.rest or "{}")
+    if kept.material:
+        rest = {"maps": rest.get("maps", [])}
+    config = replace(
+        from_json(GenerationConfig, {**rest, "model": kept.model}),
+        seed=kept.seed,
+        width=kept.width,
+        height=kept.height,
+        truncation_psi=round(kept.truncation_psi, _DIGITS),
+        material=kept.material,
+        directions=tuple(
+            (d.name, round(d.amount, _DIGITS))
+            for d in kept.directions
+            if round(d.amount, _DIGITS) != 0
+        ),
+    )
+    placed = json.loads(kept.placed or "{}")
+    origin = placed.get("origin") if placed.get("of") == _place_of(config) else None
+    return replace(config, origin=tuple(origin) if origin else None)
+
+
+def keep_place(material: bpy.types.Material, recipe: Recipe) -> None:
+    """Remember where the border of a full size was put; take up what a foreign result shows."""
+    config = config_of(recipe)
+    if not material.tilewright.latents.model:
+        store(material, config)
+    _place(material, config, recipe.origin)
+
+
+def take_up_recipes() -> None:
+    """Give latents to materials of files that were made before there were any."""
+    for material in bpy.data.materials:
+        recipe = materials.read_recipe(material) if materials.is_ours(material) else None
+        if recipe and not material.tilewright.latents.model:
+            keep_place(material, recipe)
+
+
+def config_of(recipe: Recipe) -> GenerationConfig:
+    """What to ask for to get the same material again."""
+    known = asdict(recipe)
+    fields = {name: known[name] for name in GenerationConfig.__dataclass_fields__ if name in known}
+    return from_json(GenerationConfig, to_json(fields))
+
+
+def is_shown(material: bpy.types.Material) -> bool:
+    """Whether the material shows, at full size, what its latents ask for."""
+    recipe = materials.read_recipe(material)
+    if recipe is None or materials.is_preview(material) or not materials.images_of(material):
+        return False
+    return _essence(config_of(recipe)) == _essence(wanted(material))
+
+
+def _essence(config: GenerationConfig) -> GenerationConfig:
+    """A config without what makes no difference to the look."""
+    return replace(
+        config,
+        maps=(),
+        origin=None,
+        truncation_psi=round(config.truncation_psi, _DIGITS),
+        directions=tuple(
+            sorted((n, round(a, _DIGITS)) for n, a in config.directions if round(a, _DIGITS))
+        ),
+    )
+
+
+def _place(material: bpy.types.Material, config: GenerationConfig, origin: tuple[int, int]) -> None:
+    placed = {"of": _place_of(config), "origin": list(origin)}
+    material.tilewright.latents.placed = json.dumps(placed)
+
+
+def _place_of(config: GenerationConfig) -> list:
+    return [config.model, config.seed, config.width, config.height]
+
+
+def picture_config(config: GenerationConfig, side: int) -> GenerationConfig:
+    """What to ask for to get a thumbnail of about that many pixels a side."""
+    model = session.current.model(config.model)
+    maps = model.maps if model else ()
+    stride = model.stride if model else 1
+    size = max(1, side // stride) * stride
+    shown = "base_color" if "base_color" in maps else next(iter(maps), "base_color")
+    return replace(config, width=size, height=size, maps=(shown,), origin=(0, 0))
+
+
+def add_sliders(material: bpy.types.Material, names: object = ()) -> None:
+    """Add a slider for each direction the worker says the model has, and for those named."""
+    kept = material.tilewright.latents
+    model = session.current.model(kept.model)
+    for name in dict.fromkeys([*(model.directions if model else ()), *names]):
+        if name not in kept.directions:
+            kept.directions.add().name = name
+        for scene in bpy.data.scenes:
+            _add_label(scene, kept.model, name)
+
+
+def add_sliders_everywhere() -> None:
+    """Once the worker has told which models it has: materials may be older than the connection."""
+    for material in bpy.data.materials:
+        if has_latents(material):
+            add_sliders(material)
+
+
+def label_key(model: str, direction: str) -> str:
+    """Under which name a scene keeps what a direction of a model is called."""
+    return f"{model}/{direction}"
+
+
+def _add_label(scene: bpy.types.Scene, model: str, direction: str) -> None:
+    labels = scene.tilewright.direction_labels
+    if label_key(model, direction) not in labels and not scene.library:
+        item = labels.add()
+        item.name = label_key(model, direction)
+        kind, _, number = direction.partition(" ")
+        item.label = f"{'Direction' if kind == 'pca' else 'Accent'} {number}"
+
+
+def followers(material: bpy.types.Material) -> list[bpy.types.Material]:
+    """The materials that move together with this one, itself among them, in order of objects' names.
+
+    They are those of the selected objects, where the panel applies to these and this material is
+    the active object's; a script that steers some other material moves that one alone.
+    """
+    together = bpy.context.scene.tilewright.target == "SELECTED"
+    if not together or active_material() != material:
+        return [material]
+    objects = bpy.context.view_layer.objects
+    chosen = sorted((o for o in objects if o.select_get()), key=lambda o: o.name)
+    found = [o.active_material for o in chosen if has_latents(o.active_material)]
+    return list(dict.fromkeys(found if material in found else [material, *found]))
+
+
+def active_material() -> bpy.types.Material | None:
+    """The active object's material."""
+    layer = bpy.context.view_layer
+    active = layer.objects.active if layer else None
+    return active.active_material if active else None
+
+
+def steered() -> list[bpy.types.Material]:
+    """The materials that the panel steers: the active object's, and those that follow it."""
+    material = active_material()
+    return followers(material) if materials.is_ours(material) else []
+
+
+def spread(owner: bpy.types.PropertyGroup, name: str) -> list[bpy.types.Material]:
+    """Give a latent that was changed by hand to all that follow.
+
+    Args:
+        owner: the latents of a material, or one direction of them.
+        name: of the property that was changed.
+
+    Returns:
+        The materials that have changed.
+    """
+    source = owner.id_data
+    together = followers(source)
+    with quietly():
+        for number, other in enumerate(together):
+            if other != source:
+                _take_over(other, owner, name, number - together.index(source))
+    return together
+
+
+def _take_over(
+    other: bpy.types.Material, owner: bpy.types.PropertyGroup, name: str, distance: int
+) -> None:
+    kept = other.tilewright.latents
+    if kept.model != owner.id_data.tilewright.latents.model and name != "truncation_psi":
+        return
+    if name == "amount":
+        add_sliders(other, (owner.name,))
+        kept.directions[owner.name].amount = owner.amount
+    elif name == "seed" and bpy.context.scene.tilewright.vary_per_object:
+        kept.seed = (owner.seed + distance) % LARGEST_SEED
+    else:
+        setattr(kept, name, getattr(owner, name))

@@ -1,0 +1,234 @@
+"""Materials follow their latents: small while a slider moves, at full size when it rests, the latest always wins."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import bpy
+import numpy as np
+from bpy.app.handlers import persistent
+
+from gan_worker.config import GenerationConfig
+from gan_worker.events import MaterialReady
+
+from . import images, latents, materials, session
+
+# A slider rests when nothing was changed for so long, in seconds.
+REST = 0.3
+# Bytes of maps kept for undo: some fifty previews of five maps.
+MOST_KEPT = 32 * 2**20
+
+
+@dataclass
+class _Moving:
+    """A material on its way to what its latents ask for.
+
+    Attributes:
+        changed: when its latents were changed last, by `time.monotonic`.
+        stale: whether they were changed since the last preview was asked for.
+        job: the preview that the worker has; there is one at most, so that no queue builds up.
+    """
+
+    changed: float
+    stale: bool = True
+    job: str = ""
+
+
+_moving: dict[str, _Moving] = {}
+# Recipe as JSON → maps of its preview, oldest first.
+_recent: dict[str, dict[str, np.ndarray]] = {}
+
+
+def reason(material: bpy.types.Material | None) -> str:
+    """Why sliders cannot move this material; empty where they can."""
+    if material is None or not material.tilewright.uuid:
+        return "The active object has no material that Tilewright made: generate one first"
+    if not material.is_editable:
+        return "The material is linked from another file: make it local to steer it"
+    kept = material.tilewright.latents
+    if not kept.model:
+        return "Nothing was generated for this material yet"
+    if not session.current.connected:
+        return "No worker is connected: press Start in the Worker panel"
+    if session.current.model(kept.model) is None:
+        return f"The worker has no model {kept.model}: choose another model and generate"
+    return ""
+
+
+def follow(material: bpy.types.Material) -> None:
+    """Let a material follow its latents: a preview at once, the full size when they rest.
+
+    A request for it that is under way at full size is given up.
+    """
+    if reason(material):
+        return
+    if materials.find_material(material.tilewright.uuid) != material:
+        materials.make_unique(material)
+    target = material.tilewright.uuid
+    known = _moving.setdefault(target, _Moving(0.0))
+    known.changed, known.stale = time.monotonic(), True
+    newest = session.current.newest(target)
+    if newest and newest.purpose == "rest" and not newest.done:
+        session.current.cancel(newest)
+    _ask(target, known)
+
+
+def take(material: bpy.types.Material, config: GenerationConfig) -> None:
+    """Give a material other latents, at its own size and with its own maps, and let it follow."""
+    latents.exchange(material, config)
+    follow(material)
+
+
+def let_rest() -> None:
+    """Ask for full sizes as soon as may be, for scripts that will not move any slider now."""
+    for known in _moving.values():
+        known.changed = -REST
+
+
+def forget(target: str) -> None:
+    """Something else was asked for this material: what is on its way is not wanted any more."""
+    _moving.pop(target, None)
+
+
+def is_moving() -> bool:
+    """Whether a slider moves or moved a moment ago, so that previews are due."""
+    return bool(_moving)
+
+
+def is_settled() -> bool:
+    """Whether nothing is due any more, neither previews nor full sizes."""
+    jobs = session.current.jobs.values()
+    resting = any(job.purpose == "rest" and is_under_way(job.id) for job in jobs)
+    return not _moving and not resting
+
+
+def is_settling(material: bpy.types.Material) -> bool:
+    """Whether this material shows, or is about to show, a preview."""
+    newest = session.current.newest(material.tilewright.uuid)
+    resting = newest is not None and newest.purpose == "rest" and is_under_way(newest.id)
+    return resting or material.tilewright.uuid in _moving
+
+
+def tick() -> None:
+    """Ask for what is due."""
+    if not session.current.connected:
+        if session.current.state == "stopped":
+            _moving.clear()
+        return
+    now = time.monotonic()
+    for target, known in list(_moving.items()):
+        _ask(target, known)
+        if not known.stale and not is_under_way(known.job) and now - known.changed >= REST:
+            del _moving[target]
+            _ask_full(target)
+
+
+def show(event: MaterialReady, target: str) -> Iterator[None]:
+    """Put a preview on its material, all maps and the recipe in one piece of work."""
+    pixels: dict[str, np.ndarray] = {}
+    for name, small in event.maps.items():
+        pixels[name] = np.empty((*small.shape[:2], 4), np.float32)
+        yield from images.rgba_pieces(small, pixels[name])
+    newest = session.current.newest(target)
+    material = materials.find_material(target)
+    if material is None or (newest and newest.purpose == "material"):
+        return
+    found = {name: images.live_image(target, name, event.maps[name]) for name in pixels}
+    for name, image in found.items():
+        images.set_pixels(image, pixels[name])
+    full = material.tilewright.latents
+    materials.show_preview(material, found, event.recipe, (full.width, full.height))
+    materials.store_recipe(material, event.recipe, event.seam_ratios)
+    _keep(material.tilewright.recipe, event.maps)
+
+
+def _keep(recipe: str, maps: dict[str, np.ndarray]) -> None:
+    _recent.pop(recipe, None)
+    _recent[recipe] = maps
+    while sum(m.nbytes for kept in _recent.values() for m in kept.values()) > MOST_KEPT:
+        del _recent[next(iter(_recent))]
+
+
+def _show_again(material: bpy.types.Material) -> None:
+    """Write the preview that the recipe names into the images, which undo did not bring back."""
+    maps = _recent.get(material.tilewright.recipe, {})
+    for name, image in materials.images_of(material).items():
+        if images.is_live(image) and name in maps and tuple(image.size) == maps[name].shape[1::-1]:
+            images.write_pixels(image, maps[name])
+
+
+def _ask(target: str, known: _Moving) -> None:
+    """Ask for a preview of the newest latents, unless one is under way."""
+    if not known.stale or is_under_way(known.job):
+        return
+    material = materials.find_material(target)
+    if material is None:
+        forget(target)
+        return
+    known.stale = False
+    config = _preview_config(latents.wanted(material))
+    known.job = session.current.generate(config, target, "preview").id
+
+
+def _ask_full(target: str) -> None:
+    material = materials.find_material(target)
+    if material is not None:
+        session.current.generate(latents.wanted(material), target, "rest")
+
+
+def is_under_way(job_id: str) -> bool:
+    """Whether pixels of this job may still come."""
+    job = session.current.jobs.get(job_id)
+    return job is not None and not job.done and job.state != "interrupted"
+
+
+def _preview_config(full: GenerationConfig) -> GenerationConfig:
+    """The same at preview size: sides in the same proportion, multiples of the model's stride."""
+    model = session.current.model(full.model)
+    stride = model.stride if model else 1
+    most = bpy.context.scene.tilewright.preview_size
+    shrink = min(1.0, most / max(full.width, full.height))
+    width, height = (
+        max(1, int(side * shrink) // stride) * stride for side in (full.width, full.height)
+    )
+    # A fixed border: where the material is calm differs from one move of a slider to the next.
+    return replace(full, width=width, height=height, origin=(0, 0))
+
+
+def _forget_all() -> None:
+    _moving.clear()
+    _recent.clear()
+
+
+@persistent
+def _after_undo(*_args: object) -> None:
+    """Bring the textures back: undo restores latents and recipe, but no pixels that nobody packed."""
+    for material in bpy.data.materials:
+        if latents.has_latents(material) and not latents.is_shown(material):
+            _show_again(material)
+            newest = session.current.newest(material.tilewright.uuid)
+            if newest is None or newest.done or newest.config != latents.wanted(material):
+                follow(material)
+
+
+@persistent
+def _after_loading(*_args: object) -> None:
+    _forget_all()
+    latents.take_up_recipes()
+    latents.add_sliders_everywhere()
+
+
+_HANDLERS = (("undo_post", _after_undo), ("redo_post", _after_undo), ("load_post", _after_loading))
+
+
+def register() -> None:
+    for name, handler in _HANDLERS:
+        getattr(bpy.app.handlers, name).append(handler)
+
+
+def unregister() -> None:
+    for name, handler in _HANDLERS:
+        getattr(bpy.app.handlers, name).remove(handler)
+    _forget_all()

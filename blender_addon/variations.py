@@ -1,0 +1,216 @@
+"""Nine pictures around a material's latents to choose from, and the way back to where one was before."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import bpy
+from bpy.app.handlers import persistent
+
+from gan_worker.config import GenerationConfig
+from gan_worker.events import MaterialReady
+
+from . import latents, live, session, thumbnails
+from .latents import LARGEST_SEED
+
+COUNT, CENTRE = 9, 4
+SIDE = 128
+# Beyond this many steps a look falls apart.
+FURTHEST = 4.0
+LONGEST_HISTORY = 100
+
+_PREFIX = "variation "
+
+
+@dataclass
+class _History:
+    """Latents that a material had, oldest first, and which of them it has now."""
+
+    past: list[GenerationConfig] = field(default_factory=list)
+    now: int = -1
+
+
+_shown: tuple | None = None
+_configs: list[GenerationConfig] = []
+# Places whose picture is still to be asked for: one at a time, so that a slider never waits for nine.
+_due: list[int] = []
+_histories: dict[str, _History] = {}
+
+
+def neighbours(
+    centre: GenerationConfig, directions: Sequence[str], strength: float, roll: int
+) -> list[GenerationConfig]:
+    """Nine configs: the centre in the middle, around it what lies near.
+
+    Args:
+        centre: what to start from.
+        directions: along which to move; none where the model has only seeds.
+        strength: standard deviation of the moves, in steps.
+        roll: another number gives other neighbours.
+    """
+    made = []
+    for place in range(COUNT):
+        drawn = random.Random(f"{roll} {place}")
+        if place == CENTRE:
+            made.append(centre)
+        elif not directions:
+            made.append(replace(centre, seed=drawn.randrange(LARGEST_SEED)))
+        else:
+            made.append(_moved(centre, {n: strength * drawn.gauss(0, 1) for n in directions}))
+    return made
+
+
+def strangers(centre: GenerationConfig, roll: int) -> list[GenerationConfig]:
+    """Nine configs: the centre in the middle, around it looks of any kind."""
+    made = [
+        replace(
+            centre,
+            seed=random.Random(f"{roll} {place}").randrange(LARGEST_SEED),
+            z=(),
+            material="",
+            mix=(),
+            style_map=None,
+            directions=(),
+            origin=None,
+        )
+        for place in range(COUNT)
+    ]
+    made[CENTRE] = centre
+    return made
+
+
+def _moved(centre: GenerationConfig, moves: dict[str, float]) -> GenerationConfig:
+    amounts = dict(centre.directions)
+    for name, move in moves.items():
+        amounts[name] = max(-FURTHEST, min(FURTHEST, round(amounts.get(name, 0.0) + move, 3)))
+    return replace(centre, directions=tuple(amounts.items()))
+
+
+def configs() -> list[GenerationConfig]:
+    """What the nine pictures show, row by row; empty before there are any."""
+    return list(_configs)
+
+
+def picture_name(place: int) -> str:
+    """Under which name the picture of a place is among the thumbnails."""
+    return f"{_PREFIX}{place}"
+
+
+def choose(material: bpy.types.Material, place: int) -> None:
+    """Give the material the latents of a picture; the grid then closes around these.
+
+    Where the picture has the seed of the one in the middle, each material keeps its own.
+
+    Raises:
+        IndexError: there is no such picture.
+    """
+    config = _configs[place]
+    if config.seed == _configs[CENTRE].seed:
+        config = replace(config, seed=material.tilewright.latents.seed)
+    live.take(material, config)
+
+
+def can_step(material: bpy.types.Material | None, step: int) -> bool:
+    """Whether there are earlier (-1) or later (1) latents to go to."""
+    known = _histories.get(material.tilewright.uuid) if material else None
+    return known is not None and 0 <= known.now + step < len(known.past)
+
+
+def step_history(material: bpy.types.Material, step: int) -> None:
+    """Go to the latents before (-1) or after (1) the present ones."""
+    if can_step(material, step):
+        known = _histories[material.tilewright.uuid]
+        known.now += step
+        live.take(material, known.past[known.now])
+
+
+def tick() -> None:
+    """Ask for pictures that are due, and remember latents that have come to rest."""
+    material = latents.active_material()
+    if live.is_moving() or live.reason(material):
+        return
+    centre = latents.wanted(material)
+    _remember(material.tilewright.uuid, centre)
+    chosen = bpy.context.scene.tilewright
+    if chosen.explore:
+        _choose_configs(material, centre, chosen)
+        if _due and not any(_is_drawn(place) for place in range(COUNT)):
+            place = _due.pop(0)
+            asked = latents.picture_config(_configs[place], SIDE)
+            session.current.generate(asked, picture_name(place), "thumbnail")
+
+
+def is_drawing() -> bool:
+    """Whether pictures are missing that will come."""
+    return bool(_due) or any(_is_drawn(place) for place in range(COUNT))
+
+
+def _is_drawn(place: int) -> bool:
+    newest = session.current.newest(picture_name(place))
+    return newest is not None and live.is_under_way(newest.id)
+
+
+def show(event: MaterialReady, name: str) -> Iterator[None]:
+    """Put up a picture that has come."""
+    thumbnails.show(name, thumbnails.as_picture(next(iter(event.maps.values()))))
+    yield
+
+
+def _choose_configs(
+    material: bpy.types.Material, centre: GenerationConfig, chosen: bpy.types.PropertyGroup
+) -> None:
+    global _shown
+    model = session.current.model(centre.model)
+    wanted = (
+        material.tilewright.uuid,
+        replace(centre, origin=None),
+        round(chosen.explore_strength, 3),
+        chosen.explore_roll,
+        chosen.explore_anywhere,
+        model.step,
+    )
+    if wanted == _shown:
+        return
+    _shown = wanted
+    if chosen.explore_anywhere:
+        _configs[:] = strangers(centre, chosen.explore_roll)
+    else:
+        _configs[:] = neighbours(centre, model.directions, wanted[2], chosen.explore_roll)
+    _due[:] = sorted(range(COUNT), key=lambda place: place != CENTRE)
+
+
+def _remember(target: str, present: GenerationConfig) -> None:
+    """Write the history on, unless it was only walked along, or undone to a neighbour of its."""
+    present = replace(present, origin=None)
+    known = _histories.setdefault(target, _History())
+    for near in (known.now, known.now - 1, known.now + 1):
+        if 0 <= near < len(known.past) and known.past[near] == present:
+            known.now = near
+            return
+    known.past[known.now + 1 :] = [present]
+    del known.past[:-LONGEST_HISTORY]
+    known.now = len(known.past) - 1
+
+
+@persistent
+def _after_loading(*_args: object) -> None:
+    _forget()
+
+
+def _forget() -> None:
+    global _shown
+    _shown = None
+    _configs.clear()
+    _due.clear()
+    _histories.clear()
+
+
+def register() -> None:
+    bpy.app.handlers.load_post.append(_after_loading)
+
+
+def unregister() -> None:
+    bpy.app.handlers.load_post.remove(_after_loading)
+    _forget()

@@ -1,0 +1,236 @@
+"""Favourites: kept with a picture in the .blend, mixed, and carried from file to file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import bpy
+import numpy as np
+import pytest
+
+from blender_addon import event_timer, favourites, latents, live, session, thumbnails
+from blender_addon.operators import generation
+from gan_worker.config import GenerationConfig
+from gan_worker.errors import TilewrightError
+from gan_worker.style_choices import Style, StyleMap
+
+FULL = GenerationConfig("bricks", seed=5, width=64, height=32)
+
+
+def answer(client) -> None:
+    """Let the worker answer until nothing more is asked."""
+    for _ in range(20):
+        live.let_rest()
+        event_timer.tick()
+        event_timer.finish()
+        for job, config in client.submitted.items():
+            if not session.current.jobs[job].done:
+                size = (config.height, config.width)
+                client.finish(job, {"base_color": np.full((*size, 3), config.seed, np.uint8)})
+
+
+@pytest.fixture
+def material(stand_in, plane) -> bpy.types.Material:
+    generation.generate_for_objects([plane], FULL)
+    answer(stand_in)
+    return plane.active_material
+
+
+def chosen() -> bpy.types.PropertyGroup:
+    return bpy.context.scene.tilewright
+
+
+def keep(client, material, seed: int, amount: float) -> bpy.types.PropertyGroup:
+    material.tilewright.latents.seed = seed
+    material.tilewright.latents.directions["pca 1"].amount = amount
+    answer(client)
+    bpy.ops.tilewright.add_favourite()
+    answer(client)
+    return chosen().favourites[-1]
+
+
+def test_favourite_keeps_latents_and_a_picture_through_saving(stand_in, material, tmp_path):
+    kept = keep(stand_in, material, 7, 1.5)
+    assert thumbnails.from_text(kept.thumbnail).tolist() == np.full((96, 96, 3), 7).tolist()
+    assert thumbnails.is_there(favourites.picture_name(kept))
+    kept.name = "mossy"
+    path = str(tmp_path / "kept.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    (loaded,) = chosen().favourites
+    assert loaded.name == "mossy"
+    assert not thumbnails.is_there(favourites.picture_name(loaded))
+    asked = len(stand_in.submitted)
+    event_timer.tick()
+    assert thumbnails.is_there(favourites.picture_name(loaded))
+    assert len(stand_in.submitted) == asked
+    config = favourites.config_of(loaded)
+    assert (config.seed, config.directions) == (7, (("pca 1", 1.5),))
+
+
+def test_applying_keeps_the_size_and_maps_of_the_material(stand_in, material):
+    kept = keep(stand_in, material, 7, 1.5)
+    small = replace(FULL, width=128, height=128, maps=("base_color",))
+    generation.generate_for_objects([bpy.context.object], small)
+    answer(stand_in)
+    bpy.ops.tilewright.apply_favourite(uid=kept.uid)
+    answer(stand_in)
+    shown = latents.wanted(material)
+    assert (shown.seed, shown.width, shown.maps) == (7, 128, ("base_color",))
+    assert latents.is_shown(material)
+
+
+def test_removing_leaves_the_material(stand_in, material):
+    kept = [keep(stand_in, material, seed, 0) for seed in (7, 8)]
+    bpy.ops.tilewright.remove_favourite(uid=kept[0].uid)
+    assert [favourites.config_of(f).seed for f in chosen().favourites] == [8]
+    assert material.tilewright.latents.seed == 8
+
+
+def test_picture_is_drawn_when_the_worker_comes_later(stand_in, material):
+    models, session.current.models = session.current.models, ()
+    favourites.add(bpy.context.scene, material)
+    answer(stand_in)
+    assert chosen().favourites[0].thumbnail == ""
+    session.current.models = models
+    answer(stand_in)
+    assert chosen().favourites[0].thumbnail
+
+
+def test_picture_that_came_after_the_undo_step_comes_again(stand_in, material):
+    bpy.ops.ed.undo_push(message="start")
+    bpy.ops.tilewright.add_favourite()
+    bpy.ops.ed.undo_push(message="add")
+    answer(stand_in)
+    bpy.ops.ed.undo()
+    assert len(chosen().favourites) == 0
+    bpy.ops.ed.redo()
+    answer(stand_in)
+    assert chosen().favourites[0].thumbnail
+
+
+def test_favourite_removed_before_its_picture_comes(stand_in, material):
+    bpy.ops.tilewright.add_favourite()
+    event_timer.tick()
+    bpy.ops.tilewright.remove_favourite(uid=chosen().favourites[0].uid)
+    answer(stand_in)
+    assert session.current.last_error is None
+
+
+def test_slider_mixes_two_favourites_live(stand_in, material):
+    a, b = (keep(stand_in, material, seed, amount).uid for seed, amount in ((7, 1.0), (8, 3.0)))
+    bpy.ops.tilewright.mix_favourite(uid=a, end="mix_a")
+    bpy.ops.tilewright.mix_favourite(uid=b, end="mix_b")
+    chosen().mix = 0.25
+    config = list(stand_in.submitted.values())[-1]
+    assert config.mix == ((Style(seed=7), 0.75), (Style(seed=8), 0.25))
+    assert config.directions == (("pca 1", 1.5),)
+    assert config.seed == 7
+    answer(stand_in)
+    assert latents.is_shown(material)
+
+
+def test_mix_is_linear_in_everything():
+    a = GenerationConfig("bricks", 1, truncation_psi=1.0, directions=(("pca 1", 2.0),))
+    mix = ((Style(seed=2), 3.0), (Style(material="old wall"), 1.0))
+    b = GenerationConfig("bricks", 9, mix=mix, truncation_psi=0.5, directions=(("pca 2", 4.0),))
+    both = favourites.mixed(a, b, 0.5)
+    assert dict(both.mix) == {
+        Style(seed=1): 0.5,
+        Style(seed=2): 0.375,
+        Style(material="old wall"): 0.125,
+    }
+    assert both.truncation_psi == 0.75
+    assert dict(both.directions) == {"pca 1": 1.0, "pca 2": 2.0}
+    assert favourites.mixed(a, a, 0.3).mix == ((Style(seed=1), pytest.approx(1.0)),)
+    assert favourites.mixed(a, b, 0.0).mix == ((Style(seed=1), 1.0),)
+    z = replace(a, z=(0.5, 0.25))
+    assert Style(z=(0.5, 0.25)) in dict(favourites.mixed(z, b, 0.5).mix)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        GenerationConfig("oak", 1),
+        GenerationConfig("bricks", style_map=StyleMap((Style(seed=1),), 1, 1, (0.0,))),
+        GenerationConfig("bricks", mix=tuple((Style(seed=n), 1.0) for n in range(2, 18))),
+    ],
+)
+def test_what_cannot_be_mixed_is_refused(other):
+    with pytest.raises(TilewrightError) as caught:
+        favourites.mixed(GenerationConfig("bricks", 1), other, 0.5)
+    assert caught.value.code == "invalid_config"
+
+
+def test_slider_without_both_ends_says_so(stand_in, material):
+    chosen().mix = 0.25
+    assert session.current.last_error.code == "invalid_config"
+
+
+def test_favourites_go_through_a_file_once(stand_in, material, tmp_path):
+    for seed in (7, 8):
+        keep(stand_in, material, seed, 1.0)
+    before = [(f.name, f.config, f.thumbnail) for f in chosen().favourites]
+    path = tmp_path / "mine.json"
+    bpy.ops.tilewright.export_favourites(filepath=str(path))
+    assert path.stat().st_size < 20_000
+    assert list(tmp_path.iterdir()) == [path]
+    bpy.ops.tilewright.import_favourites(filepath=str(path))
+    assert len(chosen().favourites) == 2
+    bpy.ops.wm.read_homefile(use_empty=True)
+    bpy.ops.tilewright.import_favourites(filepath=str(path))
+    assert [(f.name, f.config, f.thumbnail) for f in chosen().favourites] == before
+    assert len({f.uid for f in chosen().favourites}) == 2
+
+
+GOOD = {"name": "a", "config": {"model": "bricks", "seed": 3}, "thumbnail": ""}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "[" * 100_000,
+        '{"tilewright_favourites": 2, "favourites": []}',
+        '{"tilewright_favourites": 1, "favourites": {}}',
+        *(
+            json.dumps({"tilewright_favourites": 1, "favourites": [GOOD, bad]})
+            for bad in (
+                7,
+                {"name": "b"},
+                {"config": {"model": "../up"}},
+                {"config": {"model": "bricks", "seed": -1}},
+                {"config": {"model": "bricks", "seed": 2**40}},
+                {"config": {"model": "bricks", "directions": [["size", 1]]}},
+                {"config": {"model": "bricks", "truncation_psi": float("inf")}},
+                {"config": {"model": "bricks", "mix": "all"}},
+            )
+        ),
+    ],
+    ids=range(13),
+)
+def test_file_that_is_none_of_ours_adds_nothing(tmp_path, text):
+    path = tmp_path / "bad.json"
+    path.write_text(text)
+    with pytest.raises(RuntimeError, match=r"\[invalid_config\]"):
+        bpy.ops.tilewright.import_favourites(filepath=str(path))
+    assert len(chosen().favourites) == 0
+
+
+def test_broken_picture_in_a_file_is_drawn_anew(stand_in, material, tmp_path):
+    path = tmp_path / "a.json"
+    entry = {**GOOD, "thumbnail": "no picture"}
+    path.write_text(json.dumps({"tilewright_favourites": 1, "favourites": [entry]}))
+    bpy.ops.tilewright.import_favourites(filepath=str(path))
+    answer(stand_in)
+    assert thumbnails.from_text(chosen().favourites[0].thumbnail) is not None
+
+
+def test_missing_file_and_folder_in_the_way_are_typed_errors(stand_in, material, tmp_path):
+    with pytest.raises(RuntimeError, match=r"\[invalid_config\]"):
+        bpy.ops.tilewright.import_favourites(filepath=str(tmp_path / "gone.json"))
+    keep(stand_in, material, 7, 0)
+    with pytest.raises(RuntimeError, match=r"\[file_unwritable\]"):
+        bpy.ops.tilewright.export_favourites(filepath=str(tmp_path / "no" / "a.json"))
