@@ -253,7 +253,7 @@ def test_undo_shows_the_preview_of_its_recipe_without_a_worker(hand, plane, rest
 
 def test_what_comes_when_a_slider_rests_adds_no_undo_step(hand, material, plane, rest, monkeypatch):
     pushed: list[str] = []
-    monkeypatch.setattr(event_timer, "_push_undo", lambda: pushed.append("step"))
+    monkeypatch.setattr(event_timer, "push_undo", pushed.append)
     hand.move(material, 1.0)
     hand.answer(hand.jobs[0])
     rest()
