@@ -261,7 +261,7 @@ def test_what_comes_when_a_slider_rests_adds_no_undo_step(hand, material, plane,
     assert pushed == []
     (job,) = generation.generate_for_objects([plane], GenerationConfig("bricks", 9, 64, 64))
     hand.answer(job.id)
-    assert pushed == ["step"]
+    assert pushed == ["Tilewright Material"]
 
 
 def test_undo_of_something_else_asks_for_nothing(hand, plane):
