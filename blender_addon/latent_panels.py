@@ -5,10 +5,7 @@ from __future__ import annotations
 import bpy
 
 from . import favourites, latents, live, session, thumbnails, variations
-from .panels import _Panel as Panel
-from .panels import _paragraph as paragraph
-from .panels import _split as split
-from .panels import _ui_scale as ui_scale
+from .layouts import TabPanel, paragraph, properties_column, ui_scale
 
 
 class _Latents:
@@ -43,7 +40,7 @@ def _draw_seed(layout: bpy.types.UILayout, material: bpy.types.Material) -> None
     row.operator("tilewright.change_seed", text="", icon="FILE_REFRESH").draw_new = True
     model = session.current.model(kept.model)
     if model and model.styles:
-        split(layout).prop(kept, "material")
+        properties_column(layout).prop(kept, "material")
 
 
 def _draw_sliders(
@@ -61,7 +58,7 @@ def _draw_sliders(
         row.prop(direction, "amount", text="", slider=True)
     if not kept.directions:
         layout.label(text="This model has only seeds", icon="INFO")
-    column = split(layout)
+    column = properties_column(layout)
     column.prop(kept, "truncation_psi", slider=True)
     column.prop(scene.tilewright, "scale")
     column.prop(scene.tilewright, "preview_size")
@@ -101,7 +98,7 @@ class _Explore:
         row.operator("tilewright.history_forward", text="", icon="LOOP_FORWARDS")
         row.operator("tilewright.roll_variations")
         row.operator("tilewright.roll_variations", text="Random Grid").anywhere = True
-        split(layout).prop(chosen, "explore_strength", slider=True)
+        properties_column(layout).prop(chosen, "explore_strength", slider=True)
 
 
 def _draw_grid(layout: bpy.types.UILayout, width: int) -> None:
@@ -159,7 +156,7 @@ def _draw_mix(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
         layout.label(text="Press A and B to mix two", icon="INFO")
 
 
-class _ShaderEditor(Panel):
+class _ShaderEditor(TabPanel):
     bl_space_type = "NODE_EDITOR"
 
     @classmethod
@@ -167,19 +164,19 @@ class _ShaderEditor(Panel):
         return context.space_data.tree_type == "ShaderNodeTree"
 
 
-class _ImageEditor(Panel):
+class _ImageEditor(TabPanel):
     bl_space_type = "IMAGE_EDITOR"
 
 
-class TILEWRIGHT_PT_latents(_Latents, Panel, bpy.types.Panel):
+class TILEWRIGHT_PT_latents(_Latents, TabPanel, bpy.types.Panel):
     pass
 
 
-class TILEWRIGHT_PT_explore(_Explore, Panel, bpy.types.Panel):
+class TILEWRIGHT_PT_explore(_Explore, TabPanel, bpy.types.Panel):
     pass
 
 
-class TILEWRIGHT_PT_favourites(_Favourites, Panel, bpy.types.Panel):
+class TILEWRIGHT_PT_favourites(_Favourites, TabPanel, bpy.types.Panel):
     pass
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
-
 import bpy
 
 from gan_worker.progress import DataReport, TrainingProgress
 
 from . import live_preview, scene_batch, session
+from .layouts import TabPanel, duration, pair, paragraph, properties_column, ui_scale
 
 _STATES = {
     "stopped": ("Stopped", "RADIOBUT_OFF"),
@@ -17,16 +16,9 @@ _STATES = {
     "connected": ("Connected", "CHECKMARK"),
     "lost": ("Link lost, trying again", "ERROR"),
 }
-_LETTER = 6.7  # pixels of an average letter
 
 
-class _Panel:
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "Tilewright"
-
-
-class TILEWRIGHT_PT_worker(_Panel, bpy.types.Panel):
+class TILEWRIGHT_PT_worker(TabPanel, bpy.types.Panel):
     bl_label = "Worker"
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -34,10 +26,10 @@ class TILEWRIGHT_PT_worker(_Panel, bpy.types.Panel):
         text, icon = _STATES[now.state]
         layout.label(text=text, icon=icon)
         if now.connected:
-            _pair(layout, "Device", now.device or "known when it first computes")
-            _pair(layout, "Computing", now.compute_state.capitalize())
+            pair(layout, "Device", now.device or "known when it first computes")
+            pair(layout, "Computing", now.compute_state.capitalize())
             if now.memory_mb:
-                _pair(layout, "Memory", f"{now.memory_mb / 1024:.1f} GiB")
+                pair(layout, "Memory", f"{now.memory_mb / 1024:.1f} GiB")
                 layout.operator("tilewright.free_memory", icon="MEMORY")
         row = layout.row(align=True)
         row.operator("tilewright.start_worker", icon="PLAY")
@@ -47,13 +39,13 @@ class TILEWRIGHT_PT_worker(_Panel, bpy.types.Panel):
             _draw_error(layout.box(), now.last_error, context.region.width)
 
 
-class TILEWRIGHT_PT_training(_Panel, bpy.types.Panel):
+class TILEWRIGHT_PT_training(TabPanel, bpy.types.Panel):
     bl_label = "Train"
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, chosen = self.layout, context.scene.tilewright
         _draw_pictures(layout, chosen)
-        column = _split(layout)
+        column = properties_column(layout)
         for name in ("run", "preset", "minutes"):
             column.prop(chosen, name)
         row = layout.row(align=True)
@@ -64,18 +56,18 @@ class TILEWRIGHT_PT_training(_Panel, bpy.types.Panel):
             _draw_training(layout, job, context.region.width)
 
 
-class TILEWRIGHT_PT_training_details(_Panel, bpy.types.Panel):
+class TILEWRIGHT_PT_training_details(TabPanel, bpy.types.Panel):
     bl_label = "Details"
     bl_parent_id = "TILEWRIGHT_PT_training"
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        column = _split(self.layout)
+        column = properties_column(self.layout)
         column.prop(context.scene.tilewright, "picture_scale")
         column.prop(context.scene.tilewright, "training_seed")
 
 
-class TILEWRIGHT_PT_generation(_Panel, bpy.types.Panel):
+class TILEWRIGHT_PT_generation(TabPanel, bpy.types.Panel):
     bl_label = "Generate"
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -83,7 +75,7 @@ class TILEWRIGHT_PT_generation(_Panel, bpy.types.Panel):
         row = layout.row(align=True)
         row.prop(chosen, "model", icon="MATERIAL")
         row.operator("tilewright.refresh_models", text="", icon="FILE_REFRESH")
-        column = _split(layout)
+        column = properties_column(layout)
         column.prop(chosen, "seed")
         size = column.column(align=True)
         size.prop(chosen, "width")
@@ -98,7 +90,7 @@ class TILEWRIGHT_PT_generation(_Panel, bpy.types.Panel):
         _draw_generating(layout)
 
 
-class TILEWRIGHT_PT_maps(_Panel, bpy.types.Panel):
+class TILEWRIGHT_PT_maps(TabPanel, bpy.types.Panel):
     bl_label = "Maps"
     bl_parent_id = "TILEWRIGHT_PT_generation"
     bl_options = {"DEFAULT_CLOSED"}
@@ -110,14 +102,14 @@ class TILEWRIGHT_PT_maps(_Panel, bpy.types.Panel):
         grid = layout.grid_flow(columns=2, even_columns=True, align=True)
         for name in model.maps if model else ():
             grid.prop_enum(chosen, "maps", name)
-        column = _split(layout)
+        column = properties_column(layout)
         for name in ("scale", "multiply_occlusion", "displacement", "storage"):
             column.prop(chosen, name)
         if chosen.storage == "FILES":
             column.prop(chosen, "texture_folder")
 
 
-class TILEWRIGHT_PT_recipe(_Panel, bpy.types.Panel):
+class TILEWRIGHT_PT_recipe(TabPanel, bpy.types.Panel):
     bl_label = "Recipe of the Material"
     bl_parent_id = "TILEWRIGHT_PT_generation"
     bl_options = {"DEFAULT_CLOSED"}
@@ -130,19 +122,19 @@ class TILEWRIGHT_PT_recipe(_Panel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         kept = _active_material(context).tilewright
         column = self.layout.column(align=True)
-        _pair(column, "Model", f"{kept.model} ({kept.model_hash[:8]})")
-        _pair(column, "Seed", str(kept.seed))
-        _pair(column, "Size", f"{kept.width} × {kept.height}")
-        _pair(column, "Variety", f"{kept.truncation_psi:.2f}")
+        pair(column, "Model", f"{kept.model} ({kept.model_hash[:8]})")
+        pair(column, "Seed", str(kept.seed))
+        pair(column, "Size", f"{kept.width} × {kept.height}")
+        pair(column, "Variety", f"{kept.truncation_psi:.2f}")
 
 
-class TILEWRIGHT_PT_scene_recipe(_Panel, bpy.types.Panel):
+class TILEWRIGHT_PT_scene_recipe(TabPanel, bpy.types.Panel):
     bl_label = "Scene Recipe"
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, batch = self.layout, scene_batch.current
-        _split(layout).prop(context.scene.tilewright, "scene_recipe")
+        properties_column(layout).prop(context.scene.tilewright, "scene_recipe")
         row = layout.row(align=True)
         row.operator("tilewright.run_scene_recipe", icon="PLAY")
         row.operator("tilewright.show_scene_plan", icon="TEXT")
@@ -171,12 +163,12 @@ def _draw_training(layout: bpy.types.UILayout, job: session.Job, width: int) -> 
     if not job.done:
         _draw_steering(box.row(align=True), job)
     if live_preview.is_there():
-        units = (width / _ui_scale() - 60) / 20  # a unit of a layout is 20 pixels high
+        units = (width / ui_scale() - 60) / 20  # a unit of a layout is 20 pixels high
         box.template_icon(icon_value=live_preview.icon(), scale=max(4.0, units))
     if job.data_report:
         _draw_data(box, job.data_report, width)
     for notice in job.notices[-3:]:
-        _paragraph(box, notice, width, "INFO")
+        paragraph(box, notice, width, "INFO")
 
 
 def _draw_steering(row: bpy.types.UILayout, job: session.Job) -> None:
@@ -189,25 +181,25 @@ def _draw_steering(row: bpy.types.UILayout, job: session.Job) -> None:
 
 
 def _draw_progress(layout: bpy.types.UILayout, progress: TrainingProgress) -> None:
-    eta = "" if progress.eta is None else f", {_duration(progress.eta)} left"
+    eta = "" if progress.eta is None else f", {duration(progress.eta)} left"
     layout.progress(factor=progress.fraction, text=f"{progress.fraction:.0%}{eta}")
     column = layout.column(align=True)
-    _pair(column, "Step", f"{progress.step} ({progress.images_per_second:.1f} images/s)")
+    pair(column, "Step", f"{progress.step} ({progress.images_per_second:.1f} images/s)")
     for name, value in progress.losses.items():
-        _pair(column, name.replace("_", " ").capitalize(), f"{value:.3f}")
+        pair(column, name.replace("_", " ").capitalize(), f"{value:.3f}")
 
 
 def _draw_data(layout: bpy.types.UILayout, report: DataReport, width: int) -> None:
     count = len(report.materials)
     maps = ", ".join(name.replace("_", " ") for name in report.maps)
     text = f"{count} material{'s' if count != 1 else ''} with {maps}, scale {report.scale:.2f}"
-    _paragraph(layout, text, width)
+    paragraph(layout, text, width)
     for skipped in report.skipped[:5]:
-        _paragraph(layout, f"{skipped.file}: {skipped.reason}", width, "CANCEL")
+        paragraph(layout, f"{skipped.file}: {skipped.reason}", width, "CANCEL")
     if len(report.skipped) > 5:
         layout.label(text=f"and {len(report.skipped) - 5} more skipped")
     for note in report.notes[:3]:
-        _paragraph(layout, note, width, "INFO")
+        paragraph(layout, note, width, "INFO")
 
 
 def _draw_generating(layout: bpy.types.UILayout) -> None:
@@ -226,16 +218,16 @@ def _draw_batch(layout: bpy.types.UILayout, batch: scene_batch.SceneBatch, width
     now = batch.progress
     if batch.state == "running":
         row = layout.row()
-        eta = "" if now.eta is None else f", {_duration(now.eta)} left"
+        eta = "" if now.eta is None else f", {duration(now.eta)} left"
         text = f"{batch.stage.capitalize()}: {now.done} of {now.total}{eta}"
         row.progress(factor=now.done / max(1, now.total), text=text)
         row.operator("tilewright.cancel_scene_recipe", text="", icon="X")
     elif batch.error:
-        _paragraph(layout, batch.error.info.message, width, "ERROR")
-        _paragraph(layout, batch.error.info.cure, width, "LIGHT")
+        paragraph(layout, batch.error.info.message, width, "ERROR")
+        paragraph(layout, batch.error.info.cure, width, "LIGHT")
     else:
         text = f"{now.total} materials in {batch.applied} slots: {now.made} made, {now.kept} were there"
-        _paragraph(layout, text, width, "CHECKMARK")
+        paragraph(layout, text, width, "CHECKMARK")
 
 
 def _draw_error(layout: bpy.types.UILayout, error: object, width: int) -> None:
@@ -244,39 +236,8 @@ def _draw_error(layout: bpy.types.UILayout, error: object, width: int) -> None:
     row.alert = True
     row.label(text=error.code.replace("_", " ").capitalize(), icon="ERROR")
     row.operator("tilewright.dismiss_error", text="", icon="X", emboss=False)
-    _paragraph(layout, error.message, width)
-    _paragraph(layout, error.cure, width, "LIGHT")
-
-
-def _ui_scale() -> float:
-    return bpy.context.preferences.system.ui_scale or 1.0  # 0 where no window was ever open
-
-
-def _paragraph(layout: bpy.types.UILayout, text: str, width: int, icon: str = "NONE") -> None:
-    """A sentence in several labels: Blender does not wrap lines."""
-    letters = max(20, int(width / _ui_scale() / _LETTER) - (8 if icon != "NONE" else 6))
-    column = layout.column(align=True)
-    for number, line in enumerate(textwrap.wrap(text, letters)):
-        column.label(text=line, icon=icon if number == 0 else "BLANK1" if icon != "NONE" else icon)
-
-
-def _pair(layout: bpy.types.UILayout, name: str, value: str) -> None:
-    split = layout.split(factor=0.4)
-    split.label(text=name)
-    split.label(text=value)
-
-
-def _split(layout: bpy.types.UILayout) -> bpy.types.UILayout:
-    column = layout.column()
-    column.use_property_split = True
-    column.use_property_decorate = False
-    return column
-
-
-def _duration(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes}:{seconds:02}"
+    paragraph(layout, error.message, width)
+    paragraph(layout, error.cure, width, "LIGHT")
 
 
 register, unregister = bpy.utils.register_classes_factory(

@@ -9,10 +9,10 @@ import bpy
 from gan_worker.messages import RunEntry
 
 from . import curve_pictures, run_rows, session
-from .panels import _pair, _Panel, _ui_scale
+from .layouts import TabPanel, pair, ui_scale
 
 
-class TILEWRIGHT_PT_curves(_Panel, bpy.types.Panel):
+class TILEWRIGHT_PT_curves(TabPanel, bpy.types.Panel):
     bl_label = "Quality"
     bl_parent_id = "TILEWRIGHT_PT_training"
 
@@ -22,7 +22,7 @@ class TILEWRIGHT_PT_curves(_Panel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         # Two side by side; a unit of a layout is 20 pixels high.
-        scale = max(3.0, (context.region.width / _ui_scale() - 70) / 40)
+        scale = max(3.0, (context.region.width / ui_scale() - 70) / 40)
         row = self.layout.row()
         for name in curve_pictures.shown():
             column = row.column()
@@ -53,7 +53,7 @@ class TILEWRIGHT_UL_runs(bpy.types.UIList):
         row.label(text=_size(entry.size))
 
 
-class TILEWRIGHT_PT_runs(_Panel, bpy.types.Panel):
+class TILEWRIGHT_PT_runs(TabPanel, bpy.types.Panel):
     bl_label = "Runs"
     bl_parent_id = "TILEWRIGHT_PT_training"
     bl_options = {"DEFAULT_CLOSED"}
@@ -77,12 +77,12 @@ class TILEWRIGHT_PT_runs(_Panel, bpy.types.Panel):
 
 def _draw_entry(layout: bpy.types.UILayout, entry: RunEntry) -> None:
     column = layout.column(align=True)
-    _pair(column, "Networks", entry.preset.capitalize())
-    _pair(column, "Trained", f"{entry.minutes:.1f} min, {entry.kimg:.1f} kimg")
-    _pair(column, "Saved", _date(entry.created))
-    _pair(column, "Size on Disk", _size(entry.size))
+    pair(column, "Networks", entry.preset.capitalize())
+    pair(column, "Trained", f"{entry.minutes:.1f} min, {entry.kimg:.1f} kimg")
+    pair(column, "Saved", _date(entry.created))
+    pair(column, "Size on Disk", _size(entry.size))
     if entry.critic_auc is not None:
-        _pair(column, "Told from Real", f"{entry.critic_auc:.0%}, at best 50%")
+        pair(column, "Told from Real", f"{entry.critic_auc:.0%}, at best 50%")
     if not entry.has_model:
         column.label(text="It has no model yet", icon="INFO")
 

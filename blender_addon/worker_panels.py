@@ -7,7 +7,7 @@ import bpy
 from gan_worker.findings import Finding, worst
 
 from . import doctor, installation
-from .panels import _duration, _Panel, _paragraph
+from .layouts import TabPanel, duration, paragraph
 
 _ICONS = {"good": "CHECKMARK", "warning": "ERROR", "bad": "CANCEL"}
 
@@ -20,7 +20,7 @@ _MISSING = (
 _OFFLINE = "To download it, tick Allow Online Access in Preferences > System > Network."
 
 
-class TILEWRIGHT_PT_setup(_Panel, bpy.types.Panel):
+class TILEWRIGHT_PT_setup(TabPanel, bpy.types.Panel):
     bl_label = "Set Up"
     bl_parent_id = "TILEWRIGHT_PT_worker"
 
@@ -35,35 +35,35 @@ class TILEWRIGHT_PT_setup(_Panel, bpy.types.Panel):
             _draw_setup(layout, setup, width)
             return
         if setup.error is None:
-            _paragraph(layout, _OUTDATED if setup.need == "outdated" else _MISSING, width)
+            paragraph(layout, _OUTDATED if setup.need == "outdated" else _MISSING, width)
         else:
             _draw_failure(layout, setup, width)
         if not bpy.app.online_access:
-            _paragraph(layout, _OFFLINE, width, "INFO")
+            paragraph(layout, _OFFLINE, width, "INFO")
         layout.operator("tilewright.set_up_worker", icon="IMPORT")
         layout.operator("tilewright.copy_setup_command", icon="COPYDOWN")
 
 
 def _draw_setup(layout: bpy.types.UILayout, setup: installation.Setup, width: int) -> None:
-    _paragraph(layout, setup.step, width)
+    paragraph(layout, setup.step, width)
     row = layout.row(align=True)
-    row.progress(factor=setup.fraction, text=_duration(setup.seconds))
+    row.progress(factor=setup.fraction, text=duration(setup.seconds))
     row.operator("tilewright.cancel_setup", text="", icon="X")
     for line in list(setup.lines)[-1:]:
-        _paragraph(layout, line[:160], width)
+        paragraph(layout, line[:160], width)
 
 
 def _draw_failure(layout: bpy.types.UILayout, setup: installation.Setup, width: int) -> None:
     column = layout.column(align=True)
     column.alert = True
-    _paragraph(column, setup.error.message, width, "ERROR")
-    _paragraph(layout, setup.error.cure, width, "LIGHT")
+    paragraph(column, setup.error.message, width, "ERROR")
+    paragraph(layout, setup.error.cure, width, "LIGHT")
     box = layout.box().column(align=True)
     for line in list(setup.lines)[-4:]:
         box.label(text=line)
 
 
-class TILEWRIGHT_PT_doctor(_Panel, bpy.types.Panel):
+class TILEWRIGHT_PT_doctor(TabPanel, bpy.types.Panel):
     bl_label = "What the Doctor Found"
     bl_parent_id = "TILEWRIGHT_PT_worker"
 
@@ -94,9 +94,9 @@ def _draw_coming(layout: bpy.types.UILayout, checkup: doctor.Checkup) -> None:
 def _draw_finding(layout: bpy.types.UILayout, finding: Finding, width: int) -> None:
     column = layout.column(align=True)
     column.alert = finding.state == "bad"
-    _paragraph(column, f"{finding.name}: {finding.found}", width, _ICONS[finding.state])
+    paragraph(column, f"{finding.name}: {finding.found}", width, _ICONS[finding.state])
     if finding.cure:
-        _paragraph(layout, finding.cure, width, "LIGHT")
+        paragraph(layout, finding.cure, width, "LIGHT")
 
 
 register, unregister = bpy.utils.register_classes_factory(

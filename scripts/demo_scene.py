@@ -28,7 +28,7 @@ from gan_worker.progress import DataReport, Notice, Stage, TrainingProgress
 
 ADDON = "blender_addon"
 # What wall, sphere and floor are made with where nothing is trained.
-STARTERS = ("Starter Red Bricks", "Starter Peeling Paint", "Starter Weathered Wood")
+STARTERS = ("Starter Red Bricks", "Starter Peeling Paint", "Starter Cobblestone")
 Report = Callable[[str, float | None], None]
 
 # Meters of wall or floor that one tile covers, for a tile of 512 pixels.
@@ -102,6 +102,7 @@ def run(
     try:
         report("starting the worker", None)
         _press(bpy.ops.tilewright.start_worker, wait=True)
+        _wait_for_models()
         clock.lap("worker")
         objects = build_scene()
         if images:
@@ -150,6 +151,13 @@ def _enable_addon(python: str, home: Path) -> None:
     preferences.location = "LOCAL"
     preferences.worker_python = python
     preferences.home_folder = str(home.absolute())
+
+
+def _wait_for_models() -> None:
+    """The worker tells its models a moment after it answered."""
+    from blender_addon import event_timer, session
+
+    event_timer.wait(lambda: bool(session.current.models), timeout=30.0)
 
 
 def _press(operator: Callable[..., set[str]], **options: object) -> None:

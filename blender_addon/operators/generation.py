@@ -179,7 +179,7 @@ class TILEWRIGHT_OT_generate_material(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         if not needs_worker(cls):
             return False
-        if not needs(cls, session.current.models, "There is no model yet: train one first"):
+        if not needs(cls, session.current.models, "The worker has told of no model yet"):
             return False
         return needs(cls, context.scene.tilewright.model, "Choose a model first")
 

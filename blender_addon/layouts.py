@@ -1,0 +1,52 @@
+"""Pieces that all panels are laid out with."""
+
+from __future__ import annotations
+
+import textwrap
+
+import bpy
+
+_LETTER = 6.7  # pixels of an average letter
+
+
+class TabPanel:
+    """What puts a panel into the Tilewright tab of the 3D View's sidebar."""
+
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Tilewright"
+
+
+def ui_scale() -> float:
+    """How much larger than usual this user's interface is."""
+    return bpy.context.preferences.system.ui_scale or 1.0  # 0 where no window was ever open
+
+
+def paragraph(layout: bpy.types.UILayout, text: str, width: int, icon: str = "NONE") -> None:
+    """A sentence in several labels: Blender does not wrap lines."""
+    letters = max(20, int(width / ui_scale() / _LETTER) - (8 if icon != "NONE" else 6))
+    column = layout.column(align=True)
+    for number, line in enumerate(textwrap.wrap(text, letters)):
+        column.label(text=line, icon=icon if number == 0 else "BLANK1" if icon != "NONE" else icon)
+
+
+def pair(layout: bpy.types.UILayout, name: str, value: str) -> None:
+    """A name and what it is, side by side."""
+    halves = layout.split(factor=0.4)
+    halves.label(text=name)
+    halves.label(text=value)
+
+
+def properties_column(layout: bpy.types.UILayout) -> bpy.types.UILayout:
+    """A column of properties with their names on the left, as in Blender's own panels."""
+    column = layout.column()
+    column.use_property_split = True
+    column.use_property_decorate = False
+    return column
+
+
+def duration(seconds: float) -> str:
+    """Seconds as `2:05`, or as `1 h 03 min`."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes}:{seconds:02}"
