@@ -17,6 +17,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 import numpy as np
 
+from gan_worker import provenance
 from gan_worker.runs import BUNDLED, Run, load_model_files
 
 # Folder of the drawn material → name of the model. Each is a model of its own, because after minutes of training one
@@ -30,6 +31,11 @@ MODELS = {
     "CrackedMud": "Starter Cracked Mud",
 }
 KIMG = 6.4
+RIGHTS = (
+    *("--author", "Tilewright contributors"),
+    *("--license", "CC0-1.0"),
+    *("--source", "scripts/starter_materials.py"),
+)
 LICENCE = (
     "This model was trained on procedural materials that are part of Tilewright (scripts/starter_materials.py).\n"
     "It is dedicated to the public domain: CC0 1.0, https://creativecommons.org/publicdomain/zero/1.0/\n"
@@ -43,7 +49,7 @@ def main() -> int:
         for material, name in MODELS.items():
             train = [sys.executable, "-m", "gan_worker", "train", str(drawn / material)]
             train += ["--run", name, "--preset", "tiny", "--kimg", str(KIMG), "--scale", "1"]
-            subprocess.run([*train, "--home", str(home)], cwd=ROOT, check=True)
+            subprocess.run([*train, *RIGHTS, "--home", str(home)], cwd=ROOT, check=True)
             put_in_place(home / "runs" / name)
     return 0
 
@@ -58,6 +64,7 @@ def put_in_place(run: Path) -> None:
     shutil.rmtree(model, ignore_errors=True)
     model.mkdir(parents=True)
     Run(model).save_model(info, {n: a.astype(np.float16) for n, a in tensors.items()})
+    shutil.copy2(run / provenance.FILE, model)
     (model / "LICENSE.txt").write_text(LICENCE)
 
 
