@@ -131,7 +131,7 @@ def test_runs_are_kept_tidy_and_generate_under_their_new_name(model, home, photo
     bpy.ops.tilewright.generate_material(wait=True)
     bpy.ops.tilewright.use_run_settings(run="larch")
     event_timer.wait(lambda: scene.run == "larch 2", 30)
-    assert [item.path for item in scene.pictures] == [str(photo)]
+    assert [Path(item.path).name for item in scene.pictures] == [photo.name]
     bpy.ops.tilewright.delete_run(run="larch")
     event_timer.wait(lambda: session.current.model("larch") is None, 30)
     assert session.current.run("larch") is None
