@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 RESEND = 2.0
 OUTBOX_LIMIT = 64
 PREVIEW_PREFIX = "preview_"
+_QUESTIONS = (messages.Models, messages.Runs, messages.Jobs)
 
 
 @dataclass
@@ -36,6 +37,7 @@ class _Request:
 
     message: Message
     sent_at: float | None = None
+    again: bool = False
 
 
 @dataclass
@@ -169,8 +171,11 @@ class Client:
         self._request(messages.Shutdown())
 
     def _request(self, body: Any) -> None:
-        if any(r.message.body == body for r in self._outbox.values()):
-            return
+        for known in self._outbox.values():
+            if known.message.body == body:
+                # What is being answered may be older than what is asked for now.
+                known.again = known.sent_at is not None and type(body) in _QUESTIONS
+                return
         message = Message(body)
         protocol.encode(
             message
@@ -272,7 +277,11 @@ class Client:
     def _answered(self, message: Message) -> Any:
         """Take out of the outbox the request that this message answers; None where it is gone."""
         request = self._outbox.pop(message.re or "", None)
-        return None if request is None else request.message.body
+        if request is None:
+            return None
+        if request.again:
+            self._request(request.message.body)
+        return request.message.body
 
     def _refuse(self, error: ErrorInfo) -> None:
         if not self._refused:

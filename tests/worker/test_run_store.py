@@ -116,6 +116,17 @@ def test_a_run_is_deleted_for_good_and_its_name_is_free(served, ear):
     Run.create(served.home / "runs", "oak")
 
 
+def test_a_question_asked_while_an_older_answer_is_on_its_way_is_answered_anew(served, ear):
+    ear.client.request_models()
+    ear.event(ModelList)  # all that was asked before is answered
+    ear.client.request_runs()
+    ear.client.collect(0)
+    assert ear.client._control.poll(10_000)  # the answer is there, and not yet taken in
+    make_run(served.home)
+    ear.client.request_runs()
+    ear.until(lambda heard: [e for e in heard if isinstance(e, RunList) and e.runs])
+
+
 @pytest.mark.parametrize("name", ["", "..", "../oak", "a/b", ".deleted-oak", "CON", "x" * 81])
 def test_names_are_names_and_no_paths(served, ear, name):
     outside = served.home / "keep"
