@@ -295,6 +295,22 @@ def test_a_script_saves_the_scene_and_says_how_it_ended(saved, recipe, eager, tm
     assert image.has_data or image.size[0] == 48
 
 
+def test_a_script_that_keeps_going_saves_what_there_is_and_ends_with_1(
+    saved, recipe, eager, tmp_path, capsys
+):
+    def refuse(job):
+        eager.answered.append(job)
+        error = ErrorInfo("invalid_latent", "The latent is wrong.", "Correct it.")
+        eager.client.state(job, "failed", error)
+        eager.most = None
+
+    eager.most, eager.happens = 2, refuse
+    assert scene_script.main(recipe, tmp_path / "out.blend", keep_going=True) == 1
+    assert "The latent is wrong." in capsys.readouterr().out
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "out.blend"))
+    assert sum(bool(o.active_material) for o in bpy.context.scene.objects) == 4
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
