@@ -201,7 +201,7 @@ def test_a_full_disk_is_said_and_changes_nothing(saved, eager, cubes, monkeypatc
     def full(*_args):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(Path, "replace", full)
     batch = run()
     assert batch.error.code == "disk_full"
     assert scene_script.exit_code(batch.error) == 1
