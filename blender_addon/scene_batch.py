@@ -94,6 +94,7 @@ class SceneBatch:
 
     Attributes:
         applied: slots that were filled.
+        complete: whether it came to its end, if with something missing where it keeps going.
         state: `running`, `succeeded`, `failed` or `cancelled`.
         stage: what it is busy with, in words.
         progress: how far it is.
@@ -115,6 +116,7 @@ class SceneBatch:
         self.error: TilewrightError | None = None
         self.plan: Plan | None = None
         self.applied = 0
+        self.complete = False
         self.waiting = False
         self._recipe, self._scene, self._folder = recipe, scene, folder
         self._keep_going, self._report = keep_going, report
@@ -137,6 +139,7 @@ class SceneBatch:
             for waits in self._work():
                 self.waiting = waits
                 yield waits
+            self.complete = True
             self.state = "failed" if self._failed else "succeeded"
         except Cancelled as error:
             self.state, self.error = "cancelled", error
@@ -351,8 +354,14 @@ def is_running() -> bool:
 @persistent
 def _before_loading(*_args: object) -> None:
     """Another file is opened: what was planned for this one must not be done to that."""
+    _forget()
+
+
+def _forget() -> None:
+    global current
     if current is not None:
         current.cancel()
+        current = None
 
 
 def register() -> None:
@@ -362,3 +371,4 @@ def register() -> None:
 def unregister() -> None:
     if _before_loading in bpy.app.handlers.load_pre:
         bpy.app.handlers.load_pre.remove(_before_loading)
+    _forget()

@@ -75,7 +75,7 @@ def run_recipe(
         )
         event_timer.run_along(batch.steps())
         scene_batch.wait(batch, _Watch(batch, tell))
-    if batch.error and not (keep_going and batch.state == "failed" and batch.applied):
+    if batch.error and not batch.complete:
         raise batch.error
     tell("stage", f"saving {target}")
     save_scene(target)
@@ -117,6 +117,8 @@ def main(
             return DONE
         batch = run_recipe(recipe, out, scene, keep_going, results, tell)
         tell("done", {"applied": batch.applied, **asdict(batch.progress)})
+        if batch.error:  # the first of what it went on after
+            tell("error", batch.error)
         return exit_code(batch.error)
     except TilewrightError as error:
         tell("error", error)

@@ -7,12 +7,14 @@ import json
 import logging
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Annotated, Any
@@ -139,7 +141,7 @@ def run_blender(command: Sequence[str], options: dict[str, Any]) -> int:
         RequestError: `blender_missing` where that Blender does not have the add-on.
     """
     code = BOOTSTRAP.format(beside=str(Path(__file__).parent.parent), missing=ADDON_MISSING)
-    with tempfile.TemporaryFile() as log, BatchView() as view:
+    with tempfile.TemporaryFile() as log, BatchView() as view, _ended_by_farms():
         process = subprocess.Popen(
             [*command, code, "--", json.dumps(options)],
             stdin=subprocess.DEVNULL,
@@ -158,6 +160,16 @@ def run_blender(command: Sequence[str], options: dict[str, Any]) -> int:
             finally:
                 _end(process)
         return _exit_code(status, view, log)
+
+
+@contextmanager
+def _ended_by_farms() -> Iterator[None]:
+    """Take what a render farm ends its tasks with as Ctrl+C, so that Blender ends too."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _news(lines: IO[bytes], other: deque[str]) -> Iterator[dict[str, Any]]:

@@ -125,27 +125,30 @@ def _inherit(rules: Sequence[_Own]) -> tuple[Rule, ...]:
         by_name[own.name] = own
     complete: dict[str, dict[str, Any]] = {}
     for own in rules:
-        chain: dict[str, None] = {}
-        while own.name not in complete:
-            chain[own.name] = None
-            if not own.like:
-                complete[own.name] = own.values
-            elif own.like not in by_name:
-                cure = _suggest(own.like, by_name) or "Name one of this recipe's rules."
-                where = f"Line {own.like_line}, rule {own.name!r}"
-                _fail(where, "like must be the name of a rule", own.like, cure)
-            elif own.like in chain:
-                around = list(chain)
-                circle = " → ".join([*around[around.index(own.like) :], own.like])
-                where = f"Line {own.like_line}, rule {own.name!r}"
-                _fail(where, "like must not lead back to itself", circle, "Break the circle.")
-            else:
-                own = by_name[own.like]
-        for name in reversed(chain):
+        for name in reversed(_chain(own, by_name, complete)):
             like = by_name[name].like
             taken = {k: v for k, v in complete.get(like, {}).items() if k != "select"}
             complete[name] = {**taken, **by_name[name].values}
     return tuple(_finished(own, complete[own.name]) for own in rules)
+
+
+def _chain(own: _Own, by_name: Mapping[str, _Own], complete: Collection[str]) -> list[str]:
+    """The rule, the one that it is like, and so on, up to one that is like none or is complete."""
+    chain: dict[str, None] = {}
+    while own.name not in complete:
+        chain[own.name] = None
+        if not own.like:
+            break
+        where = f"Line {own.like_line}, rule {own.name!r}"
+        if own.like not in by_name:
+            cure = _suggest(own.like, by_name) or "Name one of this recipe's rules."
+            _fail(where, "like must be the name of a rule", own.like, cure)
+        if own.like in chain:
+            around = list(chain)
+            circle = " → ".join([*around[around.index(own.like) :], own.like])
+            _fail(where, "like must not lead back to itself", circle, "Break the circle.")
+        own = by_name[own.like]
+    return list(chain)
 
 
 def _finished(own: _Own, values: dict[str, Any]) -> Rule:

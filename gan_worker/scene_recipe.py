@@ -20,6 +20,16 @@ It is written in TOML, a list of rules. Of two rules for one slot the later one 
     like = "facades"               # takes what it does not say from that rule, except name and select
     select = { material = "Brick*" }
     latent = { by = "name", variants = 12 }
+
+A latent is one of
+
+    { by = "seed", seed = 7 }                      # the same for all
+    { by = "name" }                                # by the hash of the object's name; variants = 12 shares them
+    { by = "neighbourhood", distance = 20.0 }      # near objects look alike
+    { by = "between", first = 3, second = "oak" }  # two seeds or training materials; where between them is
+                                                   # said by axis = "x", property = "age" (0 to 1) or
+                                                   # curve = "Path", else by the name's hash
+    { by = "property", property = "kind" }         # a whole number is the seed, a text is hashed
 """
 
 from __future__ import annotations

@@ -8,10 +8,13 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+from numpy.typing import NDArray
 
 from gan_worker.durable_files import storage_errors
 from gan_worker.events import MaterialReady
@@ -100,6 +103,7 @@ class SceneStore:
         """
         entries = {}
         for name, pixels in ready.maps.items():
+<<<<<<< HEAD
             parts: list[bytes] = []
             yield from png_pieces(pixels, parts, text_chunks(material_marks(ready.recipe)))
             data = b"".join(parts)
@@ -107,6 +111,12 @@ class SceneStore:
             self._replace(self.folder / file, data)
             entries[name] = {"name": file, "sha256": hashlib.sha256(data).hexdigest()}
             yield
+=======
+            file = self.folder / _file_name(item, name)
+            digest = hashlib.sha256()
+            yield from _write_picture(file, pixels, digest.update)
+            entries[name] = {"name": file.name, "sha256": digest.hexdigest()}
+>>>>>>> scenes
         record = {
             "key": item.key,
             "recipe": asdict(ready.recipe),
@@ -114,7 +124,8 @@ class SceneStore:
             "files": entries,
         }
         text = json.dumps(record, indent=1, ensure_ascii=False)
-        self._replace(self._record(item), text.encode("utf-8"))
+        with _draft_of(self._record(item)) as draft:
+            draft.write(text.encode("utf-8"))
 
     def written(self, item: WorkItem, ready: MaterialReady) -> Made:
         """The item as `find` gives it, where `write` has just ended."""
@@ -134,16 +145,38 @@ class SceneStore:
     def _record(self, item: WorkItem) -> Path:
         return self.folder / f"{_stem(item)}.json"
 
-    def _replace(self, file: Path, data: bytes) -> None:
-        """Give a file new content in one step, without waiting for the disk: a record would tell the damage."""
-        draft = file.with_name(f".{file.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.tmp")
-        with storage_errors(file):
-            try:
-                draft.write_bytes(data)
-                draft.replace(file)
-            except OSError:
-                draft.unlink(missing_ok=True)
-                raise
+
+def _write_picture(
+    file: Path, pixels: NDArray[Any], hashed: Callable[[bytes], None]
+) -> Iterator[None]:
+    """Write a PNG piece by piece, so that a large one holds nobody up either."""
+    parts: list[bytes] = []
+    with _draft_of(file) as draft:
+        for _ in png_pieces(pixels, parts):
+            _pour(parts, draft, hashed)
+            yield
+        _pour(parts, draft, hashed)
+
+
+def _pour(parts: list[bytes], draft: IO[bytes], hashed: Callable[[bytes], None]) -> None:
+    for part in parts:
+        hashed(part)
+        draft.write(part)
+    parts.clear()
+
+
+@contextmanager
+def _draft_of(file: Path) -> Iterator[IO[bytes]]:
+    """Give a file new content in one step, without waiting for the disk: the record would tell the damage."""
+    path = file.with_name(f".{file.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.tmp")
+    with storage_errors(file):
+        try:
+            with path.open("wb") as draft:
+                yield draft
+            path.replace(file)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
 
 
 def _stem(item: WorkItem) -> str:

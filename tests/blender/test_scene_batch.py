@@ -201,7 +201,7 @@ def test_a_full_disk_is_said_and_changes_nothing(saved, eager, cubes, monkeypatc
     def full(*_args):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(Path, "replace", full)
     batch = run()
     assert batch.error.code == "disk_full"
     assert scene_script.exit_code(batch.error) == 1
@@ -293,6 +293,22 @@ def test_a_script_saves_the_scene_and_says_how_it_ended(saved, recipe, eager, tm
     image = materials.images_of(bpy.context.scene.objects[0].active_material)["base_color"]
     assert Path(bpy.path.abspath(image.filepath)).parent == out.parent / "textures"
     assert image.has_data or image.size[0] == 48
+
+
+def test_a_script_that_keeps_going_saves_what_there_is_and_ends_with_1(
+    saved, recipe, eager, tmp_path, capsys
+):
+    def refuse(job):
+        eager.answered.append(job)
+        error = ErrorInfo("invalid_latent", "The latent is wrong.", "Correct it.")
+        eager.client.state(job, "failed", error)
+        eager.most = None
+
+    eager.most, eager.happens = 2, refuse
+    assert scene_script.main(recipe, tmp_path / "out.blend", keep_going=True) == 1
+    assert "The latent is wrong." in capsys.readouterr().out
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "out.blend"))
+    assert sum(bool(o.active_material) for o in bpy.context.scene.objects) == 4
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """`gan-worker batch` up to Blender, with Blenders that misbehave."""
 
 import json
+import os
 import sys
 
 import pytest
@@ -107,13 +108,14 @@ def test_a_blender_that_dies_is_told_with_its_last_words(place, blender, capsys,
     assert "last words" in capsys.readouterr().err
 
 
-def test_a_blender_that_does_not_leave_is_ended(place, blender, monkeypatch):
-    waiting = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\ntell(stage='on')\nsys.stdout.flush()"
-    program = blender(f"{waiting}\nsignal.pause()")
+@pytest.mark.parametrize("wish", ["SIGINT", "SIGTERM"])
+def test_a_batch_that_is_to_end_ends_its_blender(place, blender, monkeypatch, wish):
+    stubborn = "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+    ask = f"os.kill(os.getppid(), signal.{wish})"
+    program = blender(
+        f'{stubborn}\nopen("pid", "w").write(str(os.getpid()))\n{ask}\nsignal.pause()'
+    )
     monkeypatch.setattr(scene_command, "LEAVE_WITHIN", 0.1)
-
-    def interrupt(self, news):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(scene_command.BatchView, "show", interrupt)
     assert batch("--out", "o.blend", *program) == 130
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((place / "pid").read_text()), 0)

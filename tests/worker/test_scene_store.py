@@ -81,23 +81,23 @@ def test_what_is_damaged_counts_as_missing(tmp_path, damage):
     assert store.find(ITEM) is not None
 
 
-def test_an_item_that_was_only_begun_is_missing(tmp_path):
+def test_an_item_that_was_only_begun_is_missing_and_leaves_no_draft(tmp_path):
     store = SceneStore(tmp_path)
     steps = store.write(ITEM, ready())
-    while not list(tmp_path.glob("*.png")):
+    while not list(tmp_path.glob("bricks*.png")):
         next(steps)
     assert store.find(ITEM) is None
+    steps.close()
+    assert not list(tmp_path.glob(".*.tmp"))
 
 
 def test_a_full_disk_is_said_and_leaves_no_half_file(tmp_path, monkeypatch):
     store = SceneStore(tmp_path)
 
-    def full(self, data):
-        with self.open("wb") as file:
-            file.write(data[:10])
+    def full(self, target):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(StorageError) as caught:
         write(store)
     assert caught.value.code == "disk_full"
