@@ -102,21 +102,12 @@ class SceneStore:
             StorageError: `disk_full` or `file_unwritable`; nothing is half-written under its name.
         """
         entries = {}
+        texts = text_chunks(material_marks(ready.recipe))
         for name, pixels in ready.maps.items():
-<<<<<<< HEAD
-            parts: list[bytes] = []
-            yield from png_pieces(pixels, parts, text_chunks(material_marks(ready.recipe)))
-            data = b"".join(parts)
-            file = _file_name(item, name)
-            self._replace(self.folder / file, data)
-            entries[name] = {"name": file, "sha256": hashlib.sha256(data).hexdigest()}
-            yield
-=======
             file = self.folder / _file_name(item, name)
             digest = hashlib.sha256()
-            yield from _write_picture(file, pixels, digest.update)
+            yield from _write_picture(file, pixels, texts, digest.update)
             entries[name] = {"name": file.name, "sha256": digest.hexdigest()}
->>>>>>> scenes
         record = {
             "key": item.key,
             "recipe": asdict(ready.recipe),
@@ -147,12 +138,12 @@ class SceneStore:
 
 
 def _write_picture(
-    file: Path, pixels: NDArray[Any], hashed: Callable[[bytes], None]
+    file: Path, pixels: NDArray[Any], texts: bytes, hashed: Callable[[bytes], None]
 ) -> Iterator[None]:
     """Write a PNG piece by piece, so that a large one holds nobody up either."""
     parts: list[bytes] = []
     with _draft_of(file) as draft:
-        for _ in png_pieces(pixels, parts):
+        for _ in png_pieces(pixels, parts, texts):
             _pour(parts, draft, hashed)
             yield
         _pour(parts, draft, hashed)
