@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from gan_worker.errors import Cancelled, ErrorInfo
@@ -87,7 +87,8 @@ def _show(table: Table, rows: int) -> None:
 
 def show_models(models: Sequence[ModelInfo]) -> None:
     """All models, newest first."""
-    table = Table("Model", "Maps", "Preset", "Size in steps of", "Trained", "Made")
+    name = Column("Model", no_wrap=True)
+    table = Table(name, "Maps", "Preset", "Size in steps of", "Trained", "Made")
     for info in models:
         trained = f"{info.kimg:.1f} kimg"
         maps = ", ".join(info.maps)

@@ -229,7 +229,7 @@ def test_directions_worth_a_slider_are_told_with_the_model(served, ear):
     plain = replace(info, name="digits", network={"config": {"side": 28}}, created="2030")
     Run.create(served.home / "runs", "digits").save_model(plain, {"a": np.zeros(2)})
     ear.client.request_models()
-    wood, digits = ear.event(ModelList).models
+    wood, digits, *_ = ear.event(ModelList).models
     assert wood.directions == ("pca 1", "pca 2", "pca 3", "pca 4", "factor 1", "factor 2")
     assert digits.directions == ()
 
