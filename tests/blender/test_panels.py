@@ -246,7 +246,7 @@ def test_live_preview_is_the_picture_the_right_way_up(stand_in):
     pixels = np.zeros((12, 8, 3), np.uint8)
     pixels[0] = 255
     live_preview.show(pixels)
-    shown = live_preview._collection["live"]
+    shown = live_preview.pictures.collection["live"]
     assert tuple(shown.image_size) == (8, 12)
     rgba = np.array(shown.image_pixels_float).reshape(12, 8, 4)
     assert rgba[-1, :, :3].min() == 1
@@ -259,7 +259,7 @@ def test_live_preview_shows_one_of_two_samples():
     pixels = np.zeros((8, 16, 3), np.uint8)
     pixels[:, :8] = 255
     live_preview.show(pixels)
-    shown = live_preview._collection["live"]
+    shown = live_preview.pictures.collection["live"]
     assert tuple(shown.image_size) == (8, 8)
     assert np.array(shown.image_pixels_float).min() == 1
     live_preview.clear()

@@ -134,7 +134,7 @@ def test_picture_shows_what_was_generated(worker, material):
     (job,) = set(worker.client.submitted) - set(worker.answered)
     worker.client.finish(job, {"base_color": pixels})
     pump()
-    shown = thumbnails._collection[grid.picture_name(4)]
+    shown = thumbnails.pictures.collection[grid.picture_name(4)]
     rgba = np.array(shown.image_pixels_float).reshape(128, 128, 4)
     assert rgba[-1, :, :3].min() == 1
     assert rgba[:-1, :, :3].max() == 0

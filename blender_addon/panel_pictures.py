@@ -1,0 +1,54 @@
+"""Pictures that panels draw as icons, by name."""
+
+from __future__ import annotations
+
+import bpy.utils.previews
+import numpy as np
+
+
+class PanelPictures:
+    """One collection of pictures, there between `open` and `close`.
+
+    Attributes:
+        collection: Blender's own; None while closed.
+    """
+
+    def __init__(self) -> None:
+        self.collection: bpy.utils.previews.ImagePreviewCollection | None = None
+
+    def open(self) -> None:
+        self.collection = bpy.utils.previews.new()
+
+    def close(self) -> None:
+        if self.collection is not None:
+            bpy.utils.previews.remove(self.collection)
+        self.collection = None
+
+    def show(self, name: str, pixels: np.ndarray) -> None:
+        """Put a picture up, or another in its place.
+
+        Args:
+            name: what `icon` is asked for.
+            pixels: uint8, shape (height, width, 3), top row first.
+        """
+        if self.collection is None:
+            return
+        height, width = pixels.shape[:2]
+        rgba = np.ones((height, width, 4), np.float32)
+        rgba[..., :3] = pixels[::-1] * np.float32(1 / 255)
+        picture = self.collection.get(name) or self.collection.new(name)
+        picture.image_size = (width, height)
+        picture.image_pixels_float.foreach_set(rgba.reshape(-1))
+
+    def is_there(self, name: str) -> bool:
+        """Whether there is a picture of that name."""
+        return self.collection is not None and name in self.collection
+
+    def icon(self, name: str) -> int:
+        """Number of the icon to draw; 0, which draws nothing, where there is no picture, and in background mode."""
+        return self.collection[name].icon_id if self.is_there(name) else 0
+
+    def clear(self) -> None:
+        """Forget all pictures."""
+        if self.collection is not None:
+            self.collection.clear()
