@@ -101,6 +101,12 @@ def under_pointer() -> str:
     return manager.clipboard
 
 
+def shade(kind: str) -> None:
+    """Show the 3D View in that way; one sample is enough, and all that a slow computer can do."""
+    bpy.context.scene.eevee.taa_samples = 1
+    view()[1].spaces.active.shading.type = kind
+
+
 def file_browser() -> object:
     """Where the file browser that is open stands, once it is there."""
     areas = [a for w in bpy.context.window_manager.windows for a in w.screen.areas]
@@ -147,6 +153,7 @@ def pixels(image: bpy.types.Image) -> np.ndarray:
 preferences = bpy.context.preferences
 preferences.view.show_splash = False
 preferences.view.filebrowser_display_type = "SCREEN"  # a second window would lie over the first
+preferences.system.use_region_overlap = False  # else the view is drawn again with every button
 preferences.inputs.use_mouse_continuous = False  # the pointer would jump back after every drag
 preferences.use_preferences_save = False
 bpy.app.timers.register(Bridge(os.environ["TILEWRIGHT_GUI_SOCKET"]).turn, persistent=True)

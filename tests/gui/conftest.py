@@ -17,8 +17,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / "out" / "gui"
 WIDTH, HEIGHT = 1600, 1000
-# Nothing here is measured: a slow computer may take its time, and what is broken is broken at the end.
-PATIENCE = 300.0
+# Nothing here is measured: a slow computer may take its time.
+PATIENCE = 600.0
 
 
 class Window:
@@ -41,7 +41,8 @@ class Window:
             "MESA_SHADER_CACHE_DIR": "/var/cache/mesa",
             "TILEWRIGHT_GUI_SOCKET": str(work / "bridge"),
         }
-        self.where: dict[str, tuple[int, int]] = {}
+        self.where: dict[str, int] = {}
+        self.processes: list[subprocess.Popen[bytes]] = []
 
     # -- processes ------------------------------------------------------------------------------
 
@@ -60,8 +61,9 @@ class Window:
         """A screen in memory; it picks a number that is free."""
         command = self.command("Xvfb", "-displayfd", "1", "-screen", "0", f"{WIDTH}x{HEIGHT}x24")
         with (self.work / "screen.log").open("wb") as log:
-            self.screen = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
-        number = self.screen.stdout.readline().decode().strip()
+            screen = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
+        self.processes.append(screen)
+        number = screen.stdout.readline().decode().strip()
         assert number, (self.work / "screen.log").read_text()
         self.environment["DISPLAY"] = f":{number}"
 
@@ -73,6 +75,7 @@ class Window:
         )
         with (self.work / "blender.log").open("wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        self.processes.append(self.process)
         self.link = socket.socket(socket.AF_UNIX)
         self.link.settimeout(PATIENCE)
         end = time.monotonic() + PATIENCE
@@ -80,6 +83,12 @@ class Window:
             assert self.process.poll() is None and time.monotonic() < end, self.log()
             time.sleep(0.05)
         self.lines = self.link.makefile("rb")
+
+    def end(self) -> None:
+        """End what still runs; a worker leaves when Blender does."""
+        for process in self.processes:
+            process.kill()
+            process.wait()
 
     def log(self) -> str:
         """The last that Blender printed."""
@@ -130,9 +139,8 @@ class Window:
             column: 0 is the left side of the sidebar, 1 the right one.
         """
         left, top, width, height = self.ask("sidebar()")
-        x = left + int(width * column)
-        known = self.where.get(what)
-        for y in ([known] if known else []) + list(range(top + 30, top + height, 8)):
+        x, near = left + int(width * column), self.where.get(what, top)
+        for y in sorted(range(top + 10, top + height, 10), key=lambda y: abs(y - near)):
             self.move(x, y)
             if what in self.ask("under_pointer()"):
                 self.where[what] = y
@@ -169,7 +177,6 @@ class Window:
 
     def photograph(self, name: str) -> Path:
         """What is on the screen now, in out/gui."""
-        self.hover_view()
         path = self.work / f"{name}.png"
         self.call("import", "-window", "root", path)
         PICTURES.mkdir(parents=True, exist_ok=True)
@@ -180,7 +187,9 @@ class Window:
     def worker_python(self) -> Path:
         """The checkout's Python, to be started by Blender: it lies outside of Blender's folder."""
         path = self.work / "python"
-        path.write_text(f'#!/bin/sh\nexec /usr/sbin/chroot /proc/1/root "{ROOT}/.venv/bin/python" "$@"\n')
+        path.write_text(
+            f'#!/bin/sh\nexec /usr/sbin/chroot /proc/1/root "{ROOT}/.venv/bin/python" "$@"\n'
+        )
         path.chmod(0o755)
         return path
 
@@ -220,6 +229,5 @@ def window() -> Iterator[Window]:
     try:
         window.start()
         yield window
-        window.process.kill()
     finally:
-        window.screen.kill()
+        window.end()
