@@ -34,7 +34,8 @@ class TILEWRIGHT_PT_worker(_Panel, bpy.types.Panel):
         text, icon = _STATES[now.state]
         layout.label(text=text, icon=icon)
         if now.connected:
-            _pair(layout, "Device", now.device or "known when it first computes")
+            if now.device:  # it is known once something was computed
+                _pair(layout, "Device", now.device)
             _pair(layout, "Computing", now.compute_state.capitalize())
         row = layout.row(align=True)
         row.operator("tilewright.start_worker", icon="PLAY")
@@ -137,11 +138,12 @@ def _active_material(context: bpy.types.Context) -> bpy.types.Material | None:
 
 
 def _draw_pictures(layout: bpy.types.UILayout, chosen: bpy.types.PropertyGroup) -> None:
-    column = layout.column(align=True)
-    for index, item in enumerate(chosen.pictures):
-        row = column.row(align=True)
-        row.prop(item, "path", text="")
-        row.operator("tilewright.remove_picture", text="", icon="X").index = index
+    if chosen.pictures:  # an empty column would leave a gap
+        column = layout.column(align=True)
+        for index, item in enumerate(chosen.pictures):
+            row = column.row(align=True)
+            row.prop(item, "path", text="")
+            row.operator("tilewright.remove_picture", text="", icon="X").index = index
     layout.operator("tilewright.add_pictures", icon="ADD")
 
 
@@ -149,7 +151,7 @@ def _draw_training(layout: bpy.types.UILayout, job: session.Job, width: int) -> 
     box = layout.box()
     box.label(text=f"{job.name}: {job.stage if job.state == 'running' else job.state}")
     if job.progress:
-        _draw_progress(box, job.progress)
+        _draw_progress(box, job.progress, job.ended)
     if not job.done:
         _draw_steering(box.row(align=True), job)
     if live_preview.is_there():
@@ -170,9 +172,10 @@ def _draw_steering(row: bpy.types.UILayout, job: session.Job) -> None:
     row.operator("tilewright.cancel_training", text="", icon="TRASH")
 
 
-def _draw_progress(layout: bpy.types.UILayout, progress: TrainingProgress) -> None:
-    eta = "" if progress.eta is None else f", {_duration(progress.eta)} left"
-    layout.progress(factor=progress.fraction, text=f"{progress.fraction:.0%}{eta}")
+def _draw_progress(layout: bpy.types.UILayout, progress: TrainingProgress, ended: bool) -> None:
+    if not ended:
+        eta = "" if progress.eta is None else f", {_duration(progress.eta)} left"
+        layout.progress(factor=progress.fraction, text=f"{progress.fraction:.0%}{eta}")
     column = layout.column(align=True)
     _pair(column, "Step", f"{progress.step} ({progress.images_per_second:.1f} images/s)")
     for name, value in progress.losses.items():
