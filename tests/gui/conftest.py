@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ class Window:
             "TILEWRIGHT_GUI_SOCKET": str(work / "bridge"),
         }
         self.where: dict[str, int] = {}
+        self.opened = ExitStack()
         self.processes: list[subprocess.Popen[bytes]] = []
 
     # -- processes ------------------------------------------------------------------------------
@@ -63,6 +65,7 @@ class Window:
         with (self.work / "screen.log").open("wb") as log:
             screen = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
         self.processes.append(screen)
+        self.opened.enter_context(screen.stdout)
         number = screen.stdout.readline().decode().strip()
         assert number, (self.work / "screen.log").read_text()
         self.environment["DISPLAY"] = f":{number}"
@@ -76,16 +79,17 @@ class Window:
         with (self.work / "blender.log").open("wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         self.processes.append(self.process)
-        self.link = socket.socket(socket.AF_UNIX)
+        self.link = self.opened.enter_context(socket.socket(socket.AF_UNIX))
         self.link.settimeout(PATIENCE)
         end = time.monotonic() + PATIENCE
         while self.link.connect_ex(str(self.work / "bridge")):
             assert self.process.poll() is None and time.monotonic() < end, self.log()
             time.sleep(0.05)
-        self.lines = self.link.makefile("rb")
+        self.lines = self.opened.enter_context(self.link.makefile("rb"))
 
     def end(self) -> None:
         """End what still runs; a worker leaves when Blender does."""
+        self.opened.close()
         for process in self.processes:
             process.kill()
             process.wait()
