@@ -26,7 +26,8 @@ class TILEWRIGHT_PT_worker(TabPanel, bpy.types.Panel):
         text, icon = _STATES[now.state]
         layout.label(text=text, icon=icon)
         if now.connected:
-            pair(layout, "Device", now.device or "known when it first computes")
+            if now.device:  # it is known once something was computed
+                pair(layout, "Device", now.device)
             pair(layout, "Computing", now.compute_state.capitalize())
             if now.memory_mb:
                 pair(layout, "Memory", f"{now.memory_mb / 1024:.1f} GiB")
@@ -147,11 +148,12 @@ def _active_material(context: bpy.types.Context) -> bpy.types.Material | None:
 
 
 def _draw_pictures(layout: bpy.types.UILayout, chosen: bpy.types.PropertyGroup) -> None:
-    column = layout.column(align=True)
-    for index, item in enumerate(chosen.pictures):
-        row = column.row(align=True)
-        row.prop(item, "path", text="")
-        row.operator("tilewright.remove_picture", text="", icon="X").index = index
+    if chosen.pictures:  # an empty column would leave a gap
+        column = layout.column(align=True)
+        for index, item in enumerate(chosen.pictures):
+            row = column.row(align=True)
+            row.prop(item, "path", text="")
+            row.operator("tilewright.remove_picture", text="", icon="X").index = index
     layout.operator("tilewright.add_pictures", icon="ADD")
 
 
@@ -159,7 +161,7 @@ def _draw_training(layout: bpy.types.UILayout, job: session.Job, width: int) -> 
     box = layout.box()
     box.label(text=f"{job.name}: {job.stage if job.state == 'running' else job.state}")
     if job.progress:
-        _draw_progress(box, job.progress)
+        _draw_progress(box, job.progress, job.ended)
     if not job.done:
         _draw_steering(box.row(align=True), job)
     if live_preview.is_there():
@@ -180,13 +182,14 @@ def _draw_steering(row: bpy.types.UILayout, job: session.Job) -> None:
     row.operator("tilewright.cancel_training", text="", icon="TRASH")
 
 
-def _draw_progress(layout: bpy.types.UILayout, progress: TrainingProgress) -> None:
-    eta = "" if progress.eta is None else f", {duration(progress.eta)} left"
-    layout.progress(factor=progress.fraction, text=f"{progress.fraction:.0%}{eta}")
+def _draw_progress(layout: bpy.types.UILayout, progress: TrainingProgress, ended: bool) -> None:
+    if not ended:
+        eta = "" if progress.eta is None else f", {duration(progress.eta)} left"
+        layout.progress(factor=progress.fraction, text=f"{progress.fraction:.0%}{eta}")
     column = layout.column(align=True)
     pair(column, "Step", f"{progress.step} ({progress.images_per_second:.1f} images/s)")
-    for name, value in progress.losses.items():
-        pair(column, name.replace("_", " ").capitalize(), f"{value:.3f}")
+    # Losses say nothing to an artist; the curves of quality do, in a panel of their own.
+    pair(column, "Memory", f"{progress.memory_mb / 1024:.1f} GiB")
 
 
 def _draw_data(layout: bpy.types.UILayout, report: DataReport, width: int) -> None:

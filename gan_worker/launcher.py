@@ -105,7 +105,9 @@ class Launcher:
                 self._process = self._spawn(answer, log)
             self._hand_over_keys()
         except (OSError, ValueError) as error:
-            self._failure = self._wrong_command(f"it cannot be run ({error})")
+            self._failure = self._wrong_command(
+                f"it cannot be run ({getattr(error, 'strerror', None) or error})"
+            )
 
     def poll(self) -> Launched | None:
         """Look whether the worker listens by now.
@@ -238,8 +240,8 @@ class Launcher:
             "worker_command",
             f"The worker command must start Tilewright's worker; {self._command[0]!r} does not: "
             f"{what}.",
-            "Correct the worker command in the preferences; it is the Python of the environment "
-            "that Tilewright's worker is installed in, followed by -m gan_worker.",
+            "Set Worker Python in the preferences of Tilewright: it is the Python of the environment "
+            "that the worker is installed in.",
         )
 
 

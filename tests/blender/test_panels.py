@@ -178,7 +178,7 @@ def test_findings_of_the_doctor_stand_with_their_cures(monkeypatch):
     ]
 
 
-def test_training_shows_progress_eta_losses_report_and_picture(stand_in):
+def test_training_shows_progress_eta_memory_report_and_picture(stand_in):
     job = session.current.train(TrainingConfig("bricks", ("a.png",)))
     entry = MaterialEntry("wall", 512, 512, ("base_color",))
     skipped = SkippedFile("notes.txt", "is no picture")
@@ -187,12 +187,12 @@ def test_training_shows_progress_eta_losses_report_and_picture(stand_in):
         JobReport(job.id, Stage("training")),
         JobReport(job.id, DataReport((entry,), (skipped,), ("base_color",), 0.5)),
         JobReport(job.id, Notice("One checkpoint was put aside.")),
-        JobReport(job.id, TrainingProgress(120, 1.9, 60.0, 0.25, 185.0, 31.5, {"r1_penalty": 0.5})),
+        JobReport(job.id, TrainingProgress(120, 1.9, 60.0, 0.25, 185.0, 31.5, {}, 1536.0)),
         PreviewReady(job.id, Preview(120, np.full((64, 96, 3), 200, np.uint8))),
     ]
     event_timer.tick()
     text = draw(panels.TILEWRIGHT_PT_training)
-    for part in ("25%, 3:05 left", "120 (31.5 images/s)", "R1 penalty", "0.500", "<live preview>"):
+    for part in ("25%, 3:05 left", "120 (31.5 images/s)", "Memory", "1.5 GiB", "<live preview>"):
         assert part in text
     assert "notes.txt: is no picture" in text
     assert "One checkpoint was put aside." in text

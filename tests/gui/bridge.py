@@ -1,0 +1,159 @@
+"""Runs inside Blender: answers what a test asks about its data, one question a turn of the main loop."""
+
+import importlib
+import json
+import logging
+import os
+import select
+import socket
+
+import bpy
+import numpy as np
+
+log = logging.getLogger(__name__)
+PERIOD = 0.005  # seconds from one question to the next
+
+
+class Bridge:
+    """One connection, looked at from a timer: everything happens on Blender's main thread."""
+
+    def __init__(self, path: str) -> None:
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(path)
+        self.listener.listen(1)
+        self.link = None
+
+    def turn(self) -> float:
+        """Answer one question, if there is one."""
+        readable, _, _ = select.select(
+            [self.listener if self.link is None else self.link], [], [], 0
+        )
+        if not readable:
+            return PERIOD
+        if self.link is None:
+            self.link = self.listener.accept()[0]
+            self.lines = self.link.makefile("rb")
+            return PERIOD
+        line = self.lines.readline()
+        if line:
+            self.link.sendall(json.dumps(answer(json.loads(line)), default=repr).encode() + b"\n")
+        return PERIOD if line else None
+
+
+def answer(code: str) -> dict:
+    """The value of an expression, None for statements, or what went wrong."""
+    try:
+        try:
+            compiled = compile(code, "<test>", "eval")
+        except SyntaxError:
+            exec(compile(code, "<test>", "exec"), globals())
+            return {"value": None}
+        return {"value": eval(compiled, globals())}
+    except Exception as error:
+        log.exception("%s", code)  # into Blender's output, which is kept
+        return {"error": f"{code}: {error!r}"}
+
+
+def addon(module: str) -> object:
+    """A module of the extension as it is installed."""
+    return importlib.import_module(f"bl_ext.user_default.tilewright.{module}")
+
+
+def session() -> object:
+    return addon("session").current
+
+
+def view() -> tuple:
+    """The window, and the 3D View with its sidebar."""
+    window = bpy.context.window_manager.windows[0]
+    area = next(a for a in window.screen.areas if a.type == "VIEW_3D")
+    return window, area, next(r for r in area.regions if r.type == "UI")
+
+
+def open_tab(name: str) -> bool:
+    """Turn the sidebar to a tab; only a sidebar that was drawn has tabs."""
+    region = view()[2]
+    if region.active_panel_category == "UNSUPPORTED":
+        return False
+    if region.active_panel_category != name:
+        region.active_panel_category = name
+        region.tag_redraw()
+        return False
+    return True
+
+
+def sidebar() -> list:
+    """Left, top, width and height in pixels from the window's upper left corner."""
+    window, _, region = view()
+    return [region.x, window.height - region.y - region.height, region.width, region.height]
+
+
+def under_pointer() -> str:
+    """The operator call or the data path of the button that the pointer is on, else nothing."""
+    window, area, region = view()
+    manager = bpy.context.window_manager
+    manager.clipboard = ""
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        if bpy.ops.ui.copy_python_command_button.poll():
+            bpy.ops.ui.copy_python_command_button()
+        elif bpy.ops.ui.copy_data_path_button.poll():
+            bpy.ops.ui.copy_data_path_button(full_path=True)
+    return manager.clipboard
+
+
+def shade(kind: str) -> None:
+    """Show the 3D View in that way; one sample is enough, and all that a slow computer can do."""
+    bpy.context.scene.eevee.taa_samples = 1
+    view()[1].spaces.active.shading.type = kind
+
+
+def file_browser() -> object:
+    """Where the file browser that is open stands, once it is there."""
+    areas = [a for w in bpy.context.window_manager.windows for a in w.screen.areas]
+    return next((a.spaces.active.params for a in areas if a.type == "FILE_BROWSER"), None)
+
+
+def browse(path: str) -> bool:
+    """Go to a file in the file browser that is open."""
+    found = file_browser()
+    if found is None:
+        return False
+    found.directory, found.filename = os.path.split(path)[0].encode(), os.path.split(path)[1]
+    return True
+
+
+def look() -> dict:
+    """What the active object wears: seed of the recipe, and size, color space and spread of every map."""
+    material = bpy.context.view_layer.objects.active.active_material
+    if material is None:
+        return {}
+    return {"seed": material.tilewright.seed, "maps": maps(material)}
+
+
+def maps(material: bpy.types.Material) -> dict:
+    return {
+        name: {
+            "size": list(image.size),
+            "space": image.colorspace_settings.name,
+            "kept": image.packed_file is not None,
+            "spread": float(pixels(image).std()),
+            "mean": float(pixels(image).mean()),
+        }
+        for name, image in addon("materials").images_of(material).items()
+    }
+
+
+def pixels(image: bpy.types.Image) -> np.ndarray:
+    """Color without alpha, shape (height * width, 3)."""
+    flat = np.empty(len(image.pixels), np.float32)
+    image.pixels.foreach_get(flat)
+    return flat.reshape(-1, 4)[:, :3]
+
+
+preferences = bpy.context.preferences
+preferences.view.show_splash = False
+preferences.view.filebrowser_display_type = "SCREEN"  # a second window would lie over the first
+preferences.system.use_region_overlap = False  # else the view is drawn again with every button
+preferences.inputs.use_mouse_continuous = False  # the pointer would jump back after every drag
+preferences.use_preferences_save = False
+bpy.app.timers.register(Bridge(os.environ["TILEWRIGHT_GUI_SOCKET"]).turn, persistent=True)

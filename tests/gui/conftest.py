@@ -1,0 +1,237 @@
+"""A windowed Blender with the extension installed, driven by mouse and keys; `scripts/test_gui` provides it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PICTURES = ROOT / "out" / "gui"
+WIDTH, HEIGHT = 1600, 1000
+# Nothing here is measured: a slow computer may take its time.
+PATIENCE = 600.0
+
+
+class Window:
+    """One Blender on one screen.
+
+    Args:
+        debian: folder of the Debian with Blender in it.
+        work: folder that both sides see under the same name.
+    """
+
+    def __init__(self, debian: Path, work: Path) -> None:
+        self.debian, self.work = debian, work
+        self.home = work / "home"
+        self.home.mkdir()
+        self.environment = {
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(self.home),
+            "LANG": "C.UTF-8",
+            "LIBGL_ALWAYS_SOFTWARE": "1",
+            "MESA_SHADER_CACHE_DIR": "/var/cache/mesa",
+            "TILEWRIGHT_GUI_SOCKET": str(work / "bridge"),
+        }
+        self.where: dict[str, int] = {}
+        self.opened = ExitStack()
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    # -- processes ------------------------------------------------------------------------------
+
+    def command(self, *command: object) -> list[str]:
+        """A command as it is run in the folder with Blender."""
+        variables = [f"{name}={value}" for name, value in self.environment.items()]
+        return ["chroot", str(self.debian), "env", "-i", *variables, *map(str, command)]
+
+    def call(self, *command: object) -> str:
+        """Run a command to its end, and return what it printed."""
+        done = subprocess.run(self.command(*command), capture_output=True, text=True)
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def start_screen(self) -> None:
+        """A screen in memory; it picks a number that is free."""
+        command = self.command("Xvfb", "-displayfd", "1", "-screen", "0", f"{WIDTH}x{HEIGHT}x24")
+        with (self.work / "screen.log").open("wb") as log:
+            screen = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
+        self.processes.append(screen)
+        self.opened.enter_context(screen.stdout)
+        number = screen.stdout.readline().decode().strip()
+        assert number, (self.work / "screen.log").read_text()
+        self.environment["DISPLAY"] = f":{number}"
+
+    def start(self) -> None:
+        """Blender with an empty file, as large as the screen."""
+        shutil.copy(Path(__file__).with_name("bridge.py"), self.work)
+        command = self.command(
+            "blender", "--window-geometry", 0, 0, WIDTH, HEIGHT, "--python", self.work / "bridge.py"
+        )
+        with (self.work / "blender.log").open("wb") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        self.processes.append(self.process)
+        self.link = self.opened.enter_context(socket.socket(socket.AF_UNIX))
+        self.link.settimeout(PATIENCE)
+        end = time.monotonic() + PATIENCE
+        while self.link.connect_ex(str(self.work / "bridge")):
+            assert self.process.poll() is None and time.monotonic() < end, self.log()
+            time.sleep(0.05)
+        self.lines = self.opened.enter_context(self.link.makefile("rb"))
+
+    def end(self) -> None:
+        """End what still runs; a worker leaves when Blender does."""
+        self.opened.close()
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
+    def log(self) -> str:
+        """The last that Blender printed."""
+        return (self.work / "blender.log").read_text(errors="replace")[-3000:]
+
+    # -- questions ------------------------------------------------------------------------------
+
+    def ask(self, code: str) -> Any:
+        """The value of an expression in Blender; statements are run and give None."""
+        self.link.sendall(json.dumps(code).encode() + b"\n")
+        line = self.lines.readline()
+        assert line, f"Blender is gone: {self.log()}"
+        answer = json.loads(line)
+        assert "error" not in answer, answer.get("error")
+        return answer["value"]
+
+    def wait(self, code: str, seconds: float = PATIENCE) -> Any:
+        """Ask until the answer is true, and return it."""
+        end = time.monotonic() + seconds
+        while not (value := self.ask(code)):
+            told = self.ask("str(session().last_error)")
+            assert time.monotonic() < end, f"not within {seconds:g} s: {code}; {told}"
+        return value
+
+    def settle(self, turns: int = 3) -> None:
+        """Let Blender handle and draw what was sent before: its main loop goes round."""
+        time.sleep(0.03)  # the screen hands on mouse and keys in its own time
+        for _ in range(turns):
+            self.ask("None")
+
+    # -- mouse and keys -------------------------------------------------------------------------
+
+    def move(self, x: int, y: int) -> None:
+        """Go there in two steps: Blender looks at what lies under a pointer that moves."""
+        self.call("xdotool", "mousemove", x - 2, y, "mousemove", x, y)
+        self.settle()
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.call("xdotool", "key", key)
+            self.settle()
+
+    def find(self, what: str, column: float = 0.4) -> tuple[int, int]:
+        """The place of a button of the sidebar, found by going down one of its columns.
+
+        Args:
+            what: part of the operator call or of the data path.
+            column: 0 is the left side of the sidebar, 1 the right one.
+        """
+        left, top, width, height = self.ask("sidebar()")
+        x, near = left + int(width * column), self.where.get(what, top)
+        for y in sorted(range(top + 10, top + height, 10), key=lambda y: abs(y - near)):
+            self.move(x, y)
+            if what in self.ask("under_pointer()"):
+                self.where[what] = y
+                return x, y
+        raise AssertionError(f"no button {what} in the sidebar at {column}")
+
+    def click(self, what: str, column: float = 0.4) -> None:
+        """Find a button and press it."""
+        self.find(what, column)
+        self.click_here()
+
+    def click_here(self) -> None:
+        self.call("xdotool", "mousedown", 1)
+        self.settle(2)
+        self.call("xdotool", "mouseup", 1)
+        self.settle()
+
+    def enter(self, what: str, text: str, column: float = 0.7) -> None:
+        """Type something into a field, in the place of what it held."""
+        self.find(what, column)
+        self.press("Return", "ctrl+a")
+        self.call("xdotool", "type", "--delay", 30, text)
+        self.settle()
+        self.press("Return")
+
+    def choose(self, what: str, letter: str, column: float = 0.7) -> None:
+        """Open a menu and press the letter that is underlined in it."""
+        self.click(what, column)
+        self.press(letter)
+
+    def hover_view(self) -> None:
+        """Go where keys mean the 3D View."""
+        self.move(500, 750)
+
+    def photograph(self, name: str) -> Path:
+        """What is on the screen now, in out/gui."""
+        path = self.work / f"{name}.png"
+        self.call("import", "-window", "root", path)
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        return Path(shutil.copy(path, PICTURES))
+
+    # -- the worker -----------------------------------------------------------------------------
+
+    def worker_python(self) -> Path:
+        """The checkout's Python, to be started by Blender: it lies outside of Blender's folder."""
+        path = self.work / "python"
+        path.write_text(
+            f'#!/bin/sh\nexec /usr/sbin/chroot /proc/1/root "{ROOT}/.venv/bin/python" "$@"\n'
+        )
+        path.chmod(0o755)
+        return path
+
+
+def worker_processes() -> list[str]:
+    """Command lines of all workers; no process but the test's own is visible here."""
+    lines = [_command_line(path) for path in Path("/proc").glob("[0-9]*/cmdline")]
+    return [line for line in lines if "gan_worker" in line]
+
+
+def _command_line(path: Path) -> str:
+    try:
+        return path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""  # it has just ended
+
+
+@pytest.fixture
+def workers() -> Any:
+    return worker_processes
+
+
+@pytest.fixture(scope="session")
+def window() -> Iterator[Window]:
+    """Blender with the extension installed from its zip, as a user's first start finds it."""
+    if "TILEWRIGHT_GUI_DEBIAN" not in os.environ:
+        pytest.skip("scripts/test_gui runs this: it needs a Blender with a window")
+    window = Window(
+        Path(os.environ["TILEWRIGHT_GUI_DEBIAN"]), Path(os.environ["TILEWRIGHT_GUI_WORK"])
+    )
+    (package,) = window.work.glob("tilewright-*.zip")
+    window.call(
+        *("blender", "--command", "extension", "install-file"),
+        *("-r", "user_default", "--enable", package),
+    )
+    window.start_screen()
+    try:
+        window.start()
+        yield window
+    finally:
+        window.end()

@@ -1,0 +1,182 @@
+"""An artist's path through a Blender window; each test goes on where the one before it stopped."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+MODEL = "Starter Cobblestone"
+SIZE = 256
+SOME_SPREAD = 4.0  # of 255
+# Every wait has its own limit.
+pytestmark = pytest.mark.timeout(1800)
+GENERATE, START, STOP = (
+    f"ops.tilewright.{n}(" for n in ("generate_material", "start_worker", "stop_worker")
+)
+CHOSEN = "bpy.context.scene.tilewright"
+CONNECTED = "session().connected"
+STARTED = "session().connected or session().last_error"
+
+
+@pytest.fixture(scope="module")
+def picture(window: Any) -> Path:
+    """Something small to learn from, in a folder of its own."""
+    y, x = np.mgrid[0:160, 0:160]
+    wave = (np.sin(x / 5) * np.cos(y / 7) + 1) * 100
+    folder = window.work / "pictures"
+    folder.mkdir()
+    path = folder / "waves.png"
+    Image.fromarray(np.stack([wave, wave / 2, 255 - wave], -1).astype(np.uint8)).save(path)
+    return path
+
+
+def wait_for_seed(window: Any, seed: int) -> dict[str, Any]:
+    """The maps on the active object, once they are those of a seed and all work is done."""
+    window.wait(f"look().get('seed') == {seed} and not addon('event_timer').pending()")
+    window.wait("not session().running('generate')")
+    return window.ask("look()")["maps"]
+
+
+def check(maps: dict[str, Any]) -> None:
+    assert {"base_color", "roughness", "normal", "height"} <= set(maps)
+    for name, found in maps.items():
+        assert found["size"] == [SIZE, SIZE]
+        assert found["space"] == ("sRGB" if name == "base_color" else "Non-Color")
+        assert found["kept"], f"{name} is not packed"
+        # A starter without metal has a metallic map of one value.
+        assert name == "metallic" or found["spread"] > 0.005, f"{name} is flat"
+
+
+def face_spread(photo: Path) -> float:
+    """How much one face of the cube varies in a picture of the window; plain, not at all."""
+    pixels = np.asarray(Image.open(photo).convert("RGB"), np.float32)
+    return float(pixels[448:470, 526:560].std((0, 1)).mean())
+
+
+def test_the_tab_opens_and_says_stopped(window: Any) -> None:
+    window.hover_view()
+    window.press("n")
+    window.wait("open_tab('Tilewright')")
+    window.settle()
+    assert window.ask("session().state") == "stopped"
+    window.photograph("idle")
+
+
+def test_a_wrong_worker_python_is_named_with_its_cure(window: Any) -> None:
+    wrong = window.work / "no-such-python"
+    window.ask(f"addon('preferences').get().worker_python = {str(wrong)!r}")
+    window.click(START, 0.25)
+    window.wait("session().last_error")
+    assert window.ask("session().last_error.code") == "worker_command"
+    assert str(wrong) in window.ask("session().last_error.message")
+    assert window.ask("session().last_error.cure")
+    window.hover_view()
+    window.photograph("error")
+    window.click("dismiss_error", 0.85)
+    assert window.ask("session().last_error is None")
+
+
+def test_start_connects(window: Any, workers: Any) -> None:
+    preferences = "addon('preferences').get()"
+    window.ask(f"{preferences}.worker_python = {str(window.worker_python())!r}")
+    window.ask(f"{preferences}.home_folder = {str(window.work / 'models')!r}")
+    window.click(START, 0.25)
+    window.wait(STARTED)
+    assert window.ask(CONNECTED), window.ask("session().last_error")
+    assert workers()
+    window.wait(f"{MODEL!r} in session().model_names()")
+    window.photograph("connected")
+
+
+def test_generate_makes_a_material_with_all_its_maps(window: Any) -> None:
+    window.enter("tilewright.model", MODEL, 0.4)
+    assert window.ask(f"{CHOSEN}.model") == MODEL
+    for name in ("width", "height"):
+        window.enter(f"tilewright.{name}", str(SIZE))
+    window.click(GENERATE)
+    check(wait_for_seed(window, 1))
+
+
+def test_it_shows_in_the_viewport(window: Any) -> None:
+    window.hover_view()
+    window.ask("shade('MATERIAL')")
+    end = time.monotonic() + 300
+    while face_spread(window.photograph("generated")) < SOME_SPREAD:
+        assert time.monotonic() < end, "the cube stays plain: see out/gui/generated.png"
+        window.settle()  # shaders compile at the first look
+    window.ask("shade('SOLID')")
+
+
+def test_another_seed_and_back_and_forth_through_undo(window: Any) -> None:
+    first = window.ask("look()")
+    window.enter("tilewright.seed", "7")
+    window.click(GENERATE)
+    second = wait_for_seed(window, 7)
+    check(second)
+    assert second["base_color"]["mean"] != first["maps"]["base_color"]["mean"]
+    window.hover_view()
+    window.press("ctrl+z")
+    assert window.wait("look() if look()['seed'] == 1 else None") == first
+    window.press("ctrl+shift+z")
+    assert window.wait("look() if look()['seed'] == 7 else None")["maps"] == second
+
+
+def choose_in_file_browser(window: Any, path: Path) -> None:
+    window.wait(f"browse({str(path)!r})")
+    window.settle()
+    window.press("Return")
+    window.wait("file_browser() is None")
+
+
+def test_training_can_be_watched_and_stopped(window: Any, picture: Path) -> None:
+    window.click("add_pictures")
+    choose_in_file_browser(window, picture)
+    assert window.ask(f"[p.path for p in {CHOSEN}.pictures]") == [str(picture)]
+    window.enter("tilewright.run", "waves")
+    window.enter("tilewright.minutes", "30")
+    window.choose("tilewright.preset", "n")
+    assert window.ask(f"{CHOSEN}.preset") == "nano"
+    window.click("ops.tilewright.start_training(", 0.25)
+    window.wait("session().training and session().training.progress")
+    window.wait("session().training.progress.step > 2 and addon('live_preview').is_there()")
+    assert window.ask("session().training.progress.eta") > 0
+    window.photograph("training")
+    window.click("stop_training", 0.6)
+    window.wait("session().training.state == 'succeeded'")
+    window.wait("'waves' in session().model_names()")
+    window.photograph("trained")
+
+
+def test_saved_textures_are_there_after_reopening(window: Any) -> None:
+    before, path = window.ask("look()"), str(window.work / "artist.blend")
+    window.ask(f"bpy.ops.wm.save_as_mainfile(filepath={path!r}) and None")
+    window.ask(f"bpy.ops.wm.open_mainfile(filepath={path!r}) and None")
+    window.wait(f"bpy.data.filepath == {path!r} and look()")
+    assert window.ask("look()") == before
+    check(before["maps"])
+    assert window.ask(CONNECTED), "opening a file must not cost the connection"
+
+
+def test_stop_ends_the_worker(window: Any, workers: Any) -> None:
+    window.hover_view()
+    window.wait("open_tab('Tilewright')")
+    window.click(STOP, 0.75)
+    window.wait("session().state == 'stopped'")
+    end = time.monotonic() + 60
+    while workers():
+        assert time.monotonic() < end, workers()
+        window.settle(20)
+
+
+def test_quitting_leaves_no_worker_behind(window: Any, workers: Any) -> None:
+    window.click(START, 0.25)
+    window.wait(STARTED)
+    assert window.ask(CONNECTED), window.ask("session().last_error")
+    window.ask("bpy.app.timers.register(bpy.ops.wm.quit_blender, first_interval=0.1)")
+    assert window.process.wait(60) == 0
+    assert not workers()
