@@ -58,12 +58,15 @@ class Vigilance:
         """Start anew after the training went back."""
         self._suspicious = 0
 
-    def look(self, pictures: Sequence[np.ndarray], last: bool = False) -> dict[str, float]:
+    def look(
+        self, pictures: Sequence[np.ndarray], last: bool = False, young: bool = False
+    ) -> dict[str, float]:
         """Measure the pictures of a preview.
 
         Args:
             pictures: of the real pictures' map, one a seed, all of one size.
             last: there will be no other, so that a first suspicion counts.
+            young: hardly anything was learned yet; an untrained generator is lively, and goes flat before it learns.
 
         Returns:
             `swd/0` and `local_contrast` as in `distances`, `diversity` as in `nearest`.
@@ -74,7 +77,8 @@ class Vigilance:
         """
         if not all(np.all(np.isfinite(p)) for p in pictures):
             raise diverged("the preview is not finite")
-        self._judge(self.health(pictures), last)
+        if not young:
+            self._judge(self.health(pictures), last)
         flat = [self._standardised(p) for p in pictures]
         made = self._described(
             np.concatenate([_corners(flat, self._side, e) for e in (False, True)])

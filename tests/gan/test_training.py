@@ -286,6 +286,7 @@ def test_a_collapse_is_never_saved_and_is_taken_back(config, run, monkeypatch):
     monkeypatch.setattr(training, "PREVIEW_EVERY", 0.0)
     monkeypatch.setattr(training, "CHECKPOINT_EVERY", 0.0)
     monkeypatch.setattr(training, "FIRST_CHECKPOINT", 0.0)
+    monkeypatch.setattr(training, "YOUNG", 0)
     listener = Listener()
     looks, health = [], Vigilance.health
 

@@ -77,6 +77,17 @@ def test_a_young_generator_may_be_flat(vigilance):
     assert vigilance.calm
 
 
+def test_what_an_untrained_generator_shows_counts_for_nothing(vigilance):
+    vigilance.look(GOOD, young=True)
+    for _ in range(PATIENCE + 1):
+        vigilance.look(BAD["contrast"], young=True)
+    for _ in range(PATIENCE + 1):
+        vigilance.look(BAD["contrast"])
+    assert vigilance.calm
+    with pytest.raises(TrainingError):
+        vigilance.look([GOOD[0] * np.nan], young=True)
+
+
 def test_what_is_not_finite_is_noticed_at_once(vigilance):
     with pytest.raises(TrainingError):
         vigilance.look([GOOD[0], GOOD[1] * np.nan])
