@@ -96,6 +96,8 @@ _companions: list[Iterator[bool]] = []
 # Small pictures that somebody waits for with the mouse in hand: done before all other work.
 _urgent: deque[Iterator[None]] = deque()
 _arriving: set[str] = set()
+# Events of the last tick, which panels may show.
+_heard: list[object] = []
 
 
 def tick() -> float:
@@ -107,6 +109,7 @@ def tick() -> float:
     began, cpu = time.perf_counter(), time.thread_time()
     session.current.crowded = len(_work) > MOST_WAITING
     for event in session.current.tick(EVENT_BUDGET):
+        _heard.append(event)
         _take(event)
     doctor.current.tick()
     installation.current.tick()
@@ -129,13 +132,15 @@ def tick() -> float:
 def _timer() -> float:
     """What Blender calls. It must not raise: Blender would drop the timer for good."""
     before = _visible_state()
+    _heard.clear()
     try:
         interval = tick()
     except Exception as error:
         log.exception("tick")
         session.current.fail(UnexpectedError(error))
         interval = IDLE_INTERVAL
-    if _visible_state() != before or session.current.busy or _companions:
+    # Not at every tick of a training: with overlapping regions, a sidebar takes the 3D View with it.
+    if _visible_state() != before or _heard or _companions:
         _redraw()
     return interval
 
@@ -263,6 +268,7 @@ def _take(event: object) -> None:
             run_rows.take_settings(bpy.context.scene, event.config)
         case ModelList():
             latents.add_sliders_everywhere()
+            _choose_a_model(event)
         case MapReady() if event.job in _receivers:
             pass  # its receiver wants all of them together
         case MaterialReady() if event.job in _receivers:
@@ -283,6 +289,13 @@ def _take(event: object) -> None:
             else:
                 _arriving.add(event.job)
                 _work.append(_apply(event, job.target, _orders.pop(event.job, Order())))
+
+
+def _choose_a_model(found: ModelList) -> None:
+    """Where none was chosen yet the newest is, so that Generate can be pressed at once."""
+    for scene in bpy.data.scenes if found.models else ():
+        if not scene.tilewright.model and scene.is_editable:
+            scene.tilewright.model = found.models[0].name
 
 
 def _make_image(job: str, map_name: str, pixels: np.ndarray) -> Iterator[None]:

@@ -10,11 +10,23 @@ from . import live_preview, scene_batch, session
 from .layouts import TabPanel, duration, pair, paragraph, properties_column, ui_scale
 
 _STATES = {
-    "stopped": ("Stopped", "RADIOBUT_OFF"),
+    "stopped": ("Stopped: press Start", "RADIOBUT_OFF"),
     "starting": ("Starting", "SORTTIME"),
     "connecting": ("Connecting", "SORTTIME"),
     "connected": ("Connected", "CHECKMARK"),
     "lost": ("Link lost, trying again", "ERROR"),
+}
+_COMPUTING = {
+    "off": "Not loaded yet",
+    "starting": "Loading TensorFlow",
+    "idle": "Ready",
+    "busy": "Busy",
+    "stopping": "Ending",
+}
+_TRAINING = {
+    "sent": "asking the worker",
+    "queued": "waits for its turn",
+    "succeeded": "has learned, press Generate",
 }
 
 
@@ -28,7 +40,7 @@ class TILEWRIGHT_PT_worker(TabPanel, bpy.types.Panel):
         if now.connected:
             if now.device:  # it is known once something was computed
                 pair(layout, "Device", now.device)
-            pair(layout, "Computing", now.compute_state.capitalize())
+            pair(layout, "Computing", _COMPUTING.get(now.compute_state, now.compute_state))
             if now.memory_mb:
                 pair(layout, "Memory", f"{now.memory_mb / 1024:.1f} GiB")
                 layout.operator("tilewright.free_memory", icon="MEMORY")
@@ -159,7 +171,8 @@ def _draw_pictures(layout: bpy.types.UILayout, chosen: bpy.types.PropertyGroup) 
 
 def _draw_training(layout: bpy.types.UILayout, job: session.Job, width: int) -> None:
     box = layout.box()
-    box.label(text=f"{job.name}: {job.stage if job.state == 'running' else job.state}")
+    doing = job.stage if job.state == "running" else _TRAINING.get(job.state, job.state)
+    box.label(text=f"{job.name}: {doing}")
     if job.progress:
         _draw_progress(box, job.progress, job.ended)
     if not job.done:

@@ -11,10 +11,11 @@ import pytest
 
 from blender_addon import event_timer, images, materials, session
 from blender_addon.operators import generation
-from gan_worker.config import GenerationConfig
+from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.errors import ErrorInfo
-from gan_worker.events import JobRejected, MapReady
+from gan_worker.events import JobRejected, JobReport, MapReady
 from gan_worker.marks import SOURCE_TYPE
+from gan_worker.progress import Stage
 
 CONFIG = GenerationConfig("bricks", seed=5, width=48, height=32)
 
@@ -55,6 +56,34 @@ def test_next_result_updates_the_same_material_in_place(stand_in, plane, maps, m
     assert len([i for i in bpy.data.images if images.JOB_KEY in i]) == len(maps)
     shown = images.read_pixels(materials.images_of(material)["base_color"])[..., :3]
     np.testing.assert_allclose(shown, other["base_color"] / 255, atol=1e-6)
+
+
+def test_a_model_is_chosen_where_none_was(stand_in):
+    chosen = bpy.context.scene.tilewright
+    chosen.model = ""
+    stand_in.request_models()
+    pump()
+    assert chosen.model == "bricks"
+    chosen.model = "granite"  # whatever the artist chose stays
+    stand_in.request_models()
+    pump()
+    assert chosen.model == "granite"
+
+
+def test_the_sidebar_is_drawn_anew_only_where_something_was_heard(stand_in, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(event_timer, "_redraw", lambda: drawn.append(1))
+    job = session.current.train(TrainingConfig("bricks", ("a.png",)))
+    stand_in.state(job.id, "running")
+    event_timer._timer()
+    assert session.current.busy
+    before = len(drawn)
+    for _ in range(5):
+        event_timer._timer()
+    assert len(drawn) == before
+    stand_in.events.append(JobReport(job.id, Stage("training")))
+    event_timer._timer()
+    assert len(drawn) == before + 1
 
 
 def test_several_objects_share_one_material(stand_in, planes, maps):
