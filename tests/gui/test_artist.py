@@ -137,7 +137,8 @@ def test_training_can_be_watched_and_stopped(window: Any, picture: Path) -> None
     window.click("add_pictures")
     choose_in_file_browser(window, picture)
     assert window.ask(f"[p.path for p in {CHOSEN}.pictures]") == [str(picture)]
-    window.enter("tilewright.run", "waves")
+    window.enter('"].tilewright.run', "waves")  # an operator's name begins like it
+    assert window.ask(f"{CHOSEN}.run") == "waves"
     window.enter("tilewright.minutes", "30")
     window.choose("tilewright.preset", "n")
     assert window.ask(f"{CHOSEN}.preset") == "nano"
