@@ -180,8 +180,8 @@ def _no_licence(unlicensed: Sequence[str], count: int) -> str:
     )
     return (
         f"{which} nothing of a licence ({', '.join(unlicensed[:3])}{' …' if len(unlicensed) > 3 else ''}), so what "
-        "this model makes cannot say it either. Training goes on. To record one, give --license and --author, or put "
-        "a REUSE.toml beside the pictures."
+        "this model makes cannot say it either. Training goes on. To record one, put a REUSE.toml beside the pictures, "
+        "or train with --license."
     )
 
 
