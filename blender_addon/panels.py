@@ -143,6 +143,7 @@ class TILEWRIGHT_PT_recipe(TabPanel, bpy.types.Panel):
 
 class TILEWRIGHT_PT_scene_recipe(TabPanel, bpy.types.Panel):
     bl_label = "Scene Recipe"
+    bl_order = 1  # below the panels that an artist needs more often
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
