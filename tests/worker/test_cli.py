@@ -14,7 +14,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import pytest
 
-from gan_worker import cli, pictures, terminal
+from gan_worker import cli, pictures, runs, terminal
+from gan_worker.commands import shared
 from gan_worker.config import TrainingConfig
 from gan_worker.errors import Cancelled, ErrorInfo
 from gan_worker.locks import FolderLock
@@ -111,17 +112,17 @@ def test_bad_input_is_refused_with_code_and_cure(arguments, code, says, home, st
 
 
 def test_seeds_are_numbers_ranges_and_lists():
-    assert cli.parse_seeds("7") == [7]
-    assert cli.parse_seeds("1-3, 9,2") == [1, 2, 3, 9]
+    assert shared.parse_seeds("7") == [7]
+    assert shared.parse_seeds("1-3, 9,2") == [1, 2, 3, 9]
 
 
 def test_a_size_is_two_numbers_or_a_square():
-    assert cli.parse_size("1024x512") == (1024, 512)
-    assert cli.parse_size("64") == (64, 64)
+    assert shared.parse_size("1024x512") == (1024, 512)
+    assert shared.parse_size("64") == (64, 64)
 
 
 def test_a_fault_of_the_program_exits_with_1_and_its_log(monkeypatch, home, capsys, caplog):
-    monkeypatch.setattr(cli.runs, "list_models", lambda folder: 1 // 0)
+    monkeypatch.setattr(runs, "list_models", lambda folder: 1 // 0)
     assert cli.main(["models"]) == 1
     assert "[unexpected]" in capsys.readouterr().err
     assert "ZeroDivisionError" in caplog.text
@@ -131,7 +132,7 @@ def test_running_out_of_memory_has_a_cure(monkeypatch, home, capsys):
     def greedy(folder):
         raise MemoryError
 
-    monkeypatch.setattr(cli.runs, "list_models", greedy)
+    monkeypatch.setattr(runs, "list_models", greedy)
     assert cli.main(["models"]) == 1
     assert "[out_of_memory]" in capsys.readouterr().err
 

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from gan_worker import cli, scene_command
+from gan_worker import cli
+from gan_worker.commands import batch
 
 RULE = '[[rules]]\nselect = { name = "*" }\nmodel = "bricks"\n'
 
@@ -29,7 +30,7 @@ def blender(place):
             f"#!{sys.executable}\nimport json, os, signal, sys\nasked = json.loads(sys.argv[-1])\n"
         )
         path.write_text(
-            f"{head}def tell(**news): print({scene_command.MARK!r} + json.dumps(news))\n{text}\n"
+            f"{head}def tell(**news): print({batch.MARK!r} + json.dumps(news))\n{text}\n"
         )
         path.chmod(0o755)
         return ["--blender", str(path)]
@@ -37,13 +38,13 @@ def blender(place):
     return write
 
 
-def batch(*options, scene="in.blend"):
+def run(*options, scene="in.blend"):
     return cli.main(["batch", "recipe.toml", "--scene", scene, *options])
 
 
 def test_a_bad_recipe_ends_before_blender_starts(place, capsys):
     (place / "recipe.toml").write_text(RULE + "psi = 3")
-    assert batch("--out", "out.blend", "--blender", "nowhere") == 1
+    assert run("--out", "out.blend", "--blender", "nowhere") == 1
     assert "Line 4" in capsys.readouterr().err
 
 
@@ -56,14 +57,14 @@ def test_a_bad_recipe_ends_before_blender_starts(place, capsys):
     ],
 )
 def test_what_is_missing_is_named(place, capsys, options, scene, words):
-    assert batch(*options, scene=scene) == 1
+    assert run(*options, scene=scene) == 1
     assert words in " ".join(capsys.readouterr().err.split())
 
 
 def test_blender_is_asked_for_what_was_asked_for(place, blender, capsys):
     end = 'tell(done={"applied": 3, "total": 2, "made": 1, "kept": 1, "failed": 0})'
     program = blender(f'print("chatter")\nopen("asked.json", "w").write(sys.argv[-1])\n{end}')
-    assert batch("--out", "o.blend", "--keep-going", "--home", "h", *program) == 0
+    assert run("--out", "o.blend", "--keep-going", "--home", "h", *program) == 0
     asked = json.loads((place / "asked.json").read_text())
     assert asked["scene"] == str(place / "in.blend")
     assert asked["out"] == str(place / "o.blend")
@@ -78,7 +79,7 @@ def test_a_dry_run_shows_all_rows(place, blender, capsys):
     rows = [[f"House {n}", "0", "–", "bricks", "seed 1", "64×64", "all"] for n in range(30)]
     told = {"rows": rows, "notes": ["Nothing to do."], "materials": 1}
     program = blender(f"tell(plan={told!r})")
-    assert batch("--dry-run", *program) == 0
+    assert run("--dry-run", *program) == 0
     out = capsys.readouterr().out
     assert "House 29" in out
     assert "Nothing to do." in out
@@ -88,13 +89,13 @@ def test_a_dry_run_shows_all_rows(place, blender, capsys):
 def test_the_code_of_the_run_is_the_commands(place, blender, capsys, code):
     info = {"code": "worker_gone", "message": "It is gone.", "cure": "Again."}
     program = blender(f"tell(error={info!r})\nsys.exit({code})")
-    assert batch("--out", "o.blend", *program) == code
+    assert run("--out", "o.blend", *program) == code
     assert "It is gone." in capsys.readouterr().err
 
 
 def test_a_blender_without_the_add_on(place, blender, capsys):
-    program = blender(f"sys.exit({scene_command.ADDON_MISSING})")
-    assert batch("--out", "o.blend", *program) == 1
+    program = blender(f"sys.exit({batch.ADDON_MISSING})")
+    assert run("--out", "o.blend", *program) == 1
     assert "Tilewright extension" in " ".join(capsys.readouterr().err.split())
 
 
@@ -104,7 +105,7 @@ def test_a_blender_without_the_add_on(place, blender, capsys):
 )
 def test_a_blender_that_dies_is_told_with_its_last_words(place, blender, capsys, text, code):
     program = blender(f'print("last words", flush=True)\n{text}\nsys.exit(3)')
-    assert batch("--out", "o.blend", *program) == code
+    assert run("--out", "o.blend", *program) == code
     assert "last words" in capsys.readouterr().err
 
 
@@ -115,7 +116,7 @@ def test_a_batch_that_is_to_end_ends_its_blender(place, blender, monkeypatch, wi
     program = blender(
         f'{stubborn}\nopen("pid", "w").write(str(os.getpid()))\n{ask}\nsignal.pause()'
     )
-    monkeypatch.setattr(scene_command, "LEAVE_WITHIN", 0.1)
-    assert batch("--out", "o.blend", *program) == 130
+    monkeypatch.setattr(batch, "LEAVE_WITHIN", 0.1)
+    assert run("--out", "o.blend", *program) == 130
     with pytest.raises(ProcessLookupError):
         os.kill(int((place / "pid").read_text()), 0)

@@ -1,0 +1,1 @@
+"""The commands of `gan-worker`, a file for each subject."""

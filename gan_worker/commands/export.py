@@ -1,0 +1,112 @@
+"""The command `gan-worker export`: writes materials for other programs and game engines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gan_worker import runs, terminal
+from gan_worker.commands.shared import (
+    Home,
+    checked_bits,
+    invalid,
+    load,
+    parse_seeds,
+    parse_size,
+    reporting,
+    runs_folder,
+)
+from gan_worker.config import GenerationConfig
+from gan_worker.durable_files import storage_errors
+from gan_worker.exports.targets import (
+    ExportedMaterial,
+    Target,
+    check_target,
+    export_material,
+    find_in_folder,
+    from_generated,
+    read_exported,
+)
+from gan_worker.material_files import Format, file_bits
+from gan_worker.progress import GenerationProgress
+
+
+def export(
+    of: Annotated[
+        str, typer.Argument(metavar="MODEL|FOLDER", help="A model's name, or a folder of maps.")
+    ],
+    to: Annotated[Target, typer.Option(help="What for.")],
+    seed: Annotated[str | None, typer.Option(help="Of a model: 7, 1-9 or 1,4,7. [1]")] = None,
+    size: Annotated[
+        str | None, typer.Option(help="Of a model: width and height in pixels. [1024x1024]")
+    ] = None,
+    psi: Annotated[
+        float | None, typer.Option(help="Of a model: 0: the mean style, 1: full variety. [1]")
+    ] = None,
+    material: Annotated[
+        str | None, typer.Option(help="Of a model: look of this training material.")
+    ] = None,
+    bits: Annotated[
+        int | None, typer.Option(help="8 or 16 bits a value; otherwise 16 for height alone.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("export"),
+    home: Home = None,
+) -> None:
+    """Write materials as glTF, MaterialX, USD, or textures for a game engine."""
+    deep = checked_bits(bits)
+    check_target(to)
+    folder = Path(of)
+    if folder.is_dir():
+        given = {"seed": seed, "size": size, "psi": psi, "material": material}
+        _refuse_with_folder(folder, out, given)
+        count, materials = _read_for_export(folder)
+    else:
+        config = GenerationConfig(of, truncation_psi=1.0 if psi is None else psi)
+        width, height = parse_size(size or "1024")
+        config = replace(config, width=width, height=height, material=material or "")
+        seeds = parse_seeds(seed or "1")
+        model = runs.open_model(runs_folder(home), of)
+        count, materials = len(seeds), _generate_for_export(model, config, seeds, bits)
+    with storage_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+    written: list[tuple[Path, str]] = []
+    with reporting(f"exporting to {to}") as tell:
+        for done, made in enumerate(materials):
+            tell(GenerationProgress(done, count))
+            written += export_material(made, to, out, deep)
+        tell(GenerationProgress(count, count))
+    terminal.show_exported(written)
+    terminal.output.print(f"{len(written)} files in {out.absolute()}", soft_wrap=True)
+
+
+def _refuse_with_folder(folder: Path, out: Path, options: Mapping[str, object]) -> None:
+    given = [f"--{name}" for name, value in options.items() if value is not None]
+    if given:
+        raise invalid(
+            f"A folder of maps is exported as it is; received {', '.join(given)} for the folder {folder}.",
+            "Leave these options out, or give the name of a model that is no folder here.",
+        )
+    if out.resolve().is_relative_to(folder.resolve()):
+        raise invalid(
+            f"--out must lie outside the folder of the maps, or they would be found together; received {out}.",
+            "Give another --out.",
+        )
+
+
+def _read_for_export(folder: Path) -> tuple[int, Iterator[ExportedMaterial]]:
+    sets, notes = find_in_folder(folder)
+    terminal.show_notes(notes)
+    return len(sets), map(read_exported, sets)
+
+
+def _generate_for_export(
+    folder: Path, config: GenerationConfig, seeds: list[int], bits: int | None
+) -> Iterator[ExportedMaterial]:
+    loaded = load(folder)
+    for number in seeds:
+        made = loaded.generate(replace(config, seed=number), file_bits(bits, Format.png))
+        yield from_generated(made)

@@ -1,0 +1,138 @@
+"""The commands that make pictures with a model: `gan-worker generate`, `sheet` and `directions`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from gan_worker import __version__, runs, terminal
+from gan_worker.commands.shared import (
+    Home,
+    checked_bits,
+    invalid,
+    load,
+    parse_seeds,
+    parse_size,
+    reporting,
+    runs_folder,
+)
+from gan_worker.config import GenerationConfig
+from gan_worker.durable_files import storage_errors
+from gan_worker.marks import marks
+from gan_worker.material_files import Format, file_bits, save_material
+from gan_worker.pictures import write_picture
+from gan_worker.progress import GeneratedMaterial, GenerationProgress
+from gan_worker.style_options import parse_direction, parse_mix, read_style_map
+
+NO_PIXELS = np.empty(0, np.float32)
+
+
+def generate(
+    model: Annotated[str, typer.Argument(help="Name of a model; see gan-worker models.")],
+    seed: Annotated[str, typer.Option(help="Seeds, such as 7, 1-9 or 1,4,7.")] = "1",
+    size: Annotated[str, typer.Option(help="Width and height in pixels.")] = "512x512",
+    maps: Annotated[str, typer.Option(help="all, or maps such as base_color,normal.")] = "all",
+    psi: Annotated[float, typer.Option(help="0: the mean style, 1: full variety.")] = 1.0,
+    material: Annotated[
+        str, typer.Option(help="Look of this training material; see gan-worker models.")
+    ] = "",
+    mix: Annotated[
+        str, typer.Option(help="Looks of seeds or materials and weights: 1:0.5,7:0.5.")
+    ] = "",
+    style_map: Annotated[
+        Path | None, typer.Option(help="Grey picture that paints the looks of --styles.")
+    ] = None,
+    styles: Annotated[
+        str, typer.Option(help="Seeds or materials from black to white, such as 3,8.")
+    ] = "",
+    direction: Annotated[
+        list[str] | None, typer.Option(help="Such as 'pca 1=2.5'; see gan-worker directions.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path(),
+    bits: Annotated[
+        int | None, typer.Option(help="8 or 16 bits a value; otherwise 16 for height alone.")
+    ] = None,
+    format: Annotated[Format, typer.Option(help="EXR holds half floats, linear.")] = Format.png,
+    home: Home = None,
+) -> None:
+    """Make seamless materials from a model."""
+    seeds, (width, height) = parse_seeds(seed), parse_size(size)
+    checked_bits(bits)
+    names = () if maps == "all" else tuple(name.strip() for name in maps.split(","))
+    if (style_map is None) != (not styles):
+        raise invalid(
+            "--style-map and --styles must be given together; received one of them.",
+            "Give both: --style-map PICTURE --styles 3,8.",
+        )
+    config = GenerationConfig(
+        model,
+        seeds[0],
+        width,
+        height,
+        names,
+        psi,
+        material=material,
+        mix=parse_mix(mix) if mix else (),
+        style_map=read_style_map(style_map, styles) if style_map else None,
+        directions=tuple(map(parse_direction, direction or ())),
+    )
+    folder = runs.open_model(runs_folder(home), model)
+    with storage_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+    loaded = load(folder)
+    made: list[GeneratedMaterial] = []
+    with reporting() as tell:
+
+        def report(piece: GenerationProgress) -> None:
+            done = len(made) * piece.total + piece.done
+            tell(GenerationProgress(done, len(seeds) * piece.total))
+
+        for number in seeds:
+            result = loaded.generate(replace(config, seed=number), file_bits(bits, format), report)
+            save_material(result, out, format)
+            # The table needs the numbers alone; thousands of pictures would not fit.
+            made.append(replace(result, maps=dict.fromkeys(result.maps, NO_PIXELS)))
+    terminal.show_materials(made)
+    count = len(made) * len(made[0].maps)
+    terminal.output.print(f"{count} pictures in {out.absolute()}", soft_wrap=True)
+
+
+def sheet(
+    model: Annotated[str, typer.Argument(help="Name of a model; see gan-worker models.")],
+    seeds: Annotated[str, typer.Option(help="Such as 1-12 or 1,4,7.")] = "1-12",
+    size: Annotated[str, typer.Option(help="Width and height of each, pixels.")] = "256x256",
+    out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("sheet.png"),
+    home: Home = None,
+) -> None:
+    """Show many seeds side by side in one picture."""
+    numbers, (width, height) = parse_seeds(seeds), parse_size(size)
+    loaded = load(runs.open_model(runs_folder(home), model))
+    from gan_worker.gan.sheets import seed_sheet
+
+    config = GenerationConfig(model, width=width, height=height)
+    with reporting() as report:
+        _write_sheet(seed_sheet(loaded, numbers, config, report), loaded.info, out)
+
+
+def directions(
+    model: Annotated[str, typer.Argument(help="Name of a model; see gan-worker models.")],
+    count: Annotated[int, typer.Option(min=1, max=64, help="Strips of each kind.")] = 6,
+    seed: Annotated[int, typer.Option(min=0, help="The material in the middle.")] = 1,
+    out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("directions.png"),
+    home: Home = None,
+) -> None:
+    """Show what each slider of a model changes, in one picture."""
+    loaded = load(runs.open_model(runs_folder(home), model))
+    from gan_worker.gan.sheets import direction_sheet
+
+    with reporting() as report:
+        _write_sheet(direction_sheet(loaded, seed, count, report), loaded.info, out)
+
+
+def _write_sheet(picture: Any, info: runs.ModelInfo, out: Path) -> None:
+    write_picture(out, picture, marks=marks(info.name, info.hash, __version__, info.credits))
+    terminal.output.print(f"{out.absolute()}", soft_wrap=True)

@@ -1,0 +1,127 @@
+"""What the commands share: common options, loading TensorFlow quietly, a bar, reading numbers from text."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from gan_worker import runs, terminal
+from gan_worker.durable_files import storage_errors
+from gan_worker.errors import PictureError, RequestError
+from gan_worker.pictures import Bits
+from gan_worker.progress import GenerationProgress
+
+MOST_SEEDS = 10_000
+
+Home = Annotated[
+    Path | None, typer.Option(help="Folder of runs and keys; otherwise $TILEWRIGHT_HOME.")
+]
+
+
+def runs_folder(home: Path | None) -> Path:
+    if home is None:
+        return runs.home_folder() / "runs"
+    with storage_errors(home):
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return home / "runs"
+
+
+def check_places(places: tuple[str, ...]) -> None:
+    for place in places:
+        if not Path(place).exists():
+            raise PictureError(
+                "picture_missing",
+                f"Pictures must be files or folders that are there; {place} is not.",
+                "Check the name and where it lies.",
+            )
+
+
+@contextmanager
+def quiet_loading() -> Iterator[None]:
+    """Silence stderr while TensorFlow loads: it greets there, whatever its log level is."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if "tensorflow" not in sys.modules:
+        terminal.show_stage("loading TensorFlow")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def load(folder: Path) -> Any:
+    with quiet_loading():
+        from gan_worker.gan import generation
+    return generation.load_model(folder)
+
+
+@contextmanager
+def reporting(text: str = "generating") -> Iterator[Callable[[GenerationProgress], None]]:
+    """A bar of pictures or their pieces, drawn in a terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(
+        *columns,
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+        console=terminal.output,
+        disable=not terminal.output.is_terminal,
+    ) as bar:
+        task = bar.add_task(text, total=None)
+        yield lambda news: bar.update(task, completed=news.done, total=news.total)
+
+
+def parse_seeds(text: str) -> list[int]:
+    """`7`, `1-9` and `1,4,7` to seeds, each once and in that order.
+
+    Raises:
+        RequestError: `invalid_config`.
+    """
+    seeds: list[int] = []
+    for part in text.replace(" ", "").split(","):
+        match = re.fullmatch(r"(\d{1,18})(?:-(\d{1,18}))?", part)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, -1)
+        if not 0 <= last - first < MOST_SEEDS:
+            raise invalid(
+                f"Seeds must look like 7, 1-9 or 1,4,7, {MOST_SEEDS} at most; received {text!r}.",
+                "Correct --seed.",
+            )
+        seeds += range(first, last + 1)
+    return list(dict.fromkeys(seeds))
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """`1024x512` to width and height; a single number is a square.
+
+    Raises:
+        RequestError: `invalid_size`.
+    """
+    match = re.fullmatch(r"(\d{1,6})(?:[x×*](\d{1,6}))?", text.strip().lower())
+    if not match:
+        raise RequestError(
+            "invalid_size",
+            f"A size must look like 1024x512; received {text!r}.",
+            "Correct --size.",
+        )
+    return int(match[1]), int(match[2] or match[1])
+
+
+def checked_bits(bits: int | None) -> Bits | None:
+    if bits not in (None, 8, 16):
+        raise invalid(f"--bits must be 8 or 16; received {bits}.", "Use --bits 8 or --bits 16.")
+    return None if bits is None else 16 if bits == 16 else 8
+
+
+def invalid(message: str, cure: str) -> RequestError:
+    return RequestError("invalid_config", message, cure)

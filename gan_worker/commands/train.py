@@ -1,0 +1,185 @@
+"""The command `gan-worker train`: starts or resumes a run in this process."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gan_worker import runs, terminal
+from gan_worker.commands.shared import Home, check_places, quiet_loading, runs_folder
+from gan_worker.config import PRESETS, TrainingConfig
+from gan_worker.durable_files import read_json
+from gan_worker.errors import Cancelled, RequestError, WorkerError
+from gan_worker.locks import FolderLock
+
+
+def train(
+    pictures: Annotated[list[Path] | None, typer.Argument(help="Pictures, or folders.")] = None,
+    run: Annotated[str | None, typer.Option(help="Name of the new run and of its model.")] = None,
+    resume: Annotated[str | None, typer.Option(help="Name of the run to continue.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help=f"Size of the networks: {', '.join(PRESETS)}. [tiny]")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Stop after these minutes of training. [5]")
+    ] = None,
+    kimg: Annotated[
+        float | None, typer.Option(help="Stop after so many thousand crops were seen.")
+    ] = None,
+    scale: Annotated[
+        float | None, typer.Option(help="Factor on the pictures' size; measured if left out.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Fixes the training. [0]")] = None,
+    author: Annotated[
+        str, typer.Option(help="Who made the pictures, where they do not say it themselves.")
+    ] = "",
+    license: Annotated[str, typer.Option(help="Their licence, such as CC0-1.0.")] = "",
+    source: Annotated[str, typer.Option(help="Where they come from.")] = "",
+    home: Home = None,
+) -> None:
+    """Train a model; Ctrl+C stops and saves, a second one stops at once."""
+    folder = runs_folder(home)
+    places = tuple(str(place.absolute()) for place in pictures or ())
+    if (run is None) == (resume is None):
+        raise RequestError(
+            "invalid_config",
+            "Exactly one of --run NAME and --resume RUN must be given.",
+            "Give --run NAME to start a new run, or --resume RUN to continue one.",
+        )
+    if resume is not None:
+        _refuse_kept(preset=preset, scale=scale, seed=seed)
+        opened = runs.Run.open(folder, resume)
+        config = _resumed(opened, places, minutes, kimg)
+        _train(_with_rights(config, author, license, source), opened)
+        return
+    if minutes is None and kimg is None:
+        minutes = TrainingConfig.minutes
+    config = TrainingConfig(
+        str(run), places, preset or TrainingConfig.preset, minutes, kimg, scale, seed or 0
+    )
+    _check_new(config)
+    config = _with_rights(config, author, license, source)
+    _train(config, runs.Run.create(folder, config.run))
+
+
+def _with_rights(config: TrainingConfig, author: str, license: str, source: str) -> TrainingConfig:
+    """A resumed run keeps what is not given anew."""
+    return replace(
+        config,
+        author=author or config.author,
+        license=license or config.license,
+        source=source or config.source,
+    )
+
+
+def _refuse_kept(**options: object) -> None:
+    given = [f"--{name}" for name, value in options.items() if value is not None]
+    if given:
+        raise RequestError(
+            "invalid_config",
+            f"A resumed run keeps its preset, scale and seed; received {', '.join(given)}.",
+            "Leave these options out, or start a new run.",
+        )
+
+
+def _check_new(config: TrainingConfig) -> None:
+    """Find plain mistakes before TensorFlow is loaded; the rest is found in training."""
+    if not config.pictures:
+        raise RequestError(
+            "invalid_config",
+            "A new run must have pictures to learn from; received none.",
+            "Name pictures or folders: gan-worker train PICTURES --run NAME.",
+        )
+    check_places(config.pictures)
+    if config.preset not in PRESETS:
+        raise RequestError(
+            "invalid_config",
+            f"The preset must be one of {', '.join(PRESETS)}; received {config.preset!r}.",
+            "Choose one of these.",
+        )
+
+
+def _resumed(
+    run: runs.Run, places: tuple[str, ...], minutes: float | None, kimg: float | None
+) -> TrainingConfig:
+    """The saved config, with the budget raised where one is given."""
+    config = replace(run.load_config(), run=run.name, resume=True)
+    if minutes is not None or kimg is not None:
+        config = replace(config, minutes=minutes, kimg=kimg)
+    if places:
+        config = replace(config, pictures=places)
+    _check_budget(run, config)
+    return config
+
+
+def _check_budget(run: runs.Run, config: TrainingConfig) -> None:
+    """Say at once that there is nothing left to do; TensorFlow would take its time to say so."""
+    try:
+        state = read_json(run.path / "checkpoints" / run.checkpoints()[-1] / "state.json")
+        minutes = float(state["seconds"]) / 60
+        kimg = float(state["step"]) * PRESETS[config.preset].batch / 1000
+    except (OSError, ValueError, LookupError, TypeError):
+        return  # none, or a damaged one that training puts aside
+    used = []
+    if config.minutes and minutes >= config.minutes:
+        used.append(f"{minutes:.1f} of {config.minutes:g} minutes")
+    if config.kimg and kimg >= config.kimg:
+        used.append(f"{kimg:.3g} of {config.kimg:g} kimg")
+    if used:
+        raise RequestError(
+            "wrong_state",
+            f"The budget of a run to resume must not be used up; {run.name!r} has had "
+            f"{' and '.join(used)}.",
+            f"Raise it, for example --minutes {2 * max(1.0, minutes):.0f}; it counts from the "
+            "run's start.",
+        )
+
+
+def _train(config: TrainingConfig, run: runs.Run) -> None:
+    wish = terminal.StopWish(config.resume)
+    try:
+        with _only_writer(run), terminal.TrainingView() as view, wish:
+            run.save_config(config)
+            with quiet_loading():
+                from gan_worker.gan import training
+
+            training.train(config, run, view.report, wish.asked)
+    except BaseException as error:
+        # The name is free again, unless there is something that can be resumed.
+        if not config.resume and not isinstance(error, WorkerError):
+            _free_name(run)
+        if wish.gave_up and not isinstance(error, Cancelled):
+            raise Cancelled from error  # TensorFlow wraps what is raised while it traces
+        raise
+    steps = view.last.step if view.last else 0
+    terminal.output.print(f"Trained {run.name} for {steps} steps; all of it is in {run.path}")
+    terminal.output.print(
+        f"Next: gan-worker generate {shlex.quote(run.name)} --seed 1-9 --out FOLDER"
+    )
+
+
+def _free_name(run: runs.Run) -> None:
+    if not run.checkpoints():
+        shutil.rmtree(run.path, ignore_errors=True)
+
+
+@contextmanager
+def _only_writer(run: runs.Run) -> Iterator[None]:
+    lock = FolderLock(run.path)
+    if not lock.acquire():
+        raise WorkerError(
+            "busy",
+            f"Only one training may write a run; another process trains {run.name!r} now.",
+            "Wait until it has ended, or choose another name.",
+        )
+    try:
+        yield
+    finally:
+        lock.release()
