@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -170,15 +172,24 @@ def made_files(folder: Path) -> dict[str, bytes]:
     return {f.name: f.read_bytes() for f in folder.iterdir() if f.suffix in (".png", ".json")}
 
 
+def processes_below(pid: int) -> list[int]:
+    children = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+    return [p for child in children for p in (child, *processes_below(child))]
+
+
 def server_below(pid: int) -> int | None:
     """The worker that the Blender of a batch has started."""
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        if b"serve" in Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0"):
-            return int(child)
-        found = server_below(int(child))
-        if found:
+    for found in processes_below(pid):
+        if b"serve" in Path(f"/proc/{found}/cmdline").read_bytes().split(b"\0"):
             return found
     return None
+
+
+def states_in(folder: Path) -> list[str]:
+    """What a batch's log says of its items; a last line that a kill has cut is left out."""
+    log = folder / "batch.jsonl"
+    lines = log.read_text().split("\n")[:-1] if log.exists() else []
+    return [json.loads(line)["state"] for line in lines]
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes")
@@ -197,23 +208,55 @@ def test_a_batch_that_lost_its_worker_goes_on_to_the_bytes_of_one_run(model, hom
     os.kill(server_below(batch.pid), signal.SIGKILL)
     assert batch.wait(60) == 75
     assert not out.exists()
-    states: list[str] = []
 
-    def run(folder: Path) -> None:
+    def run(folder: Path) -> list[str]:
         assert scene_script.main(recipe, out, scene, results=folder) == 0
-        lines = (folder / "batch.jsonl").read_text().splitlines()
-        states[:] = [json.loads(line)["state"] for line in lines]
+        return states_in(folder)
 
-    run(results)  # in another process, with another worker
+    states = run(results)  # in another process, with another worker
     assert states.count("made") == 80
     assert states.count("kept") >= 3
-    run(tmp_path / "at once")
-    assert states.count("made") == 80
+    assert run(tmp_path / "at once").count("made") == 80
     assert made_files(results) == made_files(tmp_path / "at once")
     bpy.ops.wm.open_mainfile(filepath=str(out))
     used = {o.active_material for o in bpy.data.objects}
     assert len(used) == 80
     assert None not in used
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes")
+def test_a_batch_killed_ten_times_at_random_has_the_bytes_of_one_run(model, home, tmp_path):
+    count, chance = 150, random.Random(1)  # what each process does meanwhile is chance enough
+    scene, recipe = save_cubes(tmp_path, count)
+    interrupted, at_once = tmp_path / "maps", tmp_path / "at once"
+    python = preferences.get().worker_python
+
+    def start(results: Path) -> subprocess.Popen[bytes]:
+        paths = ("--scene", scene, "--out", tmp_path / "out.blend", "--results", results)
+        return subprocess.Popen(
+            [python, "-m", "gan_worker", "batch", recipe, *paths, "--home", home]
+        )
+
+    for _ in range(10):
+        before = states_in(interrupted).count("made")
+        more = chance.randint(1, 12)
+        batch = start(interrupted)
+        end = time.monotonic() + 200
+        while states_in(interrupted).count("made") < before + more:
+            assert batch.poll() is None
+            assert time.monotonic() < end
+            time.sleep(chance.uniform(0.001, 0.02))
+        for pid in (batch.pid, *processes_below(batch.pid)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        assert batch.wait(20) == -signal.SIGKILL
+    assert not (tmp_path / "out.blend").exists()
+    assert start(interrupted).wait(200) == 0
+    assert states_in(interrupted)[-count:].count("kept") > 10
+    assert start(at_once).wait(200) == 0
+    assert made_files(interrupted) == made_files(at_once)
 
 
 def test_sliders_move_the_material_and_its_recipe_makes_it_again(model, plane):
