@@ -1,33 +1,26 @@
-"""Latents that the artist keeps: with a picture in the .blend, mixed with each other, in small files."""
+"""Favourites of a scene: kept with a picture in the .blend, mixed by a slider, brought to and from files."""
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import bpy
 from bpy.app.handlers import persistent
 
-from gan_worker.config import GenerationConfig, check_name
-from gan_worker.errors import RequestError, StorageError
+from gan_worker.config import GenerationConfig
+from gan_worker.errors import RequestError
 from gan_worker.events import MaterialReady
-from gan_worker.strict_json import BadMessage, from_json, to_json
-from gan_worker.style_choices import STYLES_LIMIT, Mix, Style, check_style
+from gan_worker.favourites import Favourite, mixed, read_favourites, write_favourites
+from gan_worker.strict_json import from_json, to_json
 
 from . import latents, live, session, thumbnails
 from .properties import new_uuid
 
 SIDE = 96
-FORMAT = 1
-# A thousand favourites with their pictures are smaller than this.
-LARGEST_FILE = 64 * 2**20
-LONGEST_NAME = 64
 
 _PREFIX = "favourite "
-_FORMAT_KEY = "tilewright_favourites"
 _drawn: set[str] = set()
 # Favourite → job of its picture, newest last.
 _asked: dict[str, str] = {}
@@ -68,68 +61,6 @@ def picture_name(favourite: bpy.types.PropertyGroup) -> str:
 def apply(material: bpy.types.Material, favourite: bpy.types.PropertyGroup) -> None:
     """Give the material these latents, at its own size and with its own maps."""
     live.take(material, config_of(favourite))
-
-
-def mixed(a: GenerationConfig, b: GenerationConfig, share: float) -> GenerationConfig:
-    """A look between two others; where things lie stays as in the first.
-
-    Styles are mixed in w, as their weighted mean.
-
-    Args:
-        a: the look at 0.
-        b: the look at 1, of the same model.
-        share: of b, 0..1.
-
-    Raises:
-        RequestError: `invalid_config` where the two cannot be mixed.
-    """
-    if a.model != b.model:
-        raise RequestError(
-            "invalid_config",
-            f"Favourites must be of one model to be mixed; these are of {a.model} and {b.model}.",
-            "Choose two of the same model.",
-        )
-    if a.style_map or b.style_map:
-        raise RequestError(
-            "invalid_config",
-            "Favourites must have one style everywhere to be mixed; one of these is painted.",
-            "Choose two that are not painted.",
-        )
-    weights: dict[Style, float] = {}
-    for config, part in ((a, 1.0 - share), (b, share)):
-        for style, weight in _parts(config):
-            weights[style] = weights.get(style, 0.0) + weight * part
-    mix = tuple((style, weight) for style, weight in weights.items() if weight > 0)
-    if len(mix) > STYLES_LIMIT:
-        raise RequestError(
-            "invalid_config",
-            f"A mix may have {STYLES_LIMIT} styles at most; this would have {len(mix)}.",
-            "Mix favourites that are mixtures of fewer.",
-        )
-    amounts = {name: (1.0 - share) * amount for name, amount in a.directions}
-    for name, amount in b.directions:
-        amounts[name] = amounts.get(name, 0.0) + share * amount
-    return replace(
-        a,
-        z=(),
-        material="",
-        mix=mix,
-        truncation_psi=(1.0 - share) * a.truncation_psi + share * b.truncation_psi,
-        directions=tuple(amounts.items()),
-        origin=None,
-    )
-
-
-def _parts(config: GenerationConfig) -> Mix:
-    """The styles of a config with weights that add up to 1."""
-    if config.mix:
-        total = sum(weight for _, weight in config.mix)
-        return tuple((style, weight / total) for style, weight in config.mix)
-    if config.z:
-        return ((Style(z=config.z), 1.0),)
-    if config.material:
-        return ((Style(material=config.material), 1.0),)
-    return ((Style(seed=config.seed), 1.0),)
 
 
 def mixed_by(chosen: bpy.types.PropertyGroup) -> GenerationConfig:
@@ -218,20 +149,8 @@ def export(scene: bpy.types.Scene, path: Path) -> int:
     Raises:
         StorageError: `file_unwritable`.
     """
-    kept = [
-        {"name": f.name, "config": json.loads(f.config), "thumbnail": f.thumbnail}
-        for f in scene.tilewright.favourites
-    ]
-    draft = path.with_name(path.name + ".tmp")
-    try:
-        draft.write_text(json.dumps({_FORMAT_KEY: FORMAT, "favourites": kept}, indent=1), "utf-8")
-        draft.replace(path)
-    except OSError as error:
-        raise StorageError(
-            "file_unwritable",
-            f"The file {path} must be writable; {error.strerror or error}.",
-            "Choose another folder.",
-        ) from error
+    kept = [Favourite(f.name, config_of(f), f.thumbnail) for f in scene.tilewright.favourites]
+    write_favourites(path, kept)
     return len(kept)
 
 
@@ -244,55 +163,16 @@ def load(scene: bpy.types.Scene, path: Path) -> int:
     Raises:
         RequestError: `invalid_config` for a file that is none of ours; nothing was added.
     """
-    entries = [_entry(item, path) for item in _items(path)]
     known = {(f.name, f.config) for f in scene.tilewright.favourites}
-    fresh = [e for e in entries if (e[0], json.dumps(to_json(e[1]))) not in known]
-    for name, config, thumbnail in fresh:
-        _append(scene, name, config, thumbnail)
+    fresh = [
+        kept
+        for kept in read_favourites(path)
+        if (kept.name, json.dumps(to_json(kept.config))) not in known
+    ]
+    for kept in fresh:
+        whole = thumbnails.from_text(kept.thumbnail) is not None
+        _append(scene, kept.name, kept.config, kept.thumbnail if whole else "")
     return len(fresh)
-
-
-def _items(path: Path) -> list:
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise ValueError("it is too large")
-        data = json.loads(path.read_text("utf-8"), parse_constant=_refuse)
-        if not isinstance(data, dict) or data.get(_FORMAT_KEY) != FORMAT:
-            raise ValueError(f"it does not say {_FORMAT_KEY} {FORMAT}")
-        items = data.get("favourites")
-        if not isinstance(items, list):
-            raise ValueError("it has no list of favourites")
-    except (OSError, ValueError, RecursionError) as error:
-        raise _bad_file(path, error) from error
-    return items
-
-
-def _refuse(text: str) -> None:
-    raise ValueError(f"{text} is no number")
-
-
-def _entry(item: object, path: Path) -> tuple[str, GenerationConfig, str]:
-    try:
-        if not isinstance(item, dict):
-            raise ValueError("a favourite must be an object")
-        config = from_json(GenerationConfig, item.get("config"))
-        check_name(config.model, "model")
-        check_style(config.z, config.material, config.mix, config.style_map, config.directions)
-        if not (0 <= config.seed <= latents.LARGEST_SEED and math.isfinite(config.truncation_psi)):
-            raise ValueError("its seed or variety is out of range")
-        thumbnail = str(item.get("thumbnail", ""))
-        picture = thumbnail if thumbnails.from_text(thumbnail) is not None else ""
-        return str(item.get("name", ""))[:LONGEST_NAME], config, picture
-    except (BadMessage, RequestError, ValueError) as error:
-        raise _bad_file(path, error) from error
-
-
-def _bad_file(path: Path, error: Exception) -> RequestError:
-    return RequestError(
-        "invalid_config",
-        f"The file {path.name} must hold favourites of Tilewright; {error}.",
-        "Choose a file that Export Favourites has written.",
-    )
 
 
 def _append(

@@ -150,6 +150,9 @@ class GenerationConfig:
     directions: Directions = ()
 
 
+# Seeds are what fits into an integer property of Blender.
+LARGEST_SEED = 2**31 - 1
+
 # Windows opens a device for these, with any extension too.
 _DEVICES = frozenset(
     ("con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in "123456789¹²³"))

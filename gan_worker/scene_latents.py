@@ -1,27 +1,30 @@
-"""How each object's latent is chosen: by seed, name, place, property, or between two styles."""
+"""How each object's latent is chosen: by seed, name, place, property, between two looks, or a favourite."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_worker.config import GenerationConfig
+from gan_worker.config import LARGEST_SEED, GenerationConfig
 from gan_worker.errors import RequestError
+from gan_worker.favourites import mixed
 from gan_worker.messages import ModelEntry
 from gan_worker.scene_description import Point, Scene, SceneObject
 from gan_worker.scene_recipe import (
-    LARGEST_SEED,
     BetweenLatent,
+    FavouriteLatent,
     NameLatent,
     NeighbourhoodLatent,
     PropertyLatent,
     Rule,
     SeedLatent,
 )
+from gan_worker.style_choices import Style
 
 # Waves of the smooth field; enough that no direction of space shows.
 WAVES = 64
@@ -36,13 +39,20 @@ class RuleLatents:
         rule: whose latents.
         objects: all that it selects, at least one.
         scene: where its curves are.
+        favourites: those that it names, by name.
 
     Raises:
         RequestError: `unknown_object` for a curve that is not there.
     """
 
-    def __init__(self, rule: Rule, objects: list[SceneObject], scene: Scene) -> None:
-        self._rule, self._latent = rule, rule.latent
+    def __init__(
+        self,
+        rule: Rule,
+        objects: list[SceneObject],
+        scene: Scene,
+        favourites: Mapping[str, GenerationConfig],
+    ) -> None:
+        self._rule, self._latent, self._favourites = rule, rule.latent, favourites
         self._low = self._high = 0.0
         self._curve: NDArray[np.float64] | None = None
         if isinstance(self._latent, BetweenLatent):
@@ -58,7 +68,7 @@ class RuleLatents:
         """The config with this object's latent.
 
         Raises:
-            RequestError: `invalid_recipe` for a property that is no latent.
+            RequestError: `invalid_recipe` for a property that is no latent, or looks that cannot be mixed.
         """
         latent = self._latent
         match latent:
@@ -74,8 +84,34 @@ class RuleLatents:
                 return replace(config, seed=latent.seed, z=field.at(obj.location))
             case BetweenLatent():
                 t = round(self._between(latent, obj), DIGITS)
-                mix = ((latent.first, round(1 - t, DIGITS)), (latent.second, t))
-                return replace(config, seed=latent.seed, mix=mix)
+                first, second = (self._look(e, config) for e in (latent.first, latent.second))
+                return replace(self._mixed(first, second, t), seed=latent.seed)
+            case FavouriteLatent():
+                return self._look(latent, config)
+
+    def _look(self, look: Style | FavouriteLatent, config: GenerationConfig) -> GenerationConfig:
+        """A look at the size and with the maps of a config."""
+        if isinstance(look, Style):
+            return replace(config, seed=look.seed or 0, z=look.z, material=look.material)
+        kept = self._favourites[look.favourite]
+        return replace(
+            kept,
+            width=config.width,
+            height=config.height,
+            maps=config.maps,
+            truncation_psi=kept.truncation_psi * config.truncation_psi,
+            origin=None,
+        )
+
+    def _mixed(
+        self, first: GenerationConfig, second: GenerationConfig, share: float
+    ) -> GenerationConfig:
+        try:
+            made = mixed(first, second, share)
+        except RequestError as error:
+            message = f"{self._rule.place}: {error.info.message}"
+            raise RequestError("invalid_recipe", message, error.info.cure) from None
+        return replace(made, mix=tuple((s, round(weight, DIGITS)) for s, weight in made.mix))
 
     def _property_seed(self, name: str, obj: SceneObject) -> int:
         value = obj.properties.get(name)

@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
+from gan_worker.config import LARGEST_SEED
 from gan_worker.errors import RequestError
+from gan_worker.favourites import Favourite, read_favourites
 from gan_worker.material_maps import MAPS
 from gan_worker.scene_recipe import (
-    LARGEST_SEED,
     Axis,
     BetweenLatent,
     Existing,
+    FavouriteLatent,
     Latent,
     NameLatent,
     NeighbourhoodLatent,
@@ -52,11 +54,15 @@ def read_recipe(file: Path) -> SceneRecipe:
             f"A recipe must be text in UTF-8; {file} is not (byte {error.start}).",
             "Save it as UTF-8.",
         ) from None
-    return parse_recipe(text)
+    return parse_recipe(text, file.parent)
 
 
-def parse_recipe(text: str) -> SceneRecipe:
+def parse_recipe(text: str, folder: Path = Path()) -> SceneRecipe:
     """Read a recipe from TOML.
+
+    Args:
+        text: what stands in it.
+        folder: where its file of favourites lies.
 
     Raises:
         RequestError: `invalid_recipe`, naming line and cure.
@@ -72,6 +78,7 @@ def parse_recipe(text: str) -> SceneRecipe:
     lines = _Lines(text)
     top = _Table(data, "", lambda key: lines.of(None, key))
     textures = top.take("textures", _text, SceneRecipe.textures)
+    kept = top.take("favourites", _text, "")
     entries = top.take("rules", _rule_tables, ())
     top.refuse_rest()
     if not entries:
@@ -80,9 +87,25 @@ def parse_recipe(text: str) -> SceneRecipe:
             "A recipe must have a rule; there is none.",
             "Write [[rules]] above the keys of each rule.",
         )
-    return SceneRecipe(
-        _inherit([_own_values(e, n, lines) for n, e in enumerate(entries)]), textures
-    )
+    rules = _inherit([_own_values(e, n, lines) for n, e in enumerate(entries)])
+    favourites = read_favourites(folder / kept) if kept else ()
+    return SceneRecipe(rules, textures, _named_favourites(rules, favourites))
+
+
+def _named_favourites(
+    rules: Sequence[Rule], favourites: Sequence[Favourite]
+) -> tuple[Favourite, ...]:
+    names = [kept.name for kept in favourites]
+    for rule in rules:
+        for name in rule.favourites:
+            if name not in names:
+                cure = _suggest(name, names) or "Name one that the file of favourites holds."
+                _fail(rule.place, "the favourite must be in the recipe's file of them", name, cure)
+            if names.count(name) > 1:
+                cure = "Give it another name in Blender, and export again."
+                _fail(rule.place, "the favourite must be the only one of its name", name, cure)
+    wanted = {name for rule in rules for name in rule.favourites}
+    return tuple(kept for kept in favourites if kept.name in wanted)
 
 
 # ---- one rule
@@ -231,11 +254,14 @@ def _slots(value: Any, fail: Fail) -> tuple[int | str, ...]:
     return tuple(values)
 
 
-def _style(value: Any, fail: Fail) -> Style:
+def _look(value: Any, fail: Fail) -> Style | FavouriteLatent:
     if isinstance(value, str) and value:
         return Style(material=value)
+    if isinstance(value, dict) and value.keys() == {"favourite"}:
+        return FavouriteLatent(_text(value["favourite"], fail))
     if type(value) is not int or not 0 <= value <= LARGEST_SEED:
-        fail("must be a seed or the name of a training material", value)
+        rule = 'must be a seed, the name of a training material, or { favourite = "NAME" }'
+        fail(rule, value)
     return Style(seed=value)
 
 
@@ -295,11 +321,12 @@ _LATENTS: dict[str, tuple[Callable[..., Latent], dict[str, Callable[[Any, Fail],
     "seed": (SeedLatent, {"seed": _SEED}),
     "name": (NameLatent, {"variants": _whole(1, LARGEST_SEED), "seed": _SEED}),
     "neighbourhood": (NeighbourhoodLatent, {"distance": _number(1e-3, 1e6), "seed": _SEED}),
+    "favourite": (FavouriteLatent, {"favourite": _text}),
     "between": (
         BetweenLatent,
         {
-            "first": _style,
-            "second": _style,
+            "first": _look,
+            "second": _look,
             "seed": _SEED,
             "axis": _choice(*get_args(Axis)),
             "property": _text,
@@ -310,6 +337,7 @@ _LATENTS: dict[str, tuple[Callable[..., Latent], dict[str, Callable[[Any, Fail],
 }
 _NEEDED = {
     "neighbourhood": ("distance",),
+    "favourite": ("favourite",),
     "between": ("first", "second"),
     "property": ("property",),
 }

@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from gan_worker.config import GenerationConfig, check_name, check_size
 from gan_worker.errors import RequestError
@@ -26,7 +25,7 @@ from gan_worker.scene_recipe import (
     Selection,
 )
 from gan_worker.strict_json import to_json
-from gan_worker.style_choices import check_materials, chosen_styles
+from gan_worker.style_choices import Style, check_materials, chosen_styles
 
 # A table of ten thousand rules that find nothing helps nobody.
 NOTES_LIMIT = 20
@@ -131,13 +130,15 @@ def plan_scene(recipe: SceneRecipe, scene: Scene, models: Sequence[ModelEntry]) 
     claims: dict[tuple[str, int], _Claim] = {}
     skips: list[Skip] = []
     notes: list[str] = []
+    favourites = {kept.name: kept.config for kept in recipe.favourites}
     for rule in recipe.rules:
-        _check_model(rule, known)
+        _check_model(rule, known, favourites)
         found = index.select(rule)
         if not found:
             notes.append(f"{rule.place}, selects no object.")
         if found:
-            _claim(rule, found, index, claims, skips)
+            latents = RuleLatents(rule, found, scene, favourites)
+            _claim(_Claim(rule, latents), found, claims, skips)
     items: dict[str, WorkItem] = {}
     assignments = []
     for (name, slot), claim in sorted(claims.items()):
@@ -160,12 +161,19 @@ def work_item(config: GenerationConfig, model_hash: str) -> WorkItem:
 
 
 def _latent_words(config: GenerationConfig) -> str:
-    if config.mix:
-        parts = (f"{s.material or s.seed}:{weight:g}" for s, weight in config.mix)
-        return f"mix {' '.join(parts)}"
-    if config.z:
-        return f"z {config.z[0]:g} {config.z[1]:g} …" if len(config.z) > 1 else f"z {config.z[0]:g}"
-    return f"seed {config.seed}"
+    if config.style_map:
+        words = f"painted, seed {config.seed}"
+    elif config.mix:
+        words = "mix " + " ".join(f"{_style_words(s)}:{weight:g}" for s, weight in config.mix)
+    else:
+        words = _style_words(Style(config.seed, config.z, config.material))
+    return ", ".join([words, *(f"{name} {amount:+g}" for name, amount in config.directions)])
+
+
+def _style_words(style: Style) -> str:
+    if style.z:
+        return f"z {' '.join(f'{number:g}' for number in style.z[:2])} …"
+    return style.material or f"seed {style.seed}"
 
 
 # ---- which objects
@@ -271,17 +279,15 @@ class _Claim:
 
 
 def _claim(
-    rule: Rule,
+    claim: _Claim,
     found: list[SceneObject],
-    index: _Index,
     claims: dict[tuple[str, int], _Claim],
     skips: list[Skip],
 ) -> None:
-    claim = _Claim(rule, RuleLatents(rule, found, index.scene))
     for obj in found:
-        slots, reason = _target_slots(rule, obj, claims)
+        slots, reason = _target_slots(claim.rule, obj, claims)
         if not slots:
-            skips.append(Skip(obj.name, rule.name, reason))
+            skips.append(Skip(obj.name, claim.rule.name, reason))
         for slot in slots:
             claims[obj.name, slot] = claim
 
@@ -328,7 +334,9 @@ def _named_slots(rule: Rule, obj: SceneObject) -> list[int]:
 # ---- models
 
 
-def _check_model(rule: Rule, known: Mapping[str, ModelEntry]) -> None:
+def _check_model(
+    rule: Rule, known: Mapping[str, ModelEntry], favourites: Mapping[str, GenerationConfig]
+) -> None:
     model = known.get(rule.model)
     if model is None:
         close = difflib.get_close_matches(rule.model, known, 1)
@@ -341,17 +349,32 @@ def _check_model(rule: Rule, known: Mapping[str, ModelEntry]) -> None:
     try:
         check_name(rule.model, "model")
         check_size(*rule.size, model.stride)
-        check_materials(_named_styles(rule), model.styles)
+        check_materials(_named_styles(rule, favourites), model.styles)
         _check_abilities(rule, model)
+        _check_favourites(rule, favourites)
     except RequestError as error:
         message = f"{rule.place}: {error.info.message}"
         raise RequestError(error.code, message, error.info.cure) from None
 
 
-def _named_styles(rule: Rule) -> Iterator[Any]:
+def _named_styles(rule: Rule, favourites: Mapping[str, GenerationConfig]) -> Iterator[Style]:
     if isinstance(rule.latent, BetweenLatent):
-        mix = ((rule.latent.first, 1.0), (rule.latent.second, 1.0))
-        yield from chosen_styles("", mix, None)
+        ends = (rule.latent.first, rule.latent.second)
+        yield from (style for style in ends if isinstance(style, Style))
+    for name in rule.favourites:
+        kept = favourites[name]
+        yield from chosen_styles(kept.material, kept.mix, kept.style_map)
+
+
+def _check_favourites(rule: Rule, favourites: Mapping[str, GenerationConfig]) -> None:
+    for name in rule.favourites:
+        if favourites[name].model != rule.model:
+            raise RequestError(
+                "invalid_recipe",
+                f"A favourite must be of the rule's model, {rule.model!r}; {name!r} is of "
+                f"{favourites[name].model!r}.",
+                "Choose another favourite, or that model.",
+            )
 
 
 def _check_abilities(rule: Rule, model: ModelEntry) -> None:

@@ -3,6 +3,7 @@
 It is written in TOML, a list of rules. Of two rules for one slot the later one wins, so general rules stand first:
 
     textures = "//textures"        # a folder, // is that of the .blend; or "packed"
+    favourites = "looks.json"      # written by Export Favourites; beside the recipe
 
     [[rules]]
     name = "facades"               # in messages and in the table of a dry run
@@ -26,9 +27,11 @@ A latent is one of
     { by = "seed", seed = 7 }                      # the same for all
     { by = "name" }                                # by the hash of the object's name; variants = 12 shares them
     { by = "neighbourhood", distance = 20.0 }      # near objects look alike
-    { by = "between", first = 3, second = "oak" }  # two seeds or training materials; where between them is
-                                                   # said by axis = "x", property = "age" (0 to 1) or
-                                                   # curve = "Path", else by the name's hash
+    { by = "favourite", favourite = "Mossy" }      # a look that was kept; psi weakens its own
+    { by = "between", first = 3, second = "oak" }  # two seeds, training materials or { favourite = "Mossy" };
+                                                   # where between them is said by axis = "x",
+                                                   # property = "age" (0 to 1) or curve = "Path", else by
+                                                   # the name's hash
     { by = "property", property = "kind" }         # a whole number is the seed, a text is hashed
 """
 
@@ -37,10 +40,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from gan_worker.favourites import Favourite
 from gan_worker.style_choices import Style
 
 PACKED = "packed"
-LARGEST_SEED = 2**31 - 1
 Existing = Literal["replace", "keep", "new slot"]
 Axis = Literal["x", "y", "z"]
 
@@ -100,20 +103,27 @@ class NeighbourhoodLatent:
 
 
 @dataclass(frozen=True)
+class FavouriteLatent:
+    """A look that was kept, the same for all."""
+
+    favourite: str
+
+
+@dataclass(frozen=True)
 class BetweenLatent:
-    """A mix of two styles; where between them is said by at most one of the last three, else by the name's hash.
+    """A mix of two looks; where between them is said by at most one of the last three, else by the name's hash.
 
     Attributes:
-        first: style at 0.
-        second: style at 1.
+        first: look at 0: a style, or a favourite.
+        second: look at 1.
         seed: fixes the layout, which all objects share.
         axis: from the lowest to the highest of the rule's objects along this axis of the world.
         property: custom property with a number between 0 and 1.
         curve: name of a curve object: from its start to its end.
     """
 
-    first: Style
-    second: Style
+    first: Style | FavouriteLatent
+    second: Style | FavouriteLatent
     seed: int = 1
     axis: Axis | None = None
     property: str = ""
@@ -127,7 +137,9 @@ class PropertyLatent:
     property: str
 
 
-Latent = SeedLatent | NameLatent | NeighbourhoodLatent | BetweenLatent | PropertyLatent
+Latent = (
+    SeedLatent | NameLatent | NeighbourhoodLatent | FavouriteLatent | BetweenLatent | PropertyLatent
+)
 
 
 @dataclass(frozen=True)
@@ -143,7 +155,7 @@ class Rule:
         size: width and height, pixels.
         maps: which maps, empty for all that the model has.
         scale: repeats of the tile over the UV square.
-        psi: truncation, 0..1.
+        psi: truncation, 0..1; a favourite's own is multiplied by it.
         slots: numbers from 0, or patterns for the materials in them (`*` takes empty slots too); empty for
             those that `select.material` matches, else for the first.
         existing: what happens to a material that is in the slot.
@@ -162,6 +174,13 @@ class Rule:
     existing: Existing = "replace"
 
     @property
+    def favourites(self) -> tuple[str, ...]:
+        """Names of the favourites that its latent needs."""
+        latent = self.latent
+        ends = (latent.first, latent.second) if isinstance(latent, BetweenLatent) else (latent,)
+        return tuple(end.favourite for end in ends if isinstance(end, FavouriteLatent))
+
+    @property
     def place(self) -> str:
         """How messages name it, at their beginning."""
         return f"Line {self.line}, rule {self.name!r}"
@@ -174,7 +193,9 @@ class SceneRecipe:
     Attributes:
         rules: at least one.
         textures: folder, `//` is that of the .blend; or `packed`.
+        favourites: those that the rules name, each name once.
     """
 
     rules: tuple[Rule, ...]
     textures: str = "//textures"
+    favourites: tuple[Favourite, ...] = ()

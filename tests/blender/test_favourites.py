@@ -12,8 +12,7 @@ import pytest
 from blender_addon import event_timer, favourites, latents, live, session, thumbnails
 from blender_addon.operators import generation
 from gan_worker.config import GenerationConfig
-from gan_worker.errors import TilewrightError
-from gan_worker.style_choices import Style, StyleMap
+from gan_worker.style_choices import Style
 
 FULL = GenerationConfig("bricks", seed=5, width=64, height=32)
 
@@ -129,38 +128,6 @@ def test_slider_mixes_two_favourites_live(stand_in, material):
     assert config.seed == 7
     answer(stand_in)
     assert latents.is_shown(material)
-
-
-def test_mix_is_linear_in_everything():
-    a = GenerationConfig("bricks", 1, truncation_psi=1.0, directions=(("pca 1", 2.0),))
-    mix = ((Style(seed=2), 3.0), (Style(material="old wall"), 1.0))
-    b = GenerationConfig("bricks", 9, mix=mix, truncation_psi=0.5, directions=(("pca 2", 4.0),))
-    both = favourites.mixed(a, b, 0.5)
-    assert dict(both.mix) == {
-        Style(seed=1): 0.5,
-        Style(seed=2): 0.375,
-        Style(material="old wall"): 0.125,
-    }
-    assert both.truncation_psi == 0.75
-    assert dict(both.directions) == {"pca 1": 1.0, "pca 2": 2.0}
-    assert favourites.mixed(a, a, 0.3).mix == ((Style(seed=1), pytest.approx(1.0)),)
-    assert favourites.mixed(a, b, 0.0).mix == ((Style(seed=1), 1.0),)
-    z = replace(a, z=(0.5, 0.25))
-    assert Style(z=(0.5, 0.25)) in dict(favourites.mixed(z, b, 0.5).mix)
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        GenerationConfig("oak", 1),
-        GenerationConfig("bricks", style_map=StyleMap((Style(seed=1),), 1, 1, (0.0,))),
-        GenerationConfig("bricks", mix=tuple((Style(seed=n), 1.0) for n in range(2, 18))),
-    ],
-)
-def test_what_cannot_be_mixed_is_refused(other):
-    with pytest.raises(TilewrightError) as caught:
-        favourites.mixed(GenerationConfig("bricks", 1), other, 0.5)
-    assert caught.value.code == "invalid_config"
 
 
 def test_slider_without_both_ends_says_so(stand_in, material):

@@ -5,12 +5,14 @@ import time
 import numpy as np
 import pytest
 
+from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
+from gan_worker.favourites import Favourite, write_favourites
 from gan_worker.messages import ModelEntry
 from gan_worker.scene_description import Scene, SceneObject
 from gan_worker.scene_parser import parse_recipe
 from gan_worker.scene_plan import plan_scene
-from gan_worker.style_choices import Style
+from gan_worker.style_choices import Style, StyleMap
 
 MODELS = [
     ModelEntry("bricks", "a" * 64, 16, 16, ("base_color", "roughness"), styles=("old oak",)),
@@ -77,8 +79,9 @@ def test_between_two_styles_along_an_axis_a_property_a_curve_and_by_name():
     def weights(more, *objects, **fields):
         found = configs(plan(rule(text % more), *objects, **fields))
         first, second = Style(seed=3), Style(material="old oak")
-        assert all([s for s, _ in c.mix] == [first, second] for c in found.values())
-        return [found[name].mix[1][1] for name in sorted(found)]
+        mixes = [dict(found[name].mix) for name in sorted(found)]
+        assert all(m.get(first, 0) == pytest.approx(1 - m.get(second, 0)) for m in mixes)
+        return [m.get(second, 0) for m in mixes]
 
     assert weights(', axis = "x"', *row(5)) == [0, 0.25, 0.5, 0.75, 1]
     assert weights(', axis = "y"', *row(2)) == [0, 0]
@@ -87,6 +90,64 @@ def test_between_two_styles_along_an_axis_a_property_a_curve_and_by_name():
     bend = ((0.0, 0.0, 1.0), (2.0, 0.0, 1.0), (2.0, 2.0, 1.0))
     assert weights(', curve = "Path"', *row(4), curves={"Path": bend}) == [0, 0.25, 0.5, 0.5]
     assert len(set(weights("", *row(9)))) == 9
+
+
+@pytest.fixture
+def looks(tmp_path):
+    """A folder with a file of favourites."""
+    mossy = GenerationConfig("bricks", 7, 32, 32, truncation_psi=0.5, directions=(("pca 1", 2.0),))
+    oak = GenerationConfig("bricks", material="old oak")
+    painted = GenerationConfig("bricks", style_map=StyleMap((Style(seed=1),), 1, 1, (0.0,)))
+    kept = {"mossy": mossy, "oak": oak, "painted": painted, "other": GenerationConfig("digits")}
+    twice = [Favourite("twice", oak), Favourite("twice", mossy)]
+    every = [Favourite(name, config) for name, config in kept.items()]
+    write_favourites(tmp_path / "looks.json", [*every, *twice])
+    return tmp_path
+
+
+def plan_looks(folder, text, *objects):
+    recipe = parse_recipe('favourites = "looks.json"\n' + rule(text), folder)
+    return plan_scene(recipe, Scene(objects), MODELS)
+
+
+def test_a_favourite_is_taken_at_the_rules_size(looks):
+    text = 'latent = { by = "favourite", favourite = "mossy" }\npsi = 0.8'
+    made = plan_looks(looks, text, *row(2))
+    (item,) = made.items.values()
+    assert (item.config.seed, item.config.width, item.config.directions) == (
+        7,
+        64,
+        (("pca 1", 2.0),),
+    )
+    assert item.config.truncation_psi == pytest.approx(0.4)
+    assert made.rows()[0][4] == "seed 7, pca 1 +2"
+
+
+def test_between_a_favourite_and_a_seed_all_of_it_is_mixed(looks):
+    ends = 'first = 3, second = { favourite = "mossy" }, seed = 5, axis = "x"'
+    found = configs(plan_looks(looks, f'latent = {{ by = "between", {ends} }}', *row(3)))
+    assert found["o1"].mix == ((Style(seed=3), 0.5), (Style(seed=7), 0.5))
+    assert found["o1"].directions == (("pca 1", 1.0),)
+    assert found["o1"].truncation_psi == pytest.approx(0.75)
+    assert {config.seed for config in found.values()} == {5}
+
+
+@pytest.mark.parametrize(
+    ("latent", "words"),
+    [
+        ('{ by = "favourite", favourite = "mosy" }', "Did you mean 'mossy'?"),
+        ('{ by = "favourite", favourite = "twice" }', "the only one of its name"),
+        ('{ by = "favourite", favourite = "other" }', "'other' is of 'digits'"),
+        ('{ by = "between", first = 1, second = { favourite = "painted" } }', "is painted"),
+        ('{ by = "between", first = 1, second = { favorite = "oak" } }', "must be a seed"),
+    ],
+)
+def test_a_favourite_that_cannot_be_used_is_named_with_its_line(looks, latent, words):
+    with pytest.raises(RequestError) as caught:
+        plan_looks(looks, f"latent = {latent}", *row(2))
+    assert caught.value.code == "invalid_recipe"
+    assert caught.value.info.message.startswith("Line ")
+    assert words in str(caught.value)
 
 
 def test_a_property_is_the_seed_and_a_text_is_hashed():

@@ -84,7 +84,7 @@ def test_what_is_left_out_has_sensible_values():
         ("distance = 20", "distance = -20", 6, "distance must be"),
         ("seed = 4", "variants = 4", 6, "no key 'variants'"),
         ('axis = "x"', 'axis = "x"\ncurve = "Path"', 16, "one of axis, property and curve"),
-        ("first = 3", "first = -3", 16, "seed or the name of a training material"),
+        ("first = 3", "first = -3", 16, "must be a seed, the name"),
         ('like = "facades"', 'like = "facade"', 14, "Did you mean 'facades'?"),
         ('like = "facades"\n', "", 13, "model must be given"),
         ('select = { material = "Brick*" }\n', "", 13, "select must be given"),
@@ -126,6 +126,11 @@ def test_what_is_no_recipe_is_refused(text):  # fmt: skip
     with pytest.raises(RequestError) as caught:
         parse_recipe(text)
     assert caught.value.code == "invalid_recipe"
+
+
+def test_a_file_of_favourites_that_is_missing_is_named(tmp_path):
+    with pytest.raises(RequestError, match=r"looks\.json"):
+        parse_recipe('favourites = "looks.json"\n' + GOOD, tmp_path)
 
 
 def test_lines_are_counted_past_long_texts():

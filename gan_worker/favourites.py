@@ -1,0 +1,164 @@
+"""Favourites, looks that are kept by name: mixed with each other, and read from and written to JSON files."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from gan_worker.config import LARGEST_SEED, GenerationConfig, check_name
+from gan_worker.errors import RequestError, StorageError
+from gan_worker.strict_json import BadMessage, from_json, to_json
+from gan_worker.style_choices import STYLES_LIMIT, Mix, Style, check_style
+
+FORMAT = 1
+# A thousand favourites with their pictures are smaller than this.
+LARGEST_FILE = 64 * 2**20
+LONGEST_NAME = 64
+
+_FORMAT_KEY = "tilewright_favourites"
+
+
+@dataclass(frozen=True)
+class Favourite:
+    """A look that is kept.
+
+    Attributes:
+        name: 64 letters at most; several may share one.
+        config: how it is made.
+        thumbnail: its picture as text; empty where there is none.
+    """
+
+    name: str
+    config: GenerationConfig
+    thumbnail: str = ""
+
+
+def mixed(a: GenerationConfig, b: GenerationConfig, share: float) -> GenerationConfig:
+    """A look between two others; where things lie stays as in the first.
+
+    Styles are mixed in w, as their weighted mean.
+
+    Args:
+        a: the look at 0.
+        b: the look at 1, of the same model.
+        share: of b, 0..1.
+
+    Raises:
+        RequestError: `invalid_config` where the two cannot be mixed.
+    """
+    if a.model != b.model:
+        raise RequestError(
+            "invalid_config",
+            f"Favourites must be of one model to be mixed; these are of {a.model} and {b.model}.",
+            "Choose two of the same model.",
+        )
+    if a.style_map or b.style_map:
+        raise RequestError(
+            "invalid_config",
+            "Favourites must have one style everywhere to be mixed; one of these is painted.",
+            "Choose two that are not painted.",
+        )
+    weights: dict[Style, float] = {}
+    for config, part in ((a, 1.0 - share), (b, share)):
+        for style, weight in _parts(config):
+            weights[style] = weights.get(style, 0.0) + weight * part
+    mix = tuple((style, weight) for style, weight in weights.items() if weight > 0)
+    if len(mix) > STYLES_LIMIT:
+        raise RequestError(
+            "invalid_config",
+            f"A mix may have {STYLES_LIMIT} styles at most; this would have {len(mix)}.",
+            "Mix favourites that are mixtures of fewer.",
+        )
+    amounts = {name: (1.0 - share) * amount for name, amount in a.directions}
+    for name, amount in b.directions:
+        amounts[name] = amounts.get(name, 0.0) + share * amount
+    return replace(
+        a,
+        z=(),
+        material="",
+        mix=mix,
+        truncation_psi=(1.0 - share) * a.truncation_psi + share * b.truncation_psi,
+        directions=tuple(amounts.items()),
+        origin=None,
+    )
+
+
+def _parts(config: GenerationConfig) -> Mix:
+    """The styles of a config with weights that add up to 1."""
+    if config.mix:
+        total = sum(weight for _, weight in config.mix)
+        return tuple((style, weight / total) for style, weight in config.mix)
+    if config.z:
+        return ((Style(z=config.z), 1.0),)
+    if config.material:
+        return ((Style(material=config.material), 1.0),)
+    return ((Style(seed=config.seed), 1.0),)
+
+
+def write_favourites(path: Path, favourites: Sequence[Favourite]) -> None:
+    """Write a file that `read_favourites` reads; what was there before stays until the new one is whole.
+
+    Raises:
+        StorageError: `file_unwritable`.
+    """
+    kept = [
+        {"name": f.name, "config": to_json(f.config), "thumbnail": f.thumbnail} for f in favourites
+    ]
+    draft = path.with_name(path.name + ".tmp")
+    try:
+        draft.write_text(json.dumps({_FORMAT_KEY: FORMAT, "favourites": kept}, indent=1), "utf-8")
+        draft.replace(path)
+    except OSError as error:
+        raise StorageError(
+            "file_unwritable",
+            f"The file {path} must be writable; {error.strerror or error}.",
+            "Choose another folder.",
+        ) from error
+
+
+def read_favourites(path: Path) -> tuple[Favourite, ...]:
+    """Read a file of favourites, strictly.
+
+    Raises:
+        RequestError: `invalid_config` for a file that is none of ours.
+    """
+    try:
+        return tuple(map(_favourite, _items(path)))
+    except (OSError, BadMessage, RequestError, ValueError, RecursionError) as error:
+        raise RequestError(
+            "invalid_config",
+            f"The file {path.name} must hold favourites of Tilewright; {error}.",
+            "Choose a file that Export Favourites has written.",
+        ) from error
+
+
+def _items(path: Path) -> list[Any]:
+    if path.stat().st_size > LARGEST_FILE:
+        raise ValueError("it is too large")
+    data = json.loads(path.read_text("utf-8"), parse_constant=_refuse)
+    if not isinstance(data, dict) or data.get(_FORMAT_KEY) != FORMAT:
+        raise ValueError(f"it does not say {_FORMAT_KEY} {FORMAT}")
+    items = data.get("favourites")
+    if not isinstance(items, list):
+        raise ValueError("it has no list of favourites")
+    return items
+
+
+def _refuse(text: str) -> None:
+    raise ValueError(f"{text} is no number")
+
+
+def _favourite(item: object) -> Favourite:
+    if not isinstance(item, dict):
+        raise ValueError("a favourite must be an object")
+    config = from_json(GenerationConfig, item.get("config"))
+    check_name(config.model, "model")
+    check_style(config.z, config.material, config.mix, config.style_map, config.directions)
+    if not (0 <= config.seed <= LARGEST_SEED and math.isfinite(config.truncation_psi)):
+        raise ValueError("its seed or variety is out of range")
+    name = str(item.get("name", ""))[:LONGEST_NAME]
+    return Favourite(name, config, str(item.get("thumbnail", "")))
