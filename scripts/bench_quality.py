@@ -97,7 +97,7 @@ def _options() -> argparse.Namespace:
         action="append",
         default=[],
         help="one lever of tiny, such as patch_weight=0: a number of update.Hyperparameters; patterns=none trains "
-        "without waves, precision=float32 in full precision",
+        "without waves and grain, precision=float32 in full precision",
     )
     parser.add_argument("--again", action="store_true", help="also what has been measured already")
     parser.add_argument(
@@ -203,6 +203,7 @@ def _train_preset(
     """The program's own training, as the command line runs it; marks are minutes of its steps alone."""
     from gan_worker.config import GenerationConfig, TrainingConfig
     from gan_worker.gan import precision
+    from gan_worker.gan.latents import Pattern
     from gan_worker.gan.reference import Reference
     from gan_worker.gan.training import Tick, Training
     from gan_worker.gan.update import Hyperparameters, Update
@@ -210,14 +211,14 @@ def _train_preset(
     from gan_worker.runs import Run
 
     changed = dict(lever.split("=") for lever in levers)
-    waves = changed.pop("patterns", "") != "none"
+    patterned = changed.pop("patterns", "") != "none"
     if changed.pop("precision", "") == "float32":
         precision.has_bfloat16 = lambda: False
     parameters = replace(Hyperparameters(), **{k: json.loads(v) for k, v in changed.items()})
 
     class Timed(Training):
         def _new_update(self) -> Update:
-            patterns = self.patterns if waves else ((),) * len(self.materials)
+            patterns = self.patterns if patterned else (Pattern(),) * len(self.materials)
             self.patterns = patterns
             return Update(self.network, self.dataset, patterns, self.config.seed, parameters)
 

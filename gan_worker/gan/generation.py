@@ -185,7 +185,7 @@ class Model:
 
     def _pattern_shares(self, config: GenerationConfig) -> np.ndarray | None:
         """How much of each material's pattern there is, or None where there is nothing to choose."""
-        if len(self.patterns) < 2 or not any(self.patterns):
+        if len(self.patterns) < 2 or all(pattern == Pattern() for pattern in self.patterns):
             return None
         rows, columns = config.height // self.network.stride, config.width // self.network.stride
         return self.styles.kinship(config, rows, columns)
@@ -266,10 +266,15 @@ def network_from_json(data: dict) -> Network:
 def patterns_from_json(data: Mapping[str, Any]) -> tuple[Pattern, ...]:
     """The pattern of each training material, from `model.json` or the state of a checkpoint.
 
-    Until several materials could have patterns, there was one list of `waves`.
+    Until several materials could have patterns, there was one list of `waves`; until they had a grain, a list of them
+    for each.
     """
     patterns = data["patterns"] if "patterns" in data else [data["waves"]]
-    return tuple(tuple((float(x), float(y)) for x, y in waves) for waves in patterns)
+    fields = [entry if isinstance(entry, dict) else {"waves": entry} for entry in patterns]
+    return tuple(
+        Pattern(tuple((float(x), float(y)) for x, y in entry["waves"]), entry.get("grain", ""))
+        for entry in fields
+    )
 
 
 def load_model(folder: Path) -> Model:

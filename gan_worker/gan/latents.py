@@ -4,14 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from gan_worker.config import Network
 
 Wave = tuple[float, float]
-# The waves of one material; none where it is irregular.
-Pattern = tuple[Wave, ...]
+# Which way planks, ribs and courses run: straight down or straight across the picture.
+Grain = Literal["", "down", "across"]
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """What is regular in one material.
+
+    Attributes:
+        waves: of its bond or tiling, cycles a pixel along x and y; none where it has none.
+        grain: which way its elements run on; empty where they end.
+    """
+
+    waves: tuple[Wave, ...] = ()
+    grain: Grain = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +34,8 @@ class Latents:
 
     Attributes:
         z: (batch, z_dim).
-        local: (batch, h, w, local_channels + 2 · waves of the widest pattern).
+        local: (batch, h, w, local_channels + 2 · waves of the widest pattern); of a material with a grain half of the
+            channels are the same all along it.
         noise: for each level after the first, (batch, h·2^i, w·2^i, 1).
     """
 
@@ -73,18 +88,32 @@ def draw_latents(
     shares = np.eye(1, len(patterns))[0] if shares is None else shares
     regular = np.zeros((1, rows, columns, 2 * widest(patterns)), np.float32)
     for index in np.flatnonzero(shares.any(axis=tuple(range(shares.ndim - 1)))):
-        fields = wave_fields(patterns[index], rows, columns, network.stride, shift)
+        fields = wave_fields(patterns[index].waves, rows, columns, network.stride, shift)
         regular[..., : fields.shape[-1]] += shares[..., index, None].astype(np.float32) * fields
     noise = tuple(
         generator.standard_normal((1, rows * 2**i, columns * 2**i, 1), np.float32)
         for i in range(1, network.levels)
     )
+    local = _grained(local, patterns, shares)
     return Latents(style[None], np.concatenate([local, regular], axis=-1), noise)
+
+
+def _grained(local: np.ndarray, patterns: Sequence[Pattern], shares: np.ndarray) -> np.ndarray:
+    """Give half of the channels one value all along the grain; between materials both are mixed, at variance 1."""
+    parts = [shares[..., [p.grain == g for p in patterns]].sum(-1) for g in ("down", "across")]
+    if not np.any(parts):
+        return local
+    half = local.shape[-1] // 2
+    down, across = (part[..., None].astype(np.float32) for part in parts)
+    free, head = 1 - down - across, local[..., :half]
+    mixed = free * head + down * head[:, :1] + across * head[:, :, :1]
+    mixed /= np.sqrt(free**2 + down**2 + across**2)
+    return np.concatenate([mixed, local[..., half:]], axis=-1)
 
 
 def widest(patterns: Sequence[Pattern]) -> int:
     """Waves of the pattern that has most of them; the generator takes so many."""
-    return max(map(len, patterns), default=0)
+    return max((len(pattern.waves) for pattern in patterns), default=0)
 
 
 def snapped_turns(

@@ -23,7 +23,7 @@ from gan_worker.gan import checkpoint, classic
 from gan_worker.gan.conditioning import MaterialStyles, unique_names
 from gan_worker.gan.dataset import Dataset, Pictures, read_pictures
 from gan_worker.gan.generation import Model, patterns_from_json
-from gan_worker.gan.regularity import measure_waves
+from gan_worker.gan.regularity import measure_pattern
 from gan_worker.gan.statistics import Statistics, measure_statistics
 from gan_worker.gan.styles import STORED
 from gan_worker.gan.update import Hyperparameters, Update
@@ -152,7 +152,7 @@ class Training:
         else:
             statistics = measure_statistics(pictures.materials, self.data.maps)
             self.patterns = tuple(
-                measure_waves(material, self.network.stride) for material in self.materials
+                measure_pattern(material, self.network.stride) for material in self.materials
             )
         self.dataset = Dataset(pictures.materials, statistics)
         self.update = self._new_update()
@@ -378,7 +378,7 @@ class Training:
             "preset": self.config.preset,
             "scale": self.data.scale,
             "statistics": self.dataset.statistics.to_json(),
-            "patterns": self.patterns,
+            "patterns": [asdict(pattern) for pattern in self.patterns],
             "hyperparameters": asdict(self.update.parameters),
             "rate_factor": self.update.rate_factor,
             "materials": [*self.named] if self.named else [self.data.materials[0].name],
@@ -399,7 +399,10 @@ class Training:
             z_dim=self.network.z_dim,
             maps=self.data.maps,
             preset=self.config.preset,
-            network={"config": asdict(self.network), "patterns": self.patterns},
+            network={
+                "config": asdict(self.network),
+                "patterns": [asdict(pattern) for pattern in self.patterns],
+            },
             statistics=self.dataset.statistics.to_json(),
             scale=self.data.scale,
             created=datetime.now(UTC).isoformat(timespec="seconds"),

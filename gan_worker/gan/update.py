@@ -16,7 +16,7 @@ from gan_worker.gan.conditioning import Conditioning
 from gan_worker.gan.dataset import Dataset
 from gan_worker.gan.discriminator import Discriminator
 from gan_worker.gan.generator import Generator
-from gan_worker.gan.latents import Pattern, snapped_turns, wave_fields, widest
+from gan_worker.gan.latents import Pattern, Wave, snapped_turns, wave_fields, widest
 from gan_worker.gan.losses import gradient_penalty, patch_distance, relativistic_losses
 from gan_worker.gan.precision import reduced_precision
 
@@ -65,11 +65,11 @@ def torus_cells(
         margin: cells by which the torus is larger than a crop where no wave matters.
     """
     crop, stride = network.crop // network.stride, network.stride
-    regular = [pattern for pattern in patterns if pattern]
+    regular = [pattern.waves for pattern in patterns if pattern.waves]
     if not regular:
         return crop + margin, crop + margin
 
-    def bent(waves: Pattern, rows: int, columns: int) -> float:
+    def bent(waves: Sequence[Wave], rows: int, columns: int) -> float:
         """Largest share by which one of the waves' vectors is bent."""
         turns = snapped_turns(waves, rows, columns, stride)
         return max(
@@ -97,7 +97,7 @@ class Update:
     Args:
         network: sizes.
         dataset: real crops.
-        patterns: the waves of each material, in the order of the dataset.
+        patterns: of each material, in the order of the dataset.
         seed: fixes first weights, crops and latents.
     """
 
@@ -256,6 +256,7 @@ class Update:
         if self.conditioning is not None:
             z = self.conditioning.assign_latents(z, labels, seed)
             which = self.conditioning.nearest(z, self.generator)
+        local = self.along_grain(local, which)
         if self.waves:
             local = tf.concat([local, self._draw_waves(seed, which)], axis=-1)
         torus = self.generator(z, local, noise)
@@ -276,6 +277,17 @@ class Update:
         ]
         return z, local, noise
 
+    def along_grain(self, local: tf.Tensor, which: tf.Tensor) -> tf.Tensor:
+        """Half of the channels the same all along the grain of these patterns, (batch,); see `draw_latents`."""
+        if not any(pattern.grain for pattern in self.patterns):
+            return local
+        half = self.network.local_channels // 2
+        head = local[..., :half]
+        for grain, along in (("down", head[:, :1]), ("across", head[:, :, :1])):
+            has = tf.constant([pattern.grain == grain for pattern in self.patterns])
+            head = tf.where(tf.gather(has, which)[:, None, None, None], along, head)
+        return tf.concat([head, local[..., half:]], axis=-1)
+
     def _draw_waves(self, seed: tf.Tensor, which: tf.Tensor) -> tf.Tensor:
         """The waves of these patterns, (batch,), at a random place that is the same for all waves of a crop.
 
@@ -285,7 +297,7 @@ class Update:
         stride = self.network.stride
         every = np.zeros((len(self.patterns), rows, columns, 2 * count), np.float32)
         turns = np.zeros((len(self.patterns), count, 2), np.float32)
-        for index, waves in enumerate(self.patterns):
+        for index, waves in enumerate(pattern.waves for pattern in self.patterns):
             if waves:
                 found = wave_fields(waves, rows, columns, stride, np.zeros((1, 2)))[0]
                 every[index, ..., : 2 * len(waves)] = found

@@ -6,12 +6,15 @@ import pytest
 import tensorflow as tf
 
 from gan_worker.config import PRESETS
+from gan_worker.gan.dataset import Dataset
 from gan_worker.gan.generator import Generator
-from gan_worker.gan.latents import draw_latents, wave_fields
+from gan_worker.gan.latents import Pattern, draw_latents, wave_fields
 from gan_worker.gan.metrics import line_steps
+from gan_worker.gan.statistics import measure_statistics
+from gan_worker.gan.update import Hyperparameters, Update
 
 NANO = PRESETS["nano"]
-WAVES = ((1 / 24, 0.0),)
+WAVES = Pattern(((1 / 24, 0.0),))
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +68,38 @@ def test_style_changes_the_picture(generator):
     styled = draw_latents(1, 4, 4, NANO, [WAVES], z=np.ones(NANO.z_dim))
     np.testing.assert_array_equal(seeded.local, styled.local)
     assert np.abs(picture(generator, seeded) - picture(generator, styled)).mean() > 1e-3
+
+
+def test_half_of_the_channels_run_along_the_grain():
+    down, across = Pattern(grain="down"), Pattern(grain="across")
+    plain = draw_latents(3, 6, 8, NANO).local
+    half = NANO.local_channels // 2
+    for pattern, axis in ((down, 1), (across, 2)):
+        local = draw_latents(3, 6, 8, NANO, [pattern]).local
+        assert (local[..., :half] == local[..., :half].take([0], axis)).all()
+        np.testing.assert_array_equal(local[..., half:], plain[..., half:])
+    np.testing.assert_array_equal(draw_latents(3, 6, 8, NANO, [Pattern()]).local, plain)
+
+
+def test_between_two_grains_latents_stay_normal():
+    patterns = Pattern(grain="down"), Pattern()
+    shares = np.broadcast_to([0.3, 0.7], (60, 80, 2))
+    local = draw_latents(3, 60, 80, NANO, patterns, shares=shares).local
+    assert local[..., : NANO.local_channels // 2].std() == pytest.approx(1, abs=0.1)
+    alike = np.corrcoef(local[0, :-9, :, 0].ravel(), local[0, 9:, :, 0].ravel())[0, 1]
+    assert 0.05 < alike < 0.4  # 0.3² of 0.3² + 0.7² is 0.16
+
+
+def test_training_draws_along_the_grain_as_generation_does(blobs):
+    materials = [{"roughness": blobs(64, 4).astype(np.float32)}]
+    dataset = Dataset(materials, measure_statistics(materials, ["roughness"]))
+    update = Update(NANO, dataset, [Pattern(grain="down"), Pattern()], 0, Hyperparameters())
+    drawn = tf.random.stateless_normal((2, 6, 8, NANO.local_channels), (1, 2))
+    local = update.along_grain(drawn, tf.constant([0, 1])).numpy()
+    half = NANO.local_channels // 2
+    assert (local[0, ..., :half] == local[0, :1, ..., :half]).all()
+    np.testing.assert_array_equal(local[0, ..., half:], drawn[0, ..., half:])
+    np.testing.assert_array_equal(local[1], drawn[1])
 
 
 def test_waves_close_on_the_torus():

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from gan_worker.config import PRESETS
-from gan_worker.gan.latents import snapped_turns, wave_fields
-from gan_worker.gan.regularity import measure_waves
+from gan_worker.gan.latents import Pattern, snapped_turns, wave_fields
+from gan_worker.gan.regularity import measure_pattern
 from gan_worker.gan.update import torus_cells
 
 TINY = PRESETS["tiny"]
@@ -20,7 +20,7 @@ def bricks(size=192, width=48, height=32, joint=4):
 
 
 def test_a_bond_gets_the_waves_of_its_lattice():
-    waves = measure_waves({"base_color": bricks()}, stride=8)
+    waves = measure_pattern({"base_color": bricks()}, stride=8).waves
     found = {(round(x * 48 * 2), round(y * 32 * 2)) for x, y in waves}
     # Half a turn a brick and half a turn a course, both ways, their sum and their difference.
     expected = {(2, 1), (-2, 1), (0, 2), (4, 0)}
@@ -36,8 +36,10 @@ def test_bricks_of_all_colors_are_measured_by_their_height():
     tints = np.random.default_rng(3).uniform(0, 1, (11, 12))
     y, x = np.mgrid[0:256, 0:256]
     number = y // 26, (x + (y // 26 % 2) * 25) // 51
-    waves = measure_waves({"base_color": tints[number][..., None], "height": wall}, stride=8)
-    assert waves == measure_waves({"height": wall}, stride=8)
+    waves = measure_pattern(
+        {"base_color": tints[number][..., None], "height": wall}, stride=8
+    ).waves
+    assert waves == measure_pattern({"height": wall}, stride=8).waves
     assert len(waves) == 4
     assert min(np.hypot(*wave) for wave in waves) == pytest.approx(
         np.hypot(1 / 51, 1 / 52), rel=0.1
@@ -47,36 +49,64 @@ def test_bricks_of_all_colors_are_measured_by_their_height():
 def test_planks_get_one_wave():
     x = np.arange(128)[None, :, None]
     planks = np.broadcast_to(0.5 + 0.3 * np.sign(np.sin(2 * np.pi * x / 26)), (128, 128, 1))
-    (wave,) = measure_waves({"base_color": planks}, stride=8)
+    (wave,) = measure_pattern({"base_color": planks}, stride=8).waves
     assert wave == pytest.approx((1 / 26, 0), abs=2e-3)
 
 
+def plank_edges():
+    """Planks of all widths, with grain along them: (160, 160, 1)."""
+    random = np.random.default_rng(4)
+    tints = np.repeat(random.uniform(0.3, 0.7, 40), random.integers(9, 30, 40))[:160]
+    return (tints + random.normal(0, 0.05, (160, 160)))[..., None].clip(0, 1)
+
+
+def test_planks_of_all_widths_run_on():
+    planks = plank_edges()
+    assert measure_pattern({"base_color": planks}, stride=8).grain == "down"
+    assert measure_pattern({"base_color": planks.swapaxes(0, 1)}, stride=8).grain == "across"
+
+
+def test_the_map_that_runs_on_most_says_which_way():
+    noise = np.random.default_rng(5).random((160, 160, 3))
+    material = {"base_color": noise, "height": plank_edges()}
+    assert measure_pattern(material, stride=8).grain == "down"
+
+
+def test_a_lattice_and_heaps_have_no_grain(blobs):
+    assert measure_pattern({"base_color": bricks()}, stride=8).grain == ""
+    assert measure_pattern({"base_color": blobs(256, 4)}, stride=8).grain == ""
+
+
 def test_others_get_none(striped, blobs):
-    assert measure_waves({"base_color": blobs(256, 4)}, stride=8) == ()
+    assert measure_pattern({"base_color": blobs(256, 4)}, stride=8).waves == ()
     assert (
-        measure_waves({"base_color": np.random.default_rng(1).random((192, 192, 3))}, stride=8)
+        measure_pattern(
+            {"base_color": np.random.default_rng(1).random((192, 192, 3))}, stride=8
+        ).waves
         == ()
     )
     # Faster than the latent grid can carry.
-    assert measure_waves({"base_color": striped}, stride=8) == ()
+    assert measure_pattern({"base_color": striped}, stride=8).waves == ()
 
 
 def test_the_training_torus_holds_whole_bricks():
-    rows, columns = torus_cells([measure_waves({"base_color": bricks()}, stride=8)], TINY, margin=1)
+    rows, columns = torus_cells(
+        [measure_pattern({"base_color": bricks()}, stride=8)], TINY, margin=1
+    )
     assert (rows * 8) % 64 == 0
     assert (columns * 8) % 48 == 0
-    assert torus_cells([(), ()], TINY, margin=1) == (9, 9)
+    assert torus_cells([Pattern(), Pattern()], TINY, margin=1) == (9, 9)
 
 
 def test_the_training_torus_serves_all_materials():
     """Periods of 24 and 48 pixels close together on 96 of them; what is irregular asks for nothing."""
-    narrow, wide = ((1 / 24, 0.0),), ((1 / 48, 0.0),)
-    assert torus_cells([narrow, ()], TINY, margin=1) == (8, 9)
-    assert torus_cells([narrow, (), wide], TINY, margin=1) == (8, 12)
+    narrow, wide = Pattern(((1 / 24, 0.0),)), Pattern(((1 / 48, 0.0),))
+    assert torus_cells([narrow, Pattern()], TINY, margin=1) == (8, 9)
+    assert torus_cells([narrow, Pattern(), wide], TINY, margin=1) == (8, 12)
 
 
 def test_sums_of_waves_stay_sums_on_any_torus():
-    waves = measure_waves({"base_color": bricks()}, stride=8)
+    waves = measure_pattern({"base_color": bricks()}, stride=8).waves
     for rows, columns in ((8, 12), (32, 32), (37, 51)):
         one, two, both, apart = np.array(snapped_turns(waves, rows, columns, 8))
         np.testing.assert_array_equal(both, one + two)
@@ -84,7 +114,7 @@ def test_sums_of_waves_stay_sums_on_any_torus():
 
 
 def test_a_shift_moves_all_waves_together():
-    waves = measure_waves({"base_color": bricks()}, stride=8)
+    waves = measure_pattern({"base_color": bricks()}, stride=8).waves
     still = wave_fields(waves, 16, 24, 8, np.zeros((1, 2)))
     moved = wave_fields(waves, 16, 24, 8, np.array([[1 / 24, 3 / 16]]))
     np.testing.assert_allclose(moved, np.roll(still, (-3, -1), (1, 2)), atol=1e-5)
