@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gan_worker.config import Network
+from gan_worker.style_choices import Sway
 
 Wave = tuple[float, float]
 # The waves of one material; none where it is irregular.
@@ -53,6 +54,7 @@ def draw_latents(
     patterns: Sequence[Pattern] = (),
     z: Sequence[float] = (),
     shares: np.ndarray | None = None,
+    sway: Sway = (0.0, 0.0),
 ) -> Latents:
     """Draw the latents of one picture.
 
@@ -65,6 +67,7 @@ def draw_latents(
         z: explicit style latent; empty for the seed's own.
         shares: how much there is of each pattern, (patterns,), or of each at each place, (rows, columns, patterns);
             None for the first one alone.
+        sway: as in `GenerationConfig`. Regular patterns stay where they are.
     """
     style = np.asarray(z, np.float32) if len(z) else draw_z(seed, network)
     generator = np.random.default_rng([seed, 1])
@@ -79,7 +82,23 @@ def draw_latents(
         generator.standard_normal((1, rows * 2**i, columns * 2**i, 1), np.float32)
         for i in range(1, network.levels)
     )
+    if sway[0]:
+        local, *moved = _swayed((local, *noise), seed, sway)
+        noise = tuple(moved)
     return Latents(style[None], np.concatenate([local, regular], axis=-1), noise)
+
+
+def _swayed(fields: Sequence[np.ndarray], seed: int, sway: Sway) -> list[np.ndarray]:
+    """Normal fields of the same variance on a circle around these: cos a · A + sin a · (cos t · B + sin t · C)."""
+    generator = np.random.default_rng([seed, 2])
+    away, turn = sway[0] * np.pi / 2, sway[1] * 2 * np.pi
+    to_b, to_c = np.sin(away) * np.cos(turn), np.sin(away) * np.sin(turn)
+    weights = np.array((np.cos(away), to_b, to_c), np.float32)
+    moved = []
+    for field in fields:
+        others = generator.standard_normal((2, *field.shape), np.float32)
+        moved.append(weights[0] * field + weights[1] * others[0] + weights[2] * others[1])
+    return moved
 
 
 def widest(patterns: Sequence[Pattern]) -> int:
