@@ -143,7 +143,7 @@ class MotionBake:
         self._sent: list[session.Job] = []
         self._arrived: dict[str, MaterialReady] = {}
         self._hash = ""
-        self._heard_at = 0.0
+        self._began = self._heard_at = 0.0
 
     def cancel(self) -> None:
         """End soon, and leave everything as it was."""
@@ -172,25 +172,21 @@ class MotionBake:
         lengths = (yield from self._measure(self._plan.path)) if self._plan.path else []
         self.stage = "making pictures"
         configs, meter = self._plan.frames(lengths), motion.StepMeter()
-        self.progress = BatchProgress(0, len(configs))
+        self._begin(len(configs))
         origin = self._base.origin
         if origin is None:  # the border stays where the first frame has it
             for ready in self._made(configs[:1]):
                 if ready:
                     origin = ready.recipe.origin
                 yield ready is None
-        began = time.monotonic()
-        number = 0
         for ready in self._made([replace(config, origin=origin) for config in configs]):
             if ready is None:
                 yield True
                 continue
-            number += 1
             meter.add(ready.maps[motion.shown_map(list(ready.maps))])
-            for _ in self._writer.write(number, ready.maps, ready.recipe):
+            for _ in self._writer.write(self.progress.done + 1, ready.maps, ready.recipe):
                 yield False
-            eta = (time.monotonic() - began) / number * (len(configs) - number)
-            self.progress = BatchProgress(number, len(configs), eta=eta)
+            self._advance()
         self._check_wish()
         self.evenness = meter.evenness(self._plan.closes)
         self._apply(self._writer.publish(), len(configs))
@@ -200,14 +196,23 @@ class MotionBake:
         if model is None:
             raise _model_changed(self._base.model)
         meter, probes = motion.StepMeter(), motion.PROBES
+        self._begin(probes)
         places = (path(number / probes) for number in range(probes))
         small = [motion.probe_config(place, model.stride, model.maps) for place in places]
         for ready in self._made(small):
             if ready:
                 meter.add(next(iter(ready.maps.values())))
-                self.progress = BatchProgress(len(meter.steps) + 1, probes)
+                self._advance()
             yield ready is None
         return [*meter.steps, meter.closing()]
+
+    def _begin(self, total: int) -> None:
+        self.progress, self._began = BatchProgress(0, total), time.monotonic()
+
+    def _advance(self) -> None:
+        done, total = self.progress.done + 1, self.progress.total
+        eta = (time.monotonic() - self._began) / done * (total - done)
+        self.progress = BatchProgress(done, total, eta=eta)
 
     # ---- by the worker
 

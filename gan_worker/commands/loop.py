@@ -65,7 +65,7 @@ def loop(
                 pass
             tell(GenerationProgress(number, frames))
         first = writer.publish()
-    terminal.output.print(f"{frames} frames of {len(first)} maps: {meter.evenness(closes=True)}")
+    terminal.output.print(f"{frames} frames: {meter.evenness(closes=True)}", soft_wrap=True)
     terminal.output.print(f"{len(first) * frames} pictures in {out.absolute()}", soft_wrap=True)
 
 
