@@ -85,8 +85,8 @@ def _after_frame_change(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) 
 
 
 def _is_due(material: bpy.types.Material) -> bool:
-    is_still = materials.shows_sequence(material) or not is_keyed(material)
-    return not is_still and not live.is_asked(material)
+    moves = is_keyed(material) and not materials.shows_sequence(material)
+    return moves and not live.is_asked(material)
 
 
 def register() -> None:

@@ -42,8 +42,8 @@ class TILEWRIGHT_PT_motion(TabPanel, bpy.types.Panel):
             paragraph(layout, hindrance, width, "INFO")
         if motion.current is not None:
             _draw_bake(layout, motion.current, width)
-        if material and latents.has_latents(material) and materials.shows_sequence(material):
-            paragraph(layout, "Apply in Latents shows the still material again", width, "INFO")
+        if latents.has_latents(material) and materials.shows_sequence(material):
+            _draw_result(layout, motion.current, width)
 
 
 def _draw_favourites(
@@ -67,11 +67,15 @@ def _draw_bake(layout: bpy.types.UILayout, bake: motion.MotionBake, width: int) 
         text = f"{bake.stage.capitalize()}: {now.done} of {now.total}{eta}"
         row.progress(factor=now.done / max(1, now.total), text=text)
         row.operator("tilewright.cancel_motion", text="", icon="X")
-    elif bake.evenness and not bake.error:
-        paragraph(layout, f"{now.total} frames: {bake.evenness}", width, "CHECKMARK")
     elif bake.state == "failed":
         paragraph(layout, bake.error.info.message, width, "ERROR")
         paragraph(layout, bake.error.info.cure, width, "LIGHT")
+
+
+def _draw_result(layout: bpy.types.UILayout, bake: motion.MotionBake | None, width: int) -> None:
+    if bake and bake.state == "succeeded":
+        paragraph(layout, f"{bake.progress.total} frames: {bake.evenness}", width, "CHECKMARK")
+    paragraph(layout, "Apply in Latents shows the still material again", width, "INFO")
 
 
 register, unregister = bpy.utils.register_classes_factory((TILEWRIGHT_PT_motion,))

@@ -294,6 +294,20 @@ def test_undo_takes_the_loop_away_and_redo_brings_it_back(worker, material):
     assert len(worker.client.submitted) == asked
 
 
+def test_loop_is_there_when_the_file_is_opened_again(worker, material, tmp_path):
+    target = material.tilewright.uuid
+    bpy.ops.tilewright.bake_motion(wait=True)
+    bpy.ops.wm.save_mainfile()
+    asked = len(worker.client.submitted)
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "scene.blend"))
+    settle()
+    loaded = materials.find_material(target)
+    assert materials.shows_sequence(loaded)
+    assert user_of(loaded).use_cyclic
+    assert all(Path(bpy.path.abspath(i.filepath)).exists() for i in bpy.data.images)
+    assert len(worker.client.submitted) == asked
+
+
 def test_slider_moved_by_hand_makes_it_still_again(worker, material):
     bpy.ops.tilewright.bake_motion(wait=True)
     material.tilewright.latents.directions["pca 1"].amount = 1.0

@@ -19,6 +19,7 @@ from blender_addon import (
     latent_panels,
     latents,
     live_preview,
+    materials,
     motion,
     motion_panels,
     panels,
@@ -383,8 +384,12 @@ def test_motion_says_how_far_it_is_and_what_came_out(stand_in, plane, tmp_path, 
     assert "Making pictures: 12 of 48, 1:05 left" in draw(panel)
     assert "64 × 32 pixels each" in draw(panel)
     bake.state, bake.evenness = "succeeded", Evenness(0.01, 1.04, 0.99)
-    text = " ".join(draw(panel).split())
+    assert "frames: largest" not in draw(panel)  # undone, or another material
+    with monkeypatch.context() as patched:
+        patched.setattr(materials, "shows_sequence", lambda material: True)
+        text = " ".join(draw(panel).split())
     assert "largest step 1.04× the median, last to first 0.99×" in text
+    assert "Apply in Latents" in text
     bake.state, bake.error = "failed", WorkerError("out_of_memory", "Too large.", "Smaller.")
     assert "Too large.\nSmaller." in draw(panel)
     favourites.add(bpy.context.scene, plane.active_material)
