@@ -18,7 +18,7 @@ LARGEST_SEED = 2**31 - 1
 
 # Sliders have single precision; what differs by less is the same.
 _DIGITS = 4
-_REST = ("z", "mix", "style_map", "maps")
+_REST = ("z", "mix", "style_map", "maps", "sway")
 
 
 def has_latents(material: bpy.types.Material | None) -> bool:
@@ -58,7 +58,7 @@ def wanted(material: bpy.types.Material) -> GenerationConfig:
     kept = material.tilewright.latents
     rest = json.loads(kept.rest or "{}")
     if kept.material:
-        rest = {"maps": rest.get("maps", [])}
+        rest = {name: rest[name] for name in ("maps", "sway") if name in rest}
     config = replace(
         from_json(GenerationConfig, {**rest, "model": kept.model}),
         seed=kept.seed,
@@ -101,11 +101,19 @@ def config_of(recipe: Recipe) -> GenerationConfig:
 
 
 def is_shown(material: bpy.types.Material) -> bool:
-    """Whether the material shows, at full size, what its latents ask for."""
+    """Whether the material shows, at full size, what its latents ask for, or its baked motion."""
+    if materials.shows_sequence(material):
+        return True
     recipe = materials.read_recipe(material)
     if recipe is None or materials.is_preview(material) or not materials.images_of(material):
         return False
     return _essence(config_of(recipe)) == _essence(wanted(material))
+
+
+def is_alike(config: GenerationConfig, material: bpy.types.Material) -> bool:
+    """Whether a config gives what the latents ask for, at any size."""
+    one, other = _essence(config), _essence(wanted(material))
+    return replace(one, width=other.width, height=other.height) == other
 
 
 def _essence(config: GenerationConfig) -> GenerationConfig:

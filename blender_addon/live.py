@@ -111,6 +111,17 @@ def is_settling(material: bpy.types.Material) -> bool:
     return resting or material.tilewright.uuid in _moving
 
 
+def is_asked(material: bpy.types.Material) -> bool:
+    """Whether what the latents ask for is on its way, or shown."""
+    newest, recipe = (
+        session.current.newest(material.tilewright.uuid),
+        materials.read_recipe(material),
+    )
+    if newest and newest.state not in ("failed", "cancelled", "interrupted"):
+        return latents.is_alike(newest.config, material)
+    return recipe is not None and latents.is_alike(latents.config_of(recipe), material)
+
+
 def tick() -> None:
     """Ask for what is due."""
     if not session.current.connected:

@@ -172,6 +172,35 @@ def is_preview(material: bpy.types.Material) -> bool:
     return any(is_live(image) for image in images_of(material).values())
 
 
+def show_sequence(
+    material: bpy.types.Material,
+    images: dict[str, bpy.types.Image],
+    count: int,
+    start: int,
+    cyclic: bool,
+) -> None:
+    """Show image sequences.
+
+    Args:
+        material: one of ours, editable.
+        images: map name → image sequence, whose files are numbered from 1.
+        count: how many files there are.
+        start: frame of the scene that shows the first.
+        cyclic: begin anew after the last one.
+    """
+    build(material, images, None)
+    end_preview(material)
+    for name in images:
+        user = material.node_tree.nodes[texture_node_name(name)].image_user
+        user.frame_duration, user.frame_start, user.frame_offset = count, start, 0
+        user.use_cyclic, user.use_auto_refresh = cyclic, True
+
+
+def shows_sequence(material: bpy.types.Material) -> bool:
+    """Whether it moves with the frames of the scene."""
+    return any(image.source == "SEQUENCE" for image in images_of(material).values())
+
+
 def remove_unused_images(arriving: set[str]) -> None:
     """Remove images of ours that no material shows any more.
 

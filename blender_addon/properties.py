@@ -21,6 +21,7 @@ from gan_worker.config import PRESETS
 from gan_worker.material_maps import MAPS
 
 from . import session
+from .motion_properties import TILEWRIGHT_PG_motion
 
 _PRESET_TEXTS = {
     "nano": ("Nano", "Tiny networks for a quick try; rough results"),
@@ -150,6 +151,12 @@ class TILEWRIGHT_PG_favourite(bpy.types.PropertyGroup):
     uid: StringProperty()
     config: StringProperty(description="What to generate, as JSON")
     thumbnail: StringProperty(description="A small picture as text; empty until there is one")
+    in_loop: BoolProperty(
+        name="In the Loop",
+        description="Let a loop through favourites go through this one",
+        default=True,
+        options=set(),
+    )
 
 
 class TILEWRIGHT_PG_scene(bpy.types.PropertyGroup):
@@ -289,8 +296,10 @@ class TILEWRIGHT_PG_scene(bpy.types.PropertyGroup):
         min=0.0,
         max=1.0,
         subtype="FACTOR",
+        options=set(),  # keyframes belong to a material
         update=_tell("mix"),
     )
+    motion: PointerProperty(type=TILEWRIGHT_PG_motion)
     direction_labels: CollectionProperty(type=TILEWRIGHT_PG_direction_label)
     multiply_occlusion: BoolProperty(
         name="Multiply Occlusion",
@@ -373,6 +382,7 @@ _CLASSES = (
     TILEWRIGHT_PG_direction,
     TILEWRIGHT_PG_latents,
     TILEWRIGHT_PG_favourite,
+    TILEWRIGHT_PG_motion,
     TILEWRIGHT_PG_scene,
     TILEWRIGHT_PG_run,
     TILEWRIGHT_PG_window,

@@ -55,7 +55,8 @@ class Job:
         name: of the run or the model.
         target: uuid of the material that a result is for; empty for training.
         purpose: what a result is for: `material` (asked for by a button), `preview` (while a slider
-            moves), `rest` (full size when it rests) or `thumbnail` (a picture in a panel).
+            moves), `rest` (full size when it rests), `thumbnail` (a picture in a panel) or `frame` (one
+            of a motion that is baked).
         state: a job state of the protocol; `sent` until the worker answered.
         config: what was asked for.
         stage: what the worker is busy with, in words.

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from gan_worker import terminal
-from gan_worker.commands import batch, evaluate, export, generate, show, train
+from gan_worker.commands import batch, evaluate, export, generate, loop, show, train
 from gan_worker.errors import (
     Cancelled,
     ErrorInfo,
@@ -37,6 +37,7 @@ for command in (
     export.export,
     generate.sheet,
     generate.directions,
+    loop.loop,
     batch.batch,
     evaluate.evaluate,
     show.provenance,

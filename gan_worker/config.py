@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gan_worker.errors import RequestError
-from gan_worker.style_choices import Directions, Mix, StyleMap
+from gan_worker.style_choices import Directions, Mix, StyleMap, Sway
 
 
 @dataclass(frozen=True)
@@ -134,6 +134,8 @@ class GenerationConfig:
         style_map: a style for each place instead of the seed's everywhere.
         directions: names such as `pca 1` or `factor 2`, each with how many steps to move the style along
             it, whichever style that is; truncation does not weaken it. A step is one standard deviation of w.
+        sway: how far things lie from where the seed puts them, 0 to 1, and in which direction, in turns of a circle:
+            all layouts of one distance are a closed path around the seed's.
     """
 
     model: str
@@ -148,6 +150,7 @@ class GenerationConfig:
     mix: Mix = ()
     style_map: StyleMap | None = None
     directions: Directions = ()
+    sway: Sway = (0.0, 0.0)
 
 
 # Seeds are what fits into an integer property of Blender.

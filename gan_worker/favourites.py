@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gan_worker.config import LARGEST_SEED, GenerationConfig, check_name
 from gan_worker.errors import RequestError, StorageError
+from gan_worker.looks import blended
 from gan_worker.strict_json import BadMessage, from_json, to_json
-from gan_worker.style_choices import STYLES_LIMIT, Mix, Style, check_style
+from gan_worker.style_choices import check_style
 
 FORMAT = 1
 # A thousand favourites with their pictures are smaller than this.
@@ -50,53 +51,7 @@ def mixed(a: GenerationConfig, b: GenerationConfig, share: float) -> GenerationC
     Raises:
         RequestError: `invalid_config` where the two cannot be mixed.
     """
-    if a.model != b.model:
-        raise RequestError(
-            "invalid_config",
-            f"Favourites must be of one model to be mixed; these are of {a.model} and {b.model}.",
-            "Choose two of the same model.",
-        )
-    if a.style_map or b.style_map:
-        raise RequestError(
-            "invalid_config",
-            "Favourites must have one style everywhere to be mixed; one of these is painted.",
-            "Choose two that are not painted.",
-        )
-    weights: dict[Style, float] = {}
-    for config, part in ((a, 1.0 - share), (b, share)):
-        for style, weight in _parts(config):
-            weights[style] = weights.get(style, 0.0) + weight * part
-    mix = tuple((style, weight) for style, weight in weights.items() if weight > 0)
-    if len(mix) > STYLES_LIMIT:
-        raise RequestError(
-            "invalid_config",
-            f"A mix may have {STYLES_LIMIT} styles at most; this would have {len(mix)}.",
-            "Mix favourites that are mixtures of fewer.",
-        )
-    amounts = {name: (1.0 - share) * amount for name, amount in a.directions}
-    for name, amount in b.directions:
-        amounts[name] = amounts.get(name, 0.0) + share * amount
-    return replace(
-        a,
-        z=(),
-        material="",
-        mix=mix,
-        truncation_psi=(1.0 - share) * a.truncation_psi + share * b.truncation_psi,
-        directions=tuple(amounts.items()),
-        origin=None,
-    )
-
-
-def _parts(config: GenerationConfig) -> Mix:
-    """The styles of a config with weights that add up to 1."""
-    if config.mix:
-        total = sum(weight for _, weight in config.mix)
-        return tuple((style, weight / total) for style, weight in config.mix)
-    if config.z:
-        return ((Style(z=config.z), 1.0),)
-    if config.material:
-        return ((Style(material=config.material), 1.0),)
-    return ((Style(seed=config.seed), 1.0),)
+    return blended(a, ((a, 1.0 - share), (b, share)))
 
 
 def write_favourites(path: Path, favourites: Sequence[Favourite]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gan_worker.style_choices import Directions, Mix, StyleMap
+from gan_worker.style_choices import Directions, Mix, StyleMap, Sway
 
 if TYPE_CHECKING:  # the server reads these classes too, and NumPy would double its start-up time
     from numpy.typing import NDArray
@@ -171,6 +171,7 @@ class Recipe:
         mix: styles and weights.
         style_map: a style for each place.
         directions: names and steps.
+        sway: distance and direction of the layout from the seed's.
         credits: of the model.
     """
 
@@ -188,6 +189,7 @@ class Recipe:
     style_map: StyleMap | None = None
     directions: Directions = ()
     credits: Credits = Credits()
+    sway: Sway = (0.0, 0.0)
 
 
 @dataclass(frozen=True, eq=False)

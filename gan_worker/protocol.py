@@ -53,12 +53,14 @@ Generate jobs
     seed does, which fixes the layout in any case:
     z           as many finite numbers as `z_dim` of the model says
     material    one of the names in `styles` of the model
-    mix         up to 16 pairs [style, weight], weights 0 or more and not all 0; their mean in w
+    mix         up to 16 pairs [style, weight]; their mean in w. Weights below 0 (since 1.2) lead beyond the styles;
+                together they are at most a third of those above 0
     style_map   `styles` (1 to 16), `rows`, `columns` and `cells`: rows × columns numbers (1024 at most), row
                 by row from the top, 0 for the first style, 1 for the second, 0.5 for half of each
     A style is one of `seed`, `z` and `material`, the others null, [] and "". Numbers of z and cells are
     2048 at most in all. On top, `directions` has up to 16 pairs [name, steps], names `pca 1` and
-    `factor 1` upwards to the length of w, steps -10 to 10. What breaks a rule is rejected with
+    `factor 1` upwards to the length of w, steps -10 to 10. `sway` (since 1.2) is [how far, where]: 0 to 1 away
+    from the layout of the seed, on a circle around it, in turns. What breaks a rule is rejected with
     `invalid_config` or `invalid_latent`, where the model must be asked when the job runs.
 
 Promises

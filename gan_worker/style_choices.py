@@ -52,6 +52,7 @@ class StyleMap:
 
 Mix = tuple[tuple[Style, float], ...]
 Directions = tuple[tuple[str, float], ...]
+Sway = tuple[float, float]
 
 
 def slider_directions(w_dim: int) -> tuple[str, ...]:
@@ -126,8 +127,13 @@ def _check_one(style: Style) -> None:
 
 
 def _check_weights(weights: list[float]) -> None:
-    good = all(math.isfinite(w) and w >= 0 for w in weights) and (not weights or sum(weights) > 0)
-    _hold(good, "The weights of a mix must be 0 or more, and not all 0", weights)
+    above, below = (sum(w for w in (s * v for v in weights) if w > 0) for s in (1, -1))
+    good = all(map(math.isfinite, weights)) and (not weights or above > 0) and 3 * below <= above
+    _hold(
+        good,
+        "The weights of a mix must not all be 0, and those below 0 at most a third of those above",
+        weights,
+    )
 
 
 def _check_map(chosen: StyleMap) -> None:

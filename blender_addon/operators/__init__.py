@@ -7,6 +7,7 @@ from . import (
     installation,
     keeping,
     memory,
+    motion,
     runs,
     scenes,
     steering,
@@ -25,6 +26,7 @@ _MODULES = (
     steering,
     exploring,
     keeping,
+    motion,
     scenes,
 )
 

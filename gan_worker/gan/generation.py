@@ -133,6 +133,7 @@ class Model:
             style_map=config.style_map,
             directions=config.directions,
             credits=self.info.credits,
+            sway=config.sway,
         )
 
     def _paint(
@@ -177,6 +178,7 @@ class Model:
             self.patterns,
             config.z,
             self._pattern_shares(config),
+            config.sway,
         )
         if isinstance(self.network, ClassicConfig):
             # Without a style there is nothing else that could be drawn to the mean.
@@ -239,6 +241,12 @@ class Model:
                 "Use another seed.",
             )
         self.styles.check(config)
+        if not (0 <= config.sway[0] <= 1 and np.isfinite(config.sway[1])):
+            raise RequestError(
+                "invalid_config",
+                f"The layout may sway by 0 to 1 in any number of turns; received {config.sway}.",
+                "Use 0 to leave things where the seed puts them.",
+            )
         if not 0 <= config.truncation_psi <= 2:
             raise RequestError(
                 "invalid_config",

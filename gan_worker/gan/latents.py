@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from gan_worker.config import Network
+from gan_worker.style_choices import Sway
 
 Wave = tuple[float, float]
 # Which way planks, ribs and courses run: straight down or straight across the picture.
@@ -68,6 +69,7 @@ def draw_latents(
     patterns: Sequence[Pattern] = (),
     z: Sequence[float] = (),
     shares: np.ndarray | None = None,
+    sway: Sway = (0.0, 0.0),
 ) -> Latents:
     """Draw the latents of one picture.
 
@@ -80,6 +82,7 @@ def draw_latents(
         z: explicit style latent; empty for the seed's own.
         shares: how much there is of each pattern, (patterns,), or of each at each place, (rows, columns, patterns);
             None for the first one alone.
+        sway: as in `GenerationConfig`. Regular patterns stay where they are.
     """
     style = np.asarray(z, np.float32) if len(z) else draw_z(seed, network)
     generator = np.random.default_rng([seed, 1])
@@ -94,8 +97,24 @@ def draw_latents(
         generator.standard_normal((1, rows * 2**i, columns * 2**i, 1), np.float32)
         for i in range(1, network.levels)
     )
+    if sway[0]:
+        local, *moved = _swayed((local, *noise), seed, sway)
+        noise = tuple(moved)
     local = _grained(local, patterns, shares)
     return Latents(style[None], np.concatenate([local, regular], axis=-1), noise)
+
+
+def _swayed(fields: Sequence[np.ndarray], seed: int, sway: Sway) -> list[np.ndarray]:
+    """Normal fields of the same variance on a circle around these: cos a · A + sin a · (cos t · B + sin t · C)."""
+    generator = np.random.default_rng([seed, 2])
+    away, turn = sway[0] * np.pi / 2, sway[1] * 2 * np.pi
+    to_b, to_c = np.sin(away) * np.cos(turn), np.sin(away) * np.sin(turn)
+    weights = np.array((np.cos(away), to_b, to_c), np.float32)
+    moved = []
+    for field in fields:
+        others = generator.standard_normal((2, *field.shape), np.float32)
+        moved.append(weights[0] * field + weights[1] * others[0] + weights[2] * others[1])
+    return moved
 
 
 def _grained(local: np.ndarray, patterns: Sequence[Pattern], shares: np.ndarray) -> np.ndarray:

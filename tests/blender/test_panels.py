@@ -14,9 +14,14 @@ from blender_addon import (
     curve_pictures,
     doctor,
     event_timer,
+    favourites,
     installation,
     latent_panels,
+    latents,
     live_preview,
+    materials,
+    motion,
+    motion_panels,
     panels,
     run_panels,
     scene_batch,
@@ -29,6 +34,7 @@ from gan_worker.errors import ErrorInfo, WorkerError
 from gan_worker.events import JobReport, PreviewReady, RunList
 from gan_worker.findings import Finding
 from gan_worker.messages import RunEntry
+from gan_worker.motion import Evenness
 from gan_worker.progress import (
     BatchProgress,
     DataReport,
@@ -104,7 +110,7 @@ def draw(panel: type) -> str:
 
 PANELS = [
     cls
-    for module in (panels, latent_panels, run_panels, worker_panels)
+    for module in (panels, latent_panels, motion_panels, run_panels, worker_panels)
     for cls in vars(module).values()
     if isinstance(cls, type) and issubclass(cls, bpy.types.Panel)
 ]
@@ -365,3 +371,28 @@ def test_scene_recipe_shows_how_far_it_is_and_how_it_ended(monkeypatch, tmp_path
     assert "5 materials in 7 slots: 3 made, 2 were there" in text
     batch.state, batch.error = "failed", WorkerError("worker_gone", "It is gone.", "Run it again.")
     assert "It is gone.\nRun it again." in draw(panels.TILEWRIGHT_PT_scene_recipe)
+
+
+def test_motion_says_how_far_it_is_and_what_came_out(stand_in, plane, tmp_path, monkeypatch):
+    generation.generate_for_objects([plane], GenerationConfig("bricks", width=64, height=32))
+    config = latents.wanted(plane.active_material)
+    plan = motion.make_plan(bpy.context.scene, plane.active_material)
+    bake = motion.MotionBake("", config, plan, tmp_path)
+    monkeypatch.setattr(motion, "current", bake)
+    bake.stage, bake.progress = "making pictures", BatchProgress(12, 48, eta=65.0)
+    panel = motion_panels.TILEWRIGHT_PT_motion
+    assert "Making pictures: 12 of 48, 1:05 left" in draw(panel)
+    assert "64 × 32 pixels each" in draw(panel)
+    bake.state, bake.evenness = "succeeded", Evenness(0.01, 1.04, 0.99)
+    assert "frames: largest" not in draw(panel)  # undone, or another material
+    with monkeypatch.context() as patched:
+        patched.setattr(materials, "shows_sequence", lambda material: True)
+        text = " ".join(draw(panel).split())
+    assert "largest step 1.04× the median, last to first 0.99×" in text
+    assert "Apply in Latents" in text
+    bake.state, bake.error = "failed", WorkerError("out_of_memory", "Too large.", "Smaller.")
+    assert "Too large.\nSmaller." in draw(panel)
+    favourites.add(bpy.context.scene, plane.active_material)
+    for path, shown in (("FAVOURITES", "In the Loop"), ("KEYFRAMES", "Start Frame")):
+        bpy.context.scene.tilewright.motion.path = path
+        assert shown in draw(panel)

@@ -31,6 +31,7 @@ from blender_addon.operators import generation, steering, training, worker
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import TilewrightError
 from gan_worker.events import JobReport
+from gan_worker.pictures import read_picture
 from gan_worker.progress import TrainingProgress
 
 MODEL = "waves"
@@ -284,6 +285,24 @@ def test_sliders_move_the_material_and_its_recipe_makes_it_again(model, plane):
     (other,) = (m for m in bpy.data.materials if m.tilewright.uuid == job.target)
     same = images.read_pixels(materials.images_of(other)["base_color"])
     np.testing.assert_array_equal(same, after)
+
+
+def test_loop_is_baked_without_a_jump(model, plane, tmp_path):
+    size = stride() * 8, stride() * 8
+    (job,) = generation.generate_for_objects([plane], GenerationConfig(model, 3, *size))
+    event_timer.wait_for_job(job, 120)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    bpy.context.scene.tilewright.motion.frames = 12
+    event_timer.statistics.longest_cpu = 0.0
+    bpy.ops.tilewright.bake_motion(wait=True)
+    shown = materials.images_of(bpy.context.object.active_material)["base_color"]
+    folder = Path(bpy.path.abspath(shown.filepath)).parent
+    pictures = [read_picture(file) for file in sorted(folder.glob("*_basecolor_*.png"))]
+    assert len(pictures) == 12
+    steps = [np.abs(pictures[n] - pictures[n - 1]).mean() for n in range(12)]
+    assert steps[0] < 1.25 * np.median(steps)  # from the last to the first
+    assert np.median(steps) > 1e-3
+    assert event_timer.statistics.longest_cpu < 0.05
 
 
 def test_dataset_without_pictures_fails_with_its_code(connected, tmp_path):

@@ -13,7 +13,15 @@ from blender_addon import event_timer, properties, session
 
 def handlers() -> int:
     lists = (
-        getattr(bpy.app.handlers, n) for n in ("save_pre", "load_post", "undo_post", "redo_post")
+        getattr(bpy.app.handlers, n)
+        for n in (
+            "save_pre",
+            "load_pre",
+            "load_post",
+            "undo_post",
+            "redo_post",
+            "frame_change_post",
+        )
     )
     return sum(f.__module__.startswith("blender_addon") for found in lists for f in found)
 

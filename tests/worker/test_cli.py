@@ -64,8 +64,8 @@ def test_help_names_every_command(arguments, capsys):
     assert cli.main(arguments) == 0
     shown, wrong = capsys.readouterr()
     assert not wrong
-    commands = ("train", "generate", "batch", "sheet", "directions", "export", "provenance")
-    commands += ("models", "runs", "serve", "doctor")
+    commands = ("train", "generate", "batch", "sheet", "directions", "loop", "export")
+    commands += ("provenance", "models", "runs", "serve", "doctor")
     assert all(f"\n  {name}" in shown for name in commands)
 
 

@@ -35,6 +35,7 @@ def test_what_can_be_chosen_passes():
     check()
     check(material="old oak", directions=(("pca 1", -10.0),))
     check(mix=((Style(z=(0.5,)), 0.0), (Style(material="oak"), 2.0)))
+    check(mix=((SEEDS[0], -0.0625), (SEEDS[1], 0.5), (Style(seed=9), 0.5625)))
     check(style_map=StyleMap(SEEDS, 1, 3, (0.0, 0.5, 1.0)), directions=(("factor 12", 1.0),))
 
 

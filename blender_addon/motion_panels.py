@@ -1,0 +1,81 @@
+"""The panel that lets a material move."""
+
+from __future__ import annotations
+
+import bpy
+
+from . import favourites, latents, materials, motion, thumbnails
+from .layouts import TabPanel, duration, paragraph, properties_column
+
+
+class TILEWRIGHT_PT_motion(TabPanel, bpy.types.Panel):
+    bl_label = "Motion"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, scene, width = self.layout, context.scene, context.region.width
+        chosen, material = scene.tilewright.motion, latents.active_material()
+        layout.row().prop(chosen, "path", expand=True)
+        if chosen.path == "FAVOURITES":
+            _draw_favourites(layout, scene, material)
+        column = properties_column(layout)
+        if chosen.path == "CIRCLE":
+            for name in ("first", "second", "radius"):
+                column.prop(chosen, name)
+        if chosen.path == "KEYFRAMES":
+            column.prop(scene, "frame_start", text="Frame Start")
+            column.prop(scene, "frame_end", text="End")
+        else:
+            column.prop(chosen, "frames")
+            column.prop(chosen, "sway", slider=True)
+        if latents.has_latents(material):
+            kept = material.tilewright.latents
+            column.label(text=f"{kept.width} × {kept.height} pixels each")
+        is_loop = chosen.path != "KEYFRAMES"
+        layout.operator(
+            "tilewright.bake_motion",
+            text="Bake Loop" if is_loop else "Bake Animation",
+            icon="RENDER_ANIMATION",
+        )
+        hindrance = motion.reason(scene, material)
+        if hindrance:
+            paragraph(layout, hindrance, width, "INFO")
+        if motion.current is not None:
+            _draw_bake(layout, motion.current, width)
+        if latents.has_latents(material) and materials.shows_sequence(material):
+            _draw_result(layout, motion.current, width)
+
+
+def _draw_favourites(
+    layout: bpy.types.UILayout, scene: bpy.types.Scene, material: bpy.types.Material | None
+) -> None:
+    model = material.tilewright.latents.model if material else ""
+    column = layout.column(align=True)
+    for favourite in scene.tilewright.favourites:
+        if favourites.config_of(favourite).model == model:
+            row = column.row()
+            picture = thumbnails.icon(favourites.picture_name(favourite))
+            row.template_icon(icon_value=picture, scale=1.6)
+            row.prop(favourite, "in_loop", text=favourite.name)
+
+
+def _draw_bake(layout: bpy.types.UILayout, bake: motion.MotionBake, width: int) -> None:
+    now = bake.progress
+    if bake.state == "running":
+        row = layout.row()
+        eta = "" if now.eta is None else f", {duration(now.eta)} left"
+        text = f"{bake.stage.capitalize()}: {now.done} of {now.total}{eta}"
+        row.progress(factor=now.done / max(1, now.total), text=text)
+        row.operator("tilewright.cancel_motion", text="", icon="X")
+    elif bake.state == "failed":
+        paragraph(layout, bake.error.info.message, width, "ERROR")
+        paragraph(layout, bake.error.info.cure, width, "LIGHT")
+
+
+def _draw_result(layout: bpy.types.UILayout, bake: motion.MotionBake | None, width: int) -> None:
+    if bake and bake.state == "succeeded":
+        paragraph(layout, f"{bake.progress.total} frames: {bake.evenness}", width, "CHECKMARK")
+    paragraph(layout, "Apply in Latents shows the still material again", width, "INFO")
+
+
+register, unregister = bpy.utils.register_classes_factory((TILEWRIGHT_PT_motion,))

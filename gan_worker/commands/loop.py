@@ -1,0 +1,124 @@
+"""The command `gan-worker loop`: image sequences of a closed path through the looks of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gan_worker import motion, runs, terminal
+from gan_worker.commands.shared import Home, invalid, load, parse_size, reporting, runs_folder
+from gan_worker.config import GenerationConfig
+from gan_worker.material_files import Format, file_bits
+from gan_worker.progress import GenerationProgress
+from gan_worker.sequences import SequenceWriter
+from gan_worker.style_choices import Style, check_style
+from gan_worker.style_options import parse_style
+
+
+def loop(
+    model: Annotated[str, typer.Argument(help="Name of a model; see gan-worker models.")],
+    frames: Annotated[
+        int, typer.Option(min=motion.FEWEST_FRAMES, max=motion.MOST_FRAMES, help="How many.")
+    ] = 48,
+    styles: Annotated[
+        str, typer.Option(help="Seeds or materials to go through, such as 3,8,12.")
+    ] = "",
+    direction: Annotated[
+        list[str] | None,
+        typer.Option(help="Instead: the circle's directions, such as 'pca 1'; once or twice."),
+    ] = None,
+    radius: Annotated[float, typer.Option(min=0.0, max=10.0, help="Of the circle, steps.")] = 2.0,
+    sway: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="How far things move; 0: they stay.")
+    ] = 0.3,
+    seed: Annotated[int, typer.Option(min=0, help="Says where things lie.")] = 1,
+    size: Annotated[str, typer.Option(help="Width and height in pixels.")] = "512x512",
+    maps: Annotated[str, typer.Option(help="all, or maps such as base_color,normal.")] = "all",
+    psi: Annotated[float, typer.Option(help="0: the mean style, 1: full variety.")] = 1.0,
+    out: Annotated[Path, typer.Option(help="Folder for the frames; it must be new.")] = Path(
+        "loop"
+    ),
+    home: Home = None,
+) -> None:
+    """Make image sequences that end where they begin, in even steps."""
+    width, height = parse_size(size)
+    names = () if maps == "all" else tuple(name.strip() for name in maps.split(","))
+    base = GenerationConfig(model, seed, width, height, names, psi)
+    path = _path(base, styles, direction or [], radius)
+    if out.exists():
+        raise invalid(f"--out must name a new folder; {out} is there.", "Give another --out.")
+    loaded = load(runs.open_model(runs_folder(home), model))
+    configs = motion.loop_frames(path, _lengths(loaded, path), frames, sway)
+    meter = motion.StepMeter()
+    with _writing(SequenceWriter(out, _stem(base))) as writer, reporting() as tell:
+        origin = None
+        for number, config in enumerate(configs, start=1):
+            made = loaded.generate(replace(config, origin=origin), file_bits(None, Format.png))
+            origin = made.recipe.origin  # the border stays where the first frame has it
+            meter.add(made.maps[motion.shown_map(list(made.maps))])
+            for _ in writer.write(number, made.maps, made.recipe):
+                pass
+            tell(GenerationProgress(number, frames))
+        first = writer.publish()
+    terminal.output.print(f"{frames} frames: {meter.evenness(closes=True)}", soft_wrap=True)
+    terminal.output.print(f"{len(first) * frames} pictures in {out.absolute()}", soft_wrap=True)
+
+
+def _path(
+    base: GenerationConfig, styles: str, directions: Sequence[str], radius: float
+) -> motion.Path:
+    if styles and directions:
+        raise invalid(
+            "A loop goes through --styles or around in --direction; received both.",
+            "Leave one of them out.",
+        )
+    if styles:
+        chosen = [parse_style(part) for part in styles.split(",") if part.strip()]
+        return motion.path_through(base, [_look(base, style) for style in chosen])
+    names = [" ".join(name.split()) for name in directions or ["pca 1"]]
+    if len(names) > 2:
+        raise invalid(
+            f"A circle has two directions; received {len(names)}.",
+            "Give --direction twice at most.",
+        )
+    check_style((), "", (), None, tuple((name, 0.0) for name in names))
+    if len(names) == 1:  # the next weaker one of its kind
+        kind, number = names[0].split()
+        names.append(f"{kind} {int(number) + 1}")
+    return motion.path_around(base, names[0], names[1], radius)
+
+
+def _look(base: GenerationConfig, style: Style) -> GenerationConfig:
+    return replace(
+        base, material=style.material, seed=base.seed if style.seed is None else style.seed
+    )
+
+
+def _lengths(model: Any, path: motion.Path) -> list[float]:
+    meter = motion.StepMeter()
+    with reporting("measuring the path") as tell:
+        for number in range(motion.PROBES):
+            small = motion.probe_config(
+                path(number / motion.PROBES), model.info.stride, model.info.maps
+            )
+            made = model.generate(small, file_bits(None, Format.png))
+            meter.add(next(iter(made.maps.values())))
+            tell(GenerationProgress(number + 1, motion.PROBES))
+    return [*meter.steps, meter.closing()]
+
+
+def _stem(config: GenerationConfig) -> str:
+    return f"{config.model}_loop_{config.width}x{config.height}"
+
+
+@contextmanager
+def _writing(writer: SequenceWriter) -> Iterator[SequenceWriter]:
+    try:
+        yield writer
+    finally:
+        writer.discard()

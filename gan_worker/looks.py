@@ -1,0 +1,89 @@
+"""Looks blended with each other: everything but where things lie, as weighted sums."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gan_worker.config import GenerationConfig
+from gan_worker.errors import RequestError
+from gan_worker.style_choices import STEPS_LIMIT, STYLES_LIMIT, Mix, Style
+
+# Digits that are kept of weights, so that requests are short and the last bit changes no recipe.
+DIGITS = 6
+
+
+def blended(
+    base: GenerationConfig, looks: Sequence[tuple[GenerationConfig, float]]
+) -> GenerationConfig:
+    """A look between others; where things lie, size and maps stay as in the base.
+
+    Styles are mixed in w, as their weighted mean.
+
+    Args:
+        base: says all that is no look.
+        looks: of the base's model, each with its weight. They add up to 1; what lies beyond the looks has some
+            below 0.
+
+    Raises:
+        RequestError: `invalid_config` where they cannot be mixed.
+    """
+    _check(base, [look for look, _ in looks])
+    weights: dict[Style, float] = {}
+    amounts: dict[str, float] = {}
+    for look, share in looks:
+        for style, weight in _parts(look):
+            weights[style] = weights.get(style, 0.0) + weight * share
+        for name, amount in look.directions:
+            amounts[name] = amounts.get(name, 0.0) + amount * share
+    mix = tuple((s, round(w, DIGITS)) for s, w in weights.items() if round(w, DIGITS) != 0)
+    if len(mix) > STYLES_LIMIT:
+        raise RequestError(
+            "invalid_config",
+            f"A mix may have {STYLES_LIMIT} styles at most; this would have {len(mix)}.",
+            "Mix favourites that are mixtures of fewer.",
+        )
+    truncation_psi = sum(look.truncation_psi * share for look, share in looks)
+    return replace(
+        base,
+        z=(),
+        material="",
+        mix=mix,
+        style_map=None,
+        truncation_psi=round(min(2.0, max(0.0, truncation_psi)), DIGITS),
+        directions=tuple((name, within_limit(amount)) for name, amount in amounts.items()),
+        origin=None,
+    )
+
+
+def within_limit(amount: float) -> float:
+    """An amount of a direction that a request may have."""
+    return round(min(STEPS_LIMIT, max(-STEPS_LIMIT, amount)), DIGITS)
+
+
+def _check(base: GenerationConfig, looks: Sequence[GenerationConfig]) -> None:
+    others = {look.model for look in looks} - {base.model}
+    if others:
+        raise RequestError(
+            "invalid_config",
+            f"Looks must be of one model to be mixed; these are of {base.model} and {min(others)}.",
+            "Choose favourites of the same model.",
+        )
+    if any(look.style_map for look in looks):
+        raise RequestError(
+            "invalid_config",
+            "Looks must have one style everywhere to be mixed; one of these is painted.",
+            "Choose favourites that are not painted.",
+        )
+
+
+def _parts(config: GenerationConfig) -> Mix:
+    """The styles of a config with weights that add up to 1."""
+    if config.mix:
+        total = sum(weight for _, weight in config.mix)
+        return tuple((style, weight / total) for style, weight in config.mix)
+    if config.z:
+        return ((Style(z=config.z), 1.0),)
+    if config.material:
+        return ((Style(material=config.material), 1.0),)
+    return ((Style(seed=config.seed), 1.0),)

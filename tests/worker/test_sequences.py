@@ -1,0 +1,73 @@
+"""Image sequences on the disk: all frames under their names, or nothing."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import numpy as np
+import pytest
+
+from gan_worker.errors import StorageError
+from gan_worker.pictures import read_picture
+from gan_worker.progress import Recipe
+from gan_worker.sequences import DRAFTS_KEPT, SequenceWriter
+
+RECIPE = Recipe("bricks", "a" * 64, 1, (), 8, 4, 1.0, (0, 0), "0.1.0")
+
+
+def write(writer, count=3):
+    for number in range(1, count + 1):
+        color = np.full((4, 8, 3), number, np.uint8)
+        height = np.full((4, 8, 1), 1000 * number, np.uint16)
+        for _ in writer.write(number, {"base_color": color, "height": height}, RECIPE):
+            pass
+
+
+def test_frames_get_their_names_when_all_are_there(tmp_path):
+    folder = tmp_path / "textures" / "loop"
+    writer = SequenceWriter(folder, "bricks_loop_8x4")
+    write(writer)
+    assert not folder.exists()
+    first = writer.publish()
+    assert first["base_color"] == folder / "bricks_loop_8x4_basecolor_0001.png"
+    assert first["height"] == folder / "bricks_loop_8x4_height_0001.png"
+    assert len(list(folder.iterdir())) == 6
+    assert list(folder.parent.iterdir()) == [folder]
+    last = read_picture(folder / "bricks_loop_8x4_height_0003.png")
+    np.testing.assert_allclose(last, 3000 / 65535, atol=1e-6)
+    writer.discard()  # takes nothing that was published
+    assert len(list(folder.iterdir())) == 6
+
+
+def test_discarded_frames_leave_nothing(tmp_path):
+    writer = SequenceWriter(tmp_path / "loop", "bricks")
+    write(writer)
+    writer.discard()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_there_is_left_alone(tmp_path):
+    (tmp_path / "loop").mkdir()
+    writer = SequenceWriter(tmp_path / "loop", "bricks")
+    write(writer, 1)
+    writer.publish()
+    assert writer.folder == tmp_path / "loop-2"
+    assert list((tmp_path / "loop").iterdir()) == []
+
+
+def test_drafts_that_a_crash_left_are_removed_in_time(tmp_path):
+    dead, busy = tmp_path / ".loop.0000.tmp", tmp_path / ".loop.1111.tmp"
+    dead.mkdir()
+    busy.mkdir()
+    old = time.time() - DRAFTS_KEPT - 60
+    os.utime(dead, (old, old))
+    SequenceWriter(tmp_path / "loop", "bricks").discard()
+    assert list(tmp_path.iterdir()) == [busy]
+
+
+def test_a_place_that_is_no_folder_is_a_typed_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError) as caught:
+        SequenceWriter(tmp_path / "file" / "loop", "bricks")
+    assert caught.value.code == "file_unwritable"
