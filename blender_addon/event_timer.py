@@ -322,7 +322,7 @@ def _apply(
     """
     for name, pixels in event.maps.items():
         yield from _make_image(event.job, name, pixels)
-    is_lost = is_rest and materials.find_material(target) is None
+    is_lost = is_rest and not _is_wanted(event.recipe, target)
     if session.current.is_newest(event.job, target) and not is_lost:  # none was asked for meanwhile
         _show(event, target, order)
     _clean_up(event.job)
@@ -331,6 +331,15 @@ def _apply(
         yield from _keep(event, name, pixels, order.folder)
     if not is_rest:
         push_undo("Tilewright Material")
+
+
+def _is_wanted(recipe: Recipe, target: str) -> bool:
+    """Whether its material is there still, and no undo took the size away meanwhile."""
+    material = materials.find_material(target)
+    if material is None:
+        return False
+    wanted = material.tilewright.latents
+    return (recipe.width, recipe.height) == (wanted.width, wanted.height)
 
 
 def _show(event: MaterialReady, target: str, order: Order) -> None:

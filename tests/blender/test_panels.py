@@ -17,6 +17,7 @@ from blender_addon import (
     installation,
     latent_panels,
     live_preview,
+    material_panels,
     panels,
     run_panels,
     scene_batch,
@@ -104,7 +105,7 @@ def draw(panel: type) -> str:
 
 PANELS = [
     cls
-    for module in (panels, latent_panels, run_panels, worker_panels)
+    for module in (panels, latent_panels, material_panels, run_panels, worker_panels)
     for cls in vars(module).values()
     if isinstance(cls, type) and issubclass(cls, bpy.types.Panel)
 ]
@@ -273,7 +274,7 @@ def test_recipe_and_running_generation_are_shown(stand_in, plane, maps):
     event_timer.tick()
     event_timer.finish()
     assert "Generating" not in draw(panels.TILEWRIGHT_PT_generation)
-    assert "48 × 32" in draw(panels.TILEWRIGHT_PT_recipe)
+    assert "48 × 32" in draw(material_panels.TILEWRIGHT_PT_recipe)
 
 
 def test_latents_panel_has_a_named_slider_for_each_direction(stand_in, plane, maps):
