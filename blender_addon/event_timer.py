@@ -37,6 +37,7 @@ from . import (
     live,
     live_preview,
     materials,
+    projection,
     properties,
     run_rows,
     session,
@@ -432,7 +433,7 @@ def _latent_changed(owner: bpy.types.PropertyGroup, name: str) -> None:
     """A slider was moved by hand, or by a script."""
     if name == "scale":
         for material in latents.steered():
-            materials.repeat(material, tuple(owner.scale))
+            projection.repeat(material, tuple(owner.scale))
         return
     if name == "explore":
         wake()

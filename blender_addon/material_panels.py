@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import bpy
 
-from . import latents, materials, regeneration
+from . import latents, materials, projection, regeneration, surface
 from .latent_panels import ShaderEditor
-from .layouts import TabPanel, pair, paragraph
+from .layouts import TabPanel, pair, paragraph, properties_column
 
 
 class _Material:
@@ -42,6 +42,34 @@ class _OfRecipe:
         return super().poll(context) and _has_recipe(latents.active_material())
 
 
+class _Surface(_OfRecipe):
+    bl_label = "Surface"
+    bl_options = set()
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, material = self.layout, latents.active_material()
+        row = _named_row(layout, "Projection")
+        for kind, text in _PROJECTIONS.items():
+            pressed = kind == material.tilewright.projection
+            row.operator("tilewright.set_projection", text=text, depress=pressed).projection = kind
+        _draw_tile(layout, material)
+        row, relief = _named_row(layout, "Displacement"), surface.displacement(material)
+        for kind, text in _DISPLACEMENTS.items():
+            row.operator(
+                "tilewright.set_displacement", text=text, depress=kind == relief
+            ).kind = kind
+        node = material.node_tree.nodes.get(materials.DISPLACEMENT)
+        if node:
+            properties_column(layout).prop(node.inputs["Scale"], "default_value", text="Height")
+        layout.label(text="Maps in Use")
+        grid = layout.grid_flow(columns=2, even_columns=True, align=True)
+        for name in surface.MAPS:
+            if name in materials.images_of(material):
+                used = name not in material.tilewright.unused_maps
+                text = name.replace("_", " ").title()
+                grid.operator("tilewright.toggle_map", text=text, depress=used).map = name
+
+
 class _Recipe(_OfRecipe):
     bl_label = "Recipe"
 
@@ -57,6 +85,25 @@ class _Recipe(_OfRecipe):
 
 def _has_recipe(material: bpy.types.Material | None) -> bool:
     return materials.is_ours(material) and bool(material.tilewright.recipe)
+
+
+_PROJECTIONS = {"UV": "UV", "BOX": "Box"}
+_DISPLACEMENTS = {"NONE": "None", "BUMP": "Bump", "REAL": "Real"}
+
+
+def _named_row(layout: bpy.types.UILayout, name: str) -> bpy.types.UILayout:
+    halves = layout.split(factor=0.4)
+    halves.label(text=name)
+    return halves.row(align=True)
+
+
+def _draw_tile(layout: bpy.types.UILayout, material: bpy.types.Material) -> None:
+    row = _named_row(layout, "Tile Size")
+    if projection.is_measured(material):
+        row.prop(material.tilewright, "tile_size", text="")
+        row.operator("tilewright.measure_tile", text="", icon="DRIVER_DISTANCE")
+    else:
+        row.operator("tilewright.measure_tile", icon="DRIVER_DISTANCE")
 
 
 def _draw_sizes(layout: bpy.types.UILayout, material: bpy.types.Material) -> None:
@@ -78,12 +125,20 @@ class TILEWRIGHT_PT_material(_Material, _Sidebar, bpy.types.Panel):
     pass
 
 
+class TILEWRIGHT_PT_surface(_Surface, _Sidebar, bpy.types.Panel):
+    bl_parent_id = "TILEWRIGHT_PT_material"
+
+
 class TILEWRIGHT_PT_recipe(_Recipe, _Sidebar, bpy.types.Panel):
     bl_parent_id = "TILEWRIGHT_PT_material"
 
 
 class TILEWRIGHT_PT_material_shader(_Material, ShaderEditor, bpy.types.Panel):
     pass
+
+
+class TILEWRIGHT_PT_surface_shader(_Surface, ShaderEditor, bpy.types.Panel):
+    bl_parent_id = "TILEWRIGHT_PT_material_shader"
 
 
 class TILEWRIGHT_PT_recipe_shader(_Recipe, ShaderEditor, bpy.types.Panel):
@@ -93,8 +148,10 @@ class TILEWRIGHT_PT_recipe_shader(_Recipe, ShaderEditor, bpy.types.Panel):
 register, unregister = bpy.utils.register_classes_factory(
     (
         TILEWRIGHT_PT_material,
+        TILEWRIGHT_PT_surface,
         TILEWRIGHT_PT_recipe,
         TILEWRIGHT_PT_material_shader,
+        TILEWRIGHT_PT_surface_shader,
         TILEWRIGHT_PT_recipe_shader,
     )
 )

@@ -20,7 +20,7 @@ from bpy.props import (
 from gan_worker.config import PRESETS
 from gan_worker.material_maps import MAPS
 
-from . import session
+from . import projection, session
 
 _PRESET_TEXTS = {
     "nano": ("Nano", "Tiny networks for a quick try; rough results"),
@@ -31,10 +31,6 @@ _PRESET_TEXTS = {
         "The plain GAN of the textbooks: a sheet of 28×28 grey pictures, learned from a folder of many",
     ),
 }
-
-
-# The node whose scale repeats the whole material.
-MAPPING_NODE = "Tilewright Mapping"
 
 
 def new_uuid() -> str:
@@ -348,6 +344,25 @@ class TILEWRIGHT_PG_material(bpy.types.PropertyGroup):
         description="The material this was made for was gone when the result came",
     )
     multiply_occlusion: BoolProperty(default=True)
+    unused_maps: EnumProperty(
+        items=[(name, name, "", 1 << number) for number, name in enumerate(MAPS)],
+        options={"ENUM_FLAG"},
+        default=set(),
+    )
+    projection: EnumProperty(items=[("UV", "UV", ""), ("BOX", "Box", "")], default="UV")
+    unit_size: FloatVectorProperty(
+        size=3, description="Meters that the coordinates span along each axis; 0 while not measured"
+    )
+    tile_size: FloatProperty(
+        name="Tile Size",
+        description="Width of one tile on the surface, as measured on the active object",
+        unit="LENGTH",
+        soft_min=0.01,
+        soft_max=100.0,
+        min=0.0001,
+        get=lambda kept: projection.tile_size(kept.id_data),
+        set=lambda kept, width: projection.set_tile_size(kept.id_data, width),
+    )
     latents: PointerProperty(type=TILEWRIGHT_PG_latents)
     preview_factor: FloatVectorProperty(
         size=2,

@@ -11,6 +11,7 @@ from . import (
     runs,
     scenes,
     steering,
+    surface,
     training,
     worker,
 )
@@ -25,6 +26,7 @@ _MODULES = (
     generation,
     steering,
     regeneration,
+    surface,
     exploring,
     keeping,
     scenes,

@@ -11,7 +11,7 @@ from bpy.props import BoolProperty, FloatProperty, IntProperty
 from gan_worker.config import GenerationConfig, check_size
 from gan_worker.errors import RequestError, StorageError, TilewrightError
 
-from .. import event_timer, latents, live, materials, session
+from .. import event_timer, latents, live, materials, session, surface
 from ..latents import LARGEST_SEED
 from .reporting import failed, needs, needs_worker
 
@@ -122,6 +122,8 @@ def _generate(
     material.use_fake_user = material.use_fake_user or not objects
     for obj in objects:
         materials.assign(obj, material)
+    if objects:
+        surface.find_unit_size(material, objects[0])
     return job
 
 

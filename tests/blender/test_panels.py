@@ -277,6 +277,27 @@ def test_recipe_and_running_generation_are_shown(stand_in, plane, maps):
     assert "48 × 32" in draw(material_panels.TILEWRIGHT_PT_recipe)
 
 
+def test_material_panel_shows_what_can_be_changed_and_why_not(stand_in, plane, maps):
+    panel = material_panels.TILEWRIGHT_PT_material
+    assert "it has none. Generate one first." in " ".join(draw(panel).split())
+    assert draw(material_panels.TILEWRIGHT_PT_surface) == ""
+    (job,) = generation.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
+    stand_in.finish(job.id, maps)
+    event_timer.tick()
+    event_timer.finish()
+    assert draw(panel).splitlines() == ["512", "1K", "2K", "4K", "Regenerate"]
+    assert draw(material_panels.TILEWRIGHT_PT_surface).splitlines() == [
+        *("Projection", "UV", "Box", "Tile Size", "Tile Size", ""),
+        *("Displacement", "None", "Bump", "Real", "Default Value", "Maps in Use"),
+        *("Base Color", "Roughness", "Metallic", "Normal", "Ambient Occlusion"),
+    ]
+    bpy.ops.tilewright.switch_size(side=512)
+    assert draw(panel).splitlines()[4:] == ["Generating", ""]
+    session.current.models = ()
+    text = " ".join(draw(panel).split())
+    assert "bricks (hash aaaaaaaaaaaa); the worker has no such model. Copy the model's" in text
+
+
 def test_latents_panel_has_a_named_slider_for_each_direction(stand_in, plane, maps):
     assert "generate one first" in " ".join(draw(latent_panels.TILEWRIGHT_PT_latents).split())
     (job,) = generation.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))

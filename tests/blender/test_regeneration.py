@@ -7,7 +7,7 @@ from dataclasses import replace
 import bpy
 import pytest
 
-from blender_addon import event_timer, images, latents, materials, regeneration, session
+from blender_addon import event_timer, images, latents, materials, projection, regeneration, session
 from blender_addon.operators import generation
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
@@ -45,7 +45,7 @@ def newest(stand_in) -> tuple[str, GenerationConfig]:
 
 
 def test_size_is_switched_and_the_pattern_stays_as_large(stand_in, answer, material):
-    materials.repeat(material, (6.0, 3.0))
+    projection.repeat(material, (6.0, 3.0))
     assert bpy.ops.tilewright.switch_size(side=512) == {"FINISHED"}
     job, config = newest(stand_in)
     assert config == replace(CONFIG, width=512, height=256)
@@ -69,7 +69,7 @@ def test_present_size_needs_no_worker_and_takes_a_switch_back(stand_in, material
 
 
 def test_cancelling_leaves_what_is_shown(stand_in, material):
-    materials.repeat(material, (6.0, 3.0))
+    projection.repeat(material, (6.0, 3.0))
     bpy.ops.tilewright.switch_size(side=512)
     job, _ = newest(stand_in)
     assert bpy.ops.tilewright.cancel_regeneration() == {"FINISHED"}
@@ -79,7 +79,7 @@ def test_cancelling_leaves_what_is_shown(stand_in, material):
 
 
 def test_one_undo_step_takes_the_size_back(stand_in, answer, material, plane):
-    materials.repeat(material, (6.0, 3.0))
+    projection.repeat(material, (6.0, 3.0))
     name = material.name
     before = images.read_pixels(materials.images_of(material)["base_color"])
     bpy.ops.ed.undo_push(message="start")
