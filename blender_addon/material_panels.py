@@ -70,6 +70,17 @@ class _Surface(_OfRecipe):
                 grid.operator("tilewright.toggle_map", text=text, depress=used).map = name
 
 
+class _Keeping(_OfRecipe):
+    bl_label = "Keep"
+    bl_options = set()
+
+    def draw(self, context: bpy.types.Context) -> None:
+        chosen, column = context.scene.tilewright, properties_column(self.layout)
+        column.prop(chosen, "asset_library", placeholder="This File", icon="ASSET_MANAGER")
+        column.prop(chosen, "asset_catalog")
+        column.operator("tilewright.keep_asset", icon="ASSET_MANAGER")
+
+
 class _Recipe(_OfRecipe):
     bl_label = "Recipe"
 
@@ -129,6 +140,10 @@ class TILEWRIGHT_PT_surface(_Surface, _Sidebar, bpy.types.Panel):
     bl_parent_id = "TILEWRIGHT_PT_material"
 
 
+class TILEWRIGHT_PT_keeping(_Keeping, _Sidebar, bpy.types.Panel):
+    bl_parent_id = "TILEWRIGHT_PT_material"
+
+
 class TILEWRIGHT_PT_recipe(_Recipe, _Sidebar, bpy.types.Panel):
     bl_parent_id = "TILEWRIGHT_PT_material"
 
@@ -141,6 +156,10 @@ class TILEWRIGHT_PT_surface_shader(_Surface, ShaderEditor, bpy.types.Panel):
     bl_parent_id = "TILEWRIGHT_PT_material_shader"
 
 
+class TILEWRIGHT_PT_keeping_shader(_Keeping, ShaderEditor, bpy.types.Panel):
+    bl_parent_id = "TILEWRIGHT_PT_material_shader"
+
+
 class TILEWRIGHT_PT_recipe_shader(_Recipe, ShaderEditor, bpy.types.Panel):
     bl_parent_id = "TILEWRIGHT_PT_material_shader"
 
@@ -149,9 +168,11 @@ register, unregister = bpy.utils.register_classes_factory(
     (
         TILEWRIGHT_PT_material,
         TILEWRIGHT_PT_surface,
+        TILEWRIGHT_PT_keeping,
         TILEWRIGHT_PT_recipe,
         TILEWRIGHT_PT_material_shader,
         TILEWRIGHT_PT_surface_shader,
+        TILEWRIGHT_PT_keeping_shader,
         TILEWRIGHT_PT_recipe_shader,
     )
 )

@@ -47,6 +47,11 @@ def _style_names(owner: bpy.types.PropertyGroup, _context: object, typed: str) -
     return [name for name in model.styles if typed.lower() in name.lower()] if model else []
 
 
+def _library_names(_owner: object, context: bpy.types.Context, typed: str) -> list[str]:
+    libraries = context.preferences.filepaths.asset_libraries
+    return [found.name for found in libraries if typed.lower() in found.name.lower()]
+
+
 # Told of each slider that was moved by hand: the group it belongs to, and what it is about.
 latent_listeners: list[Callable[[bpy.types.PropertyGroup, str], None]] = []
 _quiet: list[bool] = []
@@ -315,6 +320,17 @@ class TILEWRIGHT_PG_scene(bpy.types.PropertyGroup):
         description="Where pictures are saved; // is the folder of the .blend",
         default="//textures",
         subtype="DIR_PATH",
+    )
+    asset_catalog: StringProperty(
+        name="Catalog",
+        description="Catalog of the Asset Browser, such as Tilewright/Bricks. It is added where there is none",
+        default="Tilewright",
+    )
+    asset_library: StringProperty(
+        name="Library",
+        description="An asset library of the preferences, where a copy goes with its pictures packed. Empty keeps "
+        "the material in this file",
+        search=_library_names,
     )
 
     scene_recipe: StringProperty(

@@ -1,6 +1,7 @@
 """One button is one class is one call to a plain function, which scripts can call as well."""
 
 from . import (
+    assets,
     doctor,
     exploring,
     generation,
@@ -27,6 +28,7 @@ _MODULES = (
     steering,
     regeneration,
     surface,
+    assets,
     exploring,
     keeping,
     scenes,

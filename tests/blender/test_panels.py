@@ -292,7 +292,7 @@ def test_material_panel_shows_what_can_be_changed_and_why_not(stand_in, plane, m
         *("Base Color", "Roughness", "Metallic", "Normal", "Ambient Occlusion"),
     ]
     bpy.ops.tilewright.switch_size(side=512)
-    assert draw(panel).splitlines()[4:] == ["Generating", ""]
+    assert draw(panel).split("\n")[4:] == ["Generating", ""]
     session.current.models = ()
     text = " ".join(draw(panel).split())
     assert "bricks (hash aaaaaaaaaaaa); the worker has no such model. Copy the model's" in text
