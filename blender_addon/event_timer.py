@@ -286,7 +286,8 @@ def _take(event: object) -> None:
                 _urgent.append(shows(event, job.target))
             elif job.purpose == "rest":
                 _arriving.add(event.job)
-                _work.append(_apply(event, job.target, Order(look=None), is_rest=True))
+                folder = properties.texture_folder(bpy.context.scene)
+                _work.append(_apply(event, job.target, Order(None, folder), is_rest=True))
             else:
                 _arriving.add(event.job)
                 _work.append(_apply(event, job.target, _orders.pop(event.job, Order())))
@@ -329,7 +330,7 @@ def _apply(
     _clean_up(event.job)
     yield
     for name, pixels in event.maps.items():
-        yield from _keep(event, name, pixels, order.folder)
+        yield from _keep(event, name, pixels, order.folder, is_rest)
     if not is_rest:
         push_undo("Tilewright Material")
 
@@ -375,7 +376,7 @@ def _unassigned(event: MaterialReady) -> bpy.types.Material:
 
 
 def _keep(
-    event: MaterialReady, map_name: str, pixels: np.ndarray, folder: str | None
+    event: MaterialReady, map_name: str, pixels: np.ndarray, folder: str | None, is_rest: bool
 ) -> Iterator[None]:
     """Encode a map, marked as generated, and pack it, or save it as a file."""
     parts: list[bytes] = []
@@ -385,6 +386,8 @@ def _keep(
         return
     if folder is None:
         images.pack_png(image, b"".join(parts))
+    elif is_rest:
+        images.pack_until_saving(image, b"".join(parts), folder)
     else:
         _save(image, b"".join(parts), folder)
     yield
@@ -427,6 +430,10 @@ def _redraw() -> None:
 def _before_saving(*_args: object) -> None:
     finish()
     images.pack_live_images()
+    try:
+        images.write_waiting_files()
+    except TilewrightError as error:
+        session.current.fail(error)
 
 
 def _latent_changed(owner: bpy.types.PropertyGroup, name: str) -> None:

@@ -340,6 +340,12 @@ class TILEWRIGHT_PG_scene(bpy.types.PropertyGroup):
     )
 
 
+def texture_folder(scene: bpy.types.Scene) -> str | None:
+    """Where the panel wants pictures as files; None where they are packed."""
+    chosen = scene.tilewright
+    return chosen.texture_folder if chosen.storage == "FILES" else None
+
+
 class TILEWRIGHT_PG_run(bpy.types.PropertyGroup):
     """A row of the list of runs; what is known of it stands in the session under its name."""
 

@@ -13,6 +13,7 @@ from gan_worker.errors import RequestError, StorageError, TilewrightError
 
 from .. import event_timer, latents, live, materials, session, surface
 from ..latents import LARGEST_SEED
+from ..properties import texture_folder
 from .reporting import failed, needs, needs_worker
 
 
@@ -37,15 +38,14 @@ def result_order(scene: bpy.types.Scene) -> event_timer.Order:
     """
     chosen = scene.tilewright
     look = materials.Look(tuple(chosen.scale), chosen.multiply_occlusion, chosen.displacement)
-    if chosen.storage == "PACK":
-        return event_timer.Order(look)
-    if chosen.texture_folder.startswith("//") and not bpy.data.filepath:
+    folder = texture_folder(scene)
+    if folder and folder.startswith("//") and not bpy.data.filepath:
         raise StorageError(
             "file_unwritable",
-            f"The .blend must be saved before textures can go to {chosen.texture_folder}.",
+            f"The .blend must be saved before textures can go to {folder}.",
             "Save the file, or pack the textures into it.",
         )
-    return event_timer.Order(look, chosen.texture_folder)
+    return event_timer.Order(look, folder)
 
 
 def target_objects(context: bpy.types.Context) -> list[bpy.types.Object]:
