@@ -7,6 +7,7 @@ from . import (
     latent_panels,
     live,
     live_preview,
+    material_export,
     material_panels,
     operators,
     panels,
@@ -35,6 +36,7 @@ _PARTS = (
     worker_panels,
     run_panels,
     scene_batch,
+    material_export,
     event_timer,
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from . import latents, materials, projection, regeneration, surface
+from . import latents, material_export, materials, projection, regeneration, surface
 from .latent_panels import ShaderEditor
 from .layouts import TabPanel, pair, paragraph, properties_column
 
@@ -81,6 +81,29 @@ class _Keeping(_OfRecipe):
         column.operator("tilewright.keep_asset", icon="ASSET_MANAGER")
 
 
+class _Export(_OfRecipe):
+    bl_label = "Export"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, chosen = self.layout, context.scene.tilewright
+        column = properties_column(layout)
+        column.prop(chosen, "export_target")
+        column.prop(chosen, "export_folder")
+        export, row = material_export.current, layout.row(align=True)
+        if not material_export.is_running():
+            row.operator("tilewright.export_material", icon="EXPORT")
+        else:
+            text = f"Exporting: {export.done} of {export.total}"
+            row.progress(factor=export.done / max(1, export.total), text=text)
+            row.operator("tilewright.cancel_export", text="", icon="X")
+        if export and export.state == "succeeded":
+            text = f"{len(export.files)} files in {export.folder}"
+            paragraph(layout, text, context.region.width, "CHECKMARK")
+        elif export and export.error:
+            paragraph(layout, export.error.info.message, context.region.width, "ERROR")
+            paragraph(layout, export.error.info.cure, context.region.width, "BLANK1")
+
+
 class _Recipe(_OfRecipe):
     bl_label = "Recipe"
 
@@ -144,6 +167,10 @@ class TILEWRIGHT_PT_keeping(_Keeping, _Sidebar, bpy.types.Panel):
     bl_parent_id = "TILEWRIGHT_PT_material"
 
 
+class TILEWRIGHT_PT_export(_Export, _Sidebar, bpy.types.Panel):
+    bl_parent_id = "TILEWRIGHT_PT_material"
+
+
 class TILEWRIGHT_PT_recipe(_Recipe, _Sidebar, bpy.types.Panel):
     bl_parent_id = "TILEWRIGHT_PT_material"
 
@@ -160,6 +187,10 @@ class TILEWRIGHT_PT_keeping_shader(_Keeping, ShaderEditor, bpy.types.Panel):
     bl_parent_id = "TILEWRIGHT_PT_material_shader"
 
 
+class TILEWRIGHT_PT_export_shader(_Export, ShaderEditor, bpy.types.Panel):
+    bl_parent_id = "TILEWRIGHT_PT_material_shader"
+
+
 class TILEWRIGHT_PT_recipe_shader(_Recipe, ShaderEditor, bpy.types.Panel):
     bl_parent_id = "TILEWRIGHT_PT_material_shader"
 
@@ -169,10 +200,12 @@ register, unregister = bpy.utils.register_classes_factory(
         TILEWRIGHT_PT_material,
         TILEWRIGHT_PT_surface,
         TILEWRIGHT_PT_keeping,
+        TILEWRIGHT_PT_export,
         TILEWRIGHT_PT_recipe,
         TILEWRIGHT_PT_material_shader,
         TILEWRIGHT_PT_surface_shader,
         TILEWRIGHT_PT_keeping_shader,
+        TILEWRIGHT_PT_export_shader,
         TILEWRIGHT_PT_recipe_shader,
     )
 )

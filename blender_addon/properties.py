@@ -332,6 +332,25 @@ class TILEWRIGHT_PG_scene(bpy.types.PropertyGroup):
         "the material in this file",
         search=_library_names,
     )
+    export_target: EnumProperty(
+        name="For",
+        description="Which tool gets the textures, and so which channel goes where",
+        items=[
+            ("gltf", "glTF", "A square that shows the material, for engines and the web"),
+            ("materialx", "MaterialX", "A standard surface"),
+            ("usd", "USD", "A square with a UsdPreviewSurface"),
+            ("unreal", "Unreal Engine", "Textures with normals of DirectX"),
+            ("unity", "Unity", "Textures with a mask map"),
+            ("godot", "Godot", "Textures for an ORMMaterial3D"),
+        ],
+        default="gltf",
+    )
+    export_folder: StringProperty(
+        name="Folder",
+        description="Where the files go; // is the folder of the .blend. Files of the same name are replaced",
+        default="//export",
+        subtype="DIR_PATH",
+    )
 
     scene_recipe: StringProperty(
         name="Recipe",

@@ -17,6 +17,7 @@ from blender_addon import (
     installation,
     latent_panels,
     live_preview,
+    material_export,
     material_panels,
     panels,
     run_panels,
@@ -28,6 +29,7 @@ from blender_addon.operators import generation
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.errors import ErrorInfo, WorkerError
 from gan_worker.events import JobReport, PreviewReady, RunList
+from gan_worker.exports.writing import Target
 from gan_worker.findings import Finding
 from gan_worker.messages import RunEntry
 from gan_worker.progress import (
@@ -277,7 +279,7 @@ def test_recipe_and_running_generation_are_shown(stand_in, plane, maps):
     assert "48 × 32" in draw(material_panels.TILEWRIGHT_PT_recipe)
 
 
-def test_material_panel_shows_what_can_be_changed_and_why_not(stand_in, plane, maps):
+def test_material_panel_shows_what_can_be_changed_and_why_not(stand_in, plane, maps, tmp_path):
     panel = material_panels.TILEWRIGHT_PT_material
     assert "it has none. Generate one first." in " ".join(draw(panel).split())
     assert draw(material_panels.TILEWRIGHT_PT_surface) == ""
@@ -291,6 +293,15 @@ def test_material_panel_shows_what_can_be_changed_and_why_not(stand_in, plane, m
         *("Displacement", "None", "Bump", "Real", "Default Value", "Maps in Use"),
         *("Base Color", "Roughness", "Metallic", "Normal", "Ambient Occlusion"),
     ]
+    assert draw(material_panels.TILEWRIGHT_PT_keeping).splitlines() == [
+        *("Library", "Catalog", "Keep as Asset")
+    ]
+    exporting = material_panels.TILEWRIGHT_PT_export
+    assert draw(exporting).splitlines() == ["For", "Folder", "Export"]
+    export = material_export.start(plane.active_material, Target.gltf, str(tmp_path))
+    assert draw(exporting).splitlines()[2] == "Exporting: 0 of 0"
+    material_export.wait(export)
+    assert "5 files in " in draw(exporting)
     bpy.ops.tilewright.switch_size(side=512)
     assert draw(panel).split("\n")[4:] == ["Generating", ""]
     session.current.models = ()
