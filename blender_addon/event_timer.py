@@ -424,6 +424,8 @@ def _redraw() -> None:
                 for region in area.regions:
                     if region.type == "UI":
                         region.tag_redraw()
+            elif area.type == "PROPERTIES" and area.spaces.active.context == "MATERIAL":
+                area.tag_redraw()
 
 
 @persistent

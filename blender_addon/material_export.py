@@ -136,8 +136,7 @@ class MaterialExport:
         recipe = materials.read_recipe(self._found())
         maps: dict[str, np.ndarray] = {}
         for name in _exported_maps(self._found()):
-            maps[name] = self._read(name)
-            yield
+            yield from self._read(name, maps)
         self.total = len(textures_of(self._target, maps))
         with storage_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -154,15 +153,23 @@ class MaterialExport:
             raise _wrong_state("A material must stay while it is exported; it is gone.", "Undo.")
         return material
 
-    def _read(self, name: str) -> np.ndarray:
+    def _read(self, name: str, maps: dict[str, np.ndarray]) -> Iterator[None]:
         image = materials.images_of(self._found()).get(name)
         if image is None or not image.size[0]:
             raise _wrong_state(
                 f"A material that is exported must have its pictures; {name} cannot be read.",
                 "Press Regenerate first.",
             )
-        kind = MAPS[name]
-        return quantise(images.read_pixels(image)[..., : kind.channels], kind.bits)
+        kind, rgba = MAPS[name], images.read_pixels(image)
+        whole = np.empty(
+            (*rgba.shape[:2], kind.channels), np.uint8 if kind.bits == 8 else np.uint16
+        )
+        maps[name] = whole
+        yield
+        for top in range(0, len(rgba), rows := max(1, images.PIXELS_PER_STEP // rgba.shape[1])):
+            band = slice(top, top + rows)
+            whole[band] = quantise(rgba[band, :, : kind.channels], kind.bits)
+            yield
 
 
 def _exported_maps(material: bpy.types.Material) -> list[str]:

@@ -1,4 +1,4 @@
-"""The panel of the active material, in the sidebar of the 3D View and of the Shader Editor."""
+"""The panel of the active material, in the sidebars of 3D View and Shader Editor, and among its properties."""
 
 from __future__ import annotations
 
@@ -68,6 +68,9 @@ class _Surface(_OfRecipe):
                 used = name not in material.tilewright.unused_maps
                 text = name.replace("_", " ").title()
                 grid.operator("tilewright.toggle_map", text=text, depress=used).map = name
+        reason = surface.why_no_normals(material)
+        if reason:
+            paragraph(layout, reason, context.region.width, "INFO")
 
 
 class _Keeping(_OfRecipe):
@@ -127,7 +130,9 @@ _DISPLACEMENTS = {"NONE": "None", "BUMP": "Bump", "REAL": "Real"}
 
 def _named_row(layout: bpy.types.UILayout, name: str) -> bpy.types.UILayout:
     halves = layout.split(factor=0.4)
-    halves.label(text=name)
+    label = halves.row()
+    label.alignment = "RIGHT"  # as the names of properties are
+    label.label(text=name)
     return halves.row(align=True)
 
 
@@ -153,6 +158,19 @@ class _Sidebar(TabPanel):
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
         return True
+
+
+class _Properties:
+    """What puts a panel into the Material tab of the Properties editor."""
+
+    bl_space_type = "PROPERTIES"
+    bl_region_type = "WINDOW"
+    bl_context = "material"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        material = latents.active_material()
+        return _has_recipe(material) and context.material == material  # none that is pinned
 
 
 class TILEWRIGHT_PT_material(_Material, _Sidebar, bpy.types.Panel):
@@ -195,6 +213,26 @@ class TILEWRIGHT_PT_recipe_shader(_Recipe, ShaderEditor, bpy.types.Panel):
     bl_parent_id = "TILEWRIGHT_PT_material_shader"
 
 
+class TILEWRIGHT_PT_material_properties(_Material, _Properties, bpy.types.Panel):
+    bl_label = "Tilewright"
+
+
+class TILEWRIGHT_PT_surface_properties(_Surface, _Properties, bpy.types.Panel):
+    bl_parent_id = "TILEWRIGHT_PT_material_properties"
+
+
+class TILEWRIGHT_PT_keeping_properties(_Keeping, _Properties, bpy.types.Panel):
+    bl_parent_id = "TILEWRIGHT_PT_material_properties"
+
+
+class TILEWRIGHT_PT_export_properties(_Export, _Properties, bpy.types.Panel):
+    bl_parent_id = "TILEWRIGHT_PT_material_properties"
+
+
+class TILEWRIGHT_PT_recipe_properties(_Recipe, _Properties, bpy.types.Panel):
+    bl_parent_id = "TILEWRIGHT_PT_material_properties"
+
+
 register, unregister = bpy.utils.register_classes_factory(
     (
         TILEWRIGHT_PT_material,
@@ -207,5 +245,10 @@ register, unregister = bpy.utils.register_classes_factory(
         TILEWRIGHT_PT_keeping_shader,
         TILEWRIGHT_PT_export_shader,
         TILEWRIGHT_PT_recipe_shader,
+        TILEWRIGHT_PT_material_properties,
+        TILEWRIGHT_PT_surface_properties,
+        TILEWRIGHT_PT_keeping_properties,
+        TILEWRIGHT_PT_export_properties,
+        TILEWRIGHT_PT_recipe_properties,
     )
 )

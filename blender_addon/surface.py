@@ -112,6 +112,16 @@ def raise_surface(material: bpy.types.Material, kind: str, strength: float | Non
     materials.build(material, images, replace(present, displacement=chosen))
 
 
+def why_no_normals(material: bpy.types.Material) -> str:
+    """Why the normal map does not take part, where it might; empty otherwise."""
+    wanted = set(materials.images_of(material)) - material.tilewright.unused_maps
+    if "normal" not in wanted or materials.NORMAL_MAP in material.node_tree.nodes:
+        return ""
+    if material.tilewright.projection == "BOX":
+        return "Normal rests: it needs a UV map. Relief comes from the height"
+    return "Normal rests: the height shades the relief"
+
+
 def use_map(material: bpy.types.Material, name: str, used: bool) -> None:
     """Let a map take part in the shading, or leave it out; its picture stays in the tree.
 

@@ -97,6 +97,7 @@ def draw(panel: type) -> str:
         scene=bpy.context.scene,
         region=SimpleNamespace(width=280),
         object=bpy.context.object,
+        material=bpy.context.object and bpy.context.object.active_material,
         window_manager=bpy.context.window_manager,
         space_data=SimpleNamespace(tree_type="ShaderNodeTree"),
     )

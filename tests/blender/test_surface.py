@@ -69,6 +69,7 @@ def test_box_shows_relief_by_height_because_normals_need_uv(material, plane):
     assert material.displacement_method == "DISPLACEMENT"
     surface.project(material, "BOX", plane)
     assert NORMAL_MAP not in material.node_tree.nodes
+    assert "it needs a UV map" in surface.why_no_normals(material)
     assert material.displacement_method == "BOTH"
     surface.raise_surface(material, "NONE")
     surface.project(material, "UV", plane)
@@ -131,6 +132,7 @@ def test_height_is_shown_once(plane, maps, names, kind, method, normals):
     assert node(material, OUTPUT).inputs["Displacement"].links[0].from_node.name == DISPLACEMENT
     assert node(material, DISPLACEMENT).inputs["Scale"].default_value == pytest.approx(0.07)
     assert node(material, SHADER).inputs["Normal"].is_linked == normals
+    assert bool(surface.why_no_normals(material)) == (names == ALL and not normals)
     surface.raise_surface(material, "BUMP")
     assert node(material, DISPLACEMENT).inputs["Scale"].default_value == pytest.approx(0.07)
 
