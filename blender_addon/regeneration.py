@@ -9,7 +9,6 @@ import bpy
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError, TilewrightError, WorkerError
 from gan_worker.messages import ModelEntry
-from gan_worker.progress import Recipe
 
 from . import latents, live, materials, session
 from .properties import quietly
@@ -20,9 +19,10 @@ SIDES = {512: "512", 1024: "1K", 2048: "2K", 4096: "4K"}
 HASH_LETTERS = 12
 
 
-def model_of(recipe: Recipe) -> ModelEntry | None:
+def model_of(material: bpy.types.Material) -> ModelEntry | None:
     """The worker's model with the weights that the recipe names, whatever it is called by now."""
-    return next((m for m in session.current.models if m.hash == recipe.model_hash), None)
+    needed = material.tilewright.model_hash
+    return next((m for m in session.current.models if m.hash == needed), None)
 
 
 def obstacle(material: bpy.types.Material | None) -> TilewrightError | None:
@@ -40,21 +40,20 @@ def obstacle(material: bpy.types.Material | None) -> TilewrightError | None:
         return WorkerError(
             "worker_gone", "No worker is connected.", "Press Start in the Worker panel."
         )
-    recipe = materials.read_recipe(material)
-    return None if model_of(recipe) else _missing(recipe)
+    return None if model_of(material) else _missing(material.tilewright)
 
 
 def _wrong_state(message: str, cure: str) -> RequestError:
     return RequestError("wrong_state", message, cure)
 
 
-def _missing(recipe: Recipe) -> RequestError:
-    needed = f"{recipe.model} (hash {recipe.model_hash[:HASH_LETTERS]})"
-    present = session.current.model(recipe.model)
+def _missing(kept: bpy.types.PropertyGroup) -> RequestError:
+    needed = f"{kept.model} (hash {kept.model_hash[:HASH_LETTERS]})"
+    present = session.current.model(kept.model)
     if present:
         return RequestError(
             "unknown_model",
-            f"This material was made by {needed}; the worker's {recipe.model} has learned on since and is "
+            f"This material was made by {needed}; the worker's {kept.model} has learned on since and is "
             f"{present.hash[:HASH_LETTERS]} now.",
             "Press Apply in the Latents panel to make it with what the model is now, or put the older model "
             "among the worker's runs.",
@@ -106,12 +105,11 @@ def switch_size(material: bpy.types.Material, side: int) -> session.Job | None:
 
 def size_for(material: bpy.types.Material, side: int) -> tuple[int, int]:
     """Width and height of the material with that longer side, multiples of what its model can make."""
-    recipe = materials.read_recipe(material)
-    model = model_of(recipe)
+    kept, model = material.tilewright, model_of(material)
     stride = model.stride if model else 1
-    factor = side / max(recipe.width, recipe.height)
+    factor = side / max(kept.width, kept.height)
     width, height = (
-        max(1, round(length * factor / stride)) * stride for length in (recipe.width, recipe.height)
+        max(1, round(length * factor / stride)) * stride for length in (kept.width, kept.height)
     )
     return width, height
 
@@ -130,8 +128,7 @@ def cancel(material: bpy.types.Material) -> None:
     """
     _withdraw(material)
     if not materials.is_preview(material):
-        recipe = materials.read_recipe(material)
-        _set_size(material, (recipe.width, recipe.height))
+        _set_size(material, (material.tilewright.width, material.tilewright.height))
 
 
 def _prepare(material: bpy.types.Material) -> GenerationConfig:
@@ -141,12 +138,10 @@ def _prepare(material: bpy.types.Material) -> GenerationConfig:
         raise problem
     if materials.find_material(material.tilewright.uuid) != material:
         materials.make_unique(material)
-    recipe = materials.read_recipe(material)
     if not latents.has_latents(material):
-        latents.keep_place(material, recipe)
-    model = model_of(recipe)
+        latents.keep_place(material, materials.read_recipe(material))
     with quietly():
-        material.tilewright.latents.model = model.name if model else recipe.model
+        material.tilewright.latents.model = model_of(material).name
     return latents.wanted(material)
 
 
