@@ -87,14 +87,16 @@ def keep(material: bpy.types.Material, catalog: str, library: str = "") -> Path:
     folder = library_folder(library) if library else _catalog_folder(Path(bpy.data.filepath))
     _make_folder(folder)
     chosen = catalog_id(folder, catalog)
-    was_asset = material.asset_data is not None
+    here = material.asset_data.catalog_id if material.asset_data else ""
     _mark(material, chosen)
     if not library:
         return Path(bpy.data.filepath)
     try:
         return _write_copy(material, folder)
     finally:
-        if not was_asset:
+        if here:
+            material.asset_data.catalog_id = here  # this file has catalogues of its own
+        else:
             material.asset_clear()
 
 

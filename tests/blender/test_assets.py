@@ -149,6 +149,17 @@ def test_keeping_again_replaces_the_copy_and_files_beside_the_blend_stay(
     assert all(image.packed_file for image in wanted.images)
 
 
+def test_asset_of_this_file_keeps_its_catalogue_when_a_copy_goes_to_a_library(
+    saved, material, library
+):
+    assets.keep(material, "House")
+    file = assets.keep(material, "Tilewright/Walls", "Mine")
+    assert material.asset_data.catalog_id == catalogs(saved.parent)["House"]
+    with bpy.data.libraries.load(str(file), assets_only=True) as (there, wanted):
+        wanted.materials = there.materials
+    assert wanted.materials[0].asset_data.catalog_id == catalogs(library)["Tilewright/Walls"]
+
+
 def test_file_inside_a_library_uses_the_catalogues_of_its_root(material, library):
     (library / "walls").mkdir(parents=True)
     bpy.ops.wm.save_as_mainfile(filepath=str(library / "walls" / "brick.blend"))
