@@ -96,7 +96,7 @@ class _Export(_OfRecipe):
         if not material_export.is_running():
             row.operator("tilewright.export_material", icon="EXPORT")
         else:
-            text = f"Exporting: {export.done} of {export.total}"
+            text = f"{export.done} of {export.total} files" if export.total else "Reading"
             row.progress(factor=export.done / max(1, export.total), text=text)
             row.operator("tilewright.cancel_export", text="", icon="X")
         if export and export.state == "succeeded":

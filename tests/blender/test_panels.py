@@ -300,7 +300,7 @@ def test_material_panel_shows_what_can_be_changed_and_why_not(stand_in, plane, m
     exporting = material_panels.TILEWRIGHT_PT_export
     assert draw(exporting).splitlines() == ["For", "Folder", "Export"]
     export = material_export.start(plane.active_material, Target.gltf, str(tmp_path))
-    assert draw(exporting).splitlines()[2] == "Exporting: 0 of 0"
+    assert draw(exporting).splitlines()[2] == "Reading"
     material_export.wait(export)
     assert "5 files in " in draw(exporting)
     bpy.ops.tilewright.switch_size(side=512)
