@@ -8,6 +8,8 @@ from . import (
     latent_panels,
     live,
     live_preview,
+    material_export,
+    material_panels,
     motion,
     motion_panels,
     operators,
@@ -33,12 +35,14 @@ _PARTS = (
     operators,
     panels,
     latent_panels,
+    material_panels,
     motion_panels,
     worker_panels,
     run_panels,
     scene_batch,
     motion,
     keyframes,
+    material_export,
     event_timer,
 )
 

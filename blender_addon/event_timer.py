@@ -37,6 +37,7 @@ from . import (
     live,
     live_preview,
     materials,
+    projection,
     properties,
     run_rows,
     session,
@@ -285,7 +286,8 @@ def _take(event: object) -> None:
                 _urgent.append(shows(event, job.target))
             elif job.purpose == "rest":
                 _arriving.add(event.job)
-                _work.append(_apply(event, job.target, Order(look=None), is_rest=True))
+                folder = properties.texture_folder(bpy.context.scene)
+                _work.append(_apply(event, job.target, Order(None, folder), is_rest=True))
             else:
                 _arriving.add(event.job)
                 _work.append(_apply(event, job.target, _orders.pop(event.job, Order())))
@@ -322,15 +324,24 @@ def _apply(
     """
     for name, pixels in event.maps.items():
         yield from _make_image(event.job, name, pixels)
-    is_lost = is_rest and materials.find_material(target) is None
+    is_lost = is_rest and not _is_wanted(event.recipe, target)
     if session.current.is_newest(event.job, target) and not is_lost:  # none was asked for meanwhile
         _show(event, target, order)
     _clean_up(event.job)
     yield
     for name, pixels in event.maps.items():
-        yield from _keep(event, name, pixels, order.folder)
+        yield from _keep(event, name, pixels, order.folder, is_rest)
     if not is_rest:
         push_undo("Tilewright Material")
+
+
+def _is_wanted(recipe: Recipe, target: str) -> bool:
+    """Whether its material is there still, and no undo took the size away meanwhile."""
+    material = materials.find_material(target)
+    if material is None:
+        return False
+    wanted = material.tilewright.latents
+    return (recipe.width, recipe.height) == (wanted.width, wanted.height)
 
 
 def _show(event: MaterialReady, target: str, order: Order) -> None:
@@ -365,7 +376,7 @@ def _unassigned(event: MaterialReady) -> bpy.types.Material:
 
 
 def _keep(
-    event: MaterialReady, map_name: str, pixels: np.ndarray, folder: str | None
+    event: MaterialReady, map_name: str, pixels: np.ndarray, folder: str | None, is_rest: bool
 ) -> Iterator[None]:
     """Encode a map, marked as generated, and pack it, or save it as a file."""
     parts: list[bytes] = []
@@ -375,6 +386,8 @@ def _keep(
         return
     if folder is None:
         images.pack_png(image, b"".join(parts))
+    elif is_rest:
+        images.pack_until_saving(image, b"".join(parts), folder)
     else:
         _save(image, b"".join(parts), folder)
     yield
@@ -411,19 +424,25 @@ def _redraw() -> None:
                 for region in area.regions:
                     if region.type == "UI":
                         region.tag_redraw()
+            elif area.type == "PROPERTIES" and area.spaces.active.context == "MATERIAL":
+                area.tag_redraw()
 
 
 @persistent
 def _before_saving(*_args: object) -> None:
     finish()
     images.pack_live_images()
+    try:
+        images.write_waiting_files()
+    except TilewrightError as error:
+        session.current.fail(error)
 
 
 def _latent_changed(owner: bpy.types.PropertyGroup, name: str) -> None:
     """A slider was moved by hand, or by a script."""
     if name == "scale":
         for material in latents.steered():
-            materials.repeat(material, tuple(owner.scale))
+            projection.repeat(material, tuple(owner.scale))
         return
     if name == "explore":
         wake()

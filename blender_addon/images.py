@@ -19,6 +19,8 @@ PIXELS_PER_STEP = 64 * 1024
 # Custom properties that say what an image is; looked up instead of holding references.
 JOB_KEY = "tilewright_job"
 MAP_KEY = "tilewright_map"
+# Folder that a packed image goes to once the .blend is saved.
+FOLDER_KEY = "tilewright_folder"
 LIVE_PREFIX = "live "
 
 
@@ -156,6 +158,42 @@ def pack_png(image: bpy.types.Image, png: bytes) -> None:
     # A generated image would forget its pixels; one with a file reads them from what was packed.
     image.source = "FILE"
     image.colorspace_settings.name = space
+
+
+def pack_until_saving(image: bpy.types.Image, png: bytes, folder: str) -> None:
+    """Pack an encoded picture, and let it become a file when the .blend is saved.
+
+    While sliders move, every rest would leave files otherwise that nothing shows any more.
+    """
+    pack_png(image, png)
+    image[FOLDER_KEY] = folder
+
+
+def write_waiting_files() -> None:
+    """Write what waits for the .blend to be saved; what cannot be written stays packed.
+
+    Raises:
+        StorageError: of the last that could not be written.
+    """
+    problem: StorageError | None = None
+    waiting = [i for i in bpy.data.images if FOLDER_KEY in i and i.users and not i.library]
+    for image in waiting:
+        folder = image[FOLDER_KEY]
+        if folder.startswith("//") and not bpy.data.filepath:
+            continue  # where that is will be known the next time
+        try:
+            _unpack(image, folder)
+        except StorageError as error:
+            problem = error
+    if problem:
+        raise problem
+
+
+def _unpack(image: bpy.types.Image, folder: str) -> None:
+    if image.packed_file:
+        save_png(image, bytes(image.packed_file.data), folder)
+        image.unpack(method="REMOVE")
+    del image[FOLDER_KEY]
 
 
 def save_png(image: bpy.types.Image, png: bytes, folder: str) -> Path:

@@ -156,7 +156,9 @@ def _draw_mix(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
         layout.label(text="Press A and B to mix two", icon="INFO")
 
 
-class _ShaderEditor(TabPanel):
+class ShaderEditor(TabPanel):
+    """What puts a panel into the sidebar of the Shader Editor."""
+
     bl_space_type = "NODE_EDITOR"
 
     @classmethod
@@ -192,15 +194,15 @@ class TILEWRIGHT_PT_favourites_image(_Favourites, _ImageEditor, bpy.types.Panel)
     pass
 
 
-class TILEWRIGHT_PT_latents_shader(_Latents, _ShaderEditor, bpy.types.Panel):
+class TILEWRIGHT_PT_latents_shader(_Latents, ShaderEditor, bpy.types.Panel):
     pass
 
 
-class TILEWRIGHT_PT_explore_shader(_Explore, _ShaderEditor, bpy.types.Panel):
+class TILEWRIGHT_PT_explore_shader(_Explore, ShaderEditor, bpy.types.Panel):
     pass
 
 
-class TILEWRIGHT_PT_favourites_shader(_Favourites, _ShaderEditor, bpy.types.Panel):
+class TILEWRIGHT_PT_favourites_shader(_Favourites, ShaderEditor, bpy.types.Panel):
     pass
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Container
 from dataclasses import asdict, dataclass
 
 import bpy
@@ -11,12 +12,12 @@ from gan_worker.material_maps import MAPS
 from gan_worker.progress import Recipe
 from gan_worker.strict_json import from_json
 
+from . import projection
 from .images import JOB_KEY, is_live
-from .properties import MAPPING_NODE as MAPPING
+from .projection import COORDINATES, MAPPING
 from .properties import new_uuid
 
 # Nodes of ours carry these names: that is how an update finds them among a user's own.
-COORDINATES = "Tilewright Coordinates"
 SHADER = "Tilewright Shader"
 OUTPUT = "Tilewright Output"
 NORMAL_MAP = "Tilewright Normal Map"
@@ -112,15 +113,22 @@ def build(
         images: map name → image; at least one.
         look: how to wire it; None keeps the wiring of an existing tree.
     """
-    tree = _Tree(material, look or _present_look(material))
+    used = set(images) - material.tilewright.unused_maps
+    tree = _Tree(material, look or present_look(material))
     tree.shader()
     tree.textures(images)
-    tree.occlusion("ambient_occlusion" in images and "base_color" in images)
-    tree.direct_inputs(images)
-    tree.normal("normal" in images)
-    tree.displacement("height" in images, "normal" in images)
-    tree.bump("base_color" in images and not {"normal", "height"} & set(images))
+    tree.leave_out(set(images) - used)
+    tree.occlusion({"ambient_occlusion", "base_color"} <= used)
+    tree.direct_inputs(used)
+    tree.displacement("height" in images, normals_fit(material, images))
+    tree.normal(normals_fit(material, used))
+    tree.bump("base_color" in used and not (normals_fit(material, images) or "height" in images))
     tree.mapping()
+
+
+def normals_fit(material: bpy.types.Material, maps: Container[str]) -> bool:
+    """Whether there is a normal map that can be shown: it needs a UV map to know where left is."""
+    return "normal" in maps and material.tilewright.projection == "UV"
 
 
 def show_preview(
@@ -141,30 +149,12 @@ def show_preview(
     """
     if images_of(material) != images:
         build(material, images, None)
-    _repeat(material, (full[0] / recipe.width, full[1] / recipe.height))
+    projection.refine(material, (full[0] / recipe.width, full[1] / recipe.height))
 
 
 def end_preview(material: bpy.types.Material) -> None:
     """The full size is there: repeat it as often as was chosen."""
-    _repeat(material, (1.0, 1.0))
-
-
-def _repeat(material: bpy.types.Material, factor: tuple[float, float]) -> None:
-    kept, mapping = material.tilewright, material.node_tree.nodes.get(MAPPING)
-    before = tuple(kept.preview_factor)
-    if mapping and before != factor:
-        scale = mapping.inputs["Scale"].default_value
-        for axis in (0, 1):
-            # Rounded, or to and fro would leave a trace.
-            scale[axis] = round(scale[axis] * factor[axis] / before[axis], 5)
-    kept.preview_factor = factor
-
-
-def repeat(material: bpy.types.Material, scale: tuple[float, float]) -> None:
-    """Repeat the tile so often over the UV square, without generating again."""
-    mapping, finer = material.node_tree.nodes.get(MAPPING), material.tilewright.preview_factor
-    if mapping:
-        mapping.inputs["Scale"].default_value = (scale[0] * finer[0], scale[1] * finer[1], 1.0)
+    projection.refine(material, (1.0, 1.0))
 
 
 def is_preview(material: bpy.types.Material) -> bool:
@@ -225,17 +215,19 @@ def texture_node_name(map_name: str) -> str:
     return f"Tilewright {map_name}"
 
 
-def _present_look(material: bpy.types.Material) -> Look:
+def present_look(material: bpy.types.Material) -> Look:
     """The wiring an existing tree has; the default for a new one."""
     nodes = material.node_tree.nodes
     if MAPPING not in nodes:
         return Look()
     scale = nodes[MAPPING].inputs["Scale"].default_value
     displacement = nodes.get(DISPLACEMENT)
+    # Height that is there and not connected was left unconnected.
+    unconnected = 0.0 if texture_node_name("height") in nodes else Look.displacement
     return Look(
         (scale[0], scale[1]),
         material.tilewright.multiply_occlusion,
-        displacement.inputs["Scale"].default_value if displacement else Look.displacement,
+        displacement.inputs["Scale"].default_value if displacement else unconnected,
     )
 
 
@@ -288,15 +280,24 @@ class _Tree:
                 self.drop(texture_node_name(name))
                 continue
             place = (-500, 500 - 280 * _ROWS[name])
-            node, _ = self.node(texture_node_name(name), "ShaderNodeTexImage", place)
+            node, is_new = self.node(texture_node_name(name), "ShaderNodeTexImage", place)
+            if is_new:
+                projection.shape_texture(node, self.material.tilewright.projection)
             node.label = name.replace("_", " ").title()
             node.image = images[name]
 
-    def direct_inputs(self, images: dict[str, bpy.types.Image]) -> None:
-        if "base_color" in images and OCCLUSION not in self.nodes:
+    def leave_out(self, maps: set[str]) -> None:
+        """Take maps off the shader; what the user connected them to stays."""
+        for name in maps:
+            for link in list(self._color(name).links):
+                if link.to_node == self.nodes[SHADER]:
+                    self.links.remove(link)
+
+    def direct_inputs(self, maps: set[str]) -> None:
+        if "base_color" in maps and OCCLUSION not in self.nodes:
             self.link(self._color("base_color"), self._input("Base Color"))
         for name, socket in (("roughness", "Roughness"), ("metallic", "Metallic")):
-            if name in images:
+            if name in maps:
                 self.link(self._color(name), self._input(socket))
 
     def occlusion(self, present: bool) -> None:
@@ -314,7 +315,9 @@ class _Tree:
         self.link(_socket(mix.outputs, "Result_Color"), self._input("Base Color"))
 
     def normal(self, present: bool) -> None:
-        if not present:
+        # Shading a relief by its height and by its normals would count it twice.
+        by_height = DISPLACEMENT in self.nodes and self.material.displacement_method == "BUMP"
+        if not present or by_height:
             self.drop(NORMAL_MAP)
             return
         node, _ = self.node(NORMAL_MAP, "ShaderNodeNormalMap", (0, -340))
@@ -356,7 +359,8 @@ class _Tree:
         mapping, is_new = self.node(MAPPING, "ShaderNodeMapping", (-760, 0))
         if is_new:
             mapping.inputs["Scale"].default_value = (*self.look.scale, 1.0)
-            self.link(coordinates.outputs["UV"], mapping.inputs["Vector"])
+            output = projection.output_name(self.material.tilewright.projection)
+            self.link(coordinates.outputs[output], mapping.inputs["Vector"])
         for name in MAPS:
             node = self.nodes.get(texture_node_name(name))
             if node and not node.inputs["Vector"].is_linked:

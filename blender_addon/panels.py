@@ -122,25 +122,6 @@ class TILEWRIGHT_PT_maps(TabPanel, bpy.types.Panel):
             column.prop(chosen, "texture_folder")
 
 
-class TILEWRIGHT_PT_recipe(TabPanel, bpy.types.Panel):
-    bl_label = "Recipe of the Material"
-    bl_parent_id = "TILEWRIGHT_PT_generation"
-    bl_options = {"DEFAULT_CLOSED"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        material = _active_material(context)
-        return bool(material and material.tilewright.recipe)
-
-    def draw(self, context: bpy.types.Context) -> None:
-        kept = _active_material(context).tilewright
-        column = self.layout.column(align=True)
-        pair(column, "Model", f"{kept.model} ({kept.model_hash[:8]})")
-        pair(column, "Seed", str(kept.seed))
-        pair(column, "Size", f"{kept.width} × {kept.height}")
-        pair(column, "Variety", f"{kept.truncation_psi:.2f}")
-
-
 class TILEWRIGHT_PT_scene_recipe(TabPanel, bpy.types.Panel):
     bl_label = "Scene Recipe"
     bl_order = 1  # below the panels that an artist needs more often
@@ -154,10 +135,6 @@ class TILEWRIGHT_PT_scene_recipe(TabPanel, bpy.types.Panel):
         row.operator("tilewright.show_scene_plan", icon="TEXT")
         if batch is not None:
             _draw_batch(layout, batch, context.region.width)
-
-
-def _active_material(context: bpy.types.Context) -> bpy.types.Material | None:
-    return context.object.active_material if context.object else None
 
 
 def _draw_pictures(layout: bpy.types.UILayout, chosen: bpy.types.PropertyGroup) -> None:
@@ -264,7 +241,6 @@ register, unregister = bpy.utils.register_classes_factory(
         TILEWRIGHT_PT_training_details,
         TILEWRIGHT_PT_generation,
         TILEWRIGHT_PT_maps,
-        TILEWRIGHT_PT_recipe,
         TILEWRIGHT_PT_scene_recipe,
     )
 )

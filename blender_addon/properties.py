@@ -20,7 +20,7 @@ from bpy.props import (
 from gan_worker.config import PRESETS
 from gan_worker.material_maps import MAPS
 
-from . import session
+from . import projection, session
 from .motion_properties import TILEWRIGHT_PG_motion
 
 _PRESET_TEXTS = {
@@ -32,10 +32,6 @@ _PRESET_TEXTS = {
         "The plain GAN of the textbooks: a sheet of 28×28 grey pictures, learned from a folder of many",
     ),
 }
-
-
-# The node whose scale repeats the whole material.
-MAPPING_NODE = "Tilewright Mapping"
 
 
 def new_uuid() -> str:
@@ -50,6 +46,11 @@ def _model_names(_owner: object, _context: object, typed: str) -> list[str]:
 def _style_names(owner: bpy.types.PropertyGroup, _context: object, typed: str) -> list[str]:
     model = session.current.model(owner.model)
     return [name for name in model.styles if typed.lower() in name.lower()] if model else []
+
+
+def _library_names(_owner: object, context: bpy.types.Context, typed: str) -> list[str]:
+    libraries = context.preferences.filepaths.asset_libraries
+    return [found.name for found in libraries if typed.lower() in found.name.lower()]
 
 
 # Told of each slider that was moved by hand: the group it belongs to, and what it is about.
@@ -329,12 +330,48 @@ class TILEWRIGHT_PG_scene(bpy.types.PropertyGroup):
         default="//textures",
         subtype="DIR_PATH",
     )
+    asset_catalog: StringProperty(
+        name="Catalog",
+        description="Catalog of the Asset Browser, such as Tilewright/Bricks. It is added where there is none",
+        default="Tilewright",
+    )
+    asset_library: StringProperty(
+        name="Library",
+        description="An asset library of the preferences, where a copy goes with its pictures packed. Empty keeps "
+        "the material in this file",
+        search=_library_names,
+    )
+    export_target: EnumProperty(
+        name="For",
+        description="Which tool gets the textures, and so which channel goes where",
+        items=[
+            ("gltf", "glTF", "A square that shows the material, for engines and the web"),
+            ("materialx", "MaterialX", "A standard surface"),
+            ("usd", "USD", "A square with a UsdPreviewSurface"),
+            ("unreal", "Unreal Engine", "Textures with normals of DirectX"),
+            ("unity", "Unity", "Textures with a mask map"),
+            ("godot", "Godot", "Textures for an ORMMaterial3D"),
+        ],
+        default="gltf",
+    )
+    export_folder: StringProperty(
+        name="Folder",
+        description="Where the files go; // is the folder of the .blend. Files of the same name are replaced",
+        default="//export",
+        subtype="DIR_PATH",
+    )
 
     scene_recipe: StringProperty(
         name="Recipe",
         description="A TOML file with rules that say which objects get which materials",
         subtype="FILE_PATH",
     )
+
+
+def texture_folder(scene: bpy.types.Scene) -> str | None:
+    """Where the panel wants pictures as files; None where they are packed."""
+    chosen = scene.tilewright
+    return chosen.texture_folder if chosen.storage == "FILES" else None
 
 
 class TILEWRIGHT_PG_run(bpy.types.PropertyGroup):
@@ -357,6 +394,25 @@ class TILEWRIGHT_PG_material(bpy.types.PropertyGroup):
         description="The material this was made for was gone when the result came",
     )
     multiply_occlusion: BoolProperty(default=True)
+    unused_maps: EnumProperty(
+        items=[(name, name, "", 1 << number) for number, name in enumerate(MAPS)],
+        options={"ENUM_FLAG"},
+        default=set(),
+    )
+    projection: EnumProperty(items=[("UV", "UV", ""), ("BOX", "Box", "")], default="UV")
+    unit_size: FloatVectorProperty(
+        size=3, description="Meters that the coordinates span along each axis; 0 while not measured"
+    )
+    tile_size: FloatProperty(
+        name="Tile Size",
+        description="Width of one tile on the surface, as measured on the active object",
+        unit="LENGTH",
+        soft_min=0.01,
+        soft_max=100.0,
+        min=0.0001,
+        get=lambda kept: projection.tile_size(kept.id_data),
+        set=lambda kept, width: projection.set_tile_size(kept.id_data, width),
+    )
     latents: PointerProperty(type=TILEWRIGHT_PG_latents)
     preview_factor: FloatVectorProperty(
         size=2,

@@ -6,12 +6,16 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import OpenImageIO as oiio
 from numpy.typing import NDArray
 
+from gan_worker.bit_depths import Bits as Bits
+from gan_worker.bit_depths import Picture as Picture
+from gan_worker.bit_depths import as_floats
+from gan_worker.bit_depths import quantise as quantise
 from gan_worker.errors import PictureError, StorageError
 from gan_worker.png_text import HEADER_SIZE, text_chunks
 
@@ -35,9 +39,6 @@ _TAIL = 64
 # Rows that are made ready for a file at a time, so that no second copy of a large picture is made.
 _BAND = 256
 _HEAD = 4096
-
-Bits = Literal[8, 16, "exr"]
-Picture = NDArray[np.float32]
 
 
 def read_picture(file: Path) -> Picture:
@@ -333,22 +334,6 @@ def _unwritable(file: Path, problem: str, size: int) -> StorageError:
         f"{file} must be writable; {' '.join(problem.split()).rstrip('.')}.",
         "Check the folder and its permissions.",
     )
-
-
-def quantise(picture: NDArray[Any], bits: int) -> NDArray[Any]:
-    """0..1 to whole numbers: uint8 for 8 bits, uint16 for 16, rounded."""
-    kind, most = (np.uint8, 255) if bits == 8 else (np.uint16, 65535)
-    scaled: NDArray[Any] = np.clip(picture, 0, 1, dtype=np.float32)
-    scaled *= most
-    np.rint(scaled, out=scaled)
-    return scaled.astype(kind)
-
-
-def as_floats(picture: NDArray[Any]) -> Picture:
-    """Whole numbers of 8 or 16 bits to 0..1; floats stay what they are."""
-    if not np.issubdtype(picture.dtype, np.integer):
-        return picture
-    return picture.astype(np.float32) / np.iinfo(picture.dtype).max
 
 
 def tile(picture: NDArray[Any], rows: int = 2, columns: int = 2) -> NDArray[Any]:

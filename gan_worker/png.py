@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 BYTES_PER_STEP = 64 * 1024
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_COLOR_TYPES = {1: 0, 3: 2}
+_COLOR_TYPES = {1: 0, 3: 2, 4: 6}
 _FILTER_UP = 2
 
 Pixels = NDArray[Any]
@@ -26,7 +26,7 @@ def png_pieces(pixels: Pixels, parts: list[bytes], texts: bytes = b"") -> Iterat
     Blender's own `Image.pack()` encodes too, but holds the main thread for 80 ms at 1024².
 
     Args:
-        pixels: uint8 or uint16, shape (height, width, 1 or 3), top row first.
+        pixels: uint8 or uint16, shape (height, width, 1, 3 or 4), top row first.
         parts: receives the file's bytes; complete when the iterator ends.
         texts: chunks that say what the picture is, of `png_text.text_chunks`.
 

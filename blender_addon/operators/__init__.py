@@ -1,16 +1,20 @@
 """One button is one class is one call to a plain function, which scripts can call as well."""
 
 from . import (
+    assets,
     doctor,
     exploring,
+    exporting,
     generation,
     installation,
     keeping,
     memory,
     motion,
+    regeneration,
     runs,
     scenes,
     steering,
+    surface,
     training,
     worker,
 )
@@ -24,6 +28,10 @@ _MODULES = (
     runs,
     generation,
     steering,
+    regeneration,
+    surface,
+    assets,
+    exporting,
     exploring,
     keeping,
     motion,

@@ -11,8 +11,9 @@ from bpy.props import BoolProperty, FloatProperty, IntProperty
 from gan_worker.config import GenerationConfig, check_size
 from gan_worker.errors import RequestError, StorageError, TilewrightError
 
-from .. import event_timer, latents, live, materials, session
+from .. import event_timer, latents, live, materials, session, surface
 from ..latents import LARGEST_SEED
+from ..properties import texture_folder
 from .reporting import failed, needs, needs_worker
 
 
@@ -37,15 +38,14 @@ def result_order(scene: bpy.types.Scene) -> event_timer.Order:
     """
     chosen = scene.tilewright
     look = materials.Look(tuple(chosen.scale), chosen.multiply_occlusion, chosen.displacement)
-    if chosen.storage == "PACK":
-        return event_timer.Order(look)
-    if chosen.texture_folder.startswith("//") and not bpy.data.filepath:
+    folder = texture_folder(scene)
+    if folder and folder.startswith("//") and not bpy.data.filepath:
         raise StorageError(
             "file_unwritable",
-            f"The .blend must be saved before textures can go to {chosen.texture_folder}.",
+            f"The .blend must be saved before textures can go to {folder}.",
             "Save the file, or pack the textures into it.",
         )
-    return event_timer.Order(look, chosen.texture_folder)
+    return event_timer.Order(look, folder)
 
 
 def target_objects(context: bpy.types.Context) -> list[bpy.types.Object]:
@@ -122,6 +122,8 @@ def _generate(
     material.use_fake_user = material.use_fake_user or not objects
     for obj in objects:
         materials.assign(obj, material)
+    if objects:
+        surface.find_unit_size(material, objects[0])
     return job
 
 

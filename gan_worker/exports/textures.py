@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_worker.bit_depths import Bits, Picture, as_floats
 from gan_worker.material_maps import MAPS
-from gan_worker.pictures import Bits, Picture, as_floats
 
 Maps = Mapping[str, NDArray[np.generic]]
 
@@ -41,7 +41,7 @@ class Texture:
         named = {SMOOTHNESS: "roughness"}
         return tuple(named.get(c, c) for c in self.channels if c != BLACK)
 
-    def fits(self, maps: Maps) -> bool:
+    def fits(self, maps: Container[str]) -> bool:
         """Whether the material has any of its maps."""
         return any(name in maps for name in self.maps)
 

@@ -390,6 +390,40 @@ def test_preview_that_is_shown_while_saving_is_in_the_file(hand, material, tmp_p
     assert materials.read_recipe(loaded).directions == (("pca 1", 2.0),)
 
 
+def test_textures_as_files_are_written_when_the_file_is_saved(hand, material, rest, tmp_path):
+    path = str(tmp_path / "scene.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.context.scene.tilewright.storage = "FILES"
+    for amount, value in ((1.0, 70), (2.0, 80)):
+        hand.move(material, amount)
+        hand.answer(hand.jobs[-1])
+        rest()
+        hand.answer(hand.jobs[-1], value)
+    assert not (tmp_path / "textures").exists()
+    bpy.ops.wm.save_mainfile()
+    shown = materials.images_of(material)
+    assert len(list((tmp_path / "textures").glob("*.png"))) == len(shown)
+    assert not any(image.packed_file for image in shown.values())
+    bpy.ops.wm.open_mainfile(filepath=path)
+    (loaded,) = (m for m in bpy.data.materials if m.tilewright.uuid)
+    assert shown_value(loaded) == 80
+    space = {n: i.colorspace_settings.name for n, i in materials.images_of(loaded).items()}
+    assert (space["base_color"], space["roughness"]) == ("sRGB", "Non-Color")
+
+
+def test_textures_that_cannot_be_written_stay_packed(hand, material, rest, tmp_path):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    (tmp_path / "textures").write_text("no folder")
+    bpy.context.scene.tilewright.storage = "FILES"
+    hand.move(material, 1.0)
+    hand.answer(hand.jobs[-1])
+    rest()
+    hand.answer(hand.jobs[-1], 70)
+    bpy.ops.wm.save_mainfile()
+    assert session.current.last_error.code == "file_unwritable"
+    assert all(image.packed_file for image in materials.images_of(material).values())
+
+
 def test_names_of_sliders_are_kept_for_the_model(hand, material, plane, tmp_path):
     labels = bpy.context.scene.tilewright.direction_labels
     assert [item.label for item in labels] == ["Direction 1", "Direction 2", "Accent 1"]

@@ -19,6 +19,8 @@ from blender_addon import (
     latent_panels,
     latents,
     live_preview,
+    material_export,
+    material_panels,
     materials,
     motion,
     motion_panels,
@@ -32,6 +34,7 @@ from blender_addon.operators import generation
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.errors import ErrorInfo, WorkerError
 from gan_worker.events import JobReport, PreviewReady, RunList
+from gan_worker.exports.writing import Target
 from gan_worker.findings import Finding
 from gan_worker.messages import RunEntry
 from gan_worker.motion import Evenness
@@ -100,6 +103,7 @@ def draw(panel: type) -> str:
         scene=bpy.context.scene,
         region=SimpleNamespace(width=280),
         object=bpy.context.object,
+        material=bpy.context.object and bpy.context.object.active_material,
         window_manager=bpy.context.window_manager,
         space_data=SimpleNamespace(tree_type="ShaderNodeTree"),
     )
@@ -110,7 +114,7 @@ def draw(panel: type) -> str:
 
 PANELS = [
     cls
-    for module in (panels, latent_panels, motion_panels, run_panels, worker_panels)
+    for module in (panels, latent_panels, material_panels, motion_panels, run_panels, worker_panels)
     for cls in vars(module).values()
     if isinstance(cls, type) and issubclass(cls, bpy.types.Panel)
 ]
@@ -279,7 +283,37 @@ def test_recipe_and_running_generation_are_shown(stand_in, plane, maps):
     event_timer.tick()
     event_timer.finish()
     assert "Generating" not in draw(panels.TILEWRIGHT_PT_generation)
-    assert "48 × 32" in draw(panels.TILEWRIGHT_PT_recipe)
+    assert "48 × 32" in draw(material_panels.TILEWRIGHT_PT_recipe)
+
+
+def test_material_panel_shows_what_can_be_changed_and_why_not(stand_in, plane, maps, tmp_path):
+    panel = material_panels.TILEWRIGHT_PT_material
+    assert "it has none. Generate one first." in " ".join(draw(panel).split())
+    assert draw(material_panels.TILEWRIGHT_PT_surface) == ""
+    (job,) = generation.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
+    stand_in.finish(job.id, maps)
+    event_timer.tick()
+    event_timer.finish()
+    assert draw(panel).splitlines() == ["512", "1K", "2K", "4K", "Regenerate"]
+    assert draw(material_panels.TILEWRIGHT_PT_surface).splitlines() == [
+        *("Projection", "UV", "Box", "Tile Size", "Tile Size", ""),
+        *("Displacement", "None", "Bump", "Real", "Default Value", "Maps in Use"),
+        *("Base Color", "Roughness", "Metallic", "Normal", "Ambient Occlusion"),
+    ]
+    assert draw(material_panels.TILEWRIGHT_PT_keeping).splitlines() == [
+        *("Library", "Catalog", "Keep as Asset")
+    ]
+    exporting = material_panels.TILEWRIGHT_PT_export
+    assert draw(exporting).splitlines() == ["For", "Folder", "Export"]
+    export = material_export.start(plane.active_material, Target.gltf, str(tmp_path))
+    assert draw(exporting).splitlines()[2] == "Reading"
+    material_export.wait(export)
+    assert "5 files in " in draw(exporting)
+    bpy.ops.tilewright.switch_size(side=512)
+    assert draw(panel).split("\n")[4:] == ["Generating", ""]
+    session.current.models = ()
+    text = " ".join(draw(panel).split())
+    assert "bricks (hash aaaaaaaaaaaa); the worker has no such model. Copy the model's" in text
 
 
 def test_latents_panel_has_a_named_slider_for_each_direction(stand_in, plane, maps):

@@ -356,3 +356,24 @@ def test_hundred_reloads_leave_two_sockets(addon, connected):
     client = session.current._client
     held = [v for v in vars(client).values() if isinstance(v, zmq.Socket)]
     assert len(held) == 2
+
+
+def test_sizes_are_switched_and_the_recipe_gives_the_same_bytes_again(connected, model, plane):
+    side = 4 * stride()
+    config = GenerationConfig(MODEL, 3, side, side)
+    (job,) = generation.generate_for_objects([plane], config)
+    event_timer.wait_for_job(job, 120)
+    material = plane.active_material
+    before = shown(material)
+    assert bpy.ops.tilewright.switch_size(side=2 * side, wait=True) == {"FINISHED"}
+    assert shown(material).shape == (2 * side, 2 * side, 4)
+    assert bpy.ops.tilewright.switch_size(side=side, wait=True) == {"FINISHED"}
+    assert (shown(material) == before).all()
+    for image in materials.images_of(material).values():
+        bpy.data.images.remove(image)
+    bpy.ops.tilewright.regenerate(wait=True)
+    assert (shown(material) == before).all()
+
+
+def shown(material: bpy.types.Material) -> np.ndarray:
+    return images.read_pixels(materials.images_of(material)["base_color"])

@@ -1,0 +1,244 @@
+"""Keep materials as assets: preview, tags, catalogue, and whose pictures they come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from gan_worker.errors import RequestError, StorageError, TilewrightError
+from gan_worker.marks import rights_line
+from gan_worker.progress import Credits, Recipe
+
+from . import images, materials
+from .asset_catalogs import catalog_id
+
+PREVIEW_SIDE = 256
+# Where the light of a preview comes from: left, above and in front.
+_LIGHT = np.array((-0.4, 0.5, 0.77), np.float32)
+# Texts that begin so are ours, and are written anew.
+_OURS = "Made by "
+
+
+def obstacle(material: bpy.types.Material | None, library: str) -> TilewrightError | None:
+    """Why a material cannot be kept as an asset now; None where it can.
+
+    Args:
+        material: that is to be kept.
+        library: name of an asset library of the preferences; empty for this file.
+    """
+    if not materials.is_ours(material) or not material.tilewright.recipe:
+        return RequestError(
+            "wrong_state",
+            "The active object must have a material with a recipe; it has none.",
+            "Generate one first.",
+        )
+    if materials.is_preview(material):
+        return RequestError(
+            "wrong_state",
+            "The material must show its full size; it shows a preview.",
+            "Wait until the slider has come to rest.",
+        )
+    if library and library_folder(library) is None:
+        return StorageError(
+            "file_unwritable",
+            f"The asset library must be one of the preferences; {library} is not.",
+            "Choose another, or add it under Preferences > File Paths.",
+        )
+    if not library and not bpy.data.filepath:
+        return StorageError(
+            "file_unwritable",
+            "The .blend must be saved before it can hold assets; it was not.",
+            "Save the file, or choose an asset library.",
+        )
+    return None
+
+
+def library_folder(name: str) -> Path | None:
+    """Folder of an asset library of the preferences."""
+    for library in bpy.context.preferences.filepaths.asset_libraries:
+        if library.name == name and library.path:
+            return Path(bpy.path.abspath(library.path))
+    return None
+
+
+def keep(material: bpy.types.Material, catalog: str, library: str = "") -> Path:
+    """Keep a material as an asset.
+
+    Args:
+        material: one that was generated, at its full size.
+        catalog: its path, such as `Tilewright/Bricks`; it is added where there is none.
+        library: name of an asset library of the preferences, where a copy goes with its pictures packed; empty to
+            mark the material in this file.
+
+    Returns:
+        The .blend that has the asset.
+
+    Raises:
+        RequestError: `wrong_state` for a material that has no recipe, or shows a preview.
+        StorageError: `file_unwritable` for a .blend that was never saved, or a library that cannot be written;
+            `disk_full`.
+    """
+    problem = obstacle(material, library)
+    if problem:
+        raise problem
+    _check_pictures(material)
+    folder = library_folder(library) if library else _catalog_folder(Path(bpy.data.filepath))
+    _make_folder(folder)
+    chosen = catalog_id(folder, catalog)
+    here = material.asset_data.catalog_id if material.asset_data else ""
+    _mark(material, chosen)
+    if not library:
+        return Path(bpy.data.filepath)
+    try:
+        return _write_copy(material, folder)
+    finally:
+        if here:
+            material.asset_data.catalog_id = here  # this file has catalogues of its own
+        else:
+            material.asset_clear()
+
+
+def _check_pictures(material: bpy.types.Material) -> None:
+    shown = materials.images_of(material)
+    lost = [name for name, image in shown.items() if not image.size[0]]
+    if lost or not shown:
+        raise RequestError(
+            "wrong_state",
+            f"A material that is kept must have its pictures; {', '.join(lost) or 'all'} cannot be read.",
+            "Press Regenerate first.",
+        )
+
+
+def _catalog_folder(blend: Path) -> Path:
+    """Where Blender looks for the catalogues of a file: the root of its library, or its own folder."""
+    for library in bpy.context.preferences.filepaths.asset_libraries:
+        root = Path(bpy.path.abspath(library.path)) if library.path else None
+        if root and blend.is_relative_to(root):
+            return root
+    return blend.parent
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error.strerror or str(error)) from error
+
+
+def _mark(material: bpy.types.Material, catalog: str) -> None:
+    recipe = materials.read_recipe(material)
+    material.asset_mark()
+    data = material.asset_data
+    data.catalog_id = catalog
+    for tag in tags(recipe, list(materials.images_of(material))):
+        data.tags.new(tag, skip_if_exists=True)
+    for name, text in fields(recipe).items():
+        present = getattr(data, name)
+        if not present or present.startswith(_OURS):  # what somebody wrote there stays
+            setattr(data, name, text)
+    _set_preview(material)
+
+
+def tags(recipe: Recipe, maps: list[str]) -> list[str]:
+    """What an asset can be found by."""
+    shown = (name.replace("_", " ").title() for name in maps)
+    return ["Tilewright", recipe.model, f"{recipe.width}x{recipe.height}", *shown]
+
+
+def fields(recipe: Recipe) -> dict[str, str]:
+    """What an asset says of itself, by Blender's names; empty where that is not known."""
+    credits = recipe.credits
+    made = f"seed {recipe.seed}, {recipe.width}×{recipe.height}, model hash {recipe.model_hash}"
+    return {
+        "author": ", ".join(credits.authors),
+        "license": _licence(credits),
+        "copyright": rights_line(credits),
+        "description": f"{_OURS}Tilewright {recipe.version} with the trained model {recipe.model}: {made}",
+    }
+
+
+def _licence(credits: Credits) -> str:
+    """Licences of the training pictures; that of some is not that of all."""
+    known = "; ".join(credits.licenses)
+    return f"{known}; of some pictures not recorded" if known and credits.unlicensed else known
+
+
+# ---- preview
+
+
+def _set_preview(material: bpy.types.Material) -> None:
+    """Drawn at once, while Blender's own needs seconds of shader compilation."""
+    pixels = preview_pixels(materials.images_of(material))
+    preview = material.preview_ensure()
+    preview.image_size = (PREVIEW_SIDE, PREVIEW_SIDE)
+    preview.image_pixels_float.foreach_set(pixels[::-1].reshape(-1))
+
+
+def preview_pixels(maps: dict[str, bpy.types.Image]) -> np.ndarray:
+    """A square of the tile, lit from the upper left where it has normals.
+
+    Args:
+        maps: map name → image; at least one.
+
+    Returns:
+        float32 RGBA, (256, 256, 4), 0..1, top row first.
+    """
+    shown = maps.get("base_color") or next(iter(maps.values()))
+    pixels = _square(shown)
+    if "normal" in maps:
+        normals = _square(maps["normal"])[..., :3] * 2 - 1
+        light = np.clip(normals @ _LIGHT, 0, None) / _LIGHT[2]
+        pixels[..., :3] *= np.clip(light, 0.3, 1.3)[..., None]
+    pixels[..., 3] = 1
+    return np.clip(pixels, 0, 1)
+
+
+def _square(image: bpy.types.Image) -> np.ndarray:
+    """The upper left square of an image, averaged or repeated to the size of a preview."""
+    pixels = images.read_pixels(image)
+    side = min(pixels.shape[:2])
+    step = max(1, side // PREVIEW_SIDE)
+    cut = pixels[: side // step * step, : side // step * step]
+    count = len(cut) // step
+    small = cut.reshape(count, step, count, step, 4).mean(axis=(1, 3))
+    places = np.arange(PREVIEW_SIDE) * count // PREVIEW_SIDE
+    return small[places][:, places]
+
+
+# ---- a copy in a library
+
+
+def _write_copy(material: bpy.types.Material, folder: Path) -> Path:
+    name = bpy.path.clean_name(material.name)
+    file = folder / f"{name}_{material.tilewright.uuid[:8]}.blend"
+    draft = file.with_name(f"{file.name}.tmp")
+    loose = [i for i in materials.images_of(material).values() if not i.packed_file]
+    try:
+        for image in loose:
+            _pack(image)
+        bpy.data.libraries.write(str(draft), {material}, fake_user=True, compress=True)
+        draft.replace(file)
+    except (OSError, RuntimeError) as error:
+        draft.unlink(missing_ok=True)
+        raise _unwritable(file, str(error)) from error
+    finally:
+        for image in loose:
+            if image.packed_file and image.filepath:
+                image.unpack(method="REMOVE")  # the file beside the .blend is used again
+    return file
+
+
+def _pack(image: bpy.types.Image) -> None:
+    space = image.colorspace_settings.name
+    image.pack()
+    image.colorspace_settings.name = space
+
+
+def _unwritable(place: Path, reason: str) -> StorageError:
+    return StorageError(
+        "file_unwritable",
+        f"The asset library must be writable; {place}: {' '.join(reason.split())}.",
+        "Choose another library, or free some space.",
+    )

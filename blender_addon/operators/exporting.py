@@ -1,0 +1,65 @@
+"""Export materials to other tools."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.props import BoolProperty
+
+from gan_worker.errors import TilewrightError
+from gan_worker.exports.writing import Target
+
+from .. import event_timer, latents, material_export
+from .reporting import failed, needs
+
+
+class TILEWRIGHT_OT_export_material(bpy.types.Operator):
+    """Write the textures of the material as that tool takes them, and a document that uses them where it has one"""
+
+    bl_idname = "tilewright.export_material"
+    bl_label = "Export"
+
+    wait: BoolProperty(
+        name="Wait", description="Return only when the files are there", options={"SKIP_SAVE"}
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        chosen = context.scene.tilewright
+        problem = material_export.obstacle(
+            latents.active_material(), Target(chosen.export_target), chosen.export_folder
+        )
+        return needs(cls, not problem, problem and f"{problem.info.message} {problem.info.cure}")
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        chosen = context.scene.tilewright
+        try:
+            event_timer.finish()  # what is not there yet would be missing
+            export = material_export.start(
+                latents.active_material(), Target(chosen.export_target), chosen.export_folder
+            )
+            event_timer.wake()
+            if self.wait:
+                material_export.wait(export)
+        except TilewrightError as error:
+            return failed(self, error)
+        return {"FINISHED"}
+
+
+class TILEWRIGHT_OT_cancel_export(bpy.types.Operator):
+    """Stop exporting. Files that are whole already stay"""
+
+    bl_idname = "tilewright.cancel_export"
+    bl_label = "Cancel"
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        return needs(cls, material_export.is_running(), "Nothing is being exported")
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        material_export.current.cancel()
+        return {"FINISHED"}
+
+
+register, unregister = bpy.utils.register_classes_factory(
+    (TILEWRIGHT_OT_export_material, TILEWRIGHT_OT_cancel_export)
+)

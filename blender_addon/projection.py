@@ -1,0 +1,147 @@
+"""How the tile lies on a surface: by UV map or as a box, and how many meters it spans."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+
+COORDINATES = "Tilewright Coordinates"
+# The node whose scale repeats the whole material.
+MAPPING = "Tilewright Mapping"
+# How far the sides of a box run into each other, 0..1.
+BLEND = 0.2
+
+# Axis of the mapping → axis of the tile. The sides of a box show the tile upright, its top one way or the other.
+_AXES = {"UV": {0: 0, 1: 1}, "BOX": {0: 0, 1: 0, 2: 1}}
+_OUTPUTS = {"UV": "UV", "BOX": "Object"}
+_IMAGE_PROJECTIONS = {"UV": "FLAT", "BOX": "BOX"}
+
+
+def shape_texture(node: bpy.types.ShaderNodeTexImage, projection: str) -> None:
+    """Let an Image Texture node show its picture so.
+
+    Args:
+        node: of a texture.
+        projection: `UV` or `BOX`.
+    """
+    node.projection = _IMAGE_PROJECTIONS[projection]
+    node.projection_blend = BLEND
+
+
+def output_name(projection: str) -> str:
+    """The output of the Texture Coordinate node that the mapping takes."""
+    return _OUTPUTS[projection]
+
+
+def repeats(material: bpy.types.Material) -> tuple[float, float] | None:
+    """How often the full size is repeated over a unit of its coordinates; None without our mapping."""
+    scale, finer = _scale(material), material.tilewright.preview_factor
+    if scale is None:
+        return None
+    across = {tile: axis for axis, tile in _axes(material).items()}
+    return scale[across[0]] / finer[0], scale[across[1]] / finer[1]
+
+
+def repeat(material: bpy.types.Material, times: tuple[float, float]) -> None:
+    """Repeat the tile so often over a unit of its coordinates, without generating again."""
+    scale, finer = _scale(material), material.tilewright.preview_factor
+    for axis, tile in _axes(material).items() if scale is not None else ():
+        scale[axis] = times[tile] * finer[tile]
+
+
+def refine(material: bpy.types.Material, factor: tuple[float, float]) -> None:
+    """Repeat so many times more often than the full size: smaller maps are shown."""
+    kept, scale = material.tilewright, _scale(material)
+    before = tuple(kept.preview_factor)
+    if scale is not None and before != factor:
+        for axis, tile in _axes(material).items():
+            # Rounded, or to and fro would leave a trace.
+            scale[axis] = round(scale[axis] * factor[tile] / before[tile], 5)
+    kept.preview_factor = factor
+
+
+def _axes(material: bpy.types.Material) -> dict[int, int]:
+    return _AXES[material.tilewright.projection]
+
+
+def _scale(material: bpy.types.Material) -> bpy.types.bpy_prop_array | None:
+    mapping = material.node_tree.nodes.get(MAPPING) if material.node_tree else None
+    return mapping.inputs["Scale"].default_value if mapping else None
+
+
+# ---- meters
+
+
+def is_measured(material: bpy.types.Material) -> bool:
+    """Whether it is known how many meters its coordinates span."""
+    return material.tilewright.unit_size[0] > 0
+
+
+def tile_size(material: bpy.types.Material) -> float:
+    """Width of one tile on the surface, meters; 0 where that is not known."""
+    times = repeats(material)
+    return material.tilewright.unit_size[0] / times[0] if times and times[0] else 0.0
+
+
+def set_tile_size(material: bpy.types.Material, width: float) -> None:
+    """Make the tile so wide on the surface, and as high as its pixels then are.
+
+    Args:
+        material: one that was measured.
+        width: meters.
+    """
+    kept, scale = material.tilewright, _scale(material)
+    size = width, width * _aspect(material)
+    for axis, tile in _axes(material).items() if scale is not None else ():
+        scale[axis] = kept.unit_size[axis] / size[tile] * kept.preview_factor[tile]
+
+
+def _aspect(material: bpy.types.Material) -> float:
+    """Height over width of the tile."""
+    kept = material.tilewright.latents
+    return kept.height / kept.width if kept.model else 1.0
+
+
+def measure(obj: bpy.types.Object, projection: str) -> tuple[float, float, float] | None:
+    """Meters that one unit of the coordinates spans on this object, along each axis.
+
+    With a UV map this is the mean over its surface: the root of area over area on the map.
+
+    Args:
+        obj: any object that shows a material.
+        projection: `UV` or `BOX`.
+
+    Returns:
+        None where a UV map is asked for and there is none, or it has no area.
+    """
+    if projection == "BOX":
+        return tuple(abs(factor) for factor in obj.matrix_world.to_scale())
+    if not isinstance(obj.data, bpy.types.Mesh) or not obj.data.uv_layers.active:
+        return None
+    surface, flat = _areas(obj)
+    if surface == 0 or flat == 0:
+        return None
+    side = float(np.sqrt(surface / flat))
+    return side, side, 1.0
+
+
+def _areas(obj: bpy.types.Object) -> tuple[float, float]:
+    """Area of a mesh in the world and on its active UV map."""
+    mesh = obj.data
+    mesh.calc_loop_triangles()
+    count = len(mesh.loop_triangles)
+    points = _read(mesh.vertices, "co", len(mesh.vertices) * 3).reshape(-1, 3)
+    places = _read(mesh.uv_layers.active.uv, "vector", len(mesh.loops) * 2).reshape(-1, 2)
+    points = points @ np.array(obj.matrix_world.to_3x3(), np.float32).T
+    corners = _read(mesh.loop_triangles, "vertices", count * 3, np.int32).reshape(-1, 3)
+    loops = _read(mesh.loop_triangles, "loops", count * 3, np.int32).reshape(-1, 3)
+    a, b, c = (points[corners[:, n]] for n in range(3))
+    u, v = (places[loops[:, n]] - places[loops[:, 0]] for n in (1, 2))
+    surface = np.linalg.norm(np.cross(b - a, c - a), axis=1).sum()
+    return float(surface), float(np.abs(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]).sum())
+
+
+def _read(collection: object, name: str, count: int, kind: type = np.float32) -> np.ndarray:
+    values = np.empty(count, kind)
+    collection.foreach_get(name, values)
+    return values

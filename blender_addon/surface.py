@@ -1,0 +1,135 @@
+"""How a material lies on a surface and raises it, changed without generating again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import bpy
+
+from gan_worker.errors import RequestError
+
+from . import materials, projection
+
+# Maps that can be left out of the shading; displacement has a choice of its own.
+MAPS = ("base_color", "roughness", "metallic", "normal", "ambient_occlusion")
+
+
+def project(material: bpy.types.Material, kind: str, obj: bpy.types.Object | None = None) -> None:
+    """Lay the tile on by UV map, or from six sides as a box, as large as it was.
+
+    Normal maps need a UV map to know where left is: with a box relief comes from the height.
+
+    Args:
+        material: one of ours.
+        kind: `UV` or `BOX`.
+        obj: shows the material, to measure how large the tile is.
+    """
+    kept, times = material.tilewright, projection.repeats(material)
+    if not projection.is_measured(material):
+        find_unit_size(material, obj)
+    width = projection.tile_size(material)
+    had_normals = materials.NORMAL_MAP in material.node_tree.nodes
+    kept.projection = kind
+    find_unit_size(material, obj)
+    _rewire(material, kind)
+    if width and projection.is_measured(material):
+        projection.set_tile_size(material, width)
+    elif times:
+        projection.repeat(material, times)
+    relief = displacement(material)
+    if relief == "NONE" and had_normals and kind == "BOX":
+        relief = "BUMP"
+    raise_surface(material, relief if "height" in materials.images_of(material) else "NONE")
+
+
+def _rewire(material: bpy.types.Material, kind: str) -> None:
+    tree = material.node_tree
+    for name in materials.images_of(material):
+        projection.shape_texture(tree.nodes[materials.texture_node_name(name)], kind)
+    coordinates = tree.nodes.get(projection.COORDINATES)
+    mapping = tree.nodes.get(projection.MAPPING)
+    if coordinates and mapping:
+        output = coordinates.outputs[projection.output_name(kind)]
+        tree.links.new(output, mapping.inputs["Vector"])
+
+
+def find_unit_size(material: bpy.types.Material, obj: bpy.types.Object | None) -> None:
+    """Find out how many meters the material's coordinates span, where the object lets that be known."""
+    kept = material.tilewright
+    kept.unit_size = (projection.measure(obj, kept.projection) if obj else None) or (0.0,) * 3
+
+
+def measure_tile(material: bpy.types.Material, obj: bpy.types.Object) -> None:
+    """Find out how many meters the material's coordinates span on an object.
+
+    Raises:
+        RequestError: `wrong_state` for an object that has no UV map with an area.
+    """
+    found = projection.measure(obj, material.tilewright.projection)
+    if found is None:
+        raise RequestError(
+            "wrong_state",
+            f"To measure the tile, the object must have a UV map with an area; {obj.name} has none.",
+            "Unwrap it, or choose Box.",
+        )
+    material.tilewright.unit_size = found
+
+
+def displacement(material: bpy.types.Material) -> str:
+    """How the height is shown: `NONE`, `BUMP` (shading alone) or `REAL` (the surface moves)."""
+    if materials.DISPLACEMENT not in material.node_tree.nodes:
+        return "NONE"
+    return "BUMP" if material.displacement_method == "BUMP" else "REAL"
+
+
+def raise_surface(material: bpy.types.Material, kind: str, strength: float | None = None) -> None:
+    """Choose how the height is shown.
+
+    Args:
+        material: one of ours.
+        kind: `NONE`, `BUMP`: shading alone, in place of the normal map; `REAL`: the surface moves where it has
+            points enough, and the normal map or the height shades what is finer.
+        strength: height of the relief, meters; None keeps it.
+
+    Raises:
+        RequestError: `wrong_state` where the material has no height.
+    """
+    images = materials.images_of(material)
+    if kind != "NONE" and "height" not in images:
+        raise RequestError(
+            "wrong_state",
+            "To be displaced, the material must have a height map; it has none.",
+            "Choose a model that learned heights.",
+        )
+    present = materials.present_look(material)
+    wanted = present.displacement if strength is None else strength
+    chosen = 0.0 if kind == "NONE" else wanted or materials.Look.displacement
+    if kind != "NONE":
+        has_normals = materials.normals_fit(material, images)
+        material.displacement_method = (
+            "BUMP" if kind == "BUMP" else "DISPLACEMENT" if has_normals else "BOTH"
+        )
+    materials.build(material, images, replace(present, displacement=chosen))
+
+
+def why_no_normals(material: bpy.types.Material) -> str:
+    """Why the normal map does not take part, where it might; empty otherwise."""
+    wanted = set(materials.images_of(material)) - material.tilewright.unused_maps
+    if "normal" not in wanted or materials.NORMAL_MAP in material.node_tree.nodes:
+        return ""
+    if material.tilewright.projection == "BOX":
+        return "Normal rests: it needs a UV map. Relief comes from the height"
+    return "Normal rests: the height shades the relief"
+
+
+def use_map(material: bpy.types.Material, name: str, used: bool) -> None:
+    """Let a map take part in the shading, or leave it out; its picture stays in the tree.
+
+    Args:
+        material: one of ours.
+        name: one of `MAPS`.
+        used: whether it takes part.
+    """
+    kept = material.tilewright
+    kept.unused_maps = kept.unused_maps - {name} if used else kept.unused_maps | {name}
+    materials.build(material, materials.images_of(material), None)

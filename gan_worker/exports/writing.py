@@ -1,0 +1,159 @@
+"""What a material is exported to: the textures of each kind of tool, and the document that uses them.
+
+Nothing here needs more than NumPy, but for the documents of two targets: Blender exports by it too.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Container, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+
+from gan_worker.bit_depths import Bits, quantise
+from gan_worker.durable_files import replace_file, storage_errors
+from gan_worker.errors import RequestError
+from gan_worker.exports import engines, gltf, materialx, usd
+from gan_worker.exports.textures import Maps, Texture
+from gan_worker.material_maps import MAPS
+from gan_worker.png import png_pieces
+from gan_worker.png_text import text_chunks
+
+# Pixels made ready between two looks at the clock.
+PIXELS_PER_STEP = 64 * 1024
+
+
+class Target(StrEnum):
+    """Kinds of tools and files."""
+
+    gltf = "gltf"
+    materialx = "materialx"
+    usd = "usd"
+    unreal = "unreal"
+    unity = "unity"
+    godot = "godot"
+
+
+Write = Callable[[Path, str, dict[Texture, Path], float, str], None]
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """Textures of a target, and what writes its document, with the package that this needs."""
+
+    textures: tuple[Texture, ...]
+    suffix: str = ""
+    write: Write | None = None
+    use: str = "Open this one: a square that shows the material"
+    package: str = ""
+    prefix: str = ""
+
+
+_KINDS = {
+    Target.gltf: _Kind(gltf.TEXTURES, ".gltf", gltf.write_gltf),
+    Target.materialx: _Kind(
+        materialx.TEXTURES,
+        ".mtlx",
+        materialx.write_materialx,
+        "Open this one: a standard surface",
+        package="MaterialX",
+    ),
+    Target.usd: _Kind(usd.TEXTURES, ".usda", usd.write_usd, package="pxr"),
+    # T_ is how Unreal's own content begins the names of textures.
+    Target.unreal: _Kind(engines.UNREAL, prefix="T_"),
+    Target.unity: _Kind(engines.UNITY),
+    Target.godot: _Kind(engines.GODOT),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class ExportedMaterial:
+    """A material to export.
+
+    Attributes:
+        name: begins the names of its files.
+        maps: map name → (height, width, channels), floats of 0..1 or whole numbers of 8 or 16 bits.
+        marks: what its files shall say of themselves; empty where that is not known.
+    """
+
+    name: str
+    maps: Maps
+    marks: Mapping[str, str]
+
+
+def check_target(target: Target) -> None:
+    """See that what the target needs is installed.
+
+    Raises:
+        RequestError: `wrong_state`.
+    """
+    package = _KINDS[target].package
+    if package and importlib.util.find_spec(package) is None:
+        raise RequestError(
+            "wrong_state",
+            f"To export to {target}, the packages of the extra 'export' must be installed; {package} is not.",
+            "Install them: pip install 'tilewright[export]'.",
+        )
+
+
+def export_material(
+    material: ExportedMaterial, target: Target, folder: Path, bits: Bits | None = None
+) -> Iterator[tuple[Path, str]]:
+    """Write the textures of a material, and then the document that uses them.
+
+    Args:
+        material: at least one map.
+        target: what for.
+        folder: where to, it exists.
+        bits: 8 or 16 bits a value; None for what each texture needs.
+
+    Yields:
+        Each file when it is written, and what is in it.
+
+    Raises:
+        StorageError: `disk_full` or `file_unwritable`.
+    """
+    return (step for step in export_pieces(material, target, folder, bits) if step)
+
+
+def export_pieces(
+    material: ExportedMaterial, target: Target, folder: Path, bits: Bits | None = None
+) -> Iterator[tuple[Path, str] | None]:
+    """The same in pieces that hold nobody up; None after each that is no file yet."""
+    kind = _KINDS[target]
+    written: dict[Texture, Path] = {}
+    for texture in textures_of(target, material.maps):
+        file = folder / f"{kind.prefix}{material.name}_{texture.word}.png"
+        parts: list[bytes] = []
+        yield from _encode(texture, material, 16 if texture.bits(bits) == 16 else 8, parts)
+        with storage_errors(file):
+            replace_file(file, b"".join(parts))
+        written[texture] = file
+        yield file, texture.use
+    if kind.write:
+        document = folder / f"{material.name}{kind.suffix}"
+        height, width = next(iter(material.maps.values())).shape[:2]
+        rights = material.marks.get("Copyright", "")
+        kind.write(document, material.name, written, width / height, rights)
+        yield document, kind.use
+
+
+def textures_of(target: Target, maps: Container[str]) -> list[Texture]:
+    """The textures that a material with these maps is exported as."""
+    return [t for t in _KINDS[target].textures if t.fits(maps)]
+
+
+def _encode(
+    texture: Texture, material: ExportedMaterial, bits: int, parts: list[bytes]
+) -> Iterator[None]:
+    height, width = next(iter(material.maps.values())).shape[:2]
+    count = max(len(texture.channels), MAPS[texture.maps[0]].channels)
+    pixels = np.empty((height, width, count), np.uint8 if bits == 8 else np.uint16)
+    for top in range(0, height, rows := max(1, PIXELS_PER_STEP // width)):
+        band = {name: whole[top : top + rows] for name, whole in material.maps.items()}
+        pixels[top : top + rows] = quantise(texture.picture(band), bits)
+        yield
+    yield from png_pieces(pixels, parts, text_chunks(material.marks))

@@ -1,0 +1,115 @@
+"""The Export button writes what the command line writes, from the pictures of the material."""
+
+from __future__ import annotations
+
+import sys
+
+import bpy
+import numpy as np
+import pytest
+
+from blender_addon import event_timer, material_export, materials, surface
+from blender_addon.operators import generation
+from gan_worker.config import GenerationConfig
+from gan_worker.errors import RequestError
+from gan_worker.exports.writing import ExportedMaterial, Target, export_material
+from gan_worker.marks import material_marks
+
+
+@pytest.fixture
+def material(stand_in, plane, maps) -> bpy.types.Material:
+    (job,) = generation.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
+    stand_in.finish(job.id, maps)
+    event_timer.tick()
+    event_timer.finish()
+    return plane.active_material
+
+
+def export(target: str, folder) -> material_export.MaterialExport:
+    chosen = bpy.context.scene.tilewright
+    chosen.export_target, chosen.export_folder = target, str(folder)
+    assert bpy.ops.tilewright.export_material(wait=True) == {"FINISHED"}
+    return material_export.current
+
+
+@pytest.mark.parametrize("target", ["gltf", "unreal", "unity", "godot"])
+def test_button_writes_the_bytes_of_the_command_line(material, maps, target, tmp_path):
+    done = export(target, tmp_path / "button")
+    (tmp_path / "command").mkdir()
+    name = bpy.path.clean_name(material.name)
+    marks = material_marks(materials.read_recipe(material))
+    expected = ExportedMaterial(name, maps, marks)
+    wanted = [f for f, _ in export_material(expected, Target(target), tmp_path / "command")]
+    assert [f.name for f, _ in done.files] == [f.name for f in wanted]
+    for file in wanted:
+        assert (tmp_path / "button" / file.name).read_bytes() == file.read_bytes(), file.name
+    assert (done.state, done.done) == ("succeeded", done.total)
+
+
+def test_gltf_comes_back_through_blenders_own_importer(material, maps, tmp_path):
+    done = export("gltf", tmp_path)
+    file = next(f for f, _ in done.files if f.suffix == ".gltf")
+    known = set(bpy.data.materials)
+    bpy.ops.import_scene.gltf(filepath=str(file))
+    (back,) = set(bpy.data.materials) - known
+    shader = next(n for n in back.node_tree.nodes if n.type == "BSDF_PRINCIPLED")
+    image = shader.inputs["Base Color"].links[0].from_node.image
+    pixels = np.empty(48 * 32 * 4, np.float32)
+    image.pixels.foreach_get(pixels)
+    shown = np.round(pixels.reshape(32, 48, 4)[::-1, :, :3] * 255)
+    assert np.array_equal(shown, maps["base_color"])
+
+
+@pytest.mark.parametrize(("target", "package"), [("materialx", "MaterialX"), ("usd", "pxr")])
+def test_documents_that_need_a_library(material, target, package, tmp_path, monkeypatch):
+    pytest.importorskip(package, reason="needs the extra 'export'")
+    assert export(target, tmp_path).files[-1][0].suffix in (".mtlx", ".usda")
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    material_export._find_missing()
+    try:
+        assert not bpy.ops.tilewright.export_material.poll()
+        with pytest.raises(RequestError) as caught:
+            material_export.start(material, Target(target), str(tmp_path))
+        assert f"gan-worker export MODEL --to {target}" in str(caught.value)
+    finally:
+        monkeypatch.undo()
+        material_export._find_missing()
+
+
+def test_maps_that_are_left_out_are_not_exported(material, tmp_path):
+    for name in ("normal", "ambient_occlusion"):
+        surface.use_map(material, name, False)
+    files = [file.name for file, _ in export("godot", tmp_path).files]
+    assert not any("normal" in name for name in files)
+    assert any("orm" in name for name in files)
+
+
+def test_export_goes_on_with_every_tick_and_can_be_cancelled(material, tmp_path):
+    running = material_export.start(material, Target.gltf, str(tmp_path / "all"))
+    with pytest.raises(RequestError):
+        material_export.start(material, Target.unity, str(tmp_path))
+    assert bpy.ops.tilewright.cancel_export() == {"FINISHED"}
+    material_export.wait(running)
+    assert (running.state, running.files) == ("cancelled", [])
+    assert not bpy.ops.tilewright.cancel_export.poll()
+    assert bpy.ops.tilewright.export_material.poll() is False  # //export, never saved
+
+
+def test_material_deleted_meanwhile_is_an_error_and_another_file_ends_it(material, tmp_path):
+    running = material_export.start(material, Target.gltf, str(tmp_path))
+    bpy.data.materials.remove(material)
+    with pytest.raises(RequestError) as caught:
+        material_export.wait(running)
+    assert (running.state, caught.value.code) == ("failed", "wrong_state")
+    bpy.ops.wm.read_homefile(use_empty=True)
+    assert material_export.current is None
+
+
+def test_folder_that_cannot_be_made_is_said(material, tmp_path):
+    (tmp_path / "taken").write_text("a file")
+    chosen = bpy.context.scene.tilewright
+    chosen.export_folder = str(tmp_path / "taken" / "out")
+    with pytest.raises(RuntimeError) as caught:
+        bpy.ops.tilewright.export_material(wait=True)
+    assert "[file_unwritable]" in str(caught.value)

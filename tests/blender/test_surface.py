@@ -1,0 +1,249 @@
+"""Projection, size in meters, displacement and maps are changed on a material that is there."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+import pytest
+
+from blender_addon import event_timer, images, materials, projection, surface
+from blender_addon.materials import COORDINATES, DISPLACEMENT, MAPPING, NORMAL_MAP, OUTPUT, SHADER
+from blender_addon.operators import generation
+from gan_worker.config import GenerationConfig
+from gan_worker.errors import RequestError
+
+ALL = ("base_color", "roughness", "metallic", "normal", "height", "ambient_occlusion")
+
+
+@pytest.fixture
+def material(plane, maps) -> bpy.types.Material:
+    return made(plane, maps, *ALL)
+
+
+def made(obj, maps, *names: str) -> bpy.types.Material:
+    """A material with these maps on the object."""
+    material = materials.new_material("oak")
+    fresh = {name: images.new_image(name, name, maps[name], "job") for name in names}
+    materials.build(material, fresh, materials.Look())
+    materials.assign(obj, material)
+    surface.find_unit_size(material, obj)
+    return material
+
+
+def node(material, name):
+    return material.node_tree.nodes[name]
+
+
+def wiring(material) -> set[tuple[str, ...]]:
+    return {
+        (x.from_node.name, x.from_socket.name, x.to_node.name, x.to_socket.identifier)
+        for x in material.node_tree.links
+    }
+
+
+def texture(material, name):
+    return node(material, materials.texture_node_name(name))
+
+
+def test_box_and_back_keep_tile_size_wiring_and_names(material, plane):
+    plane.scale = (3.0, 3.0, 3.0)
+    bpy.context.view_layer.update()
+    surface.measure_tile(material, plane)
+    material.tilewright.tile_size = 0.5
+    before = wiring(material)
+    names = {texture(material, n).image.name for n in ALL}
+    surface.project(material, "BOX", plane)
+    assert material.tilewright.tile_size == pytest.approx(0.5)
+    assert tuple(node(material, MAPPING).inputs["Scale"].default_value) == pytest.approx([6.0] * 3)
+    assert {texture(material, n).projection for n in ALL} == {"BOX"}
+    assert texture(material, "height").projection_blend == pytest.approx(projection.BLEND)
+    assert (COORDINATES, "Object", MAPPING, "Vector") in wiring(material)
+    assert {texture(material, n).image.name for n in ALL} == names
+    surface.project(material, "UV", plane)
+    assert material.tilewright.tile_size == pytest.approx(0.5)
+    assert wiring(material) == before
+    assert {texture(material, n).projection for n in ALL} == {"FLAT"}
+
+
+def test_box_shows_relief_by_height_because_normals_need_uv(material, plane):
+    assert material.displacement_method == "DISPLACEMENT"
+    surface.project(material, "BOX", plane)
+    assert NORMAL_MAP not in material.node_tree.nodes
+    assert "it needs a UV map" in surface.why_no_normals(material)
+    assert material.displacement_method == "BOTH"
+    surface.raise_surface(material, "NONE")
+    surface.project(material, "UV", plane)
+    assert node(material, SHADER).inputs["Normal"].is_linked
+    surface.project(material, "BOX", plane)
+    assert surface.displacement(material) == "BUMP"
+
+
+def test_box_without_height_falls_back_to_luminance(plane, maps):
+    material = made(plane, maps, "base_color", "normal")
+    surface.project(material, "BOX", plane)
+    assert materials.BUMP in material.node_tree.nodes
+    surface.project(material, "UV", plane)
+    assert materials.BUMP not in material.node_tree.nodes
+    assert node(material, SHADER).inputs["Normal"].links[0].from_node.name == NORMAL_MAP
+
+
+def test_tile_has_the_proportion_of_its_pixels(material, plane):
+    material.tilewright.latents.model = "oak"
+    material.tilewright.latents.width, material.tilewright.latents.height = 128, 64
+    surface.measure_tile(material, plane)  # a plane of 2 m by one UV square
+    material.tilewright.tile_size = 1.0
+    assert projection.repeats(material) == pytest.approx((2.0, 4.0))
+    surface.project(material, "BOX", plane)
+    assert tuple(node(material, MAPPING).inputs["Scale"].default_value) == pytest.approx((1, 1, 2))
+
+
+def test_preview_repeats_a_box_along_all_axes(material, plane):
+    surface.project(material, "BOX", plane)
+    material.tilewright.tile_size = 0.5
+    projection.refine(material, (4.0, 4.0))
+    assert tuple(node(material, MAPPING).inputs["Scale"].default_value) == pytest.approx([8.0] * 3)
+    assert material.tilewright.tile_size == pytest.approx(0.5)
+    projection.refine(material, (1.0, 1.0))
+    assert tuple(node(material, MAPPING).inputs["Scale"].default_value) == pytest.approx([2.0] * 3)
+
+
+def test_surface_without_a_uv_map_is_said(material, plane):
+    plane.data.uv_layers.remove(plane.data.uv_layers[0])
+    with pytest.raises(RequestError) as caught:
+        surface.measure_tile(material, plane)
+    assert caught.value.code == "wrong_state"
+    surface.project(material, "BOX", plane)
+    assert projection.is_measured(material)
+
+
+@pytest.mark.parametrize(
+    ("names", "kind", "method", "normals"),
+    [
+        (ALL, "BUMP", "BUMP", False),
+        (ALL, "REAL", "DISPLACEMENT", True),
+        (("base_color", "height"), "BUMP", "BUMP", False),
+        (("base_color", "height"), "REAL", "BOTH", False),
+    ],
+)
+def test_height_is_shown_once(plane, maps, names, kind, method, normals):
+    material = made(plane, maps, *names)
+    surface.raise_surface(material, kind, 0.07)
+    assert (surface.displacement(material), material.displacement_method) == (kind, method)
+    assert node(material, OUTPUT).inputs["Displacement"].links[0].from_node.name == DISPLACEMENT
+    assert node(material, DISPLACEMENT).inputs["Scale"].default_value == pytest.approx(0.07)
+    assert node(material, SHADER).inputs["Normal"].is_linked == normals
+    assert bool(surface.why_no_normals(material)) == (names == ALL and not normals)
+    surface.raise_surface(material, "BUMP")
+    assert node(material, DISPLACEMENT).inputs["Scale"].default_value == pytest.approx(0.07)
+
+
+def test_no_displacement_stays_so_when_other_pictures_come(material, maps):
+    surface.raise_surface(material, "NONE")
+    assert not node(material, OUTPUT).inputs["Displacement"].is_linked
+    fresh = {name: images.new_image(name, name, maps[name], "next") for name in ALL}
+    materials.build(material, fresh, None)
+    assert surface.displacement(material) == "NONE"
+    assert node(material, SHADER).inputs["Normal"].is_linked
+
+
+def test_height_is_needed_for_displacement(plane, maps):
+    material = made(plane, maps, "base_color", "normal")
+    with pytest.raises(RequestError) as caught:
+        surface.raise_surface(material, "REAL")
+    assert caught.value.code == "wrong_state"
+    assert not bpy.ops.tilewright.set_displacement.poll()
+
+
+def test_maps_are_left_out_and_come_back(material, maps):
+    before = wiring(material)
+    own = material.node_tree.nodes.new("ShaderNodeInvert")
+    source = texture(material, "roughness").outputs["Color"]
+    material.node_tree.links.new(source, own.inputs["Color"])
+    for name in surface.MAPS:
+        surface.use_map(material, name, False)
+    shader = node(material, SHADER)
+    assert not any(shader.inputs[n].is_linked for n in ("Base Color", "Roughness", "Metallic"))
+    assert not shader.inputs["Normal"].is_linked
+    assert own.inputs["Color"].is_linked
+    fresh = {name: images.new_image(name, name, maps[name], "next") for name in ALL}
+    materials.build(material, fresh, None)
+    assert not shader.inputs["Roughness"].is_linked
+    assert set(materials.images_of(material)) == set(ALL)
+    material.node_tree.nodes.remove(own)
+    for name in surface.MAPS:
+        surface.use_map(material, name, True)
+    assert wiring(material) == before
+
+
+def test_without_occlusion_the_base_color_stays(material):
+    surface.use_map(material, "ambient_occlusion", False)
+    link = node(material, SHADER).inputs["Base Color"].links[0]
+    assert link.from_node == texture(material, "base_color")
+
+
+def test_buttons_are_the_plain_functions_in_one_undo_step(stand_in, maps, planes):
+    for job in generation.generate_for_objects(planes, GenerationConfig("bricks", 5, 48, 32)):
+        stand_in.finish(job.id, maps)
+        event_timer.tick()
+        event_timer.finish()
+    name = planes[0].active_material.name
+    assert bpy.data.materials[name].tilewright.tile_size == pytest.approx(2.0)
+    bpy.ops.ed.undo_push(message="start")
+    before = wiring(bpy.data.materials[name])
+    for press in (
+        lambda: bpy.ops.tilewright.set_projection("EXEC_DEFAULT", True, projection="BOX"),
+        lambda: bpy.ops.tilewright.set_displacement("EXEC_DEFAULT", True, kind="BUMP"),
+        lambda: bpy.ops.tilewright.toggle_map("EXEC_DEFAULT", True, map="roughness"),
+    ):
+        assert press() == {"FINISHED"}
+        assert wiring(bpy.data.materials[name]) != before
+        bpy.ops.ed.undo()
+        assert wiring(bpy.data.materials[name]) == before
+    bpy.ops.tilewright.toggle_map(map="roughness")
+    assert bpy.data.materials[name].tilewright.unused_maps == {"roughness"}
+    bpy.ops.tilewright.toggle_map(map="roughness")
+    assert bpy.data.materials[name].tilewright.unused_maps == set()
+    assert bpy.ops.tilewright.measure_tile() == {"FINISHED"}
+
+
+def test_buttons_say_what_is_missing(plane):
+    for name in ("set_projection", "measure_tile", "set_displacement", "toggle_map"):
+        assert not getattr(bpy.ops.tilewright, name).poll()
+
+
+@pytest.mark.parametrize("kind", ["UV", "BOX"])
+def test_rendered_tile_is_as_large_as_it_says(plane, kind):
+    """Half of the tile is white: on a surface of 2 m, tiles of 0.5 m show four white bars."""
+    stripes = np.zeros((32, 32, 3), np.uint8)
+    stripes[:, :16] = 255
+    material = made(plane, {"base_color": stripes}, "base_color")
+    images.write_pixels(materials.images_of(material)["base_color"], stripes)
+    plane.scale = (0.25, 0.25, 1.0)  # UV and object coordinates do not know of it
+    plane.data.transform(((4, 0, 0, 0), (0, 4, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1)))
+    bpy.context.view_layer.update()
+    surface.project(material, kind, plane)
+    surface.measure_tile(material, plane)
+    material.tilewright.tile_size = 0.5
+    across = render_from_above().mean(axis=0 if kind == "UV" else 1)
+    bright = across > (across.max() + across.min()) / 2
+    edges = np.flatnonzero(np.diff(bright.astype(int)))
+    assert len(edges) in (7, 8)
+    assert np.all(np.abs(np.diff(edges) - 8) <= 1)  # 64 pixels show 2 m
+
+
+def render_from_above() -> np.ndarray:
+    """The 2 m around the origin, lit evenly: (64, 64) values of red."""
+    scene = bpy.context.scene
+    scene.world = bpy.data.worlds.new("sky")
+    camera = bpy.data.cameras.new("camera")
+    camera.type, camera.ortho_scale = "ORTHO", 2.0
+    scene.camera = bpy.data.objects.new("camera", camera)
+    scene.camera.location = (0, 0, 3)
+    scene.collection.objects.link(scene.camera)
+    scene.render.engine, scene.cycles.samples = "CYCLES", 4
+    scene.cycles.use_denoising = False
+    scene.render.resolution_x = scene.render.resolution_y = 64
+    scene.render.filepath = bpy.app.tempdir + "tile.png"
+    bpy.ops.render.render(write_still=True)
+    shown = bpy.data.images.load(scene.render.filepath)
+    return images.read_pixels(shown)[..., 0]
