@@ -37,6 +37,7 @@ from . import (
     live,
     live_preview,
     materials,
+    painting,
     properties,
     run_rows,
     session,
@@ -114,6 +115,7 @@ def tick() -> float:
     doctor.current.tick()
     installation.current.tick()
     run_rows.follow()
+    painting.tick()
     live.tick()
     variations.tick()
     favourites.tick()
@@ -126,7 +128,9 @@ def tick() -> float:
         return WORK_INTERVAL
     if live.is_moving() or variations.is_drawing():
         return LIVE_INTERVAL
-    return BUSY_INTERVAL if session.current.busy else IDLE_INTERVAL
+    if session.current.busy:
+        return BUSY_INTERVAL
+    return painting.INTERVAL if painting.is_going_on() else IDLE_INTERVAL
 
 
 def _timer() -> float:
@@ -417,6 +421,7 @@ def _redraw() -> None:
 def _before_saving(*_args: object) -> None:
     finish()
     images.pack_live_images()
+    painting.pack_images()
 
 
 def _latent_changed(owner: bpy.types.PropertyGroup, name: str) -> None:

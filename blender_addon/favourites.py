@@ -26,7 +26,7 @@ FORMAT = 1
 LARGEST_FILE = 64 * 2**20
 LONGEST_NAME = 64
 
-_PREFIX = "favourite "
+PREFIX = "favourite "
 _FORMAT_KEY = "tilewright_favourites"
 _drawn: set[str] = set()
 # Favourite → job of its picture, newest last.
@@ -60,9 +60,14 @@ def config_of(favourite: bpy.types.PropertyGroup) -> GenerationConfig:
     return from_json(GenerationConfig, json.loads(favourite.config))
 
 
+def as_text(config: GenerationConfig) -> str:
+    """How a favourite keeps it."""
+    return json.dumps(to_json(config))
+
+
 def picture_name(favourite: bpy.types.PropertyGroup) -> str:
     """Under which name its picture is among the thumbnails."""
-    return _PREFIX + favourite.uid
+    return PREFIX + favourite.uid
 
 
 def apply(material: bpy.types.Material, favourite: bpy.types.PropertyGroup) -> None:
@@ -97,7 +102,7 @@ def mixed(a: GenerationConfig, b: GenerationConfig, share: float) -> GenerationC
         )
     weights: dict[Style, float] = {}
     for config, part in ((a, 1.0 - share), (b, share)):
-        for style, weight in _parts(config):
+        for style, weight in parts(config):
             weights[style] = weights.get(style, 0.0) + weight * part
     mix = tuple((style, weight) for style, weight in weights.items() if weight > 0)
     if len(mix) > STYLES_LIMIT:
@@ -120,8 +125,8 @@ def mixed(a: GenerationConfig, b: GenerationConfig, share: float) -> GenerationC
     )
 
 
-def _parts(config: GenerationConfig) -> Mix:
-    """The styles of a config with weights that add up to 1."""
+def parts(config: GenerationConfig) -> Mix:
+    """The styles of a config without style map, with weights that add up to 1."""
     if config.mix:
         total = sum(weight for _, weight in config.mix)
         return tuple((style, weight / total) for style, weight in config.mix)
@@ -157,7 +162,7 @@ def mixed_by(chosen: bpy.types.PropertyGroup) -> GenerationConfig:
 
 def owns(target: str) -> bool:
     """Whether a thumbnail with this target is that of a favourite."""
-    return target.startswith(_PREFIX)
+    return target.startswith(PREFIX)
 
 
 def tick() -> None:
@@ -187,7 +192,7 @@ def show(event: MaterialReady, target: str) -> Iterator[None]:
     """Keep a picture that has come; the next tick puts it up."""
     pixels = thumbnails.as_picture(next(iter(event.maps.values())))
     for scene in bpy.data.scenes:
-        favourite = find(scene, target.removeprefix(_PREFIX))
+        favourite = find(scene, target.removeprefix(PREFIX))
         if favourite:
             favourite.thumbnail = thumbnails.to_text(pixels)
     yield
@@ -246,7 +251,7 @@ def load(scene: bpy.types.Scene, path: Path) -> int:
     """
     entries = [_entry(item, path) for item in _items(path)]
     known = {(f.name, f.config) for f in scene.tilewright.favourites}
-    fresh = [e for e in entries if (e[0], json.dumps(to_json(e[1]))) not in known]
+    fresh = [e for e in entries if (e[0], as_text(e[1])) not in known]
     for name, config, thumbnail in fresh:
         _append(scene, name, config, thumbnail)
     return len(fresh)
@@ -300,7 +305,7 @@ def _append(
 ) -> bpy.types.PropertyGroup:
     favourite = scene.tilewright.favourites.add()
     favourite.name, favourite.uid = name, new_uuid()
-    favourite.config = json.dumps(to_json(config))
+    favourite.config = as_text(config)
     favourite.thumbnail = thumbnail
     return favourite
 

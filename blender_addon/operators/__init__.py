@@ -7,6 +7,7 @@ from . import (
     installation,
     keeping,
     memory,
+    painting,
     runs,
     scenes,
     steering,
@@ -25,6 +26,7 @@ _MODULES = (
     steering,
     exploring,
     keeping,
+    painting,
     scenes,
 )
 

@@ -17,6 +17,7 @@ from blender_addon import (
     installation,
     latent_panels,
     live_preview,
+    painting_panels,
     panels,
     run_panels,
     scene_batch,
@@ -70,6 +71,9 @@ class RecordingLayout:
         self.seen.append(operator.name if text is None else text)
         return SimpleNamespace()
 
+    def menu(self, name: str, **_options: Any) -> None:
+        getattr(bpy.types, name).draw(SimpleNamespace(layout=self), bpy.context)
+
     def progress(self, factor: float, text: str) -> None:
         assert 0 <= factor <= 1
         self.seen.append(text)
@@ -104,7 +108,7 @@ def draw(panel: type) -> str:
 
 PANELS = [
     cls
-    for module in (panels, latent_panels, run_panels, worker_panels)
+    for module in (panels, latent_panels, painting_panels, run_panels, worker_panels)
     for cls in vars(module).values()
     if isinstance(cls, type) and issubclass(cls, bpy.types.Panel)
 ]
