@@ -17,7 +17,7 @@ from gan_worker.strict_json import from_json
 from gan_worker.style_choices import LOOKS_LIMIT, Look, StyleMap
 from gan_worker.style_painting import COLORS, paint
 
-from . import favourites, images, latents, live, materials, session
+from . import favourites, images, latents, live, materials, session, vertex_colors
 from .panel_pictures import PanelPictures
 
 # Of the image that is painted on; a style map has a quarter of it, so that brushes have soft edges.
@@ -27,12 +27,14 @@ LARGEST_SIDE = 1024
 # Seconds between two looks at the image while somebody may paint.
 INTERVAL = 0.1
 
-_SWATCH_SIDE = 32
+_ATTRIBUTE = "Style Map"
 _PAINT_MODES = ("TEXTURE_PAINT", "VERTEX_PAINT")
 
 swatches = PanelPictures()
 # Material → checksum of its image when it was read last.
 _seen: dict[str, int] = {}
+# Mesh → how its corners lie on the image, and the checksum of its colors when they were read last.
+_unwrapped: dict[str, tuple[vertex_colors.Unwrapping, int]] = {}
 _looked = [0.0]
 
 
@@ -123,10 +125,15 @@ def _slots(material: bpy.types.Material) -> list[Look | None]:
 # ---- painting
 
 
-def start(obj: bpy.types.Object) -> bpy.types.Image:
+def start(obj: bpy.types.Object, on_vertices: bool = False) -> bpy.types.Image:
     """Let an object's active material follow what is painted on its style map, and get ready to paint.
 
     The image is made where there is none; it becomes the canvas of Texture Paint mode, which is entered.
+
+    Args:
+        obj: a mesh with a generated material.
+        on_vertices: paint on the active color attribute in Vertex Paint mode instead; what is painted there is put
+            onto the image.
 
     Raises:
         RequestError: `invalid_config` where something is missing.
@@ -134,12 +141,15 @@ def start(obj: bpy.types.Object) -> bpy.types.Image:
     check(obj)
     material = obj.active_material
     image = _image(material)
-    if not is_painted(material):
-        _begin(material)
     tools = bpy.context.scene.tool_settings.image_paint
     tools.mode, tools.canvas = "IMAGE", image
-    if obj.mode != "TEXTURE_PAINT":
-        bpy.ops.object.mode_set(mode="TEXTURE_PAINT")
+    if on_vertices:
+        _prepare_colors(obj)
+    if not is_painted(material):
+        _begin(material)
+    mode = "VERTEX_PAINT" if on_vertices else "TEXTURE_PAINT"
+    if obj.mode != mode:
+        bpy.ops.object.mode_set(mode=mode)
     pick(max(look.place for look in material.tilewright.painted_looks))
     return image
 
@@ -193,9 +203,53 @@ def _image(material: bpy.types.Material) -> bpy.types.Image:
     if kept.style_image is None:
         name = f"{material.name} Style Map"
         kept.style_image = bpy.data.images.new(name, SIDE, SIDE, alpha=False, is_data=True)
-        first = min(look.place for look in kept.painted_looks)
-        kept.style_image.generated_color = (*COLORS[first], 1.0)
+        kept.style_image.generated_color = _first_color(material)
     return kept.style_image
+
+
+def _first_color(material: bpy.types.Material) -> tuple[float, ...]:
+    first = min(look.place for look in material.tilewright.painted_looks)
+    return (*COLORS[first], 1.0)
+
+
+def _prepare_colors(obj: bpy.types.Object) -> None:
+    """See that the mesh has colors; those that are there are put onto the image, fresh ones taken from its start."""
+    attributes, first = obj.data.color_attributes, _first_color(obj.active_material)
+    if attributes.active_color is None:
+        made = attributes.new(_ATTRIBUTE, "BYTE_COLOR", "CORNER")
+        made.data.foreach_set("color_srgb", np.tile(np.float32(first), len(made.data)))
+        attributes.active_color = made
+    _unwrapped.pop(obj.data.name, None)
+    take_up_colors(obj)
+
+
+def take_up_colors(obj: bpy.types.Object) -> None:
+    """Put what was painted on a mesh onto the style map of its material, where that has changed.
+
+    Raises:
+        RequestError: `invalid_config` where its UV map covers nothing.
+    """
+    image, mesh = obj.active_material.tilewright.style_image, obj.data
+    if mesh.color_attributes.active_color is None:
+        return  # it was removed meanwhile
+    colors = vertex_colors.read(mesh)
+    unwrapping, checksum = _unwrapped.get(mesh.name, (None, 0))
+    if unwrapping is None or unwrapping.count != len(colors):
+        unwrapping = vertex_colors.unwrap(mesh, SIDE)
+        _hold(
+            unwrapping is not None,
+            f"The UV map of {obj.name} must cover something; it covers nothing.",
+            "Unwrap it: in Edit Mode press U and choose Smart UV Project.",
+        )
+        checksum = 0
+    fresh = zlib.adler32(np.ascontiguousarray(colors))
+    _unwrapped[mesh.name] = unwrapping, fresh
+    if fresh != checksum:
+        rgba = np.ones((SIDE, SIDE, 4), np.float32)
+        rgba[..., :3] = vertex_colors.bake(unwrapping, colors)
+        if tuple(image.size) != (SIDE, SIDE):
+            image.scale(SIDE, SIDE)
+        images.set_pixels(image, rgba)
 
 
 def pick(place: int) -> None:
@@ -227,8 +281,13 @@ def tick() -> None:
         return
     _looked[0] = now
     material = latents.active_material()
-    if is_painted(material) and not live.reason(material):
-        take_up(material)
+    if not is_painted(material) or live.reason(material):
+        return
+    obj = bpy.context.view_layer.objects.active
+    # Only where Paint Vertices was pressed: colors of a mesh may be for something else.
+    if obj.mode == "VERTEX_PAINT" and obj.data.name in _unwrapped:
+        take_up_colors(obj)
+    take_up(material)
 
 
 def take_up(material: bpy.types.Material) -> None:
@@ -274,30 +333,31 @@ def _hold(condition: object, rule: str, cure: str) -> None:
         raise RequestError("invalid_config", rule, cure)
 
 
-def forget() -> None:
-    """Read all images again: undo and other files bring back others."""
+@persistent
+def _after_undo(*_args: object) -> None:
+    """Look at all images again: undo brings back others, or other style maps."""
     _seen.clear()
 
 
 @persistent
-def _after_undo(*_args: object) -> None:
-    forget()
+def _after_loading(*_args: object) -> None:
+    _seen.clear()
+    _unwrapped.clear()
 
 
-_HANDLERS = ("undo_post", "redo_post", "load_post")
+_HANDLERS = (("undo_post", _after_undo), ("redo_post", _after_undo), ("load_post", _after_loading))
 
 
 def register() -> None:
     swatches.open()
     for place, color in enumerate(COLORS):
-        plain = np.full((_SWATCH_SIDE, _SWATCH_SIDE, 3), np.array(color) * 255, np.uint8)
-        swatches.show(str(place), plain)
-    for name in _HANDLERS:
-        getattr(bpy.app.handlers, name).append(_after_undo)
+        swatches.show_swatch(str(place), color)
+    for name, handler in _HANDLERS:
+        getattr(bpy.app.handlers, name).append(handler)
 
 
 def unregister() -> None:
-    for name in _HANDLERS:
-        getattr(bpy.app.handlers, name).remove(_after_undo)
-    forget()
+    for name, handler in _HANDLERS:
+        getattr(bpy.app.handlers, name).remove(handler)
+    _after_loading()
     swatches.close()

@@ -15,10 +15,7 @@ class TILEWRIGHT_MT_add_look(bpy.types.Menu):
     def draw(self, context: bpy.types.Context) -> None:
         kept = context.scene.tilewright.favourites
         for favourite in kept:
-            picture = thumbnails.icon(favourites.picture_name(favourite))
-            self.layout.operator(
-                "tilewright.add_look", text=favourite.name, icon_value=picture
-            ).uid = favourite.uid
+            self.layout.operator("tilewright.add_look", text=favourite.name).uid = favourite.uid
         if not kept:
             self.layout.label(text="Keep looks with Add Favourite first", icon="INFO")
 
@@ -36,13 +33,17 @@ class _Paint:
             return
         _draw_looks(layout, material)
         layout.menu("TILEWRIGHT_MT_add_look", icon="ADD")
-        if context.object and context.object.mode == "TEXTURE_PAINT":
+        if context.object and context.object.mode in ("TEXTURE_PAINT", "VERTEX_PAINT"):
             layout.operator("object.mode_set", text="Done", icon="CHECKMARK").mode = "OBJECT"
             paragraph(
                 layout, "Click a look, then paint. Soft brushes mix looks", width, "BRUSH_DATA"
             )
         else:
-            layout.operator("tilewright.paint_looks", icon="BRUSH_DATA")
+            row = layout.row(align=True)
+            row.operator("tilewright.paint_looks", icon="BRUSH_DATA")
+            row.operator(
+                "tilewright.paint_looks", text="Paint Vertices", icon="GROUP_VCOL"
+            ).on_vertices = True
         if material.tilewright.latents.material and material.tilewright.style_image:
             paragraph(layout, "Look Of overrules what is painted: clear it", width, "ERROR")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bpy
-from bpy.props import IntProperty, StringProperty
+from bpy.props import BoolProperty, IntProperty, StringProperty
 
 from gan_worker.errors import TilewrightError
 
@@ -80,6 +80,14 @@ class TILEWRIGHT_OT_paint_looks(bpy.types.Operator):
     bl_label = "Paint"
     bl_options = {"UNDO"}
 
+    on_vertices: BoolProperty(default=False, options={"SKIP_SAVE", "HIDDEN"})
+
+    @classmethod
+    def description(cls, _context: bpy.types.Context, chosen: bpy.types.OperatorProperties) -> str:
+        if chosen.on_vertices:
+            return "Paint on the color attribute of the mesh. It takes the place of what is on the image"
+        return "Paint on the object which look lies where. The material follows the brush"
+
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         try:
@@ -90,7 +98,7 @@ class TILEWRIGHT_OT_paint_looks(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
-            painting.start(context.object)
+            painting.start(context.object, self.on_vertices)
         except TilewrightError as error:
             return failed(self, error)
         space = context.space_data

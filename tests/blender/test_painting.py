@@ -17,6 +17,7 @@ from blender_addon import (
     materials,
     painting,
     session,
+    vertex_colors,
 )
 from blender_addon.operators import generation
 from gan_worker.config import GenerationConfig
@@ -31,8 +32,10 @@ LOOKS = (
 
 
 @pytest.fixture(autouse=True)
-def look_at_once(monkeypatch):
+def at_once(monkeypatch):
+    """Every tick looks at the image, and nothing rests by itself, however slow the computer is."""
     monkeypatch.setattr(painting, "INTERVAL", 0.0)
+    monkeypatch.setattr(live, "REST", 1000.0)
 
 
 class Painter:
@@ -155,8 +158,8 @@ def test_strokes_leave_no_backlog_and_the_last_wins(painter):
     bpy.ops.tilewright.paint_looks()
     painter.answer()
     before = len(painter.asked)
-    for number in range(100):
-        painter.stroke((number + 1) / 100)
+    for number in range(40):
+        painter.stroke((number + 1) / 40)
     assert len(painter.asked) == before + 1
     painter.answer()
     assert painter.shares() == [0, 1]
@@ -310,3 +313,113 @@ def test_looking_often_only_while_somebody_may_paint(painter, monkeypatch):
     assert event_timer.tick() == 0.1
     bpy.ops.object.mode_set(mode="OBJECT")
     assert event_timer.tick() == event_timer.IDLE_INTERVAL
+
+
+# ---- color attributes
+
+
+def color(painter, share: float, value=(1, 0, 0, 1)) -> None:
+    """Paint the vertices on the left."""
+    mesh = painter.obj.data
+    attribute = mesh.color_attributes.active_color
+    for loop in mesh.loops:
+        if mesh.vertices[loop.vertex_index].co.x < 2 * share - 1 + 1e-6:
+            attribute.data[loop.index].color_srgb = value
+    event_timer.tick()
+
+
+@pytest.fixture
+def fine_painter(painter):
+    """On a plane of 16 by 16 faces."""
+    bpy.ops.object.mode_set(mode="EDIT")
+    bpy.ops.mesh.select_all(action="SELECT")
+    bpy.ops.mesh.subdivide(number_cuts=15)
+    bpy.ops.object.mode_set(mode="OBJECT")
+    return painter
+
+
+def test_painted_vertices_are_put_onto_the_image(fine_painter):
+    bpy.ops.tilewright.paint_looks(on_vertices=True)
+    assert fine_painter.obj.mode == "VERTEX_PAINT"
+    assert fine_painter.shares() == [1, 0]
+    fine_painter.answer()
+    color(fine_painter, 0.5)
+    # Half, and half of the faces beside it.
+    assert fine_painter.shares() == [0.47, 0.53]
+    fine_painter.rest()
+    assert latents.is_shown(fine_painter.material)
+    pixels = images.read_pixels(fine_painter.image)
+    assert pixels[:, :128, 0].min() == 1
+    assert pixels[:, 144:, 0].max() == 0
+    # Going on with the image is possible, and coming back takes the vertices again.
+    bpy.ops.tilewright.paint_looks()
+    fine_painter.stroke(1.0)
+    assert fine_painter.shares() == [0, 1]
+    bpy.ops.tilewright.paint_looks(on_vertices=True)
+    event_timer.tick()
+    fine_painter.answer()
+    assert fine_painter.shares() == [0.47, 0.53]
+
+
+def test_colors_of_a_mesh_that_nobody_chose_to_paint_with_are_left_alone(painter):
+    bpy.ops.tilewright.paint_looks()
+    painter.stroke(0.5)
+    painter.answer()
+    painter.obj.data.color_attributes.new("dirt", "BYTE_COLOR", "CORNER")
+    bpy.ops.object.mode_set(mode="VERTEX_PAINT")
+    event_timer.tick()
+    assert painter.shares() == [0.5, 0.5]
+
+
+@pytest.mark.parametrize("domain", ["POINT", "CORNER"])
+@pytest.mark.parametrize("kind", ["BYTE_COLOR", "FLOAT_COLOR"])
+def test_any_color_attribute_can_be_the_source(painter, domain, kind):
+    made = painter.obj.data.color_attributes.new("mine", kind, domain)
+    painter.obj.data.color_attributes.active_color = made
+    for item in made.data:
+        item.color = (0, 0, 0, 1)
+    bpy.ops.tilewright.paint_looks(on_vertices=True)
+    assert painter.shares() == [1, 0]
+    painter.answer()
+    for item in made.data:
+        item.color = (1, 0, 0, 1)
+    event_timer.tick()
+    assert painter.shares() == [0, 1]
+
+
+def test_mesh_without_uv_area_is_refused(painter):
+    for corner in painter.obj.data.uv_layers.active.uv:
+        corner.vector = (0.5, 0.5)
+    with pytest.raises(TilewrightError, match="covers nothing"):
+        painting.start(painter.obj, on_vertices=True)
+
+
+def test_colors_lie_where_the_uv_map_puts_them():
+    # Two triangles, a quarter of the square each, the second beyond its right border.
+    uvs = np.array([(0, 0), (0.5, 0), (0, 0.5), (1.5, 0.5), (2.0, 0.5), (2.0, 1.0)], np.float32)
+    triangles = np.array([(0, 1, 2), (3, 4, 5)])
+    unwrapping = vertex_colors.rasterise(uvs, triangles, 64)
+    colors = np.repeat(np.array([(1, 0, 0), (0, 0, 1)], np.float32), 3, axis=0)
+    colors[1] = (0, 1, 0)
+    baked = vertex_colors.bake(unwrapping, colors)
+    np.testing.assert_allclose(baked.sum(axis=-1), 1, atol=1e-5)
+    np.testing.assert_allclose(baked[0, 0], (1 - 1 / 64, 1 / 64, 0), atol=1e-6)
+    np.testing.assert_allclose(baked[0, 16], (1 - 33 / 64, 33 / 64, 0), atol=1e-6)
+    np.testing.assert_allclose(baked[34, 62], (0, 0, 1))
+    # What no triangle covers is like the nearest that is covered.
+    np.testing.assert_allclose(baked[60, 61], (0, 0, 1))
+    assert baked[33, 2, 2] == 0
+    assert unwrapping.count == 6
+
+
+def test_a_mesh_finer_than_the_image_is_baked_without_holes():
+    side = 200
+    x, y = np.meshgrid(np.arange(side), np.arange(side))
+    first = (y * (side + 1) + x).ravel()
+    quads = np.stack([first, first + 1, first + side + 2, first + side + 1], axis=-1)
+    grid = np.stack(np.meshgrid(*[np.linspace(0, 1, side + 1)] * 2), axis=-1).reshape(-1, 2)
+    triangles = np.concatenate([quads[:, :3], quads[:, [0, 2, 3]]])
+    unwrapping = vertex_colors.rasterise(grid.astype(np.float32), triangles, painting.SIDE)
+    baked = vertex_colors.bake(unwrapping, np.repeat(grid[:, :1], 3, axis=1).astype(np.float32))
+    expected = np.broadcast_to((np.arange(256) + 0.5)[None, :, None] / 256, baked.shape)
+    np.testing.assert_allclose(baked, expected, atol=1e-4)
