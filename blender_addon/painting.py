@@ -19,6 +19,7 @@ from gan_worker.style_painting import COLORS, paint
 
 from . import favourites, images, latents, live, materials, session, vertex_colors
 from .panel_pictures import PanelPictures
+from .properties import quietly
 
 # Of the image that is painted on; a style map has a quarter of it, so that brushes have soft edges.
 SIDE = 256
@@ -193,7 +194,8 @@ def _begin(material: bpy.types.Material) -> None:
     )
     latents.store(material, replace(plain, style_map=_read(material)))
     # The map covers the whole UV square once.
-    bpy.context.scene.tilewright.scale = (1.0, 1.0)
+    with quietly():
+        bpy.context.scene.tilewright.scale = (1.0, 1.0)
     materials.repeat(material, (1.0, 1.0))
     live.follow(material)
 

@@ -44,8 +44,15 @@ class _Paint:
             row.operator(
                 "tilewright.paint_looks", text="Paint Vertices", icon="GROUP_VCOL"
             ).on_vertices = True
-        if material.tilewright.latents.material and material.tilewright.style_image:
+        if material.tilewright.style_image is None:
+            return
+        if material.tilewright.latents.material:
             paragraph(layout, "Look Of overrules what is painted: clear it", width, "ERROR")
+        if tuple(context.scene.tilewright.scale) != (1.0, 1.0):
+            text = (
+                "Repeats are not 1: what is painted is repeated too, away from where it was painted"
+            )
+            paragraph(layout, text, width, "ERROR")
 
 
 def _draw_looks(layout: bpy.types.UILayout, material: bpy.types.Material) -> None:

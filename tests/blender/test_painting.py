@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import bpy
 import numpy as np
@@ -16,6 +18,7 @@ from blender_addon import (
     live,
     materials,
     painting,
+    painting_panels,
     session,
     vertex_colors,
 )
@@ -313,6 +316,36 @@ def test_looking_often_only_while_somebody_may_paint(painter, monkeypatch):
     assert event_timer.tick() == 0.1
     bpy.ops.object.mode_set(mode="OBJECT")
     assert event_timer.tick() == event_timer.IDLE_INTERVAL
+
+
+def test_panel_lists_the_looks_and_says_what_overrules_the_paint(painter):
+    assert "look 0" in drawn()
+    assert "Paint Vertices" in drawn()
+    bpy.ops.tilewright.paint_looks()
+    assert "Done" in drawn()
+    assert "overrules" not in drawn()
+    painter.material.tilewright.latents.material = "old wall"
+    bpy.context.scene.tilewright.scale = (2, 2)
+    assert "Look Of overrules" in drawn()
+    assert "Repeats are not 1" in drawn()
+    session.current.protocol = (1, 1)
+    assert "update Tilewright" in drawn()
+
+
+def drawn() -> str:
+    """All texts of the panel."""
+    texts: list[str] = []
+    layout = MagicMock()
+    for part in ("row", "column"):
+        getattr(layout, part).return_value = layout
+    layout.label.side_effect = lambda text="", **_: texts.append(text)
+    layout.operator.side_effect = lambda _, text="", **__: texts.append(text) or MagicMock()
+    context = SimpleNamespace(
+        scene=bpy.context.scene, object=bpy.context.object, region=SimpleNamespace(width=1000)
+    )
+    panel = painting_panels.TILEWRIGHT_PT_painting
+    panel.draw(SimpleNamespace(layout=layout), context)
+    return "\n".join(texts)
 
 
 # ---- color attributes
