@@ -202,10 +202,16 @@ def _begin(material: bpy.types.Material) -> None:
 
 def _image(material: bpy.types.Material) -> bpy.types.Image:
     kept = material.tilewright
-    if kept.style_image is None:
+    if kept.style_image is None or not min(kept.style_image.size):  # none yet, or its file is gone
         name = f"{material.name} Style Map"
         kept.style_image = bpy.data.images.new(name, SIDE, SIDE, alpha=False, is_data=True)
         kept.style_image.generated_color = _first_color(material)
+    size = "×".join(map(str, kept.style_image.size))
+    _hold(
+        max(kept.style_image.size) <= LARGEST_SIDE,
+        f"A style map may be {LARGEST_SIDE} pixels wide and high at most; this one is {size}.",
+        "Scale it down: in the Image Editor choose Image, Resize.",
+    )
     return kept.style_image
 
 

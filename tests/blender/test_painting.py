@@ -304,9 +304,24 @@ def test_picture_that_is_too_large_to_be_looked_at_is_left_alone(painter):
     bpy.ops.tilewright.paint_looks()
     painter.rest()
     asked = len(painter.asked)
-    painter.image.scale(2048, 1024)
+    painter.image.scale(2048, 8)
     painter.stroke(0.5)
     assert len(painter.asked) == asked
+    with pytest.raises(TilewrightError, match="this one is 2048×8"):
+        painting.start(painter.obj)
+
+
+def test_style_map_whose_file_is_gone_is_begun_again(painter):
+    bpy.ops.tilewright.paint_looks()
+    painter.rest()
+    asked = len(painter.asked)
+    painter.image.source, painter.image.filepath = "FILE", "//gone.png"
+    painter.image.reload()
+    event_timer.tick()
+    assert len(painter.asked) == asked
+    assert session.current.last_error is None
+    bpy.ops.tilewright.paint_looks()
+    assert tuple(painter.image.size) == (256, 256)
 
 
 def test_looking_often_only_while_somebody_may_paint(painter, monkeypatch):
