@@ -37,6 +37,7 @@ from . import (
     live,
     live_preview,
     materials,
+    painting,
     projection,
     properties,
     run_rows,
@@ -115,6 +116,7 @@ def tick() -> float:
     doctor.current.tick()
     installation.current.tick()
     run_rows.follow()
+    painting.tick()
     live.tick()
     variations.tick()
     favourites.tick()
@@ -127,7 +129,9 @@ def tick() -> float:
         return WORK_INTERVAL
     if live.is_moving() or variations.is_drawing():
         return LIVE_INTERVAL
-    return BUSY_INTERVAL if session.current.busy else IDLE_INTERVAL
+    if session.current.busy:
+        return BUSY_INTERVAL
+    return painting.INTERVAL if painting.is_going_on() else IDLE_INTERVAL
 
 
 def _timer() -> float:
@@ -436,6 +440,7 @@ def _before_saving(*_args: object) -> None:
         images.write_waiting_files()
     except TilewrightError as error:
         session.current.fail(error)
+    painting.pack_images()
 
 
 def _latent_changed(owner: bpy.types.PropertyGroup, name: str) -> None:

@@ -20,7 +20,7 @@ from .properties import new_uuid
 
 SIDE = 96
 
-_PREFIX = "favourite "
+PREFIX = "favourite "
 _drawn: set[str] = set()
 # Favourite → job of its picture, newest last.
 _asked: dict[str, str] = {}
@@ -53,9 +53,14 @@ def config_of(favourite: bpy.types.PropertyGroup) -> GenerationConfig:
     return from_json(GenerationConfig, json.loads(favourite.config))
 
 
+def as_text(config: GenerationConfig) -> str:
+    """How a favourite keeps it."""
+    return json.dumps(to_json(config))
+
+
 def picture_name(favourite: bpy.types.PropertyGroup) -> str:
     """Under which name its picture is among the thumbnails."""
-    return _PREFIX + favourite.uid
+    return PREFIX + favourite.uid
 
 
 def apply(material: bpy.types.Material, favourite: bpy.types.PropertyGroup) -> None:
@@ -88,7 +93,7 @@ def mixed_by(chosen: bpy.types.PropertyGroup) -> GenerationConfig:
 
 def owns(target: str) -> bool:
     """Whether a thumbnail with this target is that of a favourite."""
-    return target.startswith(_PREFIX)
+    return target.startswith(PREFIX)
 
 
 def tick() -> None:
@@ -118,7 +123,7 @@ def show(event: MaterialReady, target: str) -> Iterator[None]:
     """Keep a picture that has come; the next tick puts it up."""
     pixels = thumbnails.as_picture(next(iter(event.maps.values())))
     for scene in bpy.data.scenes:
-        favourite = find(scene, target.removeprefix(_PREFIX))
+        favourite = find(scene, target.removeprefix(PREFIX))
         if favourite:
             favourite.thumbnail = thumbnails.to_text(pixels)
     yield
@@ -165,9 +170,7 @@ def load(scene: bpy.types.Scene, path: Path) -> int:
     """
     known = {(f.name, f.config) for f in scene.tilewright.favourites}
     fresh = [
-        kept
-        for kept in read_favourites(path)
-        if (kept.name, json.dumps(to_json(kept.config))) not in known
+        kept for kept in read_favourites(path) if (kept.name, as_text(kept.config)) not in known
     ]
     for kept in fresh:
         whole = thumbnails.from_text(kept.thumbnail) is not None
@@ -180,7 +183,7 @@ def _append(
 ) -> bpy.types.PropertyGroup:
     favourite = scene.tilewright.favourites.add()
     favourite.name, favourite.uid = name, new_uuid()
-    favourite.config = json.dumps(to_json(config))
+    favourite.config = as_text(config)
     favourite.thumbnail = thumbnail
     return favourite
 

@@ -149,8 +149,10 @@ def show(event: MaterialReady, target: str) -> Iterator[None]:
     found = {name: images.live_image(target, name, event.maps[name]) for name in pixels}
     for name, image in found.items():
         images.set_pixels(image, pixels[name])
-    full = material.tilewright.latents
-    materials.show_preview(material, found, event.recipe, (full.width, full.height))
+    full, small = material.tilewright.latents, (event.recipe.width, event.recipe.height)
+    # What is painted lies where it was painted, at any size.
+    size = small if event.recipe.style_map else (full.width, full.height)
+    materials.show_preview(material, found, event.recipe, size)
     materials.store_recipe(material, event.recipe, event.seam_ratios)
     _keep(material.tilewright.recipe, event.maps)
 

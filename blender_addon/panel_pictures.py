@@ -5,6 +5,8 @@ from __future__ import annotations
 import bpy.utils.previews
 import numpy as np
 
+_SWATCH = 32  # side of an icon on a button, pixels
+
 
 class PanelPictures:
     """One collection of pictures, there between `open` and `close`.
@@ -39,6 +41,19 @@ class PanelPictures:
         picture = self.collection.get(name) or self.collection.new(name)
         picture.image_size = (width, height)
         picture.image_pixels_float.foreach_set(rgba.reshape(-1))
+
+    def show_swatch(self, name: str, color: tuple[float, float, float]) -> None:
+        """Put up a plain color, also small enough to stand on a button.
+
+        Args:
+            name: what `icon` is asked for.
+            color: red, green and blue, 0..1.
+        """
+        self.show(name, np.full((_SWATCH, _SWATCH, 3), np.array(color) * 255, np.uint8))
+        if self.collection is not None:
+            picture = self.collection[name]
+            picture.icon_size = (_SWATCH, _SWATCH)
+            picture.icon_pixels_float.foreach_set(np.tile(np.float32((*color, 1.0)), _SWATCH**2))
 
     def is_there(self, name: str) -> bool:
         """Whether there is a picture of that name."""

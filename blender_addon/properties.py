@@ -160,6 +160,14 @@ class TILEWRIGHT_PG_favourite(bpy.types.PropertyGroup):
     )
 
 
+class TILEWRIGHT_PG_painted_look(bpy.types.PropertyGroup):
+    """One of the looks a material is painted with; `name` is what the artist calls it."""
+
+    uid: StringProperty(description="Of the favourite it was taken from")
+    config: StringProperty(description="What to generate, as JSON")
+    place: IntProperty(description="Which of the four colors it is painted with")
+
+
 class TILEWRIGHT_PG_scene(bpy.types.PropertyGroup):
     """What was chosen in the panels, kept with the scene."""
 
@@ -414,6 +422,10 @@ class TILEWRIGHT_PG_material(bpy.types.PropertyGroup):
         set=lambda kept, width: projection.set_tile_size(kept.id_data, width),
     )
     latents: PointerProperty(type=TILEWRIGHT_PG_latents)
+    painted_looks: CollectionProperty(type=TILEWRIGHT_PG_painted_look)
+    style_image: PointerProperty(
+        type=bpy.types.Image, name="Style Map", description="Says which look lies where"
+    )
     preview_factor: FloatVectorProperty(
         size=2,
         default=(1.0, 1.0),
@@ -439,6 +451,7 @@ _CLASSES = (
     TILEWRIGHT_PG_latents,
     TILEWRIGHT_PG_favourite,
     TILEWRIGHT_PG_motion,
+    TILEWRIGHT_PG_painted_look,
     TILEWRIGHT_PG_scene,
     TILEWRIGHT_PG_run,
     TILEWRIGHT_PG_window,

@@ -128,7 +128,7 @@ class GenerationConfig:
         z: explicit style latent instead of the seed's, as many numbers as the model says; empty for the seed's.
         origin: column and row of the endless pattern that become the left and top edge of the picture;
             None puts the border where the material is calm, and the recipe says where that was. With a
-            style map None is (0, 0): what was painted stays where it was painted.
+            style map None is (0, 0): what was painted stays where it was painted, with looks whatever it is.
         material: name of a training material whose style is used instead of the seed's.
         mix: styles and their weights, whose mean in w is used instead of the seed's style.
         style_map: a style for each place instead of the seed's everywhere.

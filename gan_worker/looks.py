@@ -32,7 +32,7 @@ def blended(
     weights: dict[Style, float] = {}
     amounts: dict[str, float] = {}
     for look, share in looks:
-        for style, weight in _parts(look):
+        for style, weight in parts(look):
             weights[style] = weights.get(style, 0.0) + weight * share
         for name, amount in look.directions:
             amounts[name] = amounts.get(name, 0.0) + amount * share
@@ -77,7 +77,7 @@ def _check(base: GenerationConfig, looks: Sequence[GenerationConfig]) -> None:
         )
 
 
-def _parts(config: GenerationConfig) -> Mix:
+def parts(config: GenerationConfig) -> Mix:
     """The styles of a config with weights that add up to 1."""
     if config.mix:
         total = sum(weight for _, weight in config.mix)

@@ -57,11 +57,17 @@ Generate jobs
                 together they are at most a third of those above 0
     style_map   `styles` (1 to 16), `rows`, `columns` and `cells`: rows × columns numbers (1024 at most), row
                 by row from the top, 0 for the first style, 1 for the second, 0.5 for half of each
+                or, since 1.2, `looks` (1 to 4), `rows`, `columns` and `weights`: base64 of one byte for each look
+                of each cell, rows × columns × looks bytes (4096 cells at most), row by row from the top, the
+                looks of a cell beside each other; only their proportion counts, and all 0 is refused. A look is
+                a `mix`, a `truncation_psi` (0 to 2) and `directions`, as below. The map lies on the finished
+                picture whatever `origin` is, goes on across its border, and is softened by a cell of the latent
+                grid; looks that are alike make the same bytes as the look alone
     A style is one of `seed`, `z` and `material`, the others null, [] and "". Numbers of z and cells are
-    2048 at most in all. On top, `directions` has up to 16 pairs [name, steps], names `pca 1` and
-    `factor 1` upwards to the length of w, steps -10 to 10. `sway` (since 1.2) is [how far, where]: 0 to 1 away
-    from the layout of the seed, on a circle around it, in turns. What breaks a rule is rejected with
-    `invalid_config` or `invalid_latent`, where the model must be asked when the job runs.
+    2048 at most in all, of which weights take 1024. On top, `directions` has up to 16 pairs [name, steps],
+    names `pca 1` and `factor 1` upwards to the length of w, steps -10 to 10. `sway` (since 1.2) is [how far,
+    where]: 0 to 1 away from the layout of the seed, on a circle around it, in turns. What breaks a rule is
+    rejected with `invalid_config` or `invalid_latent`, where the model must be asked when the job runs.
 
 Promises
     * The client makes the job id (32 hex digits); submitted twice, it runs once. `accepted` is sent

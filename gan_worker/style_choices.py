@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import math
 import re
 from collections.abc import Collection, Iterable, Iterator
@@ -11,6 +13,8 @@ from gan_worker.errors import RequestError
 
 # A request and its recipe must fit a message of 64 KiB, also where every number has 17 digits.
 NUMBERS_LIMIT, STYLES_LIMIT, CELLS_LIMIT, NAME_LIMIT = 2048, 16, 1024, 120
+# Painted weights are bytes: four looks on 64 × 64 cells take as much room as the numbers of 1024 cells.
+LOOKS_LIMIT, WEIGHTS_LIMIT = 4, 4 * 64 * 64
 # Beyond this many standard deviations no training ever saw a style.
 STEPS_LIMIT = 10.0
 DIRECTION_NAME = re.compile(r"(pca|factor) ([1-9][0-9]{0,3})\Z")
@@ -33,26 +37,48 @@ class Style:
     material: str = ""
 
 
+Mix = tuple[tuple[Style, float], ...]
+Directions = tuple[tuple[str, float], ...]
+Sway = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Look:
+    """All that makes a look: what a favourite keeps, without where things lie.
+
+    Attributes:
+        mix: 1 to 16 styles and their weights, whose mean in w it starts from.
+        truncation_psi: 0..2, how far from the mean style it stays.
+        directions: how far it is then moved along each.
+    """
+
+    mix: Mix
+    truncation_psi: float = 1.0
+    directions: Directions = ()
+
+
 @dataclass(frozen=True)
 class StyleMap:
     """Which style lies where on the picture; smooth between its cells and across the border.
 
+    Either `styles` in a line, with one number a cell, or `looks` with one weight each a cell.
+
     Attributes:
         styles: 1 to 16 of them.
         rows: cells from top to bottom.
-        columns: cells from left to right; rows × columns is 1024 at most.
+        columns: cells from left to right; rows × columns is 1024 at most, with looks 4096.
         cells: rows × columns numbers, row by row from the top: 0 is the first style, 1 the second, 0.5 half of each.
+        looks: 1 to 4 of them.
+        weights: base64 of rows × columns × looks bytes, row by row from the top, the weights of a cell's looks beside
+            each other, never all 0. Only their proportion counts.
     """
 
     styles: tuple[Style, ...]
     rows: int
     columns: int
-    cells: tuple[float, ...]
-
-
-Mix = tuple[tuple[Style, float], ...]
-Directions = tuple[tuple[str, float], ...]
-Sway = tuple[float, float]
+    cells: tuple[float, ...] = ()
+    looks: tuple[Look, ...] = ()
+    weights: str = ""
 
 
 def slider_directions(w_dim: int) -> tuple[str, ...]:
@@ -79,8 +105,8 @@ def check_style(
         sum(given),
     )
     styles = list(chosen_styles(material, mix, style_map))
-    cells: Collection[float] = style_map.cells if style_map else ()
-    numbers = len(z) + len(cells) + sum(len(style.z) for style in styles)
+    cells = (len(style_map.cells) or CELLS_LIMIT) if style_map else 0
+    numbers = len(z) + cells + sum(len(style.z) for style in styles)
     _hold(numbers <= NUMBERS_LIMIT, f"A style may have {NUMBERS_LIMIT} numbers at most", numbers)
     _hold(len(mix) <= STYLES_LIMIT, f"A mix may have {STYLES_LIMIT} styles at most", len(mix))
     for style in styles:
@@ -98,6 +124,7 @@ def chosen_styles(material: str, mix: Mix, style_map: StyleMap | None) -> Iterat
     yield from (style for style, _ in mix)
     if style_map is not None:
         yield from style_map.styles
+        yield from (style for look in style_map.looks for style, _ in look.mix)
 
 
 def check_materials(styles: Iterable[Style], known: Collection[str]) -> None:
@@ -137,6 +164,25 @@ def _check_weights(weights: list[float]) -> None:
 
 
 def _check_map(chosen: StyleMap) -> None:
+    is_painted = bool(chosen.looks or chosen.weights)
+    _hold(
+        not (is_painted and (chosen.styles or chosen.cells)),
+        "A style map must have either styles and cells or looks and weights",
+        "some of both",
+    )
+    most = WEIGHTS_LIMIT // LOOKS_LIMIT if is_painted else CELLS_LIMIT
+    _hold(
+        min(chosen.rows, chosen.columns) > 0 and chosen.rows * chosen.columns <= most,
+        f"A style map must have 1 to {most} cells",
+        f"{chosen.rows}×{chosen.columns}",
+    )
+    if is_painted:
+        _check_looks(chosen)
+    else:
+        _check_cells(chosen)
+
+
+def _check_cells(chosen: StyleMap) -> None:
     count, most = len(chosen.cells), len(chosen.styles) - 1
     _hold(
         1 <= most + 1 <= STYLES_LIMIT,
@@ -144,13 +190,52 @@ def _check_map(chosen: StyleMap) -> None:
         most + 1,
     )
     _hold(
-        min(chosen.rows, chosen.columns) > 0 and chosen.rows * chosen.columns == count,
+        chosen.rows * chosen.columns == count,
         "A style map must have rows × columns cells",
         f"{count} for {chosen.rows}×{chosen.columns}",
     )
-    _hold(count <= CELLS_LIMIT, f"A style map may have {CELLS_LIMIT} cells at most", count)
     wrong = [cell for cell in chosen.cells if not 0 <= cell <= most]
     _hold(not wrong, f"The cells of this style map must lie between 0 and {most}", wrong[:1])
+
+
+def _check_looks(chosen: StyleMap) -> None:
+    count = len(chosen.looks)
+    _hold(1 <= count <= LOOKS_LIMIT, f"A style map must have 1 to {LOOKS_LIMIT} looks", count)
+    _hold(all(look.mix for look in chosen.looks), "A look must have a style", "none")
+    styles = sum(len(look.mix) for look in chosen.looks)
+    _hold(styles <= STYLES_LIMIT, f"Looks may have {STYLES_LIMIT} styles in all", styles)
+    for look in chosen.looks:
+        _check_weights([weight for _, weight in look.mix])
+        _hold(
+            0 <= look.truncation_psi <= 2,
+            "The truncation of a look must lie between 0 and 2",
+            look.truncation_psi,
+        )
+        _check_directions(look.directions)
+    weights = read_weights(chosen)
+    cells = (weights[start : start + count] for start in range(0, len(weights), count))
+    _hold(all(map(any, cells)), "Each cell of a style map must have a look", "one without")
+
+
+def read_weights(painted: StyleMap) -> bytes:
+    """The weights of a style map's looks, rows × columns × looks bytes.
+
+    Raises:
+        RequestError: `invalid_config` where they are not as many, or no base64.
+    """
+    wanted = painted.rows * painted.columns * len(painted.looks)
+    size = len(painted.weights) * 3 // 4
+    try:
+        # The length first: what is far too long is not worth decoding.
+        data = base64.b64decode(painted.weights, validate=True) if size <= wanted + 2 else b""
+    except (binascii.Error, ValueError):
+        data = b""
+    _hold(
+        len(data) == wanted,
+        f"The weights of this style map must be base64 of {wanted} bytes",
+        f"{len(painted.weights)} letters",
+    )
+    return data
 
 
 def _check_directions(directions: Directions) -> None:

@@ -10,6 +10,7 @@ from . import (
     keeping,
     memory,
     motion,
+    painting,
     regeneration,
     runs,
     scenes,
@@ -35,6 +36,7 @@ _MODULES = (
     exploring,
     keeping,
     motion,
+    painting,
     scenes,
 )
 

@@ -16,7 +16,16 @@ from gan_worker.gan.conditioning import nearest_style
 from gan_worker.gan.directions import find_direction, fingerprint, random_styles
 from gan_worker.gan.generator import Generator
 from gan_worker.gan.latents import draw_z
-from gan_worker.style_choices import Style, StyleMap, check_materials, check_style, chosen_styles
+from gan_worker.style_choices import (
+    Directions,
+    Mix,
+    Style,
+    StyleMap,
+    check_materials,
+    check_style,
+    chosen_styles,
+    read_weights,
+)
 
 # Styles averaged for the mean style that truncation pulls towards.
 MEAN_STYLES = 1024
@@ -68,19 +77,25 @@ class Styles:
             columns: width of the latent grid, cells.
 
         Returns:
-            (1, w_dim), or (1, rows, columns, w_dim) for a style map, which rolls and can be cut as local latents.
+            (1, w_dim), or (1, rows, columns, w_dim) for a style map of different styles, which rolls and can be cut
+            as local latents.
         """
         if config.style_map:
-            w = tf.constant(self._painted(config.style_map, rows, columns)[None])
+            w = _spread(_places(config, rows, columns), self._looks(config.style_map))
         else:
-            w = tf.constant(self._mixed(config)[None])
-        if config.truncation_psi != 1.0:
+            w = self._mean(config.mix or ((_plain(config), 1.0),))
+        return self._moved(w, config.truncation_psi, config.directions)
+
+    def _moved(self, w: np.ndarray, truncation_psi: float, directions: Directions) -> tf.Tensor:
+        """A style, or one a place, truncated and moved: with a first axis of length 1."""
+        moved = tf.constant(w[None])
+        if truncation_psi != 1.0:
             w_avg = self._measure("w_avg", partial(mean_style, self._generator))
-            w = w_avg + config.truncation_psi * (w - w_avg)
-        for name, amount in config.directions:
+            moved = w_avg + truncation_psi * (moved - w_avg)
+        for name, amount in directions:
             direction = self._measure(name, partial(find_direction, self._generator, name))
-            w += amount * direction.step * direction.vector
-        return w
+            moved += amount * direction.step * direction.vector
+        return moved
 
     def kinship(self, config: GenerationConfig, rows: int, columns: int) -> np.ndarray:
         """Which training material's pattern a request gets: that of the material its style is nearest to.
@@ -92,15 +107,14 @@ class Styles:
             (materials,), one of them 1 and the rest 0, or (rows, columns, materials) for a style map.
         """
         if config.style_map:
-            shares = _places(config.style_map, rows, columns)
-            return shares @ np.stack([self._kin(style) for style in config.style_map.styles])
-        style = Style(z=config.z) if config.z else Style(seed=config.seed)
-        style = Style(material=config.material) if config.material else style
-        return self._kin(max(config.mix, key=lambda part: part[1])[0] if config.mix else style)
+            shares = _places(config, rows, columns)
+            return _spread(shares, np.stack([self._kin(mix) for mix in _mixes(config.style_map)]))
+        return self._kin(config.mix or ((_plain(config), 1.0),))
 
-    def _kin(self, style: Style) -> np.ndarray:
+    def _kin(self, mix: Mix) -> np.ndarray:
+        heaviest = max(mix, key=lambda part: part[1])[0]
         known = np.stack([self._named[name] for name in self._named])
-        nearest = nearest_style(self._one(style)[None], known)
+        nearest = nearest_style(self._one(heaviest)[None], known)
         return np.eye(len(known), dtype=np.float32)[int(nearest[0])]
 
     def _measure(self, name: str, measure: Callable[[], Any]) -> Any:
@@ -116,12 +130,9 @@ class Styles:
             self._measured[name] = measure()
         return self._measured[name]
 
-    def _mixed(self, config: GenerationConfig) -> np.ndarray:
-        if not config.mix:
-            style = Style(z=config.z) if config.z else Style(seed=config.seed)
-            return self._one(Style(material=config.material) if config.material else style)
-        weights = np.array([weight for _, weight in config.mix], np.float32)
-        w = np.stack([self._one(style) for style, _ in config.mix])
+    def _mean(self, mix: Mix) -> np.ndarray:
+        weights = np.array([weight for _, weight in mix], np.float32)
+        w = np.stack([self._one(style) for style, _ in mix])
         return weights / weights.sum() @ w
 
     def _one(self, style: Style) -> np.ndarray:
@@ -130,10 +141,12 @@ class Styles:
         z = style.z or draw_z(style.seed or 0, self._generator.network)
         return self._generator.style(tf.constant(z, tf.float32)[None])[0].numpy()
 
-    def _painted(self, chosen: StyleMap, rows: int, columns: int) -> np.ndarray:
-        """The style of each cell of the latent grid, (rows, columns, w_dim) float32."""
-        w = np.stack([self._one(style) for style in chosen.styles])
-        return (_places(chosen, rows, columns) @ w).astype(np.float32)
+    def _looks(self, chosen: StyleMap) -> np.ndarray:
+        """The styles of a map, (styles or looks, w_dim) float32."""
+        w = [self._mean(mix) for mix in _mixes(chosen)]
+        for i, look in enumerate(chosen.looks):
+            w[i] = self._moved(w[i], look.truncation_psi, look.directions)[0].numpy()
+        return np.stack(w)
 
 
 def mean_style(generator: Generator | ClassicGenerator) -> tf.Tensor:
@@ -156,11 +169,50 @@ def check_has_styles(generator: Generator | ClassicGenerator) -> None:
         )
 
 
-def _places(chosen: StyleMap, rows: int, columns: int) -> np.ndarray:
+def _plain(config: GenerationConfig) -> Style:
+    """The one style of a request without mix and map."""
+    if config.material:
+        return Style(material=config.material)
+    return Style(z=config.z) if config.z else Style(seed=config.seed)
+
+
+def _mixes(chosen: StyleMap) -> list[Mix]:
+    """What each style or look of a map starts from."""
+    return [look.mix for look in chosen.looks] or [((style, 1.0),) for style in chosen.styles]
+
+
+def _spread(shares: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """What each place has, (rows, columns, n) float32; (n,), to the bit, where all that is there is the same.
+
+    Args:
+        shares: of each value at each place, (rows, columns, values), sums 1.
+        values: (values, n).
+    """
+    used = values[shares.any(axis=(0, 1))]
+    return used[0] if np.all(used == used[0]) else (shares @ values).astype(np.float32)
+
+
+def _places(config: GenerationConfig, rows: int, columns: int) -> np.ndarray:
     """How much of each style there is in each cell of the latent grid, (rows, columns, styles)."""
-    count = len(chosen.styles)
-    shares = _shares(chosen.cells, count).reshape(chosen.rows, chosen.columns, count)
+    chosen = config.style_map
+    assert chosen is not None
+    if chosen.looks:
+        return _painted_places(chosen, config, rows, columns)
+    cells = _shares(chosen.cells, len(chosen.styles)).reshape(chosen.rows, chosen.columns, -1)
     down, across = resampling(chosen.rows, rows), resampling(chosen.columns, columns)
+    return np.einsum("hr,rcs,wc->hws", down, cells, across, optimize=True)
+
+
+def _painted_places(
+    chosen: StyleMap, config: GenerationConfig, rows: int, columns: int
+) -> np.ndarray:
+    """The same for a map of looks, which stays where it was painted wherever the border is put."""
+    left, top = config.origin or (0, 0)
+    down = softening(rows) @ resampling(chosen.rows, rows, top / config.height)
+    across = softening(columns) @ resampling(chosen.columns, columns, left / config.width)
+    cells = np.frombuffer(read_weights(chosen), np.uint8).astype(np.float64)
+    cells = cells.reshape(chosen.rows, chosen.columns, -1)
+    shares = cells / cells.sum(axis=-1, keepdims=True)
     return np.einsum("hr,rcs,wc->hws", down, shares, across, optimize=True)
 
 
@@ -170,12 +222,27 @@ def _shares(cells: Sequence[float], styles: int) -> np.ndarray:
     return np.maximum(0.0, 1.0 - distances)
 
 
-def resampling(before: int, after: int) -> np.ndarray:
+def softening(cells: int) -> np.ndarray:
+    """Weights that make each of a circle of cells a quarter like either neighbour, (cells, cells), rows of sum 1.
+
+    A brush with a hard edge would else change the style from one cell to the next, which shows as a line; where
+    what is painted does not go on beyond the border, that line would be a seam.
+    """
+    itself = np.eye(cells)
+    return (2 * itself + np.roll(itself, 1, axis=0) + np.roll(itself, -1, axis=0)) / 4
+
+
+def resampling(before: int, after: int, turn: float = 0.0) -> np.ndarray:
     """Weights that bring a circle of cells to another number of cells, (after, before), rows of sum 1.
 
     Linear between the cells' centres when there will be more of them, and as wide as a new cell when fewer.
+
+    Args:
+        before: cells there are.
+        after: cells there will be.
+        turn: share of the circle by which everything moves on.
     """
-    centres = (np.arange(after)[:, None] + 0.5) * before / after - 0.5
+    centres = ((np.arange(after)[:, None] + 0.5) / after - turn) * before - 0.5
     distances = (centres - np.arange(before) + before / 2) % before - before / 2
     weights = np.maximum(0.0, 1.0 - np.abs(distances) / max(1.0, before / after))
     return weights / weights.sum(axis=1, keepdims=True)

@@ -24,6 +24,7 @@ from blender_addon import (
     materials,
     motion,
     motion_panels,
+    painting_panels,
     panels,
     run_panels,
     scene_batch,
@@ -79,6 +80,9 @@ class RecordingLayout:
         self.seen.append(operator.name if text is None else text)
         return SimpleNamespace()
 
+    def menu(self, name: str, **_options: Any) -> None:
+        getattr(bpy.types, name).draw(SimpleNamespace(layout=self), bpy.context)
+
     def progress(self, factor: float, text: str) -> None:
         assert 0 <= factor <= 1
         self.seen.append(text)
@@ -114,7 +118,15 @@ def draw(panel: type) -> str:
 
 PANELS = [
     cls
-    for module in (panels, latent_panels, material_panels, motion_panels, run_panels, worker_panels)
+    for module in (
+        panels,
+        latent_panels,
+        material_panels,
+        motion_panels,
+        painting_panels,
+        run_panels,
+        worker_panels,
+    )
     for cls in vars(module).values()
     if isinstance(cls, type) and issubclass(cls, bpy.types.Panel)
 ]

@@ -19,10 +19,12 @@ import pytest
 
 from blender_addon import (
     event_timer,
+    favourites,
     images,
     latents,
     live_preview,
     materials,
+    painting,
     preferences,
     scene_script,
     session,
@@ -129,6 +131,35 @@ def test_varied_objects_look_different_and_the_file_keeps_them(model, planes, tm
     )
     assert np.abs(first - second).mean() > 0.005
     assert materials.BUMP in found[0].node_tree.nodes
+
+
+def test_painted_looks_lie_where_they_were_painted(model, plane):
+    size = stride() * 16
+    (job,) = generation.generate_for_objects([plane], GenerationConfig(model, 3, size, size))
+    event_timer.wait_for_job(job, 120)
+    material = plane.active_material
+    for amount in (-6.0, 6.0):
+        steering.steer(material, directions={"pca 1": amount})
+        painting.add_look(material, favourites.add(bpy.context.scene, material))
+    image = painting.start(plane)
+    pixels = images.read_pixels(image)
+    pixels[:, : image.size[0] // 2, 0] = 1  # the left half has the second look
+    images.set_pixels(image, pixels)
+    painting.take_up(material)
+    steering.settle(300)
+    painted = images.read_pixels(materials.images_of(material)["base_color"])
+    recipe = materials.read_recipe(material)
+    assert (recipe.width, len(recipe.style_map.looks)) == (size, 2)
+    halves = []
+    for favourite in bpy.context.scene.tilewright.favourites:
+        favourites.apply(material, favourite)
+        steering.settle(300)
+        plain = images.read_pixels(materials.images_of(material)["base_color"])
+        halves.append(np.abs(painted - plain).mean(axis=(0, 2)))
+    first, second = halves
+    middle = slice(size // 4 - stride(), size // 4 + stride())
+    assert first[size // 2 :][middle].mean() < 0.5 * second[size // 2 :][middle].mean()
+    assert second[: size // 2][middle].mean() < 0.5 * first[: size // 2][middle].mean()
 
 
 def test_runs_are_kept_tidy_and_generate_under_their_new_name(model, home, photo):

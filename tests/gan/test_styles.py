@@ -14,17 +14,27 @@ from gan_worker.gan import checkpoint, generation
 from gan_worker.gan.directions import find_direction
 from gan_worker.gan.generator import Generator
 from gan_worker.gan.latents import draw_latents, draw_z
+from gan_worker.gan.metrics import line_steps
 from gan_worker.gan.sheets import STEPS, direction_sheet, seed_sheet
 from gan_worker.gan.statistics import measure_statistics
 from gan_worker.gan.styles import STORED, Styles, resampling
 from gan_worker.pictures import quantise
 from gan_worker.progress import Recipe
 from gan_worker.strict_json import dump, from_json, load, to_json
-from gan_worker.style_choices import Style, StyleMap
+from gan_worker.style_choices import Look, Style, StyleMap
+from gan_worker.style_painting import COLORS, paint
 
 NANO = PRESETS["nano"]
 WANTED = GenerationConfig("stripes", seed=4, width=64, height=48, origin=(0, 0))
 PAINTED = StyleMap((Style(seed=3), Style(seed=8)), 2, 3, (0.0, 1.0, 0.5, 0.0, 0.0, 1.0))
+
+
+LOOKS = (
+    Look(((Style(seed=3), 1.0),)),
+    Look(((Style(seed=8), 1.0), (Style(material="pine"), 3.0)), 0.7, (("pca 1", 2.0),)),
+)
+# The first look on the left and the second on the right, so that they meet at the border too.
+HALVES = paint(LOOKS, np.repeat(np.array(COLORS[:2], np.float32), 4, axis=0)[None])
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +191,64 @@ def test_what_lies_far_inside_a_painted_area_is_as_without_the_map(model):
     assert difference[476:484].max() < 0.2 * difference[156:164].mean()
 
 
+def test_a_painted_look_is_the_whole_look(model):
+    w = style(model, style_map=HALVES)
+    second = LOOKS[1]
+    plain = style(model, seed=3)[0]
+    moved = style(
+        model, mix=second.mix, truncation_psi=second.truncation_psi, directions=second.directions
+    )[0]
+    np.testing.assert_allclose(w[0, :, 1:3], np.broadcast_to(plain, (6, 2, 16)), atol=1e-6)
+    np.testing.assert_allclose(w[0, :, 5:7], np.broadcast_to(moved, (6, 2, 16)), atol=1e-6)
+    # Softened by a cell, inside as across the border; sliders move all of it.
+    for left, right in ((3, 4), (0, 7)):
+        np.testing.assert_allclose(w[0, 0, left], 0.75 * plain + 0.25 * moved, atol=1e-6)
+        np.testing.assert_allclose(w[0, 0, right], 0.75 * moved + 0.25 * plain, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"seed": 8, "directions": (("pca 1", 2.0),), "truncation_psi": 0.7},
+        {"material": "pine"},
+        {"mix": ((Style(seed=8), 0.3), (Style(material="old oak"), 0.4))},
+    ],
+    ids=lambda fields: next(iter(fields)),
+)
+def test_looks_that_are_alike_make_the_bytes_of_the_look_alone(model, fields):
+    style_of_it = {"seed": fields.get("seed"), "material": fields.get("material", "")}
+    mix = fields.get("mix") or ((Style(**style_of_it), 1.0),)
+    look = Look(mix, fields.get("truncation_psi", 1.0), fields.get("directions", ()))
+    noise = np.random.default_rng(0).random((16, 16, 3), np.float32)
+    painted = picture(model, style_map=paint((look,) * 4, noise), seed=8)
+    np.testing.assert_array_equal(painted, picture(model, **{"seed": 8, **fields}))
+
+
+def test_a_look_that_is_nowhere_changes_nothing(model):
+    blank = paint(LOOKS, np.zeros((8, 8, 3), np.float32))
+    np.testing.assert_array_equal(picture(model, style_map=blank, seed=3), picture(model, seed=3))
+
+
+def test_paint_stays_where_it_was_painted_wherever_the_border_is_put(model):
+    plain = style(model, style_map=HALVES)
+    moved = style(model, style_map=HALVES, origin=(16, 8))
+    np.testing.assert_allclose(moved, np.roll(plain, (1, 2), (1, 2)), atol=1e-6)
+    halfway = style(model, style_map=HALVES, origin=(4, 0))
+    np.testing.assert_allclose(halfway[0, 0, 4], (plain[0, 0, 4] + plain[0, 0, 3]) / 2, atol=1e-6)
+
+
+def test_there_is_no_seam_where_paint_does_not_go_on_beyond_the_border(model):
+    wraps = []
+    for looks in (LOOKS, LOOKS[:1] * 2, LOOKS[1:] * 2):
+        kept = paint(looks, np.repeat(np.array(COLORS[:2], np.float32), 32, axis=0)[None])
+        made = [
+            picture(model, style_map=kept, seed=seed, width=128, height=128) for seed in range(4)
+        ]
+        wraps.append(np.mean([line_steps(tf.constant(one))[0][0] for one in made]))
+    painted, first, second = wraps
+    assert painted < 1.05 * max(first, second)
+
+
 def test_directions_and_truncation_work_on_maps(model):
     moved = style(model, style_map=PAINTED, directions=(("pca 1", 1.0),), truncation_psi=0.7)
     plain = style(model, style_map=PAINTED, truncation_psi=0.7)
@@ -222,6 +290,7 @@ CHOICES = [
     {"material": "pine"},
     {"mix": ((Style(seed=1), 0.5), (Style(material="old oak"), 0.25))},
     {"style_map": PAINTED, "truncation_psi": 0.8},
+    {"style_map": HALVES, "directions": (("pca 2", 1.0),)},
     {"directions": (("pca 1", 2.5), ("factor 3", -1.0)), "z": (0.25,) * 16},
 ]
 
@@ -245,6 +314,20 @@ def test_a_recipe_makes_the_same_picture_after_a_journey(model, choice):
         ({"mix": ((Style(material="ash"), 1.0),)}, "invalid_config", "old oak, pine"),
         ({"mix": ((Style(z=(1.0,)), 1.0),)}, "invalid_latent", "16"),
         ({"style_map": StyleMap((Style(z=(1.0,)),), 1, 1, (0.0,))}, "invalid_latent", "16"),
+        (
+            {"style_map": paint((Look(((Style(material="ash"), 1.0),)),), np.zeros((1, 1, 3)))},
+            "invalid_config",
+            "old oak, pine",
+        ),
+        (
+            {
+                "style_map": paint(
+                    (Look(LOOKS[0].mix, directions=(("pca 17", 1.0),)),), np.zeros((1, 1, 3))
+                )
+            },
+            "invalid_config",
+            "'pca 16'",
+        ),
         ({"directions": (("pca 17", 1.0),)}, "invalid_config", "'pca 16'"),
         ({"directions": (("pca 1", float("nan")),)}, "invalid_config", "steps"),
     ],

@@ -1,6 +1,8 @@
 """Styles as they travel and as they are written on the command line."""
 
+import base64
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,16 +16,24 @@ from gan_worker.protocol import Message, decode, encode
 from gan_worker.strict_json import BadMessage, from_json, to_json
 from gan_worker.style_choices import (
     CELLS_LIMIT,
+    LOOKS_LIMIT,
     NAME_LIMIT,
     NUMBERS_LIMIT,
     STYLES_LIMIT,
+    WEIGHTS_LIMIT,
+    Look,
     Style,
     StyleMap,
     check_style,
+    read_weights,
 )
 from gan_worker.style_options import parse_direction, parse_mix, parse_style, read_style_map
+from gan_worker.style_painting import COLORS, MAP_SIDE, paint, shares_of
 
 SEEDS = (Style(seed=3), Style(seed=8))
+
+LOOKS = tuple(Look(((style, 1.0),)) for style in SEEDS)
+PAINTED = StyleMap((), 1, 2, looks=LOOKS, weights=base64.b64encode(b"\1\0\0\1").decode())
 
 
 def check(**fields):
@@ -37,6 +47,11 @@ def test_what_can_be_chosen_passes():
     check(mix=((Style(z=(0.5,)), 0.0), (Style(material="oak"), 2.0)))
     check(mix=((SEEDS[0], -0.0625), (SEEDS[1], 0.5), (Style(seed=9), 0.5625)))
     check(style_map=StyleMap(SEEDS, 1, 3, (0.0, 0.5, 1.0)), directions=(("factor 12", 1.0),))
+
+
+def test_painted_looks_pass():
+    check(style_map=PAINTED, directions=(("pca 1", 1.0),))
+    assert read_weights(PAINTED) == b"\1\0\0\1"
 
 
 BAD = [
@@ -60,6 +75,35 @@ BAD = [
     {"style_map": StyleMap(SEEDS, 1, 1, (1.5,))},
     {"style_map": StyleMap(SEEDS, 1, 1, (float("nan"),))},
     {"style_map": StyleMap(SEEDS, CELLS_LIMIT + 1, 1, (0.0,) * (CELLS_LIMIT + 1))},
+    {"style_map": StyleMap(SEEDS, 1, 1)},
+    {"style_map": replace(PAINTED, looks=())},
+    {"style_map": replace(PAINTED, weights="")},
+    {"style_map": replace(PAINTED, styles=SEEDS)},
+    {"style_map": replace(PAINTED, cells=(0.0, 0.0))},
+    {"style_map": replace(PAINTED, rows=2)},
+    {"style_map": replace(PAINTED, rows=-1, columns=-2)},
+    {"style_map": replace(PAINTED, columns=CELLS_LIMIT * 4 + 1)},
+    {"style_map": replace(PAINTED, weights="no base64 here!")},
+    {"style_map": replace(PAINTED, weights="AQAAAQ=")},
+    {"style_map": replace(PAINTED, weights="é" * 8)},
+    {"style_map": replace(PAINTED, weights=base64.b64encode(b"\1\0\0\0").decode())},
+    {"style_map": replace(PAINTED, looks=LOOKS * 3)},
+    {"style_map": replace(PAINTED, looks=(LOOKS[0], Look(())))},
+    {"style_map": replace(PAINTED, looks=(LOOKS[0], Look(((Style(), 1.0),))))},
+    {"style_map": replace(PAINTED, looks=(LOOKS[0], Look(((SEEDS[0], 0.0),))))},
+    {"style_map": replace(PAINTED, looks=(LOOKS[0], replace(LOOKS[1], truncation_psi=2.5)))},
+    {
+        "style_map": replace(
+            PAINTED, looks=(LOOKS[0], replace(LOOKS[1], truncation_psi=float("nan")))
+        )
+    },
+    {
+        "style_map": replace(
+            PAINTED, looks=(LOOKS[0], replace(LOOKS[1], directions=(("size", 1.0),)))
+        )
+    },
+    {"style_map": replace(PAINTED, looks=(Look(LOOKS[0].mix * 9), Look(LOOKS[1].mix * 9)))},
+    {"style_map": PAINTED, "material": "oak"},
     {"directions": (("size", 1.0),)},
     {"directions": (("pca 0", 1.0),)},
     {"directions": (("pca 1\n", 1.0),)},
@@ -88,12 +132,28 @@ LONGEST = {
 }
 
 
-def test_the_longest_choice_fits_its_request_and_its_result():
-    check(**LONGEST)
-    config = GenerationConfig("x" * 80, **LONGEST)
+_MOVED = (("factor 1000", -1.2345678901234567),) * STYLES_LIMIT
+_MIX = tuple((Style(material="é" * NAME_LIMIT), 0.12345678901234567) for _ in range(3))
+_LATENT = (Style(z=(-0.12345678901234567,) * ((NUMBERS_LIMIT - CELLS_LIMIT) // LOOKS_LIMIT)), 1.0)
+LONGEST_PAINTED = {
+    "style_map": StyleMap(
+        (),
+        MAP_SIDE,
+        MAP_SIDE,
+        looks=(Look((_LATENT, *_MIX), 0.12345678901234567, _MOVED),) * LOOKS_LIMIT,
+        weights=base64.b64encode(b"\xff" * WEIGHTS_LIMIT).decode(),
+    ),
+    "directions": _MOVED,
+}
+
+
+@pytest.mark.parametrize("longest", [LONGEST, LONGEST_PAINTED], ids=["cells", "painted"])
+def test_the_longest_choice_fits_its_request_and_its_result(longest):
+    check(**longest)
+    config = GenerationConfig("x" * 80, **longest)
     request = Message(messages.Submit("0" * 32, "generate", to_json(config)))
     assert from_json(GenerationConfig, decode(encode(request)).body.config) == config
-    recipe = Recipe("x" * 80, "0" * 64, 1, (), 512, 512, 1.0, (0, 0), "0.1.0", **LONGEST)
+    recipe = Recipe("x" * 80, "0" * 64, 1, (), 512, 512, 1.0, (0, 0), "0.1.0", **longest)
     blobs = {
         f"map_{i}": messages.Blob(f"map_{i}", 2**40, "f" * 64, (8192, 8192, 3), "uint16")
         for i in range(6)
@@ -112,7 +172,9 @@ def test_the_longest_choice_fits_its_request_and_its_result():
         {"directions": [["pca 1", "much"]]},
         {"directions": [[1, 1]]},
         {"style_map": {"styles": [{"seed": 1}], "rows": 1.5, "columns": 1, "cells": [0]}},
-        {"style_map": {"styles": [{"seed": 1}], "rows": 1, "columns": 1}},
+        {"style_map": {"styles": [{"seed": 1}], "rows": 1}},
+        {"style_map": {"styles": [], "rows": 1, "columns": 1, "looks": [{"mix": 1}]}},
+        {"style_map": {"styles": [], "rows": 1, "columns": 1, "weights": [255]}},
         {"material": 7},
     ],
     ids=str,
@@ -164,6 +226,38 @@ def test_a_style_map_needs_a_picture_and_two_styles(tmp_path):
         read_style_map(tmp_path / "map.png", "3")
     with pytest.raises(PictureError):
         read_style_map(tmp_path / "map.png", "3,8")
+
+
+def test_colors_stand_for_looks_and_soft_edges_for_mixtures():
+    np.testing.assert_array_equal(shares_of(np.array(COLORS)), np.eye(4))
+    between = 0.25 * np.array(COLORS[2]) + 0.75 * np.array(COLORS[3])
+    np.testing.assert_allclose(shares_of(between), [0, 0, 0.25, 0.75])
+    np.testing.assert_allclose(shares_of(np.array([0.3, 0, 0])), [0.7, 0.3, 0, 0], atol=1e-7)
+    # White is none of the colors.
+    np.testing.assert_allclose(shares_of(np.ones(3)), [0, 1 / 3, 1 / 3, 1 / 3])
+    np.testing.assert_array_equal(shares_of(np.array([np.nan, -1, 2])), [0, 0, 0, 1])
+
+
+def test_paint_of_a_look_that_is_not_there_counts_as_the_first_that_is():
+    four = np.array(COLORS, np.float32)[None]
+    painted = paint((None, LOOKS[1], None, LOOKS[0]), four)
+    assert painted.looks == (LOOKS[1], LOOKS[0])
+    weights = np.frombuffer(read_weights(painted), np.uint8).reshape(4, 2)
+    assert weights.tolist() == [[255, 0], [255, 0], [255, 0], [0, 255]]
+
+
+@pytest.mark.parametrize("size", [(256, 256), (100, 300), (7, 5)])
+def test_a_painted_picture_becomes_a_style_map(size):
+    picture = np.zeros((*size, 4), np.float32)
+    picture[size[0] // 2 :, :, 1] = 1
+    painted = paint(LOOKS + LOOKS[:1], picture)
+    check(style_map=painted)
+    assert max(painted.rows, painted.columns) == min(MAP_SIDE, max(size))
+    weights = np.frombuffer(read_weights(painted), np.uint8)
+    weights = weights.reshape(painted.rows, painted.columns, 3)
+    assert (weights[0] == (255, 0, 0)).all()
+    assert (weights[-1] == (0, 0, 255)).all()
+    assert abs(int((weights[..., 2] > 127).sum()) / weights[..., 2].size - 0.5) < 0.1
 
 
 def test_a_contact_sheet_has_every_picture_below_its_label():

@@ -1,0 +1,372 @@
+"""Painted looks: which favourite rules where on the surface, painted on an image with Blender's own brushes."""
+
+from __future__ import annotations
+
+import json
+import time
+import zlib
+from dataclasses import replace
+
+import bpy
+import numpy as np
+from bpy.app.handlers import persistent
+
+from gan_worker.config import GenerationConfig
+from gan_worker.errors import RequestError
+from gan_worker.looks import parts
+from gan_worker.strict_json import from_json
+from gan_worker.style_choices import LOOKS_LIMIT, Look, StyleMap
+from gan_worker.style_painting import COLORS, paint
+
+from . import favourites, images, latents, live, materials, projection, session, vertex_colors
+from .panel_pictures import PanelPictures
+from .properties import quietly
+
+# Of the image that is painted on; a style map has a quarter of it, so that brushes have soft edges.
+SIDE = 256
+# Reading a larger image would hold Blender up for longer than a picture of an animation lasts.
+LARGEST_SIDE = 1024
+# Seconds between two looks at the image while somebody may paint.
+INTERVAL = 0.1
+
+_ATTRIBUTE = "Style Map"
+_PAINT_MODES = ("TEXTURE_PAINT", "VERTEX_PAINT")
+
+swatches = PanelPictures()
+# Material → checksum of its image when it was read last.
+_seen: dict[str, int] = {}
+# Mesh → how its corners lie on the image, and the checksum of its colors when they were read last.
+_unwrapped: dict[str, tuple[vertex_colors.Unwrapping, int]] = {}
+_looked = [0.0]
+
+
+def reason(material: bpy.types.Material | None) -> str:
+    """Why this material cannot be painted; empty where it can."""
+    found = live.reason(material)
+    if not found and not session.current.speaks(1, 2):
+        found = "The worker is older than Blender's side and cannot paint: update Tilewright there"
+    return found
+
+
+def is_painted(material: bpy.types.Material | None) -> bool:
+    """Whether the material's look is what was painted on its image."""
+    if not latents.has_latents(material) or material.tilewright.style_image is None:
+        return False
+    style_map = latents.wanted(material).style_map
+    return style_map is not None and bool(style_map.looks)
+
+
+def is_going_on() -> bool:
+    """Whether somebody may paint now, so that looking often is worth it."""
+    material = latents.active_material()
+    if material is None or material.tilewright.style_image is None:
+        return False
+    return bpy.context.view_layer.objects.active.mode in _PAINT_MODES or any(
+        area.type == "IMAGE_EDITOR" and area.spaces.active.image == material.tilewright.style_image
+        for window in bpy.context.window_manager.windows
+        for area in window.screen.areas
+    )
+
+
+# ---- looks
+
+
+def add_look(
+    material: bpy.types.Material, favourite: bpy.types.PropertyGroup
+) -> bpy.types.PropertyGroup:
+    """Make a favourite one of the looks to paint this material with.
+
+    Raises:
+        RequestError: `invalid_config` where it cannot be.
+    """
+    looks, config = material.tilewright.painted_looks, favourites.config_of(favourite)
+    taken = {look.place for look in looks}
+    _hold(
+        len(taken) < LOOKS_LIMIT,
+        f"A material can be painted with {LOOKS_LIMIT} looks at most; it has {len(taken)}.",
+        "Remove one of them.",
+    )
+    model = material.tilewright.latents.model
+    _hold(
+        config.model == model,
+        f"A look must be of the material's own model, {model}; this favourite is of {config.model}.",
+        "Choose a favourite of that model.",
+    )
+    _hold(
+        not config.style_map,
+        "A look must be the same everywhere; this favourite is painted.",
+        "Choose one that is not painted.",
+    )
+    look = looks.add()
+    look.name, look.uid, look.config = favourite.name, favourite.uid, favourite.config
+    look.place = min(set(range(LOOKS_LIMIT)) - taken)
+    _follow_if_painted(material)
+    return look
+
+
+def remove_look(material: bpy.types.Material, place: int) -> None:
+    """Paint with this look no longer; what was painted with it gets the first of the others."""
+    looks = material.tilewright.painted_looks
+    for index, look in enumerate(looks):
+        if look.place == place:
+            looks.remove(index)
+            break
+    _follow_if_painted(material)
+
+
+def _slots(material: bpy.types.Material) -> list[Look | None]:
+    """The looks in the order of `COLORS`."""
+    slots: list[Look | None] = [None] * LOOKS_LIMIT
+    for look in material.tilewright.painted_looks:
+        config = from_json(GenerationConfig, json.loads(look.config))
+        mix = parts(config)
+        slots[look.place] = Look(mix, config.truncation_psi, config.directions)
+    return slots
+
+
+# ---- painting
+
+
+def start(obj: bpy.types.Object, on_vertices: bool = False) -> bpy.types.Image:
+    """Let an object's active material follow what is painted on its style map, and get ready to paint.
+
+    The image is made where there is none; it becomes the canvas of Texture Paint mode, which is entered.
+
+    Args:
+        obj: a mesh with a generated material.
+        on_vertices: paint on the active color attribute in Vertex Paint mode instead; what is painted there is put
+            onto the image.
+
+    Raises:
+        RequestError: `invalid_config` where something is missing.
+    """
+    check(obj)
+    material = obj.active_material
+    image = _image(material)
+    tools = bpy.context.scene.tool_settings.image_paint
+    tools.mode, tools.canvas = "IMAGE", image
+    if on_vertices:
+        _prepare_colors(obj)
+    if not is_painted(material):
+        _begin(material)
+    mode = "VERTEX_PAINT" if on_vertices else "TEXTURE_PAINT"
+    if obj.mode != mode:
+        bpy.ops.object.mode_set(mode=mode)
+    pick(max(look.place for look in material.tilewright.painted_looks))
+    return image
+
+
+def check(obj: bpy.types.Object | None) -> None:
+    """Check that an object can be painted.
+
+    Raises:
+        RequestError: `invalid_config`, saying what is missing.
+    """
+    _hold(
+        obj is not None and obj.type == "MESH",
+        "A mesh must be active to be painted; there is none.",
+        "Select a mesh object.",
+    )
+    why = reason(obj.active_material)
+    _hold(not why, f"{why}.", "Then press Paint again.")
+    count = len(obj.active_material.tilewright.painted_looks)
+    _hold(
+        count > 1,
+        f"There must be two looks or more to paint with; there are {count}.",
+        "Keep looks with Add Favourite, then add them here.",
+    )
+    layers = obj.data.uv_layers
+    _hold(
+        layers.active is not None,
+        f"A mesh must have a UV map to be painted; {obj.name} has none.",
+        "Unwrap it: in Edit Mode press U and choose Smart UV Project.",
+    )
+    _hold(
+        layers.active.active_render,
+        f"The UV map that is chosen must be the one that renders; of {obj.name} it is {layers.active.name}.",
+        "Choose the one with the camera in the object's UV Maps.",
+    )
+
+
+def _begin(material: bpy.types.Material) -> None:
+    """From now on the image rules: what was chosen for the whole material stands in its looks."""
+    plain = replace(
+        latents.wanted(material), z=(), material="", mix=(), directions=(), truncation_psi=1.0
+    )
+    latents.store(material, replace(plain, style_map=_read(material)))
+    # The map covers the whole UV square once.
+    with quietly():
+        bpy.context.scene.tilewright.scale = (1.0, 1.0)
+    projection.repeat(material, (1.0, 1.0))
+    live.follow(material)
+
+
+def _image(material: bpy.types.Material) -> bpy.types.Image:
+    kept = material.tilewright
+    if kept.style_image is None or not min(kept.style_image.size):  # none yet, or its file is gone
+        name = f"{material.name} Style Map"
+        kept.style_image = bpy.data.images.new(name, SIDE, SIDE, alpha=False, is_data=True)
+        kept.style_image.generated_color = _first_color(material)
+    size = "×".join(map(str, kept.style_image.size))
+    _hold(
+        max(kept.style_image.size) <= LARGEST_SIDE,
+        f"A style map may be {LARGEST_SIDE} pixels wide and high at most; this one is {size}.",
+        "Scale it down: in the Image Editor choose Image, Resize.",
+    )
+    return kept.style_image
+
+
+def _first_color(material: bpy.types.Material) -> tuple[float, ...]:
+    first = min(look.place for look in material.tilewright.painted_looks)
+    return (*COLORS[first], 1.0)
+
+
+def _prepare_colors(obj: bpy.types.Object) -> None:
+    """See that the mesh has colors; those that are there are put onto the image, fresh ones taken from its start."""
+    attributes, first = obj.data.color_attributes, _first_color(obj.active_material)
+    if attributes.active_color is None:
+        made = attributes.new(_ATTRIBUTE, "BYTE_COLOR", "CORNER")
+        made.data.foreach_set("color_srgb", np.tile(np.float32(first), len(made.data)))
+        attributes.active_color = made
+    _unwrapped.pop(obj.data.name, None)
+    take_up_colors(obj)
+
+
+def take_up_colors(obj: bpy.types.Object) -> None:
+    """Put what was painted on a mesh onto the style map of its material, where that has changed.
+
+    Raises:
+        RequestError: `invalid_config` where its UV map covers nothing.
+    """
+    image, mesh = obj.active_material.tilewright.style_image, obj.data
+    if mesh.color_attributes.active_color is None:
+        return  # it was removed meanwhile
+    colors = vertex_colors.read(mesh)
+    unwrapping, checksum = _unwrapped.get(mesh.name, (None, 0))
+    if unwrapping is None or unwrapping.count != len(colors):
+        unwrapping = vertex_colors.unwrap(mesh, SIDE)
+        _hold(
+            unwrapping is not None,
+            f"The UV map of {obj.name} must cover something; it covers nothing.",
+            "Unwrap it: in Edit Mode press U and choose Smart UV Project.",
+        )
+        checksum = 0
+    fresh = zlib.adler32(np.ascontiguousarray(colors))
+    _unwrapped[mesh.name] = unwrapping, fresh
+    if fresh != checksum:
+        rgba = np.ones((SIDE, SIDE, 4), np.float32)
+        rgba[..., :3] = vertex_colors.bake(unwrapping, colors)
+        if tuple(image.size) != (SIDE, SIDE):
+            image.scale(SIDE, SIDE)
+        images.set_pixels(image, rgba)
+
+
+def pick(place: int) -> None:
+    """Paint with the color of a look from now on."""
+    tools = bpy.context.scene.tool_settings
+    for mode in (tools.image_paint, tools.vertex_paint):
+        # Until 5.0 all modes shared one.
+        shared = getattr(mode, "unified_paint_settings", None) or tools.unified_paint_settings
+        shared.color = COLORS[place]
+        if mode.brush is not None and mode.brush.is_editable:
+            mode.brush.color = COLORS[place]
+
+
+def picked() -> int | None:
+    """Which of the `COLORS` the brush has."""
+    tools = bpy.context.scene.tool_settings
+    shared = getattr(tools.image_paint, "unified_paint_settings", None)
+    color = tuple((shared or tools.unified_paint_settings).color)
+    return COLORS.index(color) if color in COLORS else None
+
+
+# ---- following
+
+
+def tick() -> None:
+    """Let the active object's material follow what was painted since the last look."""
+    now = time.monotonic()
+    if now - _looked[0] < INTERVAL:
+        return
+    _looked[0] = now
+    material = latents.active_material()
+    if not is_painted(material) or live.reason(material):
+        return
+    obj = bpy.context.view_layer.objects.active
+    # Only where Paint Vertices was pressed: colors of a mesh may be for something else.
+    if obj.mode == "VERTEX_PAINT" and obj.data.name in _unwrapped:
+        take_up_colors(obj)
+    take_up(material)
+
+
+def take_up(material: bpy.types.Material) -> None:
+    """Let a painted material follow its image, where that has changed."""
+    image = material.tilewright.style_image
+    if max(image.size) > LARGEST_SIDE or (not image.has_data and image.source != "GENERATED"):
+        return
+    pixels = images.read_pixels(image)
+    checksum = zlib.adler32(pixels)
+    if checksum == _seen.get(material.tilewright.uuid):
+        return
+    _seen[material.tilewright.uuid] = checksum
+    _follow(material, paint(_slots(material), pixels))
+
+
+def _read(material: bpy.types.Material) -> StyleMap:
+    return paint(_slots(material), images.read_pixels(material.tilewright.style_image))
+
+
+def _follow_if_painted(material: bpy.types.Material) -> None:
+    if is_painted(material) and len(material.tilewright.painted_looks):
+        _follow(material, _read(material))
+
+
+def _follow(material: bpy.types.Material, painted: StyleMap) -> None:
+    wanted = latents.wanted(material)
+    if wanted.style_map != painted:
+        latents.store(material, replace(wanted, style_map=painted))
+        if bpy.context.scene.tilewright.live:
+            live.follow(material)
+
+
+def pack_images() -> None:
+    """Keep what was painted in the file that is about to be saved: it is nowhere else."""
+    for material in bpy.data.materials:
+        image = material.tilewright.style_image
+        if image and image.is_dirty and not image.library and not image.filepath:
+            image.pack()
+
+
+def _hold(condition: object, rule: str, cure: str) -> None:
+    if not condition:
+        raise RequestError("invalid_config", rule, cure)
+
+
+@persistent
+def _after_undo(*_args: object) -> None:
+    """Look at all images again: undo brings back others, or other style maps."""
+    _seen.clear()
+
+
+@persistent
+def _after_loading(*_args: object) -> None:
+    _seen.clear()
+    _unwrapped.clear()
+
+
+_HANDLERS = (("undo_post", _after_undo), ("redo_post", _after_undo), ("load_post", _after_loading))
+
+
+def register() -> None:
+    swatches.open()
+    for place, color in enumerate(COLORS):
+        swatches.show_swatch(str(place), color)
+    for name, handler in _HANDLERS:
+        getattr(bpy.app.handlers, name).append(handler)
+
+
+def unregister() -> None:
+    for name, handler in _HANDLERS:
+        getattr(bpy.app.handlers, name).remove(handler)
+    _after_loading()
+    swatches.close()
