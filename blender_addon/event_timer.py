@@ -67,11 +67,11 @@ class Order:
     """What to do with a result, by value: nothing here points into Blender's data.
 
     Attributes:
-        look: how to wire the maps; None keeps the wiring that is there.
+        wiring: how to wire the maps; None keeps the wiring that is there.
         folder: where to save the textures; None packs them.
     """
 
-    look: materials.Look | None = field(default_factory=materials.Look)
+    wiring: materials.Wiring | None = field(default_factory=materials.Wiring)
     folder: str | None = None
 
 
@@ -354,7 +354,7 @@ def _show(event: MaterialReady, target: str, order: Order) -> None:
         image.name = _image_name(event.recipe, name)
     material = materials.find_material(target) if target else None
     material = material or _unassigned(event)
-    materials.build(material, found, order.look)
+    materials.build(material, found, order.wiring)
     materials.end_preview(material)
     materials.store_recipe(material, event.recipe, event.seam_ratios)
     latents.keep_place(material, event.recipe)

@@ -31,7 +31,7 @@ _ROWS = {name: index for index, name in enumerate(MAPS)}
 
 
 @dataclass(frozen=True)
-class Look:
+class Wiring:
     """How maps are wired.
 
     Attributes:
@@ -101,7 +101,7 @@ def read_recipe(material: bpy.types.Material) -> Recipe | None:
 
 
 def build(
-    material: bpy.types.Material, images: dict[str, bpy.types.Image], look: Look | None
+    material: bpy.types.Material, images: dict[str, bpy.types.Image], wiring: Wiring | None
 ) -> None:
     """Make or update the node tree so that it shows these maps.
 
@@ -111,10 +111,10 @@ def build(
     Args:
         material: one of ours, editable.
         images: map name → image; at least one.
-        look: how to wire it; None keeps the wiring of an existing tree.
+        wiring: how to wire it; None keeps the wiring of an existing tree.
     """
     used = set(images) - material.tilewright.unused_maps
-    tree = _Tree(material, look or present_look(material))
+    tree = _Tree(material, wiring or present_wiring(material))
     tree.shader()
     tree.textures(images)
     tree.leave_out(set(images) - used)
@@ -215,16 +215,16 @@ def texture_node_name(map_name: str) -> str:
     return f"Tilewright {map_name}"
 
 
-def present_look(material: bpy.types.Material) -> Look:
+def present_wiring(material: bpy.types.Material) -> Wiring:
     """The wiring an existing tree has; the default for a new one."""
     nodes = material.node_tree.nodes
     if MAPPING not in nodes:
-        return Look()
+        return Wiring()
     scale = nodes[MAPPING].inputs["Scale"].default_value
     displacement = nodes.get(DISPLACEMENT)
     # Height that is there and not connected was left unconnected.
-    unconnected = 0.0 if texture_node_name("height") in nodes else Look.displacement
-    return Look(
+    unconnected = 0.0 if texture_node_name("height") in nodes else Wiring.displacement
+    return Wiring(
         (scale[0], scale[1]),
         material.tilewright.multiply_occlusion,
         displacement.inputs["Scale"].default_value if displacement else unconnected,
@@ -234,11 +234,11 @@ def present_look(material: bpy.types.Material) -> Look:
 class _Tree:
     """The nodes of one material, found by name or made."""
 
-    def __init__(self, material: bpy.types.Material, look: Look) -> None:
+    def __init__(self, material: bpy.types.Material, wiring: Wiring) -> None:
         self.material = material
         self.nodes = material.node_tree.nodes
         self.links = material.node_tree.links
-        self.look = look
+        self.wiring = wiring
 
     def node(self, name: str, kind: str, place: tuple[float, float]) -> tuple[bpy.types.Node, bool]:
         """The node of that name, and whether it had to be made."""
@@ -301,8 +301,8 @@ class _Tree:
                 self.link(self._color(name), self._input(socket))
 
     def occlusion(self, present: bool) -> None:
-        self.material.tilewright.multiply_occlusion = self.look.multiply_occlusion
-        if not present or not self.look.multiply_occlusion:
+        self.material.tilewright.multiply_occlusion = self.wiring.multiply_occlusion
+        if not present or not self.wiring.multiply_occlusion:
             self.drop(OCCLUSION)
             return
         mix, is_new = self.node(OCCLUSION, "ShaderNodeMix", (0, 500))
@@ -325,7 +325,7 @@ class _Tree:
         self.link(node.outputs["Normal"], self._input("Normal"))
 
     def displacement(self, present: bool, has_normal: bool) -> None:
-        if not present or self.look.displacement == 0:
+        if not present or self.wiring.displacement == 0:
             self.drop(DISPLACEMENT)
             return
         node, is_new = self.node(DISPLACEMENT, "ShaderNodeDisplacement", (300, -620))
@@ -334,7 +334,7 @@ class _Tree:
             # With a normal map the relief's shading is there already: bumping it again would
             # count it twice, while true displacement moves only what is dense enough.
             self.material.displacement_method = "DISPLACEMENT" if has_normal else "BUMP"
-        node.inputs["Scale"].default_value = self.look.displacement
+        node.inputs["Scale"].default_value = self.wiring.displacement
         self.link(self._color("height"), node.inputs["Height"])
         self.link(node.outputs["Displacement"], self.nodes[OUTPUT].inputs["Displacement"])
 
@@ -358,7 +358,7 @@ class _Tree:
         coordinates, _ = self.node(COORDINATES, "ShaderNodeTexCoord", (-960, 0))
         mapping, is_new = self.node(MAPPING, "ShaderNodeMapping", (-760, 0))
         if is_new:
-            mapping.inputs["Scale"].default_value = (*self.look.scale, 1.0)
+            mapping.inputs["Scale"].default_value = (*self.wiring.scale, 1.0)
             output = projection.output_name(self.material.tilewright.projection)
             self.link(coordinates.outputs[output], mapping.inputs["Vector"])
         for name in MAPS:

@@ -139,7 +139,7 @@ class Applier:
         pattern = bpy.data.materials.get((self._patterns.get(kind, ""), None))
         if pattern is None:
             material = materials.new_material(name)
-            materials.build(material, pictures, materials.Look())
+            materials.build(material, pictures, materials.Wiring())
         else:
             material = pattern.copy()
             material.name = name

@@ -101,9 +101,9 @@ def raise_surface(material: bpy.types.Material, kind: str, strength: float | Non
             "To be displaced, the material must have a height map; it has none.",
             "Choose a model that learned heights.",
         )
-    present = materials.present_look(material)
+    present = materials.present_wiring(material)
     wanted = present.displacement if strength is None else strength
-    chosen = 0.0 if kind == "NONE" else wanted or materials.Look.displacement
+    chosen = 0.0 if kind == "NONE" else wanted or materials.Wiring.displacement
     if kind != "NONE":
         has_normals = materials.normals_fit(material, images)
         material.displacement_method = (

@@ -37,7 +37,7 @@ def result_order(scene: bpy.types.Scene) -> event_timer.Order:
         StorageError: `file_unwritable` for a folder beside a .blend that was never saved.
     """
     chosen = scene.tilewright
-    look = materials.Look(tuple(chosen.scale), chosen.multiply_occlusion, chosen.displacement)
+    wiring = materials.Wiring(tuple(chosen.scale), chosen.multiply_occlusion, chosen.displacement)
     folder = texture_folder(scene)
     if folder and folder.startswith("//") and not bpy.data.filepath:
         raise StorageError(
@@ -45,7 +45,7 @@ def result_order(scene: bpy.types.Scene) -> event_timer.Order:
             f"The .blend must be saved before textures can go to {folder}.",
             "Save the file, or pack the textures into it.",
         )
-    return event_timer.Order(look, folder)
+    return event_timer.Order(wiring, folder)
 
 
 def target_objects(context: bpy.types.Context) -> list[bpy.types.Object]:

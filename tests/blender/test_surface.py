@@ -24,7 +24,7 @@ def made(obj, maps, *names: str) -> bpy.types.Material:
     """A material with these maps on the object."""
     material = materials.new_material("oak")
     fresh = {name: images.new_image(name, name, maps[name], "job") for name in names}
-    materials.build(material, fresh, materials.Look())
+    materials.build(material, fresh, materials.Wiring())
     materials.assign(obj, material)
     surface.find_unit_size(material, obj)
     return material
