@@ -18,7 +18,7 @@ from gan_worker.strict_json import from_json
 from gan_worker.style_choices import LOOKS_LIMIT, Look, StyleMap
 from gan_worker.style_painting import COLORS, paint
 
-from . import favourites, images, latents, live, materials, projection, session, vertex_colors
+from . import favourites, images, latents, live, projection, session, vertex_colors
 from .panel_pictures import PanelPictures
 from .properties import quietly
 

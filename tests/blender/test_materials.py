@@ -8,7 +8,7 @@ import bpy
 import pytest
 
 from blender_addon import images, materials
-from blender_addon.materials import Look
+from blender_addon.materials import Wiring
 from gan_worker.material_maps import MAPS
 from gan_worker.progress import Recipe
 from gan_worker.style_choices import Style, StyleMap
@@ -36,7 +36,7 @@ def texture(name: str) -> str:
 
 def test_all_maps_are_wired(pictures):
     material = materials.new_material("m")
-    materials.build(material, pictures(*MAPS), Look(displacement=0.1))
+    materials.build(material, pictures(*MAPS), Wiring(displacement=0.1))
     nodes = material.node_tree.nodes
     assert source(material, materials.SHADER, "Base Color")[0] == materials.OCCLUSION
     assert source(material, materials.SHADER, "Roughness")[0] == texture("roughness")
@@ -58,7 +58,7 @@ def test_all_maps_are_wired(pictures):
 
 def test_all_textures_share_one_mapping(pictures):
     material = materials.new_material("m")
-    materials.build(material, pictures(*MAPS), Look(scale=(3, 2)))
+    materials.build(material, pictures(*MAPS), Wiring(scale=(3, 2)))
     nodes = material.node_tree.nodes
     for name in MAPS:
         assert source(material, texture(name), "Vector") == (materials.MAPPING, "Vector")
@@ -70,16 +70,16 @@ def test_all_textures_share_one_mapping(pictures):
 def test_occlusion_is_an_option(pictures):
     material = materials.new_material("m")
     made = pictures("base_color", "ambient_occlusion")
-    materials.build(material, made, Look(multiply_occlusion=False))
+    materials.build(material, made, Wiring(multiply_occlusion=False))
     assert source(material, materials.SHADER, "Base Color")[0] == texture("base_color")
     assert materials.OCCLUSION not in material.node_tree.nodes
-    materials.build(material, made, Look(multiply_occlusion=True))
+    materials.build(material, made, Wiring(multiply_occlusion=True))
     assert source(material, materials.SHADER, "Base Color")[0] == materials.OCCLUSION
 
 
 def test_photo_model_gets_a_labelled_bump(pictures):
     material = materials.new_material("m")
-    materials.build(material, pictures("base_color"), Look())
+    materials.build(material, pictures("base_color"), Wiring())
     bump = material.node_tree.nodes[materials.BUMP]
     assert "Luminance" in bump.label
     assert source(material, materials.SHADER, "Normal")[0] == materials.BUMP
@@ -90,15 +90,15 @@ def test_photo_model_gets_a_labelled_bump(pictures):
 @pytest.mark.parametrize("extra", ["normal", "height"])
 def test_bump_goes_when_relief_comes(pictures, extra):
     material = materials.new_material("m")
-    materials.build(material, pictures("base_color"), Look())
-    materials.build(material, pictures("base_color", extra), Look())
+    materials.build(material, pictures("base_color"), Wiring())
+    materials.build(material, pictures("base_color", extra), Wiring())
     assert materials.BUMP not in material.node_tree.nodes
     assert materials.LUMINANCE not in material.node_tree.nodes
 
 
 def test_update_keeps_nodes_links_and_what_the_user_added(pictures):
     material = materials.new_material("m")
-    materials.build(material, pictures("base_color", "roughness", "normal"), Look(scale=(2, 2)))
+    materials.build(material, pictures("base_color", "roughness", "normal"), Wiring(scale=(2, 2)))
     nodes = material.node_tree.nodes
     own = nodes.new("ShaderNodeHueSaturation")
     own.name = "Mine"
@@ -106,7 +106,7 @@ def test_update_keeps_nodes_links_and_what_the_user_added(pictures):
     nodes[texture("base_color")].location = (-900, 900)
     before, links = {n.name for n in nodes}, len(material.node_tree.links)
     newer = pictures("base_color", "roughness", "normal")
-    materials.build(material, newer, Look(scale=(1, 1)))
+    materials.build(material, newer, Wiring(scale=(1, 1)))
     assert {n.name for n in nodes} == before
     assert len(material.node_tree.links) == links
     assert nodes[texture("base_color")].image == newer["base_color"]
@@ -116,8 +116,8 @@ def test_update_keeps_nodes_links_and_what_the_user_added(pictures):
 
 def test_update_with_fewer_maps_removes_their_nodes(pictures):
     material = materials.new_material("m")
-    materials.build(material, pictures(*MAPS), Look())
-    materials.build(material, pictures("base_color"), Look())
+    materials.build(material, pictures(*MAPS), Wiring())
+    materials.build(material, pictures("base_color"), Wiring())
     assert set(materials.images_of(material)) == {"base_color"}
     assert materials.DISPLACEMENT not in material.node_tree.nodes
     assert materials.NORMAL_MAP not in material.node_tree.nodes
@@ -125,8 +125,8 @@ def test_update_with_fewer_maps_removes_their_nodes(pictures):
 
 def test_replaced_images_are_removed_but_not_those_arriving(pictures):
     material = materials.new_material("m")
-    materials.build(material, pictures("base_color"), Look())
-    materials.build(material, pictures("base_color"), Look())
+    materials.build(material, pictures("base_color"), Wiring())
+    materials.build(material, pictures("base_color"), Wiring())
     arriving = pictures("roughness")["roughness"]
     arriving[images.JOB_KEY] = "other"
     foreign = bpy.data.images.new("foreign", 8, 8)
