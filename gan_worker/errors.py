@@ -7,7 +7,7 @@ TilewrightError
 │                         invalid_config, not_allowed, wrong_state, invalid_recipe, unknown_object,
 │                         scene_missing, blender_missing
 ├── WorkerError           worker_command, worker_setup, worker_start, port_in_use, worker_silent, worker_gone,
-│                         compute_died, out_of_memory, busy
+│                         compute_died, out_of_memory, busy, blender_died
 ├── ProtocolError         protocol_version, invalid_message
 ├── StorageError          disk_full, checkpoint_corrupt, model_format, file_unwritable
 ├── TrainingError         diverged

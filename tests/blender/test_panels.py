@@ -102,12 +102,13 @@ def draw(panel: type) -> str:
     return "\n".join(layout.seen)
 
 
-PANELS = [
-    cls
-    for module in (panels, latent_panels, run_panels, worker_panels)
-    for cls in vars(module).values()
-    if isinstance(cls, type) and issubclass(cls, bpy.types.Panel)
-]
+def addon_classes(kind: type) -> list[type]:
+    """Every panel or operator that the extension registers, wherever it stands."""
+    found = [c for c in kind.__subclasses__() if c.__module__.startswith("blender_addon.")]
+    return sorted(found, key=lambda c: c.__name__)
+
+
+PANELS = addon_classes(bpy.types.Panel)
 
 
 @pytest.mark.parametrize("panel", PANELS)
