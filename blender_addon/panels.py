@@ -167,7 +167,9 @@ def _draw_pictures(layout: bpy.types.UILayout, chosen: bpy.types.PropertyGroup) 
             row = column.row(align=True)
             row.prop(item, "path", text="")
             row.operator("tilewright.remove_picture", text="", icon="X").index = index
-    layout.operator("tilewright.add_pictures", icon="ADD")
+    column = layout.column(align=True)
+    column.operator("tilewright.add_pictures", icon="ADD")
+    column.operator("tilewright.add_material_pictures", icon="MATERIAL")
 
 
 def _draw_training(layout: bpy.types.UILayout, job: session.Job, width: int) -> None:
