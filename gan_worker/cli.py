@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from gan_worker import terminal
-from gan_worker.commands import batch, evaluate, export, generate, show, train
+from gan_worker.commands import batch, evaluate, export, generate, show, tidy, train
 from gan_worker.errors import (
     Cancelled,
     ErrorInfo,
@@ -41,6 +41,8 @@ for command in (
     evaluate.evaluate,
     show.provenance,
     show.models,
+    tidy.rename,
+    tidy.delete,
 ):
     app.command()(command)
 app.command("runs")(show.show_runs)

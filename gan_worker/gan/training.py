@@ -103,9 +103,10 @@ def check_config(config: TrainingConfig) -> None:
         for value in (config.minutes, config.kimg, config.scale)
     ):
         wrong = "Minutes, kimg and scale must be numbers above 0; received one that is not."
-    elif config.preset == "classic" and config.scale is not None:
+    elif config.preset == "classic" and (config.scale, config.isotropic) != (None, None):
         wrong = (
-            "The preset classic brings all pictures to one size and takes no scale; received one."
+            "The preset classic brings all pictures to one size and learns them upright, so it takes no scale and no "
+            "isotropy; received one."
         )
     elif not 0 <= config.seed < 2**31:
         wrong = f"The seed must lie between 0 and 2147483647; received {config.seed}."
@@ -130,9 +131,10 @@ class Training:
         state: dict[str, Any] = stored[1] if stored else {}
         self._check_preset(state)
         report(Stage("reading pictures"))
-        # A resumed run keeps its scale and its statistics, or its weights would mean something else.
+        # A resumed run keeps its scale, its turns and its statistics, or its weights would mean something else.
         scale = state.get("scale") or config.scale
-        pictures = self._read_pictures(scale)
+        isotropic = state.get("isotropic", False) if state else config.isotropic
+        pictures = self._read_pictures(scale, isotropic)
         self.data: DataReport = pictures.report
         self.materials = pictures.materials
         report(self.data)
@@ -154,7 +156,7 @@ class Training:
             self.patterns = tuple(
                 measure_waves(material, self.network.stride) for material in self.materials
             )
-        self.dataset = Dataset(pictures.materials, statistics)
+        self.dataset = Dataset(pictures.materials, statistics, bool(self.data.isotropic))
         self.update = self._new_update()
         self.named: MaterialStyles | None = None
         if isinstance(self.update, Update) and self.update.conditioning:
@@ -176,10 +178,10 @@ class Training:
         small = isinstance(self.network, ClassicConfig)
         return (classic.PREVIEW_CELLS if small else PREVIEW_CELLS) * self.network.stride
 
-    def _read_pictures(self, scale: float | None) -> Pictures:
+    def _read_pictures(self, scale: float | None, isotropic: bool | None) -> Pictures:
         if isinstance(self.network, ClassicConfig):
             return classic.read_small_pictures(self.config.pictures, self.network.side)
-        return read_pictures(self.config.pictures, self.network.crop, scale)
+        return read_pictures(self.config.pictures, self.network.crop, scale, isotropic)
 
     def _describe(self, pictures: Pictures, step: int) -> Provenance:
         """Where the pictures come from, added to what the run has learned from before."""
@@ -377,6 +379,7 @@ class Training:
             "seconds": self.seconds,
             "preset": self.config.preset,
             "scale": self.data.scale,
+            "isotropic": self.data.isotropic,
             "statistics": self.dataset.statistics.to_json(),
             "patterns": self.patterns,
             "hyperparameters": asdict(self.update.parameters),

@@ -231,7 +231,7 @@ def test_what_training_tells_is_shown(capsys):
         "not [a] picture",
         "10 more",
         "Hm.",
-        "scale 0.5",
+        "at 50% of their size, so that",
         "Put aside.",
     ):
         assert part in shown
