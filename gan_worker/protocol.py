@@ -35,6 +35,7 @@ Client to server, on control              answered with
     models, jobs, result                  model_list, job_list, state (with the result) | error
     runs, run_settings                    run_list, run_config | error                   (since 1.1)
     rename_run, delete_run, release       done | error                                   (since 1.1)
+    run_preview                           run_picture | error                            (since 1.2)
     ping, shutdown, goodbye               pong, done, nothing
     seen                                  nothing; gives back credit for latest-wins events
 Client to server, on bulk

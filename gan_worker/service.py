@@ -341,6 +341,9 @@ class Server:
     def _on_run_settings(self, client: Subscriber, body: messages.RunSettings) -> Any:
         return messages.RunConfig(body.run, self._runs.settings(body.run))
 
+    def _on_run_preview(self, client: Subscriber, body: messages.RunPreview) -> Any:
+        return self._runs.picture(body.run)
+
     def _on_rename_run(self, client: Subscriber, body: messages.RenameRun) -> Any:
         self._runs.rename(body.run, body.name, self._jobs.in_use())
         return messages.Done()

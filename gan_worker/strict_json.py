@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar
 
 from gan_worker.errors import ProtocolError
 
-VERSION = (1, 1)
+VERSION = (1, 2)
 HEAD_LIMIT = 64 * 1024
 DEPTH_LIMIT = 16
 
