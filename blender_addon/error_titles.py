@@ -15,6 +15,7 @@ _TITLES = {
     "Not Possible Now": ("wrong_state", "busy"),
     "The Worker Cannot Be Started": ("worker_command", "worker_start", "port_in_use"),
     "The Worker Was Not Set Up": ("worker_setup",),
+    "The Worker Was Not Paired": ("pairing_failed",),
     "The Worker Does Not Answer": ("worker_silent",),
     "The Worker Has Ended": ("worker_gone", "compute_died", "blender_died"),
     "Not Enough Memory": ("out_of_memory",),

@@ -6,7 +6,7 @@ import bpy
 
 from gan_worker.progress import DataReport, TrainingProgress
 
-from . import live_preview, scene_batch, session
+from . import live_preview, preferences, scene_batch, session
 from .error_titles import title
 from .layouts import TabPanel, duration, file_name, pair, paragraph, properties_column, ui_scale
 
@@ -48,6 +48,8 @@ class TILEWRIGHT_PT_worker(TabPanel, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator("tilewright.start_worker", icon="PLAY")
         row.operator("tilewright.stop_worker", icon="SNAP_FACE")
+        if preferences.get().location == "REMOTE":
+            layout.operator("tilewright.pair_worker", icon="LINKED")
         layout.operator("tilewright.run_doctor", icon="VIEWZOOM")
         if now.last_error:
             _draw_error(layout.box(), now.last_error, context.region.width)

@@ -61,7 +61,7 @@ class TilewrightPreferences(bpy.types.AddonPreferences):
     )
     key_folder: StringProperty(
         name="Key Folder",
-        description="Folder with connection.json and client.key, made by gan-worker serve",
+        description="Folder with connection.json and client.key, made by pairing or by gan-worker serve",
         subtype="DIR_PATH",
     )
 
@@ -73,6 +73,7 @@ class TilewrightPreferences(bpy.types.AddonPreferences):
             layout.prop(self, "worker_python")
             layout.prop(self, "home_folder")
         else:
+            layout.operator("tilewright.pair_worker", icon="LINKED")
             layout.prop(self, "remote_address")
             layout.prop(self, "key_folder")
         layout.prop(self, "free_before_render")
@@ -139,6 +140,11 @@ def picture_folder() -> Path:
     A training that is continued reads its pictures again.
     """
     return _user_folder("pictures")
+
+
+def pairing_folder(host: str) -> Path:
+    """Where the keys of the connection to that host are kept; it need not be there."""
+    return _user_folder("keys") / bpy.path.clean_name(host)
 
 
 def environment_folder() -> Path:

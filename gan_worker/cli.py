@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from gan_worker import terminal
-from gan_worker.commands import batch, evaluate, export, generate, show, tidy, train
+from gan_worker.commands import batch, clients, evaluate, export, generate, show, tidy, train
 from gan_worker.errors import (
     Cancelled,
     ErrorInfo,
@@ -43,6 +43,7 @@ for command in (
     show.models,
     tidy.rename,
     tidy.delete,
+    clients.clients,
 ):
     app.command()(command)
 app.command("runs")(show.show_runs)

@@ -97,6 +97,7 @@ from gan_worker.strict_json import (
     dump,
     from_json,
     load,
+    other_version,
     to_json,
 )
 
@@ -182,7 +183,7 @@ def decode(frames: Sequence[bytes | memoryview]) -> Message:
     head = _read_head(frames)
     message_id, kind = head["id"], head["type"]
     if head["v"][0] != VERSION[0] and kind != "error":
-        raise _other_version(head["v"], message_id)
+        raise other_version(head["v"], message_id)
     body = BODIES.get(kind)
     if body is None:
         raise bad_message(f"the type {kind[:40]!r} is unknown", message_id)
@@ -227,13 +228,3 @@ class _Head:
     re: str | None = None
     session: str = ""
     seq: int | None = None
-
-
-def _other_version(theirs: Sequence[int], message_id: str) -> BadMessage:
-    return BadMessage(
-        "protocol_version",
-        f"Add-on and worker must speak the same protocol; this side speaks "
-        f"{VERSION[0]}.{VERSION[1]}, the other {theirs[0]}.{theirs[1]}.",
-        "Update Tilewright on the side with the lower number.",
-        message_id,
-    )

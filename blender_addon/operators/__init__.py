@@ -8,6 +8,7 @@ from . import (
     keeping,
     material_pictures,
     memory,
+    pairing,
     runs,
     scenes,
     steering,
@@ -17,6 +18,7 @@ from . import (
 
 _MODULES = (
     worker,
+    pairing,
     doctor,
     installation,
     memory,
