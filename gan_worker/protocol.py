@@ -12,7 +12,8 @@ Version
 
 Sockets
     The server binds two ROUTERs for clients, `control` and `bulk`, and a third on loopback for its
-    compute process. CURVE is always on; the key that a peer proved is its owner name, and a job
+    compute process. Keys are exchanged on a fourth that is open for minutes only, as `pairing` says.
+    CURVE is always on; the key that a peer proved is its owner name, and a job
     belongs to its owner.
 
 Frames

@@ -12,6 +12,8 @@ MEASURED = ("base_color", "height", "roughness")
 WIDTHS = (1.5, 3.0, 6.0)
 # Largest harmonic that counts as none: gravel and moss have 0.02 to 0.1, planks and woven cloth 0.3 and more.
 LARGEST_HARMONIC = 0.15
+# One side for light, two for a grain, four for one that crosses it, three and six for triangles and hexagons.
+HARMONICS = (1, 2, 3, 4, 6)
 # Pixels that are looked at, a side.
 LARGEST = 512
 
@@ -29,8 +31,8 @@ def is_isotropic(material: Mapping[str, np.ndarray]) -> bool:
 def strongest_harmonic(grey: np.ndarray) -> float:
     """How unevenly the directions of a picture's edges are spread, 0 evenly to 1 all the same.
 
-    Edges are gradients of the picture smoothed to several widths, weighted by their square. The first harmonic of
-    their directions tells a side that light comes from, the second a grain, the fourth two grains that cross.
+    Edges are gradients of the picture smoothed to several widths, weighted by their square; what is measured are
+    harmonics of their directions.
 
     Args:
         grey: (height, width).
@@ -50,5 +52,5 @@ def strongest_harmonic(grey: np.ndarray) -> float:
         weight = np.abs(edges) ** 2
         unit = edges / np.maximum(np.abs(edges), 1e-12)
         total = max(float(weight.sum()), 1e-12)
-        found = max(found, *(abs(complex((weight * unit**n).sum())) / total for n in (1, 2, 4)))
+        found = max(found, *(abs(complex((weight * unit**n).sum())) / total for n in HARMONICS))
     return found

@@ -6,7 +6,7 @@ import math
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from gan_worker.gan import checkpoint, classic
 from gan_worker.gan.conditioning import MaterialStyles, unique_names
 from gan_worker.gan.dataset import Dataset, Pictures, read_pictures
 from gan_worker.gan.generation import Model, patterns_from_json
+from gan_worker.gan.latents import Pattern
 from gan_worker.gan.regularity import measure_waves
 from gan_worker.gan.statistics import Statistics, measure_statistics
 from gan_worker.gan.styles import STORED
@@ -135,8 +136,11 @@ class Training:
         scale = state.get("scale") or config.scale
         isotropic = state.get("isotropic", False) if state else config.isotropic
         pictures = self._read_pictures(scale, isotropic)
-        self.data: DataReport = pictures.report
         self.materials = pictures.materials
+        self.patterns = self._find_patterns(state)
+        self.data: DataReport = pictures.report
+        if any(self.patterns) and (config.isotropic, state) == (None, {}):
+            self.data = replace(self.data, isotropic=False)  # a lattice turned is another one
         report(self.data)
         self.provenance = self._describe(pictures, state.get("step", 0))
         names = unique_names([entry.name for entry in self.data.materials])
@@ -148,14 +152,10 @@ class Training:
         report(Stage("building the networks"))
         if state:
             statistics = Statistics.from_json(state["statistics"])
-            self.patterns = patterns_from_json(state)
         elif isinstance(self.network, ClassicConfig):
-            statistics, self.patterns = classic.GREY, ()
+            statistics = classic.GREY
         else:
             statistics = measure_statistics(pictures.materials, self.data.maps)
-            self.patterns = tuple(
-                measure_waves(material, self.network.stride) for material in self.materials
-            )
         self.dataset = Dataset(pictures.materials, statistics, bool(self.data.isotropic))
         self.update = self._new_update()
         self.named: MaterialStyles | None = None
@@ -177,6 +177,14 @@ class Training:
     def _preview_side(self) -> int:
         small = isinstance(self.network, ClassicConfig)
         return (classic.PREVIEW_CELLS if small else PREVIEW_CELLS) * self.network.stride
+
+    def _find_patterns(self, state: dict[str, Any]) -> tuple[Pattern, ...]:
+        """The waves of each material, which a resumed run keeps."""
+        if state:
+            return patterns_from_json(state)
+        if isinstance(self.network, ClassicConfig):
+            return ()
+        return tuple(measure_waves(material, self.network.stride) for material in self.materials)
 
     def _read_pictures(self, scale: float | None, isotropic: bool | None) -> Pictures:
         if isinstance(self.network, ClassicConfig):

@@ -137,7 +137,11 @@ def test_a_direction_is_seen_in_grain_and_in_light(blobs):
     height = picture[..., :1]
     lit = np.clip(0.5 + np.maximum(np.gradient(height[..., 0])[1], 0) * 4, 0, 1)[..., None]
     stripes = np.sin(np.mgrid[0:256, 0:256][1] / 3.0)[..., None] / 2 + 0.5
+    turns = [(np.cos(a), np.sin(a)) for a in np.radians((10, 70, 130))]
+    y, x = np.mgrid[0:256, 0:256]
+    triangles = np.max([np.cos((c * x + s * y) / 4) for c, s in turns], axis=0)[..., None]
     assert is_isotropic({"base_color": picture})
+    assert not is_isotropic({"base_color": triangles})
     assert not is_isotropic({"base_color": lit})
     assert not is_isotropic({"base_color": stripes})
     assert not is_isotropic({"base_color": picture, "height": stripes})
