@@ -14,13 +14,16 @@ from bpy.app.handlers import persistent
 
 from gan_worker.errors import TilewrightError, UnexpectedError
 from gan_worker.events import (
+    Connected,
     JobReport,
     MapReady,
     MaterialReady,
     ModelList,
     PreviewReady,
+    RunPreviewReady,
     RunRenamed,
     RunSettings,
+    WorkerFault,
 )
 from gan_worker.marks import material_marks
 from gan_worker.png import png_pieces
@@ -40,6 +43,7 @@ from . import (
     painting,
     projection,
     properties,
+    run_pictures,
     run_rows,
     session,
     variations,
@@ -117,6 +121,7 @@ def tick() -> float:
     installation.current.tick()
     run_rows.follow()
     painting.tick()
+    run_pictures.follow()
     live.tick()
     variations.tick()
     favourites.tick()
@@ -269,6 +274,12 @@ def _take(event: object) -> None:
                 curve_pictures.show(training.figures)
         case RunRenamed():
             run_rows.follow_name(event.run, event.name)
+        case RunPreviewReady():
+            run_pictures.show(event)
+        case Connected():
+            run_pictures.clear()
+        case WorkerFault():
+            run_pictures.give_up()
         case RunSettings():
             run_rows.take_settings(bpy.context.scene, event.config)
         case ModelList():
@@ -298,10 +309,14 @@ def _take(event: object) -> None:
 
 
 def _choose_a_model(found: ModelList) -> None:
-    """Where none was chosen yet the newest is, so that Generate can be pressed at once."""
-    for scene in bpy.data.scenes if found.models else ():
-        if not scene.tilewright.model and scene.is_editable:
-            scene.tilewright.model = found.models[0].name
+    """Where none was chosen yet the newest is, so that Generate can be pressed at once; and one that was waited for."""
+    names = [model.name for model in found.models]
+    for scene in bpy.data.scenes if names else ():
+        chosen = scene.tilewright
+        if scene.is_editable and chosen.awaited_model in names:
+            chosen.model, chosen.awaited_model = chosen.awaited_model, ""
+        elif scene.is_editable and not chosen.model:
+            chosen.model = names[0]
 
 
 def _make_image(job: str, map_name: str, pixels: np.ndarray) -> Iterator[None]:

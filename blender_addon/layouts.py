@@ -45,6 +45,11 @@ def properties_column(layout: bpy.types.UILayout) -> bpy.types.UILayout:
     return column
 
 
+def file_name(path: str) -> str:
+    """The end of a path, or of what a remote worker calls a picture, by which a person knows it."""
+    return path.replace("\\", "/").rstrip("/").rpartition("/")[2] or path
+
+
 def duration(seconds: float) -> str:
     """Seconds as `2:05`, or as `1 h 03 min`."""
     minutes, seconds = divmod(round(seconds), 60)

@@ -6,8 +6,9 @@ import bpy
 
 from gan_worker.progress import DataReport, TrainingProgress
 
-from . import live_preview, scene_batch, session
-from .layouts import TabPanel, duration, pair, paragraph, properties_column, ui_scale
+from . import live_preview, preferences, scene_batch, session
+from .error_titles import title
+from .layouts import TabPanel, duration, file_name, pair, paragraph, properties_column, ui_scale
 
 _STATES = {
     "stopped": ("Stopped: press Start", "RADIOBUT_OFF"),
@@ -47,6 +48,8 @@ class TILEWRIGHT_PT_worker(TabPanel, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator("tilewright.start_worker", icon="PLAY")
         row.operator("tilewright.stop_worker", icon="SNAP_FACE")
+        if preferences.get().location == "REMOTE":
+            layout.operator("tilewright.pair_worker", icon="LINKED")
         layout.operator("tilewright.run_doctor", icon="VIEWZOOM")
         if now.last_error:
             _draw_error(layout.box(), now.last_error, context.region.width)
@@ -77,7 +80,10 @@ class TILEWRIGHT_PT_training_details(TabPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         column = properties_column(self.layout)
         column.prop(context.scene.tilewright, "picture_scale")
+        column.prop(context.scene.tilewright, "isotropy")
         column.prop(context.scene.tilewright, "training_seed")
+        for item in context.scene.tilewright.pictures:
+            column.prop(item, "path")
 
 
 class TILEWRIGHT_PT_generation(TabPanel, bpy.types.Panel):
@@ -142,9 +148,12 @@ def _draw_pictures(layout: bpy.types.UILayout, chosen: bpy.types.PropertyGroup) 
         column = layout.column(align=True)
         for index, item in enumerate(chosen.pictures):
             row = column.row(align=True)
-            row.prop(item, "path", text="")
+            # A whole path would be clipped in the middle; it can be read and changed in Details.
+            row.label(text=file_name(item.path), icon="FILE_IMAGE")
             row.operator("tilewright.remove_picture", text="", icon="X").index = index
-    layout.operator("tilewright.add_pictures", icon="ADD")
+    column = layout.column(align=True)
+    column.operator("tilewright.add_pictures", icon="ADD")
+    column.operator("tilewright.add_material_pictures", icon="MATERIAL")
 
 
 def _draw_training(layout: bpy.types.UILayout, job: session.Job, width: int) -> None:
@@ -159,7 +168,8 @@ def _draw_training(layout: bpy.types.UILayout, job: session.Job, width: int) -> 
         units = (width / ui_scale() - 60) / 20  # a unit of a layout is 20 pixels high
         box.template_icon(icon_value=live_preview.icon(), scale=max(4.0, units))
     if job.data_report:
-        _draw_data(box, job.data_report, width)
+        chosen = bool(getattr(job.config, "scale", None))
+        _draw_data(box, job.data_report, chosen, width)
     for notice in job.notices[-3:]:
         paragraph(box, notice, width, "INFO")
 
@@ -183,11 +193,12 @@ def _draw_progress(layout: bpy.types.UILayout, progress: TrainingProgress, ended
     pair(column, "Memory", f"{progress.memory_mb / 1024:.1f} GiB")
 
 
-def _draw_data(layout: bpy.types.UILayout, report: DataReport, width: int) -> None:
+def _draw_data(layout: bpy.types.UILayout, report: DataReport, chosen: bool, width: int) -> None:
     count = len(report.materials)
     maps = ", ".join(name.replace("_", " ") for name in report.maps)
-    text = f"{count} material{'s' if count != 1 else ''} with {maps}, scale {report.scale:.2f}"
-    paragraph(layout, text, width)
+    paragraph(layout, f"{count} material{'s' if count != 1 else ''} with {maps}.", width)
+    for sentence in report.in_words(chosen):
+        paragraph(layout, sentence, width)
     for skipped in report.skipped[:5]:
         paragraph(layout, f"{skipped.file}: {skipped.reason}", width, "CANCEL")
     if len(report.skipped) > 5:
@@ -228,7 +239,7 @@ def _draw_error(layout: bpy.types.UILayout, error: object, width: int) -> None:
     """What happened, and what to do next."""
     row = layout.row()
     row.alert = True
-    row.label(text=error.code.replace("_", " ").capitalize(), icon="ERROR")
+    row.label(text=title(error.code), icon="ERROR")
     row.operator("tilewright.dismiss_error", text="", icon="X", emboss=False)
     paragraph(layout, error.message, width)
     paragraph(layout, error.cure, width, "LIGHT")

@@ -8,6 +8,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from gan_worker.errors import WorkerError
+from gan_worker.keys import read_connection
 
 from . import worker_setup
 
@@ -60,7 +61,7 @@ class TilewrightPreferences(bpy.types.AddonPreferences):
     )
     key_folder: StringProperty(
         name="Key Folder",
-        description="Folder with connection.json and client.key, made by gan-worker serve",
+        description="Folder with connection.json and client.key, made by pairing or by gan-worker serve",
         subtype="DIR_PATH",
     )
 
@@ -72,6 +73,7 @@ class TilewrightPreferences(bpy.types.AddonPreferences):
             layout.prop(self, "worker_python")
             layout.prop(self, "home_folder")
         else:
+            layout.operator("tilewright.pair_worker", icon="LINKED")
             layout.prop(self, "remote_address")
             layout.prop(self, "key_folder")
         layout.prop(self, "free_before_render")
@@ -108,6 +110,20 @@ def home_folder(preferences: TilewrightPreferences) -> Path | None:
     return Path(bpy.path.abspath(chosen)) if chosen else None
 
 
+def other_computer(preferences: TilewrightPreferences) -> str:
+    """The computer that the worker runs on; empty where it is this one."""
+    if preferences.location == "LOCAL":
+        return ""
+    host = preferences.remote_address
+    if not host:
+        try:
+            address = read_connection(Path(bpy.path.abspath(preferences.key_folder))).control
+            host = address.removeprefix("tcp://").rpartition(":")[0]
+        except WorkerError:
+            return ""  # there is no connection yet, and Start will say why
+    return "" if host.startswith(_LOOPBACK) else host
+
+
 def may_reach(host: str) -> bool:
     """Whether Blender may talk to that host: this computer does not count as online."""
     return bpy.app.online_access or host.startswith(_LOOPBACK)
@@ -116,6 +132,19 @@ def may_reach(host: str) -> bool:
 def log_folder() -> Path:
     """Where logs go; made if it is not there."""
     return _user_folder("logs", create=True)
+
+
+def picture_folder() -> Path:
+    """Where pictures to learn from are kept that are in no file of their own; it need not be there.
+
+    A training that is continued reads its pictures again.
+    """
+    return _user_folder("pictures")
+
+
+def pairing_folder(host: str) -> Path:
+    """Where the keys of the connection to that host are kept; it need not be there."""
+    return _user_folder("keys") / bpy.path.clean_name(host)
 
 
 def environment_folder() -> Path:

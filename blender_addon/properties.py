@@ -23,10 +23,10 @@ from gan_worker.material_maps import MAPS
 from . import projection, session
 from .motion_properties import TILEWRIGHT_PG_motion
 
-_PRESET_TEXTS = {
-    "nano": ("Nano", "Tiny networks for a quick try; rough results"),
-    "tiny": ("Tiny", "Fit for a computer without a graphics card"),
-    "full": ("Full", "Fit for one graphics card"),
+PRESET_TEXTS = {
+    "nano": ("Smallest, for a Try", "Learns within a minute; rough results"),
+    "tiny": ("Small, without a GPU", "Fit for a computer without a graphics card"),
+    "full": ("Large, with a GPU", "Fit for one graphics card"),
     "classic": (
         "Classic",
         "The plain GAN of the textbooks: a sheet of 28×28 grey pictures, learned from a folder of many",
@@ -176,9 +176,9 @@ class TILEWRIGHT_PG_scene(bpy.types.PropertyGroup):
         name="Name", description="Name of the model that training makes", default="my material"
     )
     preset: EnumProperty(
-        name="Networks",
-        description="Size of the networks: larger ones need longer and look better",
-        items=[(name, *_PRESET_TEXTS[name]) for name in PRESETS],
+        name="Model Size",
+        description="How much the model can learn: a larger one needs longer and looks better",
+        items=[(name, *PRESET_TEXTS[name]) for name in PRESETS],
         default="tiny",
     )
     minutes: FloatProperty(
@@ -196,10 +196,31 @@ class TILEWRIGHT_PG_scene(bpy.types.PropertyGroup):
         min=0.0,
         max=4.0,
     )
+    isotropy: EnumProperty(
+        name="Direction",
+        description="Whether the pictures are learned turned and mirrored too, which gives more to learn from",
+        items=[
+            (
+                "MEASURED",
+                "Measured",
+                "Look at the pictures: gravel has no direction, planks have one",
+            ),
+            ("NONE", "None", "The pictures look the same turned and mirrored"),
+            (
+                "UPRIGHT",
+                "Upright",
+                "The pictures have a direction, in their grain or in their light",
+            ),
+        ],
+        default="MEASURED",
+    )
     training_seed: IntProperty(
         name="Training Seed", description="Fixes the start of the training", default=0, min=0
     )
 
+    awaited_model: StringProperty(
+        description="A run in training that is chosen once it can generate"
+    )
     model: StringProperty(
         name="Model", description="The trained model that makes the maps", search=_model_names
     )

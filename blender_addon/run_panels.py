@@ -8,7 +8,7 @@ import bpy
 
 from gan_worker.messages import RunEntry
 
-from . import curve_pictures, run_rows, session
+from . import curve_pictures, properties, run_pictures, run_rows, session
 from .layouts import TabPanel, pair, ui_scale
 
 
@@ -47,9 +47,12 @@ class TILEWRIGHT_UL_runs(bpy.types.UIList):
             return
         icon = "PLAY" if entry.training else "MATERIAL" if entry.has_model else "FILE_BLANK"
         split = layout.split(factor=0.5)
-        split.label(text=entry.name, icon=icon)
+        if run_pictures.is_there(entry.name):
+            split.label(text=entry.name, icon_value=run_pictures.icon(entry.name))
+        else:
+            split.label(text=entry.name, icon=icon)
         row = split.row()
-        row.label(text=_date(entry.created, "%d %b"))
+        row.label(text="in training" if entry.training else _date(entry.created, "%d %b"))
         row.label(text=_size(entry.size))
 
 
@@ -76,11 +79,16 @@ class TILEWRIGHT_PT_runs(TabPanel, bpy.types.Panel):
 
 
 def _draw_entry(layout: bpy.types.UILayout, entry: RunEntry) -> None:
+    if run_pictures.is_there(entry.name):
+        layout.template_icon(icon_value=run_pictures.icon(entry.name), scale=5.0)
     column = layout.column(align=True)
-    pair(column, "Networks", entry.preset.capitalize())
+    pair(column, "Model Size", properties.PRESET_TEXTS.get(entry.preset, (entry.preset,))[0])
     pair(column, "Trained", f"{entry.minutes:.1f} min, {entry.kimg:.1f} kimg")
     pair(column, "Saved", _date(entry.created))
     pair(column, "Size on Disk", _size(entry.size))
+    for name, title in curve_pictures.TITLES.items():
+        if name in entry.figures:
+            pair(column, title, f"{entry.figures[name]:.1f}, lower is closer")
     if entry.critic_auc is not None:
         pair(column, "Told from Real", f"{entry.critic_auc:.0%}, at best 50%")
     if not entry.has_model:

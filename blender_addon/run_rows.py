@@ -12,6 +12,9 @@ from gan_worker.messages import RunEntry
 
 from . import session
 
+# What was chosen in the Train panel → what a config says.
+ISOTROPY = {"MEASURED": None, "NONE": True, "UPRIGHT": False}
+
 
 def follow() -> None:
     """Make the rows those of the session's runs; the chosen one stays chosen."""
@@ -56,6 +59,7 @@ def take_settings(scene: bpy.types.Scene, config: TrainingConfig) -> None:
     if config.minutes is not None:
         chosen.minutes = config.minutes
     chosen.picture_scale = config.scale or 0.0
+    chosen.isotropy = next(k for k, v in ISOTROPY.items() if v is config.isotropic)
     chosen.training_seed = config.seed
 
 

@@ -43,6 +43,8 @@ KEPT_JOBS = 100
 # Generations the worker has at once; more wait here, so that it is never told to wait by it.
 MOST_SENT = 16
 MOST_POINTS = 500
+# Seconds between two questions for the model of a training.
+LOOK_AGAIN = 5.0
 
 
 @dataclass
@@ -131,6 +133,7 @@ class Session:
         self._backlog: deque[str] = deque()
         self._in_flight: set[str] = set()
         self._hold_until = 0.0
+        self._look_again_at = 0.0
 
     # -- the connection ---------------------------------------------------------------------
 
@@ -311,6 +314,10 @@ class Session:
         """Ask what a run was started with; the event `RunSettings` follows."""
         self._connected_client().request_settings(run)
 
+    def request_run_preview(self, run: str) -> None:
+        """Ask for a small picture of a run; the event `RunPreviewReady` follows."""
+        self._connected_client().request_run_preview(run)
+
     def _connected_client(self) -> Client:
         if not self._client or self.state in ("stopped", "starting"):
             raise WorkerError(
@@ -477,10 +484,18 @@ class Session:
             case TrainingProgress():
                 job.progress, job.stage = report, "training"
                 _add_figures(job.figures, report)
+                self._look_for_model(job)
             case GenerationProgress():
                 job.pieces = report
             case Notice():
                 job.notices.append(report.text)
+
+    def _look_for_model(self, job: Job) -> None:
+        """Of a model that is still being trained nobody tells when it can be used first: ask now and then."""
+        now = time.monotonic()
+        if self._client and not self.model(job.name) and now > self._look_again_at:
+            self._look_again_at = now + LOOK_AGAIN
+            self._request_lists(self._client)
 
     # -- for scripts ------------------------------------------------------------------------
 

@@ -60,7 +60,7 @@ def _draw_failure(layout: bpy.types.UILayout, setup: installation.Setup, width: 
     paragraph(layout, setup.error.cure, width, "LIGHT")
     box = layout.box().column(align=True)
     for line in list(setup.lines)[-4:]:
-        box.label(text=line)
+        paragraph(box, line[:300], width)
 
 
 class TILEWRIGHT_PT_doctor(TabPanel, bpy.types.Panel):

@@ -130,7 +130,8 @@ def check_gpu(outcome: Outcome) -> Finding:
     """Which GPU is used, or why none is."""
     facts = outcome.facts
     if "gpus" not in facts:
-        return Finding("GPU", "warning", "not known, since TensorFlow did not get so far")
+        cure = "Follow what is said of TensorFlow first, then check again."
+        return Finding("GPU", "warning", "not known, since TensorFlow did not get so far", cure)
     if facts["gpus"]:
         return Finding("GPU", "good", f"{', '.join(facts['gpus'])}, CUDA {facts['cuda']}")
     why, cure = why_no_gpu(

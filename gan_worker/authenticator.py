@@ -25,12 +25,16 @@ class Authenticator:
         self.socket = context.socket(zmq.REP)
         self.socket.setsockopt(zmq.LINGER, 0)
         self.socket.bind(ADDRESS)
-        self._allowed: dict[str, set[str]] = {}
+        self._allowed: dict[str, set[str] | None] = {}
         self.refused = 0
 
     def allow(self, domain: str, keys: set[str]) -> None:
         """Let these public keys, and no others, into a domain."""
         self._allowed[domain] = keys
+
+    def allow_anyone(self, domain: str) -> None:
+        """Let every key into a domain, whose own key only those know who may come."""
+        self._allowed[domain] = None
 
     def answer(self) -> None:
         """Answer one question, if there is one."""
@@ -56,4 +60,5 @@ class Authenticator:
             return None
         key = z85.encode(frames[6]).decode("ascii")
         domain = frames[2].decode("ascii", "replace")
-        return key if key in self._allowed.get(domain, ()) else None
+        allowed = self._allowed.get(domain, set())
+        return key if allowed is None or key in allowed else None

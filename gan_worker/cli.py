@@ -9,7 +9,17 @@ from typing import Any
 import typer
 
 from gan_worker import terminal
-from gan_worker.commands import batch, evaluate, export, generate, loop, show, train
+from gan_worker.commands import (
+    batch,
+    clients,
+    evaluate,
+    export,
+    generate,
+    loop,
+    show,
+    tidy,
+    train,
+)
 from gan_worker.errors import (
     Cancelled,
     ErrorInfo,
@@ -42,6 +52,9 @@ for command in (
     evaluate.evaluate,
     show.provenance,
     show.models,
+    tidy.rename,
+    tidy.delete,
+    clients.clients,
 ):
     app.command()(command)
 app.command("runs")(show.show_runs)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import time
+import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -145,6 +147,10 @@ class Client:
     def request_settings(self, run: str) -> None:
         """Ask what a run was started with; `RunSettings` follows."""
         self._request(messages.RunSettings(run))
+
+    def request_run_preview(self, run: str) -> None:
+        """Ask for a small picture of a run; `RunPreviewReady` follows. Only where the worker speaks 1.2."""
+        self._request(messages.RunPreview(run))
 
     def rename_run(self, run: str, name: str) -> None:
         """Give a run another name; `RunRenamed` and the new lists follow, or `WorkerFault`."""
@@ -408,6 +414,11 @@ class Client:
         except BadMessage as error:
             self._events.append(events.WorkerFault(error.info))
 
+    def _on_run_picture(self, message: Message) -> None:
+        if self._answered(message) is not None:
+            body = message.body
+            self._events.append(events.RunPreviewReady(body.run, _thumbnail(body)))
+
     def _on_job_list(self, message: Message) -> None:
         if self._answered(message) is not None:
             jobs = tuple(_job_state(j, 0) for j in message.body.jobs)
@@ -498,6 +509,19 @@ def _plausible(blob: messages.Blob) -> bool:
     height, width, channels = blob.shape
     size = height * width * channels * (1 if blob.dtype == "uint8" else 2)
     return channels <= 4 and size == blob.size
+
+
+def _thumbnail(body: messages.RunPicture) -> NDArray[Any] | None:
+    """The pixels of a small picture; None where there are none, or not as many as its size says."""
+    if not all(0 < side <= messages.THUMBNAIL_SIDE for side in (body.height, body.width)):
+        return None
+    size = body.height * body.width * 3
+    try:
+        packed = base64.b64decode(body.pixels, validate=True)
+        data = zlib.decompressobj().decompress(packed, size)
+        return np.frombuffer(data, np.uint8).reshape(body.height, body.width, 3)
+    except (ValueError, zlib.error):
+        return None
 
 
 def _job_state(body: messages.JobEvent, number: int) -> events.JobState:

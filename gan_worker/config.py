@@ -99,6 +99,8 @@ class TrainingConfig:
         author: who made all of the pictures; empty where each tells by itself, as the following.
         license: their SPDX identifier or terms.
         source: where they come from.
+        isotropic: whether the texture looks the same turned and mirrored, so that it is learned turned and mirrored
+            too; None measures it from the pictures. Not with `classic`.
     """
 
     run: str
@@ -112,6 +114,7 @@ class TrainingConfig:
     author: str = ""
     license: str = ""
     source: str = ""
+    isotropic: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -300,26 +300,42 @@ def check_pictures() -> Finding:
 
 
 def check_models(folder: Path) -> Finding:
-    """Whether all models and checkpoints are what was written."""
+    """Whether all models and checkpoints are what was written, and the models that come with the program too."""
     from gan_worker import runs
     from gan_worker.checkpoints import read_checkpoint
 
-    models, checkpoints = [], []
+    own, checkpoints = [], []
     for name in runs.list_runs(folder):
         run = runs.Run(folder / name)
         checkpoints += [run.path / "checkpoints" / label for label in run.checkpoints()]
-        models += [run.path] * (run.path / "model.json").exists()
-    damaged = []
-    for read, places in ((runs.load_model_files, models), (read_checkpoint, checkpoints)):
-        for place in places:
-            try:
-                read(place)
-            except TilewrightError as error:
-                damaged.append(f"{place.relative_to(folder)}: {error.info.message}")
+        own += [run.path] * (run.path / "model.json").exists()
+    bundled = [runs.BUNDLED / name for name in runs.list_runs(runs.BUNDLED)]
+    damaged = _damaged(folder, runs.load_model_files, own)
+    damaged += _damaged(folder, read_checkpoint, checkpoints)
     if damaged:
-        more = f" (and {len(damaged) - 1} more)" if len(damaged) > 1 else ""
         cure = "Bring the run back from a copy, or resume it: a good older checkpoint is used."
-        return Finding("Models", "bad", damaged[0] + more, cure)
+        return _damage(damaged, cure)
+    lost = _damaged(runs.BUNDLED, runs.load_model_files, bundled)
+    if lost or not bundled:
+        return _damage(lost or ["the models that come with Tilewright are not there"], SET_UP)
     return Finding(
-        "Models", "good", f"{len(models)} models and {len(checkpoints)} checkpoints are sound"
+        "Models",
+        "good",
+        f"{len(own)} models, {len(bundled)} that come with Tilewright and {len(checkpoints)} checkpoints are sound",
     )
+
+
+def _damaged(folder: Path, read: Callable[[Path], object], places: Sequence[Path]) -> list[str]:
+    """What is wrong with those that cannot be read."""
+    found = []
+    for place in places:
+        try:
+            read(place)
+        except TilewrightError as error:
+            found.append(f"{place.relative_to(folder)}: {error.info.message}")
+    return found
+
+
+def _damage(damaged: Sequence[str], cure: str) -> Finding:
+    more = f" (and {len(damaged) - 1} more)" if len(damaged) > 1 else ""
+    return Finding("Models", "bad", damaged[0] + more, cure)

@@ -150,6 +150,14 @@ class RunSettings:
     config: TrainingConfig
 
 
+@dataclass(frozen=True, eq=False)
+class RunPreviewReady:
+    """A small picture of what a run has learned: uint8 (height, width, 3), top row first; None where there is none."""
+
+    run: str
+    pixels: NDArray[Any] | None
+
+
 @dataclass(frozen=True)
 class JobList:
     """The newest jobs of this client's key, newest first; their `sequence` is 0."""
@@ -187,6 +195,7 @@ Event = (
     | RunList
     | RunRenamed
     | RunSettings
+    | RunPreviewReady
     | JobList
     | WorkerStatus
     | WorkerFault

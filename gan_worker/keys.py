@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,10 +51,55 @@ def open_key_folder(folder: Path) -> tuple[KeyPair, KeyPair]:
     Raises:
         StorageError: `file_unwritable` where the folder cannot be made or is another user's.
     """
+    with _private(folder):
+        return _open_pair(folder / "server.key"), _open_pair(folder / "client.key")
+
+
+def open_client_pair(folder: Path) -> KeyPair:
+    """Read the client's key pair from a folder, or make it there.
+
+    Raises:
+        StorageError: `file_unwritable` where the folder cannot be made or is another user's.
+    """
+    with _private(folder):
+        return _open_pair(folder / "client.key")
+
+
+def read_clients(folder: Path) -> dict[str, str]:
+    """The clients that were paired with this worker: public key → name.
+
+    Raises:
+        StorageError: `file_unwritable` where the list cannot be read: nobody is let in by mistake.
+    """
+    file = folder / "clients.json"
+    try:
+        found = json.loads(file.read_text("utf-8")) if file.exists() else {}
+        return {str(key): str(name) for key, name in found.items()}
+    except (OSError, ValueError, AttributeError) as error:
+        raise StorageError(
+            "file_unwritable",
+            f"The list of paired clients must be readable; {file} is not ({error}).",
+            "Delete it, and pair each Blender again.",
+        ) from error
+
+
+def write_clients(folder: Path, clients: dict[str, str]) -> None:
+    """Replace the list of paired clients: public key → name.
+
+    Raises:
+        StorageError: `file_unwritable`.
+    """
+    with _private(folder):
+        write_private(folder / "clients.json", json.dumps(clients, indent=1))
+
+
+@contextmanager
+def _private(folder: Path) -> Iterator[None]:
+    """Make a folder that only its owner can enter, for what is read and written in it."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(stat.S_IRWXU)
-        return _open_pair(folder / "server.key"), _open_pair(folder / "client.key")
+        yield
     except OSError as error:
         raise StorageError(
             "file_unwritable",
@@ -64,7 +111,8 @@ def open_key_folder(folder: Path) -> tuple[KeyPair, KeyPair]:
 def write_connection(folder: Path, control: str, bulk: str, server_key: str) -> None:
     """Leave the worker's address and public key for clients of the same user."""
     text = json.dumps({"control": control, "bulk": bulk, "server_key": server_key})
-    write_private(folder / "connection.json", text)
+    with _private(folder):
+        write_private(folder / "connection.json", text)
 
 
 def read_connection(folder: Path) -> Connection:

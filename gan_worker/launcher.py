@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from gan_worker.errors import ErrorInfo, TilewrightError, WorkerError, error_from_info
 from gan_worker.keys import KeyPair, new_key_pair
-from gan_worker.strict_json import VERSION
+from gan_worker.strict_json import VERSION, other_version
 
 logger = logging.getLogger(__name__)
 
@@ -203,7 +203,7 @@ class Launcher:
             if "error" in said:
                 raise self._remember(error_from_info(ErrorInfo(**said["error"])))
             if said["protocol"][0] != VERSION[0]:
-                raise self._remember(_other_version(said["protocol"]))
+                raise self._remember(other_version(said["protocol"]))
             return Launched(
                 said["control"],
                 said["bulk"],
@@ -256,14 +256,3 @@ def _tail(path: Path) -> str:
     except OSError:
         return ""
     return str(text)
-
-
-def _other_version(theirs: Sequence[int]) -> TilewrightError:
-    return error_from_info(
-        ErrorInfo(
-            "protocol_version",
-            f"Add-on and worker must speak the same protocol; this side speaks "
-            f"{VERSION[0]}.{VERSION[1]}, the worker {theirs[0]}.{theirs[1]}.",
-            "Update Tilewright on the side with the lower number.",
-        )
-    )

@@ -22,6 +22,7 @@ State = Literal[
 Action = Literal["pause", "resume", "stop", "cancel"]
 ComputeState = Literal["off", "starting", "idle", "busy", "stopping"]
 SIDE_LIMIT = 16384
+THUMBNAIL_SIDE = 96
 FINAL_STATES = frozenset({"succeeded", "failed", "cancelled", "interrupted"})
 
 
@@ -95,6 +96,13 @@ class Runs:
 @dataclass(frozen=True)
 class RunSettings:
     """Ask what a run was started with. Since 1.1."""
+
+    run: str
+
+
+@dataclass(frozen=True)
+class RunPreview:
+    """Ask for a small picture of what a run has learned. Since 1.2."""
 
     run: str
 
@@ -311,6 +319,7 @@ class RunEntry:
         training: whether it waits or trains now.
         critic_auc: how surely a fresh critic tells this model from real pictures, 0.5 never to 1 always;
             None where `gan-worker evaluate` was not asked.
+        figures: metric → value of its newest preview that was measured, as in `TrainingProgress`.
     """
 
     name: str
@@ -322,6 +331,7 @@ class RunEntry:
     has_model: bool
     training: bool
     critic_auc: float | None = None
+    figures: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -338,6 +348,23 @@ class RunConfig:
 
     run: str
     config: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RunPicture:
+    """The newest preview of a run, small; without pixels where there is none.
+
+    Attributes:
+        run: its name.
+        height: pixels, `THUMBNAIL_SIDE` at most, and so is the width.
+        width: pixels.
+        pixels: uint8 (height, width, 3), top row first, compressed by zlib, in Base64.
+    """
+
+    run: str
+    height: int = 0
+    width: int = 0
+    pixels: str = ""
 
 
 @dataclass(frozen=True)
@@ -406,6 +433,7 @@ BODIES: dict[str, type[Any]] = {
     "models": Models,
     "runs": Runs,
     "run_settings": RunSettings,
+    "run_preview": RunPreview,
     "rename_run": RenameRun,
     "delete_run": DeleteRun,
     "release": Release,
@@ -432,6 +460,7 @@ BODIES: dict[str, type[Any]] = {
     "model_list": ModelList,
     "run_list": RunList,
     "run_config": RunConfig,
+    "run_picture": RunPicture,
     "job_list": JobList,
     "chunk": Chunk,
     "compute_ready": ComputeReady,

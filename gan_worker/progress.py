@@ -46,6 +46,7 @@ class DataReport:
         maps: the maps that are learned together.
         scale: factor on the pictures' size.
         notes: sentences a person should read, such as a guess that was made.
+        isotropic: whether they are learned turned and mirrored too; None where that is not done with any.
     """
 
     materials: tuple[MaterialEntry, ...]
@@ -53,6 +54,28 @@ class DataReport:
     maps: tuple[str, ...]
     scale: float
     notes: tuple[str, ...] = ()
+    isotropic: bool | None = None
+
+    def in_words(self, chosen: bool = False) -> tuple[str, ...]:
+        """What was suggested for the pictures, as sentences.
+
+        Args:
+            chosen: whether the scale was chosen by a person instead of measured.
+        """
+        if self.scale == 1:
+            size = "The pictures are trained at their full size."
+        elif chosen:
+            size = f"The pictures are trained at {self.scale:.0%} of their size, as chosen."
+        else:
+            size = (
+                f"The pictures are trained at {self.scale:.0%} of their size, so that their largest shapes fit into "
+                "what the networks see at once."
+            )
+        turned = {
+            True: "They look the same turned and mirrored, so they are learned in all these ways.",
+            False: "They have a direction, so they are learned upright.",
+        }
+        return (size, turned[self.isotropic]) if self.isotropic is not None else (size,)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ Version
 
 Sockets
     The server binds two ROUTERs for clients, `control` and `bulk`, and a third on loopback for its
-    compute process. CURVE is always on; the key that a peer proved is its owner name, and a job
+    compute process. Keys are exchanged on a fourth that is open for minutes only, as `pairing` says.
+    CURVE is always on; the key that a peer proved is its owner name, and a job
     belongs to its owner.
 
 Frames
@@ -35,6 +36,7 @@ Client to server, on control              answered with
     models, jobs, result                  model_list, job_list, state (with the result) | error
     runs, run_settings                    run_list, run_config | error                   (since 1.1)
     rename_run, delete_run, release       done | error                                   (since 1.1)
+    run_preview                           run_picture | error                            (since 1.2)
     ping, shutdown, goodbye               pong, done, nothing
     seen                                  nothing; gives back credit for latest-wins events
 Client to server, on bulk
@@ -104,6 +106,7 @@ from gan_worker.strict_json import (
     dump,
     from_json,
     load,
+    other_version,
     to_json,
 )
 
@@ -189,7 +192,7 @@ def decode(frames: Sequence[bytes | memoryview]) -> Message:
     head = _read_head(frames)
     message_id, kind = head["id"], head["type"]
     if head["v"][0] != VERSION[0] and kind != "error":
-        raise _other_version(head["v"], message_id)
+        raise other_version(head["v"], message_id)
     body = BODIES.get(kind)
     if body is None:
         raise bad_message(f"the type {kind[:40]!r} is unknown", message_id)
@@ -234,13 +237,3 @@ class _Head:
     re: str | None = None
     session: str = ""
     seq: int | None = None
-
-
-def _other_version(theirs: Sequence[int], message_id: str) -> BadMessage:
-    return BadMessage(
-        "protocol_version",
-        f"Add-on and worker must speak the same protocol; this side speaks "
-        f"{VERSION[0]}.{VERSION[1]}, the other {theirs[0]}.{theirs[1]}.",
-        "Update Tilewright on the side with the lower number.",
-        message_id,
-    )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
+import math
 import os
 import shutil
 import uuid
-from collections.abc import Collection
+import zlib
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +20,7 @@ from gan_worker.config import check_name
 from gan_worker.durable_files import read_json, storage_errors
 from gan_worker.errors import RequestError, TilewrightError, WorkerError
 from gan_worker.locks import FolderLock
-from gan_worker.messages import RunEntry
+from gan_worker.messages import THUMBNAIL_SIDE, RunEntry, RunPicture
 from gan_worker.roots import Roots
 
 if TYPE_CHECKING:  # it needs NumPy, which a server that only greets does without
@@ -64,6 +67,30 @@ class RunStore:
         config = self._open(name).load_config()
         pictures = self._roots.names(config.pictures)
         return asdict(replace(config, run=name, pictures=pictures, resume=False))
+
+    def picture(self, name: str) -> RunPicture:
+        """The newest preview of a run, small; without pixels where there is none that can be read.
+
+        Raises:
+            RequestError: `unknown_run`.
+        """
+        from gan_worker.pictures import quantise, read_picture, resize
+
+        run = self._open(name)
+        newest = max(run.path.glob("previews/*.png"), default=None)
+        if newest is None:
+            return RunPicture(name)
+        try:
+            picture = read_picture(newest)
+        except TilewrightError as error:
+            logger.warning("%s", error)
+            return RunPicture(name)
+        first = picture[:, : picture.shape[0]]  # samples lie side by side
+        small = quantise(resize(first, min(1.0, THUMBNAIL_SIDE / max(first.shape[:2]))), 8)
+        if small.shape[2] == 1:
+            small = small.repeat(3, axis=2)
+        text = base64.b64encode(zlib.compress(small.tobytes())).decode("ascii")
+        return RunPicture(name, small.shape[0], small.shape[1], text)
 
     def rename(self, name: str, new: str, used: Collection[str]) -> None:
         """Give a run, and so its model, another name.
@@ -135,7 +162,8 @@ class RunStore:
 def _entry(run: Run, training: bool) -> RunEntry:
     info = _model_info(run)
     config = _json(run.path / "config.json")
-    last = _last_tick(run.path / "progress.jsonl")
+    ticks = _last_ticks(run.path / "progress.jsonl")
+    last = ticks[0] if ticks else {}
     return RunEntry(
         run.name,
         info.created if info else _changed(run.path),
@@ -146,6 +174,7 @@ def _entry(run: Run, training: bool) -> RunEntry:
         info is not None,
         training,
         _critic_auc(run.path, info),
+        _figures(ticks),
     )
 
 
@@ -181,21 +210,32 @@ def _json(file: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _last_tick(file: Path) -> dict[str, Any]:
-    """The last whole line of a run's progress."""
+def _last_ticks(file: Path) -> list[dict[str, Any]]:
+    """The last whole lines of a run's progress, the newest first."""
     try:
         with file.open("rb") as opened:
             opened.seek(max(0, opened.seek(0, os.SEEK_END) - TAIL))
             lines = opened.read().splitlines()
     except OSError:
-        return {}
+        return []
+    found = []
     for line in reversed(lines):
         try:
-            found = json.loads(line)
+            tick = json.loads(line)
         except ValueError:
-            continue  # torn by a crash
-        if isinstance(found, dict):
-            return found
+            continue  # torn by a crash, or by where the reading began
+        if isinstance(tick, dict):
+            found.append(tick)
+    return found
+
+
+def _figures(ticks: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """The figures of the newest tick that has some."""
+    for tick in ticks:
+        figures = tick.get("figures")
+        if isinstance(figures, dict) and figures:
+            numbers = {str(k): v for k, v in figures.items() if isinstance(v, int | float)}
+            return {name: float(v) for name, v in numbers.items() if math.isfinite(v)}
     return {}
 
 

@@ -7,15 +7,25 @@ import json
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from gan_worker.compute_process import Patience
 from gan_worker.errors import RequestError, TilewrightError, WorkerError
-from gan_worker.keys import KeyPair, open_key_folder, write_connection
+from gan_worker.keys import (
+    KeyPair,
+    open_key_folder,
+    read_clients,
+    read_connection,
+    write_clients,
+    write_connection,
+)
+from gan_worker.pairing import VALID
 from gan_worker.service import Server, ServerConfig
 
 logger = logging.getLogger(__name__)
@@ -50,6 +60,8 @@ def main(argv: Sequence[str]) -> int:
         folder = _key_folder(options)
         write_connection(folder, where["control"], where["bulk"], where["server_key"])
     print(json.dumps(server.announcement), flush=True)
+    if server.pairing is not None:
+        print(_pairing_text(options.listen, *server.pairing), flush=True)
     try:
         server.run()
     finally:
@@ -66,6 +78,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--listen", default="127.0.0.1", help="address to listen on")
     add("--control-port", type=int, default=0)
     add("--bulk-port", type=int, default=0)
+    add("--pair", action="store_true", help="print a code by which one Blender can be paired")
+    add("--pair-port", type=int, default=0)
     add("--root", action="append", default=[], metavar="ALIAS=FOLDER", help="pictures, by alias")
     add("--idle-seconds", type=float, default=Patience().idle, help="until TensorFlow is ended")
     add("--log-level", default="info", choices=("debug", "info", "warning", "error"))
@@ -73,22 +87,73 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _config(options: argparse.Namespace) -> ServerConfig:
+    admit, ports = None, (options.control_port, options.bulk_port)
+    if options.keys_from_stdin and options.pair:
+        raise RequestError(
+            "invalid_config",
+            "--pair must stand alone; received --keys-from-stdin too, with which nobody else may connect.",
+            "Leave one of them out.",
+        )
     if options.keys_from_stdin:
         keys, clients = _keys_from_stdin()
     else:
-        keys, client = open_key_folder(_key_folder(options))
-        clients = frozenset({client.public})
+        folder = _key_folder(options)
+        keys, client = open_key_folder(folder)
+        paired = read_clients(folder)
+        clients = frozenset({client.public, *paired})
+        if options.pair or paired:
+            ports = _ports_as_before(folder, ports)
+        admit = partial(_admit, folder) if options.pair else None
     return ServerConfig(
         home=_home(options),
         keys=keys,
         clients=clients,
         listen=options.listen,
-        control_port=options.control_port,
-        bulk_port=options.bulk_port,
+        control_port=ports[0],
+        bulk_port=ports[1],
         roots=dict(_root(text) for text in options.root),
         local=options.keys_from_stdin or options.listen in ("127.0.0.1", "::1", "localhost"),
         patience=Patience(idle=options.idle_seconds),
+        admit=admit,
+        pair_port=options.pair_port,
     )
+
+
+def _admit(folder: Path, key: str, name: str) -> None:
+    """Write a paired client on the list."""
+    write_clients(folder, {**read_clients(folder), key: name})
+
+
+def _ports_as_before(folder: Path, ports: tuple[int, int]) -> tuple[int, int]:
+    """Paired clients look for the worker where it was; a port that was asked for goes first."""
+    try:
+        before = read_connection(folder)
+    except WorkerError:
+        return ports
+    control, bulk = (int(address.rpartition(":")[2]) for address in (before.control, before.bulk))
+    return ports[0] or control, ports[1] or bulk
+
+
+def _pairing_text(listen: str, port: int, code: str) -> str:
+    """What a person types into Blender. The code is void after one use, and after ten minutes."""
+    return (
+        f"\nTo pair a Blender, open its preferences of Tilewright within {VALID / 60:.0f} minutes, choose Already "
+        f"Running, press Pair, and type\n\n  Address  {_reached_at(listen)}:{port}\n  Code     {code}\n"
+    )
+
+
+def _reached_at(listen: str) -> str:
+    """The address by which other computers reach this one, where it listens on all that it has."""
+    if listen not in ("0.0.0.0", "*"):
+        return listen
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(
+                ("192.0.2.1", 9)
+            )  # nothing is sent; the system says which address it would use
+            return str(probe.getsockname()[0])
+        except OSError:
+            return socket.gethostname()
 
 
 def _home(options: argparse.Namespace) -> Path:

@@ -22,6 +22,7 @@ from gan_worker.jobs import Jobs
 from gan_worker.journal import Job, Journal
 from gan_worker.keys import KeyPair, new_key_pair
 from gan_worker.locks import FolderLock
+from gan_worker.pairing import Offer
 from gan_worker.protocol import Message, decode, encode
 from gan_worker.results import ResultStore
 from gan_worker.roots import Roots
@@ -58,6 +59,8 @@ class ServerConfig:
         local: whether clients are the same user on the same computer.
         patience: how long the compute process is waited for.
         compute_command: how it is started; tests give another.
+        admit: is given the public key and the name of a client that knew the pairing code; None pairs nobody.
+        pair_port: 0 for any.
     """
 
     home: Path
@@ -70,6 +73,8 @@ class ServerConfig:
     local: bool = True
     patience: Patience = field(default_factory=Patience)
     compute_command: Sequence[str] = COMMAND
+    admit: Callable[[str, str], None] | None = None
+    pair_port: int = 0
 
 
 class Server:
@@ -91,6 +96,7 @@ class Server:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._authenticator = Authenticator(self._context)
         self._bind_sockets()
+        self._pairing = self._offer_pairing()
         self._journal = Journal(self._folder / "journal.sqlite")
         self._store = ResultStore(self._folder / "results")
         self._subscribers = Subscribers(self._journal, self._send)
@@ -107,9 +113,9 @@ class Server:
 
     def _bind_sockets(self) -> None:
         config = self._config
-        clients = set(config.clients)
-        self._authenticator.allow("control", clients)
-        self._authenticator.allow("bulk", clients)
+        self._clients = set(config.clients)
+        self._authenticator.allow("control", self._clients)
+        self._authenticator.allow("bulk", self._clients)
         self._control = self._bind("control", config.keys, config.listen, config.control_port)
         self._bulk = self._bind("bulk", config.keys, config.listen, config.bulk_port)
         keys = new_key_pair()
@@ -125,19 +131,51 @@ class Server:
             config.patience,
         )
 
+    def _offer_pairing(self) -> Offer | None:
+        config = self._config
+        if config.admit is None:
+            return None
+        control, bulk = (_address(s).rpartition(":")[2] for s in (self._control, self._bulk))
+        told = {"server_key": config.keys.public, "control": control, "bulk": bulk}
+        where = config.listen, config.pair_port
+        try:
+            return Offer(self._context, self._authenticator, *where, told, self._admit)
+        except zmq.ZMQError as error:
+            raise self._cannot_listen("pairing", config.pair_port, error) from error
+
+    def _admit(self, key: str, name: str) -> None:
+        """Let a client in that knew the pairing code, now and later."""
+        assert self._config.admit is not None
+        self._config.admit(key, name)
+        self._clients.add(key)
+        logger.info("paired with %s", name[:40])
+
     def _bind(self, domain: str, keys: KeyPair, listen: str, port: int) -> zmq.Socket[bytes]:
         address = f"tcp://{listen}:{port or '*'}"
         try:
             return bind_router(self._context, keys, domain, address, bulk=domain == "bulk")
         except zmq.ZMQError as error:
-            self._authenticator.close()
-            self._context.destroy(0)
-            raise WorkerError(
-                "port_in_use",
-                f"The worker must be able to listen on port {port} of {listen} for {domain}; "
-                f"it cannot ({error.strerror}).",
-                "End the other program that uses the port, or choose another port.",
-            ) from error
+            raise self._cannot_listen(domain, port, error) from error
+
+    def _cannot_listen(self, domain: str, port: int, error: zmq.ZMQError) -> WorkerError:
+        self._authenticator.close()
+        self._context.destroy(0)
+        return WorkerError(
+            "port_in_use",
+            f"The worker must be able to listen on port {port} of {self._config.listen} for {domain}; "
+            f"it cannot ({error.strerror}).",
+            "End the other program that uses the port, or choose another port.",
+        )
+
+    @property
+    def pairing(self) -> tuple[int, str] | None:
+        """Port and code by which a client can be paired now, for the console alone."""
+        offer = self._pairing
+        return (
+            (offer.port, offer.code)
+            if offer is not None and offer.open and not offer.used
+            else None
+        )
 
     @property
     def announcement(self) -> dict[str, Any]:
@@ -183,6 +221,8 @@ class Server:
         self._subscribers.deliver()
         for socket in (self._control, self._bulk, self._compute_socket):
             socket.close(500)
+        if self._pairing is not None:
+            self._pairing.close()
         self._authenticator.close()
         self._context.term()
         self._journal.close()
@@ -219,6 +259,8 @@ class Server:
             self._jobs.compute_died(reason)
         if self._compute.idle_too_long():
             self._compute.leave(messages.Leave())
+        if self._pairing is not None and self._pairing.open:
+            self._pairing.tend()
         self._dispatch()
         self._tell_status()
         self._sweep()
@@ -340,6 +382,9 @@ class Server:
 
     def _on_run_settings(self, client: Subscriber, body: messages.RunSettings) -> Any:
         return messages.RunConfig(body.run, self._runs.settings(body.run))
+
+    def _on_run_preview(self, client: Subscriber, body: messages.RunPreview) -> Any:
+        return self._runs.picture(body.run)
 
     def _on_rename_run(self, client: Subscriber, body: messages.RenameRun) -> Any:
         self._runs.rename(body.run, body.name, self._jobs.in_use())

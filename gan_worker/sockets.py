@@ -47,17 +47,25 @@ def connect_dealer(
     address: str,
     bulk: bool,
 ) -> zmq.Socket[bytes]:
-    """A DEALER that queues nothing while there is no connection."""
+    """A DEALER that queues nothing while there is no connection, and connects again and again."""
+    socket = new_dealer(context, keys, server_key, bulk)
+    socket.setsockopt(zmq.RECONNECT_IVL, 200)
+    socket.setsockopt(zmq.RECONNECT_IVL_MAX, 5000)
+    socket.connect(address)
+    return socket
+
+
+def new_dealer(
+    context: zmq.Context[zmq.Socket[bytes]], keys: KeyPair, server_key: str, bulk: bool
+) -> zmq.Socket[bytes]:
+    """A DEALER that is still to be connected."""
     socket = context.socket(zmq.DEALER)
     _bound(socket, bulk)
     socket.setsockopt(zmq.LINGER, 0)
     socket.setsockopt(zmq.IMMEDIATE, 1)
-    socket.setsockopt(zmq.RECONNECT_IVL, 200)
-    socket.setsockopt(zmq.RECONNECT_IVL_MAX, 5000)
     socket.setsockopt_string(zmq.CURVE_SERVERKEY, server_key)
     socket.setsockopt_string(zmq.CURVE_PUBLICKEY, keys.public)
     socket.setsockopt_string(zmq.CURVE_SECRETKEY, keys.secret)
-    socket.connect(address)
     return socket
 
 

@@ -9,6 +9,7 @@ import math
 import re
 import types
 import typing
+from collections.abc import Sequence
 from typing import Any, Literal, TypeVar
 
 from gan_worker.errors import ProtocolError
@@ -39,6 +40,17 @@ def bad_message(what: str, message_id: str | None = None) -> BadMessage:
         "invalid_message",
         f"A message must follow protocol {VERSION[0]}.{VERSION[1]}; {what}.",
         "Update Tilewright on both sides.",
+        message_id,
+    )
+
+
+def other_version(theirs: Sequence[int], message_id: str | None = None) -> BadMessage:
+    """The error for another major version, (major, minor), on the other side."""
+    return BadMessage(
+        "protocol_version",
+        f"Add-on and worker must speak the same protocol; this side speaks "
+        f"{VERSION[0]}.{VERSION[1]}, the other {theirs[0]}.{theirs[1]}.",
+        "Update Tilewright on the side with the lower number.",
         message_id,
     )
 

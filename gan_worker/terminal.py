@@ -60,7 +60,8 @@ def show_data_report(report: DataReport) -> None:
             skipped.add_row(Text(file.file), Text(file.reason))
         _show(skipped, len(report.skipped))
     show_notes(report.notes)
-    output.print(f"Maps: {', '.join(report.maps)} · scale {report.scale:.3g}", soft_wrap=True)
+    output.print(f"Maps: {', '.join(report.maps)}", soft_wrap=True)
+    output.print(" ".join(report.in_words()), soft_wrap=True, highlight=False)
 
 
 def show_notes(notes: Iterable[str]) -> None:

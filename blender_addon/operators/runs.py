@@ -11,7 +11,7 @@ from gan_worker.messages import RunEntry
 
 from .. import run_rows, session
 from .reporting import failed, needs, needs_worker
-from .training import start_training
+from .training import choose_when_ready, start_training
 
 
 def rename_run(run: str, name: str) -> None:
@@ -177,7 +177,8 @@ class TILEWRIGHT_OT_continue_run(_Unused, bpy.types.Operator):
     def act(self, context: bpy.types.Context, entry: RunEntry) -> None:
         chosen = context.scene.tilewright
         continue_run(entry.name, self.minutes or round(chosen.minutes, 4))
-        chosen.run = chosen.model = entry.name
+        chosen.run = entry.name
+        choose_when_ready(context.scene, entry.name)
 
 
 class TILEWRIGHT_OT_use_run_settings(_WithRun, bpy.types.Operator):

@@ -18,6 +18,7 @@ from gan_worker.config import TrainingConfig, check_name
 from gan_worker.errors import PictureError, RequestError, TilewrightError
 
 from .. import curve_pictures, event_timer, live_preview, session
+from ..run_rows import ISOTROPY
 from .reporting import failed, needs, needs_worker
 
 
@@ -46,6 +47,7 @@ def training_config(scene: bpy.types.Scene, resume: bool = False) -> TrainingCon
         preset=chosen.preset,
         minutes=round(chosen.minutes, 4),
         scale=chosen.picture_scale or None,
+        isotropic=ISOTROPY[chosen.isotropy],
         seed=chosen.training_seed,
         resume=resume,
     )
@@ -68,6 +70,15 @@ def start_training(config: TrainingConfig) -> session.Job:
     live_preview.clear()
     curve_pictures.clear()
     return session.current.train(config)
+
+
+def choose_when_ready(scene: bpy.types.Scene, model: str) -> None:
+    """Choose a model in the Generate panel as soon as the worker has it; until then the one that is chosen stays."""
+    chosen = scene.tilewright
+    if session.current.model(model):
+        chosen.model, chosen.awaited_model = model, ""
+    else:
+        chosen.awaited_model = model
 
 
 def _check_pictures(paths: tuple[str, ...]) -> None:
@@ -201,7 +212,7 @@ class TILEWRIGHT_OT_start_training(bpy.types.Operator):
                 wait_for_training(job, self.timeout)
         except TilewrightError as error:
             return failed(self, error)
-        context.scene.tilewright.model = job.name
+        choose_when_ready(context.scene, job.name)
         return {"FINISHED"}
 
 

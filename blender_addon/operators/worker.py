@@ -46,7 +46,7 @@ def connect(key_folder: Path, host: str = "") -> None:
     """
     found = read_connection(key_folder)
     control, bulk = (_at_host(address, host) for address in (found.control, found.bulk))
-    _check_online_access(control)
+    check_online_access(control.removeprefix("tcp://"))
     session.current.connect(Client(control, bulk, found.server_key, found.keys))
 
 
@@ -56,8 +56,12 @@ def _at_host(address: str, host: str) -> str:
     return f"tcp://{host}:{port}" if host else address
 
 
-def _check_online_access(address: str) -> None:
-    host = address.removeprefix("tcp://")
+def check_online_access(host: str) -> None:
+    """Hold that Blender may reach that host.
+
+    Raises:
+        RequestError: `not_allowed` where it is another computer and Blender is offline.
+    """
     if preferences.may_reach(host):
         return
     raise RequestError(

@@ -36,6 +36,13 @@ def train(
     scale: Annotated[
         float | None, typer.Option(help="Factor on the pictures' size; measured if left out.")
     ] = None,
+    isotropic: Annotated[
+        bool | None,
+        typer.Option(
+            "--isotropic/--directional",
+            help="Whether they look the same turned and mirrored; measured if left out.",
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Fixes the training. [0]")] = None,
     author: Annotated[
         str, typer.Option(help="Who made the pictures, where they do not say it themselves.")
@@ -54,7 +61,7 @@ def train(
             "Give --run NAME to start a new run, or --resume RUN to continue one.",
         )
     if resume is not None:
-        _refuse_kept(preset=preset, scale=scale, seed=seed)
+        _refuse_kept(preset=preset, scale=scale, isotropic=isotropic, seed=seed)
         opened = runs.Run.open(folder, resume)
         config = _resumed(opened, places, minutes, kimg)
         _train(_with_rights(config, author, license, source), opened)
@@ -62,7 +69,14 @@ def train(
     if minutes is None and kimg is None:
         minutes = TrainingConfig.minutes
     config = TrainingConfig(
-        str(run), places, preset or TrainingConfig.preset, minutes, kimg, scale, seed or 0
+        str(run),
+        places,
+        preset or TrainingConfig.preset,
+        minutes,
+        kimg,
+        scale,
+        seed or 0,
+        isotropic=isotropic,
     )
     _check_new(config)
     config = _with_rights(config, author, license, source)
@@ -84,7 +98,7 @@ def _refuse_kept(**options: object) -> None:
     if given:
         raise RequestError(
             "invalid_config",
-            f"A resumed run keeps its preset, scale and seed; received {', '.join(given)}.",
+            f"A resumed run keeps its preset, scale, isotropy and seed; received {', '.join(given)}.",
             "Leave these options out, or start a new run.",
         )
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from gan_worker import pictures
 from gan_worker.errors import PictureError
+from gan_worker.gan.isotropy import is_isotropic
 from gan_worker.gan.statistics import Statistics
 from gan_worker.material_sets import MaterialSet, find_materials, read_material
 from gan_worker.progress import DataReport, MaterialEntry
@@ -27,13 +28,16 @@ class Pictures:
     files: tuple[Path, ...]
 
 
-def read_pictures(files: Sequence[str], crop: int, scale: float | None) -> Pictures:
+def read_pictures(
+    files: Sequence[str], crop: int, scale: float | None, isotropic: bool | None = None
+) -> Pictures:
     """Find, read and scale all materials.
 
     Args:
         files: pictures or folders.
         crop: side of a training crop, pixels.
         scale: factor on the size; None measures it.
+        isotropic: whether the pictures look the same turned and mirrored; None measures it.
 
     Raises:
         PictureError: `picture_missing`, `dataset_empty`, `map_size_mismatch`, `picture_too_small`.
@@ -49,7 +53,9 @@ def read_pictures(files: Sequence[str], crop: int, scale: float | None) -> Pictu
         height, width = material[names[0]].shape[:2]
         _check_size(material_set.name, width, height, crop, scale)
         entries.append(MaterialEntry(material_set.name, width, height, names))
-    report = DataReport(tuple(entries), tuple(skipped), names, scale, tuple(notes))
+    if isotropic is None:
+        isotropic = all(map(is_isotropic, scaled))
+    report = DataReport(tuple(entries), tuple(skipped), names, scale, tuple(notes), isotropic)
     return Pictures(scaled, report, all_files(sets))
 
 
@@ -117,13 +123,18 @@ def _correlation_length(grey: np.ndarray) -> tuple[int, int]:
 class Dataset:
     """All materials as one table of pixels on the device, from which crops are gathered inside the graph.
 
+    Args:
+        materials: in order.
+        statistics: how their maps become standardised channels.
+        turned: whether each crop is turned by quarters and mirrored at random, and its normals with it.
+
     Attributes:
         statistics: how maps became standardised channels.
         channels: standardised channels of a crop.
     """
 
-    def __init__(self, materials: Sequence[Material], statistics: Statistics):
-        self.statistics = statistics
+    def __init__(self, materials: Sequence[Material], statistics: Statistics, turned: bool = False):
+        self.statistics, self.turned = statistics, turned
         if not self.statistics.channels:
             raise PictureError(
                 "dataset_empty",
@@ -156,7 +167,47 @@ class Dataset:
         spot = tf.random.stateless_uniform((batch, 2), seed + [0, 2]) * tf.cast(room, tf.float32)
         spot = tf.cast(spot, tf.int32)
         width = tf.gather(self._sizes[:, 1], which)[:, None, None]
-        rows = spot[:, 0, None, None] + tf.range(crop)[None, :, None]
-        columns = spot[:, 1, None, None] + tf.range(crop)[None, None, :]
+        rows, columns = tf.range(crop)[None, :, None], tf.range(crop)[None, None, :]
+        turn = Turn(seed, batch) if self.turned else None
+        if turn:
+            rows, columns = turn.places(rows, columns, crop)
+        rows, columns = spot[:, 0, None, None] + rows, spot[:, 1, None, None] + columns
         index = tf.gather(self._starts, which)[:, None, None] + rows * width + columns
-        return tf.cast(tf.gather(self._pixels, index), tf.float32)
+        found = tf.cast(tf.gather(self._pixels, index), tf.float32)
+        return turn.normals(found, self.statistics) if turn else found
+
+
+class Turn:
+    """Quarter turns and mirrors drawn for each crop of a batch: the eight ways to lay a square onto itself.
+
+    Args:
+        seed: of the step.
+        batch: crops.
+    """
+
+    def __init__(self, seed: tf.Tensor, batch: int):
+        coins = tf.random.stateless_uniform((batch, 3), seed + [0, 3], 0, 2, tf.int32)
+        self._down, self._across, self._swapped = (coins[:, i, None, None] for i in range(3))
+
+    def places(self, rows: tf.Tensor, columns: tf.Tensor, crop: int) -> tuple[tf.Tensor, tf.Tensor]:
+        """Where in the upright crop each pixel comes from: two of (batch, crop, crop)."""
+        rows = tf.where(self._down == 1, crop - 1 - rows, rows)
+        columns = tf.where(self._across == 1, crop - 1 - columns, columns)
+        swapped = self._swapped == 1
+        return tf.where(swapped, columns, rows), tf.where(swapped, rows, columns)
+
+    def normals(self, crops: tf.Tensor, statistics: Statistics) -> tf.Tensor:
+        """Turn the normals of turned crops, (batch, crop, crop, channels) standardised, the same way.
+
+        A normal's x points right and its y up, so that with rows and columns swapped x becomes -y and y becomes -x.
+        """
+        place = statistics.place("normal")
+        if place is None:
+            return crops
+        across, down = (tf.cast(1 - 2 * m, tf.float32) for m in (self._across, self._down))
+        x, y = tf.unstack(statistics.stored("normal", crops[..., place]), axis=-1)
+        swapped = self._swapped == 1
+        x, y = tf.where(swapped, -y, x) * across, tf.where(swapped, -x, y) * down
+        turned = statistics.standardised("normal", tf.stack([x, y], axis=-1))
+        parts = [crops[..., : place.start], turned, crops[..., place.stop :]]
+        return tf.concat(parts, axis=-1)

@@ -187,7 +187,7 @@ class Model:
 
     def _pattern_shares(self, config: GenerationConfig) -> np.ndarray | None:
         """How much of each material's pattern there is, or None where there is nothing to choose."""
-        if len(self.patterns) < 2 or all(pattern == Pattern() for pattern in self.patterns):
+        if len(self.patterns) < 2 or not any(pattern.is_any for pattern in self.patterns):
             return None
         rows, columns = config.height // self.network.stride, config.width // self.network.stride
         return self.styles.kinship(config, rows, columns)

@@ -28,6 +28,10 @@ class Pattern:
     waves: tuple[Wave, ...] = ()
     grain: Grain = ""
 
+    @property
+    def is_any(self) -> bool:
+        return bool(self.waves or self.grain)
+
 
 @dataclass(frozen=True, eq=False)
 class Latents:

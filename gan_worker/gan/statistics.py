@@ -68,16 +68,37 @@ class Statistics:
             parts.append(values @ axes.T / np.array(m.spread, np.float32))
         return np.concatenate(parts, axis=-1)
 
+    def place(self, name: str) -> slice | None:
+        """Which standardised channels are this map's; None where it has none."""
+        start = 0
+        for known, m in self.maps.items():
+            if known == name and m.axes:
+                return slice(start, start + len(m.axes))
+            start += len(m.axes)
+        return None
+
+    def stored(self, name: str, part: tf.Tensor) -> tf.Tensor:
+        """Standardised channels of one map to the channels it is stored in: of normals x and y, -1..1."""
+        m = self.maps[name]
+        axes = np.array(m.axes, np.float32).reshape(-1, len(m.mean))
+        scaled = axes * np.array(m.spread, np.float32)[:, None]
+        return tf.matmul(part, scaled) + np.array(m.mean, np.float32)
+
+    def standardised(self, name: str, values: tf.Tensor) -> tf.Tensor:
+        """The way back from `stored`."""
+        m = self.maps[name]
+        axes = np.array(m.axes, np.float32).reshape(-1, len(m.mean))
+        centred = values - np.array(m.mean, np.float32)
+        return tf.matmul(centred, axes.T) / np.array(m.spread, np.float32)
+
     def restore(self, channels: tf.Tensor) -> dict[str, tf.Tensor]:
         """The way back: (height, width, channels) to maps in 0..1, float32; normals get unit length."""
-        maps, start = {}, 0
+        maps = {}
+        start = 0
         for name, m in self.maps.items():
-            count = len(m.axes)
-            axes = np.array(m.axes, np.float32).reshape(-1, len(m.mean))
-            scaled = axes * np.array(m.spread, np.float32)[:, None]
-            part = channels[..., start : start + count]
-            maps[name] = _shown(name, tf.matmul(part, scaled) + np.array(m.mean, np.float32))
-            start += count
+            part = channels[..., start : start + len(m.axes)]
+            maps[name] = _shown(name, self.stored(name, part))
+            start += len(m.axes)
         return maps
 
 

@@ -6,7 +6,7 @@ import math
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from gan_worker.gan import checkpoint, classic
 from gan_worker.gan.conditioning import MaterialStyles, unique_names
 from gan_worker.gan.dataset import Dataset, Pictures, read_pictures
 from gan_worker.gan.generation import Model, patterns_from_json
+from gan_worker.gan.latents import Pattern
 from gan_worker.gan.regularity import measure_pattern
 from gan_worker.gan.statistics import Statistics, measure_statistics
 from gan_worker.gan.styles import STORED
@@ -103,9 +104,10 @@ def check_config(config: TrainingConfig) -> None:
         for value in (config.minutes, config.kimg, config.scale)
     ):
         wrong = "Minutes, kimg and scale must be numbers above 0; received one that is not."
-    elif config.preset == "classic" and config.scale is not None:
+    elif config.preset == "classic" and (config.scale, config.isotropic) != (None, None):
         wrong = (
-            "The preset classic brings all pictures to one size and takes no scale; received one."
+            "The preset classic brings all pictures to one size and learns them upright, so it takes no scale and no "
+            "isotropy; received one."
         )
     elif not 0 <= config.seed < 2**31:
         wrong = f"The seed must lie between 0 and 2147483647; received {config.seed}."
@@ -130,11 +132,15 @@ class Training:
         state: dict[str, Any] = stored[1] if stored else {}
         self._check_preset(state)
         report(Stage("reading pictures"))
-        # A resumed run keeps its scale and its statistics, or its weights would mean something else.
+        # A resumed run keeps its scale, its turns and its statistics, or its weights would mean something else.
         scale = state.get("scale") or config.scale
-        pictures = self._read_pictures(scale)
-        self.data: DataReport = pictures.report
+        isotropic = state.get("isotropic", False) if state else config.isotropic
+        pictures = self._read_pictures(scale, isotropic)
         self.materials = pictures.materials
+        self.patterns = self._find_patterns(state)
+        self.data: DataReport = pictures.report
+        if any(p.is_any for p in self.patterns) and (config.isotropic, state) == (None, {}):
+            self.data = replace(self.data, isotropic=False)  # turned, a pattern is another one
         report(self.data)
         self.provenance = self._describe(pictures, state.get("step", 0))
         names = unique_names([entry.name for entry in self.data.materials])
@@ -146,15 +152,11 @@ class Training:
         report(Stage("building the networks"))
         if state:
             statistics = Statistics.from_json(state["statistics"])
-            self.patterns = patterns_from_json(state)
         elif isinstance(self.network, ClassicConfig):
-            statistics, self.patterns = classic.GREY, ()
+            statistics = classic.GREY
         else:
             statistics = measure_statistics(pictures.materials, self.data.maps)
-            self.patterns = tuple(
-                measure_pattern(material, self.network.stride) for material in self.materials
-            )
-        self.dataset = Dataset(pictures.materials, statistics)
+        self.dataset = Dataset(pictures.materials, statistics, bool(self.data.isotropic))
         self.update = self._new_update()
         self.named: MaterialStyles | None = None
         if isinstance(self.update, Update) and self.update.conditioning:
@@ -176,10 +178,18 @@ class Training:
         small = isinstance(self.network, ClassicConfig)
         return (classic.PREVIEW_CELLS if small else PREVIEW_CELLS) * self.network.stride
 
-    def _read_pictures(self, scale: float | None) -> Pictures:
+    def _find_patterns(self, state: dict[str, Any]) -> tuple[Pattern, ...]:
+        """The pattern of each material, which a resumed run keeps."""
+        if state:
+            return patterns_from_json(state)
+        if isinstance(self.network, ClassicConfig):
+            return ()
+        return tuple(measure_pattern(material, self.network.stride) for material in self.materials)
+
+    def _read_pictures(self, scale: float | None, isotropic: bool | None) -> Pictures:
         if isinstance(self.network, ClassicConfig):
             return classic.read_small_pictures(self.config.pictures, self.network.side)
-        return read_pictures(self.config.pictures, self.network.crop, scale)
+        return read_pictures(self.config.pictures, self.network.crop, scale, isotropic)
 
     def _describe(self, pictures: Pictures, step: int) -> Provenance:
         """Where the pictures come from, added to what the run has learned from before."""
@@ -377,6 +387,7 @@ class Training:
             "seconds": self.seconds,
             "preset": self.config.preset,
             "scale": self.data.scale,
+            "isotropic": self.data.isotropic,
             "statistics": self.dataset.statistics.to_json(),
             "patterns": [asdict(pattern) for pattern in self.patterns],
             "hyperparameters": asdict(self.update.parameters),

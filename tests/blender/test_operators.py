@@ -38,11 +38,12 @@ def test_training_button_makes_the_config_of_the_panel(stand_in, photo):
     scene = bpy.context.scene
     training.set_pictures(scene, [photo])
     scene.tilewright.run, scene.tilewright.minutes = "waves", 2.5
+    scene.tilewright.isotropy = "NONE"
     assert bpy.ops.tilewright.start_training() == {"FINISHED"}
     (config,) = stand_in.submitted.values()
     assert config == training.training_config(scene)
     assert (config.run, config.pictures, config.minutes) == ("waves", (str(photo),), 2.5)
-    assert config.scale is None
+    assert (config.scale, config.isotropic) == (None, True)
 
 
 def test_second_training_is_disabled_while_one_runs(stand_in, photo):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from blender_addon import (
     curve_pictures,
     doctor,
+    error_titles,
     event_timer,
     favourites,
     installation,
@@ -24,7 +26,6 @@ from blender_addon import (
     materials,
     motion,
     motion_panels,
-    painting_panels,
     panels,
     run_panels,
     scene_batch,
@@ -32,6 +33,7 @@ from blender_addon import (
     worker_panels,
 )
 from blender_addon.operators import generation
+from gan_worker import errors
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.errors import ErrorInfo, WorkerError
 from gan_worker.events import JobReport, PreviewReady, RunList
@@ -116,20 +118,13 @@ def draw(panel: type) -> str:
     return "\n".join(layout.seen)
 
 
-PANELS = [
-    cls
-    for module in (
-        panels,
-        latent_panels,
-        material_panels,
-        motion_panels,
-        painting_panels,
-        run_panels,
-        worker_panels,
-    )
-    for cls in vars(module).values()
-    if isinstance(cls, type) and issubclass(cls, bpy.types.Panel)
-]
+def addon_classes(kind: type) -> list[type]:
+    """Every panel or operator that the extension registers, wherever it stands."""
+    found = [c for c in kind.__subclasses__() if c.__module__.startswith("blender_addon.")]
+    return sorted(found, key=lambda c: c.__name__)
+
+
+PANELS = addon_classes(bpy.types.Panel)
 
 
 @pytest.mark.parametrize("panel", PANELS)
@@ -137,13 +132,32 @@ def test_every_panel_draws_before_anything_happened(panel):
     draw(panel)
 
 
+def test_every_error_has_a_title_in_plain_words():
+    codes = set(re.findall(r"\b[a-z]+(?:_[a-z]+)+\b|\b(?:busy|diverged)\b", errors.__doc__))
+    assert len(codes) > 30
+    assert not [code for code in codes if code not in error_titles._BY_CODE]
+    assert error_titles.title("of_a_later_worker") == "Of A Later Worker"
+
+
+def test_chosen_pictures_are_shown_by_their_names():
+    chosen = bpy.context.scene.tilewright
+    for path in ("/very/long/path/to/wall.png", "C:\\photos\\oak\\", "photos:walls/brick.png"):
+        chosen.pictures.add().path = path
+    text = draw(panels.TILEWRIGHT_PT_training)
+    assert text.splitlines()[:6:2] == ["wall.png", "oak", "brick.png"]
+    assert draw(panels.TILEWRIGHT_PT_training_details).count("Picture\n") + 1 >= 3
+
+
 def test_error_stands_with_its_cure():
     session.current.last_error = ErrorInfo("port_in_use", "Port 5555 is taken.", "Choose another.")
-    assert "Port 5555 is taken.\nChoose another." in draw(panels.TILEWRIGHT_PT_worker)
+    text = draw(panels.TILEWRIGHT_PT_worker)
+    assert "The Worker Cannot Be Started\n" in text
+    assert "Port 5555 is taken.\nChoose another." in text
 
 
 def test_runs_are_listed_with_what_is_known_of_the_chosen_one(stand_in):
     oak = RunEntry("oak", "2030-01-02T03:04:05+00:00", "tiny", 12.5, 5.0, 23_400_000, True, False)
+    oak = replace(oak, figures={"swd/0": 4.25})
     fir = RunEntry(
         "fir", "2030-01-01T00:00:00+00:00", "nano", 0.5, 0.1, 2_000_000, False, False, 0.7
     )
@@ -155,7 +169,8 @@ def test_runs_are_listed_with_what_is_known_of_the_chosen_one(stand_in):
         "2030-01-02",
         " Jan",
         "23 MB",
-        "Tiny",
+        "Small, without a GPU",
+        "4.2, lower is closer",
         "5.0 min, 12.5 kimg",
         "Continue Training",
     ):
@@ -207,7 +222,7 @@ def test_training_shows_progress_eta_memory_report_and_picture(stand_in):
     stand_in.state(job.id, "running")
     stand_in.events += [
         JobReport(job.id, Stage("training")),
-        JobReport(job.id, DataReport((entry,), (skipped,), ("base_color",), 0.5)),
+        JobReport(job.id, DataReport((entry,), (skipped,), ("base_color",), 0.6, (), True)),
         JobReport(job.id, Notice("One checkpoint was put aside.")),
         JobReport(job.id, TrainingProgress(120, 1.9, 60.0, 0.25, 185.0, 31.5, {}, 1536.0)),
         PreviewReady(job.id, Preview(120, np.full((64, 96, 3), 200, np.uint8))),
@@ -217,6 +232,8 @@ def test_training_shows_progress_eta_memory_report_and_picture(stand_in):
     for part in ("25%, 3:05 left", "120 (31.5 images/s)", "Memory", "1.5 GiB", "<live preview>"):
         assert part in text
     assert "notes.txt: is no picture" in text
+    assert "at 60% of their size, so that" in " ".join(text.split())
+    assert "They look the same turned and mirrored" in " ".join(text.split())
     assert "One checkpoint was put aside." in text
     assert "Pause" in text
     stand_in.state(job.id, "paused")

@@ -30,9 +30,9 @@ from blender_addon import (
     session,
 )
 from blender_addon.operators import generation, steering, training, worker
-from gan_worker.config import GenerationConfig
+from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.errors import TilewrightError
-from gan_worker.events import JobReport
+from gan_worker.events import JobReport, LinkLost
 from gan_worker.pictures import read_picture
 from gan_worker.progress import TrainingProgress
 
@@ -370,6 +370,51 @@ def test_stop_ends_the_worker_and_waits_for_nothing(connected, monkeypatch):
         bpy.ops.tilewright.stop_worker()
     assert launcher.wait(20)
     assert connected.state == "stopped"
+
+
+def learning(connected: session.Session, photo: Path, run: str, minutes: float) -> session.Job:
+    """A training that is under way."""
+    job = training.start_training(TrainingConfig(run, (str(photo),), "nano", minutes))
+    event_timer.wait(lambda: job.progress is not None, 120)
+    return job
+
+
+def test_a_main_thread_that_stood_still_for_minutes_catches_up(connected, photo, home, monkeypatch):
+    """Nothing is taken in while a training runs to its end, then five minutes have passed."""
+    heard: list[object] = []
+    connected.listeners.append(heard.append)
+    job = learning(connected, photo, "still", 0.04)
+    heard.clear()
+    deadline = time.monotonic() + 120
+    while not (home / "runs" / "still" / "checkpoints" / "LATEST").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    later = time.monotonic
+    monkeypatch.setattr(connected._client._liveness, "_clock", lambda: later() + 300)
+    training.wait_for_training(job, 60)
+    assert job.state == "succeeded"
+    assert not [event for event in heard if isinstance(event, LinkLost)]
+    assert connected.last_error is None
+    reports = [e for e in heard if isinstance(e, JobReport)]
+    assert len(reports) < 50  # old progress was left out, not queued up
+
+
+def test_quitting_during_a_training_takes_no_time_and_loses_nothing(addon, connected, photo, home):
+    """Blender unregisters its extensions when it quits; the worker saves and leaves by itself."""
+    learning(connected, photo, "quit", 30.0)
+    launcher, run = connected._launcher, home / "runs" / "quit"
+    assert not (run / "checkpoints" / "LATEST").exists()
+    began = time.perf_counter()
+    connected.close()
+    assert time.perf_counter() - began < 0.2
+    addon.unregister()
+    addon.register()
+    assert launcher.wait(60)
+    assert (run / "checkpoints" / "LATEST").exists()
+    bpy.ops.tilewright.start_worker(wait=True)
+    bpy.context.scene.tilewright.run = "quit"
+    event_timer.wait(lambda: connected.run("quit") is not None, 30)
+    assert connected.run("quit").kimg > 0  # it can be continued
 
 
 def test_hundred_reloads_leave_two_sockets(addon, connected):

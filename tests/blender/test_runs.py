@@ -5,14 +5,27 @@ from __future__ import annotations
 from dataclasses import replace
 
 import bpy
+import numpy as np
 import pytest
 
-from blender_addon import event_timer, run_rows, session
-from blender_addon.operators import runs
+from blender_addon import event_timer, run_pictures, run_rows, session
+from blender_addon.operators import runs, training
 from gan_worker.config import TrainingConfig
-from gan_worker.errors import TilewrightError
-from gan_worker.events import Connected, RunList, RunRenamed, RunSettings
+from gan_worker.errors import ErrorInfo, TilewrightError
+from gan_worker.events import (
+    Connected,
+    JobReport,
+    ModelList,
+    RunList,
+    RunPreviewReady,
+    RunRenamed,
+    RunSettings,
+    WorkerFault,
+)
 from gan_worker.messages import RunEntry
+from gan_worker.progress import TrainingProgress
+
+from .conftest import MODEL
 
 OAK = RunEntry("oak", "2030-01-02T03:04:05+00:00", "tiny", 12.5, 5.0, 23_400_000, True, False)
 PINE, FIR = replace(OAK, name="pine"), replace(OAK, name="fir", minutes=0.5)
@@ -113,12 +126,13 @@ def test_a_run_in_training_is_neither_renamed_nor_deleted(listed):
 def test_settings_are_taken_over_under_a_free_name(listed):
     bpy.ops.tilewright.use_run_settings()
     assert listed.calls[-1] == ("request_settings", "pine")
-    config = TrainingConfig("pine", ("/a.png", "/b"), "nano", 2.5, None, 0.5, 7)
+    config = TrainingConfig("pine", ("/a.png", "/b"), "nano", 2.5, None, 0.5, 7, isotropic=False)
     come(listed, RunSettings(config))
     chosen = bpy.context.scene.tilewright
     assert (chosen.run, chosen.preset, chosen.minutes) == ("pine 2", "nano", 2.5)
     assert [item.path for item in chosen.pictures] == ["/a.png", "/b"]
     assert (chosen.picture_scale, chosen.training_seed) == (0.5, 7)
+    assert chosen.isotropy == "UPRIGHT"
 
 
 def test_a_free_name_counts_on():
@@ -130,3 +144,46 @@ def test_without_a_worker_the_buttons_are_disabled():
     assert session.current.state == "stopped"
     for name in ("rename_run", "delete_run", "continue_run", "use_run_settings"):
         assert not getattr(bpy.ops.tilewright, name).poll()
+
+
+def asked(worker) -> list[str]:
+    return [call[1] for call in worker.calls if call[0] == "request_run_preview"]
+
+
+def test_pictures_of_runs_are_asked_for_one_at_a_time_and_again_once_a_run_learned_more(stand_in):
+    come(stand_in, Connected("0.1.0", (1, 2), "CPU", "off"), RunList((OAK, PINE, FIR)))
+    event_timer.tick()
+    assert asked(stand_in) == ["oak"]
+    come(stand_in, RunPreviewReady("oak", np.full((8, 12, 3), 200, np.uint8)))
+    come(stand_in, RunPreviewReady("pine", None))  # it has none
+    assert asked(stand_in) == ["oak", "pine", "fir"]
+    come(stand_in, WorkerFault(ErrorInfo("unknown_run", "It is gone by now.", "Refresh the list.")))
+    assert run_pictures.is_there("oak")
+    assert not run_pictures.is_there("pine")
+    come(stand_in, RunList((replace(OAK, kimg=99.0), PINE, FIR)))
+    event_timer.tick()
+    assert asked(stand_in) == ["oak", "pine", "fir", "oak"]
+
+
+def test_an_older_worker_is_not_asked_for_pictures(stand_in):
+    come(stand_in, Connected("0.1.0", (1, 1), "CPU", "off"), RunList((OAK,)))
+    event_timer.tick()
+    assert not asked(stand_in)
+
+
+def test_the_model_in_training_is_chosen_once_the_worker_has_it(stand_in, photo):
+    chosen = bpy.context.scene.tilewright
+    training.set_pictures(bpy.context.scene, [photo])
+    chosen.run = "oak"
+    bpy.ops.tilewright.start_training()
+    assert chosen.model == MODEL.name  # what can generate now
+    asked_before = stand_in.calls.count(("request_models", ""))
+    job = session.current.training
+    progress = TrainingProgress(1, 0.1, 6.0, 0.1, None, 9.0, {})
+    come(stand_in, JobReport(job.id, progress), JobReport(job.id, progress))
+    assert stand_in.calls.count(("request_models", "")) == asked_before + 1
+    come(stand_in, ModelList((MODEL, replace(MODEL, name="oak", live=True))))
+    assert chosen.model == "oak"
+    chosen.model = MODEL.name  # her own choice stays
+    come(stand_in, ModelList((MODEL, replace(MODEL, name="oak", live=True))))
+    assert chosen.model == MODEL.name

@@ -7,6 +7,7 @@ import tensorflow as tf
 from gan_worker import pictures
 from gan_worker.errors import PictureError
 from gan_worker.gan.dataset import Dataset, measure_scale, read_pictures
+from gan_worker.gan.isotropy import is_isotropic
 from gan_worker.gan.statistics import measure_statistics
 
 
@@ -90,3 +91,63 @@ def test_what_is_not_square_stays_so(scale, tmp_path):
     assert read.materials[0]["roughness"].shape == (height, width, 1)
     dataset = Dataset(read.materials, measure_statistics(read.materials, read.report.maps))
     assert dataset.crops(tf.constant([1, 2]), 3, 32).shape == (3, 32, 32, 4)
+
+
+def relief(side: int) -> dict[str, np.ndarray]:
+    """Hills, and the normals of their slopes: x right and y up."""
+    y, x = np.mgrid[0:side, 0:side].astype(np.float32)
+    height = np.sin(x / 7 + 0.4 * np.sin(y / 5)) + np.cos(y / 9 + x / 23)
+    down, across = np.gradient(height)
+    steep = np.stack([-across, down, np.ones_like(height)], -1)
+    steep /= np.linalg.norm(steep, axis=-1, keepdims=True)
+    return {"height": height[..., None] / 4 + 0.5, "normal": steep / 2 + 0.5}
+
+
+def test_turned_crops_are_laid_in_all_eight_ways_and_their_normals_go_with_them():
+    material = relief(96)
+    statistics = measure_statistics([material], ["normal", "height"])
+    dataset = Dataset([material], statistics, turned=True)
+    crops = dataset.crops(tf.constant([3, 0]), batch=64, crop=32)
+    ways = set()
+    for crop in crops:
+        maps = {k: np.asarray(v) for k, v in statistics.restore(crop).items()}
+        down, across = np.gradient(maps["height"][..., 0] * 4)
+        x, y = (maps["normal"][..., i] * 2 - 1 for i in (0, 1))
+        z = maps["normal"][..., 2] * 2 - 1
+        inside = (slice(1, -1), slice(1, -1))
+        np.testing.assert_allclose((x / z)[inside], -across[inside], atol=0.02)
+        np.testing.assert_allclose((y / z)[inside], down[inside], atol=0.02)
+        ways.add(way_of(maps["height"][..., 0], material["height"][..., 0]))
+    assert ways == set(range(8))
+
+
+def way_of(crop: np.ndarray, whole: np.ndarray) -> int:
+    """Which of the eight ways lays the crop onto a place of the picture."""
+    windows = np.lib.stride_tricks.sliding_window_view(whole, crop.shape)
+    ways = [np.rot90(c, n) for c in (crop, crop.T) for n in range(4)]
+    corner = [np.abs(windows[..., :4, :4] - w[:4, :4]).max((-1, -2)) for w in ways]
+    nearest = [np.unravel_index(np.argmin(c), c.shape) for c in corner]
+    errors = [np.abs(windows[at] - w).max() for at, w in zip(nearest, ways, strict=True)]
+    assert min(errors) < 0.01
+    return int(np.argmin(errors))
+
+
+def test_a_direction_is_seen_in_grain_and_in_light(blobs):
+    picture = blobs(256, 6)
+    height = picture[..., :1]
+    lit = np.clip(0.5 + np.maximum(np.gradient(height[..., 0])[1], 0) * 4, 0, 1)[..., None]
+    stripes = np.sin(np.mgrid[0:256, 0:256][1] / 3.0)[..., None] / 2 + 0.5
+    turns = [(np.cos(a), np.sin(a)) for a in np.radians((10, 70, 130))]
+    y, x = np.mgrid[0:256, 0:256]
+    triangles = np.max([np.cos((c * x + s * y) / 4) for c, s in turns], axis=0)[..., None]
+    assert is_isotropic({"base_color": picture})
+    assert not is_isotropic({"base_color": triangles})
+    assert not is_isotropic({"base_color": lit})
+    assert not is_isotropic({"base_color": stripes})
+    assert not is_isotropic({"base_color": picture, "height": stripes})
+
+
+@pytest.mark.parametrize("chosen", [None, True, False])
+def test_isotropy_is_measured_unless_it_was_chosen(striped_file, chosen):
+    report = read_pictures([str(striped_file)], 32, 1.0, chosen).report
+    assert report.isotropic is bool(chosen)  # stripes have a direction

@@ -231,7 +231,7 @@ def test_what_training_tells_is_shown(capsys):
         "not [a] picture",
         "10 more",
         "Hm.",
-        "scale 0.5",
+        "at 50% of their size, so that",
         "Put aside.",
     ):
         assert part in shown
@@ -274,7 +274,7 @@ class TestStopWish:
 def trained(tmp_path_factory):
     """A home folder with the model `wall`, and what the command showed while it was trained."""
     folder = tmp_path_factory.mktemp("trained")
-    options = ["--run", "wall", "--preset", "nano", "--kimg", "0.02", "--scale", "1"]
+    options = ["--run", "wall", "--preset", "nano", "--kimg", "0.02", "--scale", "1", "--isotropic"]
     shown = io.StringIO()
     with contextlib.redirect_stdout(shown):
         done = cli.main(
@@ -292,6 +292,7 @@ class TestTrainedModel:
     def test_its_training_was_shown(self, trained):
         for part in ("stripes", "96×96", "base_color", "100% step 5", "gan-worker generate wall"):
             assert part in trained[1]
+        assert "They look the same turned and mirrored" in trained[1]  # as was chosen
 
     def test_every_seed_gives_seamless_files_and_a_recipe(self, tmp_path, capsys):
         made = ["--seed", "1,3", "--size", "128x64", "--out", str(tmp_path / "out")]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,8 +12,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from gan_worker import acceleration, doctor, doctor_view
-from gan_worker.acceleration import Probe, why_no_gpu
+from gan_worker import acceleration, doctor, doctor_view, runs
+from gan_worker.acceleration import SET_UP, Probe, why_no_gpu
 from gan_worker.findings import Finding, finding_from_json, report, worst
 from gan_worker.keys import open_key_folder
 from gan_worker.runs import ModelInfo, Run
@@ -170,13 +172,27 @@ def test_a_flipped_bit_in_a_model_or_a_checkpoint_is_found(tmp_path):
     run = Run.create(tmp_path, "oak")
     run.save_model(info, {"a": np.arange(8.0)})
     run.save_checkpoint("1", {"a": np.arange(8.0)}, {"step": 1})
-    assert "1 models and 1 checkpoints" in doctor.check_models(tmp_path).found
+    found = doctor.check_models(tmp_path).found
+    assert re.match(r"1 models, \d+ that come with Tilewright and 1 checkpoints are sound", found)
     weights = run.path / "checkpoints" / "1" / "weights.safetensors"
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
     weights.write_bytes(data)
     found = doctor.check_models(tmp_path)
     assert (found.state, "oak/checkpoints/1" in found.found) == ("bad", True)
+
+
+def test_a_model_of_the_program_that_was_damaged_is_found(tmp_path, monkeypatch):
+    name = "Starter Red Bricks"
+    shutil.copytree(runs.BUNDLED / name, tmp_path / "bundled" / name)
+    monkeypatch.setattr(runs, "BUNDLED", tmp_path / "bundled")
+    assert "0 models, 1 that come" in doctor.check_models(tmp_path / "runs").found
+    (weights,) = (tmp_path / "bundled" / name).glob("*.safetensors")
+    weights.write_bytes(weights.read_bytes()[:-1])
+    found = doctor.check_models(tmp_path / "runs")
+    assert (found.state, name in found.found, found.cure) == ("bad", True, SET_UP)
+    shutil.rmtree(tmp_path / "bundled")
+    assert doctor.check_models(tmp_path / "runs").state == "bad"
 
 
 def test_an_unforeseen_fault_is_a_finding_of_its_check():

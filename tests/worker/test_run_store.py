@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 
 import numpy as np
 import pytest
 
 from gan_worker import messages
+from gan_worker.client import _thumbnail
 from gan_worker.config import TrainingConfig
 from gan_worker.events import (
     Connected,
     JobReport,
     ModelList,
     RunList,
+    RunPreviewReady,
     RunRenamed,
     RunSettings,
     WorkerFault,
 )
 from gan_worker.locks import FolderLock
 from gan_worker.messages import RunEntry
-from gan_worker.progress import Stage, TrainingProgress
+from gan_worker.progress import Credits, Stage, TrainingProgress
 from gan_worker.roots import Roots
 from gan_worker.run_store import DELETED, RunStore
 from gan_worker.runs import ModelInfo, Run
@@ -41,8 +45,13 @@ def ear(served):
 def make_run(home, name="oak", **fields):
     run = Run.create(home / "runs", name)
     run.save_config(TrainingConfig(name, ("/photos/oak.png",), "nano", 3.0, seed=4, **fields))
+    run.append_progress(TrainingProgress(4, 2.0, 80.0, 0.4, 60.0, 9.0, {}, figures={"swd/0": 7.5}))
     run.append_progress(TrainingProgress(5, 2.5, 90.0, 0.5, 60.0, 9.0, {}))
     return run
+
+
+def packed(data):
+    return base64.b64encode(zlib.compress(data)).decode()
 
 
 def with_model(run):
@@ -69,7 +78,8 @@ def test_runs_are_listed_with_what_a_person_wants_to_know(served, ear):
     found = {entry.name: entry for entry in ear.event(RunList).runs}
     oak = found["oak"]
     size = sum(file.stat().st_size for file in run.path.rglob("*") if file.is_file())
-    assert oak == RunEntry("oak", "2030-01-02", "nano", 2.5, 1.5, size, True, False, 0.75)
+    figures = {"swd/0": 7.5}
+    assert oak == RunEntry("oak", "2030-01-02", "nano", 2.5, 1.5, size, True, False, 0.75, figures)
     other = found["unfinished"]
     assert (other.has_model, other.kimg, other.preset) == (False, 2.5, "nano")
     assert other.critic_auc is None
@@ -220,3 +230,36 @@ def test_a_worker_of_the_first_minor_says_so(served, ear, monkeypatch):
     welcome = messages.Welcome.__init__.__defaults__[-1]
     assert welcome == (1, 0)
     assert ear.event(Connected).protocol >= (1, 1)
+
+
+def test_a_run_shows_its_newest_preview_small(served, ear):
+    run = make_run(served.home)
+    ear.client.request_run_preview("oak")
+    assert ear.event(RunPreviewReady).pixels is None
+    y, x = np.mgrid[0:192, 0:192]
+    sample = np.stack([x, y, 0 * x + 90], -1).astype(np.uint8)
+    for step, picture in ((9, 255 - sample), (10, sample)):
+        run.save_preview(step, np.concatenate([picture, picture[::-1]], 1), Credits())
+    ear.heard.clear()
+    ear.client.request_run_preview("oak")
+    pixels = ear.event(RunPreviewReady).pixels
+    assert pixels.shape == (96, 96, 3)
+    np.testing.assert_allclose(pixels, sample[::2, ::2], atol=8)
+    (run.path / "previews" / "00000011.png").write_bytes(b"torn")
+    ear.heard.clear()
+    ear.client.request_run_preview("oak")
+    assert ear.event(RunPreviewReady).pixels is None
+    assert fault(ear, ear.client.request_run_preview, "ash") == "unknown_run"
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "pixels"),
+    [(2, 2, "no base64 ü"), (2, 2, "AAAA"), (96, 97, ""), (-1, 4, ""), (2, 2, packed(b"x" * 11))],
+)
+def test_a_picture_that_is_none_does_no_harm(height, width, pixels):
+    assert _thumbnail(messages.RunPicture("oak", height, width, pixels)) is None
+
+
+def test_a_picture_never_takes_more_memory_than_its_size_says():
+    bomb = packed(b"\0" * 50_000_000)
+    assert _thumbnail(messages.RunPicture("oak", 2, 2, bomb)).shape == (2, 2, 3)

@@ -1,0 +1,118 @@
+"""What Blender does to a result on its way, case by case; those that need more than a stand-in are elsewhere.
+
+File opened during a job: `test_event_timer`, `test_file_opened_*`.
+Undo between request and result: `test_event_timer`, `test_undone_target_*` and `test_undo_and_redo_*`.
+Target deleted, renamed: `test_event_timer`, `test_deleted_target_*`, `test_renamed_target_*`; linked: here.
+Quit during a job: `test_real_worker`, `test_quitting_*`, and `test_registration`, `test_unregister_*`.
+A hundred reloads: `test_registration` (timer, handlers) and `test_real_worker` (sockets).
+Render or bake running: here. In the background, where no timer fires: here.
+Main thread stalled for minutes: `test_real_worker`, `test_a_main_thread_*`.
+Last request wins: `test_event_timer`, `test_last_request_*`, `test_request_made_while_*`.
+Online access off: `test_operators`, `test_other_computer_*`, and `test_installation`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import bpy
+import pytest
+
+from blender_addon import event_timer, materials, session
+from blender_addon.operators import generation
+from gan_worker.config import GenerationConfig
+
+CONFIG = GenerationConfig("bricks", 5, 48, 32)
+
+
+def generate(obj: bpy.types.Object) -> session.Job:
+    (job,) = generation.generate_for_objects([obj], CONFIG)
+    return job
+
+
+def link_from(path: Path) -> bpy.types.Object:
+    """Open an empty file in which the only object, with its material, is linked from that one."""
+    bpy.ops.wm.save_as_mainfile(filepath=str(path))
+    bpy.ops.wm.read_homefile(use_empty=True)
+    with bpy.data.libraries.load(str(path), link=True) as (there, wanted):
+        wanted.objects = list(there.objects)
+    (linked,) = wanted.objects
+    bpy.context.scene.collection.objects.link(linked)
+    return linked
+
+
+def test_a_target_that_is_linked_by_now_is_left_alone(stand_in, plane, maps, tmp_path):
+    job = generate(plane)
+    linked = link_from(tmp_path / "library.blend")
+    kept = linked.active_material
+    assert kept.tilewright.uuid == job.target
+    stand_in.finish(job.id, maps)
+    event_timer.tick()
+    event_timer.finish()
+    assert not materials.images_of(kept)
+    (made,) = [m for m in bpy.data.materials if not m.library]
+    assert made.tilewright.unassigned
+    assert set(materials.images_of(made)) == set(maps)
+    assert session.current.last_error is None
+
+
+def test_an_object_of_ones_own_with_a_linked_material_gets_one_of_its_own(
+    stand_in, plane, maps, tmp_path
+):
+    stand_in.finish(generate(plane).id, maps)
+    event_timer.tick()
+    event_timer.finish()
+    foreign = link_from(tmp_path / "library.blend").active_material
+    bpy.ops.mesh.primitive_plane_add()
+    own = bpy.context.object
+    own.data.materials.append(foreign)
+    job = generate(own)
+    assert own.active_material != foreign
+    assert job.target != foreign.tilewright.uuid
+
+
+@pytest.mark.parametrize("slow", ["RENDER", "OBJECT_BAKE"])
+def test_results_wait_while_blender_reads_the_scene(stand_in, plane, maps, monkeypatch, slow):
+    """The question that is asked of Blender is answered here: the module can do neither in the background."""
+    running = {slow}
+    app = SimpleNamespace(background=False, is_job_running=lambda kind: kind in running)
+    stand_in.finish(generate(plane).id, maps)
+    with monkeypatch.context() as patched:
+        patched.setattr(event_timer, "bpy", SimpleNamespace(app=app))
+        event_timer.tick()
+        event_timer.tick()
+        assert event_timer.pending() == len(maps) + 1
+        assert not any(image.name.startswith("bricks") for image in bpy.data.images)
+        running.clear()
+        event_timer.tick()
+        assert event_timer.pending() <= len(maps)
+    event_timer.finish()
+    assert set(materials.images_of(plane.active_material)) == set(maps)
+
+
+def test_in_the_background_no_timer_fires_and_an_explicit_wait_brings_the_result(
+    stand_in, plane, maps
+):
+    assert bpy.app.background
+    assert bpy.app.timers.is_registered(event_timer._timer)
+    event_timer.wake()  # the timer is due at once
+    ticks = event_timer.statistics.ticks
+    bpy.context.view_layer.update()
+    bpy.ops.mesh.primitive_cube_add()
+    assert event_timer.statistics.ticks == ticks
+    bpy.context.view_layer.objects.active = plane
+
+    collect = stand_in.collect
+
+    def answering(budget: float = 0.004) -> list:
+        for job in [j for j in stand_in.submitted if not session.current.jobs[j].ended]:
+            stand_in.finish(job, maps)
+        return collect(budget)
+
+    stand_in.collect = answering
+    chosen = bpy.context.scene.tilewright
+    chosen.width, chosen.height = 48, 32
+    assert bpy.ops.tilewright.generate_material(wait=True, timeout=20) == {"FINISHED"}
+    assert set(materials.images_of(plane.active_material)) == set(maps)
+    assert event_timer.statistics.ticks > ticks
