@@ -224,7 +224,7 @@ def window() -> Iterator[Window]:
     window = Window(
         Path(os.environ["TILEWRIGHT_GUI_DEBIAN"]), Path(os.environ["TILEWRIGHT_GUI_WORK"])
     )
-    (package,) = window.work.glob("tilewright-*.zip")
+    (package,) = window.work.glob("tilewright-*-4.2-to-5.0.zip")
     window.call(
         *("blender", "--command", "extension", "install-file"),
         *("-r", "user_default", "--enable", package),
