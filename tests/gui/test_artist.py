@@ -133,7 +133,7 @@ def test_a_slider_is_followed_and_is_one_undo_step(window: Any) -> None:
     window.fold(GENERATE)  # the sliders come up from below
     window.hold(SLIDER)
     window.pull(40)
-    window.wait("look()['maps']['base_color']['mean'] != %r" % before["maps"]["base_color"]["mean"])
+    window.wait(f"look()['maps'] != {before['maps']!r}")
     window.photograph("slider")
     window.pull(20)
     window.release()
