@@ -1,4 +1,4 @@
-"""Build the Blender extension: bundle the wheels, write the zips into dist/, validate them."""
+"""Build the Blender extension: a zip for each generation of Blender's Python, with its wheels, validated, in dist/."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,13 +24,51 @@ PLATFORMS = {
     "macos-arm64": ["macosx_11_0_arm64", "macosx_10_15_universal2"],
     "macos-x64": ["macosx_10_15_x86_64", "macosx_10_15_universal2"],
 }
-# Blender 4.2 to 5.0 carry Python 3.11; one stable-ABI wheel serves every later one.
-PYTHONS = {"3.11": "cp311", "3.12": "abi3"}
-# Blender reads which Pythons an extension is for from the names of its wheels, and takes one exact
-# version for the whole truth: a wheel for 3.11 beside one for any later Python would be refused on
-# 3.13. So our own wheel names all of them. A new Python in Blender is added here.
-OWN_TAG = "py311.py312.py313.py314"
-PYZMQ = "pyzmq>=27,<28"
+PYZMQ = "27.1.0"
+# What pip calls the wheels: for Python 3.11 alone, or by the stable ABI for every later one.
+PYTHONS = {"cp311": "3.11", "abi3": "3.12"}
+WHEELS = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tilewright" / "wheels"
+TRY_AGAIN = 75  # as sysexits.h has it
+
+
+@dataclass(frozen=True)
+class Generation:
+    """Blenders that can share a zip, because they carry the same Python.
+
+    Attributes:
+        name: for the zip.
+        first: the lowest Blender it is for.
+        end: the lowest Blender that it is not for any more; empty for all to come.
+        abis: of the pyzmq wheels for each platform.
+        python_tag: of our own wheel. Blender reads from the names of the wheels which Pythons an
+            extension is for, and takes one exact version for the whole truth: a wheel for 3.11 beside
+            one for later Pythons would be refused by these, so that ours has to name them all.
+    """
+
+    name: str
+    first: str
+    end: str
+    abis: dict[str, tuple[str, ...]]
+    python_tag: str
+
+
+GENERATIONS = (
+    Generation(
+        name="4.2-to-5.0",
+        first="4.2.0",
+        end="5.1.0",
+        # Blender's own builds carry 3.11; those of Linux distributions take whatever Python the system has.
+        abis=dict.fromkeys(PLATFORMS, ("cp311",)) | {"linux-x64": ("cp311", "abi3")},
+        python_tag="py311.py312.py313.py314",
+    ),
+    Generation(
+        name="5.1-and-later",
+        first="5.1.0",
+        end="",
+        abis=dict.fromkeys(PLATFORMS, ("abi3",)),
+        python_tag="py3",
+    ),
+)
 
 
 def main() -> int:
@@ -37,10 +76,10 @@ def main() -> int:
     platforms = [this_platform()] if options.platform == ["this"] else options.platform
     dist = options.out.resolve()
     dist.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        staged = stage(Path(folder), platforms)
-        for zipped in build(staged, dist, options.split):
-            print(f"{zipped} ({zipped.stat().st_size / 1e6:.1f} MB)")
+    for generation in GENERATIONS:
+        with tempfile.TemporaryDirectory() as folder:
+            zipped = build(stage(Path(folder), generation, platforms), dist, generation)
+        print(f"{zipped} ({zipped.stat().st_size / 1e6:.1f} MB)")
     return 0
 
 
@@ -52,7 +91,6 @@ def _options() -> argparse.Namespace:
         choices=[*PLATFORMS, "this"],
         help="platform to bundle wheels for, may be repeated (default: all four)",
     )
-    parser.add_argument("--split", action="store_true", help="one zip per platform")
     parser.add_argument("--out", type=Path, default=ROOT / "dist", help="default: dist/")
     options = parser.parse_args()
     options.platform = options.platform or list(PLATFORMS)
@@ -66,26 +104,31 @@ def this_platform() -> str:
     return f"{system}-{'arm64' if arm else 'x64'}"
 
 
-def stage(folder: Path, platforms: list[str]) -> Path:
+def stage(folder: Path, generation: Generation, platforms: list[str]) -> Path:
     """Copy the add-on and its wheels, and write the manifest that lists them."""
     staged = folder / "tilewright"
     shutil.copytree(SOURCE, staged, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
     shutil.copy2(ROOT / "LICENSE", staged)
     wheels = staged / "wheels"
     wheels.mkdir()
-    _build_own_wheel(wheels)
+    _build_own_wheel(wheels, generation.python_tag)
     for name in platforms:
-        for version, abi in PYTHONS.items():
-            _fetch_pyzmq(wheels, PLATFORMS[name], version, abi)
+        for abi in generation.abis[name]:
+            shutil.copy2(_pyzmq(PLATFORMS[name], abi), wheels)
     names = sorted(path.name for path in wheels.glob("*.whl"))
-    (staged / "blender_manifest.toml").write_text(_manifest(platforms, names), encoding="utf-8")
+    manifest = _manifest(generation, platforms, names)
+    (staged / "blender_manifest.toml").write_text(manifest, encoding="utf-8")
     return staged
 
 
-def _manifest(platforms: list[str], wheels: list[str]) -> str:
-    """The source's manifest with version, platforms and wheels filled in."""
+def _manifest(generation: Generation, platforms: list[str], wheels: list[str]) -> str:
+    """The source's manifest with versions, platforms and wheels filled in."""
     text = (SOURCE / "blender_manifest.toml").read_text(encoding="utf-8")
-    text = re.sub(r'^version = ".*"$', f'version = "{_version()}"', text, flags=re.MULTILINE)
+    blenders = f'blender_version_min = "{generation.first}"'
+    if generation.end:
+        blenders += f'\nblender_version_max = "{generation.end}"'
+    for name, line in (("version", f'version = "{_version()}"'), ("blender_version_min", blenders)):
+        text = re.sub(rf'^{name} = ".*"$', line, text, flags=re.MULTILINE)
     quoted = ", ".join(f'"{name}"' for name in platforms)
     lines = [f"platforms = [{quoted}]", "wheels = ["]
     lines += [*(f'    "./wheels/{name}",' for name in wheels), "]"]
@@ -98,7 +141,7 @@ def _version() -> str:
     return re.search(r'__version__ = "([^"]+)"', text)[1]
 
 
-def _build_own_wheel(wheels: Path) -> None:
+def _build_own_wheel(wheels: Path, python_tag: str) -> None:
     """The wheel with the client; copied first, so that nothing is left in the checkout."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "tilewright"
@@ -110,7 +153,7 @@ def _build_own_wheel(wheels: Path) -> None:
         for name in ("pyproject.toml", "README.md", "LICENSE"):
             if (ROOT / name).exists():
                 shutil.copy2(ROOT / name, copy)
-        (copy / "setup.cfg").write_text(f"[bdist_wheel]\npython_tag = {OWN_TAG}\n")
+        (copy / "setup.cfg").write_text(f"[bdist_wheel]\npython_tag = {python_tag}\n")
         if shutil.which("uv"):
             command = ["uv", "build", "--wheel", "-q", "--out-dir", str(wheels), str(copy)]
         else:
@@ -120,12 +163,29 @@ def _build_own_wheel(wheels: Path) -> None:
         left.unlink()
 
 
-def _fetch_pyzmq(wheels: Path, machines: list[str], python: str, abi: str) -> None:
-    command = [*_pip(), "download", "-q", "--no-deps", "--only-binary", ":all:", "-d", str(wheels)]
-    command += ["--implementation", "cp", "--python-version", python, "--abi", abi]
+def _pyzmq(machines: list[str], abi: str) -> Path:
+    """The wheel for these machines, downloaded when it is not there from a build before."""
+    if not (found := _cached(machines, abi)):
+        _download(machines, abi)
+        found = _cached(machines, abi)
+    return found[0]
+
+
+def _cached(machines: list[str], abi: str) -> list[Path]:
+    named = [p for p in WHEELS.glob(f"pyzmq-{PYZMQ}-*.whl") if p.stem.split("-")[3] == abi]
+    return [p for p in named if set(p.stem.split("-")[4].split(".")) & set(machines)]
+
+
+def _download(machines: list[str], abi: str) -> None:
+    command = [*_pip(), "download", "-q", "--no-deps", "--only-binary", ":all:", "-d", str(WHEELS)]
+    command += ["--implementation", "cp", "--python-version", PYTHONS[abi], "--abi", abi]
     for machine in machines:
         command += ["--platform", machine]
-    _call([*command, PYZMQ])
+    done = subprocess.run([*command, f"pyzmq=={PYZMQ}"], capture_output=True, text=True)
+    if done.returncode:
+        print(f"{' '.join(command)}\n{done.stdout}{done.stderr}", file=sys.stderr)
+        # pip ends with 1 either way; only its warnings tell whether it could ask anybody.
+        sys.exit(TRY_AGAIN if "onnection" in done.stderr else 1)
 
 
 def _pip() -> list[str]:
@@ -141,18 +201,13 @@ def _call(command: list[str]) -> None:
         sys.exit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
 
 
-def build(staged: Path, dist: Path, split: bool) -> list[Path]:
+def build(staged: Path, dist: Path, generation: Generation) -> Path:
     """Pack with Blender's own tool, then let it validate what came out."""
     tool = [sys.executable, str(blender_ext())]
-    before = {p: p.stat().st_mtime_ns for p in dist.glob("tilewright-*.zip")}
-    command = [*tool, "build", "--source-dir", str(staged), "--output-dir", str(dist)]
-    _call([*command, "--split-platforms"] if split else command)
-    written = [
-        p for p in sorted(dist.glob("tilewright-*.zip")) if before.get(p) != p.stat().st_mtime_ns
-    ]
-    for path in written:
-        _call([*tool, "validate", str(path)])
-    return written
+    zipped = dist / f"tilewright-{_version()}-blender-{generation.name}.zip"
+    _call([*tool, "build", "--source-dir", str(staged), "--output-filepath", str(zipped)])
+    _call([*tool, "validate", str(zipped)])
+    return zipped
 
 
 def blender_ext() -> Path:

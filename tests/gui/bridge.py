@@ -123,11 +123,27 @@ def browse(path: str) -> bool:
 
 
 def look() -> dict:
-    """What the active object wears: seed of the recipe, and size, color space and spread of every map."""
+    """What the active object wears: seed of the recipe, sliders, and size, color space and spread of every map."""
     material = bpy.context.view_layer.objects.active.active_material
     if material is None:
         return {}
-    return {"seed": material.tilewright.seed, "maps": maps(material)}
+    return {
+        "seed": material.tilewright.seed,
+        "directions": directions(material),
+        "maps": maps(material),
+    }
+
+
+def directions(material: bpy.types.Material) -> dict:
+    """Where the sliders stand that are moved."""
+    amounts = {d.name: round(d.amount, 4) for d in material.tilewright.latents.directions}
+    return {name: amount for name, amount in amounts.items() if amount}
+
+
+def is_quiet() -> bool:
+    """Whether nothing is being generated, shown or packed."""
+    waiting = addon("event_timer").pending() or session().running("generate")
+    return addon("live").is_settled() and not waiting
 
 
 def maps(material: bpy.types.Material) -> dict:

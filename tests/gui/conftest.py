@@ -117,18 +117,18 @@ class Window:
             assert time.monotonic() < end, f"not within {seconds:g} s: {code}; {told}"
         return value
 
-    def settle(self, turns: int = 3) -> None:
+    def settle(self, turns: int = 3, pause: float = 0.03) -> None:
         """Let Blender handle and draw what was sent before: its main loop goes round."""
-        time.sleep(0.03)  # the screen hands on mouse and keys in its own time
+        time.sleep(pause)  # the screen hands on mouse and keys in its own time
         for _ in range(turns):
             self.ask("None")
 
     # -- mouse and keys -------------------------------------------------------------------------
 
-    def move(self, x: int, y: int) -> None:
+    def move(self, x: int, y: int, pause: float = 0.03) -> None:
         """Go there in two steps: Blender looks at what lies under a pointer that moves."""
         self.call("xdotool", "mousemove", x - 2, y, "mousemove", x, y)
-        self.settle()
+        self.settle(pause=pause)
 
     def press(self, *keys: str) -> None:
         for key in keys:
@@ -144,11 +144,13 @@ class Window:
         """
         left, top, width, height = self.ask("sidebar()")
         x, near = left + int(width * column), self.where.get(what, top)
-        for y in sorted(range(top + 10, top + height, 10), key=lambda y: abs(y - near)):
-            self.move(x, y)
-            if what in self.ask("under_pointer()"):
-                self.where[what] = y
-                return x, y
+        places = sorted(range(top + 10, top + height, 16), key=lambda y: abs(y - near))
+        for pause in (0.03, 0.3):  # a busy computer hands mouse moves on late
+            for y in places:
+                self.move(x, y, pause)
+                if what in self.ask("under_pointer()"):
+                    self.where[what] = y
+                    return x, y
         raise AssertionError(f"no button {what} in the sidebar at {column}")
 
     def click(self, what: str, column: float = 0.4) -> None:
@@ -161,6 +163,27 @@ class Window:
         self.settle(2)
         self.call("xdotool", "mouseup", 1)
         self.settle()
+
+    def hold(self, what: str, column: float = 0.7) -> None:
+        """Press the mouse on something and keep it down."""
+        self.find(what, column)
+        self.call("xdotool", "mousedown", 1)
+        self.settle(2)
+
+    def pull(self, pixels: int, seconds: float = 0.02) -> None:
+        """Move to the right, or to the left for less than nothing, pixel by pixel."""
+        step = ("mousemove_relative", "--", "1" if pixels > 0 else "-1", "0", "sleep", seconds)
+        self.call("xdotool", *step * abs(pixels))
+        self.settle()
+
+    def release(self) -> None:
+        self.call("xdotool", "mouseup", 1)
+        self.settle()
+
+    def fold(self, what: str, column: float = 0.4) -> None:
+        """Close the panel that something is in; what is in the header of a closed one opens it."""
+        self.find(what, column)
+        self.press("a")
 
     def enter(self, what: str, text: str, column: float = 0.7) -> None:
         """Type something into a field, in the place of what it held."""
@@ -224,7 +247,7 @@ def window() -> Iterator[Window]:
     window = Window(
         Path(os.environ["TILEWRIGHT_GUI_DEBIAN"]), Path(os.environ["TILEWRIGHT_GUI_WORK"])
     )
-    (package,) = window.work.glob("tilewright-*.zip")
+    (package,) = window.work.glob("tilewright-*-4.2-to-5.0.zip")
     window.call(
         *("blender", "--command", "extension", "install-file"),
         *("-r", "user_default", "--enable", package),

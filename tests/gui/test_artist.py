@@ -20,6 +20,8 @@ GENERATE, START, STOP = (
 )
 CHOSEN = "bpy.context.scene.tilewright"
 CONNECTED = "session().connected"
+SLIDER = "latents.directions[0].amount"
+DRAWN = "addon('variations').configs() and not addon('variations').is_drawing()"
 STARTED = "session().connected or session().last_error"
 
 
@@ -37,8 +39,7 @@ def picture(window: Any) -> Path:
 
 def wait_for_seed(window: Any, seed: int) -> dict[str, Any]:
     """The maps on the active object, once they are those of a seed and all work is done."""
-    window.wait(f"look().get('seed') == {seed} and not addon('event_timer').pending()")
-    window.wait("not session().running('generate')")
+    window.wait(f"look().get('seed') == {seed} and is_quiet()")
     return window.ask("look()")["maps"]
 
 
@@ -127,6 +128,44 @@ def test_another_seed_and_back_and_forth_through_undo(window: Any) -> None:
     window.wait(f"look()['seed'] == 7 and look()['maps'] == {second!r}")
 
 
+def test_a_slider_is_followed_and_is_one_undo_step(window: Any) -> None:
+    before = window.ask("look()")
+    window.fold(GENERATE)  # the sliders come up from below
+    window.hold(SLIDER)
+    window.pull(40)
+    window.wait(f"look()['maps'] != {before['maps']!r}")
+    window.photograph("slider")
+    window.pull(20)
+    window.release()
+    window.wait("is_quiet()")
+    after = window.ask("look()")
+    assert list(after["directions"]) == ["pca 1"] and after["directions"]["pca 1"] > 0
+    check(after["maps"])
+    assert after["maps"]["base_color"]["mean"] != before["maps"]["base_color"]["mean"]
+    window.hover_view()
+    window.press("ctrl+z")
+    window.wait(f"is_quiet() and look() == {before!r}")
+    window.press("ctrl+shift+z")
+    window.wait(f"is_quiet() and look() == {after!r}")
+
+
+def test_a_variation_is_chosen_by_its_picture(window: Any) -> None:
+    before = window.ask("look()")
+    window.fold(SLIDER, 0.7)
+    window.click("tilewright.explore", 0.13)
+    window.press("a")
+    window.wait(DRAWN)
+    wanted = window.ask("dict(addon('variations').configs()[0].directions)")
+    window.photograph("exploring")
+    window.click("choose_variation(", 0.15)
+    window.wait(f"is_quiet() and look()['directions'] == {wanted!r}")
+    assert wanted != before["directions"]
+    check(window.ask("look()['maps']"))
+    window.wait(DRAWN)  # of what lies around the new middle
+    window.click("tilewright.explore", 0.13)
+    assert not window.ask(f"{CHOSEN}.explore")
+
+
 def choose_in_file_browser(window: Any, path: Path) -> None:
     window.wait(f"browse({str(path)!r})")
     window.settle()
@@ -164,9 +203,19 @@ def test_saved_textures_are_there_after_reopening(window: Any) -> None:
     assert window.ask(CONNECTED), "opening a file must not cost the connection"
 
 
-def test_stop_ends_the_worker(window: Any, workers: Any) -> None:
+def test_the_doctor_looks_at_everything(window: Any) -> None:
     window.hover_view()
-    window.wait("open_tab('Tilewright')")
+    window.wait("open_tab('Tilewright')")  # the file brought its own window
+    window.click("run_doctor")
+    doctor = "addon('doctor').current"
+    window.wait(f"{doctor}.ran and not {doctor}.running")
+    found = dict(window.ask(f"[(f.name, f.state) for f in {doctor}.findings]"))
+    assert {"Python", "TensorFlow", "Disk", "Memory"} <= set(found)
+    assert "bad" not in found.values(), found
+    window.photograph("doctor")
+
+
+def test_stop_ends_the_worker(window: Any, workers: Any) -> None:
     window.click(STOP, 0.75)
     window.wait("session().state == 'stopped'")
     end = time.monotonic() + 60
