@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from gan_worker import terminal
-from gan_worker.commands import batch, evaluate, export, generate, show, train
+from gan_worker.commands import batch, evaluate, export, generate, repair, show, train
 from gan_worker.errors import (
     Cancelled,
     ErrorInfo,
@@ -38,6 +38,9 @@ for command in (
     generate.sheet,
     generate.directions,
     batch.batch,
+    repair.repair,
+    repair.make_tileable,
+    repair.project,
     evaluate.evaluate,
     show.provenance,
     show.models,

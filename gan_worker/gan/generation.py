@@ -183,6 +183,12 @@ class Model:
             return replace(drawn, local=np.float32(config.truncation_psi) * drawn.local)
         return drawn
 
+    def seed_pattern(self, seed: int) -> np.ndarray | None:
+        """How much a seed's style has of each material's pattern, (materials,); None where there is one at most."""
+        if len(self.patterns) < 2 or not any(self.patterns):
+            return None
+        return self.styles.kinship(GenerationConfig(self.info.name, seed), 1, 1)
+
     def _pattern_shares(self, config: GenerationConfig) -> np.ndarray | None:
         """How much of each material's pattern there is, or None where there is nothing to choose."""
         if len(self.patterns) < 2 or not any(self.patterns):

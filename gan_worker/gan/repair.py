@@ -1,0 +1,391 @@
+"""Fill what is masked in a material, or its borders, with what a model generates to fit there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from gan_worker.gan.generation import Model
+from gan_worker.gan.metrics import line_steps, seam_ratio
+from gan_worker.gan.projection import CROP, STEPS, Projection, Target, project
+from gan_worker.gan.statistics import normals_from_slopes
+from gan_worker.gan.styles import resampling
+from gan_worker.gradient_blend import blend
+from gan_worker.progress import GenerationProgress
+from gan_worker.repair_files import check_maps, check_mask
+
+Maps = Mapping[str, np.ndarray]
+
+# Known pixels around a hole that the generated picture is fitted to, and how fast their weight falls with distance,
+# down to what is left of it, in the model's pixels.
+MARGIN, NEAR, FAR_WEIGHT = 40, 8.0, 0.1
+# Crops of the known part that tell what the material looks like.
+EXEMPLARS = 32
+# Width of the cross that becomes new where borders are made seamless, in the model's pixels, and its share of a
+# side at most.
+BAND, WIDEST_BAND = 64, 0.5
+# Share of a hidden pixel that may have got into a known one when the picture was made smaller.
+STAINED = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class Repaired:
+    """What became of a material.
+
+    Attributes:
+        maps: map name → (height, width, channels), 0..1, as given where nothing was hidden.
+        distance: of the rim to what was generated, in standard deviations; 0.2 is close, 1 has nothing to do with it.
+        steps: of the search.
+    """
+
+    maps: dict[str, np.ndarray]
+    distance: float
+    steps: int
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Latents that were searched for a material.
+
+    Attributes:
+        projection: what was found.
+        wanted: map name → the part that was searched, at the model's scale, 0..1.
+        made: map name → what the latents give there.
+    """
+
+    projection: Projection
+    wanted: dict[str, np.ndarray]
+    made: dict[str, np.ndarray]
+
+
+def repair(
+    model: Model,
+    maps: Maps,
+    hidden: np.ndarray,
+    closed: bool,
+    scale: float | None = None,
+    seed: int = 1,
+    steps: int = STEPS,
+    report: Callable[[GenerationProgress], None] = lambda progress: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Repaired:
+    """Fill a hole in all maps of a material.
+
+    Args:
+        model: makes all of these maps.
+        maps: map name → (height, width, channels), 0..1.
+        hidden: (height, width) bool.
+        closed: whether the picture is seamless; it stays so.
+        scale: the model's pixels of one of the picture; None is that of its training.
+        seed: another one fills the hole in another way.
+        steps: of the search for latents.
+        report: is told after each step.
+        should_stop: is asked before each step; what was found until then is used.
+
+    Raises:
+        RequestError: `invalid_config` for maps that the model does not make, nothing hidden, or nothing known.
+    """
+    check_maps(model.info, maps)
+    check_mask(hidden)
+    scale = scale or model.info.scale
+    shift = _calm_shift(hidden) if closed else (0, 0)
+    maps = {name: np.roll(picture, shift, (0, 1)) for name, picture in maps.items()}
+    hidden = np.roll(hidden, shift, (0, 1))
+    window, circles = _window(hidden, closed, round(MARGIN / scale))
+    sight = _Sight(model, maps, hidden, window, circles, scale, seed)
+    found = project(model, sight.target(), seed, steps, report, should_stop)
+    made = sight.as_maps(found.channels)
+    filled = {
+        name: _with_window(
+            picture, window, _filled(name, picture[window], made[name], hidden[window], circles)
+        )
+        for name, picture in maps.items()
+    }
+    back = (-shift[0], -shift[1])
+    return Repaired(
+        {name: np.roll(picture, back, (0, 1)) for name, picture in filled.items()},
+        found.distance,
+        found.steps,
+    )
+
+
+def make_tileable(
+    model: Model,
+    maps: Maps,
+    scale: float | None = None,
+    seed: int = 1,
+    steps: int = STEPS,
+    report: Callable[[GenerationProgress], None] = lambda progress: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Repaired:
+    """Make the borders of a material seamless: they are brought to its middle and a cross over them is filled anew.
+
+    Args: as for `repair`.
+
+    Raises:
+        RequestError: `invalid_config` for maps that the model does not make.
+    """
+    height, width = next(iter(maps.values())).shape[:2]
+    half = (height // 2, width // 2)
+    hidden = border_band(height, width, band_width(model, scale))
+    rolled = {name: np.roll(picture, half, (0, 1)) for name, picture in maps.items()}
+    done = repair(
+        model, rolled, np.roll(hidden, half, (0, 1)), True, scale, seed, steps, report, should_stop
+    )
+    back = (-half[0], -half[1])
+    return Repaired(
+        {name: np.roll(picture, back, (0, 1)) for name, picture in done.maps.items()},
+        done.distance,
+        done.steps,
+    )
+
+
+def find_latents(
+    model: Model,
+    maps: Maps,
+    size: tuple[int, int],
+    scale: float | None = None,
+    seed: int = 1,
+    steps: int = STEPS,
+    report: Callable[[GenerationProgress], None] = lambda progress: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Found:
+    """Search the latents whose picture is nearest to the middle of a material's.
+
+    Args:
+        model: makes all of these maps.
+        maps: map name → (height, width, channels), 0..1.
+        size: height and width of the middle at most, the model's pixels.
+        scale: as for `repair`, and so are the following.
+
+    Raises:
+        RequestError: `invalid_config` for maps that the model does not make.
+    """
+    check_maps(model.info, maps)
+    scale = scale or model.info.scale
+    sides = next(iter(maps.values())).shape[:2]
+    middle = []
+    for side, most in zip(sides, size, strict=True):
+        length = min(side, max(1, round(most / scale)))
+        middle.append(slice((side - length) // 2, (side - length) // 2 + length))
+    window = (middle[0], middle[1])
+    sight = _Sight(model, maps, np.zeros(sides, bool), window, (False, False), scale, seed)
+    target = sight.target()
+    found = project(model, target, seed, steps, report, should_stop)
+    restored = [
+        {n: p.numpy() for n, p in model.statistics.restore(tf.constant(c)).items() if n in maps}
+        for c in (target.channels, found.channels)
+    ]
+    return Found(found, *restored)
+
+
+def seam_ratios(maps: Maps) -> dict[str, float]:
+    """The seam ratio of each map."""
+    found = {}
+    for name, picture in maps.items():
+        across, down = line_steps(tf.constant(picture, tf.float32))
+        found[name] = seam_ratio((across.numpy(), down.numpy()))
+    return found
+
+
+def band_width(model: Model, scale: float | None) -> int:
+    """How wide the cross is that becomes new where borders are made seamless, the picture's pixels."""
+    return round(BAND / (scale or model.info.scale))
+
+
+def border_band(height: int, width: int, band: int) -> np.ndarray:
+    """Where a picture's borders are made new, half of the band on each side of them, (height, width) bool."""
+    hidden = np.zeros((height, width), bool)
+    for axis, side in enumerate((height, width)):
+        reach = max(1, min(band, int(WIDEST_BAND * side)) // 2)
+        lines = np.arange(-reach, reach) % side
+        hidden[(lines, slice(None)) if axis == 0 else (slice(None), lines)] = True
+    return hidden
+
+
+def looks_seamless(maps: Maps, hidden: np.ndarray) -> bool:
+    """Whether the step over the border is no larger than over some line inside, in every map and along both axes.
+
+    Args:
+        maps: map name → (height, width, channels).
+        hidden: (height, width), what does not count.
+    """
+    for axis in (0, 1):
+        counts = ~(hidden | np.roll(hidden, 1, axis))
+        number = counts.sum(axis=1 - axis)
+        if not number[0]:
+            return False
+        for picture in maps.values():
+            steps = np.abs(picture - np.roll(picture, 1, axis)).mean(axis=-1) * counts
+            lines = steps.sum(axis=1 - axis) / np.maximum(number, 1)
+            if lines[0] > lines[1:].max():
+                return False
+    return True
+
+
+def _calm_shift(hidden: np.ndarray) -> tuple[int, int]:
+    """By how much to roll a seamless picture so that the widest gaps without a hole lie at its borders."""
+    down, across = (_after_widest_gap(hidden.any(axis=axis)) for axis in (1, 0))
+    return -down, -across
+
+
+def _after_widest_gap(line: np.ndarray) -> int:
+    """Middle of the longest run without a hole on a circle; 0 where there is none."""
+    marked = np.flatnonzero(line)
+    gaps = np.diff(np.append(marked, marked[0] + len(line)))
+    widest = int(np.argmax(gaps))
+    return int(marked[widest] + (gaps[widest] + 1) // 2) % len(line) if gaps[widest] > 1 else 0
+
+
+def _window(
+    hidden: np.ndarray, closed: bool, margin: int
+) -> tuple[tuple[slice, slice], tuple[bool, bool]]:
+    """The part of a picture that is worked on, and which of its axes are circles."""
+    slices, circles = [], []
+    for axis, side in ((1, hidden.shape[0]), (0, hidden.shape[1])):
+        marked = np.flatnonzero(hidden.any(axis=axis))
+        start, stop = int(marked[0]) - margin, int(marked[-1]) + 1 + margin
+        circle = closed and stop - start >= side
+        slices.append(slice(0, side) if circle else slice(max(0, start), min(side, stop)))
+        circles.append(circle)
+    return (slices[0], slices[1]), (circles[0], circles[1])
+
+
+def _with_window(picture: np.ndarray, window: tuple[slice, slice], part: np.ndarray) -> np.ndarray:
+    whole = picture.copy()
+    whole[window] = part
+    return whole
+
+
+def _filled(
+    name: str,
+    known: np.ndarray,
+    made: np.ndarray,
+    hidden: np.ndarray,
+    circles: tuple[bool, bool],
+) -> np.ndarray:
+    """The known picture with the made one blended in where it is hidden."""
+    if name == "normal":
+        slopes = blend(known[..., :2], made[..., :2], hidden, circles) * 2 - 1
+        new = normals_from_slopes(tf.constant(slopes)).numpy()
+    else:
+        new = np.clip(blend(known, made, hidden, circles), 0, 1)
+    return np.where(hidden[..., None], new, known)
+
+
+class _Sight:
+    """A window of a material as the model sees it: at its scale, in standardised channels.
+
+    Args:
+        model: the model.
+        maps: of the whole material.
+        hidden: of the whole material, (height, width).
+        window: rows and columns that are worked on.
+        circles: which axes of the window are.
+        scale: the model's pixels of one of the picture.
+        seed: fixes which exemplars are taken.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        maps: Maps,
+        hidden: np.ndarray,
+        window: tuple[slice, slice],
+        circles: tuple[bool, bool],
+        scale: float,
+        seed: int,
+    ):
+        self.model, self.maps, self.hidden = model, maps, hidden
+        self.window, self.circles, self.scale, self.seed = window, circles, scale, seed
+        stride = model.network.stride
+        self.size = tuple(
+            max(stride, round(n * scale / stride) * stride) if circle else max(1, round(n * scale))
+            for n, circle in zip(hidden[window].shape, circles, strict=True)
+        )
+
+    def target(self) -> Target:
+        hidden = self._hidden_at(self.hidden[self.window], self.size)
+        weights = np.where(hidden, 0, FAR_WEIGHT + np.exp(-_distance(hidden, MARGIN) / NEAR))
+        return Target(
+            self._channels({n: p[self.window] for n, p in self.maps.items()}, self.size),
+            weights.astype(np.float32),
+            self._counted(),
+            self.circles,
+            self._exemplars(),
+        )
+
+    def as_maps(self, channels: np.ndarray) -> dict[str, np.ndarray]:
+        """The way back, at the picture's own scale."""
+        size = self.hidden[self.window].shape
+        restored = self.model.statistics.restore(tf.constant(channels, tf.float32))
+        return {n: resampled(restored[n].numpy(), *size) for n in self.maps}
+
+    def _channels(self, maps: Maps, size: tuple[int, ...]) -> np.ndarray:
+        """Standardised channels; 0 for those of maps that are not given."""
+        given = {name: resampled(picture, *size) for name, picture in maps.items()}
+        for name, statistics in self.model.statistics.maps.items():
+            if name not in given:
+                mean = np.array(statistics.mean, np.float32)
+                mean = (mean + 1) / 2 if name == "normal" else mean
+                given[name] = np.broadcast_to(mean, (*size, len(mean)))
+        return self.model.statistics.standardise(given)
+
+    def _counted(self) -> np.ndarray:
+        counts = [
+            np.full(len(statistics.axes), name in self.maps, np.float32)
+            for name, statistics in self.model.statistics.maps.items()
+        ]
+        return np.concatenate(counts)
+
+    def _hidden_at(self, hidden: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+        share = resampled(hidden[..., None].astype(np.float32), *size)[..., 0]
+        return share > STAINED
+
+    def _exemplars(self) -> np.ndarray:
+        """Crops of the known part of the whole picture, none where there is not so much of it."""
+        reach = max(1, round(CROP / self.scale))
+        height, width = self.hidden.shape
+        empty = np.empty((0, CROP, CROP, len(self._counted())), np.float32)
+        if min(height, width) < reach:
+            return empty
+        before = np.pad(self.hidden.astype(np.int64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+        inside = before[reach:, reach:] - before[:-reach, reach:]
+        inside = inside - before[reach:, :-reach] + before[:-reach, :-reach]
+        spots = np.argwhere(inside == 0)
+        if not len(spots):
+            return empty
+        chosen = np.random.default_rng([self.seed, 5]).integers(0, len(spots), EXEMPLARS)
+        crops = []
+        for top, left in spots[chosen]:
+            part = (slice(top, top + reach), slice(left, left + reach))
+            crops.append(self._channels({n: p[part] for n, p in self.maps.items()}, (CROP, CROP)))
+        return np.stack(crops)
+
+
+def resampled(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    """A picture on a torus brought to another size, linearly; of an open axis only the last line sees the first."""
+    if picture.shape[:2] == (height, width):
+        return picture
+    down = resampling(picture.shape[0], height).astype(np.float32)
+    across = resampling(picture.shape[1], width).astype(np.float32)
+    return np.einsum("wx,hxc->hwc", across, np.tensordot(down, picture, 1), optimize=True)
+
+
+def _distance(hidden: np.ndarray, most: int) -> np.ndarray:
+    """Steps to the nearest hidden pixel, `most` at most, (height, width)."""
+    distance = np.full(hidden.shape, float(most))
+    reached = hidden.copy()
+    distance[reached] = 0
+    for step in range(1, most):
+        grown = reached.copy()
+        grown[1:] |= reached[:-1]
+        grown[:-1] |= reached[1:]
+        grown[:, 1:] |= reached[:, :-1]
+        grown[:, :-1] |= reached[:, 1:]
+        distance[grown & ~reached] = step
+        reached = grown
+    return distance
