@@ -71,10 +71,10 @@ def repair_marks(
     """The texts of a picture of which a model has made a part; see `marks`.
 
     Args:
-        model: as in `marks`, and so are the following.
-        model_hash: …
-        version: …
-        credits: …
+        model: the model's name.
+        model_hash: sha256 of its weights, hex.
+        version: of Tilewright.
+        credits: of the model.
         before: what the picture said of itself, of `pictures.read_header`.
     """
     whole = before.get(SOURCE_TYPE_KEY) == SOURCE_TYPE
@@ -82,7 +82,7 @@ def repair_marks(
     new = rights_line(credits)
     texts = {
         "Software": f"Tilewright {version}",
-        "Copyright": f"{rights} Parts of it: {new}" if rights and rights != new else new,
+        "Copyright": rights if new in rights else f"{rights} Parts of it: {new}" if rights else new,
         SOURCE_TYPE_KEY: SOURCE_TYPE if whole else COMPOSITE_TYPE,
         MODEL_KEY: model,
         HASH_KEY: model_hash,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_worker.durable_files import storage_errors
 from gan_worker.errors import PictureError, RequestError
 from gan_worker.material_maps import MAPS, PACKED_MAPS
 from gan_worker.material_sets import MaterialSet, find_materials, read_material
@@ -170,6 +171,9 @@ def write_changed(
     Raises:
         StorageError: `disk_full` or `file_unwritable`.
     """
+    for file in files.values():
+        with storage_errors(file.parent):
+            file.parent.mkdir(parents=True, exist_ok=True)
     for kind, before in material.stored.items():
         bits = 8 if before.dtype == np.uint8 else 16
         colors = 1 if before.shape[-1] < 3 else 3

@@ -159,9 +159,6 @@ def _write(
     files: dict[str, Path],
     info: runs.ModelInfo,
 ) -> None:
-    for file in files.values():
-        with storage_errors(file.parent):
-            file.parent.mkdir(parents=True, exist_ok=True)
     said = {
         kind: repair_marks(info.name, info.hash, __version__, info.credits, texts)
         for kind, texts in read_texts(material).items()

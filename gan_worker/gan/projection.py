@@ -23,7 +23,9 @@ from gan_worker.progress import GenerationProgress
 SEEDS = 8
 STEPS = 150
 # Learning rate of all latents at the start; it falls to a twentieth along half a cosine wave.
-RATE = 0.05
+RATE = 0.1
+# The same of the generator's weights, where these are tuned.
+TUNING_RATE = 0.001
 # Weights of the patches' distance, and of the latents' distance from a normal distribution.
 PATCH_WEIGHT, PRIOR_WEIGHT = 0.5, 0.1
 # Pairs of crops in which patches are compared, and their side, pixels.
@@ -80,6 +82,7 @@ def project(
     steps: int = STEPS,
     report: Callable[[GenerationProgress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
+    tune: bool = False,
 ) -> Projection:
     """Search the latents by gradient, from the best of some seeds at its best place (after Karras et al. 2020).
 
@@ -92,6 +95,8 @@ def project(
         steps: of the search.
         report: is told after each step.
         should_stop: is asked before each step; what was found until then is kept.
+        tune: change the generator's weights too, a little and for this search alone (after Roich et al. 2021): it comes
+            nearer, but the latents alone do not give that picture again.
 
     Raises:
         RequestError: `invalid_config` for a model without styles.
@@ -102,21 +107,25 @@ def project(
             "A picture can be searched only in a model with styles; one of the preset classic has none.",
             "Use a model of another preset.",
         )
-    search = _Search(model, target, seed)
-    taken = 0
-    for step in range(steps):
-        if should_stop():
-            break
-        search.step(step / steps)
-        taken = step + 1
-        report(GenerationProgress(taken, steps))
-    return search.best(taken)
+    weights = model.generator.trainable_variables if tune else []
+    before = [weight.numpy() for weight in weights]
+    try:
+        search = _Search(model, target, seed, weights)
+        taken = 0
+        while taken < steps and not should_stop():
+            search.step(taken / steps)
+            taken += 1
+            report(GenerationProgress(taken, steps))
+        return search.best(taken)
+    finally:
+        for weight, value in zip(weights, before, strict=True):
+            weight.assign(value)
 
 
 class _Search:
     """The latents on their way."""
 
-    def __init__(self, model: Model, target: Target, seed: int):
+    def __init__(self, model: Model, target: Target, seed: int, weights: Sequence[keras.Variable]):
         self.generator, self.target = model.generator, target
         self.stride = model.network.stride
         height, width = target.weights.shape
@@ -134,9 +143,12 @@ class _Search:
         self.variables = [self.z, self.shift, self.local, *self.noise]
         self.optimizer = Adam(RATE, beta_1=0.9, beta_2=0.99)
         self.optimizer.build(self.variables)
-        self._step = tf.function(self._step_in_graph)
+        self.weights_tuned = list(weights)
+        self.tuner = Adam(TUNING_RATE, beta_1=0.9, beta_2=0.99)
+        self.tuner.build(self.weights_tuned)
+        self._step = tf.function(self._step_in_graph, autograph=False)
         self.first = float(self._pixels(self.picture()))
-        self._kept, self._least = [v.numpy() for v in self.variables], math.inf
+        self._kept, self._least = [v.numpy() for v in self._moved], math.inf
 
     # ---- the first guess
 
@@ -205,6 +217,10 @@ class _Search:
         ]
 
     # ---- pictures and losses
+
+    @property
+    def _moved(self) -> list[keras.Variable]:
+        return [*self.variables, *self.weights_tuned]
 
     def _local_inputs(self) -> tf.Tensor:
         """The free fields, and the waves where they have been shifted to."""
@@ -277,17 +293,21 @@ class _Search:
 
     # ---- the search
 
-    def _step_in_graph(self, seed: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
+    def _step_in_graph(self, seed: tf.Tensor, fall: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             picture = self.picture()
             pixels = self._pixels(picture)
             loss = pixels + PRIOR_WEIGHT * self._prior()
             if self.with_patches:
                 loss += PATCH_WEIGHT * self._patches(picture, seed)
-        sources = [v.value for v in self.variables]
+        sources = [v.value for v in self._moved]
         gradients = tape.gradient(loss, sources, unconnected_gradients="zero")
-        self.optimizer.learning_rate.assign(rate)
-        self.optimizer.apply(gradients, self.variables)
+        count = len(self.variables)
+        self.optimizer.learning_rate.assign(RATE * fall)
+        self.optimizer.apply(gradients[:count], self.variables)
+        if self.weights_tuned:
+            self.tuner.learning_rate.assign(TUNING_RATE * fall)
+            self.tuner.apply(gradients[count:], self.weights_tuned)
         return loss
 
     def step(self, fraction: float) -> None:
@@ -296,16 +316,16 @@ class _Search:
         Args:
             fraction: of the search that lies behind, 0..1.
         """
-        rate = RATE * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * fraction)))
+        fall = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * fraction))
         seed = tf.constant([self.seed, int(fraction * 1e6)], tf.int32)
-        before = [v.numpy() for v in self.variables]
-        loss = float(self._step(seed, tf.constant(rate, tf.float32)))
+        before = [v.numpy() for v in self._moved]
+        loss = float(self._step(seed, tf.constant(fall, tf.float32)))
         if loss < self._least:
             self._kept, self._least = before, loss
 
     def best(self, steps: int) -> Projection:
         """What has been found until now."""
-        for variable, value in zip(self.variables, self._kept, strict=True):
+        for variable, value in zip(self._moved, self._kept, strict=True):
             variable.assign(value)
         picture = self.picture()
         height, width = self.target.weights.shape

@@ -22,6 +22,8 @@ Maps = Mapping[str, np.ndarray]
 # Known pixels around a hole that the generated picture is fitted to, and how fast their weight falls with distance,
 # down to what is left of it, in the model's pixels.
 MARGIN, NEAR, FAR_WEIGHT = 40, 8.0, 0.1
+# Pixels of the model between two holes that are filled one by one, and how many these may be.
+APART, MOST_GROUPS = 20, 8
 # Crops of the known part that tell what the material looks like.
 EXEMPLARS = 32
 # Width of the cross that becomes new where borders are made seamless, in the model's pixels, and its share of a
@@ -91,25 +93,74 @@ def repair(
     check_maps(model.info, maps)
     check_mask(hidden)
     scale = scale or model.info.scale
-    shift = _calm_shift(hidden) if closed else (0, 0)
-    maps = {name: np.roll(picture, shift, (0, 1)) for name, picture in maps.items()}
-    hidden = np.roll(hidden, shift, (0, 1))
-    window, circles = _window(hidden, closed, round(MARGIN / scale))
-    sight = _Sight(model, maps, hidden, window, circles, scale, seed)
-    found = project(model, sight.target(), seed, steps, report, should_stop)
-    made = sight.as_maps(found.channels)
-    filled = {
-        name: _with_window(
-            picture, window, _filled(name, picture[window], made[name], hidden[window], circles)
-        )
-        for name, picture in maps.items()
-    }
-    back = (-shift[0], -shift[1])
+    filled, unknown = dict(maps), hidden.copy()
+    found: list[Projection] = []
+    holes = hole_groups(hidden, closed, max(1, round(APART / scale)))
+
+    def tell(news: GenerationProgress) -> None:
+        report(GenerationProgress(len(found) * steps + news.done, len(holes) * steps))
+
+    for hole in holes:
+        work = _Hole(model, filled, hole, unknown, closed, scale, seed)
+        found.append(project(model, work.target(), seed, steps, tell, should_stop, tune=True))
+        filled = work.fill(found[-1].channels)
+        unknown &= ~hole
     return Repaired(
-        {name: np.roll(picture, back, (0, 1)) for name, picture in filled.items()},
-        found.distance,
-        found.steps,
+        filled, float(np.mean([f.distance for f in found])), sum(f.steps for f in found)
     )
+
+
+class _Hole:
+    """A hole in a material, in the window around it that is worked on.
+
+    Args:
+        model: the model.
+        maps: of the whole material.
+        hole: (height, width), what is to be filled.
+        unknown: (height, width), that and whatever else is not known.
+        closed: whether the picture is seamless.
+        scale: the model's pixels of one of the picture.
+        seed: fixes which exemplars are taken.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        maps: Maps,
+        hole: np.ndarray,
+        unknown: np.ndarray,
+        closed: bool,
+        scale: float,
+        seed: int,
+    ):
+        self._shift = _calm_shift(hole) if closed else (0, 0)
+        self._maps = {name: self._there(picture) for name, picture in maps.items()}
+        self._hole = self._there(hole)
+        self._window, self._circles = _window(self._hole, closed, round(MARGIN / scale))
+        self._sight = _Sight(
+            model, self._maps, self._there(unknown), self._window, self._circles, scale, seed
+        )
+
+    def _there(self, picture: np.ndarray) -> np.ndarray:
+        return np.roll(picture, self._shift, (0, 1))
+
+    def target(self) -> Target:
+        return self._sight.target()
+
+    def fill(self, channels: np.ndarray) -> dict[str, np.ndarray]:
+        """The whole material with what was generated in the hole.
+
+        Args:
+            channels: of the window, as the target's.
+        """
+        made, hole = self._sight.as_maps(channels), self._hole[self._window]
+        back, filled = (-self._shift[0], -self._shift[1]), {}
+        for name, picture in self._maps.items():
+            whole = picture.copy()
+            known = picture[self._window]
+            whole[self._window] = _filled(name, known, made[name], hole, self._circles)
+            filled[name] = np.roll(whole, back, (0, 1))
+        return filled
 
 
 def make_tileable(
@@ -226,6 +277,40 @@ def looks_seamless(maps: Maps, hidden: np.ndarray) -> bool:
     return True
 
 
+def hole_groups(hidden: np.ndarray, closed: bool, apart: int) -> list[np.ndarray]:
+    """What is hidden, in groups far enough from each other to be filled one by one.
+
+    Args:
+        hidden: (height, width).
+        closed: whether opposite borders are neighbours.
+        apart: pixels that lie between two groups at least.
+
+    Returns:
+        (height, width) bool each; all in one where there would be more than `MOST_GROUPS`.
+    """
+    rows, columns = (-(-n // apart) for n in hidden.shape)
+    places = np.argwhere(hidden) // apart
+    left = {(int(y), int(x)) for y, x in np.unique(places, axis=0)}
+    labels = np.zeros((rows, columns), int)
+    count = 0
+    while left and count < MOST_GROUPS:
+        count += 1
+        growing = [left.pop()]
+        while growing:
+            y, x = growing.pop()
+            labels[y, x] = count
+            around = {(y + dy, x + dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)}
+            if closed:
+                around = {(a % rows, b % columns) for a, b in around}
+            near = around & left
+            left -= near
+            growing += near
+    if left:
+        return [hidden]
+    label = np.repeat(np.repeat(labels, apart, 0), apart, 1)[: hidden.shape[0], : hidden.shape[1]]
+    return [hidden & (label == number) for number in range(1, count + 1)]
+
+
 def _calm_shift(hidden: np.ndarray) -> tuple[int, int]:
     """By how much to roll a seamless picture so that the widest gaps without a hole lie at its borders."""
     down, across = (_after_widest_gap(hidden.any(axis=axis)) for axis in (1, 0))
@@ -252,12 +337,6 @@ def _window(
         slices.append(slice(0, side) if circle else slice(max(0, start), min(side, stop)))
         circles.append(circle)
     return (slices[0], slices[1]), (circles[0], circles[1])
-
-
-def _with_window(picture: np.ndarray, window: tuple[slice, slice], part: np.ndarray) -> np.ndarray:
-    whole = picture.copy()
-    whole[window] = part
-    return whole
 
 
 def _filled(

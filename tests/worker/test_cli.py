@@ -65,7 +65,7 @@ def test_help_names_every_command(arguments, capsys):
     shown, wrong = capsys.readouterr()
     assert not wrong
     commands = ("train", "generate", "batch", "sheet", "directions", "export", "provenance")
-    commands += ("models", "runs", "serve", "doctor")
+    commands += ("repair", "make-tileable", "project", "models", "runs", "serve", "doctor")
     assert all(f"\n  {name}" in shown for name in commands)
 
 

@@ -24,7 +24,8 @@ def solved_directly(known, source, hidden, closed):
         for down, across in ((0, 1), (0, -1), (1, 0), (-1, 0)):
             place = [y + down, x + across]
             if any(
-                not c and not 0 <= p < n for p, n, c in zip(place, hidden.shape, closed, strict=True)
+                not c and not 0 <= p < n
+                for p, n, c in zip(place, hidden.shape, closed, strict=True)
             ):
                 continue
             place = tuple(p % n for p, n in zip(place, hidden.shape, strict=True))

@@ -1,0 +1,216 @@
+"""Latents are found by gradient, and what a model fills a hole with fits, in all maps and over the border."""
+
+from dataclasses import asdict, replace
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gan_worker import runs
+from gan_worker.config import PRESETS, GenerationConfig
+from gan_worker.errors import RequestError
+from gan_worker.gan import checkpoint, generation, projection, repair
+from gan_worker.gan.classic import ClassicGenerator
+from gan_worker.gan.generator import Generator
+from gan_worker.gan.statistics import Statistics, measure_statistics
+
+NANO = PRESETS["nano"]
+MAPS = ("base_color", "normal", "height")
+
+
+@pytest.fixture(scope="module")
+def model(striped, tmp_path_factory):
+    """A published model of three maps, with a wave; untrained, but every part of it is awake."""
+    flat = {"base_color": striped, "height": striped[..., :1]}
+    flat["normal"] = striped * [1, 1, 0] * 0.6 + [0.2, 0.2, 0.9]
+    statistics = measure_statistics([flat], MAPS)
+    keras.utils.set_random_seed(3)
+    generator = Generator(NANO, statistics.channels, waves=1)
+    for variable in generator.trainable_variables:
+        variable.assign_add(tf.random.stateless_normal(variable.shape, [1, 2]) * 0.1)
+    info = runs.ModelInfo(
+        name="stripes",
+        hash="",
+        stride=NANO.stride,
+        z_dim=NANO.z_dim,
+        maps=MAPS,
+        preset="nano",
+        network={"config": asdict(NANO), "patterns": [[[0.0, 1 / 16]]]},
+        statistics=statistics.to_json(),
+        scale=1.0,
+        created="2030",
+        step=1,
+        kimg=0.1,
+    )
+    run = runs.Run.create(tmp_path_factory.mktemp("runs"), "stripes")
+    run.save_model(info, checkpoint.to_arrays({"generator": generator.variables}))
+    return generation.load_model(run.path)
+
+
+@pytest.fixture(scope="module")
+def material(model):
+    """A seamless material of that model, 80×96, of a seed that no search starts from."""
+    config = GenerationConfig("stripes", 77, 96, 80)
+    return dict(model.generate(config).maps)
+
+
+def hole(top, bottom, left, right):
+    hidden = np.zeros((80, 96), bool)
+    hidden[np.ix_(np.arange(top, bottom) % 80, np.arange(left, right) % 96)] = True
+    return hidden
+
+
+@pytest.fixture(scope="module")
+def over_the_border(model, material):
+    hidden = hole(-12, 12, -10, 14)
+    told = []
+    done = repair.repair(model, material, hidden, True, steps=30, report=told.append)
+    return hidden, done, told
+
+
+def test_the_search_comes_nearer_and_its_latents_give_what_it_says(model, material):
+    found = repair.find_latents(model, material, (64, 64), steps=30)
+    assert found.projection.distance < 0.6 * found.projection.first
+    latents = found.projection.latents
+    again = model.generator(latents.z, latents.local, list(latents.noise))[0, :64, :64].numpy()
+    np.testing.assert_allclose(again, found.projection.channels, atol=1e-4)
+    assert found.wanted["base_color"].shape == found.made["base_color"].shape == (64, 64, 3)
+    np.testing.assert_allclose(found.wanted["height"], material["height"][8:72, 16:80], atol=0.02)
+
+
+def test_a_seeds_own_picture_is_found_where_it_lies(model):
+    own = model.generate(GenerationConfig("stripes", 3, 96, 80, origin=(24, 16))).maps
+    channels = model.statistics.standardise(own)
+    counted = np.ones(channels.shape[-1], np.float32)
+    target = projection.Target(
+        channels, np.ones((80, 96), np.float32), counted, (True, True), channels[None, :0, :0]
+    )
+    found = projection.project(model, target, seed=1, steps=0)
+    assert found.seed == 3
+    assert found.distance < 0.05
+
+
+def test_who_stops_keeps_what_was_found(model, material):
+    told = []
+    found = repair.find_latents(
+        model, material, (64, 64), steps=500, report=told.append, should_stop=lambda: len(told) == 6
+    )
+    assert found.projection.steps == 6
+    assert told[-1].total == 500
+    assert found.projection.distance < found.projection.first
+
+
+def test_all_maps_are_filled_and_what_is_known_keeps_its_bits(material, over_the_border):
+    hidden, done, told = over_the_border
+    assert [news.done for news in told] == list(range(1, 31))
+    assert list(done.maps) == list(material)
+    for name, picture in done.maps.items():
+        assert picture[~hidden].tobytes() == material[name][~hidden].tobytes()
+        assert not np.array_equal(picture[hidden], material[name][hidden])
+        assert picture.min() >= 0 and picture.max() <= 1
+
+
+def test_the_model_is_the_same_afterwards(model, material, over_the_border):
+    again = model.generate(GenerationConfig("stripes", 77, 96, 80)).maps
+    for name, picture in material.items():
+        np.testing.assert_array_equal(again[name], picture)
+
+
+def test_filled_normals_have_unit_length(over_the_border):
+    hidden, done, _ = over_the_border
+    normals = done.maps["normal"][hidden] * 2 - 1
+    np.testing.assert_allclose(np.linalg.norm(normals, axis=-1), 1, atol=1e-5)
+    assert (normals[:, 2] > 0).all()
+
+
+def steps_within(hidden, picture):
+    """Mean step over the vertical border and the rim of a hole that lies over it, along rows."""
+    over = hidden != np.roll(hidden, 1, axis=1)
+    over[:, 0] |= hidden[:, 0]
+    return np.abs(picture - np.roll(picture, 1, axis=1))[over].mean()
+
+
+def test_a_seamless_picture_stays_seamless(material, over_the_border):
+    hidden, done, _ = over_the_border
+    for name in ("base_color", "height"):
+        before, after = (steps_within(hidden, m[name]) for m in (material, done.maps))
+        assert after < 2 * before
+    assert repair.looks_seamless(done.maps, np.zeros_like(hidden))
+
+
+def test_a_hole_at_an_open_border_is_filled_twice_alike(model, material):
+    hidden = hole(0, 20, 70, 96)
+    once, again = (
+        repair.repair(model, {"height": material["height"]}, hidden, False, steps=2).maps
+        for _ in range(2)
+    )
+    assert list(once) == ["height"]
+    assert np.isfinite(once["height"]).all()
+    np.testing.assert_array_equal(once["height"], again["height"])
+
+
+def test_another_scale_than_the_models_gives_the_same_size(model, material):
+    hidden = hole(20, 50, 30, 52)
+    done = repair.repair(model, material, hidden, True, scale=0.6, steps=1)
+    for name, picture in done.maps.items():
+        assert picture.shape == material[name].shape
+        np.testing.assert_array_equal(picture[~hidden], material[name][~hidden])
+
+
+def test_borders_become_seamless_and_the_inside_stays(model):
+    wide = model.generate(GenerationConfig("stripes", 78, 176, 144)).maps
+    photo = {name: picture[:96, 5:115] for name, picture in wide.items()}
+    done = repair.make_tileable(model, photo, steps=10)
+    nothing = np.zeros((96, 110), bool)
+    assert not repair.looks_seamless(photo, nothing)
+    assert repair.looks_seamless(done.maps, nothing)
+    band = repair.border_band(96, 110, repair.band_width(model, None))
+    assert 0.2 < band.mean() < 0.9
+    for name, picture in done.maps.items():
+        np.testing.assert_array_equal(picture[~band], photo[name][~band])
+
+
+def test_holes_far_from_each_other_are_filled_one_by_one():
+    both = hole(20, 30, 20, 30) | hole(22, 26, 60, 90) | hole(31, 33, 18, 20)
+    first, second = sorted(repair.hole_groups(both, False, 8), key=np.sum)
+    np.testing.assert_array_equal(first, hole(20, 30, 20, 30) | hole(31, 33, 18, 20))
+    np.testing.assert_array_equal(second, hole(22, 26, 60, 90))
+    border = hole(20, 30, -4, 4)
+    assert len(repair.hole_groups(border, True, 8)) == 1
+    assert len(repair.hole_groups(border, False, 8)) == 2
+    specks = np.zeros((80, 96), bool)
+    specks[::20, ::20] = True
+    (one,) = repair.hole_groups(specks, False, 4)
+    np.testing.assert_array_equal(one, specks)
+
+
+def test_a_border_tells_whether_a_picture_is_seamless(model, material):
+    nothing = hole(0, 0, 0, 0)
+    assert repair.looks_seamless(material, nothing)
+    slope = {"height": material["height"] + np.linspace(0, 2, 96)[:, None]}
+    assert not repair.looks_seamless(slope, nothing)
+    # Dirt on the border is what shall be mended, and says nothing.
+    dirty = {"height": material["height"].copy()}
+    dirty["height"][30:50, :40, 0] += np.linspace(9, 0, 40, dtype=np.float32)
+    assert not repair.looks_seamless(dirty, nothing)
+    assert repair.looks_seamless(dirty, hole(28, 52, -1, 2))
+
+
+def test_maps_that_the_model_does_not_make_are_refused(model, material):
+    with pytest.raises(RequestError, match="not metallic"):
+        repair.repair(model, {"metallic": material["height"]}, hole(1, 9, 1, 9), False)
+    with pytest.raises(RequestError, match="marks nothing"):
+        repair.repair(model, material, hole(0, 0, 0, 0), False)
+
+
+def test_a_model_without_styles_is_refused(model, material):
+    classic = PRESETS["classic"]
+    info = replace(model.info, network={"config": asdict(classic), "waves": []}, maps=("height",))
+    info = replace(
+        info, statistics=Statistics({"height": model.statistics.maps["height"]}).to_json()
+    )
+    plain = generation.Model(info, ClassicGenerator(classic))
+    with pytest.raises(RequestError, match="classic") as refused:
+        repair.repair(plain, {"height": material["height"]}, hole(1, 9, 1, 9), False)
+    assert refused.value.code == "invalid_config"
