@@ -27,7 +27,7 @@ def photo(tmp_path):
     y, x = np.mgrid[0:48, 0:64]
     bricks = ((y % 14 > 2) & ((x + y // 14 * 11) % 23 > 2))[..., None]
     grain = np.random.default_rng(1).normal(0, 0.03, (48, 64, 1))
-    colors = np.where(bricks, [0.6, 0.3, 0.2], [0.7, 0.7, 0.6]) + grain + y[..., None] / 200
+    colors = np.where(bricks, [0.3, 0.15, 0.1], [0.35, 0.35, 0.3]) + grain + y[..., None] / 100
     write_picture(tmp_path / "photo.png", colors.astype(np.float32), 16)
     return tmp_path / "photo.png"
 
