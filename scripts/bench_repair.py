@@ -163,6 +163,7 @@ def table(kept: dict[str, dict[str, Row]]) -> str:
         "two minutes of two idle cores, which its processor seconds leave out. Lower is better, and `rim`, the step\n"
         "into the squares over the same step in truth, is best at 1. `elsewhere` is another part of the same picture\n"
         "put there: what is left between two places of one material. Figures are those of `bench_quality`.\n"
+        "The search's learning rate was chosen by what it gave on osm_gravel_kies and skimage_brick.\n"
     )
     ways = list(next(iter(kept.values())))
     head = "| | " + " | ".join(COLUMNS.values()) + " |\n|---|" + "---|" * len(COLUMNS) + "\n"

@@ -23,9 +23,7 @@ from gan_worker.progress import GenerationProgress
 SEEDS = 8
 STEPS = 150
 # Learning rate of all latents at the start; it falls to a twentieth along half a cosine wave.
-RATE = 0.1
-# The same of the generator's weights, where these are tuned.
-TUNING_RATE = 0.001
+RATE = 0.05
 # Weights of the patches' distance, and of the latents' distance from a normal distribution.
 PATCH_WEIGHT, PRIOR_WEIGHT = 0.5, 0.1
 # Pairs of crops in which patches are compared, and their side, pixels.
@@ -82,7 +80,6 @@ def project(
     steps: int = STEPS,
     report: Callable[[GenerationProgress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
-    tune: bool = False,
 ) -> Projection:
     """Search the latents by gradient, from the best of some seeds at its best place (after Karras et al. 2020).
 
@@ -95,8 +92,6 @@ def project(
         steps: of the search.
         report: is told after each step.
         should_stop: is asked before each step; what was found until then is kept.
-        tune: change the generator's weights too, a little and for this search alone (after Roich et al. 2021): it comes
-            nearer, but the latents alone do not give that picture again.
 
     Raises:
         RequestError: `invalid_config` for a model without styles.
@@ -107,25 +102,19 @@ def project(
             "A picture can be searched only in a model with styles; one of the preset classic has none.",
             "Use a model of another preset.",
         )
-    weights = model.generator.trainable_variables if tune else []
-    before = [weight.numpy() for weight in weights]
-    try:
-        search = _Search(model, target, seed, weights)
-        taken = 0
-        while taken < steps and not should_stop():
-            search.step(taken / steps)
-            taken += 1
-            report(GenerationProgress(taken, steps))
-        return search.best(taken)
-    finally:
-        for weight, value in zip(weights, before, strict=True):
-            weight.assign(value)
+    search = _Search(model, target, seed)
+    taken = 0
+    while taken < steps and not should_stop():
+        search.step(taken / steps)
+        taken += 1
+        report(GenerationProgress(taken, steps))
+    return search.best(taken)
 
 
 class _Search:
     """The latents on their way."""
 
-    def __init__(self, model: Model, target: Target, seed: int, weights: Sequence[keras.Variable]):
+    def __init__(self, model: Model, target: Target, seed: int):
         self.generator, self.target = model.generator, target
         self.stride = model.network.stride
         height, width = target.weights.shape
@@ -143,12 +132,9 @@ class _Search:
         self.variables = [self.z, self.shift, self.local, *self.noise]
         self.optimizer = Adam(RATE, beta_1=0.9, beta_2=0.99)
         self.optimizer.build(self.variables)
-        self.weights_tuned = list(weights)
-        self.tuner = Adam(TUNING_RATE, beta_1=0.9, beta_2=0.99)
-        self.tuner.build(self.weights_tuned)
         self._step = tf.function(self._step_in_graph, autograph=False)
         self.first = float(self._pixels(self.picture()))
-        self._kept, self._least = [v.numpy() for v in self._moved], math.inf
+        self._kept, self._least = [v.numpy() for v in self.variables], math.inf
 
     # ---- the first guess
 
@@ -218,10 +204,6 @@ class _Search:
 
     # ---- pictures and losses
 
-    @property
-    def _moved(self) -> list[keras.Variable]:
-        return [*self.variables, *self.weights_tuned]
-
     def _local_inputs(self) -> tf.Tensor:
         """The free fields, and the waves where they have been shifted to."""
         rows, columns = self.cells
@@ -256,7 +238,7 @@ class _Search:
         return total / SIZES
 
     def _prepare_patches(self) -> None:
-        """Where crops of the generated picture may lie: over what is not known, or anywhere if all of it is."""
+        """Where crops of the generated picture may lie: over what is not known."""
         known = self.weights[0, ..., 0].numpy() > 0
         height, width = self.target.weights.shape
         spots = [
@@ -293,21 +275,17 @@ class _Search:
 
     # ---- the search
 
-    def _step_in_graph(self, seed: tf.Tensor, fall: tf.Tensor) -> tf.Tensor:
+    def _step_in_graph(self, seed: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             picture = self.picture()
             pixels = self._pixels(picture)
             loss = pixels + PRIOR_WEIGHT * self._prior()
             if self.with_patches:
                 loss += PATCH_WEIGHT * self._patches(picture, seed)
-        sources = [v.value for v in self._moved]
+        sources = [v.value for v in self.variables]
         gradients = tape.gradient(loss, sources, unconnected_gradients="zero")
-        count = len(self.variables)
-        self.optimizer.learning_rate.assign(RATE * fall)
-        self.optimizer.apply(gradients[:count], self.variables)
-        if self.weights_tuned:
-            self.tuner.learning_rate.assign(TUNING_RATE * fall)
-            self.tuner.apply(gradients[count:], self.weights_tuned)
+        self.optimizer.learning_rate.assign(rate)
+        self.optimizer.apply(gradients, self.variables)
         return loss
 
     def step(self, fraction: float) -> None:
@@ -316,16 +294,16 @@ class _Search:
         Args:
             fraction: of the search that lies behind, 0..1.
         """
-        fall = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * fraction))
+        rate = RATE * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * fraction)))
         seed = tf.constant([self.seed, int(fraction * 1e6)], tf.int32)
-        before = [v.numpy() for v in self._moved]
-        loss = float(self._step(seed, tf.constant(fall, tf.float32)))
+        before = [v.numpy() for v in self.variables]
+        loss = float(self._step(seed, tf.constant(rate, tf.float32)))
         if loss < self._least:
             self._kept, self._least = before, loss
 
     def best(self, steps: int) -> Projection:
         """What has been found until now."""
-        for variable, value in zip(self._moved, self._kept, strict=True):
+        for variable, value in zip(self.variables, self._kept, strict=True):
             variable.assign(value)
         picture = self.picture()
         height, width = self.target.weights.shape

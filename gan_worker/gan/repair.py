@@ -104,7 +104,7 @@ def repair(
 
     for hole in holes:
         work = _Hole(model, filled, hole, unknown, closed, scale, seed)
-        found.append(project(model, work.target(), seed, steps, tell, should_stop, tune=True))
+        found.append(project(model, work.target(), seed, steps, tell, should_stop))
         filled = work.fill(found[-1].channels)
         unknown &= ~hole
     return Repaired(
