@@ -15,6 +15,7 @@ from safetensors.numpy import save
 from gan_worker import __version__, runs, terminal
 from gan_worker.commands.shared import Home, invalid, load, parse_size, reporting, runs_folder
 from gan_worker.durable_files import replace_file, storage_errors, write_json
+from gan_worker.holes import border_band, looks_seamless
 from gan_worker.marks import marks, repair_marks
 from gan_worker.pictures import write_picture
 from gan_worker.progress import Recipe
@@ -73,7 +74,7 @@ def repair(
     from gan_worker.gan import repair as repairing
 
     if tileable is None:
-        tileable = repairing.looks_seamless(material.maps, hidden)
+        tileable = looks_seamless(material.maps, hidden)
         taken = "seamless, and stays so" if tileable else "not seamless"
         other = "--not-tileable" if tileable else "--tileable"
         terminal.output.print(f"Taken for {taken}; {other} says otherwise.", soft_wrap=True)
@@ -106,7 +107,7 @@ def make_tileable(
         done = repairing.make_tileable(loaded, material.maps, scale, seed, steps, tell, wish.asked)
     height, width = material.size
     band = repairing.band_width(loaded, scale)
-    changed = repairing.border_band(height, width, band)
+    changed = border_band(height, width, band)
     _write(material, done.maps, changed, files, loaded.info)
     _show(done, material.maps, files)
 

@@ -14,6 +14,7 @@ from gan_worker.gan.projection import CROP, STEPS, Projection, Target, project
 from gan_worker.gan.statistics import normals_from_slopes
 from gan_worker.gan.styles import resampling
 from gan_worker.gradient_blend import blend
+from gan_worker.holes import border_band, calm_shift, distance_to, hole_groups, window_around
 from gan_worker.progress import GenerationProgress
 from gan_worker.repair_files import check_maps, check_mask
 
@@ -22,15 +23,12 @@ Maps = Mapping[str, np.ndarray]
 # Known pixels around a hole that the generated picture is fitted to, and how fast their weight falls with distance,
 # down to what is left of it, in the model's pixels.
 MARGIN, NEAR, FAR_WEIGHT = 40, 8.0, 0.1
-# Pixels of the model between two holes that are filled one by one, and how many these may be.
-APART, MOST_GROUPS = 20, 8
+# Pixels of the model between two holes that are filled one by one.
+APART = 20
 # Crops of the known part that tell what the material looks like.
 EXEMPLARS = 32
-# Width of the cross that becomes new where borders are made seamless, in the model's pixels, and its share of a
-# side at most.
-BAND, WIDEST_BAND = 64, 0.5
-# A step over the border that is so many times the mean step inside is seen.
-VISIBLE_SEAM = 1.5
+# Width of the cross that becomes new where borders are made seamless, in the model's pixels.
+BAND = 64
 # Share of a hidden pixel that may have got into a known one when the picture was made smaller.
 STAINED = 0.02
 
@@ -135,10 +133,10 @@ class _Hole:
         scale: float,
         seed: int,
     ):
-        self._shift = _calm_shift(hole) if closed else (0, 0)
+        self._shift = calm_shift(hole) if closed else (0, 0)
         self._maps = {name: self._there(picture) for name, picture in maps.items()}
         self._hole = self._there(hole)
-        self._window, self._circles = _window(self._hole, closed, round(MARGIN / scale))
+        self._window, self._circles = window_around(self._hole, closed, round(MARGIN / scale))
         self._sight = _Sight(
             model, self._maps, self._there(unknown), self._window, self._circles, scale, seed
         )
@@ -249,98 +247,6 @@ def band_width(model: Model, scale: float | None) -> int:
     return round(BAND / (scale or model.info.scale))
 
 
-def border_band(height: int, width: int, band: int) -> np.ndarray:
-    """Where a picture's borders are made new, half of the band on each side of them, (height, width) bool."""
-    hidden = np.zeros((height, width), bool)
-    for axis, side in enumerate((height, width)):
-        reach = max(1, min(band, int(WIDEST_BAND * side)) // 2)
-        lines = np.arange(-reach, reach) % side
-        hidden[(lines, slice(None)) if axis == 0 else (slice(None), lines)] = True
-    return hidden
-
-
-def looks_seamless(maps: Maps, hidden: np.ndarray) -> bool:
-    """Whether the step over the border is like that over lines inside, in every map and along both axes.
-
-    Args:
-        maps: map name → (height, width, channels).
-        hidden: (height, width), what does not count.
-    """
-    for axis in (0, 1):
-        counts = ~(hidden | np.roll(hidden, 1, axis))
-        number = counts.sum(axis=1 - axis)
-        if not number[0]:
-            return False
-        for picture in maps.values():
-            steps = np.abs(picture - np.roll(picture, 1, axis)).mean(axis=-1) * counts
-            lines = steps.sum(axis=1 - axis) / np.maximum(number, 1)
-            if lines[0] > min(VISIBLE_SEAM * lines[1:].mean(), lines[1:].max()):
-                return False
-    return True
-
-
-def hole_groups(hidden: np.ndarray, closed: bool, apart: int) -> list[np.ndarray]:
-    """What is hidden, in groups far enough from each other to be filled one by one.
-
-    Args:
-        hidden: (height, width).
-        closed: whether opposite borders are neighbours.
-        apart: pixels that lie between two groups at least.
-
-    Returns:
-        (height, width) bool each; all in one where there would be more than `MOST_GROUPS`.
-    """
-    rows, columns = (-(-n // apart) for n in hidden.shape)
-    places = np.argwhere(hidden) // apart
-    left = {(int(y), int(x)) for y, x in np.unique(places, axis=0)}
-    labels = np.zeros((rows, columns), int)
-    count = 0
-    while left and count < MOST_GROUPS:
-        count += 1
-        growing = [left.pop()]
-        while growing:
-            y, x = growing.pop()
-            labels[y, x] = count
-            around = {(y + dy, x + dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)}
-            if closed:
-                around = {(a % rows, b % columns) for a, b in around}
-            near = around & left
-            left -= near
-            growing += near
-    if left:
-        return [hidden]
-    label = np.repeat(np.repeat(labels, apart, 0), apart, 1)[: hidden.shape[0], : hidden.shape[1]]
-    return [hidden & (label == number) for number in range(1, count + 1)]
-
-
-def _calm_shift(hidden: np.ndarray) -> tuple[int, int]:
-    """By how much to roll a seamless picture so that the widest gaps without a hole lie at its borders."""
-    down, across = (_after_widest_gap(hidden.any(axis=axis)) for axis in (1, 0))
-    return -down, -across
-
-
-def _after_widest_gap(line: np.ndarray) -> int:
-    """Middle of the longest run without a hole on a circle; 0 where there is none."""
-    marked = np.flatnonzero(line)
-    gaps = np.diff(np.append(marked, marked[0] + len(line)))
-    widest = int(np.argmax(gaps))
-    return int(marked[widest] + (gaps[widest] + 1) // 2) % len(line) if gaps[widest] > 1 else 0
-
-
-def _window(
-    hidden: np.ndarray, closed: bool, margin: int
-) -> tuple[tuple[slice, slice], tuple[bool, bool]]:
-    """The part of a picture that is worked on, and which of its axes are circles."""
-    slices, circles = [], []
-    for axis, side in ((1, hidden.shape[0]), (0, hidden.shape[1])):
-        marked = np.flatnonzero(hidden.any(axis=axis))
-        start, stop = int(marked[0]) - margin, int(marked[-1]) + 1 + margin
-        circle = closed and stop - start >= side
-        slices.append(slice(0, side) if circle else slice(max(0, start), min(side, stop)))
-        circles.append(circle)
-    return (slices[0], slices[1]), (circles[0], circles[1])
-
-
 def _filled(
     name: str,
     known: np.ndarray,
@@ -390,7 +296,7 @@ class _Sight:
 
     def target(self) -> Target:
         hidden = self._hidden_at(self.hidden[self.window], self.size)
-        weights = np.where(hidden, 0, FAR_WEIGHT + np.exp(-_distance(hidden, MARGIN) / NEAR))
+        weights = np.where(hidden, 0, FAR_WEIGHT + np.exp(-distance_to(hidden, MARGIN) / NEAR))
         return Target(
             self._channels({n: p[self.window] for n, p in self.maps.items()}, self.size),
             weights.astype(np.float32),
@@ -454,19 +360,3 @@ def resampled(picture: np.ndarray, height: int, width: int) -> np.ndarray:
     down = resampling(picture.shape[0], height).astype(np.float32)
     across = resampling(picture.shape[1], width).astype(np.float32)
     return np.einsum("wx,hxc->hwc", across, np.tensordot(down, picture, 1), optimize=True)
-
-
-def _distance(hidden: np.ndarray, most: int) -> np.ndarray:
-    """Steps to the nearest hidden pixel, `most` at most, (height, width)."""
-    distance = np.full(hidden.shape, float(most))
-    reached = hidden.copy()
-    distance[reached] = 0
-    for step in range(1, most):
-        grown = reached.copy()
-        grown[1:] |= reached[:-1]
-        grown[:-1] |= reached[1:]
-        grown[:, 1:] |= reached[:, :-1]
-        grown[:, :-1] |= reached[:, 1:]
-        distance[grown & ~reached] = step
-        reached = grown
-    return distance

@@ -15,6 +15,7 @@ from gan_worker.gan.classic import ClassicGenerator
 from gan_worker.gan.generator import Generator
 from gan_worker.gan.metrics import line_steps
 from gan_worker.gan.statistics import Statistics, measure_statistics
+from gan_worker.holes import border_band, looks_seamless
 
 NANO = PRESETS["nano"]
 MAPS = ("base_color", "normal", "height")
@@ -131,7 +132,7 @@ def test_a_seamless_picture_stays_seamless(material, over_the_border):
     for name in ("base_color", "height"):
         before, after = (steps_within(hidden, m[name]) for m in (material, done.maps))
         assert after < 2 * before
-    assert repair.looks_seamless(done.maps, np.zeros_like(hidden))
+    assert looks_seamless(done.maps, np.zeros_like(hidden))
 
 
 def test_a_hole_at_an_open_border_is_filled_twice_alike(model, material):
@@ -164,36 +165,10 @@ def test_borders_become_seamless_and_the_inside_stays(model):
     photo = {name: picture[:96, 5:115] for name, picture in wide.items()}
     done = repair.make_tileable(model, photo, steps=10)
     assert roughest_border(photo) > 1.5 > roughest_border(done.maps)
-    band = repair.border_band(96, 110, repair.band_width(model, None))
+    band = border_band(96, 110, repair.band_width(model, None))
     assert 0.2 < band.mean() < 0.9
     for name, picture in done.maps.items():
         np.testing.assert_array_equal(picture[~band], photo[name][~band])
-
-
-def test_holes_far_from_each_other_are_filled_one_by_one():
-    both = hole(20, 30, 20, 30) | hole(22, 26, 60, 90) | hole(31, 33, 18, 20)
-    first, second = sorted(repair.hole_groups(both, False, 8), key=np.sum)
-    np.testing.assert_array_equal(first, hole(20, 30, 20, 30) | hole(31, 33, 18, 20))
-    np.testing.assert_array_equal(second, hole(22, 26, 60, 90))
-    border = hole(20, 30, -4, 4)
-    assert len(repair.hole_groups(border, True, 8)) == 1
-    assert len(repair.hole_groups(border, False, 8)) == 2
-    specks = np.zeros((80, 96), bool)
-    specks[::20, ::20] = True
-    (one,) = repair.hole_groups(specks, False, 4)
-    np.testing.assert_array_equal(one, specks)
-
-
-def test_a_border_tells_whether_a_picture_is_seamless(model, material):
-    nothing = hole(0, 0, 0, 0)
-    assert repair.looks_seamless(material, nothing)
-    slope = {"height": material["height"] + np.linspace(0, 2, 96)[:, None]}
-    assert not repair.looks_seamless(slope, nothing)
-    # Dirt on the border is what shall be mended, and says nothing.
-    dirty = {"height": material["height"].copy()}
-    dirty["height"][30:50, :40, 0] += np.linspace(9, 0, 40, dtype=np.float32)
-    assert not repair.looks_seamless(dirty, nothing)
-    assert repair.looks_seamless(dirty, hole(28, 52, -1, 2))
 
 
 def test_maps_that_the_model_does_not_make_are_refused(model, material):
