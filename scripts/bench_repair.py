@@ -65,7 +65,7 @@ def main() -> None:
         print(file.name, flush=True)
         kept[file.stem] = measure(file, options.work, options.minutes)
         RESULTS.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
-        TABLE.write_text(table(kept))
+    TABLE.write_text(table(kept))
     print(TABLE.read_text())
 
 
