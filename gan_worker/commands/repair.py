@@ -31,6 +31,8 @@ from gan_worker.repair_files import (
 )
 
 MOST_STEPS = 10_000
+# Standard deviations beyond which what was found has little to do with the picture.
+POOR = 0.6
 
 ModelName = Annotated[str, typer.Argument(help="Name of a model; see gan-worker models.")]
 PictureOrSet = Annotated[
@@ -142,8 +144,10 @@ def project(
     _write_found(found, loaded, out, stem)
     distances = f"{found.projection.first:.3f} at the start, {found.projection.distance:.3f} found"
     terminal.output.print(
-        f"Distance in standard deviations: {distances}, after {found.projection.steps} steps"
+        f"Distance in standard deviations: {distances}, after {found.projection.steps} steps",
+        soft_wrap=True,
     )
+    _note_if_poor(found.projection.distance)
     terminal.output.print(f"Latents and a picture of both in {out.absolute()}", soft_wrap=True)
 
 
@@ -178,8 +182,15 @@ def _show(done: Any, before: dict[str, NDArray[Any]], files: dict[str, Path]) ->
     terminal.output.print(table)
     text = f"What surrounds it is met to {done.distance:.2f} standard deviations"
     terminal.output.print(f"{text}, after {done.steps} steps")
+    _note_if_poor(done.distance)
     for file in files.values():
         terminal.output.print(f"{file.absolute()}", soft_wrap=True)
+
+
+def _note_if_poor(distance: float) -> None:
+    if distance > POOR:
+        text = "This model hardly comes near to the picture. Train one on such material, or try another --scale"
+        terminal.show_notes([f"{text} or more --steps."])
 
 
 def _write_found(found: Any, loaded: Any, out: Path, stem: str) -> None:

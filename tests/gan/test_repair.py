@@ -13,6 +13,7 @@ from gan_worker.errors import RequestError
 from gan_worker.gan import checkpoint, generation, projection, repair
 from gan_worker.gan.classic import ClassicGenerator
 from gan_worker.gan.generator import Generator
+from gan_worker.gan.latents import draw_z
 from gan_worker.gan.metrics import line_steps
 from gan_worker.gan.statistics import Statistics, measure_statistics
 from gan_worker.holes import border_band, looks_seamless
@@ -172,6 +173,26 @@ def test_maps_that_the_model_does_not_make_are_refused(model, material):
         repair.repair(model, {"metallic": material["height"]}, hole(1, 9, 1, 9), False)
     with pytest.raises(RequestError, match="marks nothing"):
         repair.repair(model, material, hole(0, 0, 0, 0), False)
+
+
+def test_of_several_materials_a_seed_brings_its_own_pattern(model, material):
+    network = {"config": asdict(NANO), "patterns": [[], [[0.0, 1 / 16]]]}
+    info = replace(model.info, network=network, styles=("plain", "striped"))
+    seeds = {
+        name: model.generator.style(draw_z(n, NANO)[None])[0].numpy()
+        for n, name in enumerate(info.styles, 90)
+    }
+    several = generation.Model(info, model.generator, seeds)
+    kin = [int(several.seed_pattern(seed).argmax()) for seed in range(1, 40)]
+    assert {0, 1} == set(kin)
+    for wanted in (0, 1):
+        found = repair.find_latents(
+            several, material, (32, 32), seed=1 + kin.index(wanted), steps=0
+        )
+        local = found.projection.latents.local
+        assert local.shape[-1] == NANO.local_channels + 2
+        striped = bool(several.seed_pattern(found.projection.seed).argmax())
+        assert bool(local[..., NANO.local_channels :].any()) == striped
 
 
 def test_a_model_without_styles_is_refused(model, material):

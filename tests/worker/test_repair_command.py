@@ -80,6 +80,8 @@ def test_a_photo_is_repaired_where_it_is_masked(photo, mask, tmp_path, capsys):
     assert cli.main([*arguments, "--steps", "2"]) == 0
     shown = capsys.readouterr().out
     assert "Taken for not seamless" in shown and "after 2 steps" in shown
+    # Two steps, with a model of other bricks, are not enough, and the person hears of it.
+    assert "Note: This model hardly comes near" in shown
     before, after = read_stored(photo), read_stored(out)
     hidden = read_stored(mask)[..., 0] > 0
     assert after.dtype == np.uint16
