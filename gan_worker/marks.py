@@ -12,6 +12,10 @@ from gan_worker.progress import Credits, Recipe
 
 # IPTC NewsCodes, Digital Source Type: made by a model that was trained on sampled content.
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+# The same for a picture of which parts were made so.
+COMPOSITE_TYPE = (
+    "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+)
 SOURCE_TYPE_KEY = "Iptc4xmpExt:DigitalSourceType"
 MODEL_KEY, HASH_KEY, RECIPE_KEY = "tilewright:Model", "tilewright:ModelHash", "tilewright:Recipe"
 
@@ -58,8 +62,39 @@ def marks(
     }
     if recipe:
         texts[RECIPE_KEY] = json.dumps(asdict(recipe), sort_keys=True)
+    return _with_packet(texts, version, credits.authors)
+
+
+def repair_marks(
+    model: str, model_hash: str, version: str, credits: Credits, before: Mapping[str, str]
+) -> dict[str, str]:
+    """The texts of a picture of which a model has made a part; see `marks`.
+
+    Args:
+        model: the model's name.
+        model_hash: sha256 of its weights, hex.
+        version: of Tilewright.
+        credits: of the model.
+        before: what the picture said of itself, of `pictures.read_header`.
+    """
+    whole = before.get(SOURCE_TYPE_KEY) == SOURCE_TYPE
+    rights = before.get("Copyright", "")
+    new = rights_line(credits)
+    texts = {
+        "Software": f"Tilewright {version}",
+        "Copyright": rights if new in rights else f"{rights} Parts of it: {new}" if rights else new,
+        SOURCE_TYPE_KEY: SOURCE_TYPE if whole else COMPOSITE_TYPE,
+        MODEL_KEY: model,
+        HASH_KEY: model_hash,
+    }
+    if "Artist" in before:
+        texts["Artist"] = before["Artist"]
+    return _with_packet(texts, version, credits.authors)
+
+
+def _with_packet(texts: dict[str, str], version: str, authors: Sequence[str]) -> dict[str, str]:
     texts = {name: _printable(text) for name, text in texts.items()}
-    return {**texts, "xmp": _packet(texts, version, tuple(map(_printable, credits.authors)))}
+    return {**texts, "xmp": _packet(texts, version, tuple(map(_printable, authors)))}
 
 
 def material_marks(recipe: Recipe) -> dict[str, str]:
@@ -73,7 +108,7 @@ def read_marks(texts: Mapping[str, str]) -> dict[str, Any] | None:
     Args:
         texts: of `pictures.read_header`.
     """
-    if texts.get(SOURCE_TYPE_KEY) != SOURCE_TYPE:
+    if texts.get(SOURCE_TYPE_KEY) not in (SOURCE_TYPE, COMPOSITE_TYPE):
         return None
     found: dict[str, Any] = {label: texts[key] for label, key in _LABELS.items() if texts.get(key)}
     try:

@@ -60,6 +60,28 @@ def read_picture(file: Path) -> Picture:
         opened.close()
 
 
+def read_stored(file: Path) -> NDArray[Any]:
+    """Read the whole numbers of a picture, with its alpha.
+
+    Returns:
+        uint8 or uint16, shape (height, width, 1 to 4), top row first; rotation by EXIF is applied.
+
+    Raises:
+        PictureError: `picture_missing` or `picture_unreadable`, also for a picture of floating-point numbers.
+    """
+    opened = _open(file)
+    try:
+        spec = opened.spec()
+        kinds = {oiio.UINT8: 8, oiio.UINT16: 16}
+        bits = kinds.get(spec.format.basetype)
+        if bits is None:
+            raise _unreadable(file, "it must hold whole numbers of 8 or 16 bits")
+        pixels = _turned(_decode(file, opened), _orientation(opened))
+        return quantise(pixels, bits)
+    finally:
+        opened.close()
+
+
 def check_picture(file: Path) -> tuple[int, int]:
     """Look whether a picture is one and whole, by header and end where these tell enough.
 
@@ -220,8 +242,12 @@ def shown_name(name: str) -> str:
 
 
 def _upright(pixels: Picture, orientation: int) -> Picture:
-    """Drop alpha and undo the camera's rotation (EXIF orientation 1..8)."""
-    pixels = pixels[..., :1] if pixels.shape[-1] < 3 else pixels[..., :3]
+    """Drop alpha and undo the camera's rotation."""
+    return _turned(pixels[..., :1] if pixels.shape[-1] < 3 else pixels[..., :3], orientation)
+
+
+def _turned(pixels: Picture, orientation: int) -> Picture:
+    """Undo the camera's rotation (EXIF orientation 1..8)."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.transpose(1, 0, 2)
     if orientation in (3, 4, 7, 8):

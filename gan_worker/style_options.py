@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_worker.durable_files import read_json
 from gan_worker.errors import RequestError
 from gan_worker.pictures import read_picture
 from gan_worker.style_choices import Mix, Style, StyleMap
@@ -60,6 +61,26 @@ def parse_direction(text: str) -> tuple[str, float]:
             "Correct --direction.",
         )
     return " ".join(name.split()), value
+
+
+def read_latent(file: Path) -> tuple[float, ...]:
+    """The latent z of a recipe's JSON.
+
+    Raises:
+        RequestError: `invalid_latent`.
+    """
+    try:
+        z = read_json(file)["z"]
+        numbers = tuple(float(number) for number in z) if isinstance(z, list) else ()
+    except (OSError, ValueError, LookupError, TypeError):
+        numbers = ()
+    if not numbers:
+        raise RequestError(
+            "invalid_latent",
+            f"A latent must be the numbers under z in a recipe's JSON; {file} holds none.",
+            "Name a file that gan-worker project has written.",
+        )
+    return numbers
 
 
 def _number(text: str) -> float | None:

@@ -26,7 +26,7 @@ from gan_worker.marks import marks
 from gan_worker.material_files import Format, file_bits, save_material
 from gan_worker.pictures import write_picture
 from gan_worker.progress import GeneratedMaterial, GenerationProgress
-from gan_worker.style_options import parse_direction, parse_mix, read_style_map
+from gan_worker.style_options import parse_direction, parse_mix, read_latent, read_style_map
 
 NO_PIXELS = np.empty(0, np.float32)
 
@@ -52,6 +52,9 @@ def generate(
     direction: Annotated[
         list[str] | None, typer.Option(help="Such as 'pca 1=2.5'; see gan-worker directions.")
     ] = None,
+    latent: Annotated[
+        Path | None, typer.Option(help="Look of a recipe, as project and generate write them.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path(),
     bits: Annotated[
         int | None, typer.Option(help="8 or 16 bits a value; otherwise 16 for height alone.")
@@ -75,6 +78,7 @@ def generate(
         height,
         names,
         psi,
+        z=read_latent(latent) if latent else (),
         material=material,
         mix=parse_mix(mix) if mix else (),
         style_map=read_style_map(style_map, styles) if style_map else None,

@@ -185,12 +185,21 @@ class Model:
             return replace(drawn, local=np.float32(config.truncation_psi) * drawn.local)
         return drawn
 
+    def seed_pattern(self, seed: int) -> np.ndarray | None:
+        """How much a seed's style has of each material's pattern, (materials,); None where there is one at most."""
+        if not self._has_a_choice_of_patterns():
+            return None
+        return self.styles.kinship(GenerationConfig(self.info.name, seed), 1, 1)
+
     def _pattern_shares(self, config: GenerationConfig) -> np.ndarray | None:
         """How much of each material's pattern there is, or None where there is nothing to choose."""
-        if len(self.patterns) < 2 or not any(pattern.is_any for pattern in self.patterns):
+        if not self._has_a_choice_of_patterns():
             return None
         rows, columns = config.height // self.network.stride, config.width // self.network.stride
         return self.styles.kinship(config, rows, columns)
+
+    def _has_a_choice_of_patterns(self) -> bool:
+        return len(self.patterns) > 1 and any(pattern.is_any for pattern in self.patterns)
 
     def _forward(self, w: tf.Tensor, latents: Latents, piece: Piece) -> tf.Tensor:
         """Standardised channels of a piece and of what is left of its halo, (height, width, channels)."""

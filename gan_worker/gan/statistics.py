@@ -109,6 +109,11 @@ def _stored(name: str, values: np.ndarray) -> np.ndarray:
 def _shown(name: str, values: tf.Tensor) -> tf.Tensor:
     if name != "normal":
         return tf.clip_by_value(values, 0.0, 1.0)
+    return normals_from_slopes(values)
+
+
+def normals_from_slopes(values: tf.Tensor) -> tf.Tensor:
+    """Normals of unit length, as a map in 0..1, from their x and y, (…, 2) in -1..1."""
     steepness = tf.reduce_sum(tf.square(values), axis=-1, keepdims=True)
     values *= tf.minimum(1.0, STEEPEST * tf.math.rsqrt(tf.maximum(steepness, 1e-12)))
     z = tf.sqrt(1.0 - tf.minimum(steepness, STEEPEST**2))

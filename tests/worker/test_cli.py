@@ -65,6 +65,7 @@ def test_help_names_every_command(arguments, capsys):
     shown, wrong = capsys.readouterr()
     assert not wrong
     commands = ("train", "generate", "batch", "sheet", "directions", "loop", "export")
+    commands += ("repair", "make-tileable", "project")
     commands += ("provenance", "models", "runs", "serve", "doctor")
     assert all(f"\n  {name}" in shown for name in commands)
 

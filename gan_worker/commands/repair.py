@@ -1,0 +1,222 @@
+"""The commands that fit a model to pictures: `gan-worker repair`, `make-tileable` and `project`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich.table import Table
+from safetensors.numpy import save
+
+from gan_worker import __version__, runs, terminal
+from gan_worker.commands.shared import Home, invalid, load, parse_size, reporting, runs_folder
+from gan_worker.durable_files import replace_file, storage_errors, write_json
+from gan_worker.holes import border_band, looks_seamless
+from gan_worker.marks import marks, repair_marks
+from gan_worker.pictures import write_picture
+from gan_worker.progress import Recipe
+from gan_worker.repair_files import (
+    StoredMaterial,
+    check_maps,
+    check_mask,
+    read_mask,
+    read_one,
+    read_texts,
+    targets,
+    write_changed,
+)
+
+MOST_STEPS = 10_000
+# Standard deviations beyond which what was found has little to do with the picture.
+POOR = 0.6
+
+ModelName = Annotated[str, typer.Argument(help="Name of a model; see gan-worker models.")]
+PictureOrSet = Annotated[
+    Path, typer.Argument(metavar="PICTURE", help="A picture, or a folder with a material's maps.")
+]
+Scale = Annotated[
+    float | None,
+    typer.Option(help="The model's pixels of one of the picture; otherwise as in its training."),
+]
+Seed = Annotated[int, typer.Option(min=0, help="Another one gives another result.")]
+Steps = Annotated[int, typer.Option(min=1, max=MOST_STEPS, help="How long to search.")]
+
+
+def repair(
+    model: ModelName,
+    picture: PictureOrSet,
+    mask: Annotated[
+        Path,
+        typer.Option(help="Picture of the same size, white where to fill it, black elsewhere."),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder, or PNG for a single picture.")],
+    tileable: Annotated[
+        bool | None,
+        typer.Option(
+            "--tileable/--not-tileable", help="Whether it is seamless; otherwise its borders tell."
+        ),
+    ] = None,
+    scale: Scale = None,
+    seed: Seed = 1,
+    steps: Steps = 150,
+    home: Home = None,
+) -> None:
+    """Fill the masked places of a picture so that they fit; all else stays as it is, to the bit."""
+    folder = _checked(model, scale, home)
+    material = read_one(picture, mask)
+    hidden = read_mask(mask, material.size)
+    check_mask(hidden)
+    check_maps(runs.read_model_info(folder), material.maps)
+    files = targets(material, out)
+    loaded = load(folder)
+    from gan_worker.gan import repair as repairing
+
+    if tileable is None:
+        tileable = looks_seamless(material.maps, hidden)
+        taken = "seamless, and stays so" if tileable else "not seamless"
+        other = "--not-tileable" if tileable else "--tileable"
+        terminal.output.print(f"Taken for {taken}; {other} says otherwise.", soft_wrap=True)
+    with reporting("searching what fits") as tell, terminal.StopWish(resumed=True) as wish:
+        done = repairing.repair(
+            loaded, material.maps, hidden, tileable, scale, seed, steps, tell, wish.asked
+        )
+    _write(material, done.maps, hidden, files, loaded.info)
+    _show(done, material.maps, files)
+
+
+def make_tileable(
+    model: ModelName,
+    picture: PictureOrSet,
+    out: Annotated[Path, typer.Option(help="Folder, or PNG for a single picture.")],
+    scale: Scale = None,
+    seed: Seed = 1,
+    steps: Steps = 150,
+    home: Home = None,
+) -> None:
+    """Make the borders of a picture seamless; its inside stays as it is, to the bit."""
+    folder = _checked(model, scale, home)
+    material = read_one(picture)
+    check_maps(runs.read_model_info(folder), material.maps)
+    files = targets(material, out)
+    loaded = load(folder)
+    from gan_worker.gan import repair as repairing
+
+    with reporting("searching what fits") as tell, terminal.StopWish(resumed=True) as wish:
+        done = repairing.make_tileable(loaded, material.maps, scale, seed, steps, tell, wish.asked)
+    height, width = material.size
+    band = repairing.band_width(loaded, scale)
+    changed = border_band(height, width, band)
+    _write(material, done.maps, changed, files, loaded.info)
+    _show(done, material.maps, files)
+
+
+def project(
+    model: ModelName,
+    picture: PictureOrSet,
+    out: Annotated[Path, typer.Option(help="Folder for what is found.")] = Path(),
+    size: Annotated[
+        str, typer.Option(help="Of its middle: width and height at most, the model's pixels.")
+    ] = "256x256",
+    scale: Scale = None,
+    seed: Seed = 1,
+    steps: Steps = 150,
+    home: Home = None,
+) -> None:
+    """Search the latents whose picture is nearest to a photo, to start from them."""
+    folder = _checked(model, scale, home)
+    width, height = parse_size(size)
+    material = read_one(picture)
+    check_maps(runs.read_model_info(folder), material.maps)
+    loaded = load(folder)
+    from gan_worker.gan import repair as repairing
+
+    with storage_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+    with reporting("searching latents") as tell, terminal.StopWish(resumed=True) as wish:
+        found = repairing.find_latents(
+            loaded, material.maps, (height, width), scale, seed, steps, tell, wish.asked
+        )
+    stem = f"{loaded.info.name}_{material.material_set.name}"
+    _write_found(found, loaded, out, stem)
+    distances = f"{found.projection.first:.3f} at the start, {found.projection.distance:.3f} found"
+    terminal.output.print(
+        f"Distance in standard deviations: {distances}, after {found.projection.steps} steps",
+        soft_wrap=True,
+    )
+    _note_if_poor(found.projection.distance)
+    terminal.output.print(f"Latents and a picture of both in {out.absolute()}", soft_wrap=True)
+
+
+def _checked(model: str, scale: float | None, home: Path | None) -> Path:
+    if scale is not None and not 0.01 <= scale <= 4:
+        raise invalid(f"--scale must lie between 0.01 and 4; received {scale}.", "Use --scale 1.")
+    return runs.open_model(runs_folder(home), model)
+
+
+def _write(
+    material: StoredMaterial,
+    maps: dict[str, NDArray[Any]],
+    changed: NDArray[np.bool_],
+    files: dict[str, Path],
+    info: runs.ModelInfo,
+) -> None:
+    said = {
+        kind: repair_marks(info.name, info.hash, __version__, info.credits, texts)
+        for kind, texts in read_texts(material).items()
+    }
+    write_changed(material, maps, changed, files, said)
+
+
+def _show(done: Any, before: dict[str, NDArray[Any]], files: dict[str, Path]) -> None:
+    """Seams before and after, how well it fits, and where it is."""
+    from gan_worker.gan.repair import seam_ratios
+
+    table = Table("Map", "Before", "After", title="Seam ratio (1 = no seam)")
+    old, new = seam_ratios(before), seam_ratios(done.maps)
+    for name in new:
+        table.add_row(name, f"{old[name]:.2f}", f"{new[name]:.2f}")
+    terminal.output.print(table)
+    text = f"What surrounds it is met to {done.distance:.2f} standard deviations"
+    terminal.output.print(f"{text}, after {done.steps} steps")
+    _note_if_poor(done.distance)
+    for file in files.values():
+        terminal.output.print(f"{file.absolute()}", soft_wrap=True)
+
+
+def _note_if_poor(distance: float) -> None:
+    if distance > POOR:
+        text = "This model hardly comes near to the picture. Train one on such material, or try another --scale"
+        terminal.show_notes([f"{text} or more --steps."])
+
+
+def _write_found(found: Any, loaded: Any, out: Path, stem: str) -> None:
+    info, latents = loaded.info, found.projection.latents
+    rows, columns = latents.local.shape[1:3]
+    recipe = Recipe(
+        model=info.name,
+        model_hash=info.hash,
+        seed=found.projection.seed,
+        z=tuple(float(v) for v in latents.z[0]),
+        width=columns * info.stride,
+        height=rows * info.stride,
+        truncation_psi=1.0,
+        origin=(0, 0),
+        version=__version__,
+        credits=info.credits,
+    )
+    write_json(out / f"{stem}_latent.json", asdict(recipe))
+    arrays = {"z": latents.z, "local": latents.local}
+    arrays |= {f"noise/{i}": noise for i, noise in enumerate(latents.noise)}
+    file = out / f"{stem}_latents.safetensors"
+    with storage_errors(file):
+        replace_file(file, save(arrays))
+    lines = [
+        np.concatenate([found.wanted[name], found.made[name]], axis=1) for name in found.wanted
+    ]
+    sheet = np.concatenate([np.broadcast_to(x, (*x.shape[:2], 3)) for x in lines])
+    said = marks(info.name, info.hash, __version__, info.credits)
+    write_picture(out / f"{stem}_projection.png", sheet, marks=said)

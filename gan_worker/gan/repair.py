@@ -1,0 +1,362 @@
+"""Fill what is masked in a material, or its borders, with what a model generates to fit there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from gan_worker.gan.generation import Model
+from gan_worker.gan.metrics import line_steps, seam_ratio
+from gan_worker.gan.projection import CROP, STEPS, Projection, Target, project
+from gan_worker.gan.statistics import normals_from_slopes
+from gan_worker.gan.styles import resampling
+from gan_worker.gradient_blend import blend
+from gan_worker.holes import border_band, calm_shift, distance_to, hole_groups, window_around
+from gan_worker.progress import GenerationProgress
+from gan_worker.repair_files import check_maps, check_mask
+
+Maps = Mapping[str, np.ndarray]
+
+# Known pixels around a hole that the generated picture is fitted to, and how fast their weight falls with distance,
+# down to what is left of it, in the model's pixels.
+MARGIN, NEAR, FAR_WEIGHT = 40, 8.0, 0.1
+# Pixels of the model between two holes that are filled one by one.
+APART = 20
+# Crops of the known part that tell what the material looks like.
+EXEMPLARS = 32
+# Width of the cross that becomes new where borders are made seamless, in the model's pixels.
+BAND = 64
+# Share of a hidden pixel that may have got into a known one when the picture was made smaller.
+STAINED = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class Repaired:
+    """What became of a material.
+
+    Attributes:
+        maps: map name → (height, width, channels), 0..1, as given where nothing was hidden.
+        distance: of the rim to what was generated, in standard deviations; 0.2 is close, 1 has nothing to do with it.
+        steps: of the search.
+    """
+
+    maps: dict[str, np.ndarray]
+    distance: float
+    steps: int
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Latents that were searched for a material.
+
+    Attributes:
+        projection: what was found.
+        wanted: map name → the part that was searched, at the model's scale, 0..1.
+        made: map name → what the latents give there.
+    """
+
+    projection: Projection
+    wanted: dict[str, np.ndarray]
+    made: dict[str, np.ndarray]
+
+
+def repair(
+    model: Model,
+    maps: Maps,
+    hidden: np.ndarray,
+    closed: bool,
+    scale: float | None = None,
+    seed: int = 1,
+    steps: int = STEPS,
+    report: Callable[[GenerationProgress], None] = lambda progress: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Repaired:
+    """Fill a hole in all maps of a material.
+
+    Args:
+        model: makes all of these maps.
+        maps: map name → (height, width, channels), 0..1.
+        hidden: (height, width) bool.
+        closed: whether the picture is seamless; it stays so.
+        scale: the model's pixels of one of the picture; None is that of its training.
+        seed: another one fills the hole in another way.
+        steps: of the search for latents.
+        report: is told after each step.
+        should_stop: is asked before each step; what was found until then is used.
+
+    Raises:
+        RequestError: `invalid_config` for maps that the model does not make, nothing hidden, or nothing known.
+    """
+    check_maps(model.info, maps)
+    check_mask(hidden)
+    scale = scale or model.info.scale
+    filled, unknown = dict(maps), hidden.copy()
+    found: list[Projection] = []
+    holes = hole_groups(hidden, closed, max(1, round(APART / scale)))
+
+    def tell(news: GenerationProgress) -> None:
+        report(GenerationProgress(len(found) * steps + news.done, len(holes) * steps))
+
+    for hole in holes:
+        work = _Hole(model, filled, hole, unknown, closed, scale, seed)
+        found.append(project(model, work.target(), seed, steps, tell, should_stop))
+        filled = work.fill(found[-1].channels)
+        unknown &= ~hole
+    return Repaired(
+        filled, float(np.mean([f.distance for f in found])), sum(f.steps for f in found)
+    )
+
+
+class _Hole:
+    """A hole in a material, in the window around it that is worked on.
+
+    Args:
+        model: the model.
+        maps: of the whole material.
+        hole: (height, width), what is to be filled.
+        unknown: (height, width), that and whatever else is not known.
+        closed: whether the picture is seamless.
+        scale: the model's pixels of one of the picture.
+        seed: fixes which exemplars are taken.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        maps: Maps,
+        hole: np.ndarray,
+        unknown: np.ndarray,
+        closed: bool,
+        scale: float,
+        seed: int,
+    ):
+        self._shift = calm_shift(hole) if closed else (0, 0)
+        self._maps = {name: self._there(picture) for name, picture in maps.items()}
+        self._hole = self._there(hole)
+        self._window, self._circles = window_around(self._hole, closed, round(MARGIN / scale))
+        self._sight = _Sight(
+            model, self._maps, self._there(unknown), self._window, self._circles, scale, seed
+        )
+
+    def _there(self, picture: np.ndarray) -> np.ndarray:
+        return np.roll(picture, self._shift, (0, 1))
+
+    def target(self) -> Target:
+        return self._sight.target()
+
+    def fill(self, channels: np.ndarray) -> dict[str, np.ndarray]:
+        """The whole material with what was generated in the hole.
+
+        Args:
+            channels: of the window, as the target's.
+        """
+        made, hole = self._sight.as_maps(channels), self._hole[self._window]
+        back, filled = (-self._shift[0], -self._shift[1]), {}
+        for name, picture in self._maps.items():
+            whole = picture.copy()
+            known = picture[self._window]
+            whole[self._window] = _filled(name, known, made[name], hole, self._circles)
+            filled[name] = np.roll(whole, back, (0, 1))
+        return filled
+
+
+def make_tileable(
+    model: Model,
+    maps: Maps,
+    scale: float | None = None,
+    seed: int = 1,
+    steps: int = STEPS,
+    report: Callable[[GenerationProgress], None] = lambda progress: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Repaired:
+    """Make the borders of a material seamless: they are brought to its middle and a cross over them is filled anew.
+
+    Args: as for `repair`.
+
+    Raises:
+        RequestError: `invalid_config` for maps that the model does not make.
+    """
+    height, width = next(iter(maps.values())).shape[:2]
+    half = (height // 2, width // 2)
+    hidden = border_band(height, width, band_width(model, scale))
+    rolled = {name: np.roll(picture, half, (0, 1)) for name, picture in maps.items()}
+    done = repair(
+        model, rolled, np.roll(hidden, half, (0, 1)), True, scale, seed, steps, report, should_stop
+    )
+    back = (-half[0], -half[1])
+    return Repaired(
+        {name: np.roll(picture, back, (0, 1)) for name, picture in done.maps.items()},
+        done.distance,
+        done.steps,
+    )
+
+
+def find_latents(
+    model: Model,
+    maps: Maps,
+    size: tuple[int, int],
+    scale: float | None = None,
+    seed: int = 1,
+    steps: int = STEPS,
+    report: Callable[[GenerationProgress], None] = lambda progress: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Found:
+    """Search the latents whose picture is nearest to the middle of a material's.
+
+    Args:
+        model: makes all of these maps.
+        maps: map name → (height, width, channels), 0..1.
+        size: height and width of the middle at most, the model's pixels.
+        scale: as for `repair`, and so are the following.
+
+    Raises:
+        RequestError: `invalid_config` for maps that the model does not make.
+    """
+    check_maps(model.info, maps)
+    scale = scale or model.info.scale
+    sides = next(iter(maps.values())).shape[:2]
+    middle = []
+    for side, most in zip(sides, size, strict=True):
+        length = min(side, max(1, round(most / scale)))
+        middle.append(slice((side - length) // 2, (side - length) // 2 + length))
+    window = (middle[0], middle[1])
+    sight = _Sight(model, maps, np.zeros(sides, bool), window, (False, False), scale, seed)
+    target = sight.target()
+    found = project(model, target, seed, steps, report, should_stop)
+    restored = [
+        {n: p.numpy() for n, p in model.statistics.restore(tf.constant(c)).items() if n in maps}
+        for c in (target.channels, found.channels)
+    ]
+    return Found(found, *restored)
+
+
+def seam_ratios(maps: Maps) -> dict[str, float]:
+    """The seam ratio of each map."""
+    found = {}
+    for name, picture in maps.items():
+        across, down = line_steps(tf.constant(picture, tf.float32))
+        found[name] = seam_ratio((across.numpy(), down.numpy()))
+    return found
+
+
+def band_width(model: Model, scale: float | None) -> int:
+    """How wide the cross is that becomes new where borders are made seamless, the picture's pixels."""
+    return round(BAND / (scale or model.info.scale))
+
+
+def _filled(
+    name: str,
+    known: np.ndarray,
+    made: np.ndarray,
+    hidden: np.ndarray,
+    circles: tuple[bool, bool],
+) -> np.ndarray:
+    """The known picture with the made one blended in where it is hidden."""
+    if name == "normal":
+        slopes = blend(known[..., :2], made[..., :2], hidden, circles) * 2 - 1
+        new = normals_from_slopes(tf.constant(slopes)).numpy()
+    else:
+        new = np.clip(blend(known, made, hidden, circles), 0, 1)
+    return np.where(hidden[..., None], new, known)
+
+
+class _Sight:
+    """A window of a material as the model sees it: at its scale, in standardised channels.
+
+    Args:
+        model: the model.
+        maps: of the whole material.
+        hidden: of the whole material, (height, width).
+        window: rows and columns that are worked on.
+        circles: which axes of the window are.
+        scale: the model's pixels of one of the picture.
+        seed: fixes which exemplars are taken.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        maps: Maps,
+        hidden: np.ndarray,
+        window: tuple[slice, slice],
+        circles: tuple[bool, bool],
+        scale: float,
+        seed: int,
+    ):
+        self.model, self.maps, self.hidden = model, maps, hidden
+        self.window, self.circles, self.scale, self.seed = window, circles, scale, seed
+        stride = model.network.stride
+        self.size = tuple(
+            max(stride, round(n * scale / stride) * stride) if circle else max(1, round(n * scale))
+            for n, circle in zip(hidden[window].shape, circles, strict=True)
+        )
+
+    def target(self) -> Target:
+        hidden = self._hidden_at(self.hidden[self.window], self.size)
+        weights = np.where(hidden, 0, FAR_WEIGHT + np.exp(-distance_to(hidden, MARGIN) / NEAR))
+        return Target(
+            self._channels({n: p[self.window] for n, p in self.maps.items()}, self.size),
+            weights.astype(np.float32),
+            self._counted(),
+            self.circles,
+            self._exemplars(),
+        )
+
+    def as_maps(self, channels: np.ndarray) -> dict[str, np.ndarray]:
+        """The way back, at the picture's own scale."""
+        size = self.hidden[self.window].shape
+        restored = self.model.statistics.restore(tf.constant(channels, tf.float32))
+        return {n: resampled(restored[n].numpy(), *size) for n in self.maps}
+
+    def _channels(self, maps: Maps, size: tuple[int, ...]) -> np.ndarray:
+        """Standardised channels; 0 for those of maps that are not given."""
+        given = {name: resampled(picture, *size) for name, picture in maps.items()}
+        for name, statistics in self.model.statistics.maps.items():
+            if name not in given:
+                mean = np.array(statistics.mean, np.float32)
+                mean = (mean + 1) / 2 if name == "normal" else mean
+                given[name] = np.broadcast_to(mean, (*size, len(mean)))
+        return self.model.statistics.standardise(given)
+
+    def _counted(self) -> np.ndarray:
+        counts = [
+            np.full(len(statistics.axes), name in self.maps, np.float32)
+            for name, statistics in self.model.statistics.maps.items()
+        ]
+        return np.concatenate(counts)
+
+    def _hidden_at(self, hidden: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+        share = resampled(hidden[..., None].astype(np.float32), *size)[..., 0]
+        return share > STAINED
+
+    def _exemplars(self) -> np.ndarray:
+        """Crops of the known part of the whole picture, none where there is not so much of it."""
+        reach = max(1, round(CROP / self.scale))
+        height, width = self.hidden.shape
+        empty = np.empty((0, CROP, CROP, len(self._counted())), np.float32)
+        if min(height, width) < reach:
+            return empty
+        before = np.pad(self.hidden.astype(np.int64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+        inside = before[reach:, reach:] - before[:-reach, reach:]
+        inside = inside - before[reach:, :-reach] + before[:-reach, :-reach]
+        spots = np.argwhere(inside == 0)
+        if not len(spots):
+            return empty
+        chosen = np.random.default_rng([self.seed, 5]).integers(0, len(spots), EXEMPLARS)
+        crops = []
+        for top, left in spots[chosen]:
+            part = (slice(top, top + reach), slice(left, left + reach))
+            crops.append(self._channels({n: p[part] for n, p in self.maps.items()}, (CROP, CROP)))
+        return np.stack(crops)
+
+
+def resampled(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    """A picture on a torus brought to another size, linearly; of an open axis only the last line sees the first."""
+    if picture.shape[:2] == (height, width):
+        return picture
+    down = resampling(picture.shape[0], height).astype(np.float32)
+    across = resampling(picture.shape[1], width).astype(np.float32)
+    return np.einsum("wx,hxc->hwc", across, np.tensordot(down, picture, 1), optimize=True)

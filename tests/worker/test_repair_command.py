@@ -1,0 +1,123 @@
+"""The commands that fit a model to pictures, on a real model and real files."""
+
+import json
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from gan_worker import cli
+from gan_worker.marks import COMPOSITE_TYPE, read_marks
+from gan_worker.pictures import read_header, read_stored, write_picture
+
+MODEL = "Starter Red Bricks"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("TILEWRIGHT_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def photo(tmp_path):
+    """64×48 in bricks of two colors, not seamless."""
+    y, x = np.mgrid[0:48, 0:64]
+    bricks = ((y % 14 > 2) & ((x + y // 14 * 11) % 23 > 2))[..., None]
+    grain = np.random.default_rng(1).normal(0, 0.03, (48, 64, 1))
+    colors = np.where(bricks, [0.3, 0.15, 0.1], [0.35, 0.35, 0.3]) + grain + y[..., None] / 100
+    write_picture(tmp_path / "photo.png", colors.astype(np.float32), 16)
+    return tmp_path / "photo.png"
+
+
+@pytest.fixture
+def mask(tmp_path):
+    marked = np.zeros((48, 64, 1), np.float32)
+    marked[16:34, 20:44] = 1
+    write_picture(tmp_path / "mask.png", marked)
+    return tmp_path / "mask.png"
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "says"),
+    [
+        ({"model": "oak"}, "unknown_model", MODEL),
+        ({"picture": "gone.png"}, "picture_missing", "gone.png"),
+        ({"mask": "gone.png"}, "picture_missing", "gone.png"),
+        ({"mask": "small.png"}, "map_size_mismatch", "64×48"),
+        ({"mask": "black.png"}, "invalid_config", "marks nothing"),
+        ({"mask": "white.png"}, "invalid_config", "marks all of the picture"),
+        ({"picture": "steel"}, "invalid_config", "not metallic"),
+        ({"out": "photo.png"}, "invalid_config", "--out"),
+        ({"scale": "0"}, "invalid_config", "--scale 1"),
+        ({"steps": "0"}, "invalid_config", "--steps"),
+    ],
+)
+def test_bad_input_is_refused_before_any_work(change, code, says, photo, mask, tmp_path, capsys):
+    write_picture(tmp_path / "small.png", np.ones((8, 8, 1), np.float32))
+    write_picture(tmp_path / "black.png", np.zeros((48, 64, 1), np.float32))
+    write_picture(tmp_path / "white.png", np.ones((48, 64, 1), np.float32))
+    (tmp_path / "steel").mkdir()
+    for word in ("Color", "Metalness"):
+        write_picture(tmp_path / f"steel/steel_{word}.png", np.ones((48, 64, 1), np.float32))
+    wish = {"model": MODEL, "picture": "photo.png", "mask": "mask.png", "out": "new.png"} | change
+    places = {k: str(tmp_path / wish[k]) for k in ("picture", "mask", "out")}
+    arguments = ["repair", wish["model"], places["picture"], "--mask", places["mask"]]
+    for name in ("scale", "steps"):
+        arguments += [f"--{name}", wish[name]] if name in wish else []
+    before = photo.read_bytes()
+    assert cli.main([*arguments, "--out", places["out"]]) == 2
+    shown = capsys.readouterr()
+    assert f"[{code}]" in shown.err and says in " ".join(shown.err.split())
+    assert photo.read_bytes() == before and not (tmp_path / "new.png").exists()
+
+
+def test_a_photo_is_repaired_where_it_is_masked(photo, mask, tmp_path, capsys):
+    out = tmp_path / "new/photo.png"
+    arguments = ["repair", MODEL, str(photo), "--mask", str(mask), "--out", str(out.parent)]
+    assert cli.main([*arguments, "--steps", "2"]) == 0
+    shown = capsys.readouterr().out
+    assert "Taken for not seamless" in shown and "after 2 steps" in shown
+    # Two steps, with a model of other bricks, are not enough, and the person hears of it.
+    assert "Note: This model hardly comes near" in shown
+    before, after = read_stored(photo), read_stored(out)
+    hidden = read_stored(mask)[..., 0] > 0
+    assert after.dtype == np.uint16
+    assert after[~hidden].tobytes() == before[~hidden].tobytes()
+    assert (after[hidden] != before[hidden]).mean() > 0.9
+    said = read_marks(read_header(out)[2])
+    assert said["source_type"] == COMPOSITE_TYPE and said["model"] == MODEL
+
+
+def test_borders_of_a_photo_are_made_anew(photo, tmp_path, capsys):
+    out = tmp_path / "tile.png"
+    assert cli.main(["make-tileable", MODEL, str(photo), "--out", str(out), "--steps", "1"]) == 0
+    assert "Seam ratio" in capsys.readouterr().out
+    before, after = read_stored(photo), read_stored(out)
+    inside = (slice(12, 36), slice(16, 48))
+    assert after[inside].tobytes() == before[inside].tobytes()
+    assert (after[0] != before[0]).mean() > 0.9 and (after[:, -1] != before[:, -1]).mean() > 0.9
+
+
+def test_a_photo_is_projected_and_its_look_is_a_start(photo, tmp_path, capsys):
+    out = tmp_path / "found"
+    assert cli.main(["project", MODEL, str(photo), "--out", str(out), "--steps", "2"]) == 0
+    assert "Distance" in capsys.readouterr().out
+    assert read_stored(out / f"{MODEL}_photo_projection.png").shape == (48, 128, 3)
+    arrays = load_file(out / f"{MODEL}_photo_latents.safetensors")
+    recipe = json.loads((out / f"{MODEL}_photo_latent.json").read_text())
+    np.testing.assert_array_equal(np.float32(recipe["z"]), arrays["z"][0])
+    latent = ["--latent", str(out / f"{MODEL}_photo_latent.json"), "--size", "64"]
+    assert cli.main(["generate", MODEL, *latent, "--out", str(tmp_path / "made")]) == 0
+    made = json.loads((tmp_path / "made" / f"{MODEL}_1_64x64.json").read_text())
+    assert made["z"] == recipe["z"]
+
+
+@pytest.mark.parametrize("text", ["", "[1]", '{"z": "7"}', '{"z": []}', '{"seed": 3}'])
+def test_a_file_that_holds_no_latent_is_refused(text, tmp_path, capsys):
+    file = tmp_path / "latent.json"
+    file.write_text(text)
+    assert cli.main(["generate", MODEL, "--latent", str(file), "--out", str(tmp_path)]) == 2
+    assert "[invalid_latent]" in capsys.readouterr().err
