@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from gan_worker.compute_pool import MOST
 from gan_worker.compute_process import Patience
 from gan_worker.errors import RequestError, TilewrightError, WorkerError
 from gan_worker.keys import KeyPair, open_key_folder, write_connection
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--control-port", type=int, default=0)
     add("--bulk-port", type=int, default=0)
     add("--root", action="append", default=[], metavar="ALIAS=FOLDER", help="pictures, by alias")
+    add("--processes", type=_processes, default=1, help="compute processes: one for each GPU")
     add("--idle-seconds", type=float, default=Patience().idle, help="until TensorFlow is ended")
     add("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     return parser
@@ -88,7 +90,15 @@ def _config(options: argparse.Namespace) -> ServerConfig:
         roots=dict(_root(text) for text in options.root),
         local=options.keys_from_stdin or options.listen in ("127.0.0.1", "::1", "localhost"),
         patience=Patience(idle=options.idle_seconds),
+        processes=options.processes,
     )
+
+
+def _processes(text: str) -> int:
+    count = int(text)
+    if not 1 <= count <= MOST:
+        raise argparse.ArgumentTypeError(f"must lie between 1 and {MOST}; received {text}")
+    return count
 
 
 def _home(options: argparse.Namespace) -> Path:
