@@ -99,6 +99,7 @@ class TrainingConfig:
         author: who made all of the pictures; empty where each tells by itself, as the following.
         license: their SPDX identifier or terms.
         source: where they come from.
+        gpus: of one computer, among which every batch is divided; where there are fewer, those.
     """
 
     run: str
@@ -112,6 +113,7 @@ class TrainingConfig:
     author: str = ""
     license: str = ""
     source: str = ""
+    gpus: int = 1
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from gan_worker.gan.conditioning import MaterialStyles, unique_names
 from gan_worker.gan.dataset import Dataset, Pictures, read_pictures
 from gan_worker.gan.generation import Model, patterns_from_json
 from gan_worker.gan.regularity import measure_waves
+from gan_worker.gan.replicas import divide_training
 from gan_worker.gan.statistics import Statistics, measure_statistics
 from gan_worker.gan.styles import STORED
 from gan_worker.gan.update import Hyperparameters, Update
@@ -103,6 +104,11 @@ def check_config(config: TrainingConfig) -> None:
         for value in (config.minutes, config.kimg, config.scale)
     ):
         wrong = "Minutes, kimg and scale must be numbers above 0; received one that is not."
+    elif config.gpus < 1 or (config.gpus > 1 and config.preset == "classic"):
+        wrong = (
+            "A training needs one GPU or more, and the preset classic takes one; received "
+            f"{config.gpus}."
+        )
     elif config.preset == "classic" and config.scale is not None:
         wrong = (
             "The preset classic brings all pictures to one size and takes no scale; received one."
@@ -206,7 +212,12 @@ class Training:
             parameters = classic.ClassicHyperparameters()
             return classic.ClassicUpdate(self.network, self.dataset, self.config.seed, parameters)
         return Update(
-            self.network, self.dataset, self.patterns, self.config.seed, Hyperparameters()
+            self.network,
+            self.dataset,
+            self.patterns,
+            self.config.seed,
+            Hyperparameters(),
+            divide_training(self.config.gpus, self.network.batch, self.report),
         )
 
     def _new_vigilance(self, pictures: Pictures) -> Vigilance:

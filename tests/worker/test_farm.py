@@ -47,7 +47,7 @@ def test_a_flamenco_job_makes_all_parts_and_then_fills_the_scene():
     assert last["needs"] == [task["name"] for task in parts]
     assert not any(task["needs"] for task in parts)
     plain = "batch /farm/r.toml --scene /farm/s.blend --out /farm/o.blend --results /farm/maps"
-    for task, more in zip([*parts, last], [*(["1", "2", "3"]), None], strict=True):
+    for task, more in zip([*parts, last], [1, 2, 3, None], strict=True):
         (command,) = task["commands"]
         assert (command["name"], command["more"]["exe"]) == ("exec", "{ganWorker}")
         wanted = [*plain.split(), "--blender", "{blender}"]
