@@ -33,7 +33,8 @@ latent = { by = "name" }
 size = 128
 """
 
-pytestmark = pytest.mark.slow
+# Three Blenders, Ray and TensorFlow in four processes.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ PROGRAM = Path(__file__).with_name("replicas_training.py")
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_two_devices_learn_what_one_learns(striped_file, tmp_path):
     command = [sys.executable, PROGRAM, tmp_path, striped_file]
     ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)

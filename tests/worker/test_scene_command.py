@@ -155,7 +155,7 @@ def on_ray(place, blender, monkeypatch):
     done = {"applied": 2, "total": 2, "made": 0, "kept": 2, "failed": 0}
     program = blender(f"{told}\nelse: tell(done={done!r})")
 
-    def run(*answers, options=()):
+    def answered(*answers, options=()):
         def make(items, runs_folder, address):
             assert address == "head:6379"
             yield from zip(items, answers, strict=False)
@@ -163,7 +163,7 @@ def on_ray(place, blender, monkeypatch):
         monkeypatch.setattr(scene_command, "make_on_ray", make)
         return batch("--out", "o.blend", "--ray", "head:6379", *options, *program)
 
-    return run
+    return answered
 
 
 def log(place):
