@@ -24,7 +24,7 @@ from gan_worker.errors import (
 )
 from gan_worker.events import MaterialReady
 from gan_worker.progress import BatchProgress
-from gan_worker.scene_plan import Plan, WorkItem, plan_scene
+from gan_worker.scene_plan import Plan, WorkItem, in_part, plan_scene
 from gan_worker.scene_recipe import PACKED, BetweenLatent, SceneRecipe
 from gan_worker.scene_store import Made, SceneStore
 
@@ -38,10 +38,6 @@ BYTES_PER_PIXEL = 12
 PAUSE = 0.002
 # Seconds without a link, or without the pixels of a finished job, until the worker is given up.
 PATIENCE = 60.0
-# What may go well another time, with nothing changed.
-TRY_AGAIN = frozenset(
-    ("worker_gone", "worker_silent", "compute_died", "out_of_memory", "busy", "port_in_use")
-)
 
 
 def maps_folder(recipe: SceneRecipe, blend: Path | None, results: Path | None = None) -> Path:
@@ -91,6 +87,7 @@ class SceneBatch:
         folder: for the maps.
         keep_going: apply what could be made although something could not.
         report: is told after each material.
+        part: make the materials of this part alone, and leave the scene as it is.
 
     Attributes:
         applied: slots that were filled.
@@ -110,6 +107,7 @@ class SceneBatch:
         folder: Path,
         keep_going: bool = False,
         report: Callable[[BatchProgress], None] = lambda progress: None,
+        part: tuple[int, int] | None = None,
     ) -> None:
         self.state, self.stage = "running", "planning"
         self.progress = BatchProgress(0, 0)
@@ -119,7 +117,8 @@ class SceneBatch:
         self.complete = False
         self.waiting = False
         self._recipe, self._scene, self._folder = recipe, scene, folder
-        self._keep_going, self._report = keep_going, report
+        self._keep_going, self._report, self._part = keep_going, report, part
+        self._total = 0
         self._wish_to_end = False
         self._made: dict[str, Made] = {}
         self._kept = self._failed = 0
@@ -155,23 +154,26 @@ class SceneBatch:
     def _work(self) -> Iterator[bool]:
         scene = bpy.data.scenes[self._scene]
         self.plan = plan = make_plan(self._recipe, scene)
-        self.progress = BatchProgress(0, len(plan.items))
+        items = [i for i in plan.items.values() if not self._part or in_part(i.key, self._part)]
+        self._total = len(items)
+        self.progress = BatchProgress(0, self._total)
         for assignment in plan.assignments:
             self._objects.setdefault(assignment.key, []).append(assignment.object)
         store = SceneStore(self._folder)
         self.stage = "looking for what is there"
         yield False
-        missing = yield from self._find(plan, store)
+        missing = yield from self._find(items, store)
         self.stage = "generating"
         yield from self._generate(deque(missing), store)
-        self.stage = "applying"
-        yield from self._apply(plan)
+        if self._part is None:
+            self.stage = "applying"
+            yield from self._apply(plan)
 
     # ---- on the disk already
 
-    def _find(self, plan: Plan, store: SceneStore) -> Iterator[bool]:
+    def _find(self, items: list[WorkItem], store: SceneStore) -> Iterator[bool]:
         missing = []
-        for item in plan.items.values():
+        for item in items:
             self._check_wish()
             made = store.find(item)
             if made is None:
@@ -266,12 +268,12 @@ class SceneBatch:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         objects = self._objects.get(item.key, [])
         store.log(time=now, state=state, key=item.key, objects=objects, **more)
-        made, total = len(self._made) - self._kept, len(self.plan.items) if self.plan else 0
+        made = len(self._made) - self._kept
         done = len(self._made) + self._failed
         worked = made + self._failed
         pace = (time.monotonic() - self._began) / worked if worked else None
-        eta = None if pace is None else pace * (total - done)
-        self.progress = BatchProgress(done, total, made, self._kept, self._failed, eta)
+        eta = None if pace is None else pace * (self._total - done)
+        self.progress = BatchProgress(done, self._total, made, self._kept, self._failed, eta)
         self._report(self.progress)
 
     def _check_wish(self) -> None:

@@ -12,12 +12,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import bpy
 
 from gan_worker.errors import (
+    TRANSIENT,
     Cancelled,
     RequestError,
     StorageError,
@@ -28,6 +29,7 @@ from gan_worker.events import ModelList
 from gan_worker.progress import BatchProgress
 from gan_worker.scene_parser import read_recipe
 from gan_worker.scene_plan import COLUMNS, Plan
+from gan_worker.strict_json import to_json
 
 from . import event_timer, preferences, scene_batch, session
 from .operators import worker
@@ -47,6 +49,8 @@ def run_recipe(
     keep_going: bool = False,
     results: str | Path | None = None,
     tell: Tell = lambda kind, news: None,
+    part: tuple[int, int] | None = None,
+    processes: int = 1,
 ) -> scene_batch.SceneBatch:
     """Fill a scene with materials and save it; needs a connected worker, or starts one.
 
@@ -57,6 +61,8 @@ def run_recipe(
         keep_going: apply and save what could be made although something could not.
         results: folder for the maps instead of the recipe's.
         tell: is told `stage` (text), `plan` (Plan) and `progress` (BatchProgress).
+        part: make the materials of this part alone, such as (1, 8), and leave the scene as it is.
+        processes: compute processes of a worker that is started.
 
     Raises:
         TilewrightError: why nothing was saved.
@@ -65,20 +71,22 @@ def run_recipe(
     open_scene(scene)
     target = Path(out).absolute() if out else _present_file()
     folder = scene_batch.maps_folder(rules, target, Path(results) if results else None)
-    with _Worker(tell):
+    with _Worker(tell, processes):
         batch = scene_batch.SceneBatch(
             rules,
             bpy.context.scene.name,
             folder,
             keep_going,
             lambda progress: tell("progress", progress),
+            part,
         )
         event_timer.run_along(batch.steps())
         scene_batch.wait(batch, _Watch(batch, tell))
     if batch.error and not batch.complete:
         raise batch.error
-    tell("stage", f"saving {target}")
-    save_scene(target)
+    if part is None:
+        tell("stage", f"saving {target}")
+        save_scene(target)
     return batch
 
 
@@ -96,6 +104,33 @@ def plan_recipe(
         return scene_batch.make_plan(rules, bpy.context.scene)
 
 
+def list_items(
+    recipe: str | Path,
+    out: str | Path | None = None,
+    scene: str | Path | None = None,
+    results: str | Path | None = None,
+    tell: Tell = lambda kind, news: None,
+) -> ItemList:
+    """What `run_recipe` would make and where it would keep it, for others to make; nothing is changed.
+
+    Raises:
+        TilewrightError: what is wrong with the recipe, the scene or the worker.
+    """
+    plan = plan_recipe(recipe, scene, tell)
+    target = Path(out).absolute() if out else _present_file()
+    rules = read_recipe(Path(recipe))
+    folder = scene_batch.maps_folder(rules, target, Path(results) if results else None)
+    return ItemList(plan, folder)
+
+
+@dataclass(frozen=True)
+class ItemList:
+    """The plan of a recipe and the folder for its maps."""
+
+    plan: Plan
+    folder: Path
+
+
 def main(
     recipe: str | Path,
     out: str | Path | None = None,
@@ -104,8 +139,11 @@ def main(
     keep_going: bool = False,
     results: str | Path | None = None,
     tell: Tell | None = None,
+    part: tuple[int, int] | None = None,
+    processes: int = 1,
+    items: bool = False,
 ) -> int:
-    """As `run_recipe`, or `plan_recipe` for a dry run, with everything told in words.
+    """As `run_recipe`, or `plan_recipe` for a dry run, or `list_items`, with everything told in words.
 
     Returns:
         Exit code: 0 done, 75 worth another try, 1 failed, 130 cancelled.
@@ -115,7 +153,10 @@ def main(
         if dry_run:
             tell("plan", plan_recipe(recipe, scene, tell))
             return DONE
-        batch = run_recipe(recipe, out, scene, keep_going, results, tell)
+        if items:
+            tell("items", list_items(recipe, out, scene, results, tell))
+            return DONE
+        batch = run_recipe(recipe, out, scene, keep_going, results, tell, part, processes)
         tell("done", {"applied": batch.applied, **asdict(batch.progress)})
         if batch.error:  # the first of what it went on after
             tell("error", batch.error)
@@ -137,7 +178,7 @@ def exit_code(error: TilewrightError | None) -> int:
         return DONE
     if isinstance(error, Cancelled):
         return CANCELLED
-    return TRY_AGAIN if error.code in scene_batch.TRY_AGAIN else FAILED
+    return TRY_AGAIN if error.code in TRANSIENT else FAILED
 
 
 def open_scene(file: str | Path | None) -> None:
@@ -217,8 +258,8 @@ class _Watch:
 class _Worker:
     """A connected worker that knows its models; one that had to be started is stopped at the end."""
 
-    def __init__(self, tell: Tell) -> None:
-        self._tell = tell
+    def __init__(self, tell: Tell, processes: int = 1) -> None:
+        self._tell, self._processes = tell, processes
         self._ours = False
         self._models_known = False
 
@@ -228,7 +269,7 @@ class _Worker:
         try:
             if self._ours:
                 self._tell("stage", "starting the worker")
-                worker.start_worker()
+                worker.start_worker(self._processes)
                 worker.wait_until_connected(MODELS_WITHIN)
             session.current.refresh()
             event_timer.wait(lambda: self._models_known, MODELS_WITHIN)
@@ -277,10 +318,20 @@ def tell_program(kind: str, news: object) -> None:
             told = asdict(news)
         case TilewrightError():
             told = asdict(news.info)
+        case ItemList():
+            told = _items_by_value(news)
         case _:
             told = news
     sys.stdout.write(f"{MARK}{json.dumps({kind: told})}\n")
     sys.stdout.flush()
+
+
+def _items_by_value(found: ItemList) -> dict[str, object]:
+    objects: dict[str, list[str]] = {}
+    for assignment in found.plan.assignments:
+        objects.setdefault(assignment.key, []).append(assignment.object)
+    items = [[to_json(i.config), i.model_hash, objects[i.key]] for i in found.plan.items.values()]
+    return {"folder": str(found.folder), "items": items}
 
 
 def run_for_program(options: str) -> int:

@@ -137,7 +137,13 @@ class Session:
 
     # -- the connection ---------------------------------------------------------------------
 
-    def start_worker(self, command: Sequence[str], home: Path | None, log_folder: Path) -> None:
+    def start_worker(
+        self,
+        command: Sequence[str],
+        home: Path | None,
+        log_folder: Path,
+        options: Sequence[str] = (),
+    ) -> None:
         """Start a worker as a process of its own; `tick` connects to it when it is up.
 
         Raises:
@@ -146,7 +152,7 @@ class Session:
         self.close()
         check_pyzmq()
         self.last_error = None
-        launcher = Launcher(command, home, log_folder)
+        launcher = Launcher(command, home, log_folder, options)
         launcher.start()
         self._launcher = launcher
         self.state = "starting"

@@ -19,6 +19,8 @@ from gan_worker.style_choices import (
     slider_directions,
 )
 
+MOST_GPUS = 64
+
 
 class Admission:
     """Checks a config against this worker's runs, models and roots.
@@ -90,6 +92,7 @@ class Admission:
         )
         _hold(config.kimg is None or config.kimg > 0, "kimg must be above 0", config.kimg)
         _hold(config.scale is None or 0 < config.scale <= 8, "scale must be in 0..8", config.scale)
+        _hold(1 <= config.gpus <= MOST_GPUS, f"gpus must be 1 to {MOST_GPUS}", config.gpus)
         _hold(config.seed >= 0, "seed must be 0 or more", config.seed)
         _hold(config.resume or config.pictures, "pictures must name a file or folder", "none")
         if config.run in training:

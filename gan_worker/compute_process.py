@@ -1,4 +1,4 @@
-"""The compute process as the server sees it: started on demand, watched, pressed, ended."""
+"""A compute process as the server sees it: started on demand, watched, pressed, ended."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from gan_worker.sockets import send
 logger = logging.getLogger(__name__)
 
 LOG_LIMIT = 4 * 1024 * 1024
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
 COMMAND = (sys.executable, "-m", "gan_worker.compute")
 
 
@@ -57,10 +58,11 @@ class ComputeProcess:
         address: of that socket.
         server_key: public key of that socket.
         allow: called with the public key that may connect there.
-        folder: where its log goes.
+        log_path: where its log goes.
         settings: what else it is told on its stdin.
         command: how it is started.
         patience: how long it is waited for.
+        environment: variables it has besides those of this process.
     """
 
     def __init__(
@@ -69,15 +71,17 @@ class ComputeProcess:
         address: str,
         server_key: str,
         allow: Callable[[set[str]], None],
-        folder: Path,
+        log_path: Path,
         settings: dict[str, str],
         command: Sequence[str] = COMMAND,
         patience: Patience | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self._socket = socket
         self._told = {**settings, "address": address, "server_key": server_key}
         self._allow = allow
-        self.log_path = folder / "compute.log"
+        self.log_path = log_path
+        self._environment = dict(environment or {})
         self._command = list(command)
         self._patience = patience or Patience()
         self._process: subprocess.Popen[bytes] | None = None
@@ -109,7 +113,7 @@ class ComputeProcess:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                env=_environment(),
+                env={**QUIET, **os.environ, **self._environment},
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
         self._tell_keys(keys)
@@ -231,11 +235,6 @@ class ComputeProcess:
         if self.log_path.exists() and self.log_path.stat().st_size > LOG_LIMIT:
             self.log_path.replace(self.log_path.with_suffix(".old.log"))
         return self.log_path.open("ab")
-
-
-def _environment() -> dict[str, str]:
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
-    return {**quiet, **os.environ}
 
 
 def _reason(code: int) -> str:

@@ -101,6 +101,7 @@ class TrainingConfig:
         source: where they come from.
         isotropic: whether the texture looks the same turned and mirrored, so that it is learned turned and mirrored
             too; None measures it from the pictures. Not with `classic`.
+        gpus: of one computer, among which every batch is divided; where there are fewer, those.
     """
 
     run: str
@@ -115,6 +116,7 @@ class TrainingConfig:
     license: str = ""
     source: str = ""
     isotropic: bool | None = None
+    gpus: int = 1
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ TilewrightError
 │                         map_size_mismatch
 ├── RequestError          unknown_model, unknown_run, run_exists, unknown_job, invalid_size, invalid_latent,
 │                         invalid_config, not_allowed, wrong_state, invalid_recipe, unknown_object,
-│                         scene_missing, blender_missing, pairing_failed
+│                         scene_missing, blender_missing, pairing_failed, ray_missing
 ├── WorkerError           worker_command, worker_setup, worker_start, port_in_use, worker_silent, worker_gone,
-│                         compute_died, out_of_memory, busy, blender_died
+│                         compute_died, out_of_memory, busy, blender_died, ray_unreachable
 ├── ProtocolError         protocol_version, invalid_message
 ├── StorageError          disk_full, checkpoint_corrupt, model_format, file_unwritable
 ├── TrainingError         diverged
@@ -18,6 +18,12 @@ TilewrightError
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+# Codes of what may go well another time, with nothing changed.
+TRANSIENT = frozenset(
+    ("worker_gone", "worker_silent", "compute_died", "out_of_memory", "busy", "port_in_use")
+    + ("ray_unreachable",)
+)
 
 
 @dataclass(frozen=True)

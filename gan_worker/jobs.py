@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,7 +33,9 @@ RUNNING_STATES = ("running", "paused", "cancelling")
 
 
 class Jobs:
-    """All jobs of the server; at most one of each kind is with the compute process.
+    """All jobs of the server; at most one of each kind is with one compute process.
+
+    Compute processes are places here, known by their numbers.
 
     Args:
         journal: where every change is written first.
@@ -49,6 +51,7 @@ class Jobs:
         self._changed = changed
         self._active: dict[str, Job] = {}
         self._stopping: set[str] = set()
+        self._places: dict[str, int] = {}
         self.ending = False
 
     # ---- what there is
@@ -59,8 +62,21 @@ class Jobs:
 
     @property
     def running(self) -> list[Job]:
-        """Jobs that are with the compute process."""
+        """Jobs that are with a compute process."""
         return [job for job in self._active.values() if job.state in RUNNING_STATES]
+
+    def running_at(self, place: int) -> list[Job]:
+        """Jobs that are with this compute process."""
+        return [job for job in self.running if self._places.get(job.job) == place]
+
+    def place_of(self, job: str) -> int | None:
+        """The compute process that has this job."""
+        return self._places.get(job)
+
+    @property
+    def unplaced(self) -> int:
+        """How many wait that one more compute process could take."""
+        return sum(self._trainer(job) is None for job in self.waiting)
 
     @property
     def active(self) -> set[str]:
@@ -133,19 +149,57 @@ class Jobs:
 
     # ---- what the compute process does
 
-    def next_run(self, kind: JobKind) -> Run | None:
-        """Move the oldest waiting job of a kind to running, where none of that kind runs."""
-        if self.ending or any(job.kind == kind for job in self.running):
+    def next_run(
+        self, kind: JobKind, ready: Sequence[int], able: int = 1
+    ) -> tuple[int, Run] | None:
+        """Move the oldest waiting job of a kind that a compute process can take now to running.
+
+        Args:
+            kind: of the job.
+            ready: the compute processes that take jobs, the one to prefer first.
+            able: how many could take jobs if they were started.
+
+        Returns:
+            The compute process, and what it must be told.
+        """
+        if self.ending:
             return None
+        kinds: dict[int, list[str]] = {place: [] for place in ready}
+        for job in self.running:
+            kinds.setdefault(self._places[job.job], []).append(job.kind)
         for job in [job for job in self.waiting if job.kind == kind]:
+            place = self._place_for(job, kinds, ready, able)
+            if place is None:
+                continue
             try:
                 config = self._admission.resolve(kind, job.config, job.attempt)
             except TilewrightError as error:
                 self._move(job, "failed", error=error.info)
                 continue
+            self._places[job.job] = place
             self._move(job, "running", error=None)
-            return Run(job.job, kind, config, job.attempt)
+            return place, Run(job.job, kind, config, job.attempt)
         return None
+
+    def _place_for(
+        self, job: Job, kinds: Mapping[int, list[str]], ready: Sequence[int], able: int
+    ) -> int | None:
+        """A material of a model in training is made by who trains it; others where nothing trains, if anywhere."""
+        training = sum("train" in held for held in kinds.values())
+        trainer = self._trainer(job)
+        if trainer is not None:
+            ready = [place for place in ready if place == trainer]
+        elif job.kind == "train" or training < able:
+            ready = [place for place in ready if "train" not in kinds[place]]
+        free = [place for place in ready if job.kind not in kinds[place]]
+        return min(free, key=lambda place: len(kinds[place]), default=None)
+
+    def _trainer(self, job: Job) -> int | None:
+        """Where the model that a material is wanted of is in training."""
+        if job.kind != "generate":
+            return None
+        held = (j for j in self.running if j.kind == "train" and j.name == job.name)
+        return next((self._places[j.job] for j in held), None)
 
     def finish(self, finished: Finished) -> None:
         """A job ended in the compute process."""
@@ -162,9 +216,15 @@ class Jobs:
         else:
             self._move(job, "succeeded", error=None, result=finished.result)
 
-    def compute_died(self, reason: str) -> None:
-        """The compute process is gone: cancel what was being cancelled, try the rest again."""
-        held = self.running or self._heads()
+    def compute_died(self, reason: str, place: int = 0, others: bool = False) -> None:
+        """A compute process is gone: cancel what was being cancelled, try the rest again.
+
+        Args:
+            reason: of its death.
+            place: which one.
+            others: whether there are others that can take what waits.
+        """
+        held = self.running_at(place) or ([] if others else self._heads())
         for job in held:
             self._after_death(job, _died(job, reason))
 
@@ -278,6 +338,8 @@ class Jobs:
         """Write a new state; where the disk takes none, the state holds in memory all the same."""
         moved = replace(job, state=state, **changes)
         moved = replace(moved, error=_clipped(moved.error))
+        if state not in RUNNING_STATES:
+            self._places.pop(job.job, None)
         if moved.final:
             self._active.pop(job.job, None)
             self._stopping.discard(job.job)

@@ -160,6 +160,17 @@ def work_item(config: GenerationConfig, model_hash: str) -> WorkItem:
     return WorkItem(hashlib.sha256(text.encode()).hexdigest(), config, model_hash)
 
 
+def in_part(key: str, part: tuple[int, int]) -> bool:
+    """Whether a work item belongs to a part: so several computers share the items without speaking to each other.
+
+    Args:
+        key: of the item.
+        part: which one, from 1, and of how many.
+    """
+    number, count = part
+    return int(key, 16) % count == number - 1
+
+
 def _latent_words(config: GenerationConfig) -> str:
     if config.style_map:
         words = f"painted, seed {config.seed}"

@@ -8,7 +8,7 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from gan_worker.marks import material_marks
 from gan_worker.material_maps import MAPS
 from gan_worker.png import png_pieces
 from gan_worker.png_text import text_chunks
-from gan_worker.progress import Recipe
+from gan_worker.progress import GeneratedMaterial, Recipe
 from gan_worker.scene_plan import WorkItem
 from gan_worker.strict_json import BadMessage, from_json
 
@@ -92,7 +92,7 @@ class SceneStore:
             logger.warning("%s is made again: %s", self._record(item).name, error)
             return None
 
-    def write(self, item: WorkItem, ready: MaterialReady) -> Iterator[None]:
+    def write(self, item: WorkItem, ready: MaterialReady | GeneratedMaterial) -> Iterator[None]:
         """Write the maps and then the record.
 
         Yields:
@@ -117,6 +117,21 @@ class SceneStore:
         text = json.dumps(record, indent=1, ensure_ascii=False)
         with _draft_of(self._record(item)) as draft:
             draft.write(text.encode("utf-8"))
+
+    def adopt(self, item: WorkItem, files: Mapping[str, bytes]) -> None:
+        """Keep an item that a store elsewhere wrote.
+
+        Args:
+            item: what it is.
+            files: file name → content, record included.
+
+        Raises:
+            StorageError: `disk_full` or `file_unwritable`; nothing is half-written under its name.
+        """
+        record = self._record(item)
+        for name in sorted(files, key=lambda name: name == record.name):  # the record last
+            with _draft_of(self.folder / Path(name).name) as draft:
+                draft.write(files[name])
 
     def written(self, item: WorkItem, ready: MaterialReady) -> Made:
         """The item as `find` gives it, where `write` has just ended."""

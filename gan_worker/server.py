@@ -15,6 +15,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+from gan_worker.compute_pool import MOST
 from gan_worker.compute_process import Patience
 from gan_worker.errors import RequestError, TilewrightError, WorkerError
 from gan_worker.keys import (
@@ -81,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--pair", action="store_true", help="print a code by which one Blender can be paired")
     add("--pair-port", type=int, default=0)
     add("--root", action="append", default=[], metavar="ALIAS=FOLDER", help="pictures, by alias")
+    add("--processes", type=_processes, default=1, help="compute processes: one for each GPU")
     add("--idle-seconds", type=float, default=Patience().idle, help="until TensorFlow is ended")
     add("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     return parser
@@ -116,6 +118,7 @@ def _config(options: argparse.Namespace) -> ServerConfig:
         patience=Patience(idle=options.idle_seconds),
         admit=admit,
         pair_port=options.pair_port,
+        processes=options.processes,
     )
 
 
@@ -154,6 +157,13 @@ def _reached_at(listen: str) -> str:
             return str(probe.getsockname()[0])
         except OSError:
             return socket.gethostname()
+
+
+def _processes(text: str) -> int:
+    count = int(text)
+    if not 1 <= count <= MOST:
+        raise argparse.ArgumentTypeError(f"must lie between 1 and {MOST}; received {text}")
+    return count
 
 
 def _home(options: argparse.Namespace) -> Path:

@@ -1,4 +1,4 @@
-"""The server's service: sockets in front; queue, journal, results and compute process behind."""
+"""The server's service: sockets in front; queue, journal, results and compute processes behind."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ import zmq
 from gan_worker import __version__, messages
 from gan_worker.admission import Admission
 from gan_worker.authenticator import Authenticator
+from gan_worker.compute_pool import ComputePool, environments
 from gan_worker.compute_process import COMMAND, ComputeProcess, Patience
 from gan_worker.errors import RequestError, TilewrightError, UnexpectedError, WorkerError
 from gan_worker.jobs import Jobs
@@ -40,6 +42,8 @@ SWEEP_EVERY = 60.0
 MODELS_SHOWN = 100
 JOBS_SHOWN = 40
 SLOTS = 16
+# In the order in which they are handed out.
+KINDS: tuple[messages.JobKind, ...] = ("train", "generate")
 
 T = TypeVar("T")
 
@@ -61,6 +65,7 @@ class ServerConfig:
         compute_command: how it is started; tests give another.
         admit: is given the public key and the name of a client that knew the pairing code; None pairs nobody.
         pair_port: 0 for any.
+        processes: compute processes at most.
     """
 
     home: Path
@@ -75,12 +80,13 @@ class ServerConfig:
     compute_command: Sequence[str] = COMMAND
     admit: Callable[[str, str], None] | None = None
     pair_port: int = 0
+    processes: int = 1
 
 
 class Server:
     """Everything between the sockets.
 
-    `run` serves until `end` was called and the compute process is gone.
+    `run` serves until `end` was called and the compute processes are gone.
 
     Args:
         config: how it is run.
@@ -118,17 +124,26 @@ class Server:
         self._authenticator.allow("bulk", self._clients)
         self._control = self._bind("control", config.keys, config.listen, config.control_port)
         self._bulk = self._bind("bulk", config.keys, config.listen, config.bulk_port)
+        self._compute_sockets: list[zmq.Socket[bytes]] = []
+        found = environments(config.processes)
+        self._compute = ComputePool([self._new_compute(*numbered) for numbered in enumerate(found)])
+
+    def _new_compute(self, place: int, environment: dict[str, str]) -> ComputeProcess:
+        """A compute process with a socket of its own, so that what comes in there comes from it."""
+        config, domain = self._config, f"compute {place}"
         keys = new_key_pair()
-        self._compute_socket = self._bind("compute", keys, "127.0.0.1", 0)
-        self._compute = ComputeProcess(
-            self._compute_socket,
-            _address(self._compute_socket),
+        socket = self._bind(domain, keys, "127.0.0.1", 0)
+        self._compute_sockets.append(socket)
+        return ComputeProcess(
+            socket,
+            _address(socket),
             keys.public,
-            lambda allowed: self._authenticator.allow("compute", allowed),
-            self._folder,
+            lambda allowed: self._authenticator.allow(domain, allowed),
+            self._folder / (f"compute-{place + 1}.log" if place else "compute.log"),
             {"home": str(config.home), "results": str(self._folder / "results")},
             config.compute_command,
             config.patience,
+            environment,
         )
 
     def _offer_pairing(self) -> Offer | None:
@@ -200,7 +215,10 @@ class Server:
         sources: list[tuple[zmq.Socket[bytes], Callable[[], bool]]] = [
             (self._control, self._take_control),
             (self._bulk, self._take_bulk),
-            (self._compute_socket, self._take_compute),
+            *(
+                (socket, partial(self._take_compute, place))
+                for place, socket in enumerate(self._compute_sockets)
+            ),
         ]
         poller = zmq.Poller()
         for socket in (self._authenticator.socket, *(s for s, _ in sources)):
@@ -219,7 +237,7 @@ class Server:
         self._jobs.ending = True
         self._jobs.interrupt_all()
         self._subscribers.deliver()
-        for socket in (self._control, self._bulk, self._compute_socket):
+        for socket in (self._control, self._bulk, *self._compute_sockets):
             socket.close(500)
         if self._pairing is not None:
             self._pairing.close()
@@ -253,12 +271,8 @@ class Server:
             return None
 
     def _tend(self) -> None:
-        stopping = self._compute.state == "stopping"
-        reason = self._compute.watch()
-        if reason is not None and (self._jobs.running or not stopping):
-            self._jobs.compute_died(reason)
-        if self._compute.idle_too_long():
-            self._compute.leave(messages.Leave())
+        for place, process in enumerate(self._compute):
+            self._watch(place, process)
         if self._pairing is not None and self._pairing.open:
             self._pairing.tend()
         self._dispatch()
@@ -266,22 +280,29 @@ class Server:
         self._sweep()
         self._subscribers.deliver()
 
-    def _dispatch(self) -> None:
-        if self._compute.ready:
-            for kind in ("train", "generate"):
-                run = self._jobs.next_run(kind)
-                if run is not None and not self._compute.send(run):
-                    self._compute.press("it took no messages")
-            self._compute.set_busy(bool(self._jobs.running))
-        elif self._jobs.waiting and not self._compute.alive and not self._ending.is_set():
-            self._start_compute()
+    def _watch(self, place: int, process: ComputeProcess) -> None:
+        before = process.state
+        reason = process.watch()
+        if reason is not None:
+            self._compute.died(place, before)
+        if reason is not None and (self._jobs.running_at(place) or before != "stopping"):
+            self._jobs.compute_died(reason, place, self._compute.alive)
+        if process.idle_too_long():
+            process.leave(messages.Leave())
 
-    def _start_compute(self) -> None:
-        try:
-            self._compute.start()
-        except OSError as error:
-            logger.exception("the compute process cannot be started")
-            self._jobs.compute_died(str(error))
+    def _dispatch(self) -> None:
+        pool = self._compute
+        for kind in KINDS:
+            while (found := self._jobs.next_run(kind, pool.ready, pool.able)) is not None:
+                place, run = found
+                if not pool[place].send(run):
+                    pool[place].press("it took no messages")
+        for place in pool.ready:
+            pool[place].set_busy(bool(self._jobs.running_at(place)))
+        if self._jobs.unplaced and not self._ending.is_set():
+            error = pool.start(self._jobs.unplaced)
+            if error is not None:
+                self._jobs.compute_died(str(error), others=pool.alive)
 
     def _tell_status(self) -> None:
         compute, now = self._compute, time.monotonic()
@@ -304,8 +325,9 @@ class Server:
         logger.info("job %s (%s %s) is %s", job.job, job.kind, job.name, job.state)
         if job.final:
             self._subscribers.forget_reports(job.job)
-        if not any(j.state == "cancelling" for j in self._jobs.running):
-            self._compute.relax()
+        for place, process in enumerate(self._compute):
+            if not any(j.state == "cancelling" for j in self._jobs.running_at(place)):
+                process.relax()
 
     # ---- from clients, on control
 
@@ -362,10 +384,11 @@ class Server:
 
     def _on_command(self, client: Subscriber, body: messages.Command) -> Any:
         told = self._jobs.command(client.owner, body.job, body.action)
-        if told is not None:
-            self._compute.send(told)
+        place = self._jobs.place_of(body.job)
+        if told is not None and place is not None:
+            self._compute[place].send(told)
             if told.action == "cancel":
-                self._compute.press("a job that was cancelled did not end")
+                self._compute[place].press("a job that was cancelled did not end")
         return messages.Done()
 
     def _on_models(self, client: Subscriber, body: messages.Models) -> Any:
@@ -458,19 +481,19 @@ class Server:
         chunk = messages.Chunk(wanted.job, wanted.name, wanted.offset)
         return Message(chunk, re=message.id, payload=data)
 
-    # ---- from the compute process
+    # ---- from the compute processes
 
-    def _take_compute(self) -> bool:
-        frames = receive(self._compute_socket, 3)
+    def _take_compute(self, place: int) -> bool:
+        frames = receive(self._compute_sockets[place], 3)
         if frames is None:
             return False
         message = decode([frame.buffer for frame in frames[1:]])
         body = message.body
-        self._compute.sign()
+        self._compute[place].sign()
         if isinstance(body, messages.ComputeReady):
-            self._compute.came_up(frames[0].bytes, body.device)
+            self._compute.came_up(place, frames[0].bytes, body.device)
         elif isinstance(body, messages.Beat):
-            self._compute.sign(body.memory_mb)
+            self._compute[place].sign(body.memory_mb)
         elif isinstance(body, messages.ReportEvent):
             self._offer(body.job, report_key(body), body)
         elif isinstance(body, messages.PreviewEvent):

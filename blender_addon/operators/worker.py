@@ -15,8 +15,11 @@ from .. import event_timer, preferences, session
 from .reporting import failed, needs, needs_worker
 
 
-def start_worker() -> None:
+def start_worker(processes: int = 1) -> None:
     """Start the worker that the preferences name, or connect to the one they name.
+
+    Args:
+        processes: compute processes of a worker that is started.
 
     Raises:
         WorkerError: `worker_command`, or `worker_silent` where the key folder has no address.
@@ -30,6 +33,7 @@ def start_worker() -> None:
         preferences.worker_command(chosen),
         preferences.home_folder(chosen),
         preferences.log_folder(),
+        ("--processes", str(processes)) if processes > 1 else (),
     )
 
 

@@ -14,8 +14,9 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Annotated, Any
 
@@ -25,10 +26,22 @@ from rich.table import Table
 from rich.text import Text
 
 from gan_worker import terminal
-from gan_worker.errors import Cancelled, ErrorInfo, RequestError, TilewrightError, error_from_info
+from gan_worker.compute_pool import MOST
+from gan_worker.config import GenerationConfig
+from gan_worker.errors import (
+    TRANSIENT,
+    Cancelled,
+    ErrorInfo,
+    RequestError,
+    TilewrightError,
+    error_from_info,
+)
 from gan_worker.runs import home_folder
 from gan_worker.scene_parser import read_recipe
-from gan_worker.scene_plan import COLUMNS
+from gan_worker.scene_plan import COLUMNS, work_item
+from gan_worker.scene_ray import make_on_ray
+from gan_worker.scene_store import SceneStore
+from gan_worker.strict_json import from_json
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +81,19 @@ def batch(
     results: Annotated[
         Path | None, typer.Option(help="Folder for the maps; otherwise the recipe's.")
     ] = None,
+    part: Annotated[
+        str | None,
+        typer.Option(
+            help="Such as 2/8: make these materials alone, for a farm; no scene is saved."
+        ),
+    ] = None,
+    processes: Annotated[
+        int, typer.Option(min=1, max=MOST, help="Compute processes on this computer.")
+    ] = 1,
+    ray: Annotated[
+        str | None,
+        typer.Option(help="Make the materials on a Ray cluster: its address, or local."),
+    ] = None,
     blender: Annotated[
         str | None, typer.Option(help="Blender's program; otherwise its Python module, or blender.")
     ] = None,
@@ -80,7 +106,8 @@ def batch(
     Exit code: 0 done, 75 worth another try, 1 failed.
     """
     try:
-        _check(recipe, scene, out, dry_run)
+        _check(recipe, scene, out, dry_run, part is not None)
+        chosen_part = _parse_part(part, out or results, processes, ray)
         options = {
             "recipe": str(recipe.absolute()),
             "scene": str(scene.absolute()),
@@ -90,15 +117,22 @@ def batch(
             "results": str(results.absolute()) if results else None,
             "python": sys.executable,
             "home": str((home or home_folder()).absolute()),
+            "part": chosen_part,
+            "processes": processes,
         }
-        code = run_blender(_command(blender), options)
+        command = _command(blender)
+        code = DONE
+        if ray is not None and not dry_run:
+            code = make_elsewhere(command, options, ray)
+        if code == DONE:
+            code = run_blender(command, options)
     except TilewrightError as error:
         terminal.show_error(error.info)
-        code = INTERRUPTED if isinstance(error, Cancelled) else FAILED
+        code = _code_of(error)
     raise typer.Exit(code)
 
 
-def _check(recipe: Path, scene: Path, out: Path | None, dry_run: bool) -> None:
+def _check(recipe: Path, scene: Path, out: Path | None, dry_run: bool, part: bool) -> None:
     """Find plain mistakes before Blender is started."""
     read_recipe(recipe)
     if not scene.is_file():
@@ -107,12 +141,46 @@ def _check(recipe: Path, scene: Path, out: Path | None, dry_run: bool) -> None:
             f"The scene must be a .blend that is there; {scene} is not.",
             "Check the name and where it lies.",
         )
-    if out is None and not dry_run:
+    if out is None and not dry_run and not part:
         raise RequestError(
             "invalid_config",
             "A batch must be told where the scene is to be saved; received no --out.",
             "Add --out FILE, or --dry-run to see what would happen.",
         )
+
+
+def _code_of(error: TilewrightError) -> int:
+    if isinstance(error, Cancelled):
+        return INTERRUPTED
+    return TRY_AGAIN if error.code in TRANSIENT else FAILED
+
+
+def _parse_part(
+    text: str | None, kept_in: Path | None, processes: int, ray: str | None
+) -> tuple[int, int] | None:
+    """`2/8` as (2, 8), where that makes sense beside the other options."""
+    if ray is not None and (text or processes > 1):
+        raise RequestError(
+            "invalid_config",
+            "With --ray the cluster divides the work; received --part or --processes too.",
+            "Leave one of them out.",
+        )
+    if text is None:
+        return None
+    number, slash, count = text.partition("/")
+    if not (slash and number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+        raise RequestError(
+            "invalid_config",
+            f"A part must be a number and how many there are, from 1/8 to 8/8; received {text!r}.",
+            "Correct --part.",
+        )
+    if kept_in is None:
+        raise RequestError(
+            "invalid_config",
+            "A part must go where the other parts go; received neither --out nor --results.",
+            "Give the --results (or the --out) of the run that fills the scene.",
+        )
+    return int(number), int(count)
 
 
 def _command(blender: str | None) -> list[str]:
@@ -130,8 +198,15 @@ def _command(blender: str | None) -> list[str]:
     return [found, "--background", "--python-exit-code", str(FAILED), "--python-expr"]
 
 
-def run_blender(command: Sequence[str], options: dict[str, Any]) -> int:
+def run_blender(
+    command: Sequence[str], options: dict[str, Any], view: BatchView | None = None
+) -> int:
     """Run a recipe in a Blender of its own.
+
+    Args:
+        command: the program, up to where the code follows.
+        options: of `scene_script.run_for_program`.
+        view: shows how it goes; entered already. Otherwise one of its own.
 
     Returns:
         Its exit code.
@@ -141,7 +216,8 @@ def run_blender(command: Sequence[str], options: dict[str, Any]) -> int:
         RequestError: `blender_missing` where that Blender does not have the add-on.
     """
     code = BOOTSTRAP.format(beside=str(Path(__file__).parent.parent), missing=ADDON_MISSING)
-    with tempfile.TemporaryFile() as log, BatchView() as view, _ended_by_farms():
+    shown = BatchView() if view is None else nullcontext(view)
+    with tempfile.TemporaryFile() as log, shown as view, _ended_by_farms():
         process = subprocess.Popen(
             [*command, code, "--", json.dumps(options)],
             stdin=subprocess.DEVNULL,
@@ -160,6 +236,56 @@ def run_blender(command: Sequence[str], options: dict[str, Any]) -> int:
             finally:
                 _end(process)
         return _exit_code(status, view, log)
+
+
+def make_elsewhere(command: Sequence[str], options: dict[str, Any], address: str) -> int:
+    """Have Blender say what a recipe needs, and make what is missing of that on a Ray cluster.
+
+    Returns:
+        Exit code of that Blender.
+
+    Raises:
+        Cancelled: Ctrl+C; what was made stays.
+        TilewrightError: as `scene_ray.make_on_ray`, or why an item could not be made.
+    """
+    with BatchView() as view:
+        code = run_blender(command, {**options, "items": True}, view)
+        if view.items is None:
+            return code
+        terminal.show_stage(f"generating on the Ray cluster {address}")
+        try:
+            _make_items(view, Path(options["home"]) / "runs", address, options["keep_going"])
+        except KeyboardInterrupt:
+            raise Cancelled from None
+    return code
+
+
+def _make_items(view: BatchView, runs_folder: Path, address: str, keep_going: bool) -> None:
+    """Keep what comes back as it comes; what cannot be made is left to the run that follows."""
+    assert view.items is not None
+    store = SceneStore(Path(view.items["folder"]))
+    objects = {}
+    missing = []
+    for config, model_hash, names in view.items["items"]:
+        item = work_item(from_json(GenerationConfig, config), model_hash)
+        objects[item.key] = names
+        if store.find(item) is None:
+            missing.append(item)
+    began = time.monotonic()
+    with closing(make_on_ray(missing, runs_folder, address)) as results, _ended_by_farms():
+        for done, (item, made) in enumerate(results, 1):
+            told: dict[str, Any] = {"state": "made", "seconds": round(made.seconds, 4)}
+            if made.error is None:
+                store.adopt(item, made.files)
+            else:
+                error = error_from_info(made.error)
+                told = {"state": "failed", "code": error.code, "error": str(error)}
+            now = datetime.now(UTC).isoformat(timespec="milliseconds")
+            store.log(time=now, key=item.key, objects=objects[item.key], **told)
+            if made.error is not None and not keep_going:
+                raise error_from_info(made.error)
+            left = (time.monotonic() - began) / done * (len(missing) - done)
+            view.show({"progress": {"done": done, "total": len(missing), "eta": left}})
 
 
 @contextmanager
@@ -217,10 +343,12 @@ class BatchView:
 
     Attributes:
         ended: whether the run said how it ended.
+        items: what is to be made and where, where that was asked for.
         other: the last lines of what else Blender printed.
     """
 
     ended: bool = False
+    items: dict[str, Any] | None = None
     other: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL))
 
     def __post_init__(self) -> None:
@@ -255,6 +383,8 @@ class BatchView:
                 case "plan":
                     self.ended = True
                     show_plan(told)
+                case "items":
+                    self.ended, self.items = True, told
                 case "done":
                     self.ended = True
                     _show_done(told)

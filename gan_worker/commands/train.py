@@ -49,6 +49,9 @@ def train(
     ] = "",
     license: Annotated[str, typer.Option(help="Their licence, such as CC0-1.0.")] = "",
     source: Annotated[str, typer.Option(help="Where they come from.")] = "",
+    gpus: Annotated[
+        int, typer.Option(min=1, help="GPUs of this computer that share every batch.")
+    ] = 1,
     home: Home = None,
 ) -> None:
     """Train a model; Ctrl+C stops and saves, a second one stops at once."""
@@ -63,7 +66,7 @@ def train(
     if resume is not None:
         _refuse_kept(preset=preset, scale=scale, isotropic=isotropic, seed=seed)
         opened = runs.Run.open(folder, resume)
-        config = _resumed(opened, places, minutes, kimg)
+        config = replace(_resumed(opened, places, minutes, kimg), gpus=gpus)
         _train(_with_rights(config, author, license, source), opened)
         return
     if minutes is None and kimg is None:
@@ -77,6 +80,7 @@ def train(
         scale,
         seed or 0,
         isotropic=isotropic,
+        gpus=gpus,
     )
     _check_new(config)
     config = _with_rights(config, author, license, source)

@@ -36,4 +36,10 @@ class Adam(keras.optimizers.Adam):
                 epsilon=self.epsilon,
                 grad=gradient,
             )
-        self.iterations.assign_add(1)
+        one = tf.ones((), tf.int64)
+        tf.raw_ops.AssignAddVariableOp(resource=self.iterations.value.handle, value=one)
+
+
+def assign(variable: keras.Variable, value: tf.Tensor) -> None:
+    """Give a variable a value; of several replicas each gives its own copy the same one."""
+    tf.raw_ops.AssignVariableOp(resource=variable.value.handle, value=value)

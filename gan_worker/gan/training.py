@@ -25,6 +25,7 @@ from gan_worker.gan.dataset import Dataset, Pictures, read_pictures
 from gan_worker.gan.generation import Model, patterns_from_json
 from gan_worker.gan.latents import Pattern
 from gan_worker.gan.regularity import measure_pattern
+from gan_worker.gan.replicas import divide_training
 from gan_worker.gan.statistics import Statistics, measure_statistics
 from gan_worker.gan.styles import STORED
 from gan_worker.gan.update import Hyperparameters, Update
@@ -104,6 +105,11 @@ def check_config(config: TrainingConfig) -> None:
         for value in (config.minutes, config.kimg, config.scale)
     ):
         wrong = "Minutes, kimg and scale must be numbers above 0; received one that is not."
+    elif config.gpus < 1 or (config.gpus > 1 and config.preset == "classic"):
+        wrong = (
+            "A training needs one GPU or more, and the preset classic takes one; received "
+            f"{config.gpus}."
+        )
     elif config.preset == "classic" and (config.scale, config.isotropic) != (None, None):
         wrong = (
             "The preset classic brings all pictures to one size and learns them upright, so it takes no scale and no "
@@ -216,7 +222,12 @@ class Training:
             parameters = classic.ClassicHyperparameters()
             return classic.ClassicUpdate(self.network, self.dataset, self.config.seed, parameters)
         return Update(
-            self.network, self.dataset, self.patterns, self.config.seed, Hyperparameters()
+            self.network,
+            self.dataset,
+            self.patterns,
+            self.config.seed,
+            Hyperparameters(),
+            divide_training(self.config.gpus, self.network.batch, self.report),
         )
 
     def _new_vigilance(self, pictures: Pictures) -> Vigilance:

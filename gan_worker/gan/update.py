@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from gan_worker.config import NetworkConfig
-from gan_worker.gan.adam import Adam
+from gan_worker.gan.adam import Adam, assign
 from gan_worker.gan.conditioning import Conditioning
 from gan_worker.gan.dataset import Dataset
 from gan_worker.gan.discriminator import Discriminator
@@ -99,6 +101,9 @@ class Update:
         dataset: real crops.
         patterns: of each material, in the order of the dataset.
         seed: fixes first weights, crops and latents.
+        parameters: how the networks are updated.
+        strategy: divides every batch among several devices of this computer; None for one device. The batch is
+            the same, and so is what comes out, but for rounding.
     """
 
     def __init__(
@@ -108,17 +113,28 @@ class Update:
         patterns: Sequence[Pattern],
         seed: int,
         parameters: Hyperparameters,
+        strategy: tf.distribute.Strategy | None = None,
     ):
         keras.utils.set_random_seed(seed)
+        self._strategy = strategy
+        self._replicas = strategy.num_replicas_in_sync if strategy else 1
         self.network, self.dataset, self.seed, self.parameters = network, dataset, seed, parameters
         self.patterns, self.waves = tuple(patterns), widest(patterns)
         # Lowered by a training that went wrong.
         self.rate_factor = 1.0
+        with strategy.scope() if strategy else nullcontext():
+            self._build()
+        # Nothing in it depends on a tensor; without autograph the first step comes a second earlier.
+        step = self._step_on_replicas if strategy else self._step_in_graph
+        self._step = tf.function(step, autograph=False)
+
+    def _build(self) -> None:
+        network, dataset, parameters = self.network, self.dataset, self.parameters
         self.generator = Generator(network, dataset.channels, self.waves)
         self.ema_generator = Generator(network, dataset.channels, self.waves)
         several = dataset.materials if dataset.materials > 1 else 0
         self.discriminator = Discriminator(network, dataset.channels, several)
-        self.conditioning = Conditioning(several, network.z_dim, seed) if several else None
+        self.conditioning = Conditioning(several, network.z_dim, self.seed) if several else None
         for mean, variable in zip(
             self.ema_generator.variables, self.generator.variables, strict=True
         ):
@@ -129,8 +145,6 @@ class Update:
         ]
         self._optimizers[0].build(self.generator.trainable_variables)
         self._optimizers[1].build(self.discriminator.trainable_variables)
-        # Nothing in it depends on a tensor; without autograph the first step comes a second earlier.
-        self._step = tf.function(self._step_in_graph, autograph=False)
 
     def variables(self) -> dict[str, list]:
         """All variables that make the next step what it is, by group."""
@@ -160,42 +174,80 @@ class Update:
         ema = min(p.ema, (1 + number) / (10 + number))
         return self._step(tf.constant(number), tf.constant(rate), tf.constant(ema))
 
+    def _step_on_replicas(
+        self, number: tf.Tensor, rate: tf.Tensor, ema: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        assert self._strategy is not None
+        losses = self._strategy.run(self._step_in_graph, (number, rate, ema))
+        return {
+            name: self._strategy.experimental_local_results(loss)[0]
+            for name, loss in losses.items()
+        }
+
+    def _own(self, whole: tf.Tensor) -> tf.Tensor:
+        """This replica's share of what was drawn for the whole batch: so nothing depends on how many there are."""
+        if self._replicas == 1:
+            return whole
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        return tf.split(whole, self._replicas)[tf.get_static_value(replica)]
+
+    def _whole(self, own: tf.Tensor) -> tf.Tensor:
+        """The shares of all replicas; only the own one has a gradient."""
+        if self._replicas == 1:
+            return own
+        context = tf.distribute.get_replica_context()
+        shares = tf.split(context.all_gather(tf.stop_gradient(own), 0), self._replicas)
+        shares[tf.get_static_value(context.replica_id_in_sync_group)] = own
+        return tf.concat(shares, 0)
+
+    def _mean(self, values: Any) -> Any:
+        """The mean over all replicas of every tensor."""
+        if self._replicas == 1:
+            return values
+        return tf.distribute.get_replica_context().all_reduce("MEAN", values)
+
     def _step_in_graph(
         self, number: tf.Tensor, rate: tf.Tensor, ema: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         # Two numbers make a seed; the second is raised by those who need independent draws in one step.
         seed = tf.stack([number * 65_537 + self.seed, 0])
-        real = self.dataset.crops(seed, self.network.batch, self.network.crop)
-        labels = self._labels(seed)
+        all_real = self.dataset.crops(seed, self.network.batch, self.network.crop)
+        all_labels = self._labels(seed)
+        real, labels = self._own(all_real), None
+        if all_labels is not None:
+            labels = self._own(all_labels)
 
         def judge(crops: tf.Tensor) -> tf.Tensor:
             return self.discriminator(crops, labels=labels)
 
         with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
             with reduced_precision():
-                fake = self._fake_crops(seed, labels)
+                fake = self._fake_crops(seed, all_labels)
                 real_logits, fake_logits = judge(real), judge(fake)
             discriminator_loss, generator_loss = relativistic_losses(real_logits, fake_logits)
-            distance = self._patch_distance(real, fake, seed + [0, 20])
-            total = generator_loss + self.parameters.patch_weight * distance
+            distance = self._patch_distance(all_real, self._whole(fake), seed + [0, 20])
+            # Of the whole batch, and each replica has the gradient of its share: their sum is wanted, not the mean.
+            total = generator_loss + self.parameters.patch_weight * self._replicas * distance
         r1, r2, slopes = self._penalties(number, judge, real, fake, seed)
         trained = self.generator.trainable_variables, self.discriminator.trainable_variables
         plain = discriminator_tape.gradient(discriminator_loss, trained[1])
         gradients = generator_tape.gradient(total, trained[0]), list(map(tf.add, plain, slopes))
-        for optimizer, found, variables in zip(self._optimizers, gradients, trained, strict=True):
-            optimizer.learning_rate.assign(rate)
-            optimizer.apply(found, variables)
-        for mean, variable in zip(
-            self.ema_generator.variables, self.generator.variables, strict=True
-        ):
-            mean.assign(mean * ema + variable * (1 - ema))
-        return {
+        losses = {
             "generator": generator_loss,
             "discriminator": discriminator_loss,
             "patch_distance": distance,
             "r1_penalty": r1,
             "r2_penalty": r2,
         }
+        gradients, losses = self._mean((gradients, losses))
+        for optimizer, found, variables in zip(self._optimizers, gradients, trained, strict=True):
+            assign(optimizer.learning_rate, rate)
+            optimizer.apply(found, variables)
+        for mean, variable in zip(
+            self.ema_generator.variables, self.generator.variables, strict=True
+        ):
+            assign(mean, mean * ema + variable * (1 - ema))
+        return losses
 
     def _penalties(
         self, number: tf.Tensor, judge: Judge, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor
@@ -224,7 +276,7 @@ class Update:
         side = self.network.crop >> (len(self.network.discriminator_channels) - 1)
         shape = (self.network.batch, side, side)
         coins = tf.random.stateless_uniform(shape, seed + [0, 60], 0, 2, tf.int32)
-        signs = tf.cast(coins * 2 - 1, tf.float32)
+        signs = self._own(tf.cast(coins * 2 - 1, tf.float32))
         with tf.GradientTape() as tape:
             penalties = [gradient_penalty(judge, crops, signs) for crops in (real, fake)]
             total = weight * (penalties[0] + penalties[1])
@@ -259,7 +311,7 @@ class Update:
         local = self.along_grain(local, which)
         if self.waves:
             local = tf.concat([local, self._draw_waves(seed, which)], axis=-1)
-        torus = self.generator(z, local, noise)
+        torus = self.generator(self._own(z), self._own(local), [self._own(n) for n in noise])
         stride, crop = self.network.stride, self.network.crop
         shift = [cells // 2 * stride for cells in self._torus]
         return tf.roll(torus, shift, (1, 2))[:, :crop, :crop]

@@ -10,8 +10,11 @@ import pytest
 
 from blender_addon import event_timer, images, materials, scene_batch, scene_script, session
 from blender_addon.operators import scenes
+from gan_worker.config import GenerationConfig
 from gan_worker.errors import ErrorInfo
 from gan_worker.scene_parser import parse_recipe
+from gan_worker.scene_plan import work_item
+from gan_worker.strict_json import from_json
 
 RULE = """
 [[rules]]
@@ -128,6 +131,38 @@ def test_run_again_it_makes_nothing_and_leaves_nothing_double(saved, eager):
         slots(bpy.context.scene.objects),
     )
     assert states(saved.parent / "textures") == ["made"] * 5 + ["kept"] * 5
+
+
+def test_parts_fill_one_folder_and_the_last_run_applies(saved, recipe, eager, cubes, tmp_path):
+    out, maps = tmp_path / "out.blend", tmp_path / "maps"
+    made = 0
+    for number in (1, 2, 3):
+        assert scene_script.main(recipe, out, scene=saved, results=maps, part=(number, 3)) == 0
+        made += len(eager.client.submitted)
+        eager.client.submitted.clear()
+        eager.answered.clear()
+        assert not out.exists()
+        assert not any(o.active_material for o in bpy.context.scene.objects)
+    assert made == 5
+    assert scene_script.main(recipe, out, scene=saved, results=maps) == 0
+    assert not eager.client.submitted
+    assert states(maps) == ["made"] * 5 + ["kept"] * 5
+    bpy.ops.wm.open_mainfile(filepath=str(out))
+    assert all(o.active_material for o in bpy.context.scene.objects)
+
+
+def test_what_is_to_be_made_is_listed_for_a_program(saved, recipe, stand_in, tmp_path, capsys):
+    asked = {"recipe": str(recipe), "out": str(tmp_path / "o.blend"), "items": True}
+    code = scene_script.run_for_program(json.dumps({**asked, "python": "p", "home": "h"}))
+    assert code == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if scene_script.MARK in line]
+    told = json.loads(lines[-1].removeprefix(scene_script.MARK))["items"]
+    assert told["folder"] == str(tmp_path / "textures")
+    found = [(work_item(from_json(GenerationConfig, c), h), names) for c, h, names in told["items"]]
+    planned = scene_script.plan_recipe(recipe).items
+    assert [item for item, _ in found] == list(planned.values())
+    assert sorted(names for _, names in found) == [[f"Cube{n}"] for n in range(5)]
+    assert not stand_in.submitted
 
 
 def test_equal_requests_are_made_once_and_shared(saved, eager):

@@ -1,5 +1,6 @@
 """`gan-worker batch` up to Blender, with Blenders that misbehave."""
 
+import importlib.util
 import json
 import os
 import sys
@@ -8,6 +9,11 @@ import pytest
 
 from gan_worker import cli
 from gan_worker.commands import batch
+from gan_worker.config import GenerationConfig
+from gan_worker.errors import ErrorInfo, RequestError
+from gan_worker.scene_plan import work_item
+from gan_worker.scene_ray import MadeFiles, make_on_ray
+from gan_worker.strict_json import to_json
 
 RULE = '[[rules]]\nselect = { name = "*" }\nmodel = "bricks"\n'
 
@@ -107,6 +113,99 @@ def test_a_blender_that_dies_is_told_with_its_last_words(place, blender, capsys,
     program = blender(f'print("last words", flush=True)\n{text}\nsys.exit(3)')
     assert run("--out", "o.blend", *program) == code
     assert "last words" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--part", "9/8", "--results", "maps"), "from 1/8 to 8/8; received '9/8'"),
+        (("--part", "0/8", "--results", "maps"), "received '0/8'"),
+        (("--part", "x", "--results", "maps"), "received 'x'"),
+        (("--part", "1/8"), "neither --out nor --results"),
+        (("--part", "1/8", "--out", "o.blend", "--ray", "local"), "--part or --processes too"),
+        (("--processes", "2", "--out", "o.blend", "--ray", "local"), "--part or --processes too"),
+    ],
+)
+def test_options_that_do_not_fit_are_named(place, blender, capsys, options, words):
+    assert run(*options, *blender("sys.exit(9)")) == 1
+    assert words in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_part_and_the_number_of_processes_are_handed_on(place, blender):
+    end = 'tell(done={"applied": 0, "total": 2, "made": 1, "kept": 1, "failed": 0})'
+    program = blender(f'open("asked.json", "w").write(sys.argv[-1])\n{end}')
+    assert run("--part", "2/8", "--results", "maps", "--processes", "3", *program) == 0
+    asked = json.loads((place / "asked.json").read_text())
+    assert (asked["part"], asked["processes"], asked["out"]) == ([2, 8], 3, None)
+
+
+# ---- on a cluster
+
+
+CONFIG = GenerationConfig("bricks", 7, 48, 32)
+
+
+@pytest.fixture
+def on_ray(place, blender, monkeypatch):
+    """Runs a batch of two items on a cluster that answers with what is given, one answer for each."""
+    listed = {
+        "folder": str(place / "maps"),
+        "items": [[to_json(CONFIG), h * 64, ["A"]] for h in "ab"],
+    }
+    told = f'if asked.get("items"): tell(items={listed!r})'
+    done = {"applied": 2, "total": 2, "made": 0, "kept": 2, "failed": 0}
+    program = blender(f"{told}\nelse: tell(done={done!r})")
+
+    def answered(*answers, options=()):
+        def make(items, runs_folder, address):
+            assert address == "head:6379"
+            yield from zip(items, answers, strict=False)
+
+        monkeypatch.setattr(batch, "make_on_ray", make)
+        return run("--out", "o.blend", "--ray", "head:6379", *options, *program)
+
+    return answered
+
+
+def log(place):
+    return [json.loads(line) for line in (place / "maps" / "batch.jsonl").read_text().splitlines()]
+
+
+def test_what_a_cluster_made_is_kept_before_blender_fills_the_scene(place, on_ray, capsys):
+    assert on_ray(MadeFiles({"x.png": b"1"}, 0.5), MadeFiles({"../y.png": b"2"})) == 0
+    assert (place / "maps" / "x.png").read_bytes() == b"1"
+    assert (place / "maps" / "y.png").read_bytes() == b"2", "nothing is written elsewhere"
+    assert [(e["state"], e["objects"]) for e in log(place)] == [("made", ["A"])] * 2
+    out = capsys.readouterr().out
+    assert "2 of 2 materials" in out or "1 of 2 materials" in out
+    assert "2 slots filled" in out
+
+
+@pytest.mark.parametrize(("code", "exit_code"), [("compute_died", 75), ("invalid_latent", 1)])
+def test_what_a_cluster_cannot_make_ends_the_batch(place, on_ray, capsys, code, exit_code):
+    bad = MadeFiles({}, error=ErrorInfo(code, "It cannot be.", "Again."))
+    assert on_ray(bad, MadeFiles({})) == exit_code
+    assert "It cannot be." in capsys.readouterr().err
+    assert [e["state"] for e in log(place)] == ["failed"]
+    assert on_ray(bad, MadeFiles({"x.png": b"1"}), options=("--keep-going",)) == 0
+    assert [e["state"] for e in log(place)] == ["failed", "failed", "made"]
+
+
+def test_ray_that_is_not_installed_is_named_with_its_extra(place, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda n: None if n == "ray" else find(n))
+    item = work_item(GenerationConfig("Starter Red Bricks"), "a" * 64)
+    with pytest.raises(RequestError, match=r"tilewright\[ray\].*ray_missing"):
+        next(make_on_ray([item], place, "local"))
+
+
+def test_a_cluster_that_is_not_there_is_worth_another_try(place, blender, capsys):
+    pytest.importorskip("ray", reason="Ray is an extra")
+    config = to_json(GenerationConfig("Starter Red Bricks"))
+    listed = {"folder": str(place / "maps"), "items": [[config, "a" * 64, ["A"]]]}
+    program = blender(f"tell(items={listed!r})")
+    assert run("--out", "o.blend", "--ray", "127.0.0.1:9", *program) == 75
+    assert "ray_unreachable" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize("wish", ["SIGINT", "SIGTERM"])

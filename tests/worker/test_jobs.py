@@ -35,6 +35,14 @@ class Desk:
         self.answer = self.jobs.submit(owner, Submit(job, kind, config, channel))
         return job
 
+    def next_run(self, kind, ready=(0,), able=1):
+        found = self.jobs.next_run(kind, ready, able)
+        return found and found[1]
+
+    def place(self, kind, ready, able):
+        found = self.jobs.next_run(kind, ready, able)
+        return found and found[0]
+
     def states(self, job):
         return [state for j, state in self.told if j == job]
 
@@ -51,7 +59,7 @@ def desk(journal):
 
 def test_a_job_runs_and_succeeds(desk):
     job = desk.submit()
-    run = desk.jobs.next_run("train")
+    run = desk.next_run("train")
     assert (run.job, run.attempt) == (job, 1)
     desk.jobs.finish(Finished(job))
     assert desk.states(job) == ["queued", "running", "succeeded"]
@@ -62,7 +70,7 @@ def test_submitted_twice_it_is_one_job(desk):
     desk.submit(job=job)
     assert desk.answer == Accepted(job, duplicate=True)
     assert len(desk.jobs.waiting) == 1
-    desk.jobs.next_run("train")
+    desk.next_run("train")
     desk.jobs.finish(Finished(job))
     desk.submit(job=job)
     assert desk.jobs.waiting == []
@@ -72,9 +80,50 @@ def test_one_of_each_kind_runs_beside_the_other(desk):
     desk.submit("train", run="a")
     desk.submit("train", run="b")
     desk.submit("generate")
-    assert desk.jobs.next_run("train")
-    assert desk.jobs.next_run("generate")
-    assert desk.jobs.next_run("train") is None
+    assert desk.next_run("train")
+    assert desk.next_run("generate")
+    assert desk.next_run("train") is None
+
+
+def test_materials_are_spread_over_the_processes(desk):
+    for _ in range(3):
+        desk.submit("generate")
+    assert [desk.place("generate", [0, 1], 2) for _ in range(3)] == [0, 1, None]
+    assert desk.jobs.unplaced == 1
+    desk.jobs.finish(Finished(desk.jobs.running_at(1)[0].job))
+    assert desk.place("generate", [0, 1], 2) == 1
+
+
+def test_a_training_has_a_process_to_itself_but_for_its_own_materials(desk):
+    desk.submit("train", run="oak")
+    assert desk.place("train", [0], 2) == 0
+    desk.submit("generate", run="pine")
+    assert desk.place("generate", [0], 2) is None, "another process is to be started"
+    assert desk.jobs.unplaced == 1
+    assert desk.place("generate", [0, 1], 2) == 1
+    desk.submit("generate", run="oak")
+    assert desk.jobs.unplaced == 0
+    assert desk.place("generate", [1], 2) is None, "the one that trains it has its newest weights"
+    assert desk.place("generate", [0, 1], 2) == 0
+
+
+def test_materials_are_made_between_two_steps_where_all_processes_train(desk):
+    for run in ("oak", "pine"):
+        desk.submit("train", run=run)
+        assert desk.place("train", [0, 1], 2) is not None
+    desk.submit("generate", run="ash")
+    assert desk.place("generate", [0, 1], 2) == 0
+
+
+def test_the_death_of_one_process_touches_only_its_own_jobs(desk):
+    first, second = desk.submit("generate"), desk.submit("generate")
+    assert [desk.place("generate", [0, 1], 2) for _ in range(2)] == [0, 1]
+    waiting = desk.submit("generate")
+    desk.jobs.compute_died("signal 9", 1, others=True)
+    assert desk.states(first)[-1] == "running"
+    assert desk.states(second) == ["queued", "running", "interrupted", "queued"]
+    assert desk.states(waiting) == ["queued"]
+    assert desk.next_run("generate", [1], 2).job == second
 
 
 def test_a_bad_config_is_rejected_and_nothing_is_kept(desk, journal):
@@ -111,7 +160,7 @@ def test_a_waiting_job_is_cancelled_at_once(desk):
 
 def test_a_running_job_is_asked_first(desk):
     job = desk.submit()
-    desk.jobs.next_run("train")
+    desk.next_run("train")
     assert desk.jobs.command("me", job, "cancel").action == "cancel"
     desk.jobs.finish(Finished(job))
     assert desk.states(job)[-2:] == ["cancelling", "cancelled"]
@@ -122,7 +171,7 @@ def test_pause_and_resume(desk):
     with pytest.raises(RequestError) as caught:
         desk.jobs.command("me", job, "pause")
     assert caught.value.code == "wrong_state"
-    desk.jobs.next_run("train")
+    desk.next_run("train")
     assert desk.jobs.command("me", job, "pause").action == "pause"
     assert desk.jobs.command("me", job, "resume").action == "resume"
     assert desk.states(job)[-2:] == ["paused", "running"]
@@ -130,7 +179,7 @@ def test_pause_and_resume(desk):
 
 def test_stop_ends_well_and_commands_after_the_end_do_no_harm(desk):
     job = desk.submit()
-    desk.jobs.next_run("train")
+    desk.next_run("train")
     assert desk.jobs.command("me", job, "stop").action == "stop"
     desk.jobs.finish(Finished(job))
     assert desk.states(job)[-1] == "succeeded"
@@ -142,10 +191,10 @@ def test_stop_ends_well_and_commands_after_the_end_do_no_harm(desk):
 
 def test_a_death_is_told_and_the_job_goes_on_from_its_checkpoint(desk):
     job = desk.submit()
-    desk.jobs.next_run("train")
+    desk.next_run("train")
     desk.jobs.compute_died("signal 9")
     assert desk.states(job)[-2:] == ["interrupted", "queued"]
-    run = desk.jobs.next_run("train")
+    run = desk.next_run("train")
     assert run.attempt == 2
     assert run.config["resume"]
 
@@ -153,10 +202,10 @@ def test_a_death_is_told_and_the_job_goes_on_from_its_checkpoint(desk):
 def test_three_deaths_fail_the_job_and_the_queue_goes_on(desk):
     job, other = desk.submit(run="a"), desk.submit(run="b")
     for _ in range(DEATHS):
-        assert desk.jobs.next_run("train").job == job
+        assert desk.next_run("train").job == job
         desk.jobs.compute_died("signal 11")
     assert desk.states(job)[-1] == "failed"
-    assert desk.jobs.next_run("train").job == other
+    assert desk.next_run("train").job == other
 
 
 def test_a_compute_process_that_never_comes_up_fails_what_waits(desk):
@@ -168,39 +217,39 @@ def test_a_compute_process_that_never_comes_up_fails_what_waits(desk):
 
 def test_a_stopped_job_is_not_started_again_after_a_death(desk):
     job = desk.submit()
-    desk.jobs.next_run("train")
+    desk.next_run("train")
     desk.jobs.command("me", job, "stop")
     desk.jobs.compute_died("signal 9")
     assert desk.states(job)[-1] == "interrupted"
-    assert desk.jobs.next_run("train") is None
+    assert desk.next_run("train") is None
     desk.jobs.command("me", job, "resume")
-    assert desk.jobs.next_run("train").config["resume"]
+    assert desk.next_run("train").config["resume"]
 
 
 def test_the_newest_of_a_channel_replaces_those_that_wait(desk):
     first = desk.submit("generate", channel="slider")
-    desk.jobs.next_run("generate")
+    desk.next_run("generate")
     second = desk.submit("generate", channel="slider")
     third = desk.submit("generate", channel="slider")
     assert desk.states(second)[-1] == "cancelled"
     assert desk.states(first)[-1] == "running"
     desk.jobs.finish(Finished(first))
-    assert desk.jobs.next_run("generate").job == third
+    assert desk.next_run("generate").job == third
 
 
 def test_a_picture_that_vanished_while_the_job_waited_fails_it(desk):
     job, other = desk.submit(gone=True), desk.submit(run="b")
-    assert desk.jobs.next_run("train").job == other
+    assert desk.next_run("train").job == other
     assert desk.states(job)[-1] == "failed"
 
 
 def test_an_ending_server_leaves_work_for_another_day(desk):
     trains, waits = desk.submit(run="a"), desk.submit(run="b")
-    desk.jobs.next_run("train")
+    desk.next_run("train")
     desk.jobs.ending = True
     desk.jobs.finish(Finished(trains))
     assert desk.states(trains)[-1] == "interrupted"
-    assert desk.jobs.next_run("train") is None
+    assert desk.next_run("train") is None
     desk.jobs.interrupt_all()
     assert desk.states(waits)[-1] == "interrupted"
     desk.submit()
@@ -210,8 +259,8 @@ def test_an_ending_server_leaves_work_for_another_day(desk):
 def test_replay_takes_up_what_a_dead_server_left(desk, journal):
     runs, waits, alien = desk.submit(run="a"), desk.submit(run="b"), desk.submit(owner="gone")
     cancels = desk.submit("generate")
-    desk.jobs.next_run("train")
-    desk.jobs.next_run("generate")
+    desk.next_run("train")
+    desk.next_run("generate")
     desk.jobs.command("me", cancels, "cancel")
     new = Desk(journal)
     new.jobs.replay(frozenset({"me"}))
@@ -219,14 +268,14 @@ def test_replay_takes_up_what_a_dead_server_left(desk, journal):
     assert new.states(waits) == []
     assert new.states(alien) == ["interrupted"]
     assert new.states(cancels) == ["cancelled"]
-    assert new.jobs.next_run("train").attempt == 2
+    assert new.next_run("train").attempt == 2
     new.submit(job=runs)
     assert new.answer.duplicate
 
 
 def test_a_huge_error_text_is_cut(desk, journal):
     job = desk.submit()
-    desk.jobs.next_run("train")
+    desk.next_run("train")
     desk.jobs.finish(Finished(job, ErrorInfo("unexpected", "x" * 60_000, "y" * 60_000)))
     error = journal.get(job).error
     assert len(error.message) + len(error.cure) <= 2000

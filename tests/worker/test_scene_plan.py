@@ -11,7 +11,7 @@ from gan_worker.favourites import Favourite, write_favourites
 from gan_worker.messages import ModelEntry
 from gan_worker.scene_description import Scene, SceneObject
 from gan_worker.scene_parser import parse_recipe
-from gan_worker.scene_plan import plan_scene
+from gan_worker.scene_plan import in_part, plan_scene, work_item
 from gan_worker.style_choices import Style, StyleMap
 
 MODELS = [
@@ -272,3 +272,10 @@ def test_ten_thousand_rules_for_a_thousand_objects():
     began = time.process_time()
     assert len(plan_scene(recipe, scene, MODELS).assignments) == 1000
     assert time.process_time() - began < 8
+
+
+def test_parts_have_all_items_each_once():
+    keys = [work_item(GenerationConfig("bricks", seed), "a" * 64).key for seed in range(100)]
+    parts = [[key for key in keys if in_part(key, (n, 8))] for n in range(1, 9)]
+    assert sorted(key for part in parts for key in part) == sorted(keys)
+    assert min(map(len, parts)) > 3

@@ -119,3 +119,15 @@ def test_the_log_has_a_line_for_each_entry(tmp_path):
     store.log(key="b", state="kept")
     lines = (tmp_path / "batch.jsonl").read_text().splitlines()
     assert [json.loads(line)["key"] for line in lines] == ["a", "b"]
+
+
+def test_an_item_of_a_store_elsewhere_is_kept_with_its_record_last(tmp_path, monkeypatch):
+    write(SceneStore(tmp_path / "there"))
+    files = {file.name: file.read_bytes() for file in (tmp_path / "there").iterdir()}
+    here = SceneStore(tmp_path / "here")
+    replaced, replace = [], Path.replace
+    monkeypatch.setattr(Path, "replace", lambda a, b: replaced.append(b.suffix) or replace(a, b))
+    here.adopt(ITEM, files)
+    assert replaced == [".png", ".png", ".json"]
+    assert here.find(ITEM) is not None
+    assert {file.name: file.read_bytes() for file in here.folder.iterdir()} == files

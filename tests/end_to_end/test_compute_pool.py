@@ -1,0 +1,42 @@
+"""Two real compute processes behind one server: the bytes of one, although one of them is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from gan_worker import runs
+from gan_worker.compute_process import COMMAND
+from gan_worker.config import GenerationConfig
+from gan_worker.events import MaterialReady
+from gan_worker.material_maps import MAPS
+
+PATIENCE = 150.0
+MODEL = "Starter Red Bricks"
+
+pytestmark = pytest.mark.slow
+
+
+def test_two_processes_of_which_one_dies_give_the_bytes_of_one(serve, tmp_path):
+    configs = [GenerationConfig(MODEL, seed, 128, 64) for seed in range(8)]
+    served = serve(processes=2, compute_command=COMMAND)
+    ear = served.connect()
+    jobs = [ear.client.submit(config) for config in configs]
+    pool = served.server._compute
+    ear.until(lambda heard: pool.ready == [0, 1], PATIENCE)
+    held = ear.until(lambda heard: served.server._jobs.running_at(1), PATIENCE)
+    os.kill(pool[1]._process.pid, signal.SIGKILL)
+    ear.state(held[0].job, "interrupted", PATIENCE)
+    found = [ear.event(MaterialReady, PATIENCE, job=job).maps for job in jobs]
+
+    from gan_worker.gan import generation
+
+    model = generation.load_model(runs.open_model(tmp_path / "none", MODEL))
+    for config, maps in zip(configs, found, strict=True):
+        expected = model.generate(config, {name: MAPS[name].bits for name in maps}).maps
+        assert expected.keys() == maps.keys()
+        for name in maps:
+            np.testing.assert_array_equal(maps[name], expected[name])

@@ -1,0 +1,43 @@
+"""Trains twice for a few steps, on one device and on two logical ones of the CPU, and says how far they end apart.
+
+A program of its own, because the devices of a process cannot be changed once TensorFlow has begun.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from gan_worker.config import TrainingConfig
+from gan_worker.gan import precision, replicas, training
+from gan_worker.progress import Notice
+from gan_worker.runs import Run
+
+CPU = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(CPU, [tf.config.LogicalDeviceConfiguration()] * 2)
+# Rounding of bfloat16 depends on how a batch is divided.
+precision.has_bfloat16 = lambda: False
+replicas._devices = lambda: [device.name for device in tf.config.list_logical_devices("CPU")]
+
+
+def train(folder: Path, pictures: str, gpus: int) -> tuple[dict, list[str]]:
+    notices: list[str] = []
+    config = TrainingConfig("r", (pictures,), "nano", None, kimg=0.02, scale=1.0, gpus=gpus)
+    run = Run.create(folder / str(gpus), "r")
+    training.train(
+        config,
+        run,
+        lambda news: notices.append(news.text) if isinstance(news, Notice) else None,
+        lambda: False,
+    )
+    return run.load_checkpoint()[0], notices
+
+
+one, _ = train(Path(sys.argv[1]), sys.argv[2], 1)
+two, notices = train(Path(sys.argv[1]), sys.argv[2], 2)
+assert one.keys() == two.keys()
+apart = max(float(np.abs(one[name] - two[name]).max()) for name in one if one[name].size)
+moved = max(float(np.abs(a).max()) for n, a in one.items() if n.startswith("generator_optimizer"))
+sys.stdout.write(json.dumps({"apart": apart, "moved": moved, "notices": notices}) + "\n")
