@@ -25,6 +25,7 @@ from gan_worker.gan import checkpoint
 from gan_worker.gan.classic import ClassicGenerator
 from gan_worker.gan.generator import Generator
 from gan_worker.gan.latents import Latents, Pattern, draw_latents, widest
+from gan_worker.gan.layers import PaintedStyle
 from gan_worker.gan.metrics import calm_origin, rolled, seam_ratio
 from gan_worker.gan.pieces import (
     LONGEST,
@@ -80,7 +81,7 @@ class Model:
         self.network = network_from_json(info.network)
         self.patterns = patterns_from_json(info.network)
         self._synthesis = tf.function(generator.synthesis, reduce_retracing=True)
-        # Of its own, because one graph cannot take styles of either rank.
+        # Of its own, because one graph cannot take styles of either kind.
         self._painted_synthesis = tf.function(generator.synthesis, reduce_retracing=True)
         self._finish = tf.function(self._finish_in_graph, reduce_retracing=True)
 
@@ -201,13 +202,14 @@ class Model:
     def _has_a_choice_of_patterns(self) -> bool:
         return len(self.patterns) > 1 and any(pattern.is_any for pattern in self.patterns)
 
-    def _forward(self, w: tf.Tensor, latents: Latents, piece: Piece) -> tf.Tensor:
+    def _forward(self, w: tf.Tensor | PaintedStyle, latents: Latents, piece: Piece) -> tf.Tensor:
         """Standardised channels of a piece and of what is left of its halo, (height, width, channels)."""
         # A picture of a sheet is made of its own cell alone.
         alone = isinstance(self.generator, ClassicGenerator)
         synthesis, reach = self._synthesis, (0,) if alone else halos(self.generator)
-        if w.shape.rank == 4:
-            synthesis, w = self._painted_synthesis, tf.constant(piece.cut(w.numpy(), 1, reach[0]))
+        if isinstance(w, PaintedStyle):
+            shares = tf.constant(piece.cut(w.shares.numpy(), 1, reach[0]))
+            synthesis, w = self._painted_synthesis, w._replace(shares=shares)
         cut = cut_latents(latents, piece, reach)
         return synthesis(w, tf.constant(cut.local), [tf.constant(n) for n in cut.noise])[0]
 

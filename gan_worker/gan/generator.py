@@ -9,6 +9,7 @@ from gan_worker.config import NetworkConfig
 from gan_worker.gan.layers import (
     Convolution,
     Noise,
+    PaintedStyle,
     StyleBlock,
     StyleNorm,
     centre,
@@ -76,11 +77,13 @@ class Generator(keras.Model):
             w = leaky_relu(layer(w))
         return w
 
-    def synthesis(self, w: tf.Tensor, local: tf.Tensor, noise: list[tf.Tensor]) -> tf.Tensor:
+    def synthesis(
+        self, w: tf.Tensor | PaintedStyle, local: tf.Tensor, noise: list[tf.Tensor]
+    ) -> tf.Tensor:
         """From style w and local inputs to standardised channels.
 
         Args:
-            w: (batch, w_dim), or one for each cell of the latent grid, (batch, h, w, w_dim).
+            w: (batch, w_dim), or painted, with shares for each cell of the latent grid.
             local: as in a call.
             noise: as in a call. Fields may be smaller than their level: then its middle alone is worked on, which
                 is how a piece of a picture drops the parts of its halo that are no longer needed.
@@ -92,7 +95,8 @@ class Generator(keras.Model):
             self.narrow, self.grain, self.levels[1:], noise, strict=True
         ):
             x = grain(centre(upsample(narrow(x)), field), field)
-            w = centre(upsample(w), field) if w.shape.rank == 4 else w
+            if isinstance(w, PaintedStyle):
+                w = w._replace(shares=centre(upsample(w.shares), field))
             for block in blocks:
                 x = block(x, w)
         return self.exit(leaky_relu(self.exit_norm(x, w)))

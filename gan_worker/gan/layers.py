@@ -6,7 +6,7 @@ all its inputs by one cell of the latent grid therefore shifts its output by one
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -112,11 +112,23 @@ class Convolution(keras.layers.Layer):
         return tf.nn.bias_add(x, self.bias)
 
 
+class PaintedStyle(NamedTuple):
+    """A style for each place, as shares of a few: what is linear in the style is worked out for those alone.
+
+    Attributes:
+        shares: of each style at each place, (1, height, width, styles), sums 1.
+        styles: (styles, w_dim).
+    """
+
+    shares: tf.Tensor
+    styles: tf.Tensor
+
+
 class StyleNorm(keras.layers.Layer):
     """Per-pixel norm, then scale and shift by the style: `pixel_norm(x) * (1 + S(w)) + T(w)`.
 
     Features are modulated, never weights: demodulated weights cannot differ from place to place. The style
-    is one for the whole picture, (batch, w_dim), or one for each pixel of x, (batch, height, width, w_dim).
+    is one for the whole picture, (batch, w_dim), or painted, with shares for each pixel of x.
     """
 
     def build(self, feature_shape: tuple, style_shape: tuple) -> None:
@@ -128,9 +140,12 @@ class StyleNorm(keras.layers.Layer):
         )
         self.affine.build(style_shape)
 
-    def call(self, x: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
-        w = w if w.shape.rank == 4 else w[:, None, None, :]
-        scale, shift = tf.split(self.affine(w), 2, axis=-1)
+    def call(self, x: tf.Tensor, w: tf.Tensor | PaintedStyle) -> tf.Tensor:
+        if isinstance(w, PaintedStyle):
+            changes = tf.tensordot(w.shares, self.affine(w.styles), 1)
+        else:
+            changes = self.affine(w)[:, None, None, :]
+        scale, shift = tf.split(changes, 2, axis=-1)
         return pixel_norm(x) * (1.0 + scale) + shift
 
 
@@ -148,7 +163,7 @@ class StyleBlock(keras.layers.Layer):
         self.first.build(feature_shape)
         self.second.build(feature_shape)
 
-    def call(self, x: tf.Tensor, w: tf.Tensor) -> tf.Tensor:
+    def call(self, x: tf.Tensor, w: tf.Tensor | PaintedStyle) -> tf.Tensor:
         residual = self.first(leaky_relu(self.norm(x, w)))
         return x + self.second(leaky_relu(residual))
 

@@ -16,6 +16,7 @@ from gan_worker.gan.conditioning import nearest_style
 from gan_worker.gan.directions import find_direction, fingerprint, random_styles
 from gan_worker.gan.generator import Generator
 from gan_worker.gan.latents import draw_z
+from gan_worker.gan.layers import PaintedStyle
 from gan_worker.style_choices import (
     Directions,
     Mix,
@@ -68,7 +69,7 @@ class Styles:
                     "Use a seed, or a latent of this very model.",
                 )
 
-    def style(self, config: GenerationConfig, rows: int, columns: int) -> tf.Tensor:
+    def style(self, config: GenerationConfig, rows: int, columns: int) -> tf.Tensor | PaintedStyle:
         """The style that a request asks for, truncated, then moved along its directions.
 
         Args:
@@ -77,17 +78,20 @@ class Styles:
             columns: width of the latent grid, cells.
 
         Returns:
-            (1, w_dim), or (1, rows, columns, w_dim) for a style map of different styles, which rolls and can be cut
-            as local latents.
+            (1, w_dim), or painted for a style map of different styles, with shares that roll and can be cut as local
+            latents.
         """
         if config.style_map:
-            w = _spread(_places(config, rows, columns), self._looks(config.style_map))
+            shares, looks = _places(config, rows, columns), self._looks(config.style_map)
+            if (one := _only_value(shares, looks)) is None:
+                styles = [self._moved(w, config.truncation_psi, config.directions) for w in looks]
+                return PaintedStyle(tf.constant(shares[None], tf.float32), tf.concat(styles, 0))
         else:
-            w = self._mean(config.mix or ((_plain(config), 1.0),))
-        return self._moved(w, config.truncation_psi, config.directions)
+            one = self._mean(config.mix or ((_plain(config), 1.0),))
+        return self._moved(one, config.truncation_psi, config.directions)
 
     def _moved(self, w: np.ndarray, truncation_psi: float, directions: Directions) -> tf.Tensor:
-        """A style, or one a place, truncated and moved: with a first axis of length 1."""
+        """A style, (w_dim,), truncated and moved, (1, w_dim)."""
         moved = tf.constant(w[None])
         if truncation_psi != 1.0:
             w_avg = self._measure("w_avg", partial(mean_style, self._generator))
@@ -108,7 +112,9 @@ class Styles:
         """
         if config.style_map:
             shares = _places(config, rows, columns)
-            return _spread(shares, np.stack([self._kin(mix) for mix in _mixes(config.style_map)]))
+            kin = np.stack([self._kin(mix) for mix in _mixes(config.style_map)])
+            one = _only_value(shares, kin)
+            return (shares @ kin).astype(np.float32) if one is None else one
         return self._kin(config.mix or ((_plain(config), 1.0),))
 
     def _kin(self, mix: Mix) -> np.ndarray:
@@ -181,15 +187,15 @@ def _mixes(chosen: StyleMap) -> list[Mix]:
     return [look.mix for look in chosen.looks] or [((style, 1.0),) for style in chosen.styles]
 
 
-def _spread(shares: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """What each place has, (rows, columns, n) float32; (n,), to the bit, where all that is there is the same.
+def _only_value(shares: np.ndarray, values: np.ndarray) -> np.ndarray | None:
+    """What every place has, (n,), to the bit, where all that is there is the same; else None.
 
     Args:
         shares: of each value at each place, (rows, columns, values), sums 1.
         values: (values, n).
     """
     used = values[shares.any(axis=(0, 1))]
-    return used[0] if np.all(used == used[0]) else (shares @ values).astype(np.float32)
+    return used[0] if np.all(used == used[0]) else None
 
 
 def _places(config: GenerationConfig, rows: int, columns: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from gan_worker.gan import checkpoint, generation
 from gan_worker.gan.directions import find_direction
 from gan_worker.gan.generator import Generator
 from gan_worker.gan.latents import draw_latents, draw_z
+from gan_worker.gan.layers import PaintedStyle
 from gan_worker.gan.metrics import line_steps
 from gan_worker.gan.sheets import STEPS, direction_sheet, seed_sheet
 from gan_worker.gan.statistics import measure_statistics
@@ -86,7 +87,8 @@ def style_of(generator, seed):
 
 
 def style(model, **fields):
-    return model.styles.style(replace(WANTED, **fields), 6, 8).numpy()
+    w = model.styles.style(replace(WANTED, **fields), 6, 8)
+    return (tf.tensordot(*w, 1) if isinstance(w, PaintedStyle) else w).numpy()
 
 
 def picture(model, **fields):
@@ -261,15 +263,15 @@ def test_directions_and_truncation_work_on_maps(model):
 
 @pytest.mark.parametrize(("rows", "columns"), [(1, 0), (0, 1), (3, -2)])
 def test_rolling_a_painted_latent_grid_rolls_the_picture(model, rows, columns):
-    w = style(model, style_map=PAINTED)
+    w = model.styles.style(replace(WANTED, style_map=PAINTED), 6, 8)
     latents = draw_latents(5, 6, 8, NANO, model.patterns)
     rolled = latents.rolled(rows, columns)
 
     def synthesis(w, latents):
-        return model.generator.synthesis(tf.constant(w), latents.local, list(latents.noise)).numpy()
+        return model.generator.synthesis(w, latents.local, list(latents.noise)).numpy()
 
     expected = np.roll(synthesis(w, latents), (8 * rows, 8 * columns), (1, 2))
-    received = synthesis(np.roll(w, (rows, columns), (1, 2)), rolled)
+    received = synthesis(w._replace(shares=np.roll(w.shares, (rows, columns), (1, 2))), rolled)
     np.testing.assert_allclose(received, expected, rtol=0, atol=2e-6 * np.abs(expected).max())
 
 
