@@ -80,7 +80,7 @@ class TILEWRIGHT_PT_training_details(TabPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         column = properties_column(self.layout)
         column.prop(context.scene.tilewright, "picture_scale")
-        column.prop(context.scene.tilewright, "isotropy")
+        column.prop(context.scene.tilewright, "isotropic")
         column.prop(context.scene.tilewright, "training_seed")
         for item in context.scene.tilewright.pictures:
             column.prop(item, "path")

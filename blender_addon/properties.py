@@ -196,23 +196,11 @@ class TILEWRIGHT_PG_scene(bpy.types.PropertyGroup):
         min=0.0,
         max=4.0,
     )
-    isotropy: EnumProperty(
-        name="Direction",
-        description="Whether the pictures are learned turned and mirrored too, which gives more to learn from",
-        items=[
-            (
-                "MEASURED",
-                "Measured",
-                "Look at the pictures: gravel has no direction, planks have one",
-            ),
-            ("NONE", "None", "The pictures look the same turned and mirrored"),
-            (
-                "UPRIGHT",
-                "Upright",
-                "The pictures have a direction, in their grain or in their light",
-            ),
-        ],
-        default="MEASURED",
+    isotropic: BoolProperty(
+        name="Turned and Mirrored",
+        description="Learn the pictures turned and mirrored too. More to learn from where they are small and have no "
+        "direction; light that falls from one side falls from all sides then",
+        default=False,
     )
     training_seed: IntProperty(
         name="Training Seed", description="Fixes the start of the training", default=0, min=0

@@ -13,7 +13,6 @@ from gan_worker.messages import RunEntry
 from . import session
 
 # What was chosen in the Train panel → what a config says.
-ISOTROPY = {"MEASURED": None, "NONE": True, "UPRIGHT": False}
 
 
 def follow() -> None:
@@ -59,7 +58,7 @@ def take_settings(scene: bpy.types.Scene, config: TrainingConfig) -> None:
     if config.minutes is not None:
         chosen.minutes = config.minutes
     chosen.picture_scale = config.scale or 0.0
-    chosen.isotropy = next(k for k, v in ISOTROPY.items() if v is config.isotropic)
+    chosen.isotropic = config.isotropic
     chosen.training_seed = config.seed
 
 

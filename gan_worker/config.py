@@ -99,8 +99,8 @@ class TrainingConfig:
         author: who made all of the pictures; empty where each tells by itself, as the following.
         license: their SPDX identifier or terms.
         source: where they come from.
-        isotropic: whether the texture looks the same turned and mirrored, so that it is learned turned and mirrored
-            too; None measures it from the pictures. Not with `classic`.
+        isotropic: learn the pictures turned and mirrored too. More to learn from where they are small, but light
+            that falls from one side falls from all sides then. Not with `classic`.
         gpus: of one computer, among which every batch is divided; where there are fewer, those.
     """
 
@@ -115,7 +115,7 @@ class TrainingConfig:
     author: str = ""
     license: str = ""
     source: str = ""
-    isotropic: bool | None = None
+    isotropic: bool = False
     gpus: int = 1
 
 

@@ -46,7 +46,8 @@ class DataReport:
         maps: the maps that are learned together.
         scale: factor on the pictures' size.
         notes: sentences a person should read, such as a guess that was made.
-        isotropic: whether they are learned turned and mirrored too; None where that is not done with any.
+        isotropic: whether they look the same turned and mirrored, as measured; None where that was not.
+        turned: whether they are learned turned and mirrored too.
     """
 
     materials: tuple[MaterialEntry, ...]
@@ -55,6 +56,7 @@ class DataReport:
     scale: float
     notes: tuple[str, ...] = ()
     isotropic: bool | None = None
+    turned: bool = False
 
     def in_words(self, chosen: bool = False) -> tuple[str, ...]:
         """What was suggested for the pictures, as sentences.
@@ -71,11 +73,14 @@ class DataReport:
                 f"The pictures are trained at {self.scale:.0%} of their size, so that their largest shapes fit into "
                 "what the networks see at once."
             )
-        turned = {
-            True: "They look the same turned and mirrored, so they are learned in all these ways.",
-            False: "They have a direction, so they are learned upright.",
-        }
-        return (size, turned[self.isotropic]) if self.isotropic is not None else (size,)
+        ways = {
+            True: "They look the same turned and mirrored. Learned in all these ways, small pictures give more.",
+            False: "They have a direction, and are learned upright.",
+            None: "",
+        }[self.isotropic]
+        if self.turned:
+            ways = "They are learned turned and mirrored too, as chosen."
+        return (size, ways) if ways else (size,)
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ def _options() -> argparse.Namespace:
         action="append",
         default=[],
         help="one lever of tiny, such as patch_weight=0: a number of update.Hyperparameters; patterns=none trains "
-        "without waves and grain, isotropic=false without turned crops, precision=float32 in full precision",
+        "without waves and grain, isotropic=true also with turned crops, precision=float32 in full precision",
     )
     parser.add_argument("--again", action="store_true", help="also what has been measured already")
     parser.add_argument(
@@ -212,7 +212,7 @@ def _train_preset(
 
     changed = dict(lever.split("=") for lever in levers)
     patterned = changed.pop("patterns", "") != "none"
-    isotropic = json.loads(changed.pop("isotropic", "null"))
+    isotropic = json.loads(changed.pop("isotropic", "false"))
     if changed.pop("precision", "") == "float32":
         precision.has_bfloat16 = lambda: False
     parameters = replace(Hyperparameters(), **{k: json.loads(v) for k, v in changed.items()})

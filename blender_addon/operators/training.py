@@ -18,7 +18,6 @@ from gan_worker.config import TrainingConfig, check_name
 from gan_worker.errors import PictureError, RequestError, TilewrightError
 
 from .. import curve_pictures, event_timer, live_preview, session
-from ..run_rows import ISOTROPY
 from .reporting import failed, needs, needs_worker
 
 
@@ -47,7 +46,7 @@ def training_config(scene: bpy.types.Scene, resume: bool = False) -> TrainingCon
         preset=chosen.preset,
         minutes=round(chosen.minutes, 4),
         scale=chosen.picture_scale or None,
-        isotropic=ISOTROPY[chosen.isotropy],
+        isotropic=chosen.isotropic,
         seed=chosen.training_seed,
         resume=resume,
     )

@@ -37,12 +37,8 @@ def train(
         float | None, typer.Option(help="Factor on the pictures' size; measured if left out.")
     ] = None,
     isotropic: Annotated[
-        bool | None,
-        typer.Option(
-            "--isotropic/--directional",
-            help="Whether they look the same turned and mirrored; measured if left out.",
-        ),
-    ] = None,
+        bool, typer.Option("--isotropic", help="Learn the pictures turned and mirrored too.")
+    ] = False,
     seed: Annotated[int | None, typer.Option(help="Fixes the training. [0]")] = None,
     author: Annotated[
         str, typer.Option(help="Who made the pictures, where they do not say it themselves.")
@@ -64,7 +60,7 @@ def train(
             "Give --run NAME to start a new run, or --resume RUN to continue one.",
         )
     if resume is not None:
-        _refuse_kept(preset=preset, scale=scale, isotropic=isotropic, seed=seed)
+        _refuse_kept(preset=preset, scale=scale, isotropic=isotropic or None, seed=seed)
         opened = runs.Run.open(folder, resume)
         config = replace(_resumed(opened, places, minutes, kimg), gpus=gpus)
         _train(_with_rights(config, author, license, source), opened)

@@ -29,7 +29,7 @@ class Pictures:
 
 
 def read_pictures(
-    files: Sequence[str], crop: int, scale: float | None, isotropic: bool | None = None
+    files: Sequence[str], crop: int, scale: float | None, turned: bool = False
 ) -> Pictures:
     """Find, read and scale all materials.
 
@@ -37,7 +37,7 @@ def read_pictures(
         files: pictures or folders.
         crop: side of a training crop, pixels.
         scale: factor on the size; None measures it.
-        isotropic: whether the pictures look the same turned and mirrored; None measures it.
+        turned: whether they will be learned turned and mirrored too, for the report.
 
     Raises:
         PictureError: `picture_missing`, `dataset_empty`, `map_size_mismatch`, `picture_too_small`.
@@ -53,9 +53,10 @@ def read_pictures(
         height, width = material[names[0]].shape[:2]
         _check_size(material_set.name, width, height, crop, scale)
         entries.append(MaterialEntry(material_set.name, width, height, names))
-    if isotropic is None:
-        isotropic = all(map(is_isotropic, scaled))
-    report = DataReport(tuple(entries), tuple(skipped), names, scale, tuple(notes), isotropic)
+    isotropic = all(map(is_isotropic, scaled))
+    report = DataReport(
+        tuple(entries), tuple(skipped), names, scale, tuple(notes), isotropic, turned
+    )
     return Pictures(scaled, report, all_files(sets))
 
 

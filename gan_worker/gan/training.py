@@ -110,7 +110,7 @@ def check_config(config: TrainingConfig) -> None:
             "A training needs one GPU or more, and the preset classic takes one; received "
             f"{config.gpus}."
         )
-    elif config.preset == "classic" and (config.scale, config.isotropic) != (None, None):
+    elif config.preset == "classic" and (config.scale, config.isotropic) != (None, False):
         wrong = (
             "The preset classic brings all pictures to one size and learns them upright, so it takes no scale and no "
             "isotropy; received one."
@@ -140,12 +140,12 @@ class Training:
         report(Stage("reading pictures"))
         # A resumed run keeps its scale, its turns and its statistics, or its weights would mean something else.
         scale = state.get("scale") or config.scale
-        isotropic = state.get("isotropic", False) if state else config.isotropic
-        pictures = self._read_pictures(scale, isotropic)
+        turned = state.get("turned", False) if state else config.isotropic
+        pictures = self._read_pictures(scale, turned)
         self.materials = pictures.materials
         self.patterns = self._find_patterns(state)
         self.data: DataReport = pictures.report
-        if any(p.is_any for p in self.patterns) and (config.isotropic, state) == (None, {}):
+        if any(pattern.is_any for pattern in self.patterns):
             self.data = replace(self.data, isotropic=False)  # turned, a pattern is another one
         report(self.data)
         self.provenance = self._describe(pictures, state.get("step", 0))
@@ -162,7 +162,7 @@ class Training:
             statistics = classic.GREY
         else:
             statistics = measure_statistics(pictures.materials, self.data.maps)
-        self.dataset = Dataset(pictures.materials, statistics, bool(self.data.isotropic))
+        self.dataset = Dataset(pictures.materials, statistics, self.data.turned)
         self.update = self._new_update()
         self.named: MaterialStyles | None = None
         if isinstance(self.update, Update) and self.update.conditioning:
@@ -192,10 +192,10 @@ class Training:
             return ()
         return tuple(measure_pattern(material, self.network.stride) for material in self.materials)
 
-    def _read_pictures(self, scale: float | None, isotropic: bool | None) -> Pictures:
+    def _read_pictures(self, scale: float | None, turned: bool) -> Pictures:
         if isinstance(self.network, ClassicConfig):
             return classic.read_small_pictures(self.config.pictures, self.network.side)
-        return read_pictures(self.config.pictures, self.network.crop, scale, isotropic)
+        return read_pictures(self.config.pictures, self.network.crop, scale, turned)
 
     def _describe(self, pictures: Pictures, step: int) -> Provenance:
         """Where the pictures come from, added to what the run has learned from before."""
@@ -398,7 +398,7 @@ class Training:
             "seconds": self.seconds,
             "preset": self.config.preset,
             "scale": self.data.scale,
-            "isotropic": self.data.isotropic,
+            "turned": self.data.turned,
             "statistics": self.dataset.statistics.to_json(),
             "patterns": [asdict(pattern) for pattern in self.patterns],
             "hyperparameters": asdict(self.update.parameters),

@@ -38,7 +38,7 @@ def test_training_button_makes_the_config_of_the_panel(stand_in, photo):
     scene = bpy.context.scene
     training.set_pictures(scene, [photo])
     scene.tilewright.run, scene.tilewright.minutes = "waves", 2.5
-    scene.tilewright.isotropy = "NONE"
+    scene.tilewright.isotropic = True
     assert bpy.ops.tilewright.start_training() == {"FINISHED"}
     (config,) = stand_in.submitted.values()
     assert config == training.training_config(scene)

@@ -126,13 +126,13 @@ def test_a_run_in_training_is_neither_renamed_nor_deleted(listed):
 def test_settings_are_taken_over_under_a_free_name(listed):
     bpy.ops.tilewright.use_run_settings()
     assert listed.calls[-1] == ("request_settings", "pine")
-    config = TrainingConfig("pine", ("/a.png", "/b"), "nano", 2.5, None, 0.5, 7, isotropic=False)
+    config = TrainingConfig("pine", ("/a.png", "/b"), "nano", 2.5, None, 0.5, 7, isotropic=True)
     come(listed, RunSettings(config))
     chosen = bpy.context.scene.tilewright
     assert (chosen.run, chosen.preset, chosen.minutes) == ("pine 2", "nano", 2.5)
     assert [item.path for item in chosen.pictures] == ["/a.png", "/b"]
     assert (chosen.picture_scale, chosen.training_seed) == (0.5, 7)
-    assert chosen.isotropy == "UPRIGHT"
+    assert chosen.isotropic
 
 
 def test_a_free_name_counts_on():

@@ -147,7 +147,8 @@ def test_a_direction_is_seen_in_grain_and_in_light(blobs):
     assert not is_isotropic({"base_color": picture, "height": stripes})
 
 
-@pytest.mark.parametrize("chosen", [None, True, False])
-def test_isotropy_is_measured_unless_it_was_chosen(striped_file, chosen):
-    report = read_pictures([str(striped_file)], 32, 1.0, chosen).report
-    assert report.isotropic is bool(chosen)  # stripes have a direction
+def test_a_direction_is_told_whatever_was_chosen(striped_file):
+    upright, turned = (read_pictures([str(striped_file)], 32, 1.0, t).report for t in (False, True))
+    assert upright.isotropic is turned.isotropic is False
+    assert "learned upright" in upright.in_words()[1]
+    assert "turned and mirrored too, as chosen" in turned.in_words()[1]

@@ -199,9 +199,9 @@ def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(config, halfway, tra
     assert weights(halfway)[1]["step"] == 3
     listener = Listener()
     # Stripes have a direction; a run that learns them turned all the same goes on with that.
-    resumed = dataclasses.replace(config, resume=True, isotropic=None)
+    resumed = dataclasses.replace(config, resume=True, isotropic=False)
     training.train(resumed, halfway, listener.report, listener.should_stop)
-    assert listener.of(DataReport)[0].isotropic is True
+    assert listener.of(DataReport)[0].turned is True
     assert any("step 3" in notice.text for notice in listener.of(Notice))
     sessions = read_provenance(halfway.path).sessions
     assert [session.step for session in sessions] == [0, 3]

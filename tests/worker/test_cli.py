@@ -293,7 +293,7 @@ class TestTrainedModel:
     def test_its_training_was_shown(self, trained):
         for part in ("stripes", "96×96", "base_color", "100% step 5", "gan-worker generate wall"):
             assert part in trained[1]
-        assert "They look the same turned and mirrored" in trained[1]  # as was chosen
+        assert "learned turned and mirrored too" in trained[1]  # as was chosen
 
     def test_every_seed_gives_seamless_files_and_a_recipe(self, tmp_path, capsys):
         made = ["--seed", "1,3", "--size", "128x64", "--out", str(tmp_path / "out")]
