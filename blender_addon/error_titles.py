@@ -7,7 +7,7 @@ _TITLES = {
     ),
     "There Is No Such Thing": (
         *("unknown_model", "unknown_run", "unknown_job", "unknown_object", "scene_missing"),
-        "blender_missing",
+        *("blender_missing", "ray_missing"),
     ),
     "The Name Is Taken": ("run_exists",),
     "A Value Does Not Fit": ("invalid_size", "invalid_latent", "invalid_config", "invalid_recipe"),
@@ -16,7 +16,7 @@ _TITLES = {
     "The Worker Cannot Be Started": ("worker_command", "worker_start", "port_in_use"),
     "The Worker Was Not Set Up": ("worker_setup",),
     "The Worker Was Not Paired": ("pairing_failed",),
-    "The Worker Does Not Answer": ("worker_silent",),
+    "The Worker Does Not Answer": ("worker_silent", "ray_unreachable"),
     "The Worker Has Ended": ("worker_gone", "compute_died", "blender_died"),
     "Not Enough Memory": ("out_of_memory",),
     "The Versions Do Not Fit": ("protocol_version", "model_format"),
