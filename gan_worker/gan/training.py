@@ -58,8 +58,6 @@ WARM_UP = 20.0
 TICK = 1.0
 # Seeds whose pictures stand side by side in every preview, and the side of each in cells.
 PREVIEW_SEEDS, PREVIEW_CELLS = (1, 2), 24
-# Steps in which a generator may be flat, on computers of any speed.
-YOUNG = 200
 # So often a training that goes wrong is taken back, each time to half the learning rate.
 MOST_ROLLBACKS = 3
 
@@ -383,7 +381,7 @@ class Training:
                 self.run.name, seed, side, side, maps=self.data.maps[:1], origin=(0, 0)
             )
             pictures += self.live.generate(config).maps.values()
-        self.figures = self.vigilance.look(pictures, last, self.steps < YOUNG)
+        self.figures = self.vigilance.look(pictures, self.steps, last)
         shown = [np.broadcast_to(picture, (side, side, 3)) for picture in pictures]
         pixels = quantise(np.concatenate(shown, axis=1), 8)
         self.run.save_preview(self.steps, pixels, self.live.info.credits)

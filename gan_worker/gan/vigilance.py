@@ -14,8 +14,10 @@ from gan_worker.gan.nearest import pixel_diversity
 # A preview below one of these shares of what is normal shows a collapse: of the real contrast; of the difference of
 # unrelated places; of that of unrelated seeds.
 LEAST = {"contrast": 0.25, "places": 0.1, "seeds": 0.1}
-# So many previews in a row are a collapse, and no chance.
-PATIENCE = 3
+# So many previews in a row, over so many steps, are a collapse and no chance: a slow computer shows more of them.
+PATIENCE, LASTING = 3, 200
+# Steps before which nothing is judged: an untrained generator is lively, and goes flat before it learns.
+YOUNG = 200
 # A real material that repeats this well after one cell of the latent grid may look the same everywhere.
 REGULAR = 0.3
 CONTRAST_SIDE = 9
@@ -47,7 +49,7 @@ class Vigilance:
         first, second = (_corners(flat, self._side, end) for end in (False, True))
         self._real = self._described(np.concatenate([first, second]))
         self.floor = self._compare(self._described(first), self._described(second))
-        self._alive, self._suspicious = False, 0
+        self._alive, self._suspicious, self._since = False, 0, 0
 
     @property
     def calm(self) -> bool:
@@ -59,26 +61,26 @@ class Vigilance:
         self._suspicious = 0
 
     def look(
-        self, pictures: Sequence[np.ndarray], last: bool = False, young: bool = False
+        self, pictures: Sequence[np.ndarray], step: int, last: bool = False
     ) -> dict[str, float]:
         """Measure the pictures of a preview.
 
         Args:
             pictures: of the real pictures' map, one a seed, all of one size.
+            step: that the training has reached.
             last: there will be no other, so that a first suspicion counts.
-            young: hardly anything was learned yet; an untrained generator is lively, and goes flat before it learns.
 
         Returns:
             `swd/0` and `local_contrast` as in `distances`, `diversity` as in `nearest`.
 
         Raises:
-            TrainingError: `diverged` for what is not finite, and for a collapse: several previews in a row, once
-                there was a good one, are flat, the same at every place, or the same for every seed.
+            TrainingError: `diverged` for what is not finite, and for a collapse: several previews in a row and for
+                many steps, once there was a good one, are flat, the same at every place, or for every seed.
         """
         if not all(np.all(np.isfinite(p)) for p in pictures):
             raise diverged("the preview is not finite")
-        if not young:
-            self._judge(self.health(pictures), last)
+        if step >= YOUNG:
+            self._judge(self.health(pictures), step, last)
         flat = [self._standardised(p) for p in pictures]
         made = self._described(
             np.concatenate([_corners(flat, self._side, e) for e in (False, True)])
@@ -95,12 +97,16 @@ class Vigilance:
             found["seeds"] = float(between / max(contrast, 1e-6))
         return found
 
-    def _judge(self, health: dict[str, float], last: bool) -> None:
+    def _judge(self, health: dict[str, float], step: int, last: bool) -> None:
         low = [name for name, share in health.items() if share < LEAST[name]]
         # A young generator is flat; only what has been there can collapse.
         self._alive = self._alive or not low
-        self._suspicious = self._suspicious + 1 if low and self._alive else 0
-        if self._suspicious >= (1 if last else PATIENCE):
+        if not low or not self._alive:
+            self.forget()
+            return
+        self._suspicious += 1
+        self._since = step if self._suspicious == 1 else self._since
+        if last or (self._suspicious >= PATIENCE and step - self._since >= LASTING):
             shares = ", ".join(f"{name} {health[name]:.2f} of what is normal" for name in low)
             raise diverged(f"the previews collapsed ({shares})")
 

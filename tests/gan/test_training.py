@@ -12,7 +12,7 @@ import tensorflow as tf
 from gan_worker import pictures
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.errors import Cancelled, PictureError, RequestError, TrainingError
-from gan_worker.gan import generation, training
+from gan_worker.gan import generation, training, vigilance
 from gan_worker.gan.metrics import line_steps, seam_ratio
 from gan_worker.gan.update import Update
 from gan_worker.gan.vigilance import Vigilance
@@ -289,14 +289,15 @@ def test_a_collapse_is_never_saved_and_is_taken_back(config, run, monkeypatch):
     monkeypatch.setattr(training, "PREVIEW_EVERY", 0.0)
     monkeypatch.setattr(training, "CHECKPOINT_EVERY", 0.0)
     monkeypatch.setattr(training, "FIRST_CHECKPOINT", 0.0)
-    monkeypatch.setattr(training, "YOUNG", 0)
+    monkeypatch.setattr(vigilance, "YOUNG", 0)
+    monkeypatch.setattr(vigilance, "LASTING", 0)
     listener = Listener()
     looks, health = [], Vigilance.health
 
-    def flattened(vigilance, pictures):
+    def flattened(seen, pictures):
         """From the third look on the pictures are those of a collapsed generator, until it goes back."""
         looks.append(len(looks))
-        normal = dict.fromkeys(health(vigilance, pictures), 1.0)
+        normal = dict.fromkeys(health(seen, pictures), 1.0)
         return {**normal, "contrast": 0.01} if 3 <= len(looks) <= 5 else normal
 
     monkeypatch.setattr(Vigilance, "health", flattened)

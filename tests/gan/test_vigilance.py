@@ -8,7 +8,7 @@ import pytest
 
 from gan_worker.errors import TrainingError
 from gan_worker.gan.dataset import read_pictures
-from gan_worker.gan.vigilance import LEAST, PATIENCE, Vigilance, _quantiles
+from gan_worker.gan.vigilance import LASTING, LEAST, PATIENCE, YOUNG, Vigilance, _quantiles
 
 DATA = os.environ.get("TILEWRIGHT_TEST_DATA", "")
 
@@ -25,6 +25,8 @@ def vigilance():
     return Vigilance([grained(0)], side=96, stride=8)
 
 
+# A step at which a training is judged.
+OLD = YOUNG
 GOOD = [grained(1), grained(2)]
 BAD = {
     "contrast": [p * 0.05 + 0.4 for p in GOOD],
@@ -34,7 +36,7 @@ BAD = {
 
 
 def test_figures_are_near_the_floor_for_what_looks_real(vigilance):
-    good, soft = vigilance.look(GOOD), vigilance.look([p * 0.6 + 0.2 for p in GOOD])
+    good, soft = vigilance.look(GOOD, OLD), vigilance.look([p * 0.6 + 0.2 for p in GOOD], OLD)
     for name, floor in vigilance.floor.items():
         assert good[name] < 3 * floor, name
         assert soft[name] > 2 * good[name], name
@@ -50,54 +52,62 @@ def test_quantiles_of_a_sorted_table_are_those_of_numpy(rows):
 
 @pytest.mark.parametrize("name", BAD)
 def test_a_collapse_is_noticed_after_several_previews(vigilance, name):
-    vigilance.look(GOOD)
-    for _ in range(PATIENCE - 1):
-        vigilance.look(BAD[name])
+    vigilance.look(GOOD, OLD)
+    for number in range(PATIENCE - 1):
+        vigilance.look(BAD[name], OLD + number * LASTING)
         assert not vigilance.calm
     with pytest.raises(TrainingError, match=name) as caught:
-        vigilance.look(BAD[name])
+        vigilance.look(BAD[name], OLD + PATIENCE * LASTING)
     assert caught.value.code == "diverged"
     vigilance.forget()
-    vigilance.look(BAD[name])
+    vigilance.look(BAD[name], OLD)
+
+
+def test_a_slow_computer_that_shows_every_step_does_not_give_up_sooner(vigilance):
+    vigilance.look(GOOD, OLD)
+    for step in range(LASTING):
+        vigilance.look(BAD["contrast"], OLD + step)
+    with pytest.raises(TrainingError, match="contrast"):
+        vigilance.look(BAD["contrast"], OLD + LASTING)
 
 
 @pytest.mark.parametrize("name", BAD)
 def test_one_bad_preview_is_forgiven_except_the_last(vigilance, name):
-    vigilance.look(GOOD)
-    vigilance.look(BAD[name])
-    vigilance.look(GOOD)
+    vigilance.look(GOOD, OLD)
+    vigilance.look(BAD[name], OLD)
+    vigilance.look(GOOD, OLD)
     assert vigilance.calm
     with pytest.raises(TrainingError):
-        vigilance.look(BAD[name], last=True)
+        vigilance.look(BAD[name], OLD, last=True)
 
 
 def test_a_young_generator_may_be_flat(vigilance):
     for _ in range(PATIENCE + 1):
-        vigilance.look(BAD["contrast"])
+        vigilance.look(BAD["contrast"], OLD)
     assert vigilance.calm
 
 
 def test_what_an_untrained_generator_shows_counts_for_nothing(vigilance):
-    vigilance.look(GOOD, young=True)
+    vigilance.look(GOOD, step=0)
     for _ in range(PATIENCE + 1):
-        vigilance.look(BAD["contrast"], young=True)
+        vigilance.look(BAD["contrast"], step=0)
     for _ in range(PATIENCE + 1):
-        vigilance.look(BAD["contrast"])
+        vigilance.look(BAD["contrast"], OLD)
     assert vigilance.calm
     with pytest.raises(TrainingError):
-        vigilance.look([GOOD[0] * np.nan], young=True)
+        vigilance.look([GOOD[0] * np.nan], step=0)
 
 
 def test_what_is_not_finite_is_noticed_at_once(vigilance):
     with pytest.raises(TrainingError):
-        vigilance.look([GOOD[0], GOOD[1] * np.nan])
+        vigilance.look([GOOD[0], GOOD[1] * np.nan], OLD)
 
 
 def test_a_material_that_repeats_every_cell_may_look_the_same_everywhere():
     regular = np.tile(grained(3)[:8, :8], (12, 12, 1))
     vigilance = Vigilance([regular], side=96, stride=8)
     for _ in range(PATIENCE + 1):
-        vigilance.look([regular, regular])
+        vigilance.look([regular, regular], OLD)
     assert vigilance.calm
 
 
