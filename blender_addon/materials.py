@@ -91,6 +91,7 @@ def store_recipe(material: bpy.types.Material, recipe: Recipe, seam_ratios: dict
     kept.latent = json.dumps(list(recipe.z))
     kept.recipe = json.dumps(asdict(recipe))
     kept.seam_ratios = json.dumps(seam_ratios)
+    kept.repaired = False
 
 
 def read_recipe(material: bpy.types.Material) -> Recipe | None:
