@@ -212,7 +212,8 @@ class Repair:
             found[name] = _replacement(found[name], name, ready, png, folder)
         materials.build(material, found, None)
         material.tilewright.repaired = True
-        repair_mask.clear(material)
+        # Not painted black: undo brings images back, but not their pixels.
+        material.tilewright.repair_mask = None
         event_timer.push_undo("Repair")
 
     def _material(self) -> bpy.types.Material:
@@ -269,11 +270,3 @@ def _unwritable(folder: Path, error: OSError) -> ErrorInfo:
         f"The maps must be written to {folder} for the worker; {error.strerror or error}.",
         "Check the folder and its permissions, or free some space.",
     )
-
-
-def unregister() -> None:
-    _under_way.clear()
-
-
-def register() -> None:
-    """Nothing is under way yet."""

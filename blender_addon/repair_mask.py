@@ -115,14 +115,6 @@ def read(material: bpy.types.Material, size: tuple[int, int]) -> np.ndarray:
     return hidden.astype(np.uint8) * np.uint8(255)
 
 
-def clear(material: bpy.types.Material) -> None:
-    """Mask nothing any more."""
-    image = material.tilewright.repair_mask
-    if image and min(image.size):
-        black = np.zeros((image.size[1], image.size[0], 3), np.uint8)
-        images.write_pixels(image, black)
-
-
 def _image(material: bpy.types.Material) -> bpy.types.Image:
     kept = material.tilewright
     size = tuple(next(iter(materials.images_of(material).values())).size)

@@ -121,13 +121,59 @@ def test_what_was_masked_is_replaced_in_all_maps_and_the_files_say_so(bench, tmp
     assert not folder.exists()
     kept = bench.material.tilewright
     assert kept.repaired and kept.recipe == recipe
-    assert not images.read_pixels(kept.repair_mask)[..., :3].any()
+    assert kept.repair_mask is None and not bpy.ops.tilewright.repair.poll()
     base = materials.images_of(bench.material)["base_color"]
     assert base.name == "bricks_5_48x32_repaired_basecolor"
     (tmp_path / "base.png").write_bytes(base.packed_file.data)
     said = read_marks(read_header(tmp_path / "base.png")[2])
     assert said["source_type"] == SOURCE_TYPE and said["model"] == "bricks"
     assert said["recipe"] is None, "no recipe makes these pixels again"
+
+
+def test_one_undo_takes_the_repair_away_and_brings_the_mask_back(bench, plane):
+    bench.mask()
+    job, name = bench.ask(), bench.material.name
+    bpy.ops.ed.undo_push(message="before")
+    bench.finish(job)
+    bpy.ops.ed.undo_push(message="repair")  # pushed by itself where there is a window
+    bpy.ops.ed.undo()
+    bench.material = bpy.data.materials[name]
+    assert bench.holds(bench.maps)
+    assert not bench.material.tilewright.repaired
+    assert images.read_pixels(bench.material.tilewright.repair_mask)[..., 0].sum() == HIDDEN.sum()
+    bpy.ops.ed.redo()
+    bench.material = bpy.data.materials[name]
+    assert bench.holds(bench.result())
+    assert bench.material.tilewright.repaired
+
+
+def test_repaired_material_and_painted_mask_are_kept_in_the_file(bench, tmp_path):
+    bench.mask()
+    bench.finish(bench.ask())
+    bench.mask()
+    name = bench.material.name
+    path = str(tmp_path / "repaired.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    bench.material = bpy.data.materials[name]
+    assert bench.holds(bench.result())
+    assert images.read_pixels(bench.material.tilewright.repair_mask)[..., 0].sum() == HIDDEN.sum()
+    assert repair_mask.is_painted(bench.material)
+    bpy.ops.tilewright.end_repair_mask()
+    assert not repair_mask.is_painted(bench.material)
+
+
+def test_files_are_named_like_what_they_hold_once_the_scene_is_saved(bench, tmp_path):
+    bpy.context.scene.tilewright.storage = "FILES"
+    bpy.context.scene.tilewright.texture_folder = "//textures"
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    bench.mask()
+    bench.finish(bench.ask())
+    bpy.ops.wm.save_mainfile()
+    made = {file.name for file in (tmp_path / "textures").iterdir()}
+    assert "bricks_5_48x32_repaired_height.png" in made and len(made) == len(bench.maps)
+    height = read_stored(tmp_path / "textures" / "bricks_5_48x32_repaired_height.png")
+    assert np.array_equal(height, bench.result()["height"])
 
 
 def test_regenerate_says_what_it_undoes_and_undoes_it(bench):
