@@ -12,7 +12,14 @@ import bpy
 import numpy as np
 
 from gan_worker.config import RepairConfig
-from gan_worker.errors import ErrorInfo, RequestError, TilewrightError, WorkerError, error_from_info
+from gan_worker.errors import (
+    Cancelled,
+    ErrorInfo,
+    RequestError,
+    TilewrightError,
+    WorkerError,
+    error_from_info,
+)
 from gan_worker.events import MaterialReady
 from gan_worker.marks import material_marks, repair_marks
 from gan_worker.material_maps import MAPS
@@ -186,7 +193,7 @@ class Repair:
         if self.job.state == "cancelled":
             self._unwanted = True
         elif self.job.state == "failed":
-            raise error_from_info(self.job.error or ErrorInfo("unexpected", "", ""))
+            raise error_from_info(self.job.error) if self.job.error else Cancelled()
         elif session.current.state == "stopped":
             raise WorkerError(
                 "worker_gone",

@@ -165,7 +165,6 @@ def test_repaired_material_and_painted_mask_are_kept_in_the_file(bench, tmp_path
 
 def test_files_are_named_like_what_they_hold_once_the_scene_is_saved(bench, tmp_path):
     bpy.context.scene.tilewright.storage = "FILES"
-    bpy.context.scene.tilewright.texture_folder = "//textures"
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
     bench.mask()
     bench.finish(bench.ask())
