@@ -26,7 +26,6 @@ from gan_worker.exports.writing import (
     export_pieces,
     textures_of,
 )
-from gan_worker.marks import material_marks
 from gan_worker.material_maps import MAPS
 
 from . import event_timer, images, materials
@@ -133,14 +132,14 @@ class MaterialExport:
             self.state, self.error = "failed", UnexpectedError(error)
 
     def _work(self) -> Iterator[None]:
-        recipe = materials.read_recipe(self._found())
+        said = materials.read_marks(self._found())
         maps: dict[str, np.ndarray] = {}
         for name in _exported_maps(self._found()):
             yield from self._read(name, maps)
         self.total = len(textures_of(self._target, maps))
         with storage_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-        exported = ExportedMaterial(self._name, maps, material_marks(recipe))
+        exported = ExportedMaterial(self._name, maps, said)
         for file in export_pieces(exported, self._target, self.folder):
             if file:
                 self.files.append(file)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 import bpy
 
+from gan_worker.marks import material_marks, repair_marks
 from gan_worker.material_maps import MAPS
 from gan_worker.progress import Recipe
 from gan_worker.strict_json import from_json
@@ -91,6 +92,7 @@ def store_recipe(material: bpy.types.Material, recipe: Recipe, seam_ratios: dict
     kept.latent = json.dumps(list(recipe.z))
     kept.recipe = json.dumps(asdict(recipe))
     kept.seam_ratios = json.dumps(seam_ratios)
+    kept.repaired = False
 
 
 def read_recipe(material: bpy.types.Material) -> Recipe | None:
@@ -98,6 +100,15 @@ def read_recipe(material: bpy.types.Material) -> Recipe | None:
     if not material.tilewright.recipe:
         return None
     return from_json(Recipe, json.loads(material.tilewright.recipe))
+
+
+def read_marks(material: bpy.types.Material) -> dict[str, str]:
+    """What files of its maps say of how they were made; no recipe, where a part of them was repaired."""
+    recipe = read_recipe(material)
+    made = material_marks(recipe)
+    if not material.tilewright.repaired:
+        return made
+    return repair_marks(recipe.model, recipe.model_hash, recipe.version, recipe.credits, made)
 
 
 def build(

@@ -332,9 +332,9 @@ def _follow(material: bpy.types.Material, painted: StyleMap) -> None:
 def pack_images() -> None:
     """Keep what was painted in the file that is about to be saved: it is nowhere else."""
     for material in bpy.data.materials:
-        image = material.tilewright.style_image
-        if image and image.is_dirty and not image.library and not image.filepath:
-            image.pack()
+        for image in (material.tilewright.style_image, material.tilewright.repair_mask):
+            if image and image.is_dirty and not image.library and not image.filepath:
+                image.pack()
 
 
 def _hold(condition: object, rule: str, cure: str) -> None:

@@ -435,6 +435,10 @@ class TILEWRIGHT_PG_material(bpy.types.PropertyGroup):
     style_image: PointerProperty(
         type=bpy.types.Image, name="Style Map", description="Says which look lies where"
     )
+    repair_mask: PointerProperty(
+        type=bpy.types.Image, name="Repair Mask", description="White where it is to be repaired"
+    )
+    repaired: BoolProperty(description="Whether a part of it was repaired since it was generated")
     preview_factor: FloatVectorProperty(
         size=2,
         default=(1.0, 1.0),

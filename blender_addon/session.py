@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gan_worker.client import Client
-from gan_worker.config import GenerationConfig, TrainingConfig
+from gan_worker.config import GenerationConfig, JobConfig, RepairConfig, TrainingConfig
 from gan_worker.errors import ErrorInfo, TilewrightError, WorkerError, error_from_info
 from gan_worker.events import (
     Connected,
@@ -53,7 +53,7 @@ class Job:
 
     Attributes:
         id: made on this side; names the job on both.
-        kind: `train` or `generate`.
+        kind: `train`, `generate` or `repair`.
         name: of the run or the model.
         target: uuid of the material that a result is for; empty for training.
         purpose: what a result is for: `material` (asked for by a button), `preview` (while a slider
@@ -73,7 +73,7 @@ class Job:
     target: str = ""
     purpose: str = "material"
     state: str = "sent"
-    config: GenerationConfig | TrainingConfig | None = None
+    config: JobConfig | None = None
     stage: str = ""
     error: ErrorInfo | None = None
     attempt: int = 1
@@ -91,7 +91,7 @@ class Job:
     @property
     def done(self) -> bool:
         """Ended, and nothing more will come: a generation's pixels follow its last state."""
-        awaits_pixels = self.kind == "generate" and self.state == "succeeded"
+        awaits_pixels = self.kind != "train" and self.state == "succeeded"
         return self.ended and not (awaits_pixels and self.result is None)
 
 
@@ -239,6 +239,11 @@ class Session:
         self._send_backlog()
         return job
 
+    def repair(self, config: RepairConfig) -> Job:
+        """Ask for a material to be repaired; its purpose is `repair`. Only where the worker speaks 1.2."""
+        job_id = self._connected_client().submit(config)
+        return self._add(Job(job_id, "repair", config.model, purpose="repair", config=config))
+
     def _withdraw(self, job_id: str) -> None:
         """Forget a request that a newer one replaces, where it has not been sent yet."""
         if job_id in self._backlog:
@@ -257,7 +262,10 @@ class Session:
             self._in_flight.add(job.id)
 
     def _add(self, job: Job) -> Job:
-        if job.purpose == "material":  # a moving slider does not take an error off the panel
+        if job.purpose in (
+            "material",
+            "repair",
+        ):  # a moving slider does not take an error off the panel
             self.last_error = None
         self.jobs[job.id] = job
         return job

@@ -6,7 +6,15 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from gan_worker.config import PRESETS, GenerationConfig, TrainingConfig, check_name, check_size
+from gan_worker.config import (
+    MOST_STEPS,
+    PRESETS,
+    GenerationConfig,
+    RepairConfig,
+    TrainingConfig,
+    check_name,
+    check_size,
+)
 from gan_worker.errors import RequestError
 from gan_worker.material_maps import MAPS
 from gan_worker.messages import SIDE_LIMIT, JobKind, ModelEntry
@@ -39,7 +47,7 @@ class Admission:
 
         Args:
             kind: of the job.
-            config: fields of `TrainingConfig` or `GenerationConfig`.
+            config: fields of `TrainingConfig`, `GenerationConfig` or `RepairConfig`.
             training: names of runs that wait or train now.
 
         Returns:
@@ -50,12 +58,17 @@ class Admission:
         """
         if kind == "train":
             return self._check_training(from_json(TrainingConfig, config), training)
+        if kind == "repair":
+            return self._check_repair(from_json(RepairConfig, config))
         return self._check_generation(from_json(GenerationConfig, config), training)
 
     def resolve(self, kind: JobKind, config: dict[str, Any], attempt: int) -> dict[str, Any]:
         """Turn names of pictures into paths, and a later attempt at a run into its resumption."""
         if kind == "generate":
             return config
+        if kind == "repair":
+            picture, mask = self._roots.resolve([config["picture"], config["mask"]])
+            return dict(config, picture=picture, mask=mask)
         chosen = dict(config, pictures=list(self._roots.resolve(config.get("pictures", []))))
         if attempt > 1 and (self._runs / chosen["run"]).exists():
             chosen["resume"] = True
@@ -135,6 +148,18 @@ class Admission:
         check_style(config.z, config.material, config.mix, config.style_map, config.directions)
         if config.model not in training:
             self._check_model(config)
+        return config.model
+
+    def _check_repair(self, config: RepairConfig) -> str:
+        from gan_worker import runs
+
+        check_name(config.model, "model")
+        _hold(1 <= config.steps <= MOST_STEPS, f"steps must be 1 to {MOST_STEPS}", config.steps)
+        _hold(config.seed >= 0, "seed must be 0 or more", config.seed)
+        in_range = config.scale is None or 0.01 <= config.scale <= 4
+        _hold(in_range, "scale must be in 0.01..4", config.scale)
+        runs.open_model(self._runs, config.model)
+        self._roots.resolve([config.picture, config.mask])
         return config.model
 
     def _check_model(self, config: GenerationConfig) -> None:

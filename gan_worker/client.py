@@ -14,7 +14,7 @@ import zmq
 from numpy.typing import NDArray
 
 from gan_worker import __version__, events, messages, protocol
-from gan_worker.config import GenerationConfig, TrainingConfig
+from gan_worker.config import GenerationConfig, JobConfig, RepairConfig, TrainingConfig
 from gan_worker.errors import ErrorInfo
 from gan_worker.events import Event
 from gan_worker.keys import KeyPair
@@ -30,6 +30,11 @@ logger = logging.getLogger(__name__)
 RESEND = 2.0
 OUTBOX_LIMIT = 64
 PREVIEW_PREFIX = "preview_"
+_KINDS: dict[type[JobConfig], messages.JobKind] = {
+    TrainingConfig: "train",
+    GenerationConfig: "generate",
+    RepairConfig: "repair",
+}
 _QUESTIONS = (messages.Models, messages.Runs, messages.Jobs)
 
 
@@ -93,7 +98,7 @@ class Client:
 
     def submit(
         self,
-        config: TrainingConfig | GenerationConfig,
+        config: JobConfig,
         job: str | None = None,
         channel: str = "",
     ) -> str:
@@ -112,8 +117,7 @@ class Client:
                 NaN.
         """
         job = protocol.check_job(job or protocol.new_id())
-        kind = "train" if isinstance(config, TrainingConfig) else "generate"
-        body = messages.Submit(job, kind, to_json(config), channel)  # type: ignore[arg-type]
+        body = messages.Submit(job, _KINDS[type(config)], to_json(config), channel)
         if len(self._outbox) >= OUTBOX_LIMIT:
             self._events.append(events.JobRejected(job, _silent(self._liveness.silence)))
         else:

@@ -1,4 +1,4 @@
-"""The compute process: runs a training and, between its steps, generate jobs; reports and obeys."""
+"""The compute process: runs a training and, between its steps, repairs and generate jobs; reports and obeys."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import zmq
 
 from gan_worker import messages
-from gan_worker.config import GenerationConfig, TrainingConfig
+from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
 from gan_worker.errors import (
     Cancelled,
     ErrorInfo,
@@ -72,6 +72,14 @@ class Program(Protocol):
 
         The maps are uint8 or uint16, as `material_maps` says.
         """
+
+    def repair(
+        self,
+        config: RepairConfig,
+        report: Callable[[Report], None],
+        should_stop: Callable[[], bool],
+    ) -> GeneratedMaterial:
+        """Fill what is masked in a material with the saved model; what files hold stays uint8 or uint16."""
 
 
 class GanProgram:
@@ -127,6 +135,16 @@ class GanProgram:
         material: GeneratedMaterial = model.generate(config, bits, report, should_stop)
         return material
 
+    def repair(
+        self,
+        config: RepairConfig,
+        report: Callable[[Report], None],
+        should_stop: Callable[[], bool],
+    ) -> GeneratedMaterial:
+        from gan_worker.repair_job import repair
+
+        return repair(self._model(config.model), config, report, should_stop)
+
     def _model(self, name: str) -> Any:
         from gan_worker import runs
         from gan_worker.gan import generation
@@ -175,7 +193,13 @@ class Compute:
         self._store = store
         self._orphaned = orphaned
         self._trainings: deque[messages.Run] = deque()
+        self._repairs: deque[messages.Run] = deque()
         self._generates: deque[messages.Run] = deque()
+        self._queues: dict[messages.JobKind, deque[messages.Run]] = {
+            "train": self._trainings,
+            "repair": self._repairs,
+            "generate": self._generates,
+        }
         self._cancelled: set[str] = set()
         self._paused: set[str] = set()
         self._stopped: set[str] = set()
@@ -189,6 +213,7 @@ class Compute:
         while not self._orphaned.is_set():
             self._take_messages(IDLE_POLL_MS)
             self._serve_generates()
+            self._serve_repairs()
             if self._trainings and not self._orphaned.is_set():
                 self._serve_training(self._trainings.popleft())
 
@@ -213,6 +238,26 @@ class Compute:
         while self._generates:
             run = self._generates.popleft()
             self._send(self._ended(run.job, lambda run=run: self._generate(run)))  # type: ignore[misc]
+
+    def _serve_repairs(self) -> None:
+        while self._repairs:
+            run = self._repairs.popleft()
+            self._send(self._ended(run.job, lambda run=run: self._repair(run)))  # type: ignore[misc]
+
+    def _repair(self, run: messages.Run) -> messages.Finished:
+        def should_stop() -> bool:
+            self._between_pieces(run.job)
+            self._serve_generates()  # they take moments, a repair a minute
+            return False
+
+        def report(news: Report) -> None:
+            self._report(run.job, news)
+
+        should_stop()
+        config = from_json(RepairConfig, run.config)
+        material = self._program.repair(config, report, should_stop)
+        should_stop()
+        return messages.Finished(run.job, result=self._write(run.job, material))
 
     def _generate(self, run: messages.Run) -> messages.Finished:
         config = from_json(GenerationConfig, run.config)
@@ -256,10 +301,12 @@ class Compute:
     def _between_steps(self, job: str) -> bool:
         self._between(job)
         self._serve_generates()
+        self._serve_repairs()
         while job in self._paused and not self._leaving(job):
             self._take_messages(PAUSED_POLL_MS)
             self._between(job)
             self._serve_generates()
+            self._serve_repairs()
         return self._leaving(job)
 
     def _between_pieces(self, job: str) -> bool:
@@ -292,7 +339,7 @@ class Compute:
         while (frames := receive(self._socket, 2)) is not None:
             body = decode([frame.buffer for frame in frames]).body
             if isinstance(body, messages.Run):
-                (self._trainings if body.kind == "train" else self._generates).append(body)
+                self._queues[body.kind].append(body)
             elif isinstance(body, messages.Command):
                 self._obey(body)
             elif isinstance(body, messages.Leave):

@@ -158,6 +158,35 @@ class GenerationConfig:
     sway: Sway = (0.0, 0.0)
 
 
+@dataclass(frozen=True)
+class RepairConfig:
+    """One repair of a material, whose pictures the worker reads.
+
+    Attributes:
+        model: name of a model that makes all of the maps.
+        picture: the one picture, or the folder with a material's maps; named as pictures to train on are.
+        mask: a picture of the same size, white where to fill it; named in the same way.
+        tileable: whether it is seamless, and stays so; None lets its borders tell.
+        scale: the model's pixels of one of the picture, 0.01 to 4; 1 for what a model has made, None for the scale
+            of the model's training.
+        seed: another one fills it in another way.
+        steps: of the search, 1 to `MOST_STEPS`.
+    """
+
+    model: str
+    picture: str
+    mask: str
+    tileable: bool | None = None
+    scale: float | None = None
+    seed: int = 1
+    steps: int = 150
+
+
+JobConfig = TrainingConfig | GenerationConfig | RepairConfig
+
+# Of the search for what fits into a hole.
+MOST_STEPS = 10_000
+
 # Seeds are what fits into an integer property of Blender.
 LARGEST_SEED = 2**31 - 1
 

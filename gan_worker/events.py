@@ -68,7 +68,7 @@ class JobState:
 
     Attributes:
         job: id as returned by `Client.submit`.
-        kind: `train` or `generate`.
+        kind: `train`, `generate` or `repair`.
         name: the run or the model.
         state: one of `queued running paused cancelling succeeded failed cancelled interrupted`.
         error: why, where it failed or was interrupted.

@@ -266,7 +266,7 @@ class Jobs:
     def _stop(self, job: Job) -> Command | None:
         if job.final or job.state == "cancelling":
             return None
-        if job.state == "queued" or job.kind == "generate":
+        if job.state == "queued" or job.kind != "train":
             return self._cancel(job)
         self._stopping.add(job.job)
         return Command(job.job, "stop")

@@ -33,7 +33,7 @@ class Job:
     Attributes:
         job: id made by the client.
         owner: the client's public key.
-        kind: `train` or `generate`.
+        kind: `train`, `generate` or `repair`.
         name: the run or the model.
         config: as the client sent it.
         channel: of latest-wins generate jobs, else empty.

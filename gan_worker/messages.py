@@ -15,7 +15,7 @@ from gan_worker.progress import (
     TrainingProgress,
 )
 
-JobKind = Literal["train", "generate"]
+JobKind = Literal["train", "generate", "repair"]
 State = Literal[
     "queued", "running", "paused", "cancelling", "succeeded", "failed", "cancelled", "interrupted"
 ]
@@ -39,7 +39,7 @@ class Blob:
 
 @dataclass(frozen=True)
 class Result:
-    """What a generate job made; the maps are pulled as blobs."""
+    """What a generate or repair job made; the maps are pulled as blobs."""
 
     recipe: Recipe
     maps: dict[str, Blob]

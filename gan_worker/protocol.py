@@ -71,6 +71,11 @@ Generate jobs
     where]: 0 to 1 away from the layout of the seed, on a circle around it, in turns. What breaks a rule is
     rejected with `invalid_config` or `invalid_latent`, where the model must be asked when the job runs.
 
+Repair jobs (since 1.2)
+    The config of `submit` has the fields of `config.RepairConfig`. The worker reads the material and the mask, so both
+    are named as the pictures of a training are. The maps of the result are what the files hold, filled where the mask
+    is white and the same bits elsewhere; its recipe says which model did it, and does not make the picture again.
+
 Promises
     * The client makes the job id (32 hex digits); submitted twice, it runs once. `accepted` is sent
       after the journal is on disk, and says `duplicate` where the job was known.

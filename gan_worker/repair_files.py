@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ from gan_worker.pictures import (
     write_picture,
 )
 from gan_worker.runs import ModelInfo
+
+# Standard deviations beyond which what was found has little to do with the picture.
+POOR = 0.6
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +155,26 @@ def _refused(message: str) -> RequestError:
     return RequestError("invalid_config", message, "Give another --out.")
 
 
+def changed_files(
+    material: StoredMaterial, maps: Mapping[str, Picture], changed: NDArray[np.bool_]
+) -> dict[str, NDArray[Any]]:
+    """What a material's files hold with other values where it was changed; bits and alpha stay.
+
+    Args: as for `write_changed`.
+
+    Returns:
+        Kind of file → whole numbers of 8 or 16 bits, (height, width, 1 to 4).
+    """
+    files = {}
+    for kind, before in material.stored.items():
+        bits = 8 if before.dtype == np.uint8 else 16
+        colors = 1 if before.shape[-1] < 3 else 3
+        files[kind] = before.copy()
+        new = _as_file(kind, maps, colors)[changed]
+        files[kind][changed, :colors] = quantise(new, bits)
+    return files
+
+
 def write_changed(
     material: StoredMaterial,
     maps: Mapping[str, Picture],
@@ -174,12 +197,9 @@ def write_changed(
     for file in files.values():
         with storage_errors(file.parent):
             file.parent.mkdir(parents=True, exist_ok=True)
-    for kind, before in material.stored.items():
-        bits = 8 if before.dtype == np.uint8 else 16
-        colors = 1 if before.shape[-1] < 3 else 3
-        after = before.copy()
-        after[changed, :colors] = quantise(_as_file(kind, maps, colors)[changed], bits)
-        write_picture(files[kind], after, 16 if bits == 16 else 8, marks=marks[kind])
+    for kind, after in changed_files(material, maps, changed).items():
+        bits: Literal[8, 16] = 8 if after.dtype == np.uint8 else 16
+        write_picture(files[kind], after, bits, marks=marks[kind])
 
 
 def read_texts(material: StoredMaterial) -> dict[str, dict[str, str]]:

@@ -43,7 +43,7 @@ MODELS_SHOWN = 100
 JOBS_SHOWN = 40
 SLOTS = 16
 # In the order in which they are handed out.
-KINDS: tuple[messages.JobKind, ...] = ("train", "generate")
+KINDS: tuple[messages.JobKind, ...] = ("train", "generate", "repair")
 
 T = TypeVar("T")
 

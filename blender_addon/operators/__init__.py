@@ -14,6 +14,7 @@ from . import (
     painting,
     pairing,
     regeneration,
+    repair,
     runs,
     scenes,
     steering,
@@ -41,6 +42,7 @@ _MODULES = (
     keeping,
     motion,
     painting,
+    repair,
     scenes,
 )
 

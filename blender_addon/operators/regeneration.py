@@ -52,6 +52,12 @@ class TILEWRIGHT_OT_regenerate(_Making, bpy.types.Operator):
     bl_idname = "tilewright.regenerate"
     bl_label = "Regenerate"
 
+    @classmethod
+    def description(cls, _context: bpy.types.Context, _chosen: bpy.types.OperatorProperties) -> str:
+        material = latents.active_material()
+        undoes = material and material.tilewright.repaired
+        return f"{cls.__doc__}{'. What was repaired in them is lost' if undoes else ''}"
+
     def make(self, material: bpy.types.Material) -> None:
         regeneration.regenerate(material)
 

@@ -14,12 +14,14 @@ from safetensors.numpy import save
 
 from gan_worker import __version__, runs, terminal
 from gan_worker.commands.shared import Home, invalid, load, parse_size, reporting, runs_folder
+from gan_worker.config import MOST_STEPS
 from gan_worker.durable_files import replace_file, storage_errors, write_json
 from gan_worker.holes import border_band, looks_seamless
 from gan_worker.marks import marks, repair_marks
 from gan_worker.pictures import write_picture
 from gan_worker.progress import Recipe
 from gan_worker.repair_files import (
+    POOR,
     StoredMaterial,
     check_maps,
     check_mask,
@@ -29,10 +31,6 @@ from gan_worker.repair_files import (
     targets,
     write_changed,
 )
-
-MOST_STEPS = 10_000
-# Standard deviations beyond which what was found has little to do with the picture.
-POOR = 0.6
 
 ModelName = Annotated[str, typer.Argument(help="Name of a model; see gan-worker models.")]
 PictureOrSet = Annotated[

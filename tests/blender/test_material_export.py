@@ -13,7 +13,8 @@ from blender_addon.operators import generation
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
 from gan_worker.exports.writing import ExportedMaterial, Target, export_material
-from gan_worker.marks import material_marks
+from gan_worker.marks import material_marks, read_marks
+from gan_worker.pictures import read_header
 
 
 @pytest.fixture
@@ -44,6 +45,15 @@ def test_button_writes_the_bytes_of_the_command_line(material, maps, target, tmp
     for file in wanted:
         assert (tmp_path / "button" / file.name).read_bytes() == file.read_bytes(), file.name
     assert (done.state, done.done) == ("succeeded", done.total)
+
+
+def test_files_of_a_repaired_material_name_no_recipe(material, tmp_path):
+    (whole, _), *_ = export("unreal", tmp_path / "whole").files
+    material.tilewright.repaired = True
+    (repaired, _), *_ = export("unreal", tmp_path / "repaired").files
+    before, after = (read_marks(read_header(file)[2]) for file in (whole, repaired))
+    assert before["recipe"]["seed"] == 5
+    assert after == {**before, "recipe": None}
 
 
 def test_gltf_comes_back_through_blenders_own_importer(material, maps, tmp_path):

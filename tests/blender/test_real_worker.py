@@ -26,6 +26,7 @@ from blender_addon import (
     materials,
     painting,
     preferences,
+    repair_mask,
     scene_script,
     session,
 )
@@ -160,6 +161,24 @@ def test_painted_looks_lie_where_they_were_painted(model, plane):
     middle = slice(size // 4 - stride(), size // 4 + stride())
     assert first[size // 2 :][middle].mean() < 0.5 * second[size // 2 :][middle].mean()
     assert second[: size // 2][middle].mean() < 0.5 * first[: size // 2][middle].mean()
+
+
+def test_a_masked_part_is_filled_and_all_else_keeps_its_bits(model, plane):
+    size = stride() * 12
+    (job,) = generation.generate_for_objects([plane], GenerationConfig(model, 3, size, size))
+    event_timer.wait_for_job(job, 120)
+    material = plane.active_material
+    before = images.read_pixels(materials.images_of(material)["base_color"])
+    mask = repair_mask.start(plane)
+    hidden = np.zeros((size, size), bool)
+    hidden[-6:, 10:24] = hidden[:6, 10:24] = True  # over the border
+    images.write_pixels(mask, np.repeat(np.uint8(255) * hidden[..., None], 3, axis=-1))
+    assert bpy.ops.tilewright.repair(wait=True, timeout=300) == {"FINISHED"}
+    after = images.read_pixels(materials.images_of(material)["base_color"])
+    np.testing.assert_array_equal(after[~hidden], before[~hidden])
+    assert (after != before)[hidden].any(axis=-1).mean() > 0.5
+    assert material.tilewright.repaired
+    assert not list(preferences.picture_folder().glob("repair-*"))
 
 
 def test_runs_are_kept_tidy_and_generate_under_their_new_name(model, home, photo):

@@ -15,7 +15,7 @@ import zmq
 from gan_worker import messages, protocol
 from gan_worker.client import Client
 from gan_worker.compute_process import Patience
-from gan_worker.config import GenerationConfig, TrainingConfig
+from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
 from gan_worker.errors import WorkerError
 from gan_worker.events import (
     Connected,
@@ -39,6 +39,8 @@ from gan_worker.runs import ModelInfo, Run
 from gan_worker.sockets import connect_dealer
 from gan_worker.strict_json import VERSION
 from gan_worker.style_choices import StyleMap
+
+STARTER = "Starter Red Bricks"
 
 
 def training(picture, run="oak", steps=100_000):
@@ -159,6 +161,23 @@ def test_a_long_generation_is_cancelled_between_two_pieces(served, ear, picture)
     assert ear.states(train)[-1] == "running"
 
 
+def test_a_repair_between_two_steps_lets_materials_pass_and_is_cancelled(served, ear, picture):
+    train = started(served, ear, training(picture))
+    long = ear.client.submit(RepairConfig(STARTER, str(picture), str(picture), seed=999))
+    assert ear.event(JobReport, job=long, report=GenerationProgress(1, 20_000))
+    assert did(served)[-1] == f"repair {picture} {picture}"
+    made = ear.client.submit(material())
+    ear.event(MaterialReady, job=made)
+    waiting = ear.client.submit(RepairConfig(STARTER, str(picture), str(picture), seed=7))
+    assert ear.states(long)[-1] == "running"
+    ear.client.cancel(long)
+    ear.state(long, "cancelled", 1.5)
+    repaired = ear.event(MaterialReady, job=waiting)
+    assert (repaired.maps["base_color"] == 7).all()
+    ear.state(waiting, "succeeded")
+    assert ear.states(train)[-1] == "running"
+
+
 def test_submitted_twice_it_runs_once(served, ear, picture):
     job = protocol.new_id()
     other = served.connect()
@@ -188,6 +207,12 @@ def test_a_fault_in_a_job_fails_it_and_nothing_else(served, ear, picture):
         (TrainingConfig("oak", ()), "invalid_config"),
         (TrainingConfig("oak", ("/",), minutes=-1), "invalid_config"),
         (TrainingConfig("oak", ("/",), resume=True), "unknown_run"),
+        (RepairConfig("oak", "/", "/"), "unknown_model"),
+        (RepairConfig("../oak", "/", "/"), "invalid_config"),
+        (RepairConfig(STARTER, "/", "/none/such.png"), "picture_missing"),
+        (RepairConfig(STARTER, "none.png", "/"), "not_allowed"),
+        (RepairConfig(STARTER, "/", "/", steps=0), "invalid_config"),
+        (RepairConfig(STARTER, "/", "/", scale=9.0), "invalid_config"),
         (GenerationConfig("oak"), "unknown_model"),
         (GenerationConfig("../oak"), "invalid_config"),
         (GenerationConfig("oak", width=100_000), "invalid_size"),

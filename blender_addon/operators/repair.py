@@ -1,0 +1,127 @@
+"""Paint where a material is to be repaired, and have it repaired."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.props import BoolProperty, FloatProperty
+
+from gan_worker.errors import TilewrightError
+
+from .. import event_timer, latents, repair, repair_mask, session
+from .reporting import failed, needs
+
+
+class TILEWRIGHT_OT_paint_repair_mask(bpy.types.Operator):
+    """Paint on the object what is to be repaired; it is shown red. Hold Ctrl to take it back"""
+
+    bl_idname = "tilewright.paint_repair_mask"
+    bl_label = "Paint Mask"
+    bl_options = {"UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        try:
+            repair_mask.check(context.object)
+        except TilewrightError as error:
+            return needs(cls, False, f"{error.info.message} {error.info.cure}")
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            repair_mask.start(context.object)
+        except TilewrightError as error:
+            return failed(self, error)
+        space = context.space_data
+        if space and space.type == "VIEW_3D" and space.shading.type in ("WIREFRAME", "SOLID"):
+            space.shading.type = "MATERIAL"  # where the material is seen with the mask over it
+        return {"FINISHED"}
+
+
+class TILEWRIGHT_OT_end_repair_mask(bpy.types.Operator):
+    """Stop painting. The mask is kept, and the material looks as before"""
+
+    bl_idname = "tilewright.end_repair_mask"
+    bl_label = "Done"
+    bl_options = {"UNDO"}
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        material = latents.active_material()
+        painted = material is not None and repair_mask.is_painted(material)
+        return needs(cls, painted, "No mask is being painted on this material")
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        _end_painting(context)
+        return {"FINISHED"}
+
+
+class TILEWRIGHT_OT_repair(bpy.types.Operator):
+    """Fill what is masked so that it fits, in all maps. All else stays exactly as it is"""
+
+    bl_idname = "tilewright.repair"
+    bl_label = "Repair"
+    bl_options = {"UNDO"}
+
+    wait: BoolProperty(
+        name="Wait", description="Return only when it is repaired", options={"SKIP_SAVE"}
+    )
+    timeout: FloatProperty(name="Timeout", default=600.0, min=0.1, options={"SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        material = latents.active_material()
+        problem = repair.obstacle(material)
+        if problem:
+            return needs(cls, False, f"{problem.info.message} {problem.info.cure}")
+        return needs(cls, material.tilewright.repair_mask, "Nothing is masked: press Paint Mask")
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        material = latents.active_material()
+        try:
+            _end_painting(context)
+            repair.repair(material)
+            event_timer.wake()
+            if self.wait:
+                session.current.last_error = None
+                event_timer.wait(lambda: repair.of(material) is None, self.timeout)
+        except TilewrightError as error:
+            return failed(self, error)
+        if self.wait and session.current.last_error:
+            self.report({"ERROR"}, session.current.last_error.message)
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class TILEWRIGHT_OT_cancel_repair(bpy.types.Operator):
+    """Give the repair up; the material stays as it is, and so does the mask"""
+
+    bl_idname = "tilewright.cancel_repair"
+    bl_label = "Cancel"
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        material = latents.active_material()
+        return needs(cls, material and repair.of(material), "This material is not being repaired")
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        try:
+            repair.of(latents.active_material()).cancel()
+        except TilewrightError as error:
+            return failed(self, error)
+        return {"FINISHED"}
+
+
+def _end_painting(context: bpy.types.Context) -> None:
+    repair_mask.end(latents.active_material())
+    if context.object.mode == "TEXTURE_PAINT":
+        bpy.ops.object.mode_set(mode="OBJECT")
+
+
+register, unregister = bpy.utils.register_classes_factory(
+    (
+        TILEWRIGHT_OT_paint_repair_mask,
+        TILEWRIGHT_OT_end_repair_mask,
+        TILEWRIGHT_OT_repair,
+        TILEWRIGHT_OT_cancel_repair,
+    )
+)

@@ -1,0 +1,164 @@
+"""The mask that says where a material is to be repaired: painted over it with Blender's own brushes."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+
+from gan_worker.errors import RequestError
+
+from . import images, materials, projection
+from .projection import MAPPING
+
+# Nodes that show what is masked in red, while it is painted.
+MASK, RED, MIX = "Tilewright Repair Mask", "Tilewright Repair Red", "Tilewright Repair Mix"
+# How often the tile was repeated before it was laid once over the UV map.
+REPEATS_KEY = "tilewright_repeats"
+
+
+def is_painted(material: bpy.types.Material) -> bool:
+    """Whether the mask is being painted, and shown over the material."""
+    return bool(material.node_tree) and MIX in material.node_tree.nodes
+
+
+def start(obj: bpy.types.Object) -> bpy.types.Image:
+    """Get ready to paint the mask of an object's active material in Texture Paint mode.
+
+    While it is painted the tile covers the UV map once, so that strokes lie where the brush is.
+
+    Args:
+        obj: a mesh that `check` has nothing against.
+
+    Raises:
+        RequestError: `invalid_config` where something is missing.
+    """
+    check(obj)
+    material = obj.active_material
+    image = _image(material)
+    if not is_painted(material):
+        _show(material, image)
+    paint = bpy.context.scene.tool_settings.image_paint
+    paint.mode, paint.canvas = "IMAGE", image
+    if obj.mode != "TEXTURE_PAINT":
+        bpy.ops.object.mode_set(mode="TEXTURE_PAINT")
+    _take_white(paint)
+    return image
+
+
+def check(obj: bpy.types.Object | None) -> None:
+    """See that a mask can be painted on an object.
+
+    Raises:
+        RequestError: `invalid_config`, saying what is missing.
+    """
+    _hold(
+        obj is not None and obj.type == "MESH",
+        "A mesh must be active to be painted; there is none.",
+        "Select a mesh object.",
+    )
+    _hold(
+        materials.is_ours(obj.active_material) and materials.images_of(obj.active_material),
+        "The mesh must have a material that Tilewright made; it has none.",
+        "Generate one first.",
+    )
+    nodes = obj.active_material.node_tree.nodes
+    _hold(
+        MAPPING in nodes and materials.OUTPUT in nodes and nodes[materials.OUTPUT].inputs[0].links,
+        "The mapping and the output that Tilewright made must be among the material's nodes; they are not.",
+        "Undo their deletion, or generate another material.",
+    )
+    _hold(
+        obj.active_material.tilewright.projection == "UV" and obj.data.uv_layers.active,
+        f"A mask is painted through the UV map; {obj.name} does not show the material by one.",
+        "Unwrap it with U in Edit Mode, and choose UV as Projection in the Surface panel.",
+    )
+
+
+def end(material: bpy.types.Material) -> None:
+    """Paint no longer; the mask is kept, and the material looks as before."""
+    if not is_painted(material):
+        return
+    nodes, links = material.node_tree.nodes, material.node_tree.links
+    projection.repeat(material, tuple(nodes[MIX][REPEATS_KEY]))
+    shown = nodes[MIX].inputs[1].links
+    if shown:
+        links.new(shown[0].from_socket, nodes[materials.OUTPUT].inputs["Surface"])
+    for name in (MIX, RED, MASK):
+        if name in nodes:
+            nodes.remove(nodes[name])
+
+
+def read(material: bpy.types.Material, size: tuple[int, int]) -> np.ndarray:
+    """What is masked.
+
+    Args:
+        material: one of ours.
+        size: width and height of its maps.
+
+    Returns:
+        (height, width, 1) uint8, 255 where the material is to be filled and 0 elsewhere, top row first.
+
+    Raises:
+        RequestError: `invalid_config` where nothing is masked, or everything.
+    """
+    image = material.tilewright.repair_mask
+    hidden = np.zeros((size[1], size[0], 1), bool)
+    if image and min(image.size):
+        _fit(image, size)
+        hidden = images.read_pixels(image)[..., :3].mean(axis=-1, keepdims=True) > 0.5
+    _hold(
+        hidden.any() and not hidden.all(),
+        "A part of the material must be masked, and a part left as it is; "
+        f"{'all' if hidden.any() else 'nothing'} is masked.",
+        "Press Paint Mask and paint white where it is to be repaired, black where it is not.",
+    )
+    return hidden.astype(np.uint8) * np.uint8(255)
+
+
+def _image(material: bpy.types.Material) -> bpy.types.Image:
+    kept = material.tilewright
+    size = tuple(next(iter(materials.images_of(material).values())).size)
+    if kept.repair_mask is None or not min(kept.repair_mask.size):  # none yet, or its file is gone
+        name = f"{material.name} Repair Mask"
+        kept.repair_mask = bpy.data.images.new(name, *size, alpha=False, is_data=True)
+    _fit(kept.repair_mask, size)
+    return kept.repair_mask
+
+
+def _fit(image: bpy.types.Image, size: tuple[int, int]) -> None:
+    """The material may have got another size since."""
+    if tuple(image.size) != tuple(size):
+        image.scale(*size)
+
+
+def _show(material: bpy.types.Material, image: bpy.types.Image) -> None:
+    nodes, links = material.node_tree.nodes, material.node_tree.links
+    surface = nodes[materials.OUTPUT].inputs["Surface"]
+    texture = nodes.new("ShaderNodeTexImage")
+    texture.name, texture.image = MASK, image
+    red = nodes.new("ShaderNodeEmission")
+    red.name = RED
+    red.inputs["Color"].default_value = (1.0, 0.05, 0.05, 1.0)
+    mix = nodes.new("ShaderNodeMixShader")
+    mix.name = MIX
+    mix[REPEATS_KEY] = projection.repeats(material)
+    projection.repeat(material, (1.0, 1.0))
+    links.new(nodes[MAPPING].outputs["Vector"], texture.inputs["Vector"])
+    links.new(texture.outputs["Color"], mix.inputs[0])
+    links.new(surface.links[0].from_socket, mix.inputs[1])
+    links.new(red.outputs["Emission"], mix.inputs[2])
+    links.new(mix.outputs["Shader"], surface)
+
+
+def _take_white(paint: bpy.types.ImagePaint) -> None:
+    # Until 5.0 all modes shared one.
+    tools = bpy.context.scene.tool_settings
+    shared = getattr(paint, "unified_paint_settings", None) or tools.unified_paint_settings
+    shared.color, shared.secondary_color = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
+    if paint.brush is not None and paint.brush.is_editable:
+        paint.brush.color, paint.brush.secondary_color = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
+
+
+def _hold(condition: object, rule: str, cure: str) -> None:
+    if not condition:
+        raise RequestError("invalid_config", rule, cure)

@@ -1,0 +1,45 @@
+"""The panel to repair the active material with, in the sidebar of the 3D View."""
+
+from __future__ import annotations
+
+import bpy
+
+from . import latents, materials, repair, repair_mask
+from .layouts import TabPanel, duration, paragraph
+
+
+class TILEWRIGHT_PT_repair(TabPanel, bpy.types.Panel):
+    bl_label = "Repair"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, material = self.layout, latents.active_material()
+        width = context.region.width
+        started = repair.of(material) if materials.is_ours(material) else None
+        problem = None if started else repair.obstacle(material)
+        if problem:
+            paragraph(layout, problem.info.message, width, "INFO")
+            paragraph(layout, problem.info.cure, width, "BLANK1")
+        if not materials.is_ours(material):
+            return
+        if repair_mask.is_painted(material):
+            layout.operator("tilewright.end_repair_mask", icon="CHECKMARK")
+            text = (
+                "Paint what is to be repaired; Ctrl takes it back. The tile is shown once meanwhile"
+            )
+            paragraph(layout, text, width, "BRUSH_DATA")
+        else:
+            layout.operator("tilewright.paint_repair_mask", icon="BRUSH_DATA")
+        if started:
+            row = layout.row(align=True)
+            eta = "" if started.eta is None else f", {duration(started.eta)} left"
+            row.progress(factor=started.fraction, text=f"Repairing: {started.fraction:.0%}{eta}")
+            row.operator("tilewright.cancel_repair", text="", icon="X")
+        else:
+            layout.operator("tilewright.repair", icon="MODIFIER")
+        if material.tilewright.repaired:
+            text = "This material was repaired. Regenerate, and every slider, takes that away"
+            paragraph(layout, text, width, "INFO")
+
+
+register, unregister = bpy.utils.register_classes_factory((TILEWRIGHT_PT_repair,))

@@ -1,0 +1,79 @@
+"""One repair as a job of the compute process: files are read, and what they shall hold is the result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gan_worker import __version__
+from gan_worker.config import RepairConfig
+from gan_worker.holes import looks_seamless
+from gan_worker.progress import GeneratedMaterial, Notice, Recipe, Report
+from gan_worker.repair_files import POOR, changed_files, check_mask, read_mask, read_one
+
+
+def repair(
+    model: Any,
+    config: RepairConfig,
+    report: Callable[[Report], None],
+    should_stop: Callable[[], bool],
+) -> GeneratedMaterial:
+    """Fill what is masked in a material.
+
+    Args:
+        model: a loaded one.
+        config: with paths; its model is not looked at.
+        report: is told after each step.
+        should_stop: is asked before each step; raises to end without a result.
+
+    Returns:
+        Kind of file → its whole numbers, the same bits where the mask is black; the recipe says which model it was.
+
+    Raises:
+        PictureError: as `repair_files.read_one` and `read_mask`.
+        RequestError: `invalid_config` for maps that the model does not make, nothing masked, or everything.
+    """
+    from gan_worker.gan import repair as repairing
+
+    mask = Path(config.mask)
+    material = read_one(Path(config.picture), mask)
+    hidden = read_mask(mask, material.size)
+    check_mask(hidden)
+    closed = config.tileable
+    if closed is None:
+        closed = looks_seamless(material.maps, hidden)
+    done = repairing.repair(
+        model,
+        material.maps,
+        hidden,
+        closed,
+        config.scale,
+        config.seed,
+        config.steps,
+        report,
+        should_stop,
+    )
+    if done.distance > POOR:
+        text = "This model hardly comes near to what surrounds the hole. A model trained on such material would."
+        report(Notice(text))
+    return GeneratedMaterial(
+        changed_files(material, done.maps, hidden),
+        _recipe(model.info, config.seed, material.size),
+        repairing.seam_ratios(done.maps),
+    )
+
+
+def _recipe(info: Any, seed: int, size: tuple[int, int]) -> Recipe:
+    return Recipe(
+        model=info.name,
+        model_hash=info.hash,
+        seed=seed,
+        z=(),
+        width=size[1],
+        height=size[0],
+        truncation_psi=1.0,
+        origin=(0, 0),
+        version=__version__,
+        credits=info.credits,
+    )

@@ -1,0 +1,298 @@
+"""A masked part of a material is filled by the worker; all else, and what was chosen, stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from unittest.mock import MagicMock
+
+import bpy
+import numpy as np
+import pytest
+
+from blender_addon import (
+    event_timer,
+    images,
+    materials,
+    preferences,
+    projection,
+    repair,
+    repair_mask,
+    repair_panels,
+    session,
+)
+from blender_addon.operators import generation
+from gan_worker.config import GenerationConfig, RepairConfig
+from gan_worker.errors import ErrorInfo
+from gan_worker.events import JobReport, MapReady, MaterialReady
+from gan_worker.marks import SOURCE_TYPE, read_marks
+from gan_worker.material_sets import find_materials
+from gan_worker.pictures import read_header, read_stored
+from gan_worker.progress import GenerationProgress, Recipe
+
+CONFIG = GenerationConfig("bricks", seed=5, width=48, height=32)
+HIDDEN = np.zeros((32, 48), bool)
+HIDDEN[5:12, 20:30] = True
+
+
+class Bench:
+    """A generated material on the active plane, and the worker that repairs it."""
+
+    def __init__(self, worker, obj, maps) -> None:
+        self.worker, self.maps = worker, maps
+        session.current.protocol = (1, 2)
+        (job,) = generation.generate_for_objects([obj], CONFIG)
+        worker.finish(job.id, maps)
+        self.settle()
+        self.material = obj.active_material
+
+    def settle(self) -> None:
+        event_timer.tick()
+        event_timer.finish()
+
+    def mask(self) -> None:
+        bpy.ops.tilewright.paint_repair_mask()
+        pixels = np.zeros((32, 48, 3), np.uint8)
+        pixels[HIDDEN] = 255
+        images.write_pixels(self.material.tilewright.repair_mask, pixels)
+
+    def ask(self) -> str:
+        """Press Repair, and let the maps be written."""
+        assert bpy.ops.tilewright.repair() == {"FINISHED"}
+        for _ in range(200):
+            event_timer.tick()
+            job = list(self.worker.submitted)[-1]
+            if isinstance(self.worker.submitted[job], RepairConfig):
+                return job
+        raise AssertionError("nothing was asked for")
+
+    def result(self) -> dict[str, np.ndarray]:
+        made = {name: pixels.copy() for name, pixels in self.maps.items()}
+        for pixels in made.values():
+            pixels[HIDDEN] = 7
+        return made
+
+    def finish(self, job: str) -> None:
+        recipe = Recipe("bricks", "a" * 64, 1, (), 48, 32, 1.0, (0, 0), "0.1")
+        made = self.result()
+        self.worker.state(job, "succeeded")
+        self.worker.events += [MapReady(job, name, pixels) for name, pixels in made.items()]
+        self.worker.events.append(MaterialReady(job, recipe, made, {}, 0.1))
+        self.end()
+
+    def end(self) -> None:
+        for _ in range(200):
+            event_timer.tick()
+            if repair.of(self.material) is None:
+                return
+        raise AssertionError("the repair does not end")
+
+    def shown(self) -> dict[str, np.ndarray]:
+        """What the images of the material hold, as whole numbers."""
+        return {name: repair._as_stored(self.material, name) for name in self.maps}
+
+    def holds(self, maps: dict[str, np.ndarray]) -> bool:
+        return all(np.array_equal(pixels, maps[name]) for name, pixels in self.shown().items())
+
+
+@pytest.fixture
+def bench(stand_in, plane, maps) -> Bench:
+    return Bench(stand_in, plane, maps)
+
+
+def test_worker_gets_the_maps_as_they_are_and_the_mask(bench):
+    bench.mask()
+    config = bench.worker.submitted[bench.ask()]
+    assert (config.model, config.tileable, config.scale) == ("bricks", True, 1.0)
+    (found,), _, _ = find_materials([Path(config.picture)])
+    assert set(found.files) == set(bench.maps)
+    for name, file in found.files.items():
+        assert np.array_equal(read_stored(file), bench.maps[name]), name
+    assert np.array_equal(read_stored(Path(config.mask))[..., 0] == 255, HIDDEN)
+
+
+def test_what_was_masked_is_replaced_in_all_maps_and_the_files_say_so(bench, tmp_path):
+    recipe, job = bench.material.tilewright.recipe, None
+    bench.mask()
+    job = bench.ask()
+    folder = Path(bench.worker.submitted[job].picture).parent
+    assert bench.holds(bench.maps)
+    bench.finish(job)
+    assert bench.holds(bench.result())
+    assert not folder.exists()
+    kept = bench.material.tilewright
+    assert kept.repaired and kept.recipe == recipe
+    assert kept.repair_mask is None and not bpy.ops.tilewright.repair.poll()
+    base = materials.images_of(bench.material)["base_color"]
+    assert base.name == "bricks_5_48x32_repaired_basecolor"
+    (tmp_path / "base.png").write_bytes(base.packed_file.data)
+    said = read_marks(read_header(tmp_path / "base.png")[2])
+    assert said["source_type"] == SOURCE_TYPE and said["model"] == "bricks"
+    assert said["recipe"] is None, "no recipe makes these pixels again"
+
+
+def test_one_undo_takes_the_repair_away_and_brings_the_mask_back(bench, plane):
+    bench.mask()
+    job, name = bench.ask(), bench.material.name
+    bpy.ops.ed.undo_push(message="before")
+    bench.finish(job)
+    bpy.ops.ed.undo_push(message="repair")  # pushed by itself where there is a window
+    bpy.ops.ed.undo()
+    bench.material = bpy.data.materials[name]
+    assert bench.holds(bench.maps)
+    assert not bench.material.tilewright.repaired
+    assert images.read_pixels(bench.material.tilewright.repair_mask)[..., 0].sum() == HIDDEN.sum()
+    bpy.ops.ed.redo()
+    bench.material = bpy.data.materials[name]
+    assert bench.holds(bench.result())
+    assert bench.material.tilewright.repaired
+
+
+def test_repaired_material_and_painted_mask_are_kept_in_the_file(bench, tmp_path):
+    bench.mask()
+    bench.finish(bench.ask())
+    bench.mask()
+    name = bench.material.name
+    path = str(tmp_path / "repaired.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    bench.material = bpy.data.materials[name]
+    assert bench.holds(bench.result())
+    assert images.read_pixels(bench.material.tilewright.repair_mask)[..., 0].sum() == HIDDEN.sum()
+    assert repair_mask.is_painted(bench.material)
+    bpy.ops.tilewright.end_repair_mask()
+    assert not repair_mask.is_painted(bench.material)
+
+
+def test_files_are_named_like_what_they_hold_once_the_scene_is_saved(bench, tmp_path):
+    bpy.context.scene.tilewright.storage = "FILES"
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    bench.mask()
+    bench.finish(bench.ask())
+    bpy.ops.wm.save_mainfile()
+    made = {file.name for file in (tmp_path / "textures").iterdir()}
+    assert "bricks_5_48x32_repaired_height.png" in made and len(made) == len(bench.maps)
+    height = read_stored(tmp_path / "textures" / "bricks_5_48x32_repaired_height.png")
+    assert np.array_equal(height, bench.result()["height"])
+
+
+def test_regenerate_says_what_it_undoes_and_undoes_it(bench):
+    regenerate = bpy.types.TILEWRIGHT_OT_regenerate
+    assert "repaired" not in regenerate.description(bpy.context, None)
+    bench.mask()
+    bench.finish(bench.ask())
+    assert regenerate.description(bpy.context, None).endswith("What was repaired in them is lost")
+    bpy.ops.tilewright.regenerate()
+    bench.worker.finish(list(bench.worker.submitted)[-1], bench.maps)
+    bench.settle()
+    assert bench.holds(bench.maps)
+    assert not bench.material.tilewright.repaired
+
+
+def test_mask_is_shown_over_one_tile_while_it_is_painted(bench):
+    projection.repeat(bench.material, (3.0, 2.0))
+    nodes = bench.material.node_tree.nodes
+    assert bpy.ops.tilewright.paint_repair_mask() == {"FINISHED"}
+    assert bpy.context.object.mode == "TEXTURE_PAINT"
+    mask = bench.material.tilewright.repair_mask
+    assert bpy.context.scene.tool_settings.image_paint.canvas == mask
+    assert tuple(mask.size) == (48, 32)
+    assert projection.repeats(bench.material) == (1.0, 1.0)
+    surface = nodes[materials.OUTPUT].inputs["Surface"]
+    assert surface.links[0].from_node == nodes[repair_mask.MIX]
+    bpy.ops.tilewright.paint_repair_mask()  # pressed again, nothing is forgotten
+    assert bpy.ops.tilewright.end_repair_mask() == {"FINISHED"}
+    assert projection.repeats(bench.material) == (3.0, 2.0)
+    assert surface.links[0].from_node == nodes[materials.SHADER]
+    assert bpy.context.object.mode == "OBJECT"
+    assert not {repair_mask.MASK, repair_mask.RED, repair_mask.MIX} & set(nodes.keys())
+
+
+def test_cancel_keeps_the_material_and_the_mask(bench):
+    bench.mask()
+    job = bench.ask()
+    assert bpy.ops.tilewright.cancel_repair() == {"FINISHED"}
+    assert ("cancel", job) in bench.worker.calls
+    event_timer.tick()
+    assert repair.of(bench.material) is None, "nothing is waited for"
+    bench.finish(job)  # it comes all the same
+    assert bench.holds(bench.maps)
+    assert not bench.material.tilewright.repaired
+    assert images.read_pixels(bench.material.tilewright.repair_mask)[..., 0].sum() == HIDDEN.sum()
+    assert bpy.ops.tilewright.repair.poll()
+
+
+def test_what_goes_wrong_at_the_worker_is_told_and_changes_nothing(bench):
+    bench.mask()
+    job = bench.ask()
+    bench.worker.state(job, "failed", ErrorInfo("out_of_memory", "No room.", "Make room."))
+    bench.end()
+    assert session.current.last_error.code == "out_of_memory"
+    assert bench.holds(bench.maps)
+
+
+def test_a_material_that_was_changed_meanwhile_is_left_alone(bench, make):
+    bench.mask()
+    job = bench.ask()
+    bpy.ops.tilewright.switch_size(side=96)
+    other = make(96, 64, 1)
+    bench.worker.finish(list(bench.worker.submitted)[-1], other)
+    bench.settle()
+    bench.finish(job)
+    assert session.current.last_error.code == "wrong_state"
+    assert bench.holds(other)
+
+
+def test_a_worker_that_is_stopped_ends_it(bench):
+    bench.mask()
+    bench.ask()
+    session.current.close()
+    bench.end()
+    assert session.current.last_error.code == "worker_gone"
+
+
+@pytest.mark.parametrize("value", [0, 255])
+def test_mask_of_nothing_or_everything_is_refused(bench, value):
+    bpy.ops.tilewright.paint_repair_mask()
+    mask = bench.material.tilewright.repair_mask
+    images.write_pixels(mask, np.full((32, 48, 3), value, np.uint8))
+    with pytest.raises(RuntimeError, match="all is masked" if value else "nothing is masked"):
+        bpy.ops.tilewright.repair()
+
+
+def test_buttons_say_why_they_are_disabled(bench, monkeypatch):
+    def reason() -> str:
+        return str(repair.obstacle(bench.material))
+
+    assert repair.obstacle(bench.material) is None
+    assert not bpy.ops.tilewright.repair.poll(), "there is no mask yet"
+    monkeypatch.setattr(preferences, "other_computer", lambda chosen: "farm")
+    assert "it runs on farm" in reason() and "gan-worker repair" in reason()
+    monkeypatch.undo()
+    session.current.protocol = (1, 1)
+    assert "older than Blender's side" in reason()
+    session.current.protocol = (1, 2)
+    bench.mask()
+    bench.ask()
+    assert "being repaired already" in reason()
+    bench.material.tilewright.projection = "BOX"
+    assert not bpy.ops.tilewright.paint_repair_mask.poll()
+
+
+def test_panel_shows_progress_and_how_long_it_takes(bench):
+    def drawn() -> str:
+        panel = MagicMock()
+        context = MagicMock()
+        context.region.width = 400
+        repair_panels.TILEWRIGHT_PT_repair.draw(panel, context)
+        return str(panel.layout.mock_calls)
+
+    assert "paint_repair_mask" in drawn() and "tilewright.repair'" in drawn()
+    bench.mask()
+    assert "end_repair_mask" in drawn()
+    job = bench.ask()
+    assert "Repairing: 0%'" in drawn()
+    bench.worker.events.append(JobReport(job, GenerationProgress(75, 150)))
+    event_timer.tick()
+    assert "Repairing: 50%, 0:00 left" in drawn() and "cancel_repair" in drawn()
+    bench.finish(job)
+    assert "was repaired" in drawn()
