@@ -13,10 +13,9 @@ from gan_worker.gan.dataset import read_pictures
 from gan_worker.gan.generation import Model
 from gan_worker.gan.latents import Latents
 from gan_worker.gan.reference import Material, Reference
+from gan_worker.likeness import MOST_COPIED
 from gan_worker.progress import Evaluation, GenerationProgress, Report, Row, Stage
 
-# A model that copies more than this share of its pieces has learned its pictures by heart.
-MOST_COPIED = 0.05
 # Longest side of a generated picture that is judged, pixels.
 LARGEST = 512
 

@@ -12,9 +12,17 @@ PATCH, QUERIES = 16, 256
 FLAT = 0.5
 # A patch is a copy where it is closer than this share of what two halves of the real picture reach.
 COPY = 0.5
+# Smaller sides leave no room for patches, those of the critic neither.
+SMALLEST = 32
+# Pixels of the real material that are searched for copies, at most.
+SEARCHED = 2**20
+# Patches looked for together: more would take memory, 4 MiB each for a megapixel.
+AT_ONCE = 64
 
 
-def nearest_distances(sources: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> np.ndarray:
+def nearest_distances(
+    sources: Sequence[np.ndarray], targets: Sequence[np.ndarray], count: int = QUERIES
+) -> np.ndarray:
     """Distances from some patches of the sources to their nearest among all patches of the targets.
 
     Patches of 16 pixels have their mean removed and unit length, so the distance lies in 0..2, and √2 is that of
@@ -23,19 +31,20 @@ def nearest_distances(sources: Sequence[np.ndarray], targets: Sequence[np.ndarra
     Args:
         sources: pictures of intensity, (height, width).
         targets: the same; every place of them is looked at.
+        count: of the patches, at most.
 
     Returns:
         (number of patches,), sorted.
     """
-    queries = _unit_patches(sources)
+    queries = _unit_patches(sources, count)
     best = np.max([_best_correlation(queries, target) for target in targets], axis=0)
     return np.sort(np.sqrt(np.maximum(2 - 2 * best, 0)))
 
 
-def _unit_patches(pictures: Sequence[np.ndarray]) -> np.ndarray:
+def _unit_patches(pictures: Sequence[np.ndarray], count: int) -> np.ndarray:
     """Patches with visible structure at fixed random places, (count, 256), mean 0, length 1."""
     generator, patches = np.random.default_rng(19), []
-    each = -(-4 * QUERIES // len(pictures))
+    each = -(-4 * count // len(pictures))
     for picture in pictures:
         rows, columns = (generator.integers(0, n - PATCH + 1, each) for n in picture.shape)
         patches += [
@@ -46,11 +55,17 @@ def _unit_patches(pictures: Sequence[np.ndarray]) -> np.ndarray:
     table -= table.mean(axis=1, keepdims=True)
     length = np.linalg.norm(table, axis=1, keepdims=True)
     kept = length[:, 0] >= FLAT * length.mean()
-    return (table / np.maximum(length, 1e-9))[kept][:QUERIES]
+    return (table / np.maximum(length, 1e-9))[kept][:count]
 
 
 def _best_correlation(queries: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Highest normalised correlation of each query with any place of the target, (queries,)."""
+    parts = np.array_split(queries, -(-len(queries) // AT_ONCE))
+    return np.concatenate([np.max(_correlation(part, target), axis=(0, 1)) for part in parts])
+
+
+def _correlation(queries: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Normalised correlation with every place of the target, (rows, columns, queries)."""
     x = tf.constant(target - target.mean(), tf.float32)[None, :, :, None]
     kernel = tf.reshape(tf.transpose(tf.constant(queries)), (PATCH, PATCH, 1, -1))
     products = tf.nn.conv2d(x, kernel, 1, "VALID")
@@ -58,7 +73,7 @@ def _best_correlation(queries: np.ndarray, target: np.ndarray) -> np.ndarray:
     square = tf.nn.avg_pool2d(tf.square(x), PATCH, 1, "VALID")
     variance = tf.maximum(square - tf.square(mean), 1e-4 * tf.reduce_mean(tf.square(x)) + 1e-12)
     correlation = products / (PATCH * tf.sqrt(variance))
-    return tf.minimum(tf.reduce_max(correlation, axis=(0, 1, 2)), 1.0).numpy()
+    return tf.minimum(correlation[0], 1.0).numpy()
 
 
 def copied_share(nearest: np.ndarray, floor: np.ndarray) -> float:
@@ -83,3 +98,23 @@ def pixel_diversity(pictures: Sequence[np.ndarray]) -> float:
     pairs = [np.mean(np.square(a - b)) for i, a in enumerate(pictures) for b in pictures[i + 1 :]]
     # Standardised values have variance 1, and the difference of two independent ones 2.
     return float(np.sqrt(np.mean(pairs) / 2))
+
+
+def halves(pictures: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Every picture cut into quadrants, of which the diagonal ones make one half and the others the other half.
+
+    Light that falls off to one side, as on most photos, is the same in both; left and right half would differ.
+    """
+    first: list[np.ndarray] = []
+    second: list[np.ndarray] = []
+    for picture in pictures:
+        row, column = (n // 2 for n in picture.shape[:2])
+        first += [picture[:row, :column], picture[row:, column:]]
+        second += [picture[:row, column:], picture[row:, :column]]
+    return first, second
+
+
+def intensities(pictures: Sequence[np.ndarray], pixels: float = SEARCHED) -> list[np.ndarray]:
+    """Intensities, (height, width), of the upper part of each picture, so that all have so many pixels at most."""
+    share = pixels / len(pictures)
+    return [p[: max(SMALLEST, int(share // p.shape[1]))].mean(axis=-1) for p in pictures]

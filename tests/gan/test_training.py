@@ -118,6 +118,12 @@ def test_a_training_leaves_a_folder_that_explains_itself(config, trained):
     assert list(run.path.glob("events.out.tfevents*"))
 
 
+def test_one_that_makes_new_material_is_not_warned_of(trained, model):
+    _, listener = trained
+    assert model.info.copied == 0
+    assert not [n for n in listener.of(Notice) if "copied" in n.text]
+
+
 def test_it_records_where_its_pictures_come_from(striped_file, trained, model):
     run, listener = trained
     found = read_provenance(run.path)

@@ -29,7 +29,7 @@ from gan_worker.roots import Roots
 from gan_worker.run_store import DELETED, RunStore
 from gan_worker.runs import ModelInfo, Run
 
-INFO = ModelInfo("", "", 8, 16, ("height",), "nano", {}, {}, 1.0, "2030-01-02", 5, 2.5)
+INFO = ModelInfo("", "", 8, 16, ("height",), "nano", {}, {}, 1.0, "2030-01-02", 5, 2.5, copied=0.25)
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_runs_are_listed_with_what_a_person_wants_to_know(served, ear):
     found = {entry.name: entry for entry in ear.event(RunList).runs}
     oak = found["oak"]
     size = sum(file.stat().st_size for file in run.path.rglob("*") if file.is_file())
-    figures = {"swd/0": 7.5}
+    figures = {"swd/0": 7.5, "copied": 0.25}
     assert oak == RunEntry("oak", "2030-01-02", "nano", 2.5, 1.5, size, True, False, 0.75, figures)
     other = found["unfinished"]
     assert (other.has_model, other.kimg, other.preset) == (False, 2.5, "nano")
