@@ -94,8 +94,10 @@ def show_evaluation(found: Evaluation) -> None:
         "coarse and fine detail as the real pictures, and no shapes.",
         soft_wrap=True,
     )
-    if found.copied_from:
-        show_warning(copy_warning(found.rows["model"]["copied"], found.copied_from))
+    output.print(Text(f"Most like {found.nearest}, of the real pictures."), soft_wrap=True)
+    warning = copy_warning(found.rows["model"]["copied"], found.nearest)
+    if warning:
+        show_warning(warning)
 
 
 def _order(name: str) -> tuple[int, str]:

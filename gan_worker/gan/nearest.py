@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
@@ -36,26 +37,82 @@ def nearest_distances(
     Returns:
         (number of patches,), sorted.
     """
-    queries = _unit_patches(sources, count)
+    queries, _ = _unit_patches(sources, count)
     best = np.max([_best_correlation(queries, target) for target in targets], axis=0)
     return np.sort(np.sqrt(np.maximum(2 - 2 * best, 0)))
 
 
-def _unit_patches(pictures: Sequence[np.ndarray], count: int) -> np.ndarray:
-    """Patches with visible structure at fixed random places, (count, 256), mean 0, length 1."""
-    generator, patches = np.random.default_rng(19), []
+@dataclass(frozen=True)
+class Match:
+    """A patch of a source and the place of a target that is nearest to it.
+
+    Attributes:
+        source: number of its picture.
+        source_place: row and column of its first pixel.
+        target: number of the picture where it was found.
+        target_place: row and column.
+        correlation: −1..1, where 1 is a copy.
+    """
+
+    source: int
+    source_place: tuple[int, int]
+    target: int
+    target_place: tuple[int, int]
+    correlation: float
+
+
+def most_alike(
+    sources: Sequence[np.ndarray], targets: Sequence[np.ndarray], count: int
+) -> tuple[np.ndarray, list[Match]]:
+    """How near each target comes to patches of the sources, and the patches that are most like a place of any.
+
+    Args:
+        sources: pictures of intensity, (height, width).
+        targets: the same; every place of them is looked at.
+        count: of the matches, at most; no two are of the same part of a source.
+
+    Returns:
+        Distances as of `nearest_distances`, (targets, patches), and the matches, the most alike first.
+    """
+    queries, places = _unit_patches(sources, QUERIES)
+    best = np.stack([_best_correlation(queries, target) for target in targets])
+    chosen: list[int] = []
+    for number in np.argsort(-best.max(axis=0), kind="stable"):
+        others = places[chosen]
+        apart = np.abs(others[:, 1:] - places[number, 1:]).max(axis=1, initial=0) >= 2 * PATCH
+        if len(chosen) < count and np.all(apart | (others[:, 0] != places[number, 0])):
+            chosen.append(number)
+    matches = []
+    for number in chosen:
+        target = int(best[:, number].argmax())
+        found = _correlation(queries[number : number + 1], targets[target])[..., 0]
+        row, column = np.unravel_index(int(found.argmax()), found.shape)
+        source, *place = map(int, places[number])
+        at = int(row), int(column)
+        matches.append(Match(source, (place[0], place[1]), target, at, float(found.max())))
+    return np.sqrt(np.maximum(2 - 2 * best, 0)), matches
+
+
+def _unit_patches(pictures: Sequence[np.ndarray], count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Patches with visible structure at fixed random places, (count, 256), mean 0, length 1.
+
+    Their places come with them, (count, 3): the picture's number, row and column.
+    """
+    generator, patches, places = np.random.default_rng(19), [], []
     each = -(-4 * count // len(pictures))
-    for picture in pictures:
+    for number, picture in enumerate(pictures):
         rows, columns = (generator.integers(0, n - PATCH + 1, each) for n in picture.shape)
+        places += [(number, r, c) for r, c in zip(rows, columns, strict=True)]
         patches += [
             picture[r : r + PATCH, c : c + PATCH].ravel()
             for r, c in zip(rows, columns, strict=True)
         ]
-    table = generator.permutation(np.stack(patches)).astype(np.float32)
+    order = generator.permutation(len(patches))
+    table = np.stack(patches)[order].astype(np.float32)
     table -= table.mean(axis=1, keepdims=True)
     length = np.linalg.norm(table, axis=1, keepdims=True)
     kept = length[:, 0] >= FLAT * length.mean()
-    return (table / np.maximum(length, 1e-9))[kept][:count]
+    return (table / np.maximum(length, 1e-9))[kept][:count], np.array(places)[order][kept][:count]
 
 
 def _best_correlation(queries: np.ndarray, target: np.ndarray) -> np.ndarray:

@@ -15,9 +15,11 @@ from gan_worker.gan.metrics import band_ratio, line_steps, seam_rank, seam_ratio
 from gan_worker.gan.nearest import (
     SEARCHED,
     SMALLEST,
+    Match,
     copied_share,
     halves,
     intensities,
+    most_alike,
     nearest_distances,
     pixel_diversity,
 )
@@ -195,18 +197,17 @@ class Reference:
             "novelty": float(repeated.mean() / max(self._between_halves.mean(), 1e-9)),
         }
 
-    def most_copied(self, pictures: Sequence[Material]) -> int:
-        """Which of the reference's materials has most of the generated patches that are copies, by its number.
+    def most_alike(self, pictures: Sequence[Material], count: int) -> tuple[int, list[Match]]:
+        """Which of the reference's materials the generated ones are nearest to, by its number, and where.
 
         Args:
             pictures: as for `evaluate`.
+            count: of the matches, at most.
         """
         made = intensities([self._stack(p) for p in pictures])
-        shares = [
-            copied_share(nearest_distances(made, intensities([real])), self._between_halves)
-            for real in self._flat
-        ]
-        return int(np.argmax(shares))
+        rows, matches = most_alike(made, intensities(self._flat), count)
+        ranks = [(copied_share(row, self._between_halves), -row.mean()) for row in rows]
+        return max(range(len(ranks)), key=ranks.__getitem__), matches
 
 
 def _stored(name: str, values: np.ndarray) -> np.ndarray:
