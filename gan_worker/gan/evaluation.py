@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -13,7 +13,7 @@ from gan_worker.errors import RequestError
 from gan_worker.gan.dataset import read_pictures
 from gan_worker.gan.generation import Model
 from gan_worker.gan.latents import Latents
-from gan_worker.gan.nearest import PATCH
+from gan_worker.gan.nearest import PATCH, Match
 from gan_worker.gan.reference import Material, Reference
 from gan_worker.pictures import quantise
 from gan_worker.progress import Evaluation, GenerationProgress, Likeness, Report, Row, Stage
@@ -101,11 +101,8 @@ def evaluate_model(
         )
         for m in matches
     ]
-    sheet = _side_by_side(
-        likenesses,
-        dict(zip(seeds, (m[maps[0]] for m in made), strict=True)),
-        dict(zip(names, (m[maps[0]] for m in reference.materials), strict=True)),
-    )
+    real = [m[maps[0]] for m in reference.materials]
+    sheet = _side_by_side([m[maps[0]] for m in made], real, matches, likenesses)
     report(GenerationProgress(total, total))
     found = Evaluation(
         model=model.info.name,
@@ -122,30 +119,31 @@ def evaluate_model(
 
 
 def _side_by_side(
+    made: Sequence[np.ndarray],
+    real: Sequence[np.ndarray],
+    matches: Sequence[Match],
     likenesses: Sequence[Likeness],
-    made: Mapping[int, np.ndarray],
-    real: Mapping[str, np.ndarray],
 ) -> Picture:
     """Each generated piece, framed in its surroundings, and to its right the real one."""
     pictures, labels = [], []
-    for pair in likenesses:
+    for match, pair in zip(matches, likenesses, strict=True):
         pictures += [
-            _view(made[pair.seed], pair.place),
-            _view(real[pair.picture], pair.picture_place),
+            _view(made[match.source], match.source_place),
+            _view(real[match.target], match.target_place),
         ]
         labels += [f"seed {pair.seed}, {pair.correlation:.0%} alike", pair.picture]
     return contact_sheet(pictures, labels, columns=4)
 
 
 def _view(picture: np.ndarray, place: tuple[int, int]) -> Picture:
-    """What lies around a piece, enlarged, uint8 (side, side, 3)."""
+    """What lies around a piece at a row and column, enlarged, uint8 (side, side, 3)."""
     starts = []
-    for start, length in zip(place[::-1], picture.shape, strict=False):
+    for start, length in zip(place, picture.shape, strict=False):
         starts.append(min(max(0, start + PATCH // 2 - VIEW // 2), length - VIEW))
     row, column = starts
     seen = quantise(picture[row : row + VIEW, column : column + VIEW], 8)
     shown = np.broadcast_to(seen, (VIEW, VIEW, 3)).repeat(ENLARGED, axis=0).repeat(ENLARGED, axis=1)
-    top, left = ((at - start) * ENLARGED for at, start in zip(place[::-1], starts, strict=True))
+    top, left = ((at - start) * ENLARGED for at, start in zip(place, starts, strict=True))
     side = PATCH * ENLARGED
     inside = shown[top + 2 : top + side - 2, left + 2 : left + side - 2].copy()
     shown[top : top + side, left : left + side] = FRAME
