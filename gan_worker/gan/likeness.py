@@ -12,8 +12,9 @@ from gan_worker.gan.nearest import copied_share, halves, intensities, nearest_di
 
 # Seconds of training between two measurements, at least, and the share of the time they may take.
 EVERY, MOST_TIME = 60.0, 0.02
-# Pieces of the previews that are looked for, and the training pictures in which, evenly chosen.
-PIECES, COMPARED = 128, 32
+# Pieces of the previews that are looked for, fewer where each is looked for in eight ways, and the training pictures
+# in which, evenly chosen.
+PIECES, TURNED_PIECES, COMPARED = 128, 32, 32
 
 
 class Likeness:
@@ -24,10 +25,14 @@ class Likeness:
 
     Args:
         pictures: one map of the real materials, (height, width, channels), 0..1, at training scale.
+        isotropic: whether they are learned turned and mirrored too, so that copies may be so.
         copied: what was measured before a resume.
     """
 
-    def __init__(self, pictures: Sequence[np.ndarray], copied: float | None = None) -> None:
+    def __init__(
+        self, pictures: Sequence[np.ndarray], isotropic: bool, copied: float | None = None
+    ) -> None:
+        self._isotropic = isotropic
         self.copied = copied
         self._pictures = pictures[:: -(-len(pictures) // COMPARED)]
         self._due: float | None = None
@@ -50,7 +55,7 @@ class Likeness:
         if not last and seconds < self._due:
             return {}
         started = time.perf_counter()
-        found = nearest_distances(intensities(pictures), intensities(self._pictures), PIECES)
+        found = self._distances(intensities(pictures), intensities(self._pictures))
         self.copied = copied_share(found, self._between_halves)
         spent = time.perf_counter() - started
         self._due = seconds + max(EVERY, spent / MOST_TIME)
@@ -59,5 +64,8 @@ class Likeness:
     @cached_property
     def _between_halves(self) -> np.ndarray:
         a, b = map(intensities, halves(self._pictures))
-        found = nearest_distances(a, b, PIECES), nearest_distances(b, a, PIECES)
-        return np.sort(np.concatenate(found))
+        return np.sort(np.concatenate([self._distances(a, b), self._distances(b, a)]))
+
+    def _distances(self, sources: list[np.ndarray], targets: list[np.ndarray]) -> np.ndarray:
+        pieces = TURNED_PIECES if self._isotropic else PIECES
+        return nearest_distances(sources, targets, pieces, self._isotropic)

@@ -22,7 +22,10 @@ AT_ONCE = 64
 
 
 def nearest_distances(
-    sources: Sequence[np.ndarray], targets: Sequence[np.ndarray], count: int = QUERIES
+    sources: Sequence[np.ndarray],
+    targets: Sequence[np.ndarray],
+    count: int = QUERIES,
+    turned: bool = False,
 ) -> np.ndarray:
     """Distances from some patches of the sources to their nearest among all patches of the targets.
 
@@ -33,12 +36,15 @@ def nearest_distances(
         sources: pictures of intensity, (height, width).
         targets: the same; every place of them is looked at.
         count: of the patches, at most.
+        turned: look for each patch in all eight ways of turning and mirroring it.
 
     Returns:
         (number of patches,), sorted.
     """
     queries, _ = _unit_patches(sources, count)
-    best = np.max([_best_correlation(queries, target) for target in targets], axis=0)
+    ways = _turned(queries) if turned else queries
+    best = np.max([_best_correlation(ways, target) for target in targets], axis=0)
+    best = best.reshape(-1, len(queries)).max(axis=0)
     return np.sort(np.sqrt(np.maximum(2 - 2 * best, 0)))
 
 
@@ -113,6 +119,13 @@ def _unit_patches(pictures: Sequence[np.ndarray], count: int) -> tuple[np.ndarra
     length = np.linalg.norm(table, axis=1, keepdims=True)
     kept = length[:, 0] >= FLAT * length.mean()
     return (table / np.maximum(length, 1e-9))[kept][:count], np.array(places)[order][kept][:count]
+
+
+def _turned(patches: np.ndarray) -> np.ndarray:
+    """Patches, (count, 256), in the eight ways a square can lie, one way after the other, (8 · count, 256)."""
+    squares = patches.reshape(-1, PATCH, PATCH)
+    ways = [np.rot90(s, n, (1, 2)) for s in (squares, squares[:, ::-1]) for n in range(4)]
+    return np.concatenate(ways).reshape(-1, PATCH * PATCH)
 
 
 def _best_correlation(queries: np.ndarray, target: np.ndarray) -> np.ndarray:

@@ -175,7 +175,11 @@ class Training:
         self.likeness = (
             None
             if isinstance(self.network, ClassicConfig)
-            else Likeness([m[self.data.maps[0]] for m in pictures.materials], state.get("copied"))
+            else Likeness(
+                [m[self.data.maps[0]] for m in pictures.materials],
+                bool(self.data.isotropic),
+                state.get("copied"),
+            )
         )
         self.figures: dict[str, float] = {}
         self.rollbacks = 0
