@@ -85,6 +85,13 @@ def test_runs_are_listed_with_what_a_person_wants_to_know(served, ear):
     assert other.critic_auc is None
 
 
+def test_models_tell_what_share_of_them_is_copied(served, ear):
+    with_model(make_run(served.home))
+    ear.client.request_models()
+    (model,) = [m for m in ear.event(ModelList).models if m.name == "oak"]
+    assert model.copied == 0.25
+
+
 def test_an_evaluation_of_other_weights_counts_for_nothing(tmp_path):
     run = make_run(tmp_path)
     with_model(run)
