@@ -94,14 +94,14 @@ def _show(table: Table, rows: int) -> None:
 
 def show_models(models: Sequence[ModelInfo]) -> None:
     """All models, newest first."""
-    name = Column("Model", no_wrap=True)
-    table = Table(name, "Maps", "Preset", "Size in steps of", "Trained", "Copied", "Made")
+    name, made = Column("Model", no_wrap=True), Column("Made", no_wrap=True)
+    table = Table(name, "Maps", "Preset", "Size in steps of", "Trained", made)
     for info in models:
-        trained = f"{info.kimg:.1f} kimg"
+        copied = "" if info.copied is None else f", {info.copied:.0%} copied"
+        trained = f"{info.kimg:.1f} kimg{copied}"
         maps = ", ".join(info.maps)
         table.add_row(
-            *(Text(info.name), maps, info.preset, f"{info.stride} px", trained),
-            *("–" if info.copied is None else f"{info.copied:.0%}", info.created),
+            Text(info.name), maps, info.preset, f"{info.stride} px", trained, info.created[:10]
         )
     output.print(table)
     for info in models:

@@ -317,7 +317,7 @@ def test_a_collapse_is_never_saved_and_is_taken_back(config, run, monkeypatch):
 def test_curves_and_figures_are_in_the_run_folder(trained):
     run, listener = trained
     figures = [p.figures for p in listener.of(TrainingProgress) if p.figures]
-    assert figures[-1].keys() == {"swd/0", "local_contrast", "diversity"}
+    assert figures[-1].keys() == {"swd/0", "local_contrast", "diversity", "copied"}
     assert run.read_progress()[-1].figures == figures[-1]
     assert pictures.read_picture(run.path / "progress.png").shape == (600, 800, 3)
 
