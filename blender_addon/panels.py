@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 
+from gan_worker.likeness import copy_warning
 from gan_worker.progress import DataReport, TrainingProgress
 
 from . import live_preview, preferences, scene_batch, session
@@ -94,6 +95,9 @@ class TILEWRIGHT_PT_generation(TabPanel, bpy.types.Panel):
         row = layout.row(align=True)
         row.prop(chosen, "model", icon="MATERIAL")
         row.operator("tilewright.refresh_models", text="", icon="FILE_REFRESH")
+        model = session.current.model(chosen.model)
+        if model:
+            draw_copies(layout, model.copied, context.region.width)
         column = properties_column(layout)
         column.prop(chosen, "seed")
         size = column.column(align=True)
@@ -141,6 +145,15 @@ class TILEWRIGHT_PT_scene_recipe(TabPanel, bpy.types.Panel):
         row.operator("tilewright.show_scene_plan", icon="TEXT")
         if batch is not None:
             _draw_batch(layout, batch, context.region.width)
+
+
+def draw_copies(layout: bpy.types.UILayout, share: float | None, width: int) -> None:
+    """A warning, where a model copies too much of its training pictures."""
+    warning = copy_warning(share)
+    if warning:
+        column = layout.column()
+        column.alert = True
+        paragraph(column, warning, width, "ERROR")
 
 
 def _draw_pictures(layout: bpy.types.UILayout, chosen: bpy.types.PropertyGroup) -> None:

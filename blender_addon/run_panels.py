@@ -10,6 +10,7 @@ from gan_worker.messages import RunEntry
 
 from . import curve_pictures, properties, run_pictures, run_rows, session
 from .layouts import TabPanel, pair, ui_scale
+from .panels import draw_copies
 
 
 class TILEWRIGHT_PT_curves(TabPanel, bpy.types.Panel):
@@ -72,13 +73,13 @@ class TILEWRIGHT_PT_runs(TabPanel, bpy.types.Panel):
         column.operator("tilewright.refresh_models", text="", icon="FILE_REFRESH")
         entry = run_rows.chosen_run()
         if entry is not None:
-            _draw_entry(layout, entry)
+            _draw_entry(layout, entry, context.region.width)
         column = layout.column(align=True)
         column.operator("tilewright.continue_run", icon="FRAME_NEXT")
         column.operator("tilewright.use_run_settings", icon="DUPLICATE")
 
 
-def _draw_entry(layout: bpy.types.UILayout, entry: RunEntry) -> None:
+def _draw_entry(layout: bpy.types.UILayout, entry: RunEntry, width: int) -> None:
     if run_pictures.is_there(entry.name):
         layout.template_icon(icon_value=run_pictures.icon(entry.name), scale=5.0)
     column = layout.column(align=True)
@@ -91,6 +92,10 @@ def _draw_entry(layout: bpy.types.UILayout, entry: RunEntry) -> None:
             pair(column, title, f"{entry.figures[name]:.1f}, lower is closer")
     if entry.critic_auc is not None:
         pair(column, "Told from Real", f"{entry.critic_auc:.0%}, at best 50%")
+    copied = entry.figures.get("copied")
+    if copied is not None:
+        pair(column, "Copied", f"{copied:.0%} of small pieces")
+        draw_copies(layout, copied, width)
     if not entry.has_model:
         column.label(text="It has no model yet", icon="INFO")
 

@@ -85,7 +85,7 @@ class Admission:
                     name: getattr(info, name)
                     for name in (
                         *("name", "hash", "stride", "z_dim", "maps", "preset", "created"),
-                        *("step", "kimg", "styles"),
+                        *("step", "kimg", "styles", "copied"),
                     )
                 },
                 live=info.name in training,

@@ -318,11 +318,17 @@ def check_models(folder: Path) -> Finding:
     lost = _damaged(runs.BUNDLED, runs.load_model_files, bundled)
     if lost or not bundled:
         return _damage(lost or ["the models that come with Tilewright are not there"], SET_UP)
+    come = "comes" if len(bundled) == 1 else "come"
     return Finding(
         "Models",
         "good",
-        f"{len(own)} models, {len(bundled)} that come with Tilewright and {len(checkpoints)} checkpoints are sound",
+        f"{_counted(len(own), 'model')}, {len(bundled)} that {come} with Tilewright and "
+        f"{_counted(len(checkpoints), 'checkpoint')} are sound",
     )
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}{'s' if count != 1 else ''}"
 
 
 def _damaged(folder: Path, read: Callable[[Path], object], places: Sequence[Path]) -> list[str]:

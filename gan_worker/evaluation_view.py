@@ -8,8 +8,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from gan_worker.likeness import copy_warning
 from gan_worker.progress import Evaluation, GenerationProgress, Report, Stage
-from gan_worker.terminal import output, show_stage
+from gan_worker.terminal import output, show_stage, show_warning
 
 ROWS = {
     "model": "Model",
@@ -93,13 +94,10 @@ def show_evaluation(found: Evaluation) -> None:
         "coarse and fine detail as the real pictures, and no shapes.",
         soft_wrap=True,
     )
-    if found.copied_from:
-        copied = (
-            f"Warning: {found.rows['model']['copied']:.0%} of the generated pieces are copies of the real pictures, "
-            f"most of {found.copied_from}. What this model makes may fall under their rights. Train on more or larger "
-            "pictures, or for a shorter time."
-        )
-        output.print(Text(copied, style="bold yellow"), soft_wrap=True)
+    output.print(Text(f"Most like {found.nearest}, of the real pictures."), soft_wrap=True)
+    warning = copy_warning(found.rows["model"]["copied"], found.nearest)
+    if warning:
+        show_warning(warning)
 
 
 def _order(name: str) -> tuple[int, str]:

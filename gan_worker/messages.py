@@ -280,7 +280,11 @@ class Fault:
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """One model, as a panel needs it; `directions` are those worth a slider, the strongest first."""
+    """One model, as a panel needs it.
+
+    `directions` are those worth a slider, the strongest first; `copied` is the share of its pieces that are copies of
+    training pictures, 0..1, or None where that was not measured.
+    """
 
     name: str
     hash: str
@@ -294,6 +298,7 @@ class ModelEntry:
     live: bool = False
     styles: tuple[str, ...] = ()
     directions: tuple[str, ...] = ()
+    copied: float | None = None
 
 
 @dataclass(frozen=True)
@@ -319,7 +324,8 @@ class RunEntry:
         training: whether it waits or trains now.
         critic_auc: how surely a fresh critic tells this model from real pictures, 0.5 never to 1 always;
             None where `gan-worker evaluate` was not asked.
-        figures: metric → value of its newest preview that was measured, as in `TrainingProgress`.
+        figures: metric → value of its newest preview that was measured, as in `TrainingProgress`; `copied`
+            is that of its model.
     """
 
     name: str

@@ -242,6 +242,25 @@ Row = dict[str, float]
 
 
 @dataclass(frozen=True)
+class Likeness:
+    """A small piece of generated material, and the place of a real one that is most like it.
+
+    Attributes:
+        seed: of the generated picture.
+        place: column and row of the piece's first pixel in it.
+        picture: name of the real material.
+        picture_place: column and row in it, at the model's scale.
+        correlation: of the two, −1..1, where 1 is a copy.
+    """
+
+    seed: int
+    place: tuple[int, int]
+    picture: str
+    picture_place: tuple[int, int]
+    correlation: float
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """How good a model is, beside what the same metrics give for other things.
 
@@ -254,7 +273,8 @@ class Evaluation:
         seeds: of the generated pictures.
         rows: `model`, `floor` (half of the real pictures against the other half), `random_phase` (noise with the
             right spectrum) and `noise` → metric → value.
-        copied_from: the real material that most copies were made of, where there are too many; else empty.
+        nearest: the real material that most of the generated pieces are copies of or, with no copies, nearest to.
+        likenesses: the generated pieces that are most like a real one, the most alike first.
     """
 
     model: str
@@ -264,7 +284,8 @@ class Evaluation:
     scale: float
     seeds: tuple[int, ...]
     rows: dict[str, Row]
-    copied_from: str = ""
+    nearest: str = ""
+    likenesses: tuple[Likeness, ...] = ()
 
 
 Report = Stage | DataReport | TrainingProgress | GenerationProgress | Preview | LiveModel | Notice

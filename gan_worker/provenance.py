@@ -159,7 +159,7 @@ def describe_pictures(
     described = [_describe(file, finder, given) for file in files]
     for problem in finder.problems:
         report(Notice(problem))
-    unlicensed = [p.file for p in described if not p.license]
+    unlicensed = sum(not p.license for p in described)
     if unlicensed:
         report(Notice(_no_licence(unlicensed, len(described))))
     return described
@@ -174,15 +174,12 @@ def _describe(file: Path, finder: RightsFinder, given: Rights) -> TrainingPictur
     return TrainingPicture(shown_name(file.name), measured, width, height, size, **asdict(rights))
 
 
-def _no_licence(unlicensed: Sequence[str], count: int) -> str:
-    which = (
-        f"{len(unlicensed)} of {count} training pictures say" if count > 1 else "The picture says"
-    )
-    return (
-        f"{which} nothing of a licence ({', '.join(unlicensed[:3])}{' …' if len(unlicensed) > 3 else ''}), so what "
-        "this model makes cannot say it either. Training goes on. To record one, put a REUSE.toml beside the pictures, "
-        "or train with --license."
-    )
+def _no_licence(unlicensed: int, count: int) -> str:
+    which, it = "The picture names", "it"
+    if count > 1:
+        names = "names" if unlicensed == 1 else "name"
+        which, it = f"{unlicensed} of {count} pictures {names}", "them"
+    return f"{which} no licence, so what this model makes cannot name one. To record it, put a REUSE.toml beside {it}."
 
 
 def read_provenance(folder: Path) -> Provenance | None:

@@ -164,6 +164,7 @@ def _entry(run: Run, training: bool) -> RunEntry:
     config = _json(run.path / "config.json")
     ticks = _last_ticks(run.path / "progress.jsonl")
     last = ticks[0] if ticks else {}
+    copied = {"copied": info.copied} if info and info.copied is not None else {}
     return RunEntry(
         run.name,
         info.created if info else _changed(run.path),
@@ -174,7 +175,7 @@ def _entry(run: Run, training: bool) -> RunEntry:
         info is not None,
         training,
         _critic_auc(run.path, info),
-        _figures(ticks),
+        _figures(ticks) | copied,
     )
 
 

@@ -72,6 +72,7 @@ class ModelInfo:
         format: version of this file.
         styles: names of training materials whose style w is stored, as `styles/<name>` with the weights.
         credits: whose pictures it has learned from, summed up from `provenance.json`.
+        copied: share of its pieces that are copies of training pictures, 0..1; None where that was not measured.
     """
 
     name: str
@@ -89,6 +90,7 @@ class ModelInfo:
     format: int = FORMAT
     styles: tuple[str, ...] = ()
     credits: Credits = field(default_factory=Credits)
+    copied: float | None = None
 
     @property
     def w_dim(self) -> int:
@@ -336,6 +338,7 @@ def _check_fields(info: ModelInfo) -> None:
         **dict.fromkeys(("kimg", "scale"), lambda v: type(v) in (int, float) and 0 <= v < math.inf),
         **dict.fromkeys(("preset", "created"), lambda v: isinstance(v, str)),
         **dict.fromkeys(("network", "statistics"), lambda v: isinstance(v, dict)),
+        "copied": lambda v: v is None or (type(v) in (int, float) and 0 <= v <= 1),
         # They travel with every recipe, in messages that have an end.
         "credits": lambda v: len(str(v)) <= MOST_CREDITED,
         "maps": lambda v: 0 < len(v) == len(set(v)) and set(v) <= set(MAPS),

@@ -15,6 +15,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from gan_worker.errors import Cancelled, ErrorInfo
+from gan_worker.likeness import copy_warning
 from gan_worker.progress import (
     DataReport,
     GeneratedMaterial,
@@ -46,6 +47,11 @@ def show_error(info: ErrorInfo) -> None:
 def show_stage(text: str) -> None:
     """What is going on while there is nothing else to see."""
     output.print(Text(f"{text} …", style="dim"))
+
+
+def show_warning(text: str) -> None:
+    """What a person must not overlook, though the work succeeded."""
+    output.print(Text(f"Warning: {text}", style="bold yellow"), soft_wrap=True)
 
 
 def show_data_report(report: DataReport) -> None:
@@ -88,19 +94,24 @@ def _show(table: Table, rows: int) -> None:
 
 def show_models(models: Sequence[ModelInfo]) -> None:
     """All models, newest first."""
-    name = Column("Model", no_wrap=True)
-    table = Table(name, "Maps", "Preset", "Size in steps of", "Trained", "Made")
+    name, made = Column("Model", no_wrap=True), Column("Made", no_wrap=True)
+    table = Table(name, "Maps", "Preset", "Size in steps of", "Trained", made)
     for info in models:
-        trained = f"{info.kimg:.1f} kimg"
+        copied = "" if info.copied is None else f", {info.copied:.0%} copied"
+        trained = f"{info.kimg:.1f} kimg{copied}"
         maps = ", ".join(info.maps)
         table.add_row(
-            Text(info.name), maps, info.preset, f"{info.stride} px", trained, info.created
+            Text(info.name), maps, info.preset, f"{info.stride} px", trained, info.created[:10]
         )
     output.print(table)
     for info in models:
         if info.styles:
             names = ", ".join(info.styles)
             output.print(Text(f"{info.name} knows by name: {names}"), soft_wrap=True)
+    for info in models:
+        warning = copy_warning(info.copied)
+        if warning:
+            show_warning(f"{info.name}: {warning}")
 
 
 def show_runs(runs: Iterable[Run]) -> None:

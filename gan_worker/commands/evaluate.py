@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 
-from gan_worker import evaluation_view, runs, terminal
+from gan_worker import __version__, evaluation_view, runs, terminal
 from gan_worker.commands.shared import Home, check_places, invalid, quiet_loading, runs_folder
 from gan_worker.durable_files import write_json
+from gan_worker.marks import marks
+from gan_worker.pictures import write_picture
 
 MOST_JUDGED = 64
 
@@ -39,8 +41,15 @@ def evaluate(
     loaded = generation.load_model(folder)
     with evaluation_view.EvaluationView() as view:
         places = [str(place.absolute()) for place in against]
-        found = evaluation.evaluate_model(loaded, places, range(1, seeds + 1), view.report)
+        found, sheet = evaluation.evaluate_model(loaded, places, range(1, seeds + 1), view.report)
     evaluation_view.show_evaluation(found)
     file = json or folder / "evaluation.json"
     write_json(file, asdict(found))
     terminal.output.print(f"All figures in {file.absolute()}", soft_wrap=True)
+    picture = file.with_name(f"{file.stem}_likeness.png")
+    info = loaded.info
+    write_picture(picture, sheet, marks=marks(info.name, info.hash, __version__, info.credits))
+    terminal.output.print(
+        f"Generated pieces beside the real ones most like them in {picture.absolute()}",
+        soft_wrap=True,
+    )

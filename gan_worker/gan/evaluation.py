@@ -8,22 +8,27 @@ import numpy as np
 import tensorflow as tf
 
 from gan_worker.config import ClassicConfig, GenerationConfig
+from gan_worker.contact_sheet import Picture, contact_sheet
 from gan_worker.errors import RequestError
 from gan_worker.gan.dataset import read_pictures
 from gan_worker.gan.generation import Model
 from gan_worker.gan.latents import Latents
+from gan_worker.gan.nearest import PATCH, Match
 from gan_worker.gan.reference import Material, Reference
-from gan_worker.progress import Evaluation, GenerationProgress, Report, Row, Stage
+from gan_worker.pictures import quantise
+from gan_worker.progress import Evaluation, GenerationProgress, Likeness, Report, Row, Stage
 
-# A model that copies more than this share of its pieces has learned its pictures by heart.
-MOST_COPIED = 0.05
 # Longest side of a generated picture that is judged, pixels.
 LARGEST = 512
+# Pairs of a generated piece and the real one most like it that are shown, the side of what is shown of each, and how
+# much larger.
+PAIRS, VIEW, ENLARGED = 8, 64, 3
+FRAME = (255, 190, 60)
 
 
 def evaluate_model(
     model: Model, files: Sequence[str], seeds: Sequence[int], report: Callable[[Report], None]
-) -> Evaluation:
+) -> tuple[Evaluation, Picture]:
     """All metrics of a model beside those of the real halves, of random-phase noise and of noise.
 
     Args:
@@ -31,6 +36,9 @@ def evaluate_model(
         files: real pictures or folders, which are brought to the model's scale.
         seeds: two at least, a picture each.
         report: is told what is done.
+
+    Returns:
+        The figures, and the most alike pieces side by side: uint8 (height, width, 3).
 
     Raises:
         PictureError: the pictures cannot be used.
@@ -44,7 +52,7 @@ def evaluate_model(
             "classic and makes separate small pictures.",
             "Look at its pictures with gan-worker sheet, or train another preset.",
         )
-    done, total = 0, len(seeds) + 5
+    done, total = 0, len(seeds) + 6
 
     def tell(text: str) -> None:
         nonlocal done
@@ -81,10 +89,22 @@ def evaluate_model(
         tell(f"measuring {label.replace('_', ' ')}")
         rows[label] = measure()
     names = tuple(entry.name for entry in read.report.materials)
-    copies = rows["model"]["copied"] > MOST_COPIED
-    copied_from = names[reference.most_copied(made)] if copies else ""
+    tell("looking for what is most alike")
+    nearest, matches = reference.most_alike(made, PAIRS)
+    likenesses = [
+        Likeness(
+            seeds[m.source],
+            m.source_place[::-1],
+            names[m.target],
+            m.target_place[::-1],
+            m.correlation,
+        )
+        for m in matches
+    ]
+    real = [m[maps[0]] for m in reference.materials]
+    sheet = _side_by_side([m[maps[0]] for m in made], real, matches, likenesses)
     report(GenerationProgress(total, total))
-    return Evaluation(
+    found = Evaluation(
         model=model.info.name,
         model_hash=model.info.hash,
         step=model.info.step,
@@ -92,8 +112,43 @@ def evaluate_model(
         scale=model.info.scale,
         seeds=tuple(seeds),
         rows=rows,
-        copied_from=copied_from,
+        nearest=names[nearest],
+        likenesses=tuple(likenesses),
     )
+    return found, sheet
+
+
+def _side_by_side(
+    made: Sequence[np.ndarray],
+    real: Sequence[np.ndarray],
+    matches: Sequence[Match],
+    likenesses: Sequence[Likeness],
+) -> Picture:
+    """Each generated piece, framed in its surroundings, and to its right the real one."""
+    pictures, labels = [], []
+    for match, pair in zip(matches, likenesses, strict=True):
+        pictures += [
+            _view(made[match.source], match.source_place),
+            _view(real[match.target], match.target_place),
+        ]
+        labels += [f"seed {pair.seed}, {pair.correlation:.0%} alike", pair.picture]
+    return contact_sheet(pictures, labels, columns=4)
+
+
+def _view(picture: np.ndarray, place: tuple[int, int]) -> Picture:
+    """What lies around a piece at a row and column, enlarged, uint8 (side, side, 3)."""
+    starts = []
+    for start, length in zip(place, picture.shape, strict=False):
+        starts.append(min(max(0, start + PATCH // 2 - VIEW // 2), length - VIEW))
+    row, column = starts
+    seen = quantise(picture[row : row + VIEW, column : column + VIEW], 8)
+    shown = np.broadcast_to(seen, (VIEW, VIEW, 3)).repeat(ENLARGED, axis=0).repeat(ENLARGED, axis=1)
+    top, left = ((at - start) * ENLARGED for at, start in zip(place, starts, strict=True))
+    side = PATCH * ENLARGED
+    inside = shown[top + 2 : top + side - 2, left + 2 : left + side - 2].copy()
+    shown[top : top + side, left : left + side] = FRAME
+    shown[top + 2 : top + side - 2, left + 2 : left + side - 2] = inside
+    return shown
 
 
 def _size(model: Model, materials: Sequence[Material]) -> tuple[int, int]:

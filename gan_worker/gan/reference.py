@@ -12,7 +12,17 @@ from gan_worker.errors import PictureError, RequestError
 from gan_worker.gan.critic import held_out_auc
 from gan_worker.gan.distances import Description, Layout, describe, distances
 from gan_worker.gan.metrics import band_ratio, line_steps, seam_rank, seam_ratio
-from gan_worker.gan.nearest import copied_share, nearest_distances, pixel_diversity
+from gan_worker.gan.nearest import (
+    SEARCHED,
+    SMALLEST,
+    Match,
+    copied_share,
+    halves,
+    intensities,
+    most_alike,
+    nearest_distances,
+    pixel_diversity,
+)
 from gan_worker.gan.surrogates import noise_like, random_phase_like
 from gan_worker.progress import Row
 
@@ -22,10 +32,6 @@ Material = Mapping[str, np.ndarray]
 SIDE, PIXELS = 128, 2**18
 # Sets of windows of generated material that are compared with each half.
 GROUPS = 4
-# Smaller sides leave no room for the critic's patches.
-SMALLEST = 32
-# Pixels of the real material that are searched for copies, at most.
-SEARCHED = 2**20
 # Maps with less spread are constant, and nothing can be said of them.
 CONSTANT = 2e-3
 STAND_INS = 4
@@ -49,7 +55,7 @@ class Reference:
         self.materials = materials
         self.layout = _measure_layout(materials)
         self._flat = [self._stack(m) for m in materials]
-        self._halves = _halves(self._flat)
+        self._halves = halves(self._flat)
         smallest = min(map(_smallest, self._halves))
         if smallest < SMALLEST:
             raise PictureError(
@@ -165,7 +171,7 @@ class Reference:
 
     def _critic_of_halves(self) -> float | None:
         """One half as real, the other as generated, each halved again; None where a quarter is too small."""
-        quarters = [_halves(half) for half in self._halves]
+        quarters = [halves(half) for half in self._halves]
         parts = [part for pair in quarters for part in pair]
         if min(map(_smallest, parts)) < SMALLEST:
             return None
@@ -175,34 +181,33 @@ class Reference:
 
     @cached_property
     def _between_halves(self) -> np.ndarray:
-        a, b = map(_intensities, self._halves)
+        a, b = map(intensities, self._halves)
         return np.sort(np.concatenate([nearest_distances(a, b), nearest_distances(b, a)]))
 
     def _patches(self, flat: Sequence[np.ndarray]) -> Row:
         # As much is searched as one half of the real picture has, or the nearest would be nearer by number alone.
         area = min(SEARCHED, sum(p.shape[0] * p.shape[1] for p in self._halves[0]))
-        found, rest = _intensities(flat, area), _intensities(flat[1:], area)
-        covered = [nearest_distances(_intensities(half), found).mean() for half in self._halves]
-        to_real = nearest_distances(_intensities(flat), _intensities(self._flat))
-        repeated = nearest_distances(_intensities(flat[:1]), rest)
+        found, rest = intensities(flat, area), intensities(flat[1:], area)
+        covered = [nearest_distances(intensities(half), found).mean() for half in self._halves]
+        to_real = nearest_distances(intensities(flat), intensities(self._flat))
+        repeated = nearest_distances(intensities(flat[:1]), rest)
         return {
             "coverage": float(np.mean(covered)),
             "copied": copied_share(to_real, self._between_halves),
             "novelty": float(repeated.mean() / max(self._between_halves.mean(), 1e-9)),
         }
 
-    def most_copied(self, pictures: Sequence[Material]) -> int:
-        """Which of the reference's materials has most of the generated patches that are copies, by its number.
+    def most_alike(self, pictures: Sequence[Material], count: int) -> tuple[int, list[Match]]:
+        """Which of the reference's materials the generated ones are nearest to, by its number, and where.
 
         Args:
             pictures: as for `evaluate`.
+            count: of the matches, at most.
         """
-        made = _intensities([self._stack(p) for p in pictures])
-        shares = [
-            copied_share(nearest_distances(made, _intensities([real])), self._between_halves)
-            for real in self._flat
-        ]
-        return int(np.argmax(shares))
+        made = intensities([self._stack(p) for p in pictures])
+        rows, matches = most_alike(made, intensities(self._flat), count)
+        ranks = [(copied_share(row, self._between_halves), -row.mean()) for row in rows]
+        return max(range(len(ranks)), key=ranks.__getitem__), matches
 
 
 def _stored(name: str, values: np.ndarray) -> np.ndarray:
@@ -233,20 +238,6 @@ def _measure_layout(materials: Sequence[Material]) -> Layout:
             "Choose pictures with visible structure.",
         )
     return Layout(channels, np.concatenate(means), np.concatenate(spreads))
-
-
-def _halves(pictures: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Every picture cut into quadrants, of which the diagonal ones make one half and the others the other half.
-
-    Light that falls off to one side, as on most photos, is the same in both; left and right half would differ.
-    """
-    first: list[np.ndarray] = []
-    second: list[np.ndarray] = []
-    for picture in pictures:
-        row, column = (n // 2 for n in picture.shape[:2])
-        first += [picture[:row, :column], picture[row:, column:]]
-        second += [picture[:row, column:], picture[row:, :column]]
-    return first, second
 
 
 def _smallest(pictures: Sequence[np.ndarray]) -> int:
@@ -281,12 +272,6 @@ def _groups(windows: np.ndarray, count: int) -> list[np.ndarray]:
     if len(windows) < count:
         return [np.resize(windows, (count, *windows.shape[1:]))]
     return [windows[i : i + count] for i in range(0, len(windows) - count + 1, count)][:GROUPS]
-
-
-def _intensities(pictures: Sequence[np.ndarray], pixels: float = SEARCHED) -> list[np.ndarray]:
-    """Intensities, (height, width), of the upper part of each picture, so that all have so many pixels at most."""
-    share = pixels / len(pictures)
-    return [p[: max(SMALLEST, int(share // p.shape[1]))].mean(axis=-1) for p in pictures]
 
 
 def _seams(pictures: Sequence[Material]) -> Row:

@@ -24,12 +24,14 @@ from gan_worker.gan.conditioning import MaterialStyles, unique_names
 from gan_worker.gan.dataset import Dataset, Pictures, read_pictures
 from gan_worker.gan.generation import Model, patterns_from_json
 from gan_worker.gan.latents import Pattern
+from gan_worker.gan.likeness import Likeness
 from gan_worker.gan.regularity import measure_pattern
 from gan_worker.gan.replicas import divide_training
 from gan_worker.gan.statistics import Statistics, measure_statistics
 from gan_worker.gan.styles import STORED
 from gan_worker.gan.update import Hyperparameters, Update
 from gan_worker.gan.vigilance import Vigilance, diverged
+from gan_worker.likeness import copy_warning
 from gan_worker.pictures import quantise
 from gan_worker.progress import (
     DataReport,
@@ -167,6 +169,16 @@ class Training:
             latents = self.update.conditioning.latents
             self.named = MaterialStyles(names, latents, self.update.ema_generator)
         self.vigilance = self._new_vigilance(pictures)
+        # Separate small pictures are blank for the most part, and all blank pieces are alike.
+        self.likeness = (
+            None
+            if isinstance(self.network, ClassicConfig)
+            else Likeness(
+                [m[self.data.maps[0]] for m in pictures.materials],
+                self.data.turned,
+                state.get("copied"),
+            )
+        )
         self.figures: dict[str, float] = {}
         self.rollbacks = 0
         if stored:
@@ -382,6 +394,11 @@ class Training:
             )
             pictures += self.live.generate(config).maps.values()
         self.figures = self.vigilance.look(pictures, self.steps, last)
+        if self.likeness:
+            self.figures |= self.likeness.look(pictures, self.seconds, last)
+            warning = copy_warning(self._copied)
+            if last and warning:
+                self.report(Notice(warning))
         shown = [np.broadcast_to(picture, (side, side, 3)) for picture in pictures]
         pixels = quantise(np.concatenate(shown, axis=1), 8)
         self.run.save_preview(self.steps, pixels, self.live.info.credits)
@@ -401,6 +418,7 @@ class Training:
             "patterns": [asdict(pattern) for pattern in self.patterns],
             "hyperparameters": asdict(self.update.parameters),
             "rate_factor": self.update.rate_factor,
+            "copied": self._copied,
             "materials": [*self.named] if self.named else [self.data.materials[0].name],
         }
         self.run.save_checkpoint(f"{self.kimg:09.3f}", arrays, state)
@@ -430,7 +448,12 @@ class Training:
             kimg=self.kimg,
             styles=tuple(self.named or ()),
             credits=self.provenance.credits,
+            copied=self._copied,
         )
+
+    @property
+    def _copied(self) -> float | None:
+        return self.likeness.copied if self.likeness else None
 
 
 class Tick:

@@ -36,7 +36,7 @@ from blender_addon.operators import generation
 from gan_worker import errors
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.errors import ErrorInfo, WorkerError
-from gan_worker.events import JobReport, PreviewReady, RunList
+from gan_worker.events import JobReport, ModelList, PreviewReady, RunList
 from gan_worker.exports.writing import Target
 from gan_worker.findings import Finding
 from gan_worker.messages import RunEntry
@@ -157,7 +157,7 @@ def test_error_stands_with_its_cure():
 
 def test_runs_are_listed_with_what_is_known_of_the_chosen_one(stand_in):
     oak = RunEntry("oak", "2030-01-02T03:04:05+00:00", "tiny", 12.5, 5.0, 23_400_000, True, False)
-    oak = replace(oak, figures={"swd/0": 4.25})
+    oak = replace(oak, figures={"swd/0": 4.25, "copied": 0.004})
     fir = RunEntry(
         "fir", "2030-01-01T00:00:00+00:00", "nano", 0.5, 0.1, 2_000_000, False, False, 0.7
     )
@@ -172,14 +172,31 @@ def test_runs_are_listed_with_what_is_known_of_the_chosen_one(stand_in):
         "Small, without a GPU",
         "4.2, lower is closer",
         "5.0 min, 12.5 kimg",
+        "0% of small pieces",
         "Continue Training",
     ):
         assert part in text
+    assert "may fall under" not in " ".join(text.split())
     assert "Told from Real" not in text
     bpy.context.window_manager.tilewright.run_index = 1
     text = draw(run_panels.TILEWRIGHT_PT_runs)
     assert "70%, at best 50%" in text
     assert "It has no model yet" in text
+
+
+def test_a_model_that_copies_is_warned_of_where_it_is_chosen(stand_in):
+    warning = "12% of what this model makes is copied from its training pictures"
+    cure = "Train on more or larger pictures, or for a shorter time."
+    model = session.current.model("bricks")
+    run = RunEntry("bricks", "2030-01-02T03:04:05+00:00", "tiny", 9, 5, 10**6, True, False)
+    for share in (None, 0.05, 0.12):
+        figures = {"copied": share} if share else {}
+        stand_in.events.append(ModelList((replace(model, copied=share),)))
+        stand_in.events.append(RunList((replace(run, figures=figures),)))
+        event_timer.tick()
+        for panel in (panels.TILEWRIGHT_PT_generation, run_panels.TILEWRIGHT_PT_runs):
+            text = " ".join(draw(panel).split())
+            assert (warning in text, cure in text) == (share == 0.12,) * 2
 
 
 def test_without_a_worker_its_setup_is_offered(monkeypatch):

@@ -1,5 +1,6 @@
 """A model is judged from the command line, with figures that a file keeps."""
 
+import dataclasses
 import json
 import os
 
@@ -45,6 +46,8 @@ def test_a_model_is_judged_beside_what_is_known(home, striped_file, capsys):
     shown = capsys.readouterr().out
     assert all(word in shown for word in ("Model", "Real halves", "Shapeless", "Noise", "1.05"))
     assert "Warning" not in shown
+    assert "Most like stripes" in shown
+    assert (home / "runs" / "stripes" / "evaluation_likeness.png").is_file()
     found = json.loads((home / "runs" / "stripes" / "evaluation.json").read_text())
     assert found["seeds"] == [1, 2]
     assert found["pictures"] == ["stripes"]
@@ -56,12 +59,43 @@ def test_a_model_is_judged_beside_what_is_known(home, striped_file, capsys):
     assert all(np.isfinite(value) for row in rows.values() for value in row.values())
 
 
-def test_too_many_copies_are_warned_of(home, striped_file, monkeypatch, capsys):
-    monkeypatch.setattr(evaluation, "MOST_COPIED", -1.0)
-    assert evaluate(home, "--against", striped_file, "--seeds", 2) == 0
+def test_a_model_that_copies_is_warned_of_and_shown_beside_the_picture(
+    home, monkeypatch, tmp_path, capsys
+):
+    """A generator that returns one of the pictures, rolled, stands in for one that learned it by heart."""
+    generator = np.random.default_rng(0)
+    for name in ("bark", "moss"):
+        learned = generator.uniform(0, 1, (12, 12, 3)).repeat(8, axis=0).repeat(8, axis=1)
+        pictures.write_picture(tmp_path / f"{name}.png", learned)
+    generate = generation.Model.generate
+
+    def recite(model, wanted, *more):
+        maps = {"base_color": np.roll(learned, 8 * wanted.seed, 0).astype(np.float32)}
+        return dataclasses.replace(generate(model, wanted, *more), maps=maps)
+
+    monkeypatch.setattr(generation.Model, "generate", recite)
+    file = tmp_path / "found.json"
+    assert evaluate(home, "--against", tmp_path, "--seeds", 2, "--json", file) == 0
     shown = " ".join(capsys.readouterr().out.split())
-    assert "Warning" in shown
-    assert "most of stripes." in shown
+    found = json.loads(file.read_text())
+    copied = found["rows"]["model"]["copied"]
+    assert f"Warning: {copied:.0%} of what this model makes is copied" in shown
+    assert "mostly from moss, so" in shown
+    assert found["nearest"] == "moss"
+    first = found["likenesses"][0]
+    assert (first["picture"], round(first["correlation"], 2)) == ("moss", 1)
+    assert str(tmp_path / "found_likeness.png") in shown
+    sheet = pictures.read_picture(tmp_path / "found_likeness.png")
+    made, real = (sheet[32 : 32 + 192, left : left + 192] for left in (8, 208))
+    # The framed pieces lie in their middle, or nearer to where the pictures end.
+    places = [[64, 64], [64, 64]]
+    for number, name in enumerate(("place", "picture_place")):
+        for axis in (0, 1):
+            at = first[name][1 - axis]
+            places[number][axis] = 3 * (at - min(max(0, at - 24), 96 - 64)) + 3
+    pieces = [p[r : r + 42, c : c + 42] for p, (r, c) in zip((made, real), places, strict=True)]
+    assert pieces[0].std() > 0.05
+    np.testing.assert_allclose(*pieces, atol=0.01)
 
 
 def test_the_figures_go_where_they_are_asked_for(home, striped_file, tmp_path, capsys):
@@ -91,9 +125,9 @@ def test_progress_counts_to_its_end(model, striped_file):
     heard = []
     evaluation.evaluate_model(model, [str(striped_file)], (1, 2), heard.append)
     counted = [news for news in heard if isinstance(news, GenerationProgress)]
-    assert [news.done for news in counted] == list(range(8))
-    assert {news.total for news in counted} == {7}
-    assert sum(isinstance(news, Stage) for news in heard) == 7
+    assert [news.done for news in counted] == list(range(9))
+    assert {news.total for news in counted} == {8}
+    assert sum(isinstance(news, Stage) for news in heard) == 8
 
 
 def test_a_network_that_knows_its_place_is_found_out(model):

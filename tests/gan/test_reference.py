@@ -105,10 +105,18 @@ def test_copies_and_repeats_are_named(reference, stones):
     assert same["diversity"] == 0
 
 
-def test_of_several_the_copied_one_is_named(stones):
-    rolled = [{n: np.roll(p, s, 0) for n, p in stones[1].items()} for s in (40, 97)]
-    assert Reference(stones[:2]).most_copied(rolled) == 1
-    assert Reference(stones[1::-1]).most_copied(rolled) == 0
+def test_of_several_the_copied_one_is_named_with_its_places(stones):
+    shifts = (40, 97)
+    rolled = [{n: np.roll(p, s, 0) for n, p in stones[1].items()} for s in shifts]
+    nearest, matches = Reference(stones[:2]).most_alike(rolled, 6)
+    assert (nearest, len(matches)) == (1, 6)
+    height = stones[1]["base_color"].shape[0]
+    for match in matches:
+        row, column = match.source_place
+        assert match.target == 1
+        assert match.target_place == ((row - shifts[match.source]) % height, column)
+        assert match.correlation == pytest.approx(1, abs=1e-3)
+    assert Reference(stones[1::-1]).most_alike(rolled, 1)[0] == 0
 
 
 def test_maps_that_do_not_belong_together_are_seen(reference, perfect, stones):

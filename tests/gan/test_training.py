@@ -118,6 +118,12 @@ def test_a_training_leaves_a_folder_that_explains_itself(config, trained):
     assert list(run.path.glob("events.out.tfevents*"))
 
 
+def test_one_that_makes_new_material_is_not_warned_of(trained, model):
+    _, listener = trained
+    assert model.info.copied == 0
+    assert not [n for n in listener.of(Notice) if "copied" in n.text]
+
+
 def test_it_records_where_its_pictures_come_from(striped_file, trained, model):
     run, listener = trained
     found = read_provenance(run.path)
@@ -312,7 +318,7 @@ def test_a_collapse_is_never_saved_and_is_taken_back(config, run, monkeypatch):
 def test_curves_and_figures_are_in_the_run_folder(trained):
     run, listener = trained
     figures = [p.figures for p in listener.of(TrainingProgress) if p.figures]
-    assert figures[-1].keys() == {"swd/0", "local_contrast", "diversity"}
+    assert figures[-1].keys() == {"swd/0", "local_contrast", "diversity", "copied"}
     assert run.read_progress()[-1].figures == figures[-1]
     assert pictures.read_picture(run.path / "progress.png").shape == (600, 800, 3)
 

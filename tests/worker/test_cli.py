@@ -192,7 +192,13 @@ def test_lists_say_what_there_is(home, capsys):
     info = ModelInfo("oak", "", 8, 16, ("height",), "nano", {}, {}, 1.0, "2030", 30, 0.1)
     run.save_model(replace(info, styles=("bark", "moss [wet]")), {"a": np.zeros(2)})
     assert cli.main(["models"]) == 0
-    assert "oak knows by name: bark, moss [wet]" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "oak knows by name: bark, moss [wet]" in shown
+    assert "Warning" not in shown
+    run.save_model(replace(info, copied=0.2), {"a": np.zeros(2)})
+    assert cli.main(["models"]) == 0
+    warned = "Warning: oak: 20% of what this model makes is copied from its training pictures"
+    assert warned in capsys.readouterr().out
     assert cli.main(["runs"]) == 0
     shown = capsys.readouterr().out
     assert all(word in shown for word in ("oak", "30", "1.0", "50%", "yes"))
@@ -310,7 +316,7 @@ class TestTrainedModel:
         assert (recipe["seed"], recipe["model"]) == (3, "wall")
 
     def test_it_says_whose_pictures_it_has_learned_from(self, trained, capsys):
-        assert "says nothing of a licence" in trained[1]
+        assert "names no licence" in trained[1]
         assert cli.main(["provenance", "wall"]) == 0
         shown = capsys.readouterr().out
         assert "stripes.png" in shown

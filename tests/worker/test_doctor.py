@@ -169,11 +169,12 @@ def test_a_worker_that_does_not_start_is_a_finding(tmp_path, monkeypatch):
 
 def test_a_flipped_bit_in_a_model_or_a_checkpoint_is_found(tmp_path):
     info = ModelInfo("oak", "", 8, 16, ("height",), "nano", {}, {}, 1.0, "2030", 1, 0.1)
+    assert re.match(r"0 models, .* and 0 checkpoints", doctor.check_models(tmp_path).found)
     run = Run.create(tmp_path, "oak")
     run.save_model(info, {"a": np.arange(8.0)})
     run.save_checkpoint("1", {"a": np.arange(8.0)}, {"step": 1})
     found = doctor.check_models(tmp_path).found
-    assert re.match(r"1 models, \d+ that come with Tilewright and 1 checkpoints are sound", found)
+    assert re.match(r"1 model, \d+ that come with Tilewright and 1 checkpoint are sound", found)
     weights = run.path / "checkpoints" / "1" / "weights.safetensors"
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1

@@ -35,7 +35,7 @@ EXAMPLES = [
     messages.JobEvent(JOB, "generate", "oak", "succeeded", None, 2, RESULT),
     messages.PreviewEvent(JOB, 3, BLOB),
     messages.JobList((messages.JobEvent(JOB, "train", "oäk", "failed", ERROR),)),
-    messages.ModelList((messages.ModelEntry("oak", "0" * 64, 8, 16, ("base_color",)),)),
+    messages.ModelList((messages.ModelEntry("oak", "0" * 64, 8, 16, ("base_color",), copied=0.5),)),
     messages.RunList(
         (messages.RunEntry("oäk", "2030", "nano", 0.5, 1.0, 2**40, True, False, 0.6),)
     ),

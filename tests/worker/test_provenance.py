@@ -46,7 +46,13 @@ def test_each_file_is_measured_and_the_lack_of_licences_told_once(files):
     assert (second.author, second.license) == ("Ann", "MIT")
     (notice,) = heard
     assert isinstance(notice, Notice)
-    assert all(part in notice.text for part in ("1 of 2", "a.png", "--license", "REUSE.toml"))
+    assert notice.text == (
+        "1 of 2 pictures names no licence, so what this model makes cannot name one. "
+        "To record it, put a REUSE.toml beside them."
+    )
+    describe_pictures(files[:1], files[:1], Rights(), heard.append)
+    assert heard[-1].text.startswith("The picture names no licence")
+    assert heard[-1].text.endswith("beside it.")
 
 
 def test_what_the_user_says_counts_before_what_files_say(files):

@@ -29,7 +29,7 @@ from gan_worker.roots import Roots
 from gan_worker.run_store import DELETED, RunStore
 from gan_worker.runs import ModelInfo, Run
 
-INFO = ModelInfo("", "", 8, 16, ("height",), "nano", {}, {}, 1.0, "2030-01-02", 5, 2.5)
+INFO = ModelInfo("", "", 8, 16, ("height",), "nano", {}, {}, 1.0, "2030-01-02", 5, 2.5, copied=0.25)
 
 
 @pytest.fixture
@@ -78,11 +78,18 @@ def test_runs_are_listed_with_what_a_person_wants_to_know(served, ear):
     found = {entry.name: entry for entry in ear.event(RunList).runs}
     oak = found["oak"]
     size = sum(file.stat().st_size for file in run.path.rglob("*") if file.is_file())
-    figures = {"swd/0": 7.5}
+    figures = {"swd/0": 7.5, "copied": 0.25}
     assert oak == RunEntry("oak", "2030-01-02", "nano", 2.5, 1.5, size, True, False, 0.75, figures)
     other = found["unfinished"]
     assert (other.has_model, other.kimg, other.preset) == (False, 2.5, "nano")
     assert other.critic_auc is None
+
+
+def test_models_tell_what_share_of_them_is_copied(served, ear):
+    with_model(make_run(served.home))
+    ear.client.request_models()
+    (model,) = [m for m in ear.event(ModelList).models if m.name == "oak"]
+    assert model.copied == 0.25
 
 
 def test_an_evaluation_of_other_weights_counts_for_nothing(tmp_path):
