@@ -40,7 +40,7 @@ def rolled(picture):
     ids=["new", "all", "one of two", "with noise"],
 )
 def test_the_share_of_copies_is_measured(made, least, most):
-    look = Likeness(REAL, isotropic=False)
+    look = Likeness(REAL, turned=False)
     assert look.copied is None
     found = look.look(made, 1.0, last=True)
     assert found == {"copied": look.copied}
@@ -52,16 +52,16 @@ def test_the_share_of_copies_is_measured(made, least, most):
 )
 def test_what_is_learned_in_all_ways_is_found_in_all_ways(way):
     turned = list(map(way, REAL))
-    assert Likeness(REAL, isotropic=False).look(turned, 1.0, last=True) == {"copied": 0}
-    assert Likeness(REAL, isotropic=True).look(turned, 1.0, last=True)["copied"] > 0.8
+    assert Likeness(REAL, turned=False).look(turned, 1.0, last=True) == {"copied": 0}
+    assert Likeness(REAL, turned=True).look(turned, 1.0, last=True)["copied"] > 0.8
     new = [grained(2), grained(3)]
-    assert Likeness(REAL, isotropic=True).look(new, 1.0, last=True) == {"copied": 0}
+    assert Likeness(REAL, turned=True).look(new, 1.0, last=True) == {"copied": 0}
 
 
 def test_it_looks_seldom_and_takes_a_small_share_of_the_time(monkeypatch):
     now = iter([0.0, 4.0, 10.0, 10.1])
     monkeypatch.setattr(likeness.time, "perf_counter", lambda: next(now))
-    look = Likeness(REAL, isotropic=False, copied=0.5)
+    look = Likeness(REAL, turned=False, copied=0.5)
     assert look.look(REAL, 100.0) == {}
     assert look.copied == 0.5
     assert look.look(REAL, 100.0 + EVERY)
