@@ -180,7 +180,7 @@ def test_training_can_be_watched_and_stopped(window: Any, picture: Path) -> None
     window.enter('"].tilewright.run', "waves")  # an operator's name begins like it
     assert window.ask(f"{CHOSEN}.run") == "waves"
     window.enter("tilewright.minutes", "30")
-    window.choose("tilewright.preset", "n")
+    window.choose("tilewright.preset", "s")
     assert window.ask(f"{CHOSEN}.preset") == "nano"
     window.click("ops.tilewright.start_training(", 0.25)
     window.wait("session().training and session().training.progress")
