@@ -81,15 +81,17 @@ class Order:
 
 @dataclass
 class Statistics:
-    """How long the main thread was held, in seconds.
+    """What ticks did, and how long the main thread was held, in seconds.
 
     Attributes:
         ticks: how many there were.
+        events: how many were taken.
         longest: the longest by the clock on the wall.
         longest_cpu: the longest by what this thread computed, whatever else the computer did.
     """
 
     ticks: int = 0
+    events: int = 0
     longest: float = 0.0
     longest_cpu: float = 0.0
 
@@ -102,8 +104,6 @@ _companions: list[Iterator[bool]] = []
 # Small pictures that somebody waits for with the mouse in hand: done before all other work.
 _urgent: deque[Iterator[None]] = deque()
 _arriving: set[str] = set()
-# Events of the last tick, which panels may show.
-_heard: list[object] = []
 
 
 def tick() -> float:
@@ -115,7 +115,7 @@ def tick() -> float:
     began, cpu = time.perf_counter(), time.thread_time()
     session.current.crowded = len(_work) > MOST_WAITING
     for event in session.current.tick(EVENT_BUDGET):
-        _heard.append(event)
+        statistics.events += 1
         _take(event)
     doctor.current.tick()
     installation.current.tick()
@@ -141,8 +141,7 @@ def tick() -> float:
 
 def _timer() -> float:
     """What Blender calls. It must not raise: Blender would drop the timer for good."""
-    before = _visible_state()
-    _heard.clear()
+    before, heard = _visible_state(), statistics.events
     try:
         interval = tick()
     except Exception as error:
@@ -150,7 +149,7 @@ def _timer() -> float:
         session.current.fail(UnexpectedError(error))
         interval = IDLE_INTERVAL
     # Not at every tick of a training: with overlapping regions, a sidebar takes the 3D View with it.
-    if _visible_state() != before or _heard or _companions:
+    if _visible_state() != before or statistics.events != heard or _companions:
         _redraw()
     return interval
 

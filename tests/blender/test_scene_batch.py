@@ -1,8 +1,10 @@
 """Recipes run on a scene, with a worker that does what a test wants."""
 
 import errno
+import gc
 import json
 import os
+import weakref
 from pathlib import Path
 
 import bpy
@@ -59,6 +61,7 @@ class Eager:
         self.answered = []
         self.most, self.happens = None, None
         self.waiting_at_most = 0
+        self.sent = []
         client.collect, self._collect = self.collect, client.collect
 
     def collect(self, budget=0.004):
@@ -71,6 +74,7 @@ class Eager:
             self.answered.append(job)
             config = self.client.submitted[job]
             maps = self.make(config.width, config.height, config.seed % 1000)
+            self.sent += [weakref.ref(maps[n]) for n in ("base_color", "roughness")]
             self.client.finish(job, {n: maps[n] for n in ("base_color", "roughness")})
         return self._collect(budget)
 
@@ -116,6 +120,13 @@ def test_every_object_gets_its_material_from_files_beside_the_blend(saved, eager
         made = eager.make(48, 48, materials.read_recipe(material).seed % 1000)
         pixels = images.read_pixels(materials.images_of(material)["base_color"])
         assert (pixels[..., :3] * 255).round().astype("u1").tolist() == made["base_color"].tolist()
+
+
+def test_maps_that_are_on_the_disk_are_held_no_longer(saved, eager):
+    run()
+    gc.collect()
+    assert len(eager.sent) == 10
+    assert not [ref for ref in eager.sent if ref() is not None]
 
 
 def test_run_again_it_makes_nothing_and_leaves_nothing_double(saved, eager):
