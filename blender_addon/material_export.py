@@ -8,7 +8,6 @@ from pathlib import Path
 
 import bpy
 import numpy as np
-from bpy.app.handlers import persistent
 
 from gan_worker.bit_depths import quantise
 from gan_worker.durable_files import storage_errors
@@ -29,6 +28,7 @@ from gan_worker.exports.writing import (
 from gan_worker.material_maps import MAPS
 
 from . import event_timer, images, materials
+from .file_bound import FileBound
 
 log = logging.getLogger(__name__)
 
@@ -227,12 +227,6 @@ def is_running() -> bool:
     return current is not None and current.state == "running"
 
 
-@persistent
-def _before_loading(*_args: object) -> None:
-    """Another file is opened, where the material is not."""
-    _forget()
-
-
 def _forget() -> None:
     global current
     if current is not None:
@@ -249,12 +243,10 @@ def _find_missing() -> None:
             _missing.add(target)
 
 
+_bound = FileBound(_forget)
+unregister = _bound.unregister
+
+
 def register() -> None:
     _find_missing()
-    bpy.app.handlers.load_pre.append(_before_loading)
-
-
-def unregister() -> None:
-    if _before_loading in bpy.app.handlers.load_pre:
-        bpy.app.handlers.load_pre.remove(_before_loading)
-    _forget()
+    _bound.register()

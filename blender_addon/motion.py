@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bpy
-from bpy.app.handlers import persistent
 
 from gan_worker import motion
 from gan_worker.config import GenerationConfig
@@ -29,6 +28,7 @@ from gan_worker.progress import BatchProgress
 from gan_worker.sequences import SequenceWriter
 
 from . import event_timer, favourites, images, keyframes, latents, live, materials, session
+from .file_bound import FileBound
 
 log = logging.getLogger(__name__)
 
@@ -349,12 +349,6 @@ def is_running() -> bool:
     return current is not None and current.state == "running"
 
 
-@persistent
-def _before_loading(*_args: object) -> None:
-    """Another file is opened: what is baked for this one must not appear in that."""
-    _forget()
-
-
 def _forget() -> None:
     global current
     if current is not None:
@@ -362,11 +356,5 @@ def _forget() -> None:
         current = None
 
 
-def register() -> None:
-    bpy.app.handlers.load_pre.append(_before_loading)
-
-
-def unregister() -> None:
-    if _before_loading in bpy.app.handlers.load_pre:
-        bpy.app.handlers.load_pre.remove(_before_loading)
-    _forget()
+_bound = FileBound(_forget)
+register, unregister = _bound.register, _bound.unregister

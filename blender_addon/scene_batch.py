@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import bpy
-from bpy.app.handlers import persistent
 
 from gan_worker.errors import (
     Cancelled,
@@ -29,6 +28,7 @@ from gan_worker.scene_recipe import PACKED, BetweenLatent, SceneRecipe
 from gan_worker.scene_store import Made, SceneStore
 
 from . import event_timer, scene_objects, session
+from .file_bound import FileBound
 
 log = logging.getLogger(__name__)
 
@@ -353,12 +353,6 @@ def is_running() -> bool:
     return current is not None and current.state == "running"
 
 
-@persistent
-def _before_loading(*_args: object) -> None:
-    """Another file is opened: what was planned for this one must not be done to that."""
-    _forget()
-
-
 def _forget() -> None:
     global current
     if current is not None:
@@ -366,11 +360,5 @@ def _forget() -> None:
         current = None
 
 
-def register() -> None:
-    bpy.app.handlers.load_pre.append(_before_loading)
-
-
-def unregister() -> None:
-    if _before_loading in bpy.app.handlers.load_pre:
-        bpy.app.handlers.load_pre.remove(_before_loading)
-    _forget()
+_bound = FileBound(_forget)
+register, unregister = _bound.register, _bound.unregister
