@@ -70,8 +70,8 @@ class DataReport:
             size = f"The pictures are trained at {self.scale:.0%} of their size, as chosen."
         else:
             size = (
-                f"The pictures are trained at {self.scale:.0%} of their size, so that their largest shapes fit into "
-                "what the networks see at once."
+                f"The pictures are trained at {self.scale:.0%} of their size, to fit their main shapes into what "
+                "the networks see at once."
             )
         ways = {
             True: "They look the same turned and mirrored. Learned in all these ways, small pictures give more.",

@@ -10,7 +10,7 @@ import tensorflow as tf
 from bench_quality import Stopwatch
 
 from gan_worker.config import PRESETS, TrainingConfig
-from gan_worker.gan.dataset import Dataset, Material, measure_scale
+from gan_worker.gan.dataset import Dataset, Material, measure_element, suggest_scale
 from gan_worker.gan.statistics import Statistics
 from gan_worker.gan.training import Tick, Training
 from gan_worker.gan.update import Update
@@ -53,7 +53,8 @@ class KnownCrops(Dataset):
 def read_at_training_scale(file: Path) -> np.ndarray:
     """The upper left part of a picture, at the scale that training would take it, (height, width, 3) in 0..1."""
     picture = read_picture(file)
-    picture = resize(picture, measure_scale(picture, CROP))[:SIDE, :SIDE]
+    scale = suggest_scale(measure_element(picture), min(picture.shape[:2]), CROP)
+    picture = resize(picture, scale)[:SIDE, :SIDE]
     return np.repeat(picture, 3 // picture.shape[-1], axis=-1)
 
 

@@ -18,6 +18,9 @@ from gan_worker.progress import DataReport, MaterialEntry
 
 Material = Mapping[str, np.ndarray]
 
+# Size of elements in crops above which a person is told: bricks of 0.75 come out well, stones of 0.85 do not.
+LARGE = 0.8
+
 
 @dataclass(frozen=True)
 class Pictures:
@@ -45,8 +48,11 @@ def read_pictures(
     sets, skipped, notes = find_materials(files)
     names = _common_maps(sets)
     read = [{name: m[name] for name in names} for m in map(read_material, sets)]
+    elements = [measure_element(material[names[0]]) for material in read]
     if scale is None:
-        scale = float(np.median([measure_scale(m[names[0]], crop) for m in read]))
+        sides = [min(material[names[0]].shape[:2]) for material in read]
+        scales = [suggest_scale(*pair, crop) for pair in zip(elements, sides, strict=True)]
+        scale = float(np.median(scales))
     scaled = tuple({n: pictures.resize(p, scale) for n, p in m.items()} for m in read)
     entries = []
     for material_set, material in zip(sets, scaled, strict=True):
@@ -54,10 +60,23 @@ def read_pictures(
         _check_size(material_set.name, width, height, crop, scale)
         entries.append(MaterialEntry(material_set.name, width, height, names))
     isotropic = all(map(is_isotropic, scaled))
+    notes += _note_large(entries, np.array(elements) * scale / crop)
     report = DataReport(
         tuple(entries), tuple(skipped), names, scale, tuple(notes), isotropic, turned
     )
     return Pictures(scaled, report, all_files(sets))
+
+
+def _note_large(entries: Sequence[MaterialEntry], seen: np.ndarray) -> list[str]:
+    """A sentence where shapes are too large to be learned soon; `seen` is their size in crops."""
+    large = [entry.name for entry, share in zip(entries, seen, strict=True) if share > LARGE]
+    if not large:
+        return []
+    named = ", ".join(large[:3]) + (f" and {len(large) - 3} more" if len(large) > 3 else "")
+    return [
+        f"The main shapes of {named} fill nearly all that the networks see at once, or more, and may come out as "
+        "blotches: take a picture that shows more of the material, or the preset `full`."
+    ]
 
 
 def all_files(sets: Sequence[MaterialSet]) -> tuple[Path, ...]:
@@ -87,22 +106,30 @@ def _check_size(name: str, width: int, height: int, crop: int, scale: float) -> 
     )
 
 
-def measure_scale(picture: np.ndarray, crop: int) -> float:
-    """The factor on a picture's size at which its main elements fill about half a crop; never above 1.
+def measure_element(picture: np.ndarray) -> float:
+    """How large the main elements of a picture are, pixels.
 
-    The size of an element is taken as four times the shift at which the autocorrelation of the brightness first
-    falls below a tenth: a quarter period of a regular pattern, half a radius of a heap of stones.
+    Taken as four times the shift at which the autocorrelation of the brightness first falls below a tenth: a quarter
+    period of a regular pattern, half a radius of a heap of stones.
 
     Args:
         picture: (height, width, channels) in 0..1.
+    """
+    across = _correlation_length(picture.mean(axis=-1))
+    return 4 * min(float(np.sqrt(across[0] * across[1])), 2 * min(across))
+
+
+def suggest_scale(element: float, side: int, crop: int) -> float:
+    """The factor on a picture's size at which its main elements fill about half a crop; never above 1.
+
+    Three crops' width of picture are left at least, or there is too little variety to learn from.
+
+    Args:
+        element: size of the main elements, pixels.
+        side: the shorter one of the picture, pixels.
         crop: side of a training crop, pixels.
     """
-    height, width = picture.shape[:2]
-    across = _correlation_length(picture.mean(axis=-1))
-    element = 4 * min(float(np.sqrt(across[0] * across[1])), 2 * min(across))
-    # Three crops' width of picture at least, or there is too little variety to learn from.
-    smallest = min(1.0, 3 * crop / min(height, width))
-    return float(np.clip(crop / 2 / element, smallest, 1.0))
+    return float(np.clip(crop / 2 / element, min(1.0, 3 * crop / side), 1.0))
 
 
 def _correlation_length(grey: np.ndarray) -> tuple[int, int]:
@@ -116,7 +143,7 @@ def _correlation_length(grey: np.ndarray) -> tuple[int, int]:
     weight = np.fft.irfft2(np.abs(np.fft.rfft2(window, s=double)) ** 2)
     correlation = power / np.maximum(weight, weight.max() * 1e-3)
     limit = 0.1 * correlation[0, 0]
-    lines = correlation[0, : width // 2], correlation[: height // 2, 0]
+    lines = correlation[0, : max(1, width // 2)], correlation[: max(1, height // 2), 0]
     across, down = (int(np.argmax(line < limit)) or len(line) for line in lines)
     return across, down
 

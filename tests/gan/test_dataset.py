@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from gan_worker import pictures
 from gan_worker.errors import PictureError
-from gan_worker.gan.dataset import Dataset, measure_scale, read_pictures
+from gan_worker.gan.dataset import Dataset, measure_element, read_pictures, suggest_scale
 from gan_worker.gan.isotropy import is_isotropic
 from gan_worker.gan.statistics import measure_statistics
 
@@ -48,9 +48,22 @@ def test_a_flat_picture_is_refused():
 
 
 def test_larger_elements_get_a_smaller_scale(blobs):
-    scales = [measure_scale(blobs(1024, radius), crop=64) for radius in (2, 16, 32)]
+    elements = [measure_element(blobs(1024, radius)) for radius in (2, 16, 32)]
+    scales = [suggest_scale(element, 1024, crop=64) for element in elements]
     assert scales[0] == 1
     assert 1 > scales[1] > scales[2] >= 3 * 64 / 1024
+
+
+def test_shapes_too_large_to_be_learned_are_told_with_a_cure(blobs, tmp_path):
+    for name, radius in {"boulders": 60, "pebbles": 4}.items():
+        pictures.write_picture(tmp_path / f"{name}.png", np.repeat(blobs(256, radius), 3, axis=-1))
+    told = {
+        name: " ".join(read_pictures([str(tmp_path / f"{name}.png")], 64, None).report.notes)
+        for name in ("boulders", "pebbles")
+    }
+    assert "blotches" not in told["pebbles"]
+    assert "main shapes of boulders fill" in told["boulders"]
+    assert "take a picture that shows more" in told["boulders"]
 
 
 def test_a_picture_smaller_than_a_crop_is_named(striped_file):
