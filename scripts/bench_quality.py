@@ -46,6 +46,8 @@ COLUMNS = {
     "diversity": "diversity",
     "seam_ratio": "seam ratio",
     "seam_band": "seam band",
+    "correlations": "map correlations off by",
+    "normal_height": "normals to height off by",
 }
 # Stands for a picture that was not measured.
 ITEM: dict[str, Any] = {"minutes": {}}
@@ -310,8 +312,19 @@ def _tables(kept: Mapping[str, Any]) -> str:
     )
     for recipe in RECIPES:
         for minutes in _marks(results.get(recipe, {})):
-            text += f"\n## {recipe}, {minutes} minutes\n\n" + _table(results[recipe], minutes)
+            for kind, items in _kinds(results[recipe], minutes).items():
+                text += f"\n## {recipe}, {minutes} minutes, {kind}\n\n" + _table(items, minutes)
     return text + _levers(results)
+
+
+def _kinds(items: Mapping[str, Any], minutes: str) -> dict[str, dict[str, Any]]:
+    """What was measured at that time: photos, and sets of maps, whose figures are those of all maps."""
+    kinds: dict[str, dict[str, Any]] = {}
+    for name, item in items.items():
+        if minutes in item["minutes"]:
+            kind = "material sets" if "correlations" in item["floor"] else "photos"
+            kinds.setdefault(kind, {})[name] = item
+    return kinds
 
 
 def _marks(items: Mapping[str, Any]) -> list[str]:
@@ -344,21 +357,28 @@ def _medians(label: str, minutes: str, items: Sequence[Mapping[str, Any]]) -> st
 
 
 def _table(items: Mapping[str, Any], minutes: str) -> str:
-    lines = [
-        "| | steps | " + " | ".join(COLUMNS.values()) + " |",
-        "|---|" + "---|" * (len(COLUMNS) + 1),
+    """One line for each picture or set, then medians.
+
+    Args:
+        items: all measured at that time.
+        minutes: of training.
+    """
+    columns = [
+        c for c in COLUMNS if any(c in i["minutes"][minutes]["model"] for i in items.values())
     ]
-    measured = {name: item for name, item in items.items() if minutes in item["minutes"]}
-    for name, item in measured.items():
+    lines = [
+        "| | steps | " + " | ".join(COLUMNS[c] for c in columns) + " |",
+        "|---|" + "---|" * (len(columns) + 1),
+    ]
+    for name, item in items.items():
         at = item["minutes"][minutes]
-        cells = (_cell(at["model"].get(c), item["floor"].get(c)) for c in COLUMNS)
+        cells = (_cell(at["model"].get(c), item["floor"].get(c)) for c in columns)
         lines.append(f"| {name} | {at['steps']} | " + " | ".join(cells) + " |")
     for kind in KINDS:
         rows = [
-            i["minutes"][minutes]["model"] if kind == "model" else i[kind]
-            for i in measured.values()
+            i["minutes"][minutes]["model"] if kind == "model" else i[kind] for i in items.values()
         ]
-        cells = [_cell(median([r[c] for r in rows if c in r] or [float("nan")])) for c in COLUMNS]
+        cells = [_cell(median([r[c] for r in rows if c in r] or [float("nan")])) for c in columns]
         lines.append(f"| **median, {kind.replace('_', ' ')}** | | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
