@@ -160,7 +160,7 @@ class Stopwatch:
         took = np.array([time.perf_counter(), time.process_time()]) - before
         self._steps += 1
         self._after_warm_up += took if self._steps > self.WARM_UP else 0
-        self.seconds += float(took[1] / self._given if self._given else took[0])
+        self.seconds += took[1] / self._given if self._given else took[0]
 
 
 def _train_one(options: argparse.Namespace) -> None:

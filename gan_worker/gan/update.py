@@ -172,7 +172,9 @@ class Update:
         late = max(0.0, min(fraction, 1.0) - p.decay_from) / (1 - p.decay_from)
         rate = self.rate_factor * p.learning_rate * p.final_rate**late
         ema = min(p.ema, (1 + number) / (10 + number))
-        return self._step(*map(tf.constant, (number, float(rate), float(ema))))
+        # A share of time that NumPy worked out would make doubles, which the graph does not take.
+        weights = (tf.constant(value, tf.float32) for value in (rate, ema))
+        return self._step(tf.constant(number), *weights)
 
     def _step_on_replicas(
         self, number: tf.Tensor, rate: tf.Tensor, ema: tf.Tensor

@@ -55,7 +55,7 @@ def test_larger_elements_get_a_smaller_scale(blobs):
 
 
 def test_shapes_too_large_to_be_learned_are_told_with_a_cure(blobs, tmp_path):
-    for name, radius in {"boulders": 60, "pebbles": 4}.items():
+    for name, radius in {"boulders": 24, "pebbles": 4}.items():
         pictures.write_picture(tmp_path / f"{name}.png", np.repeat(blobs(256, radius), 3, axis=-1))
     told = {
         name: " ".join(read_pictures([str(tmp_path / f"{name}.png")], 64, None).report.notes)
@@ -63,7 +63,9 @@ def test_shapes_too_large_to_be_learned_are_told_with_a_cure(blobs, tmp_path):
     }
     assert "blotches" not in told["pebbles"]
     assert "main shapes of boulders fill" in told["boulders"]
-    assert "take a picture that shows more" in told["boulders"]
+    assert "choose a smaller scale" in told["boulders"]
+    smaller = read_pictures([str(tmp_path / "boulders.png")], 64, 0.3)
+    assert smaller.report.notes == ()
 
 
 def test_a_picture_smaller_than_a_crop_is_named(striped_file):

@@ -102,6 +102,15 @@ def test_training_draws_along_the_grain_as_generation_does(blobs):
     np.testing.assert_array_equal(local[1], drawn[1])
 
 
+def test_a_share_of_time_that_numpy_worked_out_makes_no_doubles(blobs, monkeypatch):
+    materials = [{"roughness": blobs(64, 4).astype(np.float32)}]
+    dataset = Dataset(materials, measure_statistics(materials, ["roughness"]))
+    update = Update(NANO, dataset, [Pattern()], 0, Hyperparameters())
+    monkeypatch.setattr(update, "_step", lambda *given: given)
+    number, rate, ema = update.step(3, np.float64(0.9))
+    assert (number.dtype, rate.dtype, ema.dtype) == (tf.int32, tf.float32, tf.float32)
+
+
 def test_waves_close_on_the_torus():
     fields = wave_fields([(1 / 21, 1 / 50)], 10, 12, 8, np.zeros((1, 2)))
     # One more column or row of a wave that closes would be the first again.
