@@ -249,7 +249,7 @@ def test_training_shows_progress_eta_memory_report_and_picture(stand_in):
     for part in ("25%, 3:05 left", "120 (31.5 images/s)", "Memory", "1.5 GiB", "<live preview>"):
         assert part in text
     assert "notes.txt: is no picture" in text
-    assert "at 60% of their size, so that" in " ".join(text.split())
+    assert "at 60% of their size, to fit their main shapes" in " ".join(text.split())
     assert "They look the same turned and mirrored" in " ".join(text.split())
     assert "One checkpoint was put aside." in text
     assert "Pause" in text
