@@ -238,7 +238,7 @@ def test_what_training_tells_is_shown(capsys):
         "not [a] picture",
         "10 more",
         "Hm.",
-        "at 50% of their size, so that",
+        "at 50% of their size, to fit their main shapes",
         "Put aside.",
     ):
         assert part in shown
