@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
-import math
-import re
 import tomllib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn, get_args
+from typing import Any
 
-from gan_worker.config import LARGEST_SEED
 from gan_worker.errors import RequestError
 from gan_worker.favourites import Favourite, read_favourites
-from gan_worker.material_maps import MAPS
-from gan_worker.scene_recipe import (
-    Axis,
-    BetweenLatent,
-    Existing,
-    FavouriteLatent,
-    Latent,
-    NameLatent,
-    NeighbourhoodLatent,
-    PropertyLatent,
-    Rule,
-    SceneRecipe,
-    SeedLatent,
-    Selection,
-)
-from gan_worker.style_choices import Style
-
-SIDE_LIMIT = 16384
+from gan_worker.recipe_tables import Lines, Table, fail_at, suggest
+from gan_worker.recipe_values import READERS, WORDS, rule_tables, text_value
+from gan_worker.scene_recipe import Rule, SceneRecipe
 
 
 def read_recipe(file: Path) -> SceneRecipe:
@@ -75,11 +56,11 @@ def parse_recipe(text: str, folder: Path = Path()) -> SceneRecipe:
             f"A recipe must be TOML; {error or 'it is nested too deep'}.",
             "Correct that line; see https://toml.io.",
         ) from None
-    lines = _Lines(text)
-    top = _Table(data, "", lambda key: lines.of(None, key))
-    textures = top.take("textures", _text, SceneRecipe.textures)
-    kept = top.take("favourites", _text, "")
-    entries = top.take("rules", _rule_tables, ())
+    lines = Lines(text)
+    top = Table(data, "", lambda key: lines.of(None, key), WORDS)
+    textures = top.take("textures", text_value, SceneRecipe.textures)
+    kept = top.take("favourites", text_value, "")
+    entries = top.take("rules", rule_tables, ())
     top.refuse_rest()
     if not entries:
         raise RequestError(
@@ -99,11 +80,13 @@ def _named_favourites(
     for rule in rules:
         for name in rule.favourites:
             if name not in names:
-                cure = _suggest(name, names) or "Name one that the file of favourites holds."
-                _fail(rule.place, "the favourite must be in the recipe's file of them", name, cure)
+                cure = suggest(name, names) or "Name one that the file of favourites holds."
+                fail_at(
+                    rule.place, "the favourite must be in the recipe's file of them", name, cure
+                )
             if names.count(name) > 1:
                 cure = "Give it another name in Blender, and export again."
-                _fail(rule.place, "the favourite must be the only one of its name", name, cure)
+                fail_at(rule.place, "the favourite must be the only one of its name", name, cure)
     wanted = {name for rule in rules for name in rule.favourites}
     return tuple(kept for kept in favourites if kept.name in wanted)
 
@@ -126,14 +109,14 @@ class _Own:
         return f"Line {self.line}, rule {self.name!r}"
 
 
-def _own_values(data: dict[str, Any], number: int, lines: _Lines) -> _Own:
+def _own_values(data: dict[str, Any], number: int, lines: Lines) -> _Own:
     name = data.get("name", f"rule {number + 1}")
     label = name if isinstance(name, str) else f"rule {number + 1}"
-    table = _Table(data, f"rule {label!r}", lambda key: lines.of(number, key))
+    table = Table(data, f"rule {label!r}", lambda key: lines.of(number, key), WORDS)
     line = lines.of(number, "")
-    own = _Own(table.take("name", _text, label), line, "", line)
-    own.like, own.like_line = table.take("like", _text, ""), lines.of(number, "like")
-    read = {key: table.take(key, reader, None) for key, reader in _READERS.items()}
+    own = _Own(table.take("name", text_value, label), line, "", line)
+    own.like, own.like_line = table.take("like", text_value, ""), lines.of(number, "like")
+    read = {key: table.take(key, reader, None) for key, reader in READERS.items()}
     table.refuse_rest()
     own.values = {key: value for key, value in read.items() if value is not None}
     return own
@@ -144,7 +127,7 @@ def _inherit(rules: Sequence[_Own]) -> tuple[Rule, ...]:
     by_name: dict[str, _Own] = {}
     for own in rules:
         if own.name in by_name:
-            _fail(own.place, "the name must be its own", own.name, "Give it another name.")
+            fail_at(own.place, "the name must be its own", own.name, "Give it another name.")
         by_name[own.name] = own
     complete: dict[str, dict[str, Any]] = {}
     for own in rules:
@@ -164,12 +147,12 @@ def _chain(own: _Own, by_name: Mapping[str, _Own], complete: Collection[str]) ->
             break
         where = f"Line {own.like_line}, rule {own.name!r}"
         if own.like not in by_name:
-            cure = _suggest(own.like, by_name) or "Name one of this recipe's rules."
-            _fail(where, "like must be the name of a rule", own.like, cure)
+            cure = suggest(own.like, by_name) or "Name one of this recipe's rules."
+            fail_at(where, "like must be the name of a rule", own.like, cure)
         if own.like in chain:
             around = list(chain)
             circle = " → ".join([*around[around.index(own.like) :], own.like])
-            _fail(where, "like must not lead back to itself", circle, "Break the circle.")
+            fail_at(where, "like must not lead back to itself", circle, "Break the circle.")
         own = by_name[own.like]
     return list(chain)
 
@@ -177,269 +160,7 @@ def _chain(own: _Own, by_name: Mapping[str, _Own], complete: Collection[str]) ->
 def _finished(own: _Own, values: dict[str, Any]) -> Rule:
     for key, example in (("select", '{ name = "House*" }'), ("model", '"bricks"')):
         if key not in values:
-            _fail(own.place, f"{key} must be given", "none", f"Add, for example, {key} = {example}")
+            fail_at(
+                own.place, f"{key} must be given", "none", f"Add, for example, {key} = {example}"
+            )
     return Rule(own.name, own.line, **values)
-
-
-# ---- reading values: each takes what stands there and what to call it, and says what must hold
-
-Fail = Callable[[str, object], NoReturn]
-
-
-def _text(value: Any, fail: Fail) -> str:
-    if not isinstance(value, str) or not value:
-        fail("must be a text in quotes", value)
-    return value
-
-
-def _texts(value: Any, fail: Fail) -> tuple[str, ...]:
-    values = value if isinstance(value, list) else [value]
-    if not values or not all(isinstance(v, str) and v for v in values):
-        fail("must be a text in quotes or a list of such", value)
-    return tuple(values)
-
-
-def _whole(low: int, high: int) -> Callable[[Any, Fail], int]:
-    def read(value: Any, fail: Fail) -> int:
-        if type(value) is not int or not low <= value <= high:
-            fail(f"must be a whole number from {low} to {high}", value)
-        return int(value)
-
-    return read
-
-
-def _number(low: float, high: float) -> Callable[[Any, Fail], float]:
-    def read(value: Any, fail: Fail) -> float:
-        good = type(value) in (int, float) and math.isfinite(value) and low <= value <= high
-        if not good:
-            fail(f"must be a number from {low:g} to {high:g}", value)
-        return float(value)
-
-    return read
-
-
-def _choice(*words: str) -> Callable[[Any, Fail], Any]:
-    def read(value: Any, fail: Fail) -> str:
-        if value not in words:
-            fail(f"must be one of {', '.join(words)}", value)
-        return str(value)
-
-    return read
-
-
-def _pair(read: Callable[[Any, Fail], Any]) -> Callable[[Any, Fail], tuple[Any, Any]]:
-    """One value for both, or a list of two."""
-
-    def read_pair(value: Any, fail: Fail) -> tuple[Any, Any]:
-        values = value if isinstance(value, list) else [value, value]
-        if len(values) != 2:
-            fail("must be one number or a list of two", value)
-        return read(values[0], fail), read(values[1], fail)
-
-    return read_pair
-
-
-def _maps(value: Any, fail: Fail) -> tuple[str, ...]:
-    names = _texts(value, fail)
-    if not set(names) <= set(MAPS):
-        fail(f"must be of {', '.join(MAPS)}", value)
-    return tuple(name for name in MAPS if name in names)
-
-
-def _slots(value: Any, fail: Fail) -> tuple[int | str, ...]:
-    values = value if isinstance(value, list) else [value]
-    good = [(type(v) is int and 0 <= v < 1000) or (isinstance(v, str) and v) for v in values]
-    if not values or not all(good):
-        fail("must be numbers from 0 or patterns for the names of materials", value)
-    return tuple(values)
-
-
-def _look(value: Any, fail: Fail) -> Style | FavouriteLatent:
-    if isinstance(value, str) and value:
-        return Style(material=value)
-    if isinstance(value, dict) and value.keys() == {"favourite"}:
-        return FavouriteLatent(_text(value["favourite"], fail))
-    if type(value) is not int or not 0 <= value <= LARGEST_SEED:
-        rule = 'must be a seed, the name of a training material, or { favourite = "NAME" }'
-        fail(rule, value)
-    return Style(seed=value)
-
-
-def _rule_tables(value: Any, fail: Fail) -> list[dict[str, Any]]:
-    if not isinstance(value, list) or not all(isinstance(v, dict) for v in value):
-        fail("must be tables, each under [[rules]]", value)
-    return list(value)
-
-
-def _table(value: Any, fail: Fail, example: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        fail(f"must be a table such as {example}", value)
-    return dict(value)
-
-
-def _properties(value: Any, fail: Fail) -> tuple[tuple[str, str | float | bool], ...]:
-    found = _table(value, fail, "{ storeys = 3 }")
-    for name, wanted in found.items():
-        if not isinstance(wanted, str | int | float | bool):
-            fail(f"{name} must be a text, a number, true or false", wanted)
-    return tuple(found.items())
-
-
-def _selection(value: Any, fail: Fail) -> Selection:
-    table = _Table(_table(value, fail, '{ name = "House*" }'), "", fail=fail)
-    names = ("name", "collection", "material", "type")
-    found = {name: table.take(name, _texts, ()) for name in names}
-    found["property"] = table.take("property", _properties, ())
-    table.refuse_rest()
-    if not any(found.values()):
-        fail('must select something; write { name = "*" } for all objects', value)
-    return Selection(**found)
-
-
-_SEED = _whole(0, LARGEST_SEED)
-
-
-def _latent(value: Any, fail: Fail) -> Latent:
-    table = _Table(_table(value, fail, '{ by = "name" }'), "", fail=fail)
-    by = table.take("by", _choice(*_LATENTS), None)
-    if by is None:
-        fail(f"by must be given, one of {', '.join(_LATENTS)}", value)
-    kind, readers = _LATENTS[by]
-    found = {key: table.take(key, read, None) for key, read in readers.items()}
-    table.refuse_rest()
-    given = {key: v for key, v in found.items() if v is not None}
-    for needed in _NEEDED.get(by, ()):
-        if needed not in given:
-            fail(f"must have {needed} where it is by {by}", value)
-    if len(given.keys() & {"axis", "property", "curve"}) > 1:
-        fail("must have one of axis, property and curve at most", value)
-    made: Latent = kind(**given)
-    return made
-
-
-_LATENTS: dict[str, tuple[Callable[..., Latent], dict[str, Callable[[Any, Fail], Any]]]] = {
-    "seed": (SeedLatent, {"seed": _SEED}),
-    "name": (NameLatent, {"variants": _whole(1, LARGEST_SEED), "seed": _SEED}),
-    "neighbourhood": (NeighbourhoodLatent, {"distance": _number(1e-3, 1e6), "seed": _SEED}),
-    "favourite": (FavouriteLatent, {"favourite": _text}),
-    "between": (
-        BetweenLatent,
-        {
-            "first": _look,
-            "second": _look,
-            "seed": _SEED,
-            "axis": _choice(*get_args(Axis)),
-            "property": _text,
-            "curve": _text,
-        },
-    ),
-    "property": (PropertyLatent, {"property": _text}),
-}
-_NEEDED = {
-    "neighbourhood": ("distance",),
-    "favourite": ("favourite",),
-    "between": ("first", "second"),
-    "property": ("property",),
-}
-
-_READERS: Mapping[str, Callable[[Any, Fail], Any]] = {
-    "select": _selection,
-    "model": _text,
-    "latent": _latent,
-    "size": _pair(_whole(1, SIDE_LIMIT)),
-    "maps": _maps,
-    "scale": _pair(_number(1e-3, 1e6)),
-    "psi": _number(0.0, 1.0),
-    "slots": _slots,
-    "existing": _choice(*get_args(Existing)),
-}
-
-# Where one of them was mistyped, it is suggested.
-_WORDS = (
-    *(*MAPS, *_LATENTS, *get_args(Existing), *Selection.__dataclass_fields__),
-    *(key for _, readers in _LATENTS.values() for key in readers),
-)
-
-
-class _Table:
-    """A table of TOML from which known keys are taken; what is left then is a mistake."""
-
-    def __init__(
-        self,
-        data: dict[str, Any],
-        label: str,
-        line: Callable[[str], int] | None = None,
-        fail: Fail | None = None,
-    ) -> None:
-        self._data, self._label, self._line, self._outer = data, label, line, fail
-        self._known: list[str] = []
-
-    def take(self, key: str, read: Callable[[Any, Fail], Any], default: Any) -> Any:
-        self._known.append(key)
-        return read(self._data[key], self._failure(key)) if key in self._data else default
-
-    def refuse_rest(self) -> None:
-        for key in self._data:
-            if key not in self._known:
-                rule = f"has no key {key!r}, only {', '.join(self._known)}"
-                hint = _suggest(key, self._known)
-                if self._outer is not None:
-                    self._outer(rule, key)
-                _fail(self._place(key), f"it {rule}", key, hint or f"Remove {key}.")
-
-    def _failure(self, key: str) -> Fail:
-        def fail(rule: str, received: object) -> NoReturn:
-            if self._outer is not None:
-                self._outer(f"{key} {rule}", received)
-            cure = _suggest(str(received), _WORDS) or f"Correct {key}."
-            _fail(self._place(key), f"{key} {rule}", received, cure)
-
-        return fail
-
-    def _place(self, key: str) -> str:
-        line = f"Line {self._line(key)}" if self._line else ""
-        return ", ".join(filter(None, (line, self._label)))
-
-
-def _fail(place: str, rule: str, received: object, cure: str) -> NoReturn:
-    shown = str(received) if len(str(received)) <= 120 else f"{str(received)[:117]}..."
-    raise RequestError("invalid_recipe", f"{place}: {rule}; received {shown}.", cure)
-
-
-def _suggest(word: str, known: Collection[str]) -> str:
-    close = difflib.get_close_matches(word, known, 1)
-    return f"Did you mean {close[0]!r}?" if close and close[0] != word else ""
-
-
-# ---- lines: tomllib does not tell them
-
-_RULE = re.compile(r"\s*\[\[\s*[\"']?rules[\"']?\s*\]\]")
-_SUBTABLE = re.compile(r"\s*\[\s*rules\s*\.\s*([\w-]+)")
-_KEY = re.compile(r"\s*[\"']?([\w-]+)[\"']?\s*[=.]")
-_LONG_QUOTES = re.compile(r'"""|\'\'\'')
-
-
-class _Lines:
-    """Where each rule and its keys stand."""
-
-    def __init__(self, text: str) -> None:
-        self._found: dict[tuple[int | None, str], int] = {}
-        rule: int | None = None
-        inside, closing = False, ""
-        for number, line in enumerate(text.split("\n"), 1):
-            if not closing:
-                if _RULE.match(line):
-                    rule, inside = 0 if rule is None else rule + 1, False
-                    self._found[rule, ""] = number
-                elif found := _SUBTABLE.match(line):
-                    inside = True
-                    self._found.setdefault((rule, found[1]), number)
-                elif not inside and (found := _KEY.match(line)):
-                    self._found.setdefault((rule, found[1]), number)
-            for quotes in _LONG_QUOTES.findall(line):
-                closing = quotes if not closing else "" if closing == quotes else closing
-
-    def of(self, rule: int | None, key: str) -> int:
-        """The line of a key, or of the rule that it should stand in; rules count from 0."""
-        found = self._found.get((rule, key)) or self._found.get((rule, ""))
-        return found or self._found.get((None, "rules"), 1)
