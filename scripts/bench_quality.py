@@ -207,7 +207,8 @@ def _train_preset(
     from gan_worker.gan import precision
     from gan_worker.gan.latents import Pattern
     from gan_worker.gan.reference import Reference
-    from gan_worker.gan.training import Tick, Training
+    from gan_worker.gan.tick import Tick
+    from gan_worker.gan.training import Training
     from gan_worker.gan.update import Hyperparameters, Update
     from gan_worker.progress import Notice
     from gan_worker.runs import Run

@@ -12,7 +12,8 @@ from bench_quality import Stopwatch
 from gan_worker.config import PRESETS, TrainingConfig
 from gan_worker.gan.dataset import Dataset, Material, measure_element, suggest_scale
 from gan_worker.gan.statistics import Statistics
-from gan_worker.gan.training import Tick, Training
+from gan_worker.gan.tick import Tick
+from gan_worker.gan.training import Training
 from gan_worker.gan.update import Update
 from gan_worker.pictures import read_picture, resize, write_picture
 from gan_worker.runs import Run

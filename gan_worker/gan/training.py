@@ -3,38 +3,31 @@
 from __future__ import annotations
 
 import math
-import platform
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 
-from gan_worker import __version__
 from gan_worker.config import PRESETS, ClassicConfig, GenerationConfig, TrainingConfig
 from gan_worker.curves import draw_curves
 from gan_worker.errors import RequestError, TrainingError
 from gan_worker.gan import checkpoint, classic
-from gan_worker.gan.conditioning import MaterialStyles, unique_names
-from gan_worker.gan.dataset import Dataset, Pictures, read_pictures
-from gan_worker.gan.generation import Model, patterns_from_json
-from gan_worker.gan.latents import Pattern
+from gan_worker.gan.conditioning import MaterialStyles
+from gan_worker.gan.dataset import Dataset
+from gan_worker.gan.generation import Model
 from gan_worker.gan.likeness import Likeness
-from gan_worker.gan.regularity import measure_pattern
 from gan_worker.gan.replicas import divide_training
-from gan_worker.gan.statistics import Statistics, measure_statistics
 from gan_worker.gan.styles import STORED
+from gan_worker.gan.tick import Tick, resident_memory_mb
+from gan_worker.gan.training_set import read_training_set
 from gan_worker.gan.update import Hyperparameters, Update
 from gan_worker.gan.vigilance import Vigilance, diverged
 from gan_worker.likeness import copy_warning
 from gan_worker.pictures import quantise
 from gan_worker.progress import (
-    DataReport,
     LiveModel,
     Notice,
     Preview,
@@ -44,12 +37,9 @@ from gan_worker.progress import (
 )
 from gan_worker.provenance import (
     Provenance,
-    Session,
-    describe_pictures,
     read_provenance,
     write_provenance,
 )
-from gan_worker.rights import Rights
 from gan_worker.runs import ModelInfo, Run
 
 # Seconds between two checkpoints; the first comes early, so that little is lost from the start.
@@ -57,7 +47,6 @@ FIRST_CHECKPOINT, CHECKPOINT_EVERY = 5.0, 30.0
 PREVIEW_EVERY = 10.0
 # Seconds in which the speed of steps says nothing yet.
 WARM_UP = 20.0
-TICK = 1.0
 # Seeds whose pictures stand side by side in every preview, and the side of each in cells.
 PREVIEW_SEEDS, PREVIEW_CELLS = (1, 2), 24
 # So often a training that goes wrong is taken back, each time to half the learning rate.
@@ -136,45 +125,27 @@ class Training:
         self.steps, self.seconds = 0, 0.0
         stored = run.load_checkpoint() if config.resume else None
         state: dict[str, Any] = stored[1] if stored else {}
-        self._check_preset(state)
-        report(Stage("reading pictures"))
-        # A resumed run keeps its scale, its turns and its statistics, or its weights would mean something else.
-        scale = state.get("scale") or config.scale
-        turned = state.get("turned", False) if state else config.isotropic
-        pictures = self._read_pictures(scale, turned)
-        self.materials = pictures.materials
-        self.patterns = self._find_patterns(state)
-        self.data: DataReport = pictures.report
-        if any(pattern.is_any for pattern in self.patterns):
-            self.data = replace(self.data, isotropic=False)  # turned, a pattern is another one
-        report(self.data)
-        self.provenance = self._describe(pictures, state.get("step", 0))
-        names = unique_names([entry.name for entry in self.data.materials])
-        if not isinstance(self.network, ClassicConfig):
-            self._check_materials(state, names)
+        before = read_provenance(run.path) or Provenance()
+        learned = read_training_set(config, state, before, report)
+        self.materials, self.patterns = learned.materials, learned.patterns
+        self.data, self.provenance = learned.data, learned.provenance
         # Only now is it known that the run can be what was chosen; one that was refused stays as it was.
         run.save_config(config)
         run.save_data_report(self.data)
         report(Stage("building the networks"))
-        if state:
-            statistics = Statistics.from_json(state["statistics"])
-        elif isinstance(self.network, ClassicConfig):
-            statistics = classic.GREY
-        else:
-            statistics = measure_statistics(pictures.materials, self.data.maps)
-        self.dataset = Dataset(pictures.materials, statistics, self.data.turned)
+        self.dataset = Dataset(learned.materials, learned.statistics, self.data.turned)
         self.update = self._new_update()
         self.named: MaterialStyles | None = None
         if isinstance(self.update, Update) and self.update.conditioning:
             latents = self.update.conditioning.latents
-            self.named = MaterialStyles(names, latents, self.update.ema_generator)
-        self.vigilance = self._new_vigilance(pictures)
+            self.named = MaterialStyles(learned.names, latents, self.update.ema_generator)
+        self.vigilance = self._new_vigilance()
         # Separate small pictures are blank for the most part, and all blank pieces are alike.
         self.likeness = (
             None
             if isinstance(self.network, ClassicConfig)
             else Likeness(
-                [m[self.data.maps[0]] for m in pictures.materials],
+                [m[self.data.maps[0]] for m in self.materials],
                 self.data.turned,
                 state.get("copied"),
             )
@@ -194,39 +165,6 @@ class Training:
         small = isinstance(self.network, ClassicConfig)
         return (classic.PREVIEW_CELLS if small else PREVIEW_CELLS) * self.network.stride
 
-    def _find_patterns(self, state: dict[str, Any]) -> tuple[Pattern, ...]:
-        """The pattern of each material, which a resumed run keeps."""
-        if state:
-            return patterns_from_json(state)
-        if isinstance(self.network, ClassicConfig):
-            return ()
-        return tuple(measure_pattern(material, self.network.stride) for material in self.materials)
-
-    def _read_pictures(self, scale: float | None, turned: bool) -> Pictures:
-        if isinstance(self.network, ClassicConfig):
-            return classic.read_small_pictures(self.config.pictures, self.network.side)
-        return read_pictures(self.config.pictures, self.network.crop, scale, turned)
-
-    def _describe(self, pictures: Pictures, step: int) -> Provenance:
-        """Where the pictures come from, added to what the run has learned from before."""
-        config = self.config
-        described = describe_pictures(
-            pictures.files,
-            config.pictures,
-            Rights(config.author, config.license, config.source),
-            self.report,
-        )
-        told = ("pictures", "run", "resume", "author", "license", "source")
-        settings = {name: value for name, value in asdict(config).items() if name not in told}
-        versions = {
-            "tilewright": __version__,
-            "python": platform.python_version(),
-            "tensorflow": tf.__version__,
-            "keras": keras.__version__,
-        }
-        session = Session(step, settings, versions)
-        return (read_provenance(self.run.path) or Provenance()).extended(described, session)
-
     def _new_update(self) -> Update | classic.ClassicUpdate:
         if isinstance(self.network, ClassicConfig):
             parameters = classic.ClassicHyperparameters()
@@ -240,34 +178,12 @@ class Training:
             divide_training(self.config.gpus, self.network.batch, self.report),
         )
 
-    def _new_vigilance(self, pictures: Pictures) -> Vigilance:
-        real = [m[self.data.maps[0]] for m in pictures.materials]
+    def _new_vigilance(self) -> Vigilance:
+        real = [m[self.data.maps[0]] for m in self.materials]
         if isinstance(self.network, ClassicConfig):
             # A sheet beside a sheet; there, alike at every place means that all pictures have become one.
-            real = [classic.real_sheet(pictures.materials)]
+            real = [classic.real_sheet(self.materials)]
         return Vigilance(real, self._preview_side, self.network.stride)
-
-    def _check_preset(self, state: dict[str, Any]) -> None:
-        if state and state["preset"] != self.config.preset:
-            raise RequestError(
-                "invalid_config",
-                f"A run keeps its preset; this one was started as {state['preset']}, received "
-                f"{self.config.preset}.",
-                "Resume with the same preset, or start a new run.",
-            )
-
-    def _check_materials(self, state: dict[str, Any], names: tuple[str, ...]) -> None:
-        """A network that knows several materials by name knows those it was started with."""
-        before = tuple(state.get("materials", names))
-        if names == before or max(len(names), len(before)) == 1:
-            return
-        odd = sorted(set(names) ^ set(before)) or ["their order"]
-        raise RequestError(
-            "invalid_config",
-            f"A run keeps the materials it was started with; it had {len(before)}, received {len(names)}, and they "
-            f"differ in {', '.join(odd[:3])}.",
-            "Resume with the same pictures, or start a new run with these.",
-        )
 
     def _restore(
         self, arrays: dict[str, np.ndarray], state: dict[str, Any], notices: list[str]
@@ -454,59 +370,3 @@ class Training:
     @property
     def _copied(self) -> float | None:
         return self.likeness.copied if self.likeness else None
-
-
-class Tick:
-    """Losses since the last report, averaged, and their TensorBoard events.
-
-    Args:
-        folder: the run's folder, which TensorBoard reads.
-    """
-
-    def __init__(self, folder: Path):
-        self._writer = tf.summary.create_file_writer(str(folder))
-        self._losses: list[dict[str, tf.Tensor]] = []
-        self._started = time.perf_counter()
-
-    @property
-    def empty(self) -> bool:
-        return not self._losses
-
-    def add(self, losses: dict[str, tf.Tensor]) -> None:
-        self._losses.append(losses)
-
-    def is_due(self) -> bool:
-        return time.perf_counter() - self._started >= TICK
-
-    def clear(self) -> None:
-        """Forget the losses of steps that do not count."""
-        self._losses, self._started = [], time.perf_counter()
-
-    def take(self) -> tuple[int, float, dict[str, float]]:
-        """Steps, seconds and mean losses since the last call; penalties over the steps that had one."""
-        means = {}
-        for name in self._losses[0]:
-            values = [float(step[name]) for step in self._losses]
-            if name.endswith("_penalty"):
-                values = [v for v in values if v != 0] or [0.0]
-            means[name] = float(np.mean(values))
-        steps, seconds = len(self._losses), time.perf_counter() - self._started
-        self.clear()
-        return steps, seconds, means
-
-    def write(self, progress: TrainingProgress) -> None:
-        with self._writer.as_default(step=progress.step):
-            for name, value in progress.losses.items():
-                tf.summary.scalar(f"losses/{name}", value)
-            for name, value in progress.figures.items():
-                tf.summary.scalar(f"figures/{name}", value)
-            tf.summary.scalar("images_per_second", progress.images_per_second)
-        self._writer.flush()
-
-
-def resident_memory_mb() -> float:
-    """Resident memory of this process, MiB; 0 where the system does not tell."""
-    status = Path("/proc/self/statm")
-    if not status.exists():
-        return 0.0
-    return int(status.read_text().split()[1]) * 4096 / 2**20

@@ -1,0 +1,70 @@
+"""What the steps of a training between two reports come to, and what they leave in memory."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from gan_worker.progress import TrainingProgress
+
+# Seconds between two reports.
+TICK = 1.0
+
+
+class Tick:
+    """Losses since the last report, averaged, and their TensorBoard events.
+
+    Args:
+        folder: the run's folder, which TensorBoard reads.
+    """
+
+    def __init__(self, folder: Path):
+        self._writer = tf.summary.create_file_writer(str(folder))
+        self._losses: list[dict[str, tf.Tensor]] = []
+        self._started = time.perf_counter()
+
+    @property
+    def empty(self) -> bool:
+        return not self._losses
+
+    def add(self, losses: dict[str, tf.Tensor]) -> None:
+        self._losses.append(losses)
+
+    def is_due(self) -> bool:
+        return time.perf_counter() - self._started >= TICK
+
+    def clear(self) -> None:
+        """Forget the losses of steps that do not count."""
+        self._losses, self._started = [], time.perf_counter()
+
+    def take(self) -> tuple[int, float, dict[str, float]]:
+        """Steps, seconds and mean losses since the last call; penalties over the steps that had one."""
+        means = {}
+        for name in self._losses[0]:
+            values = [float(step[name]) for step in self._losses]
+            if name.endswith("_penalty"):
+                values = [v for v in values if v != 0] or [0.0]
+            means[name] = float(np.mean(values))
+        steps, seconds = len(self._losses), time.perf_counter() - self._started
+        self.clear()
+        return steps, seconds, means
+
+    def write(self, progress: TrainingProgress) -> None:
+        with self._writer.as_default(step=progress.step):
+            for name, value in progress.losses.items():
+                tf.summary.scalar(f"losses/{name}", value)
+            for name, value in progress.figures.items():
+                tf.summary.scalar(f"figures/{name}", value)
+            tf.summary.scalar("images_per_second", progress.images_per_second)
+        self._writer.flush()
+
+
+def resident_memory_mb() -> float:
+    """Resident memory of this process, MiB; 0 where the system does not tell."""
+    status = Path("/proc/self/statm")
+    if not status.exists():
+        return 0.0
+    return int(status.read_text().split()[1]) * 4096 / 2**20

@@ -1,0 +1,144 @@
+"""What a training learns from: pictures at their scale, their patterns and statistics, and where they come from."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from gan_worker import __version__
+from gan_worker.config import PRESETS, ClassicConfig, TrainingConfig
+from gan_worker.errors import RequestError
+from gan_worker.gan import classic
+from gan_worker.gan.conditioning import unique_names
+from gan_worker.gan.dataset import Material, Pictures, read_pictures
+from gan_worker.gan.generation import patterns_from_json
+from gan_worker.gan.latents import Pattern
+from gan_worker.gan.regularity import measure_pattern
+from gan_worker.gan.statistics import Statistics, measure_statistics
+from gan_worker.progress import DataReport, Report, Stage
+from gan_worker.provenance import Provenance, Session, describe_pictures
+from gan_worker.rights import Rights
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """All that is known before the first step.
+
+    Attributes:
+        materials: the maps of each, scaled.
+        names: of the materials, each once.
+        patterns: of each material; none for the preset classic.
+        statistics: how maps become standardised channels.
+        data: the report a person sees.
+        provenance: of all that the run has learned from, this session included.
+    """
+
+    materials: tuple[Material, ...]
+    names: tuple[str, ...]
+    patterns: tuple[Pattern, ...]
+    statistics: Statistics
+    data: DataReport
+    provenance: Provenance
+
+
+def read_training_set(
+    config: TrainingConfig,
+    state: Mapping[str, Any],
+    before: Provenance,
+    report: Callable[[Report], None],
+) -> TrainingSet:
+    """Read and measure the pictures.
+
+    Args:
+        config: what was chosen.
+        state: of the checkpoint to go on from, which keeps its scale, turns, patterns and statistics, or its weights
+            would mean something else; empty at the start.
+        before: where the pictures of earlier sessions came from.
+        report: is told what was found.
+
+    Raises:
+        PictureError: the pictures cannot be used.
+        RequestError: `invalid_config`, where a run would go on as something else.
+    """
+    _check_preset(config, state)
+    report(Stage("reading pictures"))
+    network = PRESETS[config.preset]
+    small = isinstance(network, ClassicConfig)
+    pictures = _read(config, state)
+    if state:
+        patterns = patterns_from_json(state)
+    else:
+        learned = () if small else pictures.materials
+        patterns = tuple(measure_pattern(material, network.stride) for material in learned)
+    data = pictures.report
+    if any(pattern.is_any for pattern in patterns):
+        data = replace(data, isotropic=False)  # turned, a pattern is another one
+    report(data)
+    provenance = _describe(config, pictures, state.get("step", 0), before, report)
+    names = unique_names([entry.name for entry in data.materials])
+    if not small:
+        _check_materials(state, names)
+    if state:
+        statistics = Statistics.from_json(state["statistics"])
+    else:
+        statistics = classic.GREY if small else measure_statistics(pictures.materials, data.maps)
+    return TrainingSet(pictures.materials, names, patterns, statistics, data, provenance)
+
+
+def _read(config: TrainingConfig, state: Mapping[str, Any]) -> Pictures:
+    network = PRESETS[config.preset]
+    if isinstance(network, ClassicConfig):
+        return classic.read_small_pictures(config.pictures, network.side)
+    scale = state.get("scale") or config.scale
+    turned = state.get("turned", False) if state else config.isotropic
+    return read_pictures(config.pictures, network.crop, scale, turned)
+
+
+def _describe(
+    config: TrainingConfig,
+    pictures: Pictures,
+    step: int,
+    before: Provenance,
+    report: Callable[[Report], None],
+) -> Provenance:
+    """Where the pictures come from, added to what the run has learned from before."""
+    rights = Rights(config.author, config.license, config.source)
+    described = describe_pictures(pictures.files, config.pictures, rights, report)
+    told = ("pictures", "run", "resume", "author", "license", "source")
+    settings = {name: value for name, value in asdict(config).items() if name not in told}
+    versions = {
+        "tilewright": __version__,
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+    }
+    return before.extended(described, Session(step, settings, versions))
+
+
+def _check_preset(config: TrainingConfig, state: Mapping[str, Any]) -> None:
+    if state and state["preset"] != config.preset:
+        raise RequestError(
+            "invalid_config",
+            f"A run keeps its preset; this one was started as {state['preset']}, received "
+            f"{config.preset}.",
+            "Resume with the same preset, or start a new run.",
+        )
+
+
+def _check_materials(state: Mapping[str, Any], names: tuple[str, ...]) -> None:
+    """A network that knows several materials by name knows those it was started with."""
+    before = tuple(state.get("materials", names))
+    if names == before or max(len(names), len(before)) == 1:
+        return
+    odd = sorted(set(names) ^ set(before)) or ["their order"]
+    raise RequestError(
+        "invalid_config",
+        f"A run keeps the materials it was started with; it had {len(before)}, received {len(names)}, and they "
+        f"differ in {', '.join(odd[:3])}.",
+        "Resume with the same pictures, or start a new run with these.",
+    )
