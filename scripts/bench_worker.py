@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import os
 import statistics
 import sys
 import tempfile
@@ -15,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-# Read once, when Blender's module is imported: the user's own preferences stay as they are.
-os.environ.setdefault("BLENDER_USER_RESOURCES", tempfile.mkdtemp(prefix="tilewright-bench-"))
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+
+import own_blender
+
+own_blender.use_own_folder()
 
 import numpy as np
 from rich.console import Console

@@ -6,18 +6,18 @@ Works through the operators of the extension, as an artist would, and without a 
 from __future__ import annotations
 
 import html
-import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-# The demo leaves the user's own Blender preferences alone. Blender reads this once, at its start.
-os.environ.setdefault("BLENDER_USER_RESOURCES", tempfile.mkdtemp(prefix="tilewright-demo-"))
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+
+import own_blender
+
+own_blender.use_own_folder()
 
 import bpy
 import numpy as np

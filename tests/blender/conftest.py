@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
-# Read once, when bpy is imported: no test touches the user's own Blender.
-os.environ["BLENDER_USER_RESOURCES"] = tempfile.mkdtemp(prefix="tilewright-test-")
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+
+import own_blender
+
+os.environ.pop("BLENDER_USER_RESOURCES", None)  # no test touches a folder that somebody set
+own_blender.use_own_folder()
 
 import bpy
 import numpy as np
