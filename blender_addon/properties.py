@@ -142,7 +142,9 @@ class TILEWRIGHT_PG_latents(bpy.types.PropertyGroup):
     directions: CollectionProperty(type=TILEWRIGHT_PG_direction)
     width: IntProperty(name="Width", subtype="PIXEL", default=512)
     height: IntProperty(name="Height", subtype="PIXEL", default=512)
-    rest: StringProperty(description="Latent, mix and style map, and which maps to make, as JSON")
+    rest: StringProperty(
+        description="Latent, mix, style map and layout, and which maps to make, as JSON"
+    )
     placed: StringProperty(description="Where the border was put, and for what, as JSON")
 
 
@@ -296,8 +298,8 @@ class TILEWRIGHT_PG_scene(bpy.types.PropertyGroup):
     )
     explore_strength: FloatProperty(
         name="Strength",
-        description="How far the variations are from the picture in the middle",
-        default=0.6,
+        description="How far the variations are from the picture in the middle, in look and in where things lie",
+        default=0.8,
         min=0.05,
         max=2.0,
         update=_tell("explore"),
