@@ -441,6 +441,7 @@ class TILEWRIGHT_PG_material(bpy.types.PropertyGroup):
         type=bpy.types.Image, name="Repair Mask", description="White where it is to be repaired"
     )
     repaired: BoolProperty(description="Whether a part of it was repaired since it was generated")
+    repair_remark: StringProperty(description="What the worker has to say of the last repair")
     preview_factor: FloatVectorProperty(
         size=2,
         default=(1.0, 1.0),
