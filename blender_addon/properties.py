@@ -207,6 +207,16 @@ class TILEWRIGHT_PG_scene(bpy.types.PropertyGroup):
     training_seed: IntProperty(
         name="Training Seed", description="Fixes the start of the training", default=0, min=0
     )
+    author: StringProperty(
+        name="Author",
+        description="Who made the pictures. Empty where each says so itself, in its metadata or a file beside it",
+    )
+    license: StringProperty(
+        name="Licence",
+        description="Licence of the pictures, such as CC0-1.0. What the model makes names it. Empty where each picture "
+        "says so itself",
+    )
+    source: StringProperty(name="Source", description="Where the pictures come from")
 
     awaited_model: StringProperty(
         description="A run in training that is chosen once it can generate"
