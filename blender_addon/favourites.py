@@ -40,6 +40,11 @@ def find(scene: bpy.types.Scene, uid: str) -> bpy.types.PropertyGroup | None:
     return next((f for f in scene.tilewright.favourites if f.uid == uid), None)
 
 
+def of_model(scene: bpy.types.Scene, model: str) -> list[bpy.types.PropertyGroup]:
+    """The favourites of a model; another one's looks mean nothing to it."""
+    return [f for f in scene.tilewright.favourites if config_of(f).model == model]
+
+
 def remove(scene: bpy.types.Scene, uid: str) -> None:
     """Keep it no longer; materials that were made from it stay as they are."""
     for index, favourite in enumerate(scene.tilewright.favourites):

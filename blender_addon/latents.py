@@ -49,6 +49,13 @@ def exchange(material: bpy.types.Material, config: GenerationConfig) -> None:
     store(material, replace(config, width=own.width, height=own.height, maps=own.maps, origin=None))
 
 
+def put_back_layout(material: bpy.types.Material) -> None:
+    """Let things lie where the seed puts them."""
+    kept = material.tilewright.latents
+    rest = json.loads(kept.rest or "{}")
+    kept.rest = json.dumps({name: value for name, value in rest.items() if name != "sway"})
+
+
 def wanted(material: bpy.types.Material) -> GenerationConfig:
     """What the latents ask for, at full size.
 

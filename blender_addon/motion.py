@@ -88,11 +88,7 @@ def _plan_of_keyframes(scene: bpy.types.Scene, material: bpy.types.Material) -> 
 
 def ticked(scene: bpy.types.Scene, model: str) -> list[bpy.types.PropertyGroup]:
     """The favourites of a model that a loop goes through."""
-    return [
-        favourite
-        for favourite in scene.tilewright.favourites
-        if favourite.in_loop and favourites.config_of(favourite).model == model
-    ]
+    return [favourite for favourite in favourites.of_model(scene, model) if favourite.in_loop]
 
 
 def reason(scene: bpy.types.Scene, material: bpy.types.Material | None) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import bpy
 
+from gan_worker.motion import Evenness
+
 from . import favourites, latents, materials, motion, thumbnails
 from .layouts import TabPanel, duration, paragraph, properties_column
 
@@ -32,14 +34,14 @@ class TILEWRIGHT_PT_motion(TabPanel, bpy.types.Panel):
             kept = material.tilewright.latents
             column.label(text=f"{kept.width} × {kept.height} pixels each")
         is_loop = chosen.path != "KEYFRAMES"
+        hindrance = motion.reason(scene, material)
+        if hindrance:
+            paragraph(layout, hindrance, width, "INFO")
         layout.operator(
             "tilewright.bake_motion",
             text="Bake Loop" if is_loop else "Bake Animation",
             icon="RENDER_ANIMATION",
         )
-        hindrance = motion.reason(scene, material)
-        if hindrance:
-            paragraph(layout, hindrance, width, "INFO")
         if motion.current is not None:
             _draw_bake(layout, motion.current, width)
         if latents.has_latents(material) and materials.shows_sequence(material):
@@ -51,12 +53,11 @@ def _draw_favourites(
 ) -> None:
     model = material.tilewright.latents.model if material else ""
     column = layout.column(align=True)
-    for favourite in scene.tilewright.favourites:
-        if favourites.config_of(favourite).model == model:
-            row = column.row()
-            picture = thumbnails.icon(favourites.picture_name(favourite))
-            row.template_icon(icon_value=picture, scale=1.6)
-            row.prop(favourite, "in_loop", text=favourite.name)
+    for favourite in favourites.of_model(scene, model):
+        row = column.row()
+        picture = thumbnails.icon(favourites.picture_name(favourite))
+        row.template_icon(icon_value=picture, scale=1.6)
+        row.prop(favourite, "in_loop", text=favourite.name)
 
 
 def _draw_bake(layout: bpy.types.UILayout, bake: motion.MotionBake, width: int) -> None:
@@ -74,8 +75,14 @@ def _draw_bake(layout: bpy.types.UILayout, bake: motion.MotionBake, width: int) 
 
 def _draw_result(layout: bpy.types.UILayout, bake: motion.MotionBake | None, width: int) -> None:
     if bake and bake.state == "succeeded":
-        paragraph(layout, f"{bake.progress.total} frames: {bake.evenness}", width, "CHECKMARK")
-    paragraph(layout, "Apply in Latents shows the still material again", width, "INFO")
+        paragraph(layout, _in_words(bake.progress.total, bake.evenness), width, "CHECKMARK")
+    text = "Space over the 3D View plays it. Apply in Latents shows the still material again"
+    paragraph(layout, text, width, "INFO")
+
+
+def _in_words(frames: int, found: Evenness) -> str:
+    text = f"{frames} frames. The largest step is {found.largest:.1f} times a usual one"
+    return text if found.closing is None else f"{text}, that from last to first {found.closing:.1f}"
 
 
 register, unregister = bpy.utils.register_classes_factory((TILEWRIGHT_PT_motion,))

@@ -104,6 +104,15 @@ def add_look(
     return look
 
 
+def looks_to_add(
+    scene: bpy.types.Scene, material: bpy.types.Material
+) -> list[bpy.types.PropertyGroup]:
+    """The favourites that this material can be painted with and is not yet."""
+    there = {look.uid for look in material.tilewright.painted_looks}
+    fitting = favourites.of_model(scene, material.tilewright.latents.model)
+    return [f for f in fitting if f.uid not in there and not favourites.config_of(f).style_map]
+
+
 def remove_look(material: bpy.types.Material, place: int) -> None:
     """Paint with this look no longer; what was painted with it gets the first of the others."""
     looks = material.tilewright.painted_looks

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import bpy
 
+from gan_worker.errors import RequestError
+
 from . import favourites, latents, painting, thumbnails
 from .layouts import TabPanel, paragraph
 
@@ -13,11 +15,14 @@ class TILEWRIGHT_MT_add_look(bpy.types.Menu):
     bl_description = "Choose a favourite to paint with. Four can be painted with at once"
 
     def draw(self, context: bpy.types.Context) -> None:
-        kept = context.scene.tilewright.favourites
-        for favourite in kept:
+        material = latents.active_material()
+        offered = painting.looks_to_add(context.scene, material)
+        for favourite in offered:
             self.layout.operator("tilewright.add_look", text=favourite.name).uid = favourite.uid
-        if not kept:
-            self.layout.label(text="Keep looks with Add Favourite first", icon="INFO")
+        if not offered:
+            model = material.tilewright.latents.model
+            text = f"Keep more looks of {model} with Add Favourite first"
+            self.layout.label(text=text, icon="INFO")
 
 
 class _Paint:
@@ -39,6 +44,9 @@ class _Paint:
                 layout, "Click a look, then paint. Soft brushes mix looks", width, "BRUSH_DATA"
             )
         else:
+            missing = "" if reason else _missing(context.object)
+            if missing:
+                paragraph(layout, missing, width, "INFO")
             row = layout.row(align=True)
             row.operator("tilewright.paint_looks", icon="BRUSH_DATA")
             row.operator(
@@ -53,6 +61,14 @@ class _Paint:
                 "Repeats are not 1: what is painted is repeated too, away from where it was painted"
             )
             paragraph(layout, text, width, "ERROR")
+
+
+def _missing(obj: bpy.types.Object | None) -> str:
+    try:
+        painting.check(obj)
+    except RequestError as error:
+        return f"{error.info.message} {error.info.cure}"
+    return ""
 
 
 def _draw_looks(layout: bpy.types.UILayout, material: bpy.types.Material) -> None:

@@ -7,7 +7,7 @@ import bpy
 from gan_worker.likeness import copy_warning
 from gan_worker.progress import DataReport, TrainingProgress
 
-from . import live_preview, preferences, scene_batch, session
+from . import latents, live_preview, materials, preferences, scene_batch, session
 from .error_titles import title
 from .layouts import TabPanel, duration, file_name, pair, paragraph, properties_column, ui_scale
 
@@ -83,6 +83,9 @@ class TILEWRIGHT_PT_training_details(TabPanel, bpy.types.Panel):
         column.prop(context.scene.tilewright, "picture_scale")
         column.prop(context.scene.tilewright, "isotropic")
         column.prop(context.scene.tilewright, "training_seed")
+        column.prop(context.scene.tilewright, "author")
+        column.prop(context.scene.tilewright, "license")
+        column.prop(context.scene.tilewright, "source")
         for item in context.scene.tilewright.pictures:
             column.prop(item, "path")
 
@@ -111,6 +114,7 @@ class TILEWRIGHT_PT_generation(TabPanel, bpy.types.Panel):
         row.operator("tilewright.generate_material", icon="SHADERFX")
         row.operator("tilewright.next_seed", text="", icon="FORWARD")
         _draw_generating(layout)
+        _draw_shading(layout, context)
 
 
 class TILEWRIGHT_PT_maps(TabPanel, bpy.types.Panel):
@@ -230,6 +234,17 @@ def _draw_generating(layout: bpy.types.UILayout) -> None:
     factor = pieces.done / max(1, pieces.total) if pieces else 0.0
     row.progress(factor=factor, text=f"Generating {len(jobs)}")
     row.operator("tilewright.cancel_generation", text="", icon="X")
+
+
+def _draw_shading(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """Say why a material that is there is not seen."""
+    shading, material = getattr(context.space_data, "shading", None), latents.active_material()
+    if shading is None or not materials.is_ours(material):
+        return
+    if shading.type == "WIREFRAME" or (shading.type, shading.color_type) == ("SOLID", "MATERIAL"):
+        text = "The 3D View shows solid colors; switch to Material Preview to see the material"
+        paragraph(layout, text, context.region.width, "INFO")
+        layout.prop_enum(shading, "type", "MATERIAL")
 
 
 def _draw_batch(layout: bpy.types.UILayout, batch: scene_batch.SceneBatch, width: int) -> None:

@@ -142,7 +142,9 @@ class TILEWRIGHT_PG_latents(bpy.types.PropertyGroup):
     directions: CollectionProperty(type=TILEWRIGHT_PG_direction)
     width: IntProperty(name="Width", subtype="PIXEL", default=512)
     height: IntProperty(name="Height", subtype="PIXEL", default=512)
-    rest: StringProperty(description="Latent, mix and style map, and which maps to make, as JSON")
+    rest: StringProperty(
+        description="Latent, mix, style map and layout, and which maps to make, as JSON"
+    )
     placed: StringProperty(description="Where the border was put, and for what, as JSON")
 
 
@@ -205,6 +207,16 @@ class TILEWRIGHT_PG_scene(bpy.types.PropertyGroup):
     training_seed: IntProperty(
         name="Training Seed", description="Fixes the start of the training", default=0, min=0
     )
+    author: StringProperty(
+        name="Author",
+        description="Who made the pictures. Empty where each says so itself, in its metadata or a file beside it",
+    )
+    license: StringProperty(
+        name="Licence",
+        description="Licence of the pictures, such as CC0-1.0. What the model makes names it. Empty where each picture "
+        "says so itself",
+    )
+    source: StringProperty(name="Source", description="Where the pictures come from")
 
     awaited_model: StringProperty(
         description="A run in training that is chosen once it can generate"
@@ -296,8 +308,8 @@ class TILEWRIGHT_PG_scene(bpy.types.PropertyGroup):
     )
     explore_strength: FloatProperty(
         name="Strength",
-        description="How far the variations are from the picture in the middle",
-        default=0.6,
+        description="How far the variations are from the picture in the middle, in look and in where things lie",
+        default=0.8,
         min=0.05,
         max=2.0,
         update=_tell("explore"),
@@ -439,6 +451,7 @@ class TILEWRIGHT_PG_material(bpy.types.PropertyGroup):
         type=bpy.types.Image, name="Repair Mask", description="White where it is to be repaired"
     )
     repaired: BoolProperty(description="Whether a part of it was repaired since it was generated")
+    repair_remark: StringProperty(description="What the worker has to say of the last repair")
     preview_factor: FloatVectorProperty(
         size=2,
         default=(1.0, 1.0),

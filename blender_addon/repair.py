@@ -219,6 +219,7 @@ class Repair:
             found[name] = _replacement(found[name], name, ready, png, folder)
         materials.build(material, found, None)
         material.tilewright.repaired = True
+        material.tilewright.repair_remark = " ".join(self.job.notices)
         # Not painted black: undo brings images back, but not their pixels.
         material.tilewright.repair_mask = None
         event_timer.push_undo("Repair")

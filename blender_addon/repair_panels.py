@@ -37,9 +37,12 @@ class TILEWRIGHT_PT_repair(TabPanel, bpy.types.Panel):
             row.operator("tilewright.cancel_repair", text="", icon="X")
         else:
             layout.operator("tilewright.repair", icon="MODIFIER")
-        if material.tilewright.repaired:
-            text = "This material was repaired. Regenerate, and every slider, takes that away"
-            paragraph(layout, text, width, "INFO")
+        if not material.tilewright.repaired:
+            return
+        if material.tilewright.repair_remark and not started:
+            paragraph(layout, material.tilewright.repair_remark, width, "INFO")
+        text = "This material was repaired. Regenerate, and every slider, takes that away"
+        paragraph(layout, text, width, "INFO")
 
 
 register, unregister = bpy.utils.register_classes_factory((TILEWRIGHT_PT_repair,))

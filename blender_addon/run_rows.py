@@ -60,6 +60,7 @@ def take_settings(scene: bpy.types.Scene, config: TrainingConfig) -> None:
     chosen.picture_scale = config.scale or 0.0
     chosen.isotropic = config.isotropic
     chosen.training_seed = config.seed
+    chosen.author, chosen.license, chosen.source = config.author, config.license, config.source
 
 
 def free_name(name: str, taken: Collection[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import bpy
@@ -11,6 +11,8 @@ from bpy.app.handlers import persistent
 
 from gan_worker.config import GenerationConfig
 from gan_worker.events import MaterialReady
+from gan_worker.messages import ModelEntry
+from gan_worker.motion import moved_layout
 
 from . import latents, live, session, thumbnails
 from .latents import LARGEST_SEED
@@ -19,6 +21,10 @@ COUNT, CENTRE = 9, 4
 SIDE = 128
 # Beyond this many steps a look falls apart.
 FURTHEST = 4.0
+# A model of one material hardly changes with its style: as many times farther there.
+ONE_MATERIAL = 3.0
+# How far a layout is moved at a strength of 1, of the way to one that shares nothing.
+LAYOUT_SHARE = 0.5
 LONGEST_HISTORY = 100
 
 _PREFIX = "variation "
@@ -40,25 +46,29 @@ _histories: dict[str, _History] = {}
 
 
 def neighbours(
-    centre: GenerationConfig, directions: Sequence[str], strength: float, roll: int
+    centre: GenerationConfig, model: ModelEntry, strength: float, roll: int
 ) -> list[GenerationConfig]:
-    """Nine configs: the centre in the middle, around it what lies near.
+    """Nine configs: the centre in the middle, around it what lies near, in look and in layout.
 
     Args:
         centre: what to start from.
-        directions: along which to move; none where the model has only seeds.
-        strength: standard deviation of the moves, in steps.
+        model: whose directions to move along; where it has none, the seed is another one.
+        strength: standard deviation of the moves in steps, for a model of several materials.
         roll: another number gives other neighbours.
     """
     made = []
+    steps = strength * (1.0 if model.styles else ONE_MATERIAL)
+    away = min(1.0, strength * LAYOUT_SHARE)
+    turns = random.Random(roll).sample(range(COUNT), COUNT)  # all around: no two layouts are alike
     for place in range(COUNT):
         drawn = random.Random(f"{roll} {place}")
         if place == CENTRE:
             made.append(centre)
-        elif not directions:
+        elif not model.directions:
             made.append(replace(centre, seed=drawn.randrange(LARGEST_SEED)))
         else:
-            made.append(_moved(centre, {n: strength * drawn.gauss(0, 1) for n in directions}))
+            moved = _moved(centre, {n: steps * drawn.gauss(0, 1) for n in model.directions})
+            made.append(replace(moved, sway=moved_layout(centre.sway, away, turns[place] / COUNT)))
     return made
 
 
@@ -73,6 +83,7 @@ def strangers(centre: GenerationConfig, roll: int) -> list[GenerationConfig]:
             mix=(),
             style_map=None,
             directions=(),
+            sway=(0.0, 0.0),
             origin=None,
         )
         for place in range(COUNT)
@@ -177,7 +188,7 @@ def _choose_configs(
     if chosen.explore_anywhere:
         _configs[:] = strangers(centre, chosen.explore_roll)
     else:
-        _configs[:] = neighbours(centre, model.directions, wanted[2], chosen.explore_roll)
+        _configs[:] = neighbours(centre, model, wanted[2], chosen.explore_roll)
     _due[:] = sorted(range(COUNT), key=lambda place: place != CENTRE)
 
 

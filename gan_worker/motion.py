@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
 from gan_worker.looks import DIGITS, blended, within_limit
+from gan_worker.style_choices import Sway
 
 # Small pictures around a path, between which its length is measured.
 PROBES = 64
@@ -116,23 +117,48 @@ def even_places(lengths: Sequence[float], count: int) -> list[float]:
     return [float(t) for t in np.interp(wanted, passed, np.linspace(0, 1, len(passed)))]
 
 
+def moved_layout(layout: Sway, away: float, turn: float) -> Sway:
+    """A layout near another one, on the half of a sphere that all layouts of a seed lie on.
+
+    Args:
+        layout: where to start, as in `GenerationConfig.sway`.
+        away: how far it is moved, 0..1.
+        turn: in which direction, in turns. All directions together are a closed path around `layout`.
+    """
+    if not away:
+        return layout
+    tilt, towards = layout[0] * math.pi / 2, layout[1] * 2 * math.pi
+    angle, direction = away * math.pi / 2, turn * 2 * math.pi - towards
+    up, along = math.cos(angle), math.sin(angle) * math.cos(direction)
+    across = math.sin(angle) * math.sin(direction)
+    # Moved away from the seed's own, and then tilted to where it starts from.
+    up, along = (
+        up * math.cos(tilt) - along * math.sin(tilt),
+        up * math.sin(tilt) + along * math.cos(tilt),
+    )
+    distance = math.acos(min(1.0, abs(up))) * 2 / math.pi  # from the rim on it goes back
+    turned = (math.atan2(across, along) + towards) / (2 * math.pi) % 1.0
+    return round(distance, DIGITS), round(turned, DIGITS)
+
+
 def loop_frames(
     path: Path, lengths: Sequence[float], count: int, sway: float
 ) -> list[GenerationConfig]:
     """What to generate for each frame of a loop.
 
-    Look and layout each move evenly. The layout's steps are not measured: they are even for the sum of all layouts,
-    and small pictures show too few of them.
+    Look and layout each move evenly, the layout around that of the path. The layout's steps are not measured: they
+    are even for the sum of all layouts, and small pictures show too few of them.
 
     Args:
         path: of looks.
         lengths: of `even_places`, measured without sway.
         count: how many frames.
-        sway: how far things move from where the seed puts them, 0..1.
+        sway: how far things move from where the path has them, 0..1.
     """
+    frames = [path(place) for place in even_places(lengths, count)]
     return [
-        replace(path(place), sway=(sway, round(number / count, DIGITS)) if sway else (0.0, 0.0))
-        for number, place in enumerate(even_places(lengths, count))
+        replace(frame, sway=moved_layout(frame.sway, sway, number / count))
+        for number, frame in enumerate(frames)
     ]
 
 

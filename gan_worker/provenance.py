@@ -175,11 +175,13 @@ def _describe(file: Path, finder: RightsFinder, given: Rights) -> TrainingPictur
 
 
 def _no_licence(unlicensed: int, count: int) -> str:
-    which, it = "The picture names", "it"
+    which, its, it = "The picture names", "its", "it"
     if count > 1:
         names = "names" if unlicensed == 1 else "name"
-        which, it = f"{unlicensed} of {count} pictures {names}", "them"
-    return f"{which} no licence, so what this model makes cannot name one. To record it, put a REUSE.toml beside {it}."
+        which, its, it = f"{unlicensed} of {count} pictures {names}", "their", "them"
+    # Licence is what the field of the panel is called, and the option.
+    cure = f"Give {its} Licence when training, or put a REUSE.toml beside {it}."
+    return f"{which} no licence, so what this model makes cannot name one. {cure}"
 
 
 def read_provenance(folder: Path) -> Provenance | None:

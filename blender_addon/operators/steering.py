@@ -54,8 +54,9 @@ def change_seed(materials: Iterable[bpy.types.Material], step: int | None) -> No
 
 
 def reset(materials: Iterable[bpy.types.Material]) -> None:
-    """Put the sliders back to where they change nothing; seeds stay."""
+    """Put the sliders back to where they change nothing, and things to where the seed puts them; seeds stay."""
     for material in materials:
+        latents.put_back_layout(material)
         names = material.tilewright.latents.directions.keys()
         steer(material, truncation_psi=1.0, directions=dict.fromkeys(names, 0.0))
 
@@ -104,7 +105,7 @@ class TILEWRIGHT_OT_change_seed(_Steering, bpy.types.Operator):
 
 
 class TILEWRIGHT_OT_reset_latents(_Steering, bpy.types.Operator):
-    """Put all sliders back to where they change nothing. The seed stays"""
+    """Put all sliders back to where they change nothing, and things to where the seed puts them. The seed stays"""
 
     bl_idname = "tilewright.reset_latents"
     bl_label = "Reset"

@@ -48,6 +48,9 @@ def training_config(scene: bpy.types.Scene, resume: bool = False) -> TrainingCon
         scale=chosen.picture_scale or None,
         isotropic=chosen.isotropic,
         seed=chosen.training_seed,
+        author=chosen.author.strip(),
+        license=chosen.license.strip(),
+        source=chosen.source.strip(),
         resume=resume,
     )
 

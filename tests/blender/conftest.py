@@ -148,6 +148,7 @@ class StandInClient:
             config.mix,
             config.style_map,
             config.directions,
+            sway=config.sway,
         )
         self.state(job, "succeeded")
         self.events += [MapReady(job, name, pixels) for name, pixels in maps.items()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import bpy
@@ -133,6 +134,18 @@ def test_frames_go_around_the_look_and_keep_its_border(worker, material):
         away = dict(config.directions)
         assert np.hypot(away.get("pca 1", 0) - 1, away.get("factor 1", 0)) == pytest.approx(2)
     assert len(set(asked)) == 6
+
+
+@pytest.mark.parametrize("path", ["CIRCLE", "KEYFRAMES"])
+def test_frames_keep_the_layout_that_was_chosen(worker, material, path):
+    live.take(material, replace(latents.wanted(material), sway=(0.4, 0.25)))
+    material.tilewright.latents.directions["pca 1"].keyframe_insert("amount", frame=1)
+    settle()
+    worker.client.submitted.clear()
+    bpy.context.scene.frame_end = 3
+    chosen().path, chosen().sway = path, 0.0
+    bpy.ops.tilewright.bake_motion(wait=True)
+    assert {config.sway for config in worker.frames} == {(0.4, 0.25)}
 
 
 def test_border_that_is_not_known_is_that_of_the_first_frame(worker, material):

@@ -39,11 +39,13 @@ def test_training_button_makes_the_config_of_the_panel(stand_in, photo):
     training.set_pictures(scene, [photo])
     scene.tilewright.run, scene.tilewright.minutes = "waves", 2.5
     scene.tilewright.isotropic = True
+    scene.tilewright.author, scene.tilewright.license = "Ann", " CC0-1.0 "
     assert bpy.ops.tilewright.start_training() == {"FINISHED"}
     (config,) = stand_in.submitted.values()
     assert config == training.training_config(scene)
     assert (config.run, config.pictures, config.minutes) == ("waves", (str(photo),), 2.5)
     assert (config.scale, config.isotropic) == (None, True)
+    assert (config.author, config.license, config.source) == ("Ann", "CC0-1.0", "")
 
 
 def test_second_training_is_disabled_while_one_runs(stand_in, photo):

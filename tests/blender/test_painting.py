@@ -347,6 +347,34 @@ def test_panel_lists_the_looks_and_says_what_overrules_the_paint(painter):
     assert "update Tilewright" in drawn()
 
 
+def test_panel_says_what_is_missing_to_paint(painter):
+    assert "two looks or more" not in drawn()
+    bpy.ops.tilewright.remove_look(place=0)
+    assert "There must be two looks or more to paint with; there are 1." in drawn()
+
+
+def test_menu_offers_the_favourites_that_fit_and_are_not_there_yet(painter):
+    def offered() -> list[str]:
+        menu = MagicMock()
+        painting_panels.TILEWRIGHT_MT_add_look.draw(menu, bpy.context)
+        calls = menu.layout.operator.call_args_list
+        return [call.kwargs["text"] for call in calls] or [
+            call.kwargs["text"] for call in menu.layout.label.call_args_list
+        ]
+
+    assert offered() == ["Keep more looks of bricks with Add Favourite first"]
+    scene = bpy.context.scene
+    map_of_looks = painting.paint(LOOKS, np.zeros((4, 4, 3)))
+    for name, config in (
+        ("fits", FULL),
+        ("of oak", replace(FULL, model="oak")),
+        ("painted", replace(FULL, style_map=map_of_looks)),
+    ):
+        kept = favourites.add(scene, painter.material, name)
+        kept.config = favourites.as_text(config)
+    assert offered() == ["fits"]
+
+
 def drawn() -> str:
     """All texts of the panel."""
     texts: list[str] = []

@@ -103,7 +103,7 @@ class RecordingLayout:
         self.seen.append("<live preview>")
 
 
-def draw(panel: type) -> str:
+def draw(panel: type, shading: Any = None) -> str:
     layout = RecordingLayout()
     context = SimpleNamespace(
         scene=bpy.context.scene,
@@ -111,7 +111,7 @@ def draw(panel: type) -> str:
         object=bpy.context.object,
         material=bpy.context.object and bpy.context.object.active_material,
         window_manager=bpy.context.window_manager,
-        space_data=SimpleNamespace(tree_type="ShaderNodeTree"),
+        space_data=SimpleNamespace(tree_type="ShaderNodeTree", shading=shading),
     )
     if not hasattr(panel, "poll") or panel.poll(context):
         panel.draw(SimpleNamespace(layout=layout), context)
@@ -362,6 +362,27 @@ def test_material_panel_shows_what_can_be_changed_and_why_not(stand_in, plane, m
     assert "bricks (hash aaaaaaaaaaaa); the worker has no such model. Copy the model's" in text
 
 
+def test_a_view_of_solid_colors_says_how_to_see_the_material(stand_in, plane, maps):
+    areas = (area for screen in bpy.data.screens for area in screen.areas)
+    view = next(area.spaces[0] for area in areas if area.type == "VIEW_3D")
+
+    def says(kind: str) -> bool:
+        view.shading.type = kind
+        text = draw(panels.TILEWRIGHT_PT_generation, view.shading)
+        assert ("solid colors" in text) == text.endswith("\nMATERIAL")
+        return "solid colors" in text
+
+    assert not says("SOLID"), "nothing was generated yet"
+    (job,) = generation.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
+    stand_in.finish(job.id, maps)
+    event_timer.tick()
+    event_timer.finish()
+    assert says("SOLID") and says("WIREFRAME")
+    assert not says("MATERIAL") and not says("RENDERED")
+    view.shading.type, view.shading.color_type = "SOLID", "TEXTURE"
+    assert not says("SOLID")
+
+
 def test_latents_panel_has_a_named_slider_for_each_direction(stand_in, plane, maps):
     assert "generate one first" in " ".join(draw(latent_panels.TILEWRIGHT_PT_latents).split())
     (job,) = generation.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
@@ -468,7 +489,7 @@ def test_motion_says_how_far_it_is_and_what_came_out(stand_in, plane, tmp_path, 
     with monkeypatch.context() as patched:
         patched.setattr(materials, "shows_sequence", lambda material: True)
         text = " ".join(draw(panel).split())
-    assert "largest step 1.04× the median, last to first 0.99×" in text
+    assert "The largest step is 1.0 times a usual one, that from last to first 1.0" in text
     assert "Apply in Latents" in text
     bake.state, bake.error = "failed", WorkerError("out_of_memory", "Too large.", "Smaller.")
     assert "Too large.\nSmaller." in draw(panel)

@@ -27,7 +27,7 @@ from gan_worker.events import JobReport, MapReady, MaterialReady
 from gan_worker.marks import SOURCE_TYPE, read_marks
 from gan_worker.material_sets import find_materials
 from gan_worker.pictures import read_header, read_stored
-from gan_worker.progress import GenerationProgress, Recipe
+from gan_worker.progress import GenerationProgress, Notice, Recipe
 
 CONFIG = GenerationConfig("bricks", seed=5, width=48, height=32)
 HIDDEN = np.zeros((32, 48), bool)
@@ -57,11 +57,13 @@ class Bench:
 
     def ask(self) -> str:
         """Press Repair, and let the maps be written."""
+        before = len(self.worker.submitted)
         assert bpy.ops.tilewright.repair() == {"FINISHED"}
         for _ in range(200):
             event_timer.tick()
-            job = list(self.worker.submitted)[-1]
-            if isinstance(self.worker.submitted[job], RepairConfig):
+            if len(self.worker.submitted) > before:
+                job = list(self.worker.submitted)[-1]
+                assert isinstance(self.worker.submitted[job], RepairConfig)
                 return job
         raise AssertionError("nothing was asked for")
 
@@ -278,14 +280,27 @@ def test_buttons_say_why_they_are_disabled(bench, monkeypatch):
     assert not bpy.ops.tilewright.paint_repair_mask.poll()
 
 
-def test_panel_shows_progress_and_how_long_it_takes(bench):
-    def drawn() -> str:
-        panel = MagicMock()
-        context = MagicMock()
-        context.region.width = 400
-        repair_panels.TILEWRIGHT_PT_repair.draw(panel, context)
-        return str(panel.layout.mock_calls)
+def drawn() -> str:
+    panel, context = MagicMock(), MagicMock()
+    context.region.width = 400
+    repair_panels.TILEWRIGHT_PT_repair.draw(panel, context)
+    return str(panel.layout.mock_calls)
 
+
+def test_remark_of_the_worker_is_shown_until_the_next_repair(bench):
+    bench.mask()
+    job = bench.ask()
+    bench.worker.events.append(JobReport(job, Notice("This model hardly comes near.")))
+    bench.finish(job)
+    assert "text='This model hardly comes near.', icon='INFO'" in drawn()
+    bench.mask()
+    job = bench.ask()
+    assert "hardly comes near" not in drawn(), "that is about the repair before"
+    bench.finish(job)
+    assert "was repaired" in drawn() and "hardly comes near" not in drawn()
+
+
+def test_panel_shows_progress_and_how_long_it_takes(bench):
     assert "paint_repair_mask" in drawn() and "tilewright.repair'" in drawn()
     bench.mask()
     assert "end_repair_mask" in drawn()

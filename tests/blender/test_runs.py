@@ -126,13 +126,17 @@ def test_a_run_in_training_is_neither_renamed_nor_deleted(listed):
 def test_settings_are_taken_over_under_a_free_name(listed):
     bpy.ops.tilewright.use_run_settings()
     assert listed.calls[-1] == ("request_settings", "pine")
-    config = TrainingConfig("pine", ("/a.png", "/b"), "nano", 2.5, None, 0.5, 7, isotropic=True)
+    config = TrainingConfig(
+        *("pine", ("/a.png", "/b"), "nano", 2.5, None, 0.5, 7),
+        **{"author": "Ann", "license": "MIT", "source": "a wall", "isotropic": True},
+    )
     come(listed, RunSettings(config))
     chosen = bpy.context.scene.tilewright
     assert (chosen.run, chosen.preset, chosen.minutes) == ("pine 2", "nano", 2.5)
     assert [item.path for item in chosen.pictures] == ["/a.png", "/b"]
     assert (chosen.picture_scale, chosen.training_seed) == (0.5, 7)
     assert chosen.isotropic
+    assert (chosen.author, chosen.license, chosen.source) == ("Ann", "MIT", "a wall")
 
 
 def test_a_free_name_counts_on():

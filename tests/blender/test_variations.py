@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import bpy
 import numpy as np
 import pytest
@@ -10,10 +12,20 @@ from blender_addon import event_timer, images, latents, live, materials, session
 from blender_addon import variations as grid
 from blender_addon.operators import generation
 from gan_worker.config import GenerationConfig
+from gan_worker.messages import ModelEntry
 from gan_worker.style_choices import Style
 
 FULL = GenerationConfig("bricks", seed=5, width=64, height=32)
-NAMES = ("pca 1", "pca 2", "factor 1")
+WALLS = ModelEntry(
+    "bricks",
+    "a" * 64,
+    16,
+    64,
+    ("base_color",),
+    styles=("old wall", "new wall"),
+    directions=("pca 1", "pca 2", "factor 1"),
+)
+ONE_WALL = replace(WALLS, styles=())
 
 
 def pump() -> None:
@@ -58,44 +70,62 @@ def sliders(material) -> dict[str, float]:
     return dict(latents.wanted(material).directions)
 
 
-def test_neighbours_lie_around_the_centre_as_far_as_the_strength_says():
+@pytest.mark.parametrize(("model", "weight"), [(WALLS, 1), (ONE_WALL, 3)])
+def test_neighbours_lie_around_the_centre_as_far_as_the_strength_says(model, weight):
     centre = GenerationConfig("bricks", 5, directions=(("pca 1", 1.0),))
     means = []
-    for strength in (0.2, 0.8):
+    for strength in (0.1, 0.4):
         found = [
             dict(config.directions)
             for roll in range(60)
-            for place, config in enumerate(grid.neighbours(centre, NAMES, strength, roll))
+            for place, config in enumerate(grid.neighbours(centre, model, strength, roll))
             if place != grid.CENTRE
         ]
         moves = np.array([[m["pca 1"] - 1, m["pca 2"], m["factor 1"]] for m in found])
         means.append((moves.mean(), moves.std()))
-    for (mean, spread), strength in zip(means, (0.2, 0.8), strict=True):
-        assert abs(mean) < 0.15 * strength
-        assert abs(spread - strength) < 0.1 * strength
+    for (mean, spread), strength in zip(means, (0.1, 0.4), strict=True):
+        assert abs(mean) < 0.15 * weight * strength
+        assert abs(spread - weight * strength) < 0.1 * weight * strength
+
+
+def test_each_neighbour_has_a_layout_of_its_own_as_far_away_as_the_strength_says():
+    def layouts(strength: float) -> list[tuple[float, float]]:
+        found = grid.neighbours(GenerationConfig("bricks", 5), WALLS, strength, 2)
+        return [config.sway for config in found]
+
+    near, far = layouts(0.4), layouts(0.8)
+    assert near.pop(grid.CENTRE) == far.pop(grid.CENTRE) == (0.0, 0.0)
+    assert [away for away, _ in near] == pytest.approx([0.2] * 8)
+    assert [away for away, _ in far] == pytest.approx([0.4] * 8)
+    assert [turn for _, turn in near] == [turn for _, turn in far]
+    turns = sorted(turn for _, turn in far)
+    assert np.diff([*turns, turns[0] + 1]).min() > 0.1
+    assert max(away for away, _ in layouts(2.0)) <= 1
 
 
 def test_neighbours_keep_the_centre_its_seed_and_repeat_themselves():
     centre = GenerationConfig("bricks", 5)
-    nine = grid.neighbours(centre, NAMES, 0.5, 3)
+    nine = grid.neighbours(centre, WALLS, 0.5, 3)
     assert len(nine) == 9
     assert nine[4] == centre
     assert {config.seed for config in nine} == {5}
     assert len({config.directions for config in nine}) == 9
-    assert nine == grid.neighbours(centre, NAMES, 0.5, 3)
-    assert nine != grid.neighbours(centre, NAMES, 0.5, 4)
+    assert nine == grid.neighbours(centre, WALLS, 0.5, 3)
+    assert nine != grid.neighbours(centre, WALLS, 0.5, 4)
 
 
 def test_model_without_directions_varies_its_seed():
-    nine = grid.neighbours(GenerationConfig("digits", 5), (), 0.5, 0)
+    nine = grid.neighbours(GenerationConfig("digits", 5), replace(WALLS, directions=()), 0.5, 0)
     assert len({config.seed for config in nine}) == 9
 
 
 def test_strangers_start_anew():
-    centre = GenerationConfig("bricks", 5, mix=((Style(seed=1), 1.0),), directions=(("pca 1", 1),))
+    mix = ((Style(seed=1), 1.0),)
+    centre = GenerationConfig("bricks", 5, mix=mix, directions=(("pca 1", 1),), sway=(0.4, 0.5))
     nine = grid.strangers(centre, 1)
     assert nine.pop(4) == centre
     assert {(config.mix, config.directions) for config in nine} == {((), ())}
+    assert {config.sway for config in nine} == {(0.0, 0.0)}
     assert len({config.seed for config in nine}) == 8
 
 
@@ -148,9 +178,45 @@ def test_click_makes_a_picture_the_centre(worker, material):
     assert sliders(material) == pytest.approx(dict(chosen.directions))
     asked = worker.answer()
     assert (asked[-10].width, asked[-10].height) == (64, 32)
-    assert materials.read_recipe(material).directions == chosen.directions
+    recipe = materials.read_recipe(material)
+    assert (recipe.directions, recipe.sway) == (chosen.directions, chosen.sway)
     assert grid.configs()[4].directions == chosen.directions
     assert grid.configs()[7] != chosen
+
+
+def test_chosen_layout_is_kept_by_history_favourites_and_undo_until_it_is_reset(worker, plane):
+    name, scene = plane.active_material.name, bpy.context.scene.tilewright
+
+    def layout() -> tuple[float, float]:
+        worker.answer()
+        material = bpy.data.materials[name]
+        assert materials.read_recipe(material).sway == latents.wanted(material).sway
+        return latents.wanted(material).sway
+
+    scene.explore = True
+    worker.answer()
+    bpy.ops.ed.undo_push(message="start")
+    bpy.ops.tilewright.choose_variation(place=0)
+    first = layout()
+    assert first[0] == pytest.approx(0.4)
+    bpy.ops.tilewright.add_favourite()
+    bpy.ops.ed.undo_push(message="click")
+    bpy.ops.tilewright.choose_variation(place=8)
+    second = layout()
+    assert second not in (first, (0.0, 0.0))
+    bpy.ops.ed.undo_push(message="another click")
+    bpy.ops.ed.undo()
+    assert layout() == first
+    bpy.ops.ed.redo()
+    assert layout() == second
+    bpy.ops.tilewright.history_back()
+    assert layout() == first
+    bpy.ops.tilewright.reset_latents()
+    assert layout() == (0.0, 0.0)
+    assert sliders(bpy.data.materials[name]) == {}
+    scene = bpy.context.scene.tilewright  # undo has replaced the one before
+    bpy.ops.tilewright.apply_favourite(uid=scene.favourites[0].uid)
+    assert layout() == first
 
 
 def test_click_moves_all_selected_objects_and_each_keeps_its_seed(stand_in, make, planes):
@@ -177,7 +243,7 @@ def test_more_like_this_and_random_grid_and_strength_draw_anew(worker, material)
     rolled = grid.configs()
     assert rolled[4] == before[4]
     assert rolled[0] != before[0]
-    scene.explore_strength = 1.2
+    scene.explore_strength = 1.6
     worker.answer()
     for wide, near in zip(grid.configs(), rolled, strict=True):
         for name, amount in near.directions:

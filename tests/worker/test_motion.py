@@ -106,6 +106,40 @@ def test_frames_move_the_layout_once_around():
     assert {f.sway for f in motion.loop_frames(path, [1.0] * 8, 4, 0.0)} == {(0.0, 0.0)}
 
 
+def place_of(layout):
+    """A point on the half sphere that layouts lie on: the share of the seed's own, and of two others."""
+    away, turn = layout[0] * np.pi / 2, layout[1] * 2 * np.pi
+    return np.array([np.cos(away), np.sin(away) * np.cos(turn), np.sin(away) * np.sin(turn)])
+
+
+@pytest.mark.parametrize("start", [(0.0, 0.0), (0.3, 0.1), (0.6, 0.8)])
+def test_a_layout_is_moved_as_far_from_wherever_it_was(start):
+    moved = [motion.moved_layout(start, 0.25, turn / 8) for turn in range(8)]
+    angles = [np.arccos(place_of(start) @ place_of(layout)) for layout in moved]
+    np.testing.assert_allclose(angles, 0.25 * np.pi / 2, atol=1e-4)
+    steps = np.diff([place_of(layout) for layout in [*moved, moved[0]]], axis=0)
+    np.testing.assert_allclose(np.linalg.norm(steps, axis=1), np.linalg.norm(steps[0]), atol=1e-4)
+    assert motion.moved_layout(start, 0.0, 0.7) == start
+
+
+def test_a_layout_that_shares_nothing_with_the_seed_stays_one_that_can_be_asked_for():
+    for turn in range(8):
+        away, direction = motion.moved_layout((1.0, 0.25), 0.5, turn / 8)
+        assert 0 <= away <= 1
+        assert 0 <= direction <= 1
+
+
+def test_a_loop_goes_around_the_layout_that_was_chosen():
+    base = replace(BASE, sway=(0.4, 0.2))
+    path = motion.path_around(base, "pca 1", "pca 2", 1.0)
+    frames = motion.loop_frames(path, [1.0] * 8, 4, 0.1)
+    for frame in frames:
+        apart = np.arccos(place_of(base.sway) @ place_of(frame.sway))
+        assert apart == pytest.approx(0.1 * np.pi / 2, abs=1e-4)
+    assert len({frame.sway for frame in frames}) == 4
+    assert {f.sway for f in motion.loop_frames(path, [1.0] * 8, 4, 0.0)} == {(0.4, 0.2)}
+
+
 def measured(values, closes=True):
     meter = motion.StepMeter()
     for value in values:
