@@ -4,9 +4,9 @@ Each training runs in a process of its own, one after the other, on all cores. I
 `bench_quality.json` beside this file at once, so that the benchmark can be stopped and goes on where it was;
 `bench_quality.md` is the table.
 
-A minute is a minute on this computer when it does nothing else. So that other work does not cut a training short, time
-is counted in processor seconds, divided by those that a training uses in a second of an idle computer: that number is
-measured by `--measure-pace`, which wants the computer for itself for a minute, and is kept with the results.
+A minute is so many steps as an idle computer makes in a minute, so that other work does not cut a training short, and
+figures of different days compare. How many that are for each picture is measured before its training, or for all
+of them with `--measure-pace`; both want the computer for themselves meanwhile. It is kept with the results.
 """
 
 from __future__ import annotations
@@ -61,16 +61,16 @@ def main() -> None:
         _train_one(options)
         return
     kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"pace": {}, "results": {}}
-    recipe, items = options.recipe, _items(options.data)
-    if options.measure_pace or recipe not in kept["pace"]:
-        kept["pace"][recipe] = _in_a_process(options, items[0], None)["pace"]
-        _keep(kept)
-    name = " ".join([recipe, *options.change])
-    measured = kept["results"].setdefault(name, {})
+    name = " ".join([options.recipe, *options.change])
+    paces, measured = (kept[part].setdefault(name, {}) for part in ("pace", "results"))
+    items = _items(options.data)
     todo = [item for item in items if options.again or item.stem not in measured]
     for number, item in enumerate(todo):
         print(f"[{number + 1} of {len(todo)}] {name} on {item.name}", flush=True)
-        measured[item.stem] = _in_a_process(options, item, kept["pace"][recipe])
+        if options.measure_pace or item.stem not in paces:
+            paces[item.stem] = _in_a_process(options, item, None)["pace"]
+        if not options.measure_pace:
+            measured[item.stem] = _in_a_process(options, item, paces[item.stem])
         _keep(kept)
     print(_tables(kept))
 
@@ -103,7 +103,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--again", action="store_true", help="also what has been measured already")
     parser.add_argument(
-        "--measure-pace", action="store_true", help="again; keep the computer idle meanwhile"
+        "--measure-pace", action="store_true", help="that alone; keep the computer idle meanwhile"
     )
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--pace", type=float, help=argparse.SUPPRESS)
@@ -127,40 +127,39 @@ def _items(places: Sequence[str]) -> list[Path]:
 def _in_a_process(options: argparse.Namespace, item: Path, pace: float | None) -> dict[str, Any]:
     command = [sys.executable, __file__, str(item), "--child", "--recipe", options.recipe]
     command += ["--sheets", options.sheets, *(f"--change={lever}" for lever in options.change)]
-    command += ["--minutes", *(map(str, options.minutes) if pace else ("1",))]
+    command += ["--minutes", *(map(str, options.minutes) if pace else ("0.25",))]
     command += ["--pace", str(pace)] if pace else []
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
 class Stopwatch:
-    """Adds up the time of training steps: seconds of this computer when idle, from processor seconds and the pace.
+    """Adds up the time of training steps.
 
     Args:
-        pace: processor seconds in a second of an idle computer; None counts seconds, and measures the pace.
+        pace: steps in a second of an idle computer, which tell the time; None takes it as it is, and measures the pace.
     """
 
     # Steps that build graphs and say nothing of the pace.
     WARM_UP = 20
 
     def __init__(self, pace: float | None):
-        self._given, self._steps, self.seconds = pace, 0, 0.0
-        self._after_warm_up = np.zeros(2)
+        self._given, self._steps, self.seconds = pace, -self.WARM_UP, 0.0
 
     @property
     def pace(self) -> float:
-        """Processor seconds in a second of steps, as measured."""
-        seconds, busy = self._after_warm_up
-        return float(busy / seconds)
+        """Steps in a second, as measured."""
+        return self._steps / self.seconds
 
     @contextmanager
     def step(self) -> Iterator[None]:
-        before = np.array([time.perf_counter(), time.process_time()])
+        before = time.perf_counter()
         yield
-        took = np.array([time.perf_counter(), time.process_time()]) - before
         self._steps += 1
-        self._after_warm_up += took if self._steps > self.WARM_UP else 0
-        self.seconds += took[1] / self._given if self._given else took[0]
+        if self._given:
+            self.seconds += 1 / self._given
+        elif self._steps > 0:
+            self.seconds += time.perf_counter() - before
 
 
 def _train_one(options: argparse.Namespace) -> None:
@@ -171,6 +170,8 @@ def _train_one(options: argparse.Namespace) -> None:
     found: dict[str, Any] = {"minutes": {}}
 
     def measure(mark: float, steps: int, scale: float, reference: Any, pictures: list) -> None:
+        if options.pace is None:
+            return
         row = _shown(reference.evaluate(pictures))
         found["minutes"][f"{mark:g}"] = {"steps": steps, "model": row}
         found["scale"] = scale
@@ -179,9 +180,10 @@ def _train_one(options: argparse.Namespace) -> None:
         )
 
     reference = train(item, sorted(options.minutes), watch, measure)
-    found["pace"] = round(watch.pace, 3)
-    for kind in KINDS[1:]:
-        found[kind] = _shown(getattr(reference, kind))
+    if options.pace is None:
+        found = {"pace": round(watch.pace, 3)}
+    else:
+        found |= {kind: _shown(getattr(reference, kind)) for kind in KINDS[1:]}
     print(json.dumps(found))
 
 

@@ -81,7 +81,7 @@ def train(
         hidden: (height, width) bool.
         home: folder of the runs.
         minutes: of an idle computer.
-        pace: processor seconds in a second of an idle computer.
+        pace: steps in a second of an idle computer.
     """
     file = home / f"{name}_without.png"
     levels = np.rint(picture * 255).astype(np.uint8)
