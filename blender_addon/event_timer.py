@@ -24,6 +24,7 @@ from gan_worker.events import (
     RunRenamed,
     RunSettings,
     WorkerFault,
+    WorkerStatus,
 )
 from gan_worker.marks import material_marks
 from gan_worker.png import png_pieces
@@ -54,6 +55,8 @@ log = logging.getLogger(__name__)
 EVENT_BUDGET = 0.004
 # No step of work is begun later than this into a tick; the longest step takes about 8 ms more.
 STEP_DEADLINE = 0.006
+# The same for small pictures that somebody waits for; their steps take about 4 ms at most.
+URGENT_DEADLINE = 0.014
 # More pieces of work than this, and no more generations are asked for until some are done.
 MOST_WAITING = 100
 # Between two pieces of waiting work Blender gets its turn, and no more: the artist waits for the result.
@@ -85,13 +88,13 @@ class Statistics:
 
     Attributes:
         ticks: how many there were.
-        events: how many were taken.
+        seen: how many events were taken that may change what panels tell.
         longest: the longest by the clock on the wall.
         longest_cpu: the longest by what this thread computed, whatever else the computer did.
     """
 
     ticks: int = 0
-    events: int = 0
+    seen: int = 0
     longest: float = 0.0
     longest_cpu: float = 0.0
 
@@ -114,8 +117,8 @@ def tick() -> float:
     """
     began, cpu = time.perf_counter(), time.thread_time()
     session.current.crowded = len(_work) > MOST_WAITING
-    for event in session.current.tick(EVENT_BUDGET):
-        statistics.events += 1
+    for event in session.current.tick(EVENT_BUDGET, live.patience()):
+        statistics.seen += _is_seen(event)
         _take(event)
     doctor.current.tick()
     installation.current.tick()
@@ -127,7 +130,7 @@ def tick() -> float:
     favourites.tick()
     moving = False
     if not _rendering():
-        _do_work(began + STEP_DEADLINE)
+        _do_work(began)
         moving = _advance_companions(began + STEP_DEADLINE)
     _count(time.perf_counter() - began, time.thread_time() - cpu)
     if pending() or moving or session.current.receiving:
@@ -141,7 +144,7 @@ def tick() -> float:
 
 def _timer() -> float:
     """What Blender calls. It must not raise: Blender would drop the timer for good."""
-    before, heard = _visible_state(), statistics.events
+    before, seen = _visible_state(), statistics.seen
     try:
         interval = tick()
     except Exception as error:
@@ -149,7 +152,7 @@ def _timer() -> float:
         session.current.fail(UnexpectedError(error))
         interval = IDLE_INTERVAL
     # Not at every tick of a training: with overlapping regions, a sidebar takes the 3D View with it.
-    if _visible_state() != before or statistics.events != heard or _companions:
+    if _visible_state() != before or statistics.seen != seen or _companions:
         _redraw()
     return interval
 
@@ -228,8 +231,11 @@ def _rendering() -> bool:
     return not bpy.app.background and any(bpy.app.is_job_running(kind) for kind in _SLOW_JOBS)
 
 
-def _do_work(end: float) -> None:
-    while pending() and time.perf_counter() < end:
+def _do_work(began: float) -> None:
+    while pending():
+        end = began + (URGENT_DEADLINE if _urgent else STEP_DEADLINE)
+        if time.perf_counter() >= end:
+            break
         _step()
     if not pending():
         images.free_scratch()
@@ -261,6 +267,17 @@ def _step() -> None:
         queue.popleft()
         log.exception("work of a tick")
         session.current.fail(UnexpectedError(error))
+
+
+def _is_seen(event: object) -> bool:
+    """Whether panels may tell something else after an event; how far small pictures have come they do not tell."""
+    if isinstance(event, WorkerStatus):
+        return (
+            not live.is_moving()
+        )  # it would be drawn with every preview that begins, and that ends
+    job = session.current.jobs.get(getattr(event, "job", ""))
+    on_its_way = job is not None and job.purpose in ("preview", "thumbnail")
+    return isinstance(event, MaterialReady) or not on_its_way
 
 
 def _take(event: object) -> None:

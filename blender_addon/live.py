@@ -17,6 +17,11 @@ from . import images, latents, materials, session
 
 # A slider rests when nothing was changed for so long, in seconds.
 REST = 0.3
+# Seconds that a tick waits for a preview at most: what is a little late would be shown only after
+# Blender has drawn its window once more.
+PATIENCE = 0.006
+# A preview that is so late, in seconds, is not waited for: the worker has something else to do.
+OVERDUE = 0.25
 # Bytes of maps kept for undo: some fifty previews of five maps.
 MOST_KEPT = 32 * 2**20
 
@@ -29,14 +34,18 @@ class _Moving:
         changed: when its latents were changed last, by `time.monotonic`.
         stale: whether they were changed since the last preview was asked for.
         job: the preview that the worker has; there is one at most, so that no queue builds up.
+        asked: when that was asked for.
     """
 
     changed: float
     stale: bool = True
     job: str = ""
+    asked: float = 0.0
 
 
 _moving: dict[str, _Moving] = {}
+# Model → seconds of the forward pass of its last preview.
+_forward: dict[str, float] = {}
 # Recipe as JSON → maps of its preview, oldest first.
 _recent: dict[str, dict[str, np.ndarray]] = {}
 
@@ -97,6 +106,19 @@ def is_moving() -> bool:
     return bool(_moving)
 
 
+def patience() -> float:
+    """How many seconds a tick may wait for a preview: 0 where none can be there yet, or it is long overdue."""
+    return PATIENCE if any(map(_is_due, _moving.values())) else 0.0
+
+
+def _is_due(known: _Moving) -> bool:
+    job = session.current.jobs.get(known.job)
+    if job is None or not is_under_way(job.id):
+        return False
+    late = time.monotonic() - known.asked - _forward.get(job.name, 0.0)
+    return -PATIENCE < late < OVERDUE
+
+
 def is_settled() -> bool:
     """Whether nothing is due any more, neither previews nor full sizes."""
     jobs = session.current.jobs.values()
@@ -138,6 +160,7 @@ def tick() -> None:
 
 def show(event: MaterialReady, target: str) -> Iterator[None]:
     """Put a preview on its material, all maps and the recipe in one piece of work."""
+    _forward[event.recipe.model] = event.forward_seconds
     pixels: dict[str, np.ndarray] = {}
     for name, small in event.maps.items():
         pixels[name] = np.empty((*small.shape[:2], 4), np.float32)
@@ -180,7 +203,7 @@ def _ask(target: str, known: _Moving) -> None:
     if material is None:
         forget(target)
         return
-    known.stale = False
+    known.stale, known.asked = False, time.monotonic()
     config = _preview_config(latents.wanted(material))
     known.job = session.current.generate(config, target, "preview").id
 
@@ -212,6 +235,7 @@ def _preview_config(full: GenerationConfig) -> GenerationConfig:
 
 def _forget_all() -> None:
     _moving.clear()
+    _forward.clear()
     _recent.clear()
 
 

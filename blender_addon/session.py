@@ -374,15 +374,20 @@ class Session:
 
     # -- events -----------------------------------------------------------------------------
 
-    def tick(self, budget: float = 0.004) -> list[Any]:
-        """Take what has come in, within a budget in seconds, and bring the state up to date."""
+    def tick(self, budget: float = 0.004, patience: float = 0.0) -> list[Any]:
+        """Take what has come in, and bring the state up to date.
+
+        Args:
+            budget: seconds after which what else has come is left for the next tick.
+            patience: seconds that it waits at most for the pixels of a material, where these are about to come.
+        """
         self._forget_old_jobs()  # first, so that what ends now can still be looked up
         try:
             self._watch_launcher()
         except TilewrightError as error:
             self.fail(error)
             self.close()
-        events = self._client.collect(budget) if self._client else []
+        events = self._collect(self._client, budget, patience) if self._client else []
         for event in events:
             self._take(event)
             for listener in self.listeners:
@@ -390,6 +395,17 @@ class Session:
         if self._backlog and self._client:
             self._send_backlog()
         return [event for event in events if not self._is_late(event)]
+
+    @staticmethod
+    def _collect(client: Client, budget: float, patience: float) -> list[Any]:
+        end = time.monotonic() + patience
+        events = client.collect(budget)
+        while not any(isinstance(event, MaterialReady) for event in events):
+            left = end - time.monotonic()
+            if left <= 0 or not client.wait(left):
+                break
+            events += client.collect(budget)
+        return events
 
     def _watch_launcher(self) -> None:
         self._leaving = [launcher for launcher in self._leaving if launcher.running]

@@ -1,4 +1,4 @@
-"""The client of a worker: sends requests, collects events, never blocks, uses no Python thread."""
+"""The client of a worker: sends requests, collects events, blocks only in `wait`, uses no Python thread."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ class _Material:
 class Client:
     """One connection to one worker.
 
-    Every method returns at once. `collect` must be called again and again, about 60 times a second
-    while something is shown; in between, libzmq's own thread keeps the connection alive, however
-    long that takes.
+    Every method but `wait` returns at once. `collect` must be called again and again, about 60 times
+    a second while something is shown; in between, libzmq's own thread keeps the connection alive,
+    however long that takes.
 
     Args:
         control: address such as `tcp://127.0.0.1:5555`.
@@ -76,6 +76,9 @@ class Client:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._control = connect_dealer(self._context, keys, server_key, control, bulk=False)
         self._bulk = connect_dealer(self._context, keys, server_key, bulk, bulk=True)
+        self._poller = zmq.Poller()
+        for socket in (self._control, self._bulk):
+            self._poller.register(socket, zmq.POLLIN)
         self._liveness = Liveness()
         self._session = ""
         self._hello = Message(messages.Hello(name, __version__))
@@ -191,6 +194,8 @@ class Client:
             message
         )  # what cannot be sent is refused here, not in every later `collect`
         self._outbox[message.id] = _Request(message)
+        if self._session:
+            self._send_requests()  # until Blender calls `collect` next it may draw its whole window
 
     # ---- the pump
 
@@ -215,6 +220,10 @@ class Client:
         self._tend()
         found, self._events = self._events, []
         return found
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until something comes, but no longer than so many seconds; whether something came."""
+        return bool(self._poller.poll(int(seconds * 1000)))
 
     def close(self) -> None:
         """Leave. Jobs go on."""

@@ -12,7 +12,7 @@ from blender_addon import event_timer, images, latents, live, materials, session
 from blender_addon.operators import generation, steering
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import ErrorInfo
-from gan_worker.events import ModelList
+from gan_worker.events import JobAccepted, ModelList, WorkerStatus
 
 FULL = GenerationConfig("bricks", seed=5, width=512, height=256)
 
@@ -521,6 +521,45 @@ def test_settling_waits_for_the_pixels_of_the_full_size(hand, material, monkeypa
     steering.settle(20)
     assert (len(answered), shown_value(material)) == (2, 40)
     assert latents.is_shown(material)
+
+
+def test_a_preview_is_waited_for_only_while_it_is_due(hand, material, monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    assert live.patience() == 0
+    hand.move(material, 1.0)
+    hand.answer(hand.jobs[-1])  # its forward pass took 0.1 s
+    clock[0] += 1.0
+    hand.move(material, 2.0)
+    expected = ((0.05, False), (0.099, True), (0.2, True), (0.1 + live.OVERDUE + 0.01, False))
+    for since, is_due in expected:
+        clock[0] = 101.0 + since
+        assert (live.patience() == live.PATIENCE) == is_due, since
+
+
+def test_a_preview_is_shown_in_the_tick_in_which_it_comes(hand, material, monkeypatch):
+    monkeypatch.setattr(event_timer, "STEP_DEADLINE", 0.0)  # its pixels were waited for as long
+    monkeypatch.setattr(event_timer, "URGENT_DEADLINE", 60.0)
+    hand.move(material, 1.0)
+    job = hand.jobs[-1]
+    hand.worker.finish(job, hand.make(256, 128))
+    event_timer.tick()
+    assert not event_timer.pending()
+    assert materials.is_preview(material)
+
+
+def test_the_sidebar_is_not_drawn_anew_for_what_happens_to_a_preview(hand, material, monkeypatch):
+    hand.move(material, 1.0)
+    event_timer._timer()
+    drawn = []
+    monkeypatch.setattr(event_timer, "_redraw", lambda: drawn.append(1))
+    hand.worker.events += [JobAccepted(hand.jobs[-1]), WorkerStatus("busy", "CPU", 1.0)]
+    hand.worker.state(hand.jobs[-1], "running")
+    event_timer._timer()
+    assert not drawn
+    hand.worker.finish(hand.jobs[-1], hand.make(256, 128))
+    event_timer._timer()
+    assert drawn
 
 
 def test_a_sleeping_timer_is_woken_by_a_slider(hand, material):

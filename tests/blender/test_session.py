@@ -20,6 +20,7 @@ from gan_worker.events import (
     JobReport,
     JobState,
     LinkLost,
+    MaterialReady,
     ModelList,
     WorkerFault,
     WorkerStatus,
@@ -119,6 +120,29 @@ def test_worker_that_pushes_back_gets_the_job_later(now, stand_in):
     now.tick()
     assert job.id in stand_in.submitted
     assert now.last_error is None
+
+
+def test_a_patient_tick_takes_the_pixels_that_come_while_it_waits(now, stand_in, maps, monkeypatch):
+    job = now.generate(GenerationConfig("bricks"), "target")
+    pieces = [lambda: stand_in.state(job.id, "running"), lambda: stand_in.finish(job.id, maps)]
+
+    def wait(seconds: float) -> bool:
+        assert 0 < seconds <= 60
+        pieces.pop(0)()
+        return True
+
+    monkeypatch.setattr(stand_in, "wait", wait, raising=False)
+    assert now.tick() == []
+    events = now.tick(patience=60.0)
+    assert isinstance(events[-1], MaterialReady)
+    assert job.done and not pieces
+
+
+def test_a_patient_tick_gives_up_where_nothing_comes(now, stand_in, monkeypatch):
+    monkeypatch.setattr(stand_in, "wait", lambda seconds: False, raising=False)
+    job = now.generate(GenerationConfig("bricks"), "target")
+    assert now.tick(patience=60.0) == []
+    assert not job.done
 
 
 def test_thousand_requests_are_sent_a_few_at_a_time(now, stand_in):

@@ -483,6 +483,15 @@ def test_a_server_that_forgot_its_client_is_greeted_again(served, ear):
     ear.event(ModelList)
 
 
+def test_a_request_is_sent_at_once_and_its_answer_can_be_waited_for(served, ear):
+    ear.event(Connected)
+    ear.until(lambda _: not ear.client._outbox)
+    assert not ear.client.wait(0.0)
+    ear.client.request_models()
+    assert ear.client.wait(60.0)
+    assert any(isinstance(event, ModelList) for event in ear.client.collect())
+
+
 def test_requests_without_a_worker_do_not_pile_up():
     client = Client("tcp://127.0.0.1:9", "tcp://127.0.0.1:9", new_key_pair().public, new_key_pair())
     try:
