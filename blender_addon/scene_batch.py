@@ -35,7 +35,8 @@ log = logging.getLogger(__name__)
 # Requests on their way at once: enough to keep the worker busy, and few enough that their pixels are no load.
 MOST_SENT, BYTES_SENT = 16, 64 * 1024**2
 BYTES_PER_PIXEL = 12
-PAUSE = 0.002
+# Seconds between two looks at what came: the worker has enough to do meanwhile, and each look costs what it could use.
+PAUSE = 0.02
 # Seconds without a link, or without the pixels of a finished job, until the worker is given up.
 PATIENCE = 60.0
 

@@ -165,18 +165,16 @@ class Admission:
     def _check_model(self, config: GenerationConfig) -> None:
         from gan_worker import runs
 
-        runs.open_model(self._runs, config.model)
-        for model in runs.list_models(self._runs):
-            if model.name == config.model:
-                check_size(config.width, config.height, model.stride)
-                if config.z and len(config.z) != model.z_dim:
-                    raise RequestError(
-                        "invalid_latent",
-                        f"z must have {model.z_dim} numbers for this model; got {len(config.z)}.",
-                        "Leave z empty, or give as many numbers as the model has.",
-                    )
-                named = chosen_styles(config.material, config.mix, config.style_map)
-                check_materials(named, model.styles)
+        model = runs.read_model_info(runs.open_model(self._runs, config.model))
+        check_size(config.width, config.height, model.stride)
+        if config.z and len(config.z) != model.z_dim:
+            raise RequestError(
+                "invalid_latent",
+                f"z must have {model.z_dim} numbers for this model; got {len(config.z)}.",
+                "Leave z empty, or give as many numbers as the model has.",
+            )
+        named = chosen_styles(config.material, config.mix, config.style_map)
+        check_materials(named, model.styles)
 
 
 def _hold(condition: object, rule: str, received: object) -> None:

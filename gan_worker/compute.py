@@ -204,6 +204,8 @@ class Compute:
         self._paused: set[str] = set()
         self._stopped: set[str] = set()
         self._live: LiveModel | None = None
+        # The hash and the file let go of the interpreter, so maps are written side by side.
+        self._writers = ThreadPoolExecutor()
         self._work = 0
         self._beat_at = 0.0
 
@@ -279,9 +281,7 @@ class Compute:
         def write(name: str) -> messages.Blob:
             return self._store.write(job, name, material.maps[name])
 
-        # The hash and the file let go of the interpreter, so maps are written side by side.
-        with ThreadPoolExecutor() as pool:
-            blobs = dict(zip(material.maps, pool.map(write, material.maps), strict=True))
+        blobs = dict(zip(material.maps, self._writers.map(write, material.maps), strict=True))
         return messages.Result(
             material.recipe, blobs, material.seam_ratios, material.forward_seconds
         )

@@ -46,6 +46,11 @@ class ComputePool:
         return any(process.alive for process in self)
 
     @property
+    def all_alive(self) -> bool:
+        """Whether there is none left to be started."""
+        return all(process.alive for process in self)
+
+    @property
     def ready(self) -> list[int]:
         """Numbers of the processes that take jobs."""
         return [place for place, process in enumerate(self) if process.ready]

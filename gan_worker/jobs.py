@@ -98,12 +98,17 @@ class Jobs:
         """
         found = self._active.get(job) or self._journal.get(check_job(job))
         if found is None or found.owner != owner:
-            raise RequestError(
-                "unknown_job",
-                f"A job must be known to the worker; {job} is not.",
-                "Ask for the list of jobs.",
-            )
+            raise _unknown(job)
         return found
+
+    def check_owner(self, owner: str, job: str) -> None:
+        """Check what `find` checks without reading the job, which takes longer than a piece of its result.
+
+        Raises:
+            RequestError: `unknown_job`.
+        """
+        if (self.owner_of(job) or self._journal.owner(check_job(job))) != owner:
+            raise _unknown(job)
 
     def owner_of(self, job: str) -> str | None:
         """The key that a job belongs to, while it is active."""
@@ -167,6 +172,8 @@ class Jobs:
         kinds: dict[int, list[str]] = {place: [] for place in ready}
         for job in self.running:
             kinds.setdefault(self._places[job.job], []).append(job.kind)
+        if all(kind in kinds[place] for place in ready):
+            return None
         for job in [job for job in self.waiting if job.kind == kind]:
             place = self._place_for(job, kinds, ready, able)
             if place is None:
@@ -350,6 +357,14 @@ class Jobs:
         except TilewrightError:
             logger.exception("the state %s of job %s is not in the journal", state, job.job)
         self._changed(moved)
+
+
+def _unknown(job: str) -> RequestError:
+    return RequestError(
+        "unknown_job",
+        f"A job must be known to the worker; {job} is not.",
+        "Ask for the list of jobs.",
+    )
 
 
 def _died(job: Job, reason: str) -> ErrorInfo:

@@ -101,6 +101,11 @@ class Journal:
         """The job of that id, whoever owns it."""
         return next(iter(self._jobs("WHERE job = ?", job)), None)
 
+    def owner(self, job: str) -> str | None:
+        """Who owns the job of that id; None where there is none."""
+        found = self._db.execute("SELECT owner FROM jobs WHERE job = ?", (job,)).fetchone()
+        return found[0] if found else None
+
     def unfinished(self) -> list[Job]:
         """Jobs that are in no final state, oldest first."""
         return self._jobs("WHERE final = 0 ORDER BY number")

@@ -225,7 +225,8 @@ class Server:
             poller.register(socket, zmq.POLLIN)
         while not self._done():
             ready = dict(poller.poll(POLL_MS))
-            self._authenticator.answer()
+            if self._authenticator.socket in ready:
+                self._authenticator.answer()
             for socket, take in sources:
                 if socket in ready:
                     self._take_some(take)
@@ -299,7 +300,7 @@ class Server:
                     pool[place].press("it took no messages")
         for place in pool.ready:
             pool[place].set_busy(bool(self._jobs.running_at(place)))
-        if self._jobs.unplaced and not self._ending.is_set():
+        if not pool.all_alive and self._jobs.unplaced and not self._ending.is_set():
             error = pool.start(self._jobs.unplaced)
             if error is not None:
                 self._jobs.compute_died(str(error), others=pool.alive)
@@ -474,7 +475,7 @@ class Server:
     def _piece(self, owner: str, message: Message) -> Message:
         wanted = message.body
         try:
-            self._jobs.find(owner, wanted.job)
+            self._jobs.check_owner(owner, wanted.job)
             data = self._store.read(wanted.job, wanted.name, wanted.offset, wanted.length)
         except TilewrightError as error:
             return Message(messages.Error(error.info), re=message.id)

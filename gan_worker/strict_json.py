@@ -148,21 +148,31 @@ def from_json(kind: type[T], data: Any) -> T:
     if not isinstance(data, dict):
         raise bad_message(f"{kind.__name__} must be an object")
     values = {}
-    for f in dataclasses.fields(kind):  # type: ignore[arg-type]
-        if f.name in data:
-            values[f.name] = _read(_hints(typing.cast(Any, kind))[f.name], data[f.name], f.name)
-        elif f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING:
-            raise bad_message(f"the field {f.name} is missing")
+    for name, hint, needed in _fields(typing.cast(Any, kind)):
+        if name in data:
+            values[name] = _read(hint, data[name], name)
+        elif needed:
+            raise bad_message(f"the field {name} is missing")
     return kind(**values)
 
 
 @functools.cache
-def _hints(kind: type[Any]) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
+def _fields(kind: type[Any]) -> list[tuple[str, Any, bool]]:
+    """Name, type and whether it must be there, of each field."""
+    hints, missing = typing.get_type_hints(kind), dataclasses.MISSING
+    return [
+        (f.name, hints[f.name], f.default is missing and f.default_factory is missing)
+        for f in dataclasses.fields(kind)
+    ]
+
+
+@functools.cache
+def _shape(hint: Any) -> tuple[Any, tuple[Any, ...]]:
+    return typing.get_origin(hint), typing.get_args(hint)
 
 
 def _read(hint: Any, value: Any, where: str) -> Any:
-    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    origin, args = _shape(hint)
     if hint is Any:
         return value
     if origin in (types.UnionType, typing.Union):

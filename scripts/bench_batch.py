@@ -22,6 +22,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from gan_worker.compute_pool import environments
+from gan_worker.compute_process import QUIET
+
 TABLE = ROOT / "scripts" / "bench_batch.md"
 MODEL = "bench"
 # The figures that were asked for.
@@ -38,7 +41,7 @@ class Run:
         total: until the scene was saved.
         grown: peak of resident memory over that of Blender with the scene open.
         blender: its version.
-        forward: of each material that was made, the generator's forward pass.
+        worked: processor seconds between the first material and the last, by kind of process.
     """
 
     stages: dict[str, float]
@@ -46,7 +49,7 @@ class Run:
     total: float
     grown: float
     blender: str
-    forward: list[float]
+    worked: dict[str, float]
 
 
 def make_model(folder: Path, preset: str) -> None:
@@ -90,7 +93,26 @@ def memory(field: str) -> float:
     )
 
 
-def run_inside(folder: Path) -> None:
+def processor_seconds() -> dict[str, float]:
+    """Of this process, which is Blender, the server below it and the compute processes below that."""
+    found = {"Blender": time.process_time(), "server": 0.0, "compute": 0.0}
+    for server in children("self"):
+        found["server"] += used_by(server)
+        found["compute"] += sum(map(used_by, children(server)))
+    return found
+
+
+def children(process: str) -> list[str]:
+    tasks = Path(f"/proc/{process}/task").iterdir()
+    return [pid for task in tasks for pid in (task / "children").read_text("ascii").split()]
+
+
+def used_by(process: str) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text("utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def run_inside(folder: Path, processes: int) -> None:
     """In a process of its own: run the recipe, print figures as JSON."""
     import bpy
 
@@ -107,6 +129,7 @@ def run_inside(folder: Path) -> None:
     before, began = memory("VmRSS"), time.perf_counter()
     stages: dict[str, float] = {}
     ends: list[float] = []
+    seconds: list[dict[str, float]] = []
 
     def tell(kind: str, news: Any) -> None:
         now = time.perf_counter() - began
@@ -114,37 +137,90 @@ def run_inside(folder: Path) -> None:
             stages[news.split(" /")[0]] = now
         elif kind == "progress":
             ends.append(now)
+            if news.done in (1, news.total):
+                seconds.append(processor_seconds())
 
-    scene_script.run_recipe(folder / "recipe.toml", folder / "out.blend", tell=tell)
+    scene_script.run_recipe(
+        folder / "recipe.toml", folder / "out.blend", tell=tell, processes=processes
+    )
     total = time.perf_counter() - began
-    print(json.dumps([stages, ends, total, memory("VmHWM") - before, version]))
+    worked = {kind: seconds[-1][kind] - seconds[0][kind] for kind in seconds[0]}
+    print(json.dumps([stages, ends, total, memory("VmHWM") - before, version, worked]))
 
 
-def run(folder: Path) -> Run:
-    log = folder / "textures" / "batch.jsonl"
-    log.unlink(missing_ok=True)
-    command = [sys.executable, __file__, "--inside", str(folder)]
+def run(folder: Path, processes: int) -> Run:
+    command = [sys.executable, __file__, "--inside", str(folder), "--processes", str(processes)]
     told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    entries = map(json.loads, log.read_text("utf-8").splitlines())
-    forward = [entry["seconds"] for entry in entries if entry["state"] == "made"]
-    return Run(*json.loads(told.splitlines()[-1]), forward)
+    return Run(*json.loads(told.splitlines()[-1]))
 
 
-def rows(first: Run, again: Run) -> list[tuple[str, str, str]]:
+def run_forward(folder: Path, size: int) -> None:
+    """In a process of its own: so many forward passes as a line of stdin says, and nothing else in between."""
+    import tensorflow as tf
+
+    from gan_worker.config import GenerationConfig
+    from gan_worker.gan.generation import load_model
+
+    model = load_model(folder / "home" / "runs" / MODEL)
+    latents = model.latents(GenerationConfig(MODEL, 1, width=size, height=size))
+    inputs = [tf.constant(field) for field in (latents.z, latents.local, *latents.noise)]
+    forward = tf.function(lambda z, local, *noise: model.generator(z, local, list(noise)))
+    forward(*inputs)
+    print("ready", flush=True)
+    count = int(input())
+    before = time.process_time()
+    for _ in range(count):
+        forward(*inputs)
+    print(time.process_time() - before, flush=True)
+
+
+def forward_alone(folder: Path, size: int, count: int, at_once: int) -> tuple[float, float]:
+    """Seconds, and processor seconds, of so many forward passes in compute processes like those of the batch."""
+    command = [sys.executable, __file__, "--forward", str(folder), "--size", str(size)]
+    found = environments(at_once)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    processes = [
+        subprocess.Popen(command, env={**QUIET, **os.environ, **own}, **pipes) for own in found
+    ]
+    for process in processes:
+        process.stdout.readline()
+    began = time.perf_counter()
+    for number, process in enumerate(processes):
+        share = len(range(number, count, len(processes)))
+        process.stdin.write(f"{share}\n")
+        process.stdin.flush()
+    worked = sum(float(process.stdout.readline()) for process in processes)
+    seconds = time.perf_counter() - began
+    for process in processes:
+        process.communicate()
+    return seconds, worked
+
+
+def rows(first: Run, again: Run, alone: tuple[float, float]) -> list[tuple[str, str, str]]:
     """What was measured, the figure, and the figure that was asked for."""
     # The first material waits for TensorFlow to start and to compile, however many there are.
     steady = first.total - first.ends[0]
-    share = sum(first.forward[1:]) / steady
+    share = alone[0] / steady
     beyond = first.grown - again.grown
-    applying = first.stages["saving"] - first.stages["applying"]
-    count = len(first.ends)
+    count = len(first.ends) - 1
+    saving = first.total - first.stages["saving"]
+
+    def each(seconds: float) -> str:
+        return f"{1000 * seconds / count:.1f} ms"
+
+    worked = first.worked
     return [
         ("all of it, worker's start and saving included", f"{first.total:.1f} s", ""),
         ("until the first material is on the disk", f"{first.ends[0]:.1f} s", ""),
-        (f"the other {count - 1}, applied and saved", f"{steady:.1f} s", ""),
-        ("of that the generator's forward pass", f"{100 * share:.0f} %", verdict(share >= LEAST_SHARE, "≥ 90 %")),
-        ("forward pass of one", f"{1000 * sum(first.forward[1:]) / (count - 1):.0f} ms", ""),
-        ("putting all into the scene", f"{applying:.1f} s", ""),
+        (f"the other {count}, applied and saved", f"{steady:.1f} s", ""),
+        (f"{count} forward passes alone, as many at once", f"{alone[0]:.1f} s", ""),
+        ("their share", f"{100 * share:.0f} %", verdict(share >= LEAST_SHARE, "≥ 90 %")),
+        ("applying all to the scene", f"{first.stages['saving'] - first.stages['applying']:.1f} s", ""),
+        ("saving the scene", f"{saving:.1f} s", ""),
+        ("processor time a material: forward pass alone", each(alone[1]), ""),
+        ("compute processes beyond that", each(worked["compute"] - alone[1]), ""),
+        ("server", each(worked["server"]), ""),
+        ("Blender, until all are on the disk", each(worked["Blender"]), ""),
         ("run again, everything there", f"{again.total:.1f} s", ""),
         ("memory that Blender needs for images and materials", f"{again.grown:.0f} MiB", ""),
         ("memory of the batch beyond that", f"{beyond:.0f} MiB", verdict(beyond < MOST_MIB, "< 200 MiB")),
@@ -184,11 +260,16 @@ def main() -> int:
     )
     parser.add_argument("--size", type=int, default=256, help="side of the maps, pixels")
     parser.add_argument("--preset", default="tiny", help="size of the networks")
+    parser.add_argument("--processes", type=int, default=1, help="compute processes")
     parser.add_argument("--keep-table", action="store_true", help="write bench_batch.md")
     parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--forward", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.inside:
-        run_inside(chosen.inside)
+        run_inside(chosen.inside, chosen.processes)
+        return 0
+    if chosen.forward:
+        run_forward(chosen.forward, chosen.size)
         return 0
     with tempfile.TemporaryDirectory(prefix="tilewright-bench-") as name:
         folder = Path(name)
@@ -198,12 +279,13 @@ def main() -> int:
             f'[[rules]]\nselect = {{ name = "Plane *" }}\nmodel = "{MODEL}"\nsize = {chosen.size}\n'
             'latent = { by = "name" }\n'
         )
-        first, again = run(folder), run(folder)
+        first, again = (run(folder, chosen.processes) for _ in range(2))
+        alone = forward_alone(folder, chosen.size, len(first.ends) - 1, chosen.processes)
     title = (
         f"{chosen.objects} objects, each with a material of five maps of {chosen.size}² of its own; "
         f"preset {chosen.preset}; Blender {first.blender}; {processor()}"
     )
-    show(title, rows(first, again), TABLE if chosen.keep_table else None)
+    show(title, rows(first, again, alone), TABLE if chosen.keep_table else None)
     return 0
 
 

@@ -93,13 +93,11 @@ class Statistics:
 
     def restore(self, channels: tf.Tensor) -> dict[str, tf.Tensor]:
         """The way back: (height, width, channels) to maps in 0..1, float32; normals get unit length."""
-        maps = {}
-        start = 0
-        for name, m in self.maps.items():
-            part = channels[..., start : start + len(m.axes)]
-            maps[name] = _shown(name, self.stored(name, part))
-            start += len(m.axes)
-        return maps
+        parts = tf.split(channels, [len(m.axes) for m in self.maps.values()], axis=-1)
+        return {
+            name: _shown(name, self.stored(name, part))
+            for name, part in zip(self.maps, parts, strict=True)
+        }
 
 
 def _stored(name: str, values: np.ndarray) -> np.ndarray:

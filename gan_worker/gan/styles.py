@@ -45,6 +45,7 @@ class Styles:
     def __init__(self, generator: Generator | ClassicGenerator, named: Mapping[str, np.ndarray]):
         self._generator = generator
         self._named = named
+        self._style = tf.function(generator.style, reduce_retracing=True)
         self._measured: dict[str, Any] = {}
         self._measured_on = 0
 
@@ -145,7 +146,7 @@ class Styles:
         if style.material:
             return np.asarray(self._named[style.material], np.float32)
         z = style.z or draw_z(style.seed or 0, self._generator.network)
-        return self._generator.style(tf.constant(z, tf.float32)[None])[0].numpy()
+        return self._style(tf.constant(np.asarray(z, np.float32)[None]))[0].numpy()
 
     def _looks(self, chosen: StyleMap) -> np.ndarray:
         """The styles of a map, (styles or looks, w_dim) float32."""
