@@ -218,7 +218,7 @@ def test_request_made_while_the_result_is_unpacked_wins(stand_in, plane, maps):
 
 
 def test_flood_of_results_is_held_back_and_all_arrive(stand_in, make):
-    from blender_addon.session import MOST_SENT
+    from blender_addon.jobs import MOST_SENT
 
     objects = []
     mesh = bpy.data.meshes.new("shared")
