@@ -1,4 +1,4 @@
-"""Every tick: take events within a time budget, and make images and materials piece by piece."""
+"""Every tick: take events within a time budget, and do the work that they bring piece by piece."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import bpy
-import numpy as np
 from bpy.app.handlers import persistent
 
 from gan_worker.errors import TilewrightError, UnexpectedError
@@ -26,10 +25,7 @@ from gan_worker.events import (
     WorkerFault,
     WorkerStatus,
 )
-from gan_worker.marks import material_marks
-from gan_worker.png import png_pieces
-from gan_worker.png_text import text_chunks
-from gan_worker.progress import Recipe, TrainingProgress
+from gan_worker.progress import TrainingProgress
 
 from . import (
     curve_pictures,
@@ -40,10 +36,10 @@ from . import (
     latents,
     live,
     live_preview,
-    materials,
     painting,
     projection,
     properties,
+    results,
     run_pictures,
     run_rows,
     session,
@@ -70,19 +66,6 @@ _SLOW_JOBS = ("RENDER", "OBJECT_BAKE")
 
 
 @dataclass
-class Order:
-    """What to do with a result, by value: nothing here points into Blender's data.
-
-    Attributes:
-        wiring: how to wire the maps; None keeps the wiring that is there.
-        folder: where to save the textures; None packs them.
-    """
-
-    wiring: materials.Wiring | None = field(default_factory=materials.Wiring)
-    folder: str | None = None
-
-
-@dataclass
 class Statistics:
     """What ticks did, and how long the main thread was held, in seconds.
 
@@ -100,13 +83,12 @@ class Statistics:
 
 
 statistics = Statistics()
-_orders: dict[str, Order] = {}
+_orders: dict[str, results.Order] = {}
 _work: deque[Iterator[None]] = deque()
 _receivers: dict[str, Callable[[MaterialReady], None]] = {}
 _companions: list[Iterator[bool]] = []
 # Small pictures that somebody waits for with the mouse in hand: done before all other work.
 _urgent: deque[Iterator[None]] = deque()
-_arriving: set[str] = set()
 
 
 def tick() -> float:
@@ -191,7 +173,7 @@ def finish() -> None:
     images.free_scratch()
 
 
-def order_result(job: session.Job, order: Order) -> None:
+def order_result(job: session.Job, order: results.Order) -> None:
     """Say how the result of a job is to be wired and kept."""
     for stale in [known for known in _orders if not session.current.expects(known)]:
         del _orders[stale]
@@ -306,8 +288,8 @@ def _take(event: object) -> None:
         case MaterialReady() if event.job in _receivers:
             _receivers.pop(event.job)(event)
         case MapReady() if session.current.jobs[event.job].purpose in ("material", "rest"):
-            _arriving.add(event.job)
-            _work.append(_make_image(event.job, event.name, event.pixels))
+            results.expect(event.job)
+            _work.append(results.make_image(event.job, event.name, event.pixels))
         case MaterialReady():
             job = session.current.jobs[event.job]
             if job.purpose == "preview":
@@ -316,12 +298,14 @@ def _take(event: object) -> None:
                 shows = favourites.show if favourites.owns(job.target) else variations.show
                 _urgent.append(shows(event, job.target))
             elif job.purpose == "rest":
-                _arriving.add(event.job)
+                results.expect(event.job)
                 folder = properties.texture_folder(bpy.context.scene)
-                _work.append(_apply(event, job.target, Order(None, folder), is_rest=True))
+                order = results.Order(None, folder)
+                _work.append(results.apply(event, job.target, order, is_rest=True))
             else:
-                _arriving.add(event.job)
-                _work.append(_apply(event, job.target, _orders.pop(event.job, Order())))
+                results.expect(event.job)
+                order = _orders.pop(event.job, results.Order())
+                _work.append(results.apply(event, job.target, order))
 
 
 def _choose_a_model(found: ModelList) -> None:
@@ -333,116 +317,6 @@ def _choose_a_model(found: ModelList) -> None:
             chosen.model, chosen.awaited_model = chosen.awaited_model, ""
         elif scene.is_editable and not chosen.model:
             chosen.model = names[0]
-
-
-def _make_image(job: str, map_name: str, pixels: np.ndarray) -> Iterator[None]:
-    """One map to one image; the datablock is looked up again after every pause."""
-    if images.find_image(job, map_name):
-        return
-    images.new_image(f"{job}_{map_name}", map_name, pixels, job)
-    yield
-    rgba = images.scratch(*pixels.shape[:2])
-    yield from images.rgba_pieces(pixels, rgba)
-    image = images.find_image(job, map_name)
-    if image:
-        images.set_pixels(image, rgba)
-    yield
-
-
-def _apply(
-    event: MaterialReady, target: str, order: Order, is_rest: bool = False
-) -> Iterator[None]:
-    """A whole material: missing images, the node tree, and then the packing.
-
-    What comes when a slider rests belongs to the undo step of the slider, and is of no use without
-    its material.
-    """
-    for name, pixels in event.maps.items():
-        yield from _make_image(event.job, name, pixels)
-    is_lost = is_rest and not _is_wanted(event.recipe, target)
-    if session.current.is_newest(event.job, target) and not is_lost:  # none was asked for meanwhile
-        _show(event, target, order)
-    _clean_up(event.job)
-    yield
-    for name, pixels in event.maps.items():
-        yield from _keep(event, name, pixels, order.folder, is_rest)
-    if not is_rest:
-        push_undo("Tilewright Material")
-
-
-def _is_wanted(recipe: Recipe, target: str) -> bool:
-    """Whether its material is there still, and no undo took the size away meanwhile."""
-    material = materials.find_material(target)
-    if material is None:
-        return False
-    wanted = material.tilewright.latents
-    return (recipe.width, recipe.height) == (wanted.width, wanted.height)
-
-
-def _show(event: MaterialReady, target: str, order: Order) -> None:
-    found = {name: images.find_image(event.job, name) for name in event.maps}
-    for name, image in found.items():
-        image.name = _image_name(event.recipe, name)
-    material = materials.find_material(target) if target else None
-    material = material or _unassigned(event)
-    materials.build(material, found, order.wiring)
-    materials.end_preview(material)
-    materials.store_recipe(material, event.recipe, event.seam_ratios)
-    latents.keep_place(material, event.recipe)
-
-
-def _clean_up(job: str) -> None:
-    """Remove the images that this result replaced, and those of results that came too late."""
-    _arriving.discard(job)
-    _arriving.intersection_update([j for j in _arriving if session.current.wanted(j)])
-    materials.remove_unused_images(_arriving)
-
-
-def _image_name(recipe: Recipe, map_name: str) -> str:
-    return images.image_name(recipe.model, recipe.seed, recipe.width, recipe.height, map_name)
-
-
-def _unassigned(event: MaterialReady) -> bpy.types.Material:
-    """A new material for a result whose own is gone, kept although nothing uses it."""
-    material = materials.new_material(f"{event.recipe.model} {event.recipe.seed}")
-    material.tilewright.unassigned = True
-    material.use_fake_user = True
-    return material
-
-
-def _keep(
-    event: MaterialReady, map_name: str, pixels: np.ndarray, folder: str | None, is_rest: bool
-) -> Iterator[None]:
-    """Encode a map, marked as generated, and pack it, or save it as a file."""
-    parts: list[bytes] = []
-    yield from png_pieces(pixels, parts, text_chunks(material_marks(event.recipe)))
-    image = images.find_image(event.job, map_name)
-    if image is None:
-        return
-    if folder is None:
-        images.pack_png(image, b"".join(parts))
-    elif is_rest:
-        images.pack_until_saving(image, b"".join(parts), folder)
-    else:
-        _save(image, b"".join(parts), folder)
-    yield
-
-
-def _save(image: bpy.types.Image, png: bytes, folder: str) -> None:
-    try:
-        images.save_png(image, png, folder)
-    except TilewrightError:
-        images.pack_png(image, png)  # better in the .blend than lost
-        raise
-
-
-def push_undo(message: str) -> None:
-    """Make the result a step of its own: one undo takes it away, one redo brings it back."""
-    windows = bpy.context.window_manager.windows if bpy.context.window_manager else ()
-    if bpy.app.background or not windows:
-        return
-    with bpy.context.temp_override(window=windows[0]):
-        bpy.ops.ed.undo_push(message=message)
 
 
 def _visible_state() -> tuple:
@@ -520,7 +394,7 @@ def unregister() -> None:
     _receivers.clear()
     _urgent.clear()
     _orders.clear()
-    _arriving.clear()
+    results.forget()
     doctor.current.cancel()
     installation.current.cancel()
     session.current.close()

@@ -27,7 +27,7 @@ from gan_worker.material_maps import MAPS
 from gan_worker.progress import BatchProgress
 from gan_worker.sequences import SequenceWriter
 
-from . import event_timer, favourites, images, keyframes, latents, live, materials, session
+from . import event_timer, favourites, images, keyframes, latents, live, materials, results, session
 from .file_bound import FileBound
 
 log = logging.getLogger(__name__)
@@ -283,7 +283,7 @@ class MotionBake:
         key = uuid.uuid4().hex
         shown = {name: _sequence(key, name, file) for name, file in first.items()}
         materials.show_sequence(material, shown, count, self._plan.start, self._plan.closes)
-        event_timer.push_undo("Bake Loop" if self._plan.closes else "Bake Animation")
+        results.push_undo("Bake Loop" if self._plan.closes else "Bake Animation")
 
 
 def _sequence(key: str, map_name: str, first: Path) -> bpy.types.Image:

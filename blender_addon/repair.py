@@ -36,6 +36,7 @@ from . import (
     properties,
     regeneration,
     repair_mask,
+    results,
     session,
 )
 
@@ -222,7 +223,7 @@ class Repair:
         material.tilewright.repair_remark = " ".join(self.job.notices)
         # Not painted black: undo brings images back, but not their pixels.
         material.tilewright.repair_mask = None
-        event_timer.push_undo("Repair")
+        results.push_undo("Repair")
 
     def _material(self) -> bpy.types.Material:
         """The material, still as it was when its repair began."""

@@ -27,7 +27,7 @@ from gan_worker.scene_plan import Plan, WorkItem, in_part, plan_scene
 from gan_worker.scene_recipe import PACKED, BetweenLatent, SceneRecipe
 from gan_worker.scene_store import Made, SceneStore
 
-from . import event_timer, scene_objects, session
+from . import event_timer, results, scene_objects, session
 from .file_bound import FileBound
 
 log = logging.getLogger(__name__)
@@ -261,7 +261,7 @@ class SceneBatch:
                     self.applied += applier.apply(assignment, made)
                 yield False
         finally:
-            event_timer.push_undo("Scene Recipe")
+            results.push_undo("Scene Recipe")
 
     # ---- all along
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from gan_worker.client import Client
-from gan_worker.config import GenerationConfig, JobConfig, RepairConfig, TrainingConfig
+from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
 from gan_worker.errors import ErrorInfo, TilewrightError, WorkerError, error_from_info
 from gan_worker.events import (
     Connected,
@@ -33,66 +32,16 @@ from gan_worker.events import (
 )
 from gan_worker.launcher import Launcher
 from gan_worker.messages import RunEntry
-from gan_worker.progress import DataReport, GenerationProgress, Notice, Stage, TrainingProgress
+from gan_worker.progress import TrainingProgress
+
+from .jobs import Backlog, Job
 
 log = logging.getLogger(__name__)
 
-ENDED = ("succeeded", "failed", "cancelled")
 NEEDED_PYZMQ = 27
 KEPT_JOBS = 100
-# Generations the worker has at once; more wait here, so that it is never told to wait by it.
-MOST_SENT = 16
-MOST_POINTS = 500
 # Seconds between two questions for the model of a training.
 LOOK_AGAIN = 5.0
-
-
-@dataclass
-class Job:
-    """What is known of one job of this session.
-
-    Attributes:
-        id: made on this side; names the job on both.
-        kind: `train`, `generate` or `repair`.
-        name: of the run or the model.
-        target: uuid of the material that a result is for; empty for training.
-        purpose: what a result is for: `material` (asked for by a button), `preview` (while a slider
-            moves), `rest` (full size when it rests), `thumbnail` (a picture in a panel) or `frame` (one
-            of a motion that is baked).
-        state: a job state of the protocol; `sent` until the worker answered.
-        config: what was asked for.
-        stage: what the worker is busy with, in words.
-        figures: metric of a training's previews → (minutes, value), by time.
-        result: recipe, seam ratios and times of a finished generation; the pixels are only in the
-            event, which listeners and `tick` give out, so that memory stays flat.
-    """
-
-    id: str
-    kind: str
-    name: str
-    target: str = ""
-    purpose: str = "material"
-    state: str = "sent"
-    config: JobConfig | None = None
-    stage: str = ""
-    error: ErrorInfo | None = None
-    attempt: int = 1
-    data_report: DataReport | None = None
-    progress: TrainingProgress | None = None
-    pieces: GenerationProgress | None = None
-    notices: list[str] = field(default_factory=list)
-    figures: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
-    result: MaterialReady | None = None
-
-    @property
-    def ended(self) -> bool:
-        return self.state in ENDED
-
-    @property
-    def done(self) -> bool:
-        """Ended, and nothing more will come: a generation's pixels follow its last state."""
-        awaits_pixels = self.kind != "train" and self.state == "succeeded"
-        return self.ended and not (awaits_pixels and self.result is None)
 
 
 class Session:
@@ -130,9 +79,7 @@ class Session:
         self._client: Client | None = None
         self._leaving: list[Launcher] = []
         self._newest: dict[str, str] = {}
-        self._backlog: deque[str] = deque()
-        self._in_flight: set[str] = set()
-        self._hold_until = 0.0
+        self._backlog = Backlog()
         self._look_again_at = 0.0
 
     # -- the connection ---------------------------------------------------------------------
@@ -183,7 +130,6 @@ class Session:
         self.state, self.device, self.compute_state = "stopped", "", ""
         self.models = self.runs = ()
         self._backlog.clear()
-        self._in_flight.clear()
         for job in self.jobs.values():
             if not job.ended:
                 job.state = "interrupted"
@@ -233,9 +179,11 @@ class Session:
         job_id = uuid.uuid4().hex
         job = self._add(Job(job_id, "generate", config.model, target, purpose, config=config))
         if target:
-            self._withdraw(self._newest.get(target, ""))
+            replaced = self.newest(target)
+            if replaced:
+                self._backlog.withdraw(replaced)
             self._newest[target] = job.id
-        self._backlog.append(job.id)
+        self._backlog.add(job)
         self._send_backlog()
         return job
 
@@ -244,22 +192,13 @@ class Session:
         job_id = self._connected_client().submit(config)
         return self._add(Job(job_id, "repair", config.model, purpose="repair", config=config))
 
-    def _withdraw(self, job_id: str) -> None:
-        """Forget a request that a newer one replaces, where it has not been sent yet."""
-        if job_id in self._backlog:
-            self._backlog.remove(job_id)
-            self.jobs[job_id].state = "cancelled"
-
     def _send_backlog(self) -> None:
-        """Send waiting generations, as many as the worker takes without pushing back."""
-        if self.crowded or time.monotonic() < self._hold_until:
-            return
-        self._in_flight = {sent for sent in self._in_flight if not self.jobs[sent].done}
-        while self._backlog and len(self._in_flight) < MOST_SENT:
-            job = self.jobs[self._backlog.popleft()]
-            # On one channel a newer request replaces an older one that still waits.
-            self._client.submit(job.config, job.id, job.target)
-            self._in_flight.add(job.id)
+        if not self.crowded:
+            self._backlog.send(self._submit)
+
+    def _submit(self, job: Job) -> None:
+        # On one channel a newer request replaces an older one that still waits.
+        self._client.submit(job.config, job.id, job.target)
 
     def _add(self, job: Job) -> Job:
         if job.purpose in (
@@ -277,7 +216,6 @@ class Session:
         done = [old.id for old in self.jobs.values() if old.done and old is not self.training]
         for old in done[:-KEPT_JOBS]:
             del self.jobs[old]
-        self._in_flight.intersection_update(self.jobs)
         self._newest = {target: kept for target, kept in self._newest.items() if kept in self.jobs}
 
     def pause(self, job: Job) -> None:
@@ -292,9 +230,7 @@ class Session:
 
     def cancel(self, job: Job) -> None:
         """End a job without a result."""
-        if job.id in self._backlog:
-            self._withdraw(job.id)
-        else:
+        if not self._backlog.withdraw(job):
             self._connected_client().cancel(job.id)
 
     def refresh(self) -> None:
@@ -484,15 +420,15 @@ class Session:
             case JobState():
                 self._take_state(job, event)
             case JobReport():
-                self._take_report(job, event.report)
+                job.take_report(event.report)
+                if isinstance(event.report, TrainingProgress):
+                    self._look_for_model(job)
             case MaterialReady():
                 job.result = replace(event, maps={})
 
     def _take_rejected(self, job: Job, error: ErrorInfo) -> None:
         if error.retry_after is not None and job.kind == "generate":
-            self._hold_until = time.monotonic() + error.retry_after
-            self._in_flight.discard(job.id)
-            self._backlog.appendleft(job.id)
+            self._backlog.put_back(job, error.retry_after)
             return
         job.state, job.error = "failed", error
         self.fail(error)
@@ -504,21 +440,6 @@ class Session:
             self.fail(event.error)
         if job.kind == "train" and job.ended and self._client:
             self._request_lists(self._client)
-
-    def _take_report(self, job: Job, report: Any) -> None:
-        match report:
-            case Stage():
-                job.stage = report.text
-            case DataReport():
-                job.data_report = report
-            case TrainingProgress():
-                job.progress, job.stage = report, "training"
-                _add_figures(job.figures, report)
-                self._look_for_model(job)
-            case GenerationProgress():
-                job.pieces = report
-            case Notice():
-                job.notices.append(report.text)
 
     def _look_for_model(self, job: Job) -> None:
         """Of a model that is still being trained nobody tells when it can be used first: ask now and then."""
@@ -573,14 +494,6 @@ class Session:
         if job.state != "succeeded":
             raise error_from_info(job.error or ErrorInfo("cancelled", "", ""))
         return job.result
-
-
-def _add_figures(figures: dict[str, list[tuple[float, float]]], report: TrainingProgress) -> None:
-    for name, value in report.figures.items():
-        points = figures.setdefault(name, [])
-        points.append((report.seconds / 60, value))
-        if len(points) > MOST_POINTS:  # of a long training every second one tells as much
-            del points[1::2]
 
 
 def check_pyzmq() -> None:

@@ -6,7 +6,6 @@ import base64
 import logging
 import time
 import zlib
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,44 +14,23 @@ from numpy.typing import NDArray
 
 from gan_worker import __version__, events, messages, protocol
 from gan_worker.config import GenerationConfig, JobConfig, RepairConfig, TrainingConfig
+from gan_worker.downloads import Downloads
 from gan_worker.errors import ErrorInfo
 from gan_worker.events import Event
 from gan_worker.keys import KeyPair
 from gan_worker.liveness import Liveness
-from gan_worker.progress import Preview
+from gan_worker.outbox import RESEND, Outbox
 from gan_worker.protocol import Message
 from gan_worker.sockets import connect_dealer, receive, send
 from gan_worker.strict_json import BadMessage, from_json, to_json
-from gan_worker.transfers import Transfer, Transfers
 
 logger = logging.getLogger(__name__)
 
-RESEND = 2.0
-OUTBOX_LIMIT = 64
-PREVIEW_PREFIX = "preview_"
 _KINDS: dict[type[JobConfig], messages.JobKind] = {
     TrainingConfig: "train",
     GenerationConfig: "generate",
     RepairConfig: "repair",
 }
-_QUESTIONS = (messages.Models, messages.Runs, messages.Jobs)
-
-
-@dataclass
-class _Request:
-    """A request that waits for its answer, sent again until it comes."""
-
-    message: Message
-    sent_at: float | None = None
-    again: bool = False
-
-
-@dataclass
-class _Material:
-    """A result of which maps are still on their way."""
-
-    result: messages.Result
-    maps: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
 class Client:
@@ -84,18 +62,15 @@ class Client:
         self._hello = Message(messages.Hello(name, __version__))
         self._greeted = self._refused = False
         self._last: int | None = None
-        self._outbox: dict[str, _Request] = {}
-        self._transfers = Transfers()
-        self._fetches: dict[str, tuple[str, str]] = {}
-        self._materials: dict[str, _Material] = {}
-        self._previews: dict[str, messages.PreviewEvent] = {}
+        self._outbox = Outbox()
         self._unseen = 0
         self._events: list[Event] = []
+        self._downloads = Downloads(self._tell)
 
     @property
     def receiving(self) -> bool:
         """Whether pixels are on their way, so that collecting at once is worth it."""
-        return bool(self._transfers)
+        return self._downloads.going_on
 
     # ---- requests
 
@@ -121,8 +96,8 @@ class Client:
         """
         job = protocol.check_job(job or protocol.new_id())
         body = messages.Submit(job, _KINDS[type(config)], to_json(config), channel)
-        if len(self._outbox) >= OUTBOX_LIMIT:
-            self._events.append(events.JobRejected(job, _silent(self._liveness.silence)))
+        if self._outbox.full:
+            self._tell(events.JobRejected(job, _silent(self._liveness.silence)))
         else:
             self._request(body)
         return job
@@ -184,18 +159,12 @@ class Client:
         self._request(messages.Shutdown())
 
     def _request(self, body: Any) -> None:
-        for known in self._outbox.values():
-            if known.message.body == body:
-                # What is being answered may be older than what is asked for now.
-                known.again = known.sent_at is not None and type(body) in _QUESTIONS
-                return
-        message = Message(body)
-        protocol.encode(
-            message
-        )  # what cannot be sent is refused here, not in every later `collect`
-        self._outbox[message.id] = _Request(message)
+        self._outbox.add(body)
         if self._session:
             self._send_requests()  # until Blender calls `collect` next it may draw its whole window
+
+    def _tell(self, event: Event) -> None:
+        self._events.append(event)
 
     # ---- the pump
 
@@ -216,7 +185,7 @@ class Client:
             if time.monotonic() > end:
                 break
         if not chunks:
-            self._transfers.forget_lost(time.monotonic())
+            self._downloads.forget_lost()
         self._tend()
         found, self._events = self._events, []
         return found
@@ -239,7 +208,7 @@ class Client:
         if due == "lost":
             self._session = ""
             silence = self._liveness.silence
-            self._events.append(events.LinkLost(silence, _silent(silence)))
+            self._tell(events.LinkLost(silence, _silent(silence)))
         elif due == "ask" and self._session:
             self._send(Message(messages.Ping(), session=self._session))
         elif due == "ask":
@@ -256,19 +225,10 @@ class Client:
         return send(self._control, protocol.encode(message))
 
     def _send_requests(self) -> None:
-        now = time.monotonic()
-        for request in self._outbox.values():
-            if request.sent_at is None or now - request.sent_at > RESEND:
-                body = request.message
-                if not self._send(Message(body.body, body.id, session=self._session)):
-                    return
-                request.sent_at = now
+        self._outbox.send(self._session, self._send)
 
     def _send_fetches(self) -> None:
-        for fetch in self._transfers.requests(time.monotonic()):
-            message = Message(fetch)
-            if send(self._bulk, protocol.encode(message)):
-                self._fetches[message.id] = (fetch.job, fetch.name)
+        self._downloads.request(lambda message: send(self._bulk, protocol.encode(message)))
 
     def _send_seen(self) -> None:
         if self._unseen and self._send(Message(messages.Seen(self._unseen), session=self._session)):
@@ -293,19 +253,10 @@ class Client:
             handler(message)
         return True
 
-    def _answered(self, message: Message) -> Any:
-        """Take out of the outbox the request that this message answers; None where it is gone."""
-        request = self._outbox.pop(message.re or "", None)
-        if request is None:
-            return None
-        if request.again:
-            self._request(request.message.body)
-        return request.message.body
-
     def _refuse(self, error: ErrorInfo) -> None:
         if not self._refused:
             self._refused = True
-            self._events.append(events.WorkerFault(error))
+            self._tell(events.WorkerFault(error))
 
     def _on_welcome(self, message: Message) -> None:
         if message.re != self._hello.id or message.body.session == self._session:
@@ -313,13 +264,8 @@ class Client:
         body = message.body
         self._session, self._unseen = body.session, 0
         self._hello = Message(self._hello.body)
-        waiting = [
-            r for r in self._outbox.values() if type(r.message.body) is not messages.Subscribe
-        ]
-        self._outbox.clear()
-        self._request(messages.Subscribe(self._last))
-        self._outbox.update((r.message.id, _Request(r.message)) for r in waiting)
-        self._events.append(
+        self._outbox.begin_anew(self._last)
+        self._tell(
             events.Connected(body.server_version, body.protocol, body.device, body.compute_state)
         )
 
@@ -332,31 +278,31 @@ class Client:
         error = message.body.error
         if error.code == "protocol_version":
             self._refuse(error)
-        elif (asked := self._answered(message)) is not None:
+        elif (asked := self._outbox.answer(message)) is not None:
             submitted = isinstance(asked, messages.Submit)
-            self._events.append(
+            self._tell(
                 events.JobRejected(asked.job, error) if submitted else events.WorkerFault(error)
             )
             self._look_again_after(asked)
 
     def _on_subscribed(self, message: Message) -> None:
-        if self._answered(message) is not None:
+        if self._outbox.answer(message) is not None:
             self._last = message.body.after
             if message.body.missed:
                 self.request_jobs()
 
     def _on_accepted(self, message: Message) -> None:
-        if self._answered(message) is not None:
-            self._events.append(events.JobAccepted(message.body.job))
+        if self._outbox.answer(message) is not None:
+            self._tell(events.JobAccepted(message.body.job))
 
     def _on_rejected(self, message: Message) -> None:
-        if self._answered(message) is not None:
-            self._events.append(events.JobRejected(message.body.job, message.body.error))
+        if self._outbox.answer(message) is not None:
+            self._tell(events.JobRejected(message.body.job, message.body.error))
 
     def _on_done(self, message: Message) -> None:
-        asked = self._answered(message)
+        asked = self._outbox.answer(message)
         if isinstance(asked, messages.RenameRun):
-            self._events.append(events.RunRenamed(asked.run, asked.name))
+            self._tell(events.RunRenamed(asked.run, asked.name))
         self._look_again_after(asked)
 
     def _look_again_after(self, asked: Any) -> None:
@@ -368,8 +314,8 @@ class Client:
     def _on_state(self, message: Message) -> None:
         body: messages.JobEvent = message.body
         if message.re is not None:
-            if self._answered(message) is not None and body.result is not None:
-                self._fetch_result(body.job, body.result)
+            if self._outbox.answer(message) is not None and body.result is not None:
+                self._downloads.add_result(body.job, body.result)
             return
         number = message.sequence or 0
         if self._last is None or number <= self._last:
@@ -378,11 +324,11 @@ class Client:
             self._request(messages.Subscribe(self._last))
             return
         self._last = number
-        self._events.append(_job_state(body, number))
+        self._tell(_job_state(body, number))
         if body.state in messages.FINAL_STATES:
-            self._previews.pop(body.job, None)
+            self._downloads.forget_preview(body.job)
         if body.result is not None:
-            self._fetch_result(body.job, body.result)
+            self._downloads.add_result(body.job, body.result)
 
     def _on_report(self, message: Message) -> None:
         self._unseen += 1
@@ -392,50 +338,45 @@ class Client:
         except BadMessage as error:
             logger.warning("a report was dropped: %s", error)
             return
-        self._events.append(events.JobReport(message.body.job, report))
+        self._tell(events.JobReport(message.body.job, report))
 
     def _on_preview(self, message: Message) -> None:
         self._unseen += 1
-        body: messages.PreviewEvent = message.body
-        if not _plausible(body.blob) or not body.blob.name.startswith(PREVIEW_PREFIX):
-            return
-        self._transfers.drop(lambda t: t.job == body.job and t.blob.name.startswith(PREVIEW_PREFIX))
-        self._previews[body.job] = body
-        self._transfers.add(body.job, body.blob)
+        self._downloads.add_preview(message.body)
 
     def _on_status(self, message: Message) -> None:
         self._unseen += 1
         body = message.body
-        self._events.append(events.WorkerStatus(body.compute_state, body.device, body.memory_mb))
+        self._tell(events.WorkerStatus(body.compute_state, body.device, body.memory_mb))
 
     def _on_fault(self, message: Message) -> None:
-        self._events.append(events.WorkerFault(message.body.error))
+        self._tell(events.WorkerFault(message.body.error))
 
     def _on_model_list(self, message: Message) -> None:
-        if self._answered(message) is not None:
-            self._events.append(events.ModelList(message.body.models))
+        if self._outbox.answer(message) is not None:
+            self._tell(events.ModelList(message.body.models))
 
     def _on_run_list(self, message: Message) -> None:
-        if self._answered(message) is not None:
-            self._events.append(events.RunList(message.body.runs))
+        if self._outbox.answer(message) is not None:
+            self._tell(events.RunList(message.body.runs))
 
     def _on_run_config(self, message: Message) -> None:
-        if self._answered(message) is None:
+        if self._outbox.answer(message) is None:
             return
         try:
-            self._events.append(events.RunSettings(from_json(TrainingConfig, message.body.config)))
+            self._tell(events.RunSettings(from_json(TrainingConfig, message.body.config)))
         except BadMessage as error:
-            self._events.append(events.WorkerFault(error.info))
+            self._tell(events.WorkerFault(error.info))
 
     def _on_run_picture(self, message: Message) -> None:
-        if self._answered(message) is not None:
+        if self._outbox.answer(message) is not None:
             body = message.body
-            self._events.append(events.RunPreviewReady(body.run, _thumbnail(body)))
+            self._tell(events.RunPreviewReady(body.run, _thumbnail(body)))
 
     def _on_job_list(self, message: Message) -> None:
-        if self._answered(message) is not None:
+        if self._outbox.answer(message) is not None:
             jobs = tuple(_job_state(j, 0) for j in message.body.jobs)
-            self._events.append(events.JobList(jobs))
+            self._tell(events.JobList(jobs))
 
     # ---- what comes on bulk
 
@@ -449,79 +390,14 @@ class Client:
             logger.warning("a chunk was dropped: %s", error)
             return True
         self._liveness.heard()
-        wanted = self._fetches.pop(message.re or "", None)
-        if isinstance(message.body, messages.Error) and wanted is not None:
-            self._lose_blob(*wanted, message.body.error)
-        elif isinstance(message.body, messages.Chunk) and message.payload is not None:
-            self._take_chunk(message.body, message.payload)
-        return True
-
-    def _take_chunk(self, chunk: messages.Chunk, data: bytes | memoryview) -> None:
-        got = self._transfers.take(chunk, data)
-        if isinstance(got, ErrorInfo):
-            self._lose_blob(chunk.job, chunk.name, got)
-        elif got is not None:
-            self._finish_transfer(got)
+        self._downloads.take(message)
         self._send_fetches()
-        if not self._transfers:
-            self._fetches.clear()
-
-    def _fetch_result(self, job: str, result: messages.Result) -> None:
-        if not result.maps or not all(_plausible(b) for b in result.maps.values()):
-            logger.warning("the result of job %s names impossible maps", job)
-            return
-        self._materials[job] = _Material(result)
-        for blob in result.maps.values():
-            self._transfers.add(job, blob)
-
-    def _finish_transfer(self, transfer: Transfer) -> None:
-        blob = transfer.blob
-        dtype = np.uint8 if blob.dtype == "uint8" else np.dtype("<u2")
-        pixels = np.frombuffer(transfer.data, dtype).reshape(blob.shape)
-        preview = self._previews.get(transfer.job)
-        if preview is not None and preview.blob == blob:
-            picture = Preview(preview.step, pixels)
-            self._events.append(events.PreviewReady(transfer.job, picture))
-        elif transfer.job in self._materials:
-            self._finish_map(transfer.job, blob, pixels)
-
-    def _finish_map(self, job: str, blob: messages.Blob, pixels: NDArray[Any]) -> None:
-        material = self._materials[job]
-        result = material.result
-        name = next((n for n, b in result.maps.items() if b == blob), None)
-        if name is None:
-            return
-        material.maps[name] = pixels
-        self._events.append(events.MapReady(job, name, pixels))
-        if len(material.maps) == len(result.maps):
-            del self._materials[job]
-            maps = {n: material.maps[n] for n in result.maps}
-            self._events.append(
-                events.MaterialReady(
-                    job, result.recipe, maps, result.seam_ratios, result.forward_seconds
-                )
-            )
-
-    def _lose_blob(self, job: str, name: str, error: ErrorInfo) -> None:
-        if name.startswith(PREVIEW_PREFIX):
-            self._transfers.drop(lambda t: t.job == job and t.blob.name == name)
-        elif self._materials.pop(job, None) is not None:
-            self._transfers.drop(lambda t: t.job == job)
-            self._events.append(events.WorkerFault(error))
+        return True
 
 
 def _opens(message: Message) -> bool:
     """Whether a message counts before there is a session, or after the server forgot it."""
     return isinstance(message.body, (messages.Welcome, messages.Error, messages.UnknownSession))
-
-
-def _plausible(blob: messages.Blob) -> bool:
-    """Whether a blob's size fits its shape: nobody makes this side reserve memory at will."""
-    if len(blob.shape) != 3 or not all(0 < n <= messages.SIDE_LIMIT for n in blob.shape):
-        return False
-    height, width, channels = blob.shape
-    size = height * width * channels * (1 if blob.dtype == "uint8" else 2)
-    return channels <= 4 and size == blob.size
 
 
 def _thumbnail(body: messages.RunPicture) -> NDArray[Any] | None:

@@ -11,7 +11,7 @@ from bpy.props import BoolProperty, FloatProperty, IntProperty
 from gan_worker.config import GenerationConfig, check_size
 from gan_worker.errors import RequestError, StorageError, TilewrightError
 
-from .. import event_timer, latents, live, materials, session, surface
+from .. import event_timer, latents, live, materials, results, session, surface
 from ..latents import LARGEST_SEED
 from ..properties import texture_folder
 from .reporting import failed, needs, needs_worker
@@ -30,7 +30,7 @@ def generation_config(scene: bpy.types.Scene) -> GenerationConfig:
     )
 
 
-def result_order(scene: bpy.types.Scene) -> event_timer.Order:
+def result_order(scene: bpy.types.Scene) -> results.Order:
     """How the panel wants results wired and kept.
 
     Raises:
@@ -45,7 +45,7 @@ def result_order(scene: bpy.types.Scene) -> event_timer.Order:
             f"The .blend must be saved before textures can go to {folder}.",
             "Save the file, or pack the textures into it.",
         )
-    return event_timer.Order(wiring, folder)
+    return results.Order(wiring, folder)
 
 
 def target_objects(context: bpy.types.Context) -> list[bpy.types.Object]:
@@ -64,7 +64,7 @@ def _takes_material(obj: bpy.types.Object) -> bool:
 def generate_for_objects(
     objects: Sequence[bpy.types.Object],
     config: GenerationConfig,
-    order: event_timer.Order | None = None,
+    order: results.Order | None = None,
     vary: bool = False,
 ) -> list[session.Job]:
     """Generate one material for all objects, or one for each, and put it on them.
@@ -112,13 +112,13 @@ def check_request(config: GenerationConfig) -> None:
 def _generate(
     objects: Sequence[bpy.types.Object],
     config: GenerationConfig,
-    order: event_timer.Order | None,
+    order: results.Order | None,
 ) -> session.Job:
     material = _material_for(objects, f"{config.model} {config.seed}")
     job = session.current.generate(config, material.tilewright.uuid)
     live.forget(material.tilewright.uuid)
     latents.store(material, config)
-    event_timer.order_result(job, order or event_timer.Order())
+    event_timer.order_result(job, order or results.Order())
     material.use_fake_user = material.use_fake_user or not objects
     for obj in objects:
         materials.assign(obj, material)

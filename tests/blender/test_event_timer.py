@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import event_timer, images, materials, session
+from blender_addon import event_timer, images, materials, results, session
 from blender_addon.operators import generation
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.errors import ErrorInfo
@@ -218,7 +218,7 @@ def test_request_made_while_the_result_is_unpacked_wins(stand_in, plane, maps):
 
 
 def test_flood_of_results_is_held_back_and_all_arrive(stand_in, make):
-    from blender_addon.session import MOST_SENT
+    from blender_addon.jobs import MOST_SENT
 
     objects = []
     mesh = bpy.data.meshes.new("shared")
@@ -250,7 +250,7 @@ def test_saving_packs_what_is_still_waiting(stand_in, plane, maps, tmp_path):
 
 def test_textures_go_beside_the_file(stand_in, plane, maps, tmp_path):
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
-    order = event_timer.Order(folder="//textures")
+    order = results.Order(folder="//textures")
     stand_in.finish(generate([plane], order=order).id, maps)
     pump()
     files = list((tmp_path / "textures").glob("*.png"))
@@ -261,7 +261,7 @@ def test_textures_go_beside_the_file(stand_in, plane, maps, tmp_path):
 
 def test_texture_folder_in_the_way_packs_and_says_so(stand_in, plane, maps, tmp_path):
     (tmp_path / "file").write_text("")
-    order = event_timer.Order(folder=str(tmp_path / "file" / "x"))
+    order = results.Order(folder=str(tmp_path / "file" / "x"))
     stand_in.finish(generate([plane], order=order).id, {"base_color": maps["base_color"]})
     pump()
     assert session.current.last_error.code == "file_unwritable"

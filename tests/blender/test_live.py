@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import event_timer, images, latents, live, materials, session
+from blender_addon import event_timer, images, latents, live, materials, results, session
 from blender_addon.operators import generation, steering
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import ErrorInfo
@@ -253,7 +253,7 @@ def test_undo_shows_the_preview_of_its_recipe_without_a_worker(hand, plane, rest
 
 def test_what_comes_when_a_slider_rests_adds_no_undo_step(hand, material, plane, rest, monkeypatch):
     pushed: list[str] = []
-    monkeypatch.setattr(event_timer, "push_undo", pushed.append)
+    monkeypatch.setattr(results, "push_undo", pushed.append)
     hand.move(material, 1.0)
     hand.answer(hand.jobs[0])
     rest()

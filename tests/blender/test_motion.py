@@ -10,7 +10,16 @@ import numpy as np
 import pytest
 
 import gan_worker.motion
-from blender_addon import event_timer, favourites, latents, live, materials, motion, session
+from blender_addon import (
+    event_timer,
+    favourites,
+    latents,
+    live,
+    materials,
+    motion,
+    results,
+    session,
+)
 from blender_addon.operators import generation
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import ErrorInfo, TilewrightError
@@ -95,7 +104,7 @@ def user_of(material) -> bpy.types.ImageUser:
 
 def test_loop_becomes_an_image_sequence_of_every_map(worker, material, tmp_path, monkeypatch):
     steps: list[str] = []
-    monkeypatch.setattr(event_timer, "push_undo", steps.append)
+    monkeypatch.setattr(results, "push_undo", steps.append)
     bpy.context.scene.frame_start = 11
     bpy.ops.tilewright.bake_motion(wait=True)
     shown = materials.images_of(material)

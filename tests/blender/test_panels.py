@@ -18,6 +18,7 @@ from blender_addon import (
     event_timer,
     favourites,
     installation,
+    jobs,
     latent_panels,
     latents,
     live_preview,
@@ -291,9 +292,9 @@ def test_a_long_training_keeps_its_curve_short(stand_in):
     job = session.current.train(TrainingConfig("bricks", ("a.png",)))
     for second in range(2000):
         progress = TrainingProgress(1, 0.1, second, 0.1, None, 9.0, {}, figures={"swd/0": 1.0})
-        session._add_figures(job.figures, progress)
+        job.take_report(progress)
     points = job.figures["swd/0"]
-    assert len(points) <= session.MOST_POINTS
+    assert len(points) <= jobs.MOST_POINTS
     assert points[0][0] == 0
     assert points[-1][0] > 1990 / 60
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from blender_addon import session
-from blender_addon.session import MOST_SENT, Session
+from blender_addon.jobs import MOST_SENT
+from blender_addon.session import Session
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.errors import ErrorInfo, TilewrightError, WorkerError
 from gan_worker.events import (

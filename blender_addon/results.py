@@ -1,0 +1,152 @@
+"""Results as Blender's data: maps become images and images a material, a piece of work at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import bpy
+import numpy as np
+
+from gan_worker.errors import TilewrightError
+from gan_worker.events import MaterialReady
+from gan_worker.marks import material_marks
+from gan_worker.png import png_pieces
+from gan_worker.png_text import text_chunks
+from gan_worker.progress import Recipe
+
+from . import images, latents, materials, session
+
+# Jobs of which images are there that no material uses yet.
+_arriving: set[str] = set()
+
+
+@dataclass
+class Order:
+    """What to do with a result, by value: nothing here points into Blender's data.
+
+    Attributes:
+        wiring: how to wire the maps; None keeps the wiring that is there.
+        folder: where to save the textures; None packs them.
+    """
+
+    wiring: materials.Wiring | None = field(default_factory=materials.Wiring)
+    folder: str | None = None
+
+
+def expect(job: str) -> None:
+    """Keep the images of a job although no material uses them: it is about to be made of them."""
+    _arriving.add(job)
+
+
+def forget() -> None:
+    """Nothing is on its way any more."""
+    _arriving.clear()
+
+
+def make_image(job: str, map_name: str, pixels: np.ndarray) -> Iterator[None]:
+    """Make an image of one map; the datablock is looked up again after every pause."""
+    if images.find_image(job, map_name):
+        return
+    images.new_image(f"{job}_{map_name}", map_name, pixels, job)
+    yield
+    rgba = images.scratch(*pixels.shape[:2])
+    yield from images.rgba_pieces(pixels, rgba)
+    image = images.find_image(job, map_name)
+    if image:
+        images.set_pixels(image, rgba)
+    yield
+
+
+def apply(event: MaterialReady, target: str, order: Order, is_rest: bool = False) -> Iterator[None]:
+    """A whole material: missing images, the node tree, and then the packing.
+
+    What comes when a slider rests belongs to the undo step of the slider, and is of no use without
+    its material.
+    """
+    for name, pixels in event.maps.items():
+        yield from make_image(event.job, name, pixels)
+    is_lost = is_rest and not _is_wanted(event.recipe, target)
+    if session.current.is_newest(event.job, target) and not is_lost:  # none was asked for meanwhile
+        _show(event, target, order)
+    _clean_up(event.job)
+    yield
+    for name, pixels in event.maps.items():
+        yield from _keep(event, name, pixels, order.folder, is_rest)
+    if not is_rest:
+        push_undo("Tilewright Material")
+
+
+def _is_wanted(recipe: Recipe, target: str) -> bool:
+    """Whether its material is there still, and no undo took the size away meanwhile."""
+    material = materials.find_material(target)
+    if material is None:
+        return False
+    wanted = material.tilewright.latents
+    return (recipe.width, recipe.height) == (wanted.width, wanted.height)
+
+
+def _show(event: MaterialReady, target: str, order: Order) -> None:
+    found = {name: images.find_image(event.job, name) for name in event.maps}
+    for name, image in found.items():
+        image.name = _image_name(event.recipe, name)
+    material = materials.find_material(target) if target else None
+    material = material or _unassigned(event)
+    materials.build(material, found, order.wiring)
+    materials.end_preview(material)
+    materials.store_recipe(material, event.recipe, event.seam_ratios)
+    latents.keep_place(material, event.recipe)
+
+
+def _clean_up(job: str) -> None:
+    """Remove the images that this result replaced, and those of results that came too late."""
+    _arriving.discard(job)
+    _arriving.intersection_update([j for j in _arriving if session.current.wanted(j)])
+    materials.remove_unused_images(_arriving)
+
+
+def _image_name(recipe: Recipe, map_name: str) -> str:
+    return images.image_name(recipe.model, recipe.seed, recipe.width, recipe.height, map_name)
+
+
+def _unassigned(event: MaterialReady) -> bpy.types.Material:
+    """A new material for a result whose own is gone, kept although nothing uses it."""
+    material = materials.new_material(f"{event.recipe.model} {event.recipe.seed}")
+    material.tilewright.unassigned = True
+    material.use_fake_user = True
+    return material
+
+
+def _keep(
+    event: MaterialReady, map_name: str, pixels: np.ndarray, folder: str | None, is_rest: bool
+) -> Iterator[None]:
+    """Encode a map, marked as generated, and pack it, or save it as a file."""
+    parts: list[bytes] = []
+    yield from png_pieces(pixels, parts, text_chunks(material_marks(event.recipe)))
+    image = images.find_image(event.job, map_name)
+    if image is None:
+        return
+    if folder is None:
+        images.pack_png(image, b"".join(parts))
+    elif is_rest:
+        images.pack_until_saving(image, b"".join(parts), folder)
+    else:
+        _save(image, b"".join(parts), folder)
+    yield
+
+
+def _save(image: bpy.types.Image, png: bytes, folder: str) -> None:
+    try:
+        images.save_png(image, png, folder)
+    except TilewrightError:
+        images.pack_png(image, png)  # better in the .blend than lost
+        raise
+
+
+def push_undo(message: str) -> None:
+    """Make the result a step of its own: one undo takes it away, one redo brings it back."""
+    windows = bpy.context.window_manager.windows if bpy.context.window_manager else ()
+    if bpy.app.background or not windows:
+        return
+    with bpy.context.temp_override(window=windows[0]):
+        bpy.ops.ed.undo_push(message=message)

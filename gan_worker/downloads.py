@@ -1,0 +1,147 @@
+"""Pixels of results and previews: fetched in pieces, checked, put together and told as events."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan_worker import events, messages
+from gan_worker.errors import ErrorInfo
+from gan_worker.events import Event
+from gan_worker.progress import Preview
+from gan_worker.protocol import Message
+from gan_worker.transfers import Transfer, Transfers
+
+logger = logging.getLogger(__name__)
+
+PREVIEW_PREFIX = "preview_"
+
+
+@dataclass
+class _Material:
+    """A result of which maps are still on their way."""
+
+    result: messages.Result
+    maps: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+
+class Downloads:
+    """All pixels that one client fetches.
+
+    Args:
+        tell: is given the events that come of it.
+    """
+
+    def __init__(self, tell: Callable[[Event], None]) -> None:
+        self._tell = tell
+        self._transfers = Transfers()
+        self._fetches: dict[str, tuple[str, str]] = {}
+        self._materials: dict[str, _Material] = {}
+        self._previews: dict[str, messages.PreviewEvent] = {}
+
+    @property
+    def going_on(self) -> bool:
+        """Whether pixels are on their way."""
+        return bool(self._transfers)
+
+    def add_result(self, job: str, result: messages.Result) -> None:
+        """Begin to fetch a result; `MapReady` for each map and `MaterialReady` follow, or `WorkerFault`."""
+        if not result.maps or not all(_plausible(b) for b in result.maps.values()):
+            logger.warning("the result of job %s names impossible maps", job)
+            return
+        self._materials[job] = _Material(result)
+        for blob in result.maps.values():
+            self._transfers.add(job, blob)
+
+    def add_preview(self, body: messages.PreviewEvent) -> None:
+        """Begin to fetch a preview of a training, in place of an older one; `PreviewReady` follows."""
+        if not _plausible(body.blob) or not body.blob.name.startswith(PREVIEW_PREFIX):
+            return
+        self._transfers.drop(lambda t: t.job == body.job and t.blob.name.startswith(PREVIEW_PREFIX))
+        self._previews[body.job] = body
+        self._transfers.add(body.job, body.blob)
+
+    def forget_preview(self, job: str) -> None:
+        """A training has ended: no more previews come."""
+        self._previews.pop(job, None)
+
+    def forget_lost(self) -> None:
+        """Nothing is there now: fetch again, with the next requests, what should have come long ago."""
+        self._transfers.forget_lost(time.monotonic())
+
+    def request(self, send: Callable[[Message], bool]) -> None:
+        """Ask for as many pieces as may be on their way.
+
+        Args:
+            send: sends a message on the bulk socket; False where no more can be sent now.
+        """
+        for fetch in self._transfers.requests(time.monotonic()):
+            message = Message(fetch)
+            if send(message):
+                self._fetches[message.id] = (fetch.job, fetch.name)
+
+    def take(self, message: Message) -> None:
+        """Take in a piece, or why it does not come."""
+        wanted = self._fetches.pop(message.re or "", None)
+        if isinstance(message.body, messages.Error) and wanted is not None:
+            self._lose_blob(*wanted, message.body.error)
+        elif isinstance(message.body, messages.Chunk) and message.payload is not None:
+            self._take_chunk(message.body, message.payload)
+        if not self._transfers:
+            self._fetches.clear()
+
+    def _take_chunk(self, chunk: messages.Chunk, data: bytes | memoryview) -> None:
+        got = self._transfers.take(chunk, data)
+        if isinstance(got, ErrorInfo):
+            self._lose_blob(chunk.job, chunk.name, got)
+        elif got is not None:
+            self._finish_transfer(got)
+
+    def _finish_transfer(self, transfer: Transfer) -> None:
+        blob = transfer.blob
+        dtype = np.uint8 if blob.dtype == "uint8" else np.dtype("<u2")
+        pixels = np.frombuffer(transfer.data, dtype).reshape(blob.shape)
+        preview = self._previews.get(transfer.job)
+        if preview is not None and preview.blob == blob:
+            self._tell(events.PreviewReady(transfer.job, Preview(preview.step, pixels)))
+        elif transfer.job in self._materials:
+            self._finish_map(transfer.job, blob, pixels)
+
+    def _finish_map(self, job: str, blob: messages.Blob, pixels: NDArray[Any]) -> None:
+        material = self._materials[job]
+        result = material.result
+        name = next((n for n, b in result.maps.items() if b == blob), None)
+        if name is None:
+            return
+        material.maps[name] = pixels
+        self._tell(events.MapReady(job, name, pixels))
+        if len(material.maps) == len(result.maps):
+            del self._materials[job]
+            maps = {n: material.maps[n] for n in result.maps}
+            self._tell(
+                events.MaterialReady(
+                    job, result.recipe, maps, result.seam_ratios, result.forward_seconds
+                )
+            )
+
+    def _lose_blob(self, job: str, name: str, error: ErrorInfo) -> None:
+        if name.startswith(PREVIEW_PREFIX):
+            self._transfers.drop(lambda t: t.job == job and t.blob.name == name)
+        elif self._materials.pop(job, None) is not None:
+            self._transfers.drop(lambda t: t.job == job)
+            self._tell(events.WorkerFault(error))
+
+
+def _plausible(blob: messages.Blob) -> bool:
+    """Whether a blob's size fits its shape: nobody makes this side reserve memory at will."""
+    if len(blob.shape) != 3 or not all(0 < n <= messages.SIDE_LIMIT for n in blob.shape):
+        return False
+    height, width, channels = blob.shape
+    size = height * width * channels * (1 if blob.dtype == "uint8" else 2)
+    return channels <= 4 and size == blob.size
