@@ -30,6 +30,8 @@ class TILEWRIGHT_PT_repair(TabPanel, bpy.types.Panel):
             paragraph(layout, text, width, "BRUSH_DATA")
         else:
             layout.operator("tilewright.paint_repair_mask", icon="BRUSH_DATA")
+            if not problem and not started and material.tilewright.repair_mask is None:
+                paragraph(layout, "Paint over what you do not like first", width, "INFO")
         if started:
             row = layout.row(align=True)
             eta = "" if started.eta is None else f", {duration(started.eta)} left"

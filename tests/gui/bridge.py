@@ -159,6 +159,23 @@ def maps(material: bpy.types.Material) -> dict:
     }
 
 
+def halves(name: str) -> list:
+    """Mean color of the left and the right half of a map on the active object."""
+    image = addon("materials").images_of(bpy.context.object.active_material)[name]
+    rows = pixels(image).reshape(image.size[1], image.size[0], 3)
+    left, right = np.split(rows, 2, axis=1)
+    return [left.mean((0, 1)).tolist(), right.mean((0, 1)).tolist()]
+
+
+def paint(image: bpy.types.Image, color: tuple, rows: float, columns: float) -> None:
+    """What a brush would do to that share of an image, from its lower left corner on."""
+    rgba = np.empty((image.size[1], image.size[0], 4), np.float32)
+    image.pixels.foreach_get(rgba.reshape(-1))
+    rgba[: int(rows * len(rgba)), : int(columns * rgba.shape[1]), :3] = color
+    image.pixels.foreach_set(rgba.reshape(-1))
+    image.update()
+
+
 def pixels(image: bpy.types.Image) -> np.ndarray:
     """Color without alpha, shape (height * width, 3)."""
     flat = np.empty(len(image.pixels), np.float32)

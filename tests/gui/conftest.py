@@ -18,6 +18,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / "out" / "gui"
 WIDTH, HEIGHT = 1600, 1000
+# The tab's panels from the top.
+PANELS = (
+    *("Worker", "Train", "Generate", "Latents", "Explore", "Favourites"),
+    *("Material", "Motion", "Paint Looks", "Repair", "Scene Recipe"),
+)
 # Nothing here is measured: a slow computer may take its time.
 PATIENCE = 600.0
 
@@ -184,6 +189,22 @@ class Window:
         """Close the panel that something is in; what is in the header of a closed one opens it."""
         self.find(what, column)
         self.press("a")
+
+    def open_only(self, panel: str) -> None:
+        """Open a panel of the tab, and close all others."""
+        left, top, width, _ = self.ask("sidebar()")
+        scale = self.ask("bpy.context.preferences.system.ui_scale")
+        for place in dict.fromkeys((0, PANELS.index(panel))):
+            self.move(left + width // 3, top + int(scale * (15 + 27 * place)))
+            self.press("Home")  # the first header comes to the top
+            self.call("xdotool", "keydown", "ctrl")
+            self.click_here()
+            self.call("xdotool", "keyup", "ctrl")
+            self.settle(10, 0.3)  # panels glide
+            if place < PANELS.index(panel):  # it would push the others down
+                self.press("a")
+                self.settle(10, 0.3)
+        self.where.clear()
 
     def enter(self, what: str, text: str, column: float = 0.7) -> None:
         """Type something into a field, in the place of what it held."""

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 MODEL = "Starter Cobblestone"
-SIZE = 256
+SIZE, LARGER = 256, 512
 SOME_SPREAD = 4.0  # of 255
 # Every wait has its own limit.
 pytestmark = pytest.mark.timeout(1800)
@@ -19,6 +19,7 @@ GENERATE, START, STOP = (
     f"ops.tilewright.{n}(" for n in ("generate_material", "start_worker", "stop_worker")
 )
 CHOSEN = "bpy.context.scene.tilewright"
+MATERIAL = "bpy.context.object.active_material"
 CONNECTED = "session().connected"
 SLIDER = "latents.directions[0].amount"
 DRAWN = "addon('variations').configs() and not addon('variations').is_drawing()"
@@ -43,10 +44,10 @@ def wait_for_seed(window: Any, seed: int) -> dict[str, Any]:
     return window.ask("look()")["maps"]
 
 
-def check(maps: dict[str, Any]) -> None:
+def check(maps: dict[str, Any], side: int = SIZE) -> None:
     assert {"base_color", "roughness", "normal", "height"} <= set(maps)
     for name, found in maps.items():
-        assert found["size"] == [SIZE, SIZE]
+        assert found["size"] == [side, side]
         assert found["space"] == ("sRGB" if name == "base_color" else "Non-Color")
         assert found["kept"], f"{name} is not packed"
         # A starter without metal has a metallic map of one value.
@@ -203,9 +204,87 @@ def test_saved_textures_are_there_after_reopening(window: Any) -> None:
     assert window.ask(CONNECTED), "opening a file must not cost the connection"
 
 
-def test_the_doctor_looks_at_everything(window: Any) -> None:
-    window.hover_view()
+def test_another_size_and_lost_textures_come_by_one_click_each(window: Any) -> None:
     window.wait("open_tab('Tilewright')")  # the file brought its own window
+    before = window.ask("look()")
+    window.open_only("Material")
+    window.click(f"switch_size(side={LARGER})", 0.15)
+    window.wait(f"is_quiet() and look()['maps']['height']['size'] == [{LARGER}, {LARGER}]")
+    large = window.ask("look()")
+    check(large["maps"], LARGER)
+    assert (large["seed"], large["directions"]) == (before["seed"], before["directions"])
+    lost = f"addon('materials').images_of({MATERIAL})['base_color']"
+    window.ask(f"bpy.data.images.remove({lost})")
+    window.click("regenerate(")
+    window.wait(f"is_quiet() and look() == {large!r}")
+    window.photograph("material")
+
+
+def test_a_loop_is_baked(window: Any) -> None:
+    window.open_only("Motion")
+    window.enter("motion.frames", "4")
+    window.click("bake_motion(")
+    bake = "addon('motion').current"
+    window.wait(f"{bake} and {bake}.state != 'running'")
+    assert window.ask(f"{bake}.state") == "succeeded", window.ask(f"str({bake}.error)")
+    assert window.ask(f"addon('materials').shows_sequence({MATERIAL})")
+    assert window.ask(f"{bake}.evenness.closing") < 2
+    assert len(list(window.work.glob("textures/*/*_basecolor_*.png"))) == 4
+    window.settle(20)
+    window.photograph("motion")
+    window.open_only("Latents")
+    window.click("apply_latents(")
+    window.wait("is_quiet() and look()['maps'].get('height', {}).get('kept')")
+    check(window.ask("look()['maps']"), LARGER)
+
+
+def test_looks_are_painted(window: Any) -> None:
+    window.open_only("Favourites")
+    window.click("add_favourite(")
+    window.ask(f"{MATERIAL}.tilewright.latents.directions['pca 1'].amount = -4")
+    window.click("add_favourite(")
+    window.wait(f"is_quiet() and len({CHOSEN}.favourites) == 2")
+    window.open_only("Paint Looks")
+    for place in (0, 1):  # a menu cannot be found by what lies under the pointer
+        window.ask(f"bpy.ops.tilewright.add_look(uid={CHOSEN}.favourites[{place}].uid)")
+    window.click("paint_looks(", 0.2)
+    window.wait("bpy.context.object.mode == 'TEXTURE_PAINT' and is_quiet()")
+    plain = window.ask("halves('base_color')")
+    looks = f"{MATERIAL}.tilewright.painted_looks"
+    color = f"addon('painting').COLORS[{looks}[1].place]"
+    # Debian's Blender comes without brushes.
+    window.ask(f"paint({MATERIAL}.tilewright.style_image, {color}, 1, 0.5)")
+    window.wait(f"is_quiet() and halves('base_color')[0] != {plain[0]!r}")
+    left, right = window.ask("halves('base_color')")
+    assert np.abs(np.subtract(right, plain[1])).max() < 0.02, "what was not painted stays"
+    assert np.abs(np.subtract(left, plain[0])).max() > 0.02
+    window.photograph("painting")
+    window.click("mode_set(")
+    window.wait("bpy.context.object.mode == 'OBJECT' and is_quiet()")
+    check(window.ask("look()['maps']"), LARGER)
+
+
+def test_a_part_is_repaired(window: Any) -> None:
+    window.open_only("Repair")
+    window.click("paint_repair_mask(")
+    window.wait("bpy.context.object.mode == 'TEXTURE_PAINT'")
+    before = window.ask("halves('base_color')")
+    window.ask(f"paint({MATERIAL}.tilewright.repair_mask, (1, 1, 1), 0.1, 0.1)")
+    window.settle(20)
+    window.photograph("repair_mask")
+    window.click("tilewright.repair(")
+    window.wait(f"{MATERIAL}.tilewright.repaired or session().last_error")
+    assert window.ask("session().last_error is None"), window.ask("str(session().last_error)")
+    after = window.ask("halves('base_color')")
+    assert after[1] == before[1], "what was not masked stays to the bit"
+    assert after[0] != before[0]
+    window.settle(20)
+    window.photograph("repaired")
+    window.ask("shade('SOLID')")
+
+
+def test_the_doctor_looks_at_everything(window: Any) -> None:
+    window.open_only("Worker")
     window.click("run_doctor")
     doctor = "addon('doctor').current"
     window.wait(f"{doctor}.ran and not {doctor}.running")
