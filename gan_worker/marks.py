@@ -179,4 +179,4 @@ def _name(prefixed: str) -> str:
 
 def _printable(text: str) -> str:
     """Neither XML nor PNG has a place for control characters."""
-    return "".join(c if c.isprintable() else " " for c in text)
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
