@@ -19,9 +19,9 @@ from . import images, latents, materials, session
 REST = 0.3
 # Seconds that a tick waits for a preview at most: what is a little late would be shown only after
 # Blender has drawn its window once more.
-PATIENCE = 0.006
-# A preview that is so late, in seconds, is not waited for: the worker has something else to do.
-OVERDUE = 0.25
+PATIENCE = 0.008
+# What has not come after so many waits is not waited for any more: the worker has something else to do.
+MOST_WAITS = 15
 # Bytes of maps kept for undo: some fifty previews of five maps.
 MOST_KEPT = 32 * 2**20
 
@@ -35,12 +35,14 @@ class _Moving:
         stale: whether they were changed since the last preview was asked for.
         job: the preview that the worker has; there is one at most, so that no queue builds up.
         asked: when that was asked for.
+        waits: how many ticks have waited for it.
     """
 
     changed: float
     stale: bool = True
     job: str = ""
     asked: float = 0.0
+    waits: int = 0
 
 
 _moving: dict[str, _Moving] = {}
@@ -107,16 +109,18 @@ def is_moving() -> bool:
 
 
 def patience() -> float:
-    """How many seconds a tick may wait for a preview: 0 where none can be there yet, or it is long overdue."""
-    return PATIENCE if any(map(_is_due, _moving.values())) else 0.0
+    """How many seconds this tick may wait for a preview: 0 where none can be there yet, or it is long overdue."""
+    due = [known for known in _moving.values() if _is_due(known)]
+    for known in due:
+        known.waits += 1
+    return PATIENCE if due else 0.0
 
 
 def _is_due(known: _Moving) -> bool:
     job = session.current.jobs.get(known.job)
-    if job is None or not is_under_way(job.id):
+    if job is None or not is_under_way(job.id) or known.waits >= MOST_WAITS:
         return False
-    late = time.monotonic() - known.asked - _forward.get(job.name, 0.0)
-    return -PATIENCE < late < OVERDUE
+    return time.monotonic() + PATIENCE > known.asked + _forward.get(job.name, 0.0)
 
 
 def is_settled() -> bool:
@@ -203,7 +207,7 @@ def _ask(target: str, known: _Moving) -> None:
     if material is None:
         forget(target)
         return
-    known.stale, known.asked = False, time.monotonic()
+    known.stale, known.asked, known.waits = False, time.monotonic(), 0
     config = _preview_config(latents.wanted(material))
     known.job = session.current.generate(config, target, "preview").id
 
