@@ -50,6 +50,35 @@ bpy.context.scene.eevee.taa_samples = 4
 bpy.context.preferences.view.ui_scale = {SCALE}
 """
 
+# Sliders of looks that differ well.
+TILES = "Starter Hexagon Tiles"
+CLEAN = {"pca 2": 3.0, "factor 1": 3.0}
+WORN = {"pca 2": -6.0, "factor 1": -4.0}
+PAINTED = f"""
+import mathutils
+
+for obj in list(bpy.data.objects):
+    bpy.data.objects.remove(obj)
+bpy.ops.mesh.primitive_plane_add(size=3)
+space = view()[1].spaces.active
+space.region_3d.view_location = (0, 0.1, 0)
+space.region_3d.view_rotation = mathutils.Euler((0.75, 0, 0.35)).to_quaternion()
+space.region_3d.view_distance = 3.4
+bpy.context.scene.tilewright.target = "ACTIVE"
+bpy.context.scene.tilewright.model = {TILES!r}
+"""
+# A path of the second look across the tile; Debian's Blender comes without brushes.
+STROKE = """
+image = bpy.context.object.active_material.tilewright.style_image
+y, x = np.mgrid[0 : image.size[1], 0 : image.size[0]] / image.size[0]
+painted = np.abs(x - 0.5 - 0.15 * np.sin(2 * np.pi * y)) < 0.14
+rgba = np.empty((image.size[1], image.size[0], 4), np.float32)
+image.pixels.foreach_get(rgba.reshape(-1))
+rgba[painted, :3] = addon("painting").COLORS[1]
+image.pixels.foreach_set(rgba.reshape(-1))
+image.update()
+"""
+
 
 @pytest.fixture(scope="module")
 def desk(window: Any) -> Iterator[Any]:
@@ -103,14 +132,11 @@ def test_idle(desk: Any) -> None:
 
 
 def test_exploring(desk: Any) -> None:
-    desk.fold("run_doctor")
-    desk.fold(GENERATE)
+    desk.open_only("Explore")
     desk.click("tilewright.explore", 0.1)
-    desk.press("a")
     desk.wait("addon('variations').configs() and not addon('variations').is_drawing()")
     keep(desk, "exploring")
     desk.click("tilewright.explore", 0.1)
-    desk.press("a")
 
 
 def test_training(desk: Any) -> None:
@@ -158,6 +184,29 @@ def test_doctor(desk: Any) -> None:
     doctor = "addon('doctor').current"
     desk.wait(f"{doctor}.ran and not {doctor}.running")
     keep(desk, "doctor")
+
+
+def test_painting(desk: Any) -> None:
+    desk.ask(f"bpy.context.preferences.view.ui_scale = {SCALE}")
+    desk.ask(PAINTED)
+    desk.ask("bpy.ops.tilewright.generate_material() and None")
+    desk.wait("is_quiet() and look().get('maps')")
+    latents = "bpy.context.object.active_material.tilewright.latents"
+    for name, sliders in (("clean tiles", CLEAN), ("worn tiles", WORN)):
+        for slider, amount in sliders.items():
+            desk.ask(f"{latents}.directions[{slider!r}].amount = {amount}")
+        desk.ask("bpy.ops.tilewright.add_favourite() and None")
+        desk.ask(f"{CHOSEN}.favourites[-1].name = {name!r}")
+        desk.ask(f"bpy.ops.tilewright.add_look(uid={CHOSEN}.favourites[-1].uid) and None")
+    desk.wait(f"is_quiet() and all(f.thumbnail for f in {CHOSEN}.favourites)")
+    desk.open_only("Paint Looks")
+    desk.click("paint_looks(", 0.2)
+    desk.wait("bpy.context.object.mode == 'TEXTURE_PAINT'")
+    desk.wait("is_quiet()")
+    before = desk.ask("look()['maps']")
+    desk.ask(STROKE)
+    desk.wait(f"look()['maps'] != {before!r} and is_quiet()")
+    keep(desk, "painting")
 
 
 def scroll(window: Any, button: int) -> None:
