@@ -40,6 +40,7 @@ from gan_worker.runs import home_folder
 from gan_worker.scene_parser import read_recipe
 from gan_worker.scene_plan import COLUMNS, work_item
 from gan_worker.scene_ray import make_on_ray
+from gan_worker.scene_recipe import PROCESSES
 from gan_worker.scene_store import SceneStore
 from gan_worker.strict_json import from_json
 
@@ -88,8 +89,11 @@ def batch(
         ),
     ] = None,
     processes: Annotated[
-        int, typer.Option(min=1, max=MOST, help="Compute processes on this computer.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            min=1, max=MOST, help=f"Compute processes on this computer; else {PROCESSES}."
+        ),
+    ] = None,
     ray: Annotated[
         str | None,
         typer.Option(help="Make the materials on a Ray cluster: its address, or local."),
@@ -118,7 +122,7 @@ def batch(
             "python": sys.executable,
             "home": str((home or home_folder()).absolute()),
             "part": chosen_part,
-            "processes": processes,
+            "processes": processes or PROCESSES,
         }
         command = _command(blender)
         code = DONE
@@ -156,10 +160,10 @@ def _code_of(error: TilewrightError) -> int:
 
 
 def _parse_part(
-    text: str | None, kept_in: Path | None, processes: int, ray: str | None
+    text: str | None, kept_in: Path | None, processes: int | None, ray: str | None
 ) -> tuple[int, int] | None:
     """`2/8` as (2, 8), where that makes sense beside the other options."""
-    if ray is not None and (text or processes > 1):
+    if ray is not None and (text or processes):
         raise RequestError(
             "invalid_config",
             "With --ray the cluster divides the work; received --part or --processes too.",

@@ -14,6 +14,7 @@ from gan_worker.config import GenerationConfig
 from gan_worker.errors import ErrorInfo, RequestError
 from gan_worker.scene_plan import work_item
 from gan_worker.scene_ray import MadeFiles, make_on_ray
+from gan_worker.scene_recipe import PROCESSES
 from gan_worker.strict_json import to_json
 
 RULE = '[[rules]]\nselect = { name = "*" }\nmodel = "bricks"\n'
@@ -76,7 +77,7 @@ def test_blender_is_asked_for_what_was_asked_for(place, blender, capsys):
     assert asked["scene"] == str(place / "in.blend")
     assert asked["out"] == str(place / "o.blend")
     assert (asked["keep_going"], asked["dry_run"], asked["home"]) == (True, False, str(place / "h"))
-    assert asked["python"] == sys.executable
+    assert (asked["python"], asked["processes"]) == (sys.executable, PROCESSES)
     out = capsys.readouterr().out
     assert "3 slots filled with 2 materials: 1 made, 1 were there, 0 failed" in out
     assert "chatter" not in out
