@@ -67,6 +67,8 @@ script = importlib.import_module(name + ".scene_script")
 sys.exit(script.run_for_program(sys.argv[-1]))
 """
 ADDON_MISSING = 76
+# Where `gan_worker` lies, and in a checkout the add-on too.
+CHECKOUT = Path(__file__).parent.parent.parent
 
 
 def batch(
@@ -219,7 +221,7 @@ def run_blender(
         Cancelled: Ctrl+C; what was made stays, and the worker leaves by itself.
         RequestError: `blender_missing` where that Blender does not have the add-on.
     """
-    code = BOOTSTRAP.format(beside=str(Path(__file__).parent.parent), missing=ADDON_MISSING)
+    code = BOOTSTRAP.format(beside=str(CHECKOUT), missing=ADDON_MISSING)
     shown = BatchView() if view is None else nullcontext(view)
     with tempfile.TemporaryFile() as log, shown as view, _ended_by_farms():
         process = subprocess.Popen(

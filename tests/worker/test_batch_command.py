@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -105,6 +106,30 @@ def test_a_blender_without_the_add_on(place, blender, capsys):
     program = blender(f"sys.exit({batch.ADDON_MISSING})")
     assert run("--out", "o.blend", *program) == 1
     assert "Tilewright extension" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_blender_without_the_add_on_takes_that_of_the_checkout(place, blender):
+    done = {"applied": 0, "total": 0, "made": 0, "kept": 0, "failed": 0}
+    program = blender(f"""
+import types
+from importlib.machinery import PathFinder
+def enable(name, default_set):
+    # What stands first, because this Python may have an editable install, and a Blender has none.
+    found = PathFinder.find_spec(name, sys.path[:1])
+    if found is None:
+        return None
+    open("addon", "w").write(found.origin)
+    run = lambda options: tell(done={done!r})
+    sys.modules[name] = types.ModuleType(name)
+    sys.modules[name + ".scene_script"] = types.SimpleNamespace(run_for_program=run)
+    return sys.modules[name]
+sys.modules["bpy"] = types.ModuleType("bpy")
+sys.modules["addon_utils"] = types.SimpleNamespace(modules=list, enable=enable)
+exec(sys.argv[sys.argv.index("--python-expr") + 1])
+""")
+    assert run("--out", "o.blend", *program) == 0
+    root = Path(__file__).parent.parent.parent
+    assert (place / "addon").read_text() == str(root / "blender_addon" / "__init__.py")
 
 
 @pytest.mark.parametrize(
