@@ -29,6 +29,7 @@ from gan_worker.events import ModelList
 from gan_worker.progress import BatchProgress
 from gan_worker.scene_parser import read_recipe
 from gan_worker.scene_plan import COLUMNS, Plan
+from gan_worker.scene_recipe import PROCESSES
 from gan_worker.strict_json import to_json
 
 from . import event_timer, preferences, scene_batch, session
@@ -50,7 +51,7 @@ def run_recipe(
     results: str | Path | None = None,
     tell: Tell = lambda kind, news: None,
     part: tuple[int, int] | None = None,
-    processes: int = 1,
+    processes: int = PROCESSES,
 ) -> scene_batch.SceneBatch:
     """Fill a scene with materials and save it; needs a connected worker, or starts one.
 
@@ -140,7 +141,7 @@ def main(
     results: str | Path | None = None,
     tell: Tell | None = None,
     part: tuple[int, int] | None = None,
-    processes: int = 1,
+    processes: int = PROCESSES,
     items: bool = False,
 ) -> int:
     """As `run_recipe`, or `plan_recipe` for a dry run, or `list_items`, with everything told in words.

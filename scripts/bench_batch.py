@@ -24,6 +24,7 @@ from rich.table import Table
 
 from gan_worker.compute_pool import environments
 from gan_worker.compute_process import QUIET
+from gan_worker.scene_recipe import PROCESSES
 
 TABLE = ROOT / "scripts" / "bench_batch.md"
 MODEL = "bench"
@@ -260,7 +261,7 @@ def main() -> int:
     )
     parser.add_argument("--size", type=int, default=256, help="side of the maps, pixels")
     parser.add_argument("--preset", default="tiny", help="size of the networks")
-    parser.add_argument("--processes", type=int, default=1, help="compute processes")
+    parser.add_argument("--processes", type=int, default=PROCESSES, help="compute processes")
     parser.add_argument("--keep-table", action="store_true", help="write bench_batch.md")
     parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--forward", type=Path, help=argparse.SUPPRESS)

@@ -40,6 +40,7 @@ from gan_worker.runs import home_folder
 from gan_worker.scene_parser import read_recipe
 from gan_worker.scene_plan import COLUMNS, work_item
 from gan_worker.scene_ray import make_on_ray
+from gan_worker.scene_recipe import PROCESSES
 from gan_worker.scene_store import SceneStore
 from gan_worker.strict_json import from_json
 
@@ -66,6 +67,8 @@ script = importlib.import_module(name + ".scene_script")
 sys.exit(script.run_for_program(sys.argv[-1]))
 """
 ADDON_MISSING = 76
+# Where `gan_worker` lies, and in a checkout the add-on too.
+CHECKOUT = Path(__file__).parent.parent.parent
 
 
 def batch(
@@ -88,8 +91,11 @@ def batch(
         ),
     ] = None,
     processes: Annotated[
-        int, typer.Option(min=1, max=MOST, help="Compute processes on this computer.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            min=1, max=MOST, help=f"Compute processes on this computer; else {PROCESSES}."
+        ),
+    ] = None,
     ray: Annotated[
         str | None,
         typer.Option(help="Make the materials on a Ray cluster: its address, or local."),
@@ -118,7 +124,7 @@ def batch(
             "python": sys.executable,
             "home": str((home or home_folder()).absolute()),
             "part": chosen_part,
-            "processes": processes,
+            "processes": processes or PROCESSES,
         }
         command = _command(blender)
         code = DONE
@@ -156,10 +162,10 @@ def _code_of(error: TilewrightError) -> int:
 
 
 def _parse_part(
-    text: str | None, kept_in: Path | None, processes: int, ray: str | None
+    text: str | None, kept_in: Path | None, processes: int | None, ray: str | None
 ) -> tuple[int, int] | None:
     """`2/8` as (2, 8), where that makes sense beside the other options."""
-    if ray is not None and (text or processes > 1):
+    if ray is not None and (text or processes):
         raise RequestError(
             "invalid_config",
             "With --ray the cluster divides the work; received --part or --processes too.",
@@ -215,7 +221,7 @@ def run_blender(
         Cancelled: Ctrl+C; what was made stays, and the worker leaves by itself.
         RequestError: `blender_missing` where that Blender does not have the add-on.
     """
-    code = BOOTSTRAP.format(beside=str(Path(__file__).parent.parent), missing=ADDON_MISSING)
+    code = BOOTSTRAP.format(beside=str(CHECKOUT), missing=ADDON_MISSING)
     shown = BatchView() if view is None else nullcontext(view)
     with tempfile.TemporaryFile() as log, shown as view, _ended_by_farms():
         process = subprocess.Popen(

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from gan_worker.config import GenerationConfig
 from gan_worker.errors import ErrorInfo, RequestError
 from gan_worker.scene_plan import work_item
 from gan_worker.scene_ray import MadeFiles, make_on_ray
+from gan_worker.scene_recipe import PROCESSES
 from gan_worker.strict_json import to_json
 
 RULE = '[[rules]]\nselect = { name = "*" }\nmodel = "bricks"\n'
@@ -76,7 +78,7 @@ def test_blender_is_asked_for_what_was_asked_for(place, blender, capsys):
     assert asked["scene"] == str(place / "in.blend")
     assert asked["out"] == str(place / "o.blend")
     assert (asked["keep_going"], asked["dry_run"], asked["home"]) == (True, False, str(place / "h"))
-    assert asked["python"] == sys.executable
+    assert (asked["python"], asked["processes"]) == (sys.executable, PROCESSES)
     out = capsys.readouterr().out
     assert "3 slots filled with 2 materials: 1 made, 1 were there, 0 failed" in out
     assert "chatter" not in out
@@ -104,6 +106,30 @@ def test_a_blender_without_the_add_on(place, blender, capsys):
     program = blender(f"sys.exit({batch.ADDON_MISSING})")
     assert run("--out", "o.blend", *program) == 1
     assert "Tilewright extension" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_blender_without_the_add_on_takes_that_of_the_checkout(place, blender):
+    done = {"applied": 0, "total": 0, "made": 0, "kept": 0, "failed": 0}
+    program = blender(f"""
+import types
+from importlib.machinery import PathFinder
+def enable(name, default_set):
+    # What stands first, because this Python may have an editable install, and a Blender has none.
+    found = PathFinder.find_spec(name, sys.path[:1])
+    if found is None:
+        return None
+    open("addon", "w").write(found.origin)
+    run = lambda options: tell(done={done!r})
+    sys.modules[name] = types.ModuleType(name)
+    sys.modules[name + ".scene_script"] = types.SimpleNamespace(run_for_program=run)
+    return sys.modules[name]
+sys.modules["bpy"] = types.ModuleType("bpy")
+sys.modules["addon_utils"] = types.SimpleNamespace(modules=list, enable=enable)
+exec(sys.argv[sys.argv.index("--python-expr") + 1])
+""")
+    assert run("--out", "o.blend", *program) == 0
+    root = Path(__file__).parent.parent.parent
+    assert (place / "addon").read_text() == str(root / "blender_addon" / "__init__.py")
 
 
 @pytest.mark.parametrize(
