@@ -2,73 +2,38 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
-import logging
-import os
-import shutil
-import signal
-import subprocess
 import sys
-import tempfile
 import time
-from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
-from rich.table import Table
-from rich.text import Text
 
 from gan_worker import terminal
+from gan_worker.commands.background_blender import (
+    DONE,
+    FAILED,
+    TRY_AGAIN,
+    ended_by_farms,
+    find_blender,
+    run_blender,
+)
+from gan_worker.commands.batch_view import BatchView
 from gan_worker.compute_pool import MOST
 from gan_worker.config import GenerationConfig
-from gan_worker.errors import (
-    TRANSIENT,
-    Cancelled,
-    ErrorInfo,
-    RequestError,
-    TilewrightError,
-    error_from_info,
-)
+from gan_worker.errors import TRANSIENT, Cancelled, RequestError, TilewrightError, error_from_info
 from gan_worker.runs import home_folder
 from gan_worker.scene_parser import read_recipe
-from gan_worker.scene_plan import COLUMNS, work_item
+from gan_worker.scene_plan import work_item
 from gan_worker.scene_ray import make_on_ray
 from gan_worker.scene_recipe import PROCESSES
 from gan_worker.scene_store import SceneStore
 from gan_worker.strict_json import from_json
 
-logger = logging.getLogger(__name__)
-
-DONE, FAILED, TRY_AGAIN, INTERRUPTED = 0, 1, 75, 130
-MARK = "tilewright-batch "
-# Lines of Blender's own that are shown when it dies.
-TAIL = 16
-LEAVE_WITHIN = 10.0
-
-# Run inside Blender, or by the Python that has its module. The installed extension comes first, then the
-# add-on beside this package in a checkout.
-BOOTSTRAP = """
-import importlib, sys
-import bpy, addon_utils
-names = [m.__name__ for m in addon_utils.modules() if m.__name__.endswith(".tilewright")]
-if not names:
-    sys.path.insert(0, {beside!r})
-name = names[0] if names else "blender_addon"
-if addon_utils.enable(name, default_set=True) is None:
-    sys.exit({missing})
-script = importlib.import_module(name + ".scene_script")
-sys.exit(script.run_for_program(sys.argv[-1]))
-"""
-ADDON_MISSING = 76
-# Where `gan_worker` lies, and in a checkout the add-on too.
-CHECKOUT = Path(__file__).parent.parent.parent
+INTERRUPTED = 130
 
 
 def batch(
@@ -126,7 +91,7 @@ def batch(
             "part": chosen_part,
             "processes": processes or PROCESSES,
         }
-        command = _command(blender)
+        command = find_blender(blender)
         code = DONE
         if ray is not None and not dry_run:
             code = make_elsewhere(command, options, ray)
@@ -189,61 +154,6 @@ def _parse_part(
     return int(number), int(count)
 
 
-def _command(blender: str | None) -> list[str]:
-    """The program, up to where the code and the options follow."""
-    if blender is None and importlib.util.find_spec("bpy"):
-        return [sys.executable, "-c"]
-    found = shutil.which(blender or "blender")
-    if found is None:
-        raise RequestError(
-            "blender_missing",
-            "A batch needs Blender, as the module bpy in the worker's Python or as a program; "
-            f"{blender or 'blender'} is neither on the path nor a program.",
-            "Name it: --blender /path/to/blender.",
-        )
-    return [found, "--background", "--python-exit-code", str(FAILED), "--python-expr"]
-
-
-def run_blender(
-    command: Sequence[str], options: dict[str, Any], view: BatchView | None = None
-) -> int:
-    """Run a recipe in a Blender of its own.
-
-    Args:
-        command: the program, up to where the code follows.
-        options: of `scene_script.run_for_program`.
-        view: shows how it goes; entered already. Otherwise one of its own.
-
-    Returns:
-        Its exit code.
-
-    Raises:
-        Cancelled: Ctrl+C; what was made stays, and the worker leaves by itself.
-        RequestError: `blender_missing` where that Blender does not have the add-on.
-    """
-    code = BOOTSTRAP.format(beside=str(CHECKOUT), missing=ADDON_MISSING)
-    shown = BatchView() if view is None else nullcontext(view)
-    with tempfile.TemporaryFile() as log, shown as view, _ended_by_farms():
-        process = subprocess.Popen(
-            [*command, code, "--", json.dumps(options)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            start_new_session=os.name == "posix",  # Ctrl+C comes to us, and we end it
-        )
-        with process:
-            try:
-                assert process.stdout is not None
-                for news in _news(process.stdout, view.other):
-                    view.show(news)
-                status = process.wait()
-            except KeyboardInterrupt:
-                raise Cancelled from None
-            finally:
-                _end(process)
-        return _exit_code(status, view, log)
-
-
 def make_elsewhere(command: Sequence[str], options: dict[str, Any], address: str) -> int:
     """Have Blender say what a recipe needs, and make what is missing of that on a Ray cluster.
 
@@ -278,7 +188,7 @@ def _make_items(view: BatchView, runs_folder: Path, address: str, keep_going: bo
         if store.find(item) is None:
             missing.append(item)
     began = time.monotonic()
-    with closing(make_on_ray(missing, runs_folder, address)) as results, _ended_by_farms():
+    with closing(make_on_ray(missing, runs_folder, address)) as results, ended_by_farms():
         for done, (item, made) in enumerate(results, 1):
             told: dict[str, Any] = {"state": "made", "seconds": round(made.seconds, 4)}
             if made.error is None:
@@ -292,133 +202,3 @@ def _make_items(view: BatchView, runs_folder: Path, address: str, keep_going: bo
                 raise error_from_info(made.error)
             left = (time.monotonic() - began) / done * (len(missing) - done)
             view.show({"progress": {"done": done, "total": len(missing), "eta": left}})
-
-
-@contextmanager
-def _ended_by_farms() -> Iterator[None]:
-    """Take what a render farm ends its tasks with as Ctrl+C, so that Blender ends too."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _news(lines: IO[bytes], other: deque[str]) -> Iterator[dict[str, Any]]:
-    for raw in lines:
-        line = raw.decode("utf-8", "replace").rstrip()
-        if line.startswith(MARK):
-            yield json.loads(line.removeprefix(MARK))
-        else:
-            other.append(line)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End Blender if it still runs; nothing on the disk is ever half there."""
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(LEAVE_WITHIN)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _exit_code(status: int, view: BatchView, log: IO[bytes]) -> int:
-    if view.ended:
-        return status
-    log.seek(0)
-    lines = [*view.other, *log.read().decode("utf-8", "replace").splitlines()]
-    told = "\n".join(lines[-TAIL:]) or "it said nothing"
-    if status == ADDON_MISSING:
-        raise RequestError(
-            "blender_missing",
-            f"The Blender that runs a batch must have the Tilewright extension; it does not:\n{told}",
-            "Install the extension in it, or use --blender with one that has it.",
-        )
-    message = f"Blender must run the recipe to its end; it ended with {status}:\n{told}"
-    cure = "Run it again: only what is missing is made."
-    terminal.show_error(ErrorInfo("blender_died", message, cure))
-    # Killed by a signal, by whoever wanted its memory: what it made is there.
-    return TRY_AGAIN if status < 0 else FAILED
-
-
-@dataclass
-class BatchView:
-    """Shows a batch as it goes: a bar in a terminal, lines in a file.
-
-    Attributes:
-        ended: whether the run said how it ended.
-        items: what is to be made and where, where that was asked for.
-        other: the last lines of what else Blender printed.
-    """
-
-    ended: bool = False
-    items: dict[str, Any] | None = None
-    other: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL))
-
-    def __post_init__(self) -> None:
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[eta]}"),
-            console=terminal.output,
-            disable=not terminal.output.is_terminal,
-        )
-        self._task: TaskID | None = None
-        self._line_at = 0.0
-
-    def __enter__(self) -> BatchView:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def show(self, news: dict[str, Any]) -> None:
-        """Show one piece of news."""
-        for kind, told in news.items():
-            match kind:
-                case "stage":
-                    terminal.show_stage(told)
-                case "note":
-                    terminal.output.print(Text(told, style="yellow"), soft_wrap=True)
-                case "progress":
-                    self._show_progress(told)
-                case "plan":
-                    self.ended = True
-                    show_plan(told)
-                case "items":
-                    self.ended, self.items = True, told
-                case "done":
-                    self.ended = True
-                    _show_done(told)
-                case "error":
-                    self.ended = True
-                    terminal.show_error(error_from_info(ErrorInfo(**told)).info)
-
-    def _show_progress(self, told: dict[str, Any]) -> None:
-        if self._task is None:
-            self._task = self._bar.add_task("materials", total=told["total"], eta="")
-        eta = "" if told["eta"] is None else f"ETA {terminal.clock(told['eta'])}"
-        self._bar.update(self._task, completed=told["done"], eta=eta)
-        if not terminal.output.is_terminal and time.monotonic() >= self._line_at:
-            self._line_at = time.monotonic() + terminal.LINE_EVERY
-            terminal.output.print(f"{told['done']} of {told['total']} materials {eta}".rstrip())
-
-
-def show_plan(told: dict[str, Any]) -> None:
-    """The table of a dry run, all of it."""
-    table = Table(*COLUMNS, title=f"{told['materials']} materials")
-    for row in told["rows"]:
-        table.add_row(*map(Text, row))
-    terminal.output.print(table)
-    for note in told["notes"]:
-        terminal.output.print(Text(note, style="yellow"), soft_wrap=True)
-
-
-def _show_done(told: dict[str, Any]) -> None:
-    text = f"{told['applied']} slots filled with {told['total']} materials: {told['made']} made, "
-    text += f"{told['kept']} were there, {told['failed']} failed"
-    terminal.output.print(text, soft_wrap=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gan_worker import cli
-from gan_worker.commands import batch
+from gan_worker.commands import background_blender, batch
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import ErrorInfo, RequestError
 from gan_worker.scene_plan import work_item
@@ -39,7 +39,7 @@ def blender(place):
             f"#!{sys.executable}\nimport json, os, signal, sys\nasked = json.loads(sys.argv[-1])\n"
         )
         path.write_text(
-            f"{head}def tell(**news): print({batch.MARK!r} + json.dumps(news))\n{text}\n"
+            f"{head}def tell(**news): print({background_blender.MARK!r} + json.dumps(news))\n{text}\n"
         )
         path.chmod(0o755)
         return ["--blender", str(path)]
@@ -103,7 +103,7 @@ def test_the_code_of_the_run_is_the_commands(place, blender, capsys, code):
 
 
 def test_a_blender_without_the_add_on(place, blender, capsys):
-    program = blender(f"sys.exit({batch.ADDON_MISSING})")
+    program = blender(f"sys.exit({background_blender.ADDON_MISSING})")
     assert run("--out", "o.blend", *program) == 1
     assert "Tilewright extension" in " ".join(capsys.readouterr().err.split())
 
@@ -251,7 +251,7 @@ def test_a_batch_that_is_to_end_ends_its_blender(place, blender, monkeypatch, wi
     program = blender(
         f'{stubborn}\nopen("pid", "w").write(str(os.getpid()))\n{ask}\nsignal.pause()'
     )
-    monkeypatch.setattr(batch, "LEAVE_WITHIN", 0.1)
+    monkeypatch.setattr(background_blender, "LEAVE_WITHIN", 0.1)
     assert run("--out", "o.blend", *program) == 130
     with pytest.raises(ProcessLookupError):
         os.kill(int((place / "pid").read_text()), 0)
