@@ -321,7 +321,7 @@ def _choose_a_model(found: ModelList) -> None:
 
 def _visible_state() -> tuple:
     now, checkup, setup = session.current, doctor.current, installation.current
-    seen = now.state, now.last_error, len(now.models), now.runs, pending(), live.is_moving()
+    seen = now.state, now.last_error, len(now.models), now.runs, bool(pending()), live.is_moving()
     seen += len(checkup.findings), checkup.running
     return *seen, setup.need, setup.running, setup.removing, round(setup.seconds)
 
