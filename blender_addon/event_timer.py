@@ -254,9 +254,8 @@ def _step() -> None:
 def _is_seen(event: object) -> bool:
     """Whether panels may tell something else after an event; how far small pictures have come they do not tell."""
     if isinstance(event, WorkerStatus):
-        return (
-            not live.is_moving()
-        )  # it would be drawn with every preview that begins, and that ends
+        # It changes with every preview that begins, and that ends.
+        return not live.is_moving()
     job = session.current.jobs.get(getattr(event, "job", ""))
     on_its_way = job is not None and job.purpose in ("preview", "thumbnail")
     return isinstance(event, MaterialReady) or not on_its_way
@@ -321,7 +320,7 @@ def _choose_a_model(found: ModelList) -> None:
 
 def _visible_state() -> tuple:
     now, checkup, setup = session.current, doctor.current, installation.current
-    seen = now.state, now.last_error, len(now.models), now.runs, pending(), live.is_moving()
+    seen = now.state, now.last_error, len(now.models), now.runs, bool(pending()), live.is_moving()
     seen += len(checkup.findings), checkup.running
     return *seen, setup.need, setup.running, setup.removing, round(setup.seconds)
 

@@ -86,6 +86,19 @@ def test_the_sidebar_is_drawn_anew_only_where_something_was_heard(stand_in, monk
     assert len(drawn) == before + 1
 
 
+def test_the_sidebar_is_not_drawn_anew_with_every_piece_of_work(stand_in, plane, maps, monkeypatch):
+    drawn, ticks = [], 0
+    monkeypatch.setattr(event_timer, "_redraw", lambda: drawn.append(1))
+    monkeypatch.setattr(event_timer, "_do_work", lambda began: event_timer._step())
+    stand_in.finish(generate([plane]).id, maps)
+    event_timer._timer()
+    while event_timer.pending():
+        event_timer._timer()
+        ticks += 1
+    assert ticks > 10
+    assert len(drawn) <= 3
+
+
 def test_several_objects_share_one_material(stand_in, planes, maps):
     stand_in.finish(generate(planes).id, maps)
     pump()
