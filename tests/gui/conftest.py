@@ -200,10 +200,10 @@ class Window:
             self.call("xdotool", "keydown", "ctrl")
             self.click_here()
             self.call("xdotool", "keyup", "ctrl")
-            self.settle(10, 0.3)  # panels glide
+            self.settle(20, 1.0)  # panels glide
             if place < PANELS.index(panel):  # it would push the others down
                 self.press("a")
-                self.settle(10, 0.3)
+                self.settle(20, 1.0)
         self.where.clear()
 
     def enter(self, what: str, text: str, column: float = 0.7) -> None:

@@ -133,10 +133,10 @@ def test_idle(desk: Any) -> None:
 
 def test_exploring(desk: Any) -> None:
     desk.open_only("Explore")
-    desk.click("tilewright.explore", 0.1)
+    desk.click("tilewright.explore", 0.08)
     desk.wait("addon('variations').configs() and not addon('variations').is_drawing()")
     keep(desk, "exploring")
-    desk.click("tilewright.explore", 0.1)
+    desk.click("tilewright.explore", 0.08)
 
 
 def test_training(desk: Any) -> None:
