@@ -122,7 +122,7 @@ class Applier:
 
     def _material(self, made: Made, scale: tuple[float, float]) -> bpy.types.Material:
         item = f"{made.key} {scale[0]:g} {scale[1]:g}"
-        known = bpy.data.materials.get((self._materials.get(item, ""), None))
+        known = _local(bpy.data.materials, self._materials.get(item))
         if known and known.get(ITEM_KEY) == item:
             return known
         material = self._new_material(made)
@@ -136,7 +136,7 @@ class Applier:
         """A copy of one with the same maps where there is one: a third of the time that building takes."""
         pictures = {name: self._image(made.key, name, file) for name, file in made.files.items()}
         name, kind = f"{made.recipe.model} {made.key[:8]}", tuple(pictures)
-        pattern = bpy.data.materials.get((self._patterns.get(kind, ""), None))
+        pattern = _local(bpy.data.materials, self._patterns.get(kind))
         if pattern is None:
             material = materials.new_material(name)
             materials.build(material, pictures, materials.Wiring())
@@ -151,7 +151,7 @@ class Applier:
         return material
 
     def _image(self, key: str, map_name: str, file: Path) -> bpy.types.Image:
-        known = bpy.data.images.get((self._images.get((key, map_name), ""), None))
+        known = _local(bpy.data.images, self._images.get((key, map_name)))
         if known and known.get(images.JOB_KEY) == key:
             return known
         image = bpy.data.images.load(str(file))
@@ -163,6 +163,11 @@ class Applier:
             image.filepath_raw = _relative(file)
         self._images[key, map_name] = image.name
         return image
+
+
+def _local(collection: bpy.types.bpy_prop_collection, name: str | None) -> bpy.types.ID | None:
+    """What is not linked and has that name; Blender looks through all there are, so for no name it is not asked."""
+    return collection.get((name, None)) if name else None
 
 
 def _relative(file: Path) -> str:

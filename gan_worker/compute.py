@@ -14,21 +14,20 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import zmq
 
 from gan_worker import messages
+from gan_worker.compute_program import GanProgram, Program
 from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
 from gan_worker.errors import (
     Cancelled,
     ErrorInfo,
     TilewrightError,
     UnexpectedError,
-    WorkerError,
 )
 from gan_worker.keys import KeyPair
-from gan_worker.material_maps import MAPS
 from gan_worker.progress import DataReport, GeneratedMaterial, LiveModel, Preview, Report
 from gan_worker.protocol import Message, decode, encode
 from gan_worker.results import ResultStore
@@ -44,131 +43,6 @@ SEND_PATIENCE_MS = 10_000
 ORPHAN_SEND_PATIENCE_MS = 200
 ORPHAN_PATIENCE = 25.0
 ENTRIES_SHOWN = 60
-MODELS_KEPT = 2
-
-
-class Program(Protocol):
-    """What a compute process does; the tests give a stand-in for TensorFlow's part."""
-
-    def device_name(self) -> str:
-        """Load what is heavy and say where it runs."""
-
-    def train(
-        self,
-        config: TrainingConfig,
-        report: Callable[[Report], None],
-        should_stop: Callable[[], bool],
-    ) -> None:
-        """Train until the budget is met or `should_stop` says so."""
-
-    def generate(
-        self,
-        config: GenerationConfig,
-        live: Any,
-        report: Callable[[Report], None],
-        should_stop: Callable[[], bool],
-    ) -> GeneratedMaterial:
-        """Generate with the model in training where one is given, else with the saved one.
-
-        The maps are uint8 or uint16, as `material_maps` says.
-        """
-
-    def repair(
-        self,
-        config: RepairConfig,
-        report: Callable[[Report], None],
-        should_stop: Callable[[], bool],
-    ) -> GeneratedMaterial:
-        """Fill what is masked in a material with the saved model; what files hold stays uint8 or uint16."""
-
-
-class GanProgram:
-    """The real program.
-
-    Args:
-        home: folder of runs.
-    """
-
-    def __init__(self, home: Path) -> None:
-        self._runs = home / "runs"
-        self._models: dict[str, tuple[int, Any]] = {}
-
-    def device_name(self) -> str:
-        from gan_worker.gan import generation, training
-
-        assert training is not None
-        return str(generation.device_name())
-
-    def train(
-        self,
-        config: TrainingConfig,
-        report: Callable[[Report], None],
-        should_stop: Callable[[], bool],
-    ) -> None:
-        from gan_worker.gan import training
-        from gan_worker.locks import FolderLock
-        from gan_worker.runs import Run
-
-        make = Run.open if config.resume else Run.create
-        run = make(self._runs, config.run)
-        lock = FolderLock(run.path)
-        if not lock.acquire(ORPHAN_PATIENCE + 5):
-            raise WorkerError(
-                "busy",
-                f"Only one training may write a run; another process trains {config.run} now.",
-                "Wait until it has ended, or choose another name.",
-            )
-        try:
-            training.train(_completed(config, run), run, report, should_stop)
-        finally:
-            lock.release()
-
-    def generate(
-        self,
-        config: GenerationConfig,
-        live: Any,
-        report: Callable[[Report], None],
-        should_stop: Callable[[], bool],
-    ) -> GeneratedMaterial:
-        model = live if live is not None else self._model(config.model)
-        bits = {name: MAPS[name].bits for name in model.info.maps}
-        material: GeneratedMaterial = model.generate(config, bits, report, should_stop)
-        return material
-
-    def repair(
-        self,
-        config: RepairConfig,
-        report: Callable[[Report], None],
-        should_stop: Callable[[], bool],
-    ) -> GeneratedMaterial:
-        from gan_worker.repair_job import repair
-
-        return repair(self._model(config.model), config, report, should_stop)
-
-    def _model(self, name: str) -> Any:
-        from gan_worker import runs
-        from gan_worker.gan import generation
-
-        folder = runs.open_model(self._runs, name)
-        changed = (folder / "model.json").stat().st_mtime_ns
-        known = self._models.pop(name, None)
-        if known is None or known[0] != changed:
-            known = (changed, generation.load_model(folder))
-        self._models[name] = known
-        while len(self._models) > MODELS_KEPT:
-            del self._models[next(iter(self._models))]
-        return known[1]
-
-
-def _completed(config: TrainingConfig, run: Any) -> TrainingConfig:
-    """A resumption that names no pictures takes all but its budget from the run."""
-    if config.pictures:
-        return config
-    stored = run.load_config()
-    chosen: TrainingConfig = dataclasses.replace(
-        stored, minutes=config.minutes, kimg=config.kimg, resume=True
-    )
-    return chosen
 
 
 class Compute:

@@ -16,10 +16,12 @@ import zmq
 
 from gan_worker import __version__, messages
 from gan_worker.admission import Admission
+from gan_worker.answers import Answers
 from gan_worker.authenticator import Authenticator
 from gan_worker.compute_pool import ComputePool, environments
 from gan_worker.compute_process import COMMAND, ComputeProcess, Patience
-from gan_worker.errors import RequestError, TilewrightError, UnexpectedError, WorkerError
+from gan_worker.dispatcher import Dispatcher
+from gan_worker.errors import WorkerError
 from gan_worker.jobs import Jobs
 from gan_worker.journal import Job, Journal
 from gan_worker.keys import KeyPair, new_key_pair
@@ -31,7 +33,7 @@ from gan_worker.roots import Roots
 from gan_worker.run_store import RunStore
 from gan_worker.sockets import bind_router, receive, send
 from gan_worker.strict_json import VERSION, BadMessage, bad_message
-from gan_worker.subscribers import Key, Subscriber, Subscribers, report_key
+from gan_worker.subscribers import Key, Subscribers, report_key
 
 logger = logging.getLogger(__name__)
 
@@ -39,11 +41,7 @@ POLL_MS = 100
 MESSAGES_PER_TURN = 64
 STATUS_EVERY = 1.0
 SWEEP_EVERY = 60.0
-MODELS_SHOWN = 100
-JOBS_SHOWN = 40
 SLOTS = 16
-# In the order in which they are handed out.
-KINDS: tuple[messages.JobKind, ...] = ("train", "generate", "repair")
 
 T = TypeVar("T")
 
@@ -108,9 +106,19 @@ class Server:
         self._subscribers = Subscribers(self._journal, self._send)
         roots = Roots(config.roots, config.local)
         admission = Admission(config.home / "runs", roots)
-        self._admission = admission
         self._runs = RunStore(config.home / "runs", roots)
         self._jobs = Jobs(self._journal, admission, self._job_changed)
+        self._dispatcher = Dispatcher(self._jobs, self._compute)
+        self._answers = Answers(
+            self._jobs,
+            self._journal,
+            self._dispatcher,
+            admission,
+            self._runs,
+            self._store,
+            self._subscribers,
+            self.end if config.local else None,
+        )
         self._dropped = self._faults = 0
         self._status: tuple[Any, ...] = ()
         self._status_at = self._swept_at = 0.0
@@ -272,38 +280,12 @@ class Server:
             return None
 
     def _tend(self) -> None:
-        for place, process in enumerate(self._compute):
-            self._watch(place, process)
+        self._dispatcher.tend()
         if self._pairing is not None and self._pairing.open:
             self._pairing.tend()
-        self._dispatch()
         self._tell_status()
         self._sweep()
         self._subscribers.deliver()
-
-    def _watch(self, place: int, process: ComputeProcess) -> None:
-        before = process.state
-        reason = process.watch()
-        if reason is not None:
-            self._compute.died(place, before)
-        if reason is not None and (self._jobs.running_at(place) or before != "stopping"):
-            self._jobs.compute_died(reason, place, self._compute.alive)
-        if process.idle_too_long():
-            process.leave(messages.Leave())
-
-    def _dispatch(self) -> None:
-        pool = self._compute
-        for kind in KINDS:
-            while (found := self._jobs.next_run(kind, pool.ready, pool.able)) is not None:
-                place, run = found
-                if not pool[place].send(run):
-                    pool[place].press("it took no messages")
-        for place in pool.ready:
-            pool[place].set_busy(bool(self._jobs.running_at(place)))
-        if not pool.all_alive and self._jobs.unplaced and not self._ending.is_set():
-            error = pool.start(self._jobs.unplaced)
-            if error is not None:
-                self._jobs.compute_died(str(error), others=pool.alive)
 
     def _tell_status(self) -> None:
         compute, now = self._compute, time.monotonic()
@@ -326,9 +308,7 @@ class Server:
         logger.info("job %s (%s %s) is %s", job.job, job.kind, job.name, job.state)
         if job.final:
             self._subscribers.forget_reports(job.job)
-        for place, process in enumerate(self._compute):
-            if not any(j.state == "cancelling" for j in self._jobs.running_at(place)):
-                process.relax()
+        self._dispatcher.relax()
 
     # ---- from clients, on control
 
@@ -348,7 +328,7 @@ class Server:
         elif subscriber is None or message.session != subscriber.session:
             self._send(route, Message(messages.UnknownSession(), session=message.session))
         else:
-            answer = self._answer(subscriber, message)
+            answer = self._answers.answer(subscriber, message)
             if answer is not None:
                 session = subscriber.session
                 self._send(route, Message(answer, re=message.id, session=session))
@@ -361,99 +341,6 @@ class Server:
             __version__, self._compute.device, self._compute.state, subscriber.session, VERSION
         )
         self._send(route, Message(body, re=message.id, session=subscriber.session))
-
-    def _answer(self, subscriber: Subscriber, message: Message) -> Any:
-        """Carry a request out and return what to answer, if anything."""
-        handler = getattr(self, f"_on_{messages.TYPES[type(message.body)]}", None)
-        try:
-            if handler is None:
-                raise bad_message("a client does not send this type")
-            return handler(subscriber, message.body)
-        except TilewrightError as error:
-            return messages.Error(error.info)
-        except Exception as error:  # the client must hear of it, whatever it was
-            logger.exception("a request failed")
-            return messages.Error(UnexpectedError(error).info)
-
-    def _on_subscribe(self, client: Subscriber, body: messages.Subscribe) -> Any:
-        active = [j for j in self._jobs.active if self._jobs.owner_of(j) == client.owner]
-        missed = self._subscribers.subscribe(client, body.after, active)
-        return messages.Subscribed(client.cursor or 0, missed)
-
-    def _on_submit(self, client: Subscriber, body: messages.Submit) -> Any:
-        return self._jobs.submit(client.owner, body)
-
-    def _on_command(self, client: Subscriber, body: messages.Command) -> Any:
-        told = self._jobs.command(client.owner, body.job, body.action)
-        place = self._jobs.place_of(body.job)
-        if told is not None and place is not None:
-            self._compute[place].send(told)
-            if told.action == "cancel":
-                self._compute[place].press("a job that was cancelled did not end")
-        return messages.Done()
-
-    def _on_models(self, client: Subscriber, body: messages.Models) -> Any:
-        found = self._admission.models(self._jobs.training())
-        return _fitting(
-            lambda some, all_: messages.ModelList(tuple(some), all_), found[:MODELS_SHOWN]
-        )
-
-    def _on_runs(self, client: Subscriber, body: messages.Runs) -> Any:
-        found = self._runs.entries(self._jobs.training())
-        return _fitting(
-            lambda some, all_: messages.RunList(tuple(some), all_), found[:MODELS_SHOWN]
-        )
-
-    def _on_run_settings(self, client: Subscriber, body: messages.RunSettings) -> Any:
-        return messages.RunConfig(body.run, self._runs.settings(body.run))
-
-    def _on_run_preview(self, client: Subscriber, body: messages.RunPreview) -> Any:
-        return self._runs.picture(body.run)
-
-    def _on_rename_run(self, client: Subscriber, body: messages.RenameRun) -> Any:
-        self._runs.rename(body.run, body.name, self._jobs.in_use())
-        return messages.Done()
-
-    def _on_delete_run(self, client: Subscriber, body: messages.DeleteRun) -> Any:
-        self._runs.delete(body.run, self._jobs.in_use())
-        return messages.Done()
-
-    def _on_release(self, client: Subscriber, body: messages.Release) -> Any:
-        if self._jobs.running or self._jobs.waiting:
-            raise RequestError(
-                "wrong_state",
-                "The worker must be idle to give its memory back; a job runs or waits.",
-                "Wait until it has ended, or stop it.",
-            )
-        self._compute.leave(messages.Leave())
-        return messages.Done()
-
-    def _on_jobs(self, client: Subscriber, body: messages.Jobs) -> Any:
-        found = [job.event() for job in self._journal.newest(client.owner, JOBS_SHOWN)]
-        bare = [messages.JobEvent(**{**vars(event), "result": None}) for event in found]
-        return _fitting(lambda some, _: messages.JobList(tuple(some)), bare)
-
-    def _on_result(self, client: Subscriber, body: messages.AskResult) -> Any:
-        return self._jobs.find(client.owner, body.job).event()
-
-    def _on_ping(self, client: Subscriber, body: messages.Ping) -> Any:
-        return messages.Pong()
-
-    def _on_shutdown(self, client: Subscriber, body: messages.Shutdown) -> Any:
-        if not self._config.local:
-            raise RequestError(
-                "not_allowed",
-                "A worker can be ended only from its own computer; this client is elsewhere.",
-                "End it on the computer it runs on.",
-            )
-        self.end()
-        return messages.Done()
-
-    def _on_goodbye(self, client: Subscriber, body: messages.Goodbye) -> Any:
-        self._subscribers.forget(client.route)
-
-    def _on_seen(self, client: Subscriber, body: messages.Seen) -> Any:
-        self._subscribers.seen(client, body.count)
 
     # ---- from clients, on bulk
 
@@ -469,18 +356,8 @@ class Server:
         except BadMessage as error:
             self._refuse(self._bulk, route, error)
             return True
-        self._send_on(self._bulk, route, self._piece(owner, message))
+        self._send_on(self._bulk, route, self._answers.piece(owner, message))
         return True
-
-    def _piece(self, owner: str, message: Message) -> Message:
-        wanted = message.body
-        try:
-            self._jobs.check_owner(owner, wanted.job)
-            data = self._store.read(wanted.job, wanted.name, wanted.offset, wanted.length)
-        except TilewrightError as error:
-            return Message(messages.Error(error.info), re=message.id)
-        chunk = messages.Chunk(wanted.job, wanted.name, wanted.offset)
-        return Message(chunk, re=message.id, payload=data)
 
     # ---- from the compute processes
 
@@ -546,19 +423,6 @@ def _owner(frames: Sequence[zmq.Frame]) -> str:
 def _is_power_of_two(count: int) -> bool:
     """For counts of what may come in floods: logging only these, no flood fills the log."""
     return count & (count - 1) == 0
-
-
-def _fitting(make: Callable[[list[T], bool], Any], items: list[T]) -> Any:
-    """The body with as many items as one message can hold."""
-    complete = True
-    while True:
-        body = make(items, complete)
-        try:
-            encode(Message(body))
-        except BadMessage:
-            items, complete = items[: len(items) // 2], False
-        else:
-            return body
 
 
 def _take_slot(folder: Path) -> tuple[Path, FolderLock]:

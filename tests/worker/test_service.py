@@ -728,7 +728,7 @@ def test_a_fault_of_the_server_itself_ends_nothing(served, ear, picture, monkeyp
 
     job = started(served, ear, training(picture, steps=60))
     monkeypatch.setattr(served.server._store, "keep_newest_previews", broken)
-    monkeypatch.setattr(served.server._admission, "check", broken)
+    monkeypatch.setattr(served.server._jobs._admission, "check", broken)
     rejected = ear.client.submit(material())
     assert ear.event(JobRejected, job=rejected).error.code == "unexpected"
     ear.state(job, "succeeded")

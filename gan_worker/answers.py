@@ -1,0 +1,162 @@
+"""What clients are answered: a body for each request, and the pieces of results."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from gan_worker import messages
+from gan_worker.admission import Admission
+from gan_worker.dispatcher import Dispatcher
+from gan_worker.errors import RequestError, TilewrightError, UnexpectedError
+from gan_worker.jobs import Jobs
+from gan_worker.journal import Journal
+from gan_worker.protocol import Message, encode
+from gan_worker.results import ResultStore
+from gan_worker.run_store import RunStore
+from gan_worker.strict_json import BadMessage, bad_message
+from gan_worker.subscribers import Subscriber, Subscribers
+
+logger = logging.getLogger(__name__)
+
+MODELS_SHOWN = 100
+JOBS_SHOWN = 40
+
+T = TypeVar("T")
+
+
+class Answers:
+    """Carries requests of clients out, one handler for each type of message.
+
+    Args:
+        jobs: all of the server.
+        journal: where they are written.
+        dispatcher: hands them to the compute processes.
+        admission: knows the models.
+        runs: there are.
+        store: where results lie.
+        subscribers: the clients.
+        end: ends the server; None where clients are elsewhere, and may not.
+    """
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        journal: Journal,
+        dispatcher: Dispatcher,
+        admission: Admission,
+        runs: RunStore,
+        store: ResultStore,
+        subscribers: Subscribers,
+        end: Callable[[], None] | None,
+    ) -> None:
+        self._jobs, self._journal, self._dispatcher = jobs, journal, dispatcher
+        self._admission, self._runs, self._store = admission, runs, store
+        self._subscribers, self._end = subscribers, end
+
+    def answer(self, client: Subscriber, message: Message) -> Any:
+        """Carry a request out and return what to answer, if anything."""
+        handler = getattr(self, f"_on_{messages.TYPES[type(message.body)]}", None)
+        try:
+            if handler is None:
+                raise bad_message("a client does not send this type")
+            return handler(client, message.body)
+        except TilewrightError as error:
+            return messages.Error(error.info)
+        except Exception as error:  # the client must hear of it, whatever it was
+            logger.exception("a request failed")
+            return messages.Error(UnexpectedError(error).info)
+
+    def _on_subscribe(self, client: Subscriber, body: messages.Subscribe) -> Any:
+        active = [j for j in self._jobs.active if self._jobs.owner_of(j) == client.owner]
+        missed = self._subscribers.subscribe(client, body.after, active)
+        return messages.Subscribed(client.cursor or 0, missed)
+
+    def _on_submit(self, client: Subscriber, body: messages.Submit) -> Any:
+        return self._jobs.submit(client.owner, body)
+
+    def _on_command(self, client: Subscriber, body: messages.Command) -> Any:
+        self._dispatcher.command(client.owner, body.job, body.action)
+        return messages.Done()
+
+    def _on_models(self, client: Subscriber, body: messages.Models) -> Any:
+        found = self._admission.models(self._jobs.training())
+        return _fitting(
+            lambda some, all_: messages.ModelList(tuple(some), all_), found[:MODELS_SHOWN]
+        )
+
+    def _on_runs(self, client: Subscriber, body: messages.Runs) -> Any:
+        found = self._runs.entries(self._jobs.training())
+        return _fitting(
+            lambda some, all_: messages.RunList(tuple(some), all_), found[:MODELS_SHOWN]
+        )
+
+    def _on_run_settings(self, client: Subscriber, body: messages.RunSettings) -> Any:
+        return messages.RunConfig(body.run, self._runs.settings(body.run))
+
+    def _on_run_preview(self, client: Subscriber, body: messages.RunPreview) -> Any:
+        return self._runs.picture(body.run)
+
+    def _on_rename_run(self, client: Subscriber, body: messages.RenameRun) -> Any:
+        self._runs.rename(body.run, body.name, self._jobs.in_use())
+        return messages.Done()
+
+    def _on_delete_run(self, client: Subscriber, body: messages.DeleteRun) -> Any:
+        self._runs.delete(body.run, self._jobs.in_use())
+        return messages.Done()
+
+    def _on_release(self, client: Subscriber, body: messages.Release) -> Any:
+        self._dispatcher.release()
+        return messages.Done()
+
+    def _on_jobs(self, client: Subscriber, body: messages.Jobs) -> Any:
+        found = [job.event() for job in self._journal.newest(client.owner, JOBS_SHOWN)]
+        bare = [messages.JobEvent(**{**vars(event), "result": None}) for event in found]
+        return _fitting(lambda some, _: messages.JobList(tuple(some)), bare)
+
+    def _on_result(self, client: Subscriber, body: messages.AskResult) -> Any:
+        return self._jobs.find(client.owner, body.job).event()
+
+    def _on_ping(self, client: Subscriber, body: messages.Ping) -> Any:
+        return messages.Pong()
+
+    def _on_shutdown(self, client: Subscriber, body: messages.Shutdown) -> Any:
+        if self._end is None:
+            raise RequestError(
+                "not_allowed",
+                "A worker can be ended only from its own computer; this client is elsewhere.",
+                "End it on the computer it runs on.",
+            )
+        self._end()
+        return messages.Done()
+
+    def _on_goodbye(self, client: Subscriber, body: messages.Goodbye) -> Any:
+        self._subscribers.forget(client.route)
+
+    def _on_seen(self, client: Subscriber, body: messages.Seen) -> Any:
+        self._subscribers.seen(client, body.count)
+
+    def piece(self, owner: str, message: Message) -> Message:
+        """The piece of a result that a client asks for on bulk, or why there is none."""
+        wanted = message.body
+        try:
+            self._jobs.check_owner(owner, wanted.job)
+            data = self._store.read(wanted.job, wanted.name, wanted.offset, wanted.length)
+        except TilewrightError as error:
+            return Message(messages.Error(error.info), re=message.id)
+        chunk = messages.Chunk(wanted.job, wanted.name, wanted.offset)
+        return Message(chunk, re=message.id, payload=data)
+
+
+def _fitting(make: Callable[[list[T], bool], Any], items: list[T]) -> Any:
+    """The body with as many items as one message can hold."""
+    complete = True
+    while True:
+        body = make(items, complete)
+        try:
+            encode(Message(body))
+        except BadMessage:
+            items, complete = items[: len(items) // 2], False
+        else:
+            return body
