@@ -119,6 +119,7 @@ class Window:
         end = time.monotonic() + seconds
         while not (value := self.ask(code)):
             told = self.ask("str(session().last_error)")
+            time.sleep(0.05)  # a question that reads pixels would leave Blender no time to work
             assert time.monotonic() < end, f"not within {seconds:g} s: {code}; {told}"
         return value
 

@@ -203,9 +203,11 @@ def test_painting(desk: Any) -> None:
     desk.click("paint_looks(", 0.2)
     desk.wait("bpy.context.object.mode == 'TEXTURE_PAINT'")
     desk.wait("is_quiet()")
-    before = desk.ask("look()['maps']")
+    recipe = "bpy.context.object.active_material.tilewright.recipe"
+    before = desk.ask(recipe)
     desk.ask(STROKE)
-    desk.wait(f"look()['maps'] != {before!r} and is_quiet()")
+    desk.wait(f"{recipe} != {before!r} and is_quiet()")
+    desk.ask("view()[1].spaces.active.show_region_asset_shelf = False")
     keep(desk, "painting")
 
 

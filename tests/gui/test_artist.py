@@ -249,12 +249,12 @@ def test_looks_are_painted(window: Any) -> None:
         window.ask(f"bpy.ops.tilewright.add_look(uid={CHOSEN}.favourites[{place}].uid)")
     window.click("paint_looks(", 0.2)
     window.wait("bpy.context.object.mode == 'TEXTURE_PAINT' and is_quiet()")
-    plain = window.ask("halves('base_color')")
+    plain, before = window.ask(f"(halves('base_color'), {MATERIAL}.tilewright.recipe)")
     looks = f"{MATERIAL}.tilewright.painted_looks"
     color = f"addon('painting').COLORS[{looks}[1].place]"
     # Debian's Blender comes without brushes.
     window.ask(f"paint({MATERIAL}.tilewright.style_image, {color}, 1, 0.5)")
-    window.wait(f"is_quiet() and halves('base_color')[0] != {plain[0]!r}")
+    window.wait(f"{MATERIAL}.tilewright.recipe != {before!r} and is_quiet()")
     left, right = window.ask("halves('base_color')")
     assert np.abs(np.subtract(right, plain[1])).max() < 0.02, "what was not painted stays"
     assert np.abs(np.subtract(left, plain[0])).max() > 0.02
