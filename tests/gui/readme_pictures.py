@@ -148,7 +148,7 @@ def test_training(desk: Any) -> None:
     desk.ask(f"{CHOSEN}.pictures.add().path = {str(folder / 'HexagonTiles')!r}")
     desk.ask(f"{CHOSEN}.run = 'hexagon tiles'")
     desk.ask("bpy.ops.tilewright.start_training() and None")
-    fold_closed(desk, 1)
+    desk.open_only("Train")
     desk.wait("addon('curve_pictures').shown() and addon('live_preview').is_there()")
     desk.wait("session().training.progress.fraction > 0.5")
     desk.ask("bpy.context.preferences.view.ui_scale = 1.0")  # preview and curves are high
