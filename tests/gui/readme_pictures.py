@@ -150,7 +150,7 @@ def test_training(desk: Any) -> None:
     desk.ask("bpy.ops.tilewright.start_training() and None")
     desk.open_only("Train")
     desk.wait("addon('curve_pictures').shown() and addon('live_preview').is_there()")
-    desk.wait("session().training.progress.fraction > 0.5")
+    desk.wait("session().training.progress.fraction > 0.9")
     desk.ask("bpy.context.preferences.view.ui_scale = 1.0")  # preview and curves are high
     desk.settle(10)
     scroll(desk, DOWN)
