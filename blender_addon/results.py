@@ -68,7 +68,7 @@ def apply(event: MaterialReady, target: str, order: Order, is_rest: bool = False
         yield from make_image(event.job, name, pixels)
     is_lost = is_rest and not _is_wanted(event.recipe, target)
     if session.current.is_newest(event.job, target) and not is_lost:  # none was asked for meanwhile
-        _show(event, target, order)
+        _show(event, target, order, is_rest)
     _clean_up(event.job)
     yield
     for name, pixels in event.maps.items():
@@ -86,7 +86,7 @@ def _is_wanted(recipe: Recipe, target: str) -> bool:
     return (recipe.width, recipe.height) == (wanted.width, wanted.height)
 
 
-def _show(event: MaterialReady, target: str, order: Order) -> None:
+def _show(event: MaterialReady, target: str, order: Order, is_rest: bool) -> None:
     found = {name: images.find_image(event.job, name) for name in event.maps}
     for name, image in found.items():
         image.name = _image_name(event.recipe, name)
@@ -95,6 +95,10 @@ def _show(event: MaterialReady, target: str, order: Order) -> None:
     materials.build(material, found, order.wiring)
     materials.end_preview(material)
     materials.store_recipe(material, event.recipe, event.seam_ratios)
+    job = session.current.jobs.get(event.job)
+    if job and job.config and not is_rest:
+        # Not when it was asked for: an undo step from before it came would ask for it again.
+        latents.store(material, job.config)
     latents.keep_place(material, event.recipe)
 
 

@@ -11,7 +11,7 @@ from bpy.props import BoolProperty, FloatProperty, IntProperty
 from gan_worker.config import GenerationConfig, check_size
 from gan_worker.errors import RequestError, StorageError, TilewrightError
 
-from .. import event_timer, latents, live, materials, results, session, surface
+from .. import event_timer, live, materials, results, session, surface
 from ..latents import LARGEST_SEED
 from ..properties import texture_folder
 from .reporting import failed, needs, needs_worker
@@ -117,7 +117,6 @@ def _generate(
     material = _material_for(objects, f"{config.model} {config.seed}")
     job = session.current.generate(config, material.tilewright.uuid)
     live.forget(material.tilewright.uuid)
-    latents.store(material, config)
     event_timer.order_result(job, order or results.Order())
     material.use_fake_user = material.use_fake_user or not objects
     for obj in objects:

@@ -264,6 +264,21 @@ def test_what_comes_when_a_slider_rests_adds_no_undo_step(hand, material, plane,
     assert pushed == ["Tilewright Material"]
 
 
+def test_undo_of_a_generated_material_does_not_ask_for_it_again(hand, plane):
+    bpy.ops.ed.undo_push(message="start")
+    seed = plane.active_material.tilewright.latents.seed
+    (job,) = generation.generate_for_objects([plane], GenerationConfig("bricks", 9, 64, 64))
+    bpy.ops.ed.undo_push(message="Generate")
+    hand.answer(job.id)
+    bpy.ops.ed.undo_push(message="Tilewright Material")
+    assert plane.active_material.tilewright.latents.seed == 9
+    bpy.ops.ed.undo()
+    undone = bpy.data.objects["Plane"].active_material
+    assert undone.tilewright.latents.seed == undone.tilewright.seed == seed
+    assert hand.jobs == [job.id]
+    assert not live.is_moving()
+
+
 def test_undo_of_something_else_asks_for_nothing(hand, plane):
     bpy.ops.ed.undo_push(message="start")
     plane.location.x = 5

@@ -475,8 +475,14 @@ def test_scene_recipe_shows_how_far_it_is_and_how_it_ended(monkeypatch, tmp_path
     assert "It is gone.\nRun it again." in draw(panels.TILEWRIGHT_PT_scene_recipe)
 
 
-def test_motion_says_how_far_it_is_and_what_came_out(stand_in, plane, tmp_path, monkeypatch):
-    generation.generate_for_objects([plane], GenerationConfig("bricks", width=64, height=32))
+def test_motion_says_how_far_it_is_and_what_came_out(
+    stand_in, plane, make, tmp_path, monkeypatch
+):
+    wanted = GenerationConfig("bricks", width=64, height=32)
+    (job,) = generation.generate_for_objects([plane], wanted)
+    stand_in.finish(job.id, make(64, 32))
+    event_timer.tick()
+    event_timer.finish()
     config = latents.wanted(plane.active_material)
     plan = motion.make_plan(bpy.context.scene, plane.active_material)
     bake = motion.MotionBake("", config, plan, tmp_path)
