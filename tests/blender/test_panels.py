@@ -475,9 +475,7 @@ def test_scene_recipe_shows_how_far_it_is_and_how_it_ended(monkeypatch, tmp_path
     assert "It is gone.\nRun it again." in draw(panels.TILEWRIGHT_PT_scene_recipe)
 
 
-def test_motion_says_how_far_it_is_and_what_came_out(
-    stand_in, plane, make, tmp_path, monkeypatch
-):
+def test_motion_says_how_far_it_is_and_what_came_out(stand_in, plane, make, tmp_path, monkeypatch):
     wanted = GenerationConfig("bricks", width=64, height=32)
     (job,) = generation.generate_for_objects([plane], wanted)
     stand_in.finish(job.id, make(64, 32))

@@ -157,7 +157,8 @@ class Window:
                 if what in self.ask("under_pointer()"):
                     self.where[what] = y
                     return x, y
-        raise AssertionError(f"no button {what} in the sidebar at {column}")
+        shown = self.photograph("missing")
+        raise AssertionError(f"no button {what} in the sidebar at {column}; see {shown.name}")
 
     def click(self, what: str, column: float = 0.4) -> None:
         """Find a button and press it."""
