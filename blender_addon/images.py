@@ -151,6 +151,15 @@ def read_pixels(image: bpy.types.Image) -> np.ndarray:
     return rgba.reshape(height, width, 4)[::-1].copy()
 
 
+def copy_image(image: bpy.types.Image) -> bpy.types.Image:
+    """A copy with its pixels, also those that were painted and are in no file."""
+    made = image.copy()
+    rgba = np.empty(len(image.pixels), np.float32)
+    image.pixels.foreach_get(rgba)
+    set_pixels(made, rgba)
+    return made
+
+
 def pack_png(image: bpy.types.Image, png: bytes) -> None:
     """Put an encoded picture into the .blend, so that it is kept when the file is saved."""
     space = image.colorspace_settings.name

@@ -75,8 +75,7 @@ def follow(material: bpy.types.Material) -> None:
     """
     if reason(material):
         return
-    if materials.find_material(material.tilewright.uuid) != material:
-        materials.make_unique(material)
+    materials.ensure_unique(material)
     target = material.tilewright.uuid
     known = _moving.setdefault(target, _Moving(0.0))
     known.changed, known.stale = time.monotonic(), True

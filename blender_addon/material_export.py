@@ -201,8 +201,7 @@ def start(material: bpy.types.Material, target: Target, folder: str) -> Material
     check_target(target)
     if not _exported_maps(material):
         raise _wrong_state("Some map must be in use to be exported; none is.", "Tick one.")
-    if materials.find_material(material.tilewright.uuid) != material:
-        materials.make_unique(material)
+    materials.ensure_unique(material)
     place = Path(bpy.path.abspath(folder))
     name = bpy.path.clean_name(material.name)
     current = MaterialExport(material.tilewright.uuid, name, target, place)

@@ -14,7 +14,7 @@ from gan_worker.progress import Recipe
 from gan_worker.strict_json import from_json
 
 from . import projection
-from .images import JOB_KEY, is_live
+from .images import JOB_KEY, copy_image, is_live
 from .projection import COORDINATES, MAPPING
 from .properties import new_uuid
 
@@ -27,6 +27,8 @@ OCCLUSION = "Tilewright Occlusion"
 LUMINANCE = "Tilewright Luminance"
 BUMP = "Tilewright Bump"
 BUMP_LABEL = "Bump from Luminance (model has no normal or height)"
+# What of a material's properties are images that an artist paints on.
+PAINTED_IMAGES = ("style_image", "repair_mask")
 
 _ROWS = {name: index for index, name in enumerate(MAPS)}
 
@@ -69,8 +71,22 @@ def is_ours(material: bpy.types.Material | None) -> bool:
 
 
 def make_unique(material: bpy.types.Material) -> None:
-    """Give a copied material a uuid of its own: Shift+D copies the original's."""
-    material.tilewright.uuid = new_uuid()
+    """Give a copied material a uuid of its own, and images of its own to paint on."""
+    kept = material.tilewright
+    kept.uuid = new_uuid()
+    for use in PAINTED_IMAGES:
+        shared = getattr(kept, use)
+        if shared is not None and min(shared.size):
+            setattr(kept, use, copy_image(shared))
+            for node in material.node_tree.nodes:
+                if node.type == "TEX_IMAGE" and node.image == shared:
+                    node.image = getattr(kept, use)
+
+
+def ensure_unique(material: bpy.types.Material) -> None:
+    """Make a material unique that is a copy: Blender copies the uuid, and shares the images."""
+    if find_material(material.tilewright.uuid) != material:
+        make_unique(material)
 
 
 def assign(obj: bpy.types.Object, material: bpy.types.Material) -> None:

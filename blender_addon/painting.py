@@ -18,7 +18,7 @@ from gan_worker.strict_json import from_json
 from gan_worker.style_choices import LOOKS_LIMIT, Look, StyleMap
 from gan_worker.style_painting import COLORS, paint
 
-from . import favourites, images, latents, live, projection, session, vertex_colors
+from . import favourites, images, latents, live, materials, projection, session, vertex_colors
 from .panel_pictures import PanelPictures
 from .properties import quietly
 
@@ -151,6 +151,7 @@ def start(obj: bpy.types.Object, on_vertices: bool = False) -> bpy.types.Image:
     """
     check(obj)
     material = obj.active_material
+    materials.ensure_unique(material)
     image = _image(material)
     tools = bpy.context.scene.tool_settings.image_paint
     tools.mode, tools.canvas = "IMAGE", image
@@ -341,7 +342,7 @@ def _follow(material: bpy.types.Material, painted: StyleMap) -> None:
 def pack_images() -> None:
     """Keep what was painted in the file that is about to be saved: it is nowhere else."""
     for material in bpy.data.materials:
-        for image in (material.tilewright.style_image, material.tilewright.repair_mask):
+        for image in (getattr(material.tilewright, use) for use in materials.PAINTED_IMAGES):
             if image and image.is_dirty and not image.library and not image.filepath:
                 image.pack()
 

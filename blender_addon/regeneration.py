@@ -136,8 +136,7 @@ def _prepare(material: bpy.types.Material) -> GenerationConfig:
     problem = obstacle(material)
     if problem:
         raise problem
-    if materials.find_material(material.tilewright.uuid) != material:
-        materials.make_unique(material)
+    materials.ensure_unique(material)
     if not latents.has_latents(material):
         latents.keep_place(material, materials.read_recipe(material))
     with quietly():

@@ -91,8 +91,7 @@ def repair(material: bpy.types.Material) -> Repair:
     problem = obstacle(material)
     if problem:
         raise problem
-    if materials.find_material(material.tilewright.uuid) != material:
-        materials.make_unique(material)
+    materials.ensure_unique(material)
     size = tuple(next(iter(materials.images_of(material).values())).size)
     started = Repair(material, repair_mask.read(material, size))
     _under_way[material.tilewright.uuid] = started

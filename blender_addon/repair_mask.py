@@ -34,6 +34,7 @@ def start(obj: bpy.types.Object) -> bpy.types.Image:
     """
     check(obj)
     material = obj.active_material
+    materials.ensure_unique(material)
     image = _image(material)
     if not is_painted(material):
         _show(material, image)

@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -99,7 +99,8 @@ def _options() -> argparse.Namespace:
         action="append",
         default=[],
         help="one lever of tiny, such as patch_weight=0: a number of update.Hyperparameters; patterns=none trains "
-        "without waves and grain, isotropic=true also with turned crops, precision=float32 in full precision",
+        "without waves and grain, isotropic=true also with turned crops, precision=float32 in full precision, "
+        "start=NAME from the weights of a bundled model",
     )
     parser.add_argument("--again", action="store_true", help="also what has been measured already")
     parser.add_argument(
@@ -169,21 +170,21 @@ def _train_one(options: argparse.Namespace) -> None:
     train = _train_psgan if recipe == "psgan" else partial(_train_preset, options.change)
     found: dict[str, Any] = {"minutes": {}}
 
-    def measure(mark: float, steps: int, scale: float, reference: Any, pictures: list) -> None:
+    def measure(
+        mark: float, steps: int, scale: float, reference: Callable, pictures: Callable
+    ) -> None:
         if options.pace is None:
             return
-        row = _shown(reference.evaluate(pictures))
+        real, shown = reference(), pictures()
+        row = _shown(real.evaluate(shown))
         found["minutes"][f"{mark:g}"] = {"steps": steps, "model": row}
         found["scale"] = scale
-        _write_sheet(
-            sheets / f"{recipe}_{item.stem}_{mark:g}.png", reference.materials[0], pictures
-        )
+        found.update((kind, _shown(getattr(real, kind))) for kind in KINDS[1:])
+        _write_sheet(sheets / f"{recipe}_{item.stem}_{mark:g}.png", real.materials[0], shown)
 
-    reference = train(item, sorted(options.minutes), watch, measure)
+    train(item, sorted(options.minutes), watch, measure)
     if options.pace is None:
         found = {"pace": round(watch.pace, 3)}
-    else:
-        found |= {kind: _shown(getattr(reference, kind)) for kind in KINDS[1:]}
     print(json.dumps(found))
 
 
@@ -203,7 +204,7 @@ def _shown(row: Mapping[str, float]) -> Row:
 
 def _train_preset(
     levers: Sequence[str], item: Path, marks: list[float], watch: Stopwatch, measure: Callable
-) -> Any:
+) -> None:
     """The program's own training, as the command line runs it; marks are minutes of its steps alone."""
     from gan_worker.config import GenerationConfig, TrainingConfig
     from gan_worker.gan import precision
@@ -217,6 +218,7 @@ def _train_preset(
 
     changed = dict(lever.split("=") for lever in levers)
     patterned = changed.pop("patterns", "") != "none"
+    start = changed.pop("start", "")
     isotropic = json.loads(changed.pop("isotropic", "false"))
     if changed.pop("precision", "") == "float32":
         precision.has_bfloat16 = lambda: False
@@ -226,7 +228,10 @@ def _train_preset(
         def _new_update(self) -> Update:
             patterns = self.patterns if patterned else (Pattern(),) * len(self.materials)
             self.patterns = patterns
-            return Update(self.network, self.dataset, patterns, self.config.seed, parameters)
+            update = Update(self.network, self.dataset, patterns, self.config.seed, parameters)
+            if start:
+                _start_from(update, ROOT / "gan_worker/bundled_models" / start)
+            return update
 
         def _step(self, tick: Tick) -> None:
             with watch.step():
@@ -241,10 +246,10 @@ def _train_preset(
             Run.create(Path(home), "bench"),
             lambda r: told.append(r.text) if isinstance(r, Notice) else None,
         )
-        reference = Reference(training.materials)
+        reference = cache(lambda: Reference(training.materials))
 
         def pictures() -> list:
-            side = max(SIDE, -(-reference.side // 8) * 8)
+            side = max(SIDE, -(-reference().side // 8) * 8)
             return [
                 dict(training.live.generate(GenerationConfig("bench", s, side, side)).maps)
                 for s in SEEDS
@@ -252,18 +257,29 @@ def _train_preset(
 
         def between_steps() -> bool:
             if training.seconds >= 60 * marks[0]:
-                measure(marks.pop(0), training.steps, training.data.scale, reference, pictures())
+                measure(marks.pop(0), training.steps, training.data.scale, reference, pictures)
             return False
 
         budget = marks[-1]
         training.loop(lambda: bool(len(marks) > 1 and between_steps()))
-        measure(budget, training.steps, training.data.scale, reference, pictures())
+        measure(budget, training.steps, training.data.scale, reference, pictures)
     for text in told:
         print(f"  {text}", file=sys.stderr)
-    return reference
 
 
-def _train_psgan(item: Path, marks: list[float], watch: Stopwatch, measure: Callable) -> Any:
+def _start_from(update: Any, model: Path) -> None:
+    """Take a model's weights wherever they fit; where the maps or the waves differ they do not."""
+    from gan_worker.runs import load_model_files
+
+    _, tensors = load_model_files(model)
+    for variables in (update.generator.variables, update.ema_generator.variables):
+        for index, variable in enumerate(variables):
+            weight = tensors[f"generator/{index:03d}"]
+            if weight.shape == variable.shape:
+                variable.assign(weight)
+
+
+def _train_psgan(item: Path, marks: list[float], watch: Stopwatch, measure: Callable) -> None:
     """PSGAN on the first map, in the pixels that `tiny` is trained on."""
     from psgan import Psgan
 
@@ -274,17 +290,19 @@ def _train_psgan(item: Path, marks: list[float], watch: Stopwatch, measure: Call
     network = PRESETS["tiny"]
     read = read_pictures([str(item)], network.crop, None)
     name = read.report.maps[0]
-    reference = Reference([{name: read.materials[0][name]}])
+    reference = cache(lambda: Reference([{name: read.materials[0][name]}]))
     psgan, steps = Psgan(network, read.materials[0][name]), 0
-    side = max(SIDE, -(-reference.side // 8) * 8)
+
+    def pictures() -> list:
+        side = max(SIDE, -(-reference().side // 8) * 8)
+        return [{name: psgan.sample(side, seed)} for seed in SEEDS]
+
     for mark in marks:
         while watch.seconds < 60 * mark:
             with watch.step():
                 float(psgan.step())
             steps += 1
-        pictures = [{name: psgan.sample(side, seed)} for seed in SEEDS]
         measure(mark, steps, read.report.scale, reference, pictures)
-    return reference
 
 
 def _write_sheet(

@@ -132,9 +132,7 @@ def _material_for(objects: Sequence[bpy.types.Object], name: str) -> bpy.types.M
     material = present.pop() if len(present) == 1 else None
     if not materials.is_ours(material) or material.users > _uses(material, objects):
         return materials.new_material(name)
-    twin = materials.find_material(material.tilewright.uuid)
-    if twin != material:
-        materials.make_unique(material)
+    materials.ensure_unique(material)
     return material
 
 

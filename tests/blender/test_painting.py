@@ -215,6 +215,25 @@ def test_what_was_painted_is_in_the_file(painter, tmp_path):
     assert painter.shares() == [0.75, 0.25]
 
 
+def test_copied_material_has_a_picture_of_its_own_to_paint_on(painter):
+    bpy.ops.tilewright.paint_looks()
+    painter.stroke(0.5)
+    painter.answer()
+    painted, original = painter.image, painter.material
+    copy = original.copy()
+    painter.obj.active_material = copy
+    bpy.ops.object.mode_set(mode="OBJECT")
+    bpy.ops.tilewright.paint_looks()
+    assert painter.image not in (None, painted)
+    assert bpy.context.scene.tool_settings.image_paint.canvas == painter.image
+    np.testing.assert_array_equal(images.read_pixels(painter.image), images.read_pixels(painted))
+    painter.stroke(1.0)
+    painter.answer()
+    assert painter.shares() == [0, 1]
+    assert original.tilewright.style_image == painted
+    assert images.read_pixels(painted)[..., 0].mean() == 0.5
+
+
 def test_removed_look_gives_its_place_to_the_first_of_the_others(painter):
     bpy.ops.tilewright.add_look(uid=bpy.context.scene.tilewright.favourites[0].uid)
     bpy.ops.tilewright.paint_looks()

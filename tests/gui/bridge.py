@@ -12,6 +12,8 @@ import numpy as np
 
 log = logging.getLogger(__name__)
 PERIOD = 0.005  # seconds from one question to the next
+drawn = set()
+remembered = []
 
 
 class Bridge:
@@ -88,6 +90,28 @@ def sidebar() -> list:
     return [region.x, window.height - region.y - region.height, region.width, region.height]
 
 
+def watch_panels() -> None:
+    """From now on, the panels of the tab that are drawn open are kept in `drawn`; Blender tells nobody."""
+    for panel in bpy.types.Panel.__subclasses__():
+        if panel.__module__.startswith("bl_ext.user_default.tilewright"):
+            panel.draw = watched(panel.draw)
+
+
+def watched(draw: object) -> object:
+    def draw_and_tell(panel: bpy.types.Panel, context: bpy.types.Context) -> None:
+        if context.region.type == "UI":  # a popover may show the same panel
+            drawn.add(panel.bl_label)
+        draw(panel, context)
+
+    return draw_and_tell
+
+
+def forget_panels() -> None:
+    """Empty `drawn`, and have the sidebar drawn."""
+    drawn.clear()
+    view()[2].tag_redraw()
+
+
 def under_pointer() -> str:
     """The operator call or the data path of the button that the pointer is on, else nothing."""
     window, area, region = view()
@@ -159,12 +183,21 @@ def maps(material: bpy.types.Material) -> dict:
     }
 
 
-def halves(name: str) -> list:
-    """Mean color of the left and the right half of a map on the active object."""
-    image = addon("materials").images_of(bpy.context.object.active_material)[name]
-    rows = pixels(image).reshape(image.size[1], image.size[0], 3)
-    left, right = np.split(rows, 2, axis=1)
-    return [left.mean((0, 1)).tolist(), right.mean((0, 1)).tolist()]
+def base_color() -> np.ndarray:
+    """The map on the active object, shape (height, width, 3)."""
+    image = addon("materials").images_of(bpy.context.object.active_material)["base_color"]
+    return pixels(image).reshape(image.size[1], image.size[0], 3)
+
+
+def remember() -> None:
+    """Keep how the base color looks now, for `changes`."""
+    remembered[:] = [base_color()]
+
+
+def changes() -> list:
+    """By how much the left and the right half of the base color have changed since, a pixel on average, 0..1."""
+    moved = np.abs(base_color() - remembered[0]).mean((0, 2))
+    return [float(half.mean()) for half in np.split(moved, 2)]
 
 
 def paint(image: bpy.types.Image, color: tuple, rows: float, columns: float) -> None:
@@ -189,4 +222,5 @@ preferences.view.filebrowser_display_type = "SCREEN"  # a second window would li
 preferences.system.use_region_overlap = False  # else the view is drawn again with every button
 preferences.inputs.use_mouse_continuous = False  # the pointer would jump back after every drag
 preferences.use_preferences_save = False
+watch_panels()
 bpy.app.timers.register(Bridge(os.environ["TILEWRIGHT_GUI_SOCKET"]).turn, persistent=True)

@@ -194,19 +194,30 @@ class Window:
 
     def open_only(self, panel: str) -> None:
         """Open a panel of the tab, and close all others."""
+        self.press("Home")  # the first header comes to the top
+        opened = self.open_panels()
+        for name in (
+            *(n for n in PANELS if n in opened),
+            panel,
+        ):  # from the top: none is pushed down
+            self.toggle(name)
+        self.where.clear()
+
+    def toggle(self, panel: str) -> None:
+        """Open or close a panel; those above it are closed."""
         left, top, width, _ = self.ask("sidebar()")
         scale = self.ask("bpy.context.preferences.system.ui_scale")
-        for place in dict.fromkeys((0, PANELS.index(panel))):
-            self.move(left + width // 3, top + int(scale * (15 + 27 * place)))
-            self.press("Home")  # the first header comes to the top
-            self.call("xdotool", "keydown", "ctrl")
-            self.click_here()
-            self.call("xdotool", "keyup", "ctrl")
-            self.settle(20, 1.0)  # panels glide
-            if place < PANELS.index(panel):  # it would push the others down
-                self.press("a")
-                self.settle(20, 1.0)
-        self.where.clear()
+        was_open = panel in self.open_panels()
+        self.move(left + width // 3, top + int(scale * (15 + 27 * PANELS.index(panel))))
+        self.press("a")
+        self.settle(20, 1.0)  # panels glide
+        assert (panel in self.open_panels()) != was_open, self.photograph("missing")
+
+    def open_panels(self) -> list[str]:
+        """The panels of the tab that show more than their header."""
+        self.ask("forget_panels()")
+        self.settle()
+        return self.ask("sorted(drawn)")
 
     def enter(self, what: str, text: str, column: float = 0.7) -> None:
         """Type something into a field, in the place of what it held."""
