@@ -122,14 +122,14 @@ def measure_element(picture: np.ndarray) -> float:
 def suggest_scale(element: float, side: int, crop: int) -> float:
     """The factor on a picture's size at which its main elements fill about half a crop; never above 1.
 
-    Two crops' width of picture are left at least, or there is too little variety to learn from.
+    One and a half crops' width of picture are left at least, or there is too little variety to learn from.
 
     Args:
         element: size of the main elements, pixels.
         side: the shorter one of the picture, pixels.
         crop: side of a training crop, pixels.
     """
-    return float(np.clip(crop / 2 / element, min(1.0, 2 * crop / side), 1.0))
+    return float(np.clip(crop / 2 / element, min(1.0, 1.5 * crop / side), 1.0))
 
 
 def _correlation_length(grey: np.ndarray) -> tuple[int, int]:
