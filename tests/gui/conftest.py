@@ -194,6 +194,7 @@ class Window:
 
     def open_only(self, panel: str) -> None:
         """Open a panel of the tab, and close all others."""
+        self.move(*self.header(0))
         self.press("Home")  # the first header comes to the top
         opened = self.open_panels()
         for name in (
@@ -205,13 +206,17 @@ class Window:
 
     def toggle(self, panel: str) -> None:
         """Open or close a panel; those above it are closed."""
-        left, top, width, _ = self.ask("sidebar()")
-        scale = self.ask("bpy.context.preferences.system.ui_scale")
         was_open = panel in self.open_panels()
-        self.move(left + width // 3, top + int(scale * (15 + 27 * PANELS.index(panel))))
+        self.move(*self.header(PANELS.index(panel)))
         self.press("a")
         self.settle(20, 1.0)  # panels glide
         assert (panel in self.open_panels()) != was_open, self.photograph("missing")
+
+    def header(self, number: int) -> tuple[int, int]:
+        """Where the header of a panel is when those above it are closed."""
+        left, top, width, _ = self.ask("sidebar()")
+        scale = self.ask("bpy.context.preferences.system.ui_scale")
+        return left + width // 3, top + int(scale * (15 + 27 * number))
 
     def open_panels(self) -> list[str]:
         """The panels of the tab that show more than their header."""
