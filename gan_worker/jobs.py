@@ -167,14 +167,15 @@ class Jobs:
         Returns:
             The compute process, and what it must be told.
         """
-        if self.ending:
+        waiting = [job for job in self.waiting if job.kind == kind]
+        if self.ending or not waiting:
             return None
         kinds: dict[int, list[str]] = {place: [] for place in ready}
         for job in self.running:
             kinds.setdefault(self._places[job.job], []).append(job.kind)
         if all(kind in kinds[place] for place in ready):
             return None
-        for job in [job for job in self.waiting if job.kind == kind]:
+        for job in waiting:
             place = self._place_for(job, kinds, ready, able)
             if place is None:
                 continue

@@ -89,13 +89,15 @@ class Journal:
     def add(self, job: Job) -> None:
         """Write a new job and its first event."""
         row = (job.job, job.owner, job.kind, job.name, json.dumps(job.config), job.channel)
+        event = _text(job)
         text = "INSERT INTO jobs VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)"
-        self._write(job, text, (*row, _text(job), int(job.final)))
+        self._write(job, event, text, (*row, event, int(job.final)))
 
     def change(self, job: Job) -> None:
         """Write a job's new state and the event that tells it."""
+        event = _text(job)
         text = "UPDATE jobs SET event = ?, final = ? WHERE job = ?"
-        self._write(job, text, (_text(job), int(job.final), job.job))
+        self._write(job, event, text, (event, int(job.final), job.job))
 
     def get(self, job: str) -> Job | None:
         """The job of that id, whoever owns it."""
@@ -152,12 +154,12 @@ class Journal:
         text = f"SELECT job, owner, kind, name, config, channel, event FROM jobs {condition}"
         return [_job(row) for row in self._db.execute(text, values)]
 
-    def _write(self, job: Job, text: str, values: tuple[Any, ...]) -> None:
+    def _write(self, job: Job, event: str, text: str, values: tuple[Any, ...]) -> None:
         number = self.last(job.owner) + 1
         try:
             with _Transaction(self._db):
                 self._db.execute(text, values)
-                row = (job.owner, number, _text(job))
+                row = (job.owner, number, event)
                 self._db.execute("INSERT INTO events VALUES (?, ?, ?)", row)
         except sqlite3.OperationalError as error:
             raise _cannot_write(error) from error

@@ -95,7 +95,6 @@ Promises
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import uuid
 from collections.abc import Sequence
@@ -230,7 +229,7 @@ def _read_head(frames: Sequence[bytes | memoryview]) -> dict[str, Any]:
         raise bad_message(error.info.message, message_id) from None
     if len(fields.v) != 2:
         raise bad_message("v must be [major, minor]", message_id)
-    return {f.name: getattr(fields, f.name) for f in dataclasses.fields(_Head)}
+    return vars(fields)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,7 +24,7 @@ from gan_worker.png import png_pieces
 from gan_worker.png_text import text_chunks
 from gan_worker.progress import GeneratedMaterial, Recipe
 from gan_worker.scene_plan import WorkItem
-from gan_worker.strict_json import BadMessage, from_json
+from gan_worker.strict_json import BadMessage, from_json, to_json
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ class SceneStore:
             entries[name] = {"name": file.name, "sha256": digest.hexdigest()}
         record = {
             "key": item.key,
-            "recipe": asdict(ready.recipe),
+            "recipe": to_json(ready.recipe),
             "seam_ratios": ready.seam_ratios,
             "files": entries,
         }

@@ -126,12 +126,17 @@ def _depth(value: Any) -> int:
 # ---- dataclasses to JSON and back
 
 T = TypeVar("T")
+# What JSON holds as it is. Nearly all values are, so they are asked for first.
+_PLAIN = (str, int, float, bool, types.NoneType)
 
 
 def to_json(value: Any) -> Any:
     """Turn a dataclass of plain values into what JSON can hold."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    kind: Any = type(value)
+    if kind in _PLAIN:
+        return value
+    if _is_dataclass(kind):
+        return {name: to_json(getattr(value, name)) for name, _, _ in _fields(kind)}
     if isinstance(value, (tuple, list)):
         return [to_json(v) for v in value]
     if isinstance(value, dict):
@@ -167,14 +172,19 @@ def _fields(kind: type[Any]) -> list[tuple[str, Any, bool]]:
 
 
 @functools.cache
+def _is_dataclass(kind: type[Any]) -> bool:
+    return dataclasses.is_dataclass(kind)
+
+
+@functools.cache
 def _shape(hint: Any) -> tuple[Any, tuple[Any, ...]]:
     return typing.get_origin(hint), typing.get_args(hint)
 
 
 def _read(hint: Any, value: Any, where: str) -> Any:
-    origin, args = _shape(hint)
-    if hint is Any:
+    if hint is Any or (type(value) is hint and hint in _PLAIN):
         return value
+    origin, args = _shape(hint)
     if origin in (types.UnionType, typing.Union):
         return _read_optional(args, value, where)
     if origin is Literal and isinstance(value, str) and value in args:
@@ -183,7 +193,7 @@ def _read(hint: Any, value: Any, where: str) -> Any:
         return _read_tuple(args, value, where)
     if origin is dict and isinstance(value, dict):
         return {k: _read(args[1], v, f"{where}.{k[:40]}") for k, v in value.items()}
-    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+    if isinstance(hint, type) and _is_dataclass(hint):
         return from_json(hint, value)
     if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import keras
 import numpy as np
@@ -153,7 +154,7 @@ class Canvas:
             for name, bits in kept.items()
         }
         rows, columns = -(-height // self.every[0]), -(-width // self.every[1])
-        self._lines = {
+        self._lines: dict[str, tuple[Any, Any]] = {
             name: (
                 np.empty((rows, width, MAPS[name].channels), np.float32),
                 np.empty((height, columns, MAPS[name].channels), np.float32),
@@ -178,12 +179,18 @@ class Canvas:
         row, column = -(-top // self.every[0]), -(-left // self.every[1])
         for name, (across, down) in lines.items():
             rows, columns = self._lines[name]
+            if (across.shape, down.shape) == (rows.shape, columns.shape):
+                # One piece is all there is, and needs not come back out of TensorFlow.
+                self._lines[name] = across, down
+                continue
             rows[row : row + across.shape[0], left : left + across.shape[1]] = across.numpy()
             columns[top : top + down.shape[0], column : column + down.shape[1]] = down.numpy()
 
     def steps(self) -> dict[str, LineSteps]:
         """`metrics.line_steps` of each measured map, the same as of the whole picture."""
-        found = _all_steps({n: tuple(map(tf.constant, lines)) for n, lines in self._lines.items()})
+        found = _all_steps(
+            {n: tuple(map(tf.convert_to_tensor, lines)) for n, lines in self._lines.items()}
+        )
         return {name: (across.numpy(), down.numpy()) for name, (across, down) in found.items()}
 
     def take(self, name: str, origin: tuple[int, int]) -> np.ndarray:
