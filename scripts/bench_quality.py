@@ -329,7 +329,7 @@ def _tables(kept: Mapping[str, Any]) -> str:
     text += (
         "Lower is better except for diversity, which is 1 where seeds have nothing in common. In brackets and as\n"
         "`floor`: one half of the real picture against its other half; `random phase` has the picture's spectrum and\n"
-        "no shapes; `noise` has its colors.\n"
+        "no shapes; `noise` has its colors. The computers differed: `steps` says how many fit into the time.\n"
     )
     for recipe in RECIPES:
         for minutes in _marks(results.get(recipe, {})):
