@@ -303,10 +303,23 @@ def tick() -> None:
     if not is_painted(material) or live.reason(material):
         return
     obj = bpy.context.view_layer.objects.active
+    if obj.mode in _PAINT_MODES:
+        _leave_the_originals_image(material)
     # Only where Paint Vertices was pressed: colors of a mesh may be for something else.
     if obj.mode == "VERTEX_PAINT" and obj.data.name in _unwrapped:
         take_up_colors(obj)
     take_up(material)
+
+
+def _leave_the_originals_image(material: bpy.types.Material) -> None:
+    """Let the next stroke on a copied material land on an image of its own."""
+    paint_settings, shared = (
+        bpy.context.scene.tool_settings.image_paint,
+        material.tilewright.style_image,
+    )
+    materials.ensure_unique(material)
+    if paint_settings.canvas == shared != material.tilewright.style_image:
+        paint_settings.canvas = material.tilewright.style_image
 
 
 def take_up(material: bpy.types.Material) -> None:

@@ -28,14 +28,7 @@ from gan_worker.errors import (
     UnexpectedError,
 )
 from gan_worker.keys import KeyPair
-from gan_worker.progress import (
-    DataReport,
-    GeneratedMaterial,
-    GenerationProgress,
-    LiveModel,
-    Preview,
-    Report,
-)
+from gan_worker.progress import DataReport, GeneratedMaterial, LiveModel, Preview, Report
 from gan_worker.protocol import Message, decode, encode
 from gan_worker.results import ResultStore
 from gan_worker.sockets import connect_dealer, receive, send
@@ -150,9 +143,7 @@ class Compute:
             return self._between_pieces(run.job)
 
         def report(news: Report) -> None:
-            # After the last piece comes the result.
-            if not (isinstance(news, GenerationProgress) and news.done == news.total):
-                self._report(run.job, news)
+            self._report(run.job, news)
 
         should_stop()
         model = live.model if live else None

@@ -180,7 +180,7 @@ class Canvas:
         for name, (across, down) in lines.items():
             rows, columns = self._lines[name]
             if (across.shape, down.shape) == (rows.shape, columns.shape):
-                # One piece is all there is, and needs not come back out of TensorFlow.
+                # One piece is all there is: its lines can stay in TensorFlow, where they are measured.
                 self._lines[name] = across, down
                 continue
             rows[row : row + across.shape[0], left : left + across.shape[1]] = across.numpy()

@@ -234,6 +234,21 @@ def test_copied_material_has_a_picture_of_its_own_to_paint_on(painter):
     assert images.read_pixels(painted)[..., 0].mean() == 0.5
 
 
+def test_material_copied_while_it_is_painted_leaves_the_originals_picture_alone(painter):
+    bpy.ops.tilewright.paint_looks()
+    painter.stroke(0.5)
+    painter.answer()
+    painted, original = painter.image, painter.material
+    painter.obj.active_material = original.copy()
+    painter.answer()  # the next look at what is painted
+    canvas = bpy.context.scene.tool_settings.image_paint.canvas
+    assert canvas == painter.image != painted
+    painter.stroke(1.0)
+    painter.answer()
+    assert painter.shares() == [0, 1]
+    assert images.read_pixels(painted)[..., 0].mean() == 0.5
+
+
 def test_removed_look_gives_its_place_to_the_first_of_the_others(painter):
     bpy.ops.tilewright.add_look(uid=bpy.context.scene.tilewright.favourites[0].uid)
     bpy.ops.tilewright.paint_looks()

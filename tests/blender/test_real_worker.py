@@ -278,7 +278,6 @@ def test_a_batch_that_lost_its_worker_goes_on_to_the_bytes_of_one_run(model, hom
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes")
-@pytest.mark.skipif(bpy.app.version < (5, 0, 0), reason="it takes minutes: once is enough")
 def test_a_batch_killed_ten_times_at_random_has_the_bytes_of_one_run(model, home, tmp_path):
     count, chance = 150, random.Random(1)  # what each process does meanwhile is chance enough
     scene, recipe = save_cubes(tmp_path, count)
@@ -426,8 +425,7 @@ def test_quitting_during_a_training_takes_no_time_and_loses_nothing(addon, conne
     assert not (run / "checkpoints" / "LATEST").exists()
     began = time.perf_counter()
     connected.close()
-    # It takes milliseconds, on a busy computer some more; to wait for the worker would take seconds.
-    assert time.perf_counter() - began < 2
+    assert time.perf_counter() - began < 0.2
     addon.unregister()
     addon.register()
     assert launcher.wait(60)

@@ -209,6 +209,18 @@ def test_mask_is_shown_over_one_tile_while_it_is_painted(bench):
     assert not {repair_mask.MASK, repair_mask.RED, repair_mask.MIX} & set(nodes.keys())
 
 
+def test_copied_material_has_a_mask_of_its_own_and_shows_it(bench, plane):
+    bench.mask()
+    original, mask = bench.material, bench.material.tilewright.repair_mask
+    plane.active_material = copy = original.copy()
+    bpy.ops.tilewright.paint_repair_mask()
+    own = copy.tilewright.repair_mask
+    assert own != mask == original.tilewright.repair_mask
+    assert copy.node_tree.nodes[repair_mask.MASK].image == own
+    assert original.node_tree.nodes[repair_mask.MASK].image == mask
+    np.testing.assert_array_equal(images.read_pixels(own), images.read_pixels(mask))
+
+
 def test_cancel_keeps_the_material_and_the_mask(bench):
     bench.mask()
     job = bench.ask()

@@ -54,6 +54,12 @@ def test_larger_elements_get_a_smaller_scale(blobs):
     assert 1 > scales[1] > scales[2] >= 2 * 64 / 1024
 
 
+def test_one_and_a_half_crops_of_a_picture_are_left_however_large_its_elements_are():
+    assert suggest_scale(1000, 1024, crop=64) == 1.5 * 64 / 1024
+    # A crop of a small picture is all there is.
+    assert suggest_scale(60, 64, crop=64) == 1
+
+
 def test_shapes_too_large_to_be_learned_are_told_with_a_cure(blobs, tmp_path):
     for name, radius in {"boulders": 24, "pebbles": 4}.items():
         pictures.write_picture(tmp_path / f"{name}.png", np.repeat(blobs(256, radius), 3, axis=-1))

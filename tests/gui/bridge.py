@@ -12,8 +12,8 @@ import numpy as np
 
 log = logging.getLogger(__name__)
 PERIOD = 0.005  # seconds from one question to the next
-drawn = set()
-remembered = []
+drawn = set()  # labels of panels, see `watch_panels`
+remembered = []  # the map that `changes` compares with
 
 
 class Bridge:

@@ -197,10 +197,8 @@ class Window:
         self.move(*self.header(0))
         self.press("Home")  # the first header comes to the top
         opened = self.open_panels()
-        for name in (
-            *(n for n in PANELS if n in opened),
-            panel,
-        ):  # from the top: none is pushed down
+        # From the top, so that none has been pushed down.
+        for name in [*(n for n in PANELS if n in opened), panel]:
             self.toggle(name)
         self.where.clear()
 

@@ -112,14 +112,6 @@ def test_a_material_comes_with_all_its_maps_between_two_steps(served, ear, pictu
     assert {e.name for e in ear.heard if isinstance(e, MapReady)} == {"base_color", "height"}
 
 
-def test_every_piece_of_a_material_but_the_last_is_told(served, ear, picture):
-    started(served, ear, training(picture))
-    job = ear.client.submit(material(seed=998))
-    ear.event(MaterialReady, job=job)
-    told = [e.report for e in ear.heard if isinstance(e, JobReport) and e.job == job]
-    assert told == [GenerationProgress(1, 2)]
-
-
 def test_a_result_larger_than_the_window_arrives_whole(served, ear, picture):
     started(served, ear, training(picture))
     job = ear.client.submit(material(width=2048, height=2048))
