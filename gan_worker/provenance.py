@@ -57,7 +57,7 @@ class Session:
 
     Attributes:
         step: at which it began.
-        settings: what was chosen.
+        settings: what was chosen; `pretrained` is the sha256 of the weights that it started from.
         versions: of `tilewright`, `python`, `tensorflow` and `keras`.
     """
 

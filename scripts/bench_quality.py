@@ -100,7 +100,7 @@ def _options() -> argparse.Namespace:
         default=[],
         help="one lever of tiny, such as patch_weight=0: a number of update.Hyperparameters; patterns=none trains "
         "without waves and grain, isotropic=true also with turned crops, precision=float32 in full precision, "
-        "start=NAME from the weights of a bundled model",
+        "start=none from noise instead of pre-trained weights",
     )
     parser.add_argument("--again", action="store_true", help="also what has been measured already")
     parser.add_argument(
@@ -229,8 +229,8 @@ def _train_preset(
             patterns = self.patterns if patterned else (Pattern(),) * len(self.materials)
             self.patterns = patterns
             update = Update(self.network, self.dataset, patterns, self.config.seed, parameters)
-            if start:
-                _start_from(update, ROOT / "gan_worker/bundled_models" / start)
+            if self.pretrained and start != "none":
+                update.start_from(self.pretrained)
             return update
 
         def _step(self, tick: Tick) -> None:
@@ -265,18 +265,6 @@ def _train_preset(
         measure(budget, training.steps, training.data.scale, reference, pictures)
     for text in told:
         print(f"  {text}", file=sys.stderr)
-
-
-def _start_from(update: Any, model: Path) -> None:
-    """Take a model's weights wherever they fit; where the maps or the waves differ they do not."""
-    from gan_worker.runs import load_model_files
-
-    _, tensors = load_model_files(model)
-    for variables in (update.generator.variables, update.ema_generator.variables):
-        for index, variable in enumerate(variables):
-            weight = tensors[f"generator/{index:03d}"]
-            if weight.shape == variable.shape:
-                variable.assign(weight)
 
 
 def _train_psgan(item: Path, marks: list[float], watch: Stopwatch, measure: Callable) -> None:
@@ -353,16 +341,15 @@ def _marks(items: Mapping[str, Any]) -> list[str]:
 
 
 def _levers(results: Mapping[str, Any]) -> str:
-    """What each lever gives: medians over the pictures it was tried on, with it and as `tiny` is."""
+    """What each lever gives: medians over the pictures it was tried on, with it and without it."""
     lines = []
     for name in (n for n in results if n not in RECIPES):
+        plain, lever = name.rsplit(" ", 1)
         for minutes in _marks(results[name]):
-            shared = [
-                p for p in results[name] if minutes in results["tiny"].get(p, ITEM)["minutes"]
-            ]
+            shared = [p for p in results[name] if minutes in results[plain].get(p, ITEM)["minutes"]]
             lines += [
                 _medians(f"{label} ({len(shared)})", minutes, [results[key][p] for p in shared])
-                for label, key in (("tiny", "tiny"), (name.removeprefix("tiny "), name))
+                for label, key in ((plain, plain), (lever, name))
                 if shared
             ]
     head = ["| lever (pictures) | minutes | steps | " + " | ".join(COLUMNS.values()) + " |"]

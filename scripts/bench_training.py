@@ -24,7 +24,7 @@ TABLE = ROOT / "scripts" / "bench_training.md"
 THREADS = os.cpu_count() or 1
 SIDE = 256
 ROUNDS = 8
-# A preview can be judged when its finest details are this near to the picture's, of where noise stands.
+# A preview can be judged when its finest details are this near to the picture's, of where its colors in disorder stand.
 USABLE = 0.5
 # Losses of both libraries for the same crops, latents and directions may differ by this share.
 EQUAL = 1e-3
@@ -160,6 +160,7 @@ def measure_start(folder: Path, picture: np.ndarray) -> list[str]:
     from gan_worker.pictures import write_picture
     from gan_worker.runs import Run
 
+    noise = _finest_details_of_noise(picture)
     write_picture(folder / "stones.png", picture)
     command = [sys.executable, "-m", "gan_worker", "train", str(folder / "stones.png")]
     command += ["--run", "bench", "--scale", "1", "--home", str(folder)]
@@ -172,9 +173,7 @@ def measure_start(folder: Path, picture: np.ndarray) -> list[str]:
         while usable is None and time.time() - began < TOP_SECONDS and process.poll() is None:
             time.sleep(0.1)
             ticks = [t for t in run.read_progress() if t.figures]
-            usable = next(
-                (t for t in ticks if t.figures["swd/0"] < USABLE * ticks[0].figures["swd/0"]), None
-            )
+            usable = next((t for t in ticks if t.figures["swd/0"] < USABLE * noise), None)
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(60)
@@ -184,12 +183,22 @@ def measure_start(folder: Path, picture: np.ndarray) -> list[str]:
     if usable:
         there = next(f for f in previews if int(f.stem) == usable.step).stat().st_mtime - began
         told = f"first usable preview {there:.1f} s after `gan-worker train` (step {usable.step}; its finest details "
-        told += f"lie at {usable.figures['swd/0']:.0f}, noise at {ticks[0].figures['swd/0']:.0f})"
+        told += f"lie at {usable.figures['swd/0']:.0f}, noise at {noise:.0f})"
     memory = max((t.memory_mb for t in run.read_progress()), default=math.nan)
     return [
         f"{told}; the very first after {first:.1f} s",
         f"memory of the training process {memory:.0f} MB",
     ]
+
+
+def _finest_details_of_noise(picture: np.ndarray) -> float:
+    """How far the finest details of the picture's own pixels in disorder lie from the picture's."""
+    from gan_worker.config import PRESETS
+    from gan_worker.gan.vigilance import Vigilance
+
+    pixels = picture.reshape(-1, picture.shape[-1])
+    noise = np.random.default_rng(1).permutation(pixels).reshape(picture.shape)
+    return Vigilance([picture], SIDE, PRESETS["tiny"].stride).look([noise], 0)["swd/0"]
 
 
 def main() -> int:

@@ -57,11 +57,17 @@ class Discriminator(keras.Model):
             block.build((None, None, None, width))
         self.last.build((None, None, None, widths[-1]))
         self.exit.build((None, None, None, widths[-1]))
+        self.embedding = None
         if materials:
             self.embedding = self.add_weight(
                 name="embedding", shape=(materials, widths[-1]), initializer="zeros"
             )
         self.built = True
+
+    @property
+    def shared_variables(self) -> list[tf.Variable]:
+        """All that is not of a certain material."""
+        return [v for v in self.variables if v is not self.embedding]
 
     def call(self, x: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """Judge crops, each as the material of its label, (batch,), or as any where that is negative."""

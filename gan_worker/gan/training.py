@@ -129,6 +129,7 @@ class Training:
         learned = read_training_set(config, state, before, report)
         self.materials, self.patterns = learned.materials, learned.patterns
         self.data, self.provenance = learned.data, learned.provenance
+        self.pretrained = learned.pretrained
         # Only now is it known that the run can be what was chosen; one that was refused stays as it was.
         run.save_config(config)
         run.save_data_report(self.data)
@@ -169,7 +170,7 @@ class Training:
         if isinstance(self.network, ClassicConfig):
             parameters = classic.ClassicHyperparameters()
             return classic.ClassicUpdate(self.network, self.dataset, self.config.seed, parameters)
-        return Update(
+        update = Update(
             self.network,
             self.dataset,
             self.patterns,
@@ -177,6 +178,9 @@ class Training:
             Hyperparameters(),
             divide_training(self.config.gpus, self.network.batch, self.report),
         )
+        if self.pretrained:
+            update.start_from(self.pretrained)
+        return update
 
     def _new_vigilance(self) -> Vigilance:
         real = [m[self.data.maps[0]] for m in self.materials]

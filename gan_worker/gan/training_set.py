@@ -18,6 +18,7 @@ from gan_worker.gan.conditioning import unique_names
 from gan_worker.gan.dataset import Material, Pictures, read_pictures
 from gan_worker.gan.generation import patterns_from_json
 from gan_worker.gan.latents import Pattern
+from gan_worker.gan.pretrained import Pretrained
 from gan_worker.gan.regularity import measure_pattern
 from gan_worker.gan.statistics import Statistics, measure_statistics
 from gan_worker.progress import DataReport, Report, Stage
@@ -36,6 +37,7 @@ class TrainingSet:
         statistics: how maps become standardised channels.
         data: the report a person sees.
         provenance: of all that the run has learned from, this session included.
+        pretrained: weights to start from; None where the run goes on, or none come with the program.
     """
 
     materials: tuple[Material, ...]
@@ -44,6 +46,7 @@ class TrainingSet:
     statistics: Statistics
     data: DataReport
     provenance: Provenance
+    pretrained: Pretrained | None
 
 
 def read_training_set(
@@ -79,7 +82,9 @@ def read_training_set(
     if any(pattern.is_any for pattern in patterns):
         data = replace(data, isotropic=False)  # turned, a pattern is another one
     report(data)
-    provenance = _describe(config, pictures, state.get("step", 0), before, report)
+    pretrained = None if state else Pretrained.of_preset(config.preset)
+    settings = {"pretrained": pretrained.hash} if pretrained else {}
+    provenance = _describe(config, pictures, state.get("step", 0), settings, before, report)
     names = unique_names([entry.name for entry in data.materials])
     if not small:
         _check_materials(state, names)
@@ -87,7 +92,9 @@ def read_training_set(
         statistics = Statistics.from_json(state["statistics"])
     else:
         statistics = classic.GREY if small else measure_statistics(pictures.materials, data.maps)
-    return TrainingSet(pictures.materials, names, patterns, statistics, data, provenance)
+    return TrainingSet(
+        pictures.materials, names, patterns, statistics, data, provenance, pretrained
+    )
 
 
 def _read(config: TrainingConfig, state: Mapping[str, Any]) -> Pictures:
@@ -103,14 +110,15 @@ def _describe(
     config: TrainingConfig,
     pictures: Pictures,
     step: int,
+    more: dict[str, Any],
     before: Provenance,
     report: Callable[[Report], None],
 ) -> Provenance:
-    """Where the pictures come from, added to what the run has learned from before."""
+    """Where the pictures come from, added to what the run has learned from before, and with what it was trained."""
     rights = Rights(config.author, config.license, config.source)
     described = describe_pictures(pictures.files, config.pictures, rights, report)
     told = ("pictures", "run", "resume", "author", "license", "source")
-    settings = {name: value for name, value in asdict(config).items() if name not in told}
+    settings = {name: value for name, value in asdict(config).items() if name not in told} | more
     versions = {
         "tilewright": __version__,
         "python": platform.python_version(),

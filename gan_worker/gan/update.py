@@ -21,6 +21,7 @@ from gan_worker.gan.generator import Generator
 from gan_worker.gan.latents import Pattern, Wave, snapped_turns, wave_fields, widest
 from gan_worker.gan.losses import gradient_penalty, patch_distance, relativistic_losses
 from gan_worker.gan.precision import reduced_precision
+from gan_worker.gan.pretrained import Pretrained, bring_together
 
 # Crops to logits.
 Judge = Callable[[tf.Tensor], tf.Tensor]
@@ -157,6 +158,25 @@ class Update:
             "generator_optimizer": self._optimizers[0].variables,
             "discriminator_optimizer": self._optimizers[1].variables,
         }
+
+    def start_from(self, weights: Pretrained) -> None:
+        """Take over weights that know many materials, and where there is one to learn, the looks of the most alike."""
+        generators = self.generator, self.ema_generator
+        weights.lend(generators, self.discriminator, self.dataset.statistics)
+        if self.conditioning is None:
+            alike = int(np.argmin(self.unlikeness(weights.latents)))
+            for generator in generators:
+                bring_together(generator, weights.latents[alike])
+
+    def unlikeness(self, latents: tf.Tensor) -> list[float]:
+        """Distance from patches of real crops to those of generated ones for each latent, (latents, z_dim)."""
+        seed, batch, count = tf.constant([self.seed, 0]), self.network.batch, len(latents)
+        real = self.dataset.crops(seed, batch, self.network.crop)
+        local, noise = self._draw(seed, tf.zeros(batch, tf.int64))
+        # All at once: one after the other, starting an operation would take longer than its work.
+        local, *noise = [tf.tile(field, (count, 1, 1, 1)) for field in (local, *noise)]
+        fake = self._crop(self.generator(tf.repeat(latents, batch, 0), local, noise))
+        return [float(patch_distance(real, made, seed)) for made in tf.split(fake, count)]
 
     def step(self, number: int, fraction: float) -> dict[str, tf.Tensor]:
         """Update both networks once.
@@ -305,31 +325,36 @@ class Update:
 
     def _fake_crops(self, seed: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
         """Crops of a torus rolled by half its size, so that its border lies inside what is judged."""
-        z, local, noise = self._draw(seed)
+        z = tf.random.stateless_normal((self.network.batch, self.network.z_dim), seed + [0, 10])
         which = tf.zeros(self.network.batch, tf.int64)
         if self.conditioning is not None:
             z = self.conditioning.assign_latents(z, labels, seed)
             which = self.conditioning.nearest(z, self.generator)
-        local = self.along_grain(local, which)
-        if self.waves:
-            local = tf.concat([local, self._draw_waves(seed, which)], axis=-1)
-        torus = self.generator(self._own(z), self._own(local), [self._own(n) for n in noise])
+        local, noise = self._draw(seed, which)
+        return self._crop(
+            self.generator(self._own(z), self._own(local), [self._own(n) for n in noise])
+        )
+
+    def _crop(self, torus: tf.Tensor) -> tf.Tensor:
         stride, crop = self.network.stride, self.network.crop
         shift = [cells // 2 * stride for cells in self._torus]
         return tf.roll(torus, shift, (1, 2))[:, :crop, :crop]
 
-    def _draw(self, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
+    def _draw(self, seed: tf.Tensor, which: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """Local inputs of a batch whose pictures have these patterns, (batch,): latents with waves, and noise."""
         network, (rows, columns) = self.network, self._torus
         batch = network.batch
-        z = tf.random.stateless_normal((batch, network.z_dim), seed + [0, 10])
         local = tf.random.stateless_normal(
             (batch, rows, columns, network.local_channels), seed + [0, 11]
         )
+        local = self.along_grain(local, which)
+        if self.waves:
+            local = tf.concat([local, self._draw_waves(seed, which)], axis=-1)
         noise = [
             tf.random.stateless_normal((batch, rows * 2**i, columns * 2**i, 1), seed + [0, 11 + i])
             for i in range(1, len(network.generator_channels))
         ]
-        return z, local, noise
+        return local, noise
 
     def along_grain(self, local: tf.Tensor, which: tf.Tensor) -> tf.Tensor:
         """Half of the channels the same all along the grain of these patterns, (batch,); see `draw_latents`."""
