@@ -18,6 +18,7 @@ import tensorflow as tf
 
 import gan_worker
 from gan_worker.checkpoints import Arrays, parse_tensors
+from gan_worker.gan import checkpoint
 from gan_worker.gan.discriminator import Discriminator
 from gan_worker.gan.generator import Generator
 from gan_worker.gan.statistics import Statistics
@@ -26,7 +27,7 @@ FOLDER = Path(gan_worker.__file__).parent / "pretrained"
 # How far apart the looks of one material start, as a share of how far apart the looks of different materials lie.
 SPREAD = 0.3
 # What the arrays of such a file are called.
-GENERATOR, DISCRIMINATOR, CHANNELS, LATENTS = "generator/", "discriminator/", "channels/", "latents"
+GENERATOR, DISCRIMINATOR, CHANNELS, LATENTS = "generator", "discriminator", "channels/", "latents"
 
 
 def to_arrays(
@@ -47,11 +48,7 @@ def to_arrays(
         places of its standardised channels.
     """
     groups = {GENERATOR: generator.variables, DISCRIMINATOR: discriminator.shared_variables}
-    weights = {
-        f"{group}{index:03d}": np.array(variable).astype(np.float16)
-        for group, variables in groups.items()
-        for index, variable in enumerate(variables)
-    }
+    weights = {name: a.astype(np.float16) for name, a in checkpoint.to_arrays(groups).items()}
     places = {name: statistics.place(name) for name in statistics.maps}
     channels = {
         CHANNELS + name: np.arange(statistics.channels)[place]
@@ -123,7 +120,9 @@ class Pretrained:
         self, group: str, variables: Iterable[tf.Variable]
     ) -> Iterator[tuple[tf.Variable, np.ndarray]]:
         """Each variable with its stored weight."""
-        stored = [self._arrays[name] for name in sorted(self._arrays) if name.startswith(group)]
+        stored = [
+            self._arrays[name] for name in sorted(self._arrays) if name.startswith(f"{group}/")
+        ]
         return zip(variables, stored, strict=True)
 
     def _shared_channels(self, statistics: Statistics) -> tuple[list[int], list[int]]:

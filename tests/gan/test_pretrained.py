@@ -112,22 +112,18 @@ def test_looks_come_together_around_one_that_stays(networks):
         own.assign(other)
     (z, local), noise = inputs()
     before = generator(z, local, noise).numpy()
-    styles = [
-        norm.affine(generator.style(z)).numpy()
-        for norm in [block.norm for level in generator.levels for block in level]
-    ]
+    norms = [*(block.norm for level in generator.levels for block in level), generator.exit_norm]
+    styles = [norm.affine(generator.style(z)).numpy() for norm in norms]
     bring_together(generator, tf.constant(z[0]))
     after = generator(z, local, noise).numpy()
     np.testing.assert_allclose(after[0], before[0], atol=1e-4)
     assert not np.allclose(after[1], before[1], atol=1e-3)
-    norm = generator.levels[0][0].norm
-    moved = norm.affine(generator.style(z)).numpy()
-    np.testing.assert_allclose(
-        moved[1] - moved[0], SPREAD * (styles[0][1] - styles[0][0]), atol=1e-5
-    )
+    for norm, own in zip(norms, styles, strict=True):
+        moved = norm.affine(generator.style(z)).numpy()
+        np.testing.assert_allclose(moved[1] - moved[0], SPREAD * (own[1] - own[0]), atol=1e-5)
 
 
-def test_a_training_starts_nearer_to_its_picture(striped, tmp_path):
+def test_a_training_starts_nearer_to_its_picture(striped):
     """With the weights that come with the program, which know nothing of these stripes."""
     known = Pretrained.of_preset("tiny")
     assert known
