@@ -107,7 +107,8 @@ def _options() -> argparse.Namespace:
         default=[],
         help="one lever of tiny, such as patch_weight=0: a number of update.Hyperparameters; patterns=none trains "
         "without waves and grain, isotropic=true also with turned crops, precision=float32 in full precision, "
-        "start=none from noise instead of pre-trained weights",
+        "start=none from noise instead of pre-trained weights; and, from noise, one of scripts/levers.py, such as "
+        "norm=batch",
     )
     parser.add_argument("--again", action="store_true", help="also what has been measured already")
     parser.add_argument(
@@ -213,6 +214,8 @@ def _train_preset(
     levers: Sequence[str], item: Path, marks: list[float], watch: Stopwatch, measure: Callable
 ) -> None:
     """The program's own training, as the command line runs it; marks are minutes of its steps alone."""
+    from levers import LEVERS
+
     from gan_worker.config import GenerationConfig, TrainingConfig
     from gan_worker.gan import precision
     from gan_worker.gan.latents import Pattern
@@ -223,7 +226,8 @@ def _train_preset(
     from gan_worker.progress import Notice
     from gan_worker.runs import Run
 
-    changed = dict(lever.split("=") for lever in levers)
+    chosen = [LEVERS[lever] for lever in levers if lever in LEVERS]
+    changed = dict(lever.split("=") for lever in levers if lever not in LEVERS)
     patterned = changed.pop("patterns", "") != "none"
     start = changed.pop("start", "")
     isotropic = json.loads(changed.pop("isotropic", "false"))
@@ -235,7 +239,8 @@ def _train_preset(
         def _new_update(self) -> Update:
             patterns = self.patterns if patterned else (Pattern(),) * len(self.materials)
             self.patterns = patterns
-            update = Update(self.network, self.dataset, patterns, self.config.seed, parameters)
+            kind = chosen[0] if chosen else Update
+            update = kind(self.network, self.dataset, patterns, self.config.seed, parameters)
             if self.pretrained and start != "none":
                 update.start_from(self.pretrained)
             return update

@@ -1,0 +1,129 @@
+"""What `tiny` could be made of instead, for `bench_quality --change`: parts that were measured and left out.
+
+Each takes the place of the program's own part before a training is built, in a process of its own. They know nothing
+of pre-trained weights, so trainings with them start from noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import tensorflow as tf
+
+from gan_worker.gan import generator, layers, update
+from gan_worker.gan.adam import assign
+from gan_worker.gan.discriminator import Discriminator
+from gan_worker.gan.update import Update
+
+
+class BatchStyleNorm(layers.StyleNorm):
+    """Batch norm in the place of the norm of every pixel; what is generated is made with frozen statistics."""
+
+    # Whether the generator is being called to be trained: then the batch's own statistics count.
+    training = False
+
+    def build(self, feature_shape: tuple, style_shape: tuple) -> None:
+        super().build(feature_shape, style_shape)
+        size = (feature_shape[-1],)
+        self.mean = self.add_weight(name="mean", shape=size, initializer="zeros", trainable=False)
+        self.spread = self.add_weight(name="var", shape=size, initializer="ones", trainable=False)
+
+    def call(self, x: tf.Tensor, w: Any) -> tf.Tensor:
+        mean, spread = tf.convert_to_tensor(self.mean), tf.convert_to_tensor(self.spread)
+        if BatchStyleNorm.training:
+            kept = mean, spread
+            mean, spread = tf.nn.moments(x, (0, 1, 2))
+            assign(self.mean, 0.9 * kept[0] + 0.1 * mean)
+            assign(self.spread, 0.9 * kept[1] + 0.1 * spread)
+        scale, shift = tf.split(self.affine(w)[:, None, None, :], 2, axis=-1)
+        return (x - mean) * tf.math.rsqrt(spread + 1e-5) * (1.0 + scale) + shift
+
+
+class WithBatchNorm(Update):
+    """Batch norm in the generator."""
+
+    def __init__(self, *arguments: Any):
+        layers.StyleNorm = generator.StyleNorm = BatchStyleNorm  # type: ignore[misc, assignment]
+        super().__init__(*arguments)
+
+    def _fake_crops(self, seed: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
+        BatchStyleNorm.training = True
+        fake = super()._fake_crops(seed, labels)
+        BatchStyleNorm.training = False
+        return fake
+
+
+class TwoScales(Discriminator):
+    """A second discriminator judges the crops at half size; a patch's logit is the sum of both."""
+
+    def __init__(self, *arguments: Any):
+        super().__init__(*arguments)
+        self.coarse = Discriminator(*arguments)
+
+    def call(self, x: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
+        coarse = self.coarse(layers.downsample(x), labels=labels)
+        return super().call(x, labels) + tf.repeat(tf.repeat(coarse, 2, 1), 2, 2)
+
+
+class WithTwoScales(Update):
+    """A discriminator for each of two scales."""
+
+    def __init__(self, *arguments: Any):
+        update.Discriminator = TwoScales  # type: ignore[misc]
+        super().__init__(*arguments)
+
+
+class WithGrowingCrops(Update):
+    """Crops of half the side, three times as many, for the first three tenths of the budget: as much work a step."""
+
+    def __init__(self, *arguments: Any):
+        super().__init__(*arguments)
+        self._whole_network = self.network
+        self._small = True
+        self._resize(
+            replace(self.network, crop=self.network.crop // 2, batch=3 * self.network.batch)
+        )
+
+    def _resize(self, network: Any) -> None:
+        self.network = network
+        self._torus = update.torus_cells(self.patterns, network, self.parameters.torus_margin)
+        self._step = tf.function(self._step_in_graph, autograph=False)
+
+    def step(self, number: int, fraction: float) -> dict[str, tf.Tensor]:
+        if self._small and fraction >= 0.3:
+            self._small = False
+            self._resize(self._whole_network)
+        return super().step(number, fraction)
+
+
+class Compiled(Update):
+    """The step compiled by XLA."""
+
+    def __init__(self, *arguments: Any):
+        super().__init__(*arguments)
+        self._step = tf.function(self._step_in_graph, autograph=False, jit_compile=True)
+
+
+class NonSaturating(Update):
+    """The loss of Goodfellow et al. 2014 (arXiv 1406.2661) that judges real and generated crops each by itself."""
+
+    def __init__(self, *arguments: Any):
+        update.relativistic_losses = _non_saturating
+        super().__init__(*arguments)
+
+
+def _non_saturating(real: tf.Tensor, fake: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    softplus: Callable[[tf.Tensor], tf.Tensor] = tf.nn.softplus
+    wrong = tf.reduce_mean(softplus(-real)) + tf.reduce_mean(softplus(fake))
+    return wrong, tf.reduce_mean(softplus(-fake))
+
+
+LEVERS: Mapping[str, type[Update]] = {
+    "norm=batch": WithBatchNorm,
+    "discriminators=2": WithTwoScales,
+    "crops=growing": WithGrowingCrops,
+    "xla=true": Compiled,
+    "loss=nonsaturating": NonSaturating,
+}
