@@ -18,6 +18,7 @@ import tensorflow as tf
 
 import gan_worker
 from gan_worker.checkpoints import Arrays, parse_tensors
+from gan_worker.errors import StorageError
 from gan_worker.gan import checkpoint
 from gan_worker.gan.discriminator import Discriminator
 from gan_worker.gan.generator import Generator
@@ -75,9 +76,12 @@ class Pretrained:
     def __init__(self, file: Path):
         data = file.read_bytes()
         self.hash = hashlib.sha256(data).hexdigest()
-        self._arrays = {
-            name: a.astype(np.float32) for name, a in parse_tensors(data, file.name).items()
-        }
+        try:
+            arrays = parse_tensors(data, file.name)
+        except StorageError as error:
+            cure = "Install Tilewright again: the file comes with it."
+            raise StorageError(error.code, error.info.message, cure) from error
+        self._arrays = {name: a.astype(np.float32) for name, a in arrays.items()}
         self.latents = tf.constant(self._arrays.pop(LATENTS))
 
     @classmethod
