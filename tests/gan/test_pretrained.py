@@ -144,7 +144,9 @@ def test_there_are_none_for_the_smallest_preset():
 def test_a_damaged_file_is_told(tmp_path):
     file = tmp_path / "tiny.safetensors"
     file.write_bytes(b"nothing of the kind")
-    with pytest.raises(StorageError, match=r"tiny\.safetensors holds no tensors.* Install Tilewright again"):
+    with pytest.raises(
+        StorageError, match=r"tiny\.safetensors holds no tensors.* Install Tilewright again"
+    ):
         Pretrained(file)
 
 
