@@ -227,6 +227,10 @@ def _train_preset(
     from gan_worker.runs import Run
 
     chosen = [LEVERS[lever] for lever in levers if lever in LEVERS]
+    if len(chosen) > 1 or (chosen and "start=none" not in levers):
+        sys.exit(
+            "Parts of scripts/levers.py are tried one at a time, and from noise: add --change start=none."
+        )
     changed = dict(lever.split("=") for lever in levers if lever not in LEVERS)
     patterned = changed.pop("patterns", "") != "none"
     start = changed.pop("start", "")
