@@ -33,7 +33,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 RESULTS, TABLE = (ROOT / f"scripts/bench_quality.{ending}" for ending in ("json", "md"))
-RECIPES = ("tiny", "psgan")
+RECIPES = ("tiny", "full", "psgan")
 # What has a line for each picture in the table; of the other levers it shows the medians.
 LISTED = ("tiny", "tiny start=none", "psgan")
 SEEDS, SIDE = (1, 2, 3, 4), 256
@@ -136,8 +136,8 @@ def _items(places: Sequence[str]) -> list[Path]:
 def _in_a_process(options: argparse.Namespace, item: Path, pace: float | None) -> dict[str, Any]:
     command = [sys.executable, __file__, str(item), "--child", "--recipe", options.recipe]
     command += ["--sheets", options.sheets, *(f"--change={lever}" for lever in options.change)]
-    command += ["--minutes", *(map(str, options.minutes) if pace else ("0.25",))]
-    command += ["--pace", str(pace)] if pace else []
+    command += ["--minutes", *(("0.25",) if pace is None else map(str, options.minutes))]
+    command += [] if pace is None else ["--pace", str(pace)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -146,7 +146,7 @@ class Stopwatch:
     """Adds up the time of training steps.
 
     Args:
-        pace: steps in a second of an idle computer, which tell the time; None takes it as it is, and measures the pace.
+        pace: steps in a second of an idle computer, which tell the time; None or 0 takes it as it is.
     """
 
     # Steps that build graphs and say nothing of the pace.
@@ -175,7 +175,7 @@ def _train_one(options: argparse.Namespace) -> None:
     """Train, measure at each mark, and print all figures as the last line."""
     recipe, item, sheets = options.recipe, Path(options.data[0]), Path(options.sheets)
     watch = Stopwatch(options.pace)
-    train = _train_psgan if recipe == "psgan" else partial(_train_preset, options.change)
+    train = _train_psgan if recipe == "psgan" else partial(_train_preset, recipe, options.change)
     found: dict[str, Any] = {"minutes": {}}
 
     def measure(
@@ -211,7 +211,12 @@ def _shown(row: Mapping[str, float]) -> Row:
 
 
 def _train_preset(
-    levers: Sequence[str], item: Path, marks: list[float], watch: Stopwatch, measure: Callable
+    preset: str,
+    levers: Sequence[str],
+    item: Path,
+    marks: list[float],
+    watch: Stopwatch,
+    measure: Callable,
 ) -> None:
     """The program's own training, as the command line runs it; marks are minutes of its steps alone."""
     from levers import LEVERS
@@ -222,7 +227,7 @@ def _train_preset(
     from gan_worker.gan.reference import Reference
     from gan_worker.gan.tick import Tick
     from gan_worker.gan.training import Training
-    from gan_worker.gan.update import Hyperparameters, Update
+    from gan_worker.gan.update import Update, recipe
     from gan_worker.progress import Notice
     from gan_worker.runs import Run
 
@@ -237,7 +242,7 @@ def _train_preset(
     isotropic = json.loads(changed.pop("isotropic", "false"))
     if changed.pop("precision", "") == "float32":
         precision.has_bfloat16 = lambda: False
-    parameters = replace(Hyperparameters(), **{k: json.loads(v) for k, v in changed.items()})
+    parameters = replace(recipe(preset), **{k: json.loads(v) for k, v in changed.items()})
 
     class Timed(Training):
         def _new_update(self) -> Update:
@@ -255,7 +260,9 @@ def _train_preset(
             self.seconds = watch.seconds
 
     with tempfile.TemporaryDirectory() as home:
-        config = TrainingConfig("bench", (str(item),), minutes=marks[-1], isotropic=isotropic)
+        config = TrainingConfig(
+            "bench", (str(item),), preset=preset, minutes=marks[-1], isotropic=isotropic
+        )
         told: list[str] = []
         training = Timed(
             config,
@@ -265,7 +272,8 @@ def _train_preset(
         reference = cache(lambda: Reference(training.materials))
 
         def pictures() -> list:
-            side = max(SIDE, -(-reference().side // 8) * 8)
+            stride = training.network.stride
+            side = max(SIDE, -(-reference().side // stride) * stride)
             return [
                 dict(training.live.generate(GenerationConfig("bench", s, side, side)).maps)
                 for s in SEEDS

@@ -48,7 +48,7 @@ def _learn(tf: Any) -> dict[str, Any]:
         for level in range(1, network.levels)
     ]
     began = time.perf_counter()
-    with reduced_precision(), tf.GradientTape() as tape:
+    with reduced_precision(max(network.generator_channels)), tf.GradientTape() as tape:
         loss = tf.reduce_mean(generator.synthesis(generator.style(z), local, noise) ** 2)
     weights = generator.trainable_variables
     gradients = tape.gradient(loss, weights, unconnected_gradients="zero")

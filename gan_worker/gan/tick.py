@@ -23,7 +23,7 @@ class Tick:
 
     def __init__(self, folder: Path):
         self._writer = tf.summary.create_file_writer(str(folder))
-        self._losses: list[dict[str, tf.Tensor]] = []
+        self._losses: list[dict[str, float]] = []
         self._started = time.perf_counter()
 
     @property
@@ -31,7 +31,8 @@ class Tick:
         return not self._losses
 
     def add(self, losses: dict[str, tf.Tensor]) -> None:
-        self._losses.append(losses)
+        """Take the losses of a step; once they are read, a GPU has finished it, and its time can be told."""
+        self._losses.append({name: float(value) for name, value in losses.items()})
 
     def is_due(self) -> bool:
         return time.perf_counter() - self._started >= TICK
@@ -44,7 +45,7 @@ class Tick:
         """Steps, seconds and mean losses since the last call; penalties over the steps that had one."""
         means = {}
         for name in self._losses[0]:
-            values = [float(step[name]) for step in self._losses]
+            values = [step[name] for step in self._losses]
             if name.endswith("_penalty"):
                 values = [v for v in values if v != 0] or [0.0]
             means[name] = float(np.mean(values))

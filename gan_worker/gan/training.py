@@ -23,7 +23,7 @@ from gan_worker.gan.replicas import divide_training
 from gan_worker.gan.styles import STORED
 from gan_worker.gan.tick import Tick, resident_memory_mb
 from gan_worker.gan.training_set import read_training_set
-from gan_worker.gan.update import Hyperparameters, Update
+from gan_worker.gan.update import Update, recipe
 from gan_worker.gan.vigilance import Vigilance, diverged
 from gan_worker.likeness import copy_warning
 from gan_worker.pictures import quantise
@@ -175,7 +175,7 @@ class Training:
             self.dataset,
             self.patterns,
             self.config.seed,
-            Hyperparameters(),
+            recipe(self.config.preset),
             divide_training(self.config.gpus, self.network.batch, self.report),
         )
         if self.pretrained:
@@ -187,7 +187,8 @@ class Training:
         if isinstance(self.network, ClassicConfig):
             # A sheet beside a sheet; there, alike at every place means that all pictures have become one.
             real = [classic.real_sheet(self.materials)]
-        return Vigilance(real, self._preview_side, self.network.stride)
+        lively = not isinstance(self.network, ClassicConfig)
+        return Vigilance(real, self._preview_side, self.network.stride, lively)
 
     def _restore(
         self, arrays: dict[str, np.ndarray], state: dict[str, Any], notices: list[str]

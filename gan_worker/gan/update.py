@@ -57,6 +57,15 @@ class Hyperparameters:
     torus_margin: int = 1
 
 
+# Wider and deeper networks take smaller steps: the first at 1e-3 leave a generator of `full` without any contrast.
+RECIPES = {"full": Hyperparameters(learning_rate=2e-4)}
+
+
+def recipe(preset: str) -> Hyperparameters:
+    """How networks of this preset are updated."""
+    return RECIPES.get(preset, Hyperparameters())
+
+
 def torus_cells(
     patterns: Sequence[Pattern], network: NetworkConfig, margin: int
 ) -> tuple[int, int]:
@@ -243,7 +252,7 @@ class Update:
             return self.discriminator(crops, labels=labels)
 
         with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
-            with reduced_precision():
+            with reduced_precision(max(self.network.generator_channels)):
                 fake = self._fake_crops(seed, all_labels)
                 real_logits, fake_logits = judge(real), judge(fake)
             discriminator_loss, generator_loss = relativistic_losses(real_logits, fake_logits)

@@ -20,6 +20,8 @@ PATIENCE, LASTING = 3, 200
 YOUNG = 200
 # A real material that repeats this well after one cell of the latent grid may look the same everywhere.
 REGULAR = 0.3
+# Share of the real contrast below which a generator is dead: untrained ones have a third, and none that learned less.
+DEAD = 0.02
 CONTRAST_SIDE = 9
 # Side of a compared window, pixels, at most, and real pictures that are compared.
 SIDE, COMPARED = 128, 16
@@ -35,9 +37,10 @@ class Vigilance:
         pictures: one map of the real materials, (height, width, channels), 0..1, at training scale.
         side: of a preview picture, pixels.
         stride: pixels a cell of the latent grid.
+        lively: whether the untrained generator has contrast, so that one without it is dead at any age.
     """
 
-    def __init__(self, pictures: Sequence[np.ndarray], side: int, stride: int):
+    def __init__(self, pictures: Sequence[np.ndarray], side: int, stride: int, lively: bool = True):
         values = np.concatenate([p[::3, ::3].reshape(-1, p.shape[-1]) for p in pictures])
         self._mean = values.mean(axis=0)
         self._spread = max(float(np.sqrt(values.var(axis=0).mean())), 1e-6)
@@ -49,16 +52,17 @@ class Vigilance:
         first, second = (_corners(flat, self._side, end) for end in (False, True))
         self._real = self._described(np.concatenate([first, second]))
         self.floor = self._compare(self._described(first), self._described(second))
-        self._alive, self._suspicious, self._since = False, 0, 0
+        self._lively = lively
+        self._alive, self._dead, self._suspicious, self._since = False, False, 0, 0
 
     @property
     def calm(self) -> bool:
         """Whether the last preview gave no reason to worry."""
-        return self._suspicious == 0
+        return self._suspicious == 0 and not self._dead
 
     def forget(self) -> None:
         """Start anew after the training went back."""
-        self._suspicious = 0
+        self._suspicious, self._dead = 0, False
 
     def look(
         self, pictures: Sequence[np.ndarray], step: int, last: bool = False
@@ -75,12 +79,15 @@ class Vigilance:
 
         Raises:
             TrainingError: `diverged` for what is not finite, and for a collapse: several previews in a row and for
-                many steps, once there was a good one, are flat, the same at every place, or for every seed.
+                many steps, once there was a good one, are flat, the same at every place, or for every seed; without
+                a good one, where they have no contrast at all.
         """
         if not all(np.all(np.isfinite(p)) for p in pictures):
             raise diverged("the preview is not finite")
-        if step >= YOUNG:
-            self._judge(self.health(pictures), step, last)
+        health = self.health(pictures)
+        self._dead = self._lively and health["contrast"] < DEAD
+        if step >= YOUNG or (self._dead and last):
+            self._judge(health, step, last)
         flat = [self._standardised(p) for p in pictures]
         made = self._described(
             np.concatenate([_corners(flat, self._side, e) for e in (False, True)])
@@ -101,7 +108,7 @@ class Vigilance:
         low = [name for name, share in health.items() if share < LEAST[name]]
         # A young generator is flat; only what has been there can collapse.
         self._alive = self._alive or not low
-        if not low or not self._alive:
+        if not low or not (self._alive or self._dead):
             self.forget()
             return
         self._suspicious += 1

@@ -98,6 +98,27 @@ def test_what_an_untrained_generator_shows_counts_for_nothing(vigilance):
         vigilance.look([GOOD[0] * np.nan], step=0)
 
 
+def test_a_generator_without_any_contrast_is_noticed_even_if_it_never_had_any(vigilance):
+    dead = [p * 0.001 + 0.4 for p in GOOD]
+    for step in (0, OLD - 1, OLD):
+        vigilance.look(dead, step)
+        assert not vigilance.calm
+    vigilance.look(dead, OLD + 1)
+    with pytest.raises(TrainingError, match="contrast"):
+        vigilance.look(dead, OLD + LASTING)
+    vigilance.forget()
+    assert vigilance.calm
+    with pytest.raises(TrainingError, match="contrast"):
+        vigilance.look(dead, step=1, last=True)
+
+
+def test_where_an_untrained_generator_is_flat_it_may_stay_so():
+    vigilance = Vigilance([grained(0)], side=96, stride=8, lively=False)
+    for number in range(PATIENCE + 1):
+        vigilance.look([p * 0.001 + 0.4 for p in GOOD], OLD + number * LASTING)
+    assert vigilance.calm
+
+
 def test_what_is_not_finite_is_noticed_at_once(vigilance):
     with pytest.raises(TrainingError):
         vigilance.look([GOOD[0], GOOD[1] * np.nan], OLD)
