@@ -12,6 +12,7 @@ import tensorflow as tf
 from gan_worker import pictures
 from gan_worker.errors import PictureError
 from gan_worker.gan.isotropy import is_isotropic
+from gan_worker.gan.regularity import find_grain
 from gan_worker.gan.statistics import Statistics
 from gan_worker.material_sets import MaterialSet, find_materials, read_material
 from gan_worker.progress import DataReport, MaterialEntry
@@ -49,7 +50,7 @@ def read_pictures(
     sets, skipped, notes = find_materials(files)
     names = _common_maps(sets)
     read = [{name: m[name] for name in names} for m in map(read_material, sets)]
-    elements = [measure_element(material[names[0]]) for material in read]
+    elements = [_main_element(material) for material in read]
     if scale is None:
         sides = [min(material[names[0]].shape[:2]) for material in read]
         scales = [suggest_scale(*pair, crop) for pair in zip(elements, sides, strict=True)]
@@ -65,6 +66,18 @@ def read_pictures(
     told = (*_note_large(entries, np.array(elements) * scale / crop), *notes)
     report = DataReport(tuple(entries), tuple(skipped), names, scale, told, isotropic, turned)
     return Pictures(scaled, report, all_files(sets))
+
+
+def _main_element(material: Material) -> float:
+    """Size in pixels: of the shapes in the first map, or of smaller ones that run on in the height.
+
+    Corrugations and the boards of a wall are seen in the height, and stains on them are larger.
+    """
+    element = measure_element(next(iter(material.values())))
+    height = material.get("height")
+    if height is None or not find_grain([height]):
+        return element
+    return min(element, measure_element(height))
 
 
 def _note_large(entries: Sequence[MaterialEntry], seen: np.ndarray) -> list[str]:

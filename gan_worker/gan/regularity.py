@@ -48,21 +48,30 @@ def measure_pattern(material: Mapping[str, np.ndarray], stride: int) -> Pattern:
     """
     pictures = [material[name] for name in MEASURED if name in material]
     pictures = pictures or [next(iter(material.values()))]
-    # What repeats, repeats within so many pixels; more of them would take seconds.
-    greys = [picture[:LARGEST, :LARGEST].mean(axis=-1) for picture in pictures]
-    likenesses = [_Likeness(grey) for grey in greys]
+    likenesses = _likenesses(pictures)
     best = _best_lattice(likenesses, FASTEST * stride)
-    if best is None:
-        return Pattern(_strongest_waves(pictures[0], stride), _find_grain(likenesses))
-    one, two = _shortest_waves(*best)
-    drawn = [w for w in (one, two, one + two, one - two) if np.hypot(*w) * FASTEST * stride <= 1]
-    # Without its two slowest waves a lattice cannot be told from another one.
-    whole = np.hypot(*two) * FASTEST * stride <= 1
-    return Pattern(tuple((float(x), float(y)) for x, y in drawn) if whole else ())
+    if best is not None:
+        one, two = _shortest_waves(*best)
+        drawn = [
+            w for w in (one, two, one + two, one - two) if np.hypot(*w) * FASTEST * stride <= 1
+        ]
+        # Without its two slowest waves a lattice cannot be told from another one.
+        if np.hypot(*two) * FASTEST * stride <= 1:
+            return Pattern(tuple((float(x), float(y)) for x, y in drawn))
+    return Pattern(_strongest_waves(pictures[0], stride), _grain(likenesses))
 
 
-def _find_grain(likenesses: Sequence[_Likeness]) -> Grain:
-    """Which way the map runs on that does so most; in a lattice the waves do it."""
+def find_grain(pictures: Sequence[np.ndarray]) -> Grain:
+    """Which way elements run on, in that of these maps, (height, width, channels), in which they do so most."""
+    return _grain(_likenesses(pictures))
+
+
+def _likenesses(pictures: Sequence[np.ndarray]) -> list[_Likeness]:
+    # What repeats, repeats within so many pixels; more of them would take seconds.
+    return [_Likeness(picture[:LARGEST, :LARGEST].mean(axis=-1)) for picture in pictures]
+
+
+def _grain(likenesses: Sequence[_Likeness]) -> Grain:
     down, across = max((likeness.far() for likeness in likenesses), key=max)
     if max(down, across) < RUNS_ON or min(down, across) > ENDS * max(down, across):
         return ""

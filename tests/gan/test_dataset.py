@@ -54,6 +54,21 @@ def test_larger_elements_get_a_smaller_scale(blobs):
     assert 1 > scales[1] > scales[2] >= 2 * 64 / 1024
 
 
+@pytest.mark.parametrize("runs_on", [True, False])
+def test_smaller_shapes_that_run_on_in_the_height_count_more_than_stains(blobs, tmp_path, runs_on):
+    height = blobs(512, 3)
+    if runs_on:
+        ribs = 0.5 + 0.4 * np.sin(2 * np.pi * np.arange(512) / 64)
+        height = np.broadcast_to(ribs[None, :, None], height.shape)
+    stains = np.repeat(blobs(512, 24), 3, axis=-1)
+    for name, picture in {"base_color": stains, "height": height}.items():
+        pictures.write_picture(tmp_path / f"sheet_{name}.png", picture)
+    expected = min(map(measure_element, (stains, height) if runs_on else (stains,)))
+    found = read_pictures([str(tmp_path)], 64, None).report.scale
+    assert found == pytest.approx(suggest_scale(expected, 512, 64), rel=0.05)
+    assert measure_element(height) < 0.8 * measure_element(stains)
+
+
 def test_one_and_a_half_crops_of_a_picture_are_left_however_large_its_elements_are():
     assert suggest_scale(1000, 1024, crop=64) == 1.5 * 64 / 1024
     # A crop of a small picture is all there is.

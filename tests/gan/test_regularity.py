@@ -53,6 +53,14 @@ def test_planks_get_one_wave():
     assert wave == pytest.approx((1 / 26, 0), abs=2e-3)
 
 
+def test_boards_stay_regular_where_what_repeats_along_them_is_too_fast_for_the_latent_grid():
+    slope = np.arange(192)[:, None, None] % 30 / 30
+    pattern = measure_pattern({"height": bricks(width=20, height=30) + slope}, stride=8)
+    (wave,) = pattern.waves
+    assert wave == pytest.approx((0, 1 / 30), abs=1e-3)
+    assert pattern.grain == "across"
+
+
 def plank_edges():
     """Planks of all widths, with grain along them: (160, 160, 1)."""
     random = np.random.default_rng(4)
