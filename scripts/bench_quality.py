@@ -370,7 +370,11 @@ def _levers(results: Mapping[str, Any]) -> str:
     for name in (n for n in results if n not in RECIPES):
         plain, lever = name.rsplit(" ", 1)
         for minutes in _marks(results[name]):
-            shared = [p for p in results[name] if minutes in results[plain].get(p, ITEM)["minutes"]]
+            shared = [
+                p
+                for p in results[name]
+                if minutes in results.get(plain, {}).get(p, ITEM)["minutes"]
+            ]
             lines += [
                 _medians(f"{label} ({len(shared)})", minutes, [results[key][p] for p in shared])
                 for label, key in ((plain, plain), (lever, name))
