@@ -13,7 +13,7 @@ from gan_worker import pictures
 from gan_worker.errors import PictureError
 from gan_worker.gan.isotropy import is_isotropic
 from gan_worker.gan.regularity import find_grain
-from gan_worker.gan.statistics import Statistics
+from gan_worker.gan.statistics import Statistics, unit_normals
 from gan_worker.material_sets import MaterialSet, find_materials, read_material
 from gan_worker.progress import DataReport, MaterialEntry
 
@@ -36,7 +36,7 @@ class Pictures:
 def read_pictures(
     files: Sequence[str], crop: int, scale: float | None, turned: bool = False
 ) -> Pictures:
-    """Find, read and scale all materials.
+    """Find, read and scale all materials; normals get unit length.
 
     Args:
         files: pictures or folders.
@@ -55,7 +55,7 @@ def read_pictures(
         sides = [min(material[names[0]].shape[:2]) for material in read]
         scales = [suggest_scale(*pair, crop) for pair in zip(elements, sides, strict=True)]
         scale = float(np.median(scales))
-    scaled = tuple({n: pictures.resize(p, scale) for n, p in m.items()} for m in read)
+    scaled = tuple({n: _scaled(n, p, scale) for n, p in m.items()} for m in read)
     entries = []
     for material_set, material in zip(sets, scaled, strict=True):
         height, width = material[names[0]].shape[:2]
@@ -66,6 +66,11 @@ def read_pictures(
     told = (*_note_large(entries, np.array(elements) * scale / crop), *notes)
     report = DataReport(tuple(entries), tuple(skipped), names, scale, told, isotropic, turned)
     return Pictures(scaled, report, all_files(sets))
+
+
+def _scaled(name: str, picture: np.ndarray, scale: float) -> np.ndarray:
+    resized = pictures.resize(picture, scale)
+    return unit_normals(resized) if name == "normal" else resized
 
 
 def _main_element(material: Material) -> float:

@@ -23,6 +23,7 @@ from gan_worker.gan.nearest import (
     nearest_distances,
     pixel_diversity,
 )
+from gan_worker.gan.statistics import measure_statistics
 from gan_worker.gan.surrogates import noise_like, random_phase_like
 from gan_worker.progress import Row
 
@@ -32,8 +33,6 @@ Material = Mapping[str, np.ndarray]
 SIDE, PIXELS = 128, 2**18
 # Sets of windows of generated material that are compared with each half.
 GROUPS = 4
-# Maps with less spread are constant, and nothing can be said of them.
-CONSTANT = 2e-3
 STAND_INS = 4
 
 
@@ -216,7 +215,10 @@ def _stored(name: str, values: np.ndarray) -> np.ndarray:
 
 def _measure_layout(materials: Sequence[Material]) -> Layout:
     channels, means, spreads, start = {}, [], [], 0
-    for name in materials[0]:
+    # A map that a training takes for one value is not judged: its last traces of compression would tell real from
+    # generated at once.
+    learned = measure_statistics(materials, list(materials[0])).maps
+    for name in (name for name in materials[0] if learned[name].axes):
         values = np.concatenate(
             [
                 _stored(name, m[name]).reshape(-1, _stored(name, m[name]).shape[-1])
@@ -224,8 +226,6 @@ def _measure_layout(materials: Sequence[Material]) -> Layout:
             ]
         ).astype(np.float64)
         spread = float(np.sqrt(values.var(axis=0).mean()))
-        if spread < CONSTANT:
-            continue
         count = values.shape[1]
         channels[name] = slice(start, start + count)
         start += count

@@ -139,6 +139,20 @@ def relief(side: int) -> dict[str, np.ndarray]:
     return {"height": height[..., None] / 4 + 0.5, "normal": steep / 2 + 0.5}
 
 
+def test_normals_that_were_made_shorter_are_learned_as_a_renderer_shows_them(tmp_path):
+    material = relief(96)
+    short = (material["normal"] - 0.5) * np.linspace(0.4, 1, 96)[:, None, None] + 0.5
+    short[0, 0] = 0.5
+    pictures.write_picture(tmp_path / "g_NormalGL.png", short.astype(np.float32), 16)
+    pictures.write_picture(tmp_path / "g_Displacement.png", material["height"], 16)
+    (read,) = read_pictures([str(tmp_path)], 32, 1.0).materials
+    np.testing.assert_allclose(read["normal"][1:], material["normal"][1:], atol=1e-3)
+    np.testing.assert_allclose(read["normal"][0, 0], (0.5, 0.5, 1))
+    (smaller,) = read_pictures([str(tmp_path)], 32, 0.5).materials
+    length = np.linalg.norm(smaller["normal"] * 2 - 1, axis=-1)
+    np.testing.assert_allclose(length, 1, atol=1e-5)
+
+
 def test_turned_crops_are_laid_in_all_eight_ways_and_their_normals_go_with_them():
     material = relief(96)
     statistics = measure_statistics([material], ["normal", "height"])
