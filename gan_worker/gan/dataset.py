@@ -12,7 +12,7 @@ import tensorflow as tf
 from gan_worker import pictures
 from gan_worker.errors import PictureError
 from gan_worker.gan.isotropy import is_isotropic
-from gan_worker.gan.regularity import find_grain
+from gan_worker.gan.regularity import find_cell, find_grain
 from gan_worker.gan.statistics import Statistics, unit_normals
 from gan_worker.material_sets import MaterialSet, find_materials, read_material
 from gan_worker.progress import DataReport, MaterialEntry
@@ -74,11 +74,12 @@ def _scaled(name: str, picture: np.ndarray, scale: float) -> np.ndarray:
 
 
 def _main_element(material: Material) -> float:
-    """Size in pixels: of the shapes in the first map, or of smaller ones that run on in the height.
+    """Size in pixels: of the shapes in the first map, or of what repeats or runs on where that is smaller.
 
-    Corrugations and the boards of a wall are seen in the height, and stains on them are larger.
+    Corrugations and the boards of a wall are seen in the height, and stains on them are larger; the joints of a wall
+    of tiles match themselves at any distance along them.
     """
-    element = measure_element(next(iter(material.values())))
+    element = min(measure_element(next(iter(material.values()))), find_cell(material))
     height = material.get("height")
     if height is None or not find_grain([height]):
         return element

@@ -9,15 +9,17 @@ from itertools import combinations
 import numpy as np
 
 from gan_worker.gan.latents import Grain, Pattern, Wave
+from gan_worker.pictures import resize
 
 # Two shifts at which a picture matches itself make a lattice: how alike it must be there on average, what share of that
 # at the worst, and at most half way between them, in the mean and in each direction. Gravel and grass reach 0.2,
 # bricks and tiles 0.5 and more.
-ALIKE, WORST, BETWEEN, HALF_WAY = 0.4, 0.6, 0.5, 0.8
+ALIKE, WORST, BETWEEN, HALF_WAY = 0.4, 0.6, 0.5, 0.85
 # Matches that must have been seen, or one accident would make a pattern.
 MATCHES = 11
-# Among lattices that match about as well as the best one, the finest counts.
-AS_GOOD = 0.85
+# Among lattices that match about as well as the best one, the finest counts; and which share of the best shift's match
+# makes a shift worth a try: where every slate has a tone of its own, far ones are the best by luck.
+AS_GOOD, NEARLY = 0.85, 0.65
 # Share of the picture by which it is shifted at most, and how many of the best shifts are looked at.
 REACH, LOOKED_AT = 0.62, 24
 # Distance of two best shifts at least, and how far from its place a match may lie, pixels.
@@ -29,10 +31,12 @@ LARGEST = 512
 # How alike a picture with a grain is far along it, what share of that across it at most, and what is far: from so many
 # pixels to a share of the picture. Planks, ribs and courses reach 0.3 to 1 and less than 0.05; others 0.17 at most.
 RUNS_ON, ENDS, FAR, FARTHEST = 0.25, 0.5, 48, 0.5
+# Shortest shift in a whole picture of `LARGEST` pixels a side.
+SMALLEST_CELL = 10
 # Periods of the latent grid's fastest wave, cells.
 FASTEST = 2.5
 
-Shift = tuple[int, int]
+Shift = tuple[float, float]
 
 
 def measure_pattern(material: Mapping[str, np.ndarray], stride: int) -> Pattern:
@@ -46,8 +50,7 @@ def measure_pattern(material: Mapping[str, np.ndarray], stride: int) -> Pattern:
         material: map name → (height, width, channels) in 0..1, at training scale.
         stride: pixels a cell of the latent grid; faster waves than 2.5 cells cannot be drawn on it.
     """
-    pictures = [material[name] for name in MEASURED if name in material]
-    pictures = pictures or [next(iter(material.values()))]
+    pictures = _measured(material)
     likenesses = _likenesses(pictures)
     best = _best_lattice(likenesses, FASTEST * stride)
     if best is not None:
@@ -61,9 +64,28 @@ def measure_pattern(material: Mapping[str, np.ndarray], stride: int) -> Pattern:
     return Pattern(_strongest_waves(pictures[0], stride), _grain(likenesses))
 
 
+def find_cell(material: Mapping[str, np.ndarray]) -> float:
+    """Side of a square as large as what a bond or tiling repeats, pixels; infinite where there is none.
+
+    Args:
+        material: map name → (height, width, channels) in 0..1.
+    """
+    pictures = _measured(material)
+    smaller = min(1.0, LARGEST / min(pictures[0].shape[:2]))
+    lattice = _best_lattice(_likenesses([resize(p, smaller) for p in pictures]), SMALLEST_CELL)
+    if lattice is None:
+        return float("inf")
+    return abs(float(np.linalg.det(np.array(lattice)))) ** 0.5 / smaller
+
+
 def find_grain(pictures: Sequence[np.ndarray]) -> Grain:
     """Which way elements run on, in that of these maps, (height, width, channels), in which they do so most."""
     return _grain(_likenesses(pictures))
+
+
+def _measured(material: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    pictures = [material[name] for name in MEASURED if name in material]
+    return pictures or [next(iter(material.values()))]
 
 
 def _likenesses(pictures: Sequence[np.ndarray]) -> list[_Likeness]:
@@ -124,12 +146,12 @@ class _Lattice:
         return float(np.mean(self.at))
 
     @property
-    def area(self) -> int:
+    def area(self) -> float:
         return abs(self.one[0] * self.two[1] - self.one[1] * self.two[0])
 
 
 def _find_lattice(likeness: _Likeness, smallest: float) -> _Lattice | None:
-    shifts = _nearest_of_the_best(likeness.best_shifts(), smallest)
+    shifts = map(likeness.exact, _nearest_of_the_best(likeness.best_shifts(), smallest))
     found = []
     for one, two in combinations(shifts, 2):
         lattice = _Lattice(one, two, tuple(likeness.around(_sums(one, two, (0, 0)), LOOSE)))
@@ -150,9 +172,9 @@ def _find_lattice(likeness: _Likeness, smallest: float) -> _Lattice | None:
 def _nearest_of_the_best(shifts: Sequence[tuple[float, Shift]], smallest: float) -> list[Shift]:
     """Of the shifts that match about as well as the best, those nearest to none: a lattice is made of its shortest.
 
-    None where one of them is too short: every lattice of longer ones would be a part of the true one.
+    None where the shortest is too short: every lattice of longer ones would be a part of the true one.
     """
-    good = [shift for alike, shift in shifts if alike >= AS_GOOD * shifts[0][0]]
+    good = [shift for alike, shift in shifts if alike >= NEARLY * shifts[0][0]]
     good.sort(key=lambda shift: float(np.hypot(*shift)))
     return good[:LOOKED_AT] if good and np.hypot(*good[0]) >= smallest else []
 
@@ -228,6 +250,16 @@ class _Likeness:
         window = self._table[row - loose : row + loose + 1, column - loose : column + loose + 1]
         down, across = np.unravel_index(np.argmax(window), window.shape)
         return column + int(across) - loose - self._across, row + int(down) - loose - self._down
+
+    def exact(self, shift: Shift) -> Shift:
+        """A shift in fractions of a pixel, as its multiples tell it: six of a fine weave are a pixel longer or more."""
+        found = np.array(shift, float)
+        for times in range(2, 7):
+            at = self.peak(times * found, LOOSE)
+            if at is None:
+                break
+            found = np.array(at) / times
+        return float(found[0]), float(found[1])
 
     def around(self, shifts: Iterable[tuple[float, float]], loose: int) -> list[float]:
         """The best within so many pixels of each shift, for those that were measured."""

@@ -107,6 +107,14 @@ def test_maps_that_only_some_materials_have_are_left_out(tmp_path):
     assert {m.name for m in read.report.materials} == {"A", "B"}
 
 
+def test_tiles_of_one_color_are_learned_at_the_scale_of_a_tile(tmp_path):
+    """Their joints match themselves at any distance along them."""
+    y, x = np.mgrid[0:512, 0:512]
+    tiles = np.where((x % 64 < 3) | (y % 64 < 3), 0.3, 0.8)[..., None].repeat(3, -1)
+    pictures.write_picture(tmp_path / "tiles.png", tiles.astype(np.float32))
+    assert read_pictures([str(tmp_path)], 64, None).report.scale == pytest.approx(0.5, rel=0.02)
+
+
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 500), (500, 32)])
 def test_a_sliver_is_too_small_and_named(height, width, tmp_path):
     noise = np.random.default_rng(0).random((height, width, 3), np.float32)

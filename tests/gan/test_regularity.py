@@ -5,7 +5,7 @@ import pytest
 
 from gan_worker.config import PRESETS
 from gan_worker.gan.latents import Pattern, snapped_turns, wave_fields
-from gan_worker.gan.regularity import measure_pattern
+from gan_worker.gan.regularity import find_cell, measure_pattern
 from gan_worker.gan.update import torus_cells
 
 TINY = PRESETS["tiny"]
@@ -44,6 +44,29 @@ def test_bricks_of_all_colors_are_measured_by_their_height():
     assert min(np.hypot(*wave) for wave in waves) == pytest.approx(
         np.hypot(1 / 51, 1 / 52), rel=0.1
     )
+
+
+def test_a_cell_is_as_large_as_what_repeats(blobs):
+    y, x = np.mgrid[0:512, 0:512]
+    tiles = np.where((x % 64 < 3) | (y % 64 < 3), 0.3, 0.8)[..., None]
+    assert find_cell({"base_color": tiles}) == pytest.approx(64, rel=0.01)
+    # Knots a little over seven and a half pixels apart, so that six of them are not six times a whole number.
+    weave = (np.sin(np.pi * x / 7.65) * np.sin(np.pi * y / 7.65) + 1)[..., None] / 2
+    assert find_cell({"roughness": weave}) == pytest.approx(7.65 * 2**0.5, rel=0.02)
+    assert find_cell({"base_color": blobs(256, 6)}) == np.inf
+
+
+def test_slates_that_all_have_a_tone_of_their_own_are_a_bond():
+    """Some that lie far apart are alike by luck, more than neighbours are."""
+    random = np.random.default_rng(1)
+    y, x = np.mgrid[0:384, 0:384]
+    course = y // 24
+    across = (x + course % 2 * 24) // 48
+    tones = random.uniform(0.25, 1, (20, 20))[course, across]
+    joints = ((x + course % 2 * 24) % 48 < 3) | (y % 24 < 3)
+    height = np.where(joints, 0, tones * (0.4 + y % 24 / 40))[..., None]
+    assert find_cell({"height": height}) == pytest.approx((48 * 24) ** 0.5, rel=0.02)
+    assert len(measure_pattern({"height": height}, stride=8).waves) >= 2
 
 
 def test_planks_get_one_wave():
