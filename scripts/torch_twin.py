@@ -203,7 +203,7 @@ class Twin:
         self.optimizers = [
             torch.optim.Adam(n, p.learning_rate, (p.beta_1, p.beta_2), 1e-7) for n in self.nets
         ]
-        self.waves = update.waves
+        self.waves = update.waves[0]
         self.torus = update._torus
         self.pixels = torch.from_numpy(update.dataset._pixels.numpy())
         self.sizes = update.dataset._sizes.numpy()

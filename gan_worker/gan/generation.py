@@ -24,7 +24,7 @@ from gan_worker.errors import Cancelled, RequestError, StorageError
 from gan_worker.gan import checkpoint
 from gan_worker.gan.classic import ClassicGenerator
 from gan_worker.gan.generator import Generator
-from gan_worker.gan.latents import Latents, Pattern, draw_latents, widest
+from gan_worker.gan.latents import Latents, Pattern, draw_latents, waves_of_levels
 from gan_worker.gan.layers import PaintedStyle
 from gan_worker.gan.metrics import calm_origin, rolled, seam_ratio
 from gan_worker.gan.pieces import (
@@ -305,12 +305,13 @@ def load_model(folder: Path) -> Model:
     info, tensors = runs.load_model_files(folder)
     try:
         statistics = Statistics.from_json(info.statistics)
-        network, waves = network_from_json(info.network), widest(patterns_from_json(info.network))
+        network = network_from_json(info.network)
+        waves = waves_of_levels(patterns_from_json(info.network), network)
         if isinstance(network, ClassicConfig):
             generator: Generator | ClassicGenerator = ClassicGenerator(network)
         else:
             generator = Generator(network, statistics.channels, waves)
-    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise damaged(f"model.json of {info.name!r} describes no network ({error!r})") from error
     named = _take_named(info, generator.network.w_dim, tensors)
     checkpoint.assign_arrays({"generator": generator.variables}, tensors)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 import tensorflow as tf
 
@@ -26,7 +28,8 @@ class Generator(keras.Model):
         z: (batch, z_dim), N(0, 1): which material.
         local: (batch, h, w, local_channels + 2 · waves), N(0, 1) fields and the waves of the material's pattern, zeros
             where it has fewer: where things lie.
-        noise: one field for each level after the first, (batch, h·2^i, w·2^i, 1), N(0, 1): grain.
+        noise: one field for each level after the first, (batch, h·2^i, w·2^i, 1 + 2 · waves), N(0, 1): grain, and the
+            waves of patterns too fine for the grid.
 
     The output has standardised channels, shape (batch, stride·h, stride·w, channels); `dataset.Statistics`
     turns them into maps. Shifting all local inputs by a cell shifts the output by a stride, exactly.
@@ -34,19 +37,20 @@ class Generator(keras.Model):
     Args:
         network: sizes.
         channels: standardised channels of all maps together.
-        waves: number of waves among the local inputs.
+        waves: number of waves that come in at each level; none by default.
     """
 
-    def __init__(self, network: NetworkConfig, channels: int, waves: int = 0):
+    def __init__(self, network: NetworkConfig, channels: int, waves: Sequence[int] = ()):
         super().__init__(name="generator")
         first, *rest = network.generator_channels
+        coarse, *fine = waves or (0,) * network.levels
         self.network = network
-        self.local_inputs = network.local_channels + 2 * waves
+        self.local_inputs = network.local_channels + 2 * coarse
         self.mapping = [keras.layers.Dense(network.w_dim) for _ in range(2)]
         self.entry = Convolution(first)
         self.levels = [[StyleBlock(first), StyleBlock(first)]] + [[StyleBlock(c)] for c in rest]
         self.narrow = [Convolution(c, size=1) for c in rest]
-        self.grain = [Noise() for _ in rest]
+        self.grain = [Noise(count) for count in fine]
         self.exit_norm = StyleNorm()
         self.exit = Convolution(channels, size=1)
         self._build_layers()
@@ -69,6 +73,12 @@ class Generator(keras.Model):
         self.exit_norm.build((None, None, None, before), style)
         self.exit.build((None, None, None, before))
         self.built = True
+
+    @property
+    def shared_variables(self) -> list[tf.Variable]:
+        """All variables but those of a material's own fine waves, in an order that these do not change."""
+        own = {id(grain.mixture) for grain in self.grain if grain.waves}
+        return [variable for variable in self.variables if id(variable) not in own]
 
     def style(self, z: tf.Tensor) -> tf.Tensor:
         """The mapping network: z of shape (batch, z_dim) to the style w of shape (batch, w_dim)."""

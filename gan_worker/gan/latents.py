@@ -12,6 +12,8 @@ from gan_worker.config import Network
 from gan_worker.style_choices import Sway
 
 Wave = tuple[float, float]
+# Cells of a level that the fastest wave on it takes for a period.
+FASTEST = 2.5
 # Which way planks, ribs and courses run: straight down or straight across the picture.
 Grain = Literal["", "down", "across"]
 
@@ -39,9 +41,9 @@ class Latents:
 
     Attributes:
         z: (batch, z_dim).
-        local: (batch, h, w, local_channels + 2 · waves of the widest pattern); of a material with a grain half of the
+        local: (batch, h, w, local_channels + 2 · waves of this level); of a material with a grain half of the
             channels are the same all along it.
-        noise: for each level after the first, (batch, h·2^i, w·2^i, 1).
+        noise: for each level after the first, (batch, h·2^i, w·2^i, 1 + 2 · waves of this level).
     """
 
     z: np.ndarray
@@ -93,10 +95,6 @@ def draw_latents(
     shift = generator.uniform(0, 1, (1, 2))
     local = generator.standard_normal((1, rows, columns, network.local_channels), np.float32)
     shares = np.eye(1, len(patterns))[0] if shares is None else shares
-    regular = np.zeros((1, rows, columns, 2 * widest(patterns)), np.float32)
-    for index in np.flatnonzero(shares.any(axis=tuple(range(shares.ndim - 1)))):
-        fields = wave_fields(patterns[index].waves, rows, columns, network.stride, shift)
-        regular[..., : fields.shape[-1]] += shares[..., index, None].astype(np.float32) * fields
     noise = tuple(
         generator.standard_normal((1, rows * 2**i, columns * 2**i, 1), np.float32)
         for i in range(1, network.levels)
@@ -105,7 +103,37 @@ def draw_latents(
         local, *moved = _swayed((local, *noise), seed, sway)
         noise = tuple(moved)
     local = _grained(local, patterns, shares)
-    return Latents(style[None], np.concatenate([local, regular], axis=-1), noise)
+    fields = (local, *noise)
+    if any(waves := waves_of_levels(patterns, network)):
+        regular = _regular(patterns, shares, shift, (rows, columns), network, waves)
+        fields = tuple(np.concatenate(pair, axis=-1) for pair in zip(fields, regular, strict=True))
+    return Latents(style[None], fields[0], fields[1:])
+
+
+def _regular(
+    patterns: Sequence[Pattern],
+    shares: np.ndarray,
+    shift: np.ndarray,
+    cells: tuple[int, int],
+    network: Network,
+    waves: Sequence[int],
+) -> list[np.ndarray]:
+    """The waves of each level, (1, h·2^i, w·2^i, 2 · waves of the level)."""
+    rows, columns = cells
+    found = [
+        np.zeros((1, rows << level, columns << level, 2 * count), np.float32)
+        for level, count in enumerate(waves)
+    ]
+    for index in np.flatnonzero(shares.any(axis=tuple(range(shares.ndim - 1)))):
+        pattern, share = patterns[index], shares[..., index, None].astype(np.float32)
+        level = level_of(pattern, network.stride)
+        if shares.ndim > 1:
+            share = share.repeat(1 << level, 0).repeat(1 << level, 1)
+        fields = wave_fields(
+            pattern.waves, rows << level, columns << level, network.stride >> level, shift
+        )
+        found[level][..., : fields.shape[-1]] += share * fields
+    return found
 
 
 def _swayed(fields: Sequence[np.ndarray], seed: int, sway: Sway) -> list[np.ndarray]:
@@ -134,9 +162,26 @@ def _grained(local: np.ndarray, patterns: Sequence[Pattern], shares: np.ndarray)
     return np.concatenate([mixed, local[..., half:]], axis=-1)
 
 
-def widest(patterns: Sequence[Pattern]) -> int:
-    """Waves of the pattern that has most of them; the generator takes so many."""
-    return max((len(pattern.waves) for pattern in patterns), default=0)
+def level_of(pattern: Pattern, stride: int) -> int:
+    """At which of its levels the generator takes a pattern's waves: the coarsest that can carry the fastest of them.
+
+    Args:
+        pattern: its waves take 2.5 pixels or more.
+        stride: pixels a cell of the latent grid.
+    """
+    fastest = max((float(np.hypot(*wave)) for wave in pattern.waves), default=0.0)
+    # A wave that just fits must not miss its level by what a file of numbers rounds.
+    cells = FASTEST * stride * fastest * (1 - 1e-6)
+    return int(np.ceil(np.log2(max(cells, 1.0))))
+
+
+def waves_of_levels(patterns: Sequence[Pattern], network: Network) -> tuple[int, ...]:
+    """How many waves each level of the generator takes: as many as that pattern has that has most of them there."""
+    found = [0] * network.levels
+    for pattern in patterns:
+        level = level_of(pattern, network.stride)
+        found[level] = max(found[level], len(pattern.waves))
+    return tuple(found)
 
 
 def snapped_turns(

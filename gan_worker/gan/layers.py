@@ -169,7 +169,16 @@ class StyleBlock(keras.layers.Layer):
 
 
 class Noise(keras.layers.Layer):
-    """Add one noise field to all features, each with its own learned strength: the grain of the material."""
+    """Add one noise field to all features, each with its own learned strength: the grain of the material.
+
+    Args:
+        waves: of patterns too fine for the latent grid. Their sines and cosines come after the noise in a field, and
+            what they add starts silent.
+    """
+
+    def __init__(self, waves: int = 0, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.waves = waves
 
     def build(self, feature_shape: tuple) -> None:
         self.strength = self.add_weight(
@@ -177,6 +186,14 @@ class Noise(keras.layers.Layer):
             shape=(feature_shape[-1],),
             initializer=keras.initializers.RandomNormal(stddev=0.1),
         )
+        if self.waves:
+            shape = (1, 1, 2 * self.waves, feature_shape[-1])
+            self.mixture = self.add_weight(name="mixture", shape=shape, initializer="zeros")
 
     def call(self, x: tf.Tensor, field: tf.Tensor) -> tf.Tensor:
-        return x + field * self.strength
+        if not self.waves:
+            return x + field * self.strength
+        # One sum: of three terms TensorFlow changes the order where it knows their shapes, and with it the rounding.
+        strength = tf.reshape(self.strength, (1, 1, 1, -1))
+        kernel = tf.concat([strength, tf.convert_to_tensor(self.mixture)], axis=2)
+        return x + convolution(field, kernel, "SAME")

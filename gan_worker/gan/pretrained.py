@@ -103,7 +103,7 @@ class Pretrained:
         here, there = self._shared_channels(statistics)
         for generator in generators:
             first = generator.network.local_channels
-            for variable, stored in self._pairs(GENERATOR, generator.variables):
+            for variable, stored in self._pairs(GENERATOR, generator.shared_variables):
                 if variable is generator.entry.kernel:
                     # The waves come after the fields, and every material has its own.
                     stored = _replaced(variable, np.s_[:, :, :first], stored[:, :, :first])

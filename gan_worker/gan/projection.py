@@ -15,7 +15,14 @@ from gan_worker.errors import RequestError
 from gan_worker.gan.adam import Adam
 from gan_worker.gan.classic import ClassicGenerator
 from gan_worker.gan.generation import Model
-from gan_worker.gan.latents import Latents, Pattern, Wave, draw_latents, snapped_turns
+from gan_worker.gan.latents import (
+    Latents,
+    Pattern,
+    Wave,
+    draw_latents,
+    level_of,
+    snapped_turns,
+)
 from gan_worker.gan.losses import patch_distance
 from gan_worker.progress import GenerationProgress
 
@@ -146,15 +153,16 @@ class _Search:
         _, self.seed, latents, pattern, shift = found
         free = model.network.local_channels
         self.waves, self.grain = pattern.waves, pattern.grain
-        # The generator takes as many waves as its widest pattern has.
-        self.silent = latents.local.shape[-1] - free - 2 * len(self.waves)
+        self.level = level_of(pattern, self.stride)
         self.frequencies = tf.constant(
             np.reshape(self._frequencies(self.waves), (-1, 2)), tf.float32
         )
         self.z = keras.Variable(latents.z)
         self.shift = keras.Variable(np.float32(shift))
         self.local = keras.Variable(latents.local[..., :free])
-        self.noise = [keras.Variable(n) for n in latents.noise]
+        self.noise = [keras.Variable(n[..., :1]) for n in latents.noise]
+        # What the generator takes at each level.
+        self.inputs = [field.shape[-1] for field in (latents.local, *latents.noise)]
 
     def _try(self, model: Model, seed: int) -> tuple[float, int, Latents, Pattern, Any]:
         """A seed's picture where it fits best: how well, the latents rolled there, the pattern, its shift."""
@@ -204,19 +212,26 @@ class _Search:
 
     # ---- pictures and losses
 
-    def _local_inputs(self) -> tf.Tensor:
-        """The free fields, and the waves where they have been shifted to."""
-        rows, columns = self.cells
-        parts = [self._along_grain(tf.convert_to_tensor(self.local))]
+    def _inputs(self) -> list[tf.Tensor]:
+        """For each level the free fields, then the waves where they have been shifted to."""
+        free = self._along_grain(tf.convert_to_tensor(self.local))
+        fields = [free, *map(tf.convert_to_tensor, self.noise)]
         if self.waves:
-            x = self.stride * tf.range(columns, dtype=tf.float32)[None, :, None] + self.shift[0]
-            y = self.stride * tf.range(rows, dtype=tf.float32)[:, None, None] + self.shift[1]
-            angle = 2 * math.pi * (x * self.frequencies[:, 0] + y * self.frequencies[:, 1])
-            fields = tf.stack([tf.sin(angle), tf.cos(angle)], axis=-1) * 2**0.5
-            parts.append(tf.reshape(fields, (1, rows, columns, 2 * len(self.waves))))
-        if self.silent:
-            parts.append(tf.zeros((1, rows, columns, self.silent)))
-        return tf.concat(parts, axis=-1)
+            fields[self.level] = tf.concat([fields[self.level], self._wave_fields()], axis=-1)
+        # The generator takes as many waves as its widest pattern has.
+        return [
+            tf.pad(field, ((0, 0), (0, 0), (0, 0), (0, channels - field.shape[-1])))
+            for field, channels in zip(fields, self.inputs, strict=True)
+        ]
+
+    def _wave_fields(self) -> tf.Tensor:
+        rows, columns = (cells << self.level for cells in self.cells)
+        stride = self.stride >> self.level
+        x = stride * tf.range(columns, dtype=tf.float32)[None, :, None] + self.shift[0]
+        y = stride * tf.range(rows, dtype=tf.float32)[:, None, None] + self.shift[1]
+        angle = 2 * math.pi * (x * self.frequencies[:, 0] + y * self.frequencies[:, 1])
+        fields = tf.stack([tf.sin(angle), tf.cos(angle)], axis=-1) * 2**0.5
+        return tf.reshape(fields, (1, rows, columns, 2 * len(self.waves)))
 
     def _along_grain(self, local: tf.Tensor) -> tf.Tensor:
         """Keep those channels the same all along the grain that were drawn so, whatever was searched for."""
@@ -229,10 +244,8 @@ class _Search:
 
     def picture(self) -> tf.Tensor:
         """(1, height, width, channels), with the room along open axes."""
-        z = tf.convert_to_tensor(self.z)
-        return self.generator(
-            z, self._local_inputs(), [tf.convert_to_tensor(n) for n in self.noise]
-        )
+        local, *noise = self._inputs()
+        return self.generator(tf.convert_to_tensor(self.z), local, noise)
 
     def _pixels(self, picture: tf.Tensor) -> tf.Tensor:
         """Weighted mean difference of the pixels at several sizes, 0 for the same picture."""
@@ -316,9 +329,8 @@ class _Search:
             variable.assign(value)
         picture = self.picture()
         height, width = self.target.weights.shape
-        latents = Latents(
-            self.z.numpy(), self._local_inputs().numpy(), tuple(n.numpy() for n in self.noise)
-        )
+        local, *noise = (field.numpy() for field in self._inputs())
+        latents = Latents(self.z.numpy(), local, tuple(noise))
         return Projection(
             latents,
             picture[0, :height, :width].numpy(),

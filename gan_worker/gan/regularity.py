@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from gan_worker.gan.latents import Grain, Pattern, Wave
+from gan_worker.gan.latents import FASTEST, Grain, Pattern, Wave
 from gan_worker.pictures import resize
 
 # Two shifts at which a picture matches itself make a lattice: how alike it must be there on average, what share of that
@@ -33,8 +33,8 @@ LARGEST = 512
 RUNS_ON, ENDS, FAR, FARTHEST = 0.25, 0.5, 48, 0.5
 # Shortest shift in a whole picture of `LARGEST` pixels a side.
 SMALLEST_CELL = 10
-# Periods of the latent grid's fastest wave, cells.
-FASTEST = 2.5
+# Pixels a cell of the finest level whose waves are looked for: a pitch of five of them, as fine weaves have it.
+FINEST = 2
 
 Shift = tuple[float, float]
 
@@ -48,10 +48,18 @@ def measure_pattern(material: Mapping[str, np.ndarray], stride: int) -> Pattern:
 
     Args:
         material: map name → (height, width, channels) in 0..1, at training scale.
-        stride: pixels a cell of the latent grid; faster waves than 2.5 cells cannot be drawn on it.
+        stride: pixels a cell of the latent grid; faster waves than 2.5 cells cannot be drawn on it. Where it could
+            carry nothing, what is finer is looked for.
     """
     pictures = _measured(material)
     likenesses = _likenesses(pictures)
+    pattern = _pattern(pictures, likenesses, stride)
+    return pattern if pattern.is_any else _pattern(pictures, likenesses, FINEST)
+
+
+def _pattern(
+    pictures: Sequence[np.ndarray], likenesses: Sequence[_Likeness], stride: int
+) -> Pattern:
     best = _best_lattice(likenesses, FASTEST * stride)
     if best is not None:
         one, two = _shortest_waves(*best)

@@ -18,7 +18,14 @@ from gan_worker.gan.conditioning import Conditioning
 from gan_worker.gan.dataset import Dataset
 from gan_worker.gan.discriminator import Discriminator
 from gan_worker.gan.generator import Generator
-from gan_worker.gan.latents import Pattern, Wave, snapped_turns, wave_fields, widest
+from gan_worker.gan.latents import (
+    Pattern,
+    Wave,
+    level_of,
+    snapped_turns,
+    wave_fields,
+    waves_of_levels,
+)
 from gan_worker.gan.losses import gradient_penalty, patch_distance, relativistic_losses
 from gan_worker.gan.precision import reduced_precision
 from gan_worker.gan.pretrained import Pretrained, bring_together
@@ -129,7 +136,7 @@ class Update:
         self._strategy = strategy
         self._replicas = strategy.num_replicas_in_sync if strategy else 1
         self.network, self.dataset, self.seed, self.parameters = network, dataset, seed, parameters
-        self.patterns, self.waves = tuple(patterns), widest(patterns)
+        self.patterns, self.waves = tuple(patterns), waves_of_levels(patterns, network)
         # Lowered by a training that went wrong.
         self.rate_factor = 1.0
         with strategy.scope() if strategy else nullcontext():
@@ -357,11 +364,13 @@ class Update:
             (batch, rows, columns, network.local_channels), seed + [0, 11]
         )
         local = self.along_grain(local, which)
-        if self.waves:
-            local = tf.concat([local, self._draw_waves(seed, which)], axis=-1)
         noise = [
-            tf.random.stateless_normal((batch, rows * 2**i, columns * 2**i, 1), seed + [0, 11 + i])
-            for i in range(1, len(network.generator_channels))
+            tf.random.stateless_normal((batch, rows << i, columns << i, 1), seed + [0, 11 + i])
+            for i in range(1, network.levels)
+        ]
+        local, *noise = [
+            tf.concat([field, self._draw_waves(seed, which, level)], axis=-1) if count else field
+            for level, (field, count) in enumerate(zip((local, *noise), self.waves, strict=True))
         ]
         return local, noise
 
@@ -376,17 +385,19 @@ class Update:
             head = tf.where(tf.gather(has, which)[:, None, None, None], along, head)
         return tf.concat([head, local[..., half:]], axis=-1)
 
-    def _draw_waves(self, seed: tf.Tensor, which: tf.Tensor) -> tf.Tensor:
-        """The waves of these patterns, (batch,), at a random place that is the same for all waves of a crop.
+    def _draw_waves(self, seed: tf.Tensor, which: tf.Tensor, level: int) -> tf.Tensor:
+        """The waves of one level of these patterns, (batch,), at a random place, the same for all waves of a crop.
 
         Sine and cosine of the moved waves come from those of the place and of the wave, by the rule for sums.
         """
-        batch, (rows, columns), count = self.network.batch, self._torus, self.waves
-        stride = self.network.stride
+        batch, count = self.network.batch, self.waves[level]
+        rows, columns = (cells << level for cells in self._torus)
+        stride = self.network.stride >> level
         every = np.zeros((len(self.patterns), rows, columns, 2 * count), np.float32)
         turns = np.zeros((len(self.patterns), count, 2), np.float32)
-        for index, waves in enumerate(pattern.waves for pattern in self.patterns):
-            if waves:
+        for index, pattern in enumerate(self.patterns):
+            waves = pattern.waves
+            if waves and level_of(pattern, self.network.stride) == level:
                 found = wave_fields(waves, rows, columns, stride, np.zeros((1, 2)))[0]
                 every[index, ..., : 2 * len(waves)] = found
                 turns[index, : len(waves)] = snapped_turns(waves, rows, columns, stride)

@@ -104,11 +104,12 @@ def test_names_are_short_and_all_different():
 def test_each_material_is_called_up_by_its_name(trained):
     model = load_model(open_model(trained.path.parent, "two"))
     assert model.info.styles == ("cold", "warm")
-    columns, none = model.patterns
+    columns, rows = model.patterns
     (wave,) = columns.waves
     assert wave == pytest.approx((1 / 24, 0), abs=2e-3)
     assert columns.grain == "down"
-    assert none.waves == ()
+    (fine,) = rows.waves
+    assert fine == pytest.approx((0, 1 / 16), abs=2e-3)
     wanted = GenerationConfig("two", width=64, height=64, origin=(0, 0))
     cold, warm, mixed = (
         model.generate(dataclasses.replace(wanted, **style)).maps["base_color"]

@@ -8,19 +8,29 @@ import tensorflow as tf
 from gan_worker.config import PRESETS
 from gan_worker.gan.dataset import Dataset
 from gan_worker.gan.generator import Generator
-from gan_worker.gan.latents import Pattern, draw_latents, wave_fields
+from gan_worker.gan.latents import (
+    Pattern,
+    draw_latents,
+    level_of,
+    snapped_turns,
+    wave_fields,
+    waves_of_levels,
+)
 from gan_worker.gan.metrics import line_steps
 from gan_worker.gan.statistics import measure_statistics
 from gan_worker.gan.update import Hyperparameters, Update
 
 NANO = PRESETS["nano"]
 WAVES = Pattern(((1 / 24, 0.0),))
+WEAVE = Pattern(((1 / 15, 1 / 15), (1 / 15, -1 / 15), (0.0, 2 / 15)))
+PATTERNS = WAVES, WEAVE
+BOTH = np.array([0.5, 0.5])
 
 
 @pytest.fixture(scope="module")
 def generator():
     keras.utils.set_random_seed(3)
-    generator = Generator(NANO, channels=4, waves=1)
+    generator = Generator(NANO, channels=4, waves=waves_of_levels(PATTERNS, NANO))
     # Residual branches start silent; wake them, so that every convolution takes part.
     for variable in generator.trainable_variables:
         variable.assign_add(tf.random.stateless_normal(variable.shape, [1, 2]) * 0.1)
@@ -33,7 +43,7 @@ def picture(generator, latents):
 
 @pytest.mark.parametrize(("rows", "columns"), [(1, 0), (0, 1), (3, -2)])
 def test_shifting_the_latent_grid_by_a_cell_shifts_the_picture_exactly(generator, rows, columns):
-    latents = draw_latents(5, 6, 9, NANO, [WAVES])
+    latents = draw_latents(5, 6, 9, NANO, PATTERNS, shares=BOTH)
     shifted = picture(generator, latents.rolled(rows, columns))
     stride = NANO.stride
     expected = np.roll(picture(generator, latents), (rows * stride, columns * stride), (1, 2))
@@ -41,11 +51,11 @@ def test_shifting_the_latent_grid_by_a_cell_shifts_the_picture_exactly(generator
 
 
 def test_any_grid_gives_its_size(generator):
-    assert picture(generator, draw_latents(1, 3, 7, NANO, [WAVES])).shape == (1, 24, 56, 4)
+    assert picture(generator, draw_latents(1, 3, 7, NANO, PATTERNS)).shape == (1, 24, 56, 4)
 
 
 def test_wrap_is_like_the_inside(generator):
-    shown = picture(generator, draw_latents(5, 12, 12, NANO, [WAVES]))[0]
+    shown = picture(generator, draw_latents(5, 12, 12, NANO, PATTERNS, shares=BOTH))[0]
     for steps in map(np.asarray, line_steps(shown)):
         # Lines of the same phase on the lattice are alike; the wrap is one of them.
         same_phase = steps[NANO.stride :: NANO.stride]
@@ -53,7 +63,7 @@ def test_wrap_is_like_the_inside(generator):
 
 
 def test_neighbours_in_a_batch_do_not_matter(generator):
-    one, other = draw_latents(1, 4, 4, NANO, [WAVES]), draw_latents(2, 4, 4, NANO, [WAVES])
+    one, other = (draw_latents(seed, 4, 4, NANO, PATTERNS) for seed in (1, 2))
     both = generator(
         np.concatenate([one.z, other.z]),
         np.concatenate([one.local, other.local]),
@@ -64,8 +74,8 @@ def test_neighbours_in_a_batch_do_not_matter(generator):
 
 
 def test_style_changes_the_picture(generator):
-    seeded = draw_latents(1, 4, 4, NANO, [WAVES])
-    styled = draw_latents(1, 4, 4, NANO, [WAVES], z=np.ones(NANO.z_dim))
+    seeded = draw_latents(1, 4, 4, NANO, PATTERNS)
+    styled = draw_latents(1, 4, 4, NANO, PATTERNS, z=np.ones(NANO.z_dim))
     np.testing.assert_array_equal(seeded.local, styled.local)
     assert np.abs(picture(generator, seeded) - picture(generator, styled)).mean() > 1e-3
 
@@ -109,6 +119,50 @@ def test_a_share_of_time_that_numpy_worked_out_makes_no_doubles(blobs, monkeypat
     monkeypatch.setattr(update, "_step", lambda *given: given)
     number, rate, ema = update.step(3, np.float64(0.9))
     assert (number.dtype, rate.dtype, ema.dtype) == (tf.int32, tf.float32, tf.float32)
+
+
+def test_waves_come_in_where_the_cells_can_carry_them():
+    periods = (20.0, 19.9, 10.0, 9.9, 5.0)
+    levels = [level_of(Pattern(((0.0, 1 / p),)), NANO.stride) for p in periods]
+    assert levels == [0, 1, 1, 2, 2]
+    assert waves_of_levels([WAVES, WEAVE, Pattern()], NANO) == (1, 0, 3, 0)
+    drawn = draw_latents(3, 6, 8, NANO, PATTERNS, shares=np.array([0.0, 1.0]))
+    assert [n.shape[-1] for n in drawn.noise] == [1, 7, 1]
+    np.testing.assert_array_equal(drawn.local[..., NANO.local_channels :], 0)
+    plain = draw_latents(3, 6, 8, NANO)
+    for own, other in zip(drawn.noise, plain.noise, strict=True):
+        np.testing.assert_array_equal(own[..., :1], other)
+
+
+def test_fine_waves_lie_where_their_material_was_painted():
+    shares = np.zeros((6, 8, 2))
+    shares[:, :3, 0] = shares[:, 3:, 1] = 1
+    fine = draw_latents(3, 6, 8, NANO, PATTERNS, shares=shares).noise[1][0, ..., 1:]
+    assert fine.shape == (24, 32, 6)
+    assert not fine[:, :12].any()
+    np.testing.assert_allclose((fine[:, 12:] ** 2).sum(-1), 6, rtol=1e-4)
+
+
+def test_training_draws_fine_waves_as_generation_does(blobs):
+    materials = [{"roughness": blobs(64, 4).astype(np.float32)}] * 2
+    dataset = Dataset(materials, measure_statistics(materials, ["roughness"]))
+    update = Update(NANO, dataset, PATTERNS, 0, Hyperparameters())
+    picture = update.generator(*latents_of(update))
+    assert picture.shape[0] == NANO.batch
+    _, _, (_, fine, _) = latents_of(update)
+    cells = fine.shape[1] // 4, fine.shape[2] // 4
+    for index, (across, down) in enumerate(snapped_turns(WEAVE.waves, *cells, NANO.stride)):
+        sine, cosine = np.moveaxis(fine[0, ..., 1 + 2 * index : 3 + 2 * index], -1, 0)
+        power = np.abs(np.fft.fft2(cosine + 1j * sine)) ** 2
+        assert power[down, across] == pytest.approx(power.sum(), rel=1e-4)
+        assert np.mean(sine**2 + cosine**2) == pytest.approx(2, rel=1e-4)
+
+
+def latents_of(update):
+    which = tf.ones(NANO.batch, tf.int64)
+    local, noise = update._draw(tf.constant([3, 0]), which)
+    z = tf.random.stateless_normal((NANO.batch, NANO.z_dim), (1, 2))
+    return z.numpy(), local.numpy(), [field.numpy() for field in noise]
 
 
 def test_waves_close_on_the_torus():

@@ -12,6 +12,7 @@ from gan_worker.errors import Cancelled
 from gan_worker.gan import generation, pieces
 from gan_worker.gan.generation import Model
 from gan_worker.gan.generator import Generator
+from gan_worker.gan.latents import Pattern, waves_of_levels
 from gan_worker.gan.metrics import line_steps, rolled, seam_ratio
 from gan_worker.gan.statistics import MapStatistics, Statistics
 from gan_worker.progress import GenerationProgress
@@ -19,7 +20,8 @@ from gan_worker.runs import ModelInfo
 from gan_worker.style_choices import Style, StyleMap
 
 NANO = PRESETS["nano"]
-WAVES = ((1 / 24, 0.0),)
+# On the latent grid, and too fine for it.
+PATTERNS = ((1 / 24, 0.0),), ((1 / 9, 1 / 11),)
 STATISTICS = Statistics(
     {
         "base_color": MapStatistics((0.5, 0.4, 0.3), tuple(map(tuple, np.eye(3))), (0.2, 0.1, 0.1)),
@@ -32,14 +34,15 @@ ROUNDING = 2e-6
 WANTED = GenerationConfig("nano", seed=3, width=272, height=152)
 
 
-@pytest.fixture(scope="module")
-def model():
+@pytest.fixture(scope="module", params=PATTERNS, ids=["coarse", "fine"])
+def model(request):
     keras.utils.set_random_seed(3)
-    generator = Generator(NANO, STATISTICS.channels, len(WAVES))
+    pattern = Pattern(request.param)
+    generator = Generator(NANO, STATISTICS.channels, waves_of_levels([pattern], NANO))
     # Residual branches start silent; wake them, so that every convolution takes part.
     for variable in generator.trainable_variables:
         variable.assign_add(tf.random.stateless_normal(variable.shape, [1, 2]) * 0.1)
-    network = {"config": dataclasses.asdict(NANO), "patterns": [WAVES]}
+    network = {"config": dataclasses.asdict(NANO), "patterns": [pattern.waves]}
     maps = tuple(STATISTICS.maps)
     sizes = {"stride": NANO.stride, "z_dim": NANO.z_dim, "maps": maps, "preset": "nano"}
     info = ModelInfo(

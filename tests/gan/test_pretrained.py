@@ -79,14 +79,19 @@ def test_a_generator_makes_the_channels_it_shares_as_the_one_that_lent(weights, 
 
 
 def test_waves_of_a_material_keep_their_own_weights(weights, networks):
-    borrower = Generator(NANO, 5, waves=2)
+    borrower = Generator(NANO, 5, waves=(2, 0, 3, 0))
     own = borrower.entry.kernel.numpy()[:, :, NANO.local_channels :]
     weights.lend([borrower], Discriminator(NANO, 5), KNOWN)
     assert np.array_equal(borrower.entry.kernel.numpy()[:, :, NANO.local_channels :], own)
     (z, local), noise = inputs(waves=2)
     local[..., NANO.local_channels :] = 0
     lent = networks[0](z, local[..., : NANO.local_channels], noise)
+    fine = np.random.default_rng(4).standard_normal((*noise[1].shape[:3], 6), np.float32)
+    noise[1] = np.concatenate([noise[1], fine], axis=-1)
     np.testing.assert_allclose(borrower(z, local, noise), lent, atol=1e-5)
+    mixture = borrower.grain[1].mixture
+    mixture.assign(tf.ones_like(mixture))
+    assert np.abs(borrower(z, local, noise) - lent).max() > 1e-2
 
 
 def test_a_discriminator_of_the_same_channels_judges_the_same(weights, networks):

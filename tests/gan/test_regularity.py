@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gan_worker.config import PRESETS
-from gan_worker.gan.latents import Pattern, snapped_turns, wave_fields
+from gan_worker.gan.latents import Pattern, level_of, snapped_turns, wave_fields
 from gan_worker.gan.regularity import find_cell, measure_pattern
 from gan_worker.gan.update import torus_cells
 
@@ -54,6 +54,16 @@ def test_a_cell_is_as_large_as_what_repeats(blobs):
     weave = (np.sin(np.pi * x / 7.65) * np.sin(np.pi * y / 7.65) + 1)[..., None] / 2
     assert find_cell({"roughness": weave}) == pytest.approx(7.65 * 2**0.5, rel=0.02)
     assert find_cell({"base_color": blobs(256, 6)}) == np.inf
+
+
+def test_a_weave_too_fine_for_the_latent_grid_keeps_its_pitch():
+    y, x = np.mgrid[0:256, 0:256]
+    weave = (np.sin(np.pi * x / 7.65) * np.sin(np.pi * y / 7.65) + 1)[..., None] / 2
+    pattern = measure_pattern({"base_color": weave}, stride=8)
+    expected = 1 / 15.3
+    for x, y in pattern.waves[:2]:
+        assert (abs(x), abs(y)) == pytest.approx((expected, expected), rel=0.02)
+    assert level_of(pattern, stride=8) == 2
 
 
 def test_slates_that_all_have_a_tone_of_their_own_are_a_bond():
@@ -108,7 +118,7 @@ def test_a_lattice_and_heaps_have_no_grain(blobs):
     assert measure_pattern({"base_color": blobs(256, 4)}, stride=8).grain == ""
 
 
-def test_others_get_none(striped, blobs):
+def test_others_get_none(blobs):
     assert measure_pattern({"base_color": blobs(256, 4)}, stride=8).waves == ()
     assert (
         measure_pattern(
@@ -116,8 +126,9 @@ def test_others_get_none(striped, blobs):
         ).waves
         == ()
     )
-    # Faster than the latent grid can carry.
-    assert measure_pattern({"base_color": striped}, stride=8).waves == ()
+    # Faster than any level may carry.
+    y, x = np.mgrid[0:192, 0:192]
+    assert measure_pattern({"base_color": ((x + y) % 4 / 3)[..., None]}, stride=8).waves == ()
 
 
 def test_the_training_torus_holds_whole_bricks():
