@@ -79,11 +79,13 @@ def find_cell(material: Mapping[str, np.ndarray]) -> float:
         material: map name → (height, width, channels) in 0..1.
     """
     pictures = _measured(material)
-    smaller = min(1.0, LARGEST / min(pictures[0].shape[:2]))
-    lattice = _best_lattice(_likenesses([resize(p, smaller) for p in pictures]), SMALLEST_CELL)
-    if lattice is None:
-        return float("inf")
-    return abs(float(np.linalg.det(np.array(lattice)))) ** 0.5 / smaller
+    whole = min(1.0, LARGEST / min(pictures[0].shape[:2]))
+    # Of what is finer than the whole shows, as weaves are, a part is enough.
+    for scale, smallest in ((whole, SMALLEST_CELL), (1.0, FASTEST * FINEST)):
+        lattice = _best_lattice(_likenesses([resize(p, scale) for p in pictures]), smallest)
+        if lattice is not None:
+            return abs(float(np.linalg.det(np.array(lattice)))) ** 0.5 / scale
+    return float("inf")
 
 
 def find_grain(pictures: Sequence[np.ndarray]) -> Grain:

@@ -53,6 +53,9 @@ def test_a_cell_is_as_large_as_what_repeats(blobs):
     # Knots a little over seven and a half pixels apart, so that six of them are not six times a whole number.
     weave = (np.sin(np.pi * x / 7.65) * np.sin(np.pi * y / 7.65) + 1)[..., None] / 2
     assert find_cell({"roughness": weave}) == pytest.approx(7.65 * 2**0.5, rel=0.02)
+    threads = np.sin(2 * np.pi * x / 8) + np.sin(2 * np.pi * y / 8)
+    stained = 0.5 + 0.15 * threads[..., None] + 0.3 * (blobs(512, 40)[..., :1] - 0.5)
+    assert find_cell({"base_color": stained}) == pytest.approx(8, rel=0.02)
     assert find_cell({"base_color": blobs(256, 6)}) == np.inf
 
 
