@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -44,7 +45,12 @@ def gradient_penalty(
 
 
 def patch_distance(
-    real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor, size: int = 7, projections: int = 32
+    real: tf.Tensor,
+    fake: tf.Tensor,
+    seed: tf.Tensor,
+    slow: Sequence[bool] = (),
+    size: int = 7,
+    projections: int = 32,
 ) -> tf.Tensor:
     """Sliced Wasserstein distance of patches over three sizes (after Elnekave and Weiss 2022, arXiv 2203.12032).
 
@@ -56,11 +62,19 @@ def patch_distance(
         real: (batch, crop, crop, channels), standardised.
         fake: the same shape.
         seed: (2,) integers that fix the directions.
+        slow: for each channel whether it changes over longer ways than a crop; none by default. Of these the means of
+            crops are compared by themselves and patches without them, or what is high here and low there would be
+            drawn as bumps within a crop.
         size: side of a patch, pixels.
         projections: random directions a size.
     """
     channels = real.shape[-1]
     total = 0.0
+    if any(slow):
+        slowly = np.array(slow, np.float32)
+        means = [tf.reduce_mean(x, (1, 2), keepdims=True) * slowly for x in (real, fake)]
+        real, fake = real - means[0], fake - means[1]
+        total += tf.reduce_mean(tf.abs(tf.sort(means[0], axis=0) - tf.sort(means[1], axis=0)))
     for level, stride in enumerate((3, 2, 1)):
         kernel = tf.random.stateless_normal((size, size, channels, projections), seed + [0, level])
         kernel *= tf.math.rsqrt(tf.reduce_sum(tf.square(kernel), axis=(0, 1, 2), keepdims=True))

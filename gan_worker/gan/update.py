@@ -30,6 +30,8 @@ from gan_worker.gan.losses import gradient_penalty, patch_distance, relativistic
 from gan_worker.gan.precision import reduced_precision
 from gan_worker.gan.pretrained import Pretrained, bring_together
 
+# Crops of which the variances within and between are compared.
+CROPS = 128
 # Crops to logits.
 Judge = Callable[[tf.Tensor], tf.Tensor]
 
@@ -156,12 +158,23 @@ class Update:
             self.ema_generator.variables, self.generator.variables, strict=True
         ):
             mean.assign(variable)
+        self.slow: tuple[bool, ...] = () if several else self._slow_channels()
         self._torus = torus_cells(self.patterns, network, parameters.torus_margin)
         self._optimizers = [
             Adam(parameters.learning_rate, parameters.beta_1, parameters.beta_2) for _ in range(2)
         ]
         self._optimizers[0].build(self.generator.trainable_variables)
         self._optimizers[1].build(self.discriminator.trainable_variables)
+
+    def _slow_channels(self) -> tuple[bool, ...]:
+        """Of each channel, whether it differs more from crop to crop than within crops: the height of large rocks."""
+        network = self.network
+        seeds = [tf.constant([self.seed, number]) for number in range(CROPS // network.batch)]
+        crops = [self.dataset.crops(seed, network.batch, network.crop) for seed in seeds]
+        means = tf.concat([tf.reduce_mean(c, (1, 2)) for c in crops], 0)
+        within = tf.concat([tf.math.reduce_variance(c, (1, 2)) for c in crops], 0)
+        slow = tf.math.reduce_variance(means, 0) > tf.reduce_mean(within, 0)
+        return tuple(bool(s) for s in slow)
 
     def variables(self) -> dict[str, list]:
         """All variables that make the next step what it is, by group."""
@@ -334,7 +347,7 @@ class Update:
     def _patch_distance(self, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Of the whole batch; where there are materials, of each pair that has one, and of the others together."""
         if self.conditioning is None:
-            return patch_distance(real, fake, seed)
+            return patch_distance(real, fake, seed, self.slow)
         own = self.network.batch // 2
         pairs = [patch_distance(real[i : i + 1], fake[i : i + 1], seed) for i in range(own)]
         return (tf.reduce_mean(pairs) + patch_distance(real[own:], fake[own:], seed)) / 2

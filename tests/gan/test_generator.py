@@ -112,6 +112,16 @@ def test_training_draws_along_the_grain_as_generation_does(blobs):
     np.testing.assert_array_equal(local[1], drawn[1])
 
 
+def test_what_differs_more_from_crop_to_crop_than_within_them_is_slow(blobs):
+    materials = [{"roughness": blobs(256, 3), "height": blobs(256, 60)}]
+    dataset = Dataset(materials, measure_statistics(materials, ["roughness", "height"]))
+    update = Update(NANO, dataset, [Pattern()], 0, Hyperparameters())
+    seen = {name: dataset.statistics.place(name) for name in materials[0]}
+    slow = np.array(update.slow)
+    assert slow[seen["height"]].any()
+    assert not slow[seen["roughness"]].any()
+
+
 def test_a_share_of_time_that_numpy_worked_out_makes_no_doubles(blobs, monkeypatch):
     materials = [{"roughness": blobs(64, 4).astype(np.float32)}]
     dataset = Dataset(materials, measure_statistics(materials, ["roughness"]))

@@ -38,3 +38,19 @@ def test_patch_distance_sees_color_and_grain_and_not_the_place():
     tinted = float(patch_distance(real, other_sample + [0.5, 0.0, 0.0], SEED))
     assert same == 0
     assert sample < 0.5 * min(blurred, tinted)
+
+
+def test_of_what_changes_slowly_the_means_of_crops_are_compared_and_bumps_count_as_bumps():
+    grain = tf.random.stateless_normal((8, 32, 32, 2), SEED)
+    heights = np.linspace(-2, 2, 8, dtype=np.float32)[:, None, None, None] * [0.0, 1.0]
+    bumps = np.sin(np.arange(32) / 4).astype(np.float32)[None, :, None, None] * [0.0, 2.0]
+    real = grain * 0.2 + heights
+
+    def distance(fake, slow=(False, True)):
+        return float(patch_distance(real, fake, SEED, slow))
+
+    shuffled = real[::-1]
+    assert distance(shuffled) == pytest.approx(0, abs=1e-5)
+    assert distance(grain * 0.2 + bumps) > 1.2 * distance(grain * 0.2)
+    # Otherwise bumps are better than nothing, because they have some of the heights.
+    assert distance(grain * 0.2 + bumps, ()) < distance(grain * 0.2, ())
