@@ -173,7 +173,7 @@ class Noise(keras.layers.Layer):
 
     Args:
         waves: of patterns too fine for the latent grid. Their sines and cosines come after the noise in a field, and
-            what they add starts silent.
+            are mixed strongly from the start: what is silent at first leaves threads less straight.
     """
 
     def __init__(self, waves: int = 0, **kwargs: Any):
@@ -188,7 +188,8 @@ class Noise(keras.layers.Layer):
         )
         if self.waves:
             shape = (1, 1, 2 * self.waves, feature_shape[-1])
-            self.mixture = self.add_weight(name="mixture", shape=shape, initializer="zeros")
+            initial = keras.initializers.RandomNormal(stddev=0.5 * self.waves**-0.5)
+            self.mixture = self.add_weight(name="mixture", shape=shape, initializer=initial)
 
     def call(self, x: tf.Tensor, field: tf.Tensor) -> tf.Tensor:
         if not self.waves:
