@@ -12,7 +12,7 @@ import tensorflow as tf
 from gan_worker import pictures
 from gan_worker.errors import PictureError
 from gan_worker.gan.isotropy import is_isotropic
-from gan_worker.gan.regularity import find_cell, find_grain
+from gan_worker.gan.regularity import find_cell
 from gan_worker.gan.statistics import Statistics, unit_normals
 from gan_worker.material_sets import MaterialSet, find_materials, read_material
 from gan_worker.progress import DataReport, MaterialEntry
@@ -79,11 +79,9 @@ def _main_element(material: Material) -> float:
     Corrugations and the boards of a wall are seen in the height, and stains on them are larger; the joints of a wall
     of tiles match themselves at any distance along them.
     """
-    element = min(measure_element(next(iter(material.values()))), find_cell(material))
-    height = material.get("height")
-    if height is None or not find_grain([height]):
-        return element
-    return min(element, measure_element(height))
+    cell, runs_on = find_cell(material)
+    element = min(measure_element(next(iter(material.values()))), cell)
+    return min(element, measure_element(material["height"])) if runs_on else element
 
 
 def _note_large(entries: Sequence[MaterialEntry], seen: np.ndarray) -> list[str]:

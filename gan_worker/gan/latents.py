@@ -103,11 +103,10 @@ def draw_latents(
         local, *moved = _swayed((local, *noise), seed, sway)
         noise = tuple(moved)
     local = _grained(local, patterns, shares)
-    fields = (local, *noise)
-    if any(waves := waves_of_levels(patterns, network)):
-        regular = _regular(patterns, shares, shift, (rows, columns), network, waves)
-        fields = tuple(np.concatenate(pair, axis=-1) for pair in zip(fields, regular, strict=True))
-    return Latents(style[None], fields[0], fields[1:])
+    fields = [local, *noise]
+    for level, waves in _regular(patterns, shares, shift, (rows, columns), network).items():
+        fields[level] = np.concatenate([fields[level], waves], axis=-1)
+    return Latents(style[None], fields[0], tuple(fields[1:]))
 
 
 def _regular(
@@ -116,23 +115,24 @@ def _regular(
     shift: np.ndarray,
     cells: tuple[int, int],
     network: Network,
-    waves: Sequence[int],
-) -> list[np.ndarray]:
-    """The waves of each level, (1, h·2^i, w·2^i, 2 · waves of the level)."""
+) -> dict[int, np.ndarray]:
+    """For each level that takes waves, its waves, (1, h·2^i, w·2^i, 2 · waves of the level)."""
     rows, columns = cells
-    found = [
-        np.zeros((1, rows << level, columns << level, 2 * count), np.float32)
-        for level, count in enumerate(waves)
-    ]
-    for index in np.flatnonzero(shares.any(axis=tuple(range(shares.ndim - 1)))):
-        pattern, share = patterns[index], shares[..., index, None].astype(np.float32)
+    found = {
+        level: np.zeros((1, rows << level, columns << level, 2 * count), np.float32)
+        for level, count in enumerate(waves_of_levels(patterns, network))
+        if count
+    }
+    for pattern, share in zip(patterns, np.moveaxis(shares, -1, 0), strict=True):
+        if not (pattern.waves and share.any()):
+            continue
         level = level_of(pattern, network.stride)
-        if shares.ndim > 1:
-            share = share.repeat(1 << level, 0).repeat(1 << level, 1)
         fields = wave_fields(
             pattern.waves, rows << level, columns << level, network.stride >> level, shift
         )
-        found[level][..., : fields.shape[-1]] += share * fields
+        if share.ndim:
+            share = share.repeat(1 << level, 0).repeat(1 << level, 1)[..., None]
+        found[level][..., : fields.shape[-1]] += share.astype(np.float32) * fields
     return found
 
 

@@ -218,7 +218,9 @@ def _measure_layout(materials: Sequence[Material]) -> Layout:
     # A map that a training takes for one value is not judged: its last traces of compression would tell real from
     # generated at once.
     learned = measure_statistics(materials, list(materials[0])).maps
-    for name in (name for name in materials[0] if learned[name].axes):
+    for name in materials[0]:
+        if not learned[name].axes:
+            continue
         values = np.concatenate(
             [
                 _stored(name, m[name]).reshape(-1, _stored(name, m[name]).shape[-1])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
@@ -31,8 +32,6 @@ LARGEST = 512
 # How alike a picture with a grain is far along it, what share of that across it at most, and what is far: from so many
 # pixels to a share of the picture. Planks, ribs and courses reach 0.3 to 1 and less than 0.05; others 0.17 at most.
 RUNS_ON, ENDS, FAR, FARTHEST = 0.25, 0.5, 48, 0.5
-# Shortest shift in a whole picture of `LARGEST` pixels a side.
-SMALLEST_CELL = 10
 # Pixels a cell of the finest level whose waves are looked for: a pitch of five of them, as fine weaves have it.
 FINEST = 2
 
@@ -72,25 +71,29 @@ def _pattern(
     return Pattern(_strongest_waves(pictures[0], stride), _grain(likenesses))
 
 
-def find_cell(material: Mapping[str, np.ndarray]) -> float:
-    """Side of a square as large as what a bond or tiling repeats, pixels; infinite where there is none.
+def find_cell(material: Mapping[str, np.ndarray]) -> tuple[float, bool]:
+    """How large what repeats is, and whether anything runs on in the height.
 
     Args:
         material: map name → (height, width, channels) in 0..1.
+
+    Returns:
+        Side of a square as large as the cell of a bond or tiling, pixels, infinite where there is none; and whether
+        the height has a grain.
     """
-    pictures = _measured(material)
-    whole = min(1.0, LARGEST / min(pictures[0].shape[:2]))
+    greys = [picture.mean(axis=-1, keepdims=True) for picture in _measured(material)]
     # Of what is finer than the whole shows, as weaves are, a part is enough.
-    for scale, smallest in ((whole, SMALLEST_CELL), (1.0, FASTEST * FINEST)):
-        lattice = _best_lattice(_likenesses([resize(p, scale) for p in pictures]), smallest)
+    part = _likenesses(greys)
+    runs_on = "height" in material and _grain(part[-1:]) != ""
+    searched = [(1.0, part)]
+    whole = LARGEST / min(greys[0].shape[:2])
+    if whole < 1:
+        searched.insert(0, (whole, _likenesses([resize(grey, whole) for grey in greys])))
+    for scale, likenesses in searched:
+        lattice = _best_lattice(likenesses, FASTEST * FINEST)
         if lattice is not None:
-            return abs(float(np.linalg.det(np.array(lattice)))) ** 0.5 / scale
-    return float("inf")
-
-
-def find_grain(pictures: Sequence[np.ndarray]) -> Grain:
-    """Which way elements run on, in that of these maps, (height, width, channels), in which they do so most."""
-    return _grain(_likenesses(pictures))
+            return abs(float(np.linalg.det(np.array(lattice)))) ** 0.5 / scale, runs_on
+    return float("inf"), runs_on
 
 
 def _measured(material: Mapping[str, np.ndarray]) -> list[np.ndarray]:
@@ -161,10 +164,14 @@ class _Lattice:
 
 
 def _find_lattice(likeness: _Likeness, smallest: float) -> _Lattice | None:
-    shifts = map(likeness.exact, _nearest_of_the_best(likeness.best_shifts(), smallest))
+    best_shifts = likeness.best_shifts()
+    # No lattice of worse shifts could count, and most pictures end here.
+    if not best_shifts or best_shifts[0][0] < ALIKE:
+        return None
+    shifts = map(likeness.exact, _nearest_of_the_best(best_shifts, smallest))
     found = []
     for one, two in combinations(shifts, 2):
-        lattice = _Lattice(one, two, tuple(likeness.around(_sums(one, two, (0, 0)), LOOSE)))
+        lattice = _Lattice(one, two, tuple(likeness.around(_sums(one, two, (0, 0)))))
         long_and_thin = lattice.area < 0.35 * np.hypot(*one) * np.hypot(*two)
         if len(lattice.at) > 1 and not long_and_thin and lattice.area >= 0.8 * smallest**2:
             found.append(lattice)
@@ -193,16 +200,15 @@ def _between(likeness: _Likeness, lattice: _Lattice) -> list[float]:
     """How alike the picture is half way along either shift and both, where a pattern must differ from itself."""
     found = []
     for half in ((0.5, 0), (0, 0.5), (0.5, 0.5)):
-        at = likeness.around(_sums(lattice.one, lattice.two, half), 0)
+        at = likeness.at(_sums(lattice.one, lattice.two, half))
         found.append(float(np.mean(at)) if at else 1.0)
     return found
 
 
-def _sums(one: Shift, two: Shift, start: tuple[float, float]) -> Iterator[tuple[float, float]]:
-    for n in np.arange(-6, 7) + start[0]:
-        for m in np.arange(-6, 7) + start[1]:
-            if (n, m) != (0, 0):
-                yield n * one[0] + m * two[0], n * one[1] + m * two[1]
+def _sums(one: Shift, two: Shift, start: tuple[float, float]) -> np.ndarray:
+    """So many times either shift, and all sums of these, but not the shift to the same place, (sums, 2)."""
+    times = [(n + start[0], m + start[1]) for n in range(-6, 7) for m in range(-6, 7)]
+    return np.array([pair for pair in times if pair != (0, 0)]) @ np.array([one, two])
 
 
 class _Likeness:
@@ -234,13 +240,7 @@ class _Likeness:
 
         The best comes first.
         """
-        near = self._table
-        for axis in (0, 1):
-            padding = [(APART, APART) if axis == a else (0, 0) for a in (0, 1)]
-            padded = np.pad(near, padding, constant_values=-np.inf)
-            windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * APART + 1, axis)
-            near = windows.max(axis=-1)
-        rows, columns = np.nonzero(self._table >= near)
+        rows, columns = np.nonzero(self._table >= _largest_near(self._table, APART))
         found = [
             (float(self._table[r, c]), (int(c) - self._across, int(r) - self._down))
             for r, c in zip(rows, columns, strict=True)
@@ -271,15 +271,33 @@ class _Likeness:
             found = np.array(at) / times
         return float(found[0]), float(found[1])
 
-    def around(self, shifts: Iterable[tuple[float, float]], loose: int) -> list[float]:
-        """The best within so many pixels of each shift, for those that were measured."""
-        found = []
-        for x, y in shifts:
-            row, column = round(y) + self._down, round(x) + self._across
-            if 3 <= row < len(self._table) - 3 and 3 <= column < self._table.shape[1] - 3:
-                window = self._table[row - loose : row + loose + 1]
-                found.append(float(window[:, column - loose : column + loose + 1].max()))
-        return found
+    @cached_property
+    def _loosely(self) -> np.ndarray:
+        return _largest_near(self._table, LOOSE)
+
+    def at(self, shifts: np.ndarray) -> list[float]:
+        """How alike after each of these shifts, (shifts, 2), that was measured."""
+        return self._read(self._table, shifts)
+
+    def around(self, shifts: np.ndarray) -> list[float]:
+        """The best within `LOOSE` pixels of each shift, (shifts, 2), for those that were measured."""
+        return self._read(self._loosely, shifts)
+
+    def _read(self, table: np.ndarray, shifts: np.ndarray) -> list[float]:
+        columns, rows = (np.rint(shifts).astype(int) + (self._across, self._down)).T
+        height, width = table.shape
+        measured = (rows >= 3) & (rows < height - 3) & (columns >= 3) & (columns < width - 3)
+        return [float(alike) for alike in table[rows[measured], columns[measured]]]
+
+
+def _largest_near(table: np.ndarray, reach: int) -> np.ndarray:
+    """The largest value within so many places of each, in both directions."""
+    for axis in (0, 1):
+        padding = [(reach, reach) if axis == a else (0, 0) for a in (0, 1)]
+        padded = np.pad(table, padding, constant_values=-np.inf)
+        windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis)
+        table = windows.max(axis=-1)
+    return table
 
 
 def _details(grey: np.ndarray) -> np.ndarray:
@@ -301,11 +319,14 @@ def _correlation(x: np.ndarray) -> np.ndarray:
     def overlap(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return np.fft.irfft2(a * np.conj(b), s=size)
 
-    count = np.maximum(overlap(ones, ones), 1)
-    here, there = overlap(values, ones), overlap(ones, values)
+    rows, columns = (np.minimum(np.arange(2 * n), 2 * n - np.arange(2 * n)) for n in x.shape)
+    count = np.maximum(np.outer(x.shape[0] - rows, x.shape[1] - columns), 1)
+    here = overlap(values, ones)
     spread = np.maximum(overlap(squares, ones) - here**2 / count, 1e-9)
-    spread *= np.maximum(overlap(ones, squares) - there**2 / count, 1e-9)
-    return (overlap(values, values) - here * there / count) / np.sqrt(spread)
+    # After the opposite shift the two parts have changed places.
+    there, spread_there = (np.roll(table[::-1, ::-1], 1, (0, 1)) for table in (here, spread))
+    product = overlap(values, values) - here * there / count
+    return product / np.sqrt(spread * spread_there)
 
 
 def _strongest_waves(picture: np.ndarray, stride: int) -> tuple[Wave, ...]:

@@ -49,14 +49,14 @@ def test_bricks_of_all_colors_are_measured_by_their_height():
 def test_a_cell_is_as_large_as_what_repeats(blobs):
     y, x = np.mgrid[0:512, 0:512]
     tiles = np.where((x % 64 < 3) | (y % 64 < 3), 0.3, 0.8)[..., None]
-    assert find_cell({"base_color": tiles}) == pytest.approx(64, rel=0.01)
+    assert find_cell({"base_color": tiles})[0] == pytest.approx(64, rel=0.01)
     # Knots a little over seven and a half pixels apart, so that six of them are not six times a whole number.
     weave = (np.sin(np.pi * x / 7.65) * np.sin(np.pi * y / 7.65) + 1)[..., None] / 2
-    assert find_cell({"roughness": weave}) == pytest.approx(7.65 * 2**0.5, rel=0.02)
+    assert find_cell({"roughness": weave})[0] == pytest.approx(7.65 * 2**0.5, rel=0.02)
     threads = np.sin(2 * np.pi * x / 8) + np.sin(2 * np.pi * y / 8)
     stained = 0.5 + 0.15 * threads[..., None] + 0.3 * (blobs(512, 40)[..., :1] - 0.5)
-    assert find_cell({"base_color": stained}) == pytest.approx(8, rel=0.02)
-    assert find_cell({"base_color": blobs(256, 6)}) == np.inf
+    assert find_cell({"base_color": stained})[0] == pytest.approx(8, rel=0.02)
+    assert find_cell({"base_color": blobs(256, 6)})[0] == np.inf
 
 
 def test_a_weave_too_fine_for_the_latent_grid_keeps_its_pitch():
@@ -78,7 +78,7 @@ def test_slates_that_all_have_a_tone_of_their_own_are_a_bond():
     tones = random.uniform(0.25, 1, (20, 20))[course, across]
     joints = ((x + course % 2 * 24) % 48 < 3) | (y % 24 < 3)
     height = np.where(joints, 0, tones * (0.4 + y % 24 / 40))[..., None]
-    assert find_cell({"height": height}) == pytest.approx((48 * 24) ** 0.5, rel=0.02)
+    assert find_cell({"height": height})[0] == pytest.approx((48 * 24) ** 0.5, rel=0.02)
     assert len(measure_pattern({"height": height}, stride=8).waves) >= 2
 
 
@@ -108,6 +108,12 @@ def test_planks_of_all_widths_run_on():
     planks = plank_edges()
     assert measure_pattern({"base_color": planks}, stride=8).grain == "down"
     assert measure_pattern({"base_color": planks.swapaxes(0, 1)}, stride=8).grain == "across"
+
+
+def test_a_height_that_runs_on_is_told_with_the_cell():
+    planks = plank_edges()
+    assert find_cell({"base_color": planks}) == (np.inf, False)
+    assert find_cell({"base_color": planks, "height": planks}) == (np.inf, True)
 
 
 def test_the_map_that_runs_on_most_says_which_way():
