@@ -39,5 +39,10 @@ one, _ = train(Path(sys.argv[1]), sys.argv[2], 1)
 two, notices = train(Path(sys.argv[1]), sys.argv[2], 2)
 assert one.keys() == two.keys()
 apart = max(float(np.abs(one[name] - two[name]).max()) for name in one if one[name].size)
-moved = max(float(np.abs(a).max()) for n, a in one.items() if n.startswith("generator_optimizer"))
+# The average of the weights lags behind them as long as they move.
+moved = max(
+    float(np.abs(one[name] - one[f"ema_{name}"]).max())
+    for name in one
+    if name.startswith("generator/")
+)
 sys.stdout.write(json.dumps({"apart": apart, "moved": moved, "notices": notices}) + "\n")
