@@ -35,7 +35,7 @@ import numpy as np
 RESULTS, TABLE = (ROOT / f"scripts/bench_quality.{ending}" for ending in ("json", "md"))
 RECIPES = ("tiny", "full", "psgan")
 # What has a line for each picture in the table; of the other levers it shows the medians.
-LISTED = ("tiny", "tiny start=none", "psgan")
+LISTED = ("tiny", "tiny contrasts=none start=none", "psgan")
 SEEDS, SIDE = (1, 2, 3, 4), 256
 COLUMNS = {
     "critic_auc": "critic AUC",
@@ -107,7 +107,7 @@ def _options() -> argparse.Namespace:
         default=[],
         help="one lever of tiny, such as patch_weight=0: a number of update.Hyperparameters; patterns=none trains "
         "without waves and grain, isotropic=true also with turned crops, precision=float32 in full precision, "
-        "start=none from noise instead of pre-trained weights; and, from noise, one of scripts/levers.py, such as "
+        "start=none from noise instead of pre-trained weights; and one of scripts/levers.py, such as "
         "norm=batch",
     )
     parser.add_argument("--again", action="store_true", help="also what has been measured already")
@@ -219,7 +219,7 @@ def _train_preset(
     measure: Callable,
 ) -> None:
     """The program's own training, as the command line runs it; marks are minutes of its steps alone."""
-    from levers import LEVERS
+    from levers import LEVERS, OTHER_NETWORKS
 
     from gan_worker.config import GenerationConfig, TrainingConfig
     from gan_worker.gan import precision
@@ -232,9 +232,11 @@ def _train_preset(
     from gan_worker.runs import Run
 
     chosen = [LEVERS[lever] for lever in levers if lever in LEVERS]
-    if len(chosen) > 1 or (chosen and "start=none" not in levers):
+    if len(chosen) > 1:
+        sys.exit("Parts of scripts/levers.py are tried one at a time.")
+    if set(OTHER_NETWORKS) & set(levers) and "start=none" not in levers:
         sys.exit(
-            "Parts of scripts/levers.py are tried one at a time, and from noise: add --change start=none."
+            f"{' and '.join(OTHER_NETWORKS)} start from noise: put --change start=none before it."
         )
     changed = dict(lever.split("=") for lever in levers if lever not in LEVERS)
     patterned = changed.pop("patterns", "") != "none"

@@ -68,8 +68,10 @@ def differences(update: Any) -> float:
 
     twin, seed = Twin(update), tf.constant([5, 0])
     real = update.dataset.crops(seed, update.network.batch, update.network.crop)
-    z, local, noise = update._draw(seed)
-    fake = update._fake_crops(seed)
+    batch, z_dim = update.network.batch, update.network.z_dim
+    z = tf.random.stateless_normal((batch, z_dim), seed + [0, 10])
+    local, noise = update._draw(seed, tf.zeros(batch, tf.int64))
+    fake = update._fake_crops(seed, None)
     kernels = []
     for level in range(3):
         drawn = tf.random.stateless_normal((7, 7, twin.channels, 32), seed + [0, level])

@@ -1,7 +1,6 @@
 """What `tiny` could be made of instead, for `bench_quality --change`: parts that were measured and left out.
 
-Each takes the place of the program's own part before a training is built, in a process of its own. They know nothing
-of pre-trained weights, so trainings with them start from noise.
+Each takes the place of the program's own part before a training is built, in a process of its own.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from gan_worker.gan import generator, layers, update
+from gan_worker.gan import generator, layers, losses, update
 from gan_worker.gan.adam import assign
 from gan_worker.gan.discriminator import Discriminator
 from gan_worker.gan.update import Update
@@ -120,10 +119,21 @@ def _non_saturating(real: tf.Tensor, fake: tf.Tensor) -> tuple[tf.Tensor, tf.Ten
     return wrong, tf.reduce_mean(softplus(-fake))
 
 
+class WithoutContrasts(Update):
+    """The patch distance without the standard deviations of patches."""
+
+    def __init__(self, *arguments: Any):
+        losses.local_variance = lambda x, side, stride: tf.zeros((1, 1, 1, x.shape[-1]))
+        super().__init__(*arguments)
+
+
 LEVERS: Mapping[str, type[Update]] = {
     "norm=batch": WithBatchNorm,
     "discriminators=2": WithTwoScales,
     "crops=growing": WithGrowingCrops,
     "xla=true": Compiled,
     "loss=nonsaturating": NonSaturating,
+    "contrasts=none": WithoutContrasts,
 }
+# With these there are no pre-trained weights to start from.
+OTHER_NETWORKS = ("norm=batch", "discriminators=2")

@@ -170,14 +170,24 @@ def patch_distance(
 ) -> torch.Tensor:
     total = torch.zeros(())
     for kernel, stride in zip(kernels, (3, 2, 1), strict=True):
-        projected = [
-            functional.conv2d(x, kernel, stride=stride).permute(0, 2, 3, 1).flatten(0, 2)
-            for x in (real, fake)
-        ]
-        ordered = [p.float().sort(dim=0).values for p in projected]
-        total = total + (ordered[0] - ordered[1]).abs().mean()
+        total = total + sorted_distance(
+            *(functional.conv2d(x, kernel, stride=stride) for x in (real, fake))
+        )
+        total = total + sorted_distance(
+            *((local_variance(x, 7, stride) + 1e-3).sqrt() for x in (real, fake))
+        )
         real, fake = functional.avg_pool2d(real, 2), functional.avg_pool2d(fake, 2)
     return total
+
+
+def local_variance(x: torch.Tensor, side: int, stride: int) -> torch.Tensor:
+    mean, square = (functional.avg_pool2d(v, side, stride) for v in (x, x.square()))
+    return (square - mean.square()).clamp(min=0)
+
+
+def sorted_distance(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
+    pair = [x.permute(0, 2, 3, 1).flatten(0, 2).float().sort(dim=0).values for x in (real, fake)]
+    return (pair[0] - pair[1]).abs().mean()
 
 
 class Twin:

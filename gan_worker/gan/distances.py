@@ -182,9 +182,14 @@ def local_contrast(x: tf.Tensor, side: int) -> np.ndarray:
 
     Shapes have calm insides and sharp edges; noise of the same spectrum is about equally busy everywhere.
     """
-    mean = tf.nn.avg_pool2d(x, side, 1, "VALID")
-    square = tf.nn.avg_pool2d(tf.square(x), side, 1, "VALID")
-    return _sorted_sample(tf.sqrt(tf.maximum(square - tf.square(mean), 0)))
+    return _sorted_sample(tf.sqrt(local_variance(x, side, 1)))
+
+
+def local_variance(x: tf.Tensor, side: int, stride: int) -> tf.Tensor:
+    """Variance in every window of this side, (batch, windows, windows, channels)."""
+    mean = tf.nn.avg_pool2d(x, side, stride, "VALID")
+    square = tf.nn.avg_pool2d(tf.square(x), side, stride, "VALID")
+    return tf.maximum(square - tf.square(mean), 0)
 
 
 def _grams(x: tf.Tensor) -> tuple[np.ndarray, ...]:
