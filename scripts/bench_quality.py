@@ -35,7 +35,7 @@ import numpy as np
 RESULTS, TABLE = (ROOT / f"scripts/bench_quality.{ending}" for ending in ("json", "md"))
 RECIPES = ("tiny", "full", "psgan")
 # What has a line for each picture in the table; of the other levers it shows the medians.
-LISTED = ("tiny", "tiny contrasts=none start=none", "psgan")
+LISTED = ("tiny", "tiny contrasts=none", "tiny contrasts=none start=none", "psgan")
 SEEDS, SIDE = (1, 2, 3, 4), 256
 COLUMNS = {
     "critic_auc": "critic AUC",
@@ -372,11 +372,8 @@ def _levers(results: Mapping[str, Any]) -> str:
     for name in (n for n in results if n not in RECIPES):
         plain, lever = name.rsplit(" ", 1)
         for minutes in _marks(results[name]):
-            shared = [
-                p
-                for p in results[name]
-                if minutes in results.get(plain, {}).get(p, ITEM)["minutes"]
-            ]
+            both = results[name], results.get(plain, {})
+            shared = [p for p in both[0] if all(minutes in r.get(p, ITEM)["minutes"] for r in both)]
             lines += [
                 _medians(f"{label} ({len(shared)})", minutes, [results[key][p] for p in shared])
                 for label, key in ((plain, plain), (lever, name))
