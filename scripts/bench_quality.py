@@ -108,7 +108,7 @@ def _options() -> argparse.Namespace:
         help="one lever of tiny, such as patch_weight=0: a number of update.Hyperparameters; patterns=none trains "
         "without waves and grain, isotropic=true also with turned crops, precision=float32 in full precision, "
         "start=none from noise instead of pre-trained weights; and one of scripts/levers.py, such as "
-        "norm=batch",
+        "contrasts=none",
     )
     parser.add_argument("--again", action="store_true", help="also what has been measured already")
     parser.add_argument(
@@ -381,7 +381,11 @@ def _levers(results: Mapping[str, Any]) -> str:
             ]
     head = ["| lever (pictures) | minutes | steps | " + " | ".join(COLUMNS.values()) + " |"]
     head += ["|---|---|---|" + "---|" * len(COLUMNS)]
-    return "\n## Levers\n\n" + "\n".join(head + lines) + "\n" if lines else ""
+    told = (
+        "Each stands below the recipe that it changes. `contrasts=none` is the recipe that compares no standard\n"
+        "deviations of patches; `bench_quality.py --help` and `levers.py` tell of the others.\n\n"
+    )
+    return "\n## Levers\n\n" + told + "\n".join(head + lines) + "\n" if lines else ""
 
 
 def _medians(label: str, minutes: str, items: Sequence[Mapping[str, Any]]) -> str:

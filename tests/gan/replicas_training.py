@@ -38,11 +38,18 @@ def train(folder: Path, pictures: str, gpus: int) -> tuple[dict, list[str]]:
 one, _ = train(Path(sys.argv[1]), sys.argv[2], 1)
 two, notices = train(Path(sys.argv[1]), sys.argv[2], 2)
 assert one.keys() == two.keys()
-apart = max(float(np.abs(one[name] - two[name]).max()) for name in one if one[name].size)
+apart = {name: float(np.abs(one[name] - two[name]).max()) for name in one if one[name].size}
+gradients = max(gap for name, gap in apart.items() if "optimizer/" in name)
 # The average of the weights lags behind them as long as they move.
 moved = max(
     float(np.abs(one[name] - one[f"ema_{name}"]).max())
     for name in one
     if name.startswith("generator/")
 )
-sys.stdout.write(json.dumps({"apart": apart, "moved": moved, "notices": notices}) + "\n")
+told = {
+    "apart": max(apart.values()),
+    "gradients_apart": gradients,
+    "moved": moved,
+    "notices": notices,
+}
+sys.stdout.write(json.dumps(told) + "\n")

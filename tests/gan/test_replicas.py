@@ -20,6 +20,7 @@ def test_two_devices_learn_what_one_learns(striped_file, tmp_path):
     command = [sys.executable, PROGRAM, tmp_path, striped_file]
     ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     told = json.loads(ended.stdout.splitlines()[-1])
+    assert told["gradients_apart"] < 1e-5
     # Adam makes up to a step, 1e-3, of any gradient, so of one near 0 that was rounded otherwise a part of a step.
     assert told["apart"] < 1e-4
     assert told["moved"] > 1e-4, "or nothing was learned"
