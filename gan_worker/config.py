@@ -71,14 +71,15 @@ class ClassicConfig:
 
 Network = NetworkConfig | ClassicConfig
 
-PRESETS: dict[str, Network] = {
+# Networks of materials, by preset.
+MATERIAL_PRESETS: dict[str, NetworkConfig] = {
     "nano": NetworkConfig((24, 16, 16, 12), (12, 16, 24, 32), crop=32, batch=4, z_dim=16, w_dim=16),
     "tiny": NetworkConfig((96, 64, 48, 24), (24, 48, 64, 96), crop=64, batch=8),
     "full": NetworkConfig(
         (256, 256, 192, 128, 64, 32), (32, 64, 128, 192, 256, 256), crop=256, batch=16
     ),
-    "classic": ClassicConfig(),
 }
+PRESETS: dict[str, Network] = {**MATERIAL_PRESETS, "classic": ClassicConfig()}
 
 
 @dataclass(frozen=True)

@@ -179,8 +179,8 @@ def forward_alone(folder: Path, size: int, count: int, at_once: int) -> tuple[fl
     """Seconds, and processor seconds, of so many forward passes in compute processes like those of the batch."""
     command = [sys.executable, __file__, "--forward", str(folder), "--size", str(size)]
     found = environments(at_once)
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    processes = [
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    processes: list[Any] = [
         subprocess.Popen(command, env={**QUIET, **os.environ, **own}, **pipes) for own in found
     ]
     for process in processes:

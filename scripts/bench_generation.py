@@ -21,7 +21,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 
-from gan_worker.config import PRESETS, GenerationConfig
+from gan_worker.config import MATERIAL_PRESETS, GenerationConfig
 from gan_worker.material_files import Format, file_bits, save_material
 from gan_worker.runs import ModelInfo, Run
 
@@ -51,7 +51,7 @@ def make_model(folder: Path) -> Path:
             for name, mean in kept.items()
         }
     )
-    tiny = PRESETS["tiny"]
+    tiny = MATERIAL_PRESETS["tiny"]
     generator = Generator(tiny, known.channels)
     for variable in generator.trainable_variables:
         variable.assign_add(tf.random.stateless_normal(variable.shape, [1, 2]) * 0.03)

@@ -212,7 +212,7 @@ def _pictures(options: Namespace, file: str) -> Found:
     from gan_worker.gan.generation import load_model
 
     model = load_model(ROOT / "gan_worker/bundled_models/Starter Cobblestone")
-    made = {}
+    made: dict[str, np.ndarray] = {}
     for seed in (1, 2):
         found = model.generate(GenerationConfig("bench", seed, 512, 512)).maps
         made |= {f"{name}/{seed}": np.asarray(found[name]) for name in found}

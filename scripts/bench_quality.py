@@ -221,7 +221,7 @@ def _train_preset(
     """The program's own training, as the command line runs it; marks are minutes of its steps alone."""
     from levers import LEVERS, OTHER_NETWORKS
 
-    from gan_worker.config import GenerationConfig, TrainingConfig
+    from gan_worker.config import GenerationConfig, NetworkConfig, TrainingConfig
     from gan_worker.gan import precision
     from gan_worker.gan.latents import Pattern
     from gan_worker.gan.reference import Reference
@@ -243,13 +243,14 @@ def _train_preset(
     start = changed.pop("start", "")
     isotropic = json.loads(changed.pop("isotropic", "false"))
     if changed.pop("precision", "") == "float32":
-        precision.has_bfloat16 = lambda: False
+        precision.has_bfloat16 = lambda: False  # type: ignore[assignment]
     parameters = replace(recipe(preset), **{k: json.loads(v) for k, v in changed.items()})
 
     class Timed(Training):
         def _new_update(self) -> Update:
             patterns = self.patterns if patterned else (Pattern(),) * len(self.materials)
             self.patterns = patterns
+            assert isinstance(self.network, NetworkConfig)
             kind = chosen[0] if chosen else Update
             update = kind(self.network, self.dataset, patterns, self.config.seed, parameters)
             if self.pretrained and start != "none":
@@ -297,11 +298,11 @@ def _train_psgan(item: Path, marks: list[float], watch: Stopwatch, measure: Call
     """PSGAN on the first map, in the pixels that `tiny` is trained on."""
     from psgan import Psgan
 
-    from gan_worker.config import PRESETS
+    from gan_worker.config import MATERIAL_PRESETS
     from gan_worker.gan.dataset import read_pictures
     from gan_worker.gan.reference import Reference
 
-    network = PRESETS["tiny"]
+    network = MATERIAL_PRESETS["tiny"]
     read = read_pictures([str(item)], network.crop, None)
     name = read.report.maps[0]
     reference = cache(lambda: Reference([{name: read.materials[0][name]}]))
@@ -411,7 +412,7 @@ def _table(items: Mapping[str, Any], minutes: str) -> str:
     ]
     for name, item in items.items():
         at = item["minutes"][minutes]
-        cells = (_cell(at["model"].get(c), item["floor"].get(c)) for c in columns)
+        cells = [_cell(at["model"].get(c), item["floor"].get(c)) for c in columns]
         lines.append(f"| {name} | {at['steps']} | " + " | ".join(cells) + " |")
     for kind in KINDS:
         rows = [

@@ -138,11 +138,11 @@ def judge(picture: np.ndarray, truth: np.ndarray, hidden: np.ndarray) -> Row:
     """Distances of the squares to what was hidden there; `rim` is the step into them over the same step in truth."""
     mean, spread = truth.mean(axis=(0, 1)), np.full(3, np.sqrt(truth.var(axis=(0, 1)).mean()))
     layout = Layout({"base_color": slice(0, 3)}, mean, spread)
-    described = [
+    real, other = (
         describe(np.stack([(x[p] - mean) / spread for p in squares(hidden)]), layout)
         for x in (truth, picture)
-    ]
-    found = distances(*described, layout)
+    )
+    found = distances(real, other, layout)
     found["rim"] = rim(picture, hidden) / rim(truth, hidden)
     return {name: round(float(found[name]), 3) for name in COLUMNS if name in found}
 

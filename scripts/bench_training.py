@@ -35,7 +35,7 @@ def stones() -> np.ndarray:
     """A picture to learn from, (256, 256, 3): rounded cells of many greys with dark joints, some grain."""
     draw = np.random.default_rng(0)
     points, greys = draw.uniform(0, SIDE, (180, 2)), draw.uniform(0.35, 0.8, 180)
-    grid = np.stack(np.mgrid[:SIDE, :SIDE], -1)[:, :, None]
+    grid = np.moveaxis(np.mgrid[:SIDE, :SIDE], 0, -1)[:, :, None]
     apart = np.abs(grid - points)
     distances = np.sqrt((np.minimum(apart, SIDE - apart) ** 2).sum(-1))
     nearest = np.argsort(distances, -1)[..., :2]
@@ -48,14 +48,14 @@ def stones() -> np.ndarray:
 
 def build(picture: np.ndarray) -> Any:
     """The real step of a `tiny` training."""
-    from gan_worker.config import PRESETS
+    from gan_worker.config import MATERIAL_PRESETS
     from gan_worker.gan.dataset import Dataset
     from gan_worker.gan.statistics import measure_statistics
     from gan_worker.gan.update import Hyperparameters, Update
 
     materials = [{"base_color": picture}]
     dataset = Dataset(materials, measure_statistics(materials, ["base_color"]))
-    return Update(PRESETS["tiny"], dataset, (), 0, Hyperparameters())
+    return Update(MATERIAL_PRESETS["tiny"], dataset, (), 0, Hyperparameters())
 
 
 def differences(update: Any) -> float:
@@ -195,12 +195,12 @@ def measure_start(folder: Path, picture: np.ndarray) -> list[str]:
 
 def _finest_details_of_noise(picture: np.ndarray) -> float:
     """How far the finest details of the picture's own pixels in disorder lie from the picture's."""
-    from gan_worker.config import PRESETS
+    from gan_worker.config import MATERIAL_PRESETS
     from gan_worker.gan.vigilance import Vigilance
 
     pixels = picture.reshape(-1, picture.shape[-1])
     noise = np.random.default_rng(1).permutation(pixels).reshape(picture.shape)
-    return Vigilance([picture], SIDE, PRESETS["tiny"].stride).look([noise], 0)["swd/0"]
+    return Vigilance([picture], SIDE, MATERIAL_PRESETS["tiny"].stride).look([noise], 0)["swd/0"]
 
 
 def main() -> int:

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,7 @@ def measure_round_trip(worker: Worker, times: int) -> list[Row]:
         config = GenerationConfig("bench", seed, SIDE, SIDE)
         began = time.perf_counter()
         job = worker.client.submit(config)
-        found = worker.wait(lambda e, job=job: isinstance(e, MaterialReady) and e.job == job)
+        found = worker.wait(partial(_is_ready, job))
         if seed:  # the first one traces the graph
             overheads.append(time.perf_counter() - began - found.forward_seconds)
             forwards.append(found.forward_seconds)
@@ -172,6 +173,10 @@ def measure_round_trip(worker: Worker, times: int) -> list[Row]:
             _spread(overheads),
         ),
     ]
+
+
+def _is_ready(job: str, event: object) -> bool:
+    return isinstance(event, MaterialReady) and event.job == job
 
 
 def measure_blender(worker: Worker, times: int) -> list[Row]:
@@ -224,7 +229,7 @@ def _round_trip_to_images(seed: int) -> float:
         set_pixels(*arguments)
         filled.append(time.perf_counter())
 
-    images.set_pixels = observed
+    images.set_pixels = observed  # type: ignore[assignment]
     config = GenerationConfig("bench", seed, SIDE, SIDE)
     began = time.perf_counter()
     job = session.current.generate(config)

@@ -138,7 +138,9 @@ def _manifest(generation: Generation, platforms: list[str], wheels: list[str]) -
 
 def _version() -> str:
     text = (ROOT / "gan_worker" / "__init__.py").read_text(encoding="utf-8")
-    return re.search(r'__version__ = "([^"]+)"', text)[1]
+    found = re.search(r'__version__ = "([^"]+)"', text)
+    assert found
+    return found[1]
 
 
 def _build_own_wheel(wheels: Path, python_tag: str) -> None:

@@ -308,7 +308,7 @@ def expose_for(materials: Sequence[bpy.types.Material]) -> None:
 
     colors = [images_of(material).get("base_color") for material in materials]
     means = [float((images.read_pixels(c)[..., :3] ** 2.2).mean()) for c in colors if c]
-    stops = np.log2(MIDDLE_GREY / max(1e-4, np.mean(means))) if means else 0.0
+    stops = np.log2(MIDDLE_GREY / max(1e-4, float(np.mean(means)))) if means else 0.0
     bpy.context.scene.view_settings.exposure = float(np.clip(stops, 0.0, 1.5))
 
 

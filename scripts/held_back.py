@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from bench_quality import Stopwatch
 
-from gan_worker.config import PRESETS, TrainingConfig
+from gan_worker.config import MATERIAL_PRESETS, NetworkConfig, TrainingConfig
 from gan_worker.gan.dataset import Dataset, Material, measure_element, suggest_scale
 from gan_worker.gan.statistics import Statistics
 from gan_worker.gan.tick import Tick
@@ -18,7 +18,7 @@ from gan_worker.gan.update import Update
 from gan_worker.pictures import read_picture, resize, write_picture
 from gan_worker.runs import Run
 
-CROP = PRESETS["tiny"].crop
+CROP = MATERIAL_PRESETS["tiny"].crop
 # Side of a held-back region, and of the part of a picture that is used at most, pixels at training scale.
 HOLE, SIDE = 64, 320
 
@@ -91,9 +91,12 @@ def train(
 
     class HeldBack(Training):
         def _new_update(self) -> Update:
+            assert isinstance(self.network, NetworkConfig)
             statistics = self.dataset.statistics
             self.dataset = KnownCrops(self.materials[0], statistics, hidden, self.network.crop)
-            return super()._new_update()
+            update = super()._new_update()
+            assert isinstance(update, Update)
+            return update
 
         def _step(self, tick: Tick) -> None:
             with watch.step():

@@ -44,7 +44,7 @@ class WithBatchNorm(Update):
     """Batch norm in the generator."""
 
     def __init__(self, *arguments: Any):
-        layers.StyleNorm = generator.StyleNorm = BatchStyleNorm  # type: ignore[misc, assignment]
+        layers.StyleNorm = generator.StyleNorm = BatchStyleNorm  # type: ignore[attr-defined, misc]
         super().__init__(*arguments)
 
     def _fake_crops(self, seed: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
@@ -70,7 +70,7 @@ class WithTwoScales(Update):
     """A discriminator for each of two scales."""
 
     def __init__(self, *arguments: Any):
-        update.Discriminator = TwoScales  # type: ignore[misc]
+        update.Discriminator = TwoScales  # type: ignore[attr-defined, assignment]
         super().__init__(*arguments)
 
 
@@ -109,7 +109,7 @@ class NonSaturating(Update):
     """The loss of Goodfellow et al. 2014 (arXiv 1406.2661) that judges real and generated crops each by itself."""
 
     def __init__(self, *arguments: Any):
-        update.relativistic_losses = _non_saturating
+        update.relativistic_losses = _non_saturating  # type: ignore[attr-defined, assignment]
         super().__init__(*arguments)
 
 
@@ -123,8 +123,12 @@ class WithoutContrasts(Update):
     """The patch distance without the standard deviations of patches."""
 
     def __init__(self, *arguments: Any):
-        losses.local_variance = lambda x, side, stride: tf.zeros((1, 1, 1, x.shape[-1]))
+        losses.local_variance = _none  # type: ignore[attr-defined]
         super().__init__(*arguments)
+
+
+def _none(x: tf.Tensor, side: int, stride: int) -> tf.Tensor:
+    return tf.zeros((1, 1, 1, x.shape[-1]))
 
 
 LEVERS: Mapping[str, type[Update]] = {

@@ -20,7 +20,7 @@ from rich.progress import track
 from starter_materials import write_materials
 
 from gan_worker.checkpoints import format_tensors
-from gan_worker.config import PRESETS
+from gan_worker.config import MATERIAL_PRESETS
 from gan_worker.durable_files import replace_file
 from gan_worker.gan.dataset import Dataset, Material, read_pictures
 from gan_worker.gan.latents import Pattern
@@ -40,12 +40,12 @@ def main() -> None:
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         write_materials(Path(folder), SIZE, SEED)
-        read = read_pictures([folder], PRESETS[PRESET].crop, 1.0)
+        read = read_pictures([folder], MATERIAL_PRESETS[PRESET].crop, 1.0)
     statistics, materials = each_by_itself(read.materials, read.report.maps)
     # Turned too, because materials lie in any direction; and so without patterns.
     dataset = Dataset(materials, statistics, turned=True)
     patterns = (Pattern(),) * len(materials)
-    update = Update(PRESETS[PRESET], dataset, patterns, 0, Hyperparameters(final_rate=0.3))
+    update = Update(MATERIAL_PRESETS[PRESET], dataset, patterns, 0, Hyperparameters(final_rate=0.3))
     for step in track(range(chosen.steps), "training"):
         update.step(step, step / chosen.steps)
     chosen.file.parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ def each_by_itself(
     """
     alone = [measure_statistics([material], names) for material in materials]
     counts = {name: max(len(s.maps[name].axes) for s in alone) for name in names}
-    standardised = [
+    standardised: list[Material] = [
         {name: _own_channels(s, m, name, counts[name]) for name in names}
         for s, m in zip(alone, materials, strict=True)
     ]

@@ -32,12 +32,11 @@ def _learn(tf: Any) -> dict[str, Any]:
     """One step of the smallest generator: convolutions, their gradients, and an optimizer."""
     import keras
 
-    from gan_worker.config import PRESETS, NetworkConfig
+    from gan_worker.config import MATERIAL_PRESETS
     from gan_worker.gan.generator import Generator
     from gan_worker.gan.precision import has_bfloat16, reduced_precision
 
-    network = PRESETS["nano"]
-    assert isinstance(network, NetworkConfig)
+    network = MATERIAL_PRESETS["nano"]
     generator = Generator(network, 3)
     optimizer = keras.optimizers.Adam(1e-3)
     cells = network.crop // network.stride
