@@ -199,8 +199,9 @@ def _finest_details_of_noise(picture: np.ndarray) -> float:
     from gan_worker.gan.vigilance import Vigilance
 
     pixels = picture.reshape(-1, picture.shape[-1])
-    noise = np.random.default_rng(1).permutation(pixels).reshape(picture.shape)
-    return Vigilance([picture], SIDE, MATERIAL_PRESETS["tiny"].stride).look([noise], 0)["swd/0"]
+    draw = np.random.default_rng(1)
+    noise = [draw.permutation(pixels).reshape(picture.shape) for _ in range(2)]
+    return Vigilance([picture], SIDE, MATERIAL_PRESETS["tiny"].stride).look(noise, 0)["swd/0"]
 
 
 def main() -> int:
@@ -210,10 +211,10 @@ def main() -> int:
 
     from gan_worker.gan.precision import has_bfloat16
 
+    use_threads(THREADS)
     picture = stones()
     with tempfile.TemporaryDirectory(prefix="tilewright-bench-") as folder:
         start = measure_start(Path(folder), picture)
-    use_threads(THREADS)
     update = build(picture)
     difference = differences(update)
     if difference > EQUAL:
