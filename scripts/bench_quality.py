@@ -384,7 +384,8 @@ def _levers(results: Mapping[str, Any]) -> str:
     head += ["|---|---|---|" + "---|" * len(COLUMNS)]
     told = (
         "Each stands below the recipe that it changes. `contrasts=none` is the recipe that compares no standard\n"
-        "deviations of patches; `bench_quality.py --help` and `levers.py` tell of the others.\n\n"
+        "deviations of patches; `bench_quality.py --help` and `levers.py` tell of the others. The memory of the\n"
+        "running mean grows with the steps, so that within two minutes `ema=0.999` is the recipe itself.\n\n"
     )
     return "\n## Levers\n\n" + told + "\n".join(head + lines) + "\n" if lines else ""
 
