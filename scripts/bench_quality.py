@@ -20,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from statistics import median
@@ -138,7 +138,9 @@ def _in_a_process(options: argparse.Namespace, item: Path, pace: float | None) -
     command += ["--sheets", options.sheets, *(f"--change={lever}" for lever in options.change)]
     command += ["--minutes", *(("0.25",) if pace is None else map(str, options.minutes))]
     command += [] if pace is None else ["--pace", str(pace)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        sys.exit(f"{item.name} was not measured, for the reason above.")
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -210,50 +212,73 @@ def _shown(row: Mapping[str, float]) -> Row:
     return shown
 
 
+@dataclass(frozen=True)
+class Levers:
+    """How a training differs from the program's own: its kind of `Update`, `Hyperparameters`, and where it begins."""
+
+    kind: Any
+    parameters: Any
+    patterned: bool
+    from_noise: bool
+    isotropic: bool
+
+
+def _read_levers(preset: str, told: Sequence[str]) -> Levers:
+    from levers import LEVERS, OTHER_NETWORKS
+
+    from gan_worker.gan import precision
+    from gan_worker.gan.update import Update, recipe
+
+    kinds = [LEVERS[lever] for lever in told if lever in LEVERS]
+    if len(kinds) > 1:
+        sys.exit("Parts of scripts/levers.py are tried one at a time.")
+    if set(OTHER_NETWORKS) & set(told) and "start=none" not in told:
+        sys.exit(
+            f"{' and '.join(OTHER_NETWORKS)} start from noise: put --change start=none before it."
+        )
+    values = dict(lever.split("=") for lever in told if lever not in LEVERS)
+    patterned = values.pop("patterns", "") != "none"
+    from_noise = values.pop("start", "") == "none"
+    isotropic = json.loads(values.pop("isotropic", "false"))
+    if values.pop("precision", "") == "float32":
+        precision.has_bfloat16 = lambda: False  # type: ignore[assignment]
+    own = asdict(recipe(preset))
+    if unknown := values.keys() - own.keys():
+        sys.exit(f"There is no lever {', '.join(unknown)}; numbers are {', '.join(own)}.")
+    numbers = {name: type(own[name])(value) for name, value in values.items()}
+    parameters = replace(recipe(preset), **numbers)
+    return Levers(kinds[0] if kinds else Update, parameters, patterned, from_noise, isotropic)
+
+
 def _train_preset(
     preset: str,
-    levers: Sequence[str],
+    changes: Sequence[str],
     item: Path,
     marks: list[float],
     watch: Stopwatch,
     measure: Callable,
 ) -> None:
     """The program's own training, as the command line runs it; marks are minutes of its steps alone."""
-    from levers import LEVERS, OTHER_NETWORKS
-
     from gan_worker.config import GenerationConfig, NetworkConfig, TrainingConfig
-    from gan_worker.gan import precision
     from gan_worker.gan.latents import Pattern
     from gan_worker.gan.reference import Reference
     from gan_worker.gan.tick import Tick
     from gan_worker.gan.training import Training
-    from gan_worker.gan.update import Update, recipe
+    from gan_worker.gan.update import Update
     from gan_worker.progress import Notice
     from gan_worker.runs import Run
 
-    chosen = [LEVERS[lever] for lever in levers if lever in LEVERS]
-    if len(chosen) > 1:
-        sys.exit("Parts of scripts/levers.py are tried one at a time.")
-    if set(OTHER_NETWORKS) & set(levers) and "start=none" not in levers:
-        sys.exit(
-            f"{' and '.join(OTHER_NETWORKS)} start from noise: put --change start=none before it."
-        )
-    changed = dict(lever.split("=") for lever in levers if lever not in LEVERS)
-    patterned = changed.pop("patterns", "") != "none"
-    start = changed.pop("start", "")
-    isotropic = json.loads(changed.pop("isotropic", "false"))
-    if changed.pop("precision", "") == "float32":
-        precision.has_bfloat16 = lambda: False  # type: ignore[assignment]
-    parameters = replace(recipe(preset), **{k: json.loads(v) for k, v in changed.items()})
+    levers = _read_levers(preset, changes)
 
     class Timed(Training):
         def _new_update(self) -> Update:
-            patterns = self.patterns if patterned else (Pattern(),) * len(self.materials)
-            self.patterns = patterns
+            if not levers.patterned:
+                self.patterns = (Pattern(),) * len(self.materials)
             assert isinstance(self.network, NetworkConfig)
-            kind = chosen[0] if chosen else Update
-            update = kind(self.network, self.dataset, patterns, self.config.seed, parameters)
-            if self.pretrained and start != "none":
+            update: Update = levers.kind(
+                self.network, self.dataset, self.patterns, self.config.seed, levers.parameters
+            )
+            if self.pretrained and not levers.from_noise:
                 update.start_from(self.pretrained)
             return update
 
@@ -264,7 +289,7 @@ def _train_preset(
 
     with tempfile.TemporaryDirectory() as home:
         config = TrainingConfig(
-            "bench", (str(item),), preset=preset, minutes=marks[-1], isotropic=isotropic
+            "bench", (str(item),), preset=preset, minutes=marks[-1], isotropic=levers.isotropic
         )
         told: list[str] = []
         training = Timed(
