@@ -8,8 +8,8 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
-from gan_worker.durable_files import replace_file, storage_errors
 from gan_worker.errors import StorageError
+from gan_worker.files import replace_file, storage_errors
 
 FILE = "blender_assets.cats.txt"
 _HEAD = """# This is an Asset Catalog Definition file for Blender.

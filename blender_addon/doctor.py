@@ -10,10 +10,10 @@ from pathlib import Path
 import bpy
 
 from gan_worker import __version__
+from gan_worker.dataclass_json import VERSION
 from gan_worker.errors import TilewrightError, WorkerError
 from gan_worker.findings import Finding, finding_from_json, report
 from gan_worker.keys import read_connection
-from gan_worker.strict_json import VERSION
 
 from . import preferences, session
 from .child_process import ChildProcess

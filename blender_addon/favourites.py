@@ -10,10 +10,10 @@ import bpy
 from bpy.app.handlers import persistent
 
 from gan_worker.config import GenerationConfig
+from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.errors import RequestError
 from gan_worker.events import MaterialReady
 from gan_worker.favourites import Favourite, mixed, read_favourites, write_favourites
-from gan_worker.strict_json import from_json, to_json
 
 from . import latents, live, session, thumbnails
 from .properties import new_uuid

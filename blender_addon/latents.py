@@ -8,8 +8,8 @@ from dataclasses import asdict, replace
 import bpy
 
 from gan_worker.config import GenerationConfig
+from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.progress import Recipe
-from gan_worker.strict_json import from_json, to_json
 
 from . import materials, session
 from .properties import quietly

@@ -10,7 +10,6 @@ import bpy
 import numpy as np
 
 from gan_worker.bit_depths import quantise
-from gan_worker.durable_files import storage_errors
 from gan_worker.errors import (
     Cancelled,
     RequestError,
@@ -25,6 +24,7 @@ from gan_worker.exports.writing import (
     export_pieces,
     textures_of,
 )
+from gan_worker.files import storage_errors
 from gan_worker.material_maps import MAPS
 
 from . import event_timer, images, materials

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 
 import bpy
 
+from gan_worker.dataclass_json import from_json
 from gan_worker.marks import material_marks, repair_marks
 from gan_worker.material_maps import MAPS
 from gan_worker.progress import Recipe
-from gan_worker.strict_json import from_json
 
 from . import projection
 from .images import JOB_KEY, copy_image, is_live

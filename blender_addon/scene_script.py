@@ -17,6 +17,7 @@ from pathlib import Path
 
 import bpy
 
+from gan_worker.dataclass_json import to_json
 from gan_worker.errors import (
     TRANSIENT,
     Cancelled,
@@ -30,7 +31,6 @@ from gan_worker.progress import BatchProgress
 from gan_worker.scene_parser import read_recipe
 from gan_worker.scene_plan import COLUMNS, Plan
 from gan_worker.scene_recipe import PROCESSES
-from gan_worker.strict_json import to_json
 
 from . import event_timer, preferences, scene_batch, session
 from .operators import worker

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_worker.durable_files import replace_file, storage_errors, sync_folder, write_synced
 from gan_worker.errors import StorageError
+from gan_worker.files import replace_file, storage_errors, sync_folder, write_synced
 
 logger = logging.getLogger(__name__)
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gan_worker import __version__, events, messages, protocol
 from gan_worker.config import GenerationConfig, JobConfig, RepairConfig, TrainingConfig
+from gan_worker.dataclass_json import BadMessage, from_json, to_json
 from gan_worker.downloads import Downloads
 from gan_worker.errors import ErrorInfo
 from gan_worker.events import Event
@@ -22,7 +23,6 @@ from gan_worker.liveness import Liveness
 from gan_worker.outbox import RESEND, Outbox
 from gan_worker.protocol import Message
 from gan_worker.sockets import connect_dealer, receive, send
-from gan_worker.strict_json import BadMessage, from_json, to_json
 
 logger = logging.getLogger(__name__)
 

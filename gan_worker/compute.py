@@ -21,6 +21,7 @@ import zmq
 from gan_worker import messages
 from gan_worker.compute_program import GanProgram, Program
 from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
+from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.errors import (
     Cancelled,
     ErrorInfo,
@@ -32,7 +33,6 @@ from gan_worker.progress import DataReport, GeneratedMaterial, LiveModel, Previe
 from gan_worker.protocol import Message, decode, encode
 from gan_worker.results import ResultStore
 from gan_worker.sockets import connect_dealer, receive, send
-from gan_worker.strict_json import from_json, to_json
 
 logger = logging.getLogger(__name__)
 

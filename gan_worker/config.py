@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gan_worker.errors import RequestError
-from gan_worker.style_choices import Directions, Mix, StyleMap, Sway
+from gan_worker.style import Directions, Mix, StyleMap, Sway
 
 
 @dataclass(frozen=True)

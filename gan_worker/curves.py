@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gan_worker.durable_files import storage_errors
+from gan_worker.files import storage_errors
 from gan_worker.progress import TrainingProgress
 
 POINTS = 1000

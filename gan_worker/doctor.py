@@ -153,7 +153,7 @@ def check_memory() -> Finding:
 
 def check_disk(home: Path) -> Finding:
     """Whether the home folder can be written to and has room."""
-    from gan_worker.durable_files import storage_errors, write_synced
+    from gan_worker.files import storage_errors, write_synced
 
     with storage_errors(home):
         home.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.errors import ErrorInfo, StorageError
 from gan_worker.messages import FINAL_STATES, JobEvent, JobKind, Result, State
-from gan_worker.strict_json import from_json, to_json
 
 EVENTS_KEPT = 2000
 JOBS_KEPT = 2000

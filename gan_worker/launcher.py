@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from gan_worker.dataclass_json import VERSION, other_version
 from gan_worker.errors import ErrorInfo, TilewrightError, WorkerError, error_from_info
 from gan_worker.keys import KeyPair, new_key_pair
-from gan_worker.strict_json import VERSION, other_version
 
 logger = logging.getLogger(__name__)
 

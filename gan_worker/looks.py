@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
-from gan_worker.style_choices import STEPS_LIMIT, STYLES_LIMIT, Mix, Style
+from gan_worker.style import STEPS_LIMIT, STYLES_LIMIT, Mix, Style
 
 # Digits that are kept of weights, so that requests are short and the last bit changes no recipe.
 DIGITS = 6

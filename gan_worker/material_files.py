@@ -6,7 +6,7 @@ from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 
-from gan_worker.durable_files import write_json
+from gan_worker.files import write_json
 from gan_worker.marks import material_marks
 from gan_worker.material_maps import MAPS
 from gan_worker.pictures import Picture, to_light, write_picture

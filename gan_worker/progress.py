@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gan_worker.style_choices import Directions, Mix, StyleMap, Sway
+from gan_worker.style import Directions, Mix, StyleMap, Sway
 
 if TYPE_CHECKING:  # the server reads these classes too, and NumPy would double its start-up time
     from numpy.typing import NDArray

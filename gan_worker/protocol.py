@@ -101,8 +101,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gan_worker.messages import BODIES, TYPES, Chunk
-from gan_worker.strict_json import (
+from gan_worker.dataclass_json import (
     HEAD_LIMIT,
     VERSION,
     BadMessage,
@@ -113,6 +112,7 @@ from gan_worker.strict_json import (
     other_version,
     to_json,
 )
+from gan_worker.messages import BODIES, TYPES, Chunk
 
 MAGIC = b"TW"
 FLAGS = b"\0\0"

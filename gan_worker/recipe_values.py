@@ -22,7 +22,7 @@ from gan_worker.scene_recipe import (
     SeedLatent,
     Selection,
 )
-from gan_worker.style_choices import Style
+from gan_worker.style import Style
 
 
 def text_value(value: Any, fail: Fail) -> str:

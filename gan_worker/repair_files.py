@@ -10,8 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_worker.durable_files import storage_errors
 from gan_worker.errors import PictureError, RequestError
+from gan_worker.files import storage_errors
 from gan_worker.material_maps import MAPS, PACKED_MAPS
 from gan_worker.material_sets import MaterialSet, find_materials, read_material
 from gan_worker.pictures import (

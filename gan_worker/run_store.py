@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan_worker.config import check_name
-from gan_worker.durable_files import read_json, storage_errors
 from gan_worker.errors import RequestError, TilewrightError, WorkerError
+from gan_worker.files import read_json, storage_errors
 from gan_worker.locks import FolderLock
 from gan_worker.messages import THUMBNAIL_SIDE, RunEntry, RunPicture
 from gan_worker.roots import Roots

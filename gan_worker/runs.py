@@ -35,12 +35,12 @@ from gan_worker.checkpoints import (
     parse_tensors,
 )
 from gan_worker.config import TrainingConfig, check_name
-from gan_worker.durable_files import read_json, replace_file, storage_errors, write_json
+from gan_worker.dataclass_json import BadMessage, from_json
 from gan_worker.errors import RequestError, StorageError
+from gan_worker.files import read_json, replace_file, storage_errors, write_json
 from gan_worker.marks import marks
 from gan_worker.material_maps import MAPS
 from gan_worker.progress import Credits, DataReport, TrainingProgress
-from gan_worker.strict_json import BadMessage, from_json
 
 logger = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from gan_worker.scene_recipe import (
     Rule,
     SeedLatent,
 )
-from gan_worker.style_choices import Style
+from gan_worker.style import Style
 
 # Waves of the smooth field; enough that no direction of space shows.
 WAVES = 64

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Container, Iterator, Mapping, 
 from dataclasses import dataclass
 
 from gan_worker.config import GenerationConfig, check_name, check_size
+from gan_worker.dataclass_json import to_json
 from gan_worker.errors import RequestError
 from gan_worker.messages import ModelEntry
 from gan_worker.scene_description import Scene, SceneObject, Value
@@ -24,8 +25,7 @@ from gan_worker.scene_recipe import (
     SceneRecipe,
     Selection,
 )
-from gan_worker.strict_json import to_json
-from gan_worker.style_choices import Style, check_materials, chosen_styles
+from gan_worker.style import Style, check_materials, chosen_styles
 
 # A table of ten thousand rules that find nothing helps nobody.
 NOTES_LIMIT = 20

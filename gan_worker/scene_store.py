@@ -16,15 +16,15 @@ from typing import IO, Any
 
 from numpy.typing import NDArray
 
-from gan_worker.durable_files import storage_errors
+from gan_worker.dataclass_json import BadMessage, from_json, to_json
 from gan_worker.events import MaterialReady
+from gan_worker.files import storage_errors
 from gan_worker.marks import material_marks
 from gan_worker.material_maps import MAPS
 from gan_worker.png import png_pieces
 from gan_worker.png_text import text_chunks
 from gan_worker.progress import GeneratedMaterial, Recipe
 from gan_worker.scene_plan import WorkItem
-from gan_worker.strict_json import BadMessage, from_json, to_json
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from gan_worker.durable_files import storage_errors
+from gan_worker.files import storage_errors
 from gan_worker.marks import material_marks
 from gan_worker.material_maps import MAPS
 from gan_worker.png import png_pieces

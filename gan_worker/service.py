@@ -20,6 +20,7 @@ from gan_worker.answers import Answers
 from gan_worker.authenticator import Authenticator
 from gan_worker.compute_pool import ComputePool, environments
 from gan_worker.compute_process import COMMAND, ComputeProcess, Patience
+from gan_worker.dataclass_json import VERSION, BadMessage, bad_message
 from gan_worker.dispatcher import Dispatcher
 from gan_worker.errors import WorkerError
 from gan_worker.jobs import Jobs
@@ -32,7 +33,6 @@ from gan_worker.results import ResultStore
 from gan_worker.roots import Roots
 from gan_worker.run_store import RunStore
 from gan_worker.sockets import bind_router, receive, send
-from gan_worker.strict_json import VERSION, BadMessage, bad_message
 from gan_worker.subscribers import Key, Subscribers, report_key
 
 logger = logging.getLogger(__name__)

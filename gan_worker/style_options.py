@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_worker.durable_files import read_json
 from gan_worker.errors import RequestError
+from gan_worker.files import read_json
 from gan_worker.pictures import read_picture
-from gan_worker.style_choices import Mix, Style, StyleMap
+from gan_worker.style import Mix, Style, StyleMap
 
 # Cells along the longer side of a style map that was read from a picture.
 MAP_SIDE = 32

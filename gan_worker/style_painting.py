@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_worker.style_choices import Look, StyleMap
+from gan_worker.style import Look, StyleMap
 
 # The longer side of a style map, cells: as fine as the latent grid of 512 pixels is in most models.
 MAP_SIDE = 64

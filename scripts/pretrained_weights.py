@@ -21,7 +21,7 @@ from starter_materials import write_materials
 
 from gan_worker.checkpoints import format_tensors
 from gan_worker.config import MATERIAL_PRESETS
-from gan_worker.durable_files import replace_file
+from gan_worker.files import replace_file
 from gan_worker.gan.dataset import Dataset, Material, read_pictures
 from gan_worker.gan.latents import Pattern
 from gan_worker.gan.pretrained import FOLDER, to_arrays

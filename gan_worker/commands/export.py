@@ -21,7 +21,6 @@ from gan_worker.commands.shared import (
     runs_folder,
 )
 from gan_worker.config import GenerationConfig
-from gan_worker.durable_files import storage_errors
 from gan_worker.exports.targets import (
     ExportedMaterial,
     Target,
@@ -31,6 +30,7 @@ from gan_worker.exports.targets import (
     from_generated,
     read_exported,
 )
+from gan_worker.files import storage_errors
 from gan_worker.material_files import Format, file_bits
 from gan_worker.progress import GenerationProgress
 

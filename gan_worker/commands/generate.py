@@ -21,7 +21,7 @@ from gan_worker.commands.shared import (
     runs_folder,
 )
 from gan_worker.config import GenerationConfig
-from gan_worker.durable_files import storage_errors
+from gan_worker.files import storage_errors
 from gan_worker.marks import marks
 from gan_worker.material_files import Format, file_bits, save_material
 from gan_worker.pictures import write_picture

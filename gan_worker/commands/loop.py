@@ -16,7 +16,7 @@ from gan_worker.config import GenerationConfig
 from gan_worker.material_files import Format, file_bits
 from gan_worker.progress import GenerationProgress
 from gan_worker.sequences import SequenceWriter
-from gan_worker.style_choices import Style, check_style
+from gan_worker.style import Style, check_style
 from gan_worker.style_options import parse_style
 
 

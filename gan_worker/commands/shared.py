@@ -14,8 +14,8 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gan_worker import runs, terminal
-from gan_worker.durable_files import storage_errors
 from gan_worker.errors import PictureError, RequestError
+from gan_worker.files import storage_errors
 from gan_worker.pictures import Bits
 from gan_worker.progress import GenerationProgress
 

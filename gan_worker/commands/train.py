@@ -15,8 +15,8 @@ import typer
 from gan_worker import runs, terminal
 from gan_worker.commands.shared import Home, check_places, quiet_loading, runs_folder
 from gan_worker.config import PRESETS, TrainingConfig
-from gan_worker.durable_files import read_json
 from gan_worker.errors import Cancelled, RequestError, WorkerError
+from gan_worker.files import read_json
 from gan_worker.locks import FolderLock
 
 

@@ -10,8 +10,8 @@ from urllib.parse import quote
 import numpy as np
 
 from gan_worker import __version__
-from gan_worker.durable_files import write_json
 from gan_worker.exports.textures import BASE_COLOR, HEIGHT, NEUTRAL, NORMAL, ORM, Texture
+from gan_worker.files import write_json
 
 TEXTURES = (BASE_COLOR, NORMAL, ORM, HEIGHT)
 

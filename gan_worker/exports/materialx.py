@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gan_worker.durable_files import replace_file, storage_errors
 from gan_worker.exports.textures import BASE_COLOR, HEIGHT, NEUTRAL, NORMAL, Texture
+from gan_worker.files import replace_file, storage_errors
 
 ROUGHNESS = Texture("roughness", ("roughness",), "Specular roughness; linear")
 METALLIC = Texture("metallic", ("metallic",), "Metalness; linear")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from gan_worker.dataclass_json import BadMessage, from_json
 from gan_worker.exports.writing import ExportedMaterial as ExportedMaterial
 from gan_worker.exports.writing import Target as Target
 from gan_worker.exports.writing import check_target as check_target
@@ -14,7 +15,6 @@ from gan_worker.marks import material_marks, read_marks
 from gan_worker.material_sets import MaterialSet, find_materials, read_material
 from gan_worker.pictures import EXTENSIONS, read_header
 from gan_worker.progress import GeneratedMaterial, Recipe
-from gan_worker.strict_json import BadMessage, from_json
 
 
 def from_generated(material: GeneratedMaterial) -> ExportedMaterial:

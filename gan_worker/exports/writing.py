@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from gan_worker.bit_depths import Bits, quantise
-from gan_worker.durable_files import replace_file, storage_errors
 from gan_worker.errors import RequestError
 from gan_worker.exports import engines, gltf, materialx, usd
 from gan_worker.exports.textures import Maps, Texture
+from gan_worker.files import replace_file, storage_errors
 from gan_worker.material_maps import MAPS
 from gan_worker.png import png_pieces
 from gan_worker.png_text import text_chunks

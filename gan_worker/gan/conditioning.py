@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from gan_worker.gan.generator import Generator
-from gan_worker.style_choices import NAME_LIMIT
+from gan_worker.style import NAME_LIMIT
 
 # Stands in place of a material where a crop is judged without one.
 NOBODY = -1

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from gan_worker.errors import RequestError
 from gan_worker.gan.generator import Generator
-from gan_worker.style_choices import DIRECTION_NAME
+from gan_worker.style import DIRECTION_NAME
 
 # Styles that axes and step widths are measured on.
 STYLES = 4096

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from gan_worker.config import Network
-from gan_worker.style_choices import Sway
+from gan_worker.style import Sway
 
 Wave = tuple[float, float]
 # Cells of a level that the fastest wave on it takes for a period.

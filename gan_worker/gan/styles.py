@@ -17,7 +17,7 @@ from gan_worker.gan.directions import find_direction, fingerprint, random_styles
 from gan_worker.gan.generator import Generator
 from gan_worker.gan.latents import draw_z
 from gan_worker.gan.layers import PaintedStyle
-from gan_worker.style_choices import (
+from gan_worker.style import (
     Directions,
     Mix,
     Style,

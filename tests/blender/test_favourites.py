@@ -12,7 +12,7 @@ import pytest
 from blender_addon import event_timer, favourites, latents, live, session, thumbnails
 from blender_addon.operators import generation
 from gan_worker.config import GenerationConfig
-from gan_worker.style_choices import Style
+from gan_worker.style import Style
 
 FULL = GenerationConfig("bricks", seed=5, width=64, height=32)
 

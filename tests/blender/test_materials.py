@@ -11,7 +11,7 @@ from blender_addon import images, materials
 from blender_addon.materials import Wiring
 from gan_worker.material_maps import MAPS
 from gan_worker.progress import Recipe
-from gan_worker.style_choices import Style, StyleMap
+from gan_worker.style import Style, StyleMap
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from blender_addon import (
 from blender_addon.operators import generation
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import ErrorInfo, TilewrightError
-from gan_worker.style_choices import Style
+from gan_worker.style import Style
 
 FULL = GenerationConfig("bricks", seed=5, width=64, height=32)
 PROBES = 8

@@ -25,7 +25,7 @@ from blender_addon import (
 from blender_addon.operators import generation
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import TilewrightError
-from gan_worker.style_choices import Look, Style, read_weights
+from gan_worker.style import Look, Style, read_weights
 
 FULL = GenerationConfig("bricks", seed=5, width=512, height=512)
 LOOKS = (

@@ -13,10 +13,10 @@ import pytest
 from blender_addon import event_timer, images, materials, scene_batch, scene_script, session
 from blender_addon.operators import scenes
 from gan_worker.config import GenerationConfig
+from gan_worker.dataclass_json import from_json
 from gan_worker.errors import ErrorInfo
 from gan_worker.scene_parser import parse_recipe
 from gan_worker.scene_plan import work_item
-from gan_worker.strict_json import from_json
 
 RULE = """
 [[rules]]

@@ -18,7 +18,7 @@ from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.events import JobRejected, JobReport, JobState, MaterialReady, PreviewReady
 from gan_worker.progress import TrainingProgress
 from gan_worker.runs import Run
-from gan_worker.style_choices import Style, StyleMap
+from gan_worker.style import Style, StyleMap
 
 PATIENCE = 150.0
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from gan_worker import runs
 from gan_worker.config import PRESETS, GenerationConfig
+from gan_worker.dataclass_json import dump, from_json, load, to_json
 from gan_worker.errors import RequestError, StorageError
 from gan_worker.gan import checkpoint, generation
 from gan_worker.gan.directions import find_direction
@@ -21,8 +22,7 @@ from gan_worker.gan.statistics import measure_statistics
 from gan_worker.gan.styles import STORED, Styles, resampling
 from gan_worker.pictures import quantise
 from gan_worker.progress import Recipe
-from gan_worker.strict_json import dump, from_json, load, to_json
-from gan_worker.style_choices import Look, Style, StyleMap
+from gan_worker.style import Look, Style, StyleMap
 from gan_worker.style_painting import COLORS, paint
 
 NANO = PRESETS["nano"]

@@ -7,7 +7,7 @@ import pytest
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import TilewrightError
 from gan_worker.favourites import Favourite, mixed, read_favourites, write_favourites
-from gan_worker.style_choices import Style, StyleMap
+from gan_worker.style import Style, StyleMap
 
 
 def test_mix_is_linear_in_everything():

@@ -7,10 +7,7 @@ import pytest
 
 from gan_worker import messages, protocol
 from gan_worker.config import TrainingConfig
-from gan_worker.errors import ErrorInfo
-from gan_worker.progress import Recipe
-from gan_worker.protocol import FLAGS, MAGIC, Message, decode, encode
-from gan_worker.strict_json import (
+from gan_worker.dataclass_json import (
     DEPTH_LIMIT,
     HEAD_LIMIT,
     VERSION,
@@ -19,6 +16,9 @@ from gan_worker.strict_json import (
     load,
     to_json,
 )
+from gan_worker.errors import ErrorInfo
+from gan_worker.progress import Recipe
+from gan_worker.protocol import FLAGS, MAGIC, Message, decode, encode
 
 JOB = "0" * 32
 BLOB = messages.Blob("height", 32, "f" * 64, (4, 4, 1), "uint16")

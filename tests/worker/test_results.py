@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gan_worker.dataclass_json import BadMessage
 from gan_worker.errors import RequestError, StorageError
 from gan_worker.results import ResultStore
-from gan_worker.strict_json import BadMessage
 
 JOB = "0" * 32
 

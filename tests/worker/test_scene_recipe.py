@@ -16,7 +16,7 @@ from gan_worker.scene_recipe import (
     NeighbourhoodLatent,
     SceneRecipe,
 )
-from gan_worker.style_choices import Style
+from gan_worker.style import Style
 
 GOOD = '''textures = "packed"
 [[rules]]

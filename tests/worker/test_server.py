@@ -11,9 +11,9 @@ import sys
 import pytest
 
 from gan_worker.client import Client
+from gan_worker.dataclass_json import VERSION
 from gan_worker.events import Connected
 from gan_worker.keys import new_key_pair, read_connection
-from gan_worker.strict_json import VERSION
 
 SERVE = (sys.executable, "-m", "gan_worker", "serve")
 

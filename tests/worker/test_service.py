@@ -16,6 +16,7 @@ from gan_worker import messages, protocol
 from gan_worker.client import Client
 from gan_worker.compute_process import Patience
 from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
+from gan_worker.dataclass_json import VERSION
 from gan_worker.errors import WorkerError
 from gan_worker.events import (
     Connected,
@@ -37,8 +38,7 @@ from gan_worker.progress import GenerationProgress, Stage, TrainingProgress
 from gan_worker.protocol import EVENT_CREDIT, FLAGS, MAGIC, Message, decode, encode
 from gan_worker.runs import ModelInfo, Run
 from gan_worker.sockets import connect_dealer
-from gan_worker.strict_json import VERSION
-from gan_worker.style_choices import StyleMap
+from gan_worker.style import StyleMap
 
 STARTER = "Starter Red Bricks"
 

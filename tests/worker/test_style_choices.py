@@ -10,11 +10,11 @@ import pytest
 from gan_worker import messages, pictures
 from gan_worker.config import GenerationConfig
 from gan_worker.contact_sheet import contact_sheet
+from gan_worker.dataclass_json import BadMessage, from_json, to_json
 from gan_worker.errors import PictureError, RequestError
 from gan_worker.progress import Recipe
 from gan_worker.protocol import Message, decode, encode
-from gan_worker.strict_json import BadMessage, from_json, to_json
-from gan_worker.style_choices import (
+from gan_worker.style import (
     CELLS_LIMIT,
     LOOKS_LIMIT,
     NAME_LIMIT,
