@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 
 from gan_worker.errors import RequestError, StorageError, TilewrightError
-from gan_worker.marks import rights_line
+from gan_worker.materials.metadata import rights_line
 from gan_worker.progress import Credits, Recipe
 
 from . import images, materials

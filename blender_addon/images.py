@@ -9,9 +9,9 @@ import bpy
 import numpy as np
 
 from gan_worker.errors import StorageError
-from gan_worker.material_maps import MAPS
-from gan_worker.png import encode_png as encode_png
-from gan_worker.png import png_pieces as png_pieces
+from gan_worker.materials.maps import MAPS
+from gan_worker.materials.png import encode_png as encode_png
+from gan_worker.materials.png import png_pieces as png_pieces
 
 # Pixels converted or compressed between two looks at the clock: 1 to 2 ms each.
 PIXELS_PER_STEP = 64 * 1024

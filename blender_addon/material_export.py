@@ -9,7 +9,6 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from gan_worker.bit_depths import quantise
 from gan_worker.errors import (
     Cancelled,
     RequestError,
@@ -25,7 +24,8 @@ from gan_worker.exports.writing import (
     textures_of,
 )
 from gan_worker.files import storage_errors
-from gan_worker.material_maps import MAPS
+from gan_worker.materials.maps import MAPS
+from gan_worker.materials.pixels import quantise
 
 from . import event_timer, images, materials
 from .file_bound import FileBound

@@ -12,7 +12,7 @@ import bpy
 import numpy as np
 
 from gan_worker.errors import PictureError, StorageError
-from gan_worker.material_maps import MAPS, split_file_stem
+from gan_worker.materials.maps import MAPS, split_file_stem
 
 from . import images
 

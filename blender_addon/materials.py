@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 import bpy
 
 from gan_worker.dataclass_json import from_json
-from gan_worker.marks import material_marks, repair_marks
-from gan_worker.material_maps import MAPS
+from gan_worker.materials.maps import MAPS
+from gan_worker.materials.metadata import material_marks, repair_marks
 from gan_worker.progress import Recipe
 
 from . import projection

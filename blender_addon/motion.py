@@ -23,9 +23,9 @@ from gan_worker.errors import (
     error_from_info,
 )
 from gan_worker.events import MaterialReady
-from gan_worker.material_maps import MAPS
+from gan_worker.materials.maps import MAPS
+from gan_worker.materials.sequences import SequenceWriter
 from gan_worker.progress import BatchProgress
-from gan_worker.sequences import SequenceWriter
 
 from . import event_timer, favourites, images, keyframes, latents, live, materials, results, session
 from .file_bound import FileBound

@@ -18,7 +18,7 @@ from bpy.props import (
 )
 
 from gan_worker.config import PRESETS
-from gan_worker.material_maps import MAPS
+from gan_worker.materials.maps import MAPS
 
 from . import projection, session
 from .motion_properties import TILEWRIGHT_PG_motion

@@ -21,10 +21,10 @@ from gan_worker.errors import (
     error_from_info,
 )
 from gan_worker.events import MaterialReady
-from gan_worker.marks import material_marks, repair_marks
-from gan_worker.material_maps import MAPS
-from gan_worker.png import encode_png, png_pieces
-from gan_worker.png_text import text_chunks
+from gan_worker.materials.maps import MAPS
+from gan_worker.materials.metadata import material_marks, repair_marks
+from gan_worker.materials.png import encode_png, png_pieces
+from gan_worker.materials.png_text import text_chunks
 from gan_worker.progress import Recipe
 
 from . import (

@@ -10,9 +10,9 @@ import numpy as np
 
 from gan_worker.errors import TilewrightError
 from gan_worker.events import MaterialReady
-from gan_worker.marks import material_marks
-from gan_worker.png import png_pieces
-from gan_worker.png_text import text_chunks
+from gan_worker.materials.metadata import material_marks
+from gan_worker.materials.png import png_pieces
+from gan_worker.materials.png_text import text_chunks
 from gan_worker.progress import Recipe
 
 from . import images, latents, materials, session

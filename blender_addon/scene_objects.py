@@ -9,7 +9,7 @@ from pathlib import Path
 import bpy
 from mathutils.geometry import interpolate_bezier
 
-from gan_worker.material_maps import MAPS
+from gan_worker.materials.maps import MAPS
 from gan_worker.scene_description import Point, Scene, SceneObject, Value
 from gan_worker.scene_plan import Assignment
 from gan_worker.scene_store import Made

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
 from gan_worker.errors import WorkerError
-from gan_worker.material_maps import MAPS
+from gan_worker.materials.maps import MAPS
 from gan_worker.progress import GeneratedMaterial, Report
 
 # Seconds until a run that another process trains is given up: a little more than that one has to save and leave.

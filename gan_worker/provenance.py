@@ -14,7 +14,7 @@ from gan_worker.checkpoints import damaged
 from gan_worker.dataclass_json import from_json
 from gan_worker.errors import ProtocolError
 from gan_worker.files import read_json, write_json
-from gan_worker.pictures import read_header, shown_name
+from gan_worker.materials.pictures import read_header, shown_name
 from gan_worker.progress import Credits, Notice, Report, Stage
 from gan_worker.rights import Rights, RightsFinder
 

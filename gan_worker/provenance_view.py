@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from gan_worker.marks import rights_line
+from gan_worker.materials.metadata import rights_line
 from gan_worker.provenance import Provenance, TrainingPicture
 from gan_worker.terminal import ROWS_SHOWN, output
 

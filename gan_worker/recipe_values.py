@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
 from gan_worker.config import LARGEST_SEED
-from gan_worker.material_maps import MAPS
+from gan_worker.materials.maps import MAPS
 from gan_worker.messages import SIDE_LIMIT
 from gan_worker.recipe_tables import Fail, Table
 from gan_worker.scene_recipe import (

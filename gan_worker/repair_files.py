@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from gan_worker.errors import PictureError, RequestError
 from gan_worker.files import storage_errors
-from gan_worker.material_maps import MAPS, PACKED_MAPS
-from gan_worker.material_sets import MaterialSet, find_materials, read_material
-from gan_worker.pictures import (
+from gan_worker.materials.maps import MAPS, PACKED_MAPS
+from gan_worker.materials.pictures import (
     Picture,
     quantise,
     read_header,
@@ -22,6 +21,7 @@ from gan_worker.pictures import (
     read_stored,
     write_picture,
 )
+from gan_worker.materials.sets import MaterialSet, find_materials, read_material
 from gan_worker.runs import ModelInfo
 
 # Standard deviations beyond which what was found has little to do with the picture.

@@ -8,7 +8,7 @@ from typing import Any
 
 from gan_worker import __version__
 from gan_worker.config import RepairConfig
-from gan_worker.holes import looks_seamless
+from gan_worker.materials.masks import looks_seamless
 from gan_worker.progress import GeneratedMaterial, Notice, Recipe, Report
 from gan_worker.repair_files import POOR, changed_files, check_mask, read_mask, read_one
 

@@ -74,7 +74,7 @@ class RunStore:
         Raises:
             RequestError: `unknown_run`.
         """
-        from gan_worker.pictures import quantise, read_picture, resize
+        from gan_worker.materials.pictures import quantise, read_picture, resize
 
         run = self._open(name)
         newest = max(run.path.glob("previews/*.png"), default=None)

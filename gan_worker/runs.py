@@ -38,8 +38,8 @@ from gan_worker.config import TrainingConfig, check_name
 from gan_worker.dataclass_json import BadMessage, from_json
 from gan_worker.errors import RequestError, StorageError
 from gan_worker.files import read_json, replace_file, storage_errors, write_json
-from gan_worker.marks import marks
-from gan_worker.material_maps import MAPS
+from gan_worker.materials.maps import MAPS
+from gan_worker.materials.metadata import marks
 from gan_worker.progress import Credits, DataReport, TrainingProgress
 
 logger = logging.getLogger(__name__)
@@ -212,7 +212,7 @@ class Run:
         Raises:
             StorageError: `disk_full` or `file_unwritable`.
         """
-        from gan_worker.pictures import write_picture
+        from gan_worker.materials.pictures import write_picture
 
         folder = self.path / "previews"
         with storage_errors(folder):

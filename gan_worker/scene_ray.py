@@ -27,7 +27,7 @@ from gan_worker.errors import (
     UnexpectedError,
     WorkerError,
 )
-from gan_worker.material_maps import MAPS
+from gan_worker.materials.maps import MAPS
 from gan_worker.scene_plan import WorkItem
 from gan_worker.scene_store import SceneStore
 

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from gan_worker.dataclass_json import BadMessage, from_json, to_json
 from gan_worker.events import MaterialReady
 from gan_worker.files import storage_errors
-from gan_worker.marks import material_marks
-from gan_worker.material_maps import MAPS
-from gan_worker.png import png_pieces
-from gan_worker.png_text import text_chunks
+from gan_worker.materials.maps import MAPS
+from gan_worker.materials.metadata import material_marks
+from gan_worker.materials.png import png_pieces
+from gan_worker.materials.png_text import text_chunks
 from gan_worker.progress import GeneratedMaterial, Recipe
 from gan_worker.scene_plan import WorkItem
 

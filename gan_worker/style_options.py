@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gan_worker.errors import RequestError
 from gan_worker.files import read_json
-from gan_worker.pictures import read_picture
+from gan_worker.materials.pictures import read_picture
 from gan_worker.style import Mix, Style, StyleMap
 
 # Cells along the longer side of a style map that was read from a picture.

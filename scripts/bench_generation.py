@@ -22,7 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 
 from gan_worker.config import MATERIAL_PRESETS, GenerationConfig
-from gan_worker.material_files import Format, file_bits, save_material
+from gan_worker.materials.files import Format, file_bits, save_material
 from gan_worker.runs import ModelInfo, Run
 
 MAPS = {"normal": 2, "height": 1, "base_color": 3, "roughness": 1, "ambient_occlusion": 1}

@@ -349,7 +349,7 @@ def _write_sheet(
     file: Path, material: Mapping[str, np.ndarray], pictures: Sequence[Mapping[str, np.ndarray]]
 ) -> None:
     """The real picture, three seeds, and the first seed 2×2 at half size; one line for each map."""
-    from gan_worker.pictures import resize, write_picture
+    from gan_worker.materials.pictures import resize, write_picture
 
     lines = []
     for name, real in material.items():

@@ -31,7 +31,7 @@ from held_back import HOLE, hide, read_at_training_scale, train
 from gan_worker.gan.distances import Layout, describe, distances
 from gan_worker.gan.generation import Model, load_model
 from gan_worker.gan.repair import repair
-from gan_worker.pictures import quantise, write_picture
+from gan_worker.materials.pictures import quantise, write_picture
 
 RESULTS, TABLE = (ROOT / f"scripts/bench_repair.{ending}" for ending in ("json", "md"))
 PACES = json.loads((ROOT / "scripts/bench_quality.json").read_text())["pace"]["tiny"]

@@ -106,7 +106,7 @@ class Worker:
 
 def write_pictures(folder: Path) -> list[str]:
     """A material of five maps, made by NumPy, named as ambientCG does."""
-    from gan_worker.pictures import write_picture
+    from gan_worker.materials.pictures import write_picture
 
     y, x = np.mgrid[:256, :256] / 256
     height = 0.5 + 0.3 * np.sin(40 * x) * np.cos(25 * y)

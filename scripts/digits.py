@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from gan_worker.pictures import quantise, resize_to
+from gan_worker.materials.pictures import quantise, resize_to
 
 SIDE = 28
 

@@ -15,7 +15,7 @@ from gan_worker.gan.statistics import Statistics
 from gan_worker.gan.tick import Tick
 from gan_worker.gan.training import Training
 from gan_worker.gan.update import Update
-from gan_worker.pictures import read_picture, resize, write_picture
+from gan_worker.materials.pictures import read_picture, resize, write_picture
 from gan_worker.runs import Run
 
 CROP = MATERIAL_PRESETS["tiny"].crop

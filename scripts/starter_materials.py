@@ -14,7 +14,7 @@ import numpy as np
 from patterns import FINE, Field, Torus
 from starter_surfaces import MATERIALS
 
-from gan_worker.pictures import quantise, write_picture
+from gan_worker.materials.pictures import quantise, write_picture
 
 # Pixels of relief between black and white of every height map; its mean is in the middle.
 RELIEF = 16.0

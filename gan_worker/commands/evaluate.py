@@ -11,8 +11,8 @@ import typer
 from gan_worker import __version__, evaluation_view, runs, terminal
 from gan_worker.commands.shared import Home, check_places, invalid, quiet_loading, runs_folder
 from gan_worker.files import write_json
-from gan_worker.marks import marks
-from gan_worker.pictures import write_picture
+from gan_worker.materials.metadata import marks
+from gan_worker.materials.pictures import write_picture
 
 MOST_JUDGED = 64
 

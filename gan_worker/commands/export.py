@@ -31,7 +31,7 @@ from gan_worker.exports.targets import (
     read_exported,
 )
 from gan_worker.files import storage_errors
-from gan_worker.material_files import Format, file_bits
+from gan_worker.materials.files import Format, file_bits
 from gan_worker.progress import GenerationProgress
 
 

@@ -22,9 +22,9 @@ from gan_worker.commands.shared import (
 )
 from gan_worker.config import GenerationConfig
 from gan_worker.files import storage_errors
-from gan_worker.marks import marks
-from gan_worker.material_files import Format, file_bits, save_material
-from gan_worker.pictures import write_picture
+from gan_worker.materials.files import Format, file_bits, save_material
+from gan_worker.materials.metadata import marks
+from gan_worker.materials.pictures import write_picture
 from gan_worker.progress import GeneratedMaterial, GenerationProgress
 from gan_worker.style_options import parse_direction, parse_mix, read_latent, read_style_map
 

@@ -13,9 +13,9 @@ import typer
 from gan_worker import motion, runs, terminal
 from gan_worker.commands.shared import Home, invalid, load, parse_size, reporting, runs_folder
 from gan_worker.config import GenerationConfig
-from gan_worker.material_files import Format, file_bits
+from gan_worker.materials.files import Format, file_bits
+from gan_worker.materials.sequences import SequenceWriter
 from gan_worker.progress import GenerationProgress
-from gan_worker.sequences import SequenceWriter
 from gan_worker.style import Style, check_style
 from gan_worker.style_options import parse_style
 

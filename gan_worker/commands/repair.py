@@ -16,9 +16,9 @@ from gan_worker import __version__, runs, terminal
 from gan_worker.commands.shared import Home, invalid, load, parse_size, reporting, runs_folder
 from gan_worker.config import MOST_STEPS
 from gan_worker.files import replace_file, storage_errors, write_json
-from gan_worker.holes import border_band, looks_seamless
-from gan_worker.marks import marks, repair_marks
-from gan_worker.pictures import write_picture
+from gan_worker.materials.masks import border_band, looks_seamless
+from gan_worker.materials.metadata import marks, repair_marks
+from gan_worker.materials.pictures import write_picture
 from gan_worker.progress import Recipe
 from gan_worker.repair_files import (
     POOR,

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from gan_worker import runs, terminal
 from gan_worker.errors import PictureError, RequestError
 from gan_worker.files import storage_errors
-from gan_worker.pictures import Bits
+from gan_worker.materials.pictures import Bits
 from gan_worker.progress import GenerationProgress
 
 MOST_SEEDS = 10_000

@@ -13,8 +13,8 @@ from gan_worker import provenance_view, runs, terminal
 from gan_worker.commands.shared import Home, runs_folder
 from gan_worker.errors import RequestError
 from gan_worker.files import as_json
-from gan_worker.marks import read_marks
-from gan_worker.pictures import read_header
+from gan_worker.materials.metadata import read_marks
+from gan_worker.materials.pictures import read_header
 from gan_worker.provenance import describe_picture, read_provenance
 
 

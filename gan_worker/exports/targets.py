@@ -11,9 +11,9 @@ from gan_worker.exports.writing import ExportedMaterial as ExportedMaterial
 from gan_worker.exports.writing import Target as Target
 from gan_worker.exports.writing import check_target as check_target
 from gan_worker.exports.writing import export_material as export_material
-from gan_worker.marks import material_marks, read_marks
-from gan_worker.material_sets import MaterialSet, find_materials, read_material
-from gan_worker.pictures import EXTENSIONS, read_header
+from gan_worker.materials.metadata import material_marks, read_marks
+from gan_worker.materials.pictures import EXTENSIONS, read_header
+from gan_worker.materials.sets import MaterialSet, find_materials, read_material
 from gan_worker.progress import GeneratedMaterial, Recipe
 
 

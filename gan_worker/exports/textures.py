@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_worker.bit_depths import Bits, Picture, as_floats
-from gan_worker.material_maps import MAPS
+from gan_worker.materials.maps import MAPS
+from gan_worker.materials.pixels import Bits, Picture, as_floats
 
 Maps = Mapping[str, NDArray[np.generic]]
 

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_worker.bit_depths import Bits, quantise
 from gan_worker.errors import RequestError
 from gan_worker.exports import engines, gltf, materialx, usd
 from gan_worker.exports.textures import Maps, Texture
 from gan_worker.files import replace_file, storage_errors
-from gan_worker.material_maps import MAPS
-from gan_worker.png import png_pieces
-from gan_worker.png_text import text_chunks
+from gan_worker.materials.maps import MAPS
+from gan_worker.materials.pixels import Bits, quantise
+from gan_worker.materials.png import png_pieces
+from gan_worker.materials.png_text import text_chunks
 
 # Pixels made ready between two looks at the clock.
 PIXELS_PER_STEP = 64 * 1024

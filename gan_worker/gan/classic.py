@@ -20,8 +20,8 @@ from gan_worker.errors import PictureError
 from gan_worker.gan.adam import Adam
 from gan_worker.gan.dataset import Dataset, Material, Pictures
 from gan_worker.gan.statistics import CONSTANT, MapStatistics, Statistics
-from gan_worker.material_sets import find_materials, read_material
-from gan_worker.pictures import resize_to
+from gan_worker.materials.pictures import resize_to
+from gan_worker.materials.sets import find_materials, read_material
 from gan_worker.progress import DataReport, MaterialEntry
 
 # The one channel of the networks is the mean of red, green and blue, 0..1; restored, all three are that mean.

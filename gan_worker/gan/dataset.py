@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from gan_worker import pictures
 from gan_worker.errors import PictureError
 from gan_worker.gan.isotropy import is_isotropic
 from gan_worker.gan.regularity import find_cell
 from gan_worker.gan.statistics import Statistics, unit_normals
-from gan_worker.material_sets import MaterialSet, find_materials, read_material
+from gan_worker.materials import pictures
+from gan_worker.materials.sets import MaterialSet, find_materials, read_material
 from gan_worker.progress import DataReport, MaterialEntry
 
 Material = Mapping[str, np.ndarray]

@@ -8,14 +8,14 @@ import numpy as np
 import tensorflow as tf
 
 from gan_worker.config import ClassicConfig, GenerationConfig
-from gan_worker.contact_sheet import Picture, contact_sheet
 from gan_worker.errors import RequestError
 from gan_worker.gan.dataset import read_pictures
 from gan_worker.gan.generation import Model
 from gan_worker.gan.latents import Latents
 from gan_worker.gan.nearest import PATCH, Match
 from gan_worker.gan.reference import Material, Reference
-from gan_worker.pictures import quantise
+from gan_worker.materials.contact_sheet import Picture, contact_sheet
+from gan_worker.materials.pictures import quantise
 from gan_worker.progress import Evaluation, GenerationProgress, Likeness, Report, Row, Stage
 
 # Longest side of a generated picture that is judged, pixels.

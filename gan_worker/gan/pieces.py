@@ -15,7 +15,7 @@ from gan_worker.gan.generator import Generator
 from gan_worker.gan.latents import Latents
 from gan_worker.gan.layers import Convolution
 from gan_worker.gan.metrics import SAMPLED, LineSteps, mean_steps
-from gan_worker.material_maps import MAPS
+from gan_worker.materials.maps import MAPS
 
 # Longest side of a piece, pixels. Larger ones need more memory and are no faster on a CPU.
 LONGEST = 1024

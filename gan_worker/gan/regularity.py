@@ -10,7 +10,7 @@ from itertools import combinations
 import numpy as np
 
 from gan_worker.gan.latents import FASTEST, Grain, Pattern, Wave
-from gan_worker.pictures import resize
+from gan_worker.materials.pictures import resize
 
 # Two shifts at which a picture matches itself make a lattice: how alike it must be there on average, what share of that
 # at the worst, and at most half way between them, in the mean and in each direction. Gravel and grass reach 0.2,

@@ -13,8 +13,14 @@ from gan_worker.gan.metrics import line_steps, seam_ratio
 from gan_worker.gan.projection import CROP, STEPS, Projection, Target, project
 from gan_worker.gan.statistics import normals_from_slopes
 from gan_worker.gan.styles import resampling
-from gan_worker.gradient_blend import blend
-from gan_worker.holes import border_band, calm_shift, distance_to, hole_groups, window_around
+from gan_worker.materials.masks import (
+    border_band,
+    calm_shift,
+    distance_to,
+    hole_groups,
+    window_around,
+)
+from gan_worker.materials.poisson_blending import blend
 from gan_worker.progress import GenerationProgress
 from gan_worker.repair_files import check_maps, check_mask
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import tensorflow as tf
 
-from gan_worker.material_maps import MAPS
+from gan_worker.materials.maps import MAPS
 
 # Below this spread (standard deviation in 0..1) a channel is one value, and that value is stored instead.
 CONSTANT = 1.5 / 255

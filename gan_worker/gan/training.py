@@ -26,7 +26,7 @@ from gan_worker.gan.training_set import read_training_set
 from gan_worker.gan.update import Update, recipe
 from gan_worker.gan.vigilance import Vigilance, diverged
 from gan_worker.likeness import copy_warning
-from gan_worker.pictures import quantise
+from gan_worker.materials.pictures import quantise
 from gan_worker.progress import (
     LiveModel,
     Notice,

@@ -14,7 +14,7 @@ from blender_addon.operators import generation
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.errors import ErrorInfo
 from gan_worker.events import JobRejected, JobReport, MapReady
-from gan_worker.marks import SOURCE_TYPE
+from gan_worker.materials.metadata import SOURCE_TYPE
 from gan_worker.progress import Stage
 
 CONFIG = GenerationConfig("bricks", seed=5, width=48, height=32)

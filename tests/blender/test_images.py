@@ -8,7 +8,7 @@ import pytest
 
 from blender_addon import images
 from gan_worker.errors import StorageError
-from gan_worker.material_maps import MAPS
+from gan_worker.materials.maps import MAPS
 
 
 @pytest.fixture

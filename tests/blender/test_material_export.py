@@ -13,8 +13,8 @@ from blender_addon.operators import generation
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
 from gan_worker.exports.writing import ExportedMaterial, Target, export_material
-from gan_worker.marks import material_marks, read_marks
-from gan_worker.pictures import read_header
+from gan_worker.materials.metadata import material_marks, read_marks
+from gan_worker.materials.pictures import read_header
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from blender_addon import images, material_pictures, materials, preferences
 from gan_worker.errors import TilewrightError
-from gan_worker.material_sets import find_materials, read_material
+from gan_worker.materials.sets import find_materials, read_material
 
 from .conftest import add_plane, write_png
 

@@ -9,7 +9,7 @@ import pytest
 
 from blender_addon import images, materials
 from blender_addon.materials import Wiring
-from gan_worker.material_maps import MAPS
+from gan_worker.materials.maps import MAPS
 from gan_worker.progress import Recipe
 from gan_worker.style import Style, StyleMap
 

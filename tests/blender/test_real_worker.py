@@ -34,7 +34,7 @@ from blender_addon.operators import generation, steering, training, worker
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.errors import TilewrightError
 from gan_worker.events import JobReport, LinkLost
-from gan_worker.pictures import read_picture
+from gan_worker.materials.pictures import read_picture
 from gan_worker.progress import TrainingProgress
 
 MODEL = "waves"

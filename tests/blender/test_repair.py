@@ -24,9 +24,9 @@ from blender_addon.operators import generation
 from gan_worker.config import GenerationConfig, RepairConfig
 from gan_worker.errors import ErrorInfo
 from gan_worker.events import JobReport, MapReady, MaterialReady
-from gan_worker.marks import SOURCE_TYPE, read_marks
-from gan_worker.material_sets import find_materials
-from gan_worker.pictures import read_header, read_stored
+from gan_worker.materials.metadata import SOURCE_TYPE, read_marks
+from gan_worker.materials.pictures import read_header, read_stored
+from gan_worker.materials.sets import find_materials
 from gan_worker.progress import GenerationProgress, Notice, Recipe
 
 CONFIG = GenerationConfig("bricks", seed=5, width=48, height=32)

@@ -83,7 +83,7 @@ def worker(tmp_path: Path, make_ear: Callable[[Any], Any]) -> Iterator[Worker]:
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
     """A small picture with structure, made by NumPy."""
-    from gan_worker.pictures import write_picture
+    from gan_worker.materials.pictures import write_picture
 
     path = tmp_path / "stripes.png"
     y, x = np.mgrid[:96, :96] / 96

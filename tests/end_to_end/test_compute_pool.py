@@ -12,7 +12,7 @@ from gan_worker import runs
 from gan_worker.compute_process import COMMAND
 from gan_worker.config import GenerationConfig
 from gan_worker.events import MaterialReady
-from gan_worker.material_maps import MAPS
+from gan_worker.materials.maps import MAPS
 
 PATIENCE = 150.0
 MODEL = "Starter Red Bricks"

@@ -9,7 +9,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import pytest
 
-from gan_worker import pictures
+from gan_worker.materials import pictures
 
 
 @pytest.fixture(scope="session")

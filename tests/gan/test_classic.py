@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan_worker import pictures
 from gan_worker.config import PRESETS, GenerationConfig, TrainingConfig
 from gan_worker.errors import PictureError, RequestError
 from gan_worker.gan import classic, generation, training
+from gan_worker.materials import pictures
 from gan_worker.runs import Run, open_model
 
 SIDE = PRESETS["classic"].side

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan_worker import pictures
 from gan_worker.errors import PictureError
 from gan_worker.gan.dataset import Dataset, measure_element, read_pictures, suggest_scale
 from gan_worker.gan.isotropy import is_isotropic
 from gan_worker.gan.statistics import measure_statistics
+from gan_worker.materials import pictures
 
 
 def positions(height, width, offset):

@@ -7,10 +7,11 @@ import os
 import numpy as np
 import pytest
 
-from gan_worker import cli, pictures
+from gan_worker import cli
 from gan_worker.config import TrainingConfig
 from gan_worker.errors import RequestError
 from gan_worker.gan import evaluation, generation, training
+from gan_worker.materials import pictures
 from gan_worker.progress import GenerationProgress, Stage
 from gan_worker.runs import Run, open_model
 

@@ -8,14 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gan_worker import cli, motion, sequences
+from gan_worker import cli, motion
 from gan_worker.commands import loop
 from gan_worker.config import PRESETS, GenerationConfig
 from gan_worker.errors import RequestError
 from gan_worker.gan import generation
 from gan_worker.gan.latents import draw_latents
 from gan_worker.gan.metrics import line_steps, seam_ratio
-from gan_worker.pictures import read_picture
+from gan_worker.materials import sequences
+from gan_worker.materials.pictures import read_picture
 from gan_worker.runs import BUNDLED
 
 MODEL = "Starter Red Bricks"

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan_worker import pictures
 from gan_worker.checkpoints import format_tensors
 from gan_worker.config import PRESETS, TrainingConfig
 from gan_worker.errors import StorageError
@@ -20,6 +19,7 @@ from gan_worker.gan.latents import Pattern
 from gan_worker.gan.pretrained import SPREAD, Pretrained, bring_together, to_arrays
 from gan_worker.gan.statistics import MapStatistics, Statistics, measure_statistics
 from gan_worker.gan.update import Hyperparameters, Update
+from gan_worker.materials import pictures
 from gan_worker.provenance import read_provenance
 from gan_worker.runs import Run
 

@@ -16,7 +16,7 @@ from gan_worker.gan.generator import Generator
 from gan_worker.gan.latents import draw_z
 from gan_worker.gan.metrics import line_steps
 from gan_worker.gan.statistics import Statistics, measure_statistics
-from gan_worker.holes import border_band, looks_seamless
+from gan_worker.materials.masks import border_band, looks_seamless
 
 NANO = PRESETS["nano"]
 MAPS = ("base_color", "normal", "height")

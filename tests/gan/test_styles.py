@@ -20,7 +20,7 @@ from gan_worker.gan.metrics import line_steps
 from gan_worker.gan.sheets import STEPS, direction_sheet, seed_sheet
 from gan_worker.gan.statistics import measure_statistics
 from gan_worker.gan.styles import STORED, Styles, resampling
-from gan_worker.pictures import quantise
+from gan_worker.materials.pictures import quantise
 from gan_worker.progress import Recipe
 from gan_worker.style import Look, Style, StyleMap
 from gan_worker.style_painting import COLORS, paint

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan_worker import pictures
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.errors import Cancelled, PictureError, RequestError, TrainingError
 from gan_worker.gan import generation, training, vigilance
 from gan_worker.gan.metrics import line_steps, seam_ratio
 from gan_worker.gan.update import Update
 from gan_worker.gan.vigilance import Vigilance
+from gan_worker.materials import pictures
 from gan_worker.progress import (
     Credits,
     DataReport,

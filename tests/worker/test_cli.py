@@ -14,12 +14,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import pytest
 
-from gan_worker import cli, pictures, runs, terminal
+from gan_worker import cli, runs, terminal
 from gan_worker.commands import shared
 from gan_worker.config import TrainingConfig
 from gan_worker.errors import Cancelled, ErrorInfo
 from gan_worker.locks import FolderLock
-from gan_worker.marks import read_marks
+from gan_worker.materials import pictures
+from gan_worker.materials.metadata import read_marks
 from gan_worker.progress import (
     DataReport,
     MaterialEntry,

@@ -5,7 +5,7 @@ import pytest
 
 from gan_worker.curves import draw_curves
 from gan_worker.errors import StorageError
-from gan_worker.pictures import read_picture
+from gan_worker.materials.pictures import read_picture
 from gan_worker.progress import TrainingProgress
 
 

@@ -12,9 +12,9 @@ from PIL import Image
 
 from gan_worker import cli
 from gan_worker.exports.targets import ExportedMaterial, Target, export_material
-from gan_worker.marks import read_marks
-from gan_worker.material_files import Format, save_material
-from gan_worker.pictures import read_header, read_picture, write_picture
+from gan_worker.materials.files import Format, save_material
+from gan_worker.materials.metadata import read_marks
+from gan_worker.materials.pictures import read_header, read_picture, write_picture
 from gan_worker.progress import Credits, GeneratedMaterial, Recipe
 
 VALIDATOR = Path(__file__).parents[2] / ".venv" / "node_modules" / "gltf-validator"

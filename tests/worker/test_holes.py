@@ -2,7 +2,13 @@
 
 import numpy as np
 
-from gan_worker.holes import calm_shift, distance_to, hole_groups, looks_seamless, window_around
+from gan_worker.materials.masks import (
+    calm_shift,
+    distance_to,
+    hole_groups,
+    looks_seamless,
+    window_around,
+)
 
 
 def hole(top, bottom, left, right):

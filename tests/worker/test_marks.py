@@ -8,9 +8,9 @@ import OpenImageIO as oiio
 import pytest
 from PIL import Image
 
-from gan_worker.marks import SOURCE_TYPE, marks, read_marks, rights_line
-from gan_worker.material_files import Format, save_material
-from gan_worker.pictures import read_header, read_picture
+from gan_worker.materials.files import Format, save_material
+from gan_worker.materials.metadata import SOURCE_TYPE, marks, read_marks, rights_line
+from gan_worker.materials.pictures import read_header, read_picture
 from gan_worker.progress import Credits, GeneratedMaterial, Recipe
 
 CREDITS = Credits("c" * 64, 3, 1, ("Zoë & Sons <z@a.org>", "Ann\x07"), ("CC0-1.0",))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gan_worker.material_maps import MAPS, split_file_stem
+from gan_worker.materials.maps import MAPS, split_file_stem
 
 NAMED = {
     # ambientCG

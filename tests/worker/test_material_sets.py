@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_worker import material_sets
 from gan_worker.errors import PictureError
-from gan_worker.material_sets import MaterialSet, find_materials, read_material
-from gan_worker.pictures import write_picture
+from gan_worker.materials import sets as material_sets
+from gan_worker.materials.pictures import write_picture
+from gan_worker.materials.sets import MaterialSet, find_materials, read_material
 
 GREY = np.full((8, 8, 1), 0.25, np.float32)
 COLOR = np.full((8, 8, 3), (0.8, 0.4, 0.2), np.float32)

@@ -12,9 +12,16 @@ import OpenImageIO as oiio
 import pytest
 from PIL import Image
 
-from gan_worker import pictures
 from gan_worker.errors import PictureError, StorageError
-from gan_worker.pictures import check_picture, quantise, read_picture, resize, tile, write_picture
+from gan_worker.materials import pictures
+from gan_worker.materials.pictures import (
+    check_picture,
+    quantise,
+    read_picture,
+    resize,
+    tile,
+    write_picture,
+)
 
 RED = (200, 100, 50)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gan_worker.errors import StorageError
-from gan_worker.pictures import write_picture
+from gan_worker.materials.pictures import write_picture
 from gan_worker.progress import Credits, Notice, Stage
 from gan_worker.provenance import (
     MANY,

@@ -10,8 +10,8 @@ import pytest
 from safetensors.numpy import load_file
 
 from gan_worker import cli
-from gan_worker.marks import COMPOSITE_TYPE, read_marks
-from gan_worker.pictures import read_header, read_stored, write_picture
+from gan_worker.materials.metadata import COMPOSITE_TYPE, read_marks
+from gan_worker.materials.pictures import read_header, read_stored, write_picture
 
 MODEL = "Starter Red Bricks"
 

@@ -5,8 +5,14 @@ import OpenImageIO as oiio
 import pytest
 
 from gan_worker.errors import PictureError, RequestError
-from gan_worker.marks import COMPOSITE_TYPE, SOURCE_TYPE, marks, read_marks, repair_marks
-from gan_worker.pictures import read_header, read_stored, write_picture
+from gan_worker.materials.metadata import (
+    COMPOSITE_TYPE,
+    SOURCE_TYPE,
+    marks,
+    read_marks,
+    repair_marks,
+)
+from gan_worker.materials.pictures import read_header, read_stored, write_picture
 from gan_worker.progress import Credits
 from gan_worker.repair_files import (
     check_mask,

@@ -12,7 +12,7 @@ import pytest
 from gan_worker.compute_program import GanProgram
 from gan_worker.config import GenerationConfig, RepairConfig
 from gan_worker.errors import Cancelled, RequestError
-from gan_worker.pictures import write_picture
+from gan_worker.materials.pictures import write_picture
 from gan_worker.progress import GenerationProgress
 
 MODEL = "Starter Red Bricks"

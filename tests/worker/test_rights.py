@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_worker.pictures import read_header, write_picture
+from gan_worker.materials.pictures import read_header, write_picture
 from gan_worker.rights import Rights, RightsFinder
 
 REUSE = """

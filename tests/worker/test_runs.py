@@ -14,7 +14,7 @@ import pytest
 from gan_worker import runs
 from gan_worker.config import TrainingConfig
 from gan_worker.errors import RequestError, StorageError
-from gan_worker.pictures import read_picture
+from gan_worker.materials.pictures import read_picture
 from gan_worker.progress import Credits, DataReport, SkippedFile, TrainingProgress
 from gan_worker.runs import ModelInfo, Run
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from gan_worker.errors import StorageError
-from gan_worker.pictures import read_picture
+from gan_worker.materials.pictures import read_picture
+from gan_worker.materials.sequences import DRAFTS_KEPT, SequenceWriter
 from gan_worker.progress import Recipe
-from gan_worker.sequences import DRAFTS_KEPT, SequenceWriter
 
 RECIPE = Recipe("bricks", "a" * 64, 1, (), 8, 4, 1.0, (0, 0), "0.1.0")
 

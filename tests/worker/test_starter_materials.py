@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gan_worker.material_sets import find_materials, read_material
+from gan_worker.materials.sets import find_materials, read_material
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 # One of each family of patterns: courses, cells, strewn pieces.

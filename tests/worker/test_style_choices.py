@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gan_worker import messages, pictures
+from gan_worker import messages
 from gan_worker.config import GenerationConfig
-from gan_worker.contact_sheet import contact_sheet
 from gan_worker.dataclass_json import BadMessage, from_json, to_json
 from gan_worker.errors import PictureError, RequestError
+from gan_worker.materials import pictures
+from gan_worker.materials.contact_sheet import contact_sheet
 from gan_worker.progress import Recipe
 from gan_worker.protocol import Message, decode, encode
 from gan_worker.style import (

@@ -12,12 +12,12 @@ import numpy as np
 import OpenImageIO as oiio
 from numpy.typing import NDArray
 
-from gan_worker.bit_depths import Bits as Bits
-from gan_worker.bit_depths import Picture as Picture
-from gan_worker.bit_depths import as_floats
-from gan_worker.bit_depths import quantise as quantise
 from gan_worker.errors import PictureError, StorageError
-from gan_worker.png_text import HEADER_SIZE, text_chunks
+from gan_worker.materials.pixels import Bits as Bits
+from gan_worker.materials.pixels import Picture as Picture
+from gan_worker.materials.pixels import as_floats
+from gan_worker.materials.pixels import quantise as quantise
+from gan_worker.materials.png_text import HEADER_SIZE, text_chunks
 
 # Larger ones are refused by their header alone, before any memory is asked for.
 LARGEST = 67_000_000

@@ -12,10 +12,10 @@ from typing import Any
 from numpy.typing import NDArray
 
 from gan_worker.files import storage_errors
-from gan_worker.marks import material_marks
-from gan_worker.material_maps import MAPS
-from gan_worker.png import png_pieces
-from gan_worker.png_text import text_chunks
+from gan_worker.materials.maps import MAPS
+from gan_worker.materials.metadata import material_marks
+from gan_worker.materials.png import png_pieces
+from gan_worker.materials.png_text import text_chunks
 from gan_worker.progress import Recipe
 
 # A draft that is older belongs to nobody any more.

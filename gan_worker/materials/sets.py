@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from gan_worker.errors import PictureError
-from gan_worker.material_maps import MAPS, PACKED_MAPS, split_file_stem
-from gan_worker.pictures import (
+from gan_worker.materials.maps import MAPS, PACKED_MAPS, split_file_stem
+from gan_worker.materials.pictures import (
     EXTENSIONS,
     LINEAR_EXTENSIONS,
     Picture,

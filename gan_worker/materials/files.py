@@ -7,9 +7,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from gan_worker.files import write_json
-from gan_worker.marks import material_marks
-from gan_worker.material_maps import MAPS
-from gan_worker.pictures import Picture, to_light, write_picture
+from gan_worker.materials.maps import MAPS
+from gan_worker.materials.metadata import material_marks
+from gan_worker.materials.pictures import Picture, to_light, write_picture
 from gan_worker.progress import GeneratedMaterial
 
 
