@@ -13,7 +13,7 @@ from gan_worker.config import GenerationConfig
 from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.errors import RequestError
 from gan_worker.events import MaterialReady
-from gan_worker.favourites import Favourite, mixed, read_favourites, write_favourites
+from gan_worker.styles.favourites import Favourite, mixed, read_favourites, write_favourites
 
 from . import latents, live, session, thumbnails
 from .properties import new_uuid

@@ -9,7 +9,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from gan_worker.config import GenerationConfig
-from gan_worker.looks import within_limit
+from gan_worker.styles.mixing import within_limit
 
 from . import event_timer, latents, live, materials
 

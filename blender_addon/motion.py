@@ -11,7 +11,6 @@ from pathlib import Path
 
 import bpy
 
-from gan_worker import motion
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import (
     Cancelled,
@@ -26,6 +25,7 @@ from gan_worker.events import MaterialReady
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.sequences import SequenceWriter
 from gan_worker.progress import BatchProgress
+from gan_worker.styles import motion
 
 from . import event_timer, favourites, images, keyframes, latents, live, materials, results, session
 from .file_bound import FileBound

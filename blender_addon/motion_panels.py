@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from gan_worker.motion import Evenness
+from gan_worker.styles.motion import Evenness
 
 from . import favourites, latents, materials, motion, thumbnails
 from .layouts import TabPanel, duration, paragraph, properties_column

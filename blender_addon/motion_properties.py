@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 from bpy.props import EnumProperty, FloatProperty, IntProperty
 
-from gan_worker.motion import FEWEST_FRAMES, MOST_FRAMES
+from gan_worker.styles.motion import FEWEST_FRAMES, MOST_FRAMES
 
 Item = tuple[str, str, str]
 # Blender keeps no reference to the texts of a menu that a function gives.

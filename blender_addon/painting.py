@@ -14,9 +14,9 @@ from bpy.app.handlers import persistent
 from gan_worker.config import GenerationConfig
 from gan_worker.dataclass_json import from_json
 from gan_worker.errors import RequestError
-from gan_worker.looks import parts
 from gan_worker.style import LOOKS_LIMIT, Look, StyleMap
-from gan_worker.style_painting import COLORS, paint
+from gan_worker.styles.mixing import parts
+from gan_worker.styles.painting import COLORS, paint
 
 from . import favourites, images, latents, live, materials, projection, session, vertex_colors
 from .panel_pictures import PanelPictures

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from gan_worker.errors import RequestError
-from gan_worker.favourites import Favourite, read_favourites
 from gan_worker.recipe_tables import Lines, Table, fail_at, suggest
 from gan_worker.recipe_values import READERS, WORDS, rule_tables, text_value
 from gan_worker.scene_recipe import Rule, SceneRecipe
+from gan_worker.styles.favourites import Favourite, read_favourites
 
 
 def read_recipe(file: Path) -> SceneRecipe:

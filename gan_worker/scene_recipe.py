@@ -40,8 +40,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from gan_worker.favourites import Favourite
 from gan_worker.style import Style
+from gan_worker.styles.favourites import Favourite
 
 # Compute processes of a worker that is started for a batch: while one finishes a material the other draws, and a
 # processor's two halves draw two small ones in less time than the whole draws one after the other.

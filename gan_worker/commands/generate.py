@@ -26,7 +26,7 @@ from gan_worker.materials.files import Format, file_bits, save_material
 from gan_worker.materials.metadata import marks
 from gan_worker.materials.pictures import write_picture
 from gan_worker.progress import GeneratedMaterial, GenerationProgress
-from gan_worker.style_options import parse_direction, parse_mix, read_latent, read_style_map
+from gan_worker.styles.text import parse_direction, parse_mix, read_latent, read_style_map
 
 NO_PIXELS = np.empty(0, np.float32)
 

@@ -10,14 +10,15 @@ from typing import Annotated, Any
 
 import typer
 
-from gan_worker import motion, runs, terminal
+from gan_worker import runs, terminal
 from gan_worker.commands.shared import Home, invalid, load, parse_size, reporting, runs_folder
 from gan_worker.config import GenerationConfig
 from gan_worker.materials.files import Format, file_bits
 from gan_worker.materials.sequences import SequenceWriter
 from gan_worker.progress import GenerationProgress
 from gan_worker.style import Style, check_style
-from gan_worker.style_options import parse_style
+from gan_worker.styles import motion
+from gan_worker.styles.text import parse_style
 
 
 def loop(

@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import bpy
+import gan_worker.motion
 import numpy as np
 import pytest
 
-import gan_worker.motion
 from blender_addon import (
     event_timer,
     favourites,
@@ -64,7 +64,7 @@ class Worker:
 
 @pytest.fixture
 def worker(stand_in, make, monkeypatch) -> Worker:
-    monkeypatch.setattr(gan_worker.motion, "PROBES", PROBES)
+    monkeypatch.setattr(gan_worker.styles.motion, "PROBES", PROBES)
     session.current.protocol = (1, 2)
     return Worker(stand_in, make)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gan_worker import cli, motion
+from gan_worker import cli
 from gan_worker.commands import loop
 from gan_worker.config import PRESETS, GenerationConfig
 from gan_worker.errors import RequestError
@@ -18,6 +18,7 @@ from gan_worker.gan.metrics import line_steps, seam_ratio
 from gan_worker.materials import sequences
 from gan_worker.materials.pictures import read_picture
 from gan_worker.runs import BUNDLED
+from gan_worker.styles import motion
 
 MODEL = "Starter Red Bricks"
 NANO = PRESETS["nano"]

@@ -23,7 +23,7 @@ from gan_worker.gan.styles import STORED, Styles, resampling
 from gan_worker.materials.pictures import quantise
 from gan_worker.progress import Recipe
 from gan_worker.style import Look, Style, StyleMap
-from gan_worker.style_painting import COLORS, paint
+from gan_worker.styles.painting import COLORS, paint
 
 NANO = PRESETS["nano"]
 WANTED = GenerationConfig("stripes", seed=4, width=64, height=48, origin=(0, 0))

@@ -6,8 +6,8 @@ import pytest
 
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import TilewrightError
-from gan_worker.favourites import Favourite, mixed, read_favourites, write_favourites
 from gan_worker.style import Style, StyleMap
+from gan_worker.styles.favourites import Favourite, mixed, read_favourites, write_favourites
 
 
 def test_mix_is_linear_in_everything():

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gan_worker import motion
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
 from gan_worker.style import Style, StyleMap, check_style
+from gan_worker.styles import motion
 
 BASE = GenerationConfig("bricks", 1, 128, 64, ("base_color",), origin=(3, 4))
 LOOKS = [replace(BASE, seed=seed) for seed in (3, 8, 12)]

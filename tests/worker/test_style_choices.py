@@ -28,8 +28,8 @@ from gan_worker.style import (
     check_style,
     read_weights,
 )
-from gan_worker.style_options import parse_direction, parse_mix, parse_style, read_style_map
-from gan_worker.style_painting import COLORS, MAP_SIDE, paint, shares_of
+from gan_worker.styles.painting import COLORS, MAP_SIDE, paint, shares_of
+from gan_worker.styles.text import parse_direction, parse_mix, parse_style, read_style_map
 
 SEEDS = (Style(seed=3), Style(seed=8))
 

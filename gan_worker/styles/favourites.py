@@ -12,8 +12,8 @@ from typing import Any
 from gan_worker.config import LARGEST_SEED, GenerationConfig, check_name
 from gan_worker.dataclass_json import BadMessage, from_json, to_json
 from gan_worker.errors import RequestError, StorageError
-from gan_worker.looks import blended
 from gan_worker.style import check_style
+from gan_worker.styles.mixing import blended
 
 FORMAT = 1
 # A thousand favourites with their pictures are smaller than this.

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
-from gan_worker.looks import DIGITS, blended, within_limit
 from gan_worker.style import Sway
+from gan_worker.styles.mixing import DIGITS, blended, within_limit
 
 # Small pictures around a path, between which its length is measured.
 PROBES = 64
