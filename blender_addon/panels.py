@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import bpy
 
-from gan_worker.likeness import copy_warning
 from gan_worker.progress import DataReport, TrainingProgress
+from gan_worker.runs.copies import copy_warning
 
 from . import latents, live_preview, materials, preferences, scene_batch, session
 from .error_titles import title

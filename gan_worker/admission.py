@@ -71,9 +71,9 @@ class Admission:
 
     def models(self, training: Collection[str]) -> list[ModelEntry]:
         """The models there are, newest first."""
-        from gan_worker import runs  # it needs NumPy, which a server that only greets does without
+        from gan_worker.runs import run
 
-        found = runs.list_models(self._runs)
+        found = run.list_models(self._runs)
         entries = [
             ModelEntry(
                 **{
@@ -114,11 +114,11 @@ class Admission:
         return config.run
 
     def _check_run(self, config: TrainingConfig) -> None:
-        from gan_worker import runs
+        from gan_worker.runs import run
 
         if config.resume:
-            runs.Run.open(self._runs, config.run)
-        elif runs.is_taken(self._runs, config.run):
+            run.Run.open(self._runs, config.run)
+        elif run.is_taken(self._runs, config.run):
             raise RequestError(
                 "run_exists",
                 f"A run's name must be free; there is already one named {config.run}.",
@@ -146,21 +146,21 @@ class Admission:
         return config.model
 
     def _check_repair(self, config: RepairConfig) -> str:
-        from gan_worker import runs
+        from gan_worker.runs import run
 
         check_name(config.model, "model")
         _hold(1 <= config.steps <= MOST_STEPS, f"steps must be 1 to {MOST_STEPS}", config.steps)
         _hold(config.seed >= 0, "seed must be 0 or more", config.seed)
         in_range = config.scale is None or 0.01 <= config.scale <= 4
         _hold(in_range, "scale must be in 0.01..4", config.scale)
-        runs.open_model(self._runs, config.model)
+        run.open_model(self._runs, config.model)
         self._roots.resolve([config.picture, config.mask])
         return config.model
 
     def _check_model(self, config: GenerationConfig) -> None:
-        from gan_worker import runs
+        from gan_worker.runs import run
 
-        model = runs.read_model_info(runs.open_model(self._runs, config.model))
+        model = run.read_model_info(run.open_model(self._runs, config.model))
         check_size(config.width, config.height, model.stride)
         if config.z and len(config.z) != model.z_dim:
             raise RequestError(

@@ -77,7 +77,7 @@ class GanProgram:
     ) -> None:
         from gan_worker.gan import training
         from gan_worker.locks import FolderLock
-        from gan_worker.runs import Run
+        from gan_worker.runs.run import Run
 
         make = Run.open if config.resume else Run.create
         run = make(self._runs, config.run)
@@ -116,8 +116,8 @@ class GanProgram:
         return repair(self._model(config.model), config, report, should_stop)
 
     def _model(self, name: str) -> Any:
-        from gan_worker import runs
         from gan_worker.gan import generation
+        from gan_worker.runs import run as runs
 
         folder = runs.open_model(self._runs, name)
         changed = (folder / "model.json").stat().st_mtime_ns

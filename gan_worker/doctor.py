@@ -89,7 +89,7 @@ class Doctor:
     def _folder(self) -> Path:
         if self._home is not None:
             return self._home
-        from gan_worker.runs import home_folder
+        from gan_worker.runs.run import home_folder
 
         return home_folder()
 
@@ -301,8 +301,8 @@ def check_pictures() -> Finding:
 
 def check_models(folder: Path) -> Finding:
     """Whether all models and checkpoints are what was written, and the models that come with the program too."""
-    from gan_worker import runs
-    from gan_worker.checkpoints import read_checkpoint
+    from gan_worker.runs import run as runs
+    from gan_worker.runs.checkpoints import read_checkpoint
 
     own, checkpoints = [], []
     for name in runs.list_runs(folder):

@@ -22,7 +22,7 @@ from gan_worker.materials.pictures import (
     write_picture,
 )
 from gan_worker.materials.sets import MaterialSet, find_materials, read_material
-from gan_worker.runs import ModelInfo
+from gan_worker.runs.run import ModelInfo
 
 # Standard deviations beyond which what was found has little to do with the picture.
 POOR = 0.6

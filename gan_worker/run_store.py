@@ -24,7 +24,7 @@ from gan_worker.messages import THUMBNAIL_SIDE, RunEntry, RunPicture
 from gan_worker.roots import Roots
 
 if TYPE_CHECKING:  # it needs NumPy, which a server that only greets does without
-    from gan_worker.runs import ModelInfo, Run
+    from gan_worker.runs.run import ModelInfo, Run
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class RunStore:
         Args:
             training: names of runs that wait or train now.
         """
-        from gan_worker import runs
+        from gan_worker.runs import run as runs
 
         found = [runs.Run(self._folder / name) for name in runs.list_runs(self._folder)]
         entries = [_entry(run, run.name in training) for run in found]
@@ -136,7 +136,7 @@ class RunStore:
             shutil.rmtree(folder)
 
     def _open(self, name: str) -> Run:
-        from gan_worker import runs
+        from gan_worker.runs import run as runs
 
         return runs.Run.open(self._folder, name)
 
@@ -180,7 +180,7 @@ def _entry(run: Run, training: bool) -> RunEntry:
 
 
 def _model_info(run: Run) -> ModelInfo | None:
-    from gan_worker.runs import read_model_info
+    from gan_worker.runs.run import read_model_info
 
     if not (run.path / "model.json").exists():
         return None

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gan_worker import runs
 from gan_worker.errors import (
     ErrorInfo,
     RequestError,
@@ -28,6 +27,7 @@ from gan_worker.errors import (
     WorkerError,
 )
 from gan_worker.materials.maps import MAPS
+from gan_worker.runs import run
 from gan_worker.scene_plan import WorkItem
 from gan_worker.scene_store import SceneStore
 
@@ -107,8 +107,8 @@ class ItemMaker:
 
 def model_files(folder: Path) -> Files:
     """What a generator is loaded from: `model.json` and the weights that it names."""
-    info = runs.read_model_info(folder)
-    names = ("model.json", runs.weights_name(info.hash))
+    info = run.read_model_info(folder)
+    names = ("model.json", run.weights_name(info.hash))
     return {name: (folder / name).read_bytes() for name in names}
 
 
@@ -131,7 +131,7 @@ def make_on_ray(
     """
     waiting = deque(items)
     names = sorted({item.config.model for item in waiting})
-    folders = {name: runs.open_model(runs_folder, name) for name in names}
+    folders = {name: run.open_model(runs_folder, name) for name in names}
     if not waiting:
         return
     with _cluster(address) as ray:

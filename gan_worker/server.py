@@ -169,7 +169,7 @@ def _processes(text: str) -> int:
 def _home(options: argparse.Namespace) -> Path:
     if options.home is not None:
         return Path(options.home)
-    from gan_worker.runs import home_folder
+    from gan_worker.runs.run import home_folder
 
     return home_folder()
 

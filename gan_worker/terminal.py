@@ -15,7 +15,6 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from gan_worker.errors import Cancelled, ErrorInfo
-from gan_worker.likeness import copy_warning
 from gan_worker.progress import (
     DataReport,
     GeneratedMaterial,
@@ -24,7 +23,8 @@ from gan_worker.progress import (
     Stage,
     TrainingProgress,
 )
-from gan_worker.runs import ModelInfo, Run
+from gan_worker.runs.copies import copy_warning
+from gan_worker.runs.run import ModelInfo, Run
 
 output = Console()
 messages = Console(stderr=True)

@@ -59,7 +59,7 @@ def make_model(folder: Path, preset: str) -> None:
 
     from gan_worker.config import TrainingConfig
     from gan_worker.gan.training import train
-    from gan_worker.runs import Run as TrainingRun
+    from gan_worker.runs.run import Run as TrainingRun
 
     pictures = write_pictures(folder / "pictures")
     config = TrainingConfig(MODEL, tuple(pictures), preset, minutes=None, kimg=0.001, scale=1.0)

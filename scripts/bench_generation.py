@@ -23,7 +23,7 @@ import numpy as np
 
 from gan_worker.config import MATERIAL_PRESETS, GenerationConfig
 from gan_worker.materials.files import Format, file_bits, save_material
-from gan_worker.runs import ModelInfo, Run
+from gan_worker.runs.run import ModelInfo, Run
 
 MAPS = {"normal": 2, "height": 1, "base_color": 3, "roughness": 1, "ambient_occlusion": 1}
 TABLE = ROOT / "scripts" / "bench_generation.md"

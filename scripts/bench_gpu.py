@@ -119,7 +119,7 @@ def _training_table(options: Namespace) -> str:
 def _trained(options: Namespace, preset: str, folder: str) -> Any:
     from gan_worker.config import TrainingConfig
     from gan_worker.gan.training import Training
-    from gan_worker.runs import Run
+    from gan_worker.runs.run import Run
 
     config = TrainingConfig("bench", (options.picture,), preset=preset, minutes=1)
     return Training(config, Run.create(Path(folder), "bench"), lambda report: None)

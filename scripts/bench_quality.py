@@ -266,7 +266,7 @@ def _train_preset(
     from gan_worker.gan.training import Training
     from gan_worker.gan.update import Update
     from gan_worker.progress import Notice
-    from gan_worker.runs import Run
+    from gan_worker.runs.run import Run
 
     levers = _read_levers(preset, changes)
 

@@ -160,7 +160,7 @@ def compare(update: Any, operations: float, peaks: dict[str, float]) -> list[lis
 def measure_start(folder: Path, picture: np.ndarray) -> list[str]:
     """`gan-worker train` as an artist starts it, until its preview is usable: two notes."""
     from gan_worker.materials.pictures import write_picture
-    from gan_worker.runs import Run
+    from gan_worker.runs.run import Run
 
     noise = _finest_details_of_noise(picture)
     write_picture(folder / "stones.png", picture)

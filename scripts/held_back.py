@@ -16,7 +16,7 @@ from gan_worker.gan.tick import Tick
 from gan_worker.gan.training import Training
 from gan_worker.gan.update import Update
 from gan_worker.materials.pictures import read_picture, resize, write_picture
-from gan_worker.runs import Run
+from gan_worker.runs.run import Run
 
 CROP = MATERIAL_PRESETS["tiny"].crop
 # Side of a held-back region, and of the part of a picture that is used at most, pixels at training scale.

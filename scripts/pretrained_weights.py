@@ -19,7 +19,6 @@ import numpy as np
 from rich.progress import track
 from starter_materials import write_materials
 
-from gan_worker.checkpoints import format_tensors
 from gan_worker.config import MATERIAL_PRESETS
 from gan_worker.files import replace_file
 from gan_worker.gan.dataset import Dataset, Material, read_pictures
@@ -27,6 +26,7 @@ from gan_worker.gan.latents import Pattern
 from gan_worker.gan.pretrained import FOLDER, to_arrays
 from gan_worker.gan.statistics import MapStatistics, Statistics, measure_statistics
 from gan_worker.gan.update import Hyperparameters, Update
+from gan_worker.runs.checkpoints import format_tensors
 
 PRESET = "tiny"
 # With weights of twice the steps, two trainings of two minutes came out worse than with these.

@@ -17,8 +17,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 import numpy as np
 
-from gan_worker import provenance
-from gan_worker.runs import BUNDLED, Run, load_model_files
+from gan_worker.runs import provenance
+from gan_worker.runs.run import BUNDLED, Run, load_model_files
 
 # Folder of the drawn material → name of the model. Each is a model of its own, because after minutes of training one
 # material alone is far better than one of many.

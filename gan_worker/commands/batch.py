@@ -26,7 +26,7 @@ from gan_worker.compute_pool import MOST
 from gan_worker.config import GenerationConfig
 from gan_worker.dataclass_json import from_json
 from gan_worker.errors import TRANSIENT, Cancelled, RequestError, TilewrightError, error_from_info
-from gan_worker.runs import home_folder
+from gan_worker.runs.run import home_folder
 from gan_worker.scene_parser import read_recipe
 from gan_worker.scene_plan import work_item
 from gan_worker.scene_ray import make_on_ray

@@ -8,11 +8,12 @@ from typing import Annotated
 
 import typer
 
-from gan_worker import __version__, evaluation_view, runs, terminal
+from gan_worker import __version__, evaluation_view, terminal
 from gan_worker.commands.shared import Home, check_places, invalid, quiet_loading, runs_folder
 from gan_worker.files import write_json
 from gan_worker.materials.metadata import marks
 from gan_worker.materials.pictures import write_picture
+from gan_worker.runs import run
 
 MOST_JUDGED = 64
 
@@ -34,7 +35,7 @@ def evaluate(
             f"--seeds must lie between 2 and {MOST_JUDGED}; received {seeds}.", "Use --seeds 4."
         )
     check_places(tuple(str(place) for place in against))
-    folder = runs.open_model(runs_folder(home), model)
+    folder = run.open_model(runs_folder(home), model)
     with quiet_loading():
         from gan_worker.gan import evaluation, generation
 

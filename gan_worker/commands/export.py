@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from gan_worker import runs, terminal
+from gan_worker import terminal
 from gan_worker.commands.shared import (
     Home,
     checked_bits,
@@ -33,6 +33,7 @@ from gan_worker.exports.targets import (
 from gan_worker.files import storage_errors
 from gan_worker.materials.files import Format, file_bits
 from gan_worker.progress import GenerationProgress
+from gan_worker.runs import run
 
 
 def export(
@@ -69,7 +70,7 @@ def export(
         width, height = parse_size(size or "1024")
         config = replace(config, width=width, height=height, material=material or "")
         seeds = parse_seeds(seed or "1")
-        model = runs.open_model(runs_folder(home), of)
+        model = run.open_model(runs_folder(home), of)
         count, materials = len(seeds), _generate_for_export(model, config, seeds, bits)
     with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from gan_worker import __version__, runs, terminal
+from gan_worker import __version__, terminal
 from gan_worker.commands.shared import (
     Home,
     checked_bits,
@@ -26,6 +26,7 @@ from gan_worker.materials.files import Format, file_bits, save_material
 from gan_worker.materials.metadata import marks
 from gan_worker.materials.pictures import write_picture
 from gan_worker.progress import GeneratedMaterial, GenerationProgress
+from gan_worker.runs import run
 from gan_worker.styles.text import parse_direction, parse_mix, read_latent, read_style_map
 
 NO_PIXELS = np.empty(0, np.float32)
@@ -84,7 +85,7 @@ def generate(
         style_map=read_style_map(style_map, styles) if style_map else None,
         directions=tuple(map(parse_direction, direction or ())),
     )
-    folder = runs.open_model(runs_folder(home), model)
+    folder = run.open_model(runs_folder(home), model)
     with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
     loaded = load(folder)
@@ -114,7 +115,7 @@ def sheet(
 ) -> None:
     """Show many seeds side by side in one picture."""
     numbers, (width, height) = parse_seeds(seeds), parse_size(size)
-    loaded = load(runs.open_model(runs_folder(home), model))
+    loaded = load(run.open_model(runs_folder(home), model))
     from gan_worker.gan.sheets import seed_sheet
 
     config = GenerationConfig(model, width=width, height=height)
@@ -130,13 +131,13 @@ def directions(
     home: Home = None,
 ) -> None:
     """Show what each slider of a model changes, in one picture."""
-    loaded = load(runs.open_model(runs_folder(home), model))
+    loaded = load(run.open_model(runs_folder(home), model))
     from gan_worker.gan.sheets import direction_sheet
 
     with reporting() as report:
         _write_sheet(direction_sheet(loaded, seed, count, report), loaded.info, out)
 
 
-def _write_sheet(picture: Any, info: runs.ModelInfo, out: Path) -> None:
+def _write_sheet(picture: Any, info: run.ModelInfo, out: Path) -> None:
     write_picture(out, picture, marks=marks(info.name, info.hash, __version__, info.credits))
     terminal.output.print(f"{out.absolute()}", soft_wrap=True)

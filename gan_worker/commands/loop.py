@@ -10,12 +10,13 @@ from typing import Annotated, Any
 
 import typer
 
-from gan_worker import runs, terminal
+from gan_worker import terminal
 from gan_worker.commands.shared import Home, invalid, load, parse_size, reporting, runs_folder
 from gan_worker.config import GenerationConfig
 from gan_worker.materials.files import Format, file_bits
 from gan_worker.materials.sequences import SequenceWriter
 from gan_worker.progress import GenerationProgress
+from gan_worker.runs import run
 from gan_worker.style import Style, check_style
 from gan_worker.styles import motion
 from gan_worker.styles.text import parse_style
@@ -53,7 +54,7 @@ def loop(
     path = _path(base, styles, direction or [], radius)
     if out.exists():
         raise invalid(f"--out must name a new folder; {out} is there.", "Give another --out.")
-    loaded = load(runs.open_model(runs_folder(home), model))
+    loaded = load(run.open_model(runs_folder(home), model))
     configs = motion.loop_frames(path, _lengths(loaded, path), frames, sway)
     meter = motion.StepMeter()
     with _writing(SequenceWriter(out, _stem(base))) as writer, reporting() as tell:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rich.table import Table
 from safetensors.numpy import save
 
-from gan_worker import __version__, runs, terminal
+from gan_worker import __version__, terminal
 from gan_worker.commands.shared import Home, invalid, load, parse_size, reporting, runs_folder
 from gan_worker.config import MOST_STEPS
 from gan_worker.files import replace_file, storage_errors, write_json
@@ -31,6 +31,7 @@ from gan_worker.repair_files import (
     targets,
     write_changed,
 )
+from gan_worker.runs import run
 
 ModelName = Annotated[str, typer.Argument(help="Name of a model; see gan-worker models.")]
 PictureOrSet = Annotated[
@@ -68,7 +69,7 @@ def repair(
     material = read_one(picture, mask)
     hidden = read_mask(mask, material.size)
     check_mask(hidden)
-    check_maps(runs.read_model_info(folder), material.maps)
+    check_maps(run.read_model_info(folder), material.maps)
     files = targets(material, out)
     loaded = load(folder)
     from gan_worker.gan import repair as repairing
@@ -98,7 +99,7 @@ def make_tileable(
     """Make the borders of a picture seamless; its inside stays as it is, to the bit."""
     folder = _checked(model, scale, home)
     material = read_one(picture)
-    check_maps(runs.read_model_info(folder), material.maps)
+    check_maps(run.read_model_info(folder), material.maps)
     files = targets(material, out)
     loaded = load(folder)
     from gan_worker.gan import repair as repairing
@@ -128,7 +129,7 @@ def project(
     folder = _checked(model, scale, home)
     width, height = parse_size(size)
     material = read_one(picture)
-    check_maps(runs.read_model_info(folder), material.maps)
+    check_maps(run.read_model_info(folder), material.maps)
     loaded = load(folder)
     from gan_worker.gan import repair as repairing
 
@@ -152,7 +153,7 @@ def project(
 def _checked(model: str, scale: float | None, home: Path | None) -> Path:
     if scale is not None and not 0.01 <= scale <= 4:
         raise invalid(f"--scale must lie between 0.01 and 4; received {scale}.", "Use --scale 1.")
-    return runs.open_model(runs_folder(home), model)
+    return run.open_model(runs_folder(home), model)
 
 
 def _write(
@@ -160,7 +161,7 @@ def _write(
     maps: dict[str, NDArray[Any]],
     changed: NDArray[np.bool_],
     files: dict[str, Path],
-    info: runs.ModelInfo,
+    info: run.ModelInfo,
 ) -> None:
     said = {
         kind: repair_marks(info.name, info.hash, __version__, info.credits, texts)

@@ -13,11 +13,12 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from gan_worker import runs, terminal
+from gan_worker import terminal
 from gan_worker.errors import PictureError, RequestError
 from gan_worker.files import storage_errors
 from gan_worker.materials.pictures import Bits
 from gan_worker.progress import GenerationProgress
+from gan_worker.runs import run
 
 MOST_SEEDS = 10_000
 
@@ -28,7 +29,7 @@ Home = Annotated[
 
 def runs_folder(home: Path | None) -> Path:
     if home is None:
-        return runs.home_folder() / "runs"
+        return run.home_folder() / "runs"
     with storage_errors(home):
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
     return home / "runs"

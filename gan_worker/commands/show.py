@@ -9,13 +9,14 @@ from typing import Annotated
 
 import typer
 
-from gan_worker import provenance_view, runs, terminal
+from gan_worker import provenance_view, terminal
 from gan_worker.commands.shared import Home, runs_folder
 from gan_worker.errors import RequestError
 from gan_worker.files import as_json
 from gan_worker.materials.metadata import read_marks
 from gan_worker.materials.pictures import read_header
-from gan_worker.provenance import describe_picture, read_provenance
+from gan_worker.runs import run
+from gan_worker.runs.provenance import describe_picture, read_provenance
 
 
 def provenance(
@@ -27,7 +28,7 @@ def provenance(
     if Path(of).is_file():
         _show_origin(Path(of), json)
         return
-    folder = runs.open_model(runs_folder(home), of)
+    folder = run.open_model(runs_folder(home), of)
     found = read_provenance(folder)
     if found is None:
         raise RequestError(
@@ -55,10 +56,10 @@ def _show_origin(file: Path, json: bool) -> None:
 
 def models(home: Home = None) -> None:
     """List the models."""
-    terminal.show_models(runs.list_models(runs_folder(home)))
+    terminal.show_models(run.list_models(runs_folder(home)))
 
 
 def show_runs(home: Home = None) -> None:
     """List the runs, finished or not."""
     folder = runs_folder(home)
-    terminal.show_runs(runs.Run(folder / name) for name in runs.list_runs(folder))
+    terminal.show_runs(run.Run(folder / name) for name in run.list_runs(folder))

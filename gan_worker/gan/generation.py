@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gan_worker import __version__, runs
-from gan_worker.checkpoints import Arrays, damaged
+from gan_worker import __version__
 from gan_worker.config import (
     ClassicConfig,
     GenerationConfig,
@@ -41,6 +40,8 @@ from gan_worker.gan.pieces import (
 from gan_worker.gan.statistics import Statistics
 from gan_worker.gan.styles import STORED, Styles
 from gan_worker.progress import GeneratedMaterial, GenerationProgress, Recipe
+from gan_worker.runs import run
+from gan_worker.runs.checkpoints import Arrays, damaged
 
 # Latents and five maps of 8 and 16 bits take about 18 bytes a pixel, so the largest fits into 3 GiB with all else.
 LARGEST = 8192 * 8192
@@ -70,7 +71,7 @@ class Model:
 
     def __init__(
         self,
-        info: runs.ModelInfo,
+        info: run.ModelInfo,
         generator: Generator | ClassicGenerator,
         named: Mapping[str, np.ndarray] | None = None,
     ):
@@ -302,7 +303,7 @@ def load_model(folder: Path) -> Model:
     Raises:
         StorageError: `checkpoint_corrupt` or `model_format`.
     """
-    info, tensors = runs.load_model_files(folder)
+    info, tensors = run.load_model_files(folder)
     try:
         statistics = Statistics.from_json(info.statistics)
         network = network_from_json(info.network)
@@ -318,7 +319,7 @@ def load_model(folder: Path) -> Model:
     return Model(info, generator, named)
 
 
-def _take_named(info: runs.ModelInfo, w_dim: int, tensors: Arrays) -> Arrays:
+def _take_named(info: run.ModelInfo, w_dim: int, tensors: Arrays) -> Arrays:
     """Take the stored styles out of the tensors; what is left belongs to the network."""
     named = {name: tensors.pop(STORED + name, np.empty(0)) for name in info.styles}
     wrong = [name for name, w in named.items() if w.shape != (w_dim,)]

@@ -17,12 +17,12 @@ import numpy as np
 import tensorflow as tf
 
 import gan_worker
-from gan_worker.checkpoints import Arrays, parse_tensors
 from gan_worker.errors import StorageError
 from gan_worker.gan import checkpoint
 from gan_worker.gan.discriminator import Discriminator
 from gan_worker.gan.generator import Generator
 from gan_worker.gan.statistics import Statistics
+from gan_worker.runs.checkpoints import Arrays, parse_tensors
 
 FOLDER = Path(gan_worker.__file__).parent / "pretrained"
 # How far apart the looks of one material start, as a share of how far apart the looks of different materials lie.

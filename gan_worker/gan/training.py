@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from gan_worker.config import PRESETS, ClassicConfig, GenerationConfig, TrainingConfig
-from gan_worker.curves import draw_curves
 from gan_worker.errors import RequestError, TrainingError
 from gan_worker.gan import checkpoint, classic
 from gan_worker.gan.conditioning import MaterialStyles
@@ -25,7 +24,6 @@ from gan_worker.gan.tick import Tick, resident_memory_mb
 from gan_worker.gan.training_set import read_training_set
 from gan_worker.gan.update import Update, recipe
 from gan_worker.gan.vigilance import Vigilance, diverged
-from gan_worker.likeness import copy_warning
 from gan_worker.materials.pictures import quantise
 from gan_worker.progress import (
     LiveModel,
@@ -35,12 +33,10 @@ from gan_worker.progress import (
     Stage,
     TrainingProgress,
 )
-from gan_worker.provenance import (
-    Provenance,
-    read_provenance,
-    write_provenance,
-)
-from gan_worker.runs import ModelInfo, Run
+from gan_worker.runs.copies import copy_warning
+from gan_worker.runs.curves import draw_curves
+from gan_worker.runs.provenance import Provenance, read_provenance, write_provenance
+from gan_worker.runs.run import ModelInfo, Run
 
 # Seconds between two checkpoints; the first comes early, so that little is lost from the start.
 FIRST_CHECKPOINT, CHECKPOINT_EVERY = 5.0, 30.0

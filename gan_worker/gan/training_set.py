@@ -22,8 +22,8 @@ from gan_worker.gan.pretrained import Pretrained
 from gan_worker.gan.regularity import measure_pattern
 from gan_worker.gan.statistics import Statistics, measure_statistics
 from gan_worker.progress import DataReport, Report, Stage
-from gan_worker.provenance import Provenance, Session, describe_pictures
-from gan_worker.rights import Rights
+from gan_worker.runs.licences import Rights
+from gan_worker.runs.provenance import Provenance, Session, describe_pictures
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ import signal
 import numpy as np
 import pytest
 
-from gan_worker import runs
 from gan_worker.compute_process import COMMAND
 from gan_worker.config import GenerationConfig
 from gan_worker.events import MaterialReady
 from gan_worker.materials.maps import MAPS
+from gan_worker.runs import run
 
 PATIENCE = 150.0
 MODEL = "Starter Red Bricks"
@@ -34,7 +34,7 @@ def test_two_processes_of_which_one_dies_give_the_bytes_of_one(serve, tmp_path):
 
     from gan_worker.gan import generation
 
-    model = generation.load_model(runs.open_model(tmp_path / "none", MODEL))
+    model = generation.load_model(run.open_model(tmp_path / "none", MODEL))
     for config, maps in zip(configs, found, strict=True):
         expected = model.generate(config, {name: MAPS[name].bits for name in maps}).maps
         assert expected.keys() == maps.keys()

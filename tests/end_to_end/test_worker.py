@@ -17,7 +17,7 @@ import pytest
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.events import JobRejected, JobReport, JobState, MaterialReady, PreviewReady
 from gan_worker.progress import TrainingProgress
-from gan_worker.runs import Run
+from gan_worker.runs.run import Run
 from gan_worker.style import Style, StyleMap
 
 PATIENCE = 150.0

@@ -13,7 +13,7 @@ import tensorflow as tf
 from gan_worker.config import TrainingConfig
 from gan_worker.gan import precision, replicas, training
 from gan_worker.progress import Notice
-from gan_worker.runs import Run
+from gan_worker.runs.run import Run
 
 CPU = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(CPU, [tf.config.LogicalDeviceConfiguration()] * 2)

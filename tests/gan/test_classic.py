@@ -10,7 +10,7 @@ from gan_worker.config import PRESETS, GenerationConfig, TrainingConfig
 from gan_worker.errors import PictureError, RequestError
 from gan_worker.gan import classic, generation, training
 from gan_worker.materials import pictures
-from gan_worker.runs import Run, open_model
+from gan_worker.runs.run import Run, open_model
 
 SIDE = PRESETS["classic"].side
 

@@ -14,7 +14,7 @@ from gan_worker.gan.conditioning import NOBODY, STRAY, Conditioning, unique_name
 from gan_worker.gan.discriminator import Discriminator
 from gan_worker.gan.generation import load_model
 from gan_worker.materials import pictures
-from gan_worker.runs import Run, load_model_files, open_model
+from gan_worker.runs.run import Run, load_model_files, open_model
 from gan_worker.style import Style
 
 

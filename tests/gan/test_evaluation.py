@@ -13,7 +13,7 @@ from gan_worker.errors import RequestError
 from gan_worker.gan import evaluation, generation, training
 from gan_worker.materials import pictures
 from gan_worker.progress import GenerationProgress, Stage
-from gan_worker.runs import Run, open_model
+from gan_worker.runs.run import Run, open_model
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ import pytest
 from gan_worker.config import TrainingConfig
 from gan_worker.gan import generation, likeness, training
 from gan_worker.gan.likeness import EVERY, Likeness
-from gan_worker.likeness import MOST_COPIED
 from gan_worker.materials import pictures
 from gan_worker.progress import Notice
-from gan_worker.runs import Run, read_model_info
+from gan_worker.runs.copies import MOST_COPIED
+from gan_worker.runs.run import Run, read_model_info
 
 
 def grained(seed, side=192):

@@ -17,7 +17,7 @@ from gan_worker.gan.latents import draw_latents
 from gan_worker.gan.metrics import line_steps, seam_ratio
 from gan_worker.materials import sequences
 from gan_worker.materials.pictures import read_picture
-from gan_worker.runs import BUNDLED
+from gan_worker.runs.run import BUNDLED
 from gan_worker.styles import motion
 
 MODEL = "Starter Red Bricks"

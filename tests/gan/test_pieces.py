@@ -16,7 +16,7 @@ from gan_worker.gan.latents import Pattern, waves_of_levels
 from gan_worker.gan.metrics import line_steps, rolled, seam_ratio
 from gan_worker.gan.statistics import MapStatistics, Statistics
 from gan_worker.progress import GenerationProgress
-from gan_worker.runs import ModelInfo
+from gan_worker.runs.run import ModelInfo
 from gan_worker.style import Style, StyleMap
 
 NANO = PRESETS["nano"]

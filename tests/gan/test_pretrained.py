@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan_worker.checkpoints import format_tensors
 from gan_worker.config import PRESETS, TrainingConfig
 from gan_worker.errors import StorageError
 from gan_worker.gan import training
@@ -20,8 +19,9 @@ from gan_worker.gan.pretrained import SPREAD, Pretrained, bring_together, to_arr
 from gan_worker.gan.statistics import MapStatistics, Statistics, measure_statistics
 from gan_worker.gan.update import Hyperparameters, Update
 from gan_worker.materials import pictures
-from gan_worker.provenance import read_provenance
-from gan_worker.runs import Run
+from gan_worker.runs.checkpoints import format_tensors
+from gan_worker.runs.provenance import read_provenance
+from gan_worker.runs.run import Run
 
 NANO = PRESETS["nano"]
 

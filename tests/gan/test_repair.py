@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan_worker import runs
 from gan_worker.config import PRESETS, GenerationConfig
 from gan_worker.errors import RequestError
 from gan_worker.gan import checkpoint, generation, projection, repair
@@ -17,6 +16,7 @@ from gan_worker.gan.latents import draw_z
 from gan_worker.gan.metrics import line_steps
 from gan_worker.gan.statistics import Statistics, measure_statistics
 from gan_worker.materials.masks import border_band, looks_seamless
+from gan_worker.runs import run as runs
 
 NANO = PRESETS["nano"]
 MAPS = ("base_color", "normal", "height")

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan_worker import runs
 from gan_worker.config import PRESETS, GenerationConfig
 from gan_worker.dataclass_json import dump, from_json, load, to_json
 from gan_worker.errors import RequestError, StorageError
@@ -22,6 +21,7 @@ from gan_worker.gan.statistics import measure_statistics
 from gan_worker.gan.styles import STORED, Styles, resampling
 from gan_worker.materials.pictures import quantise
 from gan_worker.progress import Recipe
+from gan_worker.runs import run as runs
 from gan_worker.style import Look, Style, StyleMap
 from gan_worker.styles.painting import COLORS, paint
 

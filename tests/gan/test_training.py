@@ -24,8 +24,8 @@ from gan_worker.progress import (
     Preview,
     TrainingProgress,
 )
-from gan_worker.provenance import read_provenance
-from gan_worker.runs import Run, open_model
+from gan_worker.runs.provenance import read_provenance
+from gan_worker.runs.run import Run, open_model
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from gan_worker import checkpoints as module
-from gan_worker.checkpoints import Checkpoints
 from gan_worker.errors import StorageError
+from gan_worker.runs import checkpoints as module
+from gan_worker.runs.checkpoints import Checkpoints
 
 OPERATIONS = ("fsync", "rename", "replace", "mkdir", "unlink", "rmdir")
 

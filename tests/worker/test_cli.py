@@ -14,7 +14,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import pytest
 
-from gan_worker import cli, runs, terminal
+from gan_worker import cli, terminal
 from gan_worker.commands import shared
 from gan_worker.config import TrainingConfig
 from gan_worker.errors import Cancelled, ErrorInfo
@@ -29,7 +29,8 @@ from gan_worker.progress import (
     Stage,
     TrainingProgress,
 )
-from gan_worker.runs import ModelInfo, Run
+from gan_worker.runs import run as runs
+from gan_worker.runs.run import ModelInfo, Run
 
 
 @pytest.fixture

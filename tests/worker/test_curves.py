@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from gan_worker.curves import draw_curves
 from gan_worker.errors import StorageError
 from gan_worker.materials.pictures import read_picture
 from gan_worker.progress import TrainingProgress
+from gan_worker.runs.curves import draw_curves
 
 
 def tick(step, **figures):

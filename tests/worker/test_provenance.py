@@ -9,7 +9,8 @@ import pytest
 from gan_worker.errors import StorageError
 from gan_worker.materials.pictures import write_picture
 from gan_worker.progress import Credits, Notice, Stage
-from gan_worker.provenance import (
+from gan_worker.runs.licences import Rights
+from gan_worker.runs.provenance import (
     MANY,
     Provenance,
     Session,
@@ -18,7 +19,6 @@ from gan_worker.provenance import (
     read_provenance,
     write_provenance,
 )
-from gan_worker.rights import Rights
 
 SESSION = Session(0, {"preset": "nano", "minutes": 5, "kimg": None}, {"tilewright": "0.1.0"})
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from gan_worker.materials.pictures import read_header, write_picture
-from gan_worker.rights import Rights, RightsFinder
+from gan_worker.runs.licences import Rights, RightsFinder
 
 REUSE = """
 version = 1

@@ -27,7 +27,7 @@ from gan_worker.messages import RunEntry
 from gan_worker.progress import Credits, Stage, TrainingProgress
 from gan_worker.roots import Roots
 from gan_worker.run_store import DELETED, RunStore
-from gan_worker.runs import ModelInfo, Run
+from gan_worker.runs.run import ModelInfo, Run
 
 INFO = ModelInfo("", "", 8, 16, ("height",), "nano", {}, {}, 1.0, "2030-01-02", 5, 2.5, copied=0.25)
 

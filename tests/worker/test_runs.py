@@ -11,12 +11,12 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from gan_worker import runs
 from gan_worker.config import TrainingConfig
 from gan_worker.errors import RequestError, StorageError
 from gan_worker.materials.pictures import read_picture
 from gan_worker.progress import Credits, DataReport, SkippedFile, TrainingProgress
-from gan_worker.runs import ModelInfo, Run
+from gan_worker.runs import run as runs
+from gan_worker.runs.run import ModelInfo, Run
 
 INFO = ModelInfo(
     name="oak",

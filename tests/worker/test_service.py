@@ -36,7 +36,7 @@ from gan_worker.events import (
 from gan_worker.keys import new_key_pair
 from gan_worker.progress import GenerationProgress, Stage, TrainingProgress
 from gan_worker.protocol import EVENT_CREDIT, FLAGS, MAGIC, Message, decode, encode
-from gan_worker.runs import ModelInfo, Run
+from gan_worker.runs.run import ModelInfo, Run
 from gan_worker.sockets import connect_dealer
 from gan_worker.style import StyleMap
 

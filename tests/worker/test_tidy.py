@@ -8,9 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from gan_worker import cli, runs
+from gan_worker import cli
 from gan_worker.config import TrainingConfig
 from gan_worker.locks import FolderLock
+from gan_worker.runs import run as runs
 
 INFO = runs.ModelInfo("", "", 8, 16, ("height",), "nano", {}, {}, 1.0, "2030-01-02", 5, 2.5)
 

@@ -25,7 +25,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_worker import __version__
-from gan_worker.checkpoints import (
+from gan_worker.config import TrainingConfig, check_name
+from gan_worker.dataclass_json import BadMessage, from_json
+from gan_worker.errors import RequestError, StorageError
+from gan_worker.files import read_json, replace_file, storage_errors, write_json
+from gan_worker.materials.maps import MAPS
+from gan_worker.materials.metadata import marks
+from gan_worker.progress import Credits, DataReport, TrainingProgress
+from gan_worker.runs.checkpoints import (
     FORMAT,
     Arrays,
     Checkpoints,
@@ -34,13 +41,6 @@ from gan_worker.checkpoints import (
     format_tensors,
     parse_tensors,
 )
-from gan_worker.config import TrainingConfig, check_name
-from gan_worker.dataclass_json import BadMessage, from_json
-from gan_worker.errors import RequestError, StorageError
-from gan_worker.files import read_json, replace_file, storage_errors, write_json
-from gan_worker.materials.maps import MAPS
-from gan_worker.materials.metadata import marks
-from gan_worker.progress import Credits, DataReport, TrainingProgress
 
 logger = logging.getLogger(__name__)
 
