@@ -8,7 +8,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from gan_worker.errors import WorkerError
-from gan_worker.keys import read_connection
+from gan_worker.wire.keys import read_connection
 
 from . import worker_setup
 

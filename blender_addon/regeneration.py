@@ -8,7 +8,7 @@ import bpy
 
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError, TilewrightError, WorkerError
-from gan_worker.messages import ModelEntry
+from gan_worker.wire.messages import ModelEntry
 
 from . import latents, live, materials, session
 from .properties import quietly

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import bpy
 
-from gan_worker.messages import RunEntry
+from gan_worker.wire.messages import RunEntry
 
 from . import curve_pictures, properties, run_pictures, run_rows, session
 from .layouts import TabPanel, pair, ui_scale

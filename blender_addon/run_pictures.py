@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gan_worker.events import RunPreviewReady
-from gan_worker.messages import RunEntry
+from gan_worker.wire.messages import RunEntry
 
 from . import session
 from .panel_pictures import PanelPictures

@@ -8,7 +8,7 @@ from collections.abc import Collection
 import bpy
 
 from gan_worker.config import PRESETS, TrainingConfig
-from gan_worker.messages import RunEntry
+from gan_worker.wire.messages import RunEntry
 
 from . import session
 

@@ -31,8 +31,8 @@ from gan_worker.events import (
     WorkerStatus,
 )
 from gan_worker.launcher import Launcher
-from gan_worker.messages import RunEntry
 from gan_worker.progress import TrainingProgress
+from gan_worker.wire.messages import RunEntry
 
 from .jobs import Backlog, Job
 

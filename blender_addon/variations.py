@@ -11,8 +11,8 @@ from bpy.app.handlers import persistent
 
 from gan_worker.config import GenerationConfig
 from gan_worker.events import MaterialReady
-from gan_worker.messages import ModelEntry
 from gan_worker.styles.motion import moved_layout
+from gan_worker.wire.messages import ModelEntry
 
 from . import latents, live, session, thumbnails
 from .latents import LARGEST_SEED

@@ -6,17 +6,17 @@ import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from gan_worker import messages
 from gan_worker.admission import Admission
 from gan_worker.dataclass_json import BadMessage, bad_message
 from gan_worker.dispatcher import Dispatcher
 from gan_worker.errors import RequestError, TilewrightError, UnexpectedError
 from gan_worker.jobs import Jobs
 from gan_worker.journal import Journal
-from gan_worker.protocol import Message, encode
 from gan_worker.results import ResultStore
 from gan_worker.run_store import RunStore
 from gan_worker.subscribers import Subscriber, Subscribers
+from gan_worker.wire import messages
+from gan_worker.wire.codec import Message, encode
 
 logger = logging.getLogger(__name__)
 

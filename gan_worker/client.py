@@ -12,17 +12,18 @@ import numpy as np
 import zmq
 from numpy.typing import NDArray
 
-from gan_worker import __version__, events, messages, protocol
+from gan_worker import __version__, events
 from gan_worker.config import GenerationConfig, JobConfig, RepairConfig, TrainingConfig
 from gan_worker.dataclass_json import BadMessage, from_json, to_json
 from gan_worker.downloads import Downloads
 from gan_worker.errors import ErrorInfo
 from gan_worker.events import Event
-from gan_worker.keys import KeyPair
 from gan_worker.liveness import Liveness
 from gan_worker.outbox import RESEND, Outbox
-from gan_worker.protocol import Message
-from gan_worker.sockets import connect_dealer, receive, send
+from gan_worker.wire import codec, messages
+from gan_worker.wire.codec import Message
+from gan_worker.wire.keys import KeyPair
+from gan_worker.wire.sockets import connect_dealer, receive, send
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ class Client:
             ProtocolError: `invalid_message` for a config that cannot travel, such as one with a
                 NaN.
         """
-        job = protocol.check_job(job or protocol.new_id())
+        job = codec.check_job(job or codec.new_id())
         body = messages.Submit(job, _KINDS[type(config)], to_json(config), channel)
         if self._outbox.full:
             self._tell(events.JobRejected(job, _silent(self._liveness.silence)))
@@ -222,13 +223,13 @@ class Client:
             self._send_seen()
 
     def _send(self, message: Message) -> bool:
-        return send(self._control, protocol.encode(message))
+        return send(self._control, codec.encode(message))
 
     def _send_requests(self) -> None:
         self._outbox.send(self._session, self._send)
 
     def _send_fetches(self) -> None:
-        self._downloads.request(lambda message: send(self._bulk, protocol.encode(message)))
+        self._downloads.request(lambda message: send(self._bulk, codec.encode(message)))
 
     def _send_seen(self) -> None:
         if self._unseen and self._send(Message(messages.Seen(self._unseen), session=self._session)):
@@ -241,7 +242,7 @@ class Client:
         if frames is None:
             return False
         try:
-            message = protocol.decode([f.buffer for f in frames])
+            message = codec.decode([f.buffer for f in frames])
         except BadMessage as error:
             logger.warning("a message from the worker was dropped: %s", error)
             if error.code == "protocol_version":
@@ -385,7 +386,7 @@ class Client:
         if frames is None:
             return False
         try:
-            message = protocol.decode([f.buffer for f in frames])
+            message = codec.decode([f.buffer for f in frames])
         except BadMessage as error:
             logger.warning("a chunk was dropped: %s", error)
             return True

@@ -18,7 +18,6 @@ from typing import Any
 
 import zmq
 
-from gan_worker import messages
 from gan_worker.compute_program import GanProgram, Program
 from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
 from gan_worker.dataclass_json import from_json, to_json
@@ -28,11 +27,12 @@ from gan_worker.errors import (
     TilewrightError,
     UnexpectedError,
 )
-from gan_worker.keys import KeyPair
 from gan_worker.progress import DataReport, GeneratedMaterial, LiveModel, Preview, Report
-from gan_worker.protocol import Message, decode, encode
 from gan_worker.results import ResultStore
-from gan_worker.sockets import connect_dealer, receive, send
+from gan_worker.wire import messages
+from gan_worker.wire.codec import Message, decode, encode
+from gan_worker.wire.keys import KeyPair
+from gan_worker.wire.sockets import connect_dealer, receive, send
 
 logger = logging.getLogger(__name__)
 

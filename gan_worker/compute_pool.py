@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gan_worker.compute_process import ComputeProcess
-from gan_worker.messages import ComputeState
+from gan_worker.wire.messages import ComputeState
 
 logger = logging.getLogger(__name__)
 

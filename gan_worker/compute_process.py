@@ -15,10 +15,10 @@ from typing import Any
 
 import zmq
 
-from gan_worker.keys import KeyPair, new_key_pair
-from gan_worker.messages import ComputeState
-from gan_worker.protocol import Message, encode
-from gan_worker.sockets import send
+from gan_worker.wire.codec import Message, encode
+from gan_worker.wire.keys import KeyPair, new_key_pair
+from gan_worker.wire.messages import ComputeState
+from gan_worker.wire.sockets import send
 
 logger = logging.getLogger(__name__)
 

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_worker import events, messages
+from gan_worker import events
 from gan_worker.errors import ErrorInfo
 from gan_worker.events import Event
 from gan_worker.progress import Preview
-from gan_worker.protocol import Message
 from gan_worker.transfers import Transfer, Transfers
+from gan_worker.wire import messages
+from gan_worker.wire.codec import Message
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from gan_worker.config import TrainingConfig
 from gan_worker.errors import ErrorInfo
-from gan_worker.messages import ModelEntry, RunEntry
 from gan_worker.progress import (
     DataReport,
     GenerationProgress,
@@ -17,6 +16,7 @@ from gan_worker.progress import (
     Stage,
     TrainingProgress,
 )
+from gan_worker.wire.messages import ModelEntry, RunEntry
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,7 +10,8 @@ from typing import Any
 from gan_worker.admission import Admission
 from gan_worker.errors import ErrorInfo, RequestError, TilewrightError, WorkerError
 from gan_worker.journal import Job, Journal
-from gan_worker.messages import (
+from gan_worker.wire.codec import check_job
+from gan_worker.wire.messages import (
     Accepted,
     Action,
     Command,
@@ -21,7 +22,6 @@ from gan_worker.messages import (
     State,
     Submit,
 )
-from gan_worker.protocol import check_job
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.errors import ErrorInfo, StorageError
-from gan_worker.messages import FINAL_STATES, JobEvent, JobKind, Result, State
+from gan_worker.wire.messages import FINAL_STATES, JobEvent, JobKind, Result, State
 
 EVENTS_KEPT = 2000
 JOBS_KEPT = 2000

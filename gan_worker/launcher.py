@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from gan_worker.dataclass_json import VERSION, other_version
 from gan_worker.errors import ErrorInfo, TilewrightError, WorkerError, error_from_info
-from gan_worker.keys import KeyPair, new_key_pair
+from gan_worker.wire.keys import KeyPair, new_key_pair
 
 logger = logging.getLogger(__name__)
 

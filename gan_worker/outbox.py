@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from gan_worker import messages, protocol
-from gan_worker.protocol import Message
+from gan_worker.wire import codec, messages
+from gan_worker.wire.codec import Message
 
 RESEND = 2.0
 OUTBOX_LIMIT = 64
@@ -50,7 +50,7 @@ class Outbox:
                 known.again = known.sent_at is not None and type(body) in _QUESTIONS
                 return
         message = Message(body)
-        protocol.encode(message)
+        codec.encode(message)
         self._requests[message.id] = _Request(message)
 
     def send(self, session: str, send: Callable[[Message], bool]) -> None:

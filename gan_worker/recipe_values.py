@@ -8,7 +8,6 @@ from typing import Any, get_args
 
 from gan_worker.config import LARGEST_SEED
 from gan_worker.materials.maps import MAPS
-from gan_worker.messages import SIDE_LIMIT
 from gan_worker.recipe_tables import Fail, Table
 from gan_worker.scene_recipe import (
     Axis,
@@ -23,6 +22,7 @@ from gan_worker.scene_recipe import (
     Selection,
 )
 from gan_worker.style import Style
+from gan_worker.wire.messages import SIDE_LIMIT
 
 
 def text_value(value: Any, fail: Fail) -> str:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from gan_worker.errors import RequestError, StorageError
-from gan_worker.messages import Blob
-from gan_worker.protocol import CHUNK_LIMIT, check_blob, check_job
+from gan_worker.wire.codec import CHUNK_LIMIT, check_blob, check_job
+from gan_worker.wire.messages import Blob
 
 if TYPE_CHECKING:  # the server only reads bytes and does without NumPy
     from numpy.typing import NDArray

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from gan_worker.config import LARGEST_SEED, GenerationConfig
 from gan_worker.errors import RequestError
-from gan_worker.messages import ModelEntry
 from gan_worker.scene_description import Point, Scene, SceneObject
 from gan_worker.scene_recipe import (
     BetweenLatent,
@@ -25,6 +24,7 @@ from gan_worker.scene_recipe import (
 )
 from gan_worker.style import Style
 from gan_worker.styles.favourites import mixed
+from gan_worker.wire.messages import ModelEntry
 
 # Waves of the smooth field; enough that no direction of space shows.
 WAVES = 64

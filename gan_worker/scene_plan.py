@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from gan_worker.config import GenerationConfig, check_name, check_size
 from gan_worker.dataclass_json import to_json
 from gan_worker.errors import RequestError
-from gan_worker.messages import ModelEntry
 from gan_worker.scene_description import Scene, SceneObject, Value
 from gan_worker.scene_latents import RuleLatents
 from gan_worker.scene_recipe import (
@@ -26,6 +25,7 @@ from gan_worker.scene_recipe import (
     Selection,
 )
 from gan_worker.style import Style, check_materials, chosen_styles
+from gan_worker.wire.messages import ModelEntry
 
 # A table of ten thousand rules that find nothing helps nobody.
 NOTES_LIMIT = 20

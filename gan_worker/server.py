@@ -18,7 +18,8 @@ from pathlib import Path
 from gan_worker.compute_pool import MOST
 from gan_worker.compute_process import Patience
 from gan_worker.errors import RequestError, TilewrightError, WorkerError
-from gan_worker.keys import (
+from gan_worker.service import Server, ServerConfig
+from gan_worker.wire.keys import (
     KeyPair,
     open_key_folder,
     read_clients,
@@ -26,8 +27,7 @@ from gan_worker.keys import (
     write_clients,
     write_connection,
 )
-from gan_worker.pairing import VALID
-from gan_worker.service import Server, ServerConfig
+from gan_worker.wire.pairing import VALID
 
 logger = logging.getLogger(__name__)
 

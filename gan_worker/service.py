@@ -14,10 +14,9 @@ from typing import Any, TypeVar
 
 import zmq
 
-from gan_worker import __version__, messages
+from gan_worker import __version__
 from gan_worker.admission import Admission
 from gan_worker.answers import Answers
-from gan_worker.authenticator import Authenticator
 from gan_worker.compute_pool import ComputePool, environments
 from gan_worker.compute_process import COMMAND, ComputeProcess, Patience
 from gan_worker.dataclass_json import VERSION, BadMessage, bad_message
@@ -25,15 +24,17 @@ from gan_worker.dispatcher import Dispatcher
 from gan_worker.errors import WorkerError
 from gan_worker.jobs import Jobs
 from gan_worker.journal import Job, Journal
-from gan_worker.keys import KeyPair, new_key_pair
 from gan_worker.locks import FolderLock
-from gan_worker.pairing import Offer
-from gan_worker.protocol import Message, decode, encode
 from gan_worker.results import ResultStore
 from gan_worker.roots import Roots
 from gan_worker.run_store import RunStore
-from gan_worker.sockets import bind_router, receive, send
 from gan_worker.subscribers import Key, Subscribers, report_key
+from gan_worker.wire import messages
+from gan_worker.wire.authentication import Authenticator
+from gan_worker.wire.codec import Message, decode, encode
+from gan_worker.wire.keys import KeyPair, new_key_pair
+from gan_worker.wire.pairing import Offer
+from gan_worker.wire.sockets import bind_router, receive, send
 
 logger = logging.getLogger(__name__)
 

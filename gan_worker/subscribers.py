@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gan_worker.journal import Journal
-from gan_worker.messages import ReportEvent
-from gan_worker.protocol import EVENT_CREDIT, Message, new_id
+from gan_worker.wire.codec import EVENT_CREDIT, Message, new_id
+from gan_worker.wire.messages import ReportEvent
 
 EVENTS_AT_ONCE = 16
 NOTICES_KEPT = 16

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gan_worker.errors import ErrorInfo
-from gan_worker.messages import Blob, Chunk, Fetch
-from gan_worker.protocol import CHUNK_LIMIT, FETCH_WINDOW
+from gan_worker.wire.codec import CHUNK_LIMIT, FETCH_WINDOW
+from gan_worker.wire.messages import Blob, Chunk, Fetch
 
 PATIENCE = 3.0
 TRIES = 2

@@ -115,8 +115,8 @@ def _run(config: Any, made: queue.Queue[Any]) -> None:
 def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     """Starts a server in a thread, with a stand-in for TensorFlow; takes fields of ServerConfig."""
     from gan_worker.compute_process import Patience
-    from gan_worker.keys import new_key_pair
     from gan_worker.service import ServerConfig
+    from gan_worker.wire.keys import new_key_pair
 
     started: list[Served] = []
 

@@ -10,7 +10,7 @@ import bpy
 from bpy.props import BoolProperty, StringProperty
 
 from gan_worker.errors import TilewrightError
-from gan_worker.pairing import PATIENCE, Pairing, split_address
+from gan_worker.wire.pairing import PATIENCE, Pairing, split_address
 
 from .. import event_timer, preferences, session
 from .reporting import failed, needs

@@ -7,7 +7,7 @@ from bpy.props import FloatProperty, StringProperty
 
 from gan_worker.config import TrainingConfig, check_name
 from gan_worker.errors import RequestError, TilewrightError
-from gan_worker.messages import RunEntry
+from gan_worker.wire.messages import RunEntry
 
 from .. import run_rows, session
 from .reporting import failed, needs, needs_worker

@@ -9,7 +9,7 @@ from bpy.props import BoolProperty, FloatProperty
 
 from gan_worker.client import Client
 from gan_worker.errors import RequestError, TilewrightError, WorkerError
-from gan_worker.keys import read_connection
+from gan_worker.wire.keys import read_connection
 
 from .. import event_timer, preferences, session
 from .reporting import failed, needs, needs_worker

@@ -10,7 +10,7 @@ import typer
 from gan_worker import terminal
 from gan_worker.commands.shared import Home, runs_folder
 from gan_worker.errors import RequestError
-from gan_worker.keys import read_clients, write_clients
+from gan_worker.wire.keys import read_clients, write_clients
 
 
 def clients(

@@ -10,7 +10,7 @@ import bpy
 import pytest
 
 from blender_addon import doctor, event_timer, preferences
-from gan_worker.keys import new_key_pair, open_key_folder, write_connection
+from gan_worker.wire.keys import new_key_pair, open_key_folder, write_connection
 
 HEAD = '{"title": "Tilewright 0.1.0, Linux", "protocol": [1, 0], "checks": ["Port", "Disk"]}'
 GOOD = '{"name": "Port", "state": "good", "found": "open", "cure": ""}'

@@ -16,7 +16,7 @@ from blender_addon.operators import generation
 from gan_worker import errors
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.events import Connected, RunList, WorkerStatus
-from gan_worker.messages import RunEntry
+from gan_worker.wire.messages import RunEntry
 
 from .test_panels import addon_classes, draw
 

@@ -9,7 +9,7 @@ from blender_addon import preferences, session
 from blender_addon.operators import generation, training, worker
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import TilewrightError
-from gan_worker.keys import new_key_pair, open_key_folder, write_connection
+from gan_worker.wire.keys import new_key_pair, open_key_folder, write_connection
 
 
 def reason(operator) -> str:

@@ -12,7 +12,7 @@ import bpy
 import pytest
 
 from blender_addon import event_timer, preferences, session
-from gan_worker.keys import read_clients
+from gan_worker.wire.keys import read_clients
 
 
 @pytest.fixture

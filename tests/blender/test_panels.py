@@ -40,7 +40,6 @@ from gan_worker.errors import ErrorInfo, WorkerError
 from gan_worker.events import JobReport, ModelList, PreviewReady, RunList
 from gan_worker.exports.writing import Target
 from gan_worker.findings import Finding
-from gan_worker.messages import RunEntry
 from gan_worker.progress import (
     BatchProgress,
     DataReport,
@@ -53,6 +52,7 @@ from gan_worker.progress import (
 )
 from gan_worker.scene_parser import parse_recipe
 from gan_worker.styles.motion import Evenness
+from gan_worker.wire.messages import RunEntry
 
 
 class RecordingLayout:

@@ -22,8 +22,8 @@ from gan_worker.events import (
     RunSettings,
     WorkerFault,
 )
-from gan_worker.messages import RunEntry
 from gan_worker.progress import TrainingProgress
+from gan_worker.wire.messages import RunEntry
 
 from .conftest import MODEL
 

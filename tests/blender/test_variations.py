@@ -12,8 +12,8 @@ from blender_addon import event_timer, images, latents, live, materials, session
 from blender_addon import variations as grid
 from blender_addon.operators import generation
 from gan_worker.config import GenerationConfig
-from gan_worker.messages import ModelEntry
 from gan_worker.style import Style
+from gan_worker.wire.messages import ModelEntry
 
 FULL = GenerationConfig("bricks", seed=5, width=64, height=32)
 WALLS = ModelEntry(

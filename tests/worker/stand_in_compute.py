@@ -20,7 +20,7 @@ from gan_worker.progress import (
     Stage,
     TrainingProgress,
 )
-from gan_worker.protocol import new_id
+from gan_worker.wire.codec import new_id
 
 STEP = 0.005
 # Pieces of a generation that takes so long that it can only be cancelled.

@@ -15,9 +15,9 @@ import pytest
 from gan_worker import acceleration, doctor, doctor_view
 from gan_worker.acceleration import SET_UP, Probe, why_no_gpu
 from gan_worker.findings import Finding, finding_from_json, report, worst
-from gan_worker.keys import open_key_folder
 from gan_worker.runs import run as runs
 from gan_worker.runs.run import ModelInfo, Run
+from gan_worker.wire.keys import open_key_folder
 
 LOADED = 'print(\'{"tensorflow": "2.21", "keras": "3", "seconds": 4.0}\', flush=True)'
 NO_GPU = 'print(\'{"gpus": [], "cuda_build": true, "cuda": "12"}\', flush=True)'

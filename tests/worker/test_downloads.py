@@ -7,12 +7,12 @@ import hashlib
 import numpy as np
 import pytest
 
-from gan_worker import messages
 from gan_worker.downloads import Downloads
 from gan_worker.errors import ErrorInfo
 from gan_worker.events import MapReady, MaterialReady, PreviewReady, WorkerFault
 from gan_worker.progress import Recipe
-from gan_worker.protocol import Message
+from gan_worker.wire import messages
+from gan_worker.wire.codec import Message
 
 JOB = "0" * 32
 RECIPE = Recipe("oak", "a" * 64, 1, (), 4, 2, 1.0, (0, 0), "0.1")

@@ -5,8 +5,8 @@ import pytest
 from gan_worker.errors import ErrorInfo, RequestError
 from gan_worker.jobs import DEATHS, WAITING_PER_OWNER, Jobs
 from gan_worker.journal import Journal
-from gan_worker.messages import Accepted, Finished, Rejected, Submit
-from gan_worker.protocol import new_id
+from gan_worker.wire.codec import new_id
+from gan_worker.wire.messages import Accepted, Finished, Rejected, Submit
 
 
 class OpenDoor:

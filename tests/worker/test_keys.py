@@ -4,8 +4,8 @@ import stat
 
 import pytest
 
-from gan_worker import keys
 from gan_worker.errors import WorkerError
+from gan_worker.wire import keys
 
 
 def test_a_secret_is_never_shown():

@@ -6,9 +6,10 @@ import time
 
 import pytest
 
-from gan_worker import messages, outbox
+from gan_worker import outbox
 from gan_worker.outbox import Outbox
-from gan_worker.protocol import Message
+from gan_worker.wire import messages
+from gan_worker.wire.codec import Message
 
 JOB = "0" * 32
 

@@ -13,13 +13,14 @@ import time
 import pytest
 import zmq
 
-from gan_worker import cli, pairing
-from gan_worker.authenticator import Authenticator
+from gan_worker import cli
 from gan_worker.client import Client
 from gan_worker.errors import RequestError, TilewrightError
 from gan_worker.events import Connected
-from gan_worker.keys import new_key_pair, open_client_pair, read_clients, read_connection
-from gan_worker.sockets import connect_dealer
+from gan_worker.wire import pairing
+from gan_worker.wire.authentication import Authenticator
+from gan_worker.wire.keys import new_key_pair, open_client_pair, read_clients, read_connection
+from gan_worker.wire.sockets import connect_dealer
 
 SERVE = (sys.executable, "-m", "gan_worker", "serve")
 
@@ -258,7 +259,7 @@ def test_a_paired_client_reaches_the_worker_now_and_after_it_was_started_anew(
 
 
 def test_a_revoked_client_is_no_longer_on_the_list(tmp_path, capsys, monkeypatch):
-    from gan_worker.keys import write_clients
+    from gan_worker.wire.keys import write_clients
 
     keys = tmp_path / "keys"
     write_clients(keys, {"a" * 40: "laptop", "b" * 40: "studio"})

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from gan_worker import messages, protocol
 from gan_worker.config import TrainingConfig
 from gan_worker.dataclass_json import (
     DEPTH_LIMIT,
@@ -18,7 +17,8 @@ from gan_worker.dataclass_json import (
 )
 from gan_worker.errors import ErrorInfo
 from gan_worker.progress import Recipe
-from gan_worker.protocol import FLAGS, MAGIC, Message, decode, encode
+from gan_worker.wire import codec, messages
+from gan_worker.wire.codec import FLAGS, MAGIC, Message, decode, encode
 
 JOB = "0" * 32
 BLOB = messages.Blob("height", 32, "f" * 64, (4, 4, 1), "uint16")
@@ -134,7 +134,7 @@ def test_what_has_an_id_is_answered(name):
         [b""] * 3,
         [b"TW\0\0", head().encode(), b"surplus"],
         [b"TW\0\0", head().encode(), b"", b""],
-        [b"TW\0\0", head().encode(), b"x" * (protocol.CHUNK_LIMIT + 1)],
+        [b"TW\0\0", head().encode(), b"x" * (codec.CHUNK_LIMIT + 1)],
     ],
     ids=range(8),
 )
@@ -189,10 +189,10 @@ def test_a_config_is_read_with_its_types():
 @pytest.mark.parametrize("name", ["", "../x", "A", "a/b", "a.b", "x" * 41, "a\n"])
 def test_a_blob_name_is_no_path(name):
     with pytest.raises(BadMessage):
-        protocol.check_blob(name)
+        codec.check_blob(name)
 
 
 @pytest.mark.parametrize("job", ["", "../" + "0" * 29, "0" * 31, "G" * 32, JOB + "\n"])
 def test_a_job_id_is_no_path(job):
     with pytest.raises(BadMessage):
-        protocol.check_job(job)
+        codec.check_job(job)

@@ -9,7 +9,6 @@ import zlib
 import numpy as np
 import pytest
 
-from gan_worker import messages
 from gan_worker.client import _thumbnail
 from gan_worker.config import TrainingConfig
 from gan_worker.events import (
@@ -23,11 +22,12 @@ from gan_worker.events import (
     WorkerFault,
 )
 from gan_worker.locks import FolderLock
-from gan_worker.messages import RunEntry
 from gan_worker.progress import Credits, Stage, TrainingProgress
 from gan_worker.roots import Roots
 from gan_worker.run_store import DELETED, RunStore
 from gan_worker.runs.run import ModelInfo, Run
+from gan_worker.wire import messages
+from gan_worker.wire.messages import RunEntry
 
 INFO = ModelInfo("", "", 8, 16, ("height",), "nano", {}, {}, 1.0, "2030-01-02", 5, 2.5, copied=0.25)
 

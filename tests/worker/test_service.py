@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import zmq
 
-from gan_worker import messages, protocol
 from gan_worker.client import Client
 from gan_worker.compute_process import Patience
 from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
@@ -33,12 +32,13 @@ from gan_worker.events import (
     WorkerFault,
     WorkerStatus,
 )
-from gan_worker.keys import new_key_pair
 from gan_worker.progress import GenerationProgress, Stage, TrainingProgress
-from gan_worker.protocol import EVENT_CREDIT, FLAGS, MAGIC, Message, decode, encode
 from gan_worker.runs.run import ModelInfo, Run
-from gan_worker.sockets import connect_dealer
 from gan_worker.style import StyleMap
+from gan_worker.wire import codec, messages
+from gan_worker.wire.codec import EVENT_CREDIT, FLAGS, MAGIC, Message, decode, encode
+from gan_worker.wire.keys import new_key_pair
+from gan_worker.wire.sockets import connect_dealer
 
 STARTER = "Starter Red Bricks"
 
@@ -179,7 +179,7 @@ def test_a_repair_between_two_steps_lets_materials_pass_and_is_cancelled(served,
 
 
 def test_submitted_twice_it_runs_once(served, ear, picture):
-    job = protocol.new_id()
+    job = codec.new_id()
     other = served.connect()
     config = training(picture, steps=10)
     ear.client.submit(config, job)
@@ -259,7 +259,7 @@ def test_directions_worth_a_slider_are_told_with_the_model(served, ear):
 
 
 def test_a_latent_that_is_not_finite_is_refused_on_the_own_side(ear):
-    with pytest.raises(protocol.BadMessage):
+    with pytest.raises(codec.BadMessage):
         ear.client.submit(material(z=(float("inf"),)))
     ear.event(Connected)
 
@@ -633,7 +633,7 @@ def test_unknown_and_wrong_requests_are_answered_with_an_error(served, changes):
 def test_a_config_with_wrong_fields_is_rejected(served, config):
     with raw(served, served.keys) as peer:
         session = peer.ask(hello()).body.session
-        request = messages.Submit(protocol.new_id(), "train", config)
+        request = messages.Submit(codec.new_id(), "train", config)
         answer = peer.ask(Message(request, session=session))
         assert answer.body.error.code == "invalid_message"
 

@@ -7,14 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gan_worker import messages
 from gan_worker.config import GenerationConfig
 from gan_worker.dataclass_json import BadMessage, from_json, to_json
 from gan_worker.errors import PictureError, RequestError
 from gan_worker.materials import pictures
 from gan_worker.materials.contact_sheet import contact_sheet
 from gan_worker.progress import Recipe
-from gan_worker.protocol import Message, decode, encode
 from gan_worker.style import (
     CELLS_LIMIT,
     LOOKS_LIMIT,
@@ -30,6 +28,8 @@ from gan_worker.style import (
 )
 from gan_worker.styles.painting import COLORS, MAP_SIDE, paint, shares_of
 from gan_worker.styles.text import parse_direction, parse_mix, parse_style, read_style_map
+from gan_worker.wire import messages
+from gan_worker.wire.codec import Message, decode, encode
 
 SEEDS = (Style(seed=3), Style(seed=8))
 

@@ -5,9 +5,9 @@ import hashlib
 import pytest
 
 from gan_worker.errors import ErrorInfo
-from gan_worker.messages import Blob, Chunk
-from gan_worker.protocol import CHUNK_LIMIT, FETCH_WINDOW
 from gan_worker.transfers import PATIENCE, Transfers
+from gan_worker.wire.codec import CHUNK_LIMIT, FETCH_WINDOW
+from gan_worker.wire.messages import Blob, Chunk
 
 JOB = "0" * 32
 

@@ -29,11 +29,11 @@ import zmq
 from zmq.utils import z85
 from zmq.utils.monitor import parse_monitor_message
 
-from gan_worker.authenticator import Authenticator
 from gan_worker.dataclass_json import VERSION, other_version
 from gan_worker.errors import ErrorInfo, RequestError, TilewrightError, error_from_info
-from gan_worker.keys import Connection, KeyPair, open_client_pair, write_connection
-from gan_worker.sockets import bind_router, new_dealer, receive, send
+from gan_worker.wire.authentication import Authenticator
+from gan_worker.wire.keys import Connection, KeyPair, open_client_pair, write_connection
+from gan_worker.wire.sockets import bind_router, new_dealer, receive, send
 
 logger = logging.getLogger(__name__)
 

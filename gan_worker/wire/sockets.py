@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zmq
 
-from gan_worker.keys import KeyPair
+from gan_worker.wire.keys import KeyPair
 
 HEARTBEAT_MS = 2000
 SILENCE_MS = 10_000

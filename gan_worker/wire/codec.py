@@ -112,7 +112,7 @@ from gan_worker.dataclass_json import (
     other_version,
     to_json,
 )
-from gan_worker.messages import BODIES, TYPES, Chunk
+from gan_worker.wire.messages import BODIES, TYPES, Chunk
 
 MAGIC = b"TW"
 FLAGS = b"\0\0"
