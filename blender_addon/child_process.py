@@ -8,8 +8,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from gan_worker.client.launcher import own_environment
 from gan_worker.errors import WorkerError
-from gan_worker.launcher import own_environment
 
 # More than this in one tick would be felt.
 PIECE = 64 * 1024

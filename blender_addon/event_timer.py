@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import bpy
 from bpy.app.handlers import persistent
 
-from gan_worker.errors import TilewrightError, UnexpectedError
-from gan_worker.events import (
+from gan_worker.client.events import (
     Connected,
     JobReport,
     MapReady,
@@ -25,6 +24,7 @@ from gan_worker.events import (
     WorkerFault,
     WorkerStatus,
 )
+from gan_worker.errors import TilewrightError, UnexpectedError
 from gan_worker.progress import TrainingProgress
 
 from . import (

@@ -9,10 +9,10 @@ from pathlib import Path
 import bpy
 from bpy.app.handlers import persistent
 
+from gan_worker.client.events import MaterialReady
 from gan_worker.config import GenerationConfig
 from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.errors import RequestError
-from gan_worker.events import MaterialReady
 from gan_worker.styles.favourites import Favourite, mixed, read_favourites, write_favourites
 
 from . import latents, live, session, thumbnails

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from gan_worker.client.events import MaterialReady
 from gan_worker.config import JobConfig
 from gan_worker.errors import ErrorInfo
-from gan_worker.events import MaterialReady
 from gan_worker.progress import DataReport, GenerationProgress, Notice, Stage, TrainingProgress
 
 ENDED = ("succeeded", "failed", "cancelled")

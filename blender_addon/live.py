@@ -10,8 +10,8 @@ import bpy
 import numpy as np
 from bpy.app.handlers import persistent
 
+from gan_worker.client.events import MaterialReady
 from gan_worker.config import GenerationConfig
-from gan_worker.events import MaterialReady
 
 from . import images, latents, materials, session
 

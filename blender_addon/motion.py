@@ -11,6 +11,7 @@ from pathlib import Path
 
 import bpy
 
+from gan_worker.client.events import MaterialReady
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import (
     Cancelled,
@@ -21,7 +22,6 @@ from gan_worker.errors import (
     WorkerError,
     error_from_info,
 )
-from gan_worker.events import MaterialReady
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.sequences import SequenceWriter
 from gan_worker.progress import BatchProgress

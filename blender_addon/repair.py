@@ -11,6 +11,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from gan_worker.client.events import MaterialReady
 from gan_worker.config import RepairConfig
 from gan_worker.errors import (
     Cancelled,
@@ -20,7 +21,6 @@ from gan_worker.errors import (
     WorkerError,
     error_from_info,
 )
-from gan_worker.events import MaterialReady
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.metadata import material_marks, repair_marks
 from gan_worker.materials.png import encode_png, png_pieces

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gan_worker.events import RunPreviewReady
+from gan_worker.client.events import RunPreviewReady
 from gan_worker.wire.messages import RunEntry
 
 from . import session

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import bpy
 
+from gan_worker.client.events import MaterialReady
 from gan_worker.errors import (
     Cancelled,
     ErrorInfo,
@@ -21,7 +22,6 @@ from gan_worker.errors import (
     WorkerError,
     error_from_info,
 )
-from gan_worker.events import MaterialReady
 from gan_worker.progress import BatchProgress
 from gan_worker.scene_plan import Plan, WorkItem, in_part, plan_scene
 from gan_worker.scene_recipe import PACKED, BetweenLatent, SceneRecipe

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import bpy
 
+from gan_worker.client.events import ModelList
 from gan_worker.dataclass_json import to_json
 from gan_worker.errors import (
     TRANSIENT,
@@ -26,7 +27,6 @@ from gan_worker.errors import (
     TilewrightError,
     UnexpectedError,
 )
-from gan_worker.events import ModelList
 from gan_worker.progress import BatchProgress
 from gan_worker.scene_parser import read_recipe
 from gan_worker.scene_plan import COLUMNS, Plan

@@ -11,10 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from gan_worker.client import Client
-from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
-from gan_worker.errors import ErrorInfo, TilewrightError, WorkerError, error_from_info
-from gan_worker.events import (
+from gan_worker.client.client import Client
+from gan_worker.client.events import (
     Connected,
     JobAccepted,
     JobList,
@@ -30,7 +28,9 @@ from gan_worker.events import (
     WorkerFault,
     WorkerStatus,
 )
-from gan_worker.launcher import Launcher
+from gan_worker.client.launcher import Launcher
+from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
+from gan_worker.errors import ErrorInfo, TilewrightError, WorkerError, error_from_info
 from gan_worker.progress import TrainingProgress
 from gan_worker.wire.messages import RunEntry
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 import bpy
 from bpy.app.handlers import persistent
 
+from gan_worker.client.events import MaterialReady
 from gan_worker.config import GenerationConfig
-from gan_worker.events import MaterialReady
 from gan_worker.styles.motion import moved_layout
 from gan_worker.wire.messages import ModelEntry
 

@@ -19,9 +19,9 @@ from typing import Any
 
 from gan_worker import acceleration
 from gan_worker.acceleration import SET_UP
+from gan_worker.client.launcher import Launcher, own_environment
 from gan_worker.errors import TilewrightError, UnexpectedError
 from gan_worker.findings import Finding, State
-from gan_worker.launcher import Launcher, own_environment
 
 PYTHONS = ((3, 11), (3, 13))
 GIB = 2**30
@@ -235,8 +235,8 @@ def check_port() -> Finding:
 
 def check_worker() -> Finding:
     """Whether a worker starts, is found, and answers."""
-    from gan_worker.client import Client
-    from gan_worker.events import Connected, WorkerFault
+    from gan_worker.client.client import Client
+    from gan_worker.client.events import Connected, WorkerFault
 
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="tilewright-doctor-") as folder:

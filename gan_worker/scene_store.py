@@ -16,8 +16,8 @@ from typing import IO, Any
 
 from numpy.typing import NDArray
 
+from gan_worker.client.events import MaterialReady
 from gan_worker.dataclass_json import BadMessage, from_json, to_json
-from gan_worker.events import MaterialReady
 from gan_worker.files import storage_errors
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.metadata import material_marks

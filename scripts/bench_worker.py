@@ -25,11 +25,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from gan_worker.client import Client
+from gan_worker.client.client import Client
+from gan_worker.client.events import Connected, JobRejected, JobState, MaterialReady, PreviewReady
+from gan_worker.client.launcher import Launched, Launcher
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.errors import TilewrightError, error_from_info
-from gan_worker.events import Connected, JobRejected, JobState, MaterialReady, PreviewReady
-from gan_worker.launcher import Launched, Launcher
 
 WORDS = {
     "base_color": "Color",

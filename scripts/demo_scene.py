@@ -22,8 +22,8 @@ own_blender.use_own_folder()
 import bpy
 import numpy as np
 
+from gan_worker.client.events import JobReport, JobState
 from gan_worker.errors import UnexpectedError, error_from_info
-from gan_worker.events import JobReport, JobState
 from gan_worker.progress import DataReport, Notice, Stage, TrainingProgress
 
 ADDON = "blender_addon"

@@ -53,12 +53,12 @@ class Ear:
         return self.until(found, seconds)
 
     def state(self, job: str, state: str, seconds: float = PATIENCE) -> Any:
-        from gan_worker.events import JobState
+        from gan_worker.client.events import JobState
 
         return self.event(JobState, seconds, job=job, state=state)
 
     def states(self, job: str) -> list[str]:
-        from gan_worker.events import JobState
+        from gan_worker.client.events import JobState
 
         return [e.state for e in self.heard if type(e) is JobState and e.job == job]
 
@@ -79,7 +79,7 @@ class Served:
     ears: list[Ear] = field(default_factory=list)
 
     def connect(self, keys: Any = None) -> Ear:
-        from gan_worker.client import Client
+        from gan_worker.client.client import Client
 
         where = self.server.announcement
         client = Client(

@@ -7,7 +7,7 @@ from pathlib import Path
 import bpy
 from bpy.props import BoolProperty, FloatProperty
 
-from gan_worker.client import Client
+from gan_worker.client.client import Client
 from gan_worker.errors import RequestError, TilewrightError, WorkerError
 from gan_worker.wire.keys import read_connection
 

@@ -21,8 +21,8 @@ import bpy
 import numpy as np
 import pytest
 
+from gan_worker.client.events import JobState, MapReady, MaterialReady, ModelEntry, ModelList
 from gan_worker.errors import ErrorInfo
-from gan_worker.events import JobState, MapReady, MaterialReady, ModelEntry, ModelList
 from gan_worker.progress import Recipe
 
 ADDON = "blender_addon"

@@ -11,9 +11,9 @@ import pytest
 
 from blender_addon import event_timer, images, materials, results, session
 from blender_addon.operators import generation
+from gan_worker.client.events import JobRejected, JobReport, MapReady
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.errors import ErrorInfo
-from gan_worker.events import JobRejected, JobReport, MapReady
 from gan_worker.materials.metadata import SOURCE_TYPE
 from gan_worker.progress import Stage
 

@@ -14,8 +14,8 @@ import pytest
 from blender_addon import doctor, event_timer, installation, session
 from blender_addon.operators import generation
 from gan_worker import errors
+from gan_worker.client.events import Connected, RunList, WorkerStatus
 from gan_worker.config import GenerationConfig, TrainingConfig
-from gan_worker.events import Connected, RunList, WorkerStatus
 from gan_worker.wire.messages import RunEntry
 
 from .test_panels import addon_classes, draw

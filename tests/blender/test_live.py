@@ -10,9 +10,9 @@ import pytest
 
 from blender_addon import event_timer, images, latents, live, materials, results, session
 from blender_addon.operators import generation, steering
+from gan_worker.client.events import JobAccepted, ModelList, WorkerStatus
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import ErrorInfo
-from gan_worker.events import JobAccepted, ModelList, WorkerStatus
 
 FULL = GenerationConfig("bricks", seed=5, width=512, height=256)
 

@@ -7,8 +7,8 @@ import pytest
 
 from blender_addon import event_timer, preferences, session
 from blender_addon.operators import memory
+from gan_worker.client.events import Connected, WorkerStatus
 from gan_worker.errors import RequestError
-from gan_worker.events import Connected, WorkerStatus
 
 ASKED = ("release", "")
 

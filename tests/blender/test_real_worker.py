@@ -31,9 +31,9 @@ from blender_addon import (
     session,
 )
 from blender_addon.operators import generation, steering, training, worker
+from gan_worker.client.events import JobReport, LinkLost
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.errors import TilewrightError
-from gan_worker.events import JobReport, LinkLost
 from gan_worker.materials.pictures import read_picture
 from gan_worker.progress import TrainingProgress
 

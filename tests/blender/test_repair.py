@@ -21,9 +21,9 @@ from blender_addon import (
     session,
 )
 from blender_addon.operators import generation
+from gan_worker.client.events import JobReport, MapReady, MaterialReady
 from gan_worker.config import GenerationConfig, RepairConfig
 from gan_worker.errors import ErrorInfo
-from gan_worker.events import JobReport, MapReady, MaterialReady
 from gan_worker.materials.metadata import SOURCE_TYPE, read_marks
 from gan_worker.materials.pictures import read_header, read_stored
 from gan_worker.materials.sets import find_materials

@@ -10,9 +10,7 @@ import pytest
 
 from blender_addon import event_timer, run_pictures, run_rows, session
 from blender_addon.operators import runs, training
-from gan_worker.config import TrainingConfig
-from gan_worker.errors import ErrorInfo, TilewrightError
-from gan_worker.events import (
+from gan_worker.client.events import (
     Connected,
     JobReport,
     ModelList,
@@ -22,6 +20,8 @@ from gan_worker.events import (
     RunSettings,
     WorkerFault,
 )
+from gan_worker.config import TrainingConfig
+from gan_worker.errors import ErrorInfo, TilewrightError
 from gan_worker.progress import TrainingProgress
 from gan_worker.wire.messages import RunEntry
 

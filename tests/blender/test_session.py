@@ -11,9 +11,7 @@ import pytest
 from blender_addon import session
 from blender_addon.jobs import MOST_SENT
 from blender_addon.session import Session
-from gan_worker.config import GenerationConfig, TrainingConfig
-from gan_worker.errors import ErrorInfo, TilewrightError, WorkerError
-from gan_worker.events import (
+from gan_worker.client.events import (
     Connected,
     JobAccepted,
     JobList,
@@ -26,6 +24,8 @@ from gan_worker.events import (
     WorkerFault,
     WorkerStatus,
 )
+from gan_worker.config import GenerationConfig, TrainingConfig
+from gan_worker.errors import ErrorInfo, TilewrightError, WorkerError
 from gan_worker.progress import DataReport, Notice, SkippedFile, Stage, TrainingProgress
 
 PROGRESS = TrainingProgress(10, 0.1, 3.0, 0.5, 3.0, 40.0, {"generator": 1.5})

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gan_worker.client import Client
-from gan_worker.launcher import Launched, Launcher
+from gan_worker.client.client import Client
+from gan_worker.client.launcher import Launched, Launcher
 
 START = 60.0
 

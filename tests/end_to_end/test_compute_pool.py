@@ -8,9 +8,9 @@ import signal
 import numpy as np
 import pytest
 
+from gan_worker.client.events import MaterialReady
 from gan_worker.compute_process import COMMAND
 from gan_worker.config import GenerationConfig
-from gan_worker.events import MaterialReady
 from gan_worker.materials.maps import MAPS
 from gan_worker.runs import run
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gan_worker.client.events import JobRejected, JobReport, JobState, MaterialReady, PreviewReady
 from gan_worker.config import GenerationConfig, TrainingConfig
-from gan_worker.events import JobRejected, JobReport, JobState, MaterialReady, PreviewReady
 from gan_worker.progress import TrainingProgress
 from gan_worker.runs.run import Run
 from gan_worker.style import Style, StyleMap

@@ -9,10 +9,10 @@ import threading
 import numpy as np
 import pytest
 
-from gan_worker import liveness
-from gan_worker.client import Client
+from gan_worker.client import heartbeat
+from gan_worker.client.client import Client
+from gan_worker.client.events import Connected, JobReport, JobState, LinkLost, MaterialReady
 from gan_worker.config import GenerationConfig, TrainingConfig
-from gan_worker.events import Connected, JobReport, JobState, LinkLost, MaterialReady
 from gan_worker.progress import Stage
 
 
@@ -86,8 +86,8 @@ class Proxy:
 @pytest.fixture
 def linked(serve, make_ear, monkeypatch):
     """A server, and a client that reaches it through two proxies."""
-    monkeypatch.setattr(liveness, "SILENCE", 0.3)
-    monkeypatch.setattr(liveness, "ANSWER_WAIT", 0.2)
+    monkeypatch.setattr(heartbeat, "SILENCE", 0.3)
+    monkeypatch.setattr(heartbeat, "ANSWER_WAIT", 0.2)
     served = serve()
     where = served.server.announcement
     control, bulk = Proxy(where["control"]), Proxy(where["bulk"])

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from gan_worker import compute_pool
+from gan_worker.client.events import JobReport, MaterialReady, WorkerStatus
 from gan_worker.compute_pool import environments
 from gan_worker.compute_process import Patience
 from gan_worker.config import GenerationConfig, TrainingConfig
-from gan_worker.events import JobReport, MaterialReady, WorkerStatus
 from gan_worker.progress import GenerationProgress, Stage
 
 STAND_IN = Path(__file__).with_name("stand_in_compute.py")

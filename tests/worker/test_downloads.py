@@ -7,9 +7,9 @@ import hashlib
 import numpy as np
 import pytest
 
-from gan_worker.downloads import Downloads
+from gan_worker.client.downloads import Downloads
+from gan_worker.client.events import MapReady, MaterialReady, PreviewReady, WorkerFault
 from gan_worker.errors import ErrorInfo
-from gan_worker.events import MapReady, MaterialReady, PreviewReady, WorkerFault
 from gan_worker.progress import Recipe
 from gan_worker.wire import messages
 from gan_worker.wire.codec import Message

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from gan_worker.client.launcher import Launcher
 from gan_worker.errors import TilewrightError
-from gan_worker.launcher import Launcher
 
 WORKER = (sys.executable, "-m", "gan_worker")
 

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from gan_worker.liveness import FIRST_MISSES, LONGEST_WAIT, MISSES, SILENCE, Liveness
+from gan_worker.client.heartbeat import FIRST_MISSES, LONGEST_WAIT, MISSES, SILENCE, Liveness
 
 
 class Clock:

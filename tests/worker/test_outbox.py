@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from gan_worker import outbox
-from gan_worker.outbox import Outbox
+from gan_worker.client import requests
+from gan_worker.client.requests import Outbox
 from gan_worker.wire import messages
 from gan_worker.wire.codec import Message
 
@@ -58,7 +58,7 @@ def test_what_is_not_answered_is_sent_again_under_the_same_id(asked, monkeypatch
     line, clock = Line(), [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     asked.add(messages.Runs())
-    for clock[0] in (0.0, outbox.RESEND, 1.1 * outbox.RESEND):
+    for clock[0] in (0.0, requests.RESEND, 1.1 * requests.RESEND):
         asked.send("s", line.send)
     assert len(line.sent) == 2
     assert line.sent[0].id == line.sent[1].id

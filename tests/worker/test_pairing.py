@@ -14,9 +14,9 @@ import pytest
 import zmq
 
 from gan_worker import cli
-from gan_worker.client import Client
+from gan_worker.client.client import Client
+from gan_worker.client.events import Connected
 from gan_worker.errors import RequestError, TilewrightError
-from gan_worker.events import Connected
 from gan_worker.wire import pairing
 from gan_worker.wire.authentication import Authenticator
 from gan_worker.wire.keys import new_key_pair, open_client_pair, read_clients, read_connection

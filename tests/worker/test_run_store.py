@@ -9,9 +9,8 @@ import zlib
 import numpy as np
 import pytest
 
-from gan_worker.client import _thumbnail
-from gan_worker.config import TrainingConfig
-from gan_worker.events import (
+from gan_worker.client.client import _thumbnail
+from gan_worker.client.events import (
     Connected,
     JobReport,
     ModelList,
@@ -21,6 +20,7 @@ from gan_worker.events import (
     RunSettings,
     WorkerFault,
 )
+from gan_worker.config import TrainingConfig
 from gan_worker.locks import FolderLock
 from gan_worker.progress import Credits, Stage, TrainingProgress
 from gan_worker.roots import Roots

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gan_worker.client.events import MaterialReady
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import StorageError
-from gan_worker.events import MaterialReady
 from gan_worker.materials.pictures import read_picture
 from gan_worker.progress import Recipe
 from gan_worker.scene_plan import work_item

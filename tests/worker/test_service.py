@@ -12,12 +12,8 @@ import numpy as np
 import pytest
 import zmq
 
-from gan_worker.client import Client
-from gan_worker.compute_process import Patience
-from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
-from gan_worker.dataclass_json import VERSION
-from gan_worker.errors import WorkerError
-from gan_worker.events import (
+from gan_worker.client.client import Client
+from gan_worker.client.events import (
     Connected,
     JobAccepted,
     JobList,
@@ -32,6 +28,10 @@ from gan_worker.events import (
     WorkerFault,
     WorkerStatus,
 )
+from gan_worker.compute_process import Patience
+from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
+from gan_worker.dataclass_json import VERSION
+from gan_worker.errors import WorkerError
 from gan_worker.progress import GenerationProgress, Stage, TrainingProgress
 from gan_worker.runs.run import ModelInfo, Run
 from gan_worker.style import StyleMap
@@ -457,10 +457,10 @@ def test_a_client_that_was_away_gets_every_state_and_only_the_newest_rest(served
 
 
 def test_the_link_is_called_lost_and_comes_back(serve, monkeypatch):
-    from gan_worker import liveness
+    from gan_worker.client import heartbeat
 
-    monkeypatch.setattr(liveness, "SILENCE", 0.2)
-    monkeypatch.setattr(liveness, "ANSWER_WAIT", 0.1)
+    monkeypatch.setattr(heartbeat, "SILENCE", 0.2)
+    monkeypatch.setattr(heartbeat, "ANSWER_WAIT", 0.1)
     ours, theirs = new_key_pair(), new_key_pair()
     served = serve(ours, server_keys=theirs)
     ear = served.connect()
@@ -658,7 +658,7 @@ def test_another_major_is_refused_with_both_versions(served):
 
 
 def test_a_client_of_another_major_says_so_once(served, monkeypatch):
-    from gan_worker import client as client_module
+    from gan_worker.client import client as client_module
 
     def encode_as_next_major(message):
         frames = encode(message)

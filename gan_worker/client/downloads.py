@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_worker import events
+from gan_worker.client import events
+from gan_worker.client.events import Event
+from gan_worker.client.transfers import Transfer, Transfers
 from gan_worker.errors import ErrorInfo
-from gan_worker.events import Event
 from gan_worker.progress import Preview
-from gan_worker.transfers import Transfer, Transfers
 from gan_worker.wire import messages
 from gan_worker.wire.codec import Message
 

@@ -12,14 +12,15 @@ import numpy as np
 import zmq
 from numpy.typing import NDArray
 
-from gan_worker import __version__, events
+from gan_worker import __version__
+from gan_worker.client import events
+from gan_worker.client.downloads import Downloads
+from gan_worker.client.events import Event
+from gan_worker.client.heartbeat import Liveness
+from gan_worker.client.requests import RESEND, Outbox
 from gan_worker.config import GenerationConfig, JobConfig, RepairConfig, TrainingConfig
 from gan_worker.dataclass_json import BadMessage, from_json, to_json
-from gan_worker.downloads import Downloads
 from gan_worker.errors import ErrorInfo
-from gan_worker.events import Event
-from gan_worker.liveness import Liveness
-from gan_worker.outbox import RESEND, Outbox
 from gan_worker.wire import codec, messages
 from gan_worker.wire.codec import Message
 from gan_worker.wire.keys import KeyPair

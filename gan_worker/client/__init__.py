@@ -1,0 +1,1 @@
+"""The client of a worker: runs in Blender and in the command line, without TensorFlow."""
