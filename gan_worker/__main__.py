@@ -8,7 +8,7 @@ import sys
 def main() -> int:
     """Run the command in `sys.argv` and return its exit code."""
     if sys.argv[1:2] == ["serve"]:
-        from gan_worker import server
+        from gan_worker.server import main as server
 
         return server.main(sys.argv[2:])
     if sys.argv[1:2] == ["doctor"]:

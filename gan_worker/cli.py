@@ -122,7 +122,7 @@ _PASSED_ON: dict[str, Any] = {
 @app.command(**_PASSED_ON)
 def serve(context: typer.Context) -> None:
     """Serve Blender and scripts; its options: gan-worker serve --help."""
-    from gan_worker import server
+    from gan_worker.server import main as server
 
     sys.exit(server.main(context.args))
 

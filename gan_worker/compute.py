@@ -28,7 +28,7 @@ from gan_worker.errors import (
     UnexpectedError,
 )
 from gan_worker.progress import DataReport, GeneratedMaterial, LiveModel, Preview, Report
-from gan_worker.results import ResultStore
+from gan_worker.server.blobs import ResultStore
 from gan_worker.wire import messages
 from gan_worker.wire.codec import Message, decode, encode
 from gan_worker.wire.keys import KeyPair

@@ -22,9 +22,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from gan_worker.compute_pool import environments
-from gan_worker.compute_process import QUIET
 from gan_worker.scene_recipe import PROCESSES
+from gan_worker.server.compute_pool import environments
+from gan_worker.server.supervisor import QUIET
 
 TABLE = ROOT / "scripts" / "bench_batch.md"
 MODEL = "bench"

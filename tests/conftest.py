@@ -97,7 +97,7 @@ class Served:
 def _run(config: Any, made: queue.Queue[Any]) -> None:
     """Make and run the server in one thread: SQLite does not change threads."""
     from gan_worker.errors import TilewrightError
-    from gan_worker.service import Server
+    from gan_worker.server.server import Server
 
     try:
         server = Server(config)
@@ -114,8 +114,8 @@ def _run(config: Any, made: queue.Queue[Any]) -> None:
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     """Starts a server in a thread, with a stand-in for TensorFlow; takes fields of ServerConfig."""
-    from gan_worker.compute_process import Patience
-    from gan_worker.service import ServerConfig
+    from gan_worker.server.server import ServerConfig
+    from gan_worker.server.supervisor import Patience
     from gan_worker.wire.keys import new_key_pair
 
     started: list[Served] = []

@@ -22,7 +22,6 @@ from gan_worker.commands.background_blender import (
     run_blender,
 )
 from gan_worker.commands.batch_view import BatchView
-from gan_worker.compute_pool import MOST
 from gan_worker.config import GenerationConfig
 from gan_worker.dataclass_json import from_json
 from gan_worker.errors import TRANSIENT, Cancelled, RequestError, TilewrightError, error_from_info
@@ -32,6 +31,7 @@ from gan_worker.scene_plan import work_item
 from gan_worker.scene_ray import make_on_ray
 from gan_worker.scene_recipe import PROCESSES
 from gan_worker.scene_store import SceneStore
+from gan_worker.server.compute_pool import MOST
 
 INTERRUPTED = 130
 

@@ -10,9 +10,9 @@ import typer
 from gan_worker import terminal
 from gan_worker.commands.shared import Home, runs_folder
 from gan_worker.errors import Cancelled, RequestError
-from gan_worker.roots import Roots
-from gan_worker.run_store import RunStore
 from gan_worker.runs import run as runs
+from gan_worker.server.allowed_folders import Roots
+from gan_worker.server.run_catalogue import RunStore
 
 
 def rename(

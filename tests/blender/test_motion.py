@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import bpy
-import gan_worker.motion
 import numpy as np
 import pytest
 
+import gan_worker.styles.motion
 from blender_addon import (
     event_timer,
     favourites,

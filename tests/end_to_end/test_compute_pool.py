@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from gan_worker.client.events import MaterialReady
-from gan_worker.compute_process import COMMAND
 from gan_worker.config import GenerationConfig
 from gan_worker.materials.maps import MAPS
 from gan_worker.runs import run
+from gan_worker.server.supervisor import COMMAND
 
 PATIENCE = 150.0
 MODEL = "Starter Red Bricks"

@@ -207,10 +207,10 @@ def test_lists_say_what_there_is(home, capsys):
 
 
 def test_serve_hands_its_options_to_the_server(monkeypatch):
-    from gan_worker import server
+    from gan_worker.server import main
 
     given = []
-    monkeypatch.setattr(server, "main", lambda argv: given.append(list(argv)) or 3)
+    monkeypatch.setattr(main, "main", lambda argv: given.append(list(argv)) or 3)
     with pytest.raises(SystemExit) as end:
         cli.main(["serve", "--listen", "0.0.0.0", "--help"])
     assert end.value.code == 3

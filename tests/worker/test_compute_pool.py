@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gan_worker import compute_pool
 from gan_worker.client.events import JobReport, MaterialReady, WorkerStatus
-from gan_worker.compute_pool import environments
-from gan_worker.compute_process import Patience
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.progress import GenerationProgress, Stage
+from gan_worker.server import compute_pool
+from gan_worker.server.compute_pool import environments
+from gan_worker.server.supervisor import Patience
 
 STAND_IN = Path(__file__).with_name("stand_in_compute.py")
 LONG = 999  # a seed that the stand-in takes until it is cancelled

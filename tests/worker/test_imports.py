@@ -28,7 +28,7 @@ def test_what_has_no_sockets_loads_no_zmq(module):
 
 
 def test_a_server_that_greets_does_without_numpy():
-    assert "numpy" not in loaded_by("import gan_worker.server")
+    assert "numpy" not in loaded_by("import gan_worker.server.main")
 
 
 def test_the_doctor_runs_where_every_package_is_missing():

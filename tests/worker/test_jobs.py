@@ -3,8 +3,8 @@
 import pytest
 
 from gan_worker.errors import ErrorInfo, RequestError
-from gan_worker.jobs import DEATHS, WAITING_PER_OWNER, Jobs
-from gan_worker.journal import Journal
+from gan_worker.server.journal import Journal
+from gan_worker.server.queue import DEATHS, WAITING_PER_OWNER, Jobs
 from gan_worker.wire.codec import new_id
 from gan_worker.wire.messages import Accepted, Finished, Rejected, Submit
 

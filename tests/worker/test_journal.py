@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from gan_worker.errors import ErrorInfo, StorageError
-from gan_worker.journal import EVENTS_KEPT, Job, Journal
+from gan_worker.server.journal import EVENTS_KEPT, Job, Journal
 
 A, B = "a" * 32, "b" * 32
 

@@ -273,7 +273,7 @@ def test_a_revoked_client_is_no_longer_on_the_list(tmp_path, capsys, monkeypatch
 
 
 def test_pairing_is_not_for_a_worker_that_blender_started(capsys):
-    from gan_worker import server
+    from gan_worker.server import main
 
-    assert server.main(["--pair", "--keys-from-stdin"]) == 2
+    assert main.main(["--pair", "--keys-from-stdin"]) == 2
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "invalid_config"

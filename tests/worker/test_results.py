@@ -9,7 +9,7 @@ import pytest
 
 from gan_worker.dataclass_json import BadMessage
 from gan_worker.errors import RequestError, StorageError
-from gan_worker.results import ResultStore
+from gan_worker.server.blobs import ResultStore
 
 JOB = "0" * 32
 

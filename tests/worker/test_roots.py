@@ -3,7 +3,7 @@
 import pytest
 
 from gan_worker.errors import TilewrightError
-from gan_worker.roots import Roots
+from gan_worker.server.allowed_folders import Roots
 
 
 @pytest.fixture

@@ -23,9 +23,9 @@ from gan_worker.client.events import (
 from gan_worker.config import TrainingConfig
 from gan_worker.locks import FolderLock
 from gan_worker.progress import Credits, Stage, TrainingProgress
-from gan_worker.roots import Roots
-from gan_worker.run_store import DELETED, RunStore
 from gan_worker.runs.run import ModelInfo, Run
+from gan_worker.server.allowed_folders import Roots
+from gan_worker.server.run_catalogue import DELETED, RunStore
 from gan_worker.wire import messages
 from gan_worker.wire.messages import RunEntry
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from gan_worker.journal import Journal
+from gan_worker.server.journal import Journal
 from gan_worker.wire.codec import EVENT_CREDIT, Message, new_id
 from gan_worker.wire.messages import ReportEvent
 

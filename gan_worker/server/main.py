@@ -15,10 +15,10 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from gan_worker.compute_pool import MOST
-from gan_worker.compute_process import Patience
 from gan_worker.errors import RequestError, TilewrightError, WorkerError
-from gan_worker.service import Server, ServerConfig
+from gan_worker.server.compute_pool import MOST
+from gan_worker.server.server import Server, ServerConfig
+from gan_worker.server.supervisor import Patience
 from gan_worker.wire.keys import (
     KeyPair,
     open_key_folder,

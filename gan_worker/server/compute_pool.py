@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from gan_worker.compute_process import ComputeProcess
+from gan_worker.server.supervisor import ComputeProcess
 from gan_worker.wire.messages import ComputeState
 
 logger = logging.getLogger(__name__)

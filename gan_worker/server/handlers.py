@@ -6,15 +6,15 @@ import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from gan_worker.admission import Admission
 from gan_worker.dataclass_json import BadMessage, bad_message
-from gan_worker.dispatcher import Dispatcher
 from gan_worker.errors import RequestError, TilewrightError, UnexpectedError
-from gan_worker.jobs import Jobs
-from gan_worker.journal import Journal
-from gan_worker.results import ResultStore
-from gan_worker.run_store import RunStore
-from gan_worker.subscribers import Subscriber, Subscribers
+from gan_worker.server.blobs import ResultStore
+from gan_worker.server.journal import Journal
+from gan_worker.server.queue import Jobs
+from gan_worker.server.run_catalogue import RunStore
+from gan_worker.server.scheduler import Dispatcher
+from gan_worker.server.subscriptions import Subscriber, Subscribers
+from gan_worker.server.validation import Admission
 from gan_worker.wire import messages
 from gan_worker.wire.codec import Message, encode
 

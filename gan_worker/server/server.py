@@ -15,20 +15,20 @@ from typing import Any, TypeVar
 import zmq
 
 from gan_worker import __version__
-from gan_worker.admission import Admission
-from gan_worker.answers import Answers
-from gan_worker.compute_pool import ComputePool, environments
-from gan_worker.compute_process import COMMAND, ComputeProcess, Patience
 from gan_worker.dataclass_json import VERSION, BadMessage, bad_message
-from gan_worker.dispatcher import Dispatcher
 from gan_worker.errors import WorkerError
-from gan_worker.jobs import Jobs
-from gan_worker.journal import Job, Journal
 from gan_worker.locks import FolderLock
-from gan_worker.results import ResultStore
-from gan_worker.roots import Roots
-from gan_worker.run_store import RunStore
-from gan_worker.subscribers import Key, Subscribers, report_key
+from gan_worker.server.allowed_folders import Roots
+from gan_worker.server.blobs import ResultStore
+from gan_worker.server.compute_pool import ComputePool, environments
+from gan_worker.server.handlers import Answers
+from gan_worker.server.journal import Job, Journal
+from gan_worker.server.queue import Jobs
+from gan_worker.server.run_catalogue import RunStore
+from gan_worker.server.scheduler import Dispatcher
+from gan_worker.server.subscriptions import Key, Subscribers, report_key
+from gan_worker.server.supervisor import COMMAND, ComputeProcess, Patience
+from gan_worker.server.validation import Admission
 from gan_worker.wire import messages
 from gan_worker.wire.authentication import Authenticator
 from gan_worker.wire.codec import Message, decode, encode

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from gan_worker.compute_pool import ComputePool
-from gan_worker.compute_process import ComputeProcess
 from gan_worker.errors import RequestError
-from gan_worker.jobs import Jobs
+from gan_worker.server.compute_pool import ComputePool
+from gan_worker.server.queue import Jobs
+from gan_worker.server.supervisor import ComputeProcess
 from gan_worker.wire import messages
 
 # In the order in which they are handed out.

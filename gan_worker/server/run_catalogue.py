@@ -20,7 +20,7 @@ from gan_worker.config import check_name
 from gan_worker.errors import RequestError, TilewrightError, WorkerError
 from gan_worker.files import read_json, storage_errors
 from gan_worker.locks import FolderLock
-from gan_worker.roots import Roots
+from gan_worker.server.allowed_folders import Roots
 from gan_worker.wire.messages import THUMBNAIL_SIDE, RunEntry, RunPicture
 
 if TYPE_CHECKING:  # it needs NumPy, which a server that only greets does without

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gan_worker.admission import Admission
 from gan_worker.errors import ErrorInfo, RequestError, TilewrightError, WorkerError
-from gan_worker.journal import Job, Journal
+from gan_worker.server.journal import Job, Journal
+from gan_worker.server.validation import Admission
 from gan_worker.wire.codec import check_job
 from gan_worker.wire.messages import (
     Accepted,

@@ -18,7 +18,7 @@ from gan_worker.config import (
 from gan_worker.dataclass_json import from_json
 from gan_worker.errors import RequestError
 from gan_worker.materials.maps import MAPS
-from gan_worker.roots import Roots
+from gan_worker.server.allowed_folders import Roots
 from gan_worker.style import check_materials, check_style, chosen_styles, slider_directions
 from gan_worker.wire.messages import SIDE_LIMIT, JobKind, ModelEntry
 

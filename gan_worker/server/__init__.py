@@ -1,0 +1,1 @@
+"""The server: owns keys, queue, journal and results, and has no TensorFlow."""
