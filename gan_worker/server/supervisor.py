@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 LOG_LIMIT = 4 * 1024 * 1024
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
-COMMAND = (sys.executable, "-m", "gan_worker.compute")
+COMMAND = (sys.executable, "-m", "gan_worker.compute.process")
 
 
 @dataclass(frozen=True)

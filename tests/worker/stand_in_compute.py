@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_worker.compute import main
+from gan_worker.compute.process import main
 from gan_worker.config import check_size
 from gan_worker.progress import (
     GeneratedMaterial,

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gan_worker.compute_program import GanProgram
+from gan_worker.compute.jobs import GanProgram
 from gan_worker.config import GenerationConfig, RepairConfig
 from gan_worker.errors import Cancelled, RequestError
 from gan_worker.materials.pictures import write_picture

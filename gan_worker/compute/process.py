@@ -18,7 +18,7 @@ from typing import Any
 
 import zmq
 
-from gan_worker.compute_program import GanProgram, Program
+from gan_worker.compute.jobs import GanProgram, Program
 from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
 from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.errors import (

@@ -111,7 +111,7 @@ class GanProgram:
         report: Callable[[Report], None],
         should_stop: Callable[[], bool],
     ) -> GeneratedMaterial:
-        from gan_worker.repair_job import repair
+        from gan_worker.compute.repair import repair
 
         return repair(self._model(config.model), config, report, should_stop)
 

@@ -1,0 +1,1 @@
+"""The compute process: the server's child, the one that loads TensorFlow."""
