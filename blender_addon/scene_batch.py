@@ -23,9 +23,9 @@ from gan_worker.errors import (
     error_from_info,
 )
 from gan_worker.progress import BatchProgress
-from gan_worker.scene_plan import Plan, WorkItem, in_part, plan_scene
-from gan_worker.scene_recipe import PACKED, BetweenLatent, SceneRecipe
-from gan_worker.scene_store import Made, SceneStore
+from gan_worker.scenes.plan import Plan, WorkItem, in_part, plan_scene
+from gan_worker.scenes.recipe import PACKED, BetweenLatent, SceneRecipe
+from gan_worker.scenes.store import Made, SceneStore
 
 from . import event_timer, results, scene_objects, session
 from .file_bound import FileBound

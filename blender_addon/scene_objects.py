@@ -10,9 +10,9 @@ import bpy
 from mathutils.geometry import interpolate_bezier
 
 from gan_worker.materials.maps import MAPS
-from gan_worker.scene_description import Point, Scene, SceneObject, Value
-from gan_worker.scene_plan import Assignment
-from gan_worker.scene_store import Made
+from gan_worker.scenes.description import Point, Scene, SceneObject, Value
+from gan_worker.scenes.plan import Assignment
+from gan_worker.scenes.store import Made
 
 from . import images, materials
 

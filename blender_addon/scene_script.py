@@ -28,9 +28,9 @@ from gan_worker.errors import (
     UnexpectedError,
 )
 from gan_worker.progress import BatchProgress
-from gan_worker.scene_parser import read_recipe
-from gan_worker.scene_plan import COLUMNS, Plan
-from gan_worker.scene_recipe import PROCESSES
+from gan_worker.scenes.parser import read_recipe
+from gan_worker.scenes.plan import COLUMNS, Plan
+from gan_worker.scenes.recipe import PROCESSES
 
 from . import event_timer, preferences, scene_batch, session
 from .operators import worker

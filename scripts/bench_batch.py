@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from gan_worker.scene_recipe import PROCESSES
+from gan_worker.scenes.recipe import PROCESSES
 from gan_worker.server.compute_pool import environments
 from gan_worker.server.supervisor import QUIET
 

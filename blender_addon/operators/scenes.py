@@ -8,9 +8,9 @@ import bpy
 from bpy.props import BoolProperty
 
 from gan_worker.errors import RequestError, TilewrightError
-from gan_worker.scene_parser import read_recipe
-from gan_worker.scene_plan import COLUMNS
-from gan_worker.scene_recipe import SceneRecipe
+from gan_worker.scenes.parser import read_recipe
+from gan_worker.scenes.plan import COLUMNS
+from gan_worker.scenes.recipe import SceneRecipe
 
 from .. import scene_batch
 from .reporting import failed, needs, needs_worker

@@ -26,11 +26,11 @@ from gan_worker.config import GenerationConfig
 from gan_worker.dataclass_json import from_json
 from gan_worker.errors import TRANSIENT, Cancelled, RequestError, TilewrightError, error_from_info
 from gan_worker.runs.run import home_folder
-from gan_worker.scene_parser import read_recipe
-from gan_worker.scene_plan import work_item
-from gan_worker.scene_ray import make_on_ray
-from gan_worker.scene_recipe import PROCESSES
-from gan_worker.scene_store import SceneStore
+from gan_worker.scenes.parser import read_recipe
+from gan_worker.scenes.plan import work_item
+from gan_worker.scenes.ray import make_on_ray
+from gan_worker.scenes.recipe import PROCESSES
+from gan_worker.scenes.store import SceneStore
 from gan_worker.server.compute_pool import MOST
 
 INTERRUPTED = 130

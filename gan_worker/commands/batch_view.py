@@ -13,7 +13,7 @@ from rich.text import Text
 
 from gan_worker import terminal
 from gan_worker.errors import ErrorInfo, error_from_info
-from gan_worker.scene_plan import COLUMNS
+from gan_worker.scenes.plan import COLUMNS
 
 # Lines of Blender's own that are shown when it dies.
 TAIL = 16

@@ -50,7 +50,7 @@ from gan_worker.progress import (
     Stage,
     TrainingProgress,
 )
-from gan_worker.scene_parser import parse_recipe
+from gan_worker.scenes.parser import parse_recipe
 from gan_worker.styles.motion import Evenness
 from gan_worker.wire.messages import RunEntry
 

@@ -15,8 +15,8 @@ from blender_addon.operators import scenes
 from gan_worker.config import GenerationConfig
 from gan_worker.dataclass_json import from_json
 from gan_worker.errors import ErrorInfo
-from gan_worker.scene_parser import parse_recipe
-from gan_worker.scene_plan import work_item
+from gan_worker.scenes.parser import parse_recipe
+from gan_worker.scenes.plan import work_item
 
 RULE = """
 [[rules]]

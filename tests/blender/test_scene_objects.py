@@ -4,7 +4,7 @@ import bpy
 import pytest
 
 from blender_addon import scene_objects
-from gan_worker.scene_description import SceneObject
+from gan_worker.scenes.description import SceneObject
 
 
 def mesh(name, collection=None, data=None):

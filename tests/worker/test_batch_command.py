@@ -14,9 +14,9 @@ from gan_worker.commands import background_blender, batch
 from gan_worker.config import GenerationConfig
 from gan_worker.dataclass_json import to_json
 from gan_worker.errors import ErrorInfo, RequestError
-from gan_worker.scene_plan import work_item
-from gan_worker.scene_ray import MadeFiles, make_on_ray
-from gan_worker.scene_recipe import PROCESSES
+from gan_worker.scenes.plan import work_item
+from gan_worker.scenes.ray import MadeFiles, make_on_ray
+from gan_worker.scenes.recipe import PROCESSES
 
 RULE = '[[rules]]\nselect = { name = "*" }\nmodel = "bricks"\n'
 

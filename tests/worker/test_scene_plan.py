@@ -7,9 +7,9 @@ import pytest
 
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
-from gan_worker.scene_description import Scene, SceneObject
-from gan_worker.scene_parser import parse_recipe
-from gan_worker.scene_plan import in_part, plan_scene, work_item
+from gan_worker.scenes.description import Scene, SceneObject
+from gan_worker.scenes.parser import parse_recipe
+from gan_worker.scenes.plan import in_part, plan_scene, work_item
 from gan_worker.style import Style, StyleMap
 from gan_worker.styles.favourites import Favourite, write_favourites
 from gan_worker.wire.messages import ModelEntry

@@ -7,8 +7,8 @@ from typing import get_args
 import pytest
 
 from gan_worker.errors import RequestError
-from gan_worker.scene_parser import parse_recipe, read_recipe
-from gan_worker.scene_recipe import (
+from gan_worker.scenes.parser import parse_recipe, read_recipe
+from gan_worker.scenes.recipe import (
     BetweenLatent,
     Existing,
     Latent,

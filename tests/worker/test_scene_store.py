@@ -13,8 +13,8 @@ from gan_worker.config import GenerationConfig
 from gan_worker.errors import StorageError
 from gan_worker.materials.pictures import read_picture
 from gan_worker.progress import Recipe
-from gan_worker.scene_plan import work_item
-from gan_worker.scene_store import SceneStore
+from gan_worker.scenes.plan import work_item
+from gan_worker.scenes.store import SceneStore
 
 ITEM = work_item(GenerationConfig("bricks", 7, 48, 32), "a" * 64)
 

@@ -24,7 +24,7 @@ from gan_worker.materials.metadata import material_marks
 from gan_worker.materials.png import png_pieces
 from gan_worker.materials.png_text import text_chunks
 from gan_worker.progress import GeneratedMaterial, Recipe
-from gan_worker.scene_plan import WorkItem
+from gan_worker.scenes.plan import WorkItem
 
 logger = logging.getLogger(__name__)
 

@@ -28,8 +28,8 @@ from gan_worker.errors import (
 )
 from gan_worker.materials.maps import MAPS
 from gan_worker.runs import run
-from gan_worker.scene_plan import WorkItem
-from gan_worker.scene_store import SceneStore
+from gan_worker.scenes.plan import WorkItem
+from gan_worker.scenes.store import SceneStore
 
 logger = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from gan_worker.errors import RequestError
-from gan_worker.recipe_tables import Lines, Table, fail_at, suggest
-from gan_worker.recipe_values import READERS, WORDS, rule_tables, text_value
-from gan_worker.scene_recipe import Rule, SceneRecipe
+from gan_worker.scenes.recipe import Rule, SceneRecipe
+from gan_worker.scenes.recipe_tables import Lines, Table, fail_at, suggest
+from gan_worker.scenes.recipe_values import READERS, WORDS, rule_tables, text_value
 from gan_worker.styles.favourites import Favourite, read_favourites
 
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from gan_worker.config import LARGEST_SEED, GenerationConfig
 from gan_worker.errors import RequestError
-from gan_worker.scene_description import Point, Scene, SceneObject
-from gan_worker.scene_recipe import (
+from gan_worker.scenes.description import Point, Scene, SceneObject
+from gan_worker.scenes.recipe import (
     BetweenLatent,
     FavouriteLatent,
     NameLatent,

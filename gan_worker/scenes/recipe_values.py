@@ -8,8 +8,7 @@ from typing import Any, get_args
 
 from gan_worker.config import LARGEST_SEED
 from gan_worker.materials.maps import MAPS
-from gan_worker.recipe_tables import Fail, Table
-from gan_worker.scene_recipe import (
+from gan_worker.scenes.recipe import (
     Axis,
     BetweenLatent,
     Existing,
@@ -21,6 +20,7 @@ from gan_worker.scene_recipe import (
     SeedLatent,
     Selection,
 )
+from gan_worker.scenes.recipe_tables import Fail, Table
 from gan_worker.style import Style
 from gan_worker.wire.messages import SIDE_LIMIT
 

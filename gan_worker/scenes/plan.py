@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from gan_worker.config import GenerationConfig, check_name, check_size
 from gan_worker.dataclass_json import to_json
 from gan_worker.errors import RequestError
-from gan_worker.scene_description import Scene, SceneObject, Value
-from gan_worker.scene_latents import RuleLatents
-from gan_worker.scene_recipe import (
+from gan_worker.scenes.description import Scene, SceneObject, Value
+from gan_worker.scenes.latents import RuleLatents
+from gan_worker.scenes.recipe import (
     BetweenLatent,
     NeighbourhoodLatent,
     Rule,
