@@ -16,7 +16,7 @@ from gan_worker.errors import (
     TilewrightError,
     UnexpectedError,
 )
-from gan_worker.exports.writing import (
+from gan_worker.exports.export import (
     ExportedMaterial,
     Target,
     check_target,

@@ -6,7 +6,7 @@ import bpy
 from bpy.props import BoolProperty
 
 from gan_worker.errors import TilewrightError
-from gan_worker.exports.writing import Target
+from gan_worker.exports.export import Target
 
 from .. import event_timer, latents, material_export
 from .reporting import failed, needs

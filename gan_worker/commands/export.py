@@ -21,7 +21,7 @@ from gan_worker.commands.shared import (
     runs_folder,
 )
 from gan_worker.config import GenerationConfig
-from gan_worker.exports.targets import (
+from gan_worker.exports.sources import (
     ExportedMaterial,
     Target,
     check_target,

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("OpenImageIO", reason="exports are made in the worker's environment")
 
-from gan_worker.exports.targets import ExportedMaterial, Target, export_material
+from gan_worker.exports.sources import ExportedMaterial, Target, export_material
 
 
 @pytest.fixture

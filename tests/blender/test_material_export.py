@@ -12,7 +12,7 @@ from blender_addon import event_timer, material_export, materials, surface
 from blender_addon.operators import generation
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
-from gan_worker.exports.writing import ExportedMaterial, Target, export_material
+from gan_worker.exports.export import ExportedMaterial, Target, export_material
 from gan_worker.materials.metadata import material_marks, read_marks
 from gan_worker.materials.pictures import read_header
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from gan_worker import cli
-from gan_worker.exports.targets import ExportedMaterial, Target, export_material
+from gan_worker.exports.sources import ExportedMaterial, Target, export_material
 from gan_worker.materials.files import Format, save_material
 from gan_worker.materials.metadata import read_marks
 from gan_worker.materials.pictures import read_header, read_picture, write_picture
