@@ -11,8 +11,8 @@ import bpy
 
 from gan_worker import __version__
 from gan_worker.dataclass_json import VERSION
+from gan_worker.doctor.findings import Finding, finding_from_json, report
 from gan_worker.errors import TilewrightError, WorkerError
-from gan_worker.findings import Finding, finding_from_json, report
 from gan_worker.wire.keys import read_connection
 
 from . import preferences, session

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from gan_worker.findings import Finding, worst
+from gan_worker.doctor.findings import Finding, worst
 
 from . import doctor, installation
 from .layouts import TabPanel, duration, paragraph

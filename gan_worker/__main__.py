@@ -12,9 +12,9 @@ def main() -> int:
 
         return server.main(sys.argv[2:])
     if sys.argv[1:2] == ["doctor"]:
-        from gan_worker import doctor_view
+        from gan_worker.doctor import view
 
-        return doctor_view.main(sys.argv[2:])
+        return view.main(sys.argv[2:])
     from gan_worker import cli
 
     return cli.main(sys.argv[1:])

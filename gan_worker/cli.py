@@ -130,6 +130,6 @@ def serve(context: typer.Context) -> None:
 @app.command(**_PASSED_ON)
 def doctor(context: typer.Context) -> None:
     """Check all that the worker needs, and say what is wrong and the cure."""
-    from gan_worker import doctor_view
+    from gan_worker.doctor import view
 
-    sys.exit(doctor_view.main(context.args))
+    sys.exit(view.main(context.args))

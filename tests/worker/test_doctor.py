@@ -12,9 +12,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from gan_worker import acceleration, doctor, doctor_view
-from gan_worker.acceleration import SET_UP, Probe, why_no_gpu
-from gan_worker.findings import Finding, finding_from_json, report, worst
+from gan_worker.doctor import checks as doctor
+from gan_worker.doctor import tensorflow as acceleration
+from gan_worker.doctor import view
+from gan_worker.doctor.findings import Finding, finding_from_json, report, worst
+from gan_worker.doctor.tensorflow import SET_UP, Probe, why_no_gpu
 from gan_worker.runs import run as runs
 from gan_worker.runs.run import ModelInfo, Run
 from gan_worker.wire.keys import open_key_folder
@@ -225,7 +227,7 @@ def test_the_worst_state_decides():
 
 def test_the_command_tells_each_finding_in_a_line(tmp_path, capsys):
     """The real thing: TensorFlow is loaded, a worker is started and answers."""
-    code = doctor_view.main(["--json", "--home", str(tmp_path / "home")])
+    code = view.main(["--json", "--home", str(tmp_path / "home")])
     head, *lines = map(json.loads, capsys.readouterr().out.splitlines())
     found = [finding_from_json(line) for line in lines]
     assert [f.name for f in found] == head["checks"]
@@ -237,7 +239,7 @@ def test_the_command_tells_each_finding_in_a_line(tmp_path, capsys):
 def test_something_bad_is_exit_code_1_and_shown_with_its_cure(tmp_path, capsys, monkeypatch):
     broken = [Finding("Disk", "bad", "full", "Free some space.")]
     monkeypatch.setattr(doctor.Doctor, "examine", lambda self: iter(broken))
-    assert doctor_view.main(["--home", str(tmp_path)]) == 1
+    assert view.main(["--home", str(tmp_path)]) == 1
     shown = capsys.readouterr().out
     assert "bad      Disk         full\n" in shown
     assert "Cure: Free some space." in shown

@@ -33,7 +33,7 @@ def test_a_server_that_greets_does_without_numpy():
 
 def test_the_doctor_runs_where_every_package_is_missing():
     missing = {"numpy", "zmq", "packaging", "psutil"}
-    assert loaded_by("import gan_worker.doctor_view").isdisjoint(missing)
+    assert loaded_by("import gan_worker.doctor.view").isdisjoint(missing)
 
 
 def test_serve_is_dispatched_without_the_command_line(tmp_path):

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from gan_worker.client.launcher import own_environment
-from gan_worker.findings import Finding
+from gan_worker.doctor.findings import Finding
 
 PROBE = (sys.executable, "-m", "gan_worker.gan.probe")
 # TensorFlow alone takes 30 s to load from a slow disk.

@@ -17,11 +17,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from gan_worker import acceleration
-from gan_worker.acceleration import SET_UP
 from gan_worker.client.launcher import Launcher, own_environment
+from gan_worker.doctor import tensorflow
+from gan_worker.doctor.findings import Finding, State
+from gan_worker.doctor.tensorflow import SET_UP
 from gan_worker.errors import TilewrightError, UnexpectedError
-from gan_worker.findings import Finding, State
 
 PYTHONS = ((3, 11), (3, 13))
 GIB = 2**30
@@ -55,8 +55,8 @@ class Doctor:
     def __init__(
         self,
         home: Path | None,
-        probe: Sequence[str] = acceleration.PROBE,
-        patience: float = acceleration.PATIENCE,
+        probe: Sequence[str] = tensorflow.PROBE,
+        patience: float = tensorflow.PATIENCE,
     ) -> None:
         self._home = home
         self._command, self._patience = probe, patience
@@ -69,16 +69,16 @@ class Doctor:
 
     def examine(self) -> Iterator[Finding]:
         """Make the checks in the order of `names`, and give each finding as soon as it is there."""
-        probe = acceleration.Probe(self._command, self._patience)
+        probe = tensorflow.Probe(self._command, self._patience)
         checks: Sequence[Callable[[], Finding]] = (
             *(check_python, check_packages, check_memory),
             lambda: check_disk(self._folder()),
             lambda: check_keys(self._folder() / "keys"),
             *(check_encryption, check_port, check_worker, check_pictures),
             lambda: check_models(self._folder() / "runs"),
-            lambda: acceleration.check_tensorflow(probe.outcome()),
-            lambda: acceleration.check_gpu(probe.outcome()),
-            lambda: acceleration.check_learning(probe.outcome()),
+            lambda: tensorflow.check_tensorflow(probe.outcome()),
+            lambda: tensorflow.check_gpu(probe.outcome()),
+            lambda: tensorflow.check_learning(probe.outcome()),
         )
         try:
             for name, check in zip(self.names, checks, strict=True):

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from gan_worker import __version__
 from gan_worker.dataclass_json import VERSION
-from gan_worker.doctor import Doctor
-from gan_worker.findings import Finding, anonymous, report_lines, worst
+from gan_worker.doctor.checks import Doctor
+from gan_worker.doctor.findings import Finding, anonymous, report_lines, worst
 
 COLORS = {"good": "32", "warning": "33", "bad": "31"}
 

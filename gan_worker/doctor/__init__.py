@@ -1,0 +1,1 @@
+"""The doctor: checks of an installation, and what it found."""
