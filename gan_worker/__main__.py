@@ -15,9 +15,9 @@ def main() -> int:
         from gan_worker.doctor import view
 
         return view.main(sys.argv[2:])
-    from gan_worker import cli
+    from gan_worker.cli import app
 
-    return cli.main(sys.argv[1:])
+    return app.main(sys.argv[1:])
 
 
 if __name__ == "__main__":

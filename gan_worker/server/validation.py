@@ -71,7 +71,9 @@ class Admission:
 
     def models(self, training: Collection[str]) -> list[ModelEntry]:
         """The models there are, newest first."""
-        from gan_worker.runs import run
+        from gan_worker.runs import (
+            run,  # it needs NumPy, which a server that only greets does without
+        )
 
         found = run.list_models(self._runs)
         entries = [

@@ -7,7 +7,7 @@ import os
 import numpy as np
 import pytest
 
-from gan_worker import cli
+from gan_worker.cli import app
 from gan_worker.config import TrainingConfig
 from gan_worker.errors import RequestError
 from gan_worker.gan import evaluation, generation, training
@@ -39,7 +39,7 @@ def model(home):
 
 
 def evaluate(home, *arguments):
-    return cli.main(["evaluate", "stripes", "--home", str(home), *map(str, arguments)])
+    return app.main(["evaluate", "stripes", "--home", str(home), *map(str, arguments)])
 
 
 def test_a_model_is_judged_beside_what_is_known(home, striped_file, capsys):

@@ -8,8 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gan_worker import cli
-from gan_worker.commands import loop
+from gan_worker.cli import app, loop
 from gan_worker.config import PRESETS, GenerationConfig
 from gan_worker.errors import RequestError
 from gan_worker.gan import generation
@@ -49,7 +48,7 @@ def loops(tmp_path_factory):
     for kind, options in asked.items():
         common = ("--frames", "16", "--size", "96x64", "--maps", "base_color")
         command = ("loop", MODEL, *common, *options, "--out", str(place / kind))
-        assert cli.main(list(command)) == 0
+        assert app.main(list(command)) == 0
     return {kind: place / kind for kind in asked}
 
 
@@ -114,7 +113,7 @@ def test_bad_input_is_refused_before_the_model_is_loaded(
     options, says, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
-    assert cli.main(["loop", MODEL, *options]) == 2
+    assert app.main(["loop", MODEL, *options]) == 2
     assert says in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
@@ -131,6 +130,6 @@ def test_an_interrupted_loop_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(sequences.SequenceWriter, "write", interrupted)
     out = tmp_path / "out"
     assert (
-        cli.main(["loop", MODEL, "--size", "64", "--maps", "base_color", "--out", str(out)]) == 130
+        app.main(["loop", MODEL, "--size", "64", "--maps", "base_color", "--out", str(out)]) == 130
     )
     assert list(tmp_path.iterdir()) == []

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gan_worker import cli
-from gan_worker.commands import background_blender, batch
+from gan_worker.cli import app, background_blender, batch
 from gan_worker.config import GenerationConfig
 from gan_worker.dataclass_json import to_json
 from gan_worker.errors import ErrorInfo, RequestError
@@ -48,7 +47,7 @@ def blender(place):
 
 
 def run(*options, scene="in.blend"):
-    return cli.main(["batch", "recipe.toml", "--scene", scene, *options])
+    return app.main(["batch", "recipe.toml", "--scene", scene, *options])
 
 
 def test_a_bad_recipe_ends_before_blender_starts(place, capsys):

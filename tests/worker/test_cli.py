@@ -14,8 +14,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import pytest
 
-from gan_worker import cli, terminal
-from gan_worker.commands import shared
+from gan_worker.cli import app, terminal
+from gan_worker.cli import options as shared
 from gan_worker.config import TrainingConfig
 from gan_worker.errors import Cancelled, ErrorInfo
 from gan_worker.locks import FolderLock
@@ -63,7 +63,7 @@ def run_started(home, name="oak", **fields):
 
 @pytest.mark.parametrize("arguments", [[], ["--help"]])
 def test_help_names_every_command(arguments, capsys):
-    assert cli.main(arguments) == 0
+    assert app.main(arguments) == 0
     shown, wrong = capsys.readouterr()
     assert not wrong
     commands = ("train", "generate", "batch", "sheet", "directions", "loop", "export")
@@ -105,7 +105,7 @@ def test_help_names_every_command(arguments, capsys):
 )
 def test_bad_input_is_refused_with_code_and_cure(arguments, code, says, home, stripes, capsys):
     arguments = [str(stripes) if a == "PICTURE" else a for a in arguments]
-    assert cli.main(arguments) == 2
+    assert app.main(arguments) == 2
     shown = capsys.readouterr()
     assert f"[{code}]" in shown.err
     assert says in shown.err
@@ -126,7 +126,7 @@ def test_a_size_is_two_numbers_or_a_square():
 
 def test_a_fault_of_the_program_exits_with_1_and_its_log(monkeypatch, home, capsys, caplog):
     monkeypatch.setattr(runs, "list_models", lambda folder: 1 // 0)
-    assert cli.main(["models"]) == 1
+    assert app.main(["models"]) == 1
     assert "[unexpected]" in capsys.readouterr().err
     assert "ZeroDivisionError" in caplog.text
 
@@ -136,23 +136,23 @@ def test_running_out_of_memory_has_a_cure(monkeypatch, home, capsys):
         raise MemoryError
 
     monkeypatch.setattr(runs, "list_models", greedy)
-    assert cli.main(["models"]) == 1
+    assert app.main(["models"]) == 1
     assert "[out_of_memory]" in capsys.readouterr().err
 
 
 def test_a_home_that_is_a_file_is_no_bad_input_but_a_failure(stripes, capsys):
-    assert cli.main(["models", "--home", str(stripes)]) == 1
+    assert app.main(["models", "--home", str(stripes)]) == 1
     assert "[file_unwritable]" in capsys.readouterr().err
 
 
 def test_a_run_whose_budget_is_used_up_says_how_to_go_on(home, capsys):
     run = run_started(home, minutes=2.0, kimg=None)
     run.save_checkpoint("00000.100", {"a": np.zeros(2)}, {"step": 25, "seconds": 130.0})
-    assert cli.main(["train", "--resume", "oak"]) == 2
+    assert app.main(["train", "--resume", "oak"]) == 2
     shown = capsys.readouterr().err
     assert "2.2 of 2 minutes" in shown
     assert "--minutes 4" in shown
-    assert cli.main(["train", "--resume", "oak", "--kimg", "0.05"]) == 2
+    assert app.main(["train", "--resume", "oak", "--kimg", "0.05"]) == 2
     assert "0.1 of 0.05 kimg" in capsys.readouterr().err
 
 
@@ -161,10 +161,10 @@ def test_two_trainings_cannot_write_one_run(home, stripes, capsys):
     lock = FolderLock(run.path)
     assert lock.acquire()
     try:
-        assert cli.main(["train", "--resume", "oak"]) == 1
+        assert app.main(["train", "--resume", "oak"]) == 1
         assert "[busy]" in capsys.readouterr().err
         # A second one of that name must not sweep away what the first has begun.
-        assert cli.main(["train", str(stripes), "--run", "oak", "--kimg", "1"]) in (1, 2)
+        assert app.main(["train", str(stripes), "--run", "oak", "--kimg", "1"]) in (1, 2)
         assert (run.path / "config.json").exists()
     finally:
         lock.release()
@@ -174,34 +174,34 @@ def test_a_new_run_that_fails_leaves_its_name_free(home, tmp_path, capsys):
     file = tmp_path / "small.png"
     pictures.write_picture(file, np.random.default_rng(0).random((8, 8, 3)))
     arguments = ["train", str(file), "--run", "oak", "--preset", "nano", "--kimg", "1"]
-    assert cli.main(arguments) == 2
+    assert app.main(arguments) == 2
     assert "[picture_too_small]" in capsys.readouterr().err
     assert not (home / "runs" / "oak").exists()
 
 
 def test_a_resumed_run_that_fails_is_kept(home, capsys):
     run = run_started(home)
-    assert cli.main(["train", "--resume", "oak"]) == 2
+    assert app.main(["train", "--resume", "oak"]) == 2
     assert "[picture_missing]" in capsys.readouterr().err
     assert run.load_config().preset == "nano"
 
 
 def test_lists_say_what_there_is(home, capsys):
-    assert cli.main(["models"]) == 0
+    assert app.main(["models"]) == 0
     assert "Starter Red Bricks" in capsys.readouterr().out
     run = run_started(home)
     run.append_progress(TrainingProgress(30, 0.12, 61.0, 0.5, 61.0, 9.0, {}))
     info = ModelInfo("oak", "", 8, 16, ("height",), "nano", {}, {}, 1.0, "2030", 30, 0.1)
     run.save_model(replace(info, styles=("bark", "moss [wet]")), {"a": np.zeros(2)})
-    assert cli.main(["models"]) == 0
+    assert app.main(["models"]) == 0
     shown = capsys.readouterr().out
     assert "oak knows by name: bark, moss [wet]" in shown
     assert "Warning" not in shown
     run.save_model(replace(info, copied=0.2), {"a": np.zeros(2)})
-    assert cli.main(["models"]) == 0
+    assert app.main(["models"]) == 0
     warned = "Warning: oak: 20% of what this model makes is copied from its training pictures"
     assert warned in capsys.readouterr().out
-    assert cli.main(["runs"]) == 0
+    assert app.main(["runs"]) == 0
     shown = capsys.readouterr().out
     assert all(word in shown for word in ("oak", "30", "1.0", "50%", "yes"))
 
@@ -212,7 +212,7 @@ def test_serve_hands_its_options_to_the_server(monkeypatch):
     given = []
     monkeypatch.setattr(main, "main", lambda argv: given.append(list(argv)) or 3)
     with pytest.raises(SystemExit) as end:
-        cli.main(["serve", "--listen", "0.0.0.0", "--help"])
+        app.main(["serve", "--listen", "0.0.0.0", "--help"])
     assert end.value.code == 3
     assert given == [["--listen", "0.0.0.0", "--help"]]
 
@@ -286,7 +286,7 @@ def trained(tmp_path_factory):
     options = ["--run", "wall", "--preset", "nano", "--kimg", "0.02", "--scale", "1", "--isotropic"]
     shown = io.StringIO()
     with contextlib.redirect_stdout(shown):
-        done = cli.main(
+        done = app.main(
             ["train", str(stripes_in(folder)), *options, "--home", str(folder / "home")]
         )
     assert done == 0, shown.getvalue()
@@ -305,7 +305,7 @@ class TestTrainedModel:
 
     def test_every_seed_gives_seamless_files_and_a_recipe(self, tmp_path, capsys):
         made = ["--seed", "1,3", "--size", "128x64", "--out", str(tmp_path / "out")]
-        assert cli.main(["generate", "wall", *made]) == 0
+        assert app.main(["generate", "wall", *made]) == 0
         assert "Seam ratio" in capsys.readouterr().out
         files = sorted((tmp_path / "out").glob("*.png"))
         assert [f.name for f in files] == [f"wall_{s}_128x64_basecolor.png" for s in (1, 3)]
@@ -319,11 +319,11 @@ class TestTrainedModel:
 
     def test_it_says_whose_pictures_it_has_learned_from(self, trained, capsys):
         assert "names no licence" in trained[1]
-        assert cli.main(["provenance", "wall"]) == 0
+        assert app.main(["provenance", "wall"]) == 0
         shown = capsys.readouterr().out
         assert "stripes.png" in shown
         assert "its licence is not recorded" in shown
-        assert cli.main(["provenance", "wall", "--json"]) == 0
+        assert app.main(["provenance", "wall", "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["pictures"][0]["file"] == "stripes.png"
 
     def test_what_it_makes_says_how_it_was_made(self, home, stripes, tmp_path, capsys):
@@ -332,22 +332,22 @@ class TestTrainedModel:
         file = tmp_path / "first" / "wall_1_64x64_basecolor.png"
         assert file.read_bytes() == (tmp_path / "second" / file.name).read_bytes()
         sheet = tmp_path / "sheet.png"
-        assert cli.main(["sheet", "wall", "--seeds", "1", "--size", "64", "--out", str(sheet)]) == 0
+        assert app.main(["sheet", "wall", "--seeds", "1", "--size", "64", "--out", str(sheet)]) == 0
         preview = next((home / "runs" / "wall" / "previews").iterdir())
         for made in (file, sheet, preview):
             capsys.readouterr()
-            assert cli.main(["provenance", str(made)]) == 0
+            assert app.main(["provenance", str(made)]) == 0
             shown = " ".join(capsys.readouterr().out.split())
             assert "was generated" in shown
             assert "trained on 1 picture" in shown
-        assert cli.main(["provenance", str(file), "--json"]) == 0
+        assert app.main(["provenance", str(file), "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["recipe"]["seed"] == 1
-        assert cli.main(["provenance", str(stripes)]) == 0
+        assert app.main(["provenance", str(stripes)]) == 0
         assert "Not marked as generated" in capsys.readouterr().out
 
     def test_it_is_exported_as_files_that_say_how_they_were_made(self, tmp_path, capsys):
         made = ["--to", "gltf", "--seed", "2,5", "--size", "64x32", "--out", str(tmp_path / "out")]
-        assert cli.main(["export", "wall", *made]) == 0
+        assert app.main(["export", "wall", *made]) == 0
         assert "4 files in" in capsys.readouterr().out
         names = sorted(file.name for file in (tmp_path / "out").iterdir())
         assert names == [
@@ -360,11 +360,11 @@ class TestTrainedModel:
 
     def test_a_model_from_before_says_that_nothing_was_recorded(self, home, capsys):
         (home / "runs" / "wall" / "provenance.json").unlink()
-        assert cli.main(["provenance", "wall"]) == 2
+        assert app.main(["provenance", "wall"]) == 2
         assert "--resume wall" in capsys.readouterr().err
 
     def generate(self, out, *options):
-        return cli.main(["generate", "wall", "--size", "64", "--out", str(out), *options])
+        return app.main(["generate", "wall", "--size", "64", "--out", str(out), *options])
 
     def test_exr_holds_light(self, tmp_path):
         assert self.generate(tmp_path) == 0
@@ -401,17 +401,17 @@ class TestTrainedModel:
     def test_sheets_show_seeds_and_directions(self, tmp_path, capsys):
         file = tmp_path / "sheet.png"
         made = ["--seeds", "1-3,9", "--size", "64", "--out", str(file)]
-        assert cli.main(["sheet", "wall", *made]) == 0
+        assert app.main(["sheet", "wall", *made]) == 0
         assert str(file) in capsys.readouterr().out
         height, width, _ = pictures.read_picture(file).shape
         assert (height > 2 * 64) and (2 * 64 < width < 3 * 64)
-        assert cli.main(["directions", "wall", "--count", "1", "--out", str(file)]) == 0
+        assert app.main(["directions", "wall", "--count", "1", "--out", str(file)]) == 0
         height, width, _ = pictures.read_picture(file).shape
         assert (2 * 128 < height < 3 * 128) and (7 * 128 < width < 8 * 128)
 
     def test_a_sheet_that_cannot_be_written_says_so(self, tmp_path, capsys):
         made = ["--seeds", "1", "--size", "64", "--out", str(tmp_path / "none" / "sheet.png")]
-        assert cli.main(["sheet", "wall", *made]) == 1
+        assert app.main(["sheet", "wall", *made]) == 1
         assert "[file_unwritable]" in capsys.readouterr().err
 
     @pytest.mark.parametrize(
@@ -427,22 +427,22 @@ class TestTrainedModel:
         ],
     )
     def test_what_the_model_cannot_do_is_refused(self, options, code, tmp_path, capsys):
-        assert cli.main(["generate", "wall", "--out", str(tmp_path), *options]) == 2
+        assert app.main(["generate", "wall", "--out", str(tmp_path), *options]) == 2
         assert f"[{code}]" in capsys.readouterr().err
         assert not list(tmp_path.glob("*basecolor*"))
 
     def test_a_run_goes_on_where_it_was(self, home, capsys):
-        assert cli.main(["train", "--resume", "wall"]) == 2
+        assert app.main(["train", "--resume", "wall"]) == 2
         assert "used up" in capsys.readouterr().err
         told = ["--license", "CC0-1.0", "--author", "Ann"]
-        assert cli.main(["train", "--resume", "wall", "--kimg", "0.028", *told]) == 0
+        assert app.main(["train", "--resume", "wall", "--kimg", "0.028", *told]) == 0
         assert "Continued from step 5" in capsys.readouterr().out
         assert Run.open(home / "runs", "wall").read_progress()[-1].step == 7
-        assert cli.main(["provenance", "wall"]) == 0
+        assert app.main(["provenance", "wall"]) == 0
         assert "1 picture by Ann; licence: CC0-1.0" in capsys.readouterr().out
 
     def test_its_name_is_taken(self, stripes, capsys):
-        assert cli.main(["train", str(stripes), "--run", "wall"]) == 2
+        assert app.main(["train", str(stripes), "--run", "wall"]) == 2
         assert "[run_exists]" in capsys.readouterr().err
 
     def test_a_second_wish_while_tensorflow_traces_is_no_fault(
@@ -458,7 +458,7 @@ class TestTrainedModel:
                     raise RuntimeError("in user code") from error
 
         monkeypatch.setattr(training, "train", trace)
-        assert cli.main(["train", str(stripes), "--run", "second"]) == 130
+        assert app.main(["train", str(stripes), "--run", "second"]) == 130
         shown = capsys.readouterr().err
         assert "[cancelled]" in shown
         assert "Traceback" not in shown
@@ -475,6 +475,6 @@ class TestTrainedModel:
 
         monkeypatch.setattr(terminal.TrainingView, "report", report)
         options = ["--run", "second", "--preset", "nano", "--kimg", "50", "--scale", "1"]
-        assert cli.main(["train", str(stripes), *options]) == 0
+        assert app.main(["train", str(stripes), *options]) == 0
         assert told.is_set()
         assert len(Run.open(home / "runs", "second").checkpoints()) == 1

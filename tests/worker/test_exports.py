@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_worker import cli
+from gan_worker.cli import app
 from gan_worker.exports.sources import ExportedMaterial, Target, export_material
 from gan_worker.materials.files import Format, save_material
 from gan_worker.materials.metadata import read_marks
@@ -232,7 +232,7 @@ class TestUsd:
 
 class TestCommand:
     def export(self, *arguments):
-        return cli.main(["export", *map(str, arguments)])
+        return app.main(["export", *map(str, arguments)])
 
     def test_a_folder_of_maps_becomes_files_that_keep_their_marks(self, folder, tmp_path, capsys):
         out = tmp_path / "new" / "out"

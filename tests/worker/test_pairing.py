@@ -13,7 +13,7 @@ import time
 import pytest
 import zmq
 
-from gan_worker import cli
+from gan_worker.cli import app
 from gan_worker.client.client import Client
 from gan_worker.client.events import Connected
 from gan_worker.errors import RequestError, TilewrightError
@@ -263,13 +263,13 @@ def test_a_revoked_client_is_no_longer_on_the_list(tmp_path, capsys, monkeypatch
 
     keys = tmp_path / "keys"
     write_clients(keys, {"a" * 40: "laptop", "b" * 40: "studio"})
-    assert cli.main(["clients", "--home", str(tmp_path)]) == 0
+    assert app.main(["clients", "--home", str(tmp_path)]) == 0
     assert capsys.readouterr().out.split() == ["laptop", "studio"]
-    assert cli.main(["clients", "--revoke", "laptop", "--home", str(tmp_path)]) == 0
+    assert app.main(["clients", "--revoke", "laptop", "--home", str(tmp_path)]) == 0
     assert read_clients(keys) == {"b" * 40: "studio"}
-    assert cli.main(["clients", "--revoke", "laptop", "--home", str(tmp_path)]) == 2
+    assert app.main(["clients", "--revoke", "laptop", "--home", str(tmp_path)]) == 2
     (keys / "clients.json").write_text("[1")
-    assert cli.main(["clients", "--home", str(tmp_path)]) == 1
+    assert app.main(["clients", "--home", str(tmp_path)]) == 1
 
 
 def test_pairing_is_not_for_a_worker_that_blender_started(capsys):

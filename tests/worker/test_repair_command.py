@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from gan_worker import cli
+from gan_worker.cli import app
 from gan_worker.materials.metadata import COMPOSITE_TYPE, read_marks
 from gan_worker.materials.pictures import read_header, read_stored, write_picture
 
@@ -68,7 +68,7 @@ def test_bad_input_is_refused_before_any_work(change, code, says, photo, mask, t
     for name in ("scale", "steps"):
         arguments += [f"--{name}", wish[name]] if name in wish else []
     before = photo.read_bytes()
-    assert cli.main([*arguments, "--out", places["out"]]) == 2
+    assert app.main([*arguments, "--out", places["out"]]) == 2
     shown = capsys.readouterr()
     assert f"[{code}]" in shown.err and says in " ".join(shown.err.split())
     assert photo.read_bytes() == before and not (tmp_path / "new.png").exists()
@@ -77,7 +77,7 @@ def test_bad_input_is_refused_before_any_work(change, code, says, photo, mask, t
 def test_a_photo_is_repaired_where_it_is_masked(photo, mask, tmp_path, capsys):
     out = tmp_path / "new/photo.png"
     arguments = ["repair", MODEL, str(photo), "--mask", str(mask), "--out", str(out.parent)]
-    assert cli.main([*arguments, "--steps", "2"]) == 0
+    assert app.main([*arguments, "--steps", "2"]) == 0
     shown = capsys.readouterr().out
     assert "Taken for not seamless" in shown and "after 2 steps" in shown
     # Two steps, with a model of other bricks, are not enough, and the person hears of it.
@@ -93,7 +93,7 @@ def test_a_photo_is_repaired_where_it_is_masked(photo, mask, tmp_path, capsys):
 
 def test_borders_of_a_photo_are_made_anew(photo, tmp_path, capsys):
     out = tmp_path / "tile.png"
-    assert cli.main(["make-tileable", MODEL, str(photo), "--out", str(out), "--steps", "1"]) == 0
+    assert app.main(["make-tileable", MODEL, str(photo), "--out", str(out), "--steps", "1"]) == 0
     assert "Seam ratio" in capsys.readouterr().out
     before, after = read_stored(photo), read_stored(out)
     inside = (slice(12, 36), slice(16, 48))
@@ -103,14 +103,14 @@ def test_borders_of_a_photo_are_made_anew(photo, tmp_path, capsys):
 
 def test_a_photo_is_projected_and_its_look_is_a_start(photo, tmp_path, capsys):
     out = tmp_path / "found"
-    assert cli.main(["project", MODEL, str(photo), "--out", str(out), "--steps", "2"]) == 0
+    assert app.main(["project", MODEL, str(photo), "--out", str(out), "--steps", "2"]) == 0
     assert "Distance" in capsys.readouterr().out
     assert read_stored(out / f"{MODEL}_photo_projection.png").shape == (48, 128, 3)
     arrays = load_file(out / f"{MODEL}_photo_latents.safetensors")
     recipe = json.loads((out / f"{MODEL}_photo_latent.json").read_text())
     np.testing.assert_array_equal(np.float32(recipe["z"]), arrays["z"][0])
     latent = ["--latent", str(out / f"{MODEL}_photo_latent.json"), "--size", "64"]
-    assert cli.main(["generate", MODEL, *latent, "--out", str(tmp_path / "made")]) == 0
+    assert app.main(["generate", MODEL, *latent, "--out", str(tmp_path / "made")]) == 0
     made = json.loads((tmp_path / "made" / f"{MODEL}_1_64x64.json").read_text())
     assert made["z"] == recipe["z"]
 
@@ -119,5 +119,5 @@ def test_a_photo_is_projected_and_its_look_is_a_start(photo, tmp_path, capsys):
 def test_a_file_that_holds_no_latent_is_refused(text, tmp_path, capsys):
     file = tmp_path / "latent.json"
     file.write_text(text)
-    assert cli.main(["generate", MODEL, "--latent", str(file), "--out", str(tmp_path)]) == 2
+    assert app.main(["generate", MODEL, "--latent", str(file), "--out", str(tmp_path)]) == 2
     assert "[invalid_latent]" in capsys.readouterr().err

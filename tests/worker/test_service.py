@@ -664,7 +664,7 @@ def test_a_client_of_another_major_says_so_once(served, monkeypatch):
         frames = encode(message)
         return [frames[0], bytes(frames[1]).replace(b'"v":[1,', b'"v":[2,')]
 
-    monkeypatch.setattr(client_module.protocol, "encode", encode_as_next_major)
+    monkeypatch.setattr(client_module.codec, "encode", encode_as_next_major)
     ear = served.connect()
     assert ear.event(WorkerFault).error.code == "protocol_version"
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from gan_worker import cli
+from gan_worker.cli import app
 from gan_worker.config import TrainingConfig
 from gan_worker.locks import FolderLock
 from gan_worker.runs import run as runs
@@ -27,7 +27,7 @@ def oak(tmp_path, monkeypatch) -> runs.Run:
 
 
 def test_a_renamed_run_is_a_whole_run_under_its_new_name(oak, capsys):
-    assert cli.main(["rename", "oak", "old oak"]) == 0
+    assert app.main(["rename", "oak", "old oak"]) == 0
     assert "oak is now old oak" in capsys.readouterr().out
     folder = oak.path.parent
     assert runs.list_runs(folder) == ["old oak"]
@@ -48,7 +48,7 @@ def test_a_renamed_run_is_a_whole_run_under_its_new_name(oak, capsys):
 )
 def test_what_cannot_be_is_said_and_changes_nothing(oak, capsys, command, code):
     (oak.path.parent / "taken").mkdir()
-    assert cli.main(command) == 2
+    assert app.main(command) == 2
     assert f"[{code}]" in capsys.readouterr().err
     assert runs.list_runs(oak.path.parent) == ["oak", "taken"]
 
@@ -56,11 +56,11 @@ def test_what_cannot_be_is_said_and_changes_nothing(oak, capsys, command, code):
 def test_a_run_that_trains_is_left_alone(oak, capsys):
     lock = FolderLock(oak.path)
     assert lock.acquire()
-    assert cli.main(["delete", "oak", "--yes"]) == 1
-    assert cli.main(["rename", "oak", "fir"]) == 1
+    assert app.main(["delete", "oak", "--yes"]) == 1
+    assert app.main(["rename", "oak", "fir"]) == 1
     assert capsys.readouterr().err.count("[busy]") == 2
     lock.release()
-    assert cli.main(["delete", "oak", "--yes"]) == 0
+    assert app.main(["delete", "oak", "--yes"]) == 0
     assert runs.list_runs(oak.path.parent) == []
 
 
@@ -69,6 +69,6 @@ def test_a_person_is_asked_first(oak, monkeypatch, answer, code, left):
     asked: list[str] = []
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
     monkeypatch.setattr("typer.confirm", lambda text: asked.append(text) or answer)
-    assert cli.main(["delete", "oak"]) == code
+    assert app.main(["delete", "oak"]) == code
     assert str(oak.path) in asked[0]
     assert runs.list_runs(oak.path.parent) == left

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from gan_worker import terminal
-from gan_worker.commands.shared import Home, runs_folder
+from gan_worker.cli import terminal
+from gan_worker.cli.options import Home, runs_folder
 from gan_worker.errors import Cancelled, RequestError
 from gan_worker.runs import run as runs
 from gan_worker.server.allowed_folders import Roots

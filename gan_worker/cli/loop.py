@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from gan_worker import terminal
-from gan_worker.commands.shared import Home, invalid, load, parse_size, reporting, runs_folder
+from gan_worker.cli import terminal
+from gan_worker.cli.options import Home, invalid, load, parse_size, reporting, runs_folder
 from gan_worker.config import GenerationConfig
 from gan_worker.materials.files import Format, file_bits
 from gan_worker.materials.sequences import SequenceWriter

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from gan_worker import terminal
-from gan_worker.commands.shared import (
+from gan_worker.cli import terminal
+from gan_worker.cli.options import (
     Home,
     checked_bits,
     invalid,

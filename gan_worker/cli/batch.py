@@ -12,8 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
-from gan_worker import terminal
-from gan_worker.commands.background_blender import (
+from gan_worker.cli import terminal
+from gan_worker.cli.background_blender import (
     DONE,
     FAILED,
     TRY_AGAIN,
@@ -21,7 +21,7 @@ from gan_worker.commands.background_blender import (
     find_blender,
     run_blender,
 )
-from gan_worker.commands.batch_view import BatchView
+from gan_worker.cli.batch_view import BatchView
 from gan_worker.config import GenerationConfig
 from gan_worker.dataclass_json import from_json
 from gan_worker.errors import TRANSIENT, Cancelled, RequestError, TilewrightError, error_from_info

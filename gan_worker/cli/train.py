@@ -12,8 +12,8 @@ from typing import Annotated
 
 import typer
 
-from gan_worker import terminal
-from gan_worker.commands.shared import Home, check_places, quiet_loading, runs_folder
+from gan_worker.cli import terminal
+from gan_worker.cli.options import Home, check_places, quiet_loading, runs_folder
 from gan_worker.config import PRESETS, TrainingConfig
 from gan_worker.errors import Cancelled, RequestError, WorkerError
 from gan_worker.files import read_json

@@ -8,9 +8,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from gan_worker.cli.terminal import output, show_stage, show_warning
 from gan_worker.progress import Evaluation, GenerationProgress, Report, Stage
 from gan_worker.runs.copies import copy_warning
-from gan_worker.terminal import output, show_stage, show_warning
 
 ROWS = {
     "model": "Model",

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from gan_worker import terminal
+from gan_worker.cli import terminal
 from gan_worker.errors import PictureError, RequestError
 from gan_worker.files import storage_errors
 from gan_worker.materials.pictures import Bits

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from gan_worker import __version__, evaluation_view, terminal
-from gan_worker.commands.shared import Home, check_places, invalid, quiet_loading, runs_folder
+from gan_worker import __version__
+from gan_worker.cli import evaluation_view, terminal
+from gan_worker.cli.options import Home, check_places, invalid, quiet_loading, runs_folder
 from gan_worker.files import write_json
 from gan_worker.materials.metadata import marks
 from gan_worker.materials.pictures import write_picture

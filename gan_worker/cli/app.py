@@ -8,8 +8,7 @@ from typing import Any
 
 import typer
 
-from gan_worker import terminal
-from gan_worker.commands import (
+from gan_worker.cli import (
     batch,
     clients,
     evaluate,
@@ -17,8 +16,9 @@ from gan_worker.commands import (
     generate,
     loop,
     repair,
+    runs,
     show,
-    tidy,
+    terminal,
     train,
 )
 from gan_worker.errors import (
@@ -56,8 +56,8 @@ for command in (
     evaluate.evaluate,
     show.provenance,
     show.models,
-    tidy.rename,
-    tidy.delete,
+    runs.rename,
+    runs.delete,
     clients.clients,
 ):
     app.command()(command)

@@ -9,9 +9,9 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from gan_worker.cli.terminal import ROWS_SHOWN, output
 from gan_worker.materials.metadata import rights_line
 from gan_worker.runs.provenance import Provenance, TrainingPicture
-from gan_worker.terminal import ROWS_SHOWN, output
 
 UNKNOWN = "not recorded"
 

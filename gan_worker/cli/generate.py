@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from gan_worker import __version__, terminal
-from gan_worker.commands.shared import (
+from gan_worker import __version__
+from gan_worker.cli import terminal
+from gan_worker.cli.options import (
     Home,
     checked_bits,
     invalid,

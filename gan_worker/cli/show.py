@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from gan_worker import provenance_view, terminal
-from gan_worker.commands.shared import Home, runs_folder
+from gan_worker.cli import provenance_view, terminal
+from gan_worker.cli.options import Home, runs_folder
 from gan_worker.errors import RequestError
 from gan_worker.files import as_json
 from gan_worker.materials.metadata import read_marks

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from rich.table import Table
 from safetensors.numpy import save
 
-from gan_worker import __version__, terminal
-from gan_worker.commands.shared import Home, invalid, load, parse_size, reporting, runs_folder
+from gan_worker import __version__
+from gan_worker.cli import terminal
+from gan_worker.cli.options import Home, invalid, load, parse_size, reporting, runs_folder
 from gan_worker.config import MOST_STEPS
 from gan_worker.files import replace_file, storage_errors, write_json
 from gan_worker.materials.masks import border_band, looks_seamless

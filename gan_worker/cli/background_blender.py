@@ -16,8 +16,8 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, Any
 
-from gan_worker import terminal
-from gan_worker.commands.batch_view import TAIL, BatchView
+from gan_worker.cli import terminal
+from gan_worker.cli.batch_view import TAIL, BatchView
 from gan_worker.errors import Cancelled, ErrorInfo, RequestError
 
 DONE, FAILED, TRY_AGAIN = 0, 1, 75

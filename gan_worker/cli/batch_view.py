@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from gan_worker import terminal
+from gan_worker.cli import terminal
 from gan_worker.errors import ErrorInfo, error_from_info
 from gan_worker.scenes.plan import COLUMNS
 
