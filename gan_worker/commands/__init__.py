@@ -1,1 +1,0 @@
-"""The commands of `gan-worker`, a file for each subject."""
