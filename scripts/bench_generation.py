@@ -38,7 +38,7 @@ def make_model(folder: Path) -> Path:
     import tensorflow as tf
 
     from gan_worker.gan import checkpoint
-    from gan_worker.gan.generator import Generator
+    from gan_worker.gan.networks.generator import Generator
     from gan_worker.gan.statistics import MapStatistics, Statistics
 
     keras.utils.set_random_seed(1)

@@ -130,7 +130,7 @@ def _speed_of_training(options: Namespace, preset: str, kind: str) -> Found:
     import tensorflow as tf
     from levers import LEVERS
 
-    from gan_worker.gan import precision
+    from gan_worker.gan.networks import precision
     from gan_worker.gan.update import Update, recipe
 
     if kind == "float32":

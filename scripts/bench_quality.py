@@ -226,7 +226,7 @@ class Levers:
 def _read_levers(preset: str, told: Sequence[str]) -> Levers:
     from levers import LEVERS, OTHER_NETWORKS
 
-    from gan_worker.gan import precision
+    from gan_worker.gan.networks import precision
     from gan_worker.gan.update import Update, recipe
 
     kinds = [LEVERS[lever] for lever in told if lever in LEVERS]

@@ -110,7 +110,7 @@ def steppers(update: Any) -> dict[str, Callable[[int], None]]:
     """What is compared, warmed up: name → a step."""
     from torch_twin import Twin
 
-    from gan_worker.gan.precision import has_bfloat16
+    from gan_worker.gan.networks.precision import has_bfloat16
 
     found: dict[str, Callable[[int], None]] = {"TensorFlow": lambda n: _ours(update, n)}
     found["PyTorch eager"] = Twin(update).step
@@ -209,7 +209,7 @@ def main() -> int:
     import torch
     from bench_convolutions import peak, processor, show, use_threads
 
-    from gan_worker.gan.precision import has_bfloat16
+    from gan_worker.gan.networks.precision import has_bfloat16
 
     use_threads(THREADS)
     picture = stones()

@@ -11,9 +11,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from gan_worker.gan import generator, layers, losses, update
-from gan_worker.gan.adam import assign
-from gan_worker.gan.discriminator import Discriminator
+from gan_worker.gan import losses, update
+from gan_worker.gan.networks import generator, layers
+from gan_worker.gan.networks.adam import assign
+from gan_worker.gan.networks.discriminator import Discriminator
 from gan_worker.gan.update import Update
 
 

@@ -94,7 +94,7 @@ class StyleBlock(nn.Module):
 
 
 class Generator(nn.Module):
-    """`gan_worker.gan.generator.Generator` with the weights it has now; pictures are channels first."""
+    """`gan_worker.gan.networks.generator.Generator` with the weights it has now; pictures are channels first."""
 
     def __init__(self, source: Any):
         super().__init__()
@@ -141,7 +141,7 @@ class Residual(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """`gan_worker.gan.discriminator.Discriminator` with the weights it has now."""
+    """`gan_worker.gan.networks.discriminator.Discriminator` with the weights it has now."""
 
     def __init__(self, source: Any):
         super().__init__()

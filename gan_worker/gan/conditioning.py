@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from gan_worker.gan.generator import Generator
+from gan_worker.gan.networks.generator import Generator
 from gan_worker.style import NAME_LIMIT
 
 # Stands in place of a material where a crop is judged without one.

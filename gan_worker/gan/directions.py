@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from gan_worker.errors import RequestError
-from gan_worker.gan.generator import Generator
+from gan_worker.gan.networks.generator import Generator
 from gan_worker.style import DIRECTION_NAME
 
 # Styles that axes and step widths are measured on.

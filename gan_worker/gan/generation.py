@@ -22,10 +22,10 @@ from gan_worker.config import (
 from gan_worker.errors import Cancelled, RequestError, StorageError
 from gan_worker.gan import checkpoint
 from gan_worker.gan.classic import ClassicGenerator
-from gan_worker.gan.generator import Generator
 from gan_worker.gan.latents import Latents, Pattern, draw_latents, waves_of_levels
-from gan_worker.gan.layers import PaintedStyle
 from gan_worker.gan.metrics import calm_origin, rolled, seam_ratio
+from gan_worker.gan.networks.generator import Generator
+from gan_worker.gan.networks.layers import PaintedStyle
 from gan_worker.gan.pieces import (
     LONGEST,
     Canvas,

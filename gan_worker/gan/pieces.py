@@ -11,10 +11,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_worker.gan.generator import Generator
 from gan_worker.gan.latents import Latents
-from gan_worker.gan.layers import Convolution
 from gan_worker.gan.metrics import SAMPLED, LineSteps, mean_steps
+from gan_worker.gan.networks.generator import Generator
+from gan_worker.gan.networks.layers import Convolution
 from gan_worker.materials.maps import MAPS
 
 # Longest side of a piece, pixels. Larger ones need more memory and are no faster on a CPU.

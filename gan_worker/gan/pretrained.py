@@ -19,8 +19,8 @@ import tensorflow as tf
 import gan_worker
 from gan_worker.errors import StorageError
 from gan_worker.gan import checkpoint
-from gan_worker.gan.discriminator import Discriminator
-from gan_worker.gan.generator import Generator
+from gan_worker.gan.networks.discriminator import Discriminator
+from gan_worker.gan.networks.generator import Generator
 from gan_worker.gan.statistics import Statistics
 from gan_worker.runs.checkpoints import Arrays, parse_tensors
 

@@ -33,8 +33,8 @@ def _learn(tf: Any) -> dict[str, Any]:
     import keras
 
     from gan_worker.config import MATERIAL_PRESETS
-    from gan_worker.gan.generator import Generator
-    from gan_worker.gan.precision import has_bfloat16, reduced_precision
+    from gan_worker.gan.networks.generator import Generator
+    from gan_worker.gan.networks.precision import has_bfloat16, reduced_precision
 
     network = MATERIAL_PRESETS["nano"]
     generator = Generator(network, 3)

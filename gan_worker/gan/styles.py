@@ -14,9 +14,9 @@ from gan_worker.errors import RequestError
 from gan_worker.gan.classic import ClassicGenerator
 from gan_worker.gan.conditioning import nearest_style
 from gan_worker.gan.directions import find_direction, fingerprint, random_styles
-from gan_worker.gan.generator import Generator
 from gan_worker.gan.latents import draw_z
-from gan_worker.gan.layers import PaintedStyle
+from gan_worker.gan.networks.generator import Generator
+from gan_worker.gan.networks.layers import PaintedStyle
 from gan_worker.style import (
     Directions,
     Mix,

@@ -13,11 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from gan_worker.config import NetworkConfig
-from gan_worker.gan.adam import Adam, assign
 from gan_worker.gan.conditioning import Conditioning
 from gan_worker.gan.dataset import Dataset
-from gan_worker.gan.discriminator import Discriminator
-from gan_worker.gan.generator import Generator
 from gan_worker.gan.latents import (
     Pattern,
     Wave,
@@ -27,7 +24,10 @@ from gan_worker.gan.latents import (
     waves_of_levels,
 )
 from gan_worker.gan.losses import gradient_penalty, patch_distance, relativistic_losses
-from gan_worker.gan.precision import reduced_precision
+from gan_worker.gan.networks.adam import Adam, assign
+from gan_worker.gan.networks.discriminator import Discriminator
+from gan_worker.gan.networks.generator import Generator
+from gan_worker.gan.networks.precision import reduced_precision
 from gan_worker.gan.pretrained import Pretrained, bring_together
 
 # Crops of which the variances within and between are compared.

@@ -11,7 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from gan_worker.config import TrainingConfig
-from gan_worker.gan import precision, replicas, training
+from gan_worker.gan import replicas, training
+from gan_worker.gan.networks import precision
 from gan_worker.progress import Notice
 from gan_worker.runs.run import Run
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_worker.gan.adam import Adam
+from gan_worker.gan.networks.adam import Adam
 
 
 def test_it_takes_the_steps_of_keras_and_keeps_its_variables():

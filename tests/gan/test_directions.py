@@ -13,8 +13,8 @@ from gan_worker.gan.directions import (
     principal_directions,
     random_styles,
 )
-from gan_worker.gan.generator import Generator
-from gan_worker.gan.layers import StyleNorm
+from gan_worker.gan.networks.generator import Generator
+from gan_worker.gan.networks.layers import StyleNorm
 
 
 @pytest.fixture(scope="module")

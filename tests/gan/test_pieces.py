@@ -11,9 +11,9 @@ from gan_worker.config import PRESETS, GenerationConfig
 from gan_worker.errors import Cancelled
 from gan_worker.gan import generation, pieces
 from gan_worker.gan.generation import Model
-from gan_worker.gan.generator import Generator
 from gan_worker.gan.latents import Pattern, waves_of_levels
 from gan_worker.gan.metrics import line_steps, rolled, seam_ratio
+from gan_worker.gan.networks.generator import Generator
 from gan_worker.gan.statistics import MapStatistics, Statistics
 from gan_worker.progress import GenerationProgress
 from gan_worker.runs.run import ModelInfo

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan_worker.gan import precision
-from gan_worker.gan.precision import convolution, reduced_precision
+from gan_worker.gan.networks import precision
+from gan_worker.gan.networks.precision import convolution, reduced_precision
 
 X = tf.random.stateless_normal((1, 8, 8, 32), [1, 2])
 KERNEL = tf.random.stateless_normal((3, 3, 32, 16), [3, 4])

@@ -11,9 +11,9 @@ from gan_worker.config import PRESETS, GenerationConfig
 from gan_worker.errors import RequestError
 from gan_worker.gan import checkpoint, generation, projection, repair
 from gan_worker.gan.classic import ClassicGenerator
-from gan_worker.gan.generator import Generator
 from gan_worker.gan.latents import draw_z
 from gan_worker.gan.metrics import line_steps
+from gan_worker.gan.networks.generator import Generator
 from gan_worker.gan.statistics import Statistics, measure_statistics
 from gan_worker.materials.masks import border_band, looks_seamless
 from gan_worker.runs import run as runs

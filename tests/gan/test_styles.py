@@ -12,10 +12,10 @@ from gan_worker.dataclass_json import dump, from_json, load, to_json
 from gan_worker.errors import RequestError, StorageError
 from gan_worker.gan import checkpoint, generation
 from gan_worker.gan.directions import find_direction
-from gan_worker.gan.generator import Generator
 from gan_worker.gan.latents import draw_latents, draw_z
-from gan_worker.gan.layers import PaintedStyle
 from gan_worker.gan.metrics import line_steps
+from gan_worker.gan.networks.generator import Generator
+from gan_worker.gan.networks.layers import PaintedStyle
 from gan_worker.gan.sheets import STEPS, direction_sheet, seed_sheet
 from gan_worker.gan.statistics import measure_statistics
 from gan_worker.gan.styles import STORED, Styles, resampling

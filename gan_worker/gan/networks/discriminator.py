@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from gan_worker.config import NetworkConfig
-from gan_worker.gan.layers import Convolution, downsample, leaky_relu
+from gan_worker.gan.networks.layers import Convolution, downsample, leaky_relu
 
 
 class Residual(keras.layers.Layer):

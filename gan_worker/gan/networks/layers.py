@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from gan_worker.gan.precision import convolution
+from gan_worker.gan.networks.precision import convolution
 
 LEAK = 0.2
 

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from gan_worker.config import NetworkConfig
-from gan_worker.gan.layers import (
+from gan_worker.gan.networks.layers import (
     Convolution,
     Noise,
     PaintedStyle,
