@@ -160,7 +160,7 @@ def run_forward(folder: Path, size: int) -> None:
     import tensorflow as tf
 
     from gan_worker.config import GenerationConfig
-    from gan_worker.gan.generation import load_model
+    from gan_worker.gan.generation.model import load_model
 
     model = load_model(folder / "home" / "runs" / MODEL)
     latents = model.latents(GenerationConfig(MODEL, 1, width=size, height=size))

@@ -37,7 +37,7 @@ def make_model(folder: Path) -> Path:
     import keras
     import tensorflow as tf
 
-    from gan_worker.gan import checkpoint
+    from gan_worker.gan.generation import arrays
     from gan_worker.gan.networks.generator import Generator
     from gan_worker.gan.statistics import MapStatistics, Statistics
 
@@ -70,7 +70,7 @@ def make_model(folder: Path) -> Path:
         kimg=0.0,
     )
     run = Run.create(folder, "bench")
-    run.save_model(info, checkpoint.to_arrays({"generator": generator.variables}))
+    run.save_model(info, arrays.to_arrays({"generator": generator.variables}))
     return run.path
 
 
@@ -80,7 +80,7 @@ def compare(model: Any, twin: Any, side: int, operations: float, most: float) ->
     from bench_convolutions import seconds
     from torch_twin import tensor
 
-    from gan_worker.gan.pieces import LONGEST, cut_latents, halos, split
+    from gan_worker.gan.generation.tiles import LONGEST, cut_latents, halos, split
 
     config = GenerationConfig("bench", 1, side, side)
     latents, reach = model.latents(config), halos(model.generator)
@@ -136,7 +136,7 @@ def operations_a_pixel(model: Any) -> float:
 
 def make_large(folder: Path) -> None:
     """In a process of its own: 8192² of five maps and their files; prints figures as JSON."""
-    from gan_worker.gan.generation import load_model
+    from gan_worker.gan.generation.model import load_model
 
     model, found = load_model(folder), {}
     bits = file_bits(None, Format.png)
@@ -180,7 +180,7 @@ def main() -> int:
     from bench_convolutions import peak, processor, show, use_threads
     from torch_twin import Generator
 
-    from gan_worker.gan.generation import load_model
+    from gan_worker.gan.generation.model import load_model
 
     use_threads(THREADS)
     with tempfile.TemporaryDirectory(prefix="tilewright-bench-") as folder:

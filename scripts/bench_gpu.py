@@ -89,7 +89,7 @@ def _measure(options: Namespace, *child: str, gpu: bool = True) -> Found:
 
 
 def _name(options: Namespace) -> Found:
-    from gan_worker.gan.generation import device_name
+    from gan_worker.gan.generation.model import device_name
 
     return {"name": device_name().removeprefix("CPU")}
 
@@ -209,7 +209,7 @@ def _speed_of_generation(options: Namespace, preset: str) -> Found:
 def _pictures(options: Namespace, file: str) -> Found:
     """Two seeds of one of the starters as they were made, in float32."""
     from gan_worker.config import GenerationConfig
-    from gan_worker.gan.generation import load_model
+    from gan_worker.gan.generation.model import load_model
 
     model = load_model(ROOT / "gan_worker/bundled_models/Starter Cobblestone")
     made: dict[str, np.ndarray] = {}

@@ -117,7 +117,7 @@ def sheet(
     """Show many seeds side by side in one picture."""
     numbers, (width, height) = parse_seeds(seeds), parse_size(size)
     loaded = load(run.open_model(runs_folder(home), model))
-    from gan_worker.gan.sheets import seed_sheet
+    from gan_worker.gan.generation.sheets import seed_sheet
 
     config = GenerationConfig(model, width=width, height=height)
     with reporting() as report:
@@ -133,7 +133,7 @@ def directions(
 ) -> None:
     """Show what each slider of a model changes, in one picture."""
     loaded = load(run.open_model(runs_folder(home), model))
-    from gan_worker.gan.sheets import direction_sheet
+    from gan_worker.gan.generation.sheets import direction_sheet
 
     with reporting() as report:
         _write_sheet(direction_sheet(loaded, seed, count, report), loaded.info, out)

@@ -64,8 +64,8 @@ def quiet_loading() -> Iterator[None]:
 
 def load(folder: Path) -> Any:
     with quiet_loading():
-        from gan_worker.gan import generation
-    return generation.load_model(folder)
+        from gan_worker.gan.generation import model
+    return model.load_model(folder)
 
 
 @contextmanager

@@ -64,7 +64,8 @@ class GanProgram:
         self._models: dict[str, tuple[int, Any]] = {}
 
     def device_name(self) -> str:
-        from gan_worker.gan import generation, training
+        from gan_worker.gan import training
+        from gan_worker.gan.generation import model as generation
 
         assert training is not None
         return str(generation.device_name())
@@ -116,7 +117,7 @@ class GanProgram:
         return repair(self._model(config.model), config, report, should_stop)
 
     def _model(self, name: str) -> Any:
-        from gan_worker.gan import generation
+        from gan_worker.gan.generation import model as generation
         from gan_worker.runs import run as runs
 
         folder = runs.open_model(self._runs, name)

@@ -10,8 +10,8 @@ import tensorflow as tf
 from gan_worker.config import ClassicConfig, GenerationConfig
 from gan_worker.errors import RequestError
 from gan_worker.gan.dataset import read_pictures
-from gan_worker.gan.generation import Model
-from gan_worker.gan.latents import Latents
+from gan_worker.gan.generation.latents import Latents
+from gan_worker.gan.generation.model import Model
 from gan_worker.gan.nearest import PATCH, Match
 from gan_worker.gan.reference import Material, Reference
 from gan_worker.materials.contact_sheet import Picture, contact_sheet

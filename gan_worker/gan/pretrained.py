@@ -18,7 +18,7 @@ import tensorflow as tf
 
 import gan_worker
 from gan_worker.errors import StorageError
-from gan_worker.gan import checkpoint
+from gan_worker.gan.generation import arrays as checkpoint
 from gan_worker.gan.networks.discriminator import Discriminator
 from gan_worker.gan.networks.generator import Generator
 from gan_worker.gan.statistics import Statistics

@@ -13,8 +13,7 @@ import tensorflow as tf
 
 from gan_worker.errors import RequestError
 from gan_worker.gan.classic import ClassicGenerator
-from gan_worker.gan.generation import Model
-from gan_worker.gan.latents import (
+from gan_worker.gan.generation.latents import (
     Latents,
     Pattern,
     Wave,
@@ -22,6 +21,7 @@ from gan_worker.gan.latents import (
     level_of,
     snapped_turns,
 )
+from gan_worker.gan.generation.model import Model
 from gan_worker.gan.losses import patch_distance
 from gan_worker.gan.networks.adam import Adam
 from gan_worker.progress import GenerationProgress

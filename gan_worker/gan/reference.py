@@ -11,7 +11,7 @@ import tensorflow as tf
 from gan_worker.errors import PictureError, RequestError
 from gan_worker.gan.critic import held_out_auc
 from gan_worker.gan.distances import Description, Layout, describe, distances
-from gan_worker.gan.metrics import band_ratio, line_steps, seam_rank, seam_ratio
+from gan_worker.gan.generation.seams import band_ratio, line_steps, seam_rank, seam_ratio
 from gan_worker.gan.nearest import (
     SEARCHED,
     SMALLEST,

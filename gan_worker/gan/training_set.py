@@ -16,8 +16,8 @@ from gan_worker.errors import RequestError
 from gan_worker.gan import classic
 from gan_worker.gan.conditioning import unique_names
 from gan_worker.gan.dataset import Material, Pictures, read_pictures
-from gan_worker.gan.generation import patterns_from_json
-from gan_worker.gan.latents import Pattern
+from gan_worker.gan.generation.latents import Pattern
+from gan_worker.gan.generation.model import patterns_from_json
 from gan_worker.gan.pretrained import Pretrained
 from gan_worker.gan.regularity import measure_pattern
 from gan_worker.gan.statistics import Statistics, measure_statistics

@@ -93,7 +93,7 @@ class ItemMaker:
             return MadeFiles({}, error=UnexpectedError(error).info)
 
     def _model(self, name: str, source: Callable[[], Files]) -> Any:
-        from gan_worker.gan import generation
+        from gan_worker.gan.generation import model as generation
 
         if name not in self._models:
             with tempfile.TemporaryDirectory(prefix="tilewright-") as parent:

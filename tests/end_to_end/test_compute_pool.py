@@ -32,7 +32,7 @@ def test_two_processes_of_which_one_dies_give_the_bytes_of_one(serve, tmp_path):
     ear.state(held[0].job, "interrupted", PATIENCE)
     found = [ear.event(MaterialReady, PATIENCE, job=job).maps for job in jobs]
 
-    from gan_worker.gan import generation
+    from gan_worker.gan.generation import model as generation
 
     model = generation.load_model(run.open_model(tmp_path / "none", MODEL))
     for config, maps in zip(configs, found, strict=True):

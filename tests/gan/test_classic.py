@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from gan_worker.config import PRESETS, GenerationConfig, TrainingConfig
 from gan_worker.errors import PictureError, RequestError
-from gan_worker.gan import classic, generation, training
+from gan_worker.gan import classic, training
+from gan_worker.gan.generation import model as generation
 from gan_worker.materials import pictures
 from gan_worker.runs.run import Run, open_model
 

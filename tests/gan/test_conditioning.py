@@ -11,7 +11,7 @@ from gan_worker.config import PRESETS, GenerationConfig, TrainingConfig
 from gan_worker.errors import RequestError, StorageError
 from gan_worker.gan import training
 from gan_worker.gan.conditioning import NOBODY, STRAY, Conditioning, unique_names
-from gan_worker.gan.generation import load_model
+from gan_worker.gan.generation.model import load_model
 from gan_worker.gan.networks.discriminator import Discriminator
 from gan_worker.materials import pictures
 from gan_worker.runs.run import Run, load_model_files, open_model

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from gan_worker.config import PRESETS
 from gan_worker.errors import RequestError
-from gan_worker.gan.directions import (
+from gan_worker.gan.generation.directions import (
     factor_directions,
     find_direction,
     principal_directions,

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from gan_worker.config import PRESETS
 from gan_worker.gan.dataset import Dataset
-from gan_worker.gan.latents import (
+from gan_worker.gan.generation.latents import (
     Pattern,
     draw_latents,
     level_of,
@@ -15,7 +15,7 @@ from gan_worker.gan.latents import (
     wave_fields,
     waves_of_levels,
 )
-from gan_worker.gan.metrics import line_steps
+from gan_worker.gan.generation.seams import line_steps
 from gan_worker.gan.networks.generator import Generator
 from gan_worker.gan.statistics import measure_statistics
 from gan_worker.gan.update import Hyperparameters, Update

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from gan_worker.config import TrainingConfig
-from gan_worker.gan import generation, likeness, training
+from gan_worker.gan import likeness, training
+from gan_worker.gan.generation import model as generation
 from gan_worker.gan.likeness import EVERY, Likeness
 from gan_worker.materials import pictures
 from gan_worker.progress import Notice

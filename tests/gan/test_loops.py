@@ -11,9 +11,9 @@ import pytest
 from gan_worker.cli import app, loop
 from gan_worker.config import PRESETS, GenerationConfig
 from gan_worker.errors import RequestError
-from gan_worker.gan import generation
-from gan_worker.gan.latents import draw_latents
-from gan_worker.gan.metrics import line_steps, seam_ratio
+from gan_worker.gan.generation import model as generation
+from gan_worker.gan.generation.latents import draw_latents
+from gan_worker.gan.generation.seams import line_steps, seam_ratio
 from gan_worker.materials import sequences
 from gan_worker.materials.pictures import read_picture
 from gan_worker.runs.run import BUNDLED

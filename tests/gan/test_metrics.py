@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan_worker.gan import metrics
+from gan_worker.gan.generation import seams
 
 
 def steps(picture):
-    return metrics.line_steps(tf.constant(picture, tf.float32))
+    return seams.line_steps(tf.constant(picture, tf.float32))
 
 
 def seam_ratio(picture):
-    return metrics.seam_ratio(steps(picture))
+    return seams.seam_ratio(steps(picture))
 
 
 def test_a_periodic_picture_has_ratio_one_and_a_ramp_a_large_one():
@@ -31,8 +31,8 @@ def test_calm_origin_moves_the_border_off_an_edge():
     picture[:20] += 0.3
     height = picture.mean(axis=-1, keepdims=True)
     assert seam_ratio(picture) > 5
-    origin = column, row = metrics.calm_origin([steps(picture), steps(height)])
+    origin = column, row = seams.calm_origin([steps(picture), steps(height)])
     moved = np.roll(picture, (-row, -column), (0, 1))
     assert seam_ratio(moved) <= 1.05
-    told = metrics.seam_ratio(metrics.rolled(steps(picture), origin))
+    told = seams.seam_ratio(seams.rolled(steps(picture), origin))
     assert told == pytest.approx(seam_ratio(moved), rel=1e-4)

@@ -9,10 +9,11 @@ import tensorflow as tf
 
 from gan_worker.config import PRESETS, GenerationConfig
 from gan_worker.errors import Cancelled
-from gan_worker.gan import generation, pieces
-from gan_worker.gan.generation import Model
-from gan_worker.gan.latents import Pattern, waves_of_levels
-from gan_worker.gan.metrics import line_steps, rolled, seam_ratio
+from gan_worker.gan.generation import model as generation
+from gan_worker.gan.generation import tiles
+from gan_worker.gan.generation.latents import Pattern, waves_of_levels
+from gan_worker.gan.generation.model import Model
+from gan_worker.gan.generation.seams import line_steps, rolled, seam_ratio
 from gan_worker.gan.networks.generator import Generator
 from gan_worker.gan.statistics import MapStatistics, Statistics
 from gan_worker.progress import GenerationProgress
@@ -88,7 +89,7 @@ def test_pieces_make_the_whole(model, small_pieces, monkeypatch, style_map):
 
 
 def test_a_narrower_halo_would_not_do(model, small_pieces, monkeypatch):
-    enough = pieces.halos(model.generator)
+    enough = tiles.halos(model.generator)
     config = dataclasses.replace(WANTED, origin=(0, 0))
     whole = model.generate(config).maps["height"]
     for level in range(len(enough)):
@@ -127,7 +128,7 @@ def test_it_stops_between_two_pieces(model, small_pieces):
 @pytest.mark.parametrize(("rows", "columns"), [(1, 1), (6, 7), (100, 13)])
 def test_a_grid_is_divided_without_gap_or_overlap(rows, columns):
     seen = np.zeros((rows, columns), int)
-    for piece in pieces.split(rows, columns, 6):
+    for piece in tiles.split(rows, columns, 6):
         down, across = piece.rows, piece.columns
         assert 3 <= down.length <= 6 or rows < 3
         assert 3 <= across.length <= 6 or columns < 3

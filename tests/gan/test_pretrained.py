@@ -12,7 +12,7 @@ from gan_worker.config import PRESETS, TrainingConfig
 from gan_worker.errors import StorageError
 from gan_worker.gan import training
 from gan_worker.gan.dataset import Dataset
-from gan_worker.gan.latents import Pattern
+from gan_worker.gan.generation.latents import Pattern
 from gan_worker.gan.networks.discriminator import Discriminator
 from gan_worker.gan.networks.generator import Generator
 from gan_worker.gan.pretrained import SPREAD, Pretrained, bring_together, to_arrays

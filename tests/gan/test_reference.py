@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from gan_worker.errors import PictureError, RequestError
-from gan_worker.gan import critic, dataset, metrics
+from gan_worker.gan import critic, dataset
+from gan_worker.gan.generation import seams
 from gan_worker.gan.reference import Reference
 from gan_worker.gan.surrogates import noise_like, random_phase_like
 
@@ -148,8 +149,8 @@ def test_a_seam_and_a_smeared_border_are_told_apart(stones):
     smeared[:, :6], smeared[:, -6:] = soft[:, :6], soft[:, -6:]
     rows = {}
     for name, picture in {"tiles": tiles, "cut": cut, "smeared": smeared}.items():
-        steps = tuple(np.asarray(s) for s in metrics.line_steps(picture))
-        rows[name] = metrics.seam_ratio(steps), metrics.seam_rank(steps), metrics.band_ratio(steps)
+        steps = tuple(np.asarray(s) for s in seams.line_steps(picture))
+        rows[name] = seams.seam_ratio(steps), seams.seam_rank(steps), seams.band_ratio(steps)
     assert rows["tiles"][0] < 1.4
     assert rows["tiles"][2] > 0.85
     assert rows["cut"][0] > 2

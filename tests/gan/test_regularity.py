@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gan_worker.config import PRESETS
-from gan_worker.gan.latents import Pattern, level_of, snapped_turns, wave_fields
+from gan_worker.gan.generation.latents import Pattern, level_of, snapped_turns, wave_fields
 from gan_worker.gan.regularity import find_cell, measure_pattern
 from gan_worker.gan.update import torus_cells
 

@@ -9,10 +9,12 @@ import tensorflow as tf
 
 from gan_worker.config import PRESETS, GenerationConfig
 from gan_worker.errors import RequestError
-from gan_worker.gan import checkpoint, generation, projection, repair
+from gan_worker.gan import projection, repair
 from gan_worker.gan.classic import ClassicGenerator
-from gan_worker.gan.latents import draw_z
-from gan_worker.gan.metrics import line_steps
+from gan_worker.gan.generation import arrays
+from gan_worker.gan.generation import model as generation
+from gan_worker.gan.generation.latents import draw_z
+from gan_worker.gan.generation.seams import line_steps
 from gan_worker.gan.networks.generator import Generator
 from gan_worker.gan.statistics import Statistics, measure_statistics
 from gan_worker.materials.masks import border_band, looks_seamless
@@ -47,7 +49,7 @@ def model(striped, tmp_path_factory):
         kimg=0.1,
     )
     run = runs.Run.create(tmp_path_factory.mktemp("runs"), "stripes")
-    run.save_model(info, checkpoint.to_arrays({"generator": generator.variables}))
+    run.save_model(info, arrays.to_arrays({"generator": generator.variables}))
     return generation.load_model(run.path)
 
 

@@ -10,15 +10,16 @@ import tensorflow as tf
 from gan_worker.config import PRESETS, GenerationConfig
 from gan_worker.dataclass_json import dump, from_json, load, to_json
 from gan_worker.errors import RequestError, StorageError
-from gan_worker.gan import checkpoint, generation
-from gan_worker.gan.directions import find_direction
-from gan_worker.gan.latents import draw_latents, draw_z
-from gan_worker.gan.metrics import line_steps
+from gan_worker.gan.generation import arrays
+from gan_worker.gan.generation import model as generation
+from gan_worker.gan.generation.directions import find_direction
+from gan_worker.gan.generation.latents import draw_latents, draw_z
+from gan_worker.gan.generation.seams import line_steps
+from gan_worker.gan.generation.sheets import STEPS, direction_sheet, seed_sheet
+from gan_worker.gan.generation.styles import STORED, Styles, resampling
 from gan_worker.gan.networks.generator import Generator
 from gan_worker.gan.networks.layers import PaintedStyle
-from gan_worker.gan.sheets import STEPS, direction_sheet, seed_sheet
 from gan_worker.gan.statistics import measure_statistics
-from gan_worker.gan.styles import STORED, Styles, resampling
 from gan_worker.materials.pictures import quantise
 from gan_worker.progress import Recipe
 from gan_worker.runs import run as runs
@@ -73,7 +74,7 @@ def folder(generator, statistics, tmp_path_factory):
     )
     named = {STORED + "old oak": style_of(generator, 50), STORED + "pine": style_of(generator, 51)}
     run = runs.Run.create(tmp_path_factory.mktemp("runs"), "stripes")
-    run.save_model(info, {**checkpoint.to_arrays({"generator": generator.variables}), **named})
+    run.save_model(info, {**arrays.to_arrays({"generator": generator.variables}), **named})
     return run.path
 
 
@@ -118,8 +119,12 @@ def test_what_is_measured_for_sliders_is_measured_again_when_the_weights_change(
     styles, moved = Styles(learning, {}), replace(WANTED, directions=(("pca 1", 2.0),))
     before = styles.style(replace(moved, truncation_psi=0.5), 6, 8).numpy()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("gan_worker.gan.styles.find_direction", lambda *_: pytest.fail("again"))
-        patched.setattr("gan_worker.gan.styles.mean_style", lambda *_: pytest.fail("again"))
+        patched.setattr(
+            "gan_worker.gan.generation.styles.find_direction", lambda *_: pytest.fail("again")
+        )
+        patched.setattr(
+            "gan_worker.gan.generation.styles.mean_style", lambda *_: pytest.fail("again")
+        )
         same = styles.style(replace(moved, truncation_psi=0.5), 6, 8).numpy()
     np.testing.assert_array_equal(same, before)
     learning.mapping[0].kernel.assign(learning.mapping[0].kernel[::-1])

@@ -11,8 +11,9 @@ import tensorflow as tf
 
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.errors import Cancelled, PictureError, RequestError, TrainingError
-from gan_worker.gan import generation, training, vigilance
-from gan_worker.gan.metrics import line_steps, seam_ratio
+from gan_worker.gan import training, vigilance
+from gan_worker.gan.generation import model as generation
+from gan_worker.gan.generation.seams import line_steps, seam_ratio
 from gan_worker.gan.update import Update
 from gan_worker.gan.vigilance import Vigilance
 from gan_worker.materials import pictures
@@ -158,7 +159,7 @@ def test_the_model_makes_seamless_material_of_any_size(model):
     assert np.abs(other[:, :96] - material.maps["base_color"]).mean() > 1e-3
 
     # Explicit latents: those of the seed give the seed's picture.
-    from gan_worker.gan.latents import draw_z
+    from gan_worker.gan.generation.latents import draw_z
 
     explicit = dataclasses.replace(wanted, z=tuple(map(float, draw_z(4, model.network))))
     np.testing.assert_array_equal(

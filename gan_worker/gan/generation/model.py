@@ -20,13 +20,12 @@ from gan_worker.config import (
     check_size,
 )
 from gan_worker.errors import Cancelled, RequestError, StorageError
-from gan_worker.gan import checkpoint
 from gan_worker.gan.classic import ClassicGenerator
-from gan_worker.gan.latents import Latents, Pattern, draw_latents, waves_of_levels
-from gan_worker.gan.metrics import calm_origin, rolled, seam_ratio
-from gan_worker.gan.networks.generator import Generator
-from gan_worker.gan.networks.layers import PaintedStyle
-from gan_worker.gan.pieces import (
+from gan_worker.gan.generation import arrays
+from gan_worker.gan.generation.latents import Latents, Pattern, draw_latents, waves_of_levels
+from gan_worker.gan.generation.seams import calm_origin, rolled, seam_ratio
+from gan_worker.gan.generation.styles import STORED, Styles
+from gan_worker.gan.generation.tiles import (
     LONGEST,
     Canvas,
     Piece,
@@ -37,8 +36,9 @@ from gan_worker.gan.pieces import (
     sample_lines,
     split,
 )
+from gan_worker.gan.networks.generator import Generator
+from gan_worker.gan.networks.layers import PaintedStyle
 from gan_worker.gan.statistics import Statistics
-from gan_worker.gan.styles import STORED, Styles
 from gan_worker.progress import GeneratedMaterial, GenerationProgress, Recipe
 from gan_worker.runs import run
 from gan_worker.runs.checkpoints import Arrays, damaged
@@ -315,7 +315,7 @@ def load_model(folder: Path) -> Model:
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise damaged(f"model.json of {info.name!r} describes no network ({error!r})") from error
     named = _take_named(info, generator.network.w_dim, tensors)
-    checkpoint.assign_arrays({"generator": generator.variables}, tensors)
+    arrays.assign_arrays({"generator": generator.variables}, tensors)
     return Model(info, generator, named)
 
 

@@ -11,8 +11,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_worker.gan.latents import Latents
-from gan_worker.gan.metrics import SAMPLED, LineSteps, mean_steps
+from gan_worker.gan.generation.latents import Latents
+from gan_worker.gan.generation.seams import SAMPLED, LineSteps, mean_steps
 from gan_worker.gan.networks.generator import Generator
 from gan_worker.gan.networks.layers import Convolution
 from gan_worker.materials.maps import MAPS

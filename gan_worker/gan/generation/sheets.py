@@ -11,9 +11,9 @@ import numpy as np
 
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
-from gan_worker.gan.directions import factor_directions, principal_directions
-from gan_worker.gan.generation import Model
-from gan_worker.gan.styles import check_has_styles
+from gan_worker.gan.generation.directions import factor_directions, principal_directions
+from gan_worker.gan.generation.model import Model
+from gan_worker.gan.generation.styles import check_has_styles
 from gan_worker.materials.contact_sheet import Picture, contact_sheet
 from gan_worker.materials.pictures import LARGEST, quantise
 from gan_worker.progress import GenerationProgress

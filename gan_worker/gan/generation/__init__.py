@@ -1,0 +1,1 @@
+"""A trained generator at work: latents, styles, directions, tiles and sheets."""
