@@ -37,9 +37,9 @@ def make_model(folder: Path) -> Path:
     import keras
     import tensorflow as tf
 
+    from gan_worker.gan.data.statistics import MapStatistics, Statistics
     from gan_worker.gan.generation import arrays
     from gan_worker.gan.networks.generator import Generator
-    from gan_worker.gan.statistics import MapStatistics, Statistics
 
     keras.utils.set_random_seed(1)
     kept = {

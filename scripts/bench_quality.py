@@ -324,7 +324,7 @@ def _train_psgan(item: Path, marks: list[float], watch: Stopwatch, measure: Call
     from psgan import Psgan
 
     from gan_worker.config import MATERIAL_PRESETS
-    from gan_worker.gan.dataset import read_pictures
+    from gan_worker.gan.data.dataset import read_pictures
     from gan_worker.gan.reference import Reference
 
     network = MATERIAL_PRESETS["tiny"]

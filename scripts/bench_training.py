@@ -49,8 +49,8 @@ def stones() -> np.ndarray:
 def build(picture: np.ndarray) -> Any:
     """The real step of a `tiny` training."""
     from gan_worker.config import MATERIAL_PRESETS
-    from gan_worker.gan.dataset import Dataset
-    from gan_worker.gan.statistics import measure_statistics
+    from gan_worker.gan.data.dataset import Dataset
+    from gan_worker.gan.data.statistics import measure_statistics
     from gan_worker.gan.update import Hyperparameters, Update
 
     materials = [{"base_color": picture}]

@@ -10,8 +10,8 @@ import tensorflow as tf
 from bench_quality import Stopwatch
 
 from gan_worker.config import MATERIAL_PRESETS, NetworkConfig, TrainingConfig
-from gan_worker.gan.dataset import Dataset, Material, measure_element, suggest_scale
-from gan_worker.gan.statistics import Statistics
+from gan_worker.gan.data.dataset import Dataset, Material, measure_element, suggest_scale
+from gan_worker.gan.data.statistics import Statistics
 from gan_worker.gan.tick import Tick
 from gan_worker.gan.training import Training
 from gan_worker.gan.update import Update

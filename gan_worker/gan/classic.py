@@ -17,9 +17,9 @@ import tensorflow as tf
 
 from gan_worker.config import ClassicConfig
 from gan_worker.errors import PictureError
-from gan_worker.gan.dataset import Dataset, Material, Pictures
+from gan_worker.gan.data.dataset import Dataset, Material, Pictures
+from gan_worker.gan.data.statistics import CONSTANT, MapStatistics, Statistics
 from gan_worker.gan.networks.adam import Adam
-from gan_worker.gan.statistics import CONSTANT, MapStatistics, Statistics
 from gan_worker.materials.pictures import resize_to
 from gan_worker.materials.sets import find_materials, read_material
 from gan_worker.progress import DataReport, MaterialEntry

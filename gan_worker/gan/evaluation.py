@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from gan_worker.config import ClassicConfig, GenerationConfig
 from gan_worker.errors import RequestError
-from gan_worker.gan.dataset import read_pictures
+from gan_worker.gan.data.dataset import read_pictures
 from gan_worker.gan.generation.latents import Latents
 from gan_worker.gan.generation.model import Model
 from gan_worker.gan.nearest import PATCH, Match

@@ -18,10 +18,10 @@ import tensorflow as tf
 
 import gan_worker
 from gan_worker.errors import StorageError
+from gan_worker.gan.data.statistics import Statistics
 from gan_worker.gan.generation import arrays as checkpoint
 from gan_worker.gan.networks.discriminator import Discriminator
 from gan_worker.gan.networks.generator import Generator
-from gan_worker.gan.statistics import Statistics
 from gan_worker.runs.checkpoints import Arrays, parse_tensors
 
 FOLDER = Path(gan_worker.__file__).parent / "pretrained"

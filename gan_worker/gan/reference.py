@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from gan_worker.errors import PictureError, RequestError
 from gan_worker.gan.critic import held_out_auc
+from gan_worker.gan.data.statistics import measure_statistics
 from gan_worker.gan.distances import Description, Layout, describe, distances
 from gan_worker.gan.generation.seams import band_ratio, line_steps, seam_rank, seam_ratio
 from gan_worker.gan.nearest import (
@@ -23,7 +24,6 @@ from gan_worker.gan.nearest import (
     nearest_distances,
     pixel_diversity,
 )
-from gan_worker.gan.statistics import measure_statistics
 from gan_worker.gan.surrogates import noise_like, random_phase_like
 from gan_worker.progress import Row
 

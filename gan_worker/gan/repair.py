@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from gan_worker.gan.data.statistics import normals_from_slopes
 from gan_worker.gan.generation.model import Model
 from gan_worker.gan.generation.seams import line_steps, seam_ratio
 from gan_worker.gan.generation.styles import resampling
 from gan_worker.gan.projection import CROP, STEPS, Projection, Target, project
-from gan_worker.gan.statistics import normals_from_slopes
 from gan_worker.materials.masks import (
     border_band,
     calm_shift,

@@ -15,7 +15,7 @@ from gan_worker.config import PRESETS, ClassicConfig, GenerationConfig, Training
 from gan_worker.errors import RequestError, TrainingError
 from gan_worker.gan import classic
 from gan_worker.gan.conditioning import MaterialStyles
-from gan_worker.gan.dataset import Dataset
+from gan_worker.gan.data.dataset import Dataset
 from gan_worker.gan.generation import arrays as checkpoint
 from gan_worker.gan.generation.model import Model
 from gan_worker.gan.generation.styles import STORED

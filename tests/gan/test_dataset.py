@@ -5,9 +5,9 @@ import pytest
 import tensorflow as tf
 
 from gan_worker.errors import PictureError
-from gan_worker.gan.dataset import Dataset, measure_element, read_pictures, suggest_scale
-from gan_worker.gan.isotropy import is_isotropic
-from gan_worker.gan.statistics import measure_statistics
+from gan_worker.gan.data.dataset import Dataset, measure_element, read_pictures, suggest_scale
+from gan_worker.gan.data.isotropy import is_isotropic
+from gan_worker.gan.data.statistics import measure_statistics
 from gan_worker.materials import pictures
 
 

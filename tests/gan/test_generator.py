@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from gan_worker.config import PRESETS
-from gan_worker.gan.dataset import Dataset
+from gan_worker.gan.data.dataset import Dataset
+from gan_worker.gan.data.statistics import measure_statistics
 from gan_worker.gan.generation.latents import (
     Pattern,
     draw_latents,
@@ -17,7 +18,6 @@ from gan_worker.gan.generation.latents import (
 )
 from gan_worker.gan.generation.seams import line_steps
 from gan_worker.gan.networks.generator import Generator
-from gan_worker.gan.statistics import measure_statistics
 from gan_worker.gan.update import Hyperparameters, Update
 
 NANO = PRESETS["nano"]

@@ -9,13 +9,13 @@ import tensorflow as tf
 
 from gan_worker.config import PRESETS, GenerationConfig
 from gan_worker.errors import Cancelled
+from gan_worker.gan.data.statistics import MapStatistics, Statistics
 from gan_worker.gan.generation import model as generation
 from gan_worker.gan.generation import tiles
 from gan_worker.gan.generation.latents import Pattern, waves_of_levels
 from gan_worker.gan.generation.model import Model
 from gan_worker.gan.generation.seams import line_steps, rolled, seam_ratio
 from gan_worker.gan.networks.generator import Generator
-from gan_worker.gan.statistics import MapStatistics, Statistics
 from gan_worker.progress import GenerationProgress
 from gan_worker.runs.run import ModelInfo
 from gan_worker.style import Style, StyleMap

@@ -11,12 +11,12 @@ import tensorflow as tf
 from gan_worker.config import PRESETS, TrainingConfig
 from gan_worker.errors import StorageError
 from gan_worker.gan import training
-from gan_worker.gan.dataset import Dataset
+from gan_worker.gan.data.dataset import Dataset
+from gan_worker.gan.data.statistics import MapStatistics, Statistics, measure_statistics
 from gan_worker.gan.generation.latents import Pattern
 from gan_worker.gan.networks.discriminator import Discriminator
 from gan_worker.gan.networks.generator import Generator
 from gan_worker.gan.pretrained import SPREAD, Pretrained, bring_together, to_arrays
-from gan_worker.gan.statistics import MapStatistics, Statistics, measure_statistics
 from gan_worker.gan.update import Hyperparameters, Update
 from gan_worker.materials import pictures
 from gan_worker.runs.checkpoints import format_tensors

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from gan_worker.errors import PictureError, RequestError
-from gan_worker.gan import critic, dataset
+from gan_worker.gan import critic
+from gan_worker.gan.data import dataset
 from gan_worker.gan.generation import seams
 from gan_worker.gan.reference import Reference
 from gan_worker.gan.surrogates import noise_like, random_phase_like

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gan_worker.gan.statistics import Statistics, measure_statistics
+from gan_worker.gan.data.statistics import Statistics, measure_statistics
 
 
 def material(rng):

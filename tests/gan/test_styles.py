@@ -10,6 +10,7 @@ import tensorflow as tf
 from gan_worker.config import PRESETS, GenerationConfig
 from gan_worker.dataclass_json import dump, from_json, load, to_json
 from gan_worker.errors import RequestError, StorageError
+from gan_worker.gan.data.statistics import measure_statistics
 from gan_worker.gan.generation import arrays
 from gan_worker.gan.generation import model as generation
 from gan_worker.gan.generation.directions import find_direction
@@ -19,7 +20,6 @@ from gan_worker.gan.generation.sheets import STEPS, direction_sheet, seed_sheet
 from gan_worker.gan.generation.styles import STORED, Styles, resampling
 from gan_worker.gan.networks.generator import Generator
 from gan_worker.gan.networks.layers import PaintedStyle
-from gan_worker.gan.statistics import measure_statistics
 from gan_worker.materials.pictures import quantise
 from gan_worker.progress import Recipe
 from gan_worker.runs import run as runs

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gan_worker.errors import TrainingError
-from gan_worker.gan.dataset import read_pictures
+from gan_worker.gan.data.dataset import read_pictures
 from gan_worker.gan.vigilance import LASTING, LEAST, PATIENCE, YOUNG, Vigilance, _quantiles
 
 DATA = os.environ.get("TILEWRIGHT_TEST_DATA", "")

@@ -21,6 +21,7 @@ from gan_worker.config import (
 )
 from gan_worker.errors import Cancelled, RequestError, StorageError
 from gan_worker.gan.classic import ClassicGenerator
+from gan_worker.gan.data.statistics import Statistics
 from gan_worker.gan.generation import arrays
 from gan_worker.gan.generation.latents import Latents, Pattern, draw_latents, waves_of_levels
 from gan_worker.gan.generation.seams import calm_origin, rolled, seam_ratio
@@ -38,7 +39,6 @@ from gan_worker.gan.generation.tiles import (
 )
 from gan_worker.gan.networks.generator import Generator
 from gan_worker.gan.networks.layers import PaintedStyle
-from gan_worker.gan.statistics import Statistics
 from gan_worker.progress import GeneratedMaterial, GenerationProgress, Recipe
 from gan_worker.runs import run
 from gan_worker.runs.checkpoints import Arrays, damaged

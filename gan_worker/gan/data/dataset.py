@@ -10,9 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from gan_worker.errors import PictureError
-from gan_worker.gan.isotropy import is_isotropic
-from gan_worker.gan.regularity import find_cell
-from gan_worker.gan.statistics import Statistics, unit_normals
+from gan_worker.gan.data.isotropy import is_isotropic
+from gan_worker.gan.data.periodicity import find_cell
+from gan_worker.gan.data.statistics import Statistics, unit_normals
 from gan_worker.materials import pictures
 from gan_worker.materials.sets import MaterialSet, find_materials, read_material
 from gan_worker.progress import DataReport, MaterialEntry

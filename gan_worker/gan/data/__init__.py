@@ -1,0 +1,1 @@
+"""Real pictures as training data, and what is measured of them."""
