@@ -261,7 +261,7 @@ def _train_preset(
     """The program's own training, as the command line runs it; marks are minutes of its steps alone."""
     from gan_worker.config import GenerationConfig, NetworkConfig, TrainingConfig
     from gan_worker.gan.generation.latents import Pattern
-    from gan_worker.gan.reference import Reference
+    from gan_worker.gan.metrics.reference import Reference
     from gan_worker.gan.tick import Tick
     from gan_worker.gan.training import Training
     from gan_worker.gan.update import Update
@@ -325,7 +325,7 @@ def _train_psgan(item: Path, marks: list[float], watch: Stopwatch, measure: Call
 
     from gan_worker.config import MATERIAL_PRESETS
     from gan_worker.gan.data.dataset import read_pictures
-    from gan_worker.gan.reference import Reference
+    from gan_worker.gan.metrics.reference import Reference
 
     network = MATERIAL_PRESETS["tiny"]
     read = read_pictures([str(item)], network.crop, None)

@@ -28,8 +28,8 @@ import cv2
 import numpy as np
 from held_back import HOLE, hide, read_at_training_scale, train
 
-from gan_worker.gan.distances import Layout, describe, distances
 from gan_worker.gan.generation.model import Model, load_model
+from gan_worker.gan.metrics.distances import Layout, describe, distances
 from gan_worker.gan.repair import repair
 from gan_worker.materials.pictures import quantise, write_picture
 

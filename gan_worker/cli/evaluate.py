@@ -38,8 +38,8 @@ def evaluate(
     check_places(tuple(str(place) for place in against))
     folder = run.open_model(runs_folder(home), model)
     with quiet_loading():
-        from gan_worker.gan import evaluation
         from gan_worker.gan.generation import model as generation
+        from gan_worker.gan.metrics import evaluation
 
     loaded = generation.load_model(folder)
     with evaluation_view.EvaluationView() as view:

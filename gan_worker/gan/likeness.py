@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from gan_worker.gan.nearest import copied_share, halves, intensities, nearest_distances
+from gan_worker.gan.metrics.nearest import copied_share, halves, intensities, nearest_distances
 
 # Seconds of training between two measurements, at least, and the share of the time they may take.
 EVERY, MOST_TIME = 60.0, 0.02

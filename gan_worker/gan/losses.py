@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from gan_worker.gan.distances import local_variance
+from gan_worker.gan.metrics.distances import local_variance
 
 
 def relativistic_losses(

@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from gan_worker.errors import TrainingError
-from gan_worker.gan.distances import local_contrast, projected, split_detail, wasserstein
-from gan_worker.gan.nearest import pixel_diversity
+from gan_worker.gan.metrics.distances import local_contrast, projected, split_detail, wasserstein
+from gan_worker.gan.metrics.nearest import pixel_diversity
 
 # A preview below one of these shares of what is normal shows a collapse: of the real contrast; of the difference of
 # unrelated places; of that of unrelated seeds.

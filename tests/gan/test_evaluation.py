@@ -10,8 +10,9 @@ import pytest
 from gan_worker.cli import app
 from gan_worker.config import TrainingConfig
 from gan_worker.errors import RequestError
-from gan_worker.gan import evaluation, training
+from gan_worker.gan import training
 from gan_worker.gan.generation import model as generation
+from gan_worker.gan.metrics import evaluation
 from gan_worker.materials import pictures
 from gan_worker.progress import GenerationProgress, Stage
 from gan_worker.runs.run import Run, open_model

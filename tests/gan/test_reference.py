@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from gan_worker.errors import PictureError, RequestError
-from gan_worker.gan import critic
 from gan_worker.gan.data import dataset
 from gan_worker.gan.generation import seams
-from gan_worker.gan.reference import Reference
-from gan_worker.gan.surrogates import noise_like, random_phase_like
+from gan_worker.gan.metrics import classifier_test
+from gan_worker.gan.metrics.baselines import noise_like, random_phase_like
+from gan_worker.gan.metrics.reference import Reference
 
 # These claim to see shapes; the other distances rate random-phase noise about as good as the real halves.
 SHAPE_METRICS = ("local_contrast", "swd/0", "critic_auc", "coverage")
@@ -172,8 +172,8 @@ def test_stand_ins_keep_what_they_promise():
 
 
 def test_auc_is_that_of_mann_and_whitney():
-    assert critic.auc(np.array([2.0, 3.0]), np.array([0.0, 1.0])) == 1
-    assert critic.auc(np.array([0.0, 2.0]), np.array([1.0, 2.0])) == 0.375
+    assert classifier_test.auc(np.array([2.0, 3.0]), np.array([0.0, 1.0])) == 1
+    assert classifier_test.auc(np.array([0.0, 2.0]), np.array([1.0, 2.0])) == 0.375
 
 
 def test_what_cannot_be_compared_is_refused(reference, stones):

@@ -9,11 +9,12 @@ import numpy as np
 import tensorflow as tf
 
 from gan_worker.errors import PictureError, RequestError
-from gan_worker.gan.critic import held_out_auc
 from gan_worker.gan.data.statistics import measure_statistics
-from gan_worker.gan.distances import Description, Layout, describe, distances
 from gan_worker.gan.generation.seams import band_ratio, line_steps, seam_rank, seam_ratio
-from gan_worker.gan.nearest import (
+from gan_worker.gan.metrics.baselines import noise_like, random_phase_like
+from gan_worker.gan.metrics.classifier_test import held_out_auc
+from gan_worker.gan.metrics.distances import Description, Layout, describe, distances
+from gan_worker.gan.metrics.nearest import (
     SEARCHED,
     SMALLEST,
     Match,
@@ -24,7 +25,6 @@ from gan_worker.gan.nearest import (
     nearest_distances,
     pixel_diversity,
 )
-from gan_worker.gan.surrogates import noise_like, random_phase_like
 from gan_worker.progress import Row
 
 Material = Mapping[str, np.ndarray]

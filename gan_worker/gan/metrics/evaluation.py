@@ -12,8 +12,8 @@ from gan_worker.errors import RequestError
 from gan_worker.gan.data.dataset import read_pictures
 from gan_worker.gan.generation.latents import Latents
 from gan_worker.gan.generation.model import Model
-from gan_worker.gan.nearest import PATCH, Match
-from gan_worker.gan.reference import Material, Reference
+from gan_worker.gan.metrics.nearest import PATCH, Match
+from gan_worker.gan.metrics.reference import Material, Reference
 from gan_worker.materials.contact_sheet import Picture, contact_sheet
 from gan_worker.materials.pictures import quantise
 from gan_worker.progress import Evaluation, GenerationProgress, Likeness, Report, Row, Stage

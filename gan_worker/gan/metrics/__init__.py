@@ -1,0 +1,1 @@
+"""How near generated maps come to real ones."""
