@@ -58,7 +58,7 @@ def make_model(folder: Path, preset: str) -> None:
     from bench_worker import write_pictures
 
     from gan_worker.config import TrainingConfig
-    from gan_worker.gan.training import train
+    from gan_worker.gan.training.loop import train
     from gan_worker.runs.run import Run as TrainingRun
 
     pictures = write_pictures(folder / "pictures")

@@ -118,7 +118,7 @@ def _training_table(options: Namespace) -> str:
 
 def _trained(options: Namespace, preset: str, folder: str) -> Any:
     from gan_worker.config import TrainingConfig
-    from gan_worker.gan.training import Training
+    from gan_worker.gan.training.loop import Training
     from gan_worker.runs.run import Run
 
     config = TrainingConfig("bench", (options.picture,), preset=preset, minutes=1)
@@ -131,7 +131,7 @@ def _speed_of_training(options: Namespace, preset: str, kind: str) -> Found:
     from levers import LEVERS
 
     from gan_worker.gan.networks import precision
-    from gan_worker.gan.update import Update, recipe
+    from gan_worker.gan.training.step import Update, recipe
 
     if kind == "float32":
         precision.has_bfloat16 = lambda: False  # type: ignore[assignment]

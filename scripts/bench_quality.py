@@ -227,7 +227,7 @@ def _read_levers(preset: str, told: Sequence[str]) -> Levers:
     from levers import LEVERS, OTHER_NETWORKS
 
     from gan_worker.gan.networks import precision
-    from gan_worker.gan.update import Update, recipe
+    from gan_worker.gan.training.step import Update, recipe
 
     kinds = [LEVERS[lever] for lever in told if lever in LEVERS]
     if len(kinds) > 1:
@@ -262,9 +262,9 @@ def _train_preset(
     from gan_worker.config import GenerationConfig, NetworkConfig, TrainingConfig
     from gan_worker.gan.generation.latents import Pattern
     from gan_worker.gan.metrics.reference import Reference
-    from gan_worker.gan.tick import Tick
-    from gan_worker.gan.training import Training
-    from gan_worker.gan.update import Update
+    from gan_worker.gan.training.log import Tick
+    from gan_worker.gan.training.loop import Training
+    from gan_worker.gan.training.step import Update
     from gan_worker.progress import Notice
     from gan_worker.runs.run import Run
 

@@ -51,7 +51,7 @@ def build(picture: np.ndarray) -> Any:
     from gan_worker.config import MATERIAL_PRESETS
     from gan_worker.gan.data.dataset import Dataset
     from gan_worker.gan.data.statistics import measure_statistics
-    from gan_worker.gan.update import Hyperparameters, Update
+    from gan_worker.gan.training.step import Hyperparameters, Update
 
     materials = [{"base_color": picture}]
     dataset = Dataset(materials, measure_statistics(materials, ["base_color"]))
@@ -64,7 +64,7 @@ def differences(update: Any) -> float:
     import torch
     from torch_twin import Twin, tensor
 
-    from gan_worker.gan.losses import gradient_penalty, patch_distance, relativistic_losses
+    from gan_worker.gan.training.losses import gradient_penalty, patch_distance, relativistic_losses
 
     twin, seed = Twin(update), tf.constant([5, 0])
     real = update.dataset.crops(seed, update.network.batch, update.network.crop)
@@ -196,7 +196,7 @@ def measure_start(folder: Path, picture: np.ndarray) -> list[str]:
 def _finest_details_of_noise(picture: np.ndarray) -> float:
     """How far the finest details of the picture's own pixels in disorder lie from the picture's."""
     from gan_worker.config import MATERIAL_PRESETS
-    from gan_worker.gan.vigilance import Vigilance
+    from gan_worker.gan.training.collapse import Vigilance
 
     pixels = picture.reshape(-1, picture.shape[-1])
     draw = np.random.default_rng(1)

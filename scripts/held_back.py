@@ -12,9 +12,9 @@ from bench_quality import Stopwatch
 from gan_worker.config import MATERIAL_PRESETS, NetworkConfig, TrainingConfig
 from gan_worker.gan.data.dataset import Dataset, Material, measure_element, suggest_scale
 from gan_worker.gan.data.statistics import Statistics
-from gan_worker.gan.tick import Tick
-from gan_worker.gan.training import Training
-from gan_worker.gan.update import Update
+from gan_worker.gan.training.log import Tick
+from gan_worker.gan.training.loop import Training
+from gan_worker.gan.training.step import Update
 from gan_worker.materials.pictures import read_picture, resize, write_picture
 from gan_worker.runs.run import Run
 

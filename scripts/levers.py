@@ -11,11 +11,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from gan_worker.gan import losses, update
 from gan_worker.gan.networks import generator, layers
 from gan_worker.gan.networks.adam import assign
 from gan_worker.gan.networks.discriminator import Discriminator
-from gan_worker.gan.update import Update
+from gan_worker.gan.training import losses, step
+from gan_worker.gan.training.step import Update
 
 
 class BatchStyleNorm(layers.StyleNorm):
@@ -71,7 +71,7 @@ class WithTwoScales(Update):
     """A discriminator for each of two scales."""
 
     def __init__(self, *arguments: Any):
-        update.Discriminator = TwoScales  # type: ignore[attr-defined, assignment]
+        step.Discriminator = TwoScales  # type: ignore[attr-defined, assignment]
         super().__init__(*arguments)
 
 
@@ -88,7 +88,7 @@ class WithGrowingCrops(Update):
 
     def _resize(self, network: Any) -> None:
         self.network = network
-        self._torus = update.torus_cells(self.patterns, network, self.parameters.torus_margin)
+        self._torus = step.torus_cells(self.patterns, network, self.parameters.torus_margin)
         self._step = tf.function(self._step_in_graph, autograph=False)
 
     def step(self, number: int, fraction: float) -> dict[str, tf.Tensor]:
@@ -110,7 +110,7 @@ class NonSaturating(Update):
     """The loss of Goodfellow et al. 2014 (arXiv 1406.2661) that judges real and generated crops each by itself."""
 
     def __init__(self, *arguments: Any):
-        update.relativistic_losses = _non_saturating  # type: ignore[attr-defined, assignment]
+        step.relativistic_losses = _non_saturating  # type: ignore[attr-defined, assignment]
         super().__init__(*arguments)
 
 

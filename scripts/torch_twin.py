@@ -11,7 +11,7 @@ import torch._functorch.config
 from torch import nn
 from torch.nn import functional
 
-from gan_worker.gan.update import Update
+from gan_worker.gan.training.step import Update
 
 LEAK = 0.2
 
@@ -191,7 +191,7 @@ def sorted_distance(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
 
 
 class Twin:
-    """`gan_worker.gan.update.Update` in PyTorch, from the weights that one has now.
+    """`gan_worker.gan.training.step.Update` in PyTorch, from the weights that one has now.
 
     Args:
         update: what to do the same as.

@@ -163,9 +163,9 @@ def _train(config: TrainingConfig, run: runs.Run) -> None:
         with _only_writer(run), terminal.TrainingView() as view, wish:
             run.save_config(config)
             with quiet_loading():
-                from gan_worker.gan import training
+                from gan_worker.gan.training import loop
 
-            training.train(config, run, view.report, wish.asked)
+            loop.train(config, run, view.report, wish.asked)
     except BaseException as error:
         # The name is free again, unless there is something that can be resumed.
         if not config.resume and not isinstance(error, WorkerError):

@@ -64,10 +64,10 @@ class GanProgram:
         self._models: dict[str, tuple[int, Any]] = {}
 
     def device_name(self) -> str:
-        from gan_worker.gan import training
         from gan_worker.gan.generation import model as generation
+        from gan_worker.gan.training import loop
 
-        assert training is not None
+        assert loop is not None
         return str(generation.device_name())
 
     def train(
@@ -76,7 +76,7 @@ class GanProgram:
         report: Callable[[Report], None],
         should_stop: Callable[[], bool],
     ) -> None:
-        from gan_worker.gan import training
+        from gan_worker.gan.training import loop
         from gan_worker.locks import FolderLock
         from gan_worker.runs.run import Run
 
@@ -90,7 +90,7 @@ class GanProgram:
                 "Wait until it has ended, or choose another name.",
             )
         try:
-            training.train(_completed(config, run), run, report, should_stop)
+            loop.train(_completed(config, run), run, report, should_stop)
         finally:
             lock.release()
 

@@ -12,7 +12,6 @@ import numpy as np
 import tensorflow as tf
 
 from gan_worker.errors import RequestError
-from gan_worker.gan.classic import ClassicGenerator
 from gan_worker.gan.generation.latents import (
     Latents,
     Pattern,
@@ -22,8 +21,9 @@ from gan_worker.gan.generation.latents import (
     snapped_turns,
 )
 from gan_worker.gan.generation.model import Model
-from gan_worker.gan.losses import patch_distance
 from gan_worker.gan.networks.adam import Adam
+from gan_worker.gan.training.classic import ClassicGenerator
+from gan_worker.gan.training.losses import patch_distance
 from gan_worker.progress import GenerationProgress
 
 # Seeds that are tried at every place before the best is made better.

@@ -11,8 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from gan_worker.config import TrainingConfig
-from gan_worker.gan import replicas, training
 from gan_worker.gan.networks import precision
+from gan_worker.gan.training import gpus as replicas
+from gan_worker.gan.training import loop
 from gan_worker.progress import Notice
 from gan_worker.runs.run import Run
 
@@ -27,7 +28,7 @@ def train(folder: Path, pictures: str, gpus: int) -> tuple[dict, list[str]]:
     notices: list[str] = []
     config = TrainingConfig("r", (pictures,), "nano", None, kimg=0.02, scale=1.0, gpus=gpus)
     run = Run.create(folder / str(gpus), "r")
-    training.train(
+    loop.train(
         config,
         run,
         lambda news: notices.append(news.text) if isinstance(news, Notice) else None,

@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from gan_worker.config import PRESETS, GenerationConfig, TrainingConfig
 from gan_worker.errors import PictureError, RequestError
-from gan_worker.gan import classic, training
 from gan_worker.gan.generation import model as generation
+from gan_worker.gan.training import classic, loop
 from gan_worker.materials import pictures
 from gan_worker.runs.run import Run, open_model
 
@@ -44,7 +44,7 @@ def config(folder):
 @pytest.fixture(scope="module")
 def trained(config, tmp_path_factory):
     run = Run.create(tmp_path_factory.mktemp("classic"), "signs")
-    training.train(config, run, lambda report: None, lambda: False)
+    loop.train(config, run, lambda report: None, lambda: False)
     return run
 
 
@@ -105,10 +105,8 @@ def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(config, trained, tmp
     run = Run.create(tmp_path / "runs", "signs")
 
     half = dataclasses.replace(config, kimg=config.kimg / 2)
-    training.train(half, run, lambda report: None, lambda: False)
-    training.train(
-        dataclasses.replace(config, resume=True), run, lambda report: None, lambda: False
-    )
+    loop.train(half, run, lambda report: None, lambda: False)
+    loop.train(dataclasses.replace(config, resume=True), run, lambda report: None, lambda: False)
     whole, whole_state, _ = trained.load_checkpoint()
     resumed, state, _ = run.load_checkpoint()
 
@@ -133,7 +131,7 @@ def test_pictures_of_one_flat_color_are_refused(tmp_path):
 
 def test_a_scale_is_refused(config, tmp_path):
     with pytest.raises(RequestError, match="no scale"):
-        training.check_config(dataclasses.replace(config, scale=0.5))
+        loop.check_config(dataclasses.replace(config, scale=0.5))
 
 
 def test_losses_of_a_discriminator_that_knows_nothing():

@@ -9,10 +9,10 @@ import tensorflow as tf
 
 from gan_worker.config import PRESETS, GenerationConfig, TrainingConfig
 from gan_worker.errors import RequestError, StorageError
-from gan_worker.gan import training
-from gan_worker.gan.conditioning import NOBODY, STRAY, Conditioning, unique_names
 from gan_worker.gan.generation.model import load_model
 from gan_worker.gan.networks.discriminator import Discriminator
+from gan_worker.gan.training import loop
+from gan_worker.gan.training.materials import NOBODY, STRAY, Conditioning, unique_names
 from gan_worker.materials import pictures
 from gan_worker.runs.run import Run, load_model_files, open_model
 from gan_worker.style import Style
@@ -21,7 +21,7 @@ from gan_worker.style import Style
 def train(config, run, steps=10**9):
     left = iter(range(steps))
     reports = []
-    training.train(config, run, reports.append, lambda: next(left, None) is None)
+    loop.train(config, run, reports.append, lambda: next(left, None) is None)
     return reports
 
 
@@ -125,7 +125,7 @@ def test_each_material_is_called_up_by_its_name(trained):
 
 def test_the_model_in_training_knows_them_as_the_stored_one_does(stopped):
     run, reports = stopped
-    (live,) = (r.model for r in reports if isinstance(r, training.LiveModel))
+    (live,) = (r.model for r in reports if isinstance(r, loop.LiveModel))
     stored = load_model(run.path)
     wanted = GenerationConfig("two", width=64, height=64, origin=(0, 0), material="warm")
     np.testing.assert_array_equal(

@@ -10,9 +10,9 @@ import pytest
 from gan_worker.cli import app
 from gan_worker.config import TrainingConfig
 from gan_worker.errors import RequestError
-from gan_worker.gan import training
 from gan_worker.gan.generation import model as generation
 from gan_worker.gan.metrics import evaluation
+from gan_worker.gan.training import loop
 from gan_worker.materials import pictures
 from gan_worker.progress import GenerationProgress, Stage
 from gan_worker.runs.run import Run, open_model
@@ -31,7 +31,7 @@ def home(striped_file, tmp_path_factory):
         scale=1.0,
     )
     run = Run.create(folder / "runs", "stripes")
-    training.train(config, run, lambda report: None, lambda: False)
+    loop.train(config, run, lambda report: None, lambda: False)
     return folder
 
 

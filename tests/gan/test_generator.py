@@ -18,7 +18,7 @@ from gan_worker.gan.generation.latents import (
 )
 from gan_worker.gan.generation.seams import line_steps
 from gan_worker.gan.networks.generator import Generator
-from gan_worker.gan.update import Hyperparameters, Update
+from gan_worker.gan.training.step import Hyperparameters, Update
 
 NANO = PRESETS["nano"]
 WAVES = Pattern(((1 / 24, 0.0),))

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from gan_worker.config import TrainingConfig
-from gan_worker.gan import likeness, training
 from gan_worker.gan.generation import model as generation
-from gan_worker.gan.likeness import EVERY, Likeness
+from gan_worker.gan.training import copies, loop
+from gan_worker.gan.training.copies import EVERY, Likeness
 from gan_worker.materials import pictures
 from gan_worker.progress import Notice
 from gan_worker.runs.copies import MOST_COPIED
@@ -61,7 +61,7 @@ def test_what_is_learned_in_all_ways_is_found_in_all_ways(way):
 
 def test_it_looks_seldom_and_takes_a_small_share_of_the_time(monkeypatch):
     now = iter([0.0, 4.0, 10.0, 10.1])
-    monkeypatch.setattr(likeness.time, "perf_counter", lambda: next(now))
+    monkeypatch.setattr(copies.time, "perf_counter", lambda: next(now))
     look = Likeness(REAL, turned=False, copied=0.5)
     assert look.look(REAL, 100.0) == {}
     assert look.copied == 0.5
@@ -84,7 +84,7 @@ def test_a_training_that_learns_by_heart_ends_with_a_warning(monkeypatch, tmp_pa
     run, heard = Run.create(tmp_path, "bark"), []
     file = str(tmp_path / "bark.png")
     config = TrainingConfig("bark", (file,), "nano", minutes=None, kimg=0.004, scale=1.0)
-    training.train(config, run, heard.append, lambda: False)
+    loop.train(config, run, heard.append, lambda: False)
     copied = read_model_info(run.path).copied
     assert copied > MOST_COPIED
     assert run.load_checkpoint()[1]["copied"] == copied

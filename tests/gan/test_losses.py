@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan_worker.gan.losses import gradient_penalty, patch_distance, relativistic_losses
+from gan_worker.gan.training.losses import gradient_penalty, patch_distance, relativistic_losses
 
 SEED = tf.constant([1, 2])
 

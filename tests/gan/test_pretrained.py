@@ -10,14 +10,14 @@ import tensorflow as tf
 
 from gan_worker.config import PRESETS, TrainingConfig
 from gan_worker.errors import StorageError
-from gan_worker.gan import training
 from gan_worker.gan.data.dataset import Dataset
 from gan_worker.gan.data.statistics import MapStatistics, Statistics, measure_statistics
 from gan_worker.gan.generation.latents import Pattern
 from gan_worker.gan.networks.discriminator import Discriminator
 from gan_worker.gan.networks.generator import Generator
-from gan_worker.gan.pretrained import SPREAD, Pretrained, bring_together, to_arrays
-from gan_worker.gan.update import Hyperparameters, Update
+from gan_worker.gan.training import loop
+from gan_worker.gan.training.pretrained import SPREAD, Pretrained, bring_together, to_arrays
+from gan_worker.gan.training.step import Hyperparameters, Update
 from gan_worker.materials import pictures
 from gan_worker.runs.checkpoints import format_tensors
 from gan_worker.runs.provenance import read_provenance
@@ -162,9 +162,9 @@ def test_provenance_names_the_weights_a_training_started_from(
     config = TrainingConfig("run", (str(tmp_path / "stripes.png"),), "nano", kimg=0.008, scale=1.0)
     monkeypatch.setattr(Pretrained, "of_preset", classmethod(lambda cls, preset: weights))
     run = Run.create(tmp_path / "runs", "run")
-    training.train(config, run, lambda report: None, lambda: False)
+    loop.train(config, run, lambda report: None, lambda: False)
     again = TrainingConfig(**{**vars(config), "kimg": 0.016, "resume": True})
-    training.train(again, run, lambda report: None, lambda: False)
+    loop.train(again, run, lambda report: None, lambda: False)
     first, second = read_provenance(run.path).sessions
     assert first.settings["pretrained"] == weights.hash
     # It went on with its own.

@@ -10,13 +10,13 @@ import tensorflow as tf
 from gan_worker.config import PRESETS, GenerationConfig
 from gan_worker.errors import RequestError
 from gan_worker.gan import projection, repair
-from gan_worker.gan.classic import ClassicGenerator
 from gan_worker.gan.data.statistics import Statistics, measure_statistics
 from gan_worker.gan.generation import arrays
 from gan_worker.gan.generation import model as generation
 from gan_worker.gan.generation.latents import draw_z
 from gan_worker.gan.generation.seams import line_steps
 from gan_worker.gan.networks.generator import Generator
+from gan_worker.gan.training.classic import ClassicGenerator
 from gan_worker.materials.masks import border_band, looks_seamless
 from gan_worker.runs import run as runs
 

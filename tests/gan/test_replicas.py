@@ -9,7 +9,7 @@ import pytest
 
 from gan_worker.config import TrainingConfig
 from gan_worker.errors import RequestError
-from gan_worker.gan import replicas, training
+from gan_worker.gan.training import gpus, loop
 
 PROGRAM = Path(__file__).with_name("replicas_training.py")
 
@@ -32,10 +32,10 @@ def test_two_devices_learn_what_one_learns(striped_file, tmp_path):
     [(4, 1, 8, 1), (4, 3, 8, 2), (2, 8, 8, 2), (0, 2, 8, 1), (3, 3, 9, 3), (8, 8, 4, 4)],
 )
 def test_as_many_gpus_as_divide_the_batch(monkeypatch, here, wanted, batch, taken):
-    monkeypatch.setattr(replicas, "_devices", lambda: [f"GPU:{n}" for n in range(here)])
-    monkeypatch.setattr(replicas.tf.distribute, "MirroredStrategy", list)
+    monkeypatch.setattr(gpus, "_devices", lambda: [f"GPU:{n}" for n in range(here)])
+    monkeypatch.setattr(gpus.tf.distribute, "MirroredStrategy", list)
     notices = []
-    found = replicas.divide_training(wanted, batch, notices.append)
+    found = gpus.divide_training(wanted, batch, notices.append)
     assert (len(found) if found else 1) == taken
     assert len(notices) == (wanted > 1)
 
@@ -44,4 +44,4 @@ def test_as_many_gpus_as_divide_the_batch(monkeypatch, here, wanted, batch, take
 def test_a_number_of_gpus_that_cannot_be(changes):
     config = TrainingConfig(**{"run": "r", "pictures": ("p",), **changes})
     with pytest.raises(RequestError, match="GPU"):
-        training.check_config(config)
+        loop.check_config(config)

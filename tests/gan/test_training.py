@@ -11,11 +11,11 @@ import tensorflow as tf
 
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.errors import Cancelled, PictureError, RequestError, TrainingError
-from gan_worker.gan import training, vigilance
 from gan_worker.gan.generation import model as generation
 from gan_worker.gan.generation.seams import line_steps, seam_ratio
-from gan_worker.gan.update import Update
-from gan_worker.gan.vigilance import Vigilance
+from gan_worker.gan.training import collapse, loop
+from gan_worker.gan.training.collapse import Vigilance
+from gan_worker.gan.training.step import Update
 from gan_worker.materials import pictures
 from gan_worker.progress import (
     Credits,
@@ -52,7 +52,7 @@ def trained(config, tmp_path_factory):
     """A finished run and what it reported; building the networks takes seconds, so tests share it."""
     run = Run.create(tmp_path_factory.mktemp("trained"), "stripes")
     listener = Listener()
-    training.train(config, run, listener.report, listener.should_stop)
+    loop.train(config, run, listener.report, listener.should_stop)
     return run, listener
 
 
@@ -61,7 +61,7 @@ def stopped(config, tmp_path_factory):
     """A run that was stopped after three of its six steps."""
     run = Run.create(tmp_path_factory.mktemp("stopped"), "stripes")
     listener = Listener(steps=3)
-    training.train(config, run, listener.report, listener.should_stop)
+    loop.train(config, run, listener.report, listener.should_stop)
     return run
 
 
@@ -207,7 +207,7 @@ def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(config, halfway, tra
     listener = Listener()
     # Stripes have a direction; a run that learns them turned all the same goes on with that.
     resumed = dataclasses.replace(config, resume=True, isotropic=False)
-    training.train(resumed, halfway, listener.report, listener.should_stop)
+    loop.train(resumed, halfway, listener.report, listener.should_stop)
     assert listener.of(DataReport)[0].turned is True
     assert any("step 3" in notice.text for notice in listener.of(Notice))
     sessions = read_provenance(halfway.path).sessions
@@ -224,7 +224,7 @@ def test_resuming_with_another_preset_is_refused(config, halfway):
     listener = Listener()
     before = weights(halfway)[0]
     with pytest.raises(RequestError, match="started as nano") as caught:
-        training.train(
+        loop.train(
             dataclasses.replace(config, resume=True, preset="tiny"),
             halfway,
             listener.report,
@@ -241,12 +241,12 @@ def test_cancelling_leaves_what_was_saved_before(config, run):
         raise Cancelled
 
     with pytest.raises(Cancelled):
-        training.train(config, run, lambda report: None, cancel)
+        loop.train(config, run, lambda report: None, cancel)
     assert run.load_checkpoint() is None
 
 
 def test_weights_that_are_not_finite_are_never_saved(config, halfway, monkeypatch):
-    monkeypatch.setattr(training, "FIRST_CHECKPOINT", 1e9)
+    monkeypatch.setattr(loop, "FIRST_CHECKPOINT", 1e9)
     good, poisoned = weights(halfway)[0], []
 
     def poison(report):
@@ -256,7 +256,7 @@ def test_weights_that_are_not_finite_are_never_saved(config, halfway, monkeypatc
             poisoned[0].assign(tf.fill(poisoned[0].shape, np.nan))
 
     with pytest.raises(TrainingError) as caught:
-        training.train(dataclasses.replace(config, resume=True), halfway, poison, lambda: False)
+        loop.train(dataclasses.replace(config, resume=True), halfway, poison, lambda: False)
     assert caught.value.code == "diverged"
     np.testing.assert_array_equal(weights(halfway)[0]["generator/000"], good["generator/000"])
 
@@ -266,7 +266,7 @@ def test_a_training_that_goes_wrong_goes_back_and_finishes(
     config, run, halfway, saved_steps, monkeypatch
 ):
     run = halfway if saved_steps else run
-    monkeypatch.setattr(training, "FIRST_CHECKPOINT", 1e9)
+    monkeypatch.setattr(loop, "FIRST_CHECKPOINT", 1e9)
     step, poisoned = Update.step, []
 
     def poison(update, number, fraction):
@@ -280,7 +280,7 @@ def test_a_training_that_goes_wrong_goes_back_and_finishes(
     monkeypatch.setattr(Update, "step", poison)
     listener = Listener()
     resumed = dataclasses.replace(config, resume=bool(saved_steps))
-    training.train(resumed, run, listener.report, listener.should_stop)
+    loop.train(resumed, run, listener.report, listener.should_stop)
     assert poisoned
     (notice,) = [n.text for n in listener.of(Notice) if "went wrong" in n.text]
     assert f"from step {saved_steps} with half" in notice
@@ -288,16 +288,16 @@ def test_a_training_that_goes_wrong_goes_back_and_finishes(
     assert (state["step"], state["rate_factor"]) == (6, 0.5)
     assert all(np.all(np.isfinite(a)) for a in arrays.values())
     assert run.read_progress()[-1].step == 6
-    again = training.Training(dataclasses.replace(config, resume=True), run, listener.report)
+    again = loop.Training(dataclasses.replace(config, resume=True), run, listener.report)
     assert again.update.rate_factor == 0.5
 
 
 def test_a_collapse_is_never_saved_and_is_taken_back(config, run, monkeypatch):
-    monkeypatch.setattr(training, "PREVIEW_EVERY", 0.0)
-    monkeypatch.setattr(training, "CHECKPOINT_EVERY", 0.0)
-    monkeypatch.setattr(training, "FIRST_CHECKPOINT", 0.0)
-    monkeypatch.setattr(vigilance, "YOUNG", 0)
-    monkeypatch.setattr(vigilance, "LASTING", 0)
+    monkeypatch.setattr(loop, "PREVIEW_EVERY", 0.0)
+    monkeypatch.setattr(loop, "CHECKPOINT_EVERY", 0.0)
+    monkeypatch.setattr(loop, "FIRST_CHECKPOINT", 0.0)
+    monkeypatch.setattr(collapse, "YOUNG", 0)
+    monkeypatch.setattr(collapse, "LASTING", 0)
     listener = Listener()
     looks, health = [], Vigilance.health
 
@@ -308,7 +308,7 @@ def test_a_collapse_is_never_saved_and_is_taken_back(config, run, monkeypatch):
         return {**normal, "contrast": 0.01} if 3 <= len(looks) <= 5 else normal
 
     monkeypatch.setattr(Vigilance, "health", flattened)
-    training.train(config, run, listener.report, listener.should_stop)
+    loop.train(config, run, listener.report, listener.should_stop)
     (notice,) = [n.text for n in listener.of(Notice) if "went wrong" in n.text]
     assert "At step 5" in notice
     assert "contrast 0.01" in notice
@@ -336,16 +336,14 @@ def test_curves_and_figures_are_in_the_run_folder(trained):
 )
 def test_a_wrong_config_is_refused_before_anything_is_written(config, run, changes):
     with pytest.raises(RequestError) as caught:
-        training.train(
-            dataclasses.replace(config, **changes), run, lambda report: None, lambda: False
-        )
+        loop.train(dataclasses.replace(config, **changes), run, lambda report: None, lambda: False)
     assert caught.value.code == "invalid_config"
     assert list(run.path.iterdir()) == []
 
 
 def test_a_missing_picture_is_named(config, run):
     with pytest.raises(PictureError, match=r"nowhere\.png") as caught:
-        training.train(
+        loop.train(
             dataclasses.replace(config, pictures=("/nowhere.png",)),
             run,
             lambda report: None,
@@ -358,7 +356,7 @@ def test_a_missing_picture_is_named(config, run):
 def test_it_learns_the_colors_of_the_picture(config, run, striped):
     longer = dataclasses.replace(config, kimg=0.6)
     listener = Listener()
-    training.train(longer, run, listener.report, listener.should_stop)
+    loop.train(longer, run, listener.report, listener.should_stop)
     distances = [p.losses["patch_distance"] for p in listener.of(TrainingProgress)]
     assert distances[-1] < 0.7 * distances[0]
     model = listener.of(LiveModel)[0].model

@@ -8,7 +8,7 @@ import pytest
 
 from gan_worker.errors import TrainingError
 from gan_worker.gan.data.dataset import read_pictures
-from gan_worker.gan.vigilance import LASTING, LEAST, PATIENCE, YOUNG, Vigilance, _quantiles
+from gan_worker.gan.training.collapse import LASTING, LEAST, PATIENCE, YOUNG, Vigilance, _quantiles
 
 DATA = os.environ.get("TILEWRIGHT_TEST_DATA", "")
 

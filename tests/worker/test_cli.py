@@ -448,7 +448,7 @@ class TestTrainedModel:
     def test_a_second_wish_while_tensorflow_traces_is_no_fault(
         self, home, stripes, capsys, monkeypatch
     ):
-        from gan_worker.gan import training
+        from gan_worker.gan.training import loop
 
         def trace(*_):
             for _ in range(2):
@@ -457,7 +457,7 @@ class TestTrainedModel:
                 except Cancelled as error:
                     raise RuntimeError("in user code") from error
 
-        monkeypatch.setattr(training, "train", trace)
+        monkeypatch.setattr(loop, "train", trace)
         assert app.main(["train", str(stripes), "--run", "second"]) == 130
         shown = capsys.readouterr().err
         assert "[cancelled]" in shown

@@ -20,7 +20,6 @@ from gan_worker.config import (
     check_size,
 )
 from gan_worker.errors import Cancelled, RequestError, StorageError
-from gan_worker.gan.classic import ClassicGenerator
 from gan_worker.gan.data.statistics import Statistics
 from gan_worker.gan.generation import arrays
 from gan_worker.gan.generation.latents import Latents, Pattern, draw_latents, waves_of_levels
@@ -39,6 +38,7 @@ from gan_worker.gan.generation.tiles import (
 )
 from gan_worker.gan.networks.generator import Generator
 from gan_worker.gan.networks.layers import PaintedStyle
+from gan_worker.gan.training.classic import ClassicGenerator
 from gan_worker.progress import GeneratedMaterial, GenerationProgress, Recipe
 from gan_worker.runs import run
 from gan_worker.runs.checkpoints import Arrays, damaged

@@ -11,12 +11,12 @@ import tensorflow as tf
 
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
-from gan_worker.gan.classic import ClassicGenerator
-from gan_worker.gan.conditioning import nearest_style
 from gan_worker.gan.generation.directions import find_direction, fingerprint, random_styles
 from gan_worker.gan.generation.latents import draw_z
 from gan_worker.gan.networks.generator import Generator
 from gan_worker.gan.networks.layers import PaintedStyle
+from gan_worker.gan.training.classic import ClassicGenerator
+from gan_worker.gan.training.materials import nearest_style
 from gan_worker.style import (
     Directions,
     Mix,

@@ -13,7 +13,6 @@ import numpy as np
 import tensorflow as tf
 
 from gan_worker.config import NetworkConfig
-from gan_worker.gan.conditioning import Conditioning
 from gan_worker.gan.data.dataset import Dataset
 from gan_worker.gan.generation.latents import (
     Pattern,
@@ -23,12 +22,13 @@ from gan_worker.gan.generation.latents import (
     wave_fields,
     waves_of_levels,
 )
-from gan_worker.gan.losses import gradient_penalty, patch_distance, relativistic_losses
 from gan_worker.gan.networks.adam import Adam, assign
 from gan_worker.gan.networks.discriminator import Discriminator
 from gan_worker.gan.networks.generator import Generator
 from gan_worker.gan.networks.precision import reduced_precision
-from gan_worker.gan.pretrained import Pretrained, bring_together
+from gan_worker.gan.training.losses import gradient_penalty, patch_distance, relativistic_losses
+from gan_worker.gan.training.materials import Conditioning
+from gan_worker.gan.training.pretrained import Pretrained, bring_together
 
 # Crops of which the variances within and between are compared.
 CROPS = 128

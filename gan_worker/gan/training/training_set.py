@@ -13,14 +13,14 @@ import tensorflow as tf
 from gan_worker import __version__
 from gan_worker.config import PRESETS, ClassicConfig, TrainingConfig
 from gan_worker.errors import RequestError
-from gan_worker.gan import classic
-from gan_worker.gan.conditioning import unique_names
 from gan_worker.gan.data.dataset import Material, Pictures, read_pictures
 from gan_worker.gan.data.periodicity import measure_pattern
 from gan_worker.gan.data.statistics import Statistics, measure_statistics
 from gan_worker.gan.generation.latents import Pattern
 from gan_worker.gan.generation.model import patterns_from_json
-from gan_worker.gan.pretrained import Pretrained
+from gan_worker.gan.training import classic
+from gan_worker.gan.training.materials import unique_names
+from gan_worker.gan.training.pretrained import Pretrained
 from gan_worker.progress import DataReport, Report, Stage
 from gan_worker.runs.licences import Rights
 from gan_worker.runs.provenance import Provenance, Session, describe_pictures

@@ -13,18 +13,18 @@ import numpy as np
 
 from gan_worker.config import PRESETS, ClassicConfig, GenerationConfig, TrainingConfig
 from gan_worker.errors import RequestError, TrainingError
-from gan_worker.gan import classic
-from gan_worker.gan.conditioning import MaterialStyles
 from gan_worker.gan.data.dataset import Dataset
 from gan_worker.gan.generation import arrays as checkpoint
 from gan_worker.gan.generation.model import Model
 from gan_worker.gan.generation.styles import STORED
-from gan_worker.gan.likeness import Likeness
-from gan_worker.gan.replicas import divide_training
-from gan_worker.gan.tick import Tick, resident_memory_mb
-from gan_worker.gan.training_set import read_training_set
-from gan_worker.gan.update import Update, recipe
-from gan_worker.gan.vigilance import Vigilance, diverged
+from gan_worker.gan.training import classic
+from gan_worker.gan.training.collapse import Vigilance, diverged
+from gan_worker.gan.training.copies import Likeness
+from gan_worker.gan.training.gpus import divide_training
+from gan_worker.gan.training.log import Tick, resident_memory_mb
+from gan_worker.gan.training.materials import MaterialStyles
+from gan_worker.gan.training.step import Update, recipe
+from gan_worker.gan.training.training_set import read_training_set
 from gan_worker.materials.pictures import quantise
 from gan_worker.progress import (
     LiveModel,

@@ -1,0 +1,1 @@
+"""The training: its loop, step, losses, and what watches it."""
