@@ -28,9 +28,9 @@ import cv2
 import numpy as np
 from held_back import HOLE, hide, read_at_training_scale, train
 
+from gan_worker.gan.editing.inpainting import repair
 from gan_worker.gan.generation.model import Model, load_model
 from gan_worker.gan.metrics.distances import Layout, describe, distances
-from gan_worker.gan.repair import repair
 from gan_worker.materials.pictures import quantise, write_picture
 
 RESULTS, TABLE = (ROOT / f"scripts/bench_repair.{ending}" for ending in ("json", "md"))

@@ -17,11 +17,7 @@ from gan_worker.cli import terminal
 from gan_worker.cli.options import Home, invalid, load, parse_size, reporting, runs_folder
 from gan_worker.config import MOST_STEPS
 from gan_worker.files import replace_file, storage_errors, write_json
-from gan_worker.materials.masks import border_band, looks_seamless
-from gan_worker.materials.metadata import marks, repair_marks
-from gan_worker.materials.pictures import write_picture
-from gan_worker.progress import Recipe
-from gan_worker.repair_files import (
+from gan_worker.gan.editing.material_files import (
     POOR,
     StoredMaterial,
     check_maps,
@@ -32,6 +28,10 @@ from gan_worker.repair_files import (
     targets,
     write_changed,
 )
+from gan_worker.materials.masks import border_band, looks_seamless
+from gan_worker.materials.metadata import marks, repair_marks
+from gan_worker.materials.pictures import write_picture
+from gan_worker.progress import Recipe
 from gan_worker.runs import run
 
 ModelName = Annotated[str, typer.Argument(help="Name of a model; see gan-worker models.")]
@@ -73,7 +73,7 @@ def repair(
     check_maps(run.read_model_info(folder), material.maps)
     files = targets(material, out)
     loaded = load(folder)
-    from gan_worker.gan import repair as repairing
+    from gan_worker.gan.editing import inpainting as repairing
 
     if tileable is None:
         tileable = looks_seamless(material.maps, hidden)
@@ -103,7 +103,7 @@ def make_tileable(
     check_maps(run.read_model_info(folder), material.maps)
     files = targets(material, out)
     loaded = load(folder)
-    from gan_worker.gan import repair as repairing
+    from gan_worker.gan.editing import inpainting as repairing
 
     with reporting("searching what fits") as tell, terminal.StopWish(resumed=True) as wish:
         done = repairing.make_tileable(loaded, material.maps, scale, seed, steps, tell, wish.asked)
@@ -132,7 +132,7 @@ def project(
     material = read_one(picture)
     check_maps(run.read_model_info(folder), material.maps)
     loaded = load(folder)
-    from gan_worker.gan import repair as repairing
+    from gan_worker.gan.editing import inpainting as repairing
 
     with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
@@ -173,7 +173,7 @@ def _write(
 
 def _show(done: Any, before: dict[str, NDArray[Any]], files: dict[str, Path]) -> None:
     """Seams before and after, how well it fits, and where it is."""
-    from gan_worker.gan.repair import seam_ratios
+    from gan_worker.gan.editing.inpainting import seam_ratios
 
     table = Table("Map", "Before", "After", title="Seam ratio (1 = no seam)")
     old, new = seam_ratios(before), seam_ratios(done.maps)

@@ -8,9 +8,15 @@ from typing import Any
 
 from gan_worker import __version__
 from gan_worker.config import RepairConfig
+from gan_worker.gan.editing.material_files import (
+    POOR,
+    changed_files,
+    check_mask,
+    read_mask,
+    read_one,
+)
 from gan_worker.materials.masks import looks_seamless
 from gan_worker.progress import GeneratedMaterial, Notice, Recipe, Report
-from gan_worker.repair_files import POOR, changed_files, check_mask, read_mask, read_one
 
 
 def repair(
@@ -34,7 +40,7 @@ def repair(
         PictureError: as `repair_files.read_one` and `read_mask`.
         RequestError: `invalid_config` for maps that the model does not make, nothing masked, or everything.
     """
-    from gan_worker.gan import repair as repairing
+    from gan_worker.gan.editing import inpainting as repairing
 
     mask = Path(config.mask)
     material = read_one(Path(config.picture), mask)

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from gan_worker.config import PRESETS, GenerationConfig
 from gan_worker.errors import RequestError
-from gan_worker.gan import projection, repair
 from gan_worker.gan.data.statistics import Statistics, measure_statistics
+from gan_worker.gan.editing import inpainting, projection
 from gan_worker.gan.generation import arrays
 from gan_worker.gan.generation import model as generation
 from gan_worker.gan.generation.latents import draw_z
@@ -70,7 +70,7 @@ def hole(top, bottom, left, right):
 def over_the_border(model, material):
     hidden = hole(-12, 12, -10, 14)
     told = []
-    done = repair.repair(model, material, hidden, True, steps=30, report=told.append)
+    done = inpainting.repair(model, material, hidden, True, steps=30, report=told.append)
     return hidden, done, told
 
 
@@ -78,7 +78,7 @@ def test_a_search_that_is_stopped_has_come_nearer_and_its_latents_give_what_it_s
     model, material
 ):
     told = []
-    found = repair.find_latents(
+    found = inpainting.find_latents(
         model, material, (64, 64), steps=90, report=told.append, should_stop=lambda: len(told) == 25
     )
     assert found.projection.steps == 25 and told[-1].total == 90
@@ -137,7 +137,7 @@ def test_a_seamless_picture_stays_seamless(material, over_the_border):
 def test_a_hole_at_an_open_border_is_filled_twice_alike(model, material):
     hidden = hole(0, 20, 70, 96)
     once, again = (
-        repair.repair(model, {"height": material["height"]}, hidden, False, steps=2).maps
+        inpainting.repair(model, {"height": material["height"]}, hidden, False, steps=2).maps
         for _ in range(2)
     )
     assert list(once) == ["height"]
@@ -147,7 +147,7 @@ def test_a_hole_at_an_open_border_is_filled_twice_alike(model, material):
 
 def test_another_scale_than_the_models_gives_the_same_size(model, material):
     hidden = hole(20, 50, 30, 52)
-    done = repair.repair(model, material, hidden, True, scale=0.6, steps=1)
+    done = inpainting.repair(model, material, hidden, True, scale=0.6, steps=1)
     for name, picture in done.maps.items():
         assert picture.shape == material[name].shape
         np.testing.assert_array_equal(picture[~hidden], material[name][~hidden])
@@ -162,9 +162,9 @@ def roughest_border(maps):
 def test_borders_become_seamless_and_the_inside_stays(model):
     wide = model.generate(GenerationConfig("stripes", 78, 176, 144)).maps
     photo = {name: picture[:96, 5:115] for name, picture in wide.items()}
-    done = repair.make_tileable(model, photo, steps=10)
+    done = inpainting.make_tileable(model, photo, steps=10)
     assert roughest_border(photo) > 1.5 > roughest_border(done.maps)
-    band = border_band(96, 110, repair.band_width(model, None))
+    band = border_band(96, 110, inpainting.band_width(model, None))
     assert 0.2 < band.mean() < 0.9
     for name, picture in done.maps.items():
         np.testing.assert_array_equal(picture[~band], photo[name][~band])
@@ -172,9 +172,9 @@ def test_borders_become_seamless_and_the_inside_stays(model):
 
 def test_maps_that_the_model_does_not_make_are_refused(model, material):
     with pytest.raises(RequestError, match="not metallic"):
-        repair.repair(model, {"metallic": material["height"]}, hole(1, 9, 1, 9), False)
+        inpainting.repair(model, {"metallic": material["height"]}, hole(1, 9, 1, 9), False)
     with pytest.raises(RequestError, match="marks nothing"):
-        repair.repair(model, material, hole(0, 0, 0, 0), False)
+        inpainting.repair(model, material, hole(0, 0, 0, 0), False)
 
 
 def test_of_several_materials_a_seed_brings_its_own_pattern(model, material):
@@ -188,7 +188,7 @@ def test_of_several_materials_a_seed_brings_its_own_pattern(model, material):
     kin = [int(several.seed_pattern(seed).argmax()) for seed in range(1, 40)]
     assert {0, 1} == set(kin)
     for wanted in (0, 1):
-        found = repair.find_latents(
+        found = inpainting.find_latents(
             several, material, (32, 32), seed=1 + kin.index(wanted), steps=0
         )
         fine = found.projection.latents.noise[0]
@@ -205,5 +205,5 @@ def test_a_model_without_styles_is_refused(model, material):
     )
     plain = generation.Model(info, ClassicGenerator(classic))
     with pytest.raises(RequestError, match="classic") as refused:
-        repair.repair(plain, {"height": material["height"]}, hole(1, 9, 1, 9), False)
+        inpainting.repair(plain, {"height": material["height"]}, hole(1, 9, 1, 9), False)
     assert refused.value.code == "invalid_config"

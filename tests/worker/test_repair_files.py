@@ -5,6 +5,14 @@ import OpenImageIO as oiio
 import pytest
 
 from gan_worker.errors import PictureError, RequestError
+from gan_worker.gan.editing.material_files import (
+    check_mask,
+    read_mask,
+    read_one,
+    read_texts,
+    targets,
+    write_changed,
+)
 from gan_worker.materials.metadata import (
     COMPOSITE_TYPE,
     SOURCE_TYPE,
@@ -14,14 +22,6 @@ from gan_worker.materials.metadata import (
 )
 from gan_worker.materials.pictures import read_header, read_stored, write_picture
 from gan_worker.progress import Credits
-from gan_worker.repair_files import (
-    check_mask,
-    read_mask,
-    read_one,
-    read_texts,
-    targets,
-    write_changed,
-)
 
 CHANGED = np.zeros((12, 10), bool)
 CHANGED[3:6, 2:9] = True

@@ -9,10 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from gan_worker.gan.data.statistics import normals_from_slopes
+from gan_worker.gan.editing.material_files import check_maps, check_mask
+from gan_worker.gan.editing.projection import CROP, STEPS, Projection, Target, project
 from gan_worker.gan.generation.model import Model
 from gan_worker.gan.generation.seams import line_steps, seam_ratio
 from gan_worker.gan.generation.styles import resampling
-from gan_worker.gan.projection import CROP, STEPS, Projection, Target, project
 from gan_worker.materials.masks import (
     border_band,
     calm_shift,
@@ -22,7 +23,6 @@ from gan_worker.materials.masks import (
 )
 from gan_worker.materials.poisson_blending import blend
 from gan_worker.progress import GenerationProgress
-from gan_worker.repair_files import check_maps, check_mask
 
 Maps = Mapping[str, np.ndarray]
 

@@ -1,0 +1,1 @@
+"""A trained generator used on given pictures: projection and inpainting."""
