@@ -22,10 +22,10 @@ from . import (
     run_panels,
     run_pictures,
     scene_batch,
-    thumbnails,
     variations,
     worker_panels,
 )
+from .ui import thumbnails
 
 _PARTS = (
     preferences,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import bpy
 
-from . import favourites, latents, live, session, thumbnails, variations
-from .layouts import TabPanel, paragraph, properties_column, ui_scale
+from . import favourites, latents, live, session, variations
+from .ui import thumbnails
+from .ui.layouts import TabPanel, paragraph, properties_column, ui_scale
 
 
 class _Latents:

@@ -6,7 +6,7 @@ import bpy
 
 from . import latents, material_export, materials, projection, regeneration, surface
 from .latent_panels import ShaderEditor
-from .layouts import TabPanel, pair, paragraph, properties_column
+from .ui.layouts import TabPanel, pair, paragraph, properties_column
 
 
 class _Material:

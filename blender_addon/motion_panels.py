@@ -6,8 +6,9 @@ import bpy
 
 from gan_worker.styles.motion import Evenness
 
-from . import favourites, latents, materials, motion, thumbnails
-from .layouts import TabPanel, duration, paragraph, properties_column
+from . import favourites, latents, materials, motion
+from .ui import thumbnails
+from .ui.layouts import TabPanel, duration, paragraph, properties_column
 
 
 class TILEWRIGHT_PT_motion(TabPanel, bpy.types.Panel):

@@ -19,8 +19,8 @@ from gan_worker.styles.mixing import parts
 from gan_worker.styles.painting import COLORS, paint
 
 from . import favourites, images, latents, live, materials, projection, session, vertex_colors
-from .panel_pictures import PanelPictures
 from .properties import quietly
+from .ui.icons import PanelPictures
 
 # Of the image that is painted on; a style map has a quarter of it, so that brushes have soft edges.
 SIDE = 256

@@ -6,8 +6,9 @@ import bpy
 
 from gan_worker.errors import RequestError
 
-from . import favourites, latents, painting, thumbnails
-from .layouts import TabPanel, paragraph
+from . import favourites, latents, painting
+from .ui import thumbnails
+from .ui.layouts import TabPanel, paragraph
 
 
 class TILEWRIGHT_MT_add_look(bpy.types.Menu):

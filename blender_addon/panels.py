@@ -9,7 +9,7 @@ from gan_worker.runs.copies import copy_warning
 
 from . import latents, live_preview, materials, preferences, scene_batch, session
 from .error_titles import title
-from .layouts import TabPanel, duration, file_name, pair, paragraph, properties_column, ui_scale
+from .ui.layouts import TabPanel, duration, file_name, pair, paragraph, properties_column, ui_scale
 
 _STATES = {
     "stopped": ("Stopped: press Start", "RADIOBUT_OFF"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from . import latents, materials, repair, repair_mask
-from .layouts import TabPanel, duration, paragraph
+from .ui.layouts import TabPanel, duration, paragraph
 
 
 class TILEWRIGHT_PT_repair(TabPanel, bpy.types.Panel):

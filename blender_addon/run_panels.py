@@ -9,8 +9,8 @@ import bpy
 from gan_worker.wire.messages import RunEntry
 
 from . import curve_pictures, properties, run_pictures, run_rows, session
-from .layouts import TabPanel, pair, ui_scale
 from .panels import draw_copies
+from .ui.layouts import TabPanel, pair, ui_scale
 
 
 class TILEWRIGHT_PT_curves(TabPanel, bpy.types.Panel):

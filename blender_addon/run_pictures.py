@@ -6,7 +6,7 @@ from gan_worker.client.events import RunPreviewReady
 from gan_worker.wire.messages import RunEntry
 
 from . import session
-from .panel_pictures import PanelPictures
+from .ui.icons import PanelPictures
 
 pictures = PanelPictures()
 is_there, icon = pictures.is_there, pictures.icon

@@ -14,8 +14,9 @@ from gan_worker.config import GenerationConfig
 from gan_worker.styles.motion import moved_layout
 from gan_worker.wire.messages import ModelEntry
 
-from . import latents, live, session, thumbnails
+from . import latents, live, session
 from .latents import LARGEST_SEED
+from .ui import thumbnails
 
 COUNT, CENTRE = 9, 4
 SIDE = 128

@@ -7,7 +7,7 @@ import bpy
 from gan_worker.doctor.findings import Finding, worst
 
 from . import doctor, installation
-from .layouts import TabPanel, duration, paragraph
+from .ui.layouts import TabPanel, duration, paragraph
 
 _ICONS = {"good": "CHECKMARK", "warning": "ERROR", "bad": "CANCEL"}
 

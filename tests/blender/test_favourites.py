@@ -9,8 +9,9 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import event_timer, favourites, latents, live, session, thumbnails
+from blender_addon import event_timer, favourites, latents, live, session
 from blender_addon.operators import generation
+from blender_addon.ui import thumbnails
 from gan_worker.config import GenerationConfig
 from gan_worker.style import Style
 

@@ -9,7 +9,7 @@ import zlib
 
 import numpy as np
 
-from .panel_pictures import PanelPictures
+from .icons import PanelPictures
 
 # Larger pictures than this are nobody's thumbnail.
 LARGEST_SIDE = 256

@@ -1,0 +1,1 @@
+"""What panels are laid out with: rows, icons and thumbnails."""
