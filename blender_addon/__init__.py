@@ -2,7 +2,6 @@
 
 from . import (
     curve_pictures,
-    event_timer,
     favourites,
     keyframes,
     latent_panels,
@@ -16,16 +15,16 @@ from . import (
     painting,
     painting_panels,
     panels,
-    preferences,
     properties,
     repair_panels,
     run_panels,
     run_pictures,
     scene_batch,
     variations,
-    worker_panels,
 )
 from .ui import thumbnails
+from .worker import panels as worker_panels
+from .worker import preferences, pump
 
 _PARTS = (
     preferences,
@@ -51,7 +50,7 @@ _PARTS = (
     motion,
     keyframes,
     material_export,
-    event_timer,
+    pump,
 )
 
 

@@ -15,9 +15,10 @@ from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.errors import RequestError
 from gan_worker.styles.favourites import Favourite, mixed, read_favourites, write_favourites
 
-from . import latents, live, session
+from . import latents, live
 from .properties import new_uuid
 from .ui import thumbnails
+from .worker import session
 
 SIDE = 96
 

@@ -11,7 +11,8 @@ from bpy.app.handlers import persistent
 from gan_worker.config import GenerationConfig
 from gan_worker.styles.mixing import within_limit
 
-from . import event_timer, latents, live, materials
+from . import latents, live, materials
+from .worker import pump
 
 _PREFIX = "tilewright.latents."
 
@@ -81,7 +82,7 @@ def _after_frame_change(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) 
     for material in moved:
         live.follow(material)
     if moved:
-        event_timer.wake()
+        pump.wake()
 
 
 def _is_due(material: bpy.types.Material) -> bool:

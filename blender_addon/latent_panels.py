@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import bpy
 
-from . import favourites, latents, live, session, variations
+from . import favourites, latents, live, variations
 from .ui import thumbnails
 from .ui.layouts import TabPanel, paragraph, properties_column, ui_scale
+from .worker import session
 
 
 class _Latents:

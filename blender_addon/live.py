@@ -13,7 +13,8 @@ from bpy.app.handlers import persistent
 from gan_worker.client.events import MaterialReady
 from gan_worker.config import GenerationConfig
 
-from . import images, latents, materials, session
+from . import images, latents, materials
+from .worker import session
 
 # A slider rests when nothing was changed for so long, in seconds.
 REST = 0.3

@@ -27,8 +27,9 @@ from gan_worker.files import storage_errors
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.pixels import quantise
 
-from . import event_timer, images, materials
-from .file_bound import FileBound
+from . import images, materials
+from .worker import pump
+from .worker.background_task import FileBound
 
 log = logging.getLogger(__name__)
 
@@ -205,7 +206,7 @@ def start(material: bpy.types.Material, target: Target, folder: str) -> Material
     place = Path(bpy.path.abspath(folder))
     name = bpy.path.clean_name(material.name)
     current = MaterialExport(material.tilewright.uuid, name, target, place)
-    event_timer.run_along(current.steps())
+    pump.run_along(current.steps())
     return current
 
 
@@ -216,7 +217,7 @@ def wait(export: MaterialExport) -> None:
         TilewrightError: why it failed.
     """
     while export.state == "running":
-        event_timer.tick()
+        pump.tick()
     if export.error:
         raise export.error
 

@@ -27,8 +27,9 @@ from gan_worker.materials.sequences import SequenceWriter
 from gan_worker.progress import BatchProgress
 from gan_worker.styles import motion
 
-from . import event_timer, favourites, images, keyframes, latents, live, materials, results, session
-from .file_bound import FileBound
+from . import favourites, images, keyframes, latents, live, materials, results
+from .worker import pump, session
+from .worker.background_task import FileBound
 
 log = logging.getLogger(__name__)
 
@@ -234,7 +235,7 @@ class MotionBake:
 
     def _send(self, config: GenerationConfig) -> None:
         job = session.current.generate(config, purpose="frame")
-        event_timer.hand_over(job, lambda ready: self._arrived.update({ready.job: ready}))
+        pump.hand_over(job, lambda ready: self._arrived.update({ready.job: ready}))
         self._sent.append(job)
 
     def _check_worker(self) -> None:
@@ -262,7 +263,7 @@ class MotionBake:
     def _let_go(self) -> None:
         """Ask the worker to forget what was sent and is not wanted any more."""
         for job in self._sent:
-            event_timer.hand_over(job, lambda ready: None)
+            pump.hand_over(job, lambda ready: None)
             if session.current.state != "stopped" and not job.ended:
                 session.current.cancel(job)
         self._sent.clear()
@@ -335,8 +336,8 @@ def start(scene: bpy.types.Scene, material: bpy.types.Material) -> MotionBake:
     folder = Path(bpy.path.abspath(scene.tilewright.texture_folder))
     plan = make_plan(scene, material)
     current = MotionBake(material.tilewright.uuid, latents.wanted(material), plan, folder)
-    event_timer.run_along(current.steps())
-    event_timer.wake()
+    pump.run_along(current.steps())
+    pump.wake()
     return current
 
 

@@ -18,9 +18,10 @@ from gan_worker.style import LOOKS_LIMIT, Look, StyleMap
 from gan_worker.styles.mixing import parts
 from gan_worker.styles.painting import COLORS, paint
 
-from . import favourites, images, latents, live, materials, projection, session, vertex_colors
+from . import favourites, images, latents, live, materials, projection, vertex_colors
 from .properties import quietly
 from .ui.icons import PanelPictures
+from .worker import session
 
 # Of the image that is painted on; a style map has a quarter of it, so that brushes have soft edges.
 SIDE = 256

@@ -7,9 +7,10 @@ import bpy
 from gan_worker.progress import DataReport, TrainingProgress
 from gan_worker.runs.copies import copy_warning
 
-from . import latents, live_preview, materials, preferences, scene_batch, session
-from .error_titles import title
+from . import latents, live_preview, materials, scene_batch
 from .ui.layouts import TabPanel, duration, file_name, pair, paragraph, properties_column, ui_scale
+from .worker import preferences, session
+from .worker.error_titles import title
 
 _STATES = {
     "stopped": ("Stopped: press Start", "RADIOBUT_OFF"),

@@ -20,8 +20,9 @@ from bpy.props import (
 from gan_worker.config import PRESETS
 from gan_worker.materials.maps import MAPS
 
-from . import projection, session
+from . import projection
 from .motion_properties import TILEWRIGHT_PG_motion
+from .worker import session
 
 PRESET_TEXTS = {
     "nano": ("Smallest, for a Try", "Learns within a minute; rough results"),

@@ -10,8 +10,9 @@ from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError, TilewrightError, WorkerError
 from gan_worker.wire.messages import ModelEntry
 
-from . import latents, live, materials, session
+from . import latents, live, materials
 from .properties import quietly
+from .worker import session
 
 # Longest sides that the panel offers, pixels, and what artists call them.
 SIDES = {512: "512", 1024: "1K", 2048: "2K", 4096: "4K"}

@@ -27,18 +27,8 @@ from gan_worker.materials.png import encode_png, png_pieces
 from gan_worker.materials.png_text import text_chunks
 from gan_worker.progress import Recipe
 
-from . import (
-    event_timer,
-    images,
-    live,
-    materials,
-    preferences,
-    properties,
-    regeneration,
-    repair_mask,
-    results,
-    session,
-)
+from . import images, live, materials, properties, regeneration, repair_mask, results
+from .worker import preferences, pump, session
 
 _under_way: dict[str, Repair] = {}
 
@@ -95,7 +85,7 @@ def repair(material: bpy.types.Material) -> Repair:
     size = tuple(next(iter(materials.images_of(material).values())).size)
     started = Repair(material, repair_mask.read(material, size))
     _under_way[material.tilewright.uuid] = started
-    event_timer.run_along(started.steps())
+    pump.run_along(started.steps())
     return started
 
 
@@ -138,7 +128,7 @@ class Repair:
         self._unwanted = True
         if self.job and not self.job.ended:
             session.current.cancel(self.job)
-        event_timer.wake()
+        pump.wake()
 
     def steps(self) -> Iterator[bool]:
         """All of it, for `event_timer.run_along`."""
@@ -184,7 +174,7 @@ class Repair:
             )
         )
         self._began = time.monotonic()
-        event_timer.hand_over(self.job, self._receive)
+        pump.hand_over(self.job, self._receive)
 
     def _receive(self, ready: MaterialReady) -> None:
         self._ready = ready

@@ -15,7 +15,8 @@ from gan_worker.materials.png import png_pieces
 from gan_worker.materials.png_text import text_chunks
 from gan_worker.progress import Recipe
 
-from . import images, latents, materials, session
+from . import images, latents, materials
+from .worker import session
 
 # Jobs of which images are there that no material uses yet.
 _arriving: set[str] = set()

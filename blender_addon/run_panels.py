@@ -8,9 +8,10 @@ import bpy
 
 from gan_worker.wire.messages import RunEntry
 
-from . import curve_pictures, properties, run_pictures, run_rows, session
+from . import curve_pictures, properties, run_pictures, run_rows
 from .panels import draw_copies
 from .ui.layouts import TabPanel, pair, ui_scale
+from .worker import session
 
 
 class TILEWRIGHT_PT_curves(TabPanel, bpy.types.Panel):

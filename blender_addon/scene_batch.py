@@ -27,8 +27,9 @@ from gan_worker.scenes.plan import Plan, WorkItem, in_part, plan_scene
 from gan_worker.scenes.recipe import PACKED, BetweenLatent, SceneRecipe
 from gan_worker.scenes.store import Made, SceneStore
 
-from . import event_timer, results, scene_objects, session
-from .file_bound import FileBound
+from . import results, scene_objects
+from .worker import pump, session
+from .worker.background_task import FileBound
 
 log = logging.getLogger(__name__)
 
@@ -202,7 +203,7 @@ class SceneBatch:
 
     def _send(self, item: WorkItem) -> None:
         job = session.current.generate(item.config)
-        event_timer.hand_over(job, self._arrived.append)
+        pump.hand_over(job, self._arrived.append)
         self._sent[job.id] = item, job
 
     def _keep(self, ready: MaterialReady, store: SceneStore) -> Iterator[bool]:
@@ -284,7 +285,7 @@ class SceneBatch:
     def _let_go(self) -> None:
         """Ask the worker to forget what was sent and is not wanted any more."""
         for _, job in self._sent.values():
-            event_timer.hand_over(job, lambda ready: None)
+            pump.hand_over(job, lambda ready: None)
             if session.current.state != "stopped" and not job.ended:
                 session.current.cancel(job)
         self._sent.clear()
@@ -328,7 +329,7 @@ def start(recipe: SceneRecipe, scene: bpy.types.Scene, folder: Path) -> SceneBat
             "wrong_state", "One recipe must end before the next begins; one runs.", "Cancel it."
         )
     current = SceneBatch(recipe, scene.name, folder)
-    event_timer.run_along(current.steps())
+    pump.run_along(current.steps())
     return current
 
 
@@ -341,7 +342,7 @@ def wait(batch: SceneBatch, watch: Callable[[], None] = lambda: None) -> None:
     """
     try:
         while batch.state == "running":
-            event_timer.tick()
+            pump.tick()
             watch()
             if batch.waiting:
                 time.sleep(PAUSE)

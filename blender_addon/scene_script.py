@@ -32,8 +32,8 @@ from gan_worker.scenes.parser import read_recipe
 from gan_worker.scenes.plan import COLUMNS, Plan
 from gan_worker.scenes.recipe import PROCESSES
 
-from . import event_timer, preferences, scene_batch, session
-from .operators import worker
+from . import scene_batch
+from .worker import operators, preferences, pump, session
 
 DONE, FAILED, TRY_AGAIN, CANCELLED = 0, 1, 75, 130
 MODELS_WITHIN = 60.0
@@ -81,7 +81,7 @@ def run_recipe(
             lambda progress: tell("progress", progress),
             part,
         )
-        event_timer.run_along(batch.steps())
+        pump.run_along(batch.steps())
         scene_batch.wait(batch, _Watch(batch, tell))
     if batch.error and not batch.complete:
         raise batch.error
@@ -270,10 +270,10 @@ class _Worker:
         try:
             if self._ours:
                 self._tell("stage", "starting the worker")
-                worker.start_worker(self._processes)
-                worker.wait_until_connected(MODELS_WITHIN)
+                operators.start_worker(self._processes)
+                operators.wait_until_connected(MODELS_WITHIN)
             session.current.refresh()
-            event_timer.wait(lambda: self._models_known, MODELS_WITHIN)
+            pump.wait(lambda: self._models_known, MODELS_WITHIN)
         except BaseException:
             self.__exit__()
             raise

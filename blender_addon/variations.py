@@ -14,9 +14,10 @@ from gan_worker.config import GenerationConfig
 from gan_worker.styles.motion import moved_layout
 from gan_worker.wire.messages import ModelEntry
 
-from . import latents, live, session
+from . import latents, live
 from .latents import LARGEST_SEED
 from .ui import thumbnails
+from .worker import session
 
 COUNT, CENTRE = 9, 4
 SIDE = 128

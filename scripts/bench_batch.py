@@ -121,7 +121,8 @@ def run_inside(folder: Path, processes: int) -> None:
     import addon_utils  # there only once bpy has been imported
 
     addon_utils.enable("blender_addon", default_set=True)
-    from blender_addon import preferences, scene_script
+    from blender_addon import scene_script
+    from blender_addon.worker import preferences
 
     chosen = preferences.get()
     chosen.worker_python, chosen.home_folder = sys.executable, str(folder / "home")

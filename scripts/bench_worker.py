@@ -189,21 +189,21 @@ def measure_blender(worker: Worker, times: int) -> list[Row]:
     import addon_utils  # there only once bpy has been imported
 
     addon_utils.enable("blender_addon", default_set=False)
-    from blender_addon import event_timer, session
+    from blender_addon.worker import pump, session
 
     launched = worker.launched
     session.current.connect(
         Client(launched.control, launched.bulk, launched.server_key, launched.keys)
     )
-    event_timer.wait(lambda: session.current.connected, 20)
+    pump.wait(lambda: session.current.connected, 20)
     overheads, ticks, computed = [], [], []
     for seed in range(times + 1):
-        event_timer.statistics = event_timer.Statistics()
+        pump.statistics = pump.Statistics()
         seconds = _round_trip_to_images(seed)
         if seed:
             overheads.append(seconds)
-            ticks.append(event_timer.statistics.longest)
-            computed.append(event_timer.statistics.longest_cpu)
+            ticks.append(pump.statistics.longest)
+            computed.append(pump.statistics.longest_cpu)
     session.current.close()
     median = statistics.median(overheads)
     return [
@@ -220,7 +220,8 @@ def measure_blender(worker: Worker, times: int) -> list[Row]:
 
 def _round_trip_to_images(seed: int) -> float:
     """One request, pumped as Blender's timer does, until five images hold its pixels."""
-    from blender_addon import event_timer, images, session
+    from blender_addon import images
+    from blender_addon.worker import pump, session
 
     filled: list[float] = []
     set_pixels = images.set_pixels
@@ -234,8 +235,8 @@ def _round_trip_to_images(seed: int) -> float:
     began = time.perf_counter()
     job = session.current.generate(config)
     try:
-        while not (job.done and event_timer.pending() == 0):
-            time.sleep(min(event_timer.tick(), 1 / 60))
+        while not (job.done and pump.pending() == 0):
+            time.sleep(min(pump.tick(), 1 / 60))
             if time.perf_counter() - began > PATIENCE:
                 raise TimeoutError("the result did not become images")
     finally:

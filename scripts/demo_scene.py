@@ -95,7 +95,7 @@ def run(
     home = home or out / "worker"
     clock = _Clock()
     _enable_addon(python, home)
-    from blender_addon import session
+    from blender_addon.worker import session
 
     listener = _teller(report)
     session.current.listeners.append(listener)
@@ -155,14 +155,14 @@ def _enable_addon(python: str, home: Path) -> None:
 
 def _wait_for_models() -> None:
     """The worker tells its models a moment after it answered."""
-    from blender_addon import event_timer, session
+    from blender_addon.worker import pump, session
 
-    event_timer.wait(lambda: bool(session.current.models), timeout=30.0)
+    pump.wait(lambda: bool(session.current.models), timeout=30.0)
 
 
 def _press(operator: Callable[..., set[str]], **options: object) -> None:
     """Press a button, and turn the text Blender raises back into the typed error."""
-    from blender_addon import session
+    from blender_addon.worker import session
 
     try:
         operator(**options)

@@ -1,18 +1,21 @@
 """One button is one class is one call to a plain function, which scripts can call as well."""
 
+from ..worker import (
+    doctor_operators,
+    memory_operators,
+    operators,
+    pairing_operators,
+    setup_operators,
+)
 from . import (
     assets,
-    doctor,
     exploring,
     exporting,
     generation,
-    installation,
     keeping,
     material_pictures,
-    memory,
     motion,
     painting,
-    pairing,
     regeneration,
     repair,
     runs,
@@ -20,15 +23,14 @@ from . import (
     steering,
     surface,
     training,
-    worker,
 )
 
 _MODULES = (
-    worker,
-    pairing,
-    doctor,
-    installation,
-    memory,
+    operators,
+    pairing_operators,
+    doctor_operators,
+    setup_operators,
+    memory_operators,
     training,
     material_pictures,
     runs,

@@ -6,8 +6,9 @@ import bpy
 
 from gan_worker.errors import TilewrightError
 
-from .. import assets, event_timer, latents
-from .reporting import failed, needs
+from .. import assets, latents
+from ..worker import pump
+from ..worker.reporting import failed, needs
 
 
 class TILEWRIGHT_OT_keep_asset(bpy.types.Operator):
@@ -27,7 +28,7 @@ class TILEWRIGHT_OT_keep_asset(bpy.types.Operator):
         chosen, active = context.scene.tilewright, latents.active_material()
         others = [m for m in latents.steered() if not assets.obstacle(m, chosen.asset_library)]
         try:
-            event_timer.finish()  # what is not packed yet would be missing from a copy
+            pump.finish()  # what is not packed yet would be missing from a copy
             for material in dict.fromkeys([active, *others]):
                 file = assets.keep(material, chosen.asset_catalog, chosen.asset_library)
         except TilewrightError as error:

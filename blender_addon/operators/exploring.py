@@ -5,8 +5,9 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, IntProperty
 
-from .. import event_timer, latents, live, variations
-from .reporting import needs
+from .. import latents, live, variations
+from ..worker import pump
+from ..worker.reporting import needs
 
 
 class _Exploring:
@@ -59,7 +60,7 @@ class TILEWRIGHT_OT_choose_variation(_Exploring, bpy.types.Operator):
         for material in latents.steered():
             variations.choose(material, self.place)
         context.scene.tilewright.explore_anywhere = False
-        event_timer.wake()
+        pump.wake()
         return {"FINISHED"}
 
 
@@ -75,7 +76,7 @@ class _Stepping(_Exploring):
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         variations.step_history(latents.active_material(), self.step)
-        event_timer.wake()
+        pump.wake()
         return {"FINISHED"}
 
 

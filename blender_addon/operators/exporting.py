@@ -8,8 +8,9 @@ from bpy.props import BoolProperty
 from gan_worker.errors import TilewrightError
 from gan_worker.exports.export import Target
 
-from .. import event_timer, latents, material_export
-from .reporting import failed, needs
+from .. import latents, material_export
+from ..worker import pump
+from ..worker.reporting import failed, needs
 
 
 class TILEWRIGHT_OT_export_material(bpy.types.Operator):
@@ -33,11 +34,11 @@ class TILEWRIGHT_OT_export_material(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         chosen = context.scene.tilewright
         try:
-            event_timer.finish()  # what is not there yet would be missing
+            pump.finish()  # what is not there yet would be missing
             export = material_export.start(
                 latents.active_material(), Target(chosen.export_target), chosen.export_folder
             )
-            event_timer.wake()
+            pump.wake()
             if self.wait:
                 material_export.wait(export)
         except TilewrightError as error:

@@ -11,10 +11,11 @@ from bpy.props import BoolProperty, FloatProperty, IntProperty
 from gan_worker.config import GenerationConfig, check_size
 from gan_worker.errors import RequestError, StorageError, TilewrightError
 
-from .. import event_timer, live, materials, results, session, surface
+from .. import live, materials, results, surface
 from ..latents import LARGEST_SEED
 from ..properties import texture_folder
-from .reporting import failed, needs, needs_worker
+from ..worker import pump, session
+from ..worker.reporting import failed, needs, needs_worker
 
 
 def generation_config(scene: bpy.types.Scene) -> GenerationConfig:
@@ -117,7 +118,7 @@ def _generate(
     material = _material_for(objects, f"{config.model} {config.seed}")
     job = session.current.generate(config, material.tilewright.uuid)
     live.forget(material.tilewright.uuid)
-    event_timer.order_result(job, order or results.Order())
+    pump.order_result(job, order or results.Order())
     material.use_fake_user = material.use_fake_user or not objects
     for obj in objects:
         materials.assign(obj, material)
@@ -191,7 +192,7 @@ class TILEWRIGHT_OT_generate_material(bpy.types.Operator):
             jobs = generate_for_objects(objects, generation_config(context.scene), order, vary)
             if self.wait:
                 for job in jobs:
-                    event_timer.wait_for_job(job, self.timeout)
+                    pump.wait_for_job(job, self.timeout)
         except TilewrightError as error:
             return failed(self, error)
         self._warn(objects)

@@ -9,8 +9,9 @@ from bpy.props import EnumProperty, StringProperty
 
 from gan_worker.errors import TilewrightError
 
-from .. import event_timer, favourites, latents, live
-from .reporting import failed, needs
+from .. import favourites, latents, live
+from ..worker import pump
+from ..worker.reporting import failed, needs
 
 
 class TILEWRIGHT_OT_add_favourite(bpy.types.Operator):
@@ -29,7 +30,7 @@ class TILEWRIGHT_OT_add_favourite(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         favourites.add(context.scene, latents.active_material())
-        event_timer.wake()
+        pump.wake()
         return {"FINISHED"}
 
 
@@ -69,7 +70,7 @@ class TILEWRIGHT_OT_apply_favourite(_OfOne, bpy.types.Operator):
             return {"CANCELLED"}
         for material in latents.steered():
             favourites.apply(material, favourite)
-        event_timer.wake()
+        pump.wake()
         return {"FINISHED"}
 
 
@@ -137,7 +138,7 @@ class TILEWRIGHT_OT_import_favourites(_OfFile, bpy.types.Operator):
             count = favourites.load(context.scene, self.path())
         except TilewrightError as error:
             return failed(self, error)
-        event_timer.wake()
+        pump.wake()
         self.report({"INFO"}, f"{count} favourites added")
         return {"FINISHED"}
 

@@ -8,8 +8,9 @@ import bpy
 
 from gan_worker.errors import RequestError, TilewrightError
 
-from .. import latents, material_pictures, preferences
-from .reporting import failed, needs
+from .. import latents, material_pictures
+from ..worker import preferences
+from ..worker.reporting import failed, needs
 from .training import add_pictures
 
 

@@ -8,7 +8,7 @@ from bpy.props import BoolProperty
 from gan_worker.errors import TilewrightError
 
 from .. import latents, motion, scene_batch
-from .reporting import failed, needs
+from ..worker.reporting import failed, needs
 
 
 class TILEWRIGHT_OT_bake_motion(bpy.types.Operator):

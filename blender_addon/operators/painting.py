@@ -7,8 +7,9 @@ from bpy.props import BoolProperty, IntProperty, StringProperty
 
 from gan_worker.errors import TilewrightError
 
-from .. import event_timer, favourites, latents, painting
-from .reporting import failed, needs
+from .. import favourites, latents, painting
+from ..worker import pump
+from ..worker.reporting import failed, needs
 
 
 class TILEWRIGHT_OT_add_look(bpy.types.Operator):
@@ -33,7 +34,7 @@ class TILEWRIGHT_OT_add_look(bpy.types.Operator):
             painting.add_look(latents.active_material(), favourite)
         except TilewrightError as error:
             return failed(self, error)
-        event_timer.wake()
+        pump.wake()
         return {"FINISHED"}
 
 
@@ -58,7 +59,7 @@ class TILEWRIGHT_OT_remove_look(_OfLook, bpy.types.Operator):
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         painting.remove_look(latents.active_material(), self.place)
-        event_timer.wake()
+        pump.wake()
         return {"FINISHED"}
 
 
@@ -104,7 +105,7 @@ class TILEWRIGHT_OT_paint_looks(bpy.types.Operator):
         space = context.space_data
         if space and space.type == "VIEW_3D" and space.shading.type in ("WIREFRAME", "SOLID"):
             space.shading.type = "MATERIAL"  # where the looks are seen, not the colors
-        event_timer.wake()
+        pump.wake()
         return {"FINISHED"}
 
 

@@ -7,8 +7,9 @@ from bpy.props import BoolProperty, FloatProperty, IntProperty
 
 from gan_worker.errors import TilewrightError
 
-from .. import event_timer, latents, materials, regeneration
-from .reporting import failed, needs
+from .. import latents, materials, regeneration
+from ..worker import pump
+from ..worker.reporting import failed, needs
 from .steering import settle
 
 
@@ -38,7 +39,7 @@ class _Making:
         try:
             for material in steered():
                 self.make(material)
-            event_timer.wake()
+            pump.wake()
             if self.wait:
                 settle(self.timeout)
         except TilewrightError as error:

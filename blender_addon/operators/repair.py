@@ -7,8 +7,9 @@ from bpy.props import BoolProperty, FloatProperty
 
 from gan_worker.errors import TilewrightError
 
-from .. import event_timer, latents, repair, repair_mask, session
-from .reporting import failed, needs
+from .. import latents, repair, repair_mask
+from ..worker import pump, session
+from ..worker.reporting import failed, needs
 
 
 class TILEWRIGHT_OT_paint_repair_mask(bpy.types.Operator):
@@ -80,10 +81,10 @@ class TILEWRIGHT_OT_repair(bpy.types.Operator):
         try:
             _end_painting(context)
             repair.repair(material)
-            event_timer.wake()
+            pump.wake()
             if self.wait:
                 session.current.last_error = None
-                event_timer.wait(lambda: repair.of(material) is None, self.timeout)
+                pump.wait(lambda: repair.of(material) is None, self.timeout)
         except TilewrightError as error:
             return failed(self, error)
         if self.wait and session.current.last_error:

@@ -9,8 +9,9 @@ from gan_worker.config import TrainingConfig, check_name
 from gan_worker.errors import RequestError, TilewrightError
 from gan_worker.wire.messages import RunEntry
 
-from .. import run_rows, session
-from .reporting import failed, needs, needs_worker
+from .. import run_rows
+from ..worker import session
+from ..worker.reporting import failed, needs, needs_worker
 from .training import choose_when_ready, start_training
 
 

@@ -13,7 +13,7 @@ from gan_worker.scenes.plan import COLUMNS
 from gan_worker.scenes.recipe import SceneRecipe
 
 from .. import scene_batch
-from .reporting import failed, needs, needs_worker
+from ..worker.reporting import failed, needs, needs_worker
 
 PLAN_TEXT = "Scene Recipe Plan"
 

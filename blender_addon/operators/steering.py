@@ -10,10 +10,11 @@ from bpy.props import BoolProperty, FloatProperty, IntProperty
 
 from gan_worker.errors import TilewrightError
 
-from .. import event_timer, latents, live
+from .. import latents, live
 from ..latents import LARGEST_SEED
 from ..properties import quietly
-from .reporting import failed, needs
+from ..worker import pump
+from ..worker.reporting import failed, needs
 
 
 def steer(
@@ -42,7 +43,7 @@ def steer(
         for name, amount in (directions or {}).items():
             kept.directions[name].amount = amount
     live.follow(material)
-    event_timer.wake()
+    pump.wake()
 
 
 def change_seed(materials: Iterable[bpy.types.Material], step: int | None) -> None:
@@ -68,8 +69,8 @@ def settle(timeout: float = 600.0) -> None:
         TilewrightError: what broke the connection, or `worker_silent` after the timeout.
     """
     live.let_rest()
-    event_timer.wait(live.is_settled, timeout)
-    event_timer.finish()
+    pump.wait(live.is_settled, timeout)
+    pump.finish()
 
 
 class _Steering:
@@ -130,7 +131,7 @@ class TILEWRIGHT_OT_apply_latents(_Steering, bpy.types.Operator):
         try:
             for material in latents.steered():
                 live.follow(material)
-            event_timer.wake()
+            pump.wake()
             if self.wait:
                 settle(self.timeout)
         except TilewrightError as error:

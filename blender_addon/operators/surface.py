@@ -8,7 +8,7 @@ from bpy.props import EnumProperty
 from gan_worker.errors import TilewrightError
 
 from .. import latents, materials, surface
-from .reporting import failed, needs
+from ..worker.reporting import failed, needs
 
 
 def _object_with(material: bpy.types.Material) -> bpy.types.Object | None:

@@ -17,8 +17,9 @@ from bpy.props import (
 from gan_worker.config import TrainingConfig, check_name
 from gan_worker.errors import PictureError, RequestError, TilewrightError
 
-from .. import curve_pictures, event_timer, live_preview, session
-from .reporting import failed, needs, needs_worker
+from .. import curve_pictures, live_preview
+from ..worker import pump, session
+from ..worker.reporting import failed, needs, needs_worker
 
 
 def set_pictures(scene: bpy.types.Scene, paths: Iterable[str | Path]) -> None:
@@ -105,8 +106,8 @@ def wait_for_training(job: session.Job, timeout: float) -> None:
     Raises:
         TilewrightError: why it failed, or `worker_silent` after the timeout.
     """
-    event_timer.wait_for_job(job, timeout)
-    event_timer.wait(lambda: session.current.model(job.name) is not None, timeout=30.0)
+    pump.wait_for_job(job, timeout)
+    pump.wait(lambda: session.current.model(job.name) is not None, timeout=30.0)
 
 
 def current_training() -> session.Job:

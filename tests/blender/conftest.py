@@ -42,12 +42,12 @@ def addon() -> Iterator[Any]:
 @pytest.fixture(autouse=True)
 def empty_file(addon: Any) -> Iterator[None]:
     """No datablocks and no connection, before and after."""
-    from blender_addon import event_timer
+    from blender_addon.worker import pump
 
     new_file()
     yield
-    event_timer._work.clear()
-    event_timer._urgent.clear()
+    pump._work.clear()
+    pump._urgent.clear()
     if not _kept:
         _end_session()
     preferences = bpy.context.preferences.addons[ADDON].preferences
@@ -86,14 +86,14 @@ def keep_session() -> Iterator[None]:
 
 
 def _end_session() -> None:
-    from blender_addon import event_timer, session
+    from blender_addon.worker import pump, session
 
     now = session.current
     now.close()
     for launcher in now._leaving:
         assert launcher.wait(30), "the worker must leave when its stdin closes"
     now.__init__()
-    event_timer.tick()  # what moved with the old connection does not
+    pump.tick()  # what moved with the old connection does not
 
 
 def new_file() -> None:
@@ -173,12 +173,12 @@ MODEL = ModelEntry(
 @pytest.fixture
 def stand_in() -> StandInClient:
     """A connected session whose other side is played by the test."""
-    from blender_addon import event_timer, session
+    from blender_addon.worker import pump, session
 
     client = StandInClient()
     session.current.connect(client)
     session.current.state = "connected"
-    event_timer.tick()
+    pump.tick()
     bpy.context.scene.tilewright.model = MODEL.name
     return client
 

@@ -9,8 +9,9 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import asset_catalogs, assets, event_timer, images, materials
+from blender_addon import asset_catalogs, assets, images, materials
 from blender_addon.operators import generation
+from blender_addon.worker import pump
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError, StorageError
 from gan_worker.progress import Credits
@@ -22,8 +23,8 @@ CREDITS = Credits("c" * 64, 3, 0, ("Ann Oak", "Bo Fir"), ("CC0-1.0", "CC-BY-4.0"
 def material(stand_in, plane, maps) -> bpy.types.Material:
     (job,) = generation.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
     stand_in.finish(job.id, maps)
-    event_timer.tick()
-    event_timer.finish()
+    pump.tick()
+    pump.finish()
     made = plane.active_material
     recipe = replace(materials.read_recipe(made), credits=CREDITS)
     materials.store_recipe(made, recipe, {})
@@ -135,8 +136,8 @@ def test_keeping_again_replaces_the_copy_and_files_beside_the_blend_stay(
         [plane], GenerationConfig("bricks", 5, 48, 32), generation.result_order(bpy.context.scene)
     )
     stand_in.finish(job.id, make(48, 32))
-    event_timer.tick()
-    event_timer.finish()
+    pump.tick()
+    pump.finish()
     paths = {n: i.filepath for n, i in materials.images_of(material).items()}
     first = assets.keep(material, "Tilewright", "Mine")
     assert assets.keep(material, "Tilewright/Walls", "Mine") == first

@@ -9,7 +9,7 @@ from pathlib import Path
 import bpy
 import pytest
 
-from blender_addon import doctor, event_timer, preferences
+from blender_addon.worker import doctor, preferences, pump
 from gan_worker.wire.keys import new_key_pair, open_key_folder, write_connection
 
 HEAD = '{"title": "Tilewright 0.1.0, Linux", "protocol": [1, 0], "checks": ["Port", "Disk"]}'
@@ -54,7 +54,7 @@ def found(name: str) -> object:
 def until(holds, seconds: float = 20.0) -> None:
     end = time.monotonic() + seconds
     while not holds():
-        event_timer.tick()
+        pump.tick()
         assert time.monotonic() < end
         time.sleep(0.005)
 

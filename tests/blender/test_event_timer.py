@@ -9,8 +9,10 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import event_timer, images, materials, results, session
+from blender_addon import images, materials, results
 from blender_addon.operators import generation
+from blender_addon.worker import pump as event_timer
+from blender_addon.worker import session
 from gan_worker.client.events import JobRejected, JobReport, MapReady
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.errors import ErrorInfo
@@ -231,7 +233,7 @@ def test_request_made_while_the_result_is_unpacked_wins(stand_in, plane, maps):
 
 
 def test_flood_of_results_is_held_back_and_all_arrive(stand_in, make):
-    from blender_addon.jobs import MOST_SENT
+    from blender_addon.worker.jobs import MOST_SENT
 
     objects = []
     mesh = bpy.data.meshes.new("shared")

@@ -11,8 +11,8 @@ from pathlib import Path
 import bpy
 import pytest
 
-from blender_addon import doctor, event_timer, installation, session
 from blender_addon.operators import generation
+from blender_addon.worker import doctor, pump, session, setup
 from gan_worker import errors
 from gan_worker.client.events import Connected, RunList, WorkerStatus
 from gan_worker.config import GenerationConfig, TrainingConfig
@@ -30,17 +30,17 @@ def situations(worker, plane, maps) -> Iterator[str]:
     (job,) = generation.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
     yield "a material is being made"
     worker.finish(job.id, maps)
-    event_timer.tick()
-    event_timer.finish()
+    pump.tick()
+    pump.finish()
     yield "a material is there"
     worker.events += [Connected("0.1.0", (1, 1), "GPU", "busy"), RunList((RUN,))]
     training = session.current.train(TrainingConfig("oak", ("a.png",)))
     worker.state(training.id, "running")
-    event_timer.tick()
+    pump.tick()
     yield "a training runs"
     worker.state(training.id, "paused")
     worker.events.append(WorkerStatus("off", "", 0.0))
-    event_timer.tick()
+    pump.tick()
     yield "it is paused, and the worker holds nothing"
     bpy.context.scene.tilewright.run = bpy.context.scene.tilewright.model = ""
     yield "names are empty"
@@ -63,7 +63,7 @@ def reason(name: str) -> str:
 
 def test_every_button_that_is_ever_disabled_says_why(stand_in, plane, maps, monkeypatch):
     """A button with a condition must have been seen disabled here, with a sentence of its own."""
-    monkeypatch.setattr(installation, "current", installation.Setup())
+    monkeypatch.setattr(setup, "current", setup.Setup())
     monkeypatch.setattr(doctor, "current", doctor.Checkup())
     seen: Counter[str] = Counter()
     silent = []

@@ -9,9 +9,10 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import event_timer, favourites, latents, live, session
+from blender_addon import favourites, latents, live
 from blender_addon.operators import generation
 from blender_addon.ui import thumbnails
+from blender_addon.worker import pump, session
 from gan_worker.config import GenerationConfig
 from gan_worker.style import Style
 
@@ -22,8 +23,8 @@ def answer(client) -> None:
     """Let the worker answer until nothing more is asked."""
     for _ in range(20):
         live.let_rest()
-        event_timer.tick()
-        event_timer.finish()
+        pump.tick()
+        pump.finish()
         for job, config in client.submitted.items():
             if not session.current.jobs[job].done:
                 size = (config.height, config.width)
@@ -62,7 +63,7 @@ def test_favourite_keeps_latents_and_a_picture_through_saving(stand_in, material
     assert loaded.name == "mossy"
     assert not thumbnails.is_there(favourites.picture_name(loaded))
     asked = len(stand_in.submitted)
-    event_timer.tick()
+    pump.tick()
     assert thumbnails.is_there(favourites.picture_name(loaded))
     assert len(stand_in.submitted) == asked
     config = favourites.config_of(loaded)
@@ -112,7 +113,7 @@ def test_picture_that_came_after_the_undo_step_comes_again(stand_in, material):
 
 def test_favourite_removed_before_its_picture_comes(stand_in, material):
     bpy.ops.tilewright.add_favourite()
-    event_timer.tick()
+    pump.tick()
     bpy.ops.tilewright.remove_favourite(uid=chosen().favourites[0].uid)
     answer(stand_in)
     assert session.current.last_error is None

@@ -11,7 +11,8 @@ from pathlib import Path
 import bpy
 import pytest
 
-from blender_addon import event_timer, installation, preferences, worker_setup
+from blender_addon.worker import preferences, pump, setup_program
+from blender_addon.worker import setup as installation
 from gan_worker import __version__
 from gan_worker.errors import TilewrightError
 
@@ -57,14 +58,14 @@ def setup():
     if now.running:
         now.cancel()
     until(lambda: not now.removing)
-    worker_setup.remove(preferences.environment_folder())
+    setup_program.remove(preferences.environment_folder())
     now.__init__()
 
 
 def until(holds, seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not holds():
-        event_timer.tick()
+        pump.tick()
         assert time.monotonic() < end
         time.sleep(0.005)
 
@@ -97,7 +98,7 @@ def test_a_worker_is_set_up_found_and_runs(setup, wheel, no_worker, tmp_path, mo
     monkeypatch.setattr(installation, "__version__", "99")
     assert installation.what_is_needed() == "outdated"
     # One that was broken off, by a power cut maybe, is none.
-    (preferences.environment_folder() / worker_setup.UNFINISHED).touch()
+    (preferences.environment_folder() / setup_program.UNFINISHED).touch()
     assert installation.what_is_needed() == "missing"
 
 
@@ -173,20 +174,20 @@ def test_an_addon_from_its_source_has_no_wheel():
 
 def test_a_folder_with_something_else_is_left_alone(tmp_path):
     (tmp_path / "diary.txt").write_text("dear diary")
-    with pytest.raises(worker_setup.SetupError, match="something else"):
-        worker_setup.remove(tmp_path)
+    with pytest.raises(setup_program.SetupError, match="something else"):
+        setup_program.remove(tmp_path)
     assert (tmp_path / "diary.txt").exists()
 
 
 def test_blenders_own_python_is_the_last_choice():
-    assert worker_setup.candidates()[-1] == [sys.executable]
-    assert worker_setup.why_unfit([sys.executable]) == ""
+    assert setup_program.candidates()[-1] == [sys.executable]
+    assert setup_program.why_unfit([sys.executable]) == ""
 
 
 def test_no_room_is_said_before_anything_is_downloaded(tmp_path, monkeypatch):
-    monkeypatch.setattr(worker_setup, "ROOM", 10**9)
-    with pytest.raises(worker_setup.SetupError, match="GiB free"):
-        worker_setup.check_system(tmp_path / "none" / "worker", gpu=False)
+    monkeypatch.setattr(setup_program, "ROOM", 10**9)
+    with pytest.raises(setup_program.SetupError, match="GiB free"):
+        setup_program.check_system(tmp_path / "none" / "worker", gpu=False)
 
 
 @pytest.mark.parametrize(
@@ -200,6 +201,6 @@ def test_no_room_is_said_before_anything_is_downloaded(tmp_path, monkeypatch):
 )
 def test_what_pip_says_leads_to_a_cure(said, cure, capfd):
     command = [sys.executable, "-c", f"print({said!r}); raise SystemExit(1)"]
-    with pytest.raises(worker_setup.SetupError) as caught:
-        worker_setup._call(command, "The worker could not be installed")
+    with pytest.raises(setup_program.SetupError) as caught:
+        setup_program._call(command, "The worker could not be installed")
     assert cure in caught.value.cure

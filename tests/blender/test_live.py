@@ -8,8 +8,10 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import event_timer, images, latents, live, materials, results, session
+from blender_addon import images, latents, live, materials, results
 from blender_addon.operators import generation, steering
+from blender_addon.worker import pump as event_timer
+from blender_addon.worker import session
 from gan_worker.client.events import JobAccepted, ModelList, WorkerStatus
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import ErrorInfo

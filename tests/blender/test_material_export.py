@@ -8,8 +8,9 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import event_timer, material_export, materials, surface
+from blender_addon import material_export, materials, surface
 from blender_addon.operators import generation
+from blender_addon.worker import pump
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
 from gan_worker.exports.export import ExportedMaterial, Target, export_material
@@ -21,8 +22,8 @@ from gan_worker.materials.pictures import read_header
 def material(stand_in, plane, maps) -> bpy.types.Material:
     (job,) = generation.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
     stand_in.finish(job.id, maps)
-    event_timer.tick()
-    event_timer.finish()
+    pump.tick()
+    pump.finish()
     return plane.active_material
 
 

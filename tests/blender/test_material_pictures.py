@@ -8,7 +8,8 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import images, material_pictures, materials, preferences
+from blender_addon import images, material_pictures, materials
+from blender_addon.worker import preferences
 from gan_worker.errors import TilewrightError
 from gan_worker.materials.sets import find_materials, read_material
 
@@ -144,12 +145,12 @@ def test_a_file_whose_name_says_something_else_is_written_under_a_name_that_tell
 
 
 def test_our_own_material_with_packed_maps_comes_back_bit_by_bit(stand_in, plane, maps, tmp_path):
-    from blender_addon import event_timer
+    from blender_addon.worker import pump
 
     bpy.ops.tilewright.generate_material()
     stand_in.finish(next(iter(stand_in.submitted)), maps)
-    event_timer.tick()
-    event_timer.finish()
+    pump.tick()
+    pump.finish()
     read = learned(material_pictures.as_places(plane.active_material, tmp_path))
     assert set(read) == set(maps)
     for name, pixels in maps.items():

@@ -5,8 +5,7 @@ from __future__ import annotations
 import bpy
 import pytest
 
-from blender_addon import event_timer, preferences, session
-from blender_addon.operators import memory
+from blender_addon.worker import memory_operators, preferences, pump, session
 from gan_worker.client.events import Connected, WorkerStatus
 from gan_worker.errors import RequestError
 
@@ -17,7 +16,7 @@ ASKED = ("release", "")
 def idle(stand_in):
     """A worker that holds a GPU and does nothing."""
     stand_in.events.append(Connected("0.1.0", (1, 1), "GPU Fine 3000", "idle"))
-    event_timer.tick()
+    pump.tick()
     return stand_in
 
 
@@ -28,7 +27,7 @@ def render_begins() -> None:
 
 def becomes(worker, state: str) -> None:
     worker.events.append(WorkerStatus(state, "", 900.0))
-    event_timer.tick()
+    pump.tick()
 
 
 def test_the_button_works_only_while_something_is_held_and_idle(idle):
@@ -43,7 +42,7 @@ def test_the_button_works_only_while_something_is_held_and_idle(idle):
 
 def test_a_render_gets_the_memory_of_the_gpu(idle, monkeypatch):
     waited = []
-    monkeypatch.setattr(event_timer, "wait", lambda holds, timeout: waited.append(timeout))
+    monkeypatch.setattr(pump, "wait", lambda holds, timeout: waited.append(timeout))
     render_begins()
     assert idle.calls[-1] == ASKED
     assert waited  # in the background, where no timer fires
@@ -67,13 +66,13 @@ def test_a_render_takes_nothing_away_that_is_used_or_not_in_its_way(idle, why):
 def test_an_older_worker_is_named(idle):
     session.current.protocol = (1, 0)
     with pytest.raises(RequestError, match="older"):
-        memory.free_memory()
+        memory_operators.free_memory()
 
 
 def test_the_handler_leaves_with_the_addon(addon):
-    assert bpy.app.handlers.render_init.count(memory._before_rendering) == 1
+    assert bpy.app.handlers.render_init.count(memory_operators._before_rendering) == 1
     addon.unregister()
     try:
-        assert memory._before_rendering not in bpy.app.handlers.render_init
+        assert memory_operators._before_rendering not in bpy.app.handlers.render_init
     finally:
         addon.register()

@@ -10,17 +10,9 @@ import numpy as np
 import pytest
 
 import gan_worker.styles.motion
-from blender_addon import (
-    event_timer,
-    favourites,
-    latents,
-    live,
-    materials,
-    motion,
-    results,
-    session,
-)
+from blender_addon import favourites, latents, live, materials, motion, results
 from blender_addon.operators import generation
+from blender_addon.worker import pump, session
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import ErrorInfo, TilewrightError
 from gan_worker.style import Style
@@ -73,7 +65,7 @@ def worker(stand_in, make, monkeypatch) -> Worker:
 def material(worker, plane, tmp_path) -> bpy.types.Material:
     """A material at full size in a saved file, and a Motion panel set to six frames around it."""
     for job in generation.generate_for_objects([plane], FULL):
-        event_timer.wait_for_job(job, 20)
+        pump.wait_for_job(job, 20)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
     worker.client.submitted.clear()
     worker.answered.clear()
@@ -90,8 +82,8 @@ def settle() -> None:
     """Let all that moves come to rest."""
     for _ in range(10):
         live.let_rest()
-        event_timer.tick()
-        event_timer.finish()
+        pump.tick()
+        pump.finish()
 
 
 def files(tmp_path: Path) -> list[str]:
@@ -254,10 +246,10 @@ def test_what_goes_wrong_is_said_and_leaves_the_material(worker, material, tmp_p
 
 def test_another_file_ends_the_bake(worker, material, tmp_path):
     motion.start(bpy.context.scene, material)
-    event_timer.tick()
+    pump.tick()
     bpy.ops.wm.read_homefile(use_empty=True)
     assert motion.current is None
-    event_timer.wait(lambda: not list((tmp_path / "textures").iterdir()), 20)
+    pump.wait(lambda: not list((tmp_path / "textures").iterdir()), 20)
 
 
 def test_reasons_stand_beside_the_button(worker, material):
@@ -283,7 +275,7 @@ def test_reasons_stand_beside_the_button(worker, material):
 
 def test_pictures_need_a_saved_file_or_a_folder(stand_in, worker, plane, tmp_path):
     for job in generation.generate_for_objects([plane], FULL):
-        event_timer.wait_for_job(job, 20)
+        pump.wait_for_job(job, 20)
     scene, material = bpy.context.scene, plane.active_material
     assert "Save the file first" in motion.reason(scene, material)
     scene.tilewright.texture_folder = str(tmp_path / "elsewhere")

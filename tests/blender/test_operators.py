@@ -5,8 +5,8 @@ from __future__ import annotations
 import bpy
 import pytest
 
-from blender_addon import preferences, session
-from blender_addon.operators import generation, training, worker
+from blender_addon.operators import generation, training
+from blender_addon.worker import operators, preferences, session
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import TilewrightError
 from gan_worker.wire.keys import new_key_pair, open_key_folder, write_connection
@@ -161,13 +161,14 @@ def test_objects_that_take_no_material_are_left_out(stand_in, plane):
 
 
 def test_repeats_show_at_once(stand_in, plane, maps):
-    from blender_addon import event_timer, materials
+    from blender_addon import materials
+    from blender_addon.worker import pump
 
     bpy.ops.tilewright.generate_material()
     (job,) = stand_in.submitted
     stand_in.finish(job, maps)
-    event_timer.tick()
-    event_timer.finish()
+    pump.tick()
+    pump.finish()
     bpy.context.scene.tilewright.scale = (4, 3)
     mapping = plane.active_material.node_tree.nodes[materials.MAPPING]
     assert tuple(mapping.inputs["Scale"].default_value) == (4, 3, 1)
@@ -175,7 +176,7 @@ def test_repeats_show_at_once(stand_in, plane, maps):
 
 def test_no_worker_on_the_path_is_a_typed_error(monkeypatch):
     monkeypatch.setenv("PATH", "")
-    assert code_of(worker.start_worker) == "worker_command"
+    assert code_of(operators.start_worker) == "worker_command"
     assert "[worker_command]" in reason(bpy.ops.tilewright.start_worker)
     assert session.current.last_error.code == "worker_command"
 
@@ -189,14 +190,14 @@ def test_worker_python_of_the_preferences_is_used():
 def test_empty_key_folder_is_a_typed_error(tmp_path):
     chosen = preferences.get()
     chosen.location, chosen.key_folder = "REMOTE", str(tmp_path)
-    assert code_of(worker.start_worker) == "worker_silent"
+    assert code_of(operators.start_worker) == "worker_silent"
 
 
 def test_other_computer_needs_online_access_and_loopback_does_not(tmp_path):
     assert not bpy.app.online_access
     open_key_folder(tmp_path)
     write_connection(tmp_path, "tcp://127.0.0.1:9", "tcp://127.0.0.1:10", new_key_pair().public)
-    assert code_of(worker.connect, tmp_path, "gpu.example.org") == "not_allowed"
+    assert code_of(operators.connect, tmp_path, "gpu.example.org") == "not_allowed"
     assert session.current.state == "stopped"
-    worker.connect(tmp_path)
+    operators.connect(tmp_path)
     assert session.current.state == "connecting"

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from blender_addon import (
-    event_timer,
     favourites,
     images,
     latents,
@@ -19,10 +18,10 @@ from blender_addon import (
     materials,
     painting,
     painting_panels,
-    session,
     vertex_colors,
 )
 from blender_addon.operators import generation
+from blender_addon.worker import pump, session
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import TilewrightError
 from gan_worker.style import Look, Style, read_weights
@@ -75,8 +74,8 @@ class Painter:
     def answer(self) -> None:
         """Finish what was asked for until nothing more is asked."""
         for _ in range(20):
-            event_timer.tick()
-            event_timer.finish()
+            pump.tick()
+            pump.finish()
             for job, config in self.worker.submitted.items():
                 if not session.current.jobs[job].done:
                     size = (config.height, config.width, 3)
@@ -91,7 +90,7 @@ class Painter:
         pixels = images.read_pixels(self.image)
         pixels[:, : round(share * pixels.shape[1]), :3] = color
         images.set_pixels(self.image, np.ascontiguousarray(pixels[::-1]))
-        event_timer.tick()
+        pump.tick()
 
     @property
     def asked(self) -> list[GenerationConfig]:
@@ -351,7 +350,7 @@ def test_style_map_whose_file_is_gone_is_begun_again(painter):
     asked = len(painter.asked)
     painter.image.source, painter.image.filepath = "FILE", "//gone.png"
     painter.image.reload()
-    event_timer.tick()
+    pump.tick()
     assert len(painter.asked) == asked
     assert session.current.last_error is None
     bpy.ops.tilewright.paint_looks()
@@ -362,9 +361,9 @@ def test_looking_often_only_while_somebody_may_paint(painter, monkeypatch):
     monkeypatch.setattr(painting, "INTERVAL", 0.1)
     bpy.ops.tilewright.paint_looks()
     painter.rest()
-    assert event_timer.tick() == 0.1
+    assert pump.tick() == 0.1
     bpy.ops.object.mode_set(mode="OBJECT")
-    assert event_timer.tick() == event_timer.IDLE_INTERVAL
+    assert pump.tick() == pump.IDLE_INTERVAL
 
 
 def test_panel_lists_the_looks_and_says_what_overrules_the_paint(painter):
@@ -435,7 +434,7 @@ def color(painter, share: float, value=(1, 0, 0, 1)) -> None:
     for loop in mesh.loops:
         if mesh.vertices[loop.vertex_index].co.x < 2 * share - 1 + 1e-6:
             attribute.data[loop.index].color_srgb = value
-    event_timer.tick()
+    pump.tick()
 
 
 @pytest.fixture
@@ -466,7 +465,7 @@ def test_painted_vertices_are_put_onto_the_image(fine_painter):
     fine_painter.stroke(1.0)
     assert fine_painter.shares() == [0, 1]
     bpy.ops.tilewright.paint_looks(on_vertices=True)
-    event_timer.tick()
+    pump.tick()
     fine_painter.answer()
     assert fine_painter.shares() == [0.47, 0.53]
 
@@ -477,7 +476,7 @@ def test_colors_of_a_mesh_that_nobody_chose_to_paint_with_are_left_alone(painter
     painter.answer()
     painter.obj.data.color_attributes.new("dirt", "BYTE_COLOR", "CORNER")
     bpy.ops.object.mode_set(mode="VERTEX_PAINT")
-    event_timer.tick()
+    pump.tick()
     assert painter.shares() == [0.5, 0.5]
 
 
@@ -493,7 +492,7 @@ def test_any_color_attribute_can_be_the_source(painter, domain, kind):
     painter.answer()
     for item in made.data:
         item.color = (1, 0, 0, 1)
-    event_timer.tick()
+    pump.tick()
     assert painter.shares() == [0, 1]
 
 

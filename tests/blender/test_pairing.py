@@ -11,7 +11,7 @@ from pathlib import Path
 import bpy
 import pytest
 
-from blender_addon import event_timer, preferences, session
+from blender_addon.worker import preferences, pump, session
 from gan_worker.wire.keys import read_clients
 
 
@@ -81,4 +81,4 @@ def test_what_cannot_be_is_refused_before_anything_is_sent(address, code, reason
     with pytest.raises(RuntimeError, match=rf"\[{reason}\]"):
         bpy.ops.tilewright.pair_worker(address=address, code=code)
     assert bpy.ops.tilewright.pair_worker.poll()
-    assert not event_timer._companions
+    assert not pump._companions

@@ -13,12 +13,7 @@ import pytest
 
 from blender_addon import (
     curve_pictures,
-    doctor,
-    error_titles,
-    event_timer,
     favourites,
-    installation,
-    jobs,
     latent_panels,
     latents,
     live_preview,
@@ -30,10 +25,21 @@ from blender_addon import (
     panels,
     run_panels,
     scene_batch,
-    session,
-    worker_panels,
 )
 from blender_addon.operators import generation
+from blender_addon.worker import (
+    doctor,
+    error_titles,
+    jobs,
+    pump,
+    session,
+)
+from blender_addon.worker import (
+    panels as worker_panels,
+)
+from blender_addon.worker import (
+    setup as installation,
+)
 from gan_worker import errors
 from gan_worker.client.events import JobReport, ModelList, PreviewReady, RunList
 from gan_worker.config import GenerationConfig, TrainingConfig
@@ -163,7 +169,7 @@ def test_runs_are_listed_with_what_is_known_of_the_chosen_one(stand_in):
         "fir", "2030-01-01T00:00:00+00:00", "nano", 0.5, 0.1, 2_000_000, False, False, 0.7
     )
     stand_in.events.append(RunList((oak, fir)))
-    event_timer.tick()
+    pump.tick()
     text = draw(run_panels.TILEWRIGHT_PT_runs)
     for part in (
         "oak",
@@ -194,7 +200,7 @@ def test_a_model_that_copies_is_warned_of_where_it_is_chosen(stand_in):
         figures = {"copied": share} if share else {}
         stand_in.events.append(ModelList((replace(model, copied=share),)))
         stand_in.events.append(RunList((replace(run, figures=figures),)))
-        event_timer.tick()
+        pump.tick()
         for panel in (panels.TILEWRIGHT_PT_generation, run_panels.TILEWRIGHT_PT_runs):
             text = " ".join(draw(panel).split())
             assert (warning in text, cure in text) == (share == 0.12,) * 2
@@ -245,7 +251,7 @@ def test_training_shows_progress_eta_memory_report_and_picture(stand_in):
         JobReport(job.id, TrainingProgress(120, 1.9, 60.0, 0.25, 185.0, 31.5, {}, 1536.0)),
         PreviewReady(job.id, Preview(120, np.full((64, 96, 3), 200, np.uint8))),
     ]
-    event_timer.tick()
+    pump.tick()
     text = draw(panels.TILEWRIGHT_PT_training)
     for part in ("25%, 3:05 left", "120 (31.5 images/s)", "Memory", "1.5 GiB", "<live preview>"):
         assert part in text
@@ -255,7 +261,7 @@ def test_training_shows_progress_eta_memory_report_and_picture(stand_in):
     assert "One checkpoint was put aside." in text
     assert "Pause" in text
     stand_in.state(job.id, "paused")
-    event_timer.tick()
+    pump.tick()
     assert "Resume" in draw(panels.TILEWRIGHT_PT_training)
 
 
@@ -269,7 +275,7 @@ def test_curves_of_quality_grow_with_the_training(stand_in):
         report = replace(progress, seconds=60.0 * minute, figures=figures)
         stand_in.events.append(JobReport(job, report))
     stand_in.events.append(JobReport("f" * 32, report))  # of another Blender with the same key
-    event_timer.tick()
+    pump.tick()
     assert session.current.training.figures["swd/0"] == [(1.0, 8.0), (2.0, 4.0), (3.0, 8 / 3)]
     assert draw(run_panels.TILEWRIGHT_PT_curves).splitlines() == [
         *("<live preview>", "Finest Detail", "Lower is closer to your pictures")
@@ -327,8 +333,8 @@ def test_recipe_and_running_generation_are_shown(stand_in, plane, maps):
     (job,) = generation.generate_for_objects([plane], config)
     assert "Generating 1" in draw(panels.TILEWRIGHT_PT_generation)
     stand_in.finish(job.id, maps)
-    event_timer.tick()
-    event_timer.finish()
+    pump.tick()
+    pump.finish()
     assert "Generating" not in draw(panels.TILEWRIGHT_PT_generation)
     assert "48 × 32" in draw(material_panels.TILEWRIGHT_PT_recipe)
 
@@ -339,8 +345,8 @@ def test_material_panel_shows_what_can_be_changed_and_why_not(stand_in, plane, m
     assert draw(material_panels.TILEWRIGHT_PT_surface) == ""
     (job,) = generation.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
     stand_in.finish(job.id, maps)
-    event_timer.tick()
-    event_timer.finish()
+    pump.tick()
+    pump.finish()
     assert draw(panel).splitlines() == ["512", "1K", "2K", "4K", "Regenerate"]
     assert draw(material_panels.TILEWRIGHT_PT_surface).splitlines() == [
         *("Projection", "UV", "Box", "Tile Size", "Tile Size", ""),
@@ -376,8 +382,8 @@ def test_a_view_of_solid_colors_says_how_to_see_the_material(stand_in, plane, ma
     assert not says("SOLID"), "nothing was generated yet"
     (job,) = generation.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
     stand_in.finish(job.id, maps)
-    event_timer.tick()
-    event_timer.finish()
+    pump.tick()
+    pump.finish()
     assert says("SOLID") and says("WIREFRAME")
     assert not says("MATERIAL") and not says("RENDERED")
     view.shading.type, view.shading.color_type = "SOLID", "TEXTURE"
@@ -388,8 +394,8 @@ def test_latents_panel_has_a_named_slider_for_each_direction(stand_in, plane, ma
     assert "generate one first" in " ".join(draw(latent_panels.TILEWRIGHT_PT_latents).split())
     (job,) = generation.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
     stand_in.finish(job.id, maps)
-    event_timer.tick()
-    event_timer.finish()
+    pump.tick()
+    pump.finish()
     for panel in (latent_panels.TILEWRIGHT_PT_latents, latent_panels.TILEWRIGHT_PT_latents_shader):
         text = draw(panel)
         assert text.count("Amount") == text.count("Name of the Slider") == 3
@@ -401,12 +407,12 @@ def test_latents_panel_has_a_named_slider_for_each_direction(stand_in, plane, ma
 def test_explore_and_favourites_show_pictures_with_their_buttons(stand_in, plane, maps):
     (job,) = generation.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
     stand_in.finish(job.id, maps)
-    event_timer.tick()
-    event_timer.finish()
+    pump.tick()
+    pump.finish()
     chosen = bpy.context.scene.tilewright
     assert "Tick Explore" in " ".join(draw(latent_panels.TILEWRIGHT_PT_explore).split())
     chosen.explore = True
-    event_timer.tick()
+    pump.tick()
     text = draw(latent_panels.TILEWRIGHT_PT_explore)
     assert (text.count("<live preview>"), text.count("Choose"), text.count("Now")) == (9, 8, 1)
     bpy.ops.tilewright.add_favourite()
@@ -423,11 +429,11 @@ def test_drawing_only_reads(stand_in, plane, maps, monkeypatch):
     """No panel and no poll asks the worker, makes a datablock, or writes a property."""
     (job,) = generation.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
     stand_in.finish(job.id, maps)
-    event_timer.tick()
-    event_timer.finish()
+    pump.tick()
+    pump.finish()
     bpy.context.scene.tilewright.explore = True
     bpy.ops.tilewright.add_favourite()
-    event_timer.tick()
+    pump.tick()
     before = state_of_the_file(plane.active_material)
     calls = len(stand_in.calls)
     for name in ("submit", "collect"):
@@ -479,8 +485,8 @@ def test_motion_says_how_far_it_is_and_what_came_out(stand_in, plane, make, tmp_
     wanted = GenerationConfig("bricks", width=64, height=32)
     (job,) = generation.generate_for_objects([plane], wanted)
     stand_in.finish(job.id, make(64, 32))
-    event_timer.tick()
-    event_timer.finish()
+    pump.tick()
+    pump.finish()
     config = latents.wanted(plane.active_material)
     plan = motion.make_plan(bpy.context.scene, plane.active_material)
     bake = motion.MotionBake("", config, plan, tmp_path)

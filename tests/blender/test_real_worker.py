@@ -18,19 +18,17 @@ import numpy as np
 import pytest
 
 from blender_addon import (
-    event_timer,
     favourites,
     images,
     latents,
     live_preview,
     materials,
     painting,
-    preferences,
     repair_mask,
     scene_script,
-    session,
 )
-from blender_addon.operators import generation, steering, training, worker
+from blender_addon.operators import generation, steering, training
+from blender_addon.worker import operators, preferences, pump, session
 from gan_worker.client.events import JobReport, LinkLost
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.errors import TilewrightError
@@ -63,7 +61,7 @@ def model(connected: session.Session, home: Path, photo: Path) -> Iterator[str]:
     """A model that knows little, trained through the operators."""
     if not (home / "runs" / MODEL / "model.json").exists():
         train(photo)
-    event_timer.wait(lambda: session.current.model(MODEL) is not None, 30)
+    pump.wait(lambda: session.current.model(MODEL) is not None, 30)
     bpy.context.scene.tilewright.model = MODEL
     return MODEL
 
@@ -106,7 +104,7 @@ def test_operator_and_function_make_the_same_pixels(model, planes):
     scene.target = "ACTIVE"
     bpy.ops.tilewright.generate_material(wait=True)
     (job,) = generation.generate_for_objects(planes[:1], GenerationConfig(model, 11, *size))
-    event_timer.wait_for_job(job, 120)
+    pump.wait_for_job(job, 120)
     by_button, by_function = planes[2].active_material, planes[0].active_material
     assert by_button != by_function
     assert materials.read_recipe(by_button) == materials.read_recipe(by_function)
@@ -137,7 +135,7 @@ def test_varied_objects_look_different_and_the_file_keeps_them(model, planes, tm
 def test_painted_looks_lie_where_they_were_painted(model, plane):
     size = stride() * 16
     (job,) = generation.generate_for_objects([plane], GenerationConfig(model, 3, size, size))
-    event_timer.wait_for_job(job, 120)
+    pump.wait_for_job(job, 120)
     material = plane.active_material
     for amount in (-6.0, 6.0):
         steering.steer(material, directions={"pca 1": amount})
@@ -166,7 +164,7 @@ def test_painted_looks_lie_where_they_were_painted(model, plane):
 def test_a_masked_part_is_filled_and_all_else_keeps_its_bits(model, plane):
     size = stride() * 12
     (job,) = generation.generate_for_objects([plane], GenerationConfig(model, 3, size, size))
-    event_timer.wait_for_job(job, 120)
+    pump.wait_for_job(job, 120)
     material = plane.active_material
     before = images.read_pixels(materials.images_of(material)["base_color"])
     mask = repair_mask.start(plane)
@@ -184,22 +182,22 @@ def test_a_masked_part_is_filled_and_all_else_keeps_its_bits(model, plane):
 def test_runs_are_kept_tidy_and_generate_under_their_new_name(model, home, photo):
     shutil.copytree(home / "runs" / MODEL, home / "runs" / "copy")
     bpy.ops.tilewright.refresh_models()
-    event_timer.wait(lambda: session.current.run("copy") is not None, 30)
+    pump.wait(lambda: session.current.run("copy") is not None, 30)
     found = session.current.run("copy")
     assert (found.preset, found.has_model, found.size > 10_000) == ("nano", True, True)
     scene = bpy.context.scene.tilewright
     scene.model, scene.width, scene.height = "copy", stride() * 8, stride() * 8
     bpy.ops.tilewright.generate_material(wait=True)  # now the compute process holds it too
     bpy.ops.tilewright.rename_run(run="copy", name="larch")
-    event_timer.wait(lambda: session.current.model("larch") is not None, 30)
+    pump.wait(lambda: session.current.model("larch") is not None, 30)
     assert scene.model == "larch"
     bpy.ops.tilewright.generate_material(wait=True)
     bpy.ops.tilewright.use_run_settings(run="larch")
-    event_timer.wait(lambda: scene.run == "larch 2", 30)
+    pump.wait(lambda: scene.run == "larch 2", 30)
     # Each test has a folder of its own, and an earlier one may have trained the model.
     assert [Path(item.path).name for item in scene.pictures] == [photo.name]
     bpy.ops.tilewright.delete_run(run="larch")
-    event_timer.wait(lambda: session.current.model("larch") is None, 30)
+    pump.wait(lambda: session.current.model("larch") is None, 30)
     assert session.current.run("larch") is None
     assert not (home / "runs" / "larch").exists()
 
@@ -314,13 +312,13 @@ def test_sliders_move_the_material_and_its_recipe_makes_it_again(model, plane):
     size = stride() * 16, stride() * 8
     bpy.context.scene.tilewright.preview_size = stride() * 8
     (job,) = generation.generate_for_objects([plane], GenerationConfig(model, 3, *size))
-    event_timer.wait_for_job(job, 120)
+    pump.wait_for_job(job, 120)
     material = plane.active_material
     before = images.read_pixels(materials.images_of(material)["base_color"])
     sliders = material.tilewright.latents.directions
     assert list(sliders.keys()) == [*(f"pca {n + 1}" for n in range(6)), "factor 1", "factor 2"]
     sliders["pca 1"].amount = 3.0
-    event_timer.wait(lambda: materials.is_preview(material), 60)
+    pump.wait(lambda: materials.is_preview(material), 60)
     shown = images.read_pixels(materials.images_of(material)["base_color"])
     assert shown.shape == (stride() * 4, stride() * 8, 4)
     sliders["pca 2"].amount = -2.0
@@ -331,7 +329,7 @@ def test_sliders_move_the_material_and_its_recipe_makes_it_again(model, plane):
     assert latents.is_shown(material)
     again = latents.config_of(materials.read_recipe(material))
     (job,) = generation.generate_for_objects([], again)
-    event_timer.wait_for_job(job, 60)
+    pump.wait_for_job(job, 60)
     (other,) = (m for m in bpy.data.materials if m.tilewright.uuid == job.target)
     same = images.read_pixels(materials.images_of(other)["base_color"])
     np.testing.assert_array_equal(same, after)
@@ -340,10 +338,10 @@ def test_sliders_move_the_material_and_its_recipe_makes_it_again(model, plane):
 def test_loop_is_baked_without_a_jump(model, plane, tmp_path):
     size = stride() * 8, stride() * 8
     (job,) = generation.generate_for_objects([plane], GenerationConfig(model, 3, *size))
-    event_timer.wait_for_job(job, 120)
+    pump.wait_for_job(job, 120)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
     bpy.context.scene.tilewright.motion.frames = 12
-    event_timer.statistics.longest_cpu = 0.0
+    pump.statistics.longest_cpu = 0.0
     bpy.ops.tilewright.bake_motion(wait=True)
     shown = materials.images_of(bpy.context.object.active_material)["base_color"]
     folder = Path(bpy.path.abspath(shown.filepath)).parent
@@ -352,7 +350,7 @@ def test_loop_is_baked_without_a_jump(model, plane, tmp_path):
     steps = [np.abs(pictures[n] - pictures[n - 1]).mean() for n in range(12)]
     assert steps[0] < 1.25 * np.median(steps)  # from the last to the first
     assert np.median(steps) > 1e-3
-    assert event_timer.statistics.longest_cpu < 0.05
+    assert pump.statistics.longest_cpu < 0.05
 
 
 def test_dataset_without_pictures_fails_with_its_code(connected, tmp_path):
@@ -375,7 +373,7 @@ def test_missing_picture_is_refused_before_anything_is_sent(connected, tmp_path)
 def test_killed_worker_is_reported_and_can_be_started_again(connected):
     os.kill(connected._launcher.poll().pid, signal.SIGKILL)
     with pytest.raises(TilewrightError) as caught:
-        event_timer.wait(lambda: False, 20)
+        pump.wait(lambda: False, 20)
     assert caught.value.code == "worker_gone"
     assert connected.state == "stopped"
     bpy.ops.tilewright.start_worker(wait=True)
@@ -394,7 +392,7 @@ def test_stop_ends_the_worker_and_waits_for_nothing(connected, monkeypatch):
 def learning(connected: session.Session, photo: Path, run: str, minutes: float) -> session.Job:
     """A training that is under way."""
     job = training.start_training(TrainingConfig(run, (str(photo),), "nano", minutes))
-    event_timer.wait(lambda: job.progress is not None, 120)
+    pump.wait(lambda: job.progress is not None, 120)
     return job
 
 
@@ -432,7 +430,7 @@ def test_quitting_during_a_training_takes_no_time_and_loses_nothing(addon, conne
     assert (run / "checkpoints" / "LATEST").exists()
     bpy.ops.tilewright.start_worker(wait=True)
     bpy.context.scene.tilewright.run = "quit"
-    event_timer.wait(lambda: connected.run("quit") is not None, 30)
+    pump.wait(lambda: connected.run("quit") is not None, 30)
     assert connected.run("quit").kimg > 0  # it can be continued
 
 
@@ -446,8 +444,8 @@ def test_hundred_reloads_leave_two_sockets(addon, connected):
     assert session.current.state == "stopped"
     for launcher in session.current._leaving:
         assert launcher.wait(20)
-    worker.start_worker()
-    worker.wait_until_connected()
+    operators.start_worker()
+    operators.wait_until_connected()
     client = session.current._client
     held = [v for v in vars(client).values() if isinstance(v, zmq.Socket)]
     assert len(held) == 2
@@ -457,7 +455,7 @@ def test_sizes_are_switched_and_the_recipe_gives_the_same_bytes_again(connected,
     side = 4 * stride()
     config = GenerationConfig(MODEL, 3, side, side)
     (job,) = generation.generate_for_objects([plane], config)
-    event_timer.wait_for_job(job, 120)
+    pump.wait_for_job(job, 120)
     material = plane.active_material
     before = shown(material)
     assert bpy.ops.tilewright.switch_size(side=2 * side, wait=True) == {"FINISHED"}

@@ -7,8 +7,9 @@ from dataclasses import replace
 import bpy
 import pytest
 
-from blender_addon import event_timer, images, latents, materials, projection, regeneration, session
+from blender_addon import images, latents, materials, projection, regeneration
 from blender_addon.operators import generation
+from blender_addon.worker import pump, session
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
 from gan_worker.progress import Recipe
@@ -23,8 +24,8 @@ def answer(stand_in, make):
     def finish(job: str, seed: int = 0) -> None:
         config = stand_in.submitted[job]
         stand_in.finish(job, make(config.width, config.height, seed))
-        event_timer.tick()
-        event_timer.finish()
+        pump.tick()
+        pump.finish()
 
     return finish
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import bpy
 
-from blender_addon import event_timer, properties, session
+from blender_addon import properties
+from blender_addon.worker import pump, session
 
 
 def handlers() -> int:
@@ -36,15 +37,15 @@ def test_hundred_reloads_leave_one_timer_and_as_many_handlers(addon):
     assert before >= 4
     for _ in range(100):
         addon.unregister()
-        assert not bpy.app.timers.is_registered(event_timer._timer)
+        assert not bpy.app.timers.is_registered(pump._timer)
         assert handlers() == 0
         addon.register()
-    assert bpy.app.timers.is_registered(event_timer._timer)
+    assert bpy.app.timers.is_registered(pump._timer)
     assert handlers() == before
     assert len(properties.latent_listeners) == 1
-    bpy.app.timers.unregister(event_timer._timer)  # there was only this one
-    assert not bpy.app.timers.is_registered(event_timer._timer)
-    bpy.app.timers.register(event_timer._timer, persistent=True)
+    bpy.app.timers.unregister(pump._timer)  # there was only this one
+    assert not bpy.app.timers.is_registered(pump._timer)
+    bpy.app.timers.register(pump._timer, persistent=True)
 
 
 def test_unregister_takes_everything_away(addon):

@@ -9,18 +9,9 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import (
-    event_timer,
-    images,
-    materials,
-    preferences,
-    projection,
-    repair,
-    repair_mask,
-    repair_panels,
-    session,
-)
+from blender_addon import images, materials, projection, repair, repair_mask, repair_panels
 from blender_addon.operators import generation
+from blender_addon.worker import preferences, pump, session
 from gan_worker.client.events import JobReport, MapReady, MaterialReady
 from gan_worker.config import GenerationConfig, RepairConfig
 from gan_worker.errors import ErrorInfo
@@ -46,8 +37,8 @@ class Bench:
         self.material = obj.active_material
 
     def settle(self) -> None:
-        event_timer.tick()
-        event_timer.finish()
+        pump.tick()
+        pump.finish()
 
     def mask(self) -> None:
         bpy.ops.tilewright.paint_repair_mask()
@@ -60,7 +51,7 @@ class Bench:
         before = len(self.worker.submitted)
         assert bpy.ops.tilewright.repair() == {"FINISHED"}
         for _ in range(200):
-            event_timer.tick()
+            pump.tick()
             if len(self.worker.submitted) > before:
                 job = list(self.worker.submitted)[-1]
                 assert isinstance(self.worker.submitted[job], RepairConfig)
@@ -83,7 +74,7 @@ class Bench:
 
     def end(self) -> None:
         for _ in range(200):
-            event_timer.tick()
+            pump.tick()
             if repair.of(self.material) is None:
                 return
         raise AssertionError("the repair does not end")
@@ -226,7 +217,7 @@ def test_cancel_keeps_the_material_and_the_mask(bench):
     job = bench.ask()
     assert bpy.ops.tilewright.cancel_repair() == {"FINISHED"}
     assert ("cancel", job) in bench.worker.calls
-    event_timer.tick()
+    pump.tick()
     assert repair.of(bench.material) is None, "nothing is waited for"
     bench.finish(job)  # it comes all the same
     assert bench.holds(bench.maps)
@@ -319,7 +310,7 @@ def test_panel_shows_progress_and_how_long_it_takes(bench):
     job = bench.ask()
     assert "Repairing: 0%'" in drawn()
     bench.worker.events.append(JobReport(job, GenerationProgress(75, 150)))
-    event_timer.tick()
+    pump.tick()
     assert "Repairing: 50%, 0:00 left" in drawn() and "cancel_repair" in drawn()
     bench.finish(job)
     assert "was repaired" in drawn()

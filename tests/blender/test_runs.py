@@ -8,8 +8,9 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import event_timer, run_pictures, run_rows, session
+from blender_addon import run_pictures, run_rows
 from blender_addon.operators import runs, training
+from blender_addon.worker import pump, session
 from gan_worker.client.events import (
     Connected,
     JobReport,
@@ -41,7 +42,7 @@ def listed(stand_in):
 
 def come(stand_in, *events) -> None:
     stand_in.events += events
-    event_timer.tick()
+    pump.tick()
 
 
 def shown():
@@ -73,7 +74,7 @@ def test_the_chosen_run_stays_chosen_whatever_comes_or_goes(listed):
 
 def test_the_rows_come_back_after_another_file_was_opened(listed):
     bpy.ops.wm.read_homefile(use_empty=True)
-    event_timer.tick()
+    pump.tick()
     assert rows() == ["oak", "pine", "fir"]
 
 
@@ -156,7 +157,7 @@ def asked(worker) -> list[str]:
 
 def test_pictures_of_runs_are_asked_for_one_at_a_time_and_again_once_a_run_learned_more(stand_in):
     come(stand_in, Connected("0.1.0", (1, 2), "CPU", "off"), RunList((OAK, PINE, FIR)))
-    event_timer.tick()
+    pump.tick()
     assert asked(stand_in) == ["oak"]
     come(stand_in, RunPreviewReady("oak", np.full((8, 12, 3), 200, np.uint8)))
     come(stand_in, RunPreviewReady("pine", None))  # it has none
@@ -165,13 +166,13 @@ def test_pictures_of_runs_are_asked_for_one_at_a_time_and_again_once_a_run_learn
     assert run_pictures.is_there("oak")
     assert not run_pictures.is_there("pine")
     come(stand_in, RunList((replace(OAK, kimg=99.0), PINE, FIR)))
-    event_timer.tick()
+    pump.tick()
     assert asked(stand_in) == ["oak", "pine", "fir", "oak"]
 
 
 def test_an_older_worker_is_not_asked_for_pictures(stand_in):
     come(stand_in, Connected("0.1.0", (1, 1), "CPU", "off"), RunList((OAK,)))
-    event_timer.tick()
+    pump.tick()
     assert not asked(stand_in)
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import bpy
 import pytest
 
-from blender_addon import event_timer, images, materials, scene_batch, scene_script, session
+from blender_addon import images, materials, scene_batch, scene_script
 from blender_addon.operators import scenes
+from blender_addon.worker import pump, session
 from gan_worker.config import GenerationConfig
 from gan_worker.dataclass_json import from_json
 from gan_worker.errors import ErrorInfo
@@ -87,7 +88,7 @@ def eager(stand_in, make):
 def run(text=RULE, folder=None, **options):
     folder = folder or Path(bpy.data.filepath).parent / "textures"
     batch = scene_batch.SceneBatch(parse_recipe(text), bpy.context.scene.name, folder, **options)
-    event_timer.run_along(batch.steps())
+    pump.run_along(batch.steps())
     scene_batch.wait(batch)
     return batch
 
@@ -229,7 +230,7 @@ def test_a_lost_worker_is_worth_another_try_that_makes_only_what_is_missing(save
     session.current.connect(eager.client)
     session.current.state = "connected"
     session.current.refresh()
-    event_timer.tick()
+    pump.tick()
     again = run()
     assert (again.progress.kept, again.progress.made, again.applied) == (3, 2, 5)
     assert len(eager.client.submitted) == 2
@@ -265,13 +266,13 @@ def start(saved, recipe, stand_in):
     bpy.context.scene.tilewright.scene_recipe = str(recipe)
     batch = scenes.run_scene_recipe(bpy.context.scene)
     while not stand_in.submitted:
-        event_timer.tick()
+        pump.tick()
     return batch
 
 
 def finish(batch):
     while batch.state == "running":
-        event_timer.tick()
+        pump.tick()
 
 
 def test_cancel_ends_what_was_sent_and_changes_nothing(saved, recipe, stand_in, cubes):

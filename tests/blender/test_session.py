@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from blender_addon import session
-from blender_addon.jobs import MOST_SENT
-from blender_addon.session import Session
+from blender_addon.worker import session
+from blender_addon.worker.jobs import MOST_SENT
+from blender_addon.worker.session import Session
 from gan_worker.client.events import (
     Connected,
     JobAccepted,

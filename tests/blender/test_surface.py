@@ -6,9 +6,10 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import event_timer, images, materials, projection, surface
+from blender_addon import images, materials, projection, surface
 from blender_addon.materials import COORDINATES, DISPLACEMENT, MAPPING, NORMAL_MAP, OUTPUT, SHADER
 from blender_addon.operators import generation
+from blender_addon.worker import pump
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
 
@@ -184,8 +185,8 @@ def test_without_occlusion_the_base_color_stays(material):
 def test_buttons_are_the_plain_functions_in_one_undo_step(stand_in, maps, planes):
     for job in generation.generate_for_objects(planes, GenerationConfig("bricks", 5, 48, 32)):
         stand_in.finish(job.id, maps)
-        event_timer.tick()
-        event_timer.finish()
+        pump.tick()
+        pump.finish()
     name = planes[0].active_material.name
     assert bpy.data.materials[name].tilewright.tile_size == pytest.approx(2.0)
     bpy.ops.ed.undo_push(message="start")

@@ -19,8 +19,9 @@ from types import SimpleNamespace
 import bpy
 import pytest
 
-from blender_addon import event_timer, materials, session
+from blender_addon import materials
 from blender_addon.operators import generation
+from blender_addon.worker import pump, session
 from gan_worker.config import GenerationConfig
 
 CONFIG = GenerationConfig("bricks", 5, 48, 32)
@@ -48,8 +49,8 @@ def test_a_target_that_is_linked_by_now_is_left_alone(stand_in, plane, maps, tmp
     kept = linked.active_material
     assert kept.tilewright.uuid == job.target
     stand_in.finish(job.id, maps)
-    event_timer.tick()
-    event_timer.finish()
+    pump.tick()
+    pump.finish()
     assert not materials.images_of(kept)
     (made,) = [m for m in bpy.data.materials if not m.library]
     assert made.tilewright.unassigned
@@ -61,8 +62,8 @@ def test_an_object_of_ones_own_with_a_linked_material_gets_one_of_its_own(
     stand_in, plane, maps, tmp_path
 ):
     stand_in.finish(generate(plane).id, maps)
-    event_timer.tick()
-    event_timer.finish()
+    pump.tick()
+    pump.finish()
     foreign = link_from(tmp_path / "library.blend").active_material
     bpy.ops.mesh.primitive_plane_add()
     own = bpy.context.object
@@ -79,15 +80,15 @@ def test_results_wait_while_blender_reads_the_scene(stand_in, plane, maps, monke
     app = SimpleNamespace(background=False, is_job_running=lambda kind: kind in running)
     stand_in.finish(generate(plane).id, maps)
     with monkeypatch.context() as patched:
-        patched.setattr(event_timer, "bpy", SimpleNamespace(app=app))
-        event_timer.tick()
-        event_timer.tick()
-        assert event_timer.pending() == len(maps) + 1
+        patched.setattr(pump, "bpy", SimpleNamespace(app=app))
+        pump.tick()
+        pump.tick()
+        assert pump.pending() == len(maps) + 1
         assert not any(image.name.startswith("bricks") for image in bpy.data.images)
         running.clear()
-        event_timer.tick()
-        assert event_timer.pending() <= len(maps)
-    event_timer.finish()
+        pump.tick()
+        assert pump.pending() <= len(maps)
+    pump.finish()
     assert set(materials.images_of(plane.active_material)) == set(maps)
 
 
@@ -95,12 +96,12 @@ def test_in_the_background_no_timer_fires_and_an_explicit_wait_brings_the_result
     stand_in, plane, maps
 ):
     assert bpy.app.background
-    assert bpy.app.timers.is_registered(event_timer._timer)
-    event_timer.wake()  # the timer is due at once
-    ticks = event_timer.statistics.ticks
+    assert bpy.app.timers.is_registered(pump._timer)
+    pump.wake()  # the timer is due at once
+    ticks = pump.statistics.ticks
     bpy.context.view_layer.update()
     bpy.ops.mesh.primitive_cube_add()
-    assert event_timer.statistics.ticks == ticks
+    assert pump.statistics.ticks == ticks
     bpy.context.view_layer.objects.active = plane
 
     collect = stand_in.collect
@@ -115,4 +116,4 @@ def test_in_the_background_no_timer_fires_and_an_explicit_wait_brings_the_result
     chosen.width, chosen.height = 48, 32
     assert bpy.ops.tilewright.generate_material(wait=True, timeout=20) == {"FINISHED"}
     assert set(materials.images_of(plane.active_material)) == set(maps)
-    assert event_timer.statistics.ticks > ticks
+    assert pump.statistics.ticks > ticks

@@ -8,10 +8,12 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import event_timer, images, latents, live, materials, session
+from blender_addon import images, latents, live, materials
 from blender_addon import variations as grid
 from blender_addon.operators import generation
 from blender_addon.ui import thumbnails
+from blender_addon.worker import pump as event_timer
+from blender_addon.worker import session
 from gan_worker.config import GenerationConfig
 from gan_worker.style import Style
 from gan_worker.wire.messages import ModelEntry

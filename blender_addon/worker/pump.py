@@ -27,12 +27,10 @@ from gan_worker.client.events import (
 from gan_worker.errors import TilewrightError, UnexpectedError
 from gan_worker.progress import TrainingProgress
 
-from . import (
+from .. import (
     curve_pictures,
-    doctor,
     favourites,
     images,
-    installation,
     latents,
     live,
     live_preview,
@@ -42,9 +40,10 @@ from . import (
     results,
     run_pictures,
     run_rows,
-    session,
     variations,
 )
+from . import doctor, session
+from . import setup as installation
 
 log = logging.getLogger(__name__)
 

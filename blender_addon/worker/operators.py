@@ -11,7 +11,7 @@ from gan_worker.client.client import Client
 from gan_worker.errors import RequestError, TilewrightError, WorkerError
 from gan_worker.wire.keys import read_connection
 
-from .. import event_timer, preferences, session
+from . import preferences, pump, session
 from .reporting import failed, needs, needs_worker
 
 
@@ -81,7 +81,7 @@ def wait_until_connected(timeout: float = 30.0) -> None:
     Raises:
         WorkerError: why the worker did not start, or `worker_silent`.
     """
-    event_timer.wait(lambda: session.current.connected, timeout)
+    pump.wait(lambda: session.current.connected, timeout)
 
 
 def stop_worker() -> None:

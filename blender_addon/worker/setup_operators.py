@@ -7,7 +7,8 @@ from bpy.props import BoolProperty, FloatProperty
 
 from gan_worker.errors import TilewrightError
 
-from .. import installation, session
+from . import session
+from . import setup as installation
 from .reporting import failed, needs
 
 

@@ -7,7 +7,7 @@ from bpy.props import BoolProperty, FloatProperty
 
 from gan_worker.errors import TilewrightError
 
-from .. import doctor
+from . import doctor
 from .reporting import failed, needs
 
 

@@ -10,7 +10,7 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 from gan_worker.errors import WorkerError
 from gan_worker.wire.keys import read_connection
 
-from . import worker_setup
+from . import setup_program
 
 _LOOPBACK = ("127.", "localhost", "[::1]", "::1")
 
@@ -154,7 +154,7 @@ def environment_folder() -> Path:
 
 def environment_python() -> Path:
     """The Python of the worker's environment, which need not be there."""
-    return Path(worker_setup.environment_python(environment_folder()))
+    return Path(setup_program.environment_python(environment_folder()))
 
 
 def is_set_up(version: str = "*") -> bool:
@@ -162,7 +162,7 @@ def is_set_up(version: str = "*") -> bool:
     folder = environment_folder()
     packages = "Lib" if os.name == "nt" else "lib/python3.*"
     found = folder.glob(f"{packages}/site-packages/tilewright-{version}.dist-info")
-    return any(found) and not (folder / worker_setup.UNFINISHED).exists()
+    return any(found) and not (folder / setup_program.UNFINISHED).exists()
 
 
 def _user_folder(name: str, create: bool = False) -> Path:

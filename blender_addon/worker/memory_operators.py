@@ -9,7 +9,7 @@ from bpy.app.handlers import persistent
 
 from gan_worker.errors import RequestError, TilewrightError
 
-from .. import event_timer, preferences, session
+from . import preferences, pump, session
 from .reporting import failed, needs, needs_worker
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ def _before_rendering(*_args: object) -> None:
     try:
         free_memory()
         if bpy.app.background:
-            event_timer.wait(lambda: now.compute_state == "off", PATIENCE)
+            pump.wait(lambda: now.compute_state == "off", PATIENCE)
     except TilewrightError as error:
         log.warning("memory is not free for the render: %s", error)
 

@@ -6,7 +6,7 @@ import bpy
 
 from gan_worker.errors import TilewrightError
 
-from .. import session
+from . import session
 
 
 def failed(operator: bpy.types.Operator, error: TilewrightError) -> set[str]:

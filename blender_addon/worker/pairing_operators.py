@@ -12,9 +12,9 @@ from bpy.props import BoolProperty, StringProperty
 from gan_worker.errors import TilewrightError
 from gan_worker.wire.pairing import PATIENCE, Pairing, split_address
 
-from .. import event_timer, preferences, session
+from . import preferences, pump, session
+from .operators import check_online_access, connect
 from .reporting import failed, needs
-from .worker import check_online_access, connect
 
 _running: list[Pairing] = []
 
@@ -90,18 +90,18 @@ class TILEWRIGHT_OT_pair_worker(bpy.types.Operator):
     def execute(self, _context: bpy.types.Context) -> set[str]:
         try:
             session.current.last_error = None
-            event_timer.run_along(pair_worker(self.address, self.code))
+            pump.run_along(pair_worker(self.address, self.code))
             if self.wait:
                 self._wait()
         except TilewrightError as error:
             return failed(self, error)
-        event_timer.wake()
+        pump.wake()
         return {"FINISHED"}
 
     @staticmethod
     def _wait() -> None:
         now = session.current
-        event_timer.wait(lambda: now.connected or bool(now.last_error), PATIENCE)
+        pump.wait(lambda: now.connected or bool(now.last_error), PATIENCE)
 
 
 def register() -> None:

@@ -6,8 +6,9 @@ import bpy
 
 from gan_worker.doctor.findings import Finding, worst
 
-from . import doctor, installation
-from .ui.layouts import TabPanel, duration, paragraph
+from ..ui.layouts import TabPanel, duration, paragraph
+from . import doctor
+from . import setup as installation
 
 _ICONS = {"good": "CHECKMARK", "warning": "ERROR", "bad": "CANCEL"}
 

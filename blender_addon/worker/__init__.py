@@ -1,0 +1,1 @@
+"""The worker seen from Blender: session, pump, preferences, set-up and doctor."""
