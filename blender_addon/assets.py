@@ -11,8 +11,8 @@ from gan_worker.errors import RequestError, StorageError, TilewrightError
 from gan_worker.materials.metadata import rights_line
 from gan_worker.progress import Credits, Recipe
 
-from . import images, materials
 from .asset_catalogs import catalog_id
+from .shader import images, node_tree
 
 PREVIEW_SIDE = 256
 # Where the light of a preview comes from: left, above and in front.
@@ -28,13 +28,13 @@ def obstacle(material: bpy.types.Material | None, library: str) -> TilewrightErr
         material: that is to be kept.
         library: name of an asset library of the preferences; empty for this file.
     """
-    if not materials.is_ours(material) or not material.tilewright.recipe:
+    if not node_tree.is_ours(material) or not material.tilewright.recipe:
         return RequestError(
             "wrong_state",
             "The active object must have a material with a recipe; it has none.",
             "Generate one first.",
         )
-    if materials.is_preview(material):
+    if node_tree.is_preview(material):
         return RequestError(
             "wrong_state",
             "The material must show its full size; it shows a preview.",
@@ -101,7 +101,7 @@ def keep(material: bpy.types.Material, catalog: str, library: str = "") -> Path:
 
 
 def _check_pictures(material: bpy.types.Material) -> None:
-    shown = materials.images_of(material)
+    shown = node_tree.images_of(material)
     lost = [name for name, image in shown.items() if not image.size[0]]
     if lost or not shown:
         raise RequestError(
@@ -128,11 +128,11 @@ def _make_folder(folder: Path) -> None:
 
 
 def _mark(material: bpy.types.Material, catalog: str) -> None:
-    recipe = materials.read_recipe(material)
+    recipe = node_tree.read_recipe(material)
     material.asset_mark()
     data = material.asset_data
     data.catalog_id = catalog
-    for tag in tags(recipe, list(materials.images_of(material))):
+    for tag in tags(recipe, list(node_tree.images_of(material))):
         data.tags.new(tag, skip_if_exists=True)
     for name, text in fields(recipe).items():
         present = getattr(data, name)
@@ -170,7 +170,7 @@ def _licence(credits: Credits) -> str:
 
 def _set_preview(material: bpy.types.Material) -> None:
     """Drawn at once, while Blender's own needs seconds of shader compilation."""
-    pixels = preview_pixels(materials.images_of(material))
+    pixels = preview_pixels(node_tree.images_of(material))
     preview = material.preview_ensure()
     preview.image_size = (PREVIEW_SIDE, PREVIEW_SIDE)
     preview.image_pixels_float.foreach_set(pixels[::-1].reshape(-1))
@@ -214,7 +214,7 @@ def _write_copy(material: bpy.types.Material, folder: Path) -> Path:
     name = bpy.path.clean_name(material.name)
     file = folder / f"{name}_{material.tilewright.uuid[:8]}.blend"
     draft = file.with_name(f"{file.name}.tmp")
-    loose = [i for i in materials.images_of(material).values() if not i.packed_file]
+    loose = [i for i in node_tree.images_of(material).values() if not i.packed_file]
     try:
         for image in loose:
             _pack(image)

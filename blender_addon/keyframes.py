@@ -11,7 +11,8 @@ from bpy.app.handlers import persistent
 from gan_worker.config import GenerationConfig
 from gan_worker.styles.mixing import within_limit
 
-from . import latents, live, materials
+from . import latents, live
+from .shader import node_tree
 from .worker import pump
 
 _PREFIX = "tilewright.latents."
@@ -86,7 +87,7 @@ def _after_frame_change(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) 
 
 
 def _is_due(material: bpy.types.Material) -> bool:
-    moves = is_keyed(material) and not materials.shows_sequence(material)
+    moves = is_keyed(material) and not node_tree.shows_sequence(material)
     return moves and not live.is_asked(material)
 
 

@@ -11,8 +11,8 @@ from gan_worker.config import GenerationConfig
 from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.progress import Recipe
 
-from . import materials
 from .properties import quietly
+from .shader import node_tree
 from .worker import session
 
 LARGEST_SEED = 2**31 - 1
@@ -24,7 +24,7 @@ _REST = ("z", "mix", "style_map", "maps", "sway")
 
 def has_latents(material: bpy.types.Material | None) -> bool:
     """Whether the material is one of ours that can be steered."""
-    return materials.is_ours(material) and bool(material.tilewright.latents.model)
+    return node_tree.is_ours(material) and bool(material.tilewright.latents.model)
 
 
 def store(material: bpy.types.Material, config: GenerationConfig) -> None:
@@ -96,7 +96,7 @@ def keep_place(material: bpy.types.Material, recipe: Recipe) -> None:
 def take_up_recipes() -> None:
     """Give latents to materials of files that were made before there were any."""
     for material in bpy.data.materials:
-        recipe = materials.read_recipe(material) if materials.is_ours(material) else None
+        recipe = node_tree.read_recipe(material) if node_tree.is_ours(material) else None
         if recipe and not material.tilewright.latents.model:
             keep_place(material, recipe)
 
@@ -110,10 +110,10 @@ def config_of(recipe: Recipe) -> GenerationConfig:
 
 def is_shown(material: bpy.types.Material) -> bool:
     """Whether the material shows, at full size, what its latents ask for, or its baked motion."""
-    if materials.shows_sequence(material):
+    if node_tree.shows_sequence(material):
         return True
-    recipe = materials.read_recipe(material)
-    if recipe is None or materials.is_preview(material) or not materials.images_of(material):
+    recipe = node_tree.read_recipe(material)
+    if recipe is None or node_tree.is_preview(material) or not node_tree.images_of(material):
         return False
     return _essence(config_of(recipe)) == _essence(wanted(material))
 
@@ -213,7 +213,7 @@ def active_material() -> bpy.types.Material | None:
 def steered() -> list[bpy.types.Material]:
     """The materials that the panel steers: the active object's, and those that follow it."""
     material = active_material()
-    return followers(material) if materials.is_ours(material) else []
+    return followers(material) if node_tree.is_ours(material) else []
 
 
 def spread(owner: bpy.types.PropertyGroup, name: str) -> list[bpy.types.Material]:

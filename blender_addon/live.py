@@ -13,7 +13,8 @@ from bpy.app.handlers import persistent
 from gan_worker.client.events import MaterialReady
 from gan_worker.config import GenerationConfig
 
-from . import images, latents, materials
+from . import latents
+from .shader import images, node_tree
 from .worker import session
 
 # A slider rests when nothing was changed for so long, in seconds.
@@ -76,7 +77,7 @@ def follow(material: bpy.types.Material) -> None:
     """
     if reason(material):
         return
-    materials.ensure_unique(material)
+    node_tree.ensure_unique(material)
     target = material.tilewright.uuid
     known = _moving.setdefault(target, _Moving(0.0))
     known.changed, known.stale = time.monotonic(), True
@@ -141,7 +142,7 @@ def is_asked(material: bpy.types.Material) -> bool:
     """Whether what the latents ask for is on its way, or shown."""
     newest, recipe = (
         session.current.newest(material.tilewright.uuid),
-        materials.read_recipe(material),
+        node_tree.read_recipe(material),
     )
     if newest and newest.state not in ("failed", "cancelled", "interrupted"):
         return latents.is_alike(newest.config, material)
@@ -170,7 +171,7 @@ def show(event: MaterialReady, target: str) -> Iterator[None]:
         pixels[name] = np.empty((*small.shape[:2], 4), np.float32)
         yield from images.rgba_pieces(small, pixels[name])
     newest = session.current.newest(target)
-    material = materials.find_material(target)
+    material = node_tree.find_material(target)
     if material is None or (newest and newest.purpose == "material"):
         return
     found = {name: images.live_image(target, name, event.maps[name]) for name in pixels}
@@ -179,8 +180,8 @@ def show(event: MaterialReady, target: str) -> Iterator[None]:
     full, small = material.tilewright.latents, (event.recipe.width, event.recipe.height)
     # What is painted lies where it was painted, at any size.
     size = small if event.recipe.style_map else (full.width, full.height)
-    materials.show_preview(material, found, event.recipe, size)
-    materials.store_recipe(material, event.recipe, event.seam_ratios)
+    node_tree.show_preview(material, found, event.recipe, size)
+    node_tree.store_recipe(material, event.recipe, event.seam_ratios)
     _keep(material.tilewright.recipe, event.maps)
 
 
@@ -194,7 +195,7 @@ def _keep(recipe: str, maps: dict[str, np.ndarray]) -> None:
 def _show_again(material: bpy.types.Material) -> None:
     """Write the preview that the recipe names into the images, which undo did not bring back."""
     maps = _recent.get(material.tilewright.recipe, {})
-    for name, image in materials.images_of(material).items():
+    for name, image in node_tree.images_of(material).items():
         if images.is_live(image) and name in maps and tuple(image.size) == maps[name].shape[1::-1]:
             images.write_pixels(image, maps[name])
 
@@ -203,7 +204,7 @@ def _ask(target: str, known: _Moving) -> None:
     """Ask for a preview of the newest latents, unless one is under way."""
     if not known.stale or is_under_way(known.job):
         return
-    material = materials.find_material(target)
+    material = node_tree.find_material(target)
     if material is None:
         forget(target)
         return
@@ -213,7 +214,7 @@ def _ask(target: str, known: _Moving) -> None:
 
 
 def _ask_full(target: str) -> None:
-    material = materials.find_material(target)
+    material = node_tree.find_material(target)
     if material is not None:
         session.current.generate(latents.wanted(material), target, "rest")
 

@@ -27,7 +27,7 @@ from gan_worker.files import storage_errors
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.pixels import quantise
 
-from . import images, materials
+from .shader import images, node_tree
 from .worker import pump
 from .worker.background_task import FileBound
 
@@ -56,12 +56,12 @@ def obstacle(
         target: what for.
         folder: Blender path, such as `//export`.
     """
-    if not materials.is_ours(material) or not material.tilewright.recipe:
+    if not node_tree.is_ours(material) or not material.tilewright.recipe:
         return _wrong_state(
             "The active object must have a material with a recipe; it has none.",
             "Generate one first.",
         )
-    if materials.is_preview(material):
+    if node_tree.is_preview(material):
         return _wrong_state(
             "The material must show its full size; it shows a preview.",
             "Wait until the slider has come to rest.",
@@ -133,7 +133,7 @@ class MaterialExport:
             self.state, self.error = "failed", UnexpectedError(error)
 
     def _work(self) -> Iterator[None]:
-        said = materials.read_marks(self._found())
+        said = node_tree.read_marks(self._found())
         maps: dict[str, np.ndarray] = {}
         for name in _exported_maps(self._found()):
             yield from self._read(name, maps)
@@ -148,13 +148,13 @@ class MaterialExport:
             yield
 
     def _found(self) -> bpy.types.Material:
-        material = materials.find_material(self._material)
+        material = node_tree.find_material(self._material)
         if material is None:
             raise _wrong_state("A material must stay while it is exported; it is gone.", "Undo.")
         return material
 
     def _read(self, name: str, maps: dict[str, np.ndarray]) -> Iterator[None]:
-        image = materials.images_of(self._found()).get(name)
+        image = node_tree.images_of(self._found()).get(name)
         if image is None or not image.size[0]:
             raise _wrong_state(
                 f"A material that is exported must have its pictures; {name} cannot be read.",
@@ -174,7 +174,7 @@ class MaterialExport:
 
 def _exported_maps(material: bpy.types.Material) -> list[str]:
     """The maps that take part in the shading."""
-    return [n for n in materials.images_of(material) if n not in material.tilewright.unused_maps]
+    return [n for n in node_tree.images_of(material) if n not in material.tilewright.unused_maps]
 
 
 # ---- the export that panels show
@@ -202,7 +202,7 @@ def start(material: bpy.types.Material, target: Target, folder: str) -> Material
     check_target(target)
     if not _exported_maps(material):
         raise _wrong_state("Some map must be in use to be exported; none is.", "Tick one.")
-    materials.ensure_unique(material)
+    node_tree.ensure_unique(material)
     place = Path(bpy.path.abspath(folder))
     name = bpy.path.clean_name(material.name)
     current = MaterialExport(material.tilewright.uuid, name, target, place)

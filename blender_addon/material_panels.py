@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import bpy
 
-from . import latents, material_export, materials, projection, regeneration, surface
+from . import latents, material_export, regeneration
 from .latent_panels import ShaderEditor
+from .shader import node_tree, projection, surface
 from .ui.layouts import TabPanel, pair, paragraph, properties_column
 
 
@@ -58,13 +59,13 @@ class _Surface(_OfRecipe):
             row.operator(
                 "tilewright.set_displacement", text=text, depress=kind == relief
             ).kind = kind
-        node = material.node_tree.nodes.get(materials.DISPLACEMENT)
+        node = material.node_tree.nodes.get(node_tree.DISPLACEMENT)
         if node:
             properties_column(layout).prop(node.inputs["Scale"], "default_value", text="Height")
         layout.label(text="Maps in Use")
         grid = layout.grid_flow(columns=2, even_columns=True, align=True)
         for name in surface.MAPS:
-            if name in materials.images_of(material):
+            if name in node_tree.images_of(material):
                 used = name not in material.tilewright.unused_maps
                 text = name.replace("_", " ").title()
                 grid.operator("tilewright.toggle_map", text=text, depress=used).map = name
@@ -121,7 +122,7 @@ class _Recipe(_OfRecipe):
 
 
 def _has_recipe(material: bpy.types.Material | None) -> bool:
-    return materials.is_ours(material) and bool(material.tilewright.recipe)
+    return node_tree.is_ours(material) and bool(material.tilewright.recipe)
 
 
 _PROJECTIONS = {"UV": "UV", "BOX": "Box"}

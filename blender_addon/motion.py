@@ -27,7 +27,8 @@ from gan_worker.materials.sequences import SequenceWriter
 from gan_worker.progress import BatchProgress
 from gan_worker.styles import motion
 
-from . import favourites, images, keyframes, latents, live, materials, results
+from . import favourites, keyframes, latents, live, results
+from .shader import images, node_tree
 from .worker import pump, session
 from .worker.background_task import FileBound
 
@@ -272,7 +273,7 @@ class MotionBake:
     # ---- in the file
 
     def _apply(self, first: dict[str, Path], count: int) -> None:
-        material = materials.find_material(self._target)
+        material = node_tree.find_material(self._target)
         if material is None:
             raise RequestError(
                 "wrong_state",
@@ -283,7 +284,7 @@ class MotionBake:
         live.forget(self._target)
         key = uuid.uuid4().hex
         shown = {name: _sequence(key, name, file) for name, file in first.items()}
-        materials.show_sequence(material, shown, count, self._plan.start, self._plan.closes)
+        node_tree.show_sequence(material, shown, count, self._plan.start, self._plan.closes)
         results.push_undo("Bake Loop" if self._plan.closes else "Bake Animation")
 
 

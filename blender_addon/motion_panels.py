@@ -6,7 +6,8 @@ import bpy
 
 from gan_worker.styles.motion import Evenness
 
-from . import favourites, latents, materials, motion
+from . import favourites, latents, motion
+from .shader import node_tree
 from .ui import thumbnails
 from .ui.layouts import TabPanel, duration, paragraph, properties_column
 
@@ -45,7 +46,7 @@ class TILEWRIGHT_PT_motion(TabPanel, bpy.types.Panel):
         )
         if motion.current is not None:
             _draw_bake(layout, motion.current, width)
-        if latents.has_latents(material) and materials.shows_sequence(material):
+        if latents.has_latents(material) and node_tree.shows_sequence(material):
             _draw_result(layout, motion.current, width)
 
 

@@ -18,8 +18,9 @@ from gan_worker.style import LOOKS_LIMIT, Look, StyleMap
 from gan_worker.styles.mixing import parts
 from gan_worker.styles.painting import COLORS, paint
 
-from . import favourites, images, latents, live, materials, projection, vertex_colors
+from . import favourites, latents, live, vertex_colors
 from .properties import quietly
+from .shader import images, node_tree, projection
 from .ui.icons import PanelPictures
 from .worker import session
 
@@ -152,7 +153,7 @@ def start(obj: bpy.types.Object, on_vertices: bool = False) -> bpy.types.Image:
     """
     check(obj)
     material = obj.active_material
-    materials.ensure_unique(material)
+    node_tree.ensure_unique(material)
     image = _image(material)
     tools = bpy.context.scene.tool_settings.image_paint
     tools.mode, tools.canvas = "IMAGE", image
@@ -318,7 +319,7 @@ def _leave_the_originals_image(material: bpy.types.Material) -> None:
         bpy.context.scene.tool_settings.image_paint,
         material.tilewright.style_image,
     )
-    materials.ensure_unique(material)
+    node_tree.ensure_unique(material)
     if paint_settings.canvas == shared != material.tilewright.style_image:
         paint_settings.canvas = material.tilewright.style_image
 
@@ -356,7 +357,7 @@ def _follow(material: bpy.types.Material, painted: StyleMap) -> None:
 def pack_images() -> None:
     """Keep what was painted in the file that is about to be saved: it is nowhere else."""
     for material in bpy.data.materials:
-        for image in (getattr(material.tilewright, use) for use in materials.PAINTED_IMAGES):
+        for image in (getattr(material.tilewright, use) for use in node_tree.PAINTED_IMAGES):
             if image and image.is_dirty and not image.library and not image.filepath:
                 image.pack()
 

@@ -7,7 +7,8 @@ import bpy
 from gan_worker.progress import DataReport, TrainingProgress
 from gan_worker.runs.copies import copy_warning
 
-from . import latents, live_preview, materials, scene_batch
+from . import latents, live_preview, scene_batch
+from .shader import node_tree
 from .ui.layouts import TabPanel, duration, file_name, pair, paragraph, properties_column, ui_scale
 from .worker import preferences, session
 from .worker.error_titles import title
@@ -240,7 +241,7 @@ def _draw_generating(layout: bpy.types.UILayout) -> None:
 def _draw_shading(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """Say why a material that is there is not seen."""
     shading, material = getattr(context.space_data, "shading", None), latents.active_material()
-    if shading is None or not materials.is_ours(material):
+    if shading is None or not node_tree.is_ours(material):
         return
     if shading.type == "WIREFRAME" or (shading.type, shading.color_type) == ("SOLID", "MATERIAL"):
         text = "The 3D View shows solid colors; switch to Material Preview to see the material"

@@ -20,8 +20,8 @@ from bpy.props import (
 from gan_worker.config import PRESETS
 from gan_worker.materials.maps import MAPS
 
-from . import projection
 from .motion_properties import TILEWRIGHT_PG_motion
+from .shader import projection
 from .worker import session
 
 PRESET_TEXTS = {

@@ -10,8 +10,9 @@ from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError, TilewrightError, WorkerError
 from gan_worker.wire.messages import ModelEntry
 
-from . import latents, live, materials
+from . import latents, live
 from .properties import quietly
+from .shader import node_tree
 from .worker import session
 
 # Longest sides that the panel offers, pixels, and what artists call them.
@@ -74,8 +75,8 @@ def regenerate(material: bpy.types.Material) -> session.Job:
         WorkerError: `worker_gone`.
     """
     config = _prepare(material)
-    if not materials.is_preview(material):  # its own recipe is that of a small picture
-        recipe = latents.config_of(materials.read_recipe(material))
+    if not node_tree.is_preview(material):  # its own recipe is that of a small picture
+        recipe = latents.config_of(node_tree.read_recipe(material))
         config = replace(recipe, model=config.model, maps=config.maps)
     return _ask(material, config)
 
@@ -128,7 +129,7 @@ def cancel(material: bpy.types.Material) -> None:
         WorkerError: `worker_gone`.
     """
     _withdraw(material)
-    if not materials.is_preview(material):
+    if not node_tree.is_preview(material):
         _set_size(material, (material.tilewright.width, material.tilewright.height))
 
 
@@ -137,9 +138,9 @@ def _prepare(material: bpy.types.Material) -> GenerationConfig:
     problem = obstacle(material)
     if problem:
         raise problem
-    materials.ensure_unique(material)
+    node_tree.ensure_unique(material)
     if not latents.has_latents(material):
-        latents.keep_place(material, materials.read_recipe(material))
+        latents.keep_place(material, node_tree.read_recipe(material))
     with quietly():
         material.tilewright.latents.model = model_of(material).name
     return latents.wanted(material)

@@ -27,7 +27,8 @@ from gan_worker.materials.png import encode_png, png_pieces
 from gan_worker.materials.png_text import text_chunks
 from gan_worker.progress import Recipe
 
-from . import images, live, materials, properties, regeneration, repair_mask, results
+from . import live, properties, regeneration, repair_mask, results
+from .shader import images, node_tree
 from .worker import preferences, pump, session
 
 _under_way: dict[str, Repair] = {}
@@ -53,8 +54,8 @@ def obstacle(material: bpy.types.Material | None) -> TilewrightError | None:
         )
     if (
         live.is_settling(material)
-        or materials.is_preview(material)
-        or materials.shows_sequence(material)
+        or node_tree.is_preview(material)
+        or node_tree.shows_sequence(material)
     ):
         return _wrong_state(
             "The material must stand still, at its full size; it is being made, or moves.",
@@ -81,8 +82,8 @@ def repair(material: bpy.types.Material) -> Repair:
     problem = obstacle(material)
     if problem:
         raise problem
-    materials.ensure_unique(material)
-    size = tuple(next(iter(materials.images_of(material).values())).size)
+    node_tree.ensure_unique(material)
+    size = tuple(next(iter(node_tree.images_of(material).values())).size)
     started = Repair(material, repair_mask.read(material, size))
     _under_way[material.tilewright.uuid] = started
     pump.run_along(started.steps())
@@ -194,7 +195,7 @@ class Repair:
     # ---- back into the file
 
     def _apply(self, ready: MaterialReady) -> Iterator[bool]:
-        said = text_chunks(_marks(ready.recipe, materials.read_recipe(self._material())))
+        said = text_chunks(_marks(ready.recipe, node_tree.read_recipe(self._material())))
         pngs: dict[str, bytes] = {}
         for name, pixels in ready.maps.items():
             parts: list[bytes] = []
@@ -204,10 +205,10 @@ class Repair:
         # At once from here on: what has no user yet might be tidied away between two steps.
         material = self._material()
         folder = properties.texture_folder(bpy.context.scene)
-        found = materials.images_of(material)
+        found = node_tree.images_of(material)
         for name, png in pngs.items():
             found[name] = _replacement(found[name], name, ready, png, folder)
-        materials.build(material, found, None)
+        node_tree.build(material, found, None)
         material.tilewright.repaired = True
         material.tilewright.repair_remark = " ".join(self.job.notices)
         # Not painted black: undo brings images back, but not their pixels.
@@ -216,7 +217,7 @@ class Repair:
 
     def _material(self) -> bpy.types.Material:
         """The material, still as it was when its repair began."""
-        material = materials.find_material(self._target)
+        material = node_tree.find_material(self._target)
         if material is None or _names(material) != self._shown:
             raise _wrong_state(
                 "A material must stay as it is until it is repaired; it was changed or deleted meanwhile.",
@@ -227,12 +228,12 @@ class Repair:
 
 def _names(material: bpy.types.Material) -> dict[str, str]:
     """Map name → name of its image."""
-    return {name: image.name_full for name, image in materials.images_of(material).items()}
+    return {name: image.name_full for name, image in node_tree.images_of(material).items()}
 
 
 def _as_stored(material: bpy.types.Material, map_name: str) -> np.ndarray:
     """A map's whole numbers of 8 or 16 bits."""
-    image = materials.images_of(material)[map_name]
+    image = node_tree.images_of(material)[map_name]
     values = np.clip(images.read_pixels(image)[..., : MAPS[map_name].channels], 0, 1)
     kind = np.uint16 if image.is_float else np.uint8
     return np.rint(values * np.float64(np.iinfo(kind).max)).astype(kind)

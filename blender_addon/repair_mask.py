@@ -7,8 +7,8 @@ import numpy as np
 
 from gan_worker.errors import RequestError
 
-from . import images, materials, projection
-from .projection import MAPPING
+from .shader import images, node_tree, projection
+from .shader.projection import MAPPING
 
 # Nodes that show what is masked in red, while it is painted.
 MASK, RED, MIX = "Tilewright Repair Mask", "Tilewright Repair Red", "Tilewright Repair Mix"
@@ -34,7 +34,7 @@ def start(obj: bpy.types.Object) -> bpy.types.Image:
     """
     check(obj)
     material = obj.active_material
-    materials.ensure_unique(material)
+    node_tree.ensure_unique(material)
     image = _image(material)
     if not is_painted(material):
         _show(material, image)
@@ -58,13 +58,13 @@ def check(obj: bpy.types.Object | None) -> None:
         "Select a mesh object.",
     )
     _hold(
-        materials.is_ours(obj.active_material) and materials.images_of(obj.active_material),
+        node_tree.is_ours(obj.active_material) and node_tree.images_of(obj.active_material),
         "The mesh must have a material that Tilewright made; it has none.",
         "Generate one first.",
     )
     nodes = obj.active_material.node_tree.nodes
     _hold(
-        MAPPING in nodes and materials.OUTPUT in nodes and nodes[materials.OUTPUT].inputs[0].links,
+        MAPPING in nodes and node_tree.OUTPUT in nodes and nodes[node_tree.OUTPUT].inputs[0].links,
         "The mapping and the output that Tilewright made must be among the material's nodes; they are not.",
         "Undo their deletion, or generate another material.",
     )
@@ -83,7 +83,7 @@ def end(material: bpy.types.Material) -> None:
     projection.repeat(material, tuple(nodes[MIX][REPEATS_KEY]))
     shown = nodes[MIX].inputs[1].links
     if shown:
-        links.new(shown[0].from_socket, nodes[materials.OUTPUT].inputs["Surface"])
+        links.new(shown[0].from_socket, nodes[node_tree.OUTPUT].inputs["Surface"])
     for name in (MIX, RED, MASK):
         if name in nodes:
             nodes.remove(nodes[name])
@@ -118,7 +118,7 @@ def read(material: bpy.types.Material, size: tuple[int, int]) -> np.ndarray:
 
 def _image(material: bpy.types.Material) -> bpy.types.Image:
     kept = material.tilewright
-    size = tuple(next(iter(materials.images_of(material).values())).size)
+    size = tuple(next(iter(node_tree.images_of(material).values())).size)
     if kept.repair_mask is None or not min(kept.repair_mask.size):  # none yet, or its file is gone
         name = f"{material.name} Repair Mask"
         kept.repair_mask = bpy.data.images.new(name, *size, alpha=False, is_data=True)
@@ -134,7 +134,7 @@ def _fit(image: bpy.types.Image, size: tuple[int, int]) -> None:
 
 def _show(material: bpy.types.Material, image: bpy.types.Image) -> None:
     nodes, links = material.node_tree.nodes, material.node_tree.links
-    surface = nodes[materials.OUTPUT].inputs["Surface"]
+    surface = nodes[node_tree.OUTPUT].inputs["Surface"]
     texture = nodes.new("ShaderNodeTexImage")
     texture.name, texture.image = MASK, image
     red = nodes.new("ShaderNodeEmission")

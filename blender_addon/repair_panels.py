@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import bpy
 
-from . import latents, materials, repair, repair_mask
+from . import latents, repair, repair_mask
+from .shader import node_tree
 from .ui.layouts import TabPanel, duration, paragraph
 
 
@@ -15,12 +16,12 @@ class TILEWRIGHT_PT_repair(TabPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout, material = self.layout, latents.active_material()
         width = context.region.width
-        started = repair.of(material) if materials.is_ours(material) else None
+        started = repair.of(material) if node_tree.is_ours(material) else None
         problem = None if started else repair.obstacle(material)
         if problem:
             paragraph(layout, problem.info.message, width, "INFO")
             paragraph(layout, problem.info.cure, width, "BLANK1")
-        if not materials.is_ours(material):
+        if not node_tree.is_ours(material):
             return
         if repair_mask.is_painted(material):
             layout.operator("tilewright.end_repair_mask", icon="CHECKMARK")

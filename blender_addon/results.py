@@ -15,7 +15,8 @@ from gan_worker.materials.png import png_pieces
 from gan_worker.materials.png_text import text_chunks
 from gan_worker.progress import Recipe
 
-from . import images, latents, materials
+from . import latents
+from .shader import images, node_tree
 from .worker import session
 
 # Jobs of which images are there that no material uses yet.
@@ -31,7 +32,7 @@ class Order:
         folder: where to save the textures; None packs them.
     """
 
-    wiring: materials.Wiring | None = field(default_factory=materials.Wiring)
+    wiring: node_tree.Wiring | None = field(default_factory=node_tree.Wiring)
     folder: str | None = None
 
 
@@ -80,7 +81,7 @@ def apply(event: MaterialReady, target: str, order: Order, is_rest: bool = False
 
 def _is_wanted(recipe: Recipe, target: str) -> bool:
     """Whether its material is there still, and no undo took the size away meanwhile."""
-    material = materials.find_material(target)
+    material = node_tree.find_material(target)
     if material is None:
         return False
     wanted = material.tilewright.latents
@@ -91,11 +92,11 @@ def _show(event: MaterialReady, target: str, order: Order, is_rest: bool) -> Non
     found = {name: images.find_image(event.job, name) for name in event.maps}
     for name, image in found.items():
         image.name = _image_name(event.recipe, name)
-    material = materials.find_material(target) if target else None
+    material = node_tree.find_material(target) if target else None
     material = material or _unassigned(event)
-    materials.build(material, found, order.wiring)
-    materials.end_preview(material)
-    materials.store_recipe(material, event.recipe, event.seam_ratios)
+    node_tree.build(material, found, order.wiring)
+    node_tree.end_preview(material)
+    node_tree.store_recipe(material, event.recipe, event.seam_ratios)
     job = session.current.jobs.get(event.job)
     if job and job.config and not is_rest:
         # Not when it was asked for: an undo step from before it came would ask for it again.
@@ -107,7 +108,7 @@ def _clean_up(job: str) -> None:
     """Remove the images that this result replaced, and those of results that came too late."""
     _arriving.discard(job)
     _arriving.intersection_update([j for j in _arriving if session.current.wanted(j)])
-    materials.remove_unused_images(_arriving)
+    node_tree.remove_unused_images(_arriving)
 
 
 def _image_name(recipe: Recipe, map_name: str) -> str:
@@ -116,7 +117,7 @@ def _image_name(recipe: Recipe, map_name: str) -> str:
 
 def _unassigned(event: MaterialReady) -> bpy.types.Material:
     """A new material for a result whose own is gone, kept although nothing uses it."""
-    material = materials.new_material(f"{event.recipe.model} {event.recipe.seed}")
+    material = node_tree.new_material(f"{event.recipe.model} {event.recipe.seed}")
     material.tilewright.unassigned = True
     material.use_fake_user = True
     return material

@@ -14,7 +14,7 @@ from gan_worker.scenes.description import Point, Scene, SceneObject, Value
 from gan_worker.scenes.plan import Assignment
 from gan_worker.scenes.store import Made
 
-from . import images, materials
+from .shader import images, node_tree
 
 # Types whose data has slots for materials with a surface.
 TYPES = ("MESH", "CURVE", "SURFACE", "FONT", "META", "CURVES", "POINTCLOUD")
@@ -126,9 +126,9 @@ class Applier:
         if known and known.get(ITEM_KEY) == item:
             return known
         material = self._new_material(made)
-        material.node_tree.nodes[materials.MAPPING].inputs["Scale"].default_value = (*scale, 1.0)
+        material.node_tree.nodes[node_tree.MAPPING].inputs["Scale"].default_value = (*scale, 1.0)
         material[ITEM_KEY] = item
-        materials.store_recipe(material, made.recipe, made.seam_ratios)
+        node_tree.store_recipe(material, made.recipe, made.seam_ratios)
         self._materials[item] = material.name
         return material
 
@@ -138,14 +138,14 @@ class Applier:
         name, kind = f"{made.recipe.model} {made.key[:8]}", tuple(pictures)
         pattern = _local(bpy.data.materials, self._patterns.get(kind))
         if pattern is None:
-            material = materials.new_material(name)
-            materials.build(material, pictures, materials.Wiring())
+            material = node_tree.new_material(name)
+            node_tree.build(material, pictures, node_tree.Wiring())
         else:
             material = pattern.copy()
             material.name = name
-            materials.make_unique(material)
+            node_tree.make_unique(material)
             for map_name, picture in pictures.items():
-                node = material.node_tree.nodes[materials.texture_node_name(map_name)]
+                node = material.node_tree.nodes[node_tree.texture_node_name(map_name)]
                 node.image = picture
         self._patterns[kind] = material.name
         return material

@@ -220,7 +220,7 @@ def measure_blender(worker: Worker, times: int) -> list[Row]:
 
 def _round_trip_to_images(seed: int) -> float:
     """One request, pumped as Blender's timer does, until five images hold its pixels."""
-    from blender_addon import images
+    from blender_addon.shader import images
     from blender_addon.worker import pump, session
 
     filled: list[float] = []

@@ -303,8 +303,8 @@ def _camera() -> None:
 
 def expose_for(materials: Sequence[bpy.types.Material]) -> None:
     """Expose like a photographer would: dark materials longer, up to one and a half stops."""
-    from blender_addon import images
-    from blender_addon.materials import images_of
+    from blender_addon.shader import images
+    from blender_addon.shader.node_tree import images_of
 
     colors = [images_of(material).get("base_color") for material in materials]
     means = [float((images.read_pixels(c)[..., :3] ** 2.2).mean()) for c in colors if c]
@@ -335,10 +335,10 @@ def render_scene(path: Path) -> None:
 
 def write_maps(piece: Piece, material: bpy.types.Material, folder: Path) -> None:
     """Write each map and a 2×2 tiling of it, and measure the seams of what was written."""
-    from blender_addon import images, materials
+    from blender_addon.shader import images, node_tree
 
     folder.mkdir(parents=True, exist_ok=True)
-    for name, image in materials.images_of(material).items():
+    for name, image in node_tree.images_of(material).items():
         stem = f"{piece.name.lower()}_{image.name}"
         piece.files[name] = folder / f"{stem}.png"
         piece.files[name].write_bytes(image.packed_file.data)

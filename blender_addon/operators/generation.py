@@ -11,9 +11,10 @@ from bpy.props import BoolProperty, FloatProperty, IntProperty
 from gan_worker.config import GenerationConfig, check_size
 from gan_worker.errors import RequestError, StorageError, TilewrightError
 
-from .. import live, materials, results, surface
+from .. import live, results
 from ..latents import LARGEST_SEED
 from ..properties import texture_folder
+from ..shader import node_tree, surface
 from ..worker import pump, session
 from ..worker.reporting import failed, needs, needs_worker
 
@@ -38,7 +39,7 @@ def result_order(scene: bpy.types.Scene) -> results.Order:
         StorageError: `file_unwritable` for a folder beside a .blend that was never saved.
     """
     chosen = scene.tilewright
-    wiring = materials.Wiring(tuple(chosen.scale), chosen.multiply_occlusion, chosen.displacement)
+    wiring = node_tree.Wiring(tuple(chosen.scale), chosen.multiply_occlusion, chosen.displacement)
     folder = texture_folder(scene)
     if folder and folder.startswith("//") and not bpy.data.filepath:
         raise StorageError(
@@ -121,7 +122,7 @@ def _generate(
     pump.order_result(job, order or results.Order())
     material.use_fake_user = material.use_fake_user or not objects
     for obj in objects:
-        materials.assign(obj, material)
+        node_tree.assign(obj, material)
     if objects:
         surface.find_unit_size(material, objects[0])
     return job
@@ -131,9 +132,9 @@ def _material_for(objects: Sequence[bpy.types.Object], name: str) -> bpy.types.M
     """The Tilewright material these objects alone have already, or a new one."""
     present = {obj.active_material for obj in objects}
     material = present.pop() if len(present) == 1 else None
-    if not materials.is_ours(material) or material.users > _uses(material, objects):
-        return materials.new_material(name)
-    materials.ensure_unique(material)
+    if not node_tree.is_ours(material) or material.users > _uses(material, objects):
+        return node_tree.new_material(name)
+    node_tree.ensure_unique(material)
     return material
 
 

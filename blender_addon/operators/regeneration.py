@@ -7,7 +7,8 @@ from bpy.props import BoolProperty, FloatProperty, IntProperty
 
 from gan_worker.errors import TilewrightError
 
-from .. import latents, materials, regeneration
+from .. import latents, regeneration
+from ..shader import node_tree
 from ..worker import pump
 from ..worker.reporting import failed, needs
 from .steering import settle
@@ -87,7 +88,7 @@ class TILEWRIGHT_OT_cancel_regeneration(bpy.types.Operator):
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
         material = latents.active_material()
-        runs = materials.is_ours(material) and regeneration.job_of(material)
+        runs = node_tree.is_ours(material) and regeneration.job_of(material)
         return needs(cls, runs, "Nothing is being made for this material")
 
     def execute(self, _context: bpy.types.Context) -> set[str]:

@@ -7,7 +7,8 @@ from bpy.props import EnumProperty
 
 from gan_worker.errors import TilewrightError
 
-from .. import latents, materials, surface
+from .. import latents
+from ..shader import node_tree, surface
 from ..worker.reporting import failed, needs
 
 
@@ -27,7 +28,7 @@ class _OfSurface:
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
         material = latents.active_material()
-        ready = materials.is_ours(material) and bool(materials.images_of(material))
+        ready = node_tree.is_ours(material) and bool(node_tree.images_of(material))
         return needs(cls, ready, "The active object has no generated material")
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
@@ -95,7 +96,7 @@ class TILEWRIGHT_OT_set_displacement(_OfSurface, bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         return super().poll(context) and needs(
             cls,
-            "height" in materials.images_of(latents.active_material()),
+            "height" in node_tree.images_of(latents.active_material()),
             "The material has no height map: its model did not learn one",
         )
 

@@ -30,18 +30,17 @@ from gan_worker.progress import TrainingProgress
 from .. import (
     curve_pictures,
     favourites,
-    images,
     latents,
     live,
     live_preview,
     painting,
-    projection,
     properties,
     results,
     run_pictures,
     run_rows,
     variations,
 )
+from ..shader import images, projection
 from . import doctor, session
 from . import setup as installation
 

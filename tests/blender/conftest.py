@@ -236,7 +236,7 @@ def worker_python() -> str:
 
 
 def write_png(path: Path, pixels: np.ndarray) -> Path:
-    from blender_addon import images
+    from blender_addon.shader import images
 
     path.write_bytes(images.encode_png(pixels))
     return path

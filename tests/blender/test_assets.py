@@ -9,8 +9,9 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import asset_catalogs, assets, images, materials
+from blender_addon import asset_catalogs, assets
 from blender_addon.operators import generation
+from blender_addon.shader import images, node_tree
 from blender_addon.worker import pump
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError, StorageError
@@ -26,8 +27,8 @@ def material(stand_in, plane, maps) -> bpy.types.Material:
     pump.tick()
     pump.finish()
     made = plane.active_material
-    recipe = replace(materials.read_recipe(made), credits=CREDITS)
-    materials.store_recipe(made, recipe, {})
+    recipe = replace(node_tree.read_recipe(made), credits=CREDITS)
+    node_tree.store_recipe(made, recipe, {})
     return made
 
 
@@ -81,8 +82,8 @@ def test_what_somebody_wrote_stays(saved, material):
     assets.keep(material, "Tilewright")
     material.asset_data.author = "Me"
     material.asset_data.tags.new("favourite")
-    recipe = replace(materials.read_recipe(material), seed=6)
-    materials.store_recipe(material, recipe, {})
+    recipe = replace(node_tree.read_recipe(material), seed=6)
+    node_tree.store_recipe(material, recipe, {})
     assets.keep(material, "Tilewright")
     assert material.asset_data.author == "Me"
     assert "seed 6" in material.asset_data.description
@@ -109,7 +110,7 @@ def test_copy_in_a_library_has_its_pictures_and_leaves_this_file_alone(
     stand_in, saved, material, maps, library
 ):
     bpy.context.scene.tilewright.asset_library = "Mine"
-    before = images.read_pixels(materials.images_of(material)["base_color"])
+    before = images.read_pixels(node_tree.images_of(material)["base_color"])
     assert bpy.ops.tilewright.keep_asset() == {"FINISHED"}
     assert not material.asset_data
     (file,) = library.glob("*.blend")
@@ -120,11 +121,11 @@ def test_copy_in_a_library_has_its_pictures_and_leaves_this_file_alone(
     (copy,) = wanted.materials
     assert copy.asset_data.catalog_id == catalogs(library)["Tilewright"]
     assert copy.asset_data.author == "Ann Oak, Bo Fir"
-    found = materials.images_of(copy)
+    found = node_tree.images_of(copy)
     assert set(found) == set(maps)
     assert all(image.packed_file for image in found.values())
     assert (images.read_pixels(found["base_color"]) == before).all()
-    assert materials.read_recipe(copy).seed == 5
+    assert node_tree.read_recipe(copy).seed == 5
 
 
 def test_keeping_again_replaces_the_copy_and_files_beside_the_blend_stay(
@@ -138,11 +139,11 @@ def test_keeping_again_replaces_the_copy_and_files_beside_the_blend_stay(
     stand_in.finish(job.id, make(48, 32))
     pump.tick()
     pump.finish()
-    paths = {n: i.filepath for n, i in materials.images_of(material).items()}
+    paths = {n: i.filepath for n, i in node_tree.images_of(material).items()}
     first = assets.keep(material, "Tilewright", "Mine")
     assert assets.keep(material, "Tilewright/Walls", "Mine") == first
-    assert {n: i.filepath for n, i in materials.images_of(material).items()} == paths
-    assert not any(i.packed_file for i in materials.images_of(material).values())
+    assert {n: i.filepath for n, i in node_tree.images_of(material).items()} == paths
+    assert not any(i.packed_file for i in node_tree.images_of(material).values())
     assert set(catalogs(library)) == {"Tilewright", "Tilewright/Walls"}
     with bpy.data.libraries.load(str(first)) as (there, wanted):
         wanted.images = there.images
@@ -178,16 +179,16 @@ def test_library_that_cannot_be_written_is_said_and_nothing_is_left(saved, mater
 
 
 def test_preview_of_a_slider_and_lost_pictures_are_not_kept(saved, material, maps):
-    for image in materials.images_of(material).values():
+    for image in node_tree.images_of(material).values():
         image[images.JOB_KEY] = images.LIVE_PREFIX + material.tilewright.uuid
     with pytest.raises(RequestError) as caught:
         assets.keep(material, "Tilewright")
     assert "it shows a preview" in str(caught.value)
     lost = bpy.data.images.new("lost", 8, 8)
     lost.source, lost.filepath = "FILE", str(saved.parent / "gone.png")
-    material.node_tree.nodes[materials.texture_node_name("height")].image = lost
+    material.node_tree.nodes[node_tree.texture_node_name("height")].image = lost
     for name in set(maps) - {"height"}:
-        material.node_tree.nodes[materials.texture_node_name(name)].image = None
+        material.node_tree.nodes[node_tree.texture_node_name(name)].image = None
     with pytest.raises(RequestError) as caught:
         assets.keep(material, "Tilewright")
     assert "height cannot be read. Press Regenerate first." in str(caught.value)

@@ -9,8 +9,9 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import images, materials, results
+from blender_addon import results
 from blender_addon.operators import generation
+from blender_addon.shader import images, node_tree
 from blender_addon.worker import pump as event_timer
 from blender_addon.worker import session
 from gan_worker.client.events import JobRejected, JobReport, MapReady
@@ -35,14 +36,14 @@ def test_result_fills_the_material_of_the_object(stand_in, plane, maps):
     job = generate([plane])
     material = plane.active_material
     assert material.tilewright.uuid == job.target
-    assert not materials.images_of(material)
+    assert not node_tree.images_of(material)
     stand_in.finish(job.id, maps)
     pump()
-    assert set(materials.images_of(material)) == set(maps)
+    assert set(node_tree.images_of(material)) == set(maps)
     assert material.tilewright.seed == 5
-    packed = [i.packed_file for i in materials.images_of(material).values()]
+    packed = [i.packed_file for i in node_tree.images_of(material).values()]
     assert all(SOURCE_TYPE.encode() in file.data for file in packed)
-    assert materials.images_of(material)["base_color"].name == "bricks_5_48x32_basecolor"
+    assert node_tree.images_of(material)["base_color"].name == "bricks_5_48x32_basecolor"
 
 
 def test_next_result_updates_the_same_material_in_place(stand_in, plane, maps, make):
@@ -56,7 +57,7 @@ def test_next_result_updates_the_same_material_in_place(stand_in, plane, maps, m
     assert len(bpy.data.materials) == 1
     assert len(material.node_tree.nodes) == count
     assert len([i for i in bpy.data.images if images.JOB_KEY in i]) == len(maps)
-    shown = images.read_pixels(materials.images_of(material)["base_color"])[..., :3]
+    shown = images.read_pixels(node_tree.images_of(material)["base_color"])[..., :3]
     np.testing.assert_allclose(shown, other["base_color"] / 255, atol=1e-6)
 
 
@@ -152,7 +153,7 @@ def test_file_opened_during_a_job_keeps_the_result_unassigned(stand_in, plane, m
     (material,) = [m for m in bpy.data.materials if m.tilewright.uuid]
     assert material.tilewright.unassigned
     assert material.use_fake_user
-    assert set(materials.images_of(material)) == set(maps)
+    assert set(node_tree.images_of(material)) == set(maps)
 
 
 def test_file_opened_between_maps_and_material(stand_in, plane, maps):
@@ -163,7 +164,7 @@ def test_file_opened_between_maps_and_material(stand_in, plane, maps):
     stand_in.finish(job.id, maps)
     pump()
     (material,) = [m for m in bpy.data.materials if m.tilewright.uuid]
-    assert set(materials.images_of(material)) == set(maps)
+    assert set(node_tree.images_of(material)) == set(maps)
 
 
 def test_deleted_target_gets_a_new_material(stand_in, plane, maps):
@@ -180,7 +181,7 @@ def test_renamed_target_is_found(stand_in, plane, maps):
     plane.active_material.name, plane.name = "other", "thing"
     stand_in.finish(job.id, maps)
     pump()
-    assert set(materials.images_of(plane.active_material)) == set(maps)
+    assert set(node_tree.images_of(plane.active_material)) == set(maps)
 
 
 def test_undone_target_gives_an_unassigned_material(stand_in, plane, maps):
@@ -188,7 +189,7 @@ def test_undone_target_gives_an_unassigned_material(stand_in, plane, maps):
     job = generate([plane])
     bpy.ops.ed.undo_push(message="generate")
     bpy.ops.ed.undo()
-    assert materials.find_material(job.target) is None
+    assert node_tree.find_material(job.target) is None
     stand_in.finish(job.id, maps)
     pump()
     assert [m.tilewright.unassigned for m in bpy.data.materials] == [True]
@@ -203,7 +204,7 @@ def test_undo_and_redo_bring_the_pixels_back(stand_in, plane, maps):
     bpy.ops.ed.undo()
     assert bpy.data.objects[name].active_material is None
     bpy.ops.ed.redo()
-    image = materials.images_of(bpy.data.objects[name].active_material)["base_color"]
+    image = node_tree.images_of(bpy.data.objects[name].active_material)["base_color"]
     shown = images.read_pixels(image)[..., :3]
     np.testing.assert_allclose(shown, maps["base_color"] / 255, atol=1e-6)
 
@@ -226,7 +227,7 @@ def test_request_made_while_the_result_is_unpacked_wins(stand_in, plane, maps):
         event_timer._take(event)
     second = generate([plane], GenerationConfig("bricks", 6, 48, 32))
     event_timer.finish()
-    assert not materials.images_of(plane.active_material)
+    assert not node_tree.images_of(plane.active_material)
     stand_in.finish(second.id, maps)
     pump()
     assert plane.active_material.tilewright.seed == 6
@@ -260,7 +261,7 @@ def test_saving_packs_what_is_still_waiting(stand_in, plane, maps, tmp_path):
     assert event_timer.pending()
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "a.blend"), copy=True)
     assert not event_timer.pending()
-    assert all(i.packed_file for i in materials.images_of(plane.active_material).values())
+    assert all(i.packed_file for i in node_tree.images_of(plane.active_material).values())
 
 
 def test_textures_go_beside_the_file(stand_in, plane, maps, tmp_path):
@@ -271,7 +272,7 @@ def test_textures_go_beside_the_file(stand_in, plane, maps, tmp_path):
     files = list((tmp_path / "textures").glob("*.png"))
     assert len(files) == len(maps)
     assert all(SOURCE_TYPE.encode() in file.read_bytes() for file in files)
-    assert all(not i.packed_file for i in materials.images_of(plane.active_material).values())
+    assert all(not i.packed_file for i in node_tree.images_of(plane.active_material).values())
 
 
 def test_texture_folder_in_the_way_packs_and_says_so(stand_in, plane, maps, tmp_path):
@@ -280,7 +281,7 @@ def test_texture_folder_in_the_way_packs_and_says_so(stand_in, plane, maps, tmp_
     stand_in.finish(generate([plane], order=order).id, {"base_color": maps["base_color"]})
     pump()
     assert session.current.last_error.code == "file_unwritable"
-    assert materials.images_of(plane.active_material)["base_color"].packed_file
+    assert node_tree.images_of(plane.active_material)["base_color"].packed_file
 
 
 def test_rejected_job_leaves_no_order_behind(stand_in, plane, maps):
@@ -311,7 +312,7 @@ def test_render_or_bake_makes_results_wait(stand_in, plane, maps, monkeypatch):
     assert event_timer.pending() == len(maps) + 1
     monkeypatch.setattr(event_timer, "_rendering", lambda: False)
     pump()
-    assert materials.images_of(plane.active_material)
+    assert node_tree.images_of(plane.active_material)
 
 
 def test_a_large_result_is_spread_over_many_ticks(stand_in, plane, make, monkeypatch):
@@ -338,7 +339,7 @@ def test_a_large_result_is_spread_over_many_ticks(stand_in, plane, make, monkeyp
     while not job.done or event_timer.pending():
         steps.append(0)
         event_timer.tick()
-    assert set(materials.images_of(plane.active_material)) == set(five)
+    assert set(node_tree.images_of(plane.active_material)) == set(five)
     assert max(steps) == 2
     assert len(steps) > 50
     assert max(pieces) <= images.PIXELS_PER_STEP

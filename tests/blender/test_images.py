@@ -6,7 +6,7 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import images
+from blender_addon.shader import images
 from gan_worker.errors import StorageError
 from gan_worker.materials.maps import MAPS
 

@@ -8,8 +8,9 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import images, latents, live, materials, results
+from blender_addon import latents, live, results
 from blender_addon.operators import generation, steering
+from blender_addon.shader import images, node_tree
 from blender_addon.worker import pump as event_timer
 from blender_addon.worker import session
 from gan_worker.client.events import JobAccepted, ModelList, WorkerStatus
@@ -76,7 +77,7 @@ def material(hand, plane) -> bpy.types.Material:
 
 
 def shown_value(material) -> int:
-    pixels = images.read_pixels(materials.images_of(material)["base_color"])
+    pixels = images.read_pixels(node_tree.images_of(material)["base_color"])
     return round(float(pixels[..., 0].mean()) * 255)
 
 
@@ -87,9 +88,9 @@ def test_moving_shows_a_preview_and_resting_the_full_size(hand, material, rest):
     assert (hand.newest.width, hand.newest.height) == (256, 128)
     assert hand.newest.directions == (("pca 1", 1.5),)
     hand.answer(preview, 40)
-    assert materials.is_preview(material)
+    assert node_tree.is_preview(material)
     assert shown_value(material) == 40
-    assert materials.read_recipe(material).width == 256
+    assert node_tree.read_recipe(material).width == 256
     rest()
     _, full = hand.jobs
     assert (hand.newest.width, hand.newest.height, hand.newest.seed) == (512, 256, 5)
@@ -98,7 +99,7 @@ def test_moving_shows_a_preview_and_resting_the_full_size(hand, material, rest):
     assert latents.is_shown(material)
     assert not live.is_moving()
     assert {node.name for node in material.node_tree.nodes} == nodes
-    assert all(i.packed_file for i in materials.images_of(material).values())
+    assert all(i.packed_file for i in node_tree.images_of(material).values())
     assert not any(images.is_live(i) for i in bpy.data.images)
 
 
@@ -161,7 +162,7 @@ def test_last_request_wins_over_a_full_size_that_arrives_late(hand, material, re
     hand.answer(hand.jobs[2], 30)
     hand.answer(late, 99)
     assert shown_value(material) == 30
-    assert materials.read_recipe(material).directions == (("pca 1", 2.0),)
+    assert node_tree.read_recipe(material).directions == (("pca 1", 2.0),)
 
 
 def test_generating_anew_wins_over_a_preview_under_way(hand, material, plane):
@@ -196,7 +197,7 @@ def test_recipe_is_never_ahead_of_the_picture(hand, material):
     for event in session.current.tick():
         event_timer._take(event)
     while event_timer.pending():
-        recipe = materials.read_recipe(material)
+        recipe = node_tree.read_recipe(material)
         assert (recipe.directions[0][1], shown_value(material)) in ((1.0, 10), (2.0, 80))
         event_timer._step()
     assert shown_value(material) == 80
@@ -247,7 +248,7 @@ def test_undo_shows_the_preview_of_its_recipe_without_a_worker(hand, plane, rest
     session.current.close()
     bpy.ops.ed.undo()
     material = bpy.data.materials[name]
-    assert materials.read_recipe(material).directions == (("pca 1", 1.0),)
+    assert node_tree.read_recipe(material).directions == (("pca 1", 1.0),)
     assert shown_value(material) == 10
     bpy.ops.ed.redo()
     assert shown_value(bpy.data.materials[name]) == 20
@@ -359,7 +360,7 @@ def test_copied_material_moves_alone(hand, material, plane):
     hand.move(copy, 1.0)
     hand.answer(hand.jobs[0], 33)
     assert shown_value(copy) == 33
-    assert not materials.is_preview(material)
+    assert not node_tree.is_preview(material)
 
 
 def test_with_live_off_nothing_moves_before_apply(hand, material):
@@ -371,7 +372,7 @@ def test_with_live_off_nothing_moves_before_apply(hand, material):
 
 
 def test_preview_is_repeated_so_that_nothing_on_it_changes_its_size(hand, material, rest):
-    mapping = material.node_tree.nodes[materials.MAPPING]
+    mapping = material.node_tree.nodes[node_tree.MAPPING]
     bpy.context.scene.tilewright.scale = (3, 1.5)
     hand.move(material, 1.0)
     hand.answer(hand.jobs[0])
@@ -404,7 +405,7 @@ def test_preview_that_is_shown_while_saving_is_in_the_file(hand, material, tmp_p
     bpy.ops.wm.open_mainfile(filepath=path)
     (loaded,) = (m for m in bpy.data.materials if m.tilewright.uuid)
     assert shown_value(loaded) == 88
-    assert materials.read_recipe(loaded).directions == (("pca 1", 2.0),)
+    assert node_tree.read_recipe(loaded).directions == (("pca 1", 2.0),)
 
 
 def test_textures_as_files_are_written_when_the_file_is_saved(hand, material, rest, tmp_path):
@@ -418,13 +419,13 @@ def test_textures_as_files_are_written_when_the_file_is_saved(hand, material, re
         hand.answer(hand.jobs[-1], value)
     assert not (tmp_path / "textures").exists()
     bpy.ops.wm.save_mainfile()
-    shown = materials.images_of(material)
+    shown = node_tree.images_of(material)
     assert len(list((tmp_path / "textures").glob("*.png"))) == len(shown)
     assert not any(image.packed_file for image in shown.values())
     bpy.ops.wm.open_mainfile(filepath=path)
     (loaded,) = (m for m in bpy.data.materials if m.tilewright.uuid)
     assert shown_value(loaded) == 80
-    space = {n: i.colorspace_settings.name for n, i in materials.images_of(loaded).items()}
+    space = {n: i.colorspace_settings.name for n, i in node_tree.images_of(loaded).items()}
     assert (space["base_color"], space["roughness"]) == ("sRGB", "Non-Color")
 
 
@@ -438,7 +439,7 @@ def test_textures_that_cannot_be_written_stay_packed(hand, material, rest, tmp_p
     hand.answer(hand.jobs[-1], 70)
     bpy.ops.wm.save_mainfile()
     assert session.current.last_error.code == "file_unwritable"
-    assert all(image.packed_file for image in materials.images_of(material).values())
+    assert all(image.packed_file for image in node_tree.images_of(material).values())
 
 
 def test_names_of_sliders_are_kept_for_the_model(hand, material, plane, tmp_path):
@@ -455,7 +456,7 @@ def test_names_of_sliders_are_kept_for_the_model(hand, material, plane, tmp_path
 def test_sliders_appear_when_the_worker_comes_after_the_material(stand_in, plane):
     entry = session.current.models[0]
     session.current.models = ()
-    material = materials.new_material("old")
+    material = node_tree.new_material("old")
     latents.store(material, FULL)
     assert len(material.tilewright.latents.directions) == 0
     stand_in.events.append(ModelList((entry,)))
@@ -563,7 +564,7 @@ def test_a_preview_is_shown_in_the_tick_in_which_it_comes(hand, material, monkey
     hand.worker.finish(job, hand.make(256, 128))
     event_timer.tick()
     assert not event_timer.pending()
-    assert materials.is_preview(material)
+    assert node_tree.is_preview(material)
 
 
 def test_the_sidebar_is_not_drawn_anew_for_what_happens_to_a_preview(hand, material, monkeypatch):

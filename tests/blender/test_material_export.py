@@ -8,8 +8,9 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import material_export, materials, surface
+from blender_addon import material_export
 from blender_addon.operators import generation
+from blender_addon.shader import node_tree, surface
 from blender_addon.worker import pump
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
@@ -39,7 +40,7 @@ def test_button_writes_the_bytes_of_the_command_line(material, maps, target, tmp
     done = export(target, tmp_path / "button")
     (tmp_path / "command").mkdir()
     name = bpy.path.clean_name(material.name)
-    marks = material_marks(materials.read_recipe(material))
+    marks = material_marks(node_tree.read_recipe(material))
     expected = ExportedMaterial(name, maps, marks)
     wanted = [f for f, _ in export_material(expected, Target(target), tmp_path / "command")]
     assert [f.name for f, _ in done.files] == [f.name for f in wanted]

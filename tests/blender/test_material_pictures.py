@@ -8,7 +8,8 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import images, material_pictures, materials
+from blender_addon import material_pictures
+from blender_addon.shader import images, node_tree
 from blender_addon.worker import preferences
 from gan_worker.errors import TilewrightError
 from gan_worker.materials.sets import find_materials, read_material
@@ -18,7 +19,7 @@ from .conftest import add_plane, write_png
 
 @pytest.fixture
 def material() -> bpy.types.Material:
-    made = materials.new_material("Old Wall")
+    made = node_tree.new_material("Old Wall")
     add_plane().data.materials.append(made)
     return made
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import bpy
 import pytest
 
-from blender_addon import images, materials
-from blender_addon.materials import Wiring
+from blender_addon.shader import images, node_tree
+from blender_addon.shader.node_tree import Wiring
 from gan_worker.materials.maps import MAPS
 from gan_worker.progress import Recipe
 from gan_worker.style import Style, StyleMap
@@ -31,112 +31,112 @@ def source(material: bpy.types.Material, node: str, socket: str) -> tuple[str, s
 
 
 def texture(name: str) -> str:
-    return materials.texture_node_name(name)
+    return node_tree.texture_node_name(name)
 
 
 def test_all_maps_are_wired(pictures):
-    material = materials.new_material("m")
-    materials.build(material, pictures(*MAPS), Wiring(displacement=0.1))
+    material = node_tree.new_material("m")
+    node_tree.build(material, pictures(*MAPS), Wiring(displacement=0.1))
     nodes = material.node_tree.nodes
-    assert source(material, materials.SHADER, "Base Color")[0] == materials.OCCLUSION
-    assert source(material, materials.SHADER, "Roughness")[0] == texture("roughness")
-    assert source(material, materials.SHADER, "Metallic")[0] == texture("metallic")
-    assert source(material, materials.SHADER, "Normal")[0] == materials.NORMAL_MAP
-    assert source(material, materials.NORMAL_MAP, "Color")[0] == texture("normal")
-    assert source(material, materials.OUTPUT, "Displacement")[0] == materials.DISPLACEMENT
-    assert source(material, materials.DISPLACEMENT, "Height")[0] == texture("height")
-    assert nodes[materials.DISPLACEMENT].inputs["Scale"].default_value == pytest.approx(0.1)
-    mix = nodes[materials.OCCLUSION]
+    assert source(material, node_tree.SHADER, "Base Color")[0] == node_tree.OCCLUSION
+    assert source(material, node_tree.SHADER, "Roughness")[0] == texture("roughness")
+    assert source(material, node_tree.SHADER, "Metallic")[0] == texture("metallic")
+    assert source(material, node_tree.SHADER, "Normal")[0] == node_tree.NORMAL_MAP
+    assert source(material, node_tree.NORMAL_MAP, "Color")[0] == texture("normal")
+    assert source(material, node_tree.OUTPUT, "Displacement")[0] == node_tree.DISPLACEMENT
+    assert source(material, node_tree.DISPLACEMENT, "Height")[0] == texture("height")
+    assert nodes[node_tree.DISPLACEMENT].inputs["Scale"].default_value == pytest.approx(0.1)
+    mix = nodes[node_tree.OCCLUSION]
     assert mix.blend_type == "MULTIPLY"
     assert {link.from_node.name for s in mix.inputs for link in s.links} == {
         texture("base_color"),
         texture("ambient_occlusion"),
     }
-    assert nodes[materials.NORMAL_MAP].space == "TANGENT"
-    assert materials.BUMP not in nodes
+    assert nodes[node_tree.NORMAL_MAP].space == "TANGENT"
+    assert node_tree.BUMP not in nodes
 
 
 def test_all_textures_share_one_mapping(pictures):
-    material = materials.new_material("m")
-    materials.build(material, pictures(*MAPS), Wiring(scale=(3, 2)))
+    material = node_tree.new_material("m")
+    node_tree.build(material, pictures(*MAPS), Wiring(scale=(3, 2)))
     nodes = material.node_tree.nodes
     for name in MAPS:
-        assert source(material, texture(name), "Vector") == (materials.MAPPING, "Vector")
-    assert source(material, materials.MAPPING, "Vector") == (materials.COORDINATES, "UV")
-    assert tuple(nodes[materials.MAPPING].inputs["Scale"].default_value) == (3, 2, 1)
+        assert source(material, texture(name), "Vector") == (node_tree.MAPPING, "Vector")
+    assert source(material, node_tree.MAPPING, "Vector") == (node_tree.COORDINATES, "UV")
+    assert tuple(nodes[node_tree.MAPPING].inputs["Scale"].default_value) == (3, 2, 1)
     assert sum(n.bl_idname == "ShaderNodeMapping" for n in nodes) == 1
 
 
 def test_occlusion_is_an_option(pictures):
-    material = materials.new_material("m")
+    material = node_tree.new_material("m")
     made = pictures("base_color", "ambient_occlusion")
-    materials.build(material, made, Wiring(multiply_occlusion=False))
-    assert source(material, materials.SHADER, "Base Color")[0] == texture("base_color")
-    assert materials.OCCLUSION not in material.node_tree.nodes
-    materials.build(material, made, Wiring(multiply_occlusion=True))
-    assert source(material, materials.SHADER, "Base Color")[0] == materials.OCCLUSION
+    node_tree.build(material, made, Wiring(multiply_occlusion=False))
+    assert source(material, node_tree.SHADER, "Base Color")[0] == texture("base_color")
+    assert node_tree.OCCLUSION not in material.node_tree.nodes
+    node_tree.build(material, made, Wiring(multiply_occlusion=True))
+    assert source(material, node_tree.SHADER, "Base Color")[0] == node_tree.OCCLUSION
 
 
 def test_photo_model_gets_a_labelled_bump(pictures):
-    material = materials.new_material("m")
-    materials.build(material, pictures("base_color"), Wiring())
-    bump = material.node_tree.nodes[materials.BUMP]
+    material = node_tree.new_material("m")
+    node_tree.build(material, pictures("base_color"), Wiring())
+    bump = material.node_tree.nodes[node_tree.BUMP]
     assert "Luminance" in bump.label
-    assert source(material, materials.SHADER, "Normal")[0] == materials.BUMP
-    assert source(material, materials.BUMP, "Height")[0] == materials.LUMINANCE
-    assert source(material, materials.LUMINANCE, "Color")[0] == texture("base_color")
+    assert source(material, node_tree.SHADER, "Normal")[0] == node_tree.BUMP
+    assert source(material, node_tree.BUMP, "Height")[0] == node_tree.LUMINANCE
+    assert source(material, node_tree.LUMINANCE, "Color")[0] == texture("base_color")
 
 
 @pytest.mark.parametrize("extra", ["normal", "height"])
 def test_bump_goes_when_relief_comes(pictures, extra):
-    material = materials.new_material("m")
-    materials.build(material, pictures("base_color"), Wiring())
-    materials.build(material, pictures("base_color", extra), Wiring())
-    assert materials.BUMP not in material.node_tree.nodes
-    assert materials.LUMINANCE not in material.node_tree.nodes
+    material = node_tree.new_material("m")
+    node_tree.build(material, pictures("base_color"), Wiring())
+    node_tree.build(material, pictures("base_color", extra), Wiring())
+    assert node_tree.BUMP not in material.node_tree.nodes
+    assert node_tree.LUMINANCE not in material.node_tree.nodes
 
 
 def test_update_keeps_nodes_links_and_what_the_user_added(pictures):
-    material = materials.new_material("m")
-    materials.build(material, pictures("base_color", "roughness", "normal"), Wiring(scale=(2, 2)))
+    material = node_tree.new_material("m")
+    node_tree.build(material, pictures("base_color", "roughness", "normal"), Wiring(scale=(2, 2)))
     nodes = material.node_tree.nodes
     own = nodes.new("ShaderNodeHueSaturation")
     own.name = "Mine"
-    nodes[materials.MAPPING].inputs["Scale"].default_value = (5, 5, 1)
+    nodes[node_tree.MAPPING].inputs["Scale"].default_value = (5, 5, 1)
     nodes[texture("base_color")].location = (-900, 900)
     before, links = {n.name for n in nodes}, len(material.node_tree.links)
     newer = pictures("base_color", "roughness", "normal")
-    materials.build(material, newer, Wiring(scale=(1, 1)))
+    node_tree.build(material, newer, Wiring(scale=(1, 1)))
     assert {n.name for n in nodes} == before
     assert len(material.node_tree.links) == links
     assert nodes[texture("base_color")].image == newer["base_color"]
     assert tuple(nodes[texture("base_color")].location) == (-900, 900)
-    assert nodes[materials.MAPPING].inputs["Scale"].default_value[0] == 5
+    assert nodes[node_tree.MAPPING].inputs["Scale"].default_value[0] == 5
 
 
 def test_update_with_fewer_maps_removes_their_nodes(pictures):
-    material = materials.new_material("m")
-    materials.build(material, pictures(*MAPS), Wiring())
-    materials.build(material, pictures("base_color"), Wiring())
-    assert set(materials.images_of(material)) == {"base_color"}
-    assert materials.DISPLACEMENT not in material.node_tree.nodes
-    assert materials.NORMAL_MAP not in material.node_tree.nodes
+    material = node_tree.new_material("m")
+    node_tree.build(material, pictures(*MAPS), Wiring())
+    node_tree.build(material, pictures("base_color"), Wiring())
+    assert set(node_tree.images_of(material)) == {"base_color"}
+    assert node_tree.DISPLACEMENT not in material.node_tree.nodes
+    assert node_tree.NORMAL_MAP not in material.node_tree.nodes
 
 
 def test_replaced_images_are_removed_but_not_those_arriving(pictures):
-    material = materials.new_material("m")
-    materials.build(material, pictures("base_color"), Wiring())
-    materials.build(material, pictures("base_color"), Wiring())
+    material = node_tree.new_material("m")
+    node_tree.build(material, pictures("base_color"), Wiring())
+    node_tree.build(material, pictures("base_color"), Wiring())
     arriving = pictures("roughness")["roughness"]
     arriving[images.JOB_KEY] = "other"
     foreign = bpy.data.images.new("foreign", 8, 8)
-    materials.remove_unused_images({"other"})
-    left = set(bpy.data.images) & set(materials.images_of(material).values()) | {arriving, foreign}
+    node_tree.remove_unused_images({"other"})
+    left = set(bpy.data.images) & set(node_tree.images_of(material).values()) | {arriving, foreign}
     assert {i for i in bpy.data.images if i.name != "Render Result"} == left
 
 
 def test_recipe_survives_on_the_material():
-    material = materials.new_material("m")
+    material = node_tree.new_material("m")
     recipe = Recipe("bricks", "b" * 64, 9, (0.1, -0.123456789), 512, 256, 0.7, (3, 5), "0.1.0")
     painted = replace(
         recipe,
@@ -145,14 +145,14 @@ def test_recipe_survives_on_the_material():
         directions=(("pca 1", 2.5),),
     )
     for kept in (recipe, painted):
-        materials.store_recipe(material, kept, {"base_color": 1.01})
-        assert materials.read_recipe(material) == kept
+        node_tree.store_recipe(material, kept, {"base_color": 1.01})
+        assert node_tree.read_recipe(material) == kept
     assert material.tilewright.model_hash == "b" * 64
     assert tuple(material.tilewright.origin) == (3, 5)
 
 
 def test_material_is_found_by_uuid_under_any_name():
-    material = materials.new_material("m")
+    material = node_tree.new_material("m")
     material.name = "renamed by the artist"
-    assert materials.find_material(material.tilewright.uuid) == material
-    assert materials.find_material("gone") is None
+    assert node_tree.find_material(material.tilewright.uuid) == material
+    assert node_tree.find_material("gone") is None

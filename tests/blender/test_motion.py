@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 import gan_worker.styles.motion
-from blender_addon import favourites, latents, live, materials, motion, results
+from blender_addon import favourites, latents, live, motion, results
 from blender_addon.operators import generation
+from blender_addon.shader import node_tree
 from blender_addon.worker import pump, session
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import ErrorInfo, TilewrightError
@@ -91,7 +92,7 @@ def files(tmp_path: Path) -> list[str]:
 
 
 def user_of(material) -> bpy.types.ImageUser:
-    return material.node_tree.nodes[materials.texture_node_name("base_color")].image_user
+    return material.node_tree.nodes[node_tree.texture_node_name("base_color")].image_user
 
 
 def test_loop_becomes_an_image_sequence_of_every_map(worker, material, tmp_path, monkeypatch):
@@ -99,7 +100,7 @@ def test_loop_becomes_an_image_sequence_of_every_map(worker, material, tmp_path,
     monkeypatch.setattr(results, "push_undo", steps.append)
     bpy.context.scene.frame_start = 11
     bpy.ops.tilewright.bake_motion(wait=True)
-    shown = materials.images_of(material)
+    shown = node_tree.images_of(material)
     assert {n: (i.source, i.colorspace_settings.name) for n, i in shown.items()} == {
         "base_color": ("SEQUENCE", "sRGB"),
         "roughness": ("SEQUENCE", "Non-Color"),
@@ -110,7 +111,7 @@ def test_loop_becomes_an_image_sequence_of_every_map(worker, material, tmp_path,
     assert len(files(tmp_path)) == 18
     assert not list(tmp_path.glob("textures/.*"))
     for name in shown:
-        user = material.node_tree.nodes[materials.texture_node_name(name)].image_user
+        user = material.node_tree.nodes[node_tree.texture_node_name(name)].image_user
         assert (user.frame_duration, user.frame_start, user.frame_offset) == (6, 11, 0)
         assert user.use_cyclic
         assert user.use_auto_refresh
@@ -195,12 +196,12 @@ def test_rendered_frames_show_their_pictures_and_begin_anew(worker, material, tm
 
 
 def test_cancelled_bake_leaves_all_as_it_was(worker, material, tmp_path):
-    before = materials.images_of(material)
+    before = node_tree.images_of(material)
     worker.instead = {3: lambda job: bpy.ops.tilewright.cancel_motion()}
     with pytest.raises(RuntimeError, match="cancelled"):
         bpy.ops.tilewright.bake_motion(wait=True)
     assert motion.current.state == "cancelled"
-    assert materials.images_of(material) == before
+    assert node_tree.images_of(material) == before
     assert list((tmp_path / "textures").iterdir()) == []
     assert ("cancel", next(reversed(worker.client.submitted))) in worker.client.calls
     assert not motion.is_running()
@@ -227,7 +228,7 @@ def test_what_goes_wrong_is_said_and_leaves_the_material(worker, material, tmp_p
         elif happens == "stopped":
             session.current.close()
         elif happens == "deleted":
-            bpy.data.materials.remove(materials.find_material(target))
+            bpy.data.materials.remove(node_tree.find_material(target))
             worker.answered.remove(job)
         else:
             motion.current._hash = "b" * 64
@@ -298,11 +299,11 @@ def test_undo_takes_the_loop_away_and_redo_brings_it_back(worker, material):
     asked = len(worker.client.submitted)
     bpy.ops.ed.undo()
     settle()
-    assert not materials.shows_sequence(materials.find_material(target))
+    assert not node_tree.shows_sequence(node_tree.find_material(target))
     bpy.ops.ed.redo()
     settle()
-    again = materials.find_material(target)
-    assert materials.shows_sequence(again)
+    again = node_tree.find_material(target)
+    assert node_tree.shows_sequence(again)
     assert user_of(again).frame_duration == 6
     assert len(worker.client.submitted) == asked
 
@@ -314,8 +315,8 @@ def test_loop_is_there_when_the_file_is_opened_again(worker, material, tmp_path)
     asked = len(worker.client.submitted)
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "scene.blend"))
     settle()
-    loaded = materials.find_material(target)
-    assert materials.shows_sequence(loaded)
+    loaded = node_tree.find_material(target)
+    assert node_tree.shows_sequence(loaded)
     assert user_of(loaded).use_cyclic
     assert all(Path(bpy.path.abspath(i.filepath)).exists() for i in bpy.data.images)
     assert len(worker.client.submitted) == asked
@@ -325,7 +326,7 @@ def test_slider_moved_by_hand_makes_it_still_again(worker, material):
     bpy.ops.tilewright.bake_motion(wait=True)
     material.tilewright.latents.directions["pca 1"].amount = 1.0
     settle()
-    assert not materials.shows_sequence(material)
+    assert not node_tree.shows_sequence(material)
     assert latents.is_shown(material)
 
 
@@ -389,7 +390,7 @@ def test_nothing_follows_where_it_is_not_wanted(worker, material):
     asked = len(worker.client.submitted)
     scene.frame_set(2)  # the pictures are there
     assert len(worker.client.submitted) == asked
-    assert materials.shows_sequence(material)
+    assert node_tree.shows_sequence(material)
 
 
 def test_baked_keyframes_are_what_each_frame_asks_for(worker, material, tmp_path):

@@ -161,7 +161,7 @@ def test_objects_that_take_no_material_are_left_out(stand_in, plane):
 
 
 def test_repeats_show_at_once(stand_in, plane, maps):
-    from blender_addon import materials
+    from blender_addon.shader import node_tree
     from blender_addon.worker import pump
 
     bpy.ops.tilewright.generate_material()
@@ -170,7 +170,7 @@ def test_repeats_show_at_once(stand_in, plane, maps):
     pump.tick()
     pump.finish()
     bpy.context.scene.tilewright.scale = (4, 3)
-    mapping = plane.active_material.node_tree.nodes[materials.MAPPING]
+    mapping = plane.active_material.node_tree.nodes[node_tree.MAPPING]
     assert tuple(mapping.inputs["Scale"].default_value) == (4, 3, 1)
 
 

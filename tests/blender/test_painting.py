@@ -10,17 +10,9 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import (
-    favourites,
-    images,
-    latents,
-    live,
-    materials,
-    painting,
-    painting_panels,
-    vertex_colors,
-)
+from blender_addon import favourites, latents, live, painting, painting_panels, vertex_colors
 from blender_addon.operators import generation
+from blender_addon.shader import images, node_tree
 from blender_addon.worker import pump, session
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import TilewrightError
@@ -136,15 +128,15 @@ def test_material_follows_the_brush_small_and_then_at_full_size(painter):
     assert painter.shares() == [0.5, 0.5]
     asked = len(painter.asked)
     painter.answer()
-    assert materials.is_preview(painter.material)
+    assert node_tree.is_preview(painter.material)
     # Nothing moves while it is shown: what is painted stays where it is.
-    scale = painter.material.node_tree.nodes[materials.MAPPING].inputs["Scale"]
+    scale = painter.material.node_tree.nodes[node_tree.MAPPING].inputs["Scale"]
     assert tuple(scale.default_value) == (1, 1, 1)
     assert len(painter.asked) == asked, "nothing was painted since"
     painter.rest()
     assert painter.asked[-1].width == 512
     assert latents.is_shown(painter.material)
-    recipe = materials.read_recipe(painter.material)
+    recipe = node_tree.read_recipe(painter.material)
     assert recipe.style_map == painter.asked[-1].style_map
     assert latents.config_of(recipe).style_map.looks == LOOKS
 
@@ -191,7 +183,7 @@ def test_undo_of_painting_brings_the_plain_look_back_and_redo_the_paint(painter)
     painter.rest()
     assert not painting.is_painted(painter.material)
     assert latents.is_shown(painter.material)
-    assert materials.read_recipe(painter.material).style_map is None
+    assert node_tree.read_recipe(painter.material).style_map is None
     bpy.ops.ed.redo()
     painter.rest()
     assert painting.is_painted(painter.material)

@@ -19,7 +19,6 @@ from blender_addon import (
     live_preview,
     material_export,
     material_panels,
-    materials,
     motion,
     motion_panels,
     panels,
@@ -27,6 +26,7 @@ from blender_addon import (
     scene_batch,
 )
 from blender_addon.operators import generation
+from blender_addon.shader import node_tree
 from blender_addon.worker import (
     doctor,
     error_titles,
@@ -498,7 +498,7 @@ def test_motion_says_how_far_it_is_and_what_came_out(stand_in, plane, make, tmp_
     bake.state, bake.evenness = "succeeded", Evenness(0.01, 1.04, 0.99)
     assert "frames: largest" not in draw(panel)  # undone, or another material
     with monkeypatch.context() as patched:
-        patched.setattr(materials, "shows_sequence", lambda material: True)
+        patched.setattr(node_tree, "shows_sequence", lambda material: True)
         text = " ".join(draw(panel).split())
     assert "The largest step is 1.0 times a usual one, that from last to first 1.0" in text
     assert "Apply in Latents" in text

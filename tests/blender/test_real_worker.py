@@ -17,17 +17,9 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import (
-    favourites,
-    images,
-    latents,
-    live_preview,
-    materials,
-    painting,
-    repair_mask,
-    scene_script,
-)
+from blender_addon import favourites, latents, live_preview, painting, repair_mask, scene_script
 from blender_addon.operators import generation, steering, training
+from blender_addon.shader import images, node_tree
 from blender_addon.worker import operators, preferences, pump, session
 from gan_worker.client.events import JobReport, LinkLost
 from gan_worker.config import GenerationConfig, TrainingConfig
@@ -107,9 +99,9 @@ def test_operator_and_function_make_the_same_pixels(model, planes):
     pump.wait_for_job(job, 120)
     by_button, by_function = planes[2].active_material, planes[0].active_material
     assert by_button != by_function
-    assert materials.read_recipe(by_button) == materials.read_recipe(by_function)
+    assert node_tree.read_recipe(by_button) == node_tree.read_recipe(by_function)
     pixels = [
-        images.read_pixels(materials.images_of(m)["base_color"]) for m in (by_button, by_function)
+        images.read_pixels(node_tree.images_of(m)["base_color"]) for m in (by_button, by_function)
     ]
     assert pixels[0].shape == (size[1], size[0], 4)
     np.testing.assert_array_equal(*pixels)
@@ -126,10 +118,10 @@ def test_varied_objects_look_different_and_the_file_keeps_them(model, planes, tm
     found = [o.active_material for o in bpy.data.objects if o.active_material]
     assert sorted(m.tilewright.seed for m in found) == [1, 2, 3]
     first, second, _ = (
-        images.read_pixels(materials.images_of(m)["base_color"])[..., :3] for m in found
+        images.read_pixels(node_tree.images_of(m)["base_color"])[..., :3] for m in found
     )
     assert np.abs(first - second).mean() > 0.005
-    assert materials.BUMP in found[0].node_tree.nodes
+    assert node_tree.BUMP in found[0].node_tree.nodes
 
 
 def test_painted_looks_lie_where_they_were_painted(model, plane):
@@ -146,14 +138,14 @@ def test_painted_looks_lie_where_they_were_painted(model, plane):
     images.set_pixels(image, pixels)
     painting.take_up(material)
     steering.settle(300)
-    painted = images.read_pixels(materials.images_of(material)["base_color"])
-    recipe = materials.read_recipe(material)
+    painted = images.read_pixels(node_tree.images_of(material)["base_color"])
+    recipe = node_tree.read_recipe(material)
     assert (recipe.width, len(recipe.style_map.looks)) == (size, 2)
     halves = []
     for favourite in bpy.context.scene.tilewright.favourites:
         favourites.apply(material, favourite)
         steering.settle(300)
-        plain = images.read_pixels(materials.images_of(material)["base_color"])
+        plain = images.read_pixels(node_tree.images_of(material)["base_color"])
         halves.append(np.abs(painted - plain).mean(axis=(0, 2)))
     first, second = halves
     middle = slice(size // 4 - stride(), size // 4 + stride())
@@ -166,13 +158,13 @@ def test_a_masked_part_is_filled_and_all_else_keeps_its_bits(model, plane):
     (job,) = generation.generate_for_objects([plane], GenerationConfig(model, 3, size, size))
     pump.wait_for_job(job, 120)
     material = plane.active_material
-    before = images.read_pixels(materials.images_of(material)["base_color"])
+    before = images.read_pixels(node_tree.images_of(material)["base_color"])
     mask = repair_mask.start(plane)
     hidden = np.zeros((size, size), bool)
     hidden[-6:, 10:24] = hidden[:6, 10:24] = True  # over the border
     images.write_pixels(mask, np.repeat(np.uint8(255) * hidden[..., None], 3, axis=-1))
     assert bpy.ops.tilewright.repair(wait=True, timeout=300) == {"FINISHED"}
-    after = images.read_pixels(materials.images_of(material)["base_color"])
+    after = images.read_pixels(node_tree.images_of(material)["base_color"])
     np.testing.assert_array_equal(after[~hidden], before[~hidden])
     assert (after != before)[hidden].any(axis=-1).mean() > 0.5
     assert material.tilewright.repaired
@@ -314,24 +306,24 @@ def test_sliders_move_the_material_and_its_recipe_makes_it_again(model, plane):
     (job,) = generation.generate_for_objects([plane], GenerationConfig(model, 3, *size))
     pump.wait_for_job(job, 120)
     material = plane.active_material
-    before = images.read_pixels(materials.images_of(material)["base_color"])
+    before = images.read_pixels(node_tree.images_of(material)["base_color"])
     sliders = material.tilewright.latents.directions
     assert list(sliders.keys()) == [*(f"pca {n + 1}" for n in range(6)), "factor 1", "factor 2"]
     sliders["pca 1"].amount = 3.0
-    pump.wait(lambda: materials.is_preview(material), 60)
-    shown = images.read_pixels(materials.images_of(material)["base_color"])
+    pump.wait(lambda: node_tree.is_preview(material), 60)
+    shown = images.read_pixels(node_tree.images_of(material)["base_color"])
     assert shown.shape == (stride() * 4, stride() * 8, 4)
     sliders["pca 2"].amount = -2.0
     steering.settle(60)
-    after = images.read_pixels(materials.images_of(material)["base_color"])
+    after = images.read_pixels(node_tree.images_of(material)["base_color"])
     assert after.shape == before.shape
     assert np.abs(after - before).mean() > 0.002
     assert latents.is_shown(material)
-    again = latents.config_of(materials.read_recipe(material))
+    again = latents.config_of(node_tree.read_recipe(material))
     (job,) = generation.generate_for_objects([], again)
     pump.wait_for_job(job, 60)
     (other,) = (m for m in bpy.data.materials if m.tilewright.uuid == job.target)
-    same = images.read_pixels(materials.images_of(other)["base_color"])
+    same = images.read_pixels(node_tree.images_of(other)["base_color"])
     np.testing.assert_array_equal(same, after)
 
 
@@ -343,7 +335,7 @@ def test_loop_is_baked_without_a_jump(model, plane, tmp_path):
     bpy.context.scene.tilewright.motion.frames = 12
     pump.statistics.longest_cpu = 0.0
     bpy.ops.tilewright.bake_motion(wait=True)
-    shown = materials.images_of(bpy.context.object.active_material)["base_color"]
+    shown = node_tree.images_of(bpy.context.object.active_material)["base_color"]
     folder = Path(bpy.path.abspath(shown.filepath)).parent
     pictures = [read_picture(file) for file in sorted(folder.glob("*_basecolor_*.png"))]
     assert len(pictures) == 12
@@ -462,11 +454,11 @@ def test_sizes_are_switched_and_the_recipe_gives_the_same_bytes_again(connected,
     assert shown(material).shape == (2 * side, 2 * side, 4)
     assert bpy.ops.tilewright.switch_size(side=side, wait=True) == {"FINISHED"}
     assert (shown(material) == before).all()
-    for image in materials.images_of(material).values():
+    for image in node_tree.images_of(material).values():
         bpy.data.images.remove(image)
     bpy.ops.tilewright.regenerate(wait=True)
     assert (shown(material) == before).all()
 
 
 def shown(material: bpy.types.Material) -> np.ndarray:
-    return images.read_pixels(materials.images_of(material)["base_color"])
+    return images.read_pixels(node_tree.images_of(material)["base_color"])

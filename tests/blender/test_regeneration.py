@@ -7,8 +7,9 @@ from dataclasses import replace
 import bpy
 import pytest
 
-from blender_addon import images, latents, materials, projection, regeneration
+from blender_addon import latents, regeneration
 from blender_addon.operators import generation
+from blender_addon.shader import images, node_tree, projection
 from blender_addon.worker import pump, session
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
@@ -38,7 +39,7 @@ def material(answer, plane) -> bpy.types.Material:
 
 
 def repeats(material) -> tuple[float, float]:
-    return tuple(material.node_tree.nodes[materials.MAPPING].inputs["Scale"].default_value)[:2]
+    return tuple(material.node_tree.nodes[node_tree.MAPPING].inputs["Scale"].default_value)[:2]
 
 
 def newest(stand_in) -> tuple[str, GenerationConfig]:
@@ -53,9 +54,9 @@ def test_size_is_switched_and_the_pattern_stays_as_large(stand_in, answer, mater
     assert repeats(material) == (6.0, 3.0)
     answer(job, 1)
     assert repeats(material) == (1.5, 0.75)
-    assert tuple(materials.images_of(material)["base_color"].size) == (512, 256)
+    assert tuple(node_tree.images_of(material)["base_color"].size) == (512, 256)
     assert latents.is_shown(material)
-    assert all(i.packed_file for i in materials.images_of(material).values())
+    assert all(i.packed_file for i in node_tree.images_of(material).values())
 
 
 def test_present_size_needs_no_worker_and_takes_a_switch_back(stand_in, material):
@@ -82,14 +83,14 @@ def test_cancelling_leaves_what_is_shown(stand_in, material):
 def test_one_undo_step_takes_the_size_back(stand_in, answer, material, plane):
     projection.repeat(material, (6.0, 3.0))
     name = material.name
-    before = images.read_pixels(materials.images_of(material)["base_color"])
+    before = images.read_pixels(node_tree.images_of(material)["base_color"])
     bpy.ops.ed.undo_push(message="start")
     bpy.ops.tilewright.switch_size("EXEC_DEFAULT", True, side=512)
     job, _ = newest(stand_in)
     answer(job, 1)
     bpy.ops.ed.undo()
     material = bpy.data.materials[name]
-    image = materials.images_of(material)["base_color"]
+    image = node_tree.images_of(material)["base_color"]
     assert (images.read_pixels(image) == before).all()
     assert repeats(material) == (6.0, 3.0)
     assert latents.is_shown(material)
@@ -104,21 +105,21 @@ def test_result_that_comes_after_its_undo_is_left_out(stand_in, answer, material
     bpy.ops.ed.undo()
     answer(job, 1)
     material = bpy.data.materials[name]
-    assert tuple(materials.images_of(material)["base_color"].size) == (128, 64)
+    assert tuple(node_tree.images_of(material)["base_color"].size) == (128, 64)
     assert latents.is_shown(material)
 
 
 def test_regenerating_asks_for_exactly_what_the_recipe_says(stand_in, answer, material):
     recipe = Recipe("bricks", "a" * 64, 9, (), 128, 64, 0.7654321, (3, 5), "0.1")
-    materials.store_recipe(material, recipe, {})
+    node_tree.store_recipe(material, recipe, {})
     bpy.ops.tilewright.regenerate()
     job, config = newest(stand_in)
     assert (config.seed, config.truncation_psi, config.origin) == (9, 0.7654321, (3, 5))
     assert config.maps == ("base_color",)
-    shown = set(materials.images_of(material).values())
+    shown = set(node_tree.images_of(material).values())
     answer(job, 1)
     assert not shown & set(bpy.data.images)
-    assert materials.read_recipe(material).seed == 9
+    assert node_tree.read_recipe(material).seed == 9
 
 
 def test_model_is_found_by_its_hash_under_another_name(stand_in, material):

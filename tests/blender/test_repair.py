@@ -9,8 +9,9 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import images, materials, projection, repair, repair_mask, repair_panels
+from blender_addon import repair, repair_mask, repair_panels
 from blender_addon.operators import generation
+from blender_addon.shader import images, node_tree, projection
 from blender_addon.worker import preferences, pump, session
 from gan_worker.client.events import JobReport, MapReady, MaterialReady
 from gan_worker.config import GenerationConfig, RepairConfig
@@ -115,7 +116,7 @@ def test_what_was_masked_is_replaced_in_all_maps_and_the_files_say_so(bench, tmp
     kept = bench.material.tilewright
     assert kept.repaired and kept.recipe == recipe
     assert kept.repair_mask is None and not bpy.ops.tilewright.repair.poll()
-    base = materials.images_of(bench.material)["base_color"]
+    base = node_tree.images_of(bench.material)["base_color"]
     assert base.name == "bricks_5_48x32_repaired_basecolor"
     (tmp_path / "base.png").write_bytes(base.packed_file.data)
     said = read_marks(read_header(tmp_path / "base.png")[2])
@@ -190,12 +191,12 @@ def test_mask_is_shown_over_one_tile_while_it_is_painted(bench):
     assert bpy.context.scene.tool_settings.image_paint.canvas == mask
     assert tuple(mask.size) == (48, 32)
     assert projection.repeats(bench.material) == (1.0, 1.0)
-    surface = nodes[materials.OUTPUT].inputs["Surface"]
+    surface = nodes[node_tree.OUTPUT].inputs["Surface"]
     assert surface.links[0].from_node == nodes[repair_mask.MIX]
     bpy.ops.tilewright.paint_repair_mask()  # pressed again, nothing is forgotten
     assert bpy.ops.tilewright.end_repair_mask() == {"FINISHED"}
     assert projection.repeats(bench.material) == (3.0, 2.0)
-    assert surface.links[0].from_node == nodes[materials.SHADER]
+    assert surface.links[0].from_node == nodes[node_tree.SHADER]
     assert bpy.context.object.mode == "OBJECT"
     assert not {repair_mask.MASK, repair_mask.RED, repair_mask.MIX} & set(nodes.keys())
 

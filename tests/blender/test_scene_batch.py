@@ -10,8 +10,9 @@ from pathlib import Path
 import bpy
 import pytest
 
-from blender_addon import images, materials, scene_batch, scene_script
+from blender_addon import scene_batch, scene_script
 from blender_addon.operators import scenes
+from blender_addon.shader import images, node_tree
 from blender_addon.worker import pump, session
 from gan_worker.config import GenerationConfig
 from gan_worker.dataclass_json import from_json
@@ -109,17 +110,17 @@ def test_every_object_gets_its_material_from_files_beside_the_blend(saved, eager
     assert told[-1].eta == 0
     found = [o.material_slots[0].material for o in bpy.context.scene.objects]
     assert len(set(found)) == 5
-    shown = materials.images_of(found[0])
+    shown = node_tree.images_of(found[0])
     assert set(shown) == {"base_color", "roughness"}
     assert shown["base_color"].filepath.startswith("//textures")
     assert shown["roughness"].colorspace_settings.name == "Non-Color"
-    scale = found[1].node_tree.nodes[materials.MAPPING].inputs["Scale"].default_value
+    scale = found[1].node_tree.nodes[node_tree.MAPPING].inputs["Scale"].default_value
     assert tuple(scale) == (3, 3, 1)
     assert len({m.tilewright.uuid for m in found}) == 5
     for obj in bpy.context.scene.objects:
         material = obj.material_slots[0].material
-        made = eager.make(48, 48, materials.read_recipe(material).seed % 1000)
-        pixels = images.read_pixels(materials.images_of(material)["base_color"])
+        made = eager.make(48, 48, node_tree.read_recipe(material).seed % 1000)
+        pixels = images.read_pixels(node_tree.images_of(material)["base_color"])
         assert (pixels[..., :3] * 255).round().astype("u1").tolist() == made["base_color"].tolist()
 
 
@@ -183,7 +184,7 @@ def test_equal_requests_are_made_once_and_shared(saved, eager):
     assert len(eager.client.submitted) == batch.progress.total == 1
     first, *_, last = (o.active_material for o in bpy.context.scene.objects)
     assert first != last  # the same pictures, repeated otherwise
-    assert materials.images_of(first) == materials.images_of(last)
+    assert node_tree.images_of(first) == node_tree.images_of(last)
     assert len(bpy.data.materials) == 2
 
 
@@ -337,7 +338,7 @@ def test_a_script_saves_the_scene_and_says_how_it_ended(saved, recipe, eager, tm
     assert "5 of 5 materials" in capsys.readouterr().out
     bpy.ops.wm.open_mainfile(filepath=str(out))
     assert all(o.active_material for o in bpy.context.scene.objects)
-    image = materials.images_of(bpy.context.scene.objects[0].active_material)["base_color"]
+    image = node_tree.images_of(bpy.context.scene.objects[0].active_material)["base_color"]
     assert Path(bpy.path.abspath(image.filepath)).parent == out.parent / "textures"
     assert image.has_data or image.size[0] == 48
 

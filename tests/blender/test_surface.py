@@ -6,9 +6,16 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import images, materials, projection, surface
-from blender_addon.materials import COORDINATES, DISPLACEMENT, MAPPING, NORMAL_MAP, OUTPUT, SHADER
 from blender_addon.operators import generation
+from blender_addon.shader import images, node_tree, projection, surface
+from blender_addon.shader.node_tree import (
+    COORDINATES,
+    DISPLACEMENT,
+    MAPPING,
+    NORMAL_MAP,
+    OUTPUT,
+    SHADER,
+)
 from blender_addon.worker import pump
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
@@ -23,10 +30,10 @@ def material(plane, maps) -> bpy.types.Material:
 
 def made(obj, maps, *names: str) -> bpy.types.Material:
     """A material with these maps on the object."""
-    material = materials.new_material("oak")
+    material = node_tree.new_material("oak")
     fresh = {name: images.new_image(name, name, maps[name], "job") for name in names}
-    materials.build(material, fresh, materials.Wiring())
-    materials.assign(obj, material)
+    node_tree.build(material, fresh, node_tree.Wiring())
+    node_tree.assign(obj, material)
     surface.find_unit_size(material, obj)
     return material
 
@@ -43,7 +50,7 @@ def wiring(material) -> set[tuple[str, ...]]:
 
 
 def texture(material, name):
-    return node(material, materials.texture_node_name(name))
+    return node(material, node_tree.texture_node_name(name))
 
 
 def test_box_and_back_keep_tile_size_wiring_and_names(material, plane):
@@ -82,9 +89,9 @@ def test_box_shows_relief_by_height_because_normals_need_uv(material, plane):
 def test_box_without_height_falls_back_to_luminance(plane, maps):
     material = made(plane, maps, "base_color", "normal")
     surface.project(material, "BOX", plane)
-    assert materials.BUMP in material.node_tree.nodes
+    assert node_tree.BUMP in material.node_tree.nodes
     surface.project(material, "UV", plane)
-    assert materials.BUMP not in material.node_tree.nodes
+    assert node_tree.BUMP not in material.node_tree.nodes
     assert node(material, SHADER).inputs["Normal"].links[0].from_node.name == NORMAL_MAP
 
 
@@ -142,7 +149,7 @@ def test_no_displacement_stays_so_when_other_pictures_come(material, maps):
     surface.raise_surface(material, "NONE")
     assert not node(material, OUTPUT).inputs["Displacement"].is_linked
     fresh = {name: images.new_image(name, name, maps[name], "next") for name in ALL}
-    materials.build(material, fresh, None)
+    node_tree.build(material, fresh, None)
     assert surface.displacement(material) == "NONE"
     assert node(material, SHADER).inputs["Normal"].is_linked
 
@@ -167,9 +174,9 @@ def test_maps_are_left_out_and_come_back(material, maps):
     assert not shader.inputs["Normal"].is_linked
     assert own.inputs["Color"].is_linked
     fresh = {name: images.new_image(name, name, maps[name], "next") for name in ALL}
-    materials.build(material, fresh, None)
+    node_tree.build(material, fresh, None)
     assert not shader.inputs["Roughness"].is_linked
-    assert set(materials.images_of(material)) == set(ALL)
+    assert set(node_tree.images_of(material)) == set(ALL)
     material.node_tree.nodes.remove(own)
     for name in surface.MAPS:
         surface.use_map(material, name, True)
@@ -218,7 +225,7 @@ def test_rendered_tile_is_as_large_as_it_says(plane, kind):
     stripes = np.zeros((32, 32, 3), np.uint8)
     stripes[:, :16] = 255
     material = made(plane, {"base_color": stripes}, "base_color")
-    images.write_pixels(materials.images_of(material)["base_color"], stripes)
+    images.write_pixels(node_tree.images_of(material)["base_color"], stripes)
     plane.scale = (0.25, 0.25, 1.0)  # UV and object coordinates do not know of it
     plane.data.transform(((4, 0, 0, 0), (0, 4, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1)))
     bpy.context.view_layer.update()

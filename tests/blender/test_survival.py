@@ -19,8 +19,8 @@ from types import SimpleNamespace
 import bpy
 import pytest
 
-from blender_addon import materials
 from blender_addon.operators import generation
+from blender_addon.shader import node_tree
 from blender_addon.worker import pump, session
 from gan_worker.config import GenerationConfig
 
@@ -51,10 +51,10 @@ def test_a_target_that_is_linked_by_now_is_left_alone(stand_in, plane, maps, tmp
     stand_in.finish(job.id, maps)
     pump.tick()
     pump.finish()
-    assert not materials.images_of(kept)
+    assert not node_tree.images_of(kept)
     (made,) = [m for m in bpy.data.materials if not m.library]
     assert made.tilewright.unassigned
-    assert set(materials.images_of(made)) == set(maps)
+    assert set(node_tree.images_of(made)) == set(maps)
     assert session.current.last_error is None
 
 
@@ -89,7 +89,7 @@ def test_results_wait_while_blender_reads_the_scene(stand_in, plane, maps, monke
         pump.tick()
         assert pump.pending() <= len(maps)
     pump.finish()
-    assert set(materials.images_of(plane.active_material)) == set(maps)
+    assert set(node_tree.images_of(plane.active_material)) == set(maps)
 
 
 def test_in_the_background_no_timer_fires_and_an_explicit_wait_brings_the_result(
@@ -115,5 +115,5 @@ def test_in_the_background_no_timer_fires_and_an_explicit_wait_brings_the_result
     chosen = bpy.context.scene.tilewright
     chosen.width, chosen.height = 48, 32
     assert bpy.ops.tilewright.generate_material(wait=True, timeout=20) == {"FINISHED"}
-    assert set(materials.images_of(plane.active_material)) == set(maps)
+    assert set(node_tree.images_of(plane.active_material)) == set(maps)
     assert pump.statistics.ticks > ticks

@@ -8,7 +8,7 @@ import bpy
 
 from gan_worker.errors import RequestError
 
-from . import materials, projection
+from . import node_tree, projection
 
 # Maps that can be left out of the shading; displacement has a choice of its own.
 MAPS = ("base_color", "roughness", "metallic", "normal", "ambient_occlusion")
@@ -28,7 +28,7 @@ def project(material: bpy.types.Material, kind: str, obj: bpy.types.Object | Non
     if not projection.is_measured(material):
         find_unit_size(material, obj)
     width = projection.tile_size(material)
-    had_normals = materials.NORMAL_MAP in material.node_tree.nodes
+    had_normals = node_tree.NORMAL_MAP in material.node_tree.nodes
     kept.projection = kind
     find_unit_size(material, obj)
     _rewire(material, kind)
@@ -39,13 +39,13 @@ def project(material: bpy.types.Material, kind: str, obj: bpy.types.Object | Non
     relief = displacement(material)
     if relief == "NONE" and had_normals and kind == "BOX":
         relief = "BUMP"
-    raise_surface(material, relief if "height" in materials.images_of(material) else "NONE")
+    raise_surface(material, relief if "height" in node_tree.images_of(material) else "NONE")
 
 
 def _rewire(material: bpy.types.Material, kind: str) -> None:
     tree = material.node_tree
-    for name in materials.images_of(material):
-        projection.shape_texture(tree.nodes[materials.texture_node_name(name)], kind)
+    for name in node_tree.images_of(material):
+        projection.shape_texture(tree.nodes[node_tree.texture_node_name(name)], kind)
     coordinates = tree.nodes.get(projection.COORDINATES)
     mapping = tree.nodes.get(projection.MAPPING)
     if coordinates and mapping:
@@ -77,7 +77,7 @@ def measure_tile(material: bpy.types.Material, obj: bpy.types.Object) -> None:
 
 def displacement(material: bpy.types.Material) -> str:
     """How the height is shown: `NONE`, `BUMP` (shading alone) or `REAL` (the surface moves)."""
-    if materials.DISPLACEMENT not in material.node_tree.nodes:
+    if node_tree.DISPLACEMENT not in material.node_tree.nodes:
         return "NONE"
     return "BUMP" if material.displacement_method == "BUMP" else "REAL"
 
@@ -94,28 +94,28 @@ def raise_surface(material: bpy.types.Material, kind: str, strength: float | Non
     Raises:
         RequestError: `wrong_state` where the material has no height.
     """
-    images = materials.images_of(material)
+    images = node_tree.images_of(material)
     if kind != "NONE" and "height" not in images:
         raise RequestError(
             "wrong_state",
             "To be displaced, the material must have a height map; it has none.",
             "Choose a model that learned heights.",
         )
-    present = materials.present_wiring(material)
+    present = node_tree.present_wiring(material)
     wanted = present.displacement if strength is None else strength
-    chosen = 0.0 if kind == "NONE" else wanted or materials.Wiring.displacement
+    chosen = 0.0 if kind == "NONE" else wanted or node_tree.Wiring.displacement
     if kind != "NONE":
-        has_normals = materials.normals_fit(material, images)
+        has_normals = node_tree.normals_fit(material, images)
         material.displacement_method = (
             "BUMP" if kind == "BUMP" else "DISPLACEMENT" if has_normals else "BOTH"
         )
-    materials.build(material, images, replace(present, displacement=chosen))
+    node_tree.build(material, images, replace(present, displacement=chosen))
 
 
 def why_no_normals(material: bpy.types.Material) -> str:
     """Why the normal map does not take part, where it might; empty otherwise."""
-    wanted = set(materials.images_of(material)) - material.tilewright.unused_maps
-    if "normal" not in wanted or materials.NORMAL_MAP in material.node_tree.nodes:
+    wanted = set(node_tree.images_of(material)) - material.tilewright.unused_maps
+    if "normal" not in wanted or node_tree.NORMAL_MAP in material.node_tree.nodes:
         return ""
     if material.tilewright.projection == "BOX":
         return "Normal rests: it needs a UV map. Relief comes from the height"
@@ -132,4 +132,4 @@ def use_map(material: bpy.types.Material, name: str, used: bool) -> None:
     """
     kept = material.tilewright
     kept.unused_maps = kept.unused_maps - {name} if used else kept.unused_maps | {name}
-    materials.build(material, materials.images_of(material), None)
+    node_tree.build(material, node_tree.images_of(material), None)

@@ -13,10 +13,10 @@ from gan_worker.materials.maps import MAPS
 from gan_worker.materials.metadata import material_marks, repair_marks
 from gan_worker.progress import Recipe
 
+from ..properties import new_uuid
 from . import projection
 from .images import JOB_KEY, copy_image, is_live
 from .projection import COORDINATES, MAPPING
-from .properties import new_uuid
 
 # Nodes of ours carry these names: that is how an update finds them among a user's own.
 SHADER = "Tilewright Shader"

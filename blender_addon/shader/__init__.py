@@ -1,0 +1,1 @@
+"""Materials in Blender: node tree, images and projection."""
