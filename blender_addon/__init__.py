@@ -1,12 +1,10 @@
 """Tilewright in Blender: registers its parts in order, and unregisters them in reverse."""
 
 from . import (
-    curve_pictures,
     favourites,
     keyframes,
     latent_panels,
     live,
-    live_preview,
     material_export,
     material_panels,
     motion,
@@ -17,11 +15,10 @@ from . import (
     panels,
     properties,
     repair_panels,
-    run_panels,
-    run_pictures,
     scene_batch,
     variations,
 )
+from .training import curves, preview, run_panels, run_pictures
 from .ui import thumbnails
 from .worker import panels as worker_panels
 from .worker import preferences, pump
@@ -29,8 +26,8 @@ from .worker import preferences, pump
 _PARTS = (
     preferences,
     properties,
-    live_preview,
-    curve_pictures,
+    preview,
+    curves,
     run_pictures,
     thumbnails,
     live,

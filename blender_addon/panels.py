@@ -7,8 +7,9 @@ import bpy
 from gan_worker.progress import DataReport, TrainingProgress
 from gan_worker.runs.copies import copy_warning
 
-from . import latents, live_preview, scene_batch
+from . import latents, scene_batch
 from .shader import node_tree
+from .training import preview
 from .ui.layouts import TabPanel, duration, file_name, pair, paragraph, properties_column, ui_scale
 from .worker import preferences, session
 from .worker.error_titles import title
@@ -183,9 +184,9 @@ def _draw_training(layout: bpy.types.UILayout, job: session.Job, width: int) -> 
         _draw_progress(box, job.progress, job.ended)
     if not job.done:
         _draw_steering(box.row(align=True), job)
-    if live_preview.is_there():
+    if preview.is_there():
         units = (width / ui_scale() - 60) / 20  # a unit of a layout is 20 pixels high
-        box.template_icon(icon_value=live_preview.icon(), scale=max(4.0, units))
+        box.template_icon(icon_value=preview.icon(), scale=max(4.0, units))
     if job.data_report:
         chosen = bool(getattr(job.config, "scale", None))
         _draw_data(box, job.data_report, chosen, width)

@@ -203,10 +203,10 @@ def _tell_report(said: object, report: Report) -> None:
 
 
 def _train(images: Sequence[str | Path], minutes: float, preset: str, name: str) -> None:
-    from blender_addon.operators import training
+    from blender_addon.training import operators
 
     chosen = bpy.context.scene.tilewright
-    training.set_pictures(bpy.context.scene, [Path(image).absolute() for image in images])
+    operators.set_pictures(bpy.context.scene, [Path(image).absolute() for image in images])
     chosen.run, chosen.minutes, chosen.preset = name, minutes, preset
     _press(bpy.ops.tilewright.start_training, wait=True, timeout=minutes * 60 * 3 + 300)
 

@@ -1,5 +1,7 @@
 """One button is one class is one call to a plain function, which scripts can call as well."""
 
+from ..training import operators as training
+from ..training import picture_operators, run_operators
 from ..worker import (
     doctor_operators,
     memory_operators,
@@ -13,16 +15,13 @@ from . import (
     exporting,
     generation,
     keeping,
-    material_pictures,
     motion,
     painting,
     regeneration,
     repair,
-    runs,
     scenes,
     steering,
     surface,
-    training,
 )
 
 _MODULES = (
@@ -32,8 +31,8 @@ _MODULES = (
     setup_operators,
     memory_operators,
     training,
-    material_pictures,
-    runs,
+    picture_operators,
+    run_operators,
     generation,
     steering,
     regeneration,

@@ -27,20 +27,9 @@ from gan_worker.client.events import (
 from gan_worker.errors import TilewrightError, UnexpectedError
 from gan_worker.progress import TrainingProgress
 
-from .. import (
-    curve_pictures,
-    favourites,
-    latents,
-    live,
-    live_preview,
-    painting,
-    properties,
-    results,
-    run_pictures,
-    run_rows,
-    variations,
-)
+from .. import favourites, latents, live, painting, properties, results, variations
 from ..shader import images, projection
+from ..training import curves, preview, run_pictures, runs
 from . import doctor, session
 from . import setup as installation
 
@@ -102,7 +91,7 @@ def tick() -> float:
         _take(event)
     doctor.current.tick()
     installation.current.tick()
-    run_rows.follow()
+    runs.follow()
     painting.tick()
     run_pictures.follow()
     live.tick()
@@ -262,13 +251,13 @@ def _is_seen(event: object) -> bool:
 def _take(event: object) -> None:
     match event:
         case PreviewReady():
-            live_preview.show(event.preview.pixels)
+            preview.show(event.preview.pixels)
         case JobReport(report=TrainingProgress(figures=figures)) if figures:
             training = session.current.training
             if training is not None and training.id == event.job:
-                curve_pictures.show(training.figures)
+                curves.show(training.figures)
         case RunRenamed():
-            run_rows.follow_name(event.run, event.name)
+            runs.follow_name(event.run, event.name)
         case RunPreviewReady():
             run_pictures.show(event)
         case Connected():
@@ -276,7 +265,7 @@ def _take(event: object) -> None:
         case WorkerFault():
             run_pictures.give_up()
         case RunSettings():
-            run_rows.take_settings(bpy.context.scene, event.config)
+            runs.take_settings(bpy.context.scene, event.config)
         case ModelList():
             latents.add_sliders_everywhere()
             _choose_a_model(event)

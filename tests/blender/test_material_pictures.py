@@ -8,8 +8,8 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import material_pictures
 from blender_addon.shader import images, node_tree
+from blender_addon.training import material_pictures
 from blender_addon.worker import preferences
 from gan_worker.errors import TilewrightError
 from gan_worker.materials.sets import find_materials, read_material

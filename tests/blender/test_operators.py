@@ -5,7 +5,8 @@ from __future__ import annotations
 import bpy
 import pytest
 
-from blender_addon.operators import generation, training
+from blender_addon.operators import generation
+from blender_addon.training import operators as training
 from blender_addon.worker import operators, preferences, session
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import TilewrightError

@@ -12,21 +12,19 @@ import numpy as np
 import pytest
 
 from blender_addon import (
-    curve_pictures,
     favourites,
     latent_panels,
     latents,
-    live_preview,
     material_export,
     material_panels,
     motion,
     motion_panels,
     panels,
-    run_panels,
     scene_batch,
 )
 from blender_addon.operators import generation
 from blender_addon.shader import node_tree
+from blender_addon.training import curves, preview, run_panels
 from blender_addon.worker import (
     doctor,
     error_titles,
@@ -280,18 +278,18 @@ def test_curves_of_quality_grow_with_the_training(stand_in):
     assert draw(run_panels.TILEWRIGHT_PT_curves).splitlines() == [
         *("<live preview>", "Finest Detail", "Lower is closer to your pictures")
     ]
-    curve_pictures.clear()
+    curves.clear()
 
 
 def test_a_falling_curve_is_drawn_falling():
-    picture = curve_pictures.draw_curve([(0.0, 10.0), (1.0, 5.0), (3.0, 0.0)])
-    line = (picture == curve_pictures.LINE).all(-1)
+    picture = curves.draw_curve([(0.0, 10.0), (1.0, 5.0), (3.0, 0.0)])
+    line = (picture == curves.LINE).all(-1)
     rows = np.array([np.flatnonzero(column).mean() for column in line.T])
     assert rows[0] < 0.15 * len(rows)
     assert rows[-1] > 0.95 * len(rows)
     assert np.all(np.diff(rows) >= 0)
     for flat in ([(0.5, 2.0)], [(0.0, 0.0), (1.0, 0.0)]):
-        assert (curve_pictures.draw_curve(flat) == curve_pictures.LINE).all(-1).any(0).all()
+        assert (curves.draw_curve(flat) == curves.LINE).all(-1).any(0).all()
 
 
 def test_a_long_training_keeps_its_curve_short(stand_in):
@@ -308,24 +306,24 @@ def test_a_long_training_keeps_its_curve_short(stand_in):
 def test_live_preview_is_the_picture_the_right_way_up(stand_in):
     pixels = np.zeros((12, 8, 3), np.uint8)
     pixels[0] = 255
-    live_preview.show(pixels)
-    shown = live_preview.pictures.collection["live"]
+    preview.show(pixels)
+    shown = preview.pictures.collection["live"]
     assert tuple(shown.image_size) == (8, 12)
     rgba = np.array(shown.image_pixels_float).reshape(12, 8, 4)
     assert rgba[-1, :, :3].min() == 1
     assert rgba[:-1, :, :3].max() == 0
-    live_preview.clear()
-    assert not live_preview.is_there()
+    preview.clear()
+    assert not preview.is_there()
 
 
 def test_live_preview_shows_one_of_two_samples():
     pixels = np.zeros((8, 16, 3), np.uint8)
     pixels[:, :8] = 255
-    live_preview.show(pixels)
-    shown = live_preview.pictures.collection["live"]
+    preview.show(pixels)
+    shown = preview.pictures.collection["live"]
     assert tuple(shown.image_size) == (8, 8)
     assert np.array(shown.image_pixels_float).min() == 1
-    live_preview.clear()
+    preview.clear()
 
 
 def test_recipe_and_running_generation_are_shown(stand_in, plane, maps):

@@ -17,9 +17,11 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import favourites, latents, live_preview, painting, repair_mask, scene_script
-from blender_addon.operators import generation, steering, training
+from blender_addon import favourites, latents, painting, repair_mask, scene_script
+from blender_addon.operators import generation, steering
 from blender_addon.shader import images, node_tree
+from blender_addon.training import operators as training
+from blender_addon.training import preview
 from blender_addon.worker import operators, preferences, pump, session
 from gan_worker.client.events import JobReport, LinkLost
 from gan_worker.config import GenerationConfig, TrainingConfig
@@ -77,14 +79,14 @@ def test_training_is_seen_and_leaves_a_model(connected, photo, home):
             seen.append(event.report)
 
     connected.listeners.append(listen)
-    live_preview.clear()
+    preview.clear()
     train(photo)
     job = connected.training
     assert (job.state, job.error) == ("succeeded", None)
     assert seen[-1].step > 0
     assert seen[-1].losses
     assert [m.name for m in job.data_report.materials] == ["waves"]
-    assert live_preview.is_there()
+    assert preview.is_there()
     assert MODEL in connected.model_names()
     assert bpy.context.scene.tilewright.model == MODEL
 

@@ -8,8 +8,8 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import run_pictures, run_rows
-from blender_addon.operators import runs, training
+from blender_addon.training import operators, run_operators, run_pictures
+from blender_addon.training import runs as run_rows
 from blender_addon.worker import pump, session
 from gan_worker.client.events import (
     Connected,
@@ -94,9 +94,9 @@ def test_the_scene_follows_a_run_that_got_another_name(listed):
 @pytest.mark.parametrize(
     ("ask", "code"),
     [
-        (lambda: runs.delete_run("ash"), "unknown_run"),
-        (lambda: runs.rename_run("oak", "../oak"), "invalid_config"),
-        (lambda: runs.continue_run("ash", 1.0), "unknown_run"),
+        (lambda: run_operators.delete_run("ash"), "unknown_run"),
+        (lambda: run_operators.rename_run("oak", "../oak"), "invalid_config"),
+        (lambda: run_operators.continue_run("ash", 1.0), "unknown_run"),
     ],
 )
 def test_what_cannot_be_is_refused_here(listed, ask, code):
@@ -178,7 +178,7 @@ def test_an_older_worker_is_not_asked_for_pictures(stand_in):
 
 def test_the_model_in_training_is_chosen_once_the_worker_has_it(stand_in, photo):
     chosen = bpy.context.scene.tilewright
-    training.set_pictures(bpy.context.scene, [photo])
+    operators.set_pictures(bpy.context.scene, [photo])
     chosen.run = "oak"
     bpy.ops.tilewright.start_training()
     assert chosen.model == MODEL.name  # what can generate now

@@ -9,10 +9,10 @@ from gan_worker.config import TrainingConfig, check_name
 from gan_worker.errors import RequestError, TilewrightError
 from gan_worker.wire.messages import RunEntry
 
-from .. import run_rows
 from ..worker import session
 from ..worker.reporting import failed, needs, needs_worker
-from .training import choose_when_ready, start_training
+from . import runs
+from .operators import choose_when_ready, start_training
 
 
 def rename_run(run: str, name: str) -> None:
@@ -89,7 +89,7 @@ class _WithRun:
 
     def entry(self) -> RunEntry:
         """The run to act on."""
-        chosen = run_rows.chosen_run()
+        chosen = runs.chosen_run()
         return find_run(self.run or (chosen.name if chosen else ""))
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -107,7 +107,7 @@ class _Unused(_WithRun):
     def poll(cls, context: bpy.types.Context) -> bool:
         if not super().poll(context):
             return False
-        chosen = run_rows.chosen_run()
+        chosen = runs.chosen_run()
         return needs(cls, not (chosen and chosen.training), "This run trains now: stop it first")
 
 
@@ -120,7 +120,7 @@ class TILEWRIGHT_OT_rename_run(_Unused, bpy.types.Operator):
     name: StringProperty(name="Name", description="The new name", options={"SKIP_SAVE"})
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        chosen = run_rows.chosen_run()
+        chosen = runs.chosen_run()
         self.name = self.name or (chosen.name if chosen else "")
         return context.window_manager.invoke_props_dialog(self)
 

@@ -8,10 +8,11 @@ import bpy
 
 from gan_worker.errors import RequestError, TilewrightError
 
-from .. import latents, material_pictures
+from .. import latents
 from ..worker import preferences
 from ..worker.reporting import failed, needs
-from .training import add_pictures
+from . import material_pictures
+from .operators import add_pictures
 
 
 def add_material_pictures(scene: bpy.types.Scene, material: bpy.types.Material) -> list[Path]:

@@ -8,10 +8,11 @@ import bpy
 
 from gan_worker.wire.messages import RunEntry
 
-from . import curve_pictures, properties, run_pictures, run_rows
-from .panels import draw_copies
-from .ui.layouts import TabPanel, pair, ui_scale
-from .worker import session
+from .. import properties
+from ..panels import draw_copies
+from ..ui.layouts import TabPanel, pair, ui_scale
+from ..worker import session
+from . import curves, run_pictures, runs
 
 
 class TILEWRIGHT_PT_curves(TabPanel, bpy.types.Panel):
@@ -20,16 +21,16 @@ class TILEWRIGHT_PT_curves(TabPanel, bpy.types.Panel):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        return session.current.training is not None and bool(curve_pictures.shown())
+        return session.current.training is not None and bool(curves.shown())
 
     def draw(self, context: bpy.types.Context) -> None:
         # Two side by side; a unit of a layout is 20 pixels high.
         scale = max(3.0, (context.region.width / ui_scale() - 70) / 40)
         row = self.layout.row()
-        for name in curve_pictures.shown():
+        for name in curves.shown():
             column = row.column()
-            column.template_icon(icon_value=curve_pictures.icon(name), scale=scale)
-            column.label(text=curve_pictures.TITLES[name])
+            column.template_icon(icon_value=curves.icon(name), scale=scale)
+            column.label(text=curves.TITLES[name])
         self.layout.label(text="Lower is closer to your pictures", icon="INFO")
 
 
@@ -72,7 +73,7 @@ class TILEWRIGHT_PT_runs(TabPanel, bpy.types.Panel):
         column.operator("tilewright.delete_run", text="", icon="TRASH")
         column.separator()
         column.operator("tilewright.refresh_models", text="", icon="FILE_REFRESH")
-        entry = run_rows.chosen_run()
+        entry = runs.chosen_run()
         if entry is not None:
             _draw_entry(layout, entry, context.region.width)
         column = layout.column(align=True)
@@ -88,7 +89,7 @@ def _draw_entry(layout: bpy.types.UILayout, entry: RunEntry, width: int) -> None
     pair(column, "Trained", f"{entry.minutes:.1f} min, {entry.kimg:.1f} kimg")
     pair(column, "Saved", _date(entry.created))
     pair(column, "Size on Disk", _size(entry.size))
-    for name, title in curve_pictures.TITLES.items():
+    for name, title in curves.TITLES.items():
         if name in entry.figures:
             pair(column, title, f"{entry.figures[name]:.1f}, lower is closer")
     if entry.critic_auc is not None:

@@ -17,9 +17,9 @@ from bpy.props import (
 from gan_worker.config import TrainingConfig, check_name
 from gan_worker.errors import PictureError, RequestError, TilewrightError
 
-from .. import curve_pictures, live_preview
 from ..worker import pump, session
 from ..worker.reporting import failed, needs, needs_worker
+from . import curves, preview
 
 
 def set_pictures(scene: bpy.types.Scene, paths: Iterable[str | Path]) -> None:
@@ -70,8 +70,8 @@ def start_training(config: TrainingConfig) -> session.Job:
     """
     if not config.resume:
         _check_pictures(config.pictures)
-    live_preview.clear()
-    curve_pictures.clear()
+    preview.clear()
+    curves.clear()
     return session.current.train(config)
 
 

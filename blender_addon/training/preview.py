@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .ui.icons import PanelPictures
+from ..ui.icons import PanelPictures
 
 _LIVE = "live"
 # An icon is kept at least this large by panels; larger previews only cost time.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from gan_worker.client.events import RunPreviewReady
 from gan_worker.wire.messages import RunEntry
 
-from .ui.icons import PanelPictures
-from .worker import session
+from ..ui.icons import PanelPictures
+from ..worker import session
 
 pictures = PanelPictures()
 is_there, icon = pictures.is_there, pictures.icon

@@ -14,7 +14,7 @@ import numpy as np
 from gan_worker.errors import PictureError, StorageError
 from gan_worker.materials.maps import MAPS, split_file_stem
 
-from .shader import images
+from ..shader import images
 
 # How the names of files end, so that the worker knows which map is in them.
 _WORDS = {name: kind.file_word for name, kind in MAPS.items()}

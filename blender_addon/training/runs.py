@@ -10,7 +10,7 @@ import bpy
 from gan_worker.config import PRESETS, TrainingConfig
 from gan_worker.wire.messages import RunEntry
 
-from .worker import session
+from ..worker import session
 
 # What was chosen in the Train panel → what a config says.
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .ui.icons import PanelPictures
+from ..ui.icons import PanelPictures
 
 # Figures of a training that are shown → title; for both, lower is closer to the real pictures.
 TITLES = {"swd/0": "Finest Detail", "local_contrast": "Contrast"}

@@ -1,0 +1,1 @@
+"""Training: pictures, runs, curves and the preview."""
