@@ -1,10 +1,7 @@
 """Tilewright in Blender: registers its parts in order, and unregisters them in reverse."""
 
 from . import (
-    favourites,
     keyframes,
-    latent_panels,
-    live,
     material_export,
     material_panels,
     motion,
@@ -16,8 +13,9 @@ from . import (
     properties,
     repair_panels,
     scene_batch,
-    variations,
 )
+from .steering import favourites, live, variations
+from .steering import panels as latent_panels
 from .training import curves, preview, run_panels, run_pictures
 from .ui import thumbnails
 from .worker import panels as worker_panels

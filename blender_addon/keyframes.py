@@ -11,8 +11,8 @@ from bpy.app.handlers import persistent
 from gan_worker.config import GenerationConfig
 from gan_worker.styles.mixing import within_limit
 
-from . import latents, live
 from .shader import node_tree
+from .steering import live, sliders
 from .worker import pump
 
 _PREFIX = "tilewright.latents."
@@ -33,7 +33,7 @@ def configs_of(material: bpy.types.Material, first: int, last: int) -> Iterator[
         first: frame.
         last: frame, which is included.
     """
-    base, curves = latents.wanted(material), _curves(material)
+    base, curves = sliders.wanted(material), _curves(material)
     for frame in range(first, last + 1):
         fields: dict[str, object] = {}
         amounts = dict(base.directions)
@@ -43,7 +43,7 @@ def configs_of(material: bpy.types.Material, first: int, last: int) -> Iterator[
             if name == "amount":
                 amounts[material.path_resolve(owner).name] = within_limit(value)
             elif name == "seed":
-                fields["seed"] = min(latents.LARGEST_SEED, max(0, round(value)))
+                fields["seed"] = min(sliders.LARGEST_SEED, max(0, round(value)))
             elif name == "truncation_psi":
                 fields[name] = min(2.0, max(0.0, value))
         moved = tuple((name, amount) for name, amount in amounts.items() if amount)
@@ -79,7 +79,7 @@ def _after_frame_change(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) 
     """The animation system calls no update of a property: whatever it has moved is looked at here."""
     if depsgraph.mode == "RENDER" or not scene.tilewright.live:
         return
-    moved = [m for m in bpy.data.materials if latents.has_latents(m) and _is_due(m)]
+    moved = [m for m in bpy.data.materials if sliders.has_latents(m) and _is_due(m)]
     for material in moved:
         live.follow(material)
     if moved:

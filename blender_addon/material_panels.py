@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import bpy
 
-from . import latents, material_export, regeneration
-from .latent_panels import ShaderEditor
+from . import material_export, regeneration
 from .shader import node_tree, projection, surface
+from .steering import sliders
+from .steering.panels import ShaderEditor
 from .ui.layouts import TabPanel, pair, paragraph, properties_column
 
 
@@ -15,7 +16,7 @@ class _Material:
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout, material = self.layout, latents.active_material()
+        layout, material = self.layout, sliders.active_material()
         problem = regeneration.obstacle(material)
         if problem:
             paragraph(layout, problem.info.message, context.region.width, "INFO")
@@ -40,7 +41,7 @@ class _OfRecipe:
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return super().poll(context) and _has_recipe(latents.active_material())
+        return super().poll(context) and _has_recipe(sliders.active_material())
 
 
 class _Surface(_OfRecipe):
@@ -48,7 +49,7 @@ class _Surface(_OfRecipe):
     bl_options = set()
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout, material = self.layout, latents.active_material()
+        layout, material = self.layout, sliders.active_material()
         row = _named_row(layout, "Projection")
         for kind, text in _PROJECTIONS.items():
             pressed = kind == material.tilewright.projection
@@ -112,7 +113,7 @@ class _Recipe(_OfRecipe):
     bl_label = "Recipe"
 
     def draw(self, _context: bpy.types.Context) -> None:
-        kept = latents.active_material().tilewright
+        kept = sliders.active_material().tilewright
         column = self.layout.column(align=True)
         pair(column, "Model", kept.model)
         pair(column, "Hash", kept.model_hash[: regeneration.HASH_LETTERS])
@@ -170,7 +171,7 @@ class _Properties:
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        material = latents.active_material()
+        material = sliders.active_material()
         return _has_recipe(material) and context.material == material  # none that is pinned
 
 

@@ -27,8 +27,9 @@ from gan_worker.materials.sequences import SequenceWriter
 from gan_worker.progress import BatchProgress
 from gan_worker.styles import motion
 
-from . import favourites, keyframes, latents, live, results
+from . import keyframes, results
 from .shader import images, node_tree
+from .steering import favourites, live, sliders
 from .worker import pump, session
 from .worker.background_task import FileBound
 
@@ -66,7 +67,7 @@ def make_plan(scene: bpy.types.Scene, material: bpy.types.Material) -> Plan:
     chosen = scene.tilewright.motion
     if chosen.path == "KEYFRAMES":
         return _plan_of_keyframes(scene, material)
-    base = latents.wanted(material)
+    base = sliders.wanted(material)
     if chosen.path == "FAVOURITES":
         looks = [favourites.config_of(f) for f in ticked(scene, base.model)]
         path = motion.path_through(base, looks)
@@ -336,7 +337,7 @@ def start(scene: bpy.types.Scene, material: bpy.types.Material) -> MotionBake:
         raise RequestError("wrong_state", f"Nothing was baked. {hindrance}.", "Then bake again.")
     folder = Path(bpy.path.abspath(scene.tilewright.texture_folder))
     plan = make_plan(scene, material)
-    current = MotionBake(material.tilewright.uuid, latents.wanted(material), plan, folder)
+    current = MotionBake(material.tilewright.uuid, sliders.wanted(material), plan, folder)
     pump.run_along(current.steps())
     pump.wake()
     return current

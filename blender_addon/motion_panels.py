@@ -6,8 +6,9 @@ import bpy
 
 from gan_worker.styles.motion import Evenness
 
-from . import favourites, latents, motion
+from . import motion
 from .shader import node_tree
+from .steering import favourites, sliders
 from .ui import thumbnails
 from .ui.layouts import TabPanel, duration, paragraph, properties_column
 
@@ -18,7 +19,7 @@ class TILEWRIGHT_PT_motion(TabPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, scene, width = self.layout, context.scene, context.region.width
-        chosen, material = scene.tilewright.motion, latents.active_material()
+        chosen, material = scene.tilewright.motion, sliders.active_material()
         layout.row().prop(chosen, "path", expand=True)
         if chosen.path == "FAVOURITES":
             _draw_favourites(layout, scene, material)
@@ -32,7 +33,7 @@ class TILEWRIGHT_PT_motion(TabPanel, bpy.types.Panel):
         else:
             column.prop(chosen, "frames")
             column.prop(chosen, "sway", slider=True)
-        if latents.has_latents(material):
+        if sliders.has_latents(material):
             kept = material.tilewright.latents
             column.label(text=f"{kept.width} × {kept.height} pixels each")
         is_loop = chosen.path != "KEYFRAMES"
@@ -46,7 +47,7 @@ class TILEWRIGHT_PT_motion(TabPanel, bpy.types.Panel):
         )
         if motion.current is not None:
             _draw_bake(layout, motion.current, width)
-        if latents.has_latents(material) and node_tree.shows_sequence(material):
+        if sliders.has_latents(material) and node_tree.shows_sequence(material):
             _draw_result(layout, motion.current, width)
 
 

@@ -18,9 +18,10 @@ from gan_worker.style import LOOKS_LIMIT, Look, StyleMap
 from gan_worker.styles.mixing import parts
 from gan_worker.styles.painting import COLORS, paint
 
-from . import favourites, latents, live, vertex_colors
+from . import vertex_colors
 from .properties import quietly
 from .shader import images, node_tree, projection
+from .steering import favourites, live, sliders
 from .ui.icons import PanelPictures
 from .worker import session
 
@@ -52,15 +53,15 @@ def reason(material: bpy.types.Material | None) -> str:
 
 def is_painted(material: bpy.types.Material | None) -> bool:
     """Whether the material's look is what was painted on its image."""
-    if not latents.has_latents(material) or material.tilewright.style_image is None:
+    if not sliders.has_latents(material) or material.tilewright.style_image is None:
         return False
-    style_map = latents.wanted(material).style_map
+    style_map = sliders.wanted(material).style_map
     return style_map is not None and bool(style_map.looks)
 
 
 def is_going_on() -> bool:
     """Whether somebody may paint now, so that looking often is worth it."""
-    material = latents.active_material()
+    material = sliders.active_material()
     if material is None or material.tilewright.style_image is None:
         return False
     return bpy.context.view_layer.objects.active.mode in _PAINT_MODES or any(
@@ -203,9 +204,9 @@ def check(obj: bpy.types.Object | None) -> None:
 def _begin(material: bpy.types.Material) -> None:
     """From now on the image rules: what was chosen for the whole material stands in its looks."""
     plain = replace(
-        latents.wanted(material), z=(), material="", mix=(), directions=(), truncation_psi=1.0
+        sliders.wanted(material), z=(), material="", mix=(), directions=(), truncation_psi=1.0
     )
-    latents.store(material, replace(plain, style_map=_read(material)))
+    sliders.store(material, replace(plain, style_map=_read(material)))
     # The map covers the whole UV square once.
     with quietly():
         bpy.context.scene.tilewright.scale = (1.0, 1.0)
@@ -301,7 +302,7 @@ def tick() -> None:
     if now - _looked[0] < INTERVAL:
         return
     _looked[0] = now
-    material = latents.active_material()
+    material = sliders.active_material()
     if not is_painted(material) or live.reason(material):
         return
     obj = bpy.context.view_layer.objects.active
@@ -347,9 +348,9 @@ def _follow_if_painted(material: bpy.types.Material) -> None:
 
 
 def _follow(material: bpy.types.Material, painted: StyleMap) -> None:
-    wanted = latents.wanted(material)
+    wanted = sliders.wanted(material)
     if wanted.style_map != painted:
-        latents.store(material, replace(wanted, style_map=painted))
+        sliders.store(material, replace(wanted, style_map=painted))
         if bpy.context.scene.tilewright.live:
             live.follow(material)
 

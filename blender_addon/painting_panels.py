@@ -6,7 +6,8 @@ import bpy
 
 from gan_worker.errors import RequestError
 
-from . import favourites, latents, painting
+from . import painting
+from .steering import favourites, sliders
 from .ui import thumbnails
 from .ui.layouts import TabPanel, paragraph
 
@@ -16,7 +17,7 @@ class TILEWRIGHT_MT_add_look(bpy.types.Menu):
     bl_description = "Choose a favourite to paint with. Four can be painted with at once"
 
     def draw(self, context: bpy.types.Context) -> None:
-        material = latents.active_material()
+        material = sliders.active_material()
         offered = painting.looks_to_add(context.scene, material)
         for favourite in offered:
             self.layout.operator("tilewright.add_look", text=favourite.name).uid = favourite.uid
@@ -31,11 +32,11 @@ class _Paint:
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout, material = self.layout, latents.active_material()
+        layout, material = self.layout, sliders.active_material()
         reason, width = painting.reason(material), context.region.width
         if reason:
             paragraph(layout, reason, width, "INFO")
-        if not latents.has_latents(material):
+        if not sliders.has_latents(material):
             return
         _draw_looks(layout, material)
         layout.menu("TILEWRIGHT_MT_add_look", icon="ADD")

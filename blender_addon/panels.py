@@ -7,8 +7,9 @@ import bpy
 from gan_worker.progress import DataReport, TrainingProgress
 from gan_worker.runs.copies import copy_warning
 
-from . import latents, scene_batch
+from . import scene_batch
 from .shader import node_tree
+from .steering import sliders
 from .training import preview
 from .ui.layouts import TabPanel, duration, file_name, pair, paragraph, properties_column, ui_scale
 from .worker import preferences, session
@@ -241,7 +242,7 @@ def _draw_generating(layout: bpy.types.UILayout) -> None:
 
 def _draw_shading(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """Say why a material that is there is not seen."""
-    shading, material = getattr(context.space_data, "shading", None), latents.active_material()
+    shading, material = getattr(context.space_data, "shading", None), sliders.active_material()
     if shading is None or not node_tree.is_ours(material):
         return
     if shading.type == "WIREFRAME" or (shading.type, shading.color_type) == ("SOLID", "MATERIAL"):

@@ -10,9 +10,9 @@ from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError, TilewrightError, WorkerError
 from gan_worker.wire.messages import ModelEntry
 
-from . import latents, live
 from .properties import quietly
 from .shader import node_tree
+from .steering import live, sliders
 from .worker import session
 
 # Longest sides that the panel offers, pixels, and what artists call them.
@@ -76,7 +76,7 @@ def regenerate(material: bpy.types.Material) -> session.Job:
     """
     config = _prepare(material)
     if not node_tree.is_preview(material):  # its own recipe is that of a small picture
-        recipe = latents.config_of(node_tree.read_recipe(material))
+        recipe = sliders.config_of(node_tree.read_recipe(material))
         config = replace(recipe, model=config.model, maps=config.maps)
     return _ask(material, config)
 
@@ -99,10 +99,10 @@ def switch_size(material: bpy.types.Material, side: int) -> session.Job | None:
     """
     _prepare(material)
     _set_size(material, size_for(material, side))
-    if latents.is_shown(material):
+    if sliders.is_shown(material):
         _withdraw(material)
         return None
-    return _ask(material, latents.wanted(material))
+    return _ask(material, sliders.wanted(material))
 
 
 def size_for(material: bpy.types.Material, side: int) -> tuple[int, int]:
@@ -139,11 +139,11 @@ def _prepare(material: bpy.types.Material) -> GenerationConfig:
     if problem:
         raise problem
     node_tree.ensure_unique(material)
-    if not latents.has_latents(material):
-        latents.keep_place(material, node_tree.read_recipe(material))
+    if not sliders.has_latents(material):
+        sliders.keep_place(material, node_tree.read_recipe(material))
     with quietly():
         material.tilewright.latents.model = model_of(material).name
-    return latents.wanted(material)
+    return sliders.wanted(material)
 
 
 def _set_size(material: bpy.types.Material, size: tuple[int, int]) -> None:

@@ -27,8 +27,9 @@ from gan_worker.materials.png import encode_png, png_pieces
 from gan_worker.materials.png_text import text_chunks
 from gan_worker.progress import Recipe
 
-from . import live, properties, regeneration, repair_mask, results
+from . import properties, regeneration, repair_mask, results
 from .shader import images, node_tree
+from .steering import live
 from .worker import preferences, pump, session
 
 _under_way: dict[str, Repair] = {}

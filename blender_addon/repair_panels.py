@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import bpy
 
-from . import latents, repair, repair_mask
+from . import repair, repair_mask
 from .shader import node_tree
+from .steering import sliders
 from .ui.layouts import TabPanel, duration, paragraph
 
 
@@ -14,7 +15,7 @@ class TILEWRIGHT_PT_repair(TabPanel, bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout, material = self.layout, latents.active_material()
+        layout, material = self.layout, sliders.active_material()
         width = context.region.width
         started = repair.of(material) if node_tree.is_ours(material) else None
         problem = None if started else repair.obstacle(material)

@@ -15,8 +15,8 @@ from gan_worker.materials.png import png_pieces
 from gan_worker.materials.png_text import text_chunks
 from gan_worker.progress import Recipe
 
-from . import latents
 from .shader import images, node_tree
+from .steering import sliders
 from .worker import session
 
 # Jobs of which images are there that no material uses yet.
@@ -100,8 +100,8 @@ def _show(event: MaterialReady, target: str, order: Order, is_rest: bool) -> Non
     job = session.current.jobs.get(event.job)
     if job and job.config and not is_rest:
         # Not when it was asked for: an undo step from before it came would ask for it again.
-        latents.store(material, job.config)
-    latents.keep_place(material, event.recipe)
+        sliders.store(material, job.config)
+    sliders.keep_place(material, event.recipe)
 
 
 def _clean_up(job: str) -> None:

@@ -1,5 +1,7 @@
 """One button is one class is one call to a plain function, which scripts can call as well."""
 
+from ..steering import explore_operators, keep_operators
+from ..steering import operators as steering
 from ..training import operators as training
 from ..training import picture_operators, run_operators
 from ..worker import (
@@ -9,20 +11,7 @@ from ..worker import (
     pairing_operators,
     setup_operators,
 )
-from . import (
-    assets,
-    exploring,
-    exporting,
-    generation,
-    keeping,
-    motion,
-    painting,
-    regeneration,
-    repair,
-    scenes,
-    steering,
-    surface,
-)
+from . import assets, exporting, generation, motion, painting, regeneration, repair, scenes, surface
 
 _MODULES = (
     operators,
@@ -39,8 +28,8 @@ _MODULES = (
     surface,
     assets,
     exporting,
-    exploring,
-    keeping,
+    explore_operators,
+    keep_operators,
     motion,
     painting,
     repair,

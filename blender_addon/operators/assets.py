@@ -6,7 +6,8 @@ import bpy
 
 from gan_worker.errors import TilewrightError
 
-from .. import assets, latents
+from .. import assets
+from ..steering import sliders
 from ..worker import pump
 from ..worker.reporting import failed, needs
 
@@ -21,12 +22,12 @@ class TILEWRIGHT_OT_keep_asset(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         library = context.scene.tilewright.asset_library
-        problem = assets.obstacle(latents.active_material(), library)
+        problem = assets.obstacle(sliders.active_material(), library)
         return needs(cls, not problem, problem and f"{problem.info.message} {problem.info.cure}")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        chosen, active = context.scene.tilewright, latents.active_material()
-        others = [m for m in latents.steered() if not assets.obstacle(m, chosen.asset_library)]
+        chosen, active = context.scene.tilewright, sliders.active_material()
+        others = [m for m in sliders.steered() if not assets.obstacle(m, chosen.asset_library)]
         try:
             pump.finish()  # what is not packed yet would be missing from a copy
             for material in dict.fromkeys([active, *others]):

@@ -8,7 +8,8 @@ from bpy.props import BoolProperty
 from gan_worker.errors import TilewrightError
 from gan_worker.exports.export import Target
 
-from .. import latents, material_export
+from .. import material_export
+from ..steering import sliders
 from ..worker import pump
 from ..worker.reporting import failed, needs
 
@@ -27,7 +28,7 @@ class TILEWRIGHT_OT_export_material(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         chosen = context.scene.tilewright
         problem = material_export.obstacle(
-            latents.active_material(), Target(chosen.export_target), chosen.export_folder
+            sliders.active_material(), Target(chosen.export_target), chosen.export_folder
         )
         return needs(cls, not problem, problem and f"{problem.info.message} {problem.info.cure}")
 
@@ -36,7 +37,7 @@ class TILEWRIGHT_OT_export_material(bpy.types.Operator):
         try:
             pump.finish()  # what is not there yet would be missing
             export = material_export.start(
-                latents.active_material(), Target(chosen.export_target), chosen.export_folder
+                sliders.active_material(), Target(chosen.export_target), chosen.export_folder
             )
             pump.wake()
             if self.wait:

@@ -7,7 +7,8 @@ from bpy.props import BoolProperty
 
 from gan_worker.errors import TilewrightError
 
-from .. import latents, motion, scene_batch
+from .. import motion, scene_batch
+from ..steering import sliders
 from ..worker.reporting import failed, needs
 
 
@@ -25,14 +26,14 @@ class TILEWRIGHT_OT_bake_motion(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        hindrance = motion.reason(context.scene, latents.active_material())
+        hindrance = motion.reason(context.scene, sliders.active_material())
         return needs(cls, not motion.is_running(), "A bake is running: cancel it first") and needs(
             cls, not hindrance, hindrance
         )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
-            bake = motion.start(context.scene, latents.active_material())
+            bake = motion.start(context.scene, sliders.active_material())
             if self.wait:
                 scene_batch.wait(bake)
                 if bake.error:

@@ -7,7 +7,8 @@ from bpy.props import BoolProperty, IntProperty, StringProperty
 
 from gan_worker.errors import TilewrightError
 
-from .. import favourites, latents, painting
+from .. import painting
+from ..steering import favourites, sliders
 from ..worker import pump
 from ..worker.reporting import failed, needs
 
@@ -23,7 +24,7 @@ class TILEWRIGHT_OT_add_look(bpy.types.Operator):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        has = latents.has_latents(latents.active_material())
+        has = sliders.has_latents(sliders.active_material())
         return needs(cls, has, "The active object has no generated material")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -31,7 +32,7 @@ class TILEWRIGHT_OT_add_look(bpy.types.Operator):
         if favourite is None:
             return {"CANCELLED"}
         try:
-            painting.add_look(latents.active_material(), favourite)
+            painting.add_look(sliders.active_material(), favourite)
         except TilewrightError as error:
             return failed(self, error)
         pump.wake()
@@ -45,7 +46,7 @@ class _OfLook:
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        material = latents.active_material()
+        material = sliders.active_material()
         looks = material.tilewright.painted_looks if material else ()
         return needs(cls, len(looks), "The active material has no looks to paint with")
 
@@ -58,7 +59,7 @@ class TILEWRIGHT_OT_remove_look(_OfLook, bpy.types.Operator):
     bl_options = {"UNDO"}
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
-        painting.remove_look(latents.active_material(), self.place)
+        painting.remove_look(sliders.active_material(), self.place)
         pump.wake()
         return {"FINISHED"}
 

@@ -7,17 +7,18 @@ from bpy.props import BoolProperty, FloatProperty, IntProperty
 
 from gan_worker.errors import TilewrightError
 
-from .. import latents, regeneration
+from .. import regeneration
 from ..shader import node_tree
+from ..steering import sliders
+from ..steering.operators import settle
 from ..worker import pump
 from ..worker.reporting import failed, needs
-from .steering import settle
 
 
 def steered() -> list[bpy.types.Material]:
     """The materials of the panel that can be made again: the active one, and those that go with it."""
-    active = latents.active_material()
-    others = [m for m in latents.steered() if m != active and not regeneration.obstacle(m)]
+    active = sliders.active_material()
+    others = [m for m in sliders.steered() if m != active and not regeneration.obstacle(m)]
     return [active, *others]
 
 
@@ -33,7 +34,7 @@ class _Making:
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        problem = regeneration.obstacle(latents.active_material())
+        problem = regeneration.obstacle(sliders.active_material())
         return needs(cls, not problem, problem and f"{problem.info.message} {problem.info.cure}")
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
@@ -56,7 +57,7 @@ class TILEWRIGHT_OT_regenerate(_Making, bpy.types.Operator):
 
     @classmethod
     def description(cls, _context: bpy.types.Context, _chosen: bpy.types.OperatorProperties) -> str:
-        material = latents.active_material()
+        material = sliders.active_material()
         undoes = material and material.tilewright.repaired
         return f"{cls.__doc__}{'. What was repaired in them is lost' if undoes else ''}"
 
@@ -87,13 +88,13 @@ class TILEWRIGHT_OT_cancel_regeneration(bpy.types.Operator):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        material = latents.active_material()
+        material = sliders.active_material()
         runs = node_tree.is_ours(material) and regeneration.job_of(material)
         return needs(cls, runs, "Nothing is being made for this material")
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         try:
-            for material in latents.steered():
+            for material in sliders.steered():
                 if regeneration.job_of(material):
                     regeneration.cancel(material)
         except TilewrightError as error:

@@ -7,7 +7,8 @@ from bpy.props import BoolProperty, FloatProperty
 
 from gan_worker.errors import TilewrightError
 
-from .. import latents, repair, repair_mask
+from .. import repair, repair_mask
+from ..steering import sliders
 from ..worker import pump, session
 from ..worker.reporting import failed, needs
 
@@ -47,7 +48,7 @@ class TILEWRIGHT_OT_end_repair_mask(bpy.types.Operator):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        material = latents.active_material()
+        material = sliders.active_material()
         painted = material is not None and repair_mask.is_painted(material)
         return needs(cls, painted, "No mask is being painted on this material")
 
@@ -70,14 +71,14 @@ class TILEWRIGHT_OT_repair(bpy.types.Operator):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        material = latents.active_material()
+        material = sliders.active_material()
         problem = repair.obstacle(material)
         if problem:
             return needs(cls, False, f"{problem.info.message} {problem.info.cure}")
         return needs(cls, material.tilewright.repair_mask, "Nothing is masked: press Paint Mask")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        material = latents.active_material()
+        material = sliders.active_material()
         try:
             _end_painting(context)
             repair.repair(material)
@@ -101,19 +102,19 @@ class TILEWRIGHT_OT_cancel_repair(bpy.types.Operator):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        material = latents.active_material()
+        material = sliders.active_material()
         return needs(cls, material and repair.of(material), "This material is not being repaired")
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         try:
-            repair.of(latents.active_material()).cancel()
+            repair.of(sliders.active_material()).cancel()
         except TilewrightError as error:
             return failed(self, error)
         return {"FINISHED"}
 
 
 def _end_painting(context: bpy.types.Context) -> None:
-    repair_mask.end(latents.active_material())
+    repair_mask.end(sliders.active_material())
     if context.object.mode == "TEXTURE_PAINT":
         bpy.ops.object.mode_set(mode="OBJECT")
 

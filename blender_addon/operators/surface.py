@@ -7,8 +7,8 @@ from bpy.props import EnumProperty
 
 from gan_worker.errors import TilewrightError
 
-from .. import latents
 from ..shader import node_tree, surface
+from ..steering import sliders
 from ..worker.reporting import failed, needs
 
 
@@ -27,13 +27,13 @@ class _OfSurface:
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        material = latents.active_material()
+        material = sliders.active_material()
         ready = node_tree.is_ours(material) and bool(node_tree.images_of(material))
         return needs(cls, ready, "The active object has no generated material")
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         try:
-            for material in latents.steered():
+            for material in sliders.steered():
                 self.change(material)
         except TilewrightError as error:
             return failed(self, error)
@@ -96,7 +96,7 @@ class TILEWRIGHT_OT_set_displacement(_OfSurface, bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         return super().poll(context) and needs(
             cls,
-            "height" in node_tree.images_of(latents.active_material()),
+            "height" in node_tree.images_of(sliders.active_material()),
             "The material has no height map: its model did not learn one",
         )
 
@@ -113,7 +113,7 @@ class TILEWRIGHT_OT_toggle_map(_OfSurface, bpy.types.Operator):
     map: EnumProperty(items=[(name, name, "") for name in surface.MAPS], options={"SKIP_SAVE"})
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        self.used = self.map in latents.active_material().tilewright.unused_maps
+        self.used = self.map in sliders.active_material().tilewright.unused_maps
         return _OfSurface.execute(self, context)
 
     def change(self, material: bpy.types.Material) -> None:

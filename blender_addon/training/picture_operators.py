@@ -8,7 +8,7 @@ import bpy
 
 from gan_worker.errors import RequestError, TilewrightError
 
-from .. import latents
+from ..steering import sliders
 from ..worker import preferences
 from ..worker.reporting import failed, needs
 from . import material_pictures
@@ -51,13 +51,13 @@ class TILEWRIGHT_OT_add_material_pictures(bpy.types.Operator):
     def poll(cls, _context: bpy.types.Context) -> bool:
         return needs(
             cls,
-            material_pictures.has_images(latents.active_material()),
+            material_pictures.has_images(sliders.active_material()),
             "The active object has no material with image nodes",
         )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
-            places = add_material_pictures(context.scene, latents.active_material())
+            places = add_material_pictures(context.scene, sliders.active_material())
         except TilewrightError as error:
             return failed(self, error)
         self.report({"INFO"}, f"Added {', '.join(place.name for place in places)}")

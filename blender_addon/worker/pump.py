@@ -27,8 +27,9 @@ from gan_worker.client.events import (
 from gan_worker.errors import TilewrightError, UnexpectedError
 from gan_worker.progress import TrainingProgress
 
-from .. import favourites, latents, live, painting, properties, results, variations
+from .. import painting, properties, results
 from ..shader import images, projection
+from ..steering import favourites, live, sliders, variations
 from ..training import curves, preview, run_pictures, runs
 from . import doctor, session
 from . import setup as installation
@@ -267,7 +268,7 @@ def _take(event: object) -> None:
         case RunSettings():
             runs.take_settings(bpy.context.scene, event.config)
         case ModelList():
-            latents.add_sliders_everywhere()
+            sliders.add_sliders_everywhere()
             _choose_a_model(event)
         case MapReady() if event.job in _receivers:
             pass  # its receiver wants all of them together
@@ -337,13 +338,13 @@ def _before_saving(*_args: object) -> None:
 def _latent_changed(owner: bpy.types.PropertyGroup, name: str) -> None:
     """A slider was moved by hand, or by a script."""
     if name == "scale":
-        for material in latents.steered():
+        for material in sliders.steered():
             projection.repeat(material, tuple(owner.scale))
         return
     if name == "explore":
         wake()
         return
-    changed = _mix(owner) if name == "mix" else latents.spread(owner, name)
+    changed = _mix(owner) if name == "mix" else sliders.spread(owner, name)
     if bpy.context.scene.tilewright.live:
         for material in changed:
             live.follow(material)
@@ -357,9 +358,9 @@ def _mix(chosen: bpy.types.PropertyGroup) -> list[bpy.types.Material]:
     except TilewrightError as error:
         session.current.fail(error)
         return []
-    changed = latents.steered()
+    changed = sliders.steered()
     for material in changed:
-        latents.exchange(material, config)
+        sliders.exchange(material, config)
     return changed
 
 

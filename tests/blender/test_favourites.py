@@ -9,8 +9,8 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import favourites, latents, live
 from blender_addon.operators import generation
+from blender_addon.steering import favourites, live, sliders
 from blender_addon.ui import thumbnails
 from blender_addon.worker import pump, session
 from gan_worker.config import GenerationConfig
@@ -77,9 +77,9 @@ def test_applying_keeps_the_size_and_maps_of_the_material(stand_in, material):
     answer(stand_in)
     bpy.ops.tilewright.apply_favourite(uid=kept.uid)
     answer(stand_in)
-    shown = latents.wanted(material)
+    shown = sliders.wanted(material)
     assert (shown.seed, shown.width, shown.maps) == (7, 128, ("base_color",))
-    assert latents.is_shown(material)
+    assert sliders.is_shown(material)
 
 
 def test_removing_leaves_the_material(stand_in, material):
@@ -129,7 +129,7 @@ def test_slider_mixes_two_favourites_live(stand_in, material):
     assert config.directions == (("pca 1", 1.5),)
     assert config.seed == 7
     answer(stand_in)
-    assert latents.is_shown(material)
+    assert sliders.is_shown(material)
 
 
 def test_slider_without_both_ends_says_so(stand_in, material):

@@ -8,9 +8,10 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import latents, live, results
-from blender_addon.operators import generation, steering
+from blender_addon import results
+from blender_addon.operators import generation
 from blender_addon.shader import images, node_tree
+from blender_addon.steering import live, operators, sliders
 from blender_addon.worker import pump as event_timer
 from blender_addon.worker import session
 from gan_worker.client.events import JobAccepted, ModelList, WorkerStatus
@@ -96,7 +97,7 @@ def test_moving_shows_a_preview_and_resting_the_full_size(hand, material, rest):
     assert (hand.newest.width, hand.newest.height, hand.newest.seed) == (512, 256, 5)
     hand.answer(full, 90)
     assert shown_value(material) == 90
-    assert latents.is_shown(material)
+    assert sliders.is_shown(material)
     assert not live.is_moving()
     assert {node.name for node in material.node_tree.nodes} == nodes
     assert all(i.packed_file for i in node_tree.images_of(material).values())
@@ -223,7 +224,7 @@ def test_one_undo_step_a_drag_and_undo_brings_the_texture_back(hand, plane, rest
     rest()
     hand.answer(hand.jobs[-1], 10)
     assert shown_value(material) == 10
-    assert latents.is_shown(material)
+    assert sliders.is_shown(material)
     bpy.ops.ed.redo()
     assert hand.newest.directions == (("pca 1", 2.0),)
     hand.answer(hand.jobs[-1], 19)
@@ -315,7 +316,7 @@ def test_active_object_alone_moves_where_the_panel_says_so(stand_in, make, plane
 def test_material_of_another_model_takes_over_the_variety_alone(stand_in, make, planes):
     bpy.context.scene.tilewright.target = "SELECTED"
     hand = Hand(stand_in, make, planes)
-    latents.store(planes[0].active_material, GenerationConfig("oak", 3, 64, 64))
+    sliders.store(planes[0].active_material, GenerationConfig("oak", 3, 64, 64))
     active = planes[2].active_material.tilewright.latents
     hand.move(planes[2].active_material, 1.0)
     active.seed, active.truncation_psi = 30, 0.5
@@ -457,7 +458,7 @@ def test_sliders_appear_when_the_worker_comes_after_the_material(stand_in, plane
     entry = session.current.models[0]
     session.current.models = ()
     material = node_tree.new_material("old")
-    latents.store(material, FULL)
+    sliders.store(material, FULL)
     assert len(material.tilewright.latents.directions) == 0
     stand_in.events.append(ModelList((entry,)))
     event_timer.tick()
@@ -471,14 +472,14 @@ def test_material_of_an_older_file_is_given_its_latents(hand, material, tmp_path
     bpy.ops.wm.save_as_mainfile(filepath=path)
     bpy.ops.wm.open_mainfile(filepath=path)
     (loaded,) = (m for m in bpy.data.materials if m.tilewright.uuid)
-    assert latents.is_shown(loaded)
+    assert sliders.is_shown(loaded)
     assert loaded.tilewright.latents.seed == 5
     assert len(loaded.tilewright.latents.directions) == 3
 
 
 def test_look_of_a_training_material_replaces_the_latent_of_the_seed(hand, material):
-    latents.store(material, GenerationConfig("bricks", 5, 512, 256, z=(0.5, 0.25)))
-    assert latents.wanted(material).z == (0.5, 0.25)
+    sliders.store(material, GenerationConfig("bricks", 5, 512, 256, z=(0.5, 0.25)))
+    assert sliders.wanted(material).z == (0.5, 0.25)
     material.tilewright.latents.material = "old wall"
     assert (hand.newest.material, hand.newest.z) == ("old wall", ())
 
@@ -508,7 +509,7 @@ def test_sliders_say_why_they_cannot_move(hand, material, plane):
 
 
 def test_buttons_call_the_plain_functions(hand, material):
-    steering.steer(material, seed=8, directions={"pca 2": -1.0})
+    operators.steer(material, seed=8, directions={"pca 2": -1.0})
     assert (hand.newest.seed, hand.newest.directions) == (8, (("pca 2", -1.0),))
     hand.answer(hand.jobs[0])
     bpy.ops.tilewright.change_seed(step=-1)
@@ -536,9 +537,9 @@ def test_settling_waits_for_the_pixels_of_the_full_size(hand, material, monkeypa
                 hand.answer(job, 20 * len(answered))
 
     monkeypatch.setattr(time, "sleep", lambda _seconds: play_the_worker())
-    steering.settle(20)
+    operators.settle(20)
     assert (len(answered), shown_value(material)) == (2, 40)
-    assert latents.is_shown(material)
+    assert sliders.is_shown(material)
 
 
 def test_a_preview_is_waited_for_only_while_it_is_due(hand, material, monkeypatch):

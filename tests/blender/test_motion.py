@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 import gan_worker.styles.motion
-from blender_addon import favourites, latents, live, motion, results
+from blender_addon import motion, results
 from blender_addon.operators import generation
 from blender_addon.shader import node_tree
+from blender_addon.steering import favourites, live, sliders
 from blender_addon.worker import pump, session
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import ErrorInfo, TilewrightError
@@ -140,7 +141,7 @@ def test_frames_go_around_the_look_and_keep_its_border(worker, material):
 
 @pytest.mark.parametrize("path", ["CIRCLE", "KEYFRAMES"])
 def test_frames_keep_the_layout_that_was_chosen(worker, material, path):
-    live.take(material, replace(latents.wanted(material), sway=(0.4, 0.25)))
+    live.take(material, replace(sliders.wanted(material), sway=(0.4, 0.25)))
     material.tilewright.latents.directions["pca 1"].keyframe_insert("amount", frame=1)
     settle()
     worker.client.submitted.clear()
@@ -327,7 +328,7 @@ def test_slider_moved_by_hand_makes_it_still_again(worker, material):
     material.tilewright.latents.directions["pca 1"].amount = 1.0
     settle()
     assert not node_tree.shows_sequence(material)
-    assert latents.is_shown(material)
+    assert sliders.is_shown(material)
 
 
 # ---- keyframes
@@ -360,7 +361,7 @@ def test_material_follows_its_keyframes_with_the_time(worker, material):
     assert len(worker.client.submitted) == asked
     settle()
     assert newest(worker).directions == (("pca 1", 2.0),)
-    assert latents.is_shown(material)
+    assert sliders.is_shown(material)
     assert session.current.last_error is None
 
 

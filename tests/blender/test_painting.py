@@ -10,9 +10,10 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import favourites, latents, live, painting, painting_panels, vertex_colors
+from blender_addon import painting, painting_panels, vertex_colors
 from blender_addon.operators import generation
 from blender_addon.shader import images, node_tree
+from blender_addon.steering import favourites, live, sliders
 from blender_addon.worker import pump, session
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import TilewrightError
@@ -135,10 +136,10 @@ def test_material_follows_the_brush_small_and_then_at_full_size(painter):
     assert len(painter.asked) == asked, "nothing was painted since"
     painter.rest()
     assert painter.asked[-1].width == 512
-    assert latents.is_shown(painter.material)
+    assert sliders.is_shown(painter.material)
     recipe = node_tree.read_recipe(painter.material)
     assert recipe.style_map == painter.asked[-1].style_map
-    assert latents.config_of(recipe).style_map.looks == LOOKS
+    assert sliders.config_of(recipe).style_map.looks == LOOKS
 
 
 def test_soft_strokes_mix_looks(painter):
@@ -182,12 +183,12 @@ def test_undo_of_painting_brings_the_plain_look_back_and_redo_the_paint(painter)
     bpy.ops.ed.undo()
     painter.rest()
     assert not painting.is_painted(painter.material)
-    assert latents.is_shown(painter.material)
+    assert sliders.is_shown(painter.material)
     assert node_tree.read_recipe(painter.material).style_map is None
     bpy.ops.ed.redo()
     painter.rest()
     assert painting.is_painted(painter.material)
-    assert latents.is_shown(painter.material)
+    assert sliders.is_shown(painter.material)
 
 
 def test_what_was_painted_is_in_the_file(painter, tmp_path):
@@ -448,7 +449,7 @@ def test_painted_vertices_are_put_onto_the_image(fine_painter):
     # Half, and half of the faces beside it.
     assert fine_painter.shares() == [0.47, 0.53]
     fine_painter.rest()
-    assert latents.is_shown(fine_painter.material)
+    assert sliders.is_shown(fine_painter.material)
     pixels = images.read_pixels(fine_painter.image)
     assert pixels[:, :128, 0].min() == 1
     assert pixels[:, 144:, 0].max() == 0

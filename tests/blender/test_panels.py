@@ -12,9 +12,6 @@ import numpy as np
 import pytest
 
 from blender_addon import (
-    favourites,
-    latent_panels,
-    latents,
     material_export,
     material_panels,
     motion,
@@ -24,6 +21,8 @@ from blender_addon import (
 )
 from blender_addon.operators import generation
 from blender_addon.shader import node_tree
+from blender_addon.steering import favourites, sliders
+from blender_addon.steering import panels as latent_panels
 from blender_addon.training import curves, preview, run_panels
 from blender_addon.worker import (
     doctor,
@@ -485,7 +484,7 @@ def test_motion_says_how_far_it_is_and_what_came_out(stand_in, plane, make, tmp_
     stand_in.finish(job.id, make(64, 32))
     pump.tick()
     pump.finish()
-    config = latents.wanted(plane.active_material)
+    config = sliders.wanted(plane.active_material)
     plan = motion.make_plan(bpy.context.scene, plane.active_material)
     bake = motion.MotionBake("", config, plan, tmp_path)
     monkeypatch.setattr(motion, "current", bake)

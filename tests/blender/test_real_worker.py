@@ -17,9 +17,12 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import favourites, latents, painting, repair_mask, scene_script
-from blender_addon.operators import generation, steering
+from blender_addon import painting, repair_mask, scene_script
+from blender_addon.operators import generation
 from blender_addon.shader import images, node_tree
+from blender_addon.steering import favourites
+from blender_addon.steering import operators as steering
+from blender_addon.steering import sliders as latents
 from blender_addon.training import operators as training
 from blender_addon.training import preview
 from blender_addon.worker import operators, preferences, pump, session

@@ -7,9 +7,10 @@ from dataclasses import replace
 import bpy
 import pytest
 
-from blender_addon import latents, regeneration
+from blender_addon import regeneration
 from blender_addon.operators import generation
 from blender_addon.shader import images, node_tree, projection
+from blender_addon.steering import sliders
 from blender_addon.worker import pump, session
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
@@ -55,7 +56,7 @@ def test_size_is_switched_and_the_pattern_stays_as_large(stand_in, answer, mater
     answer(job, 1)
     assert repeats(material) == (1.5, 0.75)
     assert tuple(node_tree.images_of(material)["base_color"].size) == (512, 256)
-    assert latents.is_shown(material)
+    assert sliders.is_shown(material)
     assert all(i.packed_file for i in node_tree.images_of(material).values())
 
 
@@ -76,8 +77,8 @@ def test_cancelling_leaves_what_is_shown(stand_in, material):
     job, _ = newest(stand_in)
     assert bpy.ops.tilewright.cancel_regeneration() == {"FINISHED"}
     assert ("cancel", job) in stand_in.calls
-    assert (latents.wanted(material).width, repeats(material)) == (128, (6.0, 3.0))
-    assert latents.is_shown(material)
+    assert (sliders.wanted(material).width, repeats(material)) == (128, (6.0, 3.0))
+    assert sliders.is_shown(material)
 
 
 def test_one_undo_step_takes_the_size_back(stand_in, answer, material, plane):
@@ -93,7 +94,7 @@ def test_one_undo_step_takes_the_size_back(stand_in, answer, material, plane):
     image = node_tree.images_of(material)["base_color"]
     assert (images.read_pixels(image) == before).all()
     assert repeats(material) == (6.0, 3.0)
-    assert latents.is_shown(material)
+    assert sliders.is_shown(material)
     assert len(stand_in.submitted) == 2
 
 
@@ -106,7 +107,7 @@ def test_result_that_comes_after_its_undo_is_left_out(stand_in, answer, material
     answer(job, 1)
     material = bpy.data.materials[name]
     assert tuple(node_tree.images_of(material)["base_color"].size) == (128, 64)
-    assert latents.is_shown(material)
+    assert sliders.is_shown(material)
 
 
 def test_regenerating_asks_for_exactly_what_the_recipe_says(stand_in, answer, material):

@@ -8,10 +8,11 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import latents, live
-from blender_addon import variations as grid
 from blender_addon.operators import generation
 from blender_addon.shader import images, node_tree
+from blender_addon.steering import live
+from blender_addon.steering import sliders as latents
+from blender_addon.steering import variations as grid
 from blender_addon.ui import thumbnails
 from blender_addon.worker import pump as event_timer
 from blender_addon.worker import session

@@ -13,9 +13,9 @@ from bpy.app.handlers import persistent
 from gan_worker.client.events import MaterialReady
 from gan_worker.config import GenerationConfig
 
-from . import latents
-from .shader import images, node_tree
-from .worker import session
+from ..shader import images, node_tree
+from ..worker import session
+from . import sliders
 
 # A slider rests when nothing was changed for so long, in seconds.
 REST = 0.3
@@ -89,7 +89,7 @@ def follow(material: bpy.types.Material) -> None:
 
 def take(material: bpy.types.Material, config: GenerationConfig) -> None:
     """Give a material other latents, at its own size and with its own maps, and let it follow."""
-    latents.exchange(material, config)
+    sliders.exchange(material, config)
     follow(material)
 
 
@@ -145,8 +145,8 @@ def is_asked(material: bpy.types.Material) -> bool:
         node_tree.read_recipe(material),
     )
     if newest and newest.state not in ("failed", "cancelled", "interrupted"):
-        return latents.is_alike(newest.config, material)
-    return recipe is not None and latents.is_alike(latents.config_of(recipe), material)
+        return sliders.is_alike(newest.config, material)
+    return recipe is not None and sliders.is_alike(sliders.config_of(recipe), material)
 
 
 def tick() -> None:
@@ -209,14 +209,14 @@ def _ask(target: str, known: _Moving) -> None:
         forget(target)
         return
     known.stale, known.asked, known.waits = False, time.monotonic(), 0
-    config = _preview_config(latents.wanted(material))
+    config = _preview_config(sliders.wanted(material))
     known.job = session.current.generate(config, target, "preview").id
 
 
 def _ask_full(target: str) -> None:
     material = node_tree.find_material(target)
     if material is not None:
-        session.current.generate(latents.wanted(material), target, "rest")
+        session.current.generate(sliders.wanted(material), target, "rest")
 
 
 def is_under_way(job_id: str) -> bool:
@@ -248,18 +248,18 @@ def _forget_all() -> None:
 def _after_undo(*_args: object) -> None:
     """Bring the textures back: undo restores latents and recipe, but no pixels that nobody packed."""
     for material in bpy.data.materials:
-        if latents.has_latents(material) and not latents.is_shown(material):
+        if sliders.has_latents(material) and not sliders.is_shown(material):
             _show_again(material)
             newest = session.current.newest(material.tilewright.uuid)
-            if newest is None or newest.done or newest.config != latents.wanted(material):
+            if newest is None or newest.done or newest.config != sliders.wanted(material):
                 follow(material)
 
 
 @persistent
 def _after_loading(*_args: object) -> None:
     _forget_all()
-    latents.take_up_recipes()
-    latents.add_sliders_everywhere()
+    sliders.take_up_recipes()
+    sliders.add_sliders_everywhere()
 
 
 _HANDLERS = (("undo_post", _after_undo), ("redo_post", _after_undo), ("load_post", _after_loading))

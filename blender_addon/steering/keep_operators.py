@@ -9,9 +9,9 @@ from bpy.props import EnumProperty, StringProperty
 
 from gan_worker.errors import TilewrightError
 
-from .. import favourites, latents, live
 from ..worker import pump
 from ..worker.reporting import failed, needs
+from . import favourites, live, sliders
 
 
 class TILEWRIGHT_OT_add_favourite(bpy.types.Operator):
@@ -23,13 +23,13 @@ class TILEWRIGHT_OT_add_favourite(bpy.types.Operator):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        material = latents.active_material()
+        material = sliders.active_material()
         return needs(
-            cls, latents.has_latents(material), "The active object has no generated material"
+            cls, sliders.has_latents(material), "The active object has no generated material"
         )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        favourites.add(context.scene, latents.active_material())
+        favourites.add(context.scene, sliders.active_material())
         pump.wake()
         return {"FINISHED"}
 
@@ -61,14 +61,14 @@ class TILEWRIGHT_OT_apply_favourite(_OfOne, bpy.types.Operator):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        reason = live.reason(latents.active_material())
+        reason = live.reason(sliders.active_material())
         return needs(cls, not reason, reason)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         favourite = favourites.find(context.scene, self.uid)
         if favourite is None:
             return {"CANCELLED"}
-        for material in latents.steered():
+        for material in sliders.steered():
             favourites.apply(material, favourite)
         pump.wake()
         return {"FINISHED"}

@@ -10,11 +10,11 @@ from bpy.props import BoolProperty, FloatProperty, IntProperty
 
 from gan_worker.errors import TilewrightError
 
-from .. import latents, live
-from ..latents import LARGEST_SEED
 from ..properties import quietly
 from ..worker import pump
 from ..worker.reporting import failed, needs
+from . import live, sliders
+from .sliders import LARGEST_SEED
 
 
 def steer(
@@ -39,7 +39,7 @@ def steer(
             kept.seed = seed
         if truncation_psi is not None:
             kept.truncation_psi = truncation_psi
-        latents.add_sliders(material, directions or ())
+        sliders.add_sliders(material, directions or ())
         for name, amount in (directions or {}).items():
             kept.directions[name].amount = amount
     live.follow(material)
@@ -57,7 +57,7 @@ def change_seed(materials: Iterable[bpy.types.Material], step: int | None) -> No
 def reset(materials: Iterable[bpy.types.Material]) -> None:
     """Put the sliders back to where they change nothing, and things to where the seed puts them; seeds stay."""
     for material in materials:
-        latents.put_back_layout(material)
+        sliders.put_back_layout(material)
         names = material.tilewright.latents.directions.keys()
         steer(material, truncation_psi=1.0, directions=dict.fromkeys(names, 0.0))
 
@@ -80,7 +80,7 @@ class _Steering:
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        reason = live.reason(latents.active_material())
+        reason = live.reason(sliders.active_material())
         return needs(cls, not reason, reason)
 
 
@@ -101,7 +101,7 @@ class TILEWRIGHT_OT_change_seed(_Steering, bpy.types.Operator):
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         step = None if self.draw_new else self.step
-        change_seed(latents.steered(), step)
+        change_seed(sliders.steered(), step)
         return {"FINISHED"}
 
 
@@ -112,7 +112,7 @@ class TILEWRIGHT_OT_reset_latents(_Steering, bpy.types.Operator):
     bl_label = "Reset"
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
-        reset(latents.steered())
+        reset(sliders.steered())
         return {"FINISHED"}
 
 
@@ -129,7 +129,7 @@ class TILEWRIGHT_OT_apply_latents(_Steering, bpy.types.Operator):
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         try:
-            for material in latents.steered():
+            for material in sliders.steered():
                 live.follow(material)
             pump.wake()
             if self.wait:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import bpy
 
-from . import favourites, latents, live, variations
-from .ui import thumbnails
-from .ui.layouts import TabPanel, paragraph, properties_column, ui_scale
-from .worker import session
+from ..ui import thumbnails
+from ..ui.layouts import TabPanel, paragraph, properties_column, ui_scale
+from ..worker import session
+from . import favourites, live, sliders, variations
 
 
 class _Latents:
@@ -15,7 +15,7 @@ class _Latents:
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, chosen = self.layout, context.scene.tilewright
-        material = latents.active_material()
+        material = sliders.active_material()
         reason = live.reason(material)
         row = layout.row(align=True)
         row.prop(chosen, "live", toggle=True, icon="PLAY" if not chosen.live else "REC")
@@ -23,7 +23,7 @@ class _Latents:
         row.operator("tilewright.reset_latents")
         if reason:
             paragraph(layout, reason, context.region.width, "INFO")
-        if not latents.has_latents(material):
+        if not sliders.has_latents(material):
             layout.operator("tilewright.generate_material", icon="SHADERFX")
             return
         column = layout.column()
@@ -52,7 +52,7 @@ def _draw_sliders(
     column = layout.column(align=True)
     for direction in kept.directions:
         row = column.split(factor=0.4, align=True)
-        label = labels.get(latents.label_key(kept.model, direction.name))
+        label = labels.get(sliders.label_key(kept.model, direction.name))
         if label:
             row.prop(label, "label", text="", emboss=False)
         else:
@@ -87,7 +87,7 @@ class _Explore:
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, chosen = self.layout, context.scene.tilewright
-        width, reason = context.region.width, live.reason(latents.active_material())
+        width, reason = context.region.width, live.reason(sliders.active_material())
         layout.active = chosen.explore
         if reason:
             paragraph(layout, reason, width, "INFO")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, IntProperty
 
-from .. import latents, live, variations
 from ..worker import pump
 from ..worker.reporting import needs
+from . import live, sliders, variations
 
 
 class _Exploring:
@@ -17,7 +17,7 @@ class _Exploring:
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        reason = live.reason(latents.active_material())
+        reason = live.reason(sliders.active_material())
         return needs(cls, not reason, reason)
 
 
@@ -57,7 +57,7 @@ class TILEWRIGHT_OT_choose_variation(_Exploring, bpy.types.Operator):
         return needs(cls, variations.configs(), "There are no pictures yet: turn Explore on")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        for material in latents.steered():
+        for material in sliders.steered():
             variations.choose(material, self.place)
         context.scene.tilewright.explore_anywhere = False
         pump.wake()
@@ -71,11 +71,11 @@ class _Stepping(_Exploring):
     def poll(cls, context: bpy.types.Context) -> bool:
         if not super().poll(context):
             return False
-        there = variations.can_step(latents.active_material(), cls.step)
+        there = variations.can_step(sliders.active_material(), cls.step)
         return needs(cls, there, "There is nothing " + ("before" if cls.step < 0 else "after"))
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
-        variations.step_history(latents.active_material(), self.step)
+        variations.step_history(sliders.active_material(), self.step)
         pump.wake()
         return {"FINISHED"}
 

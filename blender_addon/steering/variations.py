@@ -14,10 +14,10 @@ from gan_worker.config import GenerationConfig
 from gan_worker.styles.motion import moved_layout
 from gan_worker.wire.messages import ModelEntry
 
-from . import latents, live
-from .latents import LARGEST_SEED
-from .ui import thumbnails
-from .worker import session
+from ..ui import thumbnails
+from ..worker import session
+from . import live, sliders
+from .sliders import LARGEST_SEED
 
 COUNT, CENTRE = 9, 4
 SIDE = 128
@@ -141,17 +141,17 @@ def step_history(material: bpy.types.Material, step: int) -> None:
 
 def tick() -> None:
     """Ask for pictures that are due, and remember latents that have come to rest."""
-    material = latents.active_material()
+    material = sliders.active_material()
     if live.is_moving() or live.reason(material):
         return
-    centre = latents.wanted(material)
+    centre = sliders.wanted(material)
     _remember(material.tilewright.uuid, centre)
     chosen = bpy.context.scene.tilewright
     if chosen.explore:
         _choose_configs(material, centre, chosen)
         if _due and not any(_is_drawn(place) for place in range(COUNT)):
             place = _due.pop(0)
-            asked = latents.picture_config(_configs[place], SIDE)
+            asked = sliders.picture_config(_configs[place], SIDE)
             session.current.generate(asked, picture_name(place), "thumbnail")
 
 

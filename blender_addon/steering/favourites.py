@@ -15,10 +15,10 @@ from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.errors import RequestError
 from gan_worker.styles.favourites import Favourite, mixed, read_favourites, write_favourites
 
-from . import latents, live
-from .properties import new_uuid
-from .ui import thumbnails
-from .worker import session
+from ..properties import new_uuid
+from ..ui import thumbnails
+from ..worker import session
+from . import live, sliders
 
 SIDE = 96
 
@@ -32,7 +32,7 @@ def add(
     scene: bpy.types.Scene, material: bpy.types.Material, name: str = ""
 ) -> bpy.types.PropertyGroup:
     """Keep the material's present latents; the picture comes when the worker has made it."""
-    config = latents.wanted(material)
+    config = sliders.wanted(material)
     name = name or f"{config.model} {len(scene.tilewright.favourites) + 1}"
     return _append(scene, name, config, "")
 
@@ -121,7 +121,7 @@ def _ask(favourite: bpy.types.PropertyGroup) -> None:
     ready = session.current.connected and session.current.model(config.model) is not None
     busy = live.is_moving() or any(map(live.is_under_way, _asked.values()))
     if ready and not busy and favourite.uid not in _asked:
-        asked = latents.picture_config(config, SIDE)
+        asked = sliders.picture_config(config, SIDE)
         job = session.current.generate(asked, picture_name(favourite), "thumbnail")
         _asked[favourite.uid] = job.id
 

@@ -1,0 +1,1 @@
+"""Steering: sliders, live generation, variations and favourites."""
