@@ -3,7 +3,6 @@
 from . import (
     keyframes,
     material_export,
-    material_panels,
     motion,
     motion_panels,
     operators,
@@ -14,6 +13,7 @@ from . import (
     repair_panels,
     scene_batch,
 )
+from .generation import panels as material_panels
 from .steering import favourites, live, variations
 from .steering import panels as latent_panels
 from .training import curves, preview, run_panels, run_pictures

@@ -27,7 +27,8 @@ from gan_worker.materials.sequences import SequenceWriter
 from gan_worker.progress import BatchProgress
 from gan_worker.styles import motion
 
-from . import keyframes, results
+from . import keyframes
+from .generation import results
 from .shader import images, node_tree
 from .steering import favourites, live, sliders
 from .worker import pump, session

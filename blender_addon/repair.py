@@ -27,7 +27,8 @@ from gan_worker.materials.png import encode_png, png_pieces
 from gan_worker.materials.png_text import text_chunks
 from gan_worker.progress import Recipe
 
-from . import properties, regeneration, repair_mask, results
+from . import properties, repair_mask
+from .generation import regeneration, results
 from .shader import images, node_tree
 from .steering import live
 from .worker import preferences, pump, session

@@ -27,7 +27,8 @@ from gan_worker.scenes.plan import Plan, WorkItem, in_part, plan_scene
 from gan_worker.scenes.recipe import PACKED, BetweenLatent, SceneRecipe
 from gan_worker.scenes.store import Made, SceneStore
 
-from . import results, scene_objects
+from . import scene_objects
+from .generation import results
 from .worker import pump, session
 from .worker.background_task import FileBound
 

@@ -1,5 +1,7 @@
 """One button is one class is one call to a plain function, which scripts can call as well."""
 
+from ..generation import operators as generation
+from ..generation import regenerate_operators, surface_operators
 from ..steering import explore_operators, keep_operators
 from ..steering import operators as steering
 from ..training import operators as training
@@ -11,7 +13,7 @@ from ..worker import (
     pairing_operators,
     setup_operators,
 )
-from . import assets, exporting, generation, motion, painting, regeneration, repair, scenes, surface
+from . import assets, exporting, motion, painting, repair, scenes
 
 _MODULES = (
     operators,
@@ -24,8 +26,8 @@ _MODULES = (
     run_operators,
     generation,
     steering,
-    regeneration,
-    surface,
+    regenerate_operators,
+    surface_operators,
     assets,
     exporting,
     explore_operators,

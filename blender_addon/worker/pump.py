@@ -27,7 +27,8 @@ from gan_worker.client.events import (
 from gan_worker.errors import TilewrightError, UnexpectedError
 from gan_worker.progress import TrainingProgress
 
-from .. import painting, properties, results
+from .. import painting, properties
+from ..generation import results
 from ..shader import images, projection
 from ..steering import favourites, live, sliders, variations
 from ..training import curves, preview, run_pictures, runs

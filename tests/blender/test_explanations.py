@@ -11,7 +11,7 @@ from pathlib import Path
 import bpy
 import pytest
 
-from blender_addon.operators import generation
+from blender_addon.generation import operators
 from blender_addon.worker import doctor, pump, session, setup
 from gan_worker import errors
 from gan_worker.client.events import Connected, RunList, WorkerStatus
@@ -27,7 +27,7 @@ RUN = RunEntry("oak", "2030-01-02T03:04:05+00:00", "tiny", 12.5, 5.0, 23_400_000
 def situations(worker, plane, maps) -> Iterator[str]:
     """One state of the desk after another, each with other buttons disabled."""
     yield "connected, and nothing was made"
-    (job,) = generation.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
+    (job,) = operators.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
     yield "a material is being made"
     worker.finish(job.id, maps)
     pump.tick()

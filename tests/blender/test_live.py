@@ -8,8 +8,8 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import results
-from blender_addon.operators import generation
+from blender_addon.generation import operators as generation
+from blender_addon.generation import results
 from blender_addon.shader import images, node_tree
 from blender_addon.steering import live, operators, sliders
 from blender_addon.worker import pump as event_timer

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from blender_addon import material_export
-from blender_addon.operators import generation
+from blender_addon.generation import operators
 from blender_addon.shader import node_tree, surface
 from blender_addon.worker import pump
 from gan_worker.config import GenerationConfig
@@ -21,7 +21,7 @@ from gan_worker.materials.pictures import read_header
 
 @pytest.fixture
 def material(stand_in, plane, maps) -> bpy.types.Material:
-    (job,) = generation.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
+    (job,) = operators.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
     stand_in.finish(job.id, maps)
     pump.tick()
     pump.finish()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 import pytest
 
-from blender_addon.operators import generation
+from blender_addon.generation import operators as generation
 from blender_addon.training import operators as training
 from blender_addon.worker import operators, preferences, session
 from gan_worker.config import GenerationConfig

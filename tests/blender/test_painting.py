@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from blender_addon import painting, painting_panels, vertex_colors
-from blender_addon.operators import generation
+from blender_addon.generation import operators
 from blender_addon.shader import images, node_tree
 from blender_addon.steering import favourites, live, sliders
 from blender_addon.worker import pump, session
@@ -39,7 +39,7 @@ class Painter:
     def __init__(self, worker, obj) -> None:
         self.worker, self.obj = worker, obj
         session.current.protocol = (1, 2)
-        generation.generate_for_objects([obj], FULL)
+        operators.generate_for_objects([obj], FULL)
         self.answer()
         scene = bpy.context.scene
         for number, look in enumerate(LOOKS):

@@ -11,15 +11,9 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import (
-    material_export,
-    material_panels,
-    motion,
-    motion_panels,
-    panels,
-    scene_batch,
-)
-from blender_addon.operators import generation
+from blender_addon import material_export, motion, motion_panels, panels, scene_batch
+from blender_addon.generation import operators
+from blender_addon.generation import panels as material_panels
 from blender_addon.shader import node_tree
 from blender_addon.steering import favourites, sliders
 from blender_addon.steering import panels as latent_panels
@@ -327,7 +321,7 @@ def test_live_preview_shows_one_of_two_samples():
 
 def test_recipe_and_running_generation_are_shown(stand_in, plane, maps):
     config = GenerationConfig("bricks", 5, 48, 32)
-    (job,) = generation.generate_for_objects([plane], config)
+    (job,) = operators.generate_for_objects([plane], config)
     assert "Generating 1" in draw(panels.TILEWRIGHT_PT_generation)
     stand_in.finish(job.id, maps)
     pump.tick()
@@ -340,7 +334,7 @@ def test_material_panel_shows_what_can_be_changed_and_why_not(stand_in, plane, m
     panel = material_panels.TILEWRIGHT_PT_material
     assert "it has none. Generate one first." in " ".join(draw(panel).split())
     assert draw(material_panels.TILEWRIGHT_PT_surface) == ""
-    (job,) = generation.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
+    (job,) = operators.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
     stand_in.finish(job.id, maps)
     pump.tick()
     pump.finish()
@@ -377,7 +371,7 @@ def test_a_view_of_solid_colors_says_how_to_see_the_material(stand_in, plane, ma
         return "solid colors" in text
 
     assert not says("SOLID"), "nothing was generated yet"
-    (job,) = generation.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
+    (job,) = operators.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
     stand_in.finish(job.id, maps)
     pump.tick()
     pump.finish()
@@ -389,7 +383,7 @@ def test_a_view_of_solid_colors_says_how_to_see_the_material(stand_in, plane, ma
 
 def test_latents_panel_has_a_named_slider_for_each_direction(stand_in, plane, maps):
     assert "generate one first" in " ".join(draw(latent_panels.TILEWRIGHT_PT_latents).split())
-    (job,) = generation.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
+    (job,) = operators.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
     stand_in.finish(job.id, maps)
     pump.tick()
     pump.finish()
@@ -402,7 +396,7 @@ def test_latents_panel_has_a_named_slider_for_each_direction(stand_in, plane, ma
 
 
 def test_explore_and_favourites_show_pictures_with_their_buttons(stand_in, plane, maps):
-    (job,) = generation.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
+    (job,) = operators.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
     stand_in.finish(job.id, maps)
     pump.tick()
     pump.finish()
@@ -424,7 +418,7 @@ def test_explore_and_favourites_show_pictures_with_their_buttons(stand_in, plane
 
 def test_drawing_only_reads(stand_in, plane, maps, monkeypatch):
     """No panel and no poll asks the worker, makes a datablock, or writes a property."""
-    (job,) = generation.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
+    (job,) = operators.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
     stand_in.finish(job.id, maps)
     pump.tick()
     pump.finish()
@@ -480,7 +474,7 @@ def test_scene_recipe_shows_how_far_it_is_and_how_it_ended(monkeypatch, tmp_path
 
 def test_motion_says_how_far_it_is_and_what_came_out(stand_in, plane, make, tmp_path, monkeypatch):
     wanted = GenerationConfig("bricks", width=64, height=32)
-    (job,) = generation.generate_for_objects([plane], wanted)
+    (job,) = operators.generate_for_objects([plane], wanted)
     stand_in.finish(job.id, make(64, 32))
     pump.tick()
     pump.finish()

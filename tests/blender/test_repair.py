@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from blender_addon import repair, repair_mask, repair_panels
-from blender_addon.operators import generation
+from blender_addon.generation import operators
 from blender_addon.shader import images, node_tree, projection
 from blender_addon.worker import preferences, pump, session
 from gan_worker.client.events import JobReport, MapReady, MaterialReady
@@ -32,7 +32,7 @@ class Bench:
     def __init__(self, worker, obj, maps) -> None:
         self.worker, self.maps = worker, maps
         session.current.protocol = (1, 2)
-        (job,) = generation.generate_for_objects([obj], CONFIG)
+        (job,) = operators.generate_for_objects([obj], CONFIG)
         worker.finish(job.id, maps)
         self.settle()
         self.material = obj.active_material

@@ -7,12 +7,12 @@ from bpy.props import BoolProperty, FloatProperty, IntProperty
 
 from gan_worker.errors import TilewrightError
 
-from .. import regeneration
 from ..shader import node_tree
 from ..steering import sliders
 from ..steering.operators import settle
 from ..worker import pump
 from ..worker.reporting import failed, needs
+from . import regeneration
 
 
 def steered() -> list[bpy.types.Material]:

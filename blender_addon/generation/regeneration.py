@@ -10,10 +10,10 @@ from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError, TilewrightError, WorkerError
 from gan_worker.wire.messages import ModelEntry
 
-from .properties import quietly
-from .shader import node_tree
-from .steering import live, sliders
-from .worker import session
+from ..properties import quietly
+from ..shader import node_tree
+from ..steering import live, sliders
+from ..worker import session
 
 # Longest sides that the panel offers, pixels, and what artists call them.
 SIDES = {512: "512", 1024: "1K", 2048: "2K", 4096: "4K"}

@@ -15,9 +15,9 @@ from gan_worker.materials.png import png_pieces
 from gan_worker.materials.png_text import text_chunks
 from gan_worker.progress import Recipe
 
-from .shader import images, node_tree
-from .steering import sliders
-from .worker import session
+from ..shader import images, node_tree
+from ..steering import sliders
+from ..worker import session
 
 # Jobs of which images are there that no material uses yet.
 _arriving: set[str] = set()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import bpy
 
-from . import material_export, regeneration
-from .shader import node_tree, projection, surface
-from .steering import sliders
-from .steering.panels import ShaderEditor
-from .ui.layouts import TabPanel, pair, paragraph, properties_column
+from .. import material_export
+from ..shader import node_tree, projection, surface
+from ..steering import sliders
+from ..steering.panels import ShaderEditor
+from ..ui.layouts import TabPanel, pair, paragraph, properties_column
+from . import regeneration
 
 
 class _Material:

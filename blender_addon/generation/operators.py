@@ -11,13 +11,13 @@ from bpy.props import BoolProperty, FloatProperty, IntProperty
 from gan_worker.config import GenerationConfig, check_size
 from gan_worker.errors import RequestError, StorageError, TilewrightError
 
-from .. import results
 from ..properties import texture_folder
 from ..shader import node_tree, surface
 from ..steering import live
 from ..steering.sliders import LARGEST_SEED
 from ..worker import pump, session
 from ..worker.reporting import failed, needs, needs_worker
+from . import results
 
 
 def generation_config(scene: bpy.types.Scene) -> GenerationConfig:

@@ -1,0 +1,1 @@
+"""Generation: results that become materials, and making them again."""
