@@ -2,7 +2,6 @@
 
 from . import (
     keyframes,
-    material_export,
     motion,
     motion_panels,
     operators,
@@ -14,6 +13,7 @@ from . import (
     scene_batch,
 )
 from .generation import panels as material_panels
+from .output import export
 from .steering import favourites, live, variations
 from .steering import panels as latent_panels
 from .training import curves, preview, run_panels, run_pictures
@@ -44,7 +44,7 @@ _PARTS = (
     scene_batch,
     motion,
     keyframes,
-    material_export,
+    export,
     pump,
 )
 

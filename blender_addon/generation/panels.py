@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from .. import material_export
+from ..output import export as material_export
 from ..shader import node_tree, projection, surface
 from ..steering import sliders
 from ..steering.panels import ShaderEditor

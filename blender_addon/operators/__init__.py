@@ -2,6 +2,8 @@
 
 from ..generation import operators as generation
 from ..generation import regenerate_operators, surface_operators
+from ..output import export_operators
+from ..output import operators as assets
 from ..steering import explore_operators, keep_operators
 from ..steering import operators as steering
 from ..training import operators as training
@@ -13,7 +15,7 @@ from ..worker import (
     pairing_operators,
     setup_operators,
 )
-from . import assets, exporting, motion, painting, repair, scenes
+from . import motion, painting, repair, scenes
 
 _MODULES = (
     operators,
@@ -29,7 +31,7 @@ _MODULES = (
     regenerate_operators,
     surface_operators,
     assets,
-    exporting,
+    export_operators,
     explore_operators,
     keep_operators,
     motion,

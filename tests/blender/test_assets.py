@@ -9,8 +9,8 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import asset_catalogs, assets
 from blender_addon.generation import operators
+from blender_addon.output import asset_catalogs, assets
 from blender_addon.shader import images, node_tree
 from blender_addon.worker import pump
 from gan_worker.config import GenerationConfig

@@ -8,8 +8,8 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import material_export
 from blender_addon.generation import operators
+from blender_addon.output import export as material_export
 from blender_addon.shader import node_tree, surface
 from blender_addon.worker import pump
 from gan_worker.config import GenerationConfig

@@ -8,10 +8,10 @@ from bpy.props import BoolProperty
 from gan_worker.errors import TilewrightError
 from gan_worker.exports.export import Target
 
-from .. import material_export
 from ..steering import sliders
 from ..worker import pump
 from ..worker.reporting import failed, needs
+from . import export as material_export
 
 
 class TILEWRIGHT_OT_export_material(bpy.types.Operator):

@@ -6,10 +6,10 @@ import bpy
 
 from gan_worker.errors import TilewrightError
 
-from .. import assets
 from ..steering import sliders
 from ..worker import pump
 from ..worker.reporting import failed, needs
+from . import assets
 
 
 class TILEWRIGHT_OT_keep_asset(bpy.types.Operator):

@@ -11,8 +11,8 @@ from gan_worker.errors import RequestError, StorageError, TilewrightError
 from gan_worker.materials.metadata import rights_line
 from gan_worker.progress import Credits, Recipe
 
+from ..shader import images, node_tree
 from .asset_catalogs import catalog_id
-from .shader import images, node_tree
 
 PREVIEW_SIDE = 256
 # Where the light of a preview comes from: left, above and in front.

@@ -27,9 +27,9 @@ from gan_worker.files import storage_errors
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.pixels import quantise
 
-from .shader import images, node_tree
-from .worker import pump
-from .worker.background_task import FileBound
+from ..shader import images, node_tree
+from ..worker import pump
+from ..worker.background_task import FileBound
 
 log = logging.getLogger(__name__)
 

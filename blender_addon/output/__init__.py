@@ -1,0 +1,1 @@
+"""What leaves the scene: assets and exported files."""
