@@ -5,8 +5,6 @@ from . import (
     motion,
     motion_panels,
     operators,
-    painting,
-    painting_panels,
     panels,
     properties,
     repair_panels,
@@ -14,6 +12,8 @@ from . import (
 )
 from .generation import panels as material_panels
 from .output import export
+from .painting import painting
+from .painting import panels as painting_panels
 from .steering import favourites, live, variations
 from .steering import panels as latent_panels
 from .training import curves, preview, run_panels, run_pictures

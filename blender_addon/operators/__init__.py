@@ -4,6 +4,7 @@ from ..generation import operators as generation
 from ..generation import regenerate_operators, surface_operators
 from ..output import export_operators
 from ..output import operators as assets
+from ..painting import operators as painting
 from ..steering import explore_operators, keep_operators
 from ..steering import operators as steering
 from ..training import operators as training
@@ -15,7 +16,7 @@ from ..worker import (
     pairing_operators,
     setup_operators,
 )
-from . import motion, painting, repair, scenes
+from . import motion, repair, scenes
 
 _MODULES = (
     operators,

@@ -27,8 +27,9 @@ from gan_worker.client.events import (
 from gan_worker.errors import TilewrightError, UnexpectedError
 from gan_worker.progress import TrainingProgress
 
-from .. import painting, properties
+from .. import properties
 from ..generation import results
+from ..painting import painting
 from ..shader import images, projection
 from ..steering import favourites, live, sliders, variations
 from ..training import curves, preview, run_pictures, runs

@@ -10,8 +10,8 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import painting, painting_panels, vertex_colors
 from blender_addon.generation import operators
+from blender_addon.painting import painting, panels, vertex_colors
 from blender_addon.shader import images, node_tree
 from blender_addon.steering import favourites, live, sliders
 from blender_addon.worker import pump, session
@@ -382,7 +382,7 @@ def test_panel_says_what_is_missing_to_paint(painter):
 def test_menu_offers_the_favourites_that_fit_and_are_not_there_yet(painter):
     def offered() -> list[str]:
         menu = MagicMock()
-        painting_panels.TILEWRIGHT_MT_add_look.draw(menu, bpy.context)
+        panels.TILEWRIGHT_MT_add_look.draw(menu, bpy.context)
         calls = menu.layout.operator.call_args_list
         return [call.kwargs["text"] for call in calls] or [
             call.kwargs["text"] for call in menu.layout.label.call_args_list
@@ -412,7 +412,7 @@ def drawn() -> str:
     context = SimpleNamespace(
         scene=bpy.context.scene, object=bpy.context.object, region=SimpleNamespace(width=1000)
     )
-    panel = painting_panels.TILEWRIGHT_PT_painting
+    panel = panels.TILEWRIGHT_PT_painting
     panel.draw(SimpleNamespace(layout=layout), context)
     return "\n".join(texts)
 

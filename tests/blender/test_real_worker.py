@@ -17,8 +17,9 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import painting, repair_mask, scene_script
+from blender_addon import repair_mask, scene_script
 from blender_addon.generation import operators as generation
+from blender_addon.painting import painting
 from blender_addon.shader import images, node_tree
 from blender_addon.steering import favourites
 from blender_addon.steering import operators as steering

@@ -6,10 +6,10 @@ import bpy
 
 from gan_worker.errors import RequestError
 
+from ..steering import favourites, sliders
+from ..ui import thumbnails
+from ..ui.layouts import TabPanel, paragraph
 from . import painting
-from .steering import favourites, sliders
-from .ui import thumbnails
-from .ui.layouts import TabPanel, paragraph
 
 
 class TILEWRIGHT_MT_add_look(bpy.types.Menu):

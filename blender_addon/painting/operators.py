@@ -7,10 +7,10 @@ from bpy.props import BoolProperty, IntProperty, StringProperty
 
 from gan_worker.errors import TilewrightError
 
-from .. import painting
 from ..steering import favourites, sliders
 from ..worker import pump
 from ..worker.reporting import failed, needs
+from . import painting
 
 
 class TILEWRIGHT_OT_add_look(bpy.types.Operator):

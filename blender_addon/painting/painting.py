@@ -18,12 +18,12 @@ from gan_worker.style import LOOKS_LIMIT, Look, StyleMap
 from gan_worker.styles.mixing import parts
 from gan_worker.styles.painting import COLORS, paint
 
+from ..properties import quietly
+from ..shader import images, node_tree, projection
+from ..steering import favourites, live, sliders
+from ..ui.icons import PanelPictures
+from ..worker import session
 from . import vertex_colors
-from .properties import quietly
-from .shader import images, node_tree, projection
-from .steering import favourites, live, sliders
-from .ui.icons import PanelPictures
-from .worker import session
 
 # Of the image that is painted on; a style map has a quarter of it, so that brushes have soft edges.
 SIDE = 256

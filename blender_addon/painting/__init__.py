@@ -1,0 +1,1 @@
+"""Painting a style over a surface."""
