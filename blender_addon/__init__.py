@@ -1,15 +1,8 @@
 """Tilewright in Blender: registers its parts in order, and unregisters them in reverse."""
 
-from . import (
-    keyframes,
-    motion,
-    motion_panels,
-    operators,
-    panels,
-    properties,
-    repair_panels,
-    scene_batch,
-)
+from . import operators, panels, properties, repair_panels, scene_batch
+from .animation import keyframes, motion
+from .animation import panels as motion_panels
 from .generation import panels as material_panels
 from .output import export
 from .painting import painting

@@ -20,7 +20,7 @@ from bpy.props import (
 from gan_worker.config import PRESETS
 from gan_worker.materials.maps import MAPS
 
-from .motion_properties import TILEWRIGHT_PG_motion
+from .animation.properties import TILEWRIGHT_PG_motion
 from .shader import projection
 from .worker import session
 

@@ -1,5 +1,6 @@
 """One button is one class is one call to a plain function, which scripts can call as well."""
 
+from ..animation import operators as motion
 from ..generation import operators as generation
 from ..generation import regenerate_operators, surface_operators
 from ..output import export_operators
@@ -16,7 +17,7 @@ from ..worker import (
     pairing_operators,
     setup_operators,
 )
-from . import motion, repair, scenes
+from . import repair, scenes
 
 _MODULES = (
     operators,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import gan_worker.styles.motion
-from blender_addon import motion
+from blender_addon.animation import motion
 from blender_addon.generation import operators, results
 from blender_addon.shader import node_tree
 from blender_addon.steering import favourites, live, sliders

@@ -11,7 +11,9 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import motion, motion_panels, panels, scene_batch
+from blender_addon import panels, scene_batch
+from blender_addon.animation import motion
+from blender_addon.animation import panels as motion_panels
 from blender_addon.generation import operators
 from blender_addon.generation import panels as material_panels
 from blender_addon.output import export as material_export

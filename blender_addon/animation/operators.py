@@ -7,9 +7,10 @@ from bpy.props import BoolProperty
 
 from gan_worker.errors import TilewrightError
 
-from .. import motion, scene_batch
+from .. import scene_batch
 from ..steering import sliders
 from ..worker.reporting import failed, needs
+from . import motion
 
 
 class TILEWRIGHT_OT_bake_motion(bpy.types.Operator):

@@ -27,12 +27,12 @@ from gan_worker.materials.sequences import SequenceWriter
 from gan_worker.progress import BatchProgress
 from gan_worker.styles import motion
 
+from ..generation import results
+from ..shader import images, node_tree
+from ..steering import favourites, live, sliders
+from ..worker import pump, session
+from ..worker.background_task import FileBound
 from . import keyframes
-from .generation import results
-from .shader import images, node_tree
-from .steering import favourites, live, sliders
-from .worker import pump, session
-from .worker.background_task import FileBound
 
 log = logging.getLogger(__name__)
 

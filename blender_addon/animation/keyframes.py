@@ -11,9 +11,9 @@ from bpy.app.handlers import persistent
 from gan_worker.config import GenerationConfig
 from gan_worker.styles.mixing import within_limit
 
-from .shader import node_tree
-from .steering import live, sliders
-from .worker import pump
+from ..shader import node_tree
+from ..steering import live, sliders
+from ..worker import pump
 
 _PREFIX = "tilewright.latents."
 

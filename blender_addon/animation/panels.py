@@ -6,11 +6,11 @@ import bpy
 
 from gan_worker.styles.motion import Evenness
 
+from ..shader import node_tree
+from ..steering import favourites, sliders
+from ..ui import thumbnails
+from ..ui.layouts import TabPanel, duration, paragraph, properties_column
 from . import motion
-from .shader import node_tree
-from .steering import favourites, sliders
-from .ui import thumbnails
-from .ui.layouts import TabPanel, duration, paragraph, properties_column
 
 
 class TILEWRIGHT_PT_motion(TabPanel, bpy.types.Panel):

@@ -1,0 +1,1 @@
+"""Motion: keyframes, loops and baked sequences."""
