@@ -1,12 +1,13 @@
 """Tilewright in Blender: registers its parts in order, and unregisters them in reverse."""
 
-from . import operators, panels, properties, repair_panels, scene_batch
+from . import operators, panels, properties, scene_batch
 from .animation import keyframes, motion
 from .animation import panels as motion_panels
 from .generation import panels as material_panels
 from .output import export
 from .painting import painting
 from .painting import panels as painting_panels
+from .repair import panels as repair_panels
 from .steering import favourites, live, variations
 from .steering import panels as latent_panels
 from .training import curves, preview, run_panels, run_pictures

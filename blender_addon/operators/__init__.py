@@ -6,6 +6,7 @@ from ..generation import regenerate_operators, surface_operators
 from ..output import export_operators
 from ..output import operators as assets
 from ..painting import operators as painting
+from ..repair import operators as repair
 from ..steering import explore_operators, keep_operators
 from ..steering import operators as steering
 from ..training import operators as training
@@ -17,7 +18,7 @@ from ..worker import (
     pairing_operators,
     setup_operators,
 )
-from . import repair, scenes
+from . import scenes
 
 _MODULES = (
     operators,

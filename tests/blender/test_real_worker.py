@@ -17,9 +17,10 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import repair_mask, scene_script
+from blender_addon import scene_script
 from blender_addon.generation import operators as generation
 from blender_addon.painting import painting
+from blender_addon.repair import mask as repair_mask
 from blender_addon.shader import images, node_tree
 from blender_addon.steering import favourites
 from blender_addon.steering import operators as steering

@@ -9,8 +9,9 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import repair, repair_mask, repair_panels
 from blender_addon.generation import operators
+from blender_addon.repair import mask as repair_mask
+from blender_addon.repair import panels, repair
 from blender_addon.shader import images, node_tree, projection
 from blender_addon.worker import preferences, pump, session
 from gan_worker.client.events import JobReport, MapReady, MaterialReady
@@ -287,7 +288,7 @@ def test_buttons_say_why_they_are_disabled(bench, monkeypatch):
 def drawn() -> str:
     panel, context = MagicMock(), MagicMock()
     context.region.width = 400
-    repair_panels.TILEWRIGHT_PT_repair.draw(panel, context)
+    panels.TILEWRIGHT_PT_repair.draw(panel, context)
     return str(panel.layout.mock_calls)
 
 

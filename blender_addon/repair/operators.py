@@ -7,10 +7,10 @@ from bpy.props import BoolProperty, FloatProperty
 
 from gan_worker.errors import TilewrightError
 
-from .. import repair, repair_mask
 from ..steering import sliders
 from ..worker import pump, session
 from ..worker.reporting import failed, needs
+from . import mask, repair
 
 
 class TILEWRIGHT_OT_paint_repair_mask(bpy.types.Operator):
@@ -23,14 +23,14 @@ class TILEWRIGHT_OT_paint_repair_mask(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         try:
-            repair_mask.check(context.object)
+            mask.check(context.object)
         except TilewrightError as error:
             return needs(cls, False, f"{error.info.message} {error.info.cure}")
         return True
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
-            repair_mask.start(context.object)
+            mask.start(context.object)
         except TilewrightError as error:
             return failed(self, error)
         space = context.space_data
@@ -49,7 +49,7 @@ class TILEWRIGHT_OT_end_repair_mask(bpy.types.Operator):
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
         material = sliders.active_material()
-        painted = material is not None and repair_mask.is_painted(material)
+        painted = material is not None and mask.is_painted(material)
         return needs(cls, painted, "No mask is being painted on this material")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -114,7 +114,7 @@ class TILEWRIGHT_OT_cancel_repair(bpy.types.Operator):
 
 
 def _end_painting(context: bpy.types.Context) -> None:
-    repair_mask.end(sliders.active_material())
+    mask.end(sliders.active_material())
     if context.object.mode == "TEXTURE_PAINT":
         bpy.ops.object.mode_set(mode="OBJECT")
 

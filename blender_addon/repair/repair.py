@@ -27,11 +27,12 @@ from gan_worker.materials.png import encode_png, png_pieces
 from gan_worker.materials.png_text import text_chunks
 from gan_worker.progress import Recipe
 
-from . import properties, repair_mask
-from .generation import regeneration, results
-from .shader import images, node_tree
-from .steering import live
-from .worker import preferences, pump, session
+from .. import properties
+from ..generation import regeneration, results
+from ..shader import images, node_tree
+from ..steering import live
+from ..worker import preferences, pump, session
+from . import mask as repair_mask
 
 _under_way: dict[str, Repair] = {}
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import bpy
 
-from . import repair, repair_mask
-from .shader import node_tree
-from .steering import sliders
-from .ui.layouts import TabPanel, duration, paragraph
+from ..shader import node_tree
+from ..steering import sliders
+from ..ui.layouts import TabPanel, duration, paragraph
+from . import mask, repair
 
 
 class TILEWRIGHT_PT_repair(TabPanel, bpy.types.Panel):
@@ -24,7 +24,7 @@ class TILEWRIGHT_PT_repair(TabPanel, bpy.types.Panel):
             paragraph(layout, problem.info.cure, width, "BLANK1")
         if not node_tree.is_ours(material):
             return
-        if repair_mask.is_painted(material):
+        if mask.is_painted(material):
             layout.operator("tilewright.end_repair_mask", icon="CHECKMARK")
             text = (
                 "Paint what is to be repaired; Ctrl takes it back. The tile is shown once meanwhile"

@@ -7,8 +7,8 @@ import numpy as np
 
 from gan_worker.errors import RequestError
 
-from .shader import images, node_tree, projection
-from .shader.projection import MAPPING
+from ..shader import images, node_tree, projection
+from ..shader.projection import MAPPING
 
 # Nodes that show what is masked in red, while it is painted.
 MASK, RED, MIX = "Tilewright Repair Mask", "Tilewright Repair Red", "Tilewright Repair Mix"

@@ -1,0 +1,1 @@
+"""Repairing a damaged texture with its own generator."""
