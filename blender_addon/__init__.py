@@ -1,6 +1,6 @@
 """Tilewright in Blender: registers its parts in order, and unregisters them in reverse."""
 
-from . import operators, panels, properties, scene_batch
+from . import operators, panels, properties
 from .animation import keyframes, motion
 from .animation import panels as motion_panels
 from .generation import panels as material_panels
@@ -8,6 +8,7 @@ from .output import export
 from .painting import painting
 from .painting import panels as painting_panels
 from .repair import panels as repair_panels
+from .scenes import batch
 from .steering import favourites, live, variations
 from .steering import panels as latent_panels
 from .training import curves, preview, run_panels, run_pictures
@@ -35,7 +36,7 @@ _PARTS = (
     repair_panels,
     worker_panels,
     run_panels,
-    scene_batch,
+    batch,
     motion,
     keyframes,
     export,

@@ -7,7 +7,7 @@ import bpy
 from gan_worker.progress import DataReport, TrainingProgress
 from gan_worker.runs.copies import copy_warning
 
-from . import scene_batch
+from .scenes import batch as scene_batch
 from .shader import node_tree
 from .steering import sliders
 from .training import preview

@@ -121,12 +121,12 @@ def run_inside(folder: Path, processes: int) -> None:
     import addon_utils  # there only once bpy has been imported
 
     addon_utils.enable("blender_addon", default_set=True)
-    from blender_addon import scene_script
+    from blender_addon.scenes import script
     from blender_addon.worker import preferences
 
     chosen = preferences.get()
     chosen.worker_python, chosen.home_folder = sys.executable, str(folder / "home")
-    scene_script.open_scene(folder / "in.blend")
+    script.open_scene(folder / "in.blend")
     Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
     before, began = memory("VmRSS"), time.perf_counter()
     stages: dict[str, float] = {}
@@ -142,9 +142,7 @@ def run_inside(folder: Path, processes: int) -> None:
             if news.done in (1, news.total):
                 seconds.append(processor_seconds())
 
-    scene_script.run_recipe(
-        folder / "recipe.toml", folder / "out.blend", tell=tell, processes=processes
-    )
+    script.run_recipe(folder / "recipe.toml", folder / "out.blend", tell=tell, processes=processes)
     total = time.perf_counter() - began
     worked = {kind: seconds[-1][kind] - seconds[0][kind] for kind in seconds[0]}
     print(json.dumps([stages, ends, total, memory("VmHWM") - before, version, worked]))

@@ -7,7 +7,7 @@ from bpy.props import BoolProperty
 
 from gan_worker.errors import TilewrightError
 
-from .. import scene_batch
+from ..scenes import batch
 from ..steering import sliders
 from ..worker.reporting import failed, needs
 from . import motion
@@ -36,7 +36,7 @@ class TILEWRIGHT_OT_bake_motion(bpy.types.Operator):
         try:
             bake = motion.start(context.scene, sliders.active_material())
             if self.wait:
-                scene_batch.wait(bake)
+                batch.wait(bake)
                 if bake.error:
                     raise bake.error
         except TilewrightError as error:

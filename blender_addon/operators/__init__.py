@@ -7,6 +7,7 @@ from ..output import export_operators
 from ..output import operators as assets
 from ..painting import operators as painting
 from ..repair import operators as repair
+from ..scenes import operators as scenes
 from ..steering import explore_operators, keep_operators
 from ..steering import operators as steering
 from ..training import operators as training
@@ -18,7 +19,6 @@ from ..worker import (
     pairing_operators,
     setup_operators,
 )
-from . import scenes
 
 _MODULES = (
     operators,

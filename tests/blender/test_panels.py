@@ -11,12 +11,13 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import panels, scene_batch
+from blender_addon import panels
 from blender_addon.animation import motion
 from blender_addon.animation import panels as motion_panels
 from blender_addon.generation import operators
 from blender_addon.generation import panels as material_panels
 from blender_addon.output import export as material_export
+from blender_addon.scenes import batch as scene_batch
 from blender_addon.shader import node_tree
 from blender_addon.steering import favourites, sliders
 from blender_addon.steering import panels as latent_panels

@@ -17,10 +17,10 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import scene_script
 from blender_addon.generation import operators as generation
 from blender_addon.painting import painting
 from blender_addon.repair import mask as repair_mask
+from blender_addon.scenes import script
 from blender_addon.shader import images, node_tree
 from blender_addon.steering import favourites
 from blender_addon.steering import operators as steering
@@ -258,7 +258,7 @@ def test_a_batch_that_lost_its_worker_goes_on_to_the_bytes_of_one_run(model, hom
     assert not out.exists()
 
     def run(folder: Path) -> list[str]:
-        assert scene_script.main(recipe, out, scene, results=folder) == 0
+        assert script.main(recipe, out, scene, results=folder) == 0
         return states_in(folder)
 
     states = run(results)  # in another process, with another worker

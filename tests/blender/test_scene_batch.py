@@ -10,8 +10,8 @@ from pathlib import Path
 import bpy
 import pytest
 
-from blender_addon import scene_batch, scene_script
-from blender_addon.operators import scenes
+from blender_addon.scenes import batch as scene_batch
+from blender_addon.scenes import operators, script
 from blender_addon.shader import images, node_tree
 from blender_addon.worker import pump, session
 from gan_worker.config import GenerationConfig
@@ -150,14 +150,14 @@ def test_parts_fill_one_folder_and_the_last_run_applies(saved, recipe, eager, cu
     out, maps = tmp_path / "out.blend", tmp_path / "maps"
     made = 0
     for number in (1, 2, 3):
-        assert scene_script.main(recipe, out, scene=saved, results=maps, part=(number, 3)) == 0
+        assert script.main(recipe, out, scene=saved, results=maps, part=(number, 3)) == 0
         made += len(eager.client.submitted)
         eager.client.submitted.clear()
         eager.answered.clear()
         assert not out.exists()
         assert not any(o.active_material for o in bpy.context.scene.objects)
     assert made == 5
-    assert scene_script.main(recipe, out, scene=saved, results=maps) == 0
+    assert script.main(recipe, out, scene=saved, results=maps) == 0
     assert not eager.client.submitted
     assert states(maps) == ["made"] * 5 + ["kept"] * 5
     bpy.ops.wm.open_mainfile(filepath=str(out))
@@ -166,13 +166,13 @@ def test_parts_fill_one_folder_and_the_last_run_applies(saved, recipe, eager, cu
 
 def test_what_is_to_be_made_is_listed_for_a_program(saved, recipe, stand_in, tmp_path, capsys):
     asked = {"recipe": str(recipe), "out": str(tmp_path / "o.blend"), "items": True}
-    code = scene_script.run_for_program(json.dumps({**asked, "python": "p", "home": "h"}))
+    code = script.run_for_program(json.dumps({**asked, "python": "p", "home": "h"}))
     assert code == 0
-    lines = [line for line in capsys.readouterr().out.splitlines() if scene_script.MARK in line]
-    told = json.loads(lines[-1].removeprefix(scene_script.MARK))["items"]
+    lines = [line for line in capsys.readouterr().out.splitlines() if script.MARK in line]
+    told = json.loads(lines[-1].removeprefix(script.MARK))["items"]
     assert told["folder"] == str(tmp_path / "textures")
     found = [(work_item(from_json(GenerationConfig, c), h), names) for c, h, names in told["items"]]
-    planned = scene_script.plan_recipe(recipe).items
+    planned = script.plan_recipe(recipe).items
     assert [item for item, _ in found] == list(planned.values())
     assert sorted(names for _, names in found) == [[f"Cube{n}"] for n in range(5)]
     assert not stand_in.submitted
@@ -211,7 +211,7 @@ def test_what_cannot_be_made(saved, eager, cubes, keep_going):
     eager.most, eager.happens = 2, refuse
     batch = run(keep_going=keep_going)
     assert (batch.state, batch.error.code) == ("failed", "invalid_latent")
-    assert scene_script.exit_code(batch.error) == 1
+    assert script.exit_code(batch.error) == 1
     assert "failed" in states(saved.parent / "textures")
     assert sum(map(bool, slots(cubes))) == (4 if keep_going else 0)
 
@@ -224,7 +224,7 @@ def test_a_lost_worker_is_worth_another_try_that_makes_only_what_is_missing(save
     eager.most, eager.happens = 3, die
     batch = run()
     assert batch.error.code == "worker_gone"
-    assert scene_script.exit_code(batch.error) == 75
+    assert script.exit_code(batch.error) == 75
     assert not any(slots(cubes))
     eager.most = None
     eager.client.submitted.clear()
@@ -241,7 +241,7 @@ def test_a_silent_worker_is_given_up(saved, stand_in, monkeypatch):
     monkeypatch.setattr(scene_batch, "PATIENCE", 0.05)
     session.current.state = "lost"
     batch = run()
-    assert scene_script.exit_code(batch.error) == 75
+    assert script.exit_code(batch.error) == 75
     assert batch.error.code == "worker_silent"
 
 
@@ -252,7 +252,7 @@ def test_a_full_disk_is_said_and_changes_nothing(saved, eager, cubes, monkeypatc
     monkeypatch.setattr(Path, "replace", full)
     batch = run()
     assert batch.error.code == "disk_full"
-    assert scene_script.exit_code(batch.error) == 1
+    assert script.exit_code(batch.error) == 1
     assert not any(slots(cubes))
 
 
@@ -265,7 +265,7 @@ def test_a_model_that_is_trained_meanwhile_ends_the_run(saved, eager):
 
 def start(saved, recipe, stand_in):
     bpy.context.scene.tilewright.scene_recipe = str(recipe)
-    batch = scenes.run_scene_recipe(bpy.context.scene)
+    batch = operators.run_scene_recipe(bpy.context.scene)
     while not stand_in.submitted:
         pump.tick()
     return batch
@@ -323,7 +323,7 @@ def test_textures_beside_a_file_that_was_never_saved(cubes, recipe, stand_in):
 def test_the_plan_is_a_text_and_changes_nothing_else(saved, recipe, stand_in, cubes):
     bpy.context.scene.tilewright.scene_recipe = str(recipe)
     bpy.ops.tilewright.show_scene_plan()
-    lines = bpy.data.texts[scenes.PLAN_TEXT].as_string().splitlines()
+    lines = bpy.data.texts[operators.PLAN_TEXT].as_string().splitlines()
     assert lines[0] == "5 materials for 5 slots"
     assert lines[2].split() == ["Object", "Slot", "Now", "Becomes", "Latent", "Size", "Rule"]
     assert lines[3].startswith("Cube0")
@@ -333,7 +333,7 @@ def test_the_plan_is_a_text_and_changes_nothing_else(saved, recipe, stand_in, cu
 
 def test_a_script_saves_the_scene_and_says_how_it_ended(saved, recipe, eager, tmp_path, capsys):
     out = tmp_path / "folder" / "out.blend"
-    code = scene_script.main(recipe, out, scene=saved)
+    code = script.main(recipe, out, scene=saved)
     assert code == 0
     assert "5 of 5 materials" in capsys.readouterr().out
     bpy.ops.wm.open_mainfile(filepath=str(out))
@@ -353,7 +353,7 @@ def test_a_script_that_keeps_going_saves_what_there_is_and_ends_with_1(
         eager.most = None
 
     eager.most, eager.happens = 2, refuse
-    assert scene_script.main(recipe, tmp_path / "out.blend", keep_going=True) == 1
+    assert script.main(recipe, tmp_path / "out.blend", keep_going=True) == 1
     assert "The latent is wrong." in capsys.readouterr().out
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "out.blend"))
     assert sum(bool(o.active_material) for o in bpy.context.scene.objects) == 4
@@ -371,14 +371,14 @@ def test_a_script_ends_with_1_where_recipe_or_scene_are_not_good(
     saved, recipe, stand_in, tmp_path, capsys, change, words
 ):
     asked = {"recipe": recipe, "scene": saved, **{k: tmp_path / v for k, v in change.items()}}
-    assert scene_script.main(out=tmp_path / "out.blend", **asked) == 1
+    assert script.main(out=tmp_path / "out.blend", **asked) == 1
     assert words in capsys.readouterr().out
     assert not (tmp_path / "out.blend").exists()
 
 
 def test_a_dry_run_shows_the_table_and_writes_nothing(saved, recipe, stand_in, tmp_path, capsys):
     before = {path.name for path in tmp_path.iterdir()}
-    assert scene_script.main(recipe, dry_run=True) == 0
+    assert script.main(recipe, dry_run=True) == 0
     assert "Cube0 | 0 | – | bricks" in capsys.readouterr().out
     assert {path.name for path in tmp_path.iterdir()} == before
     assert not stand_in.submitted

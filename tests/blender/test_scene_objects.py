@@ -3,7 +3,7 @@
 import bpy
 import pytest
 
-from blender_addon import scene_objects
+from blender_addon.scenes import objects
 from gan_worker.scenes.description import SceneObject
 
 
@@ -20,7 +20,7 @@ def collection(name, parent=None):
 
 
 def described(*curves):
-    return scene_objects.describe(bpy.context.scene, curves)
+    return objects.describe(bpy.context.scene, curves)
 
 
 def test_an_object_is_told_with_all_that_rules_ask_for():
@@ -80,7 +80,7 @@ def test_objects_that_share_their_data_get_materials_of_their_own(count):
     second = mesh("b", data=first.data)
     made = [bpy.data.materials.new(name) for name in "ab"]
     for obj, material in zip((first, second), made, strict=True):
-        scene_objects._put(obj, 0, material)
+        objects._put(obj, 0, material)
     assert [o.material_slots[0].material for o in (first, second)] == made
     assert len(first.material_slots) == 1
 
@@ -89,5 +89,5 @@ def test_a_new_slot_comes_after_those_that_are_there():
     obj = mesh("a")
     old, new = (bpy.data.materials.new(name) for name in ("old", "new"))
     obj.data.materials.append(old)
-    scene_objects._put(obj, 2, new)
+    objects._put(obj, 2, new)
     assert [s.material for s in obj.material_slots] == [old, None, new]

@@ -27,10 +27,10 @@ from gan_worker.scenes.plan import Plan, WorkItem, in_part, plan_scene
 from gan_worker.scenes.recipe import PACKED, BetweenLatent, SceneRecipe
 from gan_worker.scenes.store import Made, SceneStore
 
-from . import scene_objects
-from .generation import results
-from .worker import pump, session
-from .worker.background_task import FileBound
+from ..generation import results
+from ..worker import pump, session
+from ..worker.background_task import FileBound
+from . import objects as scene_objects
 
 log = logging.getLogger(__name__)
 

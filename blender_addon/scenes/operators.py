@@ -12,8 +12,8 @@ from gan_worker.scenes.parser import read_recipe
 from gan_worker.scenes.plan import COLUMNS
 from gan_worker.scenes.recipe import SceneRecipe
 
-from .. import scene_batch
 from ..worker.reporting import failed, needs, needs_worker
+from . import batch as scene_batch
 
 PLAN_TEXT = "Scene Recipe Plan"
 

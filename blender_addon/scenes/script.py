@@ -32,8 +32,8 @@ from gan_worker.scenes.parser import read_recipe
 from gan_worker.scenes.plan import COLUMNS, Plan
 from gan_worker.scenes.recipe import PROCESSES
 
-from . import scene_batch
-from .worker import operators, preferences, pump, session
+from ..worker import operators, preferences, pump, session
+from . import batch as scene_batch
 
 DONE, FAILED, TRY_AGAIN, CANCELLED = 0, 1, 75, 130
 MODELS_WITHIN = 60.0

@@ -14,7 +14,7 @@ from gan_worker.scenes.description import Point, Scene, SceneObject, Value
 from gan_worker.scenes.plan import Assignment
 from gan_worker.scenes.store import Made
 
-from .shader import images, node_tree
+from ..shader import images, node_tree
 
 # Types whose data has slots for materials with a surface.
 TYPES = ("MESH", "CURVE", "SURFACE", "FONT", "META", "CURVES", "POINTCLOUD")

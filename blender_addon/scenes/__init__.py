@@ -1,0 +1,1 @@
+"""Filling a scene by a recipe."""
