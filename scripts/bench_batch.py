@@ -23,7 +23,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from gan_worker.scenes.recipe import PROCESSES
-from gan_worker.server.compute_pool import environments
+from gan_worker.server.scheduler import environments
 from gan_worker.server.supervisor import QUIET
 
 TABLE = ROOT / "scripts" / "bench_batch.md"

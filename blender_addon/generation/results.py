@@ -11,8 +11,7 @@ import numpy as np
 from gan_worker.client.events import MaterialReady
 from gan_worker.errors import TilewrightError
 from gan_worker.materials.metadata import material_marks
-from gan_worker.materials.png import png_pieces
-from gan_worker.materials.png_text import text_chunks
+from gan_worker.materials.png import png_pieces, text_chunks
 from gan_worker.progress import Recipe
 
 from ..shader import images, node_tree

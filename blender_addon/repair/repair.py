@@ -23,8 +23,7 @@ from gan_worker.errors import (
 )
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.metadata import material_marks, repair_marks
-from gan_worker.materials.png import encode_png, png_pieces
-from gan_worker.materials.png_text import text_chunks
+from gan_worker.materials.png import encode_png, png_pieces, text_chunks
 from gan_worker.progress import Recipe
 
 from .. import properties

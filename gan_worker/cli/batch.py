@@ -31,7 +31,7 @@ from gan_worker.scenes.plan import work_item
 from gan_worker.scenes.ray import make_on_ray
 from gan_worker.scenes.recipe import PROCESSES
 from gan_worker.scenes.store import SceneStore
-from gan_worker.server.compute_pool import MOST
+from gan_worker.server.scheduler import MOST
 
 INTERRUPTED = 130
 

@@ -4,19 +4,52 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from types import TracebackType
 from typing import Annotated
 
 import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
 
 from gan_worker import __version__
-from gan_worker.cli import evaluation_view, terminal
+from gan_worker.cli import terminal
 from gan_worker.cli.options import Home, check_places, invalid, quiet_loading, runs_folder
+from gan_worker.cli.terminal import output, show_stage, show_warning
 from gan_worker.files import write_json
 from gan_worker.materials.metadata import marks
 from gan_worker.materials.pictures import write_picture
+from gan_worker.progress import Evaluation, GenerationProgress, Report, Stage
 from gan_worker.runs import run
+from gan_worker.runs.copies import copy_warning
 
 MOST_JUDGED = 64
+ROWS = {
+    "model": "Model",
+    "floor": "Real halves",
+    "random_phase": "Shapeless",
+    "noise": "Noise",
+}
+# What stands before the slash of a metric's name → its title, and what a good figure looks like.
+METRICS = {
+    "critic_auc": ("Told from real by a critic", "0.5: cannot tell, 1: always"),
+    "local_contrast": ("Calm and busy places", "near real halves"),
+    "swd": ("Small pieces", "near real halves; 0 is the finest detail"),
+    "gram": ("Textures in a random network", "near real halves"),
+    "spectrum": ("Coarse against fine, dB", "near real halves"),
+    "autocorrelation": ("Sizes and rhythm", "near real halves"),
+    "histogram": ("Colors and values", "near real halves; of 255"),
+    "correlations": ("Maps belong together", "below 0.1"),
+    "normal_height": ("Normals fit the height", "near 0"),
+    "coverage": ("Real pieces that are found", "near real halves, or lower"),
+    "copied": ("Share of copied pieces", "below 0.05"),
+    "diversity": ("Seeds differ", "near 1; 0: all the same"),
+    "novelty": ("Pieces differ between seeds", "near 1; far below: repeats"),
+    "seam_ratio": ("Step across the border", "1.05 or less"),
+    "seam_rank": ("Lines calmer than the border", "below 1"),
+    "seam_band": ("Detail along the border", "near 1; far below: smeared"),
+    "shift_error": ("Depends on the place", "0"),
+}
 
 
 def evaluate(
@@ -42,10 +75,10 @@ def evaluate(
         from gan_worker.gan.metrics import evaluation
 
     loaded = generation.load_model(folder)
-    with evaluation_view.EvaluationView() as view:
+    with EvaluationView() as view:
         places = [str(place.absolute()) for place in against]
         found, sheet = evaluation.evaluate_model(loaded, places, range(1, seeds + 1), view.report)
-    evaluation_view.show_evaluation(found)
+    show_evaluation(found)
     file = json or folder / "evaluation.json"
     write_json(file, asdict(found))
     terminal.output.print(f"All figures in {file.absolute()}", soft_wrap=True)
@@ -56,3 +89,67 @@ def evaluate(
         f"Generated pieces beside the real ones most like them in {picture.absolute()}",
         soft_wrap=True,
     )
+
+
+class EvaluationView:
+    """Shows what an evaluation does: a bar in a terminal, a line for each part in a file."""
+
+    def __init__(self) -> None:
+        self._bar = Progress(
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.description}"),
+            TextColumn("ETA"),
+            TimeRemainingColumn(),
+            console=output,
+            disable=not output.is_terminal,
+            transient=True,
+        )
+        self._task = self._bar.add_task("", total=None)
+
+    def __enter__(self) -> EvaluationView:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def report(self, news: Report) -> None:
+        """Show one piece of news."""
+        if isinstance(news, Stage) and output.is_terminal:
+            self._bar.update(self._task, description=news.text)
+        elif isinstance(news, Stage):
+            show_stage(news.text)
+        elif isinstance(news, GenerationProgress):
+            self._bar.update(self._task, completed=news.done, total=news.total)
+
+
+def show_evaluation(found: Evaluation) -> None:
+    """A line for each metric, the model beside what the same metric gives for other things."""
+    table = Table("What is measured", *ROWS.values(), "Good is", title=f"{found.model} judged")
+    names = sorted(found.rows["model"], key=_order)
+    for name in names:
+        family, _, part = name.partition("/")
+        title, good = METRICS[family]
+        values = [found.rows[row].get(name) for row in ROWS]
+        cells = ["–" if value is None else f"{value:.3g}" for value in values]
+        table.add_row(Text(f"{title} {part}".strip()), *cells, good)
+    output.print(table)
+    output.print(
+        "Real halves: one half of the real pictures against the other. Shapeless: noise with the same "
+        "coarse and fine detail as the real pictures, and no shapes.",
+        soft_wrap=True,
+    )
+    output.print(Text(f"Most like {found.nearest}, of the real pictures."), soft_wrap=True)
+    warning = copy_warning(found.rows["model"]["copied"], found.nearest)
+    if warning:
+        show_warning(warning)
+
+
+def _order(name: str) -> tuple[int, str]:
+    return list(METRICS).index(name.partition("/")[0]), name

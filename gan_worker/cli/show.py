@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
-from gan_worker.cli import provenance_view, terminal
+from gan_worker.cli import terminal
 from gan_worker.cli.options import Home, runs_folder
+from gan_worker.cli.terminal import ROWS_SHOWN, output
 from gan_worker.errors import RequestError
 from gan_worker.files import as_json
-from gan_worker.materials.metadata import read_marks
+from gan_worker.materials.metadata import read_marks, rights_line
 from gan_worker.materials.pictures import read_header
 from gan_worker.runs import run
-from gan_worker.runs.provenance import describe_picture, read_provenance
+from gan_worker.runs.provenance import (
+    Provenance,
+    TrainingPicture,
+    describe_picture,
+    read_provenance,
+)
+
+UNKNOWN = "not recorded"
 
 
 def provenance(
@@ -40,7 +51,7 @@ def provenance(
     if json:
         typer.echo(as_json(asdict(found)))
     else:
-        provenance_view.show_provenance(of, found)
+        show_provenance(of, found)
 
 
 def _show_origin(file: Path, json: bool) -> None:
@@ -49,9 +60,9 @@ def _show_origin(file: Path, json: bool) -> None:
     if json:
         typer.echo(as_json(marked or asdict(describe_picture(file))))
     elif marked:
-        provenance_view.show_texts(f"{file.name} was generated", marked)
+        show_texts(f"{file.name} was generated", marked)
     else:
-        provenance_view.show_picture(describe_picture(file))
+        show_picture(describe_picture(file))
 
 
 def models(home: Home = None) -> None:
@@ -63,3 +74,49 @@ def show_runs(home: Home = None) -> None:
     """List the runs, finished or not."""
     folder = runs_folder(home)
     terminal.show_runs(run.Run(folder / name) for name in run.list_runs(folder))
+
+
+def show_provenance(model: str, found: Provenance) -> None:
+    """The training pictures of a model, how it was trained, and the sum."""
+    table = Table("Picture", "Size", "Author", "Licence", "Source", "sha256", title=model)
+    for picture in found.pictures[:ROWS_SHOWN]:
+        table.add_row(
+            Text(picture.file),
+            f"{picture.width}×{picture.height}",
+            *(
+                Text(value or UNKNOWN)
+                for value in (picture.author, picture.license, picture.source)
+            ),
+            picture.sha256[:12],
+        )
+    output.print(table)
+    if len(found.pictures) > ROWS_SHOWN:
+        output.print(f"… and {len(found.pictures) - ROWS_SHOWN} more; --json shows all")
+    for session in found.sessions:
+        versions = ", ".join(f"{name} {version}" for name, version in session.versions.items())
+        chosen = ", ".join(f"{name} {value}" for name, value in session.settings.items())
+        output.print(Text(f"From step {session.step}: {chosen}; {versions}"), soft_wrap=True)
+    output.print(Text(rights_line(found.credits)), soft_wrap=True)
+    output.print(f"Hash {found.hash}", soft_wrap=True)
+
+
+def show_texts(title: str, texts: Mapping[str, Any]) -> None:
+    """Name and value of each text, one a line; of a recipe what was chosen."""
+    table = Table("What", title=Text(title))
+    table.add_column("Value", overflow="fold")
+    for name, value in texts.items():
+        chosen = _chosen(value) if isinstance(value, dict) else value
+        table.add_row(name.replace("_", " "), Text(str(chosen)))
+    output.print(table)
+
+
+def _chosen(recipe: dict[str, Any]) -> str:
+    """The choices of a recipe that differ from nothing; the rest stands in lines of its own."""
+    others = {k: v for k, v in recipe.items() if k not in ("model", "model_hash", "credits")}
+    return ", ".join(f"{name} {value}" for name, value in others.items() if value)
+
+
+def show_picture(picture: TrainingPicture) -> None:
+    """What training would record of a picture."""
+    values = {f.name: getattr(picture, f.name) or UNKNOWN for f in fields(picture)}
+    show_texts("Not marked as generated; a training on its folder would record", values)

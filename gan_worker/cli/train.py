@@ -16,8 +16,7 @@ from gan_worker.cli import terminal
 from gan_worker.cli.options import Home, check_places, quiet_loading, runs_folder
 from gan_worker.config import PRESETS, TrainingConfig
 from gan_worker.errors import Cancelled, RequestError, WorkerError
-from gan_worker.files import read_json
-from gan_worker.locks import FolderLock
+from gan_worker.files import FolderLock, read_json
 from gan_worker.runs import run as runs
 
 

@@ -19,8 +19,7 @@ from gan_worker.exports.textures import Maps, Texture
 from gan_worker.files import replace_file, storage_errors
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.pixels import Bits, quantise
-from gan_worker.materials.png import png_pieces
-from gan_worker.materials.png_text import text_chunks
+from gan_worker.materials.png import png_pieces, text_chunks
 
 # Pixels made ready between two looks at the clock.
 PIXELS_PER_STEP = 64 * 1024

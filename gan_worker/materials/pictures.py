@@ -17,7 +17,7 @@ from gan_worker.materials.pixels import Bits as Bits
 from gan_worker.materials.pixels import Picture as Picture
 from gan_worker.materials.pixels import as_floats
 from gan_worker.materials.pixels import quantise as quantise
-from gan_worker.materials.png_text import HEADER_SIZE, text_chunks
+from gan_worker.materials.png import HEADER_SIZE, text_chunks
 
 # Larger ones are refused by their header alone, before any memory is asked for.
 LARGEST = 67_000_000

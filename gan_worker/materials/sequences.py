@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from gan_worker.files import storage_errors
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.metadata import material_marks
-from gan_worker.materials.png import png_pieces
-from gan_worker.materials.png_text import text_chunks
+from gan_worker.materials.png import png_pieces, text_chunks
 from gan_worker.progress import Recipe
 
 # A draft that is older belongs to nobody any more.

@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+import difflib
+import math
+import re
 import tomllib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, get_args
 
+from gan_worker.config import LARGEST_SEED
 from gan_worker.errors import RequestError
-from gan_worker.scenes.recipe import Rule, SceneRecipe
-from gan_worker.scenes.recipe_tables import Lines, Table, fail_at, suggest
-from gan_worker.scenes.recipe_values import READERS, WORDS, rule_tables, text_value
+from gan_worker.materials.maps import MAPS
+from gan_worker.scenes.recipe import (
+    Axis,
+    BetweenLatent,
+    Existing,
+    FavouriteLatent,
+    Latent,
+    NameLatent,
+    NeighbourhoodLatent,
+    PropertyLatent,
+    Rule,
+    SceneRecipe,
+    SeedLatent,
+    Selection,
+)
+from gan_worker.style import Style
 from gan_worker.styles.favourites import Favourite, read_favourites
+from gan_worker.wire.messages import SIDE_LIMIT
+
+# Told what must hold, and what was received; raises.
+Fail = Callable[[str, object], NoReturn]
 
 
 def read_recipe(file: Path) -> SceneRecipe:
@@ -164,3 +185,280 @@ def _finished(own: _Own, values: dict[str, Any]) -> Rule:
                 own.place, f"{key} must be given", "none", f"Add, for example, {key} = {example}"
             )
     return Rule(own.name, own.line, **values)
+
+
+class Table:
+    """A table of TOML from which known keys are taken; what is left then is a mistake.
+
+    Args:
+        data: what stands in it.
+        label: what to call it in errors.
+        line: where a key stands.
+        words: the recipe's own; where one of them was mistyped, it is suggested.
+        fail: of the value that this table is, where it stands inside another.
+    """
+
+    def __init__(
+        self,
+        data: dict[str, Any],
+        label: str,
+        line: Callable[[str], int] | None = None,
+        words: Collection[str] = (),
+        fail: Fail | None = None,
+    ) -> None:
+        self._data, self._label, self._line = data, label, line
+        self._words, self._outer = words, fail
+        self._known: list[str] = []
+
+    def take(self, key: str, read: Callable[[Any, Fail], Any], default: Any) -> Any:
+        self._known.append(key)
+        return read(self._data[key], self._failure(key)) if key in self._data else default
+
+    def refuse_rest(self) -> None:
+        for key in self._data:
+            if key not in self._known:
+                rule = f"has no key {key!r}, only {', '.join(self._known)}"
+                hint = suggest(key, self._known)
+                if self._outer is not None:
+                    self._outer(rule, key)
+                fail_at(self._place(key), f"it {rule}", key, hint or f"Remove {key}.")
+
+    def _failure(self, key: str) -> Fail:
+        def fail(rule: str, received: object) -> NoReturn:
+            if self._outer is not None:
+                self._outer(f"{key} {rule}", received)
+            cure = suggest(str(received), self._words) or f"Correct {key}."
+            fail_at(self._place(key), f"{key} {rule}", received, cure)
+
+        return fail
+
+    def _place(self, key: str) -> str:
+        line = f"Line {self._line(key)}" if self._line else ""
+        return ", ".join(filter(None, (line, self._label)))
+
+
+def fail_at(place: str, rule: str, received: object, cure: str) -> NoReturn:
+    shown = str(received) if len(str(received)) <= 120 else f"{str(received)[:117]}..."
+    raise RequestError("invalid_recipe", f"{place}: {rule}; received {shown}.", cure)
+
+
+def suggest(word: str, known: Collection[str]) -> str:
+    close = difflib.get_close_matches(word, known, 1)
+    return f"Did you mean {close[0]!r}?" if close and close[0] != word else ""
+
+
+_RULE = re.compile(r"\s*\[\[\s*[\"']?rules[\"']?\s*\]\]")
+
+
+_SUBTABLE = re.compile(r"\s*\[\s*rules\s*\.\s*([\w-]+)")
+
+
+_KEY = re.compile(r"\s*[\"']?([\w-]+)[\"']?\s*[=.]")
+
+
+_LONG_QUOTES = re.compile(r'"""|\'\'\'')
+
+
+class Lines:
+    """Where each rule and its keys stand."""
+
+    def __init__(self, text: str) -> None:
+        self._found: dict[tuple[int | None, str], int] = {}
+        rule: int | None = None
+        inside, closing = False, ""
+        for number, line in enumerate(text.split("\n"), 1):
+            if not closing:
+                if _RULE.match(line):
+                    rule, inside = 0 if rule is None else rule + 1, False
+                    self._found[rule, ""] = number
+                elif found := _SUBTABLE.match(line):
+                    inside = True
+                    self._found.setdefault((rule, found[1]), number)
+                elif not inside and (found := _KEY.match(line)):
+                    self._found.setdefault((rule, found[1]), number)
+            for quotes in _LONG_QUOTES.findall(line):
+                closing = quotes if not closing else "" if closing == quotes else closing
+
+    def of(self, rule: int | None, key: str) -> int:
+        """The line of a key, or of the rule that it should stand in; rules count from 0."""
+        found = self._found.get((rule, key)) or self._found.get((rule, ""))
+        return found or self._found.get((None, "rules"), 1)
+
+
+def text_value(value: Any, fail: Fail) -> str:
+    if not isinstance(value, str) or not value:
+        fail("must be a text in quotes", value)
+    return value
+
+
+def _texts(value: Any, fail: Fail) -> tuple[str, ...]:
+    values = value if isinstance(value, list) else [value]
+    if not values or not all(isinstance(v, str) and v for v in values):
+        fail("must be a text in quotes or a list of such", value)
+    return tuple(values)
+
+
+def _whole(low: int, high: int) -> Callable[[Any, Fail], int]:
+    def read(value: Any, fail: Fail) -> int:
+        if type(value) is not int or not low <= value <= high:
+            fail(f"must be a whole number from {low} to {high}", value)
+        return int(value)
+
+    return read
+
+
+def _number(low: float, high: float) -> Callable[[Any, Fail], float]:
+    def read(value: Any, fail: Fail) -> float:
+        good = type(value) in (int, float) and math.isfinite(value) and low <= value <= high
+        if not good:
+            fail(f"must be a number from {low:g} to {high:g}", value)
+        return float(value)
+
+    return read
+
+
+def _choice(*words: str) -> Callable[[Any, Fail], Any]:
+    def read(value: Any, fail: Fail) -> str:
+        if value not in words:
+            fail(f"must be one of {', '.join(words)}", value)
+        return str(value)
+
+    return read
+
+
+def _pair(read: Callable[[Any, Fail], Any]) -> Callable[[Any, Fail], tuple[Any, Any]]:
+    """One value for both, or a list of two."""
+
+    def read_pair(value: Any, fail: Fail) -> tuple[Any, Any]:
+        values = value if isinstance(value, list) else [value, value]
+        if len(values) != 2:
+            fail("must be one number or a list of two", value)
+        return read(values[0], fail), read(values[1], fail)
+
+    return read_pair
+
+
+def _maps(value: Any, fail: Fail) -> tuple[str, ...]:
+    names = _texts(value, fail)
+    if not set(names) <= set(MAPS):
+        fail(f"must be of {', '.join(MAPS)}", value)
+    return tuple(name for name in MAPS if name in names)
+
+
+def _slots(value: Any, fail: Fail) -> tuple[int | str, ...]:
+    values = value if isinstance(value, list) else [value]
+    good = [(type(v) is int and 0 <= v < 1000) or (isinstance(v, str) and v) for v in values]
+    if not values or not all(good):
+        fail("must be numbers from 0 or patterns for the names of materials", value)
+    return tuple(values)
+
+
+def _look(value: Any, fail: Fail) -> Style | FavouriteLatent:
+    if isinstance(value, str) and value:
+        return Style(material=value)
+    if isinstance(value, dict) and value.keys() == {"favourite"}:
+        return FavouriteLatent(text_value(value["favourite"], fail))
+    if type(value) is not int or not 0 <= value <= LARGEST_SEED:
+        rule = 'must be a seed, the name of a training material, or { favourite = "NAME" }'
+        fail(rule, value)
+    return Style(seed=value)
+
+
+def rule_tables(value: Any, fail: Fail) -> list[dict[str, Any]]:
+    if not isinstance(value, list) or not all(isinstance(v, dict) for v in value):
+        fail("must be tables, each under [[rules]]", value)
+    return list(value)
+
+
+def _table(value: Any, fail: Fail, example: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        fail(f"must be a table such as {example}", value)
+    return dict(value)
+
+
+def _properties(value: Any, fail: Fail) -> tuple[tuple[str, str | float | bool], ...]:
+    found = _table(value, fail, "{ storeys = 3 }")
+    for name, wanted in found.items():
+        if not isinstance(wanted, str | int | float | bool):
+            fail(f"{name} must be a text, a number, true or false", wanted)
+    return tuple(found.items())
+
+
+def _selection(value: Any, fail: Fail) -> Selection:
+    table = Table(_table(value, fail, '{ name = "House*" }'), "", fail=fail)
+    names = ("name", "collection", "material", "type")
+    found = {name: table.take(name, _texts, ()) for name in names}
+    found["property"] = table.take("property", _properties, ())
+    table.refuse_rest()
+    if not any(found.values()):
+        fail('must select something; write { name = "*" } for all objects', value)
+    return Selection(**found)
+
+
+_SEED = _whole(0, LARGEST_SEED)
+
+
+def _latent(value: Any, fail: Fail) -> Latent:
+    table = Table(_table(value, fail, '{ by = "name" }'), "", fail=fail)
+    by = table.take("by", _choice(*_LATENTS), None)
+    if by is None:
+        fail(f"by must be given, one of {', '.join(_LATENTS)}", value)
+    kind, readers = _LATENTS[by]
+    found = {key: table.take(key, read, None) for key, read in readers.items()}
+    table.refuse_rest()
+    given = {key: v for key, v in found.items() if v is not None}
+    for needed in _NEEDED.get(by, ()):
+        if needed not in given:
+            fail(f"must have {needed} where it is by {by}", value)
+    if len(given.keys() & {"axis", "property", "curve"}) > 1:
+        fail("must have one of axis, property and curve at most", value)
+    made: Latent = kind(**given)
+    return made
+
+
+_LATENTS: dict[str, tuple[Callable[..., Latent], dict[str, Callable[[Any, Fail], Any]]]] = {
+    "seed": (SeedLatent, {"seed": _SEED}),
+    "name": (NameLatent, {"variants": _whole(1, LARGEST_SEED), "seed": _SEED}),
+    "neighbourhood": (NeighbourhoodLatent, {"distance": _number(1e-3, 1e6), "seed": _SEED}),
+    "favourite": (FavouriteLatent, {"favourite": text_value}),
+    "between": (
+        BetweenLatent,
+        {
+            "first": _look,
+            "second": _look,
+            "seed": _SEED,
+            "axis": _choice(*get_args(Axis)),
+            "property": text_value,
+            "curve": text_value,
+        },
+    ),
+    "property": (PropertyLatent, {"property": text_value}),
+}
+
+
+_NEEDED = {
+    "neighbourhood": ("distance",),
+    "favourite": ("favourite",),
+    "between": ("first", "second"),
+    "property": ("property",),
+}
+
+
+READERS: Mapping[str, Callable[[Any, Fail], Any]] = {
+    "select": _selection,
+    "model": text_value,
+    "latent": _latent,
+    "size": _pair(_whole(1, SIDE_LIMIT)),
+    "maps": _maps,
+    "scale": _pair(_number(1e-3, 1e6)),
+    "psi": _number(0.0, 1.0),
+    "slots": _slots,
+    "existing": _choice(*get_args(Existing)),
+}
+
+
+# All that have a meaning in a recipe.
+WORDS = (
+    *(*MAPS, *_LATENTS, *get_args(Existing), *Selection.__dataclass_fields__),
+    *(key for _, readers in _LATENTS.values() for key in readers),
+)

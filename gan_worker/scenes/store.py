@@ -21,8 +21,7 @@ from gan_worker.dataclass_json import BadMessage, from_json, to_json
 from gan_worker.files import storage_errors
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.metadata import material_marks
-from gan_worker.materials.png import png_pieces
-from gan_worker.materials.png_text import text_chunks
+from gan_worker.materials.png import png_pieces, text_chunks
 from gan_worker.progress import GeneratedMaterial, Recipe
 from gan_worker.scenes.plan import WorkItem
 

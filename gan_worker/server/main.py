@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from gan_worker.errors import RequestError, TilewrightError, WorkerError
-from gan_worker.server.compute_pool import MOST
+from gan_worker.server.scheduler import MOST
 from gan_worker.server.server import Server, ServerConfig
 from gan_worker.server.supervisor import Patience
 from gan_worker.wire.keys import (

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from gan_worker.config import check_name
 from gan_worker.errors import RequestError, TilewrightError, WorkerError
-from gan_worker.files import read_json, storage_errors
-from gan_worker.locks import FolderLock
+from gan_worker.files import FolderLock, read_json, storage_errors
 from gan_worker.server.allowed_folders import Roots
 from gan_worker.wire.messages import THUMBNAIL_SIDE, RunEntry, RunPicture
 

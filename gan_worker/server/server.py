@@ -17,15 +17,14 @@ import zmq
 from gan_worker import __version__
 from gan_worker.dataclass_json import VERSION, BadMessage, bad_message
 from gan_worker.errors import WorkerError
-from gan_worker.locks import FolderLock
+from gan_worker.files import FolderLock
 from gan_worker.server.allowed_folders import Roots
 from gan_worker.server.blobs import ResultStore
-from gan_worker.server.compute_pool import ComputePool, environments
 from gan_worker.server.handlers import Answers
 from gan_worker.server.journal import Job, Journal
 from gan_worker.server.queue import Jobs
 from gan_worker.server.run_catalogue import RunStore
-from gan_worker.server.scheduler import Dispatcher
+from gan_worker.server.scheduler import ComputePool, Dispatcher, environments
 from gan_worker.server.subscriptions import Key, Subscribers, report_key
 from gan_worker.server.supervisor import COMMAND, ComputeProcess, Patience
 from gan_worker.server.validation import Admission

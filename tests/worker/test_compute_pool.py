@@ -11,8 +11,8 @@ import pytest
 from gan_worker.client.events import JobReport, MaterialReady, WorkerStatus
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.progress import GenerationProgress, Stage
-from gan_worker.server import compute_pool
-from gan_worker.server.compute_pool import environments
+from gan_worker.server import scheduler
+from gan_worker.server.scheduler import environments
 from gan_worker.server.supervisor import Patience
 
 STAND_IN = Path(__file__).with_name("stand_in_compute.py")
@@ -139,7 +139,7 @@ def test_processes_share_gpus_or_threads(monkeypatch):
     found = [each["CUDA_VISIBLE_DEVICES"] for each in environments(3)]
     assert found == ["4", "GPU-7", "4"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
-    monkeypatch.setattr(compute_pool, "_processors", lambda: 7)
+    monkeypatch.setattr(scheduler, "_processors", lambda: 7)
     assert {each["TF_NUM_INTRAOP_THREADS"] for each in environments(3)} == {"2"}
     assert environments(1) == [{}]
 

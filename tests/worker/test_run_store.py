@@ -21,7 +21,7 @@ from gan_worker.client.events import (
     WorkerFault,
 )
 from gan_worker.config import TrainingConfig
-from gan_worker.locks import FolderLock
+from gan_worker.files import FolderLock
 from gan_worker.progress import Credits, Stage, TrainingProgress
 from gan_worker.runs.run import ModelInfo, Run
 from gan_worker.server.allowed_folders import Roots

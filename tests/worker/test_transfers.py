@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from gan_worker.client.transfers import PATIENCE, Transfers
+from gan_worker.client.downloads import PATIENCE, Transfers
 from gan_worker.errors import ErrorInfo
 from gan_worker.wire.codec import CHUNK_LIMIT, FETCH_WINDOW
 from gan_worker.wire.messages import Blob, Chunk
