@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-STAND_IN = Path(__file__).parent / "worker" / "stand_in_compute.py"
+STAND_IN = Path(__file__).parent / "worker" / "server" / "stand_in_compute.py"
 # Seconds until a wait for an event is given up; long, for computers that are busy with other things.
 PATIENCE = 60.0
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import bpy
+from bpy.props import BoolProperty
 
 from gan_worker.errors import TilewrightError
+from gan_worker.exports.export import Target
 
 from ..steering import sliders
 from ..worker import pump
 from ..worker.reporting import failed, needs
 from . import assets
+from . import export as material_export
 
 
 class TILEWRIGHT_OT_keep_asset(bpy.types.Operator):
@@ -49,4 +52,58 @@ def _refresh_browsers(context: bpy.types.Context) -> None:
                         bpy.ops.asset.library_refresh()
 
 
-register, unregister = bpy.utils.register_classes_factory((TILEWRIGHT_OT_keep_asset,))
+class TILEWRIGHT_OT_export_material(bpy.types.Operator):
+    """Write the textures of the material as that tool takes them, and a document that uses them where it has one"""
+
+    bl_idname = "tilewright.export_material"
+    bl_label = "Export"
+
+    wait: BoolProperty(
+        name="Wait", description="Return only when the files are there", options={"SKIP_SAVE"}
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        chosen = context.scene.tilewright
+        problem = material_export.obstacle(
+            sliders.active_material(), Target(chosen.export_target), chosen.export_folder
+        )
+        return needs(cls, not problem, problem and f"{problem.info.message} {problem.info.cure}")
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        chosen = context.scene.tilewright
+        try:
+            pump.finish()  # what is not there yet would be missing
+            export = material_export.start(
+                sliders.active_material(), Target(chosen.export_target), chosen.export_folder
+            )
+            pump.wake()
+            if self.wait:
+                material_export.wait(export)
+        except TilewrightError as error:
+            return failed(self, error)
+        return {"FINISHED"}
+
+
+class TILEWRIGHT_OT_cancel_export(bpy.types.Operator):
+    """Stop exporting. Files that are whole already stay"""
+
+    bl_idname = "tilewright.cancel_export"
+    bl_label = "Cancel"
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        return needs(cls, material_export.is_running(), "Nothing is being exported")
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        material_export.current.cancel()
+        return {"FINISHED"}
+
+
+register, unregister = bpy.utils.register_classes_factory(
+    (
+        TILEWRIGHT_OT_keep_asset,
+        TILEWRIGHT_OT_export_material,
+        TILEWRIGHT_OT_cancel_export,
+    )
+)

@@ -134,7 +134,7 @@ class Repair:
         pump.wake()
 
     def steps(self) -> Iterator[bool]:
-        """All of it, for `event_timer.run_along`."""
+        """All of it, for `pump.run_along`."""
         try:
             yield from self._write()
             if not self._unwanted:

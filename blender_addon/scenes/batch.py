@@ -338,7 +338,7 @@ def wait(batch: SceneBatch, watch: Callable[[], None] = lambda: None) -> None:
     """Pump until a run has ended, for scripts and `blender -b`, where no timer fires.
 
     Args:
-        batch: given to `event_timer.run_along`.
+        batch: given to `pump.run_along`.
         watch: called every round.
     """
     try:

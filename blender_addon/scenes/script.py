@@ -3,8 +3,8 @@
 In a file of your own, or with `blender -b street.blend --python-expr`:
 
     import sys
-    from bl_ext.user_default.tilewright import scene_script
-    sys.exit(scene_script.main("street.toml", "street_out.blend"))
+    from bl_ext.user_default.tilewright.scenes import script
+    sys.exit(script.main("street.toml", "street_out.blend"))
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..ui import thumbnails
-from ..ui.layouts import TabPanel, paragraph, properties_column, ui_scale
+from ..ui.layouts import ShaderEditor, TabPanel, paragraph, properties_column, ui_scale
 from ..worker import session
 from . import favourites, live, sliders, variations
 
@@ -156,16 +156,6 @@ def _draw_mix(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
         layout.prop(chosen, "mix", text=f"{a.name} to {b.name}", slider=True)
     elif chosen.favourites:
         layout.label(text="Press A and B to mix two", icon="INFO")
-
-
-class ShaderEditor(TabPanel):
-    """What puts a panel into the sidebar of the Shader Editor."""
-
-    bl_space_type = "NODE_EDITOR"
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return context.space_data.tree_type == "ShaderNodeTree"
 
 
 class _ImageEditor(TabPanel):

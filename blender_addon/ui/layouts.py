@@ -6,6 +6,8 @@ import textwrap
 
 import bpy
 
+from gan_worker.progress import copy_warning
+
 _LETTER = 6.7  # pixels of an average letter
 
 
@@ -15,6 +17,16 @@ class TabPanel:
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "Tilewright"
+
+
+class ShaderEditor(TabPanel):
+    """What puts a panel into the sidebar of the Shader Editor."""
+
+    bl_space_type = "NODE_EDITOR"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return context.space_data.tree_type == "ShaderNodeTree"
 
 
 def ui_scale() -> float:
@@ -55,3 +67,12 @@ def duration(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} min" if hours else f"{minutes}:{seconds:02}"
+
+
+def draw_copies(layout: bpy.types.UILayout, share: float | None, width: int) -> None:
+    """A warning, where a model copies too much of its training pictures."""
+    warning = copy_warning(share)
+    if warning:
+        column = layout.column()
+        column.alert = True
+        paragraph(column, warning, width, "ERROR")

@@ -1,4 +1,4 @@
-"""The sub-panels of the Worker panel: setting the worker up, and what the doctor found."""
+"""The panels of the worker: its state, setting it up, and what the doctor found."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import bpy
 
 from gan_worker.doctor.findings import Finding, worst
 
-from ..ui.layouts import TabPanel, duration, paragraph
-from . import doctor
+from ..ui.layouts import TabPanel, duration, pair, paragraph
+from . import doctor, preferences, session
 from . import setup as installation
+from .reporting import title
 
 _ICONS = {"good": "CHECKMARK", "warning": "ERROR", "bad": "CANCEL"}
 
@@ -19,6 +20,46 @@ _MISSING = (
     "Python stays as it is. Setting it up downloads TensorFlow and takes some minutes."
 )
 _OFFLINE = "To download it, tick Allow Online Access in Preferences > System > Network."
+
+
+_STATES = {
+    "stopped": ("Stopped: press Start", "RADIOBUT_OFF"),
+    "starting": ("Starting", "SORTTIME"),
+    "connecting": ("Connecting", "SORTTIME"),
+    "connected": ("Connected", "CHECKMARK"),
+    "lost": ("Link lost, trying again", "ERROR"),
+}
+_COMPUTING = {
+    "off": "Not loaded yet",
+    "starting": "Loading TensorFlow",
+    "idle": "Ready",
+    "busy": "Busy",
+    "stopping": "Ending",
+}
+
+
+class TILEWRIGHT_PT_worker(TabPanel, bpy.types.Panel):
+    bl_label = "Worker"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, now = self.layout, session.current
+        text, icon = _STATES[now.state]
+        layout.label(text=text, icon=icon)
+        if now.connected:
+            if now.device:  # it is known once something was computed
+                pair(layout, "Device", now.device)
+            pair(layout, "Computing", _COMPUTING.get(now.compute_state, now.compute_state))
+            if now.memory_mb:
+                pair(layout, "Memory", f"{now.memory_mb / 1024:.1f} GiB")
+                layout.operator("tilewright.free_memory", icon="MEMORY")
+        row = layout.row(align=True)
+        row.operator("tilewright.start_worker", icon="PLAY")
+        row.operator("tilewright.stop_worker", icon="SNAP_FACE")
+        if preferences.get().location == "REMOTE":
+            layout.operator("tilewright.pair_worker", icon="LINKED")
+        layout.operator("tilewright.run_doctor", icon="VIEWZOOM")
+        if now.last_error:
+            _draw_error(layout.box(), now.last_error, context.region.width)
 
 
 class TILEWRIGHT_PT_setup(TabPanel, bpy.types.Panel):
@@ -100,6 +141,16 @@ def _draw_finding(layout: bpy.types.UILayout, finding: Finding, width: int) -> N
         paragraph(layout, finding.cure, width, "LIGHT")
 
 
+def _draw_error(layout: bpy.types.UILayout, error: object, width: int) -> None:
+    """What happened, and what to do next."""
+    row = layout.row()
+    row.alert = True
+    row.label(text=title(error.code), icon="ERROR")
+    row.operator("tilewright.dismiss_error", text="", icon="X", emboss=False)
+    paragraph(layout, error.message, width)
+    paragraph(layout, error.cure, width, "LIGHT")
+
+
 register, unregister = bpy.utils.register_classes_factory(
-    (TILEWRIGHT_PT_setup, TILEWRIGHT_PT_doctor)
+    (TILEWRIGHT_PT_worker, TILEWRIGHT_PT_setup, TILEWRIGHT_PT_doctor)
 )

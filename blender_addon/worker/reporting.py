@@ -8,6 +8,35 @@ from gan_worker.errors import TilewrightError
 
 from . import session
 
+_TITLES = {
+    "The Pictures Cannot Be Used": (
+        *("picture_missing", "picture_unreadable", "picture_too_small", "dataset_empty"),
+        "map_size_mismatch",
+    ),
+    "There Is No Such Thing": (
+        *("unknown_model", "unknown_run", "unknown_job", "unknown_object", "scene_missing"),
+        *("blender_missing", "ray_missing"),
+    ),
+    "The Name Is Taken": ("run_exists",),
+    "A Value Does Not Fit": ("invalid_size", "invalid_latent", "invalid_config", "invalid_recipe"),
+    "This Is Not Allowed": ("not_allowed",),
+    "Not Possible Now": ("wrong_state", "busy"),
+    "The Worker Cannot Be Started": ("worker_command", "worker_start", "port_in_use"),
+    "The Worker Was Not Set Up": ("worker_setup",),
+    "The Worker Was Not Paired": ("pairing_failed",),
+    "The Worker Does Not Answer": ("worker_silent", "ray_unreachable"),
+    "The Worker Has Ended": ("worker_gone", "compute_died", "blender_died"),
+    "Not Enough Memory": ("out_of_memory",),
+    "The Versions Do Not Fit": ("protocol_version", "model_format"),
+    "The Worker Was Misunderstood": ("invalid_message",),
+    "The Disk Is Full": ("disk_full",),
+    "A File Is Damaged": ("checkpoint_corrupt",),
+    "A File Cannot Be Written": ("file_unwritable",),
+    "The Training Went Wrong": ("diverged",),
+    "Something Failed": ("unexpected",),
+    "Cancelled": ("cancelled",),
+}
+
 
 def failed(operator: bpy.types.Operator, error: TilewrightError) -> set[str]:
     """Show the error in the status bar and in the panel."""
@@ -28,3 +57,11 @@ def needs_worker(cls: type[bpy.types.Operator]) -> bool:
     return needs(
         cls, session.current.connected, "No worker is connected: press Start in the Worker panel"
     )
+
+
+_BY_CODE = {code: title for title, codes in _TITLES.items() for code in codes}
+
+
+def title(code: str) -> str:
+    """The title of an error; of one that a later worker knows, its code in words."""
+    return _BY_CODE.get(code) or code.replace("_", " ").title()

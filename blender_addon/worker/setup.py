@@ -20,7 +20,7 @@ from gan_worker.errors import ErrorInfo, RequestError, TilewrightError, WorkerEr
 from . import preferences
 from .child_process import ChildProcess
 
-PROGRAM = Path(__file__).with_name("worker_setup.py")
+PROGRAM = Path(__file__).with_name("setup_program.py")
 LOOK_EVERY = 2.0
 LINES_KEPT = 8
 
@@ -195,7 +195,7 @@ def bundled_wheel() -> Path:
     Raises:
         WorkerError: `worker_setup` where the add-on was not installed from its zip.
     """
-    found = sorted(Path(__file__).parent.glob("wheels/tilewright-*.whl"))
+    found = sorted(Path(__file__).parents[1].glob("wheels/tilewright-*.whl"))
     if not found:
         raise WorkerError(
             "worker_setup",

@@ -35,12 +35,12 @@ if not names:
 name = names[0] if names else "blender_addon"
 if addon_utils.enable(name, default_set=True) is None:
     sys.exit({missing})
-script = importlib.import_module(name + ".scene_script")
+script = importlib.import_module(name + ".scenes.script")
 sys.exit(script.run_for_program(sys.argv[-1]))
 """
 ADDON_MISSING = 76
 # Where `gan_worker` lies, and in a checkout the add-on too.
-CHECKOUT = Path(__file__).parent.parent.parent
+CHECKOUT = Path(__file__).parents[2]
 
 
 def find_blender(blender: str | None) -> list[str]:
@@ -72,7 +72,7 @@ def run_blender(
 
     Args:
         command: the program, up to where the code follows.
-        options: of `scene_script.run_for_program`.
+        options: of `scenes.script.run_for_program`.
         view: shows how it goes; entered already. Otherwise one of its own.
 
     Returns:

@@ -19,9 +19,8 @@ from gan_worker.cli.terminal import output, show_stage, show_warning
 from gan_worker.files import write_json
 from gan_worker.materials.metadata import marks
 from gan_worker.materials.pictures import write_picture
-from gan_worker.progress import Evaluation, GenerationProgress, Report, Stage
+from gan_worker.progress import Evaluation, GenerationProgress, Report, Stage, copy_warning
 from gan_worker.runs import run
-from gan_worker.runs.copies import copy_warning
 
 MOST_JUDGED = 64
 ROWS = {

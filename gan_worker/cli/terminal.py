@@ -22,8 +22,8 @@ from gan_worker.progress import (
     Report,
     Stage,
     TrainingProgress,
+    copy_warning,
 )
-from gan_worker.runs.copies import copy_warning
 from gan_worker.runs.run import ModelInfo, Run
 
 output = Console()

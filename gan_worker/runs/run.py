@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import gan_worker
 from gan_worker import __version__
 from gan_worker.config import TrainingConfig, check_name
 from gan_worker.dataclass_json import BadMessage, from_json
@@ -45,7 +46,7 @@ from gan_worker.runs.checkpoints import (
 logger = logging.getLogger(__name__)
 
 # Models that come with the program, for the time before any training.
-BUNDLED = Path(__file__).parent / "bundled_models"
+BUNDLED = Path(gan_worker.__file__).parent / "bundled_models"
 # Letters of a model's credits.
 MOST_CREDITED = 4_000
 # What tells that a run got anywhere; a folder without any of these is free to be started again.

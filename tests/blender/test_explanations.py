@@ -149,7 +149,7 @@ def test_every_error_has_a_known_code_a_sentence_and_a_cure():
 
 
 def test_every_finding_of_the_doctor_that_is_not_good_has_a_cure():
-    for file in (*(ROOT / "gan_worker").glob("*.py"), *(ROOT / "blender_addon").glob("*.py")):
+    for file in (*(ROOT / "gan_worker").rglob("*.py"), *(ROOT / "blender_addon").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Finding":
                 state = constant(node.args[1]) if len(node.args) > 1 else None

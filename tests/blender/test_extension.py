@@ -43,19 +43,19 @@ user = os.environ["BLENDER_USER_RESOURCES"]
 assert gan_worker.__file__.startswith(user), gan_worker.__file__
 name = "bl_ext.user_default.tilewright"
 addon = sys.modules[name]
-assert addon.preferences.get().location == "LOCAL"
-assert str(addon.preferences.log_folder()).startswith(user)
-assert str(addon.preferences.environment_folder()).startswith(user)
-assert addon.installation.bundled_wheel().is_file()
-assert addon.installation.PROGRAM.is_file()
-timer = addon.event_timer._timer
+assert addon.worker.preferences.get().location == "LOCAL"
+assert str(addon.worker.preferences.log_folder()).startswith(user)
+assert str(addon.worker.preferences.environment_folder()).startswith(user)
+assert addon.worker.setup.bundled_wheel().is_file()
+assert addon.worker.setup.PROGRAM.is_file()
+timer = addon.worker.pump._timer
 assert bpy.app.timers.is_registered(timer)
 python = os.environ.get("TILEWRIGHT_WORKER_PYTHON")
 if python:
-    addon.preferences.get().worker_python = python
-    addon.preferences.get().home_folder = os.path.join(user, "home")
+    addon.worker.preferences.get().worker_python = python
+    addon.worker.preferences.get().home_folder = os.path.join(user, "home")
     assert bpy.ops.tilewright.start_worker(wait=True) == {"FINISHED"}
-    print("connected to", sys.modules[name + ".session"].current.server_version)
+    print("connected to", sys.modules[name + ".worker.session"].current.server_version)
     bpy.ops.tilewright.stop_worker()
 addon_utils.disable(name, default_set=True)
 assert not hasattr(bpy.types.Scene, "tilewright")

@@ -11,24 +11,19 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon import panels
 from blender_addon.animation import motion
 from blender_addon.animation import panels as motion_panels
 from blender_addon.generation import operators
-from blender_addon.generation import panels as material_panels
+from blender_addon.generation import panels as generation_panels
 from blender_addon.output import export as material_export
 from blender_addon.scenes import batch as scene_batch
+from blender_addon.scenes import panels as scene_panels
 from blender_addon.shader import node_tree
+from blender_addon.shader import panels as material_panels
 from blender_addon.steering import favourites, sliders
 from blender_addon.steering import panels as latent_panels
-from blender_addon.training import curves, preview, run_panels
-from blender_addon.worker import (
-    doctor,
-    error_titles,
-    jobs,
-    pump,
-    session,
-)
+from blender_addon.training import curves, panels, preview
+from blender_addon.worker import doctor, jobs, pump, reporting, session
 from blender_addon.worker import (
     panels as worker_panels,
 )
@@ -137,8 +132,8 @@ def test_every_panel_draws_before_anything_happened(panel):
 def test_every_error_has_a_title_in_plain_words():
     codes = set(re.findall(r"\b[a-z]+(?:_[a-z]+)+\b|\b(?:busy|diverged)\b", errors.__doc__))
     assert len(codes) > 30
-    assert not [code for code in codes if code not in error_titles._BY_CODE]
-    assert error_titles.title("of_a_later_worker") == "Of A Later Worker"
+    assert not [code for code in codes if code not in reporting._BY_CODE]
+    assert reporting.title("of_a_later_worker") == "Of A Later Worker"
 
 
 def test_chosen_pictures_are_shown_by_their_names():
@@ -152,7 +147,7 @@ def test_chosen_pictures_are_shown_by_their_names():
 
 def test_error_stands_with_its_cure():
     session.current.last_error = ErrorInfo("port_in_use", "Port 5555 is taken.", "Choose another.")
-    text = draw(panels.TILEWRIGHT_PT_worker)
+    text = draw(worker_panels.TILEWRIGHT_PT_worker)
     assert "The Worker Cannot Be Started\n" in text
     assert "Port 5555 is taken.\nChoose another." in text
 
@@ -165,7 +160,7 @@ def test_runs_are_listed_with_what_is_known_of_the_chosen_one(stand_in):
     )
     stand_in.events.append(RunList((oak, fir)))
     pump.tick()
-    text = draw(run_panels.TILEWRIGHT_PT_runs)
+    text = draw(panels.TILEWRIGHT_PT_runs)
     for part in (
         "oak",
         "2030-01-02",
@@ -181,7 +176,7 @@ def test_runs_are_listed_with_what_is_known_of_the_chosen_one(stand_in):
     assert "may fall under" not in " ".join(text.split())
     assert "Told from Real" not in text
     bpy.context.window_manager.tilewright.run_index = 1
-    text = draw(run_panels.TILEWRIGHT_PT_runs)
+    text = draw(panels.TILEWRIGHT_PT_runs)
     assert "70%, at best 50%" in text
     assert "It has no model yet" in text
 
@@ -196,7 +191,7 @@ def test_a_model_that_copies_is_warned_of_where_it_is_chosen(stand_in):
         stand_in.events.append(ModelList((replace(model, copied=share),)))
         stand_in.events.append(RunList((replace(run, figures=figures),)))
         pump.tick()
-        for panel in (panels.TILEWRIGHT_PT_generation, run_panels.TILEWRIGHT_PT_runs):
+        for panel in (generation_panels.TILEWRIGHT_PT_generation, panels.TILEWRIGHT_PT_runs):
             text = " ".join(draw(panel).split())
             assert (warning in text, cure in text) == (share == 0.12,) * 2
 
@@ -261,7 +256,7 @@ def test_training_shows_progress_eta_memory_report_and_picture(stand_in):
 
 
 def test_curves_of_quality_grow_with_the_training(stand_in):
-    assert draw(run_panels.TILEWRIGHT_PT_curves) == ""
+    assert draw(panels.TILEWRIGHT_PT_curves) == ""
     session.current.train(TrainingConfig("bricks", ("a.png",)))
     (job,) = stand_in.submitted
     progress = TrainingProgress(1, 0.1, 60.0, 0.1, None, 9.0, {})
@@ -272,7 +267,7 @@ def test_curves_of_quality_grow_with_the_training(stand_in):
     stand_in.events.append(JobReport("f" * 32, report))  # of another Blender with the same key
     pump.tick()
     assert session.current.training.figures["swd/0"] == [(1.0, 8.0), (2.0, 4.0), (3.0, 8 / 3)]
-    assert draw(run_panels.TILEWRIGHT_PT_curves).splitlines() == [
+    assert draw(panels.TILEWRIGHT_PT_curves).splitlines() == [
         *("<live preview>", "Finest Detail", "Lower is closer to your pictures")
     ]
     curves.clear()
@@ -326,11 +321,11 @@ def test_live_preview_shows_one_of_two_samples():
 def test_recipe_and_running_generation_are_shown(stand_in, plane, maps):
     config = GenerationConfig("bricks", 5, 48, 32)
     (job,) = operators.generate_for_objects([plane], config)
-    assert "Generating 1" in draw(panels.TILEWRIGHT_PT_generation)
+    assert "Generating 1" in draw(generation_panels.TILEWRIGHT_PT_generation)
     stand_in.finish(job.id, maps)
     pump.tick()
     pump.finish()
-    assert "Generating" not in draw(panels.TILEWRIGHT_PT_generation)
+    assert "Generating" not in draw(generation_panels.TILEWRIGHT_PT_generation)
     assert "48 × 32" in draw(material_panels.TILEWRIGHT_PT_recipe)
 
 
@@ -370,7 +365,7 @@ def test_a_view_of_solid_colors_says_how_to_see_the_material(stand_in, plane, ma
 
     def says(kind: str) -> bool:
         view.shading.type = kind
-        text = draw(panels.TILEWRIGHT_PT_generation, view.shading)
+        text = draw(generation_panels.TILEWRIGHT_PT_generation, view.shading)
         assert ("solid colors" in text) == text.endswith("\nMATERIAL")
         return "solid colors" in text
 
@@ -457,7 +452,7 @@ def state_of_the_file(material: bpy.types.Material) -> tuple:
 
 
 def test_maps_panel_offers_what_the_model_has(stand_in):
-    text = draw(panels.TILEWRIGHT_PT_maps)
+    text = draw(generation_panels.TILEWRIGHT_PT_maps)
     assert "base_color\nroughness" in text
     assert "metallic" not in text
 
@@ -467,13 +462,13 @@ def test_scene_recipe_shows_how_far_it_is_and_how_it_ended(monkeypatch, tmp_path
     batch = scene_batch.SceneBatch(recipe, "Scene", tmp_path)
     monkeypatch.setattr(scene_batch, "current", batch)
     batch.stage, batch.progress = "generating", BatchProgress(2, 5, 2, eta=61)
-    assert "Generating: 2 of 5, 1:01 left" in draw(panels.TILEWRIGHT_PT_scene_recipe)
+    assert "Generating: 2 of 5, 1:01 left" in draw(scene_panels.TILEWRIGHT_PT_scene_recipe)
     batch.state, batch.applied = "succeeded", 7
     batch.progress = BatchProgress(5, 5, 3, 2)
-    text = " ".join(draw(panels.TILEWRIGHT_PT_scene_recipe).split())
+    text = " ".join(draw(scene_panels.TILEWRIGHT_PT_scene_recipe).split())
     assert "5 materials in 7 slots: 3 made, 2 were there" in text
     batch.state, batch.error = "failed", WorkerError("worker_gone", "It is gone.", "Run it again.")
-    assert "It is gone.\nRun it again." in draw(panels.TILEWRIGHT_PT_scene_recipe)
+    assert "It is gone.\nRun it again." in draw(scene_panels.TILEWRIGHT_PT_scene_recipe)
 
 
 def test_motion_says_how_far_it_is_and_what_came_out(stand_in, plane, make, tmp_path, monkeypatch):

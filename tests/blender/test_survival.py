@@ -1,13 +1,13 @@
 """What Blender does to a result on its way, case by case; those that need more than a stand-in are elsewhere.
 
-File opened during a job: `test_event_timer`, `test_file_opened_*`.
-Undo between request and result: `test_event_timer`, `test_undone_target_*` and `test_undo_and_redo_*`.
-Target deleted, renamed: `test_event_timer`, `test_deleted_target_*`, `test_renamed_target_*`; linked: here.
+File opened during a job: `test_pump`, `test_file_opened_*`.
+Undo between request and result: `test_pump`, `test_undone_target_*` and `test_undo_and_redo_*`.
+Target deleted, renamed: `test_pump`, `test_deleted_target_*`, `test_renamed_target_*`; linked: here.
 Quit during a job: `test_real_worker`, `test_quitting_*`, and `test_registration`, `test_unregister_*`.
 A hundred reloads: `test_registration` (timer, handlers) and `test_real_worker` (sockets).
 Render or bake running: here. In the background, where no timer fires: here.
 Main thread stalled for minutes: `test_real_worker`, `test_a_main_thread_*`.
-Last request wins: `test_event_timer`, `test_last_request_*`, `test_request_made_while_*`.
+Last request wins: `test_pump`, `test_last_request_*`, `test_request_made_while_*`.
 Online access off: `test_operators`, `test_other_computer_*`, and `test_installation`.
 """
 

@@ -31,7 +31,7 @@ import gc, os, time
 
 class Probe:
     def __init__(self):
-        self.timer, self.live = addon("event_timer"), addon("live")
+        self.timer, self.live = addon("worker.pump"), addon("steering.live")
         self.show, self.tick = self.live.show, self.timer.tick
         self.live.show, self.timer.tick = self.shown, self.ticked
         addon("properties").latent_listeners.insert(0, self.moved)
@@ -81,7 +81,7 @@ def put(editor):
     area.spaces.active.show_region_ui = True
     if editor == "IMAGE_EDITOR":
         material = bpy.context.view_layer.objects.active.active_material
-        area.spaces.active.image = addon("materials").images_of(material)["base_color"]
+        area.spaces.active.image = addon("shader.node_tree").images_of(material)["base_color"]
 
 probe = Probe()
 """

@@ -62,7 +62,7 @@ def addon(module: str) -> object:
 
 
 def session() -> object:
-    return addon("session").current
+    return addon("worker.session").current
 
 
 def view() -> tuple:
@@ -166,8 +166,8 @@ def directions(material: bpy.types.Material) -> dict:
 
 def is_quiet() -> bool:
     """Whether nothing is being generated, shown or packed."""
-    waiting = addon("event_timer").pending() or session().running("generate")
-    return addon("live").is_settled() and not waiting
+    waiting = addon("worker.pump").pending() or session().running("generate")
+    return addon("steering.live").is_settled() and not waiting
 
 
 def maps(material: bpy.types.Material) -> dict:
@@ -179,13 +179,13 @@ def maps(material: bpy.types.Material) -> dict:
             "spread": float(pixels(image).std()),
             "mean": float(pixels(image).mean()),
         }
-        for name, image in addon("materials").images_of(material).items()
+        for name, image in addon("shader.node_tree").images_of(material).items()
     }
 
 
 def base_color() -> np.ndarray:
     """The map on the active object, shape (height, width, 3)."""
-    image = addon("materials").images_of(bpy.context.object.active_material)["base_color"]
+    image = addon("shader.node_tree").images_of(bpy.context.object.active_material)["base_color"]
     return pixels(image).reshape(image.size[1], image.size[0], 3)
 
 

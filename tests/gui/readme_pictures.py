@@ -74,7 +74,7 @@ y, x = np.mgrid[0 : image.size[1], 0 : image.size[0]] / image.size[0]
 painted = np.abs(x - 0.5 - 0.15 * np.sin(2 * np.pi * y)) < 0.14
 rgba = np.empty((image.size[1], image.size[0], 4), np.float32)
 image.pixels.foreach_get(rgba.reshape(-1))
-rgba[painted, :3] = addon("painting").COLORS[1]
+rgba[painted, :3] = addon("painting.painting").COLORS[1]
 image.pixels.foreach_set(rgba.reshape(-1))
 image.update()
 """

@@ -33,8 +33,8 @@ from gan_worker.progress import (
     Report,
     Stage,
     TrainingProgress,
+    copy_warning,
 )
-from gan_worker.runs.copies import copy_warning
 from gan_worker.runs.curves import draw_curves
 from gan_worker.runs.provenance import Provenance, read_provenance, write_provenance
 from gan_worker.runs.run import ModelInfo, Run

@@ -1,0 +1,130 @@
+"""Change how materials lie on surfaces and raise them, without generating again."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.props import EnumProperty
+
+from gan_worker.errors import TilewrightError
+
+from ..steering import sliders
+from ..worker.reporting import failed, needs
+from . import node_tree, surface
+
+
+def _object_with(material: bpy.types.Material) -> bpy.types.Object | None:
+    """The active object if it shows the material, or the first selected one that does."""
+    objects = bpy.context.view_layer.objects
+    chosen = sorted((o for o in objects if o.select_get()), key=lambda o: o.name)
+    candidates = [o for o in (objects.active, *chosen) if o]
+    return next((o for o in candidates if o.active_material == material), None)
+
+
+class _OfSurface:
+    """What buttons about the surface share."""
+
+    bl_options = {"UNDO"}
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        material = sliders.active_material()
+        ready = node_tree.is_ours(material) and bool(node_tree.images_of(material))
+        return needs(cls, ready, "The active object has no generated material")
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        try:
+            for material in sliders.steered():
+                self.change(material)
+        except TilewrightError as error:
+            return failed(self, error)
+        return {"FINISHED"}
+
+
+class TILEWRIGHT_OT_set_projection(_OfSurface, bpy.types.Operator):
+    """Choose how the tile is laid on the surface"""
+
+    bl_idname = "tilewright.set_projection"
+    bl_label = "Set Projection"
+
+    projection: EnumProperty(items=[("UV", "UV", ""), ("BOX", "Box", "")], options={"SKIP_SAVE"})
+
+    @classmethod
+    def description(cls, _context: bpy.types.Context, chosen: bpy.types.OperatorProperties) -> str:
+        if chosen.projection == "UV":
+            return "Lay the tile on by the UV map of the object"
+        return (
+            "Lay the tile on from six sides; the object needs no UV map. Relief comes from the height then, because "
+            "normal maps need one"
+        )
+
+    def change(self, material: bpy.types.Material) -> None:
+        surface.project(material, self.projection, _object_with(material))
+
+
+class TILEWRIGHT_OT_measure_tile(_OfSurface, bpy.types.Operator):
+    """Measure on the active object how large the tile is; again after the object was scaled or unwrapped"""
+
+    bl_idname = "tilewright.measure_tile"
+    bl_label = "Measure Tile"
+
+    def change(self, material: bpy.types.Material) -> None:
+        obj = _object_with(material)
+        if obj:
+            surface.measure_tile(material, obj)
+
+
+class TILEWRIGHT_OT_set_displacement(_OfSurface, bpy.types.Operator):
+    """Choose how the height is shown"""
+
+    bl_idname = "tilewright.set_displacement"
+    bl_label = "Set Displacement"
+
+    kind: EnumProperty(
+        items=[("NONE", "None", ""), ("BUMP", "Bump", ""), ("REAL", "Real", "")],
+        options={"SKIP_SAVE"},
+    )
+
+    @classmethod
+    def description(cls, _context: bpy.types.Context, chosen: bpy.types.OperatorProperties) -> str:
+        return {
+            "NONE": "Leave the height out; a normal map still shades the relief",
+            "BUMP": "Shade the relief by its height, in place of the normal map. The surface stays flat",
+            "REAL": "Move the surface. It needs many points: add a Subdivision Surface modifier",
+        }[chosen.kind]
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return super().poll(context) and needs(
+            cls,
+            "height" in node_tree.images_of(sliders.active_material()),
+            "The material has no height map: its model did not learn one",
+        )
+
+    def change(self, material: bpy.types.Material) -> None:
+        surface.raise_surface(material, self.kind)
+
+
+class TILEWRIGHT_OT_toggle_map(_OfSurface, bpy.types.Operator):
+    """Let this map take part in the shading, or leave it out"""
+
+    bl_idname = "tilewright.toggle_map"
+    bl_label = "Toggle Map"
+
+    map: EnumProperty(items=[(name, name, "") for name in surface.MAPS], options={"SKIP_SAVE"})
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        self.used = self.map in sliders.active_material().tilewright.unused_maps
+        return _OfSurface.execute(self, context)
+
+    def change(self, material: bpy.types.Material) -> None:
+        surface.use_map(material, self.map, self.used)
+
+
+register, unregister = bpy.utils.register_classes_factory(
+    (
+        TILEWRIGHT_OT_set_projection,
+        TILEWRIGHT_OT_measure_tile,
+        TILEWRIGHT_OT_set_displacement,
+        TILEWRIGHT_OT_toggle_map,
+    )
+)

@@ -1,0 +1,256 @@
+"""The panel of the active material, in the sidebars of 3D View and Shader Editor, and among its properties."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..generation import regeneration
+from ..output import export as material_export
+from ..steering import sliders
+from ..ui.layouts import ShaderEditor, TabPanel, pair, paragraph, properties_column
+from . import node_tree, projection, surface
+
+
+class _Material:
+    bl_label = "Material"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, material = self.layout, sliders.active_material()
+        problem = regeneration.obstacle(material)
+        if problem:
+            paragraph(layout, problem.info.message, context.region.width, "INFO")
+            paragraph(layout, problem.info.cure, context.region.width, "BLANK1")
+        if not _has_recipe(material):
+            return
+        _draw_sizes(layout, material)
+        job = regeneration.job_of(material)
+        row = layout.row(align=True)
+        if job:
+            factor = job.pieces.done / max(1, job.pieces.total) if job.pieces else 0.0
+            row.progress(factor=factor, text="Generating")
+            row.operator("tilewright.cancel_regeneration", text="", icon="X")
+        else:
+            row.operator("tilewright.regenerate", icon="FILE_REFRESH")
+
+
+class _OfRecipe:
+    """Only for a material that was generated."""
+
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return super().poll(context) and _has_recipe(sliders.active_material())
+
+
+class _Surface(_OfRecipe):
+    bl_label = "Surface"
+    bl_options = set()
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, material = self.layout, sliders.active_material()
+        row = _named_row(layout, "Projection")
+        for kind, text in _PROJECTIONS.items():
+            pressed = kind == material.tilewright.projection
+            row.operator("tilewright.set_projection", text=text, depress=pressed).projection = kind
+        _draw_tile(layout, material)
+        row, relief = _named_row(layout, "Displacement"), surface.displacement(material)
+        for kind, text in _DISPLACEMENTS.items():
+            row.operator(
+                "tilewright.set_displacement", text=text, depress=kind == relief
+            ).kind = kind
+        node = material.node_tree.nodes.get(node_tree.DISPLACEMENT)
+        if node:
+            properties_column(layout).prop(node.inputs["Scale"], "default_value", text="Height")
+        layout.label(text="Maps in Use")
+        grid = layout.grid_flow(columns=2, even_columns=True, align=True)
+        for name in surface.MAPS:
+            if name in node_tree.images_of(material):
+                used = name not in material.tilewright.unused_maps
+                text = name.replace("_", " ").title()
+                grid.operator("tilewright.toggle_map", text=text, depress=used).map = name
+        reason = surface.why_no_normals(material)
+        if reason:
+            paragraph(layout, reason, context.region.width, "INFO")
+
+
+class _Keeping(_OfRecipe):
+    bl_label = "Keep"
+    bl_options = set()
+
+    def draw(self, context: bpy.types.Context) -> None:
+        chosen, column = context.scene.tilewright, properties_column(self.layout)
+        column.prop(chosen, "asset_library", placeholder="This File", icon="ASSET_MANAGER")
+        column.prop(chosen, "asset_catalog")
+        column.operator("tilewright.keep_asset", icon="ASSET_MANAGER")
+
+
+class _Export(_OfRecipe):
+    bl_label = "Export"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, chosen = self.layout, context.scene.tilewright
+        column = properties_column(layout)
+        column.prop(chosen, "export_target")
+        column.prop(chosen, "export_folder")
+        export, row = material_export.current, layout.row(align=True)
+        if not material_export.is_running():
+            row.operator("tilewright.export_material", icon="EXPORT")
+        else:
+            text = f"{export.done} of {export.total} files" if export.total else "Reading"
+            row.progress(factor=export.done / max(1, export.total), text=text)
+            row.operator("tilewright.cancel_export", text="", icon="X")
+        if export and export.state == "succeeded":
+            text = f"{len(export.files)} files in {export.folder}"
+            paragraph(layout, text, context.region.width, "CHECKMARK")
+        elif export and export.error:
+            paragraph(layout, export.error.info.message, context.region.width, "ERROR")
+            paragraph(layout, export.error.info.cure, context.region.width, "BLANK1")
+
+
+class _Recipe(_OfRecipe):
+    bl_label = "Recipe"
+
+    def draw(self, _context: bpy.types.Context) -> None:
+        kept = sliders.active_material().tilewright
+        column = self.layout.column(align=True)
+        pair(column, "Model", kept.model)
+        pair(column, "Hash", kept.model_hash[: regeneration.HASH_LETTERS])
+        pair(column, "Seed", str(kept.seed))
+        pair(column, "Size", f"{kept.width} × {kept.height}")
+        pair(column, "Variety", f"{kept.truncation_psi:.2f}")
+
+
+def _has_recipe(material: bpy.types.Material | None) -> bool:
+    return node_tree.is_ours(material) and bool(material.tilewright.recipe)
+
+
+_PROJECTIONS = {"UV": "UV", "BOX": "Box"}
+_DISPLACEMENTS = {"NONE": "None", "BUMP": "Bump", "REAL": "Real"}
+
+
+def _named_row(layout: bpy.types.UILayout, name: str) -> bpy.types.UILayout:
+    halves = layout.split(factor=0.4)
+    label = halves.row()
+    label.alignment = "RIGHT"  # as the names of properties are
+    label.label(text=name)
+    return halves.row(align=True)
+
+
+def _draw_tile(layout: bpy.types.UILayout, material: bpy.types.Material) -> None:
+    row = _named_row(layout, "Tile Size")
+    if projection.is_measured(material):
+        row.prop(material.tilewright, "tile_size", text="")
+        row.operator("tilewright.measure_tile", text="", icon="DRIVER_DISTANCE")
+    else:
+        row.operator("tilewright.measure_tile", icon="DRIVER_DISTANCE")
+
+
+def _draw_sizes(layout: bpy.types.UILayout, material: bpy.types.Material) -> None:
+    wanted = material.tilewright.latents
+    present = max(wanted.width, wanted.height) if wanted.model else 0
+    row = layout.row(align=True)
+    for side, text in regeneration.SIDES.items():
+        button = row.operator("tilewright.switch_size", text=text, depress=side == present)
+        button.side = side
+
+
+class _Sidebar(TabPanel):
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        return True
+
+
+class _Properties:
+    """What puts a panel into the Material tab of the Properties editor."""
+
+    bl_space_type = "PROPERTIES"
+    bl_region_type = "WINDOW"
+    bl_context = "material"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        material = sliders.active_material()
+        return _has_recipe(material) and context.material == material  # none that is pinned
+
+
+class TILEWRIGHT_PT_material(_Material, _Sidebar, bpy.types.Panel):
+    pass
+
+
+class TILEWRIGHT_PT_surface(_Surface, _Sidebar, bpy.types.Panel):
+    bl_parent_id = "TILEWRIGHT_PT_material"
+
+
+class TILEWRIGHT_PT_keeping(_Keeping, _Sidebar, bpy.types.Panel):
+    bl_parent_id = "TILEWRIGHT_PT_material"
+
+
+class TILEWRIGHT_PT_export(_Export, _Sidebar, bpy.types.Panel):
+    bl_parent_id = "TILEWRIGHT_PT_material"
+
+
+class TILEWRIGHT_PT_recipe(_Recipe, _Sidebar, bpy.types.Panel):
+    bl_parent_id = "TILEWRIGHT_PT_material"
+
+
+class TILEWRIGHT_PT_material_shader(_Material, ShaderEditor, bpy.types.Panel):
+    pass
+
+
+class TILEWRIGHT_PT_surface_shader(_Surface, ShaderEditor, bpy.types.Panel):
+    bl_parent_id = "TILEWRIGHT_PT_material_shader"
+
+
+class TILEWRIGHT_PT_keeping_shader(_Keeping, ShaderEditor, bpy.types.Panel):
+    bl_parent_id = "TILEWRIGHT_PT_material_shader"
+
+
+class TILEWRIGHT_PT_export_shader(_Export, ShaderEditor, bpy.types.Panel):
+    bl_parent_id = "TILEWRIGHT_PT_material_shader"
+
+
+class TILEWRIGHT_PT_recipe_shader(_Recipe, ShaderEditor, bpy.types.Panel):
+    bl_parent_id = "TILEWRIGHT_PT_material_shader"
+
+
+class TILEWRIGHT_PT_material_properties(_Material, _Properties, bpy.types.Panel):
+    bl_label = "Tilewright"
+
+
+class TILEWRIGHT_PT_surface_properties(_Surface, _Properties, bpy.types.Panel):
+    bl_parent_id = "TILEWRIGHT_PT_material_properties"
+
+
+class TILEWRIGHT_PT_keeping_properties(_Keeping, _Properties, bpy.types.Panel):
+    bl_parent_id = "TILEWRIGHT_PT_material_properties"
+
+
+class TILEWRIGHT_PT_export_properties(_Export, _Properties, bpy.types.Panel):
+    bl_parent_id = "TILEWRIGHT_PT_material_properties"
+
+
+class TILEWRIGHT_PT_recipe_properties(_Recipe, _Properties, bpy.types.Panel):
+    bl_parent_id = "TILEWRIGHT_PT_material_properties"
+
+
+register, unregister = bpy.utils.register_classes_factory(
+    (
+        TILEWRIGHT_PT_material,
+        TILEWRIGHT_PT_surface,
+        TILEWRIGHT_PT_keeping,
+        TILEWRIGHT_PT_export,
+        TILEWRIGHT_PT_recipe,
+        TILEWRIGHT_PT_material_shader,
+        TILEWRIGHT_PT_surface_shader,
+        TILEWRIGHT_PT_keeping_shader,
+        TILEWRIGHT_PT_export_shader,
+        TILEWRIGHT_PT_recipe_shader,
+        TILEWRIGHT_PT_material_properties,
+        TILEWRIGHT_PT_surface_properties,
+        TILEWRIGHT_PT_keeping_properties,
+        TILEWRIGHT_PT_export_properties,
+        TILEWRIGHT_PT_recipe_properties,
+    )
+)

@@ -1,0 +1,115 @@
+"""Pair with a worker that was started by hand, here or on another computer: its address and a code, once."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import bpy
+from bpy.props import BoolProperty, StringProperty
+
+from gan_worker.errors import TilewrightError
+from gan_worker.wire.pairing import PATIENCE, Pairing, split_address
+
+from . import preferences, pump, session
+from .operators import check_online_access, connect
+from .reporting import failed, needs
+
+_running: list[Pairing] = []
+
+
+def pair_worker(address: str, code: str) -> Iterator[bool]:
+    """Learn a worker's keys, keep them, and connect to it; `pump.run_along` advances it.
+
+    Args:
+        address: `host:port`, as the worker's console says.
+        code: from there, good once and for ten minutes.
+
+    Raises:
+        RequestError: `pairing_failed` for what is no address or no code; `not_allowed` where Blender is offline.
+        StorageError: `file_unwritable`.
+    """
+    host, _ = split_address(address)
+    check_online_access(host)
+    folder = preferences.pairing_folder(host)
+    pairing = Pairing(address, code, folder, f"Blender on {socket.gethostname()}")
+    _running[:] = [pairing]
+    return _steps(pairing, folder)
+
+
+def _steps(pairing: Pairing, folder: Path) -> Iterator[bool]:
+    try:
+        while pairing.poll() is None:
+            yield True
+        chosen = preferences.get()
+        chosen.location, chosen.key_folder, chosen.remote_address = "REMOTE", str(folder), ""
+        connect(folder)
+    except TilewrightError as error:
+        session.current.fail(error)
+    finally:
+        pairing.close()
+        _running.clear()
+
+
+class TILEWRIGHT_OT_pair_worker(bpy.types.Operator):
+    """Connect to a worker that was started with gan-worker serve --pair, for the first time"""
+
+    bl_idname = "tilewright.pair_worker"
+    bl_label = "Pair with Worker"
+    # Not among the commands that the Info editor lists: the code is nobody else's business.
+    bl_options = {"INTERNAL"}
+
+    address: StringProperty(
+        name="Address",
+        description="As the console says where gan-worker serve --pair was started, such as 192.168.1.20:47111",
+        options={"SKIP_SAVE"},
+    )
+    code: StringProperty(
+        name="Code",
+        description="From the same console. It is good once, and for ten minutes",
+        options={"SKIP_SAVE"},
+    )
+    wait: BoolProperty(name="Wait", options={"SKIP_SAVE", "HIDDEN"})
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        return needs(
+            cls, session.current.state == "stopped", "A worker is connected: press Stop first"
+        ) and needs(cls, not _running, "Pairing is under way")
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        return context.window_manager.invoke_props_dialog(self, confirm_text="Pair")
+
+    def draw(self, _context: bpy.types.Context) -> None:
+        self.layout.use_property_split = True
+        self.layout.prop(self, "address")
+        self.layout.prop(self, "code")
+        self.layout.label(text="Both stand where gan-worker serve --pair was started", icon="INFO")
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        try:
+            session.current.last_error = None
+            pump.run_along(pair_worker(self.address, self.code))
+            if self.wait:
+                self._wait()
+        except TilewrightError as error:
+            return failed(self, error)
+        pump.wake()
+        return {"FINISHED"}
+
+    @staticmethod
+    def _wait() -> None:
+        now = session.current
+        pump.wait(lambda: now.connected or bool(now.last_error), PATIENCE)
+
+
+def register() -> None:
+    bpy.utils.register_class(TILEWRIGHT_OT_pair_worker)
+
+
+def unregister() -> None:
+    bpy.utils.unregister_class(TILEWRIGHT_OT_pair_worker)
+    for pairing in _running:
+        pairing.close()
+    _running.clear()

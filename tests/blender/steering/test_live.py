@@ -1,0 +1,588 @@
+"""Materials follow their latents: the last request wins, nothing queues up, undo brings textures back."""
+
+from __future__ import annotations
+
+import time
+
+import bpy
+import numpy as np
+import pytest
+
+from blender_addon.generation import operators as generation
+from blender_addon.generation import results
+from blender_addon.shader import images, node_tree
+from blender_addon.steering import live, operators, sliders
+from blender_addon.worker import pump, session
+from gan_worker.client.events import JobAccepted, ModelList, WorkerStatus
+from gan_worker.config import GenerationConfig
+from gan_worker.errors import ErrorInfo
+
+FULL = GenerationConfig("bricks", seed=5, width=512, height=256)
+
+
+def pump_all() -> None:
+    pump.tick()
+    pump.finish()
+
+
+@pytest.fixture
+def rest(monkeypatch):
+    """Let whatever moves come to rest now."""
+
+    def let_rest() -> None:
+        live.let_rest()
+        pump_all()
+
+    return let_rest
+
+
+class Hand:
+    """Moves sliders and lets the stand-in worker answer."""
+
+    def __init__(self, worker, make, objects) -> None:
+        self.worker, self.make = worker, make
+        for job in generation.generate_for_objects(objects, FULL, vary=len(objects) > 1):
+            self.answer(job.id)
+        self.worker.submitted.clear()
+
+    def answer(self, job: str, value: int | None = None) -> None:
+        """Finish a job with maps of the size that was asked for, of one value or random."""
+        config = self.worker.submitted[job]
+        maps = {k: v for k, v in self.make(config.width, config.height).items() if k != "normal"}
+        if value is not None:
+            maps = {name: np.full_like(pixels, value) for name, pixels in maps.items()}
+        self.worker.finish(job, maps)
+        pump_all()
+
+    def move(self, material, amount: float, name: str = "pca 1") -> None:
+        material.tilewright.latents.directions[name].amount = amount
+
+    @property
+    def jobs(self) -> list[str]:
+        return list(self.worker.submitted)
+
+    @property
+    def newest(self) -> GenerationConfig:
+        return list(self.worker.submitted.values())[-1]
+
+
+@pytest.fixture
+def hand(stand_in, make, plane) -> Hand:
+    return Hand(stand_in, make, [plane])
+
+
+@pytest.fixture
+def material(hand, plane) -> bpy.types.Material:
+    return plane.active_material
+
+
+def shown_value(material) -> int:
+    pixels = images.read_pixels(node_tree.images_of(material)["base_color"])
+    return round(float(pixels[..., 0].mean()) * 255)
+
+
+def test_moving_shows_a_preview_and_resting_the_full_size(hand, material, rest):
+    nodes = {node.name for node in material.node_tree.nodes}
+    hand.move(material, 1.5)
+    (preview,) = hand.jobs
+    assert (hand.newest.width, hand.newest.height) == (256, 128)
+    assert hand.newest.directions == (("pca 1", 1.5),)
+    hand.answer(preview, 40)
+    assert node_tree.is_preview(material)
+    assert shown_value(material) == 40
+    assert node_tree.read_recipe(material).width == 256
+    rest()
+    _, full = hand.jobs
+    assert (hand.newest.width, hand.newest.height, hand.newest.seed) == (512, 256, 5)
+    hand.answer(full, 90)
+    assert shown_value(material) == 90
+    assert sliders.is_shown(material)
+    assert not live.is_moving()
+    assert {node.name for node in material.node_tree.nodes} == nodes
+    assert all(i.packed_file for i in node_tree.images_of(material).values())
+    assert not any(images.is_live(i) for i in bpy.data.images)
+
+
+def test_nothing_is_sent_at_full_size_before_the_slider_rests(hand, material):
+    hand.move(material, 1.0)
+    hand.answer(hand.jobs[0])
+    pump_all()
+    assert len(hand.jobs) == 1
+    live._moving[material.tilewright.uuid].changed = time.monotonic() - live.REST
+    pump_all()
+    assert len(hand.jobs) == 2
+
+
+def test_thousand_moves_leave_no_backlog(hand, material, rest):
+    images_before = len(bpy.data.images)
+    for number in range(1000):
+        hand.move(material, number / 500)
+        if number % 100 == 99:
+            hand.answer(hand.jobs[-1])
+    assert len(hand.jobs) <= 11
+    hand.answer(hand.jobs[-1], 70)
+    assert hand.newest.directions == (("pca 1", 1.998),)
+    rest()
+    hand.answer(hand.jobs[-1])
+    assert len(hand.jobs) <= 12
+    assert not live.is_moving()
+    assert pump.pending() == 0
+    assert not session.current._backlog
+    assert len(bpy.data.images) == images_before
+    kept = sum(pixels.nbytes for maps in live._recent.values() for pixels in maps.values())
+    assert 0 < kept <= live.MOST_KEPT
+
+
+def test_previews_kept_for_undo_are_bounded(hand, material, monkeypatch):
+    monkeypatch.setattr(live, "MOST_KEPT", 700_000)
+    for number in range(6):
+        hand.move(material, number + 1.0)
+        hand.answer(hand.jobs[-1])
+    assert len(live._recent) == 2
+    assert material.tilewright.recipe in live._recent
+
+
+def test_preview_is_written_into_the_same_images(hand, material):
+    hand.move(material, 1.0)
+    hand.answer(hand.jobs[0], 10)
+    before = set(bpy.data.images.keys())
+    hand.move(material, 2.0)
+    hand.answer(hand.jobs[1], 20)
+    assert set(bpy.data.images.keys()) == before
+    assert shown_value(material) == 20
+
+
+def test_last_request_wins_over_a_full_size_that_arrives_late(hand, material, rest):
+    hand.move(material, 1.0)
+    hand.answer(hand.jobs[0], 10)
+    rest()
+    late = hand.jobs[1]
+    hand.move(material, 2.0)
+    assert ("cancel", late) in hand.worker.calls
+    hand.answer(hand.jobs[2], 30)
+    hand.answer(late, 99)
+    assert shown_value(material) == 30
+    assert node_tree.read_recipe(material).directions == (("pca 1", 2.0),)
+
+
+def test_generating_anew_wins_over_a_preview_under_way(hand, material, plane):
+    hand.move(material, 1.0)
+    late = hand.jobs[0]
+    (job,) = generation.generate_for_objects([plane], GenerationConfig("bricks", 9, 64, 64))
+    hand.answer(late, 10)
+    hand.answer(job.id, 50)
+    assert shown_value(material) == 50
+    assert material.tilewright.latents.seed == 9
+    assert material.tilewright.latents.directions["pca 1"].amount == 0
+    assert not live.is_moving()
+
+
+def test_generating_anew_while_a_preview_is_unpacked_wins(hand, material, plane):
+    hand.move(material, 1.0)
+    before = shown_value(material)
+    hand.worker.finish(hand.jobs[0], {"base_color": np.full((128, 256, 3), 80, np.uint8)})
+    for event in session.current.tick():
+        pump._take(event)
+    generation.generate_for_objects([plane], GenerationConfig("bricks", 9, 64, 64))
+    pump.finish()
+    assert shown_value(material) == before
+
+
+def test_recipe_is_never_ahead_of_the_picture(hand, material):
+    hand.move(material, 1.0)
+    hand.answer(hand.jobs[0], 10)
+    hand.move(material, 2.0)
+    job = hand.jobs[1]
+    hand.worker.finish(job, {"base_color": np.full((128, 256, 3), 80, np.uint8)})
+    for event in session.current.tick():
+        pump._take(event)
+    while pump.pending():
+        recipe = node_tree.read_recipe(material)
+        assert (recipe.directions[0][1], shown_value(material)) in ((1.0, 10), (2.0, 80))
+        pump._step()
+    assert shown_value(material) == 80
+
+
+def test_one_undo_step_a_drag_and_undo_brings_the_texture_back(hand, plane, rest):
+    name = plane.active_material.name
+    bpy.ops.ed.undo_push(message="start")
+    for amount, value in ((1.0, 10), (2.0, 20)):
+        for part in (0.5, 1.0):
+            hand.move(bpy.data.materials[name], amount * part)
+        bpy.ops.ed.undo_push(message="slider")  # as Blender does when the mouse is let go
+        hand.answer(hand.jobs[-1], value - 5)
+        hand.answer(hand.jobs[-1], value - 5)
+        rest()
+        hand.answer(hand.jobs[-1], value)
+    assert shown_value(bpy.data.materials[name]) == 20
+    bpy.ops.ed.undo()
+    material = bpy.data.materials[name]
+    assert material.tilewright.latents.directions["pca 1"].amount == 1.0
+    assert hand.newest.directions == (("pca 1", 1.0),)
+    hand.answer(hand.jobs[-1], 9)
+    rest()
+    hand.answer(hand.jobs[-1], 10)
+    assert shown_value(material) == 10
+    assert sliders.is_shown(material)
+    bpy.ops.ed.redo()
+    assert hand.newest.directions == (("pca 1", 2.0),)
+    hand.answer(hand.jobs[-1], 19)
+    rest()
+    hand.answer(hand.jobs[-1], 20)
+    assert shown_value(bpy.data.materials[name]) == 20
+    bpy.ops.ed.undo()
+    bpy.ops.ed.undo()
+    assert bpy.data.materials[name].tilewright.latents.directions["pca 1"].amount == 0
+
+
+@pytest.mark.parametrize("rested", [False, True])
+def test_undo_shows_the_preview_of_its_recipe_without_a_worker(hand, plane, rest, rested):
+    name = plane.active_material.name
+    for amount, value in ((1.0, 10), (2.0, 20)):
+        hand.move(bpy.data.materials[name], amount)
+        hand.answer(hand.jobs[-1], value)
+        bpy.ops.ed.undo_push(message="slider")
+    if rested:  # then the images of the previews are gone
+        rest()
+        hand.answer(hand.jobs[-1], 25)
+    session.current.close()
+    bpy.ops.ed.undo()
+    material = bpy.data.materials[name]
+    assert node_tree.read_recipe(material).directions == (("pca 1", 1.0),)
+    assert shown_value(material) == 10
+    bpy.ops.ed.redo()
+    assert shown_value(bpy.data.materials[name]) == 20
+
+
+def test_what_comes_when_a_slider_rests_adds_no_undo_step(hand, material, plane, rest, monkeypatch):
+    pushed: list[str] = []
+    monkeypatch.setattr(results, "push_undo", pushed.append)
+    hand.move(material, 1.0)
+    hand.answer(hand.jobs[0])
+    rest()
+    hand.answer(hand.jobs[1])
+    assert pushed == []
+    (job,) = generation.generate_for_objects([plane], GenerationConfig("bricks", 9, 64, 64))
+    hand.answer(job.id)
+    assert pushed == ["Tilewright Material"]
+
+
+def test_undo_of_a_generated_material_does_not_ask_for_it_again(hand, plane):
+    bpy.ops.ed.undo_push(message="start")
+    seed = plane.active_material.tilewright.latents.seed
+    (job,) = generation.generate_for_objects([plane], GenerationConfig("bricks", 9, 64, 64))
+    bpy.ops.ed.undo_push(message="Generate")
+    hand.answer(job.id)
+    bpy.ops.ed.undo_push(message="Tilewright Material")
+    assert plane.active_material.tilewright.latents.seed == 9
+    bpy.ops.ed.undo()
+    undone = bpy.data.objects["Plane"].active_material
+    assert undone.tilewright.latents.seed == undone.tilewright.seed == seed
+    assert hand.jobs == [job.id]
+    assert not live.is_moving()
+
+
+def test_undo_of_something_else_asks_for_nothing(hand, plane):
+    bpy.ops.ed.undo_push(message="start")
+    plane.location.x = 5
+    bpy.ops.ed.undo_push(message="move")
+    bpy.ops.ed.undo()
+    assert hand.jobs == []
+
+
+def test_selected_objects_move_together_and_keep_their_seeds(stand_in, make, planes, rest):
+    bpy.context.scene.tilewright.target = "SELECTED"
+    bpy.context.scene.tilewright.vary_per_object = True
+    hand = Hand(stand_in, make, planes)
+    active = planes[2].active_material
+    hand.move(active, 1.0)
+    assert [c.seed for c in stand_in.submitted.values()] == [5, 6, 7]
+    assert {c.directions for c in stand_in.submitted.values()} == {(("pca 1", 1.0),)}
+    active.tilewright.latents.seed = 17
+    for job in hand.jobs:
+        hand.answer(job)
+    assert [o.active_material.tilewright.latents.seed for o in planes] == [15, 16, 17]
+    assert [c.seed for c in stand_in.submitted.values()][3:] == [15, 16, 17]
+
+
+def test_active_object_alone_moves_where_the_panel_says_so(stand_in, make, planes):
+    hand = Hand(stand_in, make, planes)
+    hand.move(planes[2].active_material, 1.0)
+    hand.move(planes[0].active_material, 2.0)
+    assert [c.directions[0][1] for c in stand_in.submitted.values()] == [1.0, 2.0]
+
+
+def test_material_of_another_model_takes_over_the_variety_alone(stand_in, make, planes):
+    bpy.context.scene.tilewright.target = "SELECTED"
+    hand = Hand(stand_in, make, planes)
+    sliders.store(planes[0].active_material, GenerationConfig("oak", 3, 64, 64))
+    active = planes[2].active_material.tilewright.latents
+    hand.move(planes[2].active_material, 1.0)
+    active.seed, active.truncation_psi = 30, 0.5
+    other = planes[0].active_material.tilewright.latents
+    assert (other.seed, other.truncation_psi, len(other.directions)) == (3, 0.5, 0)
+
+
+def test_material_deleted_while_a_preview_or_full_size_is_under_way(hand, plane, rest):
+    hand.move(plane.active_material, 1.0)
+    hand.answer(hand.jobs[0])
+    hand.move(plane.active_material, 2.0)
+    bpy.data.materials.remove(plane.active_material)
+    hand.answer(hand.jobs[1])
+    rest()
+    assert not live.is_moving()
+    assert len(bpy.data.materials) == 0
+    assert session.current.last_error is None
+
+
+def test_material_deleted_before_the_full_size_comes(hand, plane, rest):
+    hand.move(plane.active_material, 1.0)
+    hand.answer(hand.jobs[0])
+    rest()
+    bpy.data.materials.remove(plane.active_material)
+    hand.answer(hand.jobs[1])
+    assert len(bpy.data.materials) == 0
+    assert not [i for i in bpy.data.images if images.JOB_KEY in i]
+
+
+def test_other_file_opened_while_a_slider_moves(hand, material, rest):
+    hand.move(material, 1.0)
+    bpy.ops.wm.read_homefile(use_empty=True)
+    assert not live.is_moving()
+    hand.answer(hand.jobs[0])
+    assert len(bpy.data.materials) == len(bpy.data.images) == 0
+
+
+def test_copied_material_moves_alone(hand, material, plane):
+    bpy.ops.mesh.primitive_plane_add()
+    copy = material.copy()
+    bpy.context.object.data.materials.append(copy)
+    hand.move(copy, 1.0)
+    hand.answer(hand.jobs[0], 33)
+    assert shown_value(copy) == 33
+    assert not node_tree.is_preview(material)
+
+
+def test_with_live_off_nothing_moves_before_apply(hand, material):
+    bpy.context.scene.tilewright.live = False
+    hand.move(material, 1.0)
+    assert hand.jobs == []
+    bpy.ops.tilewright.apply_latents()
+    assert hand.newest.directions == (("pca 1", 1.0),)
+
+
+def test_preview_is_repeated_so_that_nothing_on_it_changes_its_size(hand, material, rest):
+    mapping = material.node_tree.nodes[node_tree.MAPPING]
+    bpy.context.scene.tilewright.scale = (3, 1.5)
+    hand.move(material, 1.0)
+    hand.answer(hand.jobs[0])
+    assert tuple(mapping.inputs["Scale"].default_value) == (6, 3, 1)
+    bpy.context.scene.tilewright.scale = (4, 4)
+    assert tuple(mapping.inputs["Scale"].default_value) == (8, 8, 1)
+    rest()
+    hand.answer(hand.jobs[1])
+    assert tuple(mapping.inputs["Scale"].default_value) == (4, 4, 1)
+
+
+def test_border_stays_where_it_was_until_the_seed_changes(hand, material, rest):
+    hand.move(material, 1.0)
+    hand.answer(hand.jobs[0])
+    rest()
+    assert hand.newest.origin == (16, 32)
+    hand.answer(hand.jobs[1])
+    material.tilewright.latents.seed = 6
+    hand.answer(hand.jobs[2])
+    rest()
+    assert hand.newest.origin is None
+
+
+def test_preview_that_is_shown_while_saving_is_in_the_file(hand, material, tmp_path):
+    path = str(tmp_path / "moving.blend")
+    for number, value in enumerate((77, 88)):
+        hand.move(material, number + 1.0)
+        hand.answer(hand.jobs[number], value)
+        bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    (loaded,) = (m for m in bpy.data.materials if m.tilewright.uuid)
+    assert shown_value(loaded) == 88
+    assert node_tree.read_recipe(loaded).directions == (("pca 1", 2.0),)
+
+
+def test_textures_as_files_are_written_when_the_file_is_saved(hand, material, rest, tmp_path):
+    path = str(tmp_path / "scene.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.context.scene.tilewright.storage = "FILES"
+    for amount, value in ((1.0, 70), (2.0, 80)):
+        hand.move(material, amount)
+        hand.answer(hand.jobs[-1])
+        rest()
+        hand.answer(hand.jobs[-1], value)
+    assert not (tmp_path / "textures").exists()
+    bpy.ops.wm.save_mainfile()
+    shown = node_tree.images_of(material)
+    assert len(list((tmp_path / "textures").glob("*.png"))) == len(shown)
+    assert not any(image.packed_file for image in shown.values())
+    bpy.ops.wm.open_mainfile(filepath=path)
+    (loaded,) = (m for m in bpy.data.materials if m.tilewright.uuid)
+    assert shown_value(loaded) == 80
+    space = {n: i.colorspace_settings.name for n, i in node_tree.images_of(loaded).items()}
+    assert (space["base_color"], space["roughness"]) == ("sRGB", "Non-Color")
+
+
+def test_textures_that_cannot_be_written_stay_packed(hand, material, rest, tmp_path):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    (tmp_path / "textures").write_text("no folder")
+    bpy.context.scene.tilewright.storage = "FILES"
+    hand.move(material, 1.0)
+    hand.answer(hand.jobs[-1])
+    rest()
+    hand.answer(hand.jobs[-1], 70)
+    bpy.ops.wm.save_mainfile()
+    assert session.current.last_error.code == "file_unwritable"
+    assert all(image.packed_file for image in node_tree.images_of(material).values())
+
+
+def test_names_of_sliders_are_kept_for_the_model(hand, material, plane, tmp_path):
+    labels = bpy.context.scene.tilewright.direction_labels
+    assert [item.label for item in labels] == ["Direction 1", "Direction 2", "Accent 1"]
+    labels["bricks/pca 1"].label = "Moss"
+    path = str(tmp_path / "named.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    generation.generate_for_objects([], GenerationConfig("bricks", 1, 64, 64))
+    assert bpy.context.scene.tilewright.direction_labels["bricks/pca 1"].label == "Moss"
+
+
+def test_sliders_appear_when_the_worker_comes_after_the_material(stand_in, plane):
+    entry = session.current.models[0]
+    session.current.models = ()
+    material = node_tree.new_material("old")
+    sliders.store(material, FULL)
+    assert len(material.tilewright.latents.directions) == 0
+    stand_in.events.append(ModelList((entry,)))
+    pump.tick()
+    assert tuple(material.tilewright.latents.directions.keys()) == entry.directions
+
+
+def test_material_of_an_older_file_is_given_its_latents(hand, material, tmp_path):
+    for name in ("model", "seed", "directions"):
+        material.tilewright.latents.property_unset(name)
+    path = str(tmp_path / "old.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    (loaded,) = (m for m in bpy.data.materials if m.tilewright.uuid)
+    assert sliders.is_shown(loaded)
+    assert loaded.tilewright.latents.seed == 5
+    assert len(loaded.tilewright.latents.directions) == 3
+
+
+def test_look_of_a_training_material_replaces_the_latent_of_the_seed(hand, material):
+    sliders.store(material, GenerationConfig("bricks", 5, 512, 256, z=(0.5, 0.25)))
+    assert sliders.wanted(material).z == (0.5, 0.25)
+    material.tilewright.latents.material = "old wall"
+    assert (hand.newest.material, hand.newest.z) == ("old wall", ())
+
+
+def test_failed_preview_is_said_and_the_next_move_tries_again(hand, material):
+    hand.move(material, 1.0)
+    error = ErrorInfo("out_of_memory", "No room.", "Choose a smaller size.")
+    hand.worker.state(hand.jobs[0], "failed", error)
+    pump_all()
+    assert session.current.last_error == error
+    hand.move(material, 2.0)
+    assert len(hand.jobs) == 2
+    hand.answer(hand.jobs[1], 30)
+    assert shown_value(material) == 30
+
+
+def test_sliders_say_why_they_cannot_move(hand, material, plane):
+    assert live.reason(material) == ""
+    session.current.models = ()
+    assert "no model bricks" in live.reason(material)
+    session.current.close()
+    assert "press Start" in live.reason(material)
+    assert not bpy.ops.tilewright.reset_latents.poll()
+    hand.move(material, 1.0)
+    assert hand.jobs == []
+    assert "generate one first" in live.reason(None)
+
+
+def test_buttons_call_the_plain_functions(hand, material):
+    operators.steer(material, seed=8, directions={"pca 2": -1.0})
+    assert (hand.newest.seed, hand.newest.directions) == (8, (("pca 2", -1.0),))
+    hand.answer(hand.jobs[0])
+    bpy.ops.tilewright.change_seed(step=-1)
+    assert hand.newest.seed == 7
+    hand.answer(hand.jobs[1])
+    bpy.ops.tilewright.change_seed(draw_new=True)
+    assert hand.newest.seed not in (7, 8)
+    hand.answer(hand.jobs[2])
+    bpy.ops.tilewright.reset_latents()
+    assert hand.newest.directions == ()
+    assert hand.newest.seed == material.tilewright.latents.seed
+
+
+def test_settling_waits_for_the_pixels_of_the_full_size(hand, material, monkeypatch):
+    hand.move(material, 1.0)
+    answered: list[str] = []
+
+    def play_the_worker() -> None:
+        for job in set(hand.jobs) - set(answered):
+            answered.append(job)
+            hand.worker.state(job, "succeeded")
+            return
+        for job in answered[:]:
+            if not session.current.jobs[job].done:
+                hand.answer(job, 20 * len(answered))
+
+    monkeypatch.setattr(time, "sleep", lambda _seconds: play_the_worker())
+    operators.settle(20)
+    assert (len(answered), shown_value(material)) == (2, 40)
+    assert sliders.is_shown(material)
+
+
+def test_a_preview_is_waited_for_only_while_it_is_due(hand, material, monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    assert live.patience() == 0
+    hand.move(material, 1.0)
+    hand.answer(hand.jobs[-1])  # its forward pass took 0.1 s
+    clock[0] += 1.0
+    hand.move(material, 2.0)
+    for since, seconds in ((0.05, 0.0), (0.099, live.PATIENCE), (10.0, live.PATIENCE)):
+        clock[0] = 101.0 + since
+        assert live.patience() == seconds
+    waits = [live.patience() for _ in range(100)]
+    assert sum(waits) < 0.2 and waits[-1] == 0
+
+
+def test_a_preview_is_shown_in_the_tick_in_which_it_comes(hand, material, monkeypatch):
+    monkeypatch.setattr(pump, "STEP_DEADLINE", 0.0)  # its pixels were waited for as long
+    monkeypatch.setattr(pump, "URGENT_DEADLINE", 60.0)
+    hand.move(material, 1.0)
+    job = hand.jobs[-1]
+    hand.worker.finish(job, hand.make(256, 128))
+    pump.tick()
+    assert not pump.pending()
+    assert node_tree.is_preview(material)
+
+
+def test_the_sidebar_is_not_drawn_anew_for_what_happens_to_a_preview(hand, material, monkeypatch):
+    hand.move(material, 1.0)
+    pump._timer()
+    drawn = []
+    monkeypatch.setattr(pump, "_redraw", lambda: drawn.append(1))
+    hand.worker.events += [JobAccepted(hand.jobs[-1]), WorkerStatus("busy", "CPU", 1.0)]
+    hand.worker.state(hand.jobs[-1], "running")
+    pump._timer()
+    assert not drawn
+    hand.worker.finish(hand.jobs[-1], hand.make(256, 128))
+    pump._timer()
+    assert drawn
+
+
+def test_a_sleeping_timer_is_woken_by_a_slider(hand, material):
+    assert pump.tick() == pump.IDLE_INTERVAL
+    hand.move(material, 1.0)
+    assert bpy.app.timers.is_registered(pump._timer)
+    assert pump.tick() <= pump.LIVE_INTERVAL

@@ -1,0 +1,210 @@
+"""Weights to start from: they mean the same in other networks, bring looks together, and are told of."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gan_worker.config import PRESETS, TrainingConfig
+from gan_worker.errors import StorageError
+from gan_worker.gan.data.dataset import Dataset
+from gan_worker.gan.data.statistics import MapStatistics, Statistics, measure_statistics
+from gan_worker.gan.generation.latents import Pattern
+from gan_worker.gan.networks.discriminator import Discriminator
+from gan_worker.gan.networks.generator import Generator
+from gan_worker.gan.training import loop
+from gan_worker.gan.training.pretrained import SPREAD, Pretrained, bring_together, to_arrays
+from gan_worker.gan.training.step import Hyperparameters, Update
+from gan_worker.materials import pictures
+from gan_worker.runs.checkpoints import format_tensors
+from gan_worker.runs.provenance import read_provenance
+from gan_worker.runs.run import Run
+
+NANO = PRESETS["nano"]
+
+
+def statistics(**counts):
+    """Of maps with so many channels each."""
+    return Statistics(
+        {
+            name: MapStatistics((0.0,) * n, tuple(map(tuple, np.eye(n))), (1.0,) * n)
+            for name, n in counts.items()
+        }
+    )
+
+
+KNOWN = statistics(base_color=3, height=1, roughness=1)
+
+
+@pytest.fixture(scope="module")
+def networks():
+    """Of five channels, told of two materials, with weights that differ everywhere from what networks begin with."""
+    tf.keras.utils.set_random_seed(5)
+    generator, discriminator = Generator(NANO, 5), Discriminator(NANO, 5, materials=2)
+    for variable in (*generator.variables, *discriminator.variables):
+        noise = tf.random.stateless_normal(variable.shape, (1, 2), stddev=0.02)
+        # As they are stored, so that what is read can be compared exactly.
+        variable.assign(tf.cast(tf.cast(variable + noise, tf.float16), tf.float32))
+    return generator, discriminator
+
+
+@pytest.fixture(scope="module")
+def weights(networks, tmp_path_factory):
+    latents = np.random.default_rng(2).standard_normal((2, NANO.z_dim)).astype(np.float32)
+    file = tmp_path_factory.mktemp("weights") / "nano.safetensors"
+    file.write_bytes(format_tensors(to_arrays(*networks, KNOWN, latents)))
+    return Pretrained(file)
+
+
+def inputs(waves=0, batch=2):
+    rng = np.random.default_rng(3)
+    z = rng.standard_normal((batch, NANO.z_dim))
+    local = rng.standard_normal((batch, 6, 6, NANO.local_channels + 2 * waves))
+    noise = [rng.standard_normal((batch, 6 * 2**i, 6 * 2**i, 1)) for i in range(1, NANO.levels)]
+    return [x.astype(np.float32) for x in (z, local)], [n.astype(np.float32) for n in noise]
+
+
+def test_a_generator_makes_the_channels_it_shares_as_the_one_that_lent(weights, networks):
+    borrower = Generator(NANO, 3)
+    own = borrower.exit.kernel.numpy()[..., 1]
+    weights.lend([borrower], Discriminator(NANO, 3), statistics(height=1, metallic=1, roughness=1))
+    (z, local), noise = inputs()
+    made, lent = borrower(z, local, noise), networks[0](z, local, noise)
+    np.testing.assert_allclose(made[..., 0], lent[..., 3], atol=1e-5)
+    np.testing.assert_allclose(made[..., 2], lent[..., 4], atol=1e-5)
+    assert np.array_equal(borrower.exit.kernel.numpy()[..., 1], own)
+
+
+def test_waves_of_a_material_keep_their_own_weights(weights, networks):
+    borrower = Generator(NANO, 5, waves=(2, 0, 3, 0))
+    own = borrower.entry.kernel.numpy()[:, :, NANO.local_channels :]
+    weights.lend([borrower], Discriminator(NANO, 5), KNOWN)
+    assert np.array_equal(borrower.entry.kernel.numpy()[:, :, NANO.local_channels :], own)
+    (z, local), noise = inputs(waves=2)
+    local[..., NANO.local_channels :] = 0
+    lent = networks[0](z, local[..., : NANO.local_channels], noise)
+    fine = np.random.default_rng(4).standard_normal((*noise[1].shape[:3], 6), np.float32)
+    noise[1] = np.concatenate([noise[1], fine], axis=-1)
+    mixture = borrower.grain[1].mixture
+    assert np.abs(borrower(z, local, noise) - lent).max() > 1e-2
+    mixture.assign(tf.zeros_like(mixture))
+    np.testing.assert_allclose(borrower(z, local, noise), lent, atol=1e-5)
+
+
+def test_a_discriminator_of_the_same_channels_judges_the_same(weights, networks):
+    borrower = Discriminator(NANO, 5, materials=3)
+    weights.lend([Generator(NANO, 5)], borrower, KNOWN)
+    crops = tf.random.stateless_normal((2, 32, 32, 5), (4, 4))
+    np.testing.assert_allclose(borrower(crops), networks[1](crops), atol=1e-5)
+    assert not np.any(borrower.embedding.numpy())
+
+
+def test_fewer_channels_are_as_strong_together_as_all_were(weights, networks):
+    borrower = Discriminator(NANO, 2)
+    weights.lend([Generator(NANO, 2)], borrower, statistics(roughness=1, height=1))
+    kernel, stored = borrower.entry.kernel.numpy(), networks[1].entry.kernel.numpy()
+    ratio = kernel / stored[:, :, [4, 3]]
+    np.testing.assert_allclose(ratio, ratio.mean(), rtol=1e-4)
+    assert np.square(kernel).sum() == pytest.approx(np.square(stored).sum(), rel=1e-4)
+
+
+def test_looks_come_together_around_one_that_stays(networks):
+    generator = Generator(NANO, 5)
+    for own, other in zip(generator.variables, networks[0].variables, strict=True):
+        own.assign(other)
+    (z, local), noise = inputs()
+    before = generator(z, local, noise).numpy()
+    norms = [*(block.norm for level in generator.levels for block in level), generator.exit_norm]
+    styles = [norm.affine(generator.style(z)).numpy() for norm in norms]
+    bring_together(generator, tf.constant(z[0]))
+    after = generator(z, local, noise).numpy()
+    np.testing.assert_allclose(after[0], before[0], atol=1e-4)
+    assert not np.allclose(after[1], before[1], atol=1e-3)
+    for norm, own in zip(norms, styles, strict=True):
+        moved = norm.affine(generator.style(z)).numpy()
+        np.testing.assert_allclose(moved[1] - moved[0], SPREAD * (own[1] - own[0]), atol=1e-5)
+
+
+def test_a_training_starts_nearer_to_its_picture(striped):
+    """With the weights that come with the program, which know nothing of these stripes."""
+    known = Pretrained.of_preset("tiny")
+    assert known
+    material = {"base_color": striped}
+    dataset = Dataset([material], measure_statistics([material], ["base_color"]))
+    update = Update(PRESETS["tiny"], dataset, (Pattern(),), 0, Hyperparameters())
+    from_noise = min(update.unlikeness(known.latents))
+    update.start_from(known)
+    assert max(update.unlikeness(known.latents)) < 0.8 * from_noise
+    both = zip(update.generator.variables, update.ema_generator.variables, strict=True)
+    assert all(np.array_equal(a, b) for a, b in both)
+
+
+def test_there_are_none_for_the_smallest_preset():
+    assert Pretrained.of_preset("nano") is None
+
+
+def test_a_damaged_file_is_told(tmp_path):
+    file = tmp_path / "tiny.safetensors"
+    file.write_bytes(b"nothing of the kind")
+    with pytest.raises(
+        StorageError, match=r"tiny\.safetensors holds no tensors.* Install Tilewright again"
+    ):
+        Pretrained(file)
+
+
+def test_provenance_names_the_weights_a_training_started_from(
+    weights, striped, tmp_path, monkeypatch
+):
+    pictures.write_picture(tmp_path / "stripes.png", striped)
+    config = TrainingConfig("run", (str(tmp_path / "stripes.png"),), "nano", kimg=0.008, scale=1.0)
+    monkeypatch.setattr(Pretrained, "of_preset", classmethod(lambda cls, preset: weights))
+    run = Run.create(tmp_path / "runs", "run")
+    loop.train(config, run, lambda report: None, lambda: False)
+    again = TrainingConfig(**{**vars(config), "kimg": 0.016, "resume": True})
+    loop.train(again, run, lambda report: None, lambda: False)
+    first, second = read_provenance(run.path).sessions
+    assert first.settings["pretrained"] == weights.hash
+    # It went on with its own.
+    assert "pretrained" not in second.settings
+
+
+@pytest.fixture
+def script(monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).resolve().parents[3] / "scripts")
+    return importlib.import_module("pretrained_weights")
+
+
+def test_the_script_writes_what_a_training_starts_from(script, tmp_path, monkeypatch):
+    drawn = importlib.import_module("starter_materials")
+    few = {name: drawn.MATERIALS[name] for name in ("CrackedMud", "Grass")}
+    monkeypatch.setattr(drawn, "MATERIALS", few)
+    monkeypatch.setattr(script, "PRESET", "nano")
+    monkeypatch.setattr(script, "SIZE", 128)
+    file = tmp_path / "weights" / "nano.safetensors"
+    monkeypatch.setattr(sys, "argv", ["pretrained_weights", str(file), "--steps", "2"])
+    script.main()
+    written = Pretrained(file)
+    assert written.latents.shape == (2, NANO.z_dim)
+    borrower = Generator(NANO, 3)
+    before = borrower.exit.kernel.numpy()
+    written.lend([borrower], Discriminator(NANO, 3), statistics(height=1, normal=2))
+    assert not np.any(np.isclose(borrower.exit.kernel.numpy(), before))
+
+
+def test_each_material_is_standardised_as_if_it_were_the_only_one(script):
+    draw = np.random.default_rng(0)
+    loud = draw.normal(0.5, 0.2, (40, 40, 3)), draw.normal(0.5, 0.3, (40, 40, 1))
+    quiet = np.repeat(draw.normal(0.3, 0.05, (40, 40, 1)), 3, -1), np.full((40, 40, 1), 0.2)
+    materials = [
+        {"base_color": color.astype(np.float32), "roughness": rough.astype(np.float32)}
+        for color, rough in (loud, quiet)
+    ]
+    common, alone = script.each_by_itself(materials, ("base_color", "roughness"))
+    first, second = (common.standardise(material) for material in alone)
+    assert first.shape == second.shape == (40, 40, 4)
+    np.testing.assert_allclose(first.std((0, 1)), 1, atol=0.1)
+    # Grey all over and of one roughness: a single channel is left.
+    np.testing.assert_allclose(second.std((0, 1)), [1, 0, 0, 0], atol=0.1)

@@ -1,0 +1,317 @@
+"""Materials as other tools take them: packed rightly, told rightly, and accepted by the formats' own validators."""
+
+import importlib.util
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gan_worker.cli import app
+from gan_worker.exports.sources import ExportedMaterial, Target, export_material
+from gan_worker.materials.files import Format, save_material
+from gan_worker.materials.metadata import read_marks
+from gan_worker.materials.pictures import read_header, read_picture, write_picture
+from gan_worker.progress import Credits, GeneratedMaterial, Recipe
+
+VALIDATOR = Path(__file__).parents[3] / ".venv" / "node_modules" / "gltf-validator"
+VALIDATE = """
+const fs = require('fs'), path = require('path'), validator = require(process.argv[1]);
+const file = process.argv[2], read = f => new Uint8Array(fs.readFileSync(f));
+const beside = uri => Promise.resolve(read(path.join(path.dirname(file), decodeURIComponent(uri))));
+validator.validateBytes(read(file), {externalResourceFunction: beside})
+    .then(report => console.log(JSON.stringify(report)));
+"""
+needs_node = pytest.mark.skipif(
+    not (shutil.which("node") and VALIDATOR.is_dir()),
+    reason="needs node and the package gltf-validator, which scripts/test installs where npm is",
+)
+needs_usd = pytest.mark.skipif(
+    importlib.util.find_spec("pxr") is None, reason="needs usd-core of the extra 'export'"
+)
+
+RECIPE = Recipe(
+    "old oak",
+    "a" * 64,
+    7,
+    (),
+    16,
+    8,
+    1.0,
+    (0, 0),
+    "0.1.0",
+    credits=Credits("c", 1, 0, ("Zoë",), ("MIT",)),
+)
+NAME = "old oak_7_16x8"
+MATERIALS = {
+    "all": ("base_color", "roughness", "metallic", "normal", "height", "ambient_occlusion"),
+    "photo": ("base_color",),
+    "stone": ("base_color", "roughness", "normal"),
+    "grey": ("height",),
+}
+
+
+def material(*names):
+    """Maps of 16×8 in which no two channels and no two pixels are alike."""
+    made = {}
+    for number, name in enumerate(names or MATERIALS["all"]):
+        channels = 3 if name in ("base_color", "normal") else 1
+        values = np.arange(8 * 16 * channels).reshape(8, 16, channels)
+        kind, most = (np.uint16, 65535) if name == "height" else (np.uint8, 255)
+        made[name] = ((values * 7 + number * 31) % most).astype(kind)
+    return GeneratedMaterial(made, RECIPE)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """What `gan-worker generate` leaves: a picture of each map, and the recipe."""
+    (tmp_path / "maps").mkdir()
+    save_material(material(), tmp_path / "maps", Format.png)
+    return tmp_path / "maps"
+
+
+def exported(target, out, names=(), bits=None, marks=None):
+    out.mkdir(exist_ok=True)
+    made = ExportedMaterial("old oak", material(*names).maps, marks or {})
+    return [file for file, _ in export_material(made, target, out, bits)]
+
+
+def channels(file):
+    with Image.open(file) as opened:
+        return np.moveaxis(np.asarray(opened), -1, 0)
+
+
+class TestTextures:
+    def test_gltf_and_godot_pack_occlusion_roughness_and_metallic(self, tmp_path):
+        maps = material().maps
+        for target in (Target.gltf, Target.godot):
+            exported(target, tmp_path)
+            packed = channels(tmp_path / "old oak_orm.png")
+            for channel, name in zip(
+                packed, ("ambient_occlusion", "roughness", "metallic"), strict=True
+            ):
+                assert np.array_equal(channel, maps[name][..., 0])
+
+    def test_what_is_not_there_is_neutral(self, tmp_path):
+        exported(Target.gltf, tmp_path, ("roughness",))
+        occlusion, roughness, metallic = channels(tmp_path / "old oak_orm.png")
+        assert (occlusion.min(), metallic.max()) == (255, 0)
+        assert np.array_equal(roughness, material("roughness").maps["roughness"][..., 0])
+        exported(Target.unity, tmp_path, ("metallic",))
+        assert np.all(channels(tmp_path / "old oak_MaskMap.png")[3] == 128)
+
+    def test_unreal_gets_normals_of_directx(self, tmp_path):
+        names = [file.name for file in exported(Target.unreal, tmp_path)]
+        assert names == [f"T_old oak_{w}.png" for w in ("BaseColor", "Normal", "ORM", "Height")]
+        red, green, blue = channels(tmp_path / "T_old oak_Normal.png")
+        ours = np.moveaxis(material().maps["normal"], -1, 0)
+        assert np.array_equal(green, 255 - ours[1])
+        assert np.array_equal((red, blue), ours[::2])
+
+    def test_unity_gets_smoothness_in_alpha_that_changes_no_other_channel(self, tmp_path):
+        exported(Target.unity, tmp_path)
+        metallic, occlusion, black, smoothness = channels(tmp_path / "old oak_MaskMap.png")
+        maps = material().maps
+        assert np.array_equal(metallic, maps["metallic"][..., 0])
+        assert np.array_equal(occlusion, maps["ambient_occlusion"][..., 0])
+        assert not black.any()
+        assert np.array_equal(smoothness, 255 - maps["roughness"][..., 0])
+        ours = np.moveaxis(maps["normal"], -1, 0)
+        assert np.array_equal(channels(tmp_path / "old oak_NormalMap.png"), ours)
+
+    @pytest.mark.parametrize(("bits", "depth"), [(None, 8), (8, 8), (16, 16)])
+    def test_bits_are_as_chosen_and_height_has_sixteen_otherwise(self, bits, depth, tmp_path):
+        found = {
+            # Of a PNG the byte after its size.
+            file.stem.split("_")[-1]: file.read_bytes()[24]
+            for file in exported(Target.godot, tmp_path, bits=bits)
+        }
+        assert found == dict.fromkeys(("albedo", "normal", "orm"), depth) | {"height": bits or 16}
+
+    def test_sixteen_bits_are_kept(self, tmp_path):
+        exported(Target.godot, tmp_path)
+        height = np.round(read_picture(tmp_path / "old oak_height.png") * 65535)
+        assert np.array_equal(height, material().maps["height"])
+
+
+class TestGltf:
+    @pytest.mark.parametrize("names", MATERIALS.values(), ids=MATERIALS)
+    @needs_node
+    def test_the_validator_of_khronos_finds_nothing(self, names, tmp_path):
+        file = exported(Target.gltf, tmp_path, names, 16, {"Copyright": "© Zoë"})[-1]
+        command = ["node", "-e", VALIDATE, str(VALIDATOR), str(file)]
+        done = subprocess.run(command, capture_output=True, check=True, timeout=120)
+        report = json.loads(done.stdout)
+        assert report["issues"]["messages"] == []
+        used = {"base_color", "normal", "roughness"}.intersection(names)
+        images = [r for r in report["info"]["resources"] if r["mimeType"] == "image/png"]
+        assert len(images) == len(used)
+
+    def test_it_names_its_textures_its_size_and_its_rights(self, tmp_path):
+        *_, file = exported(Target.gltf, tmp_path, marks={"Copyright": "© Zoë"})
+        document = json.loads(file.read_text("utf-8"))
+        uris = [image["uri"] for image in document["images"]]
+        assert uris == [f"old%20oak_{w}.png" for w in ("basecolor", "normal", "orm")]
+        (made,) = document["materials"]
+        assert made["occlusionTexture"] == made["pbrMetallicRoughness"]["metallicRoughnessTexture"]
+        assert document["asset"]["copyright"] == "© Zoë"
+        # Twice as wide as high, as the maps are.
+        assert document["accessors"][0]["max"] == [1.0, 0.5, 0.0]
+
+    def test_a_photo_alone_is_no_metal(self, tmp_path):
+        *_, file = exported(Target.gltf, tmp_path, ("base_color",))
+        shading = json.loads(file.read_text())["materials"][0]["pbrMetallicRoughness"]
+        assert (shading["metallicFactor"], shading["roughnessFactor"]) == (0.0, 0.5)
+
+
+@pytest.fixture(scope="module")
+def library():
+    """MaterialX's own nodes."""
+    mx = pytest.importorskip("MaterialX", reason="needs MaterialX of the extra 'export'")
+    library = mx.createDocument()
+    mx.loadLibraries(mx.getDefaultDataLibraryFolders(), mx.getDefaultDataSearchPath(), library)
+    return library
+
+
+class TestMaterialX:
+    @pytest.mark.parametrize("names", MATERIALS.values(), ids=MATERIALS)
+    def test_the_document_is_valid_and_every_node_is_known(self, names, library, tmp_path):
+        import MaterialX as mx
+
+        *textures, file = exported(Target.materialx, tmp_path, names)
+        document = mx.createDocument()
+        mx.readFromXmlFile(document, str(file))
+        document.setDataLibrary(library)
+        assert document.validate() == (True, "")
+        nodes = [e for e in document.traverseTree() if isinstance(e, mx.Node)]
+        assert all(node.getNodeDef() for node in nodes)
+        files = {node.getInputValue("file") for node in nodes if node.getCategory() == "image"}
+        assert files == {t.name for t in textures if not t.stem.endswith("_ao")}
+        colored = [n for n in nodes if n.getInput("file") and n.getInput("file").getColorSpace()]
+        assert [n.getType() for n in colored] == ["color3"] * ("base_color" in names)
+
+
+@needs_usd
+class TestUsd:
+    @pytest.mark.parametrize("names", MATERIALS.values(), ids=MATERIALS)
+    def test_no_validator_of_usd_finds_anything(self, names, tmp_path):
+        from pxr import Usd, UsdValidation
+
+        *_, file = exported(Target.usd, tmp_path, names, marks={"Copyright": "© Zoë"})
+        stage = Usd.Stage.Open(str(file))
+        validators = UsdValidation.ValidationRegistry().GetOrLoadAllValidators()
+        assert len(validators) > 10
+        found = UsdValidation.ValidationContext(validators).Validate(stage)
+        assert [(error.GetName(), error.GetMessage()) for error in found] == []
+        assert stage.GetRootLayer().comment == "© Zoë"
+
+    def test_the_square_shows_the_material_with_all_its_textures(self, tmp_path):
+        from pxr import Usd, UsdShade
+
+        *textures, file = exported(Target.usd, tmp_path)
+        stage = Usd.Stage.Open(str(file))
+        bound = UsdShade.MaterialBindingAPI(stage.GetPrimAtPath("/old_oak/Square"))
+        surface = bound.ComputeBoundMaterial()[0].ComputeSurfaceSource()[0]
+        assert {
+            i.GetBaseName(): str(i.GetConnectedSources()[0][0].sourceName)
+            for i in surface.GetInputs()
+        } == {
+            "diffuseColor": "rgb",
+            "normal": "rgb",
+            "occlusion": "r",
+            "roughness": "g",
+            "metallic": "b",
+        }
+        shaders = [UsdShade.Shader(p) for p in stage.Traverse() if p.IsA(UsdShade.Shader)]
+        found = {s.GetInput("file").Get().resolvedPath for s in shaders if s.GetInput("file")}
+        assert {Path(f) for f in found} == {t for t in textures if "height" not in t.name}
+
+
+class TestCommand:
+    def export(self, *arguments):
+        return app.main(["export", *map(str, arguments)])
+
+    def test_a_folder_of_maps_becomes_files_that_keep_their_marks(self, folder, tmp_path, capsys):
+        out = tmp_path / "new" / "out"
+        assert self.export(folder, "--to", "unreal", "--out", out) == 0
+        shown = capsys.readouterr().out
+        assert "DirectX (-Y)" in shown
+        assert "4 files in" in shown
+        maps = material().maps
+        assert np.array_equal(
+            np.moveaxis(channels(out / f"T_{NAME}_BaseColor.png"), 0, -1), maps["base_color"]
+        )
+        for file in out.iterdir():
+            assert read_marks(read_header(file)[2])["recipe"]["seed"] == 7
+
+    def test_the_same_export_gives_the_same_bytes(self, folder, tmp_path):
+        for target in ("gltf", "materialx"):
+            for name in ("first", "second"):
+                assert self.export(folder, "--to", target, "--out", tmp_path / name) == 0
+        first, second = (
+            {f.name: f.read_bytes() for f in (tmp_path / name).iterdir()}
+            for name in ("first", "second")
+        )
+        assert first == second
+
+    def test_every_material_of_a_folder_keeps_the_maps_that_it_has(self, folder, tmp_path, capsys):
+        write_picture(folder / "sheet.png", np.zeros((4, 4, 3)))
+        assert self.export(folder, "--to", "godot", "--out", tmp_path / "out") == 0
+        names = {file.name for file in (tmp_path / "out").iterdir()}
+        wanted = {f"{NAME}_{word}.png" for word in ("albedo", "normal", "orm", "height")}
+        assert names == wanted | {"sheet_albedo.png"}
+
+    @needs_usd
+    def test_materials_of_one_name_do_not_overwrite_each_other(self, folder, tmp_path):
+        for sub in ("a", "b"):
+            (folder / sub).mkdir()
+            write_picture(
+                folder / sub / "odd (1)_basecolor.png", np.full((4, 4, 3), ord(sub) / 255)
+            )
+        assert self.export(folder, "--to", "usd", "--out", tmp_path / "out") == 0
+        for name, value in (("odd (1)", ord("a")), ("odd (1) 2", ord("b"))):
+            assert (tmp_path / "out" / f"{name}.usda").exists()
+            assert np.all(channels(tmp_path / "out" / f"{name}_basecolor.png") == value)
+
+    def test_pictures_that_cannot_be_read_are_named(self, folder, tmp_path, capsys):
+        (folder / "torn_roughness.png").write_bytes(b"\x89PNG")
+        assert self.export(folder, "--to", "godot", "--out", tmp_path / "out") == 0
+        assert "torn_roughness.png is left out" in capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        ("options", "code", "says"),
+        [
+            (["--to", "blender"], "invalid_config", "gltf"),
+            (["--to", "gltf", "--seed", "1"], "invalid_config", "--seed"),
+            (["--to", "gltf", "--bits", "12"], "invalid_config", "--bits 16"),
+            (["--to", "gltf", "--out", "FOLDER"], "invalid_config", "--out"),
+            (["--to", "gltf", "--out", "FOLDER/deep"], "invalid_config", "--out"),
+        ],
+    )
+    def test_what_makes_no_sense_is_refused(self, options, code, says, folder, tmp_path, capsys):
+        chosen = [option.replace("FOLDER", str(folder)) for option in options]
+        before = sorted(tmp_path.rglob("*"))
+        out = [] if "--out" in options else ["--out", tmp_path / "out"]
+        assert self.export(folder, *chosen, *out) == 2
+        shown = capsys.readouterr().err
+        assert f"[{code}]" in shown
+        assert says in shown
+        assert sorted(tmp_path.rglob("*")) == before
+
+    def test_an_empty_folder_is_refused(self, tmp_path, capsys):
+        (tmp_path / "none").mkdir()
+        assert self.export(tmp_path / "none", "--to", "gltf", "--out", tmp_path / "out") == 2
+        assert "[dataset_empty]" in capsys.readouterr().err
+
+    def test_a_missing_package_has_a_cure(self, folder, tmp_path, monkeypatch, capsys):
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+        assert self.export(folder, "--to", "usd", "--out", tmp_path / "out") == 2
+        assert "pip install 'tilewright[export]'" in capsys.readouterr().err
+
+    def test_a_folder_that_cannot_be_written_says_so(self, folder, tmp_path, capsys):
+        (tmp_path / "file").write_text("")
+        assert self.export(folder, "--to", "gltf", "--out", tmp_path / "file") == 1
+        assert "[file_unwritable]" in capsys.readouterr().err
