@@ -260,7 +260,7 @@ def _train_preset(
 ) -> None:
     """The program's own training, as the command line runs it; marks are minutes of its steps alone."""
     from gan_worker.config import GenerationConfig, NetworkConfig, TrainingConfig
-    from gan_worker.gan.generation.latents import Pattern
+    from gan_worker.gan.data.waves import Pattern
     from gan_worker.gan.metrics.reference import Reference
     from gan_worker.gan.training.log import Tick
     from gan_worker.gan.training.loop import Training

@@ -23,7 +23,7 @@ from gan_worker.config import MATERIAL_PRESETS
 from gan_worker.files import replace_file
 from gan_worker.gan.data.dataset import Dataset, Material, read_pictures
 from gan_worker.gan.data.statistics import MapStatistics, Statistics, measure_statistics
-from gan_worker.gan.generation.latents import Pattern
+from gan_worker.gan.data.waves import Pattern
 from gan_worker.gan.training.pretrained import FOLDER, to_arrays
 from gan_worker.gan.training.step import Hyperparameters, Update
 from gan_worker.runs.checkpoints import format_tensors

@@ -9,7 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
-from gan_worker.gan.generation.latents import FASTEST, Grain, Pattern, Wave
+from gan_worker.gan.data.waves import FASTEST, Grain, Pattern, Wave
 from gan_worker.materials.pictures import resize
 
 # Two shifts at which a picture matches itself make a lattice: how alike it must be there on average, what share of that

@@ -12,17 +12,11 @@ import numpy as np
 import tensorflow as tf
 
 from gan_worker.errors import RequestError
-from gan_worker.gan.generation.latents import (
-    Latents,
-    Pattern,
-    Wave,
-    draw_latents,
-    level_of,
-    snapped_turns,
-)
+from gan_worker.gan.data.waves import Pattern, Wave, level_of, snapped_turns
+from gan_worker.gan.generation.latents import Latents, draw_latents
 from gan_worker.gan.generation.model import Model
 from gan_worker.gan.networks.adam import Adam
-from gan_worker.gan.training.classic import ClassicGenerator
+from gan_worker.gan.networks.classic import ClassicGenerator
 from gan_worker.gan.training.losses import patch_distance
 from gan_worker.progress import GenerationProgress
 

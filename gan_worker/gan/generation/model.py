@@ -21,8 +21,9 @@ from gan_worker.config import (
 )
 from gan_worker.errors import Cancelled, RequestError, StorageError
 from gan_worker.gan.data.statistics import Statistics
+from gan_worker.gan.data.waves import Pattern, waves_of_levels
 from gan_worker.gan.generation import arrays
-from gan_worker.gan.generation.latents import Latents, Pattern, draw_latents, waves_of_levels
+from gan_worker.gan.generation.latents import Latents, draw_latents
 from gan_worker.gan.generation.seams import calm_origin, rolled, seam_ratio
 from gan_worker.gan.generation.styles import STORED, Styles
 from gan_worker.gan.generation.tiles import (
@@ -36,9 +37,9 @@ from gan_worker.gan.generation.tiles import (
     sample_lines,
     split,
 )
+from gan_worker.gan.networks.classic import ClassicGenerator
 from gan_worker.gan.networks.generator import Generator
 from gan_worker.gan.networks.layers import PaintedStyle
-from gan_worker.gan.training.classic import ClassicGenerator
 from gan_worker.progress import GeneratedMaterial, GenerationProgress, Recipe
 from gan_worker.runs import run
 from gan_worker.runs.checkpoints import Arrays, damaged

@@ -13,10 +13,9 @@ from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
 from gan_worker.gan.generation.directions import find_direction, fingerprint, random_styles
 from gan_worker.gan.generation.latents import draw_z
+from gan_worker.gan.networks.classic import ClassicGenerator
 from gan_worker.gan.networks.generator import Generator
 from gan_worker.gan.networks.layers import PaintedStyle
-from gan_worker.gan.training.classic import ClassicGenerator
-from gan_worker.gan.training.materials import nearest_style
 from gan_worker.style import (
     Directions,
     Mix,
@@ -32,6 +31,11 @@ from gan_worker.style import (
 MEAN_STYLES = 1024
 # Names of stored styles among a model's tensors start with this.
 STORED = "styles/"
+
+
+def nearest_style(w: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
+    """Which of the known styles each style is nearest to: (batch, w_dim) and (known, w_dim) to (batch,) integers."""
+    return tf.argmin(tf.reduce_sum(tf.square(w[:, None] - known[None]), axis=-1), axis=-1)
 
 
 class Styles:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
+from gan_worker.gan.generation.styles import nearest_style
 from gan_worker.gan.networks.generator import Generator
 from gan_worker.style import NAME_LIMIT
 
@@ -48,11 +49,6 @@ class Conditioning:
     def nearest(self, z: tf.Tensor, generator: Generator) -> tf.Tensor:
         """The material that each latent looks most like, (batch,) integers: a picture gets its pattern."""
         return nearest_style(generator.style(z), generator.style(self.latents))
-
-
-def nearest_style(w: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
-    """Which of the known styles each style is nearest to: (batch, w_dim) and (known, w_dim) to (batch,) integers."""
-    return tf.argmin(tf.reduce_sum(tf.square(w[:, None] - known[None]), axis=-1), axis=-1)
 
 
 class MaterialStyles(Mapping[str, np.ndarray]):

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from gan_worker.config import NetworkConfig
 from gan_worker.gan.data.dataset import Dataset
-from gan_worker.gan.generation.latents import (
+from gan_worker.gan.data.waves import (
     Pattern,
     Wave,
     level_of,

@@ -16,7 +16,7 @@ from gan_worker.errors import RequestError
 from gan_worker.gan.data.dataset import Material, Pictures, read_pictures
 from gan_worker.gan.data.periodicity import measure_pattern
 from gan_worker.gan.data.statistics import Statistics, measure_statistics
-from gan_worker.gan.generation.latents import Pattern
+from gan_worker.gan.data.waves import Pattern
 from gan_worker.gan.generation.model import patterns_from_json
 from gan_worker.gan.training import classic
 from gan_worker.gan.training.materials import unique_names

@@ -5,7 +5,7 @@ import pytest
 
 from gan_worker.config import PRESETS
 from gan_worker.gan.data.periodicity import find_cell, measure_pattern
-from gan_worker.gan.generation.latents import Pattern, level_of, snapped_turns, wave_fields
+from gan_worker.gan.data.waves import Pattern, level_of, snapped_turns, wave_fields
 from gan_worker.gan.training.step import torus_cells
 
 TINY = PRESETS["tiny"]

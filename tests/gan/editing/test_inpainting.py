@@ -15,8 +15,8 @@ from gan_worker.gan.generation import arrays
 from gan_worker.gan.generation import model as generation
 from gan_worker.gan.generation.latents import draw_z
 from gan_worker.gan.generation.seams import line_steps
+from gan_worker.gan.networks.classic import ClassicGenerator
 from gan_worker.gan.networks.generator import Generator
-from gan_worker.gan.training.classic import ClassicGenerator
 from gan_worker.materials.masks import border_band, looks_seamless
 from gan_worker.runs import run as runs
 

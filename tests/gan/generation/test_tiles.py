@@ -10,9 +10,9 @@ import tensorflow as tf
 from gan_worker.config import PRESETS, GenerationConfig
 from gan_worker.errors import Cancelled
 from gan_worker.gan.data.statistics import MapStatistics, Statistics
+from gan_worker.gan.data.waves import Pattern, waves_of_levels
 from gan_worker.gan.generation import model as generation
 from gan_worker.gan.generation import tiles
-from gan_worker.gan.generation.latents import Pattern, waves_of_levels
 from gan_worker.gan.generation.model import Model
 from gan_worker.gan.generation.seams import line_steps, rolled, seam_ratio
 from gan_worker.gan.networks.generator import Generator

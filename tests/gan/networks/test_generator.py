@@ -8,14 +8,8 @@ import tensorflow as tf
 from gan_worker.config import PRESETS
 from gan_worker.gan.data.dataset import Dataset
 from gan_worker.gan.data.statistics import measure_statistics
-from gan_worker.gan.generation.latents import (
-    Pattern,
-    draw_latents,
-    level_of,
-    snapped_turns,
-    wave_fields,
-    waves_of_levels,
-)
+from gan_worker.gan.data.waves import Pattern, level_of, snapped_turns, wave_fields, waves_of_levels
+from gan_worker.gan.generation.latents import draw_latents
 from gan_worker.gan.generation.seams import line_steps
 from gan_worker.gan.networks.generator import Generator
 from gan_worker.gan.training.step import Hyperparameters, Update

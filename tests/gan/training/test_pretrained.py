@@ -12,7 +12,7 @@ from gan_worker.config import PRESETS, TrainingConfig
 from gan_worker.errors import StorageError
 from gan_worker.gan.data.dataset import Dataset
 from gan_worker.gan.data.statistics import MapStatistics, Statistics, measure_statistics
-from gan_worker.gan.generation.latents import Pattern
+from gan_worker.gan.data.waves import Pattern
 from gan_worker.gan.networks.discriminator import Discriminator
 from gan_worker.gan.networks.generator import Generator
 from gan_worker.gan.training import loop
