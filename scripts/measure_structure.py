@@ -151,7 +151,7 @@ def measure() -> list[Measure]:
     folders: dict[str, int] = {}
     for module in files:
         folders[module.package] = folders.get(module.package, 0) + 1
-    largest = max(folders, key=folders.__getitem__)
+    largest = max(folders, key=lambda folder: folders[folder])
     graph = {name: imported(module, modules) for name, module in modules.items()}
     circular = circles(graph)
     chain = [] if circular else longest_chain(graph)

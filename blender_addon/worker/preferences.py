@@ -15,10 +15,14 @@ from . import setup_program
 _LOOPBACK = ("127.", "localhost", "[::1]", "::1")
 
 
+# The name Blender knows the add-on by: that of the package around this one.
+ADDON = __package__.rpartition(".")[0]
+
+
 class TilewrightPreferences(bpy.types.AddonPreferences):
     """Preferences of the extension."""
 
-    bl_idname = __package__
+    bl_idname = ADDON
 
     location: EnumProperty(
         name="Worker",
@@ -81,7 +85,7 @@ class TilewrightPreferences(bpy.types.AddonPreferences):
 
 def get() -> TilewrightPreferences:
     """The preferences of this Blender."""
-    return bpy.context.preferences.addons[__package__].preferences
+    return bpy.context.preferences.addons[ADDON].preferences
 
 
 def worker_command(preferences: TilewrightPreferences) -> list[str]:
@@ -168,7 +172,7 @@ def is_set_up(version: str = "*") -> bool:
 def _user_folder(name: str, create: bool = False) -> Path:
     """A folder of the user's that outlives updates of the extension."""
     try:
-        return Path(bpy.utils.extension_path_user(__package__, path=name, create=create))
+        return Path(bpy.utils.extension_path_user(ADDON, path=name, create=create))
     except ValueError:  # enabled from a source folder, not installed as an extension
         path = f"tilewright/{name}"
         return Path(bpy.utils.user_resource("DATAFILES", path=path, create=create))

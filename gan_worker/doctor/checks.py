@@ -34,7 +34,7 @@ _PYTHON = "Set the worker up in an environment of its own with Python 3.11, 3.12
 _TRY_PICTURES = """
 import sys, numpy as np
 from pathlib import Path
-from gan_worker.pictures import read_picture, write_picture
+from gan_worker.materials.pictures import read_picture, write_picture
 made = np.linspace(0, 1, 8 * 8 * 3, dtype=np.float32).reshape(8, 8, 3)
 for name in ("try.png", "try.exr"):
     file = Path(sys.argv[1], name)

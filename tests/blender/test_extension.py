@@ -163,7 +163,7 @@ def test_zip_holds_the_addon_and_few_wheels(extension):
     names = zipfile.ZipFile(extension).namelist()
     wheels = sorted(Path(n).name.split("-")[0] for n in names if n.endswith(".whl"))
     assert set(wheels) == {"pyzmq", "tilewright"}
-    assert "operators/generation.py" in names
+    assert "generation/operators.py" in names
     assert not [n for n in names if "__pycache__" in n or n.startswith(".")]
 
 

@@ -73,7 +73,7 @@ def test_session_loads_neither_bpy_nor_tensorflow():
         "import sys, types\n"
         "addon = sys.modules['addon'] = types.ModuleType('addon')\n"
         f"addon.__path__ = [{str(root / 'blender_addon')!r}]\n"
-        "import addon.session\n"
+        "import addon.worker.session\n"
         "bad = {'bpy', 'tensorflow', 'keras'} & set(sys.modules)\n"
         "assert not bad, bad"
     )

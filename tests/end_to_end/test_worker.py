@@ -116,8 +116,8 @@ import sys, time
 from pathlib import Path
 from gan_worker.client import Client
 from gan_worker.config import TrainingConfig
-from gan_worker.events import PreviewReady
-from gan_worker.launcher import Launcher
+from gan_worker.client.events import PreviewReady
+from gan_worker.client.launcher import Launcher
 folder, photo = Path(sys.argv[1]), sys.argv[2]
 launcher = Launcher([sys.executable, "-m", "gan_worker"], folder / "home", folder / "logs")
 launcher.start()

@@ -16,13 +16,24 @@ def loaded_by(code):
 
 
 @pytest.mark.parametrize(
-    "module", ["client", "launcher", "server", "service", "compute", "doctor_view"]
+    "module",
+    [
+        "client.client",
+        "client.launcher",
+        "server.main",
+        "server.server",
+        "compute.process",
+        "doctor.view",
+    ],
 )
 def test_a_module_loads_nothing_heavy(module):
     assert loaded_by(f"import gan_worker.{module}").isdisjoint(HEAVY)
 
 
-@pytest.mark.parametrize("module", ["protocol", "messages", "events", "config", "jobs", "journal"])
+@pytest.mark.parametrize(
+    "module",
+    ["wire.codec", "wire.messages", "client.events", "config", "server.queue", "server.journal"],
+)
 def test_what_has_no_sockets_loads_no_zmq(module):
     assert "zmq" not in loaded_by(f"import gan_worker.{module}")
 

@@ -14,7 +14,7 @@ from blender_addon.worker import preferences
 from gan_worker.errors import TilewrightError
 from gan_worker.materials.sets import find_materials, read_material
 
-from .conftest import add_plane, write_png
+from ..conftest import add_plane, write_png
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from gan_worker.errors import ErrorInfo, TilewrightError
 from gan_worker.progress import TrainingProgress
 from gan_worker.wire.messages import RunEntry
 
-from .conftest import MODEL
+from ..conftest import MODEL
 
 OAK = RunEntry("oak", "2030-01-02T03:04:05+00:00", "tiny", 12.5, 5.0, 23_400_000, True, False)
 PINE, FIR = replace(OAK, name="pine"), replace(OAK, name="fir", minutes=0.5)

@@ -18,9 +18,9 @@ BAD = '{"name": "Disk", "state": "bad", "found": "full", "cure": "Free some spac
 # The whole doctor, but for TensorFlow, which takes long to load and is tried in other tests.
 REAL = """#!{python}
 import sys
-from gan_worker import doctor, doctor_view
-doctor.Doctor.__init__.__defaults__ = ((sys.executable, "-c", "pass"), 20.0)
-sys.exit(doctor_view.main(sys.argv[4:]))
+from gan_worker.doctor import checks, view
+checks.Doctor.__init__.__defaults__ = ((sys.executable, "-c", "pass"), 20.0)
+sys.exit(view.main(sys.argv[4:]))
 """
 
 

@@ -129,7 +129,7 @@ def test_killed_by_the_system_at_any_time_a_whole_checkpoint_loads(tmp_path):
     code = f"""
 import itertools, numpy as np
 from pathlib import Path
-from gan_worker.checkpoints import Checkpoints
+from gan_worker.runs.checkpoints import Checkpoints
 checkpoints = Checkpoints(Path({str(tmp_path)!r}))
 for n in itertools.count(1):
     arrays = {{"a": np.full((40, 40), n, np.float32), "b": np.arange(3) + n}}
