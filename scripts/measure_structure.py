@@ -1,7 +1,7 @@
 """Measures how the code is built: folders, imports and functions, held against bounds. Run by scripts/check.
 
-Counted are `gan_worker` and `blender_addon`. A module is a file of Python other than `__init__`; what
-an `__init__` imports counts for its package. An import is an edge from one module of ours to another,
+Counted are `gan_worker` and `blender_addon`. A module is a file of Python; in imports a package is one too, its
+`__init__`, as in any graph of imports; in a folder only the other files count. An import is an edge from one module of ours to another,
 wherever in the file it stands; those under `TYPE_CHECKING` are none, since nothing runs them.
 """
 
@@ -155,7 +155,7 @@ def measure() -> list[Measure]:
     graph = {name: imported(module, modules) for name, module in modules.items()}
     circular = circles(graph)
     chain = [] if circular else longest_chain(graph)
-    edges = sum(len(graph[m.name]) for m in files)
+    edges = sum(map(len, graph.values()))
     lengths = sorted(function_lengths(modules))
     plain = [length for length, _ in lengths]
     longest = lengths[-1]
@@ -163,7 +163,7 @@ def measure() -> list[Measure]:
         Measure("modules", len(files), None, f"in {len(folders)} folders"),
         Measure("modules in the largest folder", folders[largest], 16, largest),
         Measure("longest chain of imports", len(chain), 13, " > ".join(chain)),
-        Measure("imports a module", round(edges / len(files), 2), 4),
+        Measure("imports a module", round(edges / len(graph), 2), 4),
         Measure("circles of imports", len(circular), 0, "; ".join(map(" ".join, circular))),
         Measure("layers in the configuration", configured_layers(), 25),
         Measure("function's lines, median", statistics.median(plain), 10),
