@@ -1,8 +1,8 @@
 """Measures how the code is built: folders, imports and functions, held against bounds. Run by scripts/check.
 
 Counted are `gan_worker` and `blender_addon`. A module is a file of Python; in imports a package is one too, its
-`__init__`, as in any graph of imports; in a folder only the other files count. An import is an edge from one module of ours to another,
-wherever in the file it stands; those under `TYPE_CHECKING` are none, since nothing runs them.
+`__init__`, as in any graph of imports; in a folder only the other files count. An import is an edge from one module of
+ours to another, wherever in the file it stands; those under `TYPE_CHECKING` are none, since nothing runs them.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from gan_worker.cli import terminal
 from gan_worker.cli.options import Home, runs_folder
 from gan_worker.errors import Cancelled, RequestError
 from gan_worker.runs import run as runs
-from gan_worker.server.allowed_folders import Roots
-from gan_worker.server.run_catalogue import RunStore
+from gan_worker.server.allowed_folders import AllowedFolders
+from gan_worker.server.run_catalogue import RunCatalogue
 
 
 def rename(
@@ -22,7 +22,7 @@ def rename(
 ) -> None:
     """Give a run, and so its model, another name."""
     folder = runs_folder(home)
-    RunStore(folder, Roots({}, local=True)).rename(run, name, ())
+    RunCatalogue(folder, AllowedFolders({}, local=True)).rename(run, name, ())
     terminal.output.print(f"{run} is now {name}, in {folder / name}", soft_wrap=True, markup=False)
 
 
@@ -33,7 +33,7 @@ def delete(
 ) -> None:
     """Delete a run with its model and checkpoints, for good."""
     folder = runs_folder(home)
-    store = RunStore(folder, Roots({}, local=True))
+    store = RunCatalogue(folder, AllowedFolders({}, local=True))
     path = runs.Run.open(folder, run).path
     if not yes:
         if not sys.stdin.isatty():

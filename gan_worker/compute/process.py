@@ -28,7 +28,7 @@ from gan_worker.errors import (
     UnexpectedError,
 )
 from gan_worker.progress import DataReport, GeneratedMaterial, LiveModel, Preview, Report
-from gan_worker.server.blobs import ResultStore
+from gan_worker.server.blobs import BlobStore
 from gan_worker.wire import messages
 from gan_worker.wire.codec import Message, decode, encode
 from gan_worker.wire.keys import KeyPair
@@ -59,7 +59,7 @@ class Compute:
         self,
         program: Program,
         socket: zmq.Socket[bytes],
-        store: ResultStore,
+        store: BlobStore,
         orphaned: threading.Event,
     ) -> None:
         self._program = program
@@ -306,7 +306,7 @@ def main(make_program: Callable[[Path], Program] = GanProgram) -> int:
     socket = connect_dealer(context, keys, told["server_key"], told["address"], bulk=False)
     socket.setsockopt(zmq.LINGER, 2000)
     program = make_program(Path(told["home"]))
-    Compute(program, socket, ResultStore(Path(told["results"])), orphaned).run()
+    Compute(program, socket, BlobStore(Path(told["results"])), orphaned).run()
     socket.close()
     context.term()
     return 0

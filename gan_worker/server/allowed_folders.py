@@ -1,4 +1,4 @@
-"""Which files a client may name, and how."""
+"""Allowed folders: which files a client may name, and how."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gan_worker.errors import PictureError, RequestError
 _ALIAS = re.compile(r"([A-Za-z0-9_-]{2,40}):(.*)\Z", re.DOTALL)
 
 
-class Roots:
+class AllowedFolders:
     """Folders that clients may read below, by alias.
 
     Args:

@@ -1,4 +1,4 @@
-"""Where results and previews lie as raw bytes until a client has pulled them."""
+"""Blob store: results and previews as raw bytes until a client has pulled them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ QUOTA = 2 * 1024**3
 PREVIEWS_KEPT = 2
 
 
-class ResultStore:
+class BlobStore:
     """A folder with one folder for each job, and in it one file for each blob.
 
     Args:

@@ -1,4 +1,4 @@
-"""What clients are answered: a body for each request, and the pieces of results."""
+"""Request handlers: a body for each request of a client, and the chunks of results."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 
 from gan_worker.dataclass_json import BadMessage, bad_message
 from gan_worker.errors import RequestError, TilewrightError, UnexpectedError
-from gan_worker.server.blobs import ResultStore
+from gan_worker.server.blobs import BlobStore
 from gan_worker.server.journal import Journal
-from gan_worker.server.queue import Jobs
-from gan_worker.server.run_catalogue import RunStore
-from gan_worker.server.scheduler import Dispatcher
-from gan_worker.server.subscriptions import Subscriber, Subscribers
-from gan_worker.server.validation import Admission
+from gan_worker.server.queue import JobQueue
+from gan_worker.server.run_catalogue import RunCatalogue
+from gan_worker.server.scheduler import Scheduler
+from gan_worker.server.subscriptions import Subscriber, Subscriptions
+from gan_worker.server.validation import Validation
 from gan_worker.wire import messages
 from gan_worker.wire.codec import Message, encode
 
@@ -26,34 +26,34 @@ JOBS_SHOWN = 40
 T = TypeVar("T")
 
 
-class Answers:
+class RequestHandlers:
     """Carries requests of clients out, one handler for each type of message.
 
     Args:
         jobs: all of the server.
         journal: where they are written.
-        dispatcher: hands them to the compute processes.
-        admission: knows the models.
+        scheduler: hands them to the compute processes.
+        validation: knows the models.
         runs: there are.
         store: where results lie.
-        subscribers: the clients.
+        subscriptions: the clients.
         end: ends the server; None where clients are elsewhere, and may not.
     """
 
     def __init__(
         self,
-        jobs: Jobs,
+        jobs: JobQueue,
         journal: Journal,
-        dispatcher: Dispatcher,
-        admission: Admission,
-        runs: RunStore,
-        store: ResultStore,
-        subscribers: Subscribers,
+        scheduler: Scheduler,
+        validation: Validation,
+        runs: RunCatalogue,
+        store: BlobStore,
+        subscriptions: Subscriptions,
         end: Callable[[], None] | None,
     ) -> None:
-        self._jobs, self._journal, self._dispatcher = jobs, journal, dispatcher
-        self._admission, self._runs, self._store = admission, runs, store
-        self._subscribers, self._end = subscribers, end
+        self._jobs, self._journal, self._scheduler = jobs, journal, scheduler
+        self._validation, self._runs, self._store = validation, runs, store
+        self._subscriptions, self._end = subscriptions, end
 
     def answer(self, client: Subscriber, message: Message) -> Any:
         """Carry a request out and return what to answer, if anything."""
@@ -70,18 +70,18 @@ class Answers:
 
     def _on_subscribe(self, client: Subscriber, body: messages.Subscribe) -> Any:
         active = [j for j in self._jobs.active if self._jobs.owner_of(j) == client.owner]
-        missed = self._subscribers.subscribe(client, body.after, active)
+        missed = self._subscriptions.subscribe(client, body.after, active)
         return messages.Subscribed(client.cursor or 0, missed)
 
     def _on_submit(self, client: Subscriber, body: messages.Submit) -> Any:
         return self._jobs.submit(client.owner, body)
 
     def _on_command(self, client: Subscriber, body: messages.Command) -> Any:
-        self._dispatcher.command(client.owner, body.job, body.action)
+        self._scheduler.command(client.owner, body.job, body.action)
         return messages.Done()
 
     def _on_models(self, client: Subscriber, body: messages.Models) -> Any:
-        found = self._admission.models(self._jobs.training())
+        found = self._validation.models(self._jobs.training())
         return _fitting(
             lambda some, all_: messages.ModelList(tuple(some), all_), found[:MODELS_SHOWN]
         )
@@ -107,7 +107,7 @@ class Answers:
         return messages.Done()
 
     def _on_release(self, client: Subscriber, body: messages.Release) -> Any:
-        self._dispatcher.release()
+        self._scheduler.release()
         return messages.Done()
 
     def _on_jobs(self, client: Subscriber, body: messages.Jobs) -> Any:
@@ -132,13 +132,13 @@ class Answers:
         return messages.Done()
 
     def _on_goodbye(self, client: Subscriber, body: messages.Goodbye) -> Any:
-        self._subscribers.forget(client.route)
+        self._subscriptions.forget(client.route)
 
     def _on_seen(self, client: Subscriber, body: messages.Seen) -> Any:
-        self._subscribers.seen(client, body.count)
+        self._subscriptions.seen(client, body.count)
 
-    def piece(self, owner: str, message: Message) -> Message:
-        """The piece of a result that a client asks for on bulk, or why there is none."""
+    def chunk(self, owner: str, message: Message) -> Message:
+        """The chunk of a result that a client asks for on bulk, or why there is none."""
         wanted = message.body
         try:
             self._jobs.check_owner(owner, wanted.job)

@@ -1,4 +1,4 @@
-"""What survives a crash of the server: jobs, and their state events numbered per owner."""
+"""Journal: what survives a crash of the server, jobs and their state events numbered per owner."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS events (
 
 
 @dataclass(frozen=True)
-class Job:
+class JobRecord:
     """One job as the server knows it.
 
     Attributes:
@@ -86,20 +86,20 @@ class Journal:
     def close(self) -> None:
         self._db.close()
 
-    def add(self, job: Job) -> None:
+    def add(self, job: JobRecord) -> None:
         """Write a new job and its first event."""
         row = (job.job, job.owner, job.kind, job.name, json.dumps(job.config), job.channel)
         event = _text(job)
         text = "INSERT INTO jobs VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)"
         self._write(job, event, text, (*row, event, int(job.final)))
 
-    def change(self, job: Job) -> None:
+    def change(self, job: JobRecord) -> None:
         """Write a job's new state and the event that tells it."""
         event = _text(job)
         text = "UPDATE jobs SET event = ?, final = ? WHERE job = ?"
         self._write(job, event, text, (event, int(job.final), job.job))
 
-    def get(self, job: str) -> Job | None:
+    def get(self, job: str) -> JobRecord | None:
         """The job of that id, whoever owns it."""
         return next(iter(self._jobs("WHERE job = ?", job)), None)
 
@@ -108,11 +108,11 @@ class Journal:
         found = self._db.execute("SELECT owner FROM jobs WHERE job = ?", (job,)).fetchone()
         return found[0] if found else None
 
-    def unfinished(self) -> list[Job]:
+    def unfinished(self) -> list[JobRecord]:
         """Jobs that are in no final state, oldest first."""
         return self._jobs("WHERE final = 0 ORDER BY number")
 
-    def newest(self, owner: str, most: int) -> list[Job]:
+    def newest(self, owner: str, most: int) -> list[JobRecord]:
         """The newest jobs of an owner, newest first."""
         return self._jobs("WHERE owner = ? ORDER BY number DESC LIMIT ?", owner, most)
 
@@ -150,11 +150,11 @@ class Journal:
                 "DELETE FROM events WHERE owner = ? AND sequence <= ?", (owner, last - EVENTS_KEPT)
             )
 
-    def _jobs(self, condition: str, *values: Any) -> list[Job]:
+    def _jobs(self, condition: str, *values: Any) -> list[JobRecord]:
         text = f"SELECT job, owner, kind, name, config, channel, event FROM jobs {condition}"
         return [_job(row) for row in self._db.execute(text, values)]
 
-    def _write(self, job: Job, event: str, text: str, values: tuple[Any, ...]) -> None:
+    def _write(self, job: JobRecord, event: str, text: str, values: tuple[Any, ...]) -> None:
         number = self.last(job.owner) + 1
         try:
             with _Transaction(self._db):
@@ -182,13 +182,13 @@ class _Transaction:
                 self._db.execute("ROLLBACK")
 
 
-def _text(job: Job) -> str:
+def _text(job: JobRecord) -> str:
     return json.dumps(to_json(job.event()))
 
 
-def _job(row: tuple[str, ...]) -> Job:
+def _job(row: tuple[str, ...]) -> JobRecord:
     event = from_json(JobEvent, json.loads(row[6]))
-    job = Job(row[0], row[1], event.kind, row[3], json.loads(row[4]), row[5])
+    job = JobRecord(row[0], row[1], event.kind, row[3], json.loads(row[4]), row[5])
     return replace(
         job, state=event.state, error=event.error, attempt=event.attempt, result=event.result
     )

@@ -1,4 +1,4 @@
-"""The states of jobs and the queue: who waits, who runs, and what follows when one ends or dies."""
+"""Job queue and job states: who waits, who runs, and what follows when one ends or dies."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from gan_worker.errors import ErrorInfo, RequestError, TilewrightError, WorkerError
-from gan_worker.server.journal import Job, Journal
-from gan_worker.server.validation import Admission
+from gan_worker.server.journal import JobRecord, Journal
+from gan_worker.server.validation import Validation
 from gan_worker.wire.codec import check_job
 from gan_worker.wire.messages import (
     Accepted,
@@ -32,24 +32,24 @@ TEXT_LIMIT = 2000
 RUNNING_STATES = ("running", "paused", "cancelling")
 
 
-class Jobs:
+class JobQueue:
     """All jobs of the server; at most one of each kind is with one compute process.
 
     Compute processes are places here, known by their numbers.
 
     Args:
         journal: where every change is written first.
-        admission: says what may be taken.
+        validation: says what may be taken.
         changed: called with a job after each change that is in the journal.
     """
 
     def __init__(
-        self, journal: Journal, admission: Admission, changed: Callable[[Job], None]
+        self, journal: Journal, validation: Validation, changed: Callable[[JobRecord], None]
     ) -> None:
         self._journal = journal
-        self._admission = admission
+        self._validation = validation
         self._changed = changed
-        self._active: dict[str, Job] = {}
+        self._active: dict[str, JobRecord] = {}
         self._stopping: set[str] = set()
         self._places: dict[str, int] = {}
         self.ending = False
@@ -57,15 +57,15 @@ class Jobs:
     # ---- what there is
 
     @property
-    def waiting(self) -> list[Job]:
+    def waiting(self) -> list[JobRecord]:
         return [job for job in self._active.values() if job.state == "queued"]
 
     @property
-    def running(self) -> list[Job]:
+    def running(self) -> list[JobRecord]:
         """Jobs that are with a compute process."""
         return [job for job in self._active.values() if job.state in RUNNING_STATES]
 
-    def running_at(self, place: int) -> list[Job]:
+    def running_at(self, place: int) -> list[JobRecord]:
         """Jobs that are with this compute process."""
         return [job for job in self.running if self._places.get(job.job) == place]
 
@@ -90,7 +90,7 @@ class Jobs:
         """Names of runs and models that a job waits for or works with."""
         return {job.name for job in self._active.values()}
 
-    def find(self, owner: str, job: str) -> Job:
+    def find(self, owner: str, job: str) -> JobRecord:
         """The owner's job of that id.
 
         Raises:
@@ -125,8 +125,8 @@ class Jobs:
                 self.find(owner, request.job)
                 return Accepted(request.job, duplicate=True)
             self._check_room(owner)
-            name = self._admission.check(request.kind, request.config, self.training())
-            job = Job(request.job, owner, request.kind, name, request.config, request.channel)
+            name = self._validation.check(request.kind, request.config, self.training())
+            job = JobRecord(request.job, owner, request.kind, name, request.config, request.channel)
             self._journal.add(job)
         except TilewrightError as error:
             return Rejected(request.job, error.info)
@@ -180,7 +180,7 @@ class Jobs:
             if place is None:
                 continue
             try:
-                config = self._admission.resolve(kind, job.config, job.attempt)
+                config = self._validation.resolve(kind, job.config, job.attempt)
             except TilewrightError as error:
                 self._move(job, "failed", error=error.info)
                 continue
@@ -190,7 +190,7 @@ class Jobs:
         return None
 
     def _place_for(
-        self, job: Job, kinds: Mapping[int, list[str]], ready: Sequence[int], able: int
+        self, job: JobRecord, kinds: Mapping[int, list[str]], ready: Sequence[int], able: int
     ) -> int | None:
         """A material of a model in training is made by who trains it; others where nothing trains, if anywhere."""
         training = sum("train" in held for held in kinds.values())
@@ -202,7 +202,7 @@ class Jobs:
         free = [place for place in ready if job.kind not in kinds[place]]
         return min(free, key=lambda place: len(kinds[place]), default=None)
 
-    def _trainer(self, job: Job) -> int | None:
+    def _trainer(self, job: JobRecord) -> int | None:
         """Where the model that a material is wanted of is in training."""
         if job.kind != "generate":
             return None
@@ -253,14 +253,14 @@ class Jobs:
 
     # ---- one command each
 
-    def _pause(self, job: Job) -> Command | None:
+    def _pause(self, job: JobRecord) -> Command | None:
         if job.state == "paused":
             return None
         self._must(job, job.state == "running" and job.kind == "train", "paused while it trains")
         self._move(job, "paused")
         return Command(job.job, "pause")
 
-    def _resume(self, job: Job) -> Command | None:
+    def _resume(self, job: JobRecord) -> Command | None:
         if job.state in ("running", "queued"):
             return None
         if job.state == "interrupted":
@@ -271,7 +271,7 @@ class Jobs:
         self._move(job, "running")
         return Command(job.job, "resume")
 
-    def _stop(self, job: Job) -> Command | None:
+    def _stop(self, job: JobRecord) -> Command | None:
         if job.final or job.state == "cancelling":
             return None
         if job.state == "queued" or job.kind != "train":
@@ -279,7 +279,7 @@ class Jobs:
         self._stopping.add(job.job)
         return Command(job.job, "stop")
 
-    def _cancel(self, job: Job) -> Command | None:
+    def _cancel(self, job: JobRecord) -> Command | None:
         if job.final or job.state == "cancelling":
             return None
         if job.state == "queued":
@@ -288,7 +288,7 @@ class Jobs:
         self._move(job, "cancelling")
         return Command(job.job, "cancel")
 
-    def _must(self, job: Job, holds: bool, rule: str) -> None:
+    def _must(self, job: JobRecord, holds: bool, rule: str) -> None:
         if not holds:
             raise RequestError(
                 "wrong_state",
@@ -310,7 +310,7 @@ class Jobs:
                 retry_after=5.0,
             )
 
-    def _supersede(self, newest: Job) -> None:
+    def _supersede(self, newest: JobRecord) -> None:
         for job in self.waiting:
             if (
                 newest.channel
@@ -319,14 +319,14 @@ class Jobs:
             ):
                 self._move(job, "cancelled")
 
-    def _heads(self) -> list[Job]:
+    def _heads(self) -> list[JobRecord]:
         """The jobs the compute process was being started for."""
-        heads: dict[str, Job] = {}
+        heads: dict[str, JobRecord] = {}
         for job in self.waiting:
             heads.setdefault(job.kind, job)
         return list(heads.values())
 
-    def _after_death(self, job: Job, error: ErrorInfo) -> None:
+    def _after_death(self, job: JobRecord, error: ErrorInfo) -> None:
         if job.state == "cancelling":
             self._move(job, "cancelled")
         elif self.ending or job.job in self._stopping:
@@ -337,12 +337,12 @@ class Jobs:
             self._move(job, "interrupted", error=error)
             self._requeue(replace(job, error=error, attempt=job.attempt + 1))
 
-    def _requeue(self, job: Job) -> None:
+    def _requeue(self, job: JobRecord) -> None:
         """Wait again, before all others: it had its turn already."""
         self._active = {job.job: job, **self._active}
         self._move(job, "queued")
 
-    def _move(self, job: Job, state: State, **changes: Any) -> None:
+    def _move(self, job: JobRecord, state: State, **changes: Any) -> None:
         """Write a new state; where the disk takes none, the state holds in memory all the same."""
         moved = replace(job, state=state, **changes)
         moved = replace(moved, error=_clipped(moved.error))
@@ -368,7 +368,7 @@ def _unknown(job: str) -> RequestError:
     )
 
 
-def _died(job: Job, reason: str) -> ErrorInfo:
+def _died(job: JobRecord, reason: str) -> ErrorInfo:
     again = "It is started again" if job.attempt < DEATHS else f"It died {DEATHS} times with it"
     return ErrorInfo(
         "compute_died",

@@ -1,4 +1,4 @@
-"""The runs as a list that a person keeps tidy: what each is and how large, renaming, deleting."""
+"""Run catalogue: what each run is and how large; renaming, deleting."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from gan_worker.config import check_name
 from gan_worker.errors import RequestError, TilewrightError, WorkerError
 from gan_worker.files import FolderLock, read_json, storage_errors
-from gan_worker.server.allowed_folders import Roots
+from gan_worker.server.allowed_folders import AllowedFolders
 from gan_worker.wire.messages import THUMBNAIL_SIDE, RunEntry, RunPicture
 
 if TYPE_CHECKING:  # it needs NumPy, which a server that only greets does without
@@ -32,17 +32,17 @@ TAIL = 16 * 1024
 DELETED = ".deleted-"
 
 
-class RunStore:
+class RunCatalogue:
     """The runs of one worker.
 
     Args:
         folder: where they are.
-        roots: how clients name pictures.
+        folders: how clients name pictures.
     """
 
-    def __init__(self, folder: Path, roots: Roots) -> None:
+    def __init__(self, folder: Path, folders: AllowedFolders) -> None:
         self._folder = folder
-        self._roots = roots
+        self._folders = folders
 
     def entries(self, training: Collection[str]) -> list[RunEntry]:
         """All runs, the newest first.
@@ -64,7 +64,7 @@ class RunStore:
             StorageError: `checkpoint_corrupt` where they cannot be read.
         """
         config = self._open(name).load_config()
-        pictures = self._roots.names(config.pictures)
+        pictures = self._folders.names(config.pictures)
         return asdict(replace(config, run=name, pictures=pictures, resume=False))
 
     def picture(self, name: str) -> RunPicture:

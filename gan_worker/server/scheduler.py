@@ -1,4 +1,4 @@
-"""Which compute process gets what: jobs, commands, and the end."""
+"""Scheduler: which compute process gets what; jobs, commands, and the end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gan_worker.errors import RequestError
-from gan_worker.server.queue import Jobs
+from gan_worker.server.queue import JobQueue
 from gan_worker.server.supervisor import ComputeProcess
 from gan_worker.wire import messages
 from gan_worker.wire.messages import ComputeState
@@ -27,7 +27,7 @@ LISTING = ("nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader")
 LISTED_WITHIN = 10.0
 
 
-class Dispatcher:
+class Scheduler:
     """Stands between the jobs and the compute processes.
 
     Args:
@@ -35,7 +35,7 @@ class Dispatcher:
         pool: its compute processes.
     """
 
-    def __init__(self, jobs: Jobs, pool: ComputePool) -> None:
+    def __init__(self, jobs: JobQueue, pool: ComputePool) -> None:
         self._jobs, self._pool = jobs, pool
 
     def tend(self) -> None:
@@ -48,7 +48,7 @@ class Dispatcher:
         """Carry out a client's command, and tell it to the process that has the job.
 
         Raises:
-            RequestError: as `Jobs.command`.
+            RequestError: as `JobQueue.command`.
         """
         told = self._jobs.command(owner, job, action)
         place = self._jobs.place_of(job)

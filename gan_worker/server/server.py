@@ -18,16 +18,16 @@ from gan_worker import __version__
 from gan_worker.dataclass_json import VERSION, BadMessage, bad_message
 from gan_worker.errors import WorkerError
 from gan_worker.files import FolderLock
-from gan_worker.server.allowed_folders import Roots
-from gan_worker.server.blobs import ResultStore
-from gan_worker.server.handlers import Answers
-from gan_worker.server.journal import Job, Journal
-from gan_worker.server.queue import Jobs
-from gan_worker.server.run_catalogue import RunStore
-from gan_worker.server.scheduler import ComputePool, Dispatcher, environments
-from gan_worker.server.subscriptions import Key, Subscribers, report_key
+from gan_worker.server.allowed_folders import AllowedFolders
+from gan_worker.server.blobs import BlobStore
+from gan_worker.server.handlers import RequestHandlers
+from gan_worker.server.journal import JobRecord, Journal
+from gan_worker.server.queue import JobQueue
+from gan_worker.server.run_catalogue import RunCatalogue
+from gan_worker.server.scheduler import ComputePool, Scheduler, environments
+from gan_worker.server.subscriptions import Key, Subscriptions, report_key
 from gan_worker.server.supervisor import COMMAND, ComputeProcess, Patience
-from gan_worker.server.validation import Admission
+from gan_worker.server.validation import Validation
 from gan_worker.wire import messages
 from gan_worker.wire.authentication import Authenticator
 from gan_worker.wire.codec import Message, decode, encode
@@ -102,21 +102,21 @@ class Server:
         self._bind_sockets()
         self._pairing = self._offer_pairing()
         self._journal = Journal(self._folder / "journal.sqlite")
-        self._store = ResultStore(self._folder / "results")
-        self._subscribers = Subscribers(self._journal, self._send)
-        roots = Roots(config.roots, config.local)
-        admission = Admission(config.home / "runs", roots)
-        self._runs = RunStore(config.home / "runs", roots)
-        self._jobs = Jobs(self._journal, admission, self._job_changed)
-        self._dispatcher = Dispatcher(self._jobs, self._compute)
-        self._answers = Answers(
+        self._store = BlobStore(self._folder / "results")
+        self._subscriptions = Subscriptions(self._journal, self._send)
+        folders = AllowedFolders(config.roots, config.local)
+        validation = Validation(config.home / "runs", folders)
+        self._runs = RunCatalogue(config.home / "runs", folders)
+        self._jobs = JobQueue(self._journal, validation, self._job_changed)
+        self._scheduler = Scheduler(self._jobs, self._compute)
+        self._handlers = RequestHandlers(
             self._jobs,
             self._journal,
-            self._dispatcher,
-            admission,
+            self._scheduler,
+            validation,
             self._runs,
             self._store,
-            self._subscribers,
+            self._subscriptions,
             self.end if config.local else None,
         )
         self._dropped = self._faults = 0
@@ -245,7 +245,7 @@ class Server:
         self._compute.kill()
         self._jobs.ending = True
         self._jobs.interrupt_all()
-        self._subscribers.deliver()
+        self._subscriptions.deliver()
         for socket in (self._control, self._bulk, *self._compute_sockets):
             socket.close(500)
         if self._pairing is not None:
@@ -280,12 +280,12 @@ class Server:
             return None
 
     def _tend(self) -> None:
-        self._dispatcher.tend()
+        self._scheduler.tend()
         if self._pairing is not None and self._pairing.open:
             self._pairing.tend()
         self._tell_status()
         self._sweep()
-        self._subscribers.deliver()
+        self._subscriptions.deliver()
 
     def _tell_status(self) -> None:
         compute, now = self._compute, time.monotonic()
@@ -294,7 +294,7 @@ class Server:
         if status != self._status and (urgent or now - self._status_at > STATUS_EVERY):
             self._status, self._status_at = status, now
             body = messages.Status(compute.state, compute.device, compute.memory_mb)
-            self._subscribers.offer_all(("status",), body)
+            self._subscriptions.offer_all(("status",), body)
 
     def _sweep(self) -> None:
         now = time.monotonic()
@@ -304,11 +304,11 @@ class Server:
             self._runs.sweep()
             self._store.sweep(self._journal.ids(), self._jobs.active)
 
-    def _job_changed(self, job: Job) -> None:
+    def _job_changed(self, job: JobRecord) -> None:
         logger.info("job %s (%s %s) is %s", job.job, job.kind, job.name, job.state)
         if job.final:
-            self._subscribers.forget_reports(job.job)
-        self._dispatcher.relax()
+            self._subscriptions.forget_reports(job.job)
+        self._scheduler.relax()
 
     # ---- from clients, on control
 
@@ -322,20 +322,20 @@ class Server:
         except BadMessage as error:
             self._refuse(self._control, route, error)
             return True
-        subscriber = self._subscribers.get(route)
+        subscriber = self._subscriptions.get(route)
         if isinstance(message.body, messages.Hello):
             self._welcome(route, owner, message)
         elif subscriber is None or message.session != subscriber.session:
             self._send(route, Message(messages.UnknownSession(), session=message.session))
         else:
-            answer = self._answers.answer(subscriber, message)
+            answer = self._handlers.answer(subscriber, message)
             if answer is not None:
                 session = subscriber.session
                 self._send(route, Message(answer, re=message.id, session=session))
         return True
 
     def _welcome(self, route: bytes, owner: str, message: Message) -> None:
-        subscriber = self._subscribers.welcome(route, owner)
+        subscriber = self._subscriptions.welcome(route, owner)
         logger.info("%s %s connected", message.body.client[:40], message.body.version[:20])
         body = messages.Welcome(
             __version__, self._compute.device, self._compute.state, subscriber.session, VERSION
@@ -356,7 +356,7 @@ class Server:
         except BadMessage as error:
             self._refuse(self._bulk, route, error)
             return True
-        self._send_on(self._bulk, route, self._answers.piece(owner, message))
+        self._send_on(self._bulk, route, self._handlers.chunk(owner, message))
         return True
 
     # ---- from the compute processes
@@ -384,7 +384,7 @@ class Server:
     def _offer(self, job: str, key: Key, body: Any) -> None:
         owner = self._jobs.owner_of(job)
         if owner is not None:
-            self._subscribers.offer_report(owner, job, key, body)
+            self._subscriptions.offer_report(owner, job, key, body)
 
     # ---- sending
 
@@ -397,7 +397,7 @@ class Server:
         except zmq.ZMQError as error:
             if error.errno != zmq.EHOSTUNREACH:
                 raise
-            self._subscribers.forget(route)
+            self._subscriptions.forget(route)
             return False
 
     def _refuse(self, socket: zmq.Socket[bytes], route: bytes, error: BadMessage) -> None:

@@ -1,4 +1,4 @@
-"""What each connected client has still to be told: state events in order, the rest latest wins."""
+"""Subscriptions: what each client has still to be told; state events in order, the rest latest wins."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Subscriber:
     credit: int = EVENT_CREDIT
 
 
-class Subscribers:
+class Subscriptions:
     """All connected clients and the newest reports of all running jobs.
 
     Args:

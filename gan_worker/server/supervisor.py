@@ -1,4 +1,4 @@
-"""A compute process as the server sees it: started on demand, watched, pressed, ended."""
+"""Supervisor of a compute process: started on demand, watched, pressed, ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a job may be taken: all that can be known before the compute process starts."""
+"""Validation of jobs: all that can be known before the compute process starts."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from gan_worker.config import (
 from gan_worker.dataclass_json import from_json
 from gan_worker.errors import RequestError
 from gan_worker.materials.maps import MAPS
-from gan_worker.server.allowed_folders import Roots
+from gan_worker.server.allowed_folders import AllowedFolders
 from gan_worker.style import check_materials, check_style, chosen_styles, slider_directions
 from gan_worker.wire.messages import SIDE_LIMIT, JobKind, ModelEntry
 
 MOST_GPUS = 64
 
 
-class Admission:
-    """Checks a config against this worker's runs, models and roots.
+class Validation:
+    """Checks a config against this worker's runs, models and allowed folders.
 
     Args:
         runs_folder: where runs are.
-        roots: which pictures may be named.
+        folders: which pictures may be named.
     """
 
-    def __init__(self, runs_folder: Path, roots: Roots) -> None:
+    def __init__(self, runs_folder: Path, folders: AllowedFolders) -> None:
         self._runs = runs_folder
-        self._roots = roots
+        self._folders = folders
 
     def check(self, kind: JobKind, config: dict[str, Any], training: Collection[str]) -> str:
         """Check a config as it came from a client.
@@ -62,9 +62,9 @@ class Admission:
         if kind == "generate":
             return config
         if kind == "repair":
-            picture, mask = self._roots.resolve([config["picture"], config["mask"]])
+            picture, mask = self._folders.resolve([config["picture"], config["mask"]])
             return dict(config, picture=picture, mask=mask)
-        chosen = dict(config, pictures=list(self._roots.resolve(config.get("pictures", []))))
+        chosen = dict(config, pictures=list(self._folders.resolve(config.get("pictures", []))))
         if attempt > 1 and (self._runs / chosen["run"]).exists():
             chosen["resume"] = True
         return chosen
@@ -112,7 +112,7 @@ class Admission:
                 "Stop it first, or choose another name.",
             )
         self._check_run(config)
-        self._roots.resolve(config.pictures)
+        self._folders.resolve(config.pictures)
         return config.run
 
     def _check_run(self, config: TrainingConfig) -> None:
@@ -156,7 +156,7 @@ class Admission:
         in_range = config.scale is None or 0.01 <= config.scale <= 4
         _hold(in_range, "scale must be in 0.01..4", config.scale)
         run.open_model(self._runs, config.model)
-        self._roots.resolve([config.picture, config.mask])
+        self._folders.resolve([config.picture, config.mask])
         return config.model
 
     def _check_model(self, config: GenerationConfig) -> None:

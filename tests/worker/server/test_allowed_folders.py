@@ -3,21 +3,21 @@
 import pytest
 
 from gan_worker.errors import TilewrightError
-from gan_worker.server.allowed_folders import Roots
+from gan_worker.server.allowed_folders import AllowedFolders
 
 
 @pytest.fixture
-def roots(tmp_path):
+def folders(tmp_path):
     (tmp_path / "photos" / "wood").mkdir(parents=True)
     (tmp_path / "photos" / "wood" / "oak.png").touch()
     (tmp_path / "secret.png").touch()
     (tmp_path / "photos" / "link.png").symlink_to(tmp_path / "secret.png")
     (tmp_path / "photos" / "loop.png").symlink_to(tmp_path / "photos" / "loop.png")
-    return Roots({"photos": tmp_path / "photos"}, local=False)
+    return AllowedFolders({"photos": tmp_path / "photos"}, local=False)
 
 
-def test_a_name_below_a_root_is_found(roots, tmp_path):
-    found = roots.resolve(["photos:wood/oak.png", "photos:wood"])
+def test_a_name_below_a_root_is_found(folders, tmp_path):
+    found = folders.resolve(["photos:wood/oak.png", "photos:wood"])
     assert found == (
         str(tmp_path / "photos" / "wood" / "oak.png"),
         str(tmp_path / "photos" / "wood"),
@@ -42,19 +42,19 @@ def test_a_name_below_a_root_is_found(roots, tmp_path):
         "",
     ],
 )
-def test_everything_else_is_refused(roots, name):
+def test_everything_else_is_refused(folders, name):
     with pytest.raises(TilewrightError) as caught:
-        roots.resolve([name])
+        folders.resolve([name])
     assert caught.value.code == "not_allowed"
 
 
 def test_absolute_paths_are_for_the_same_user_on_the_same_computer(tmp_path):
-    roots = Roots({}, local=True)
-    assert roots.resolve([str(tmp_path)]) == (str(tmp_path),)
+    folders = AllowedFolders({}, local=True)
+    assert folders.resolve([str(tmp_path)]) == (str(tmp_path),)
     for missing in ("none.png", "x" * 5000):
         with pytest.raises(TilewrightError) as caught:
-            roots.resolve([str(tmp_path / missing)])
+            folders.resolve([str(tmp_path / missing)])
         assert caught.value.code == "picture_missing"
     with pytest.raises(TilewrightError) as caught:
-        roots.resolve(["relative.png"])
+        folders.resolve(["relative.png"])
     assert caught.value.code == "not_allowed"

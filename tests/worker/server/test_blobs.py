@@ -9,14 +9,14 @@ import pytest
 
 from gan_worker.dataclass_json import BadMessage
 from gan_worker.errors import RequestError, StorageError
-from gan_worker.server.blobs import ResultStore
+from gan_worker.server.blobs import BlobStore
 
 JOB = "0" * 32
 
 
 @pytest.fixture
 def store(tmp_path):
-    return ResultStore(tmp_path / "results")
+    return BlobStore(tmp_path / "results")
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
@@ -64,7 +64,7 @@ def test_only_the_newest_previews_stay(store):
 
 
 def test_a_sweep_removes_strangers_and_the_oldest_above_the_quota(tmp_path):
-    store = ResultStore(tmp_path, quota=25)
+    store = BlobStore(tmp_path, quota=25)
     jobs = [f"{n:032x}" for n in range(4)]
     for job in jobs:
         store.write(job, "height", np.zeros((1, 10, 1), np.uint8))

@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 
 from gan_worker.errors import ErrorInfo, StorageError
-from gan_worker.server.journal import EVENTS_KEPT, Job, Journal
+from gan_worker.server.journal import EVENTS_KEPT, JobRecord, Journal
 
 A, B = "a" * 32, "b" * 32
 
 
 def job(job_id=A, owner="me", **fields):
-    return Job(job_id, owner, "train", "oak", {"run": "oak"}, **fields)
+    return JobRecord(job_id, owner, "train", "oak", {"run": "oak"}, **fields)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from gan_worker.errors import ErrorInfo, RequestError
 from gan_worker.server.journal import Journal
-from gan_worker.server.queue import DEATHS, WAITING_PER_OWNER, Jobs
+from gan_worker.server.queue import DEATHS, WAITING_PER_OWNER, JobQueue
 from gan_worker.wire.codec import new_id
 from gan_worker.wire.messages import Accepted, Finished, Rejected, Submit
 
@@ -28,7 +28,9 @@ class Desk:
 
     def __init__(self, journal):
         self.told = []
-        self.jobs = Jobs(journal, OpenDoor(), lambda job: self.told.append((job.job, job.state)))
+        self.jobs = JobQueue(
+            journal, OpenDoor(), lambda job: self.told.append((job.job, job.state))
+        )
 
     def submit(self, kind="train", owner="me", job=None, channel="", **config):
         job = job or new_id()

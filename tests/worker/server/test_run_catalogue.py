@@ -24,8 +24,8 @@ from gan_worker.config import TrainingConfig
 from gan_worker.files import FolderLock
 from gan_worker.progress import Credits, Stage, TrainingProgress
 from gan_worker.runs.run import ModelInfo, Run
-from gan_worker.server.allowed_folders import Roots
-from gan_worker.server.run_catalogue import DELETED, RunStore
+from gan_worker.server.allowed_folders import AllowedFolders
+from gan_worker.server.run_catalogue import DELETED, RunCatalogue
 from gan_worker.wire import messages
 from gan_worker.wire.messages import RunEntry
 
@@ -97,7 +97,7 @@ def test_an_evaluation_of_other_weights_counts_for_nothing(tmp_path):
     with_model(run)
     old = {"model_hash": "0" * 64, "rows": {"model": {"critic_auc": 0.5}}}
     (run.path / "evaluation.json").write_text(json.dumps(old))
-    store = RunStore(tmp_path / "runs", Roots({}, local=True))
+    store = RunCatalogue(tmp_path / "runs", AllowedFolders({}, local=True))
     assert store.entries(())[0].critic_auc is None
 
 
@@ -226,7 +226,7 @@ def test_another_computer_hears_of_pictures_below_its_roots_alone(serve, tmp_pat
 def test_what_a_crash_left_of_a_deletion_is_removed(tmp_path):
     left = tmp_path / "runs" / f"{DELETED}x" / "checkpoints"
     left.mkdir(parents=True)
-    store = RunStore(tmp_path / "runs", Roots({}, local=True))
+    store = RunCatalogue(tmp_path / "runs", AllowedFolders({}, local=True))
     assert store.entries(()) == []
     store.sweep()
     assert not left.parent.exists()

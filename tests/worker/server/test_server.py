@@ -449,7 +449,7 @@ def test_a_client_that_was_away_gets_every_state_and_only_the_newest_rest(served
     asleep.until(lambda heard: [e for e in heard if _step(e)])
     asleep.heard.clear()
     ear.state(job, "succeeded", 60)
-    assert max(len(s.latest) for s in served.server._subscribers._by_route.values()) < 20
+    assert max(len(s.latest) for s in served.server._subscriptions._by_route.values()) < 20
     asleep.state(job, "succeeded")
     reports = [e for e in asleep.heard if isinstance(e, JobReport)]
     assert len(reports) <= 2 * EVENT_CREDIT
@@ -476,7 +476,7 @@ def test_the_link_is_called_lost_and_comes_back(serve, monkeypatch):
 
 def test_a_server_that_forgot_its_client_is_greeted_again(served, ear):
     ear.event(Connected)
-    served.server._subscribers._by_route.clear()
+    served.server._subscriptions._by_route.clear()
     ear.heard.clear()
     ear.client.request_models()
     ear.event(Connected)
@@ -644,7 +644,7 @@ def test_a_seen_that_lies_gives_no_more_credit_than_there_is(served, ear):
         for count in (10**9, -(10**9)):
             peer.socket.send_multipart(encode(Message(messages.Seen(count), session=session)))
         peer.ask(Message(messages.Ping(), session=session))
-    subscribers = served.server._subscribers._by_route.values()
+    subscribers = served.server._subscriptions._by_route.values()
     assert all(0 <= s.credit <= EVENT_CREDIT for s in subscribers)
 
 
@@ -728,7 +728,7 @@ def test_a_fault_of_the_server_itself_ends_nothing(served, ear, picture, monkeyp
 
     job = started(served, ear, training(picture, steps=60))
     monkeypatch.setattr(served.server._store, "keep_newest_previews", broken)
-    monkeypatch.setattr(served.server._jobs._admission, "check", broken)
+    monkeypatch.setattr(served.server._jobs._validation, "check", broken)
     rejected = ear.client.submit(material())
     assert ear.event(JobRejected, job=rejected).error.code == "unexpected"
     ear.state(job, "succeeded")
