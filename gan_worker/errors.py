@@ -1,29 +1,35 @@
 """The errors of Tilewright: each has a stable code, one sentence, and what to do next.
 
 TilewrightError
-├── PictureError          picture_missing, picture_unreadable, picture_too_small, dataset_empty,
-│                         map_size_mismatch
-├── RequestError          unknown_model, unknown_run, run_exists, unknown_job, invalid_size, invalid_latent,
-│                         invalid_config, not_allowed, wrong_state, invalid_recipe, unknown_object,
-│                         scene_missing, blender_missing, pairing_failed, ray_missing
-├── WorkerError           worker_command, worker_setup, worker_start, port_in_use, worker_silent, worker_gone,
-│                         compute_died, out_of_memory, busy, blender_died, ray_unreachable
-├── ProtocolError         protocol_version, invalid_message
-├── StorageError          disk_full, checkpoint_corrupt, model_format, file_unwritable
-├── TrainingError         diverged
-├── UnexpectedError       unexpected: a fault of the program, with a pointer to the log
-└── Cancelled             cancelled (a wish, not a fault)
+├── PictureError      what is wrong with the pictures that were given
+├── RequestError      what was asked for is not there, not possible or not allowed
+├── WorkerError       the worker, its compute process or another program does not run or answer
+├── ProtocolError     what the other side sent
+├── StorageError      files and the disk
+├── TrainingError     the course of a training
+├── UnexpectedError   a fault of the program, with a pointer to the log
+└── Cancelled         a wish, not a fault
+
+Each class lists its codes; no code belongs to two of them.
 """
 
 from __future__ import annotations
 
+import os
+import shlex
+import sys
 from dataclasses import dataclass
+from typing import ClassVar
 
 # Codes of what may go well another time, with nothing changed.
 TRANSIENT = frozenset(
     ("worker_gone", "worker_silent", "compute_died", "out_of_memory", "busy", "port_in_use")
     + ("ray_unreachable",)
 )
+
+# What the optional parts need beside the worker, as in pyproject.toml; installed by these names, since the program
+# itself may come from a checkout, a wheel or the extension.
+EXTRAS = {"ray": ("ray>=2.54",), "export": ("MaterialX>=1.39", "usd-core>=25.11")}
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,12 @@ class TilewrightError(Exception):
         message: one sentence that names what must hold and what was received.
         cure: what the person does next.
         retry_after: seconds after which the same request may succeed, where that is known.
+
+    Attributes:
+        codes: those that errors of this class have.
     """
+
+    codes: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(
         self, code: str, message: str, cure: str, retry_after: float | None = None
@@ -63,57 +74,21 @@ class TilewrightError(Exception):
 class PictureError(TilewrightError):
     """A picture or a set of pictures cannot be used."""
 
-
-class RequestError(TilewrightError):
-    """A request asks for something that is not there or not possible."""
-
-
-class WorkerError(TilewrightError):
-    """The worker cannot be started or reached, or its compute process died."""
-
-
-class ProtocolError(TilewrightError):
-    """The other side speaks another version or sent something that is no message."""
-
-
-class StorageError(TilewrightError):
-    """Something could not be written, or what was read is not what was written."""
-
-
-class TrainingError(TilewrightError):
-    """Training went wrong in a way that more steps will not mend."""
-
-
-class Cancelled(TilewrightError):
-    """Somebody asked for this to end without a result."""
-
-    def __init__(self) -> None:
-        super().__init__("cancelled", "The job was cancelled.", "Start it again if you want it.")
-
-
-class UnexpectedError(TilewrightError):
-    """A fault of the program itself, wrapped so that it still has a code and a next step."""
-
-    def __init__(self, error: BaseException) -> None:
-        super().__init__(
-            "unexpected",
-            f"Something failed that should not: {type(error).__name__}: {error}",
-            "Please report it with the end of the worker's log.",
-        )
-
-
-_BY_CODE: dict[str, type[TilewrightError]] = {
-    **dict.fromkeys(
+    codes = frozenset(
         (
             "picture_missing",
             "picture_unreadable",
             "picture_too_small",
             "dataset_empty",
             "map_size_mismatch",
-        ),
-        PictureError,
-    ),
-    **dict.fromkeys(
+        )
+    )
+
+
+class RequestError(TilewrightError):
+    """A request asks for something that is not there or not possible."""
+
+    codes = frozenset(
         (
             "unknown_model",
             "unknown_run",
@@ -129,20 +104,94 @@ _BY_CODE: dict[str, type[TilewrightError]] = {
             "scene_missing",
             "blender_missing",
             "pairing_failed",
-        ),
-        RequestError,
-    ),
-    **dict.fromkeys(("protocol_version", "invalid_message"), ProtocolError),
-    **dict.fromkeys(
-        ("disk_full", "checkpoint_corrupt", "model_format", "file_unwritable"), StorageError
-    ),
-    "diverged": TrainingError,
+            "ray_missing",
+        )
+    )
+
+
+class WorkerError(TilewrightError):
+    """The worker cannot be started or reached, or its compute process died."""
+
+    codes = frozenset(
+        (
+            "worker_command",
+            "worker_setup",
+            "worker_start",
+            "port_in_use",
+            "worker_silent",
+            "worker_gone",
+            "compute_died",
+            "out_of_memory",
+            "busy",
+            "blender_died",
+            "ray_unreachable",
+        )
+    )
+
+
+class ProtocolError(TilewrightError):
+    """The other side speaks another version or sent something that is no message."""
+
+    codes = frozenset(("protocol_version", "invalid_message"))
+
+
+class StorageError(TilewrightError):
+    """Something could not be written, or what was read is not what was written."""
+
+    codes = frozenset(("disk_full", "checkpoint_corrupt", "model_format", "file_unwritable"))
+
+
+class TrainingError(TilewrightError):
+    """Training went wrong in a way that more steps will not mend."""
+
+    codes = frozenset(("diverged",))
+
+
+class Cancelled(TilewrightError):
+    """Somebody asked for this to end without a result."""
+
+    codes = frozenset(("cancelled",))
+
+    def __init__(self) -> None:
+        super().__init__("cancelled", "The job was cancelled.", "Start it again if you want it.")
+
+
+class UnexpectedError(TilewrightError):
+    """A fault of the program itself, wrapped so that it still has a code and a next step."""
+
+    codes = frozenset(("unexpected",))
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(
+            "unexpected",
+            f"Something failed that should not: {type(error).__name__}: {error}",
+            "Please report it with the end of the worker's log.",
+        )
+
+
+BY_CODE: dict[str, type[TilewrightError]] = {
+    code: kind for kind in TilewrightError.__subclasses__() for code in kind.codes
 }
 
 
 def error_from_info(info: ErrorInfo) -> TilewrightError:
-    """Make the typed error again on the receiving side."""
+    """Make the typed error again on the receiving side; of a code that it does not know, a WorkerError."""
     if info.code == "cancelled":
         return Cancelled()
-    kind = _BY_CODE.get(info.code, WorkerError)
-    return kind(info.code, info.message, info.cure, info.retry_after)
+    kind = BY_CODE.get(info.code, WorkerError)
+    error = kind.__new__(kind)
+    TilewrightError.__init__(error, info.code, info.message, info.cure, info.retry_after)
+    return error
+
+
+def install_command(*options: str) -> str:
+    """What to type into a terminal so that pip installs into the environment which runs this.
+
+    Args:
+        options: of `pip install`, such as packages.
+    """
+    command = [sys.executable, "-m", "pip", "install", *options]
+    if os.name != "nt":
+        return shlex.join(command)
+    # For the command prompt and PowerShell alike; the one would take `>` for a file.
+    return " ".join(f'"{part}"' if set(" >[") & set(part) else part for part in command)

@@ -16,6 +16,7 @@ from gan_worker.config import RepairConfig
 from gan_worker.errors import (
     Cancelled,
     ErrorInfo,
+    ProtocolError,
     RequestError,
     TilewrightError,
     WorkerError,
@@ -49,7 +50,7 @@ def obstacle(material: bpy.types.Material | None) -> TilewrightError | None:
             "Use a worker on this computer, or run gan-worker repair over there.",
         )
     if not session.current.speaks(1, 2):
-        return WorkerError(
+        return ProtocolError(
             "protocol_version",
             "The worker is older than Blender's side and cannot repair.",
             "Update Tilewright there.",
@@ -79,7 +80,7 @@ def repair(material: bpy.types.Material) -> Repair:
     Raises:
         RequestError: `wrong_state`, `unknown_model` or `not_allowed` where it cannot be repaired, `invalid_config`
             where nothing is masked, or everything.
-        WorkerError: `worker_gone` or `protocol_version`.
+        WorkerError: `worker_gone`; ProtocolError: `protocol_version`.
     """
     problem = obstacle(material)
     if problem:

@@ -200,7 +200,7 @@ def bundled_wheel() -> Path:
         raise WorkerError(
             "worker_setup",
             "The extension must hold the worker's wheel; this add-on was enabled from its source.",
-            "Install the extension from its zip, or install the worker as the README says.",
+            "Install the extension from its zip, or the worker as blender_addon/README.md says.",
         )
     return found[-1]
 

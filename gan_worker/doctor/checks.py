@@ -21,7 +21,7 @@ from gan_worker.client.launcher import Launcher, own_environment
 from gan_worker.doctor import tensorflow
 from gan_worker.doctor.findings import Finding, State
 from gan_worker.doctor.tensorflow import SET_UP
-from gan_worker.errors import TilewrightError, UnexpectedError
+from gan_worker.errors import TilewrightError, UnexpectedError, WorkerError, install_command
 
 PYTHONS = ((3, 11), (3, 13))
 GIB = 2**30
@@ -205,9 +205,8 @@ def check_encryption() -> Finding:
     if int(zmq.__version__.split(".")[0]) < 27:
         return Finding("Encryption", "bad", f"pyzmq must be 27 or later; it is {found}", SET_UP)
     if not zmq.has("curve"):
-        cure = (
-            "Install pyzmq from its wheel: pip install --force-reinstall --only-binary :all: pyzmq"
-        )
+        wheel = ("--force-reinstall", "--only-binary", ":all:", "pyzmq")
+        cure = f"Install pyzmq from its wheel: {install_command(*wheel)}"
         return Finding("Encryption", "bad", f"{found} was built without CURVE", cure)
     return Finding("Encryption", "good", f"{found}, with CURVE")
 
@@ -270,7 +269,7 @@ def _until(ask: Callable[[], Any], what: str) -> Any:
     end = time.monotonic() + PATIENCE
     while (found := ask()) is None:
         if time.monotonic() > end:
-            raise TilewrightError(
+            raise WorkerError(
                 "worker_silent",
                 f"The worker must {what} within {PATIENCE:.0f} s; it does not.",
                 "Let a firewall or virus scanner allow this Python, then check again.",

@@ -18,12 +18,13 @@ from typing import Any
 
 from gan_worker.client.launcher import own_environment
 from gan_worker.doctor.findings import Finding
+from gan_worker.errors import install_command
 
 PROBE = (sys.executable, "-m", "gan_worker.gan.probe")
 # TensorFlow alone takes 30 s to load from a slow disk.
 PATIENCE = 180.0
 
-SET_UP = "Set the worker up again: Set Up Worker in Blender, or as the README says."
+SET_UP = "Set the worker up again: Set Up Worker in Blender, or in a terminal by its Copy Command."
 _WSL = "Run the worker in WSL2, or on a computer with an NVIDIA GPU and Linux."
 _DRIVERS = ("/proc/driver/nvidia/version", "/usr/lib/wsl/lib/libcuda.so.1")
 _DLL_MISSING = 0xC0000135
@@ -168,13 +169,14 @@ def why_no_gpu(
             "Install the driver of your NVIDIA GPU, or use the worker of a computer that has one."
         )
         return "no NVIDIA driver was found", cure
+    cuda = f"Install it with CUDA's libraries: {install_command('tensorflow[and-cuda]')}"
     if not cuda_build:
-        return "this TensorFlow was built without CUDA", "Install tensorflow[and-cuda] instead."
+        return "this TensorFlow was built without CUDA", cuda
     if _MISMATCH.search(log):
         return "the NVIDIA driver is too old for CUDA", "Update the NVIDIA driver and restart."
     return (
         "CUDA's libraries are missing or do not fit the driver",
-        "Install them in the worker's environment: pip install tensorflow[and-cuda].",
+        cuda,
     )
 
 

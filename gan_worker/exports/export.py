@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_worker.errors import RequestError
+from gan_worker.errors import EXTRAS, RequestError, install_command
 from gan_worker.exports import engines, gltf, materialx, usd
 from gan_worker.exports.textures import Maps, Texture
 from gan_worker.files import replace_file, storage_errors
@@ -93,8 +93,8 @@ def check_target(target: Target) -> None:
     if package and importlib.util.find_spec(package) is None:
         raise RequestError(
             "wrong_state",
-            f"To export to {target}, the packages of the extra 'export' must be installed; {package} is not.",
-            "Install them: pip install 'tilewright[export]'.",
+            f"To export to {target}, {package} must be installed; it is not.",
+            f"Install them: {install_command(*EXTRAS['export'])}",
         )
 
 

@@ -20,11 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from gan_worker.errors import (
+    EXTRAS,
     ErrorInfo,
     RequestError,
     TilewrightError,
     UnexpectedError,
     WorkerError,
+    install_command,
 )
 from gan_worker.materials.maps import MAPS
 from gan_worker.runs import run
@@ -225,7 +227,7 @@ def _cluster(address: str) -> Iterator[Any]:
         raise RequestError(
             "ray_missing",
             "A batch with --ray needs Ray in the worker's environment; it is not there.",
-            "Install it: pip install 'tilewright[ray]'.",
+            f"Install it: {install_command(*EXTRAS['ray'])}",
         )
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
