@@ -40,18 +40,18 @@ def new_uuid() -> str:
     return uuid.uuid4().hex
 
 
-def _model_names(_owner: object, _context: object, typed: str) -> list[str]:
-    return [name for name in session.current.model_names() if typed.lower() in name.lower()]
+# What a field offers: all of it, since Blender filters by what is typed, and at first asks with what the field holds.
+def _model_names(_owner: object, _context: object, _typed: str) -> list[str]:
+    return session.current.model_names()
 
 
-def _style_names(owner: bpy.types.PropertyGroup, _context: object, typed: str) -> list[str]:
+def _style_names(owner: bpy.types.PropertyGroup, _context: object, _typed: str) -> list[str]:
     model = session.current.model(owner.model)
-    return [name for name in model.styles if typed.lower() in name.lower()] if model else []
+    return list(model.styles) if model else []
 
 
-def _library_names(_owner: object, context: bpy.types.Context, typed: str) -> list[str]:
-    libraries = context.preferences.filepaths.asset_libraries
-    return [found.name for found in libraries if typed.lower() in found.name.lower()]
+def _library_names(_owner: object, context: bpy.types.Context, _typed: str) -> list[str]:
+    return [found.name for found in context.preferences.filepaths.asset_libraries]
 
 
 # Told of each slider that was moved by hand: the group it belongs to, and what it is about.
