@@ -30,6 +30,7 @@ from gan_worker.client.events import Connected, JobRejected, JobState, MaterialR
 from gan_worker.client.launcher import Launched, Launcher
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.errors import TilewrightError, error_from_info
+from gan_worker.progress import Credits, TrainingProgress
 
 WORDS = {
     "base_color": "Color",
@@ -40,6 +41,7 @@ WORDS = {
 }
 SIDE = 1024
 PATIENCE = 300.0
+RUNS = 200
 POLL = 0.002
 
 
@@ -245,6 +247,33 @@ def _round_trip_to_images(seed: int) -> float:
     return filled[-1] - began - job.result.forward_seconds
 
 
+def measure_run_list(folder: Path, times: int) -> list[Row]:
+    """The list of many small runs, as the server's only thread makes it: at first, and again."""
+    from gan_worker.runs.run import Run
+    from gan_worker.server.allowed_folders import AllowedFolders
+    from gan_worker.server.run_catalogue import SETTLED, RunCatalogue
+
+    for number in range(RUNS):
+        run = Run.create(folder, f"run {number}")
+        run.save_config(TrainingConfig(run.name, ("/photos/oak.png",)))
+        tick = TrainingProgress(5, 2.0, 80.0, 0.4, 60.0, 9.0, {}, figures={"swd/0": 7.5})
+        for _ in range(20):
+            run.append_progress(tick)
+        run.save_checkpoint("000001", {"a": np.zeros(100)}, {})
+        for step in range(10):
+            run.save_preview(step, np.zeros((8, 8, 3), np.uint8), Credits())
+    time.sleep(SETTLED)  # what was written just now is not kept in the index
+    taken: tuple[list[float], list[float]] = ([], [])
+    for _ in range(times):
+        store = RunCatalogue(folder, AllowedFolders({}, local=True))
+        for seconds in taken:
+            began = time.perf_counter()
+            assert len(store.entries(())) == RUNS
+            seconds.append(time.perf_counter() - began)
+    names = f"list of {RUNS} runs, the first", "the same list again"
+    return [Row(name, _spread(found)) for name, found in zip(names, taken, strict=True)]
+
+
 def _spread(seconds: Sequence[float]) -> str:
     middle, worst = statistics.median(seconds) * 1000, max(seconds) * 1000
     return f"{middle:.0f} ms (worst of {len(seconds)}: {worst:.0f})"
@@ -267,6 +296,8 @@ def measure(options: argparse.Namespace, folder: Path, console: Console) -> list
         used = worker.resident_mib()
     finally:
         worker.stop()
+    with console.status("listing runs"):
+        rows += measure_run_list(folder / "runs", options.times)
     memory = f"{idle:.0f} MiB after start, {used:.0f} MiB after all this"
     return [*rows, Row("memory of the server process", memory, "< 80 MiB", used < 80)]
 

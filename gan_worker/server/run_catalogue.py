@@ -1,4 +1,4 @@
-"""Run catalogue: what each run is and how large; renaming, deleting."""
+"""Run catalogue, an index over the runs' folders: what each is and how large; renaming, deleting."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import logging
 import math
 import os
 import shutil
+import time
 import uuid
 import zlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +32,16 @@ logger = logging.getLogger(__name__)
 # The last tick of a training is found in so many bytes.
 TAIL = 16 * 1024
 DELETED = ".deleted-"
+# Seconds after which a disk's clock tells one change from the next: FAT counts in twos.
+SETTLED = 2.5
+# What a run's entry is made of. Other files are written into these folders in one step, but for TensorBoard's, which
+# grow with the progress.
+_SOURCES = (
+    *("", "checkpoints", "previews"),
+    *("config.json", "evaluation.json", "model.json", "progress.jsonl"),
+)
+# Of each source: its number on the disk, when it changed in nanoseconds, bytes; zeros where it is not there.
+_Stamp = tuple[tuple[int, int, int], ...]
 
 
 class RunCatalogue:
@@ -43,6 +55,7 @@ class RunCatalogue:
     def __init__(self, folder: Path, folders: AllowedFolders) -> None:
         self._folder = folder
         self._folders = folders
+        self._index: dict[str, tuple[_Stamp, RunEntry]] = {}
 
     def entries(self, training: Collection[str]) -> list[RunEntry]:
         """All runs, the newest first.
@@ -53,8 +66,22 @@ class RunCatalogue:
         from gan_worker.runs import run as runs
 
         found = [runs.Run(self._folder / name) for name in runs.list_runs(self._folder)]
-        entries = [_entry(run, run.name in training) for run in found]
+        entries = [replace(self._entry(run), training=run.name in training) for run in found]
+        for gone in self._index.keys() - {run.name for run in found}:
+            del self._index[gone]
         return sorted(entries, key=lambda entry: entry.created, reverse=True)
+
+    def _entry(self, run: Run) -> RunEntry:
+        """What stands in the index of a run, or its files once they have changed."""
+        stamp = _stamp(run.path)
+        known = self._index.get(run.name)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        entry = _read_entry(run)
+        # What is changed again within one tick of the disk's clock looks as before.
+        if max(changed for _, changed, _ in stamp) < time.time_ns() - SETTLED * 1e9:
+            self._index[run.name] = stamp, entry
+        return entry
 
     def settings(self, name: str) -> dict[str, Any]:
         """What a run was started with, its pictures named as clients may name them.
@@ -158,11 +185,24 @@ class RunCatalogue:
         return run
 
 
-def _entry(run: Run, training: bool) -> RunEntry:
+def _stamp(folder: Path) -> _Stamp:
+    """What tells that an entry is out of date, in seven looks at the disk."""
+    return tuple(_state(folder / source) for source in _SOURCES)
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0, 0
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _read_entry(run: Run) -> RunEntry:
     info = _model_info(run)
     config = _json(run.path / "config.json")
-    ticks = _last_ticks(run.path / "progress.jsonl")
-    last = ticks[0] if ticks else {}
+    ticks = _newest_ticks(run.path / "progress.jsonl")
+    last = next(ticks, {})
     copied = {"copied": info.copied} if info and info.copied is not None else {}
     return RunEntry(
         run.name,
@@ -172,9 +212,9 @@ def _entry(run: Run, training: bool) -> RunEntry:
         float(last.get("seconds", 0.0)) / 60,
         _size(run.path),
         info is not None,
-        training,
+        False,
         _critic_auc(run.path, info),
-        _figures(ticks) | copied,
+        _figures(chain([last], ticks)) | copied,
     )
 
 
@@ -210,26 +250,24 @@ def _json(file: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _last_ticks(file: Path) -> list[dict[str, Any]]:
-    """The last whole lines of a run's progress, the newest first."""
+def _newest_ticks(file: Path) -> Iterator[dict[str, Any]]:
+    """The last whole lines of a run's progress, the newest first; a line is read when it is asked for."""
     try:
         with file.open("rb") as opened:
             opened.seek(max(0, opened.seek(0, os.SEEK_END) - TAIL))
             lines = opened.read().splitlines()
     except OSError:
-        return []
-    found = []
+        return
     for line in reversed(lines):
         try:
             tick = json.loads(line)
         except ValueError:
             continue  # torn by a crash, or by where the reading began
         if isinstance(tick, dict):
-            found.append(tick)
-    return found
+            yield tick
 
 
-def _figures(ticks: Sequence[dict[str, Any]]) -> dict[str, float]:
+def _figures(ticks: Iterable[dict[str, Any]]) -> dict[str, float]:
     """The figures of the newest tick that has some."""
     for tick in ticks:
         figures = tick.get("figures")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import shutil
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -90,6 +93,86 @@ def test_models_tell_what_share_of_them_is_copied(served, ear):
     ear.client.request_models()
     (model,) = [m for m in ear.event(ModelList).models if m.name == "oak"]
     assert model.copied == 0.25
+
+
+@pytest.fixture
+def long_ago(tmp_path, monkeypatch):
+    """Ages all files of the runs, and returns the folders that are walked from then on."""
+
+    def age():
+        for path in [tmp_path / "runs", *(tmp_path / "runs").rglob("*")]:
+            os.utime(path, (1e9, 1e9))
+        walked = []
+        scandir = os.scandir
+        monkeypatch.setattr(os, "scandir", lambda path: walked.append(str(path)) or scandir(path))
+        return walked
+
+    return age
+
+
+def test_what_rests_is_not_walked_again(tmp_path, long_ago):
+    with_model(make_run(tmp_path))
+    walked = long_ago()
+    store = RunCatalogue(tmp_path / "runs", AllowedFolders({}, local=True))
+    (first,) = store.entries(())
+    assert walked
+    walked.clear()
+    assert store.entries(("oak",)) == [replace(first, training=True)]
+    assert store.entries(()) == [first]
+    assert walked == []
+
+
+def add_tick(run):
+    run.append_progress(TrainingProgress(6, 3.0, 150.0, 0.6, 60.0, 9.0, {}, figures={"swd/0": 6}))
+
+
+def save_checkpoint(run, label="000009"):
+    run.save_checkpoint(label, {"a": np.zeros(10)}, {})
+
+
+def save_preview(run):
+    run.save_preview(9, np.zeros((8, 8, 3), np.uint8), Credits())
+
+
+def evaluate(run):
+    rows = {"model": {"critic_auc": 0.75}}
+    model_hash = json.loads((run.path / "model.json").read_text())["hash"]
+    (run.path / "evaluation.json").write_text(json.dumps({"model_hash": model_hash, "rows": rows}))
+
+
+def learn_more(run):
+    run.save_model(replace(INFO, kimg=9.0), {"a": np.ones(1001)})
+
+
+def make_anew(run):
+    shutil.rmtree(run.path)
+    make_run(run.path.parents[1])
+
+
+@pytest.mark.parametrize(
+    "change", [add_tick, save_checkpoint, save_preview, evaluate, learn_more, make_anew]
+)
+def test_the_list_follows_every_change(tmp_path, long_ago, change):
+    run = make_run(tmp_path)
+    with_model(run)
+    save_checkpoint(run, "000005")
+    long_ago()
+    store = RunCatalogue(tmp_path / "runs", AllowedFolders({}, local=True))
+    before = store.entries(())
+    change(run)
+    fresh = RunCatalogue(tmp_path / "runs", AllowedFolders({}, local=True)).entries(())
+    assert store.entries(()) == fresh != before
+
+
+def test_changes_within_one_tick_of_the_clock_are_seen(tmp_path):
+    run = make_run(tmp_path)
+    store = RunCatalogue(tmp_path / "runs", AllowedFolders({}, local=True))
+    assert store.entries(())[0].preset == "nano"
+    file = run.path / "config.json"
+    found = file.stat()
+    file.write_text(file.read_text().replace("nano", "tiny"))
+    os.utime(file, ns=(found.st_atime_ns, found.st_mtime_ns))
+    assert store.entries(())[0].preset == "tiny"
 
 
 def test_an_evaluation_of_other_weights_counts_for_nothing(tmp_path):
