@@ -1,9 +1,7 @@
-"""What was chosen in the Motion panel, kept with the scene."""
-
-from __future__ import annotations
+"""Motion choices, kept with the scene."""
 
 import bpy
-from bpy.props import EnumProperty, FloatProperty, IntProperty
+from bpy.props import EnumProperty, FloatProperty, IntProperty, PointerProperty
 
 from gan_worker.styles.motion import FEWEST_FRAMES, MOST_FRAMES
 
@@ -84,3 +82,12 @@ class TILEWRIGHT_PG_motion(bpy.types.PropertyGroup):
         subtype="FACTOR",
         options=set(),
     )
+
+
+class MotionChoices:
+    """What was chosen in the Motion panel."""
+
+    motion: PointerProperty(type=TILEWRIGHT_PG_motion)
+
+
+register, unregister = bpy.utils.register_classes_factory((TILEWRIGHT_PG_motion,))

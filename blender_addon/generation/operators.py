@@ -11,8 +11,7 @@ from bpy.props import BoolProperty, FloatProperty, IntProperty
 from gan_worker.config import GenerationConfig, check_size
 from gan_worker.errors import RequestError, StorageError, TilewrightError
 
-from ..properties import texture_folder
-from ..shader import node_tree, surface
+from ..shader import images, node_tree, surface
 from ..steering import live, sliders
 from ..steering.operators import settle
 from ..steering.sliders import LARGEST_SEED
@@ -42,7 +41,7 @@ def result_order(scene: bpy.types.Scene) -> results.Order:
     """
     chosen = scene.tilewright
     wiring = node_tree.Wiring(tuple(chosen.scale), chosen.multiply_occlusion, chosen.displacement)
-    folder = texture_folder(scene)
+    folder = images.texture_folder(scene)
     if folder and folder.startswith("//") and not bpy.data.filepath:
         raise StorageError(
             "file_unwritable",

@@ -10,9 +10,9 @@ from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError, TilewrightError, WorkerError
 from gan_worker.wire.messages import ModelEntry
 
-from ..properties import quietly
 from ..shader import node_tree
 from ..steering import live, sliders
+from ..steering.changes import quietly
 from ..worker import session
 
 # Longest sides that the panel offers, pixels, and what artists call them.

@@ -18,9 +18,9 @@ from gan_worker.style import LOOKS_LIMIT, Look, StyleMap
 from gan_worker.styles.mixing import parts
 from gan_worker.styles.painting import COLORS, paint
 
-from ..properties import quietly
 from ..shader import images, node_tree, projection
 from ..steering import favourites, live, sliders
+from ..steering.changes import quietly
 from ..ui.icons import PanelPictures
 from ..worker import session
 from . import vertex_colors

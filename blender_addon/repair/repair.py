@@ -27,7 +27,6 @@ from gan_worker.materials.metadata import material_marks, repair_marks
 from gan_worker.materials.png import encode_png, png_pieces, text_chunks
 from gan_worker.progress import Recipe
 
-from .. import properties
 from ..generation import regeneration, results
 from ..shader import images, node_tree
 from ..steering import live
@@ -207,7 +206,7 @@ class Repair:
             pngs[name] = b"".join(parts)
         # At once from here on: what has no user yet might be tidied away between two steps.
         material = self._material()
-        folder = properties.texture_folder(bpy.context.scene)
+        folder = images.texture_folder(bpy.context.scene)
         found = node_tree.images_of(material)
         for name, png in pngs.items():
             found[name] = _replacement(found[name], name, ready, png, folder)

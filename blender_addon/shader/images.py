@@ -24,6 +24,12 @@ FOLDER_KEY = "tilewright_folder"
 LIVE_PREFIX = "live "
 
 
+def texture_folder(scene: bpy.types.Scene) -> str | None:
+    """Where the panel wants pictures as files; None where they are packed."""
+    chosen = scene.tilewright
+    return chosen.texture_folder if chosen.storage == "FILES" else None
+
+
 def image_name(model: str, seed: int, width: int, height: int, map_name: str) -> str:
     """Name of a map's image, such as `bricks_7_1024x512_basecolor`."""
     return f"{model}_{seed}_{width}x{height}_{MAPS[map_name].file_word}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Container
 from dataclasses import asdict, dataclass
+from uuid import uuid4
 
 import bpy
 
@@ -13,7 +14,6 @@ from gan_worker.materials.maps import MAPS
 from gan_worker.materials.metadata import material_marks, repair_marks
 from gan_worker.progress import Recipe
 
-from ..properties import new_uuid
 from . import projection
 from .images import JOB_KEY, copy_image, is_live
 from .projection import COORDINATES, MAPPING
@@ -61,7 +61,7 @@ def new_material(name: str) -> bpy.types.Material:
     material = bpy.data.materials.new(name)
     if bpy.app.version < (5, 0, 0):  # from 5.0 on every material has nodes, and asking warns
         material.use_nodes = True
-    material.tilewright.uuid = new_uuid()
+    material.tilewright.uuid = uuid4().hex
     return material
 
 
@@ -73,7 +73,7 @@ def is_ours(material: bpy.types.Material | None) -> bool:
 def make_unique(material: bpy.types.Material) -> None:
     """Give a copied material a uuid of its own, and images of its own to paint on."""
     kept = material.tilewright
-    kept.uuid = new_uuid()
+    kept.uuid = uuid4().hex
     for use in PAINTED_IMAGES:
         shared = getattr(kept, use)
         if shared is not None and min(shared.size):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,6 @@ from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.errors import RequestError
 from gan_worker.styles.favourites import Favourite, mixed, read_favourites, write_favourites
 
-from ..properties import new_uuid
 from ..ui import thumbnails
 from ..worker import session
 from . import live, sliders
@@ -189,7 +189,7 @@ def _append(
     scene: bpy.types.Scene, name: str, config: GenerationConfig, thumbnail: str
 ) -> bpy.types.PropertyGroup:
     favourite = scene.tilewright.favourites.add()
-    favourite.name, favourite.uid = name, new_uuid()
+    favourite.name, favourite.uid = name, uuid.uuid4().hex
     favourite.config = as_text(config)
     favourite.thumbnail = thumbnail
     return favourite

@@ -11,10 +11,10 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, St
 
 from gan_worker.errors import TilewrightError
 
-from ..properties import quietly
 from ..worker import pump
 from ..worker.reporting import failed, needs
 from . import favourites, live, sliders, variations
+from .changes import quietly
 from .sliders import LARGEST_SEED
 
 

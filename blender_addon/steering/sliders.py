@@ -11,9 +11,9 @@ from gan_worker.config import GenerationConfig
 from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.progress import Recipe
 
-from ..properties import quietly
 from ..shader import node_tree
 from ..worker import session
+from .changes import quietly
 
 LARGEST_SEED = 2**31 - 1
 

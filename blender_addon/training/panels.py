@@ -9,7 +9,6 @@ import bpy
 from gan_worker.progress import DataReport, TrainingProgress
 from gan_worker.wire.messages import RunEntry
 
-from .. import properties
 from ..ui.layouts import (
     TabPanel,
     draw_copies,
@@ -22,6 +21,7 @@ from ..ui.layouts import (
 )
 from ..worker import session
 from . import curves, preview, run_pictures, runs
+from .properties import PRESET_TEXTS
 
 _TRAINING = {
     "sent": "asking the worker",
@@ -198,7 +198,7 @@ def _draw_entry(layout: bpy.types.UILayout, entry: RunEntry, width: int) -> None
     if run_pictures.is_there(entry.name):
         layout.template_icon(icon_value=run_pictures.icon(entry.name), scale=5.0)
     column = layout.column(align=True)
-    pair(column, "Model Size", properties.PRESET_TEXTS.get(entry.preset, (entry.preset,))[0])
+    pair(column, "Model Size", PRESET_TEXTS.get(entry.preset, (entry.preset,))[0])
     pair(column, "Trained", f"{entry.minutes:.1f} min, {entry.kimg:.1f} kimg")
     pair(column, "Saved", _date(entry.created))
     pair(column, "Size on Disk", _size(entry.size))

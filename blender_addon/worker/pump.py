@@ -27,11 +27,10 @@ from gan_worker.client.events import (
 from gan_worker.errors import TilewrightError, UnexpectedError
 from gan_worker.progress import TrainingProgress
 
-from .. import properties
 from ..generation import results
 from ..painting import painting
 from ..shader import images, projection
-from ..steering import favourites, live, sliders, variations
+from ..steering import changes, favourites, live, sliders, variations
 from ..training import curves, preview, run_pictures, runs
 from . import doctor, session
 from . import setup as installation
@@ -288,7 +287,7 @@ def _take(event: object) -> None:
                 _urgent.append(shows(event, job.target))
             elif job.purpose == "rest":
                 results.expect(event.job)
-                folder = properties.texture_folder(bpy.context.scene)
+                folder = images.texture_folder(bpy.context.scene)
                 order = results.Order(None, folder)
                 _work.append(results.apply(event, job.target, order, is_rest=True))
             else:
@@ -367,7 +366,7 @@ def _mix(chosen: bpy.types.PropertyGroup) -> list[bpy.types.Material]:
 
 
 def register() -> None:
-    properties.latent_listeners.append(_latent_changed)
+    changes.listeners.append(_latent_changed)
     bpy.app.handlers.save_pre.append(_before_saving)
     bpy.app.timers.register(_timer, first_interval=IDLE_INTERVAL, persistent=True)
 
@@ -377,7 +376,7 @@ def unregister() -> None:
         bpy.app.timers.unregister(_timer)
     if _before_saving in bpy.app.handlers.save_pre:
         bpy.app.handlers.save_pre.remove(_before_saving)
-    properties.latent_listeners.clear()
+    changes.listeners.clear()
     _work.clear()
     _companions.clear()
     _receivers.clear()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import bpy
 
-from blender_addon import properties
+from blender_addon.steering import changes
 from blender_addon.worker import pump, session
 
 
@@ -42,7 +42,7 @@ def test_hundred_reloads_leave_one_timer_and_as_many_handlers(addon):
         addon.register()
     assert bpy.app.timers.is_registered(pump._timer)
     assert handlers() == before
-    assert len(properties.latent_listeners) == 1
+    assert len(changes.listeners) == 1
     bpy.app.timers.unregister(pump._timer)  # there was only this one
     assert not bpy.app.timers.is_registered(pump._timer)
     bpy.app.timers.register(pump._timer, persistent=True)

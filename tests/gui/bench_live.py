@@ -34,8 +34,8 @@ class Probe:
         self.timer, self.live = addon("worker.pump"), addon("steering.live")
         self.show, self.tick = self.live.show, self.timer.tick
         self.live.show, self.timer.tick = self.shown, self.ticked
-        addon("properties").latent_listeners.insert(0, self.moved)
-        addon("properties").latent_listeners.append(self.followed)
+        addon("steering.changes").listeners.insert(0, self.moved)
+        addon("steering.changes").listeners.append(self.followed)
         self.clear()
 
     def clear(self):

@@ -1,0 +1,104 @@
+"""Generation choices and recipes: what is to be made, and how a material was made."""
+
+from bpy.props import (
+    BoolProperty,
+    EnumProperty,
+    FloatProperty,
+    IntProperty,
+    IntVectorProperty,
+    StringProperty,
+)
+
+from gan_worker.materials.maps import MAPS
+
+from ..worker import session
+
+
+# All of them: Blender filters by what is typed, and begins with what the field holds.
+def _model_names(_owner: object, _context: object, _typed: str) -> list[str]:
+    return session.current.model_names()
+
+
+class GenerationChoices:
+    """What was chosen in the Generate panel."""
+
+    awaited_model: StringProperty(
+        description="A run in training that is chosen once it can generate"
+    )
+    model: StringProperty(
+        name="Model", description="The trained model that makes the maps", search=_model_names
+    )
+    seed: IntProperty(
+        name="Seed",
+        description="Each number is another variant; the same number is always the same variant",
+        default=1,
+        min=0,
+    )
+    width: IntProperty(
+        name="Width",
+        description="Width of the maps in pixels. They are seamless at any size",
+        default=512,
+        min=8,
+        max=16384,
+        step=64,
+    )
+    height: IntProperty(
+        name="Height",
+        description="Height of the maps in pixels. They are seamless at any size",
+        default=512,
+        min=8,
+        max=16384,
+        step=64,
+    )
+    truncation_psi: FloatProperty(
+        name="Variety",
+        description="0 gives the most typical look, 1 the full variety of the model",
+        default=1.0,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+    )
+    maps: EnumProperty(
+        name="Maps",
+        description="Which maps to make. None chosen makes all that the model has",
+        items=[
+            (name, name.replace("_", " ").title(), "", 1 << number)
+            for number, name in enumerate(MAPS)
+        ],
+        options={"ENUM_FLAG"},
+        default=set(),
+    )
+    target: EnumProperty(
+        name="Apply To",
+        description="Which objects get the material",
+        items=[
+            ("ACTIVE", "Active", "The active object"),
+            ("SELECTED", "Selected", "All selected objects"),
+        ],
+        default="ACTIVE",
+    )
+    vary_per_object: BoolProperty(
+        name="Vary per Object",
+        description="Give each selected object a seed of its own, counting up from Seed",
+        default=False,
+    )
+
+
+class Origin:
+    """How a material was made."""
+
+    unassigned: BoolProperty(
+        name="Unassigned",
+        description="The material this was made for was gone when the result came",
+    )
+    model: StringProperty(name="Model")
+    model_hash: StringProperty(name="Model Hash", description="sha256 of the model's weights")
+    seed: IntProperty(name="Seed")
+    latent: StringProperty(name="Latent", description="Explicit style latent as JSON, or empty")
+    width: IntProperty(name="Width", subtype="PIXEL")
+    height: IntProperty(name="Height", subtype="PIXEL")
+    truncation_psi: FloatProperty(name="Variety")
+    origin: IntVectorProperty(name="Origin", size=2)
+    version: StringProperty(name="Version", description="Version of Tilewright that made it")
+    recipe: StringProperty(name="Recipe", description="All of the above as JSON, exactly")
+    seam_ratios: StringProperty(name="Seam Ratios", description="Map and seam ratio as JSON")

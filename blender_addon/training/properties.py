@@ -1,0 +1,101 @@
+"""Training choices: what is to be learned from and how, and which run is chosen."""
+
+import bpy
+from bpy.props import (
+    BoolProperty,
+    CollectionProperty,
+    EnumProperty,
+    FloatProperty,
+    IntProperty,
+    StringProperty,
+)
+
+from gan_worker.config import PRESETS
+
+PRESET_TEXTS = {
+    "nano": ("Smallest, for a Try", "Learns within a minute; rough results"),
+    "tiny": ("Small, without a GPU", "Fit for a computer without a graphics card"),
+    "full": ("Large, with a GPU", "Fit for one graphics card"),
+    "classic": (
+        "Classic",
+        "The plain GAN of the textbooks: a sheet of 28×28 grey pictures, learned from a folder of many",
+    ),
+}
+
+
+class TILEWRIGHT_PG_picture(bpy.types.PropertyGroup):
+    """One picture or folder to learn from."""
+
+    path: StringProperty(
+        name="Picture",
+        description="A photo, a folder of photos, or a folder with maps of materials",
+        subtype="FILE_PATH",
+    )
+
+
+class TrainingChoices:
+    """What was chosen in the Train panel."""
+
+    pictures: CollectionProperty(type=TILEWRIGHT_PG_picture)
+    run: StringProperty(
+        name="Name", description="Name of the model that training makes", default="my material"
+    )
+    preset: EnumProperty(
+        name="Model Size",
+        description="How much the model can learn: a larger one needs longer and looks better",
+        items=[(name, *PRESET_TEXTS[name]) for name in PRESETS],
+        default="tiny",
+    )
+    minutes: FloatProperty(
+        name="Minutes",
+        description="Training stops by itself after this time. The model can be used before that",
+        default=5.0,
+        min=0.05,
+        soft_max=600.0,
+        precision=1,
+    )
+    picture_scale: FloatProperty(
+        name="Picture Scale",
+        description="Factor on the size of the pictures before training. 0 measures a good one",
+        default=0.0,
+        min=0.0,
+        max=4.0,
+    )
+    isotropic: BoolProperty(
+        name="Turned and Mirrored",
+        description="Learn the pictures turned and mirrored too. More to learn from where they are small and have no "
+        "direction; light that falls from one side falls from all sides then",
+        default=False,
+    )
+    training_seed: IntProperty(
+        name="Training Seed", description="Fixes the start of the training", default=0, min=0
+    )
+    author: StringProperty(
+        name="Author",
+        description="Who made the pictures. Empty where each says so itself, in its metadata or a file beside it",
+    )
+    license: StringProperty(
+        name="Licence",
+        description="Licence of the pictures, such as CC0-1.0. What the model makes names it. Empty where each picture "
+        "says so itself",
+    )
+    source: StringProperty(name="Source", description="Where the pictures come from")
+
+
+class TILEWRIGHT_PG_run(bpy.types.PropertyGroup):
+    """A row of the list of runs; what is known of it stands in the session under its name."""
+
+
+class RunChoices:
+    """What is chosen in the list of runs, kept with no file."""
+
+    runs: CollectionProperty(type=TILEWRIGHT_PG_run)
+    run_index: IntProperty(name="Run", description="The chosen run", min=0)
+
+
+register, unregister = bpy.utils.register_classes_factory(
+    (
+        TILEWRIGHT_PG_picture,
+        TILEWRIGHT_PG_run,
+    )
+)
