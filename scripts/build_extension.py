@@ -11,6 +11,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,11 +78,16 @@ def main() -> int:
     platforms = [this_platform()] if options.platform == ["this"] else options.platform
     dist = options.out.resolve()
     dist.mkdir(parents=True, exist_ok=True)
-    for generation in GENERATIONS:
-        with tempfile.TemporaryDirectory() as folder:
-            zipped = build(stage(Path(folder), generation, platforms), dist, generation)
+    for zipped in build_zips(dist, platforms):
         print(f"{zipped} ({zipped.stat().st_size / 1e6:.1f} MB)")
     return 0
+
+
+def build_zips(dist: Path, platforms: list[str]) -> Iterator[Path]:
+    """A zip for each generation of Blender's Python, with the wheels for these platforms."""
+    for generation in GENERATIONS:
+        with tempfile.TemporaryDirectory() as folder:
+            yield build(stage(Path(folder), generation, platforms), dist, generation)
 
 
 def _options() -> argparse.Namespace:
@@ -111,7 +118,7 @@ def stage(folder: Path, generation: Generation, platforms: list[str]) -> Path:
     shutil.copy2(ROOT / "LICENSE", staged)
     wheels = staged / "wheels"
     wheels.mkdir()
-    _build_own_wheel(wheels, generation.python_tag)
+    build_wheel(wheels, generation.python_tag)
     for name in platforms:
         for abi in generation.abis[name]:
             shutil.copy2(_pyzmq(PLATFORMS[name], abi), wheels)
@@ -127,24 +134,31 @@ def _manifest(generation: Generation, platforms: list[str], wheels: list[str]) -
     blenders = f'blender_version_min = "{generation.first}"'
     if generation.end:
         blenders += f'\nblender_version_max = "{generation.end}"'
-    for name, line in (("version", f'version = "{_version()}"'), ("blender_version_min", blenders)):
-        text = re.sub(rf'^{name} = ".*"$', line, text, flags=re.MULTILINE)
+    text = re.sub(r'^blender_version_min = ".*"$', blenders, text, flags=re.MULTILINE)
     quoted = ", ".join(f'"{name}"' for name in platforms)
-    lines = [f"platforms = [{quoted}]", "wheels = ["]
+    lines = [f'version = "{version()}"', f'website = "{homepage()}"']
+    lines += [f"platforms = [{quoted}]", "wheels = ["]
     lines += [*(f'    "./wheels/{name}",' for name in wheels), "]"]
-    note = re.compile(r"^# `platforms` and `wheels`.*$", re.MULTILINE)
+    note = re.compile(r"^# `version`.*$", re.MULTILINE)
     return note.sub("\n".join(lines), text, count=1)
 
 
-def _version() -> str:
+def version() -> str:
+    """The version of all that is built, which stands in `gan_worker/__init__.py`."""
     text = (ROOT / "gan_worker" / "__init__.py").read_text(encoding="utf-8")
     found = re.search(r'__version__ = "([^"]+)"', text)
     assert found
     return found[1]
 
 
-def _build_own_wheel(wheels: Path, python_tag: str) -> None:
-    """The wheel with the client; copied first, so that nothing is left in the checkout."""
+def homepage() -> str:
+    """Where the project lives, which stands in `pyproject.toml`."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    return str(tomllib.loads(text)["project"]["urls"]["Homepage"])
+
+
+def build_wheel(wheels: Path, python_tag: str) -> None:
+    """The wheel with client and worker; copied first, so that nothing is left in the checkout."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "tilewright"
         shutil.copytree(
@@ -160,7 +174,7 @@ def _build_own_wheel(wheels: Path, python_tag: str) -> None:
             command = ["uv", "build", "--wheel", "-q", "--out-dir", str(wheels), str(copy)]
         else:
             command = [*_pip(), "wheel", "-q", "--no-deps", "-w", str(wheels), str(copy)]
-        _call(command)
+        call(*command)
     for left in wheels.glob(".gitignore"):
         left.unlink()
 
@@ -197,18 +211,20 @@ def _pip() -> list[str]:
     return ["uv", "tool", "run", "-q", "pip", "--disable-pip-version-check"]
 
 
-def _call(command: list[str]) -> None:
+def call(*command: str) -> str:
+    """What a program says; where it fails, this ends with what it said."""
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
+    return done.stdout.rstrip()
 
 
 def build(staged: Path, dist: Path, generation: Generation) -> Path:
     """Pack with Blender's own tool, then let it validate what came out."""
     tool = [sys.executable, str(blender_ext())]
-    zipped = dist / f"tilewright-{_version()}-blender-{generation.name}.zip"
-    _call([*tool, "build", "--source-dir", str(staged), "--output-filepath", str(zipped)])
-    _call([*tool, "validate", str(zipped)])
+    zipped = dist / f"tilewright-{version()}-blender-{generation.name}.zip"
+    call(*tool, "build", "--source-dir", str(staged), "--output-filepath", str(zipped))
+    call(*tool, "validate", str(zipped))
     return zipped
 
 

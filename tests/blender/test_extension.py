@@ -16,6 +16,8 @@ import pytest
 from packaging.tags import Tag, compatible_tags, cpython_tags
 from packaging.utils import parse_wheel_filename
 
+import gan_worker
+
 ROOT = Path(__file__).resolve().parents[2]
 OFFLINE = 75
 COMPILED = re.compile(r"zmq/backend/cython/_zmq\..*(so|pyd)")
@@ -164,7 +166,17 @@ def test_zip_holds_the_addon_and_few_wheels(extension):
     wheels = sorted(Path(n).name.split("-")[0] for n in names if n.endswith(".whl"))
     assert set(wheels) == {"pyzmq", "tilewright"}
     assert "generation/operators.py" in names
+    assert "README.md" not in names
     assert not [n for n in names if "__pycache__" in n or n.startswith(".")]
+
+
+def test_the_manifest_names_what_is_bundled_and_what_will_be_downloaded(extension):
+    claimed = manifest(extension)
+    for part in ("pyzmq", "libzmq", "libsodium"):
+        assert [line for line in claimed["copyright"] if f"({part}," in line], part
+    assert "TensorFlow" in claimed["permissions"]["network"]
+    assert claimed["website"].startswith("https://")
+    assert claimed["version"] == gan_worker.__version__
 
 
 def test_zip_installs_works_and_leaves_in_a_fresh_blender(extension, tmp_path):
