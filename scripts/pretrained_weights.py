@@ -26,6 +26,7 @@ from gan_worker.gan.data.statistics import MapStatistics, Statistics, measure_st
 from gan_worker.gan.data.waves import Pattern
 from gan_worker.gan.training.pretrained import FOLDER, to_arrays
 from gan_worker.gan.training.step import Hyperparameters, Update
+from gan_worker.materials.maps import MAPS, Kind
 from gan_worker.runs.checkpoints import format_tensors
 
 PRESET = "tiny"
@@ -78,7 +79,7 @@ def _own_channels(
     room = count - values.shape[-1]
     values = np.pad(values, ((0, 0), (0, 0), (0, room)))
     # A map of normals lies in 0..1.
-    return (values + 1) / 2 if name == "normal" else values
+    return (values + 1) / 2 if MAPS[name].kind is Kind.direction else values
 
 
 def _as_it_is(channels: int) -> MapStatistics:

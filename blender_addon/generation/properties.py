@@ -61,10 +61,7 @@ class GenerationChoices:
     maps: EnumProperty(
         name="Maps",
         description="Which maps to make. None chosen makes all that the model has",
-        items=[
-            (name, name.replace("_", " ").title(), "", 1 << number)
-            for number, name in enumerate(MAPS)
-        ],
+        items=[(kind.name, kind.label, "", kind.flag) for kind in MAPS.values()],
         options={"ENUM_FLAG"},
         default=set(),
     )

@@ -18,11 +18,11 @@ from gan_worker.errors import (
 )
 from gan_worker.exports.export import (
     ExportedMaterial,
-    Target,
     check_target,
     export_pieces,
     textures_of,
 )
+from gan_worker.exports.targets import TOOLS, Target
 from gan_worker.files import storage_errors
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.pixels import quantise
@@ -32,15 +32,6 @@ from ..worker import pump
 from ..worker.background_task import FileBound
 
 log = logging.getLogger(__name__)
-
-TITLES = {
-    Target.gltf: "glTF",
-    Target.materialx: "MaterialX",
-    Target.usd: "USD",
-    Target.unreal: "Unreal Engine",
-    Target.unity: "Unity",
-    Target.godot: "Godot",
-}
 
 # Targets whose package this Blender lacks; looked up once, when the add-on is registered.
 _missing: set[Target] = set()
@@ -68,7 +59,7 @@ def obstacle(
         )
     if target in _missing:
         return _wrong_state(
-            f"To export to {TITLES[target]}, Blender must come with that library; this one does not.",
+            f"To export to {TOOLS[target].label}, Blender must come with that library; this one does not.",
             f"Use an official Blender, or the command: gan-worker export MODEL --to {target}.",
         )
     if folder.startswith("//") and not bpy.data.filepath:

@@ -6,7 +6,7 @@ import bpy
 from bpy.props import BoolProperty
 
 from gan_worker.errors import TilewrightError
-from gan_worker.exports.export import Target
+from gan_worker.exports.targets import Target
 
 from ..steering import sliders
 from ..worker import pump

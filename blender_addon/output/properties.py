@@ -3,6 +3,8 @@
 import bpy
 from bpy.props import EnumProperty, StringProperty
 
+from gan_worker.exports.targets import TOOLS
+
 
 def _library_names(_owner: object, context: bpy.types.Context, _typed: str) -> list[str]:
     return [found.name for found in context.preferences.filepaths.asset_libraries]
@@ -25,14 +27,7 @@ class OutputChoices:
     export_target: EnumProperty(
         name="For",
         description="Which tool gets the textures, and so which channel goes where",
-        items=[
-            ("gltf", "glTF", "A square that shows the material, for engines and the web"),
-            ("materialx", "MaterialX", "A standard surface"),
-            ("usd", "USD", "A square with a UsdPreviewSurface"),
-            ("unreal", "Unreal Engine", "Textures with normals of DirectX"),
-            ("unity", "Unity", "Textures with a mask map"),
-            ("godot", "Godot", "Textures for an ORMMaterial3D"),
-        ],
+        items=[(name, tool.label, tool.about, tool.number) for name, tool in TOOLS.items()],
         default="gltf",
     )
     export_folder: StringProperty(

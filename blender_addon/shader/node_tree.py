@@ -10,7 +10,7 @@ from uuid import uuid4
 import bpy
 
 from gan_worker.dataclass_json import from_json
-from gan_worker.materials.maps import MAPS
+from gan_worker.materials.maps import MAPS, Connection
 from gan_worker.materials.metadata import material_marks, repair_marks
 from gan_worker.progress import Recipe
 
@@ -310,7 +310,7 @@ class _Tree:
             node, is_new = self.node(texture_node_name(name), "ShaderNodeTexImage", place)
             if is_new:
                 projection.shape_texture(node, self.material.tilewright.projection)
-            node.label = name.replace("_", " ").title()
+            node.label = MAPS[name].label
             node.image = images[name]
 
     def leave_out(self, maps: set[str]) -> None:
@@ -321,11 +321,11 @@ class _Tree:
                     self.links.remove(link)
 
     def direct_inputs(self, maps: set[str]) -> None:
-        if "base_color" in maps and OCCLUSION not in self.nodes:
-            self.link(self._color("base_color"), self._input("Base Color"))
-        for name, socket in (("roughness", "Roughness"), ("metallic", "Metallic")):
-            if name in maps:
-                self.link(self._color(name), self._input(socket))
+        taken = "Base Color" if OCCLUSION in self.nodes else ""
+        for name, kind in MAPS.items():
+            direct = kind.connection is Connection.direct and kind.socket != taken
+            if direct and name in maps:
+                self.link(self._color(name), self._input(kind.socket))
 
     def occlusion(self, present: bool) -> None:
         self.material.tilewright.multiply_occlusion = self.wiring.multiply_occlusion

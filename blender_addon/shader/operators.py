@@ -110,7 +110,9 @@ class TILEWRIGHT_OT_toggle_map(_OfSurface, bpy.types.Operator):
     bl_idname = "tilewright.toggle_map"
     bl_label = "Toggle Map"
 
-    map: EnumProperty(items=[(name, name, "") for name in surface.MAPS], options={"SKIP_SAVE"})
+    map: EnumProperty(
+        items=[(name, name, "") for name in surface.OPTIONAL_MAPS], options={"SKIP_SAVE"}
+    )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         self.used = self.map in sliders.active_material().tilewright.unused_maps

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import bpy
 
+from gan_worker.materials.maps import MAPS
+
 from ..generation import regeneration
 from ..output import export as material_export
 from ..steering import sliders
@@ -65,10 +67,10 @@ class _Surface(_OfRecipe):
             properties_column(layout).prop(node.inputs["Scale"], "default_value", text="Height")
         layout.label(text="Maps in Use")
         grid = layout.grid_flow(columns=2, even_columns=True, align=True)
-        for name in surface.MAPS:
+        for name in surface.OPTIONAL_MAPS:
             if name in node_tree.images_of(material):
                 used = name not in material.tilewright.unused_maps
-                text = name.replace("_", " ").title()
+                text = MAPS[name].label
                 grid.operator("tilewright.toggle_map", text=text, depress=used).map = name
         reason = surface.why_no_normals(material)
         if reason:

@@ -46,7 +46,7 @@ class Shading:
     uuid: StringProperty()
     multiply_occlusion: BoolProperty(default=True)
     unused_maps: EnumProperty(
-        items=[(name, name, "", 1 << number) for number, name in enumerate(MAPS)],
+        items=[(kind.name, kind.label, "", kind.flag) for kind in MAPS.values()],
         options={"ENUM_FLAG"},
         default=set(),
     )

@@ -7,11 +7,14 @@ from dataclasses import replace
 import bpy
 
 from gan_worker.errors import RequestError
+from gan_worker.materials.maps import MAPS, Connection
 
 from . import node_tree, projection
 
 # Maps that can be left out of the shading; displacement has a choice of its own.
-MAPS = ("base_color", "roughness", "metallic", "normal", "ambient_occlusion")
+OPTIONAL_MAPS = tuple(
+    name for name, kind in MAPS.items() if kind.connection is not Connection.displacement
+)
 
 
 def project(material: bpy.types.Material, kind: str, obj: bpy.types.Object | None = None) -> None:
@@ -127,7 +130,7 @@ def use_map(material: bpy.types.Material, name: str, used: bool) -> None:
 
     Args:
         material: one of ours.
-        name: one of `MAPS`.
+        name: one of `OPTIONAL_MAPS`.
         used: whether it takes part.
     """
     kept = material.tilewright

@@ -12,7 +12,7 @@ import bpy
 import numpy as np
 
 from gan_worker.errors import PictureError, StorageError
-from gan_worker.materials.maps import MAPS, split_file_stem
+from gan_worker.materials.maps import MAPS, Connection, MaterialMap, split_file_stem
 
 from ..shader import images
 
@@ -95,15 +95,23 @@ def _shader_and_output(
 
 def _feeds_by_kind(tree: bpy.types.NodeTree) -> Iterator[tuple[str, Feed]]:
     shader, output = _shader_and_output(tree)
-    if shader:
-        colors = list(_feeds(shader.inputs["Base Color"]))
-        yield from (("base_color", f) for f in colors if not f.factor)
-        yield from (("roughness", f) for f in _feeds(shader.inputs["Roughness"]))
-        yield from (("metallic", f) for f in _feeds(shader.inputs["Metallic"]))
-        yield from _relief(shader.inputs["Normal"])
-        yield from (("ambient_occlusion", f) for f in colors if f.factor)
-    if output:
-        yield from (("height", f) for f in _feeds(output.inputs["Displacement"]))
+    for kind in MAPS.values():
+        owner = output if kind.connection is Connection.displacement else shader
+        if owner:
+            yield from _feeds_of(kind, owner.inputs[kind.socket])
+
+
+def _feeds_of(kind: MaterialMap, socket: bpy.types.NodeSocket) -> Iterator[tuple[str, Feed]]:
+    """What feeds a map's input, and which map that is."""
+    if kind.connection is Connection.normal_map:
+        yield from _relief(socket)
+        return
+    # Where two maps share an input, the one that is multiplied in only darkens the other.
+    shared = sum(other.socket == kind.socket for other in MAPS.values()) > 1
+    multiplied = kind.connection is Connection.multiplied
+    for feed in _feeds(socket):
+        if not shared or feed.factor == multiplied:
+            yield kind.name, feed
 
 
 def _unconnected(tree: bpy.types.NodeTree) -> Iterator[tuple[str, Feed]]:

@@ -1,5 +1,7 @@
 """Training choices: what is to be learned from and how, and which run is chosen."""
 
+from collections.abc import Collection
+
 import bpy
 from bpy.props import (
     BoolProperty,
@@ -12,15 +14,24 @@ from bpy.props import (
 
 from gan_worker.config import PRESETS
 
+# Name, meaning, and the number that stands for it in .blend files, for life.
 PRESET_TEXTS = {
-    "nano": ("Smallest, for a Try", "Learns within a minute; rough results"),
-    "tiny": ("Small, without a GPU", "Fit for a computer without a graphics card"),
-    "full": ("Large, with a GPU", "Fit for one graphics card"),
+    "nano": ("Smallest, for a Try", "Learns within a minute; rough results", 0),
+    "tiny": ("Small, without a GPU", "Fit for a computer without a graphics card", 1),
+    "full": ("Large, with a GPU", "Fit for one graphics card", 2),
     "classic": (
         "Classic",
         "The plain GAN of the textbooks: a sheet of 28×28 grey pictures, learned from a folder of many",
+        3,
     ),
 }
+
+
+def preset_items(presets: Collection[str]) -> list[tuple[str, str, str, int]]:
+    """Choices of presets; one without a text is there under its own name, with a number of no other."""
+    unnamed = sorted(set(presets) - set(PRESET_TEXTS))
+    texts = {name: (name, "", len(PRESET_TEXTS) + n) for n, name in enumerate(unnamed)}
+    return [(name, *(PRESET_TEXTS | texts)[name]) for name in presets]
 
 
 class TILEWRIGHT_PG_picture(bpy.types.PropertyGroup):
@@ -43,7 +54,7 @@ class TrainingChoices:
     preset: EnumProperty(
         name="Model Size",
         description="How much the model can learn: a larger one needs longer and looks better",
-        items=[(name, *PRESET_TEXTS[name]) for name in PRESETS],
+        items=preset_items(PRESETS),
         default="tiny",
     )
     minutes: FloatProperty(

@@ -8,14 +8,16 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
 
 from gan_worker.errors import EXTRAS, RequestError, install_command
-from gan_worker.exports import engines, gltf, materialx, usd
+from gan_worker.exports.gltf import write_gltf
+from gan_worker.exports.materialx import write_materialx
+from gan_worker.exports.targets import TOOLS, Target
 from gan_worker.exports.textures import Maps, Texture
+from gan_worker.exports.usd import write_usd
 from gan_worker.files import replace_file, storage_errors
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.pixels import Bits, quantise
@@ -25,46 +27,12 @@ from gan_worker.materials.png import png_pieces, text_chunks
 PIXELS_PER_STEP = 64 * 1024
 
 
-class Target(StrEnum):
-    """Kinds of tools and files."""
-
-    gltf = "gltf"
-    materialx = "materialx"
-    usd = "usd"
-    unreal = "unreal"
-    unity = "unity"
-    godot = "godot"
-
-
+# What writes the document of a target that has one: file, name, textures, width over height, line of copyright.
 Write = Callable[[Path, str, dict[Texture, Path], float, str], None]
-
-
-@dataclass(frozen=True)
-class _Kind:
-    """Textures of a target, and what writes its document, with the package that this needs."""
-
-    textures: tuple[Texture, ...]
-    suffix: str = ""
-    write: Write | None = None
-    use: str = "Open this one: a square that shows the material"
-    package: str = ""
-    prefix: str = ""
-
-
-_KINDS = {
-    Target.gltf: _Kind(gltf.TEXTURES, ".gltf", gltf.write_gltf),
-    Target.materialx: _Kind(
-        materialx.TEXTURES,
-        ".mtlx",
-        materialx.write_materialx,
-        "Open this one: a standard surface",
-        package="MaterialX",
-    ),
-    Target.usd: _Kind(usd.TEXTURES, ".usda", usd.write_usd, package="pxr"),
-    # T_ is how Unreal's own content begins the names of textures.
-    Target.unreal: _Kind(engines.UNREAL, prefix="T_"),
-    Target.unity: _Kind(engines.UNITY),
-    Target.godot: _Kind(engines.GODOT),
+_WRITERS: dict[Target, Write] = {
+    Target.gltf: write_gltf,
+    Target.materialx: write_materialx,
+    Target.usd: write_usd,
 }
 
 
@@ -89,7 +57,7 @@ def check_target(target: Target) -> None:
     Raises:
         RequestError: `wrong_state`.
     """
-    package = _KINDS[target].package
+    package = TOOLS[target].package
     if package and importlib.util.find_spec(package) is None:
         raise RequestError(
             "wrong_state",
@@ -122,27 +90,27 @@ def export_pieces(
     material: ExportedMaterial, target: Target, folder: Path, bits: Bits | None = None
 ) -> Iterator[tuple[Path, str] | None]:
     """The same in pieces that hold nobody up; None after each that is no file yet."""
-    kind = _KINDS[target]
+    tool = TOOLS[target]
     written: dict[Texture, Path] = {}
     for texture in textures_of(target, material.maps):
-        file = folder / f"{kind.prefix}{material.name}_{texture.word}.png"
+        file = folder / f"{tool.prefix}{material.name}_{texture.word}.png"
         parts: list[bytes] = []
         yield from _encode(texture, material, 16 if texture.bits(bits) == 16 else 8, parts)
         with storage_errors(file):
             replace_file(file, b"".join(parts))
         written[texture] = file
         yield file, texture.use
-    if kind.write:
-        document = folder / f"{material.name}{kind.suffix}"
+    if tool.suffix:
+        document = folder / f"{material.name}{tool.suffix}"
         height, width = next(iter(material.maps.values())).shape[:2]
         rights = material.marks.get("Copyright", "")
-        kind.write(document, material.name, written, width / height, rights)
-        yield document, kind.use
+        _WRITERS[target](document, material.name, written, width / height, rights)
+        yield document, tool.use
 
 
 def textures_of(target: Target, maps: Container[str]) -> list[Texture]:
     """The textures that a material with these maps is exported as."""
-    return [t for t in _KINDS[target].textures if t.fits(maps)]
+    return [t for t in TOOLS[target].textures if t.fits(maps)]
 
 
 def _encode(

@@ -10,10 +10,9 @@ from urllib.parse import quote
 import numpy as np
 
 from gan_worker import __version__
-from gan_worker.exports.textures import BASE_COLOR, HEIGHT, NEUTRAL, NORMAL, ORM, Texture
+from gan_worker.exports.textures import Texture
 from gan_worker.files import write_json
-
-TEXTURES = (BASE_COLOR, NORMAL, ORM, HEIGHT)
+from gan_worker.materials.maps import MAPS
 
 # Numbers of the glTF 2.0 specification: component types, buffer targets, filters, wrapping.
 _FLOAT, _USHORT, _ARRAY, _INDICES = 5126, 5123, 34962, 34963
@@ -35,16 +34,16 @@ def write_gltf(
     Raises:
         StorageError: `disk_full` or `file_unwritable`.
     """
-    used = [texture for texture in (BASE_COLOR, NORMAL, ORM) if texture in files]
-    indices = {texture: {"index": number} for number, texture in enumerate(used)}
+    used = [texture for texture in files if texture.inputs]
+    material = _material(name, files)
     asset = {"version": "2.0", "generator": f"Tilewright {__version__}"}
     document: dict[str, Any] = {
         "asset": {**asset, "copyright": rights} if rights else asset,
         "scene": 0,
         "scenes": [{"nodes": [0]}],
         "nodes": [{"mesh": 0, "name": name}],
-        "materials": [_material(name, indices, files)],
-        **_square(aspect, textured=bool(used), bumped=NORMAL in used),
+        "materials": [material],
+        **_square(aspect, textured=bool(used), bumped="normalTexture" in material),
     }
     if used:
         document["textures"] = [{"sampler": 0, "source": i} for i in range(len(used))]
@@ -55,25 +54,23 @@ def write_gltf(
     write_json(file, document)
 
 
-def _material(
-    name: str, indices: dict[Texture, dict[str, int]], files: dict[Texture, Path]
-) -> dict[str, Any]:
+def _material(name: str, files: dict[Texture, Path]) -> dict[str, Any]:
     shading: dict[str, Any] = {}
     material: dict[str, Any] = {"name": name, "pbrMetallicRoughness": shading}
-    if BASE_COLOR in indices:
-        shading["baseColorTexture"] = indices[BASE_COLOR]
-    if ORM in indices:
-        shading["metallicRoughnessTexture"] = indices[ORM]
-        material["occlusionTexture"] = indices[ORM]
-    else:
+    number = 0
+    for texture, file in files.items():
+        for path in texture.inputs:
+            group, _, slot = path.rpartition("/")
+            (material[group] if group else material)[slot] = {"index": number}
+        if texture.inputs:
+            number += 1
+        else:
+            # glTF has no place for it; whoever knows the name finds it.
+            material.setdefault("extras", {})[texture.word] = quote(file.name)
+    if "metallicRoughnessTexture" not in shading:
         # Without a texture the specification's own values are a rough metal.
-        shading["metallicFactor"] = NEUTRAL["metallic"]
-        shading["roughnessFactor"] = NEUTRAL["roughness"]
-    if NORMAL in indices:
-        material["normalTexture"] = indices[NORMAL]
-    if HEIGHT in files:
-        # glTF has no place for it; whoever knows the name finds it.
-        material["extras"] = {"height": quote(files[HEIGHT].name)}
+        shading["metallicFactor"] = MAPS["metallic"].neutral[0]
+        shading["roughnessFactor"] = MAPS["roughness"].neutral[0]
     return material
 
 

@@ -5,25 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gan_worker.exports.textures import BASE_COLOR, HEIGHT, NEUTRAL, NORMAL, Texture
+from gan_worker.exports.textures import Texture
 from gan_worker.files import replace_file, storage_errors
+from gan_worker.materials.maps import MAPS, Kind
 
-ROUGHNESS = Texture("roughness", ("roughness",), "Specular roughness; linear")
-METALLIC = Texture("metallic", ("metallic",), "Metalness; linear")
-OCCLUSION = Texture(
-    "ao",
-    ("ambient_occlusion",),
-    "Ambient occlusion; linear. A standard surface has no place for it",
-)
-TEXTURES = (BASE_COLOR, ROUGHNESS, METALLIC, NORMAL, HEIGHT, OCCLUSION)
-
-# Texture → input of the surface, and the type of its values.
-_INPUTS = {
-    BASE_COLOR: ("base_color", "color3"),
-    ROUGHNESS: ("specular_roughness", "float"),
-    METALLIC: ("metalness", "float"),
-    NORMAL: ("normal", "vector3"),
-}
+# Types of values.
+_TYPES = {Kind.color: "color3", Kind.direction: "vector3", Kind.value: "float"}
 # Length of the full height in the scene's units; heights have none of their own.
 _DISPLACEMENT = 0.02
 
@@ -41,41 +28,45 @@ def write_materialx(
     graph = document.addNodeGraph(f"{name}_maps")
     surface = document.addNode("standard_surface", f"{name}_surface", "surfaceshader")
     surface.setInputValue("base", 1.0)
-    if ROUGHNESS not in files:
-        surface.setInputValue("specular_roughness", NEUTRAL["roughness"])
-    for texture, (target, kind) in _INPUTS.items():
-        if texture in files:
-            image = _image(graph, texture, files[texture], kind)
-            if texture is NORMAL:
-                # The normal map is a picture of tangent space, turned to world space by this node.
-                turned = graph.addNode("normalmap", "normal_turned", kind)
-                turned.addInput("in", kind).setConnectedNode(image)
-                image = turned
-            output = graph.addOutput(f"{target}_output", kind)
-            output.setConnectedNode(image)
-            surface.addInput(target, kind).setConnectedOutput(output)
+    fed = {target: texture for texture in files for target in texture.inputs}
+    if "specular_roughness" not in fed:
+        surface.setInputValue("specular_roughness", MAPS["roughness"].neutral[0])
     material = document.addNode("surfacematerial", name, "material")
+    for target, texture in fed.items():
+        output = _output(graph, target, texture, files[texture])
+        if target == "displacement":
+            displaced = _displacement(document, f"{name}_displacement", output)
+            material.addInput("displacementshader", "displacementshader").setConnectedNode(
+                displaced
+            )
+        else:
+            surface.addInput(target, output.getType()).setConnectedOutput(output)
     material.addInput("surfaceshader", "surfaceshader").setConnectedNode(surface)
-    if HEIGHT in files:
-        displaced = _displacement(document, graph, name, files[HEIGHT])
-        material.addInput("displacementshader", "displacementshader").setConnectedNode(displaced)
     with storage_errors(file):
         replace_file(file, mx.writeToXmlString(document).encode())
 
 
-def _image(graph: Any, texture: Texture, file: Path, kind: str) -> Any:
+def _output(graph: Any, target: str, texture: Texture, file: Path) -> Any:
+    """The graph's output that brings a texture, which shows one map, to an input."""
+    described = MAPS[texture.channels[0]]
+    kind = _TYPES[described.kind]
     image = graph.addNode("image", f"{texture.word}_image", kind)
     named = image.addInput("file", "filename")
     named.setValueString(file.name)
-    if texture is BASE_COLOR:
+    if described.kind is Kind.color:
         named.setColorSpace("srgb_texture")
-    return image
+    if described.kind is Kind.direction:
+        # The map is a picture of tangent space, turned to world space by this node.
+        turned = graph.addNode("normalmap", f"{target}_turned", kind)
+        turned.addInput("in", kind).setConnectedNode(image)
+        image = turned
+    output = graph.addOutput(f"{target}_output", kind)
+    output.setConnectedNode(image)
+    return output
 
 
-def _displacement(document: Any, graph: Any, name: str, file: Path) -> Any:
-    output = graph.addOutput("height_output", "float")
-    output.setConnectedNode(_image(graph, HEIGHT, file, "float"))
-    displaced = document.addNode("displacement", f"{name}_displacement", "displacementshader")
-    displaced.addInput("displacement", "float").setConnectedOutput(output)
+def _displacement(document: Any, name: str, height: Any) -> Any:
+    displaced = document.addNode("displacement", name, "displacementshader")
+    displaced.addInput("displacement", "float").setConnectedOutput(height)
     displaced.setInputValue("scale", _DISPLACEMENT)
     return displaced

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from gan_worker.dataclass_json import BadMessage, from_json
 from gan_worker.exports.export import ExportedMaterial as ExportedMaterial
-from gan_worker.exports.export import Target as Target
 from gan_worker.exports.export import check_target as check_target
 from gan_worker.exports.export import export_material as export_material
+from gan_worker.exports.targets import Target as Target
 from gan_worker.materials.metadata import material_marks, read_marks
 from gan_worker.materials.pictures import EXTENSIONS, read_header
 from gan_worker.materials.sets import MaterialSet, find_materials, read_material

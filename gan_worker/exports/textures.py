@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,6 @@ from gan_worker.materials.pixels import Bits, Picture, as_floats
 
 Maps = Mapping[str, NDArray[np.generic]]
 
-# What a channel holds where the material has no such map: shaders without it show the same.
-NEUTRAL = {"ambient_occlusion": 1.0, "roughness": 0.5, "metallic": 0.0}
 SMOOTHNESS, BLACK = "smoothness", "black"
 
 
@@ -28,12 +26,18 @@ class Texture:
             roughness) or `black` for each of its channels.
         use: what is in it and how to import it, for a person.
         directx: whether green points down, as DirectX has it, for normals.
+        inputs: what it feeds in the target's document, as that names it; empty where there is no place for it.
     """
 
     word: str
     channels: tuple[str, ...]
     use: str
     directx: bool = False
+    inputs: tuple[str, ...] = ()
+
+    def into(self, *inputs: str) -> Texture:
+        """The same, feeding these."""
+        return replace(self, inputs=inputs)
 
     @property
     def maps(self) -> tuple[str, ...]:
@@ -69,15 +73,5 @@ def _channel(name: str, maps: Maps, size: tuple[int, ...]) -> Picture:
     if name == SMOOTHNESS:
         return 1 - _channel("roughness", maps, size)
     if name not in maps:
-        return np.full(size, NEUTRAL.get(name, 0.0), np.float32)
+        return np.full(size, 0.0 if name == BLACK else MAPS[name].neutral[0], np.float32)
     return as_floats(maps[name])[..., 0]
-
-
-BASE_COLOR = Texture("basecolor", ("base_color",), "Base color; sRGB")
-NORMAL = Texture("normal", ("normal",), "Normals, OpenGL (+Y); linear")
-HEIGHT = Texture("height", ("height",), "Height; linear")
-ORM = Texture(
-    "orm",
-    ("ambient_occlusion", "roughness", "metallic"),
-    "R ambient occlusion, G roughness, B metallic; linear",
-)

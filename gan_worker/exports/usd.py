@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gan_worker.exports.textures import BASE_COLOR, HEIGHT, NEUTRAL, NORMAL, ORM, Texture
+from gan_worker.exports.textures import Texture
 from gan_worker.files import replace_file, storage_errors
-
-TEXTURES = (BASE_COLOR, NORMAL, ORM, HEIGHT)
+from gan_worker.materials.maps import MAPS, Kind
 
 
 def write_usd(
@@ -53,35 +52,36 @@ def _connect(stage: Any, material: Any, surface: Any, files: dict[Texture, Path]
     reader = _shader(stage, path.AppendChild("Places"), "UsdPrimvarReader_float2")
     reader.CreateInput("varname", types.String).Set("st")
     places = reader.CreateOutput("result", types.Float2)
+    kinds = {Kind.color: types.Color3f, Kind.direction: types.Normal3f, Kind.value: types.Float}
+    for texture, file in ((t, f) for t, f in files.items() if t.inputs):
+        kind = MAPS[texture.channels[0]].kind
+        sampled = _sample(stage, path, texture, file, places)
+        for target in texture.inputs:
+            name, _, channel = target.partition(".")
+            output = sampled.CreateOutput(
+                channel, types.Float if len(channel) == 1 else types.Float3
+            )
+            surface.CreateInput(name, kinds[kind]).ConnectToSource(output)
+    if not any("roughness.g" in texture.inputs for texture in files):
+        surface.CreateInput("roughness", types.Float).Set(MAPS["roughness"].neutral[0])
 
-    def sample(texture: Texture, space: str) -> Any:
-        shader = _shader(stage, path.AppendChild(texture.word.title()), "UsdUVTexture")
-        shader.CreateInput("file", types.Asset).Set(Sdf.AssetPath(f"./{files[texture].name}"))
-        shader.CreateInput("sourceColorSpace", types.Token).Set(space)
-        shader.CreateInput("st", types.Float2).ConnectToSource(places)
-        for direction in ("wrapS", "wrapT"):
-            shader.CreateInput(direction, types.Token).Set("repeat")
-        return shader
 
-    def link(target: str, kind: Any, shader: Any, channel: str) -> None:
-        plain = types.Float if len(channel) == 1 else types.Float3
-        output = shader.CreateOutput(channel, plain)
-        surface.CreateInput(target, kind).ConnectToSource(output)
+def _sample(stage: Any, path: Any, texture: Texture, file: Path, places: Any) -> Any:
+    """The shader that reads a texture."""
+    from pxr import Sdf
 
-    if BASE_COLOR in files:
-        link("diffuseColor", types.Color3f, sample(BASE_COLOR, "sRGB"), "rgb")
-    if NORMAL in files:
-        shader = sample(NORMAL, "raw")
+    types, kind = Sdf.ValueTypeNames, MAPS[texture.channels[0]].kind
+    shader = _shader(stage, path.AppendChild(texture.word.title()), "UsdUVTexture")
+    shader.CreateInput("file", types.Asset).Set(Sdf.AssetPath(f"./{file.name}"))
+    shader.CreateInput("sourceColorSpace", types.Token).Set("sRGB" if kind is Kind.color else "raw")
+    shader.CreateInput("st", types.Float2).ConnectToSource(places)
+    for direction in ("wrapS", "wrapT"):
+        shader.CreateInput(direction, types.Token).Set("repeat")
+    if kind is Kind.direction:
         # 0..1 to -1..1, as the specification of UsdPreviewSurface asks for.
         shader.CreateInput("scale", types.Float4).Set((2, 2, 2, 1))
         shader.CreateInput("bias", types.Float4).Set((-1, -1, -1, 0))
-        link("normal", types.Normal3f, shader, "rgb")
-    if ORM in files:
-        shader = sample(ORM, "raw")
-        for target, channel in (("occlusion", "r"), ("roughness", "g"), ("metallic", "b")):
-            link(target, types.Float, shader, channel)
-    else:
-        surface.CreateInput("roughness", types.Float).Set(NEUTRAL["roughness"])
+    return shader
 
 
 def _square(stage: Any, path: Any, aspect: float) -> Any:

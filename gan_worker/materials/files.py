@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from gan_worker.files import write_json
-from gan_worker.materials.maps import MAPS
+from gan_worker.materials.maps import MAPS, Kind
 from gan_worker.materials.metadata import material_marks
 from gan_worker.materials.pictures import Picture, to_light, write_picture
 from gan_worker.progress import GeneratedMaterial
@@ -51,7 +51,7 @@ def save_material(material: GeneratedMaterial, folder: Path, format: Format) -> 
         file = folder / f"{stem}_{MAPS[name].file_word}.{format}"
         if format is Format.exr:
             # EXR holds light; whoever opens it expects no sRGB curve.
-            convert = to_light if name == "base_color" else _as_it_is
+            convert = to_light if MAPS[name].kind is Kind.color else _as_it_is
             write_picture(file, picture, "exr", convert, marks)
         else:
             write_picture(file, picture, 16 if picture.dtype.itemsize == 2 else 8, marks=marks)

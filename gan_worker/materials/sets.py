@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from gan_worker.errors import PictureError
-from gan_worker.materials.maps import MAPS, PACKED_MAPS, split_file_stem
+from gan_worker.materials.maps import MAPS, PACKED_MAPS, Kind, split_file_stem
 from gan_worker.materials.pictures import (
     EXTENSIONS,
     LINEAR_EXTENSIONS,
@@ -278,7 +278,7 @@ def read_material(material: MaterialSet) -> dict[str, Picture]:
 
     Returns:
         Map name → float32 array (height, width, channels), 0..1, all of one size, in the order of
-        `MAPS`. Base color is sRGB, normals are OpenGL's.
+        `MAPS`. Colors are sRGB, normals are OpenGL's.
 
     Raises:
         PictureError: `map_size_mismatch`, naming two files; `picture_missing`;
@@ -307,12 +307,13 @@ def _as_maps(kind: str, picture: Picture, linear: bool) -> dict[str, Picture]:
         planes = {name: picture[..., [min(i, last)]] for i, name in enumerate(PACKED_MAPS)}
         return {name: np.clip(plane, 0, 1) for name, plane in planes.items()}
     name = _maps_of(kind)[0]
-    picture = _with_channels(picture, MAPS[name].channels)
-    if name == "base_color" and linear:
+    described = MAPS[name]
+    picture = _with_channels(picture, described.channels)
+    if described.kind is Kind.color and linear:
         picture = to_screen(picture)
-    if name == "normal" and picture.min() < 0:
+    if described.kind is Kind.direction and picture.min() < 0:
         picture = picture / 2 + 0.5
-    if name == "height":
+    if described.any_range:
         picture = _within_range(picture)
     if kind == "normal_directx":
         picture = np.stack([picture[..., 0], 1 - picture[..., 1], picture[..., 2]], axis=-1)

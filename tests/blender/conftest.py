@@ -23,6 +23,7 @@ import pytest
 
 from gan_worker.client.events import JobState, MapReady, MaterialReady, ModelEntry, ModelList
 from gan_worker.errors import ErrorInfo
+from gan_worker.materials.maps import MAPS
 from gan_worker.progress import Recipe
 
 ADDON = "blender_addon"
@@ -185,7 +186,7 @@ def stand_in() -> StandInClient:
 
 @pytest.fixture
 def maps() -> dict[str, np.ndarray]:
-    """All six maps, with a different value at every pixel and not square."""
+    """All maps, with a different value at every pixel and not square."""
     return make_maps(48, 32)
 
 
@@ -197,14 +198,15 @@ def make() -> Any:
 
 def make_maps(width: int, height: int, seed: int = 0) -> dict[str, np.ndarray]:
     random = np.random.default_rng(seed)
-    channels = {"base_color": 3, "roughness": 1, "metallic": 1, "normal": 3}
-    made = {
-        name: random.integers(0, 256, (height, width, count), np.uint8)
-        for name, count in channels.items()
+    return {
+        name: random.integers(
+            0,
+            1 << kind.bits,
+            (height, width, kind.channels),
+            np.uint8 if kind.bits == 8 else np.uint16,
+        )
+        for name, kind in MAPS.items()
     }
-    made["height"] = random.integers(0, 65536, (height, width, 1)).astype("<u2")
-    made["ambient_occlusion"] = random.integers(0, 256, (height, width, 1), np.uint8)
-    return made
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ from gan_worker.client.events import JobReport, ModelList, PreviewReady, RunList
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.doctor.findings import Finding
 from gan_worker.errors import ErrorInfo, WorkerError
-from gan_worker.exports.export import Target
+from gan_worker.exports.targets import Target
 from gan_worker.progress import (
     BatchProgress,
     DataReport,

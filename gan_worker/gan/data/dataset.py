@@ -14,6 +14,7 @@ from gan_worker.gan.data.isotropy import is_isotropic
 from gan_worker.gan.data.periodicity import find_cell
 from gan_worker.gan.data.statistics import Statistics, unit_normals
 from gan_worker.materials import pictures
+from gan_worker.materials.maps import MAPS, Kind
 from gan_worker.materials.sets import MaterialSet, find_materials, read_material
 from gan_worker.progress import DataReport, MaterialEntry
 
@@ -70,7 +71,7 @@ def read_pictures(
 
 def _scaled(name: str, picture: np.ndarray, scale: float) -> np.ndarray:
     resized = pictures.resize(picture, scale)
-    return unit_normals(resized) if name == "normal" else resized
+    return unit_normals(resized) if MAPS[name].kind is Kind.direction else resized
 
 
 def _main_element(material: Material) -> float:
@@ -246,13 +247,20 @@ class Turn:
 
         A normal's x points right and its y up, so that with rows and columns swapped x becomes -y and y becomes -x.
         """
-        place = statistics.place("normal")
-        if place is None:
-            return crops
+        for name in statistics.maps:
+            place = statistics.place(name)
+            if place and MAPS[name].kind is Kind.direction:
+                stored = self._vectors(statistics.stored(name, crops[..., place]))
+                turned = statistics.standardised(name, stored)
+                parts = [crops[..., : place.start], turned, crops[..., place.stop :]]
+                crops = tf.concat(parts, axis=-1)
+        return crops
+
+    def _vectors(self, stored: tf.Tensor) -> tf.Tensor:
+        """Vectors by their x and y, (batch, crop, crop, 2)."""
         across, down = (tf.cast(1 - 2 * m, tf.float32) for m in (self._across, self._down))
-        x, y = tf.unstack(statistics.stored("normal", crops[..., place]), axis=-1)
+        x, y = tf.unstack(stored, axis=-1)
         swapped = self._swapped == 1
-        x, y = tf.where(swapped, -y, x) * across, tf.where(swapped, -x, y) * down
-        turned = statistics.standardised("normal", tf.stack([x, y], axis=-1))
-        parts = [crops[..., : place.start], turned, crops[..., place.stop :]]
-        return tf.concat(parts, axis=-1)
+        return tf.stack(
+            [tf.where(swapped, -y, x) * across, tf.where(swapped, -x, y) * down], axis=-1
+        )

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-# Maps in which a direction may show, where the material has them.
-MEASURED = ("base_color", "height", "roughness")
+from gan_worker.materials.maps import MAPS
+
 # Widths of the edges that are looked at, pixels.
 WIDTHS = (1.5, 3.0, 6.0)
 # Largest harmonic that counts as none: gravel and moss have 0.02 to 0.1, planks and woven cloth 0.3 and more.
@@ -24,7 +24,7 @@ def is_isotropic(material: Mapping[str, np.ndarray]) -> bool:
     Args:
         material: map name → (height, width, channels) in 0..1.
     """
-    greys = [material[name].mean(axis=-1) for name in MEASURED if name in material]
+    greys = [picture.mean(axis=-1) for name, picture in material.items() if MAPS[name].shows_edges]
     return bool(greys) and max(map(strongest_harmonic, greys)) < LARGEST_HARMONIC
 
 

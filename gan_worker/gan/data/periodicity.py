@@ -10,6 +10,7 @@ from itertools import combinations
 import numpy as np
 
 from gan_worker.gan.data.waves import FASTEST, Grain, Pattern, Wave
+from gan_worker.materials.maps import MAPS
 from gan_worker.materials.pictures import resize
 
 # Two shifts at which a picture matches itself make a lattice: how alike it must be there on average, what share of that
@@ -25,8 +26,6 @@ AS_GOOD, NEARLY = 0.85, 0.65
 REACH, LOOKED_AT = 0.62, 24
 # Distance of two best shifts at least, and how far from its place a match may lie, pixels.
 APART, LOOSE = 4, 2
-# Maps in which a pattern may show, where the material has them.
-MEASURED = ("base_color", "height")
 # Pixels that are looked at, a side.
 LARGEST = 512
 # How alike a picture with a grain is far along it, what share of that across it at most, and what is far: from so many
@@ -50,7 +49,7 @@ def measure_pattern(material: Mapping[str, np.ndarray], stride: int) -> Pattern:
         stride: pixels a cell of the latent grid; faster waves than 2.5 cells cannot be drawn on it. Where it could
             carry nothing, what is finer is looked for.
     """
-    pictures = _measured(material)
+    pictures = list(_measured(material).values())
     likenesses = _likenesses(pictures)
     pattern = _pattern(pictures, likenesses, stride)
     return pattern if pattern.is_any else _pattern(pictures, likenesses, FINEST)
@@ -81,10 +80,12 @@ def find_cell(material: Mapping[str, np.ndarray]) -> tuple[float, bool]:
         Side of a square as large as the cell of a bond or tiling, pixels, infinite where there is none; and whether
         the height has a grain.
     """
-    greys = [picture.mean(axis=-1, keepdims=True) for picture in _measured(material)]
+    measured = _measured(material)
+    greys = [picture.mean(axis=-1, keepdims=True) for picture in measured.values()]
     # Of what is finer than the whole shows, as weaves are, a part is enough.
     part = _likenesses(greys)
-    runs_on = "height" in material and _grain(part[-1:]) != ""
+    likeness = dict(zip(measured, part, strict=True)).get("height")
+    runs_on = likeness is not None and _grain([likeness]) != ""
     searched = [(1.0, part)]
     whole = LARGEST / min(greys[0].shape[:2])
     if whole < 1:
@@ -96,9 +97,11 @@ def find_cell(material: Mapping[str, np.ndarray]) -> tuple[float, bool]:
     return float("inf"), runs_on
 
 
-def _measured(material: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-    pictures = [material[name] for name in MEASURED if name in material]
-    return pictures or [next(iter(material.values()))]
+def _measured(material: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The maps in which a pattern may show; where there is none, the first."""
+    return {n: p for n, p in material.items() if MAPS[n].shows_pattern} or dict(
+        [next(iter(material.items()))]
+    )
 
 
 def _likenesses(pictures: Sequence[np.ndarray]) -> list[_Likeness]:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import tensorflow as tf
 
-from gan_worker.materials.maps import MAPS
+from gan_worker.materials.maps import MAPS, Kind
 
 # Below this spread (standard deviation in 0..1) a channel is one value, and that value is stored instead.
 CONSTANT = 1.5 / 255
@@ -103,11 +103,11 @@ class Statistics:
 
 
 def _stored(name: str, values: np.ndarray) -> np.ndarray:
-    return values[..., :2] * 2 - 1 if name == "normal" else values
+    return values[..., :2] * 2 - 1 if MAPS[name].kind is Kind.direction else values
 
 
 def _shown(name: str, values: tf.Tensor) -> tf.Tensor:
-    if name != "normal":
+    if MAPS[name].kind is not Kind.direction:
         return tf.clip_by_value(values, 0.0, 1.0)
     return normals_from_slopes(values)
 
@@ -153,7 +153,8 @@ def _measure_map(name: str, pictures: Sequence[np.ndarray]) -> MapStatistics:
     samples = [_stored(name, p).reshape(-1, _stored(name, p).shape[-1])[::7] for p in pictures]
     values = np.concatenate(samples).astype(np.float64)
     mean = values.mean(axis=0)
-    if name == "base_color":
+    colored = MAPS[name].kind is Kind.color
+    if colored:
         variance, columns = np.linalg.eigh(np.cov((values - mean).T))
         order = np.argsort(variance)[::-1]
         axes, spread = columns.T[order], np.sqrt(np.maximum(variance[order], 0))
@@ -162,7 +163,7 @@ def _measure_map(name: str, pictures: Sequence[np.ndarray]) -> MapStatistics:
     else:
         axes, spread = np.eye(len(mean)), values.std(axis=0)
     kept = spread > CONSTANT
-    floor = WEAKEST_AXIS * spread.max() if name == "base_color" else 0.0
+    floor = WEAKEST_AXIS * spread.max() if colored else 0.0
     return MapStatistics(
         tuple(float(v) for v in mean),
         tuple(tuple(float(v) for v in axis) for axis in axes[kept]),

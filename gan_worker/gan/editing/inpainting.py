@@ -14,6 +14,7 @@ from gan_worker.gan.editing.projection import CROP, STEPS, Projection, Target, p
 from gan_worker.gan.generation.model import Model
 from gan_worker.gan.generation.seams import line_steps, seam_ratio
 from gan_worker.gan.generation.styles import resampling
+from gan_worker.materials.maps import MAPS, Kind
 from gan_worker.materials.masks import (
     border_band,
     calm_shift,
@@ -261,7 +262,7 @@ def _filled(
     circles: tuple[bool, bool],
 ) -> np.ndarray:
     """The known picture with the made one blended in where it is hidden."""
-    if name == "normal":
+    if MAPS[name].kind is Kind.direction:
         slopes = blend(known[..., :2], made[..., :2], hidden, circles) * 2 - 1
         new = normals_from_slopes(tf.constant(slopes)).numpy()
     else:
@@ -323,7 +324,7 @@ class _Sight:
         for name, statistics in self.model.statistics.maps.items():
             if name not in given:
                 mean = np.array(statistics.mean, np.float32)
-                mean = (mean + 1) / 2 if name == "normal" else mean
+                mean = (mean + 1) / 2 if MAPS[name].kind is Kind.direction else mean
                 given[name] = np.broadcast_to(mean, (*size, len(mean)))
         return self.model.statistics.standardise(given)
 

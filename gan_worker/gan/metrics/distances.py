@@ -9,6 +9,8 @@ from functools import cache
 import numpy as np
 import tensorflow as tf
 
+from gan_worker.materials.maps import MAPS, Kind
+
 # Of the patches whose distributions are compared.
 PATCH, PROJECTIONS, SAMPLES = 7, 64, 8192
 # Smallest side of a level of the pyramid, pixels.
@@ -251,7 +253,7 @@ def _correlations(windows: np.ndarray, layout: Layout) -> np.ndarray:
     intensities = []
     for name, channels in layout.channels.items():
         part = windows[..., channels]
-        if name == "normal":
+        if MAPS[name].kind is Kind.direction:
             part = np.hypot(*np.moveaxis(part * layout.spread[channels], -1, 0))[..., None]
         intensities.append(part.mean(axis=-1).ravel())
     table = np.stack(intensities)

@@ -25,6 +25,7 @@ from gan_worker.gan.metrics.nearest import (
     nearest_distances,
     pixel_diversity,
 )
+from gan_worker.materials.maps import MAPS, Kind
 from gan_worker.progress import Row
 
 Material = Mapping[str, np.ndarray]
@@ -210,7 +211,7 @@ class Reference:
 
 
 def _stored(name: str, values: np.ndarray) -> np.ndarray:
-    return values[..., :2] if name == "normal" else values
+    return values[..., :2] if MAPS[name].kind is Kind.direction else values
 
 
 def _measure_layout(materials: Sequence[Material]) -> Layout:

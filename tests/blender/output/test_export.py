@@ -14,7 +14,8 @@ from blender_addon.shader import node_tree, surface
 from blender_addon.worker import pump
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
-from gan_worker.exports.export import ExportedMaterial, Target, export_material
+from gan_worker.exports.export import ExportedMaterial, export_material
+from gan_worker.exports.targets import Target
 from gan_worker.materials.metadata import material_marks, read_marks
 from gan_worker.materials.pictures import read_header
 

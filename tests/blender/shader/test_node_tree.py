@@ -56,6 +56,19 @@ def test_all_maps_are_wired(pictures):
     assert node_tree.BUMP not in nodes
 
 
+@pytest.mark.parametrize("name", MAPS)
+def test_every_map_that_is_described_reaches_the_output(pictures, name):
+    material = node_tree.new_material("m")
+    node_tree.build(material, pictures("base_color", name), Wiring())
+    reached, found = {node_tree.OUTPUT}, set()
+    while reached != found:
+        found = set(reached)
+        reached |= {
+            link.from_node.name for link in material.node_tree.links if link.to_node.name in found
+        }
+    assert texture(name) in reached, f"{name} needs a way into the shader in node_tree"
+
+
 def test_all_textures_share_one_mapping(pictures):
     material = node_tree.new_material("m")
     node_tree.build(material, pictures(*MAPS), Wiring(scale=(3, 2)))

@@ -167,7 +167,7 @@ def test_maps_are_left_out_and_come_back(material, maps):
     own = material.node_tree.nodes.new("ShaderNodeInvert")
     source = texture(material, "roughness").outputs["Color"]
     material.node_tree.links.new(source, own.inputs["Color"])
-    for name in surface.MAPS:
+    for name in surface.OPTIONAL_MAPS:
         surface.use_map(material, name, False)
     shader = node(material, SHADER)
     assert not any(shader.inputs[n].is_linked for n in ("Base Color", "Roughness", "Metallic"))
@@ -178,7 +178,7 @@ def test_maps_are_left_out_and_come_back(material, maps):
     assert not shader.inputs["Roughness"].is_linked
     assert set(node_tree.images_of(material)) == set(ALL)
     material.node_tree.nodes.remove(own)
-    for name in surface.MAPS:
+    for name in surface.OPTIONAL_MAPS:
         surface.use_map(material, name, True)
     assert wiring(material) == before
 

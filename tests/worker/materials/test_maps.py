@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from gan_worker.materials.maps import MAPS, split_file_stem
+from gan_worker.materials.maps import (
+    DIRECTX_WORDS,
+    MAPS,
+    PACKED_WORDS,
+    UNUSED_WORDS,
+    Kind,
+    MaterialMap,
+    split_file_stem,
+)
 
 NAMED = {
     # ambientCG
@@ -60,3 +68,27 @@ def test_every_word_of_every_map_is_recognised_in_any_case():
         for word in material_map.words:
             assert split_file_stem(f"wall_{word}") == ("wall", material_map.name)
             assert split_file_stem(f"Wall_{word.upper()}_1K") == ("Wall", material_map.name)
+
+
+def test_each_map_has_a_flag_of_its_own():
+    flags = [material_map.flag for material_map in MAPS.values()]
+    assert len(set(flags)) == len(flags)
+    assert all(flag.bit_count() == 1 and flag > 0 for flag in flags)
+
+
+def test_no_word_stands_for_two_maps():
+    words = [word for material_map in MAPS.values() for word in material_map.words]
+    assert len(set(words)) == len(words)
+    assert not set(words) & {*DIRECTX_WORDS, *PACKED_WORDS, *UNUSED_WORDS}
+
+
+def test_what_is_neutral_has_a_value_for_each_channel():
+    for material_map in MAPS.values():
+        assert len(material_map.neutral) == material_map.channels, material_map.name
+
+
+def test_a_map_without_a_place_in_the_shader_cannot_be_described():
+    with pytest.raises(TypeError, match="socket"):
+        MaterialMap(
+            name="cavity", flag=1 << 30, kind=Kind.value, words=(), file_word="", neutral=(0.0,)
+        )
