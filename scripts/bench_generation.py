@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 
 from gan_worker.config import MATERIAL_PRESETS, GenerationConfig
+from gan_worker.materials import png
 from gan_worker.materials.files import Format, file_bits, save_material
 from gan_worker.runs.run import ModelInfo, Run
 
@@ -29,7 +31,7 @@ MAPS = {"normal": 2, "height": 1, "base_color": 3, "roughness": 1, "ambient_occl
 TABLE = ROOT / "scripts" / "bench_generation.md"
 TIMES = {256: 25, 1024: 7, 4096: 1}
 THREADS = os.cpu_count() or 1
-LARGE, SMALL = 8192, 2048
+LARGE, SMALL, FILED = 8192, 2048, 1024
 
 
 def make_model(folder: Path) -> Path:
@@ -171,6 +173,38 @@ def measure_large(folder: Path) -> list[str]:
     ]
 
 
+def measure_files(model: Any) -> str:
+    """Five PNG files of one material, and its maps as PNG in memory by each compressor, in turns."""
+    from bench_convolutions import seconds
+
+    material = model.generate(
+        GenerationConfig("bench", 1, FILED, FILED), file_bits(None, Format.png)
+    )
+    taken: dict[str, list[float]] = {}
+
+    def encode(compressor: Any) -> None:
+        worker, png.deflate = png.deflate, compressor
+        try:
+            for pixels in material.maps.values():
+                png.encode_png(pixels)
+        finally:
+            png.deflate = worker
+
+    with tempfile.TemporaryDirectory(prefix="tilewright-bench-") as folder:
+        work = {
+            "files": partial(save_material, material, Path(folder), Format.png),
+            "isal": partial(encode, png.deflate),
+            "zlib": partial(encode, zlib),
+        }
+        for name in list(work) * 9:
+            taken.setdefault(name, []).append(seconds(work[name]))
+    files, isal, plain = (1000 * statistics.median(taken[name]) for name in work)
+    return (
+        f"{FILED}² of {len(MAPS)} maps into PNG files: {files:.0f} ms; into memory, as in batches: {isal:.0f} ms "
+        f"with isal, {plain:.0f} ms with zlib, as in Blender"
+    )
+
+
 def main() -> int:
     if len(sys.argv) > 1:
         make_large(Path(sys.argv[1]))
@@ -187,6 +221,7 @@ def main() -> int:
         path = make_model(Path(folder))
         large = measure_large(path)
         model = load_model(path)
+        files = measure_files(model)
     twin, operations, most = Generator(model.generator), operations_a_pixel(model), peak("float32")
     rows = [compare(model, twin, side, operations, most) for side in TIMES]
     notes = [
@@ -195,6 +230,7 @@ def main() -> int:
         f"{operations / 1000:.0f} kFLOP a pixel",
         f"convolution peak {most / 1e9:.0f} GFLOP/s: the best plain 3×3 convolution in float32 of either library",
         *large,
+        files,
     ]
     header = ["tiny", "TensorFlow", "PyTorch", "× faster", "rate", "of the peak", "difference"]
     show("Generation on this computer", header, rows, notes, TABLE)

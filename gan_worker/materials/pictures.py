@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import OpenImageIO as oiio
@@ -17,7 +17,7 @@ from gan_worker.materials.pixels import Bits as Bits
 from gan_worker.materials.pixels import Picture as Picture
 from gan_worker.materials.pixels import as_floats
 from gan_worker.materials.pixels import quantise as quantise
-from gan_worker.materials.png import HEADER_SIZE, text_chunks
+from gan_worker.materials.png import text_chunks, write_png
 
 # Larger ones are refused by their header alone, before any memory is asked for.
 LARGEST = 67_000_000
@@ -280,8 +280,6 @@ def write_picture(
     try:
         problem = _encode(partial, picture, bits, convert, marks or {})
         if not problem:
-            if marks and file.suffix.lower() == ".png":
-                _put_text(partial, text_chunks(marks))
             with partial.open("rb+") as written:
                 os.fsync(written.fileno())
             partial.replace(file)
@@ -300,6 +298,10 @@ def _encode(
     marks: Mapping[str, str],
 ) -> str:
     """Write the file as it is named and say what went wrong, if anything."""
+    if file.suffix.lower() == ".png" and bits != "exr":
+        with file.open("wb") as out:
+            write_png(out, _stored_whole(picture, bits, convert), text_chunks(marks))
+        return ""
     height, width, channels = picture.shape
     kind = {8: oiio.UINT8, 16: oiio.UINT16, "exr": oiio.HALF}[bits]
     output: oiio.ImageOutput | None = oiio.ImageOutput.create(str(file))
@@ -315,25 +317,32 @@ def _encode(
         for name, text in marks.items():
             spec.attribute(name, text)
     done = output.open(str(file), spec)
-    for top in range(0, height, _BAND):
-        rows = picture[top : top + _BAND]
-        pixels = _as_stored(convert(as_floats(rows)) if convert else rows, bits)
-        done = done and output.write_scanlines(top, top + len(rows), 0, pixels)
+    for top, pixels in _stored_bands(picture, bits, convert):
+        done = done and output.write_scanlines(top, top + len(pixels), 0, pixels)
     done = output.close() and done
     return "" if done else output.geterror() or "it could not be written"
 
 
-def _put_text(file: Path, chunks: bytes) -> None:
-    """Put chunks behind a PNG's header: what stands behind the pixels is not read by everyone."""
-    marked = file.with_name(file.name + ".marked")
-    try:
-        with file.open("rb") as plain, marked.open("wb") as out:
-            out.write(plain.read(HEADER_SIZE) + chunks)
-            shutil.copyfileobj(plain, out, 1 << 20)
-        marked.replace(file)
-    except OSError:
-        marked.unlink(missing_ok=True)
-        raise
+def _stored_whole(
+    picture: NDArray[Any], bits: Literal[8, 16], convert: Callable[[Picture], Picture] | None
+) -> NDArray[Any]:
+    """The whole numbers of a picture; itself where it is made of them."""
+    kind = np.uint8 if bits == 8 else np.uint16
+    if picture.dtype == kind and convert is None:
+        return picture
+    stored = np.empty(picture.shape, kind)
+    for top, pixels in _stored_bands(picture, bits, convert):
+        stored[top : top + len(pixels)] = pixels
+    return stored
+
+
+def _stored_bands(
+    picture: NDArray[Any], bits: Bits, convert: Callable[[Picture], Picture] | None
+) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Top row and values of one band after the other."""
+    for top in range(0, len(picture), _BAND):
+        rows = picture[top : top + _BAND]
+        yield top, _as_stored(convert(as_floats(rows)) if convert else rows, bits)
 
 
 def _as_stored(picture: NDArray[Any], bits: Bits) -> NDArray[Any]:
