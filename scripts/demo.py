@@ -1,9 +1,8 @@
-"""The main job from the command line: a photo in, a rendered scene with generated materials out."""
+"""The main job from the command line: a material in, a rendered scene with generated materials out."""
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import sys
 import time
 from pathlib import Path
@@ -14,18 +13,19 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from gan_worker.errors import PictureError, RequestError, TilewrightError
 
 LOG_EVERY = 15.0
+# Another stretch of the paving than the one that the starter model learned.
+SOURCE, SOURCE_SIZE, SOURCE_SEED = "Cobblestone", 512, 7
 
 
-def default_picture() -> Path:
-    """A photo of bricks, CC0, that scikit-image brings along."""
-    spec = importlib.util.find_spec("skimage")
-    if spec is None or spec.origin is None:
-        raise PictureError(
-            "picture_missing",
-            "The default picture is one of scikit-image's, which is not installed.",
-            "Name a picture with --images, or remove .venv and start again.",
-        )
-    return Path(spec.origin).parent / "data" / "brick.png"
+def draw_source(folder: Path) -> Path:
+    """Draw the material that the demo learns from: cobblestone with all its maps, CC0.
+
+    Returns:
+        Its folder.
+    """
+    from starter_materials import write_material
+
+    return write_material(folder, SOURCE, SOURCE_SIZE, SOURCE_SEED)
 
 
 def size(text: str) -> tuple[int, int]:
@@ -42,7 +42,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         description="Train a GAN on pictures, generate three materials, render a scene with them.",
     )
     parser.add_argument(
-        "--images", type=Path, nargs="+", help="pictures or folders (default: a photo of bricks)"
+        "--images",
+        type=Path,
+        nargs="+",
+        help="pictures or folders (default: a cobblestone that it draws)",
     )
     parser.add_argument(
         "--quick", action="store_true", help="train nothing, take starter models: under a minute"
@@ -85,12 +88,15 @@ def main() -> int:
 
             import demo_scene  # loads Blender, which takes a second
 
-            images = [] if options.quick else options.images or [default_picture()]
+            out = options.out.resolve()
+            if not (options.quick or options.images):
+                report("drawing a material to learn from", None)
+            images = [] if options.quick else options.images or [draw_source(out / "source")]
             result = demo_scene.run(
                 [image.resolve() for image in images],
                 options.minutes,
                 options.size,
-                options.out.resolve(),
+                out,
                 report,
             )
     except TilewrightError as error:

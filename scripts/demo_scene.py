@@ -6,6 +6,7 @@ Works through the operators of the extension, as an artist would, and without a 
 from __future__ import annotations
 
 import html
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -34,8 +35,12 @@ Report = Callable[[str, float | None], None]
 # Meters of wall or floor that one tile covers, for a tile of 512 pixels.
 TILE_METERS = 2.0
 SPHERE_REPEATS = (3.0, 1.5)
+# Height of the relief, meters, and how often the meshes are halved so that it can move them.
+RELIEF, PLANE_LEVELS, SPHERE_LEVELS = 0.025, 8, 3
 MIDDLE_GREY = 0.18
-RENDER_SIZE = (832, 468)
+# Pictures that a browser shows, and the most of them on the page.
+SHOWN, MOST_SOURCES = (".png", ".jpg", ".jpeg", ".webp"), 10
+RENDER_SIZE = (1280, 720)
 RENDER_SAMPLES = 16  # and the denoiser
 
 
@@ -127,7 +132,7 @@ def run(
     report("rendering", None)
     render_scene(render)
     clock.lap("render")
-    summary = write_summary(out, render, pieces, clock.seconds)
+    summary = write_summary(out, render, find_sources(images), pieces, clock.seconds)
     return DemoResult(scene, render, summary, pieces, clock.seconds)
 
 
@@ -227,6 +232,7 @@ def _put_material(obj: bpy.types.Object, model: str, seed: int, size: tuple[int,
     bpy.context.view_layer.objects.active = obj
     chosen.model, chosen.seed, chosen.target = model, seed, "ACTIVE"
     chosen.width, chosen.height = size
+    chosen.displacement = RELIEF
     _press(bpy.ops.tilewright.generate_material, wait=True, timeout=300.0)
     chosen.scale = repeats(obj, size)
     return Piece(obj.name, model, seed)
@@ -252,12 +258,13 @@ def build_scene() -> list[bpy.types.Object]:
     """
     for obj in list(bpy.data.objects):
         bpy.data.objects.remove(obj)
-    wall = _plane("Wall", (10.0, 4.0), (0, 1.6, 2.0), (np.pi / 2, 0, 0))
-    floor = _plane("Floor", (10.0, 6.0), (0, -1.4, 0), (0, 0, 0))
+    wall = _plane("Wall", (12.0, 1.5), (0, 1.6, 0.75), (np.pi / 2, 0, 0))
+    floor = _plane("Floor", (12.0, 6.0), (0, -1.4, 0), (0, 0, 0))
     bpy.ops.mesh.primitive_uv_sphere_add(segments=96, ring_count=48, radius=0.75)
     sphere = bpy.context.object
     sphere.name, sphere.location = "Sphere", (0.55, -0.3, 0.75)
     bpy.ops.object.shade_smooth()
+    _refine(sphere, SPHERE_LEVELS)
     _light()
     _camera()
     return [wall, sphere, floor]
@@ -276,27 +283,47 @@ def _plane(
     plane.scale = (*size, 1)
     for loop in plane.data.uv_layers.active.data:
         loop.uv = (loop.uv[0] * size[0], loop.uv[1] * size[1])
+    _refine(plane, PLANE_LEVELS)
     return plane
 
 
+def _refine(obj: bpy.types.Object, levels: int) -> None:
+    """Give the surface points enough for a real displacement, in renders alone."""
+    modifier = obj.modifiers.new("Points for the Relief", "SUBSURF")
+    modifier.subdivision_type = "SIMPLE"
+    modifier.levels, modifier.render_levels = 0, levels
+
+
 def _light() -> None:
+    """A low sun, and around it the evening sky of a picture that comes with Blender."""
     sun = bpy.data.objects.new("Sun", bpy.data.lights.new("Sun", "SUN"))
-    sun.data.energy, sun.data.angle = 3.2, np.radians(4)
-    sun.rotation_euler = (np.radians(52), np.radians(-10), np.radians(-38))
+    sun.data.energy, sun.data.angle, sun.data.color = 4.0, np.radians(3), (1.0, 0.93, 0.84)
+    sun.rotation_euler = (np.radians(55), 0, np.radians(-48))
     bpy.context.collection.objects.link(sun)
     world = bpy.context.scene.world or bpy.data.worlds.new("World")
     bpy.context.scene.world = world
     if bpy.app.version < (5, 0, 0):
         world.use_nodes = True
-    background = next(n for n in world.node_tree.nodes if n.bl_idname == "ShaderNodeBackground")
-    background.inputs["Color"].default_value = (0.92, 0.96, 1.0, 1.0)
-    background.inputs["Strength"].default_value = 0.55
+    tree = world.node_tree
+    background = next(n for n in tree.nodes if n.bl_idname == "ShaderNodeBackground")
+    surroundings = tree.nodes.new("ShaderNodeTexEnvironment")
+    surroundings.image = bpy.data.images.load(str(environment()))
+    tree.links.new(surroundings.outputs["Color"], background.inputs["Color"])
+    background.inputs["Strength"].default_value = 0.8
+
+
+def environment() -> Path:
+    """One of the surroundings that Blender lights its viewport with."""
+    return Path(bpy.utils.system_resource("DATAFILES")) / "studiolights/world/sunset.exr"
 
 
 def _camera() -> None:
     camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
-    camera.location, camera.rotation_euler = (-0.8, -4.6, 1.7), (np.radians(80), 0, np.radians(-8))
-    camera.data.lens = 32
+    camera.location, camera.rotation_euler = (
+        (-0.9, -3.7, 1.45),
+        (np.radians(79), 0, np.radians(-12)),
+    )
+    camera.data.lens = 34
     bpy.context.collection.objects.link(camera)
     bpy.context.scene.camera = camera
 
@@ -327,7 +354,10 @@ def render_scene(path: Path) -> None:
     except TypeError:  # built without the denoiser
         scene.cycles.use_denoising = False
     scene.render.resolution_x, scene.render.resolution_y = RENDER_SIZE
-    scene.view_settings.view_transform = "Standard"
+    scene.view_settings.view_transform, scene.view_settings.look = (
+        "AgX",
+        "AgX - Medium High Contrast",
+    )
     scene.render.image_settings.file_format = "PNG"
     scene.render.filepath = str(path)
     bpy.ops.render.render(write_still=True)
@@ -364,8 +394,21 @@ def _axis_ratio(pixels: np.ndarray, axis: int) -> float:
     return float(wrap / inside) if inside > 1e-9 else 1.0
 
 
-def write_summary(out: Path, render: Path, pieces: list[Piece], seconds: dict[str, float]) -> Path:
-    """One page with the render, the maps, their tilings and the seam ratio of each."""
+def find_sources(images: Sequence[str | Path]) -> list[Path]:
+    """The pictures that were learned from, of folders those inside; what a browser cannot show is left out."""
+    found = [Path(image) for image in images]
+    found = [file for one in found for file in (sorted(one.rglob("*")) if one.is_dir() else [one])]
+    return [file for file in found if file.suffix.lower() in SHOWN][:MOST_SOURCES]
+
+
+def write_summary(
+    out: Path,
+    render: Path,
+    sources: Sequence[Path],
+    pieces: list[Piece],
+    seconds: dict[str, float],
+) -> Path:
+    """One page: the render, what was learned from beside what came out, and each map with its tiling and seam ratio."""
     rows = "\n".join(_summary_rows(piece, out) for piece in pieces)
     times = ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items())
     page = f"""<!doctype html>
@@ -378,6 +421,7 @@ img {{ max-width: 100% }} td img {{ width: 200px }} td, th {{ padding: 6px 12px;
 <p>What wall, sphere and floor wear was generated just now; every seed gives another variant.</p>
 <img src="{render.name}" alt="the rendered scene">
 <p>Time: {times}. The scene with all textures packed: <a href="scene.blend">scene.blend</a>.</p>
+{_sources_beside_result(out, sources, pieces)}
 <p>The seam ratio is the mean step across the border over the mean step inside; 1 means that the
 border cannot be told from the rest.</p>
 <table>
@@ -388,6 +432,21 @@ border cannot be told from the rest.</p>
     path = out / "summary.html"
     path.write_text(page, encoding="utf-8")
     return path
+
+
+def _sources_beside_result(out: Path, sources: Sequence[Path], pieces: list[Piece]) -> str:
+    """The pictures that were learned from, and the maps of the first piece; nothing where a starter was taken."""
+    if not sources:
+        return ""
+    return (
+        f"<h2>What it learned from</h2><p>{_pictures(out, sources)}</p>"
+        f"<h2>What it made of it</h2><p>{_pictures(out, list(pieces[0].files.values()))}</p>"
+    )
+
+
+def _pictures(out: Path, files: Sequence[Path]) -> str:
+    shown = (html.escape(os.path.relpath(file, out).replace(os.sep, "/")) for file in files)
+    return " ".join(f'<a href="{one}"><img width="180" src="{one}" alt=""></a>' for one in shown)
 
 
 def _summary_rows(piece: Piece, out: Path) -> str:

@@ -85,21 +85,27 @@ def occlusion(relief: Field) -> Field:
     return 1 - hidden / DIRECTIONS
 
 
-def write_materials(folder: Path, size: int, seed: int) -> list[Path]:
-    """Write each material into a folder of its own, with file names as ambientCG has them.
+def write_material(folder: Path, name: str, size: int, seed: int) -> Path:
+    """Draw one material into a folder of its own name, with file names as ambientCG has them.
 
     Returns:
-        The folders.
+        That folder.
     """
-    folders = []
-    for name in MATERIALS:
-        place = folder / name
-        place.mkdir(parents=True, exist_ok=True)
-        for kind, picture in draw_material(name, size, seed).items():
-            file = place / f"{name}_{FILE_WORDS[kind]}.png"
-            write_picture(file, picture, 16 if kind == "height" else 8)
-        folders.append(place)
-    return folders
+    place = folder / name
+    place.mkdir(parents=True, exist_ok=True)
+    for kind, picture in draw_material(name, size, seed).items():
+        file = place / f"{name}_{FILE_WORDS[kind]}.png"
+        write_picture(file, picture, 16 if kind == "height" else 8)
+    return place
+
+
+def write_materials(folder: Path, size: int, seed: int) -> list[Path]:
+    """Draw all of them.
+
+    Returns:
+        Their folders.
+    """
+    return [write_material(folder, name, size, seed) for name in MATERIALS]
 
 
 def _size(text: str) -> int:
