@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 import zlib
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -191,7 +192,7 @@ def measure_files(model: Any) -> str:
             png.deflate = worker
 
     with tempfile.TemporaryDirectory(prefix="tilewright-bench-") as folder:
-        work = {
+        work: dict[str, Callable[[], object]] = {
             "files": partial(save_material, material, Path(folder), Format.png),
             "isal": partial(encode, png.deflate),
             "zlib": partial(encode, zlib),

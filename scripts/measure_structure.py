@@ -126,7 +126,9 @@ def longest_chain(graph: dict[str, set[str]]) -> list[str]:
         longest = max((below(target) for target in sorted(graph[name])), key=len, default=())
         return (name, *longest)
 
-    return list(max((below(name) for name in sorted(graph)), key=len))
+    chains: list[tuple[str, ...]] = [below(name) for name in sorted(graph)]
+    longest = max(chains, key=len)
+    return list(longest)
 
 
 def configured_layers() -> int:
