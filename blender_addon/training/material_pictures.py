@@ -41,7 +41,7 @@ class Feed:
 
     Attributes:
         image: what feeds it.
-        channel: the only one that is used, 0 red to 2 blue; None for all.
+        channel: the only one that is used, 0 red to 2 blue, 3 alpha; None for the three colors.
         inverted: whether it is turned around on its way, as a glossiness is.
         factor: whether it only darkens another one, as ambient occlusion does.
     """
@@ -149,8 +149,8 @@ def _feeds(socket: bpy.types.NodeSocket, depth: int = 0) -> Iterator[Feed]:
     for link in socket.links if depth < 32 else ():
         node = link.from_node
         if node.type == "TEX_IMAGE":
-            if node.image and link.from_socket.name != "Alpha":
-                yield Feed(node.image)
+            if node.image:
+                yield Feed(node.image, 3 if link.from_socket.name == "Alpha" else None)
             continue
         for source in node.inputs:
             if source.name in _STEERING or not source.is_linked:
@@ -290,9 +290,8 @@ def _content(feed: Feed) -> tuple[str, bytes]:
         known = next((suffix for start, suffix in _SIGNATURES if data.startswith(start)), None)
         if known:
             return known, data
-    pixels = images.read_pixels(image)[..., :3]
-    if feed.channel is not None:
-        pixels = pixels[..., [feed.channel]]
+    wanted = slice(3) if feed.channel is None else [feed.channel]
+    pixels = images.read_pixels(image)[..., wanted]
     if feed.inverted:
         pixels = 1 - pixels
     if image.is_float:

@@ -114,6 +114,19 @@ def test_channels_of_one_image_glossiness_and_occlusion(material, tmp_path):
     same(read["metallic"], packed[..., [2]])
 
 
+def test_what_lies_in_an_images_alpha_is_found_too(material, tmp_path):
+    """Unity keeps smoothness there."""
+    pixels = picture(channels=4)
+    shown = image("c", pixels[..., :3])
+    images.set_pixels(shown, pixels[::-1].astype(np.float32) / 255)
+    feed(material, texture(material, shown), "Base Color")
+    alpha = material.node_tree.nodes["Image Texture"].outputs["Alpha"]
+    feed(material, node(material, "Invert", Color=alpha).outputs[0], "Roughness")
+    read = learned(material_pictures.as_places(material, tmp_path))
+    same(read["base_color"], pixels[..., :3])
+    same(read["roughness"], 255 - pixels[..., [3]].astype(float))
+
+
 def test_files_that_are_named_as_what_they_are_stay_where_they_are(material, tmp_path):
     files = {
         n: write_png(tmp_path / f"wall_{n}.png", picture(seed=i))
