@@ -6,7 +6,7 @@ Nothing here needs more than NumPy, but for the documents of two targets: Blende
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,6 @@ from gan_worker.exports.targets import TOOLS, Target
 from gan_worker.exports.textures import Maps, Texture
 from gan_worker.exports.usd import write_usd
 from gan_worker.files import replace_file, storage_errors
-from gan_worker.materials.maps import MAPS
 from gan_worker.materials.pixels import Bits, quantise
 from gan_worker.materials.png import png_pieces, text_chunks
 
@@ -108,17 +107,20 @@ def export_pieces(
         yield document, tool.use
 
 
-def textures_of(target: Target, maps: Container[str]) -> list[Texture]:
+def textures_of(target: Target, maps: Collection[str]) -> list[Texture]:
     """The textures that a material with these maps is exported as."""
-    return [t for t in TOOLS[target].textures if t.fits(maps)]
+    fitting = (texture for texture in TOOLS[target].textures if texture.fits(maps))
+    named: dict[str, Texture] = {}
+    for texture in fitting:
+        named.setdefault(texture.word, texture)
+    return list(named.values())
 
 
 def _encode(
     texture: Texture, material: ExportedMaterial, bits: int, parts: list[bytes]
 ) -> Iterator[None]:
     height, width = next(iter(material.maps.values())).shape[:2]
-    count = max(len(texture.channels), MAPS[texture.maps[0]].channels)
-    pixels = np.empty((height, width, count), np.uint8 if bits == 8 else np.uint16)
+    pixels = np.empty((height, width, texture.depth), np.uint8 if bits == 8 else np.uint16)
     for top in range(0, height, rows := max(1, PIXELS_PER_STEP // width)):
         band = {name: whole[top : top + rows] for name, whole in material.maps.items()}
         pixels[top : top + rows] = quantise(texture.picture(band), bits)

@@ -62,6 +62,7 @@ def _material(name: str, files: dict[Texture, Path]) -> dict[str, Any]:
         for path in texture.inputs:
             group, _, slot = path.rpartition("/")
             (material[group] if group else material)[slot] = {"index": number}
+        material |= texture.beside
         if texture.inputs:
             number += 1
         else:

@@ -28,26 +28,28 @@ def write_materialx(
     graph = document.addNodeGraph(f"{name}_maps")
     surface = document.addNode("standard_surface", f"{name}_surface", "surfaceshader")
     surface.setInputValue("base", 1.0)
-    fed = {target: texture for texture in files for target in texture.inputs}
-    if "specular_roughness" not in fed:
+    if not any("specular_roughness" in texture.inputs for texture in files):
         surface.setInputValue("specular_roughness", MAPS["roughness"].neutral[0])
     material = document.addNode("surfacematerial", name, "material")
-    for target, texture in fed.items():
-        output = _output(graph, target, texture, files[texture])
-        if target == "displacement":
-            displaced = _displacement(document, f"{name}_displacement", output)
-            material.addInput("displacementshader", "displacementshader").setConnectedNode(
-                displaced
-            )
-        else:
-            surface.addInput(target, output.getType()).setConnectedOutput(output)
+    for texture, picture in files.items():
+        for other, value in texture.beside:
+            surface.setInputValue(other, value)
+        for target in texture.inputs:
+            output = _output(graph, target, texture, picture)
+            if target == "displacement":
+                displaced = _displacement(document, f"{name}_displacement", output)
+                material.addInput(target + "shader", target + "shader").setConnectedNode(displaced)
+            else:
+                place = surface.addInput(target.partition(".")[0], output.getType())
+                place.setConnectedOutput(output)
     material.addInput("surfaceshader", "surfaceshader").setConnectedNode(surface)
     with storage_errors(file):
         replace_file(file, mx.writeToXmlString(document).encode())
 
 
 def _output(graph: Any, target: str, texture: Texture, file: Path) -> Any:
-    """The graph's output that brings a texture, which shows one map, to an input."""
+    """The graph's output that brings a texture, which shows one map, to an input; `.rrr` spreads it to a color."""
+    target, _, channels = target.partition(".")
     described = MAPS[texture.channels[0]]
     kind = _TYPES[described.kind]
     image = graph.addNode("image", f"{texture.word}_image", kind)
@@ -57,12 +59,20 @@ def _output(graph: Any, target: str, texture: Texture, file: Path) -> Any:
         named.setColorSpace("srgb_texture")
     if described.kind is Kind.direction:
         # The map is a picture of tangent space, turned to world space by this node.
-        turned = graph.addNode("normalmap", f"{target}_turned", kind)
-        turned.addInput("in", kind).setConnectedNode(image)
-        image = turned
+        image = _after(graph, "normalmap", f"{target}_turned", image, kind)
+    if channels == "rrr":
+        kind = "color3"
+        image = _after(graph, "convert", f"{target}_spread", image, kind)
     output = graph.addOutput(f"{target}_output", kind)
     output.setConnectedNode(image)
     return output
+
+
+def _after(graph: Any, what: str, name: str, source: Any, kind: str) -> Any:
+    """A node of values of a kind that takes what another gives."""
+    node = graph.addNode(what, name, kind)
+    node.addInput("in", source.getType()).setConnectedNode(source)
+    return node
 
 
 def _displacement(document: Any, name: str, height: Any) -> Any:

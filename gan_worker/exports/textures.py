@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,22 +23,25 @@ class Texture:
 
     Attributes:
         word: how its file's name ends.
-        channels: the one map of three channels that it shows; or a map of one channel, `smoothness` (one minus
-            roughness) or `black` for each of its channels.
+        channels: maps, `smoothness` (one minus roughness) and `black`, one after the other with all channels they have.
         use: what is in it and how to import it, for a person.
         directx: whether green points down, as DirectX has it, for normals.
+        only_with: a map without which another texture of the same word is written in its place.
         inputs: what it feeds in the target's document, as that names it; empty where there is no place for it.
+        beside: other inputs and the values they must have for it to show.
     """
 
     word: str
     channels: tuple[str, ...]
     use: str
     directx: bool = False
+    only_with: str = ""
     inputs: tuple[str, ...] = ()
+    beside: tuple[tuple[str, Any], ...] = ()
 
-    def into(self, *inputs: str) -> Texture:
-        """The same, feeding these."""
-        return replace(self, inputs=inputs)
+    def into(self, *inputs: str, **beside: Any) -> Texture:
+        """The same, feeding these; values beside them must be hashable."""
+        return replace(self, inputs=inputs, beside=tuple(beside.items()))
 
     @property
     def maps(self) -> tuple[str, ...]:
@@ -45,9 +49,14 @@ class Texture:
         named = {SMOOTHNESS: "roughness"}
         return tuple(named.get(c, c) for c in self.channels if c != BLACK)
 
-    def fits(self, maps: Container[str]) -> bool:
-        """Whether the material has any of its maps."""
-        return any(name in maps for name in self.maps)
+    def fits(self, maps: Collection[str]) -> bool:
+        """Whether the material has any of its maps, and the one it is only with."""
+        return any(name in maps for name in self.maps) and self.only_with in ("", *maps)
+
+    @property
+    def depth(self) -> int:
+        """How many channels its picture has."""
+        return sum(MAPS[c].channels if c in MAPS else 1 for c in self.channels)
 
     def bits(self, chosen: Bits | None) -> Bits:
         """Bits a value: as chosen, or as its maps need."""
@@ -60,18 +69,18 @@ class Texture:
             maps: map name → (height, width, channels), floats of 0..1 or whole numbers of 8 or 16 bits; normals are
                 OpenGL's.
         """
-        if len(self.channels) > 1:
-            size = next(iter(maps.values())).shape[:2]
-            return np.stack([_channel(c, maps, size) for c in self.channels], axis=-1)
-        picture = as_floats(maps[self.channels[0]])
+        size = next(iter(maps.values())).shape[:2]
+        parts = [_part(c, maps, size) for c in self.channels]
+        picture = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
         if self.directx:
             return np.stack([picture[..., 0], 1 - picture[..., 1], picture[..., 2]], axis=-1)
         return picture
 
 
-def _channel(name: str, maps: Maps, size: tuple[int, ...]) -> Picture:
+def _part(name: str, maps: Maps, size: tuple[int, ...]) -> Picture:
     if name == SMOOTHNESS:
-        return 1 - _channel("roughness", maps, size)
-    if name not in maps:
-        return np.full(size, 0.0 if name == BLACK else MAPS[name].neutral[0], np.float32)
-    return as_floats(maps[name])[..., 0]
+        return 1 - _part("roughness", maps, size)
+    if name in maps:
+        return as_floats(maps[name])
+    neutral = (0.0,) if name == BLACK else MAPS[name].neutral
+    return np.broadcast_to(np.array(neutral, np.float32), (*size, len(neutral)))

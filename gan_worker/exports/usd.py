@@ -62,6 +62,8 @@ def _connect(stage: Any, material: Any, surface: Any, files: dict[Texture, Path]
                 channel, types.Float if len(channel) == 1 else types.Float3
             )
             surface.CreateInput(name, kinds[kind]).ConnectToSource(output)
+        for name, value in texture.beside:
+            surface.CreateInput(name, types.Float).Set(value)
     if not any("roughness.g" in texture.inputs for texture in files):
         surface.CreateInput("roughness", types.Float).Set(MAPS["roughness"].neutral[0])
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from gan_worker.cli import app
 from gan_worker.exports.sources import ExportedMaterial, Target, export_material
+from gan_worker.exports.textures import Texture
 from gan_worker.materials.files import Format, save_material
 from gan_worker.materials.metadata import read_marks
 from gan_worker.materials.pictures import read_header, read_picture, write_picture
@@ -95,6 +96,19 @@ class TestTextures:
                 packed, ("ambient_occlusion", "roughness", "metallic"), strict=True
             ):
                 assert np.array_equal(channel, maps[name][..., 0])
+
+    def test_maps_of_any_depth_are_packed_one_after_the_other(self):
+        """Colors with one channel more are how engines take what is cut out."""
+        maps = material("base_color", "height").maps
+        texture = Texture("cut", ("base_color", "height"), "", only_with="height")
+        assert texture.depth == 4
+        picture = texture.picture(maps)
+        np.testing.assert_allclose(picture[..., :3] * 255, maps["base_color"], atol=1e-4)
+        np.testing.assert_allclose(picture[..., 3:] * 65535, maps["height"], atol=0.01)
+        without = texture.picture({"height": maps["height"]})
+        assert np.allclose(without[..., :3], 0.9)
+        assert not texture.fits({"base_color"})
+        assert texture.fits({"height"})
 
     def test_what_is_not_there_is_neutral(self, tmp_path):
         exported(Target.gltf, tmp_path, ("roughness",))
