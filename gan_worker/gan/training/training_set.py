@@ -103,7 +103,30 @@ def _read(config: TrainingConfig, state: Mapping[str, Any]) -> Pictures:
         return classic.read_small_pictures(config.pictures, network.side)
     scale = state.get("scale") or config.scale
     turned = state.get("turned", False) if state else config.isotropic
-    return read_pictures(config.pictures, network.crop, scale, turned)
+    read = read_pictures(config.pictures, network.crop, scale, turned)
+    return _with_maps(read, tuple(state["statistics"])) if state else read
+
+
+def _with_maps(read: Pictures, names: tuple[str, ...]) -> Pictures:
+    """What was read, with the maps alone that a run was started with: files may have come since, or be known since.
+
+    Raises:
+        RequestError: `invalid_config`, where one of them is missing.
+    """
+    missing = [name for name in names if name not in read.report.maps]
+    if missing:
+        raise RequestError(
+            "invalid_config",
+            f"A run keeps the maps it was started with; it learned {', '.join(names)}, and the pictures have no "
+            f"{', '.join(missing)}.",
+            "Resume with the same pictures, or start a new run with these.",
+        )
+    others = [name for name in read.report.maps if name not in names]
+    notes = [f"{name} is left out: the run was started without it." for name in others]
+    entries = tuple(replace(entry, maps=names) for entry in read.report.materials)
+    report = replace(read.report, materials=entries, maps=names, notes=(*read.report.notes, *notes))
+    materials = tuple({name: m[name] for name in names} for m in read.materials)
+    return replace(read, materials=materials, report=report)
 
 
 def _describe(

@@ -201,6 +201,34 @@ def test_psi_zero_gives_the_mean_style_to_every_seed(model):
     assert difference(1.0) > 1e-4
 
 
+def write_set(folder, picture, *words):
+    folder.mkdir()
+    for word in words:
+        pictures.write_picture(folder / f"stripes_{word}.png", picture)
+    return folder
+
+
+def test_a_run_goes_on_with_the_maps_it_was_started_with(config, halfway, striped, tmp_path):
+    """Files that came since, or that a later version knows as maps, would be channels it does not have."""
+    folder = write_set(tmp_path / "set", striped, "color", "roughness", "height")
+    listener = Listener()
+    more = dataclasses.replace(config, resume=True, pictures=(str(folder),))
+    loop.train(more, halfway, listener.report, listener.should_stop)
+    (told,) = listener.of(DataReport)
+    assert told.maps == told.materials[0].maps == ("base_color",)
+    assert any("roughness is left out" in note for note in told.notes)
+    made = generation.load_model(open_model(halfway.path.parent, halfway.name))
+    assert set(made.generate(GenerationConfig("stripes", 1, 32, 32)).maps) == {"base_color"}
+
+
+def test_a_run_does_not_go_on_without_a_map_it_was_started_with(config, halfway, striped, tmp_path):
+    folder = write_set(tmp_path / "set", striped, "height", "roughness")
+    other = dataclasses.replace(config, resume=True, pictures=(str(folder),))
+    with pytest.raises(RequestError, match="no base_color") as caught:
+        loop.train(other, halfway, lambda report: None, lambda: False)
+    assert caught.value.code == "invalid_config"
+
+
 def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(config, halfway, trained):
     whole, _ = trained
     assert weights(halfway)[1]["step"] == 3
