@@ -106,7 +106,7 @@ def reason(scene: bpy.types.Scene, material: bpy.types.Material | None) -> str:
     if not session.current.speaks(1, 2):
         return "The worker is older than this: update it"
     if chosen.motion.path == "FAVOURITES" and len(ticked(scene, model)) < 2:
-        return "Keep two looks of this model as favourites, and tick them"
+        return "Keep two looks of this model as favorites, and tick them"
     if chosen.motion.path == "KEYFRAMES" and not keyframes.is_keyed(material):
         return "Hover a slider of the latents and press I to insert a keyframe first"
     return ""

@@ -33,7 +33,7 @@ class TILEWRIGHT_PG_motion(bpy.types.PropertyGroup):
         name="Path",
         description="What the material goes through while it moves",
         items=[
-            ("FAVOURITES", "Favourites", "Through the ticked favourites, and back to the first"),
+            ("FAVOURITES", "Favorites", "Through the ticked favorites, and back to the first"),
             ("CIRCLE", "Circle", "Around the present look, along two of its sliders"),
             ("KEYFRAMES", "Keyframes", "What the keyframes of the sliders say, frame by frame"),
         ],

@@ -314,6 +314,6 @@ def _catalogs(text: str) -> dict[str, str]:
 def _odd(file: Path, reason: str) -> StorageError:
     return StorageError(
         "file_unwritable",
-        f"The catalogues of a library must be understood before one is added; of {file} {reason}.",
+        f"The catalogs of a library must be understood before one is added; of {file} {reason}.",
         "Move that file away, or choose another library.",
     )

@@ -16,7 +16,7 @@ from . import export as material_export
 
 
 class TILEWRIGHT_OT_keep_asset(bpy.types.Operator):
-    """Keep the material for the Asset Browser, with preview, tags, catalogue, and whose pictures it comes from"""
+    """Keep the material for the Asset Browser, with preview, tags, catalog, and whose pictures it comes from"""
 
     bl_idname = "tilewright.keep_asset"
     bl_label = "Keep as Asset"

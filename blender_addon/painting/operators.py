@@ -14,7 +14,7 @@ from . import painting
 
 
 class TILEWRIGHT_OT_add_look(bpy.types.Operator):
-    """Make this favourite one of the looks to paint the material with"""
+    """Make this favorite one of the looks to paint the material with"""
 
     bl_idname = "tilewright.add_look"
     bl_label = "Add Look"

@@ -92,12 +92,12 @@ def add_look(
     model = material.tilewright.latents.model
     _hold(
         config.model == model,
-        f"A look must be of the material's own model, {model}; this favourite is of {config.model}.",
-        "Choose a favourite of that model.",
+        f"A look must be of the material's own model, {model}; this favorite is of {config.model}.",
+        "Choose a favorite of that model.",
     )
     _hold(
         not config.style_map,
-        "A look must be the same everywhere; this favourite is painted.",
+        "A look must be the same everywhere; this favorite is painted.",
         "Choose one that is not painted.",
     )
     look = looks.add()
@@ -186,7 +186,7 @@ def check(obj: bpy.types.Object | None) -> None:
     _hold(
         count > 1,
         f"There must be two looks or more to paint with; there are {count}.",
-        "Keep looks with Add Favourite, then add them here.",
+        "Keep looks with Add Favorite, then add them here.",
     )
     layers = obj.data.uv_layers
     _hold(

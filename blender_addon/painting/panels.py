@@ -14,7 +14,7 @@ from . import painting
 
 class TILEWRIGHT_MT_add_look(bpy.types.Menu):
     bl_label = "Add a Look"
-    bl_description = "Choose a favourite to paint with. Four can be painted with at once"
+    bl_description = "Choose a favorite to paint with. Four can be painted with at once"
 
     def draw(self, context: bpy.types.Context) -> None:
         material = sliders.active_material()
@@ -23,7 +23,7 @@ class TILEWRIGHT_MT_add_look(bpy.types.Menu):
             self.layout.operator("tilewright.add_look", text=favourite.name).uid = favourite.uid
         if not offered:
             model = material.tilewright.latents.model
-            text = f"Keep more looks of {model} with Add Favourite first"
+            text = f"Keep more looks of {model} with Add Favorite first"
             self.layout.label(text=text, icon="INFO")
 
 

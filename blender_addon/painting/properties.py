@@ -7,7 +7,7 @@ from bpy.props import CollectionProperty, IntProperty, PointerProperty, StringPr
 class TILEWRIGHT_PG_painted_look(bpy.types.PropertyGroup):
     """One of the looks a material is painted with; `name` is what the artist calls it."""
 
-    uid: StringProperty(description="Of the favourite it was taken from")
+    uid: StringProperty(description="Of the favorite it was taken from")
     config: StringProperty(description="What to generate, as JSON")
     place: IntProperty(description="Which of the four colors it is painted with")
 

@@ -88,8 +88,8 @@ def mixed_by(chosen: bpy.types.PropertyGroup) -> GenerationConfig:
     if None in both:
         raise RequestError(
             "invalid_config",
-            "Two favourites must be chosen to be mixed; one is missing.",
-            "Press A beside one favourite and B beside another.",
+            "Two favorites must be chosen to be mixed; one is missing.",
+            "Press A beside one favorite and B beside another.",
         )
     a, b = map(config_of, both)
     return mixed(a, b, round(chosen.mix, 4))

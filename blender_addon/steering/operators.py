@@ -226,10 +226,10 @@ class TILEWRIGHT_OT_history_forward(_Stepping, bpy.types.Operator):
 
 
 class TILEWRIGHT_OT_add_favourite(bpy.types.Operator):
-    """Keep the present look of the material among the favourites of this file"""
+    """Keep the present look of the material among the favorites of this file"""
 
     bl_idname = "tilewright.add_favourite"
-    bl_label = "Add Favourite"
+    bl_label = "Add Favorite"
     bl_options = {"UNDO"}
 
     @classmethod
@@ -246,7 +246,7 @@ class TILEWRIGHT_OT_add_favourite(bpy.types.Operator):
 
 
 class _OfOne:
-    """What buttons beside a favourite share."""
+    """What buttons beside a favorite share."""
 
     bl_options = {"UNDO"}
 
@@ -257,7 +257,7 @@ class TILEWRIGHT_OT_remove_favourite(_OfOne, bpy.types.Operator):
     """Take this look off the list. Materials that have it stay as they are"""
 
     bl_idname = "tilewright.remove_favourite"
-    bl_label = "Remove Favourite"
+    bl_label = "Remove Favorite"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         favourites.remove(context.scene, self.uid)
@@ -317,31 +317,31 @@ class _OfFile:
 
 
 class TILEWRIGHT_OT_export_favourites(_OfFile, bpy.types.Operator):
-    """Write the favourites to a small file, for other scenes and other people"""
+    """Write the favorites to a small file, for other scenes and other people"""
 
     bl_idname = "tilewright.export_favourites"
-    bl_label = "Export Favourites"
+    bl_label = "Export Favorites"
 
     check_existing: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return needs(cls, len(context.scene.tilewright.favourites), "There are no favourites yet")
+        return needs(cls, len(context.scene.tilewright.favourites), "There are no favorites yet")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
             count = favourites.export(context.scene, self.path())
         except TilewrightError as error:
             return failed(self, error)
-        self.report({"INFO"}, f"{count} favourites written")
+        self.report({"INFO"}, f"{count} favorites written")
         return {"FINISHED"}
 
 
 class TILEWRIGHT_OT_import_favourites(_OfFile, bpy.types.Operator):
-    """Add the favourites of a file. They need the model that they were made with"""
+    """Add the favorites of a file. They need the model that they were made with"""
 
     bl_idname = "tilewright.import_favourites"
-    bl_label = "Import Favourites"
+    bl_label = "Import Favorites"
     bl_options = {"UNDO"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -350,7 +350,7 @@ class TILEWRIGHT_OT_import_favourites(_OfFile, bpy.types.Operator):
         except TilewrightError as error:
             return failed(self, error)
         pump.wake()
-        self.report({"INFO"}, f"{count} favourites added")
+        self.report({"INFO"}, f"{count} favorites added")
         return {"FINISHED"}
 
 

@@ -119,7 +119,7 @@ def _draw_grid(layout: bpy.types.UILayout, width: int) -> None:
 
 
 class _Favourites:
-    bl_label = "Favourites"
+    bl_label = "Favorites"
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:

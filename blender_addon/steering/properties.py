@@ -90,7 +90,7 @@ class TILEWRIGHT_PG_favourite(bpy.types.PropertyGroup):
     thumbnail: StringProperty(description="A small picture as text; empty until there is one")
     in_loop: BoolProperty(
         name="In the Loop",
-        description="Let a loop through favourites go through this one",
+        description="Let a loop through favorites go through this one",
         default=True,
         options=set(),
     )
@@ -142,7 +142,7 @@ class SteeringChoices:
     mix_b: StringProperty()
     mix: FloatProperty(
         name="Mix",
-        description="Blend the looks of favourites A and B. Where things lie stays as in A",
+        description="Blend the looks of favorites A and B. Where things lie stays as in A",
         default=0.5,
         min=0.0,
         max=1.0,

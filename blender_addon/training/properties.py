@@ -21,7 +21,7 @@ PRESET_TEXTS = {
     "full": ("Large, with a GPU", "Fit for one graphics card", 2),
     "classic": (
         "Classic",
-        "The plain GAN of the textbooks: a sheet of 28×28 grey pictures, learned from a folder of many",
+        "The plain GAN of the textbooks: a sheet of 28×28 gray pictures, learned from a folder of many",
         3,
     ),
 }
@@ -86,8 +86,8 @@ class TrainingChoices:
         description="Who made the pictures. Empty where each says so itself, in its metadata or a file beside it",
     )
     license: StringProperty(
-        name="Licence",
-        description="Licence of the pictures, such as CC0-1.0. What the model makes names it. Empty where each picture "
+        name="License",
+        description="License of the pictures, such as CC0-1.0. What the model makes names it. Empty where each picture "
         "says so itself",
     )
     source: StringProperty(name="Source", description="Where the pictures come from")

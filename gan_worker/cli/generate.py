@@ -46,7 +46,7 @@ def generate(
         str, typer.Option(help="Looks of seeds or materials and weights: 1:0.5,7:0.5.")
     ] = "",
     style_map: Annotated[
-        Path | None, typer.Option(help="Grey picture that paints the looks of --styles.")
+        Path | None, typer.Option(help="Gray picture that paints the looks of --styles.")
     ] = None,
     styles: Annotated[
         str, typer.Option(help="Seeds or materials from black to white, such as 3,8.")

@@ -78,7 +78,7 @@ def show_runs(home: Home = None) -> None:
 
 def show_provenance(model: str, found: Provenance) -> None:
     """The training pictures of a model, how it was trained, and the sum."""
-    table = Table("Picture", "Size", "Author", "Licence", "Source", "sha256", title=model)
+    table = Table("Picture", "Size", "Author", "License", "Source", "sha256", title=model)
     for picture in found.pictures[:ROWS_SHOWN]:
         table.add_row(
             Text(picture.file),

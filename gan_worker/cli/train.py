@@ -43,7 +43,7 @@ def train(
     author: Annotated[
         str, typer.Option(help="Who made the pictures, where they do not say it themselves.")
     ] = "",
-    license: Annotated[str, typer.Option(help="Their licence, such as CC0-1.0.")] = "",
+    license: Annotated[str, typer.Option(help="Their license, such as CC0-1.0.")] = "",
     source: Annotated[str, typer.Option(help="Where they come from.")] = "",
     gpus: Annotated[
         int, typer.Option(min=1, help="GPUs of this computer that share every batch.")

@@ -180,8 +180,8 @@ def _no_licence(unlicensed: int, count: int) -> str:
         names = "names" if unlicensed == 1 else "name"
         which, its, it = f"{unlicensed} of {count} pictures {names}", "their", "them"
     # Licence is what the field of the panel is called, and the option.
-    cure = f"Give {its} Licence when training, or put a REUSE.toml beside {it}."
-    return f"{which} no licence, so what this model makes cannot name one. {cure}"
+    cure = f"Give {its} License when training, or put a REUSE.toml beside {it}."
+    return f"{which} no license, so what this model makes cannot name one. {cure}"
 
 
 def read_provenance(folder: Path) -> Provenance | None:

@@ -101,13 +101,11 @@ def _named_favourites(
     for rule in rules:
         for name in rule.favourites:
             if name not in names:
-                cure = suggest(name, names) or "Name one that the file of favourites holds."
-                fail_at(
-                    rule.place, "the favourite must be in the recipe's file of them", name, cure
-                )
+                cure = suggest(name, names) or "Name one that the file of favorites holds."
+                fail_at(rule.place, "the favorite must be in the recipe's file of them", name, cure)
             if names.count(name) > 1:
                 cure = "Give it another name in Blender, and export again."
-                fail_at(rule.place, "the favourite must be the only one of its name", name, cure)
+                fail_at(rule.place, "the favorite must be the only one of its name", name, cure)
     wanted = {name for rule in rules for name in rule.favourites}
     return tuple(kept for kept in favourites if kept.name in wanted)
 

@@ -382,9 +382,9 @@ def _check_favourites(rule: Rule, favourites: Mapping[str, GenerationConfig]) ->
         if favourites[name].model != rule.model:
             raise RequestError(
                 "invalid_recipe",
-                f"A favourite must be of the rule's model, {rule.model!r}; {name!r} is of "
+                f"A favorite must be of the rule's model, {rule.model!r}; {name!r} is of "
                 f"{favourites[name].model!r}.",
-                "Choose another favourite, or that model.",
+                "Choose another favorite, or that model.",
             )
 
 

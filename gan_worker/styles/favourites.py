@@ -86,8 +86,8 @@ def read_favourites(path: Path) -> tuple[Favourite, ...]:
     except (OSError, BadMessage, RequestError, ValueError, RecursionError) as error:
         raise RequestError(
             "invalid_config",
-            f"The file {path.name} must hold favourites of Tilewright; {error}.",
-            "Choose a file that Export Favourites has written.",
+            f"The file {path.name} must hold favorites of Tilewright; {error}.",
+            "Choose a file that Export Favorites has written.",
         ) from error
 
 
@@ -99,7 +99,7 @@ def _items(path: Path) -> list[Any]:
         raise ValueError(f"it does not say {_FORMAT_KEY} {FORMAT}")
     items = data.get("favourites")
     if not isinstance(items, list):
-        raise ValueError("it has no list of favourites")
+        raise ValueError("it has no list of favorites")
     return items
 
 
@@ -109,7 +109,7 @@ def _refuse(text: str) -> None:
 
 def _favourite(item: object) -> Favourite:
     if not isinstance(item, dict):
-        raise ValueError("a favourite must be an object")
+        raise ValueError("a favorite must be an object")
     config = from_json(GenerationConfig, item.get("config"))
     check_name(config.model, "model")
     check_style(config.z, config.material, config.mix, config.style_map, config.directions)

@@ -41,7 +41,7 @@ def blended(
         raise RequestError(
             "invalid_config",
             f"A mix may have {STYLES_LIMIT} styles at most; this would have {len(mix)}.",
-            "Mix favourites that are mixtures of fewer.",
+            "Mix favorites that are mixtures of fewer.",
         )
     truncation_psi = sum(look.truncation_psi * share for look, share in looks)
     return replace(
@@ -67,13 +67,13 @@ def _check(base: GenerationConfig, looks: Sequence[GenerationConfig]) -> None:
         raise RequestError(
             "invalid_config",
             f"Looks must be of one model to be mixed; these are of {base.model} and {min(others)}.",
-            "Choose favourites of the same model.",
+            "Choose favorites of the same model.",
         )
     if any(look.style_map for look in looks):
         raise RequestError(
             "invalid_config",
             "Looks must have one style everywhere to be mixed; one of these is painted.",
-            "Choose favourites that are not painted.",
+            "Choose favorites that are not painted.",
         )
 
 

@@ -43,7 +43,7 @@ def path_through(base: GenerationConfig, looks: Sequence[GenerationConfig]) -> P
         raise RequestError(
             "invalid_config",
             f"A loop must have two looks or more to go through; received {len(looks)}.",
-            "Choose more favourites.",
+            "Choose more favorites.",
         )
 
     def at(t: float) -> GenerationConfig:

@@ -239,7 +239,7 @@ def test_a_loop_is_baked(window: Any) -> None:
 
 
 def test_looks_are_painted(window: Any) -> None:
-    window.open_only("Favourites")
+    window.open_only("Favorites")
     for amount in (4, -4):
         window.ask(f"{MATERIAL}.tilewright.latents.directions['pca 1'].amount = {amount}")
         window.click("add_favourite(")

@@ -65,7 +65,7 @@ def read_small_pictures(files: Sequence[str], side: int) -> Pictures:
             "A picture to learn from must show something; all of these are one flat color.",
             "Choose pictures with visible structure.",
         )
-    notes = [*notes, f"All pictures are learned in grey at {side}×{side} pixels."]
+    notes = [*notes, f"All pictures are learned in gray at {side}×{side} pixels."]
     if oblong:
         notes.append(f"{oblong} of them are not square; their middle is learned.")
     entries = tuple(MaterialEntry(s.name, side, side, ("base_color",)) for s in colored)

@@ -262,7 +262,7 @@ def test_reasons_stand_beside_the_button(worker, material):
     assert "update" in motion.reason(scene, material)
     session.current.protocol = (1, 2)
     chosen().path = "FAVOURITES"
-    assert "favourites" in motion.reason(scene, material)
+    assert "favorites" in motion.reason(scene, material)
     chosen().path = "KEYFRAMES"
     assert "press I" in motion.reason(scene, material)
     with pytest.raises(TilewrightError) as caught:

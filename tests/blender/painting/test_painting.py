@@ -312,7 +312,7 @@ def test_looks_that_cannot_be_painted_are_refused(painter):
     kept = bpy.context.scene.tilewright.favourites
     favourite, good = kept[0], kept[0].config
     for config, says in (
-        (replace(FULL, model="oak"), "bricks; this favourite is of oak"),
+        (replace(FULL, model="oak"), "bricks; this favorite is of oak"),
         (replace(FULL, style_map=painting.paint(LOOKS, np.zeros((4, 4, 3)))), "is painted"),
     ):
         favourite.config = favourites.as_text(config)
@@ -388,7 +388,7 @@ def test_menu_offers_the_favourites_that_fit_and_are_not_there_yet(painter):
             call.kwargs["text"] for call in menu.layout.label.call_args_list
         ]
 
-    assert offered() == ["Keep more looks of bricks with Add Favourite first"]
+    assert offered() == ["Keep more looks of bricks with Add Favorite first"]
     scene = bpy.context.scene
     map_of_looks = painting.paint(LOOKS, np.zeros((4, 4, 3)))
     for name, config in (

@@ -136,7 +136,7 @@ def test_it_records_where_its_pictures_come_from(striped_file, trained, model):
     assert session.versions["tensorflow"] == tf.__version__
     # No place of this computer goes along with a model.
     assert str(striped_file.parent) not in (run.path / "provenance.json").read_text()
-    assert len([n for n in listener.of(Notice) if "licence" in n.text]) == 1
+    assert len([n for n in listener.of(Notice) if "license" in n.text]) == 1
     assert model.info.credits == found.credits == Credits(found.hash, 1, 1)
     assert model.generate(GenerationConfig("stripes", 1, 64, 64)).recipe.credits == found.credits
     assert listener.of(LiveModel)[0].model.info.credits == found.credits

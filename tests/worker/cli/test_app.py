@@ -318,7 +318,7 @@ class TestTrainedModel:
         assert (recipe["seed"], recipe["model"]) == (3, "wall")
 
     def test_it_says_whose_pictures_it_has_learned_from(self, trained, capsys):
-        assert "names no licence" in trained[1]
+        assert "names no license" in trained[1]
         assert app.main(["provenance", "wall"]) == 0
         shown = capsys.readouterr().out
         assert "stripes.png" in shown

@@ -47,11 +47,11 @@ def test_each_file_is_measured_and_the_lack_of_licences_told_once(files):
     (notice,) = heard
     assert isinstance(notice, Notice)
     assert notice.text == (
-        "1 of 2 pictures names no licence, so what this model makes cannot name one. "
-        "Give their Licence when training, or put a REUSE.toml beside them."
+        "1 of 2 pictures names no license, so what this model makes cannot name one. "
+        "Give their License when training, or put a REUSE.toml beside them."
     )
     describe_pictures(files[:1], files[:1], Rights(), heard.append)
-    assert heard[-1].text.startswith("The picture names no licence")
+    assert heard[-1].text.startswith("The picture names no license")
     assert heard[-1].text.endswith("beside it.")
 
 
