@@ -5,26 +5,35 @@
 # makes FOLDER (with uv if it is there, else with venv and pip), installs the packages into it, and leaves a stamp,
 # so that the next call with the same packages takes no time.
 
+# The first Python here that is of one of these versions: TILEWRIGHT_PYTHON if it is set, then by its name.
 tilewright_python() {
-    for name in python3.11 python3 python; do
-        if command -v "$name" >/dev/null && "$name" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'; then
+    local name found
+    for name in ${TILEWRIGHT_PYTHON:-} "${@/#/python}" python3 python; do
+        found=$("$name" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue
+        case " $* " in *" $found "*)
             echo "$name"
             return
-        fi
+            ;;
+        esac
     done
-    echo "Tilewright's scripts need Python 3.11, because Blender's own bpy package does. None was found." >&2
-    echo "Install it (Debian: apt install python3.11 python3.11-venv) and run this again." >&2
+    echo "Tilewright's scripts need Python $(echo "$*" | sed 's/ / or /g'): for these there is a Blender package (bpy). None was found." >&2
+    echo "Install one and run this again:" >&2
+    echo "  Debian, Ubuntu: apt install python3.13 python3.13-venv" >&2
+    echo "  with uv:        uv python install 3.13, then TILEWRIGHT_PYTHON=\$(uv python find 3.13)" >&2
     return 1
 }
 
 tilewright_environment() {
-    local folder=$1 python stamp
+    local folder=$1 python stamp versions="3.11 3.13"
     shift
-    stamp="$(cat pyproject.toml; echo "$*")"
+    case "$*" in *bpy==4*) versions=3.11 ;; esac
+    python=$(tilewright_python $versions) || return 1
+    stamp="$("$python" -V; cat pyproject.toml; echo "$*")"
     if [ -x "$folder/bin/python" ] && [ "$(cat "$folder/.stamp" 2>/dev/null)" = "$stamp" ]; then
         return
     fi
-    python=$(tilewright_python) || return 1
+    # What was installed for another Python would only be in the way.
+    [ "$("$folder/bin/python" -V 2>/dev/null)" = "$("$python" -V)" ] || rm -rf "$folder"
     echo "Setting up $(basename "$folder") (once; downloads up to 1.2 GB, some minutes on a slow line) ..." >&2
     if command -v uv >/dev/null; then
         uv venv --quiet --allow-existing --python "$python" "$folder" &&
