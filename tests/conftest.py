@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import sys
 import threading
@@ -12,6 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+# Tests run two at a time, each with processes of its own: with more threads they would hold each other up.
+for _name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
 
 STAND_IN = Path(__file__).parent / "worker" / "server" / "stand_in_compute.py"
 # Seconds until a wait for an event is given up; long, for computers that are busy with other things.

@@ -64,9 +64,9 @@ class RecordingLayout:
     def label(self, text: str = "", icon: str = "NONE") -> None:
         self.seen.append(text)
 
-    def prop(self, owner: Any, name: str, **_options: Any) -> None:
+    def prop(self, owner: Any, name: str, text: str = "", **_options: Any) -> None:
         assert name in owner.bl_rna.properties, name
-        self.seen.append(owner.bl_rna.properties[name].name)
+        self.seen.append(text or owner.bl_rna.properties[name].name)
 
     def prop_enum(self, owner: Any, name: str, value: str) -> None:
         assert value in owner.bl_rna.properties[name].enum_items
@@ -340,7 +340,7 @@ def test_material_panel_shows_what_can_be_changed_and_why_not(stand_in, plane, m
     assert draw(panel).splitlines() == ["512", "1K", "2K", "4K", "Regenerate"]
     assert draw(material_panels.TILEWRIGHT_PT_surface).splitlines() == [
         *("Projection", "UV", "Box", "Tile Size", "Tile Size", ""),
-        *("Displacement", "None", "Bump", "Real", "Default Value", "Maps in Use"),
+        *("Displacement", "None", "Bump", "Real", "Height", "Maps in Use"),
         *("Base Color", "Roughness", "Metallic", "Normal", "Ambient Occlusion"),
     ]
     assert draw(material_panels.TILEWRIGHT_PT_keeping).splitlines() == [
@@ -351,7 +351,7 @@ def test_material_panel_shows_what_can_be_changed_and_why_not(stand_in, plane, m
     export = material_export.start(plane.active_material, Target.gltf, str(tmp_path))
     assert draw(exporting).splitlines()[2] == "Reading"
     material_export.wait(export)
-    assert "5 files in " in draw(exporting)
+    assert "5 files in " in " ".join(draw(exporting).split())  # a long path is wrapped
     bpy.ops.tilewright.switch_size(side=512)
     assert draw(panel).split("\n")[4:] == ["Generating", ""]
     session.current.models = ()

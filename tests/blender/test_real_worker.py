@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import random
 import shutil
 import signal
 import subprocess
@@ -272,41 +270,6 @@ def test_a_batch_that_lost_its_worker_goes_on_to_the_bytes_of_one_run(model, hom
     assert None not in used
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes")
-def test_a_batch_killed_ten_times_at_random_has_the_bytes_of_one_run(model, home, tmp_path):
-    count, chance = 150, random.Random(1)  # what each process does meanwhile is chance enough
-    scene, recipe = save_cubes(tmp_path, count)
-    interrupted, at_once = tmp_path / "maps", tmp_path / "at once"
-    python = preferences.get().worker_python
-
-    def start(results: Path) -> subprocess.Popen[bytes]:
-        paths = ("--scene", scene, "--out", tmp_path / "out.blend", "--results", results)
-        return subprocess.Popen(
-            [python, "-m", "gan_worker", "batch", recipe, *paths, "--home", home]
-        )
-
-    for _ in range(10):
-        before = states_in(interrupted).count("made")
-        more = chance.randint(1, 12)
-        batch = start(interrupted)
-        end = time.monotonic() + 200
-        while states_in(interrupted).count("made") < before + more:
-            assert batch.poll() is None
-            assert time.monotonic() < end
-            time.sleep(chance.uniform(0.001, 0.02))
-        for pid in (batch.pid, *processes_below(batch.pid)):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        assert batch.wait(20) == -signal.SIGKILL
-    assert not (tmp_path / "out.blend").exists()
-    assert start(interrupted).wait(200) == 0
-    assert states_in(interrupted)[-count:].count("kept") > 10
-    assert start(at_once).wait(200) == 0
-    assert made_files(interrupted) == made_files(at_once)
-
-
 def test_sliders_move_the_material_and_its_recipe_makes_it_again(model, plane):
     size = stride() * 16, stride() * 8
     bpy.context.scene.tilewright.preview_size = stride() * 8
@@ -418,15 +381,15 @@ def test_a_main_thread_that_stood_still_for_minutes_catches_up(connected, photo,
 def test_quitting_during_a_training_takes_no_time_and_loses_nothing(addon, connected, photo, home):
     """Blender unregisters its extensions when it quits; the worker saves and leaves by itself."""
     learning(connected, photo, "quit", 30.0)
-    launcher, run = connected._launcher, home / "runs" / "quit"
-    assert not (run / "checkpoints" / "LATEST").exists()
+    launcher, latest = connected._launcher, home / "runs" / "quit" / "checkpoints" / "LATEST"
+    before = latest.read_text() if latest.exists() else ""  # a slow first step is kept at once
     began = time.perf_counter()
     connected.close()
     assert time.perf_counter() - began < 0.2
     addon.unregister()
     addon.register()
     assert launcher.wait(60)
-    assert (run / "checkpoints" / "LATEST").exists()
+    assert latest.read_text() != before
     bpy.ops.tilewright.start_worker(wait=True)
     bpy.context.scene.tilewright.run = "quit"
     pump.wait(lambda: connected.run("quit") is not None, 30)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,15 @@ from gan_worker.client.client import Client
 from gan_worker.client.launcher import Launched, Launcher
 
 START = 60.0
+MAKE_CUBES = """
+import sys, bpy
+bpy.ops.wm.read_homefile(use_empty=True)
+for number in range(int(sys.argv[2])):
+    obj = bpy.data.objects.new(f"Cube {number:03}", bpy.data.meshes.new("cube"))
+    bpy.context.scene.collection.objects.link(obj)
+    obj.location.x = number
+bpy.ops.wm.save_as_mainfile(filepath=sys.argv[1])
+"""
 
 
 class Worker:
@@ -91,3 +101,15 @@ def photo(tmp_path: Path) -> Path:
     noise = np.random.default_rng(0).normal(0, 0.05, (96, 96, 3))
     write_picture(path, np.clip(bright[..., None] + noise, 0, 1).astype(np.float32))
     return path
+
+
+@pytest.fixture
+def cubes(tmp_path: Path) -> Callable[[int], Path]:
+    """Makes a .blend with so many objects in a row, in a Blender of its own."""
+
+    def make(count: int) -> Path:
+        scene = tmp_path / "in.blend"
+        subprocess.run([sys.executable, "-c", MAKE_CUBES, scene, str(count)], check=True)
+        return scene
+
+    return make

@@ -17,14 +17,6 @@ pytest.importorskip("bpy", reason="a batch needs Blender", exc_type=ImportError)
 
 PATIENCE = 240.0
 ITEMS = 12
-MAKE_SCENE = """
-import sys, bpy
-bpy.ops.wm.read_homefile(use_empty=True)
-for number in range(int(sys.argv[2])):
-    obj = bpy.data.objects.new(f"Cube {number:03}", bpy.data.meshes.new("cube"))
-    bpy.context.scene.collection.objects.link(obj)
-bpy.ops.wm.save_as_mainfile(filepath=sys.argv[1])
-"""
 RECIPE = """
 [[rules]]
 select = { name = "Cube*" }
@@ -38,12 +30,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture
-def batch(tmp_path, monkeypatch):
+def batch(cubes, tmp_path, monkeypatch):
     """Starts `gan-worker batch` on a scene of cubes, with results in a folder of that name."""
     monkeypatch.setenv("HOME", str(tmp_path))  # Ray keeps its token there
     monkeypatch.setenv("BLENDER_USER_RESOURCES", str(tmp_path / "blender"))
-    scene, recipe = tmp_path / "in.blend", tmp_path / "recipe.toml"
-    subprocess.run([sys.executable, "-c", MAKE_SCENE, scene, str(ITEMS)], check=True)
+    scene, recipe = cubes(ITEMS), tmp_path / "recipe.toml"
     recipe.write_text(RECIPE)
 
     def start(name, *options):

@@ -1,0 +1,63 @@
+"""A model of version 0.1.0 makes the pictures it made then, and its run goes on."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gan_worker import config
+from gan_worker.config import GenerationConfig, NetworkConfig, TrainingConfig
+from gan_worker.gan.generation import model as generation
+from gan_worker.gan.training import loop
+from gan_worker.materials.pictures import read_picture
+from gan_worker.runs.run import Run, open_model
+
+OLD = Path(__file__).parents[1] / "fixtures" / "version_0_1"
+MODEL = "oak and slate"
+# What stood under "nano" when the run was made: its checkpoint would not be small otherwise.
+SMALL = NetworkConfig(
+    (8, 8, 6, 6), (6, 8, 8, 8), crop=32, batch=4, local_channels=8, z_dim=8, w_dim=8
+)
+
+
+@pytest.fixture
+def runs(tmp_path):
+    return Path(shutil.copytree(OLD / "runs", tmp_path / "runs"))
+
+
+def test_a_model_makes_the_pictures_of_then(runs):
+    recipe = json.loads((OLD / "files" / f"{MODEL}_3_32x32.json").read_text("utf-8"))
+    model = generation.load_model(open_model(runs, MODEL))
+    asked = GenerationConfig(MODEL, recipe["seed"], recipe["width"], recipe["height"])
+    made = model.generate(asked, {"base_color": 8, "height": 16})
+    assert list(made.recipe.origin) == recipe["origin"]
+    for name, file, unit in (("base_color", "basecolor", 255), ("height", "height", 65535)):
+        then = read_picture(OLD / "files" / f"{MODEL}_3_32x32_{file}.png")
+        now = made.maps[name] / unit
+        # Other processors round in other places.
+        assert np.abs(now - then[..., : now.shape[-1]]).max() < 0.02
+
+
+def test_a_look_by_name_differs_from_the_other(runs):
+    model = generation.load_model(open_model(runs, MODEL))
+    oak, slate = (
+        model.generate(GenerationConfig(MODEL, 3, 32, 32, material=name)).maps["base_color"]
+        for name in ("oak", "slate")
+    )
+    assert np.abs(oak - slate).mean() > 0.05
+
+
+def test_a_run_is_continued(runs, monkeypatch):
+    monkeypatch.setitem(config.PRESETS, "nano", SMALL)
+    run = Run.open(runs, MODEL)
+    asked = TrainingConfig(
+        MODEL, (str(OLD / "pictures"),), "nano", None, kimg=0.208, scale=1.0, resume=True
+    )
+    loop.train(asked, run, lambda report: None, lambda: False)
+    assert run.read_progress()[-1].step == 52
+    assert run.checkpoints()[-1] == "00000.208"
+    assert generation.load_model(open_model(runs, MODEL)).generate(
+        GenerationConfig(MODEL, 3, 32, 32)
+    )
