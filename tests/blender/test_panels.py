@@ -66,7 +66,9 @@ class RecordingLayout:
 
     def prop(self, owner: Any, name: str, text: str = "", **_options: Any) -> None:
         assert name in owner.bl_rna.properties, name
-        self.seen.append(text or owner.bl_rna.properties[name].name)
+        # What sockets hold has other names in other Blenders.
+        shown = text if name == "default_value" else owner.bl_rna.properties[name].name
+        self.seen.append(shown)
 
     def prop_enum(self, owner: Any, name: str, value: str) -> None:
         assert value in owner.bl_rna.properties[name].enum_items
