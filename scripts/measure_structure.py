@@ -123,7 +123,9 @@ def longest_chain(graph: dict[str, set[str]]) -> list[str]:
 
     @cache
     def below(name: str) -> tuple[str, ...]:
-        longest = max((below(target) for target in sorted(graph[name])), key=len, default=())
+        longest: tuple[str, ...] = ()
+        for target in sorted(graph[name]):
+            longest = max(longest, below(target), key=len)
         return (name, *longest)
 
     chains: list[tuple[str, ...]] = [below(name) for name in sorted(graph)]
