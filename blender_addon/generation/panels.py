@@ -8,6 +8,7 @@ from ..shader import node_tree
 from ..steering import sliders
 from ..ui.layouts import TabPanel, draw_copies, paragraph, properties_column
 from ..worker import session
+from ..worker.reporting import draw_error
 
 
 class TILEWRIGHT_PT_generation(TabPanel, bpy.types.Panel):
@@ -33,7 +34,7 @@ class TILEWRIGHT_PT_generation(TabPanel, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator("tilewright.generate_material", icon="SHADERFX")
         row.operator("tilewright.next_seed", text="", icon="FORWARD")
-        _draw_generating(layout)
+        _draw_generating(layout, context.region.width)
         _draw_shading(layout, context)
 
 
@@ -56,7 +57,10 @@ class TILEWRIGHT_PT_maps(TabPanel, bpy.types.Panel):
             column.prop(chosen, "texture_folder")
 
 
-def _draw_generating(layout: bpy.types.UILayout) -> None:
+def _draw_generating(layout: bpy.types.UILayout, width: int) -> None:
+    error = session.current.error_of("material")
+    if error:
+        draw_error(layout.box(), error, width)
     running = session.current.running("generate")
     jobs = [job for job in running if job.purpose == "material"]
     if not jobs:

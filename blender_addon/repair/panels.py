@@ -7,6 +7,8 @@ import bpy
 from ..shader import node_tree
 from ..steering import sliders
 from ..ui.layouts import TabPanel, duration, paragraph
+from ..worker import session
+from ..worker.reporting import draw_error
 from . import mask, repair
 
 
@@ -41,6 +43,9 @@ class TILEWRIGHT_PT_repair(TabPanel, bpy.types.Panel):
             row.operator("tilewright.cancel_repair", text="", icon="X")
         else:
             layout.operator("tilewright.repair", icon="MODIFIER")
+            error = session.current.error_of("repair")
+            if error:
+                draw_error(layout.box(), error, width)
         if not material.tilewright.repaired:
             return
         if material.tilewright.repair_remark and not started:

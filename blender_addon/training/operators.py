@@ -20,7 +20,7 @@ from gan_worker.errors import PictureError, RequestError, TilewrightError
 from ..steering import sliders
 from ..worker import preferences, pump, session
 from ..worker.reporting import failed, needs, needs_worker
-from . import curves, material_pictures, preview
+from . import curves, material_pictures, preview, runs
 
 
 def set_pictures(scene: bpy.types.Scene, paths: Iterable[str | Path]) -> None:
@@ -39,11 +39,12 @@ def training_config(scene: bpy.types.Scene, resume: bool = False) -> TrainingCon
     """What was chosen in the Train panel.
 
     Raises:
-        RequestError: `invalid_config` for a name that cannot be a folder's name.
+        RequestError: `invalid_config` for a name that cannot be a folder's name, `unknown_run` where there is
+            no run to resume.
     """
     chosen = scene.tilewright
     return TrainingConfig(
-        run=check_name(chosen.run, "run"),
+        run=check_name(_run_name(scene, resume), "run"),
         pictures=tuple(_absolute(item.path) for item in chosen.pictures if item.path),
         preset=chosen.preset,
         minutes=round(chosen.minutes, 4),
@@ -55,6 +56,12 @@ def training_config(scene: bpy.types.Scene, resume: bool = False) -> TrainingCon
         source=chosen.source.strip(),
         resume=resume,
     )
+
+
+def _run_name(scene: bpy.types.Scene, resume: bool) -> str:
+    if resume:
+        return runs.name_to_continue(scene)
+    return scene.tilewright.run.strip() or runs.proposed_name(scene)
 
 
 def _absolute(path: str) -> str:
@@ -200,14 +207,9 @@ class TILEWRIGHT_OT_start_training(bpy.types.Operator):
     timeout: FloatProperty(name="Timeout", default=86400.0, min=0.1, options={"SKIP_SAVE"})
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if not needs_worker(cls):
-            return False
-        if not needs(
-            cls, not session.current.running("train"), "A training is running: stop it first"
-        ):
-            return False
-        return needs(cls, context.scene.tilewright.run, "The model needs a name")
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        running = session.current.running("train")
+        return needs_worker(cls) and needs(cls, not running, "A training is running: stop it first")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:

@@ -20,6 +20,7 @@ from ..ui.layouts import (
     ui_scale,
 )
 from ..worker import session
+from ..worker.reporting import draw_error
 from . import curves, preview, run_pictures, runs
 from .properties import PRESET_TEXTS
 
@@ -37,8 +38,12 @@ class TILEWRIGHT_PT_training(TabPanel, bpy.types.Panel):
         layout, chosen = self.layout, context.scene.tilewright
         _draw_pictures(layout, chosen)
         column = properties_column(layout)
-        for name in ("run", "preset", "minutes"):
-            column.prop(chosen, name)
+        column.prop(chosen, "run", placeholder=runs.proposed_name(context.scene))
+        column.prop(chosen, "preset")
+        column.prop(chosen, "minutes")
+        if not session.current.running("train") and runs.is_taken(chosen.run.strip()):
+            text = "There is one of that name: press Continue, or choose another"
+            paragraph(layout, text, context.region.width, "INFO")
         row = layout.row(align=True)
         row.operator("tilewright.start_training", icon="PLAY")
         row.operator("tilewright.start_training", text="Continue", icon="FRAME_NEXT").resume = True
@@ -85,6 +90,8 @@ def _draw_training(layout: bpy.types.UILayout, job: session.Job, width: int) -> 
         _draw_progress(box, job.progress, job.ended)
     if not job.done:
         _draw_steering(box.row(align=True), job)
+    if job.failure:
+        draw_error(box, job.failure, width, job.id)
     if preview.is_there():
         units = (width / ui_scale() - 60) / 20  # a unit of a layout is 20 pixels high
         box.template_icon(icon_value=preview.icon(), scale=max(4.0, units))

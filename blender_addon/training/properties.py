@@ -49,7 +49,9 @@ class TrainingChoices:
 
     pictures: CollectionProperty(type=TILEWRIGHT_PG_picture)
     run: StringProperty(
-        name="Name", description="Name of the model that training makes", default="my material"
+        name="Name",
+        description="Name of the model that training makes. Empty names it after the first picture or folder, with a "
+        "number where that name is taken",
     )
     preset: EnumProperty(
         name="Model Size",

@@ -1,4 +1,4 @@
-"""The rows of the list of runs, kept like what the worker said; and a run's settings taken over."""
+"""The rows of the list of runs, kept like what the worker said; names for new ones; settings taken over."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from collections.abc import Collection
 
 import bpy
 
-from gan_worker.config import PRESETS, TrainingConfig
+from gan_worker.config import PRESETS, TrainingConfig, check_name
+from gan_worker.errors import RequestError
+from gan_worker.materials.maps import split_file_stem
 from gan_worker.wire.messages import RunEntry
 
+from ..ui.layouts import file_name
 from ..worker import session
 
-# What was chosen in the Train panel → what a config says.
+# What tells runs of the same pictures apart.
+_NUMBER = re.compile(r" \d+$")
 
 
 def follow() -> None:
@@ -49,7 +53,7 @@ def follow_name(old: str, new: str) -> None:
 def take_settings(scene: bpy.types.Scene, config: TrainingConfig) -> None:
     """Choose in the Train panel what another run was started with, under a name that is free."""
     chosen = scene.tilewright
-    chosen.run = free_name(config.run, {entry.name for entry in session.current.runs})
+    chosen.run = free_name(config.run, taken_names())
     chosen.pictures.clear()
     for picture in config.pictures:
         chosen.pictures.add().path = picture
@@ -63,10 +67,62 @@ def take_settings(scene: bpy.types.Scene, config: TrainingConfig) -> None:
     chosen.author, chosen.license, chosen.source = config.author, config.license, config.source
 
 
+def proposed_name(scene: bpy.types.Scene) -> str:
+    """The name of a run that was given none: that of the first picture or folder, as it is free."""
+    return free_name(_name_of_pictures(scene), taken_names())
+
+
+def name_to_continue(scene: bpy.types.Scene) -> str:
+    """The run of the name that was typed, or else the newest that was named after the same pictures.
+
+    Raises:
+        RequestError: `unknown_run` where there is none.
+    """
+    typed, stem = scene.tilewright.run.strip(), _name_of_pictures(scene)
+    if typed:
+        return typed
+    for entry in session.current.runs:
+        if _NUMBER.sub("", entry.name) == _NUMBER.sub("", stem):
+            return entry.name
+    raise RequestError(
+        "unknown_run",
+        f"A run to continue must be there; none is named {stem}, after the pictures.",
+        "Type its name, choose it under Runs, or press Train.",
+    )
+
+
+def taken_names() -> set[str]:
+    """What no new run can be named: the runs there are, the models, and what is being trained."""
+    now = session.current
+    return {
+        *(r.name for r in now.runs),
+        *now.model_names(),
+        *(j.name for j in now.running("train")),
+    }
+
+
+def is_taken(name: str) -> bool:
+    """Whether a new run of that name would be refused, as far as is known here."""
+    return name.casefold() in {taken.casefold() for taken in taken_names()}
+
+
+def _name_of_pictures(scene: bpy.types.Scene) -> str:
+    paths = [item.path for item in scene.tilewright.pictures if item.path]
+    name = file_name(paths[0]).rpartition(":")[2] if paths else ""
+    stem = re.sub(r"\.[A-Za-z]\w{1,4}$", "", name)
+    material = split_file_stem(stem)[0]
+    # What a folder's name may hold; some letters are left for a number.
+    plain = re.sub(r"[^\w.-]+", " ", material or stem)[:70].strip(". ")
+    try:
+        return check_name(plain, "run")
+    except RequestError:
+        return "material"
+
+
 def free_name(name: str, taken: Collection[str]) -> str:
-    """`oak`, or the first of `oak 2`, `oak 3` … that is not taken."""
-    stem = re.sub(r" \d+$", "", name)
+    """`oak`, or the first of `oak 2`, `oak 3` … that is not taken; some systems hold `Oak` for the same."""
+    stem, known = _NUMBER.sub("", name), {other.casefold() for other in taken}
     number = 2
-    while name in taken:
+    while name.casefold() in known:
         name, number = f"{stem} {number}", number + 1
     return name

@@ -28,9 +28,9 @@ class Job:
         kind: `train`, `generate` or `repair`.
         name: of the run or the model.
         target: uuid of the material that a result is for; empty for training.
-        purpose: what a result is for: `material` (asked for by a button), `preview` (while a slider
-            moves), `rest` (full size when it rests), `thumbnail` (a picture in a panel) or `frame` (one
-            of a motion that is baked).
+        purpose: what a result is for: `training`, `repair`, `material` (asked for by a button), `preview`
+            (while a slider moves), `rest` (full size when it rests), `thumbnail` (a picture in a panel) or
+            `frame` (one of a motion that is baked).
         state: a job state of the protocol; `sent` until the worker answered.
         config: what was asked for.
         stage: what the worker is busy with, in words.
@@ -59,6 +59,11 @@ class Job:
     @property
     def ended(self) -> bool:
         return self.state in ENDED
+
+    @property
+    def failure(self) -> ErrorInfo | None:
+        """Why it came to no end; nothing where it goes on, as another attempt."""
+        return self.error if self.state in ("failed", "interrupted") else None
 
     @property
     def done(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import bpy
-from bpy.props import BoolProperty, FloatProperty
+from bpy.props import BoolProperty, FloatProperty, StringProperty
 
 from gan_worker.client.client import Client
 from gan_worker.errors import RequestError, TilewrightError, WorkerError
@@ -154,13 +154,15 @@ class TILEWRIGHT_OT_refresh_models(bpy.types.Operator):
 
 
 class TILEWRIGHT_OT_dismiss_error(bpy.types.Operator):
-    """Take the last error off the panel"""
+    """Take this error off the panel"""
 
     bl_idname = "tilewright.dismiss_error"
     bl_label = "Dismiss"
 
+    job: StringProperty(options={"SKIP_SAVE", "HIDDEN"})
+
     def execute(self, _context: bpy.types.Context) -> set[str]:
-        session.current.last_error = None
+        session.current.dismiss(self.job)
         return {"FINISHED"}
 
 

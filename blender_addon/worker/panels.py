@@ -9,7 +9,7 @@ from gan_worker.doctor.findings import Finding, worst
 from ..ui.layouts import TabPanel, duration, pair, paragraph
 from . import doctor, preferences, session
 from . import setup as installation
-from .reporting import title
+from .reporting import draw_error
 
 _ICONS = {"good": "CHECKMARK", "warning": "ERROR", "bad": "CANCEL"}
 
@@ -19,7 +19,9 @@ _MISSING = (
     "No worker is installed yet. It is a program of its own that learns and generates; Blender's own "
     "Python stays as it is. Setting it up downloads TensorFlow and takes some minutes."
 )
-_OFFLINE = "To download it, tick Allow Online Access in Preferences > System > Network."
+_ASTRAY = "The Worker Python in this extension's preferences is not there: choose another, or set the worker up."
+_NEEDS = {"missing": _MISSING, "astray": _ASTRAY, "outdated": _OUTDATED}
+_OFFLINE = "To download it, Blender must be allowed to go online."
 
 
 _STATES = {
@@ -38,28 +40,39 @@ _COMPUTING = {
 }
 
 
+# Of jobs to these ends, the error stands in their own panel.
+_WITH_PANELS = ("training", "material", "preview", "rest", "repair", "frame")
+
+
 class TILEWRIGHT_PT_worker(TabPanel, bpy.types.Panel):
     bl_label = "Worker"
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, now = self.layout, session.current
-        text, icon = _STATES[now.state]
-        layout.label(text=text, icon=icon)
-        if now.connected:
-            if now.device:  # it is known once something was computed
-                pair(layout, "Device", now.device)
-            pair(layout, "Computing", _COMPUTING.get(now.compute_state, now.compute_state))
-            if now.memory_mb:
-                pair(layout, "Memory", f"{now.memory_mb / 1024:.1f} GiB")
-                layout.operator("tilewright.free_memory", icon="MEMORY")
-        row = layout.row(align=True)
-        row.operator("tilewright.start_worker", icon="PLAY")
-        row.operator("tilewright.stop_worker", icon="SNAP_FACE")
-        if preferences.get().location == "REMOTE":
-            layout.operator("tilewright.pair_worker", icon="LINKED")
-        layout.operator("tilewright.run_doctor", icon="VIEWZOOM")
-        if now.last_error:
-            _draw_error(layout.box(), now.last_error, context.region.width)
+        if now.state == "stopped" and installation.current.need == "missing":
+            layout.label(text="Not set up yet", icon="RADIOBUT_OFF")
+        else:
+            _draw_worker(layout, now)
+        if now.last_error and not now.error_of(*_WITH_PANELS):
+            draw_error(layout.box(), now.last_error, context.region.width)
+
+
+def _draw_worker(layout: bpy.types.UILayout, now: session.Session) -> None:
+    text, icon = _STATES[now.state]
+    layout.label(text=text, icon=icon)
+    if now.connected:
+        if now.device:  # it is known once something was computed
+            pair(layout, "Device", now.device)
+        pair(layout, "Computing", _COMPUTING.get(now.compute_state, now.compute_state))
+        if now.memory_mb:
+            pair(layout, "Memory", f"{now.memory_mb / 1024:.1f} GiB")
+            layout.operator("tilewright.free_memory", icon="MEMORY")
+    row = layout.row(align=True)
+    row.operator("tilewright.start_worker", icon="PLAY")
+    row.operator("tilewright.stop_worker", icon="SNAP_FACE")
+    if preferences.get().location == "REMOTE":
+        layout.operator("tilewright.pair_worker", icon="LINKED")
+    layout.operator("tilewright.run_doctor", icon="VIEWZOOM")
 
 
 class TILEWRIGHT_PT_setup(TabPanel, bpy.types.Panel):
@@ -77,11 +90,16 @@ class TILEWRIGHT_PT_setup(TabPanel, bpy.types.Panel):
             _draw_setup(layout, setup, width)
             return
         if setup.error is None:
-            paragraph(layout, _OUTDATED if setup.need == "outdated" else _MISSING, width)
+            paragraph(layout, _NEEDS[setup.need], width)
         else:
             _draw_failure(layout, setup, width)
+            if setup.need == "missing":
+                layout.operator("tilewright.run_doctor", icon="VIEWZOOM")
         if not bpy.app.online_access:
             paragraph(layout, _OFFLINE, width, "INFO")
+            # Blender's own button, which says so where it was started to stay offline.
+            allow = "extensions.userpref_allow_online"
+            layout.operator(allow, text="Allow Online Access", icon="CHECKMARK")
         layout.operator("tilewright.set_up_worker", icon="IMPORT")
         layout.operator("tilewright.copy_setup_command", icon="COPYDOWN")
 
@@ -139,16 +157,6 @@ def _draw_finding(layout: bpy.types.UILayout, finding: Finding, width: int) -> N
     paragraph(column, f"{finding.name}: {finding.found}", width, _ICONS[finding.state])
     if finding.cure:
         paragraph(layout, finding.cure, width, "LIGHT")
-
-
-def _draw_error(layout: bpy.types.UILayout, error: object, width: int) -> None:
-    """What happened, and what to do next."""
-    row = layout.row()
-    row.alert = True
-    row.label(text=title(error.code), icon="ERROR")
-    row.operator("tilewright.dismiss_error", text="", icon="X", emboss=False)
-    paragraph(layout, error.message, width)
-    paragraph(layout, error.cure, width, "LIGHT")
 
 
 register, unregister = bpy.utils.register_classes_factory(

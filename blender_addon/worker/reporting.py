@@ -1,11 +1,12 @@
-"""Turns a typed error into what an operator shows and returns."""
+"""Turns a typed error into what an operator returns and a panel shows."""
 
 from __future__ import annotations
 
 import bpy
 
-from gan_worker.errors import TilewrightError
+from gan_worker.errors import ErrorInfo, TilewrightError
 
+from ..ui.layouts import paragraph
 from . import session
 
 _TITLES = {
@@ -57,6 +58,23 @@ def needs_worker(cls: type[bpy.types.Operator]) -> bool:
     return needs(
         cls, session.current.connected, "No worker is connected: press Start in the Worker panel"
     )
+
+
+def draw_error(layout: bpy.types.UILayout, error: ErrorInfo, width: int, job: str = "") -> None:
+    """What happened, what to do next, and a button that takes it off the panel.
+
+    Args:
+        layout: where to.
+        error: the typed error.
+        width: of the region, pixels.
+        job: id of the job that the error is of, if it is of one.
+    """
+    row = layout.row()
+    row.alert = True
+    row.label(text=title(error.code), icon="ERROR")
+    row.operator("tilewright.dismiss_error", text="", icon="X", emboss=False).job = job
+    paragraph(layout, error.message, width)
+    paragraph(layout, error.cure, width, "LIGHT")
 
 
 _BY_CODE = {code: title for title, codes in _TITLES.items() for code in codes}

@@ -161,7 +161,9 @@ class Session:
     def train(self, config: TrainingConfig) -> Job:
         """Ask for a training; what becomes of it shows in the job."""
         job_id = self._connected_client().submit(config)
-        self.training = self._add(Job(job_id, "train", config.run, config=config))
+        self.training = self._add(
+            Job(job_id, "train", config.run, purpose="training", config=config)
+        )
         return self.training
 
     def generate(
@@ -201,10 +203,8 @@ class Session:
         self._client.submit(job.config, job.id, job.target)
 
     def _add(self, job: Job) -> Job:
-        if job.purpose in (
-            "material",
-            "repair",
-        ):  # a moving slider does not take an error off the panel
+        # A moving slider does not take an error off the panel.
+        if job.purpose in ("training", "material", "repair"):
             self.last_error = None
         self.jobs[job.id] = job
         return job
@@ -307,6 +307,19 @@ class Session:
 
     def running(self, kind: str) -> list[Job]:
         return [job for job in self.jobs.values() if job.kind == kind and not job.ended]
+
+    def error_of(self, *purposes: str) -> ErrorInfo | None:
+        """The last error, where it is that of a job to these ends."""
+        jobs = (job for job in self.jobs.values() if job.purpose in purposes)
+        return self.last_error if any(job.failure is self.last_error for job in jobs) else None
+
+    def dismiss(self, job_id: str = "") -> None:
+        """Take the error of a job, or else the last one, off the panel."""
+        job = self.jobs.get(job_id)
+        if job is None or job.error is self.last_error:
+            self.last_error = None
+        if job is not None:
+            job.error = None
 
     # -- events -----------------------------------------------------------------------------
 

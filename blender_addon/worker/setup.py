@@ -31,8 +31,9 @@ class Setup:
     """One setup at a time.
 
     Attributes:
-        need: `missing` where no worker is installed, `outdated` where the one that was set up here is of
-            another version than the extension, else empty; seen every few seconds.
+        need: `missing` where no worker is installed, `astray` where the chosen one is not there, `outdated`
+            where the one that was set up here is of another version than the extension, else empty; seen every
+            few seconds.
         step: what is being done, in words.
         fraction: share of the steps that are done.
         lines: the last lines of the log.
@@ -175,7 +176,7 @@ def _command(*options: str) -> list[str]:
 
 
 def what_is_needed() -> str:
-    """`missing`, `outdated` or nothing: see `Setup.need`."""
+    """`missing`, `astray`, `outdated` or nothing: see `Setup.need`."""
     chosen = preferences.get()
     if chosen.location == "REMOTE":
         return ""
@@ -184,7 +185,7 @@ def what_is_needed() -> str:
     except TilewrightError:
         return "missing"
     if not Path(command[0]).is_file():
-        return "missing"
+        return "astray"
     ours = command[0] == str(preferences.environment_python())
     return "outdated" if ours and not preferences.is_set_up(__version__) else ""
 

@@ -30,7 +30,13 @@ from blender_addon.worker import (
     setup as installation,
 )
 from gan_worker import errors
-from gan_worker.client.events import JobReport, ModelList, PreviewReady, RunList
+from gan_worker.client.events import (
+    JobRejected,
+    JobReport,
+    ModelList,
+    PreviewReady,
+    RunList,
+)
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.doctor.findings import Finding
 from gan_worker.errors import ErrorInfo, WorkerError
@@ -154,6 +160,54 @@ def test_error_stands_with_its_cure():
     assert "Port 5555 is taken.\nChoose another." in text
 
 
+TAKEN = ErrorInfo("run_exists", "Its name is taken.", "Choose another.")
+FULL = ErrorInfo("out_of_memory", "It does not fit.", "Make it smaller.")
+
+
+def test_the_error_of_a_job_stands_where_the_job_is(stand_in, plane):
+    training = session.current.train(TrainingConfig("bricks", ("a.png",)))
+    stand_in.events.append(JobRejected(training.id, TAKEN))
+    pump.tick()
+    own, worker = panels.TILEWRIGHT_PT_training, worker_panels.TILEWRIGHT_PT_worker
+    generation = generation_panels.TILEWRIGHT_PT_generation
+    assert "The Name Is Taken\n\nIts name is taken.\nChoose another." in draw(own)
+    assert "taken" not in draw(worker) + draw(generation)
+    (job,) = operators.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
+    stand_in.state(job.id, "failed", FULL)
+    pump.tick()
+    assert "Not Enough Memory\n\nIt does not fit.\nMake it smaller." in draw(generation)
+    assert "does not fit" not in draw(worker)
+    assert "Its name is taken." in draw(own)  # a training is shown until the next
+    bpy.ops.tilewright.dismiss_error(job=training.id)
+    assert "taken" not in draw(own)
+    assert "It does not fit." in draw(generation)
+    bpy.ops.tilewright.dismiss_error()
+    assert "does not fit" not in draw(generation)
+
+
+def test_an_error_that_was_overcome_is_not_shown(stand_in):
+    training = session.current.train(TrainingConfig("bricks", ("a.png",)))
+    gone = ErrorInfo("compute_died", "It was killed.", "It is started again.")
+    stand_in.state(training.id, "interrupted", gone)
+    pump.tick()
+    assert "It was killed." in draw(panels.TILEWRIGHT_PT_training)
+    stand_in.state(training.id, "running")
+    pump.tick()
+    assert "It was killed." not in draw(panels.TILEWRIGHT_PT_training)
+
+
+def test_a_moving_sliders_error_stands_with_the_sliders(stand_in, plane, maps):
+    (job,) = operators.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
+    stand_in.finish(job.id, maps)
+    pump.tick()
+    pump.finish()
+    preview = session.current.generate(job.config, purpose="preview")
+    stand_in.state(preview.id, "failed", FULL)
+    pump.tick()
+    assert "It does not fit." in draw(latent_panels.TILEWRIGHT_PT_latents)
+    assert "It does not fit." not in draw(worker_panels.TILEWRIGHT_PT_worker)
+
+
 def test_runs_are_listed_with_what_is_known_of_the_chosen_one(stand_in):
     oak = RunEntry("oak", "2030-01-02T03:04:05+00:00", "tiny", 12.5, 5.0, 23_400_000, True, False)
     oak = replace(oak, figures={"swd/0": 4.25, "copied": 0.004})
@@ -205,8 +259,14 @@ def test_without_a_worker_its_setup_is_offered(monkeypatch):
     setup.need = "missing"
     text = draw(worker_panels.TILEWRIGHT_PT_setup)
     assert "No worker is installed yet" in text
-    assert "tick Allow Online" in text
-    assert text.endswith("Set Up Worker\nCopy Command")
+    assert text.endswith("\nAllow Online Access\nSet Up Worker\nCopy Command")
+    # What cannot work yet is not offered.
+    assert draw(worker_panels.TILEWRIGHT_PT_worker) == "Not set up yet"
+    for need, said in (("astray", "is not there"), ("outdated", "another version")):
+        setup.need = need
+        assert said in " ".join(draw(worker_panels.TILEWRIGHT_PT_setup).split())
+        assert "Start\nStop" in draw(worker_panels.TILEWRIGHT_PT_worker)
+    setup.need = "missing"
     monkeypatch.setattr(installation.Setup, "running", True)
     setup.step, setup.fraction, setup.seconds = "Downloading", 0.5, 75.0
     setup.lines.append("Collecting keras")
@@ -216,7 +276,7 @@ def test_without_a_worker_its_setup_is_offered(monkeypatch):
     setup.error = ErrorInfo("worker_setup", "No room.", "Free some space.")
     setup.lines.append("ERROR: full")
     text = draw(worker_panels.TILEWRIGHT_PT_setup)
-    assert "No room.\nFree some space.\nCollecting keras\nERROR: full\n" in text
+    assert "No room.\nFree some space.\nCollecting keras\nERROR: full\nWorker Doctor\n" in text
 
 
 def test_findings_of_the_doctor_stand_with_their_cures(monkeypatch):

@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon.training import operators, run_operators, run_pictures
+from blender_addon.training import operators, panels, run_operators, run_pictures
 from blender_addon.training import runs as run_rows
 from blender_addon.worker import pump, session
 from gan_worker.client.events import (
@@ -27,6 +27,7 @@ from gan_worker.progress import TrainingProgress
 from gan_worker.wire.messages import RunEntry
 
 from ..conftest import MODEL
+from ..test_panels import draw
 
 OAK = RunEntry("oak", "2030-01-02T03:04:05+00:00", "tiny", 12.5, 5.0, 23_400_000, True, False)
 PINE, FIR = replace(OAK, name="pine"), replace(OAK, name="fir", minutes=0.5)
@@ -142,7 +143,64 @@ def test_settings_are_taken_over_under_a_free_name(listed):
 
 def test_a_free_name_counts_on():
     assert run_rows.free_name("oak", {"pine"}) == "oak"
+    assert run_rows.free_name("Oak", {"oak"}) == "Oak 2"  # one folder, on some systems
     assert run_rows.free_name("oak 2", {"oak", "oak 2", "oak 3"}) == "oak 4"
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/photos/Old Wall.jpeg", "Old Wall"),
+        ("/sets/Bricks076_1K-PNG_Color.png", "Bricks076"),
+        ("C:\\photos\\bark v1.2\\", "bark v1.2"),
+        ("photos:moss.png", "moss"),
+        ("/photos/壁 (2) ü!.png", "壁 2 ü"),
+        ("/photos/con.png", "material"),
+        ("/photos/???.png", "material"),
+        ("/photos/" + "x" * 200 + ".png", "x" * 70),
+        ("", "material"),
+    ],
+)
+def test_a_run_without_a_name_has_that_of_its_pictures(stand_in, path, name):
+    operators.set_pictures(bpy.context.scene, [path] if path else [])
+    assert operators.training_config(bpy.context.scene).run == name
+    assert run_rows.proposed_name(bpy.context.scene) == name
+
+
+def test_a_name_by_itself_is_one_that_nothing_has(listed, photo):
+    scene = bpy.context.scene
+    operators.set_pictures(scene, [photo.with_name("pine.png"), photo])
+    assert operators.training_config(scene).run == "pine 2"
+    come(listed, RunList((replace(PINE, name="pine 2"), OAK, PINE)))
+    assert operators.training_config(scene).run == "pine 3"
+    operators.set_pictures(scene, [photo.with_name("bricks.png")])
+    assert operators.training_config(scene).run == "bricks 2"  # a model that came with the program
+    session.current.train(TrainingConfig("bricks 2", ("a.png",)))
+    assert operators.training_config(scene).run == "bricks 3"
+    scene.tilewright.run = "pine"  # what was typed is what was meant
+    assert operators.training_config(scene).run == "pine"
+
+
+def test_continue_goes_on_with_the_newest_run_of_the_pictures(listed, photo):
+    scene = bpy.context.scene
+    operators.set_pictures(scene, [photo.with_name("pine.png")])
+    come(listed, RunList((FIR, replace(PINE, name="pine 2"), OAK, PINE)))
+    assert operators.training_config(scene, resume=True).run == "pine 2"
+    scene.tilewright.run = "oak"
+    assert operators.training_config(scene, resume=True).run == "oak"
+    scene.tilewright.run = ""
+    operators.set_pictures(scene, [photo.with_name("elm.png")])
+    with pytest.raises(TilewrightError, match="none is named elm") as caught:
+        operators.training_config(scene, resume=True)
+    assert caught.value.code == "unknown_run"
+
+
+def test_a_typed_name_that_is_taken_is_said_before_training(listed):
+    said = "press Continue, or choose another"
+    bpy.context.scene.tilewright.run = "elm"
+    assert said not in " ".join(draw(panels.TILEWRIGHT_PT_training).split())
+    bpy.context.scene.tilewright.run = "Pine"
+    assert said in " ".join(draw(panels.TILEWRIGHT_PT_training).split())
 
 
 def test_without_a_worker_the_buttons_are_disabled():
