@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
-from gan_worker.errors import RequestError
-from gan_worker.style import Directions, Mix, StyleMap, Sway
+from gan_worker.errors import RequestError, require
+from gan_worker.limits import (
+    GPUS,
+    MOST_PIXELS,
+    REPAIR_SCALES,
+    SEARCH_STEPS,
+    SEEDS,
+    SIDES,
+    SWAYS,
+    TRAINING_SCALES,
+)
+from gan_worker.style import (
+    Directions,
+    Mix,
+    StyleMap,
+    Sway,
+    check_materials,
+    check_seed,
+    check_style,
+    check_truncation,
+    chosen_styles,
+)
 
 
 @dataclass(frozen=True)
@@ -119,6 +142,61 @@ class TrainingConfig:
     isotropic: bool = False
     gpus: int = 1
 
+    def check(self) -> None:
+        """Check all that can be known of it alone, before anything is read.
+
+        Raises:
+            RequestError: `invalid_config`.
+        """
+        check_name(self.run, "run")
+        require(
+            self.preset in PRESETS,
+            f"The preset must be one of {', '.join(PRESETS)}",
+            repr(self.preset),
+            "Choose one of these.",
+        )
+        require(
+            self.resume or self.pictures,
+            "A new run must have pictures to learn from",
+            "none",
+            "Name or add a picture or a folder.",
+        )
+        self._check_budget()
+        require(self.seed in SEEDS, f"The seed of a training must be {SEEDS}", self.seed)
+        require(self.gpus in GPUS, f"The number of GPUs must be {GPUS}", self.gpus)
+        # A resumed run keeps its scale and its turns, whatever is said here.
+        if self.scale is not None and not self.resume:
+            rule = (
+                f"The scale of the pictures must be {TRAINING_SCALES}, or left out to be measured"
+            )
+            require(self.scale in TRAINING_SCALES, rule, self.scale)
+        if self.preset == "classic":
+            self._check_classic()
+
+    def _check_budget(self) -> None:
+        given = [value for value in (self.minutes, self.kimg) if value is not None]
+        require(
+            given,
+            "A training must have an end, in minutes or in thousands of crops (kimg)",
+            "neither",
+            "Give one of them, or both.",
+        )
+        require(
+            all(math.isfinite(value) and value > 0 for value in given),
+            "Minutes and thousands of crops (kimg) must be above 0",
+            " and ".join(map(str, given)),
+        )
+
+    def _check_classic(self) -> None:
+        require(self.gpus == 1, "The preset classic trains on 1 GPU", self.gpus, "Ask for one.")
+        if self.resume:
+            return
+        cure = "Leave it out, or choose another preset."
+        rule = "The preset classic brings all pictures to one size and takes no scale"
+        require(self.scale is None, rule, self.scale, cure)
+        rule = "The preset classic learns pictures upright, not turned and mirrored"
+        require(not self.isotropic, rule, "turned and mirrored", cure)
+
 
 @dataclass(frozen=True)
 class GenerationConfig:
@@ -158,6 +236,62 @@ class GenerationConfig:
     directions: Directions = ()
     sway: Sway = (0.0, 0.0)
 
+    def check(self) -> None:
+        """Check all that can be known of it without the model.
+
+        Raises:
+            RequestError: `invalid_config` or `invalid_size`.
+        """
+        check_name(self.model, "model")
+        size = f"{self.width}×{self.height}"
+        for is_right, rule in (
+            (
+                self.width in SIDES and self.height in SIDES,
+                f"Width and height must be {SIDES} pixels",
+            ),
+            (
+                self.width * self.height <= MOST_PIXELS,
+                f"A picture may have {MOST_PIXELS} pixels at most",
+            ),
+        ):
+            require(is_right, rule, size, "Choose a smaller size: it tiles.", "invalid_size")
+        check_seed(self.seed)
+        check_truncation(self.truncation_psi)
+        require(
+            self.sway[0] in SWAYS and math.isfinite(self.sway[1]),
+            f"The layout may sway {SWAYS}, in any number of turns",
+            " and ".join(map(str, self.sway)),
+            "Use 0 to leave things where the seed puts them.",
+        )
+        check_style(self.z, self.material, self.mix, self.style_map, self.directions)
+
+    def check_for(self, model: ModelFacts) -> None:
+        """Check what depends on the model that shall make it.
+
+        Raises:
+            RequestError: `invalid_size`, `invalid_latent` or `invalid_config`.
+        """
+        check_size(self.width, self.height, model.stride)
+        unknown = ", ".join(name for name in self.maps if name not in model.maps)
+        require(
+            not unknown,
+            f"Maps must be among those this model makes ({', '.join(model.maps)})",
+            unknown,
+            "Ask for maps that were among the training pictures.",
+        )
+        if any((self.z, self.material, self.mix, self.style_map, self.directions)):
+            check_has_styles(model.z_dim)
+        styles = list(chosen_styles(self.material, self.mix, self.style_map))
+        check_materials(styles, model.styles)
+        for z in (self.z, *(style.z for style in styles)):
+            require(
+                len(z) in (0, model.z_dim) and all(map(math.isfinite, z)),
+                f"A latent of this model must have {model.z_dim} finite numbers",
+                len(z),
+                "Use a seed, or a latent of this very model.",
+                "invalid_latent",
+            )
+
 
 @dataclass(frozen=True)
 class RepairConfig:
@@ -168,10 +302,10 @@ class RepairConfig:
         picture: the one picture, or the folder with a material's maps; named as pictures to train on are.
         mask: a picture of the same size, white where to fill it; named in the same way.
         tileable: whether it is seamless, and stays so; None lets its borders tell.
-        scale: the model's pixels of one of the picture, 0.01 to 4; 1 for what a model has made, None for the scale
-            of the model's training.
+        scale: the model's pixels of one of the picture, within `REPAIR_SCALES`; 1 for what a model has made, None for
+            the scale of the model's training.
         seed: another one fills it in another way.
-        steps: of the search, 1 to `MOST_STEPS`.
+        steps: of the search, within `SEARCH_STEPS`.
     """
 
     model: str
@@ -182,14 +316,42 @@ class RepairConfig:
     seed: int = 1
     steps: int = 150
 
+    def check(self) -> None:
+        """Check all that can be known of it before anything is read.
+
+        Raises:
+            RequestError: `invalid_config`.
+        """
+        check_name(self.model, "model")
+        check_seed(self.seed)
+        require(self.steps in SEARCH_STEPS, f"Steps must be {SEARCH_STEPS}", self.steps)
+        if self.scale is not None:
+            rule = f"The scale of a picture must be {REPAIR_SCALES}"
+            require(self.scale in REPAIR_SCALES, rule, self.scale, "Use 1, or leave it out.")
+
 
 JobConfig = TrainingConfig | GenerationConfig | RepairConfig
 
-# Of the search for what fits into a hole.
-MOST_STEPS = 10_000
 
-# Seeds are what fits into an integer property of Blender.
-LARGEST_SEED = 2**31 - 1
+class ModelFacts(Protocol):
+    """What must be known of a model to say whether it can make something."""
+
+    @property
+    def stride(self) -> int:
+        """Pixels a cell of the latent grid; sizes are multiples of it."""
+
+    @property
+    def z_dim(self) -> int:
+        """Length of the latent z; 0 where there are no styles."""
+
+    @property
+    def maps(self) -> Collection[str]:
+        """Maps it makes."""
+
+    @property
+    def styles(self) -> Collection[str]:
+        """Names of training materials whose style it knows."""
+
 
 # Windows opens a device for these, with any extension too.
 _DEVICES = frozenset(
@@ -239,4 +401,30 @@ def check_size(width: int, height: int, stride: int) -> None:
         "invalid_size",
         f"Width and height must be multiples of {stride} pixels for this model; received {width}×{height}.",
         f"Try {nearest[0]}×{nearest[1]}.",
+    )
+
+
+def check_has_styles(z_dim: int) -> None:
+    """Refuse what a model without styles cannot do.
+
+    Args:
+        z_dim: length of its latent z; 0 where there are no styles.
+
+    Raises:
+        RequestError: `invalid_config`.
+    """
+    require(
+        z_dim,
+        "This needs a model with styles",
+        "one of the preset classic, which has none: its pictures depend on the seed alone",
+        "Change the seed alone, or use a model of another preset.",
+    )
+
+
+def unknown_model(name: str, known: Iterable[str]) -> RequestError:
+    """The error for a model that a worker does not have, naming those it has."""
+    return RequestError(
+        "unknown_model",
+        f"The model must be one this worker has; {name!r} is not. It has: {', '.join(known) or 'none'}.",
+        "Choose one of these, or train one.",
     )

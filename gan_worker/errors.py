@@ -109,6 +109,29 @@ class RequestError(TilewrightError):
     )
 
 
+def require(
+    condition: object,
+    rule: str,
+    received: object,
+    cure: str = "Correct the value.",
+    code: str = "invalid_config",
+) -> None:
+    """Refuse a request unless a rule holds.
+
+    Args:
+        condition: whether it holds.
+        rule: what must hold, without a full stop.
+        received: what was received instead.
+        cure: what the person does next.
+        code: of the error.
+
+    Raises:
+        RequestError: with that code.
+    """
+    if not condition:
+        raise RequestError(code, f"{rule}; received {received}.", cure)
+
+
 class WorkerError(TilewrightError):
     """The worker cannot be started or reached, or its compute process died."""
 

@@ -7,15 +7,35 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from gan_worker.errors import StorageError
+from gan_worker.errors import PictureError, StorageError
 
 # Windows does not know all of them.
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+
+def shown_name(name: str) -> str:
+    """A file's name as it can be printed and sent, whatever bytes it is made of."""
+    return name.encode("utf-8", "replace").decode()
+
+
+def check_places(places: Iterable[str | Path]) -> None:
+    """Check that files and folders to learn from are there.
+
+    Raises:
+        PictureError: `picture_missing`.
+    """
+    for place in places:
+        if not os.path.exists(place):  # noqa: PTH110 — False, not an error, for odd names
+            raise PictureError(
+                "picture_missing",
+                f"Pictures must be files or folders that are there; {shown_name(str(place))} is not.",
+                "Check the name and where it lies.",
+            )
 
 
 def write_synced(file: Path, data: bytes) -> None:

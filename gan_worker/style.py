@@ -8,18 +8,20 @@ import math
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
-from gan_worker.errors import RequestError
+from gan_worker.errors import require
+from gan_worker.limits import AMOUNTS, TRUNCATIONS
 
 # A request and its recipe must fit a message of 64 KiB, also where every number has 17 digits.
 NUMBERS_LIMIT, STYLES_LIMIT, CELLS_LIMIT, NAME_LIMIT = 2048, 16, 1024, 120
 # Painted weights are bytes: four looks on 64 × 64 cells take as much room as the numbers of 1024 cells.
 LOOKS_LIMIT, WEIGHTS_LIMIT = 4, 4 * 64 * 64
-# Beyond this many standard deviations no training ever saw a style.
-STEPS_LIMIT = 10.0
 DIRECTION_NAME = re.compile(r"(pca|factor) ([1-9][0-9]{0,3})\Z")
 # How many directions of each kind get a slider; what comes after them is hardly seen.
 _SLIDERS = {"pca": 6, "factor": 2}
+
+_require = partial(require, cure="Correct the style that was chosen.")
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def check_style(
         RequestError: `invalid_config`.
     """
     given = [len(z) > 0, bool(material), bool(mix), style_map is not None]
-    _hold(
+    _require(
         sum(given) <= 1,
         "At most one of z, a material, a mix and a style map may choose the style",
         sum(given),
@@ -107,8 +109,8 @@ def check_style(
     styles = list(chosen_styles(material, mix, style_map))
     cells = (len(style_map.cells) or CELLS_LIMIT) if style_map else 0
     numbers = len(z) + cells + sum(len(style.z) for style in styles)
-    _hold(numbers <= NUMBERS_LIMIT, f"A style may have {NUMBERS_LIMIT} numbers at most", numbers)
-    _hold(len(mix) <= STYLES_LIMIT, f"A mix may have {STYLES_LIMIT} styles at most", len(mix))
+    _require(numbers <= NUMBERS_LIMIT, f"A style may have {NUMBERS_LIMIT} numbers at most", numbers)
+    _require(len(mix) <= STYLES_LIMIT, f"A mix may have {STYLES_LIMIT} styles at most", len(mix))
     for style in styles:
         _check_one(style)
     _check_weights([weight for _, weight in mix])
@@ -134,19 +136,37 @@ def check_materials(styles: Iterable[Style], known: Collection[str]) -> None:
         RequestError: `invalid_config`, naming those it knows.
     """
     for style in styles:
-        _hold(
+        _require(
             not style.material or style.material in known,
             f"A material must be one this model knows by name ({', '.join(known) or 'none'})",
             repr(style.material),
         )
 
 
+def check_seed(seed: int) -> None:
+    """Check a seed; how large one may be is up to whoever keeps it.
+
+    Raises:
+        RequestError: `invalid_config`.
+    """
+    _require(seed >= 0, "A seed must be 0 or more", seed)
+
+
+def check_truncation(truncation_psi: float) -> None:
+    """Check how far from the mean style a look may stay.
+
+    Raises:
+        RequestError: `invalid_config`.
+    """
+    _require(truncation_psi in TRUNCATIONS, f"Variety (psi) must be {TRUNCATIONS}", truncation_psi)
+
+
 def _check_one(style: Style) -> None:
     given = (style.seed is not None) + bool(style.z) + bool(style.material)
-    _hold(given == 1, "A style must be one of a seed, a z and a material", f"{given} of them")
-    _hold((style.seed or 0) >= 0, "A seed must be 0 or more", style.seed)
-    _hold(all(map(math.isfinite, style.z)), "A z must have finite numbers", style.z)
-    _hold(
+    _require(given == 1, "A style must be one of a seed, a z and a material", f"{given} of them")
+    check_seed(style.seed or 0)
+    _require(all(map(math.isfinite, style.z)), "A z must have finite numbers", style.z)
+    _require(
         len(style.material) <= NAME_LIMIT,
         f"A material's name has {NAME_LIMIT} letters at most",
         f"{len(style.material)}",
@@ -156,7 +176,7 @@ def _check_one(style: Style) -> None:
 def _check_weights(weights: list[float]) -> None:
     above, below = (sum(w for w in (s * v for v in weights) if w > 0) for s in (1, -1))
     good = all(map(math.isfinite, weights)) and (not weights or above > 0) and 3 * below <= above
-    _hold(
+    _require(
         good,
         "The weights of a mix must not all be 0, and those below 0 at most a third of those above",
         weights,
@@ -165,13 +185,13 @@ def _check_weights(weights: list[float]) -> None:
 
 def _check_map(chosen: StyleMap) -> None:
     is_painted = bool(chosen.looks or chosen.weights)
-    _hold(
+    _require(
         not (is_painted and (chosen.styles or chosen.cells)),
         "A style map must have either styles and cells or looks and weights",
         "some of both",
     )
     most = WEIGHTS_LIMIT // LOOKS_LIMIT if is_painted else CELLS_LIMIT
-    _hold(
+    _require(
         min(chosen.rows, chosen.columns) > 0 and chosen.rows * chosen.columns <= most,
         f"A style map must have 1 to {most} cells",
         f"{chosen.rows}×{chosen.columns}",
@@ -184,37 +204,33 @@ def _check_map(chosen: StyleMap) -> None:
 
 def _check_cells(chosen: StyleMap) -> None:
     count, most = len(chosen.cells), len(chosen.styles) - 1
-    _hold(
+    _require(
         1 <= most + 1 <= STYLES_LIMIT,
         f"A style map must have 1 to {STYLES_LIMIT} styles",
         most + 1,
     )
-    _hold(
+    _require(
         chosen.rows * chosen.columns == count,
         "A style map must have rows × columns cells",
         f"{count} for {chosen.rows}×{chosen.columns}",
     )
     wrong = [cell for cell in chosen.cells if not 0 <= cell <= most]
-    _hold(not wrong, f"The cells of this style map must lie between 0 and {most}", wrong[:1])
+    _require(not wrong, f"The cells of this style map must lie between 0 and {most}", wrong[:1])
 
 
 def _check_looks(chosen: StyleMap) -> None:
     count = len(chosen.looks)
-    _hold(1 <= count <= LOOKS_LIMIT, f"A style map must have 1 to {LOOKS_LIMIT} looks", count)
-    _hold(all(look.mix for look in chosen.looks), "A look must have a style", "none")
+    _require(1 <= count <= LOOKS_LIMIT, f"A style map must have 1 to {LOOKS_LIMIT} looks", count)
+    _require(all(look.mix for look in chosen.looks), "A look must have a style", "none")
     styles = sum(len(look.mix) for look in chosen.looks)
-    _hold(styles <= STYLES_LIMIT, f"Looks may have {STYLES_LIMIT} styles in all", styles)
+    _require(styles <= STYLES_LIMIT, f"Looks may have {STYLES_LIMIT} styles in all", styles)
     for look in chosen.looks:
         _check_weights([weight for _, weight in look.mix])
-        _hold(
-            0 <= look.truncation_psi <= 2,
-            "The truncation of a look must lie between 0 and 2",
-            look.truncation_psi,
-        )
+        check_truncation(look.truncation_psi)
         _check_directions(look.directions)
     weights = read_weights(chosen)
     cells = (weights[start : start + count] for start in range(0, len(weights), count))
-    _hold(all(map(any, cells)), "Each cell of a style map must have a look", "one without")
+    _require(all(map(any, cells)), "Each cell of a style map must have a look", "one without")
 
 
 def read_weights(painted: StyleMap) -> bytes:
@@ -230,7 +246,7 @@ def read_weights(painted: StyleMap) -> bytes:
         data = base64.b64decode(painted.weights, validate=True) if size <= wanted + 2 else b""
     except (binascii.Error, ValueError):
         data = b""
-    _hold(
+    _require(
         len(data) == wanted,
         f"The weights of this style map must be base64 of {wanted} bytes",
         f"{len(painted.weights)} letters",
@@ -239,26 +255,19 @@ def read_weights(painted: StyleMap) -> bytes:
 
 
 def _check_directions(directions: Directions) -> None:
-    _hold(
+    _require(
         len(directions) <= STYLES_LIMIT,
         f"At most {STYLES_LIMIT} directions may be given",
         len(directions),
     )
     for name, amount in directions:
-        _hold(
+        _require(
             DIRECTION_NAME.match(name),
             "A direction must be named as 'pca 1' or 'factor 1'",
             repr(name[:NAME_LIMIT]),
         )
-        _hold(
-            abs(amount) <= STEPS_LIMIT,
-            f"The amount of a direction must lie between -{STEPS_LIMIT:g} and {STEPS_LIMIT:g} steps",
+        _require(
+            amount in AMOUNTS,
+            f"The amount of a direction must be {AMOUNTS} steps",
             amount,
-        )
-
-
-def _hold(condition: object, rule: str, received: object) -> None:
-    if not condition:
-        raise RequestError(
-            "invalid_config", f"{rule}; received {received}.", "Correct the style that was chosen."
         )

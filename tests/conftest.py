@@ -17,6 +17,7 @@ import pytest
 # Tests run two at a time, each with processes of its own: with more threads they would hold each other up.
 for _name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
+sys.path.insert(0, str(Path(__file__).parent))  # tables that tests of several packages share
 
 STAND_IN = Path(__file__).parent / "worker" / "server" / "stand_in_compute.py"
 # Seconds until a wait for an event is given up; long, for computers that are busy with other things.

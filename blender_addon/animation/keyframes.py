@@ -9,6 +9,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from gan_worker.config import GenerationConfig
+from gan_worker.limits import SEEDS
 from gan_worker.styles.mixing import within_limit
 
 from ..shader import node_tree
@@ -43,7 +44,7 @@ def configs_of(material: bpy.types.Material, first: int, last: int) -> Iterator[
             if name == "amount":
                 amounts[material.path_resolve(owner).name] = within_limit(value)
             elif name == "seed":
-                fields["seed"] = min(sliders.LARGEST_SEED, max(0, round(value)))
+                fields["seed"] = SEEDS.nearest(round(value))
             elif name == "truncation_psi":
                 fields[name] = min(2.0, max(0.0, value))
         moved = tuple((name, amount) for name, amount in amounts.items() if amount)

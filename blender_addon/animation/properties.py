@@ -3,6 +3,7 @@
 import bpy
 from bpy.props import EnumProperty, FloatProperty, IntProperty, PointerProperty
 
+from gan_worker.limits import AMOUNTS, SWAYS
 from gan_worker.styles.motion import FEWEST_FRAMES, MOST_FRAMES
 
 Item = tuple[str, str, str]
@@ -67,7 +68,7 @@ class TILEWRIGHT_PG_motion(bpy.types.PropertyGroup):
         description="How far the look is moved along both sliders. 0 leaves the look as it is",
         default=1.5,
         min=0.0,
-        max=10.0,
+        max=AMOUNTS.most,
         soft_max=3.0,
         precision=2,
         options=set(),
@@ -77,8 +78,8 @@ class TILEWRIGHT_PG_motion(bpy.types.PropertyGroup):
         description="How far things move from their places. At 0 they stay and only the look "
         "changes, at 1 nothing keeps its place",
         default=0.3,
-        min=0.0,
-        max=1.0,
+        min=SWAYS.least,
+        max=SWAYS.most,
         subtype="FACTOR",
         options=set(),
     )

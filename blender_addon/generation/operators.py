@@ -8,13 +8,13 @@ from dataclasses import replace
 import bpy
 from bpy.props import BoolProperty, FloatProperty, IntProperty
 
-from gan_worker.config import GenerationConfig, check_size
-from gan_worker.errors import RequestError, StorageError, TilewrightError
+from gan_worker.config import GenerationConfig, unknown_model
+from gan_worker.errors import StorageError, TilewrightError
+from gan_worker.limits import SEEDS
 
 from ..shader import images, node_tree, surface
 from ..steering import live, sliders
 from ..steering.operators import settle
-from ..steering.sliders import LARGEST_SEED
 from ..worker import pump, session
 from ..worker.reporting import failed, needs, needs_worker
 from . import regeneration, results
@@ -84,14 +84,15 @@ def generate_for_objects(
         The jobs, in the objects' order where `vary` is set.
 
     Raises:
-        RequestError: `unknown_model` or `invalid_size`, before anything was changed.
+        RequestError: as `check_request`, before anything was changed.
         WorkerError: `worker_gone` without a connection.
     """
     check_request(config)
-    groups = [[obj] for obj in objects] if vary else [list(objects)]
+    if not vary:
+        return [_generate(list(objects), config, order)]
     return [
-        _generate(group, replace(config, seed=(config.seed + number) % LARGEST_SEED), order)
-        for number, group in enumerate(groups)
+        _generate([obj], replace(config, seed=(config.seed + number) % SEEDS.most), order)
+        for number, obj in enumerate(objects)
     ]
 
 
@@ -99,17 +100,13 @@ def check_request(config: GenerationConfig) -> None:
     """Check what can be known here, so that no object changes for a request that must fail.
 
     Raises:
-        RequestError: `unknown_model` or `invalid_size`.
+        RequestError: as `GenerationConfig.check` and `check_for`, or `unknown_model`.
     """
+    config.check()
     model = session.current.model(config.model)
     if model is None:
-        names = ", ".join(session.current.model_names()) or "none yet"
-        raise RequestError(
-            "unknown_model",
-            f"The model must be one the worker has; {config.model or 'no name'} is not among them.",
-            f"Choose one of: {names}.",
-        )
-    check_size(config.width, config.height, model.stride)
+        raise unknown_model(config.model, session.current.model_names())
+    config.check_for(model)
 
 
 def _generate(
@@ -222,7 +219,7 @@ class TILEWRIGHT_OT_next_seed(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         chosen = context.scene.tilewright
-        chosen.seed = (chosen.seed + self.step) % LARGEST_SEED
+        chosen.seed = (chosen.seed + self.step) % SEEDS.most
         return bpy.ops.tilewright.generate_material()
 
 

@@ -9,6 +9,7 @@ from bpy.props import (
     StringProperty,
 )
 
+from gan_worker.limits import SEEDS, SIDES, TRUNCATIONS
 from gan_worker.materials.maps import MAPS
 
 from ..worker import session
@@ -32,30 +33,31 @@ class GenerationChoices:
         name="Seed",
         description="Each number is another variant; the same number is always the same variant",
         default=1,
-        min=0,
+        min=SEEDS.least,
     )
     width: IntProperty(
         name="Width",
         description="Width of the maps in pixels. They are seamless at any size",
         default=512,
-        min=8,
-        max=16384,
+        min=SIDES.least,
+        max=SIDES.most,
         step=64,
     )
     height: IntProperty(
         name="Height",
         description="Height of the maps in pixels. They are seamless at any size",
         default=512,
-        min=8,
-        max=16384,
+        min=SIDES.least,
+        max=SIDES.most,
         step=64,
     )
     truncation_psi: FloatProperty(
         name="Variety",
         description="0 gives the most typical look, 1 the full variety of the model",
         default=1.0,
-        min=0.0,
-        max=1.0,
+        min=TRUNCATIONS.least,
+        max=TRUNCATIONS.most,
+        soft_max=1.0,
         subtype="FACTOR",
     )
     maps: EnumProperty(

@@ -167,15 +167,15 @@ class Repair:
 
     def _ask(self) -> None:
         # Its own model made it, seamless and at the model's scale.
-        self.job = session.current.repair(
-            RepairConfig(
-                self._model,
-                str(self._folder / "maps"),
-                str(self._folder / "mask.png"),
-                tileable=True,
-                scale=1.0,
-            )
+        config = RepairConfig(
+            self._model,
+            str(self._folder / "maps"),
+            str(self._folder / "mask.png"),
+            tileable=True,
+            scale=1.0,
         )
+        config.check()
+        self.job = session.current.repair(config)
         self._began = time.monotonic()
         pump.hand_over(self.job, self._receive)
 

@@ -10,12 +10,12 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from gan_worker.errors import TilewrightError
+from gan_worker.limits import SEEDS
 
 from ..worker import pump
 from ..worker.reporting import failed, needs
 from . import favourites, live, sliders, variations
 from .changes import quietly
-from .sliders import LARGEST_SEED
 
 
 def steer(
@@ -51,7 +51,7 @@ def change_seed(materials: Iterable[bpy.types.Material], step: int | None) -> No
     """Count each material's seed on by a step, or draw a new one where there is none."""
     for material in materials:
         seed = material.tilewright.latents.seed
-        fresh = random.randrange(LARGEST_SEED) if step is None else (seed + step) % LARGEST_SEED
+        fresh = random.randrange(SEEDS.most) if step is None else (seed + step) % SEEDS.most
         steer(material, seed=fresh)
 
 

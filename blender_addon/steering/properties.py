@@ -11,6 +11,8 @@ from bpy.props import (
     StringProperty,
 )
 
+from gan_worker.limits import AMOUNTS, SEEDS, TRUNCATIONS
+
 from ..worker import session
 from .changes import tell
 
@@ -36,8 +38,8 @@ class TILEWRIGHT_PG_direction(bpy.types.PropertyGroup):
         description="Change the look along one direction that was found in the model. 0 changes "
         "nothing, and beyond 3 the look becomes unusual",
         default=0.0,
-        min=-10.0,
-        max=10.0,
+        min=AMOUNTS.least,
+        max=AMOUNTS.most,
         soft_min=-3.0,
         soft_max=3.0,
         step=5,
@@ -54,15 +56,15 @@ class TILEWRIGHT_PG_latents(bpy.types.PropertyGroup):
         name="Seed",
         description="Each number is another variant; the same number is always the same variant",
         default=1,
-        min=0,
+        min=SEEDS.least,
         update=tell("seed"),
     )
     truncation_psi: FloatProperty(
         name="Variety",
         description="0 gives the most typical look, 1 the full variety of the model",
         default=1.0,
-        min=0.0,
-        max=2.0,
+        min=TRUNCATIONS.least,
+        max=TRUNCATIONS.most,
         soft_max=1.0,
         subtype="FACTOR",
         update=tell("truncation_psi"),

@@ -9,13 +9,12 @@ import bpy
 
 from gan_worker.config import GenerationConfig
 from gan_worker.dataclass_json import from_json, to_json
+from gan_worker.limits import SEEDS
 from gan_worker.progress import Recipe
 
 from ..shader import node_tree
 from ..worker import session
 from .changes import quietly
-
-LARGEST_SEED = 2**31 - 1
 
 # Sliders have single precision; what differs by less is the same.
 _DIGITS = 4
@@ -245,6 +244,6 @@ def _take_over(
         add_sliders(other, (owner.name,))
         kept.directions[owner.name].amount = owner.amount
     elif name == "seed" and bpy.context.scene.tilewright.vary_per_object:
-        kept.seed = (owner.seed + distance) % LARGEST_SEED
+        kept.seed = (owner.seed + distance) % SEEDS.most
     else:
         setattr(kept, name, getattr(owner, name))

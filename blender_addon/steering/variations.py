@@ -11,13 +11,13 @@ from bpy.app.handlers import persistent
 
 from gan_worker.client.events import MaterialReady
 from gan_worker.config import GenerationConfig
+from gan_worker.limits import SEEDS
 from gan_worker.styles.motion import moved_layout
 from gan_worker.wire.messages import ModelEntry
 
 from ..ui import thumbnails
 from ..worker import session
 from . import live, sliders
-from .sliders import LARGEST_SEED
 
 COUNT, CENTRE = 9, 4
 SIDE = 128
@@ -67,7 +67,7 @@ def neighbours(
         if place == CENTRE:
             made.append(centre)
         elif not model.directions:
-            made.append(replace(centre, seed=drawn.randrange(LARGEST_SEED)))
+            made.append(replace(centre, seed=drawn.randrange(SEEDS.most)))
         else:
             moved = _moved(centre, {n: steps * drawn.gauss(0, 1) for n in model.directions})
             made.append(replace(moved, sway=moved_layout(centre.sway, away, turns[place] / COUNT)))
@@ -79,7 +79,7 @@ def strangers(centre: GenerationConfig, roll: int) -> list[GenerationConfig]:
     made = [
         replace(
             centre,
-            seed=random.Random(f"{roll} {place}").randrange(LARGEST_SEED),
+            seed=random.Random(f"{roll} {place}").randrange(SEEDS.most),
             z=(),
             material="",
             mix=(),

@@ -14,8 +14,9 @@ from bpy.props import (
     StringProperty,
 )
 
-from gan_worker.config import TrainingConfig, check_name
-from gan_worker.errors import PictureError, RequestError, TilewrightError
+from gan_worker.config import TrainingConfig
+from gan_worker.errors import RequestError, TilewrightError
+from gan_worker.files import check_places
 
 from ..steering import sliders
 from ..worker import preferences, pump, session
@@ -39,12 +40,11 @@ def training_config(scene: bpy.types.Scene, resume: bool = False) -> TrainingCon
     """What was chosen in the Train panel.
 
     Raises:
-        RequestError: `invalid_config` for a name that cannot be a folder's name, `unknown_run` where there is
-            no run to resume.
+        RequestError: `unknown_run` where there is no run to resume.
     """
     chosen = scene.tilewright
     return TrainingConfig(
-        run=check_name(_run_name(scene, resume), "run"),
+        run=_run_name(scene, resume),
         pictures=tuple(_absolute(item.path) for item in chosen.pictures if item.path),
         preset=chosen.preset,
         minutes=round(chosen.minutes, 4),
@@ -73,11 +73,15 @@ def start_training(config: TrainingConfig) -> session.Job:
     """Train as the config says.
 
     Raises:
-        PictureError: `picture_missing` when none is chosen, or one is not there.
+        RequestError: `invalid_config`, as `TrainingConfig.check`.
+        PictureError: `picture_missing` where one is not there.
         WorkerError: `worker_gone` without a connection.
     """
-    if not config.resume:
-        _check_pictures(config.pictures)
+    config.check()
+    if (
+        session.current.owns_worker and not config.resume
+    ):  # pictures of a worker elsewhere lie there
+        check_places(config.pictures)
     preview.clear()
     curves.clear()
     return session.current.train(config)
@@ -90,22 +94,6 @@ def choose_when_ready(scene: bpy.types.Scene, model: str) -> None:
         chosen.model, chosen.awaited_model = model, ""
     else:
         chosen.awaited_model = model
-
-
-def _check_pictures(paths: tuple[str, ...]) -> None:
-    if not paths:
-        raise PictureError(
-            "picture_missing",
-            "At least one picture or folder must be chosen to learn from; none is.",
-            "Press Add Pictures in the Train panel.",
-        )
-    missing = [path for path in paths if session.current.owns_worker and not Path(path).exists()]
-    if missing:
-        raise PictureError(
-            "picture_missing",
-            f"Every picture must exist; there is no {missing[0]}.",
-            "Choose it again, or take it off the list.",
-        )
 
 
 def wait_for_training(job: session.Job, timeout: float) -> None:

@@ -13,6 +13,7 @@ from bpy.props import (
 )
 
 from gan_worker.config import PRESETS
+from gan_worker.limits import SEEDS, TRAINING_SCALES
 
 # Name, meaning, and the number that stands for it in .blend files, for life.
 PRESET_TEXTS = {
@@ -72,7 +73,7 @@ class TrainingChoices:
         description="Factor on the size of the pictures before training. 0 measures a good one",
         default=0.0,
         min=0.0,
-        max=4.0,
+        max=TRAINING_SCALES.most,
     )
     isotropic: BoolProperty(
         name="Turned and Mirrored",
@@ -81,7 +82,10 @@ class TrainingChoices:
         default=False,
     )
     training_seed: IntProperty(
-        name="Training Seed", description="Fixes the start of the training", default=0, min=0
+        name="Training Seed",
+        description="Fixes the start of the training",
+        default=0,
+        min=SEEDS.least,
     )
     author: StringProperty(
         name="Author",

@@ -14,9 +14,9 @@ from rich.text import Text
 
 from gan_worker import __version__
 from gan_worker.cli import terminal
-from gan_worker.cli.options import Home, check_places, invalid, quiet_loading, runs_folder
+from gan_worker.cli.options import Home, invalid, quiet_loading, runs_folder
 from gan_worker.cli.terminal import output, show_stage, show_warning
-from gan_worker.files import write_json
+from gan_worker.files import check_places, write_json
 from gan_worker.materials.metadata import marks
 from gan_worker.materials.pictures import write_picture
 from gan_worker.progress import Evaluation, GenerationProgress, Report, Stage, copy_warning
@@ -67,7 +67,7 @@ def evaluate(
         raise invalid(
             f"--seeds must lie between 2 and {MOST_JUDGED}; received {seeds}.", "Use --seeds 4."
         )
-    check_places(tuple(str(place) for place in against))
+    check_places(against)
     folder = run.open_model(runs_folder(home), model)
     with quiet_loading():
         from gan_worker.gan.generation import model as generation

@@ -16,6 +16,7 @@ from gan_worker.cli.options import (
     checked_bits,
     invalid,
     load,
+    model_for,
     parse_seeds,
     parse_size,
     reporting,
@@ -28,6 +29,7 @@ from gan_worker.materials.metadata import marks
 from gan_worker.materials.pictures import write_picture
 from gan_worker.progress import GeneratedMaterial, GenerationProgress
 from gan_worker.runs import run
+from gan_worker.style import check_seed
 from gan_worker.styles.text import parse_direction, parse_mix, read_latent, read_style_map
 
 NO_PIXELS = np.empty(0, np.float32)
@@ -86,7 +88,7 @@ def generate(
         style_map=read_style_map(style_map, styles) if style_map else None,
         directions=tuple(map(parse_direction, direction or ())),
     )
-    folder = run.open_model(runs_folder(home), model)
+    folder = model_for(config, home)
     with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
     loaded = load(folder)
@@ -116,10 +118,10 @@ def sheet(
 ) -> None:
     """Show many seeds side by side in one picture."""
     numbers, (width, height) = parse_seeds(seeds), parse_size(size)
-    loaded = load(run.open_model(runs_folder(home), model))
+    config = GenerationConfig(model, numbers[0], width, height)
+    loaded = load(model_for(config, home))
     from gan_worker.gan.generation.sheets import seed_sheet
 
-    config = GenerationConfig(model, width=width, height=height)
     with reporting() as report:
         _write_sheet(seed_sheet(loaded, numbers, config, report), loaded.info, out)
 
@@ -127,11 +129,12 @@ def sheet(
 def directions(
     model: Annotated[str, typer.Argument(help="Name of a model; see gan-worker models.")],
     count: Annotated[int, typer.Option(min=1, max=64, help="Strips of each kind.")] = 6,
-    seed: Annotated[int, typer.Option(min=0, help="The material in the middle.")] = 1,
+    seed: Annotated[int, typer.Option(help="The material in the middle.")] = 1,
     out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("directions.png"),
     home: Home = None,
 ) -> None:
     """Show what each slider of a model changes, in one picture."""
+    check_seed(seed)
     loaded = load(run.open_model(runs_folder(home), model))
     from gan_worker.gan.generation.sheets import direction_sheet
 

@@ -11,13 +11,13 @@ from typing import Annotated, Any
 import typer
 
 from gan_worker.cli import terminal
-from gan_worker.cli.options import Home, invalid, load, parse_size, reporting, runs_folder
+from gan_worker.cli.options import Home, invalid, load, model_for, parse_size, reporting
 from gan_worker.config import GenerationConfig
+from gan_worker.limits import AMOUNTS, SWAYS
 from gan_worker.materials.files import Format, file_bits
 from gan_worker.materials.sequences import SequenceWriter
 from gan_worker.progress import GenerationProgress
-from gan_worker.runs import run
-from gan_worker.style import Style, check_style
+from gan_worker.style import Style
 from gan_worker.styles import motion
 from gan_worker.styles.text import parse_style
 
@@ -34,11 +34,14 @@ def loop(
         list[str] | None,
         typer.Option(help="Instead: the circle's directions, such as 'pca 1'; once or twice."),
     ] = None,
-    radius: Annotated[float, typer.Option(min=0.0, max=10.0, help="Of the circle, steps.")] = 2.0,
+    radius: Annotated[
+        float, typer.Option(min=0.0, max=AMOUNTS.most, help="Of the circle, steps.")
+    ] = 2.0,
     sway: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="How far things move; 0: they stay.")
+        float,
+        typer.Option(min=SWAYS.least, max=SWAYS.most, help="How far things move; 0: they stay."),
     ] = 0.3,
-    seed: Annotated[int, typer.Option(min=0, help="Says where things lie.")] = 1,
+    seed: Annotated[int, typer.Option(help="Says where things lie.")] = 1,
     size: Annotated[str, typer.Option(help="Width and height in pixels.")] = "512x512",
     maps: Annotated[str, typer.Option(help="all, or maps such as base_color,normal.")] = "all",
     psi: Annotated[float, typer.Option(help="0: the mean style, 1: full variety.")] = 1.0,
@@ -54,7 +57,7 @@ def loop(
     path = _path(base, styles, direction or [], radius)
     if out.exists():
         raise invalid(f"--out must name a new folder; {out} is there.", "Give another --out.")
-    loaded = load(run.open_model(runs_folder(home), model))
+    loaded = load(model_for(base, home))
     configs = motion.loop_frames(path, _lengths(loaded, path), frames, sway)
     meter = motion.StepMeter()
     with _writing(SequenceWriter(out, _stem(base))) as writer, reporting() as tell:
@@ -88,7 +91,7 @@ def _path(
             f"A circle has two directions; received {len(names)}.",
             "Give --direction twice at most.",
         )
-    check_style((), "", (), None, tuple((name, 0.0) for name in names))
+    replace(base, directions=tuple((name, 0.0) for name in names)).check()
     if len(names) == 1:  # the next weaker one of its kind
         kind, number = names[0].split()
         names.append(f"{kind} {int(number) + 1}")

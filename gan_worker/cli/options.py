@@ -14,7 +14,8 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gan_worker.cli import terminal
-from gan_worker.errors import PictureError, RequestError
+from gan_worker.config import GenerationConfig
+from gan_worker.errors import RequestError
 from gan_worker.files import storage_errors
 from gan_worker.materials.pictures import Bits
 from gan_worker.progress import GenerationProgress
@@ -35,14 +36,16 @@ def runs_folder(home: Path | None) -> Path:
     return home / "runs"
 
 
-def check_places(places: tuple[str, ...]) -> None:
-    for place in places:
-        if not Path(place).exists():
-            raise PictureError(
-                "picture_missing",
-                f"Pictures must be files or folders that are there; {place} is not.",
-                "Check the name and where it lies.",
-            )
+def model_for(config: GenerationConfig, home: Path | None) -> Path:
+    """The folder of the model that shall make it; plain mistakes are found before TensorFlow is loaded.
+
+    Raises:
+        RequestError: as `GenerationConfig.check`, `check_for` and `run.open_model`.
+    """
+    config.check()
+    folder = run.open_model(runs_folder(home), config.model)
+    config.check_for(run.read_model_info(folder))
+    return folder
 
 
 @contextmanager

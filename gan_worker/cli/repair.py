@@ -14,8 +14,8 @@ from safetensors.numpy import save
 
 from gan_worker import __version__
 from gan_worker.cli import terminal
-from gan_worker.cli.options import Home, invalid, load, parse_size, reporting, runs_folder
-from gan_worker.config import MOST_STEPS
+from gan_worker.cli.options import Home, load, parse_size, reporting, runs_folder
+from gan_worker.config import RepairConfig
 from gan_worker.files import replace_file, storage_errors, write_json
 from gan_worker.gan.editing.material_files import (
     POOR,
@@ -42,8 +42,8 @@ Scale = Annotated[
     float | None,
     typer.Option(help="The model's pixels of one of the picture; otherwise as in its training."),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Another one gives another result.")]
-Steps = Annotated[int, typer.Option(min=1, max=MOST_STEPS, help="How long to search.")]
+Seed = Annotated[int, typer.Option(help="Another one gives another result.")]
+Steps = Annotated[int, typer.Option(help="How long to search.")]
 
 
 def repair(
@@ -66,7 +66,9 @@ def repair(
     home: Home = None,
 ) -> None:
     """Fill the masked places of a picture so that they fit; all else stays as it is, to the bit."""
-    folder = _checked(model, scale, home)
+    folder = _checked(
+        RepairConfig(model, str(picture), str(mask), tileable, scale, seed, steps), home
+    )
     material = read_one(picture, mask)
     hidden = read_mask(mask, material.size)
     check_mask(hidden)
@@ -98,7 +100,7 @@ def make_tileable(
     home: Home = None,
 ) -> None:
     """Make the borders of a picture seamless; its inside stays as it is, to the bit."""
-    folder = _checked(model, scale, home)
+    folder = _checked(RepairConfig(model, str(picture), "", None, scale, seed, steps), home)
     material = read_one(picture)
     check_maps(run.read_model_info(folder), material.maps)
     files = targets(material, out)
@@ -127,7 +129,7 @@ def project(
     home: Home = None,
 ) -> None:
     """Search the latents whose picture is nearest to a photo, to start from them."""
-    folder = _checked(model, scale, home)
+    folder = _checked(RepairConfig(model, str(picture), "", None, scale, seed, steps), home)
     width, height = parse_size(size)
     material = read_one(picture)
     check_maps(run.read_model_info(folder), material.maps)
@@ -151,10 +153,9 @@ def project(
     terminal.output.print(f"Latents and a picture of both in {out.absolute()}", soft_wrap=True)
 
 
-def _checked(model: str, scale: float | None, home: Path | None) -> Path:
-    if scale is not None and not 0.01 <= scale <= 4:
-        raise invalid(f"--scale must lie between 0.01 and 4; received {scale}.", "Use --scale 1.")
-    return run.open_model(runs_folder(home), model)
+def _checked(config: RepairConfig, home: Path | None) -> Path:
+    config.check()
+    return run.open_model(runs_folder(home), config.model)
 
 
 def _write(

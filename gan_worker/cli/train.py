@@ -13,10 +13,10 @@ from typing import Annotated
 import typer
 
 from gan_worker.cli import terminal
-from gan_worker.cli.options import Home, check_places, quiet_loading, runs_folder
+from gan_worker.cli.options import Home, quiet_loading, runs_folder
 from gan_worker.config import PRESETS, TrainingConfig
 from gan_worker.errors import Cancelled, RequestError, WorkerError
-from gan_worker.files import FolderLock, read_json
+from gan_worker.files import FolderLock, check_places, read_json
 from gan_worker.runs import run as runs
 
 
@@ -45,9 +45,7 @@ def train(
     ] = "",
     license: Annotated[str, typer.Option(help="Their license, such as CC0-1.0.")] = "",
     source: Annotated[str, typer.Option(help="Where they come from.")] = "",
-    gpus: Annotated[
-        int, typer.Option(min=1, help="GPUs of this computer that share every batch.")
-    ] = 1,
+    gpus: Annotated[int, typer.Option(help="GPUs of this computer that share every batch.")] = 1,
     home: Home = None,
 ) -> None:
     """Train a model; Ctrl+C stops and saves, a second one stops at once."""
@@ -63,6 +61,7 @@ def train(
         _refuse_kept(preset=preset, scale=scale, isotropic=isotropic or None, seed=seed)
         opened = runs.Run.open(folder, resume)
         config = replace(_resumed(opened, places, minutes, kimg), gpus=gpus)
+        config.check()
         _train(_with_rights(config, author, license, source), opened)
         return
     if minutes is None and kimg is None:
@@ -78,7 +77,8 @@ def train(
         isotropic=isotropic,
         gpus=gpus,
     )
-    _check_new(config)
+    config.check()
+    check_places(config.pictures)
     config = _with_rights(config, author, license, source)
     _train(config, runs.Run.create(folder, config.run))
 
@@ -100,23 +100,6 @@ def _refuse_kept(**options: object) -> None:
             "invalid_config",
             f"A resumed run keeps its preset, scale, isotropy and seed; received {', '.join(given)}.",
             "Leave these options out, or start a new run.",
-        )
-
-
-def _check_new(config: TrainingConfig) -> None:
-    """Find plain mistakes before TensorFlow is loaded; the rest is found in training."""
-    if not config.pictures:
-        raise RequestError(
-            "invalid_config",
-            "A new run must have pictures to learn from; received none.",
-            "Name pictures or folders: gan-worker train PICTURES --run NAME.",
-        )
-    check_places(config.pictures)
-    if config.preset not in PRESETS:
-        raise RequestError(
-            "invalid_config",
-            f"The preset must be one of {', '.join(PRESETS)}; received {config.preset!r}.",
-            "Choose one of these.",
         )
 
 

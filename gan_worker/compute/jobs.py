@@ -133,7 +133,7 @@ class GanProgram:
 
 def _completed(config: TrainingConfig, run: Any) -> TrainingConfig:
     """A resumption that names no pictures takes all but its budget from the run."""
-    if config.pictures:
+    if config.pictures or not config.resume:
         return config
     stored = run.load_config()
     chosen: TrainingConfig = dataclasses.replace(

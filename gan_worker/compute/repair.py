@@ -42,6 +42,7 @@ def repair(
     """
     from gan_worker.gan.editing import inpainting as repairing
 
+    config.check()
     mask = Path(config.mask)
     material = read_one(Path(config.picture), mask)
     hidden = read_mask(mask, material.size)

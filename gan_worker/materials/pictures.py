@@ -13,6 +13,7 @@ import OpenImageIO as oiio
 from numpy.typing import NDArray
 
 from gan_worker.errors import PictureError, StorageError
+from gan_worker.files import shown_name
 from gan_worker.materials.pixels import Bits as Bits
 from gan_worker.materials.pixels import Picture as Picture
 from gan_worker.materials.pixels import as_floats
@@ -234,11 +235,6 @@ def _unreadable(file: Path, reason: str) -> PictureError:
         f"{shown_name(file.name)} cannot be used: {' '.join(reason.split()).rstrip('.')}.",
         "Open it in a picture editor and save it as PNG, or leave it out.",
     )
-
-
-def shown_name(name: str) -> str:
-    """A file's name as it can be printed and sent, whatever bytes it is made of."""
-    return name.encode("utf-8", "replace").decode()
 
 
 def _upright(pixels: Picture, orientation: int) -> Picture:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from gan_worker.errors import PictureError
+from gan_worker.files import check_places, shown_name
 from gan_worker.materials.maps import MAPS, PACKED_MAPS, Kind, split_file_stem
 from gan_worker.materials.pictures import (
     EXTENSIONS,
@@ -18,7 +19,6 @@ from gan_worker.materials.pictures import (
     Picture,
     check_picture,
     read_picture,
-    shown_name,
     to_screen,
 )
 from gan_worker.progress import SkippedFile
@@ -109,26 +109,13 @@ def _all_files(places: Sequence[str | Path], skipped: list[SkippedFile]) -> Iter
     seen: set[str] = set()
     folders: set[str] = set()
     for place in map(Path, places):
-        _check_place(place)
+        check_places([place])
         alone = iter([(place, os.path.realpath(place))])
         files = _walk(place, folders, skipped) if place.is_dir() else alone
         for file, real in files:
             if real not in seen:
                 seen.add(real)
                 yield file
-
-
-def _check_place(place: Path) -> None:
-    try:
-        there = place.exists()
-    except OSError:  # a name too long, or a folder that may not be looked into
-        there = False
-    if not there:
-        raise PictureError(
-            "picture_missing",
-            f"Pictures must be files or folders that are there; {shown_name(str(place))} is not.",
-            "Check the name and where it lies.",
-        )
 
 
 def _walk(

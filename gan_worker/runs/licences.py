@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from gan_worker.materials.pictures import shown_name
+from gan_worker.files import shown_name
 
 LONGEST = 120
 # Metadata by OpenImageIO's names. A statement of copyright is often all that tells the terms.

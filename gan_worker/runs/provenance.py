@@ -12,8 +12,8 @@ from typing import Any
 
 from gan_worker.dataclass_json import from_json
 from gan_worker.errors import ProtocolError
-from gan_worker.files import read_json, write_json
-from gan_worker.materials.pictures import read_header, shown_name
+from gan_worker.files import read_json, shown_name, write_json
+from gan_worker.materials.pictures import read_header
 from gan_worker.progress import Credits, Notice, Report, Stage
 from gan_worker.runs.checkpoints import damaged
 from gan_worker.runs.licences import Rights, RightsFinder

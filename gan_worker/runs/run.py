@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 import gan_worker
 from gan_worker import __version__
-from gan_worker.config import TrainingConfig, check_name
+from gan_worker.config import TrainingConfig, check_name, unknown_model
 from gan_worker.dataclass_json import BadMessage, from_json
 from gan_worker.errors import RequestError, StorageError
 from gan_worker.files import read_json, replace_file, storage_errors, write_json
@@ -384,12 +384,7 @@ def open_model(runs_folder: Path, name: str) -> Path:
     folder = _model_folder(runs_folder, check_name(name, "model"))
     if folder:
         return folder
-    known = ", ".join(info.name for info in list_models(runs_folder))
-    raise RequestError(
-        "unknown_model",
-        f"The model must be one this worker has; {name!r} is not. It has: {known}.",
-        "Choose one of these, or train one.",
-    )
+    raise unknown_model(name, (info.name for info in list_models(runs_folder)))
 
 
 def _model_folder(runs_folder: Path, name: str) -> Path | None:

@@ -10,8 +10,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_worker.config import LARGEST_SEED, GenerationConfig
+from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
+from gan_worker.limits import SEEDS
 from gan_worker.scenes.description import Point, Scene, SceneObject
 from gan_worker.scenes.recipe import (
     BetweenLatent,
@@ -76,7 +77,7 @@ class RuleLatents:
                 return replace(config, seed=latent.seed)
             case NameLatent():
                 number = _hashed(f"{latent.seed} {obj.name}")
-                return replace(config, seed=1 + number % (latent.variants or LARGEST_SEED))
+                return replace(config, seed=1 + number % (latent.variants or SEEDS.most))
             case PropertyLatent():
                 return replace(config, seed=self._property_seed(latent.property, obj))
             case NeighbourhoodLatent():
@@ -116,10 +117,10 @@ class RuleLatents:
     def _property_seed(self, name: str, obj: SceneObject) -> int:
         value = obj.properties.get(name)
         if isinstance(value, str):
-            return 1 + _hashed(value) % LARGEST_SEED
-        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_SEED:
+            return 1 + _hashed(value) % SEEDS.most
+        if isinstance(value, int) and not isinstance(value, bool) and value in SEEDS:
             return value
-        raise self._refusal(obj, name, f"a text or a whole number from 0 to {LARGEST_SEED}", value)
+        raise self._refusal(obj, name, f"a text or a whole number {SEEDS}", value)
 
     def _between(self, latent: BetweenLatent, obj: SceneObject) -> float:
         """Where between the two styles an object is, 0..1."""

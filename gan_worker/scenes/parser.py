@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -11,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
-from gan_worker.config import LARGEST_SEED
 from gan_worker.errors import RequestError
+from gan_worker.limits import SEEDS, SIDES, Range
 from gan_worker.materials.maps import MAPS
 from gan_worker.scenes.recipe import (
     Axis,
@@ -30,7 +29,6 @@ from gan_worker.scenes.recipe import (
 )
 from gan_worker.style import Style
 from gan_worker.styles.favourites import Favourite, read_favourites
-from gan_worker.wire.messages import SIDE_LIMIT
 
 # Told what must hold, and what was received; raises.
 Fail = Callable[[str, object], NoReturn]
@@ -296,20 +294,19 @@ def _texts(value: Any, fail: Fail) -> tuple[str, ...]:
     return tuple(values)
 
 
-def _whole(low: int, high: int) -> Callable[[Any, Fail], int]:
+def _whole(limits: Range[int]) -> Callable[[Any, Fail], int]:
     def read(value: Any, fail: Fail) -> int:
-        if type(value) is not int or not low <= value <= high:
-            fail(f"must be a whole number from {low} to {high}", value)
+        if type(value) is not int or value not in limits:
+            fail(f"must be a whole number {limits}", value)
         return int(value)
 
     return read
 
 
-def _number(low: float, high: float) -> Callable[[Any, Fail], float]:
+def _number(limits: Range[float]) -> Callable[[Any, Fail], float]:
     def read(value: Any, fail: Fail) -> float:
-        good = type(value) in (int, float) and math.isfinite(value) and low <= value <= high
-        if not good:
-            fail(f"must be a number from {low:g} to {high:g}", value)
+        if type(value) not in (int, float) or value not in limits:
+            fail(f"must be a number {limits}", value)
         return float(value)
 
     return read
@@ -356,7 +353,7 @@ def _look(value: Any, fail: Fail) -> Style | FavouriteLatent:
         return Style(material=value)
     if isinstance(value, dict) and value.keys() == {"favourite"}:
         return FavouriteLatent(text_value(value["favourite"], fail))
-    if type(value) is not int or not 0 <= value <= LARGEST_SEED:
+    if type(value) is not int or value not in SEEDS:
         rule = 'must be a seed, the name of a training material, or { favourite = "NAME" }'
         fail(rule, value)
     return Style(seed=value)
@@ -393,7 +390,7 @@ def _selection(value: Any, fail: Fail) -> Selection:
     return Selection(**found)
 
 
-_SEED = _whole(0, LARGEST_SEED)
+_SEED = _whole(SEEDS)
 
 
 def _latent(value: Any, fail: Fail) -> Latent:
@@ -416,8 +413,8 @@ def _latent(value: Any, fail: Fail) -> Latent:
 
 _LATENTS: dict[str, tuple[Callable[..., Latent], dict[str, Callable[[Any, Fail], Any]]]] = {
     "seed": (SeedLatent, {"seed": _SEED}),
-    "name": (NameLatent, {"variants": _whole(1, LARGEST_SEED), "seed": _SEED}),
-    "neighbourhood": (NeighbourhoodLatent, {"distance": _number(1e-3, 1e6), "seed": _SEED}),
+    "name": (NameLatent, {"variants": _whole(Range(1, SEEDS.most)), "seed": _SEED}),
+    "neighbourhood": (NeighbourhoodLatent, {"distance": _number(Range(1e-3, 1e6)), "seed": _SEED}),
     "favourite": (FavouriteLatent, {"favourite": text_value}),
     "between": (
         BetweenLatent,
@@ -446,10 +443,10 @@ READERS: Mapping[str, Callable[[Any, Fail], Any]] = {
     "select": _selection,
     "model": text_value,
     "latent": _latent,
-    "size": _pair(_whole(1, SIDE_LIMIT)),
+    "size": _pair(_whole(SIDES)),
     "maps": _maps,
-    "scale": _pair(_number(1e-3, 1e6)),
-    "psi": _number(0.0, 1.0),
+    "scale": _pair(_number(Range(1e-3, 1e6))),
+    "psi": _number(Range(0.0, 1.0)),
     "slots": _slots,
     "existing": _choice(*get_args(Existing)),
 }

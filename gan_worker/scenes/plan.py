@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from gan_worker.config import GenerationConfig, check_name, check_size
+from gan_worker.config import GenerationConfig, check_has_styles
 from gan_worker.dataclass_json import to_json
 from gan_worker.errors import RequestError
 from gan_worker.scenes.description import Scene, SceneObject, Value
@@ -284,9 +284,8 @@ class _Claim:
     latents: RuleLatents
 
     def item(self, obj: SceneObject, model: ModelEntry) -> WorkItem:
-        rule = self.rule
-        plain = GenerationConfig(rule.model, 0, *rule.size, rule.maps, rule.psi)
-        return work_item(self.latents.apply(plain, obj, model), model.hash)
+        config = self.latents.apply(_plain_config(self.rule), obj, model)
+        return work_item(config, model.hash)
 
 
 def _claim(
@@ -358,14 +357,22 @@ def _check_model(
             f"Did you mean {close[0]!r}?" if close else "Correct the name, or train that model.",
         )
     try:
-        check_name(rule.model, "model")
-        check_size(*rule.size, model.stride)
+        plain = _plain_config(rule)
+        plain.check()
+        plain.check_for(model)
         check_materials(_named_styles(rule, favourites), model.styles)
-        _check_abilities(rule, model)
+        if isinstance(rule.latent, NeighbourhoodLatent | BetweenLatent):
+            check_has_styles(model.z_dim)
         _check_favourites(rule, favourites)
     except RequestError as error:
         message = f"{rule.place}: {error.info.message}"
-        raise RequestError(error.code, message, error.info.cure) from None
+        code = "invalid_recipe" if error.code == "invalid_config" else error.code
+        raise RequestError(code, message, error.info.cure) from None
+
+
+def _plain_config(rule: Rule) -> GenerationConfig:
+    """What a rule asks for, before an object's latent is chosen."""
+    return GenerationConfig(rule.model, 0, *rule.size, rule.maps, rule.psi)
 
 
 def _named_styles(rule: Rule, favourites: Mapping[str, GenerationConfig]) -> Iterator[Style]:
@@ -386,20 +393,3 @@ def _check_favourites(rule: Rule, favourites: Mapping[str, GenerationConfig]) ->
                 f"{favourites[name].model!r}.",
                 "Choose another favorite, or that model.",
             )
-
-
-def _check_abilities(rule: Rule, model: ModelEntry) -> None:
-    missing = [name for name in rule.maps if name not in model.maps]
-    if missing:
-        raise RequestError(
-            "invalid_recipe",
-            f"The maps must be of those the model has ({', '.join(model.maps)}); received "
-            f"{', '.join(missing)}.",
-            "Correct maps, or leave it out for all that the model has.",
-        )
-    if model.z_dim == 0 and isinstance(rule.latent, NeighbourhoodLatent | BetweenLatent):
-        raise RequestError(
-            "invalid_recipe",
-            f"A latent by neighbourhood or between needs a model with styles; {model.name!r} has none.",
-            "Use a latent by seed, name or property.",
-        )

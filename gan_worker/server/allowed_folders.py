@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gan_worker.errors import PictureError, RequestError
+from gan_worker.errors import RequestError
+from gan_worker.files import check_places
 
 # Two characters at least: `C:` is a drive, not an alias.
 _ALIAS = re.compile(r"([A-Za-z0-9_-]{2,40}):(.*)\Z", re.DOTALL)
@@ -34,13 +34,7 @@ class AllowedFolders:
             PictureError: `picture_missing`.
         """
         paths = [self._resolve(name) for name in names]
-        for path, name in zip(paths, names, strict=True):
-            if not os.path.exists(path):  # noqa: PTH110 — False, not an error, for odd names
-                raise PictureError(
-                    "picture_missing",
-                    f"A picture or folder to learn from must exist on the worker; {name} does not.",
-                    "Correct the path.",
-                )
+        check_places(paths)
         return tuple(str(path) for path in paths)
 
     def names(self, paths: Sequence[str]) -> tuple[str, ...]:

@@ -6,23 +6,12 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from gan_worker.config import (
-    MOST_STEPS,
-    PRESETS,
-    GenerationConfig,
-    RepairConfig,
-    TrainingConfig,
-    check_name,
-    check_size,
-)
+from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
 from gan_worker.dataclass_json import from_json
 from gan_worker.errors import RequestError
-from gan_worker.materials.maps import MAPS
 from gan_worker.server.allowed_folders import AllowedFolders
-from gan_worker.style import check_materials, check_style, chosen_styles, slider_directions
-from gan_worker.wire.messages import SIDE_LIMIT, JobKind, ModelEntry
-
-MOST_GPUS = 64
+from gan_worker.style import slider_directions
+from gan_worker.wire.messages import JobKind, ModelEntry
 
 
 class Validation:
@@ -93,18 +82,7 @@ class Validation:
         return sorted(entries, key=lambda entry: entry.created, reverse=True)
 
     def _check_training(self, config: TrainingConfig, training: Collection[str]) -> str:
-        check_name(config.run, "run")
-        _hold(
-            config.preset in PRESETS, f"preset must be one of {', '.join(PRESETS)}", config.preset
-        )
-        _hold(
-            config.minutes is None or config.minutes > 0, "minutes must be above 0", config.minutes
-        )
-        _hold(config.kimg is None or config.kimg > 0, "kimg must be above 0", config.kimg)
-        _hold(config.scale is None or 0 < config.scale <= 8, "scale must be in 0..8", config.scale)
-        _hold(1 <= config.gpus <= MOST_GPUS, f"gpus must be 1 to {MOST_GPUS}", config.gpus)
-        _hold(config.seed >= 0, "seed must be 0 or more", config.seed)
-        _hold(config.resume or config.pictures, "pictures must name a file or folder", "none")
+        config.check()
         if config.run in training:
             raise RequestError(
                 "run_exists",
@@ -128,52 +106,17 @@ class Validation:
             )
 
     def _check_generation(self, config: GenerationConfig, training: Collection[str]) -> str:
-        check_name(config.model, "model")
-        if not (0 < config.width <= SIDE_LIMIT and 0 < config.height <= SIDE_LIMIT):
-            raise RequestError(
-                "invalid_size",
-                f"Width and height must be 1 to {SIDE_LIMIT} pixels; "
-                f"received {config.width}×{config.height}.",
-                "Choose a smaller size.",
-            )
-        unknown = [name for name in config.maps if name not in MAPS]
-        _hold(not unknown, f"maps must be among {', '.join(MAPS)}", ", ".join(unknown))
-        _hold(
-            0 <= config.truncation_psi <= 2, "truncation_psi must be in 0..2", config.truncation_psi
-        )
-        _hold(config.seed >= 0, "seed must be 0 or more", config.seed)
-        check_style(config.z, config.material, config.mix, config.style_map, config.directions)
+        from gan_worker.runs import run
+
+        config.check()
         if config.model not in training:
-            self._check_model(config)
+            config.check_for(run.read_model_info(run.open_model(self._runs, config.model)))
         return config.model
 
     def _check_repair(self, config: RepairConfig) -> str:
         from gan_worker.runs import run
 
-        check_name(config.model, "model")
-        _hold(1 <= config.steps <= MOST_STEPS, f"steps must be 1 to {MOST_STEPS}", config.steps)
-        _hold(config.seed >= 0, "seed must be 0 or more", config.seed)
-        in_range = config.scale is None or 0.01 <= config.scale <= 4
-        _hold(in_range, "scale must be in 0.01..4", config.scale)
+        config.check()
         run.open_model(self._runs, config.model)
         self._folders.resolve([config.picture, config.mask])
         return config.model
-
-    def _check_model(self, config: GenerationConfig) -> None:
-        from gan_worker.runs import run
-
-        model = run.read_model_info(run.open_model(self._runs, config.model))
-        check_size(config.width, config.height, model.stride)
-        if config.z and len(config.z) != model.z_dim:
-            raise RequestError(
-                "invalid_latent",
-                f"z must have {model.z_dim} numbers for this model; got {len(config.z)}.",
-                "Leave z empty, or give as many numbers as the model has.",
-            )
-        named = chosen_styles(config.material, config.mix, config.style_map)
-        check_materials(named, model.styles)
-
-
-def _hold(condition: object, rule: str, received: object) -> None:
-    if not condition:
-        raise RequestError("invalid_config", f"{rule}; received {received}.", "Correct the value.")

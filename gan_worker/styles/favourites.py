@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gan_worker.config import LARGEST_SEED, GenerationConfig, check_name
+from gan_worker.config import GenerationConfig
 from gan_worker.dataclass_json import BadMessage, from_json, to_json
-from gan_worker.errors import RequestError, StorageError
-from gan_worker.style import check_style
+from gan_worker.errors import RequestError, StorageError, require
+from gan_worker.limits import SEEDS
 from gan_worker.styles.mixing import blended
 
 FORMAT = 1
@@ -111,9 +110,7 @@ def _favourite(item: object) -> Favourite:
     if not isinstance(item, dict):
         raise ValueError("a favorite must be an object")
     config = from_json(GenerationConfig, item.get("config"))
-    check_name(config.model, "model")
-    check_style(config.z, config.material, config.mix, config.style_map, config.directions)
-    if not (0 <= config.seed <= LARGEST_SEED and math.isfinite(config.truncation_psi)):
-        raise ValueError("its seed or variety is out of range")
+    config.check()
+    require(config.seed in SEEDS, f"The seed of a favourite must be {SEEDS}", config.seed)
     name = str(item.get("name", ""))[:LONGEST_NAME]
     return Favourite(name, config, str(item.get("thumbnail", "")))

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
-from gan_worker.style import STEPS_LIMIT, STYLES_LIMIT, Mix, Style
+from gan_worker.limits import AMOUNTS, TRUNCATIONS
+from gan_worker.style import STYLES_LIMIT, Mix, Style
 
 # Digits that are kept of weights, so that requests are short and the last bit changes no recipe.
 DIGITS = 6
@@ -50,7 +51,7 @@ def blended(
         material="",
         mix=mix,
         style_map=None,
-        truncation_psi=round(min(2.0, max(0.0, truncation_psi)), DIGITS),
+        truncation_psi=round(TRUNCATIONS.nearest(truncation_psi), DIGITS),
         directions=tuple((name, within_limit(amount)) for name, amount in amounts.items()),
         origin=None,
     )
@@ -58,7 +59,7 @@ def blended(
 
 def within_limit(amount: float) -> float:
     """An amount of a direction that a request may have."""
-    return round(min(STEPS_LIMIT, max(-STEPS_LIMIT, amount)), DIGITS)
+    return round(AMOUNTS.nearest(amount), DIGITS)
 
 
 def _check(base: GenerationConfig, looks: Sequence[GenerationConfig]) -> None:

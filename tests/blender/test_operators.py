@@ -73,8 +73,8 @@ def test_training_is_steered(stand_in, photo):
 
 
 def test_training_without_pictures_is_a_typed_error(stand_in):
-    assert "[picture_missing]" in reason(bpy.ops.tilewright.start_training)
-    assert session.current.last_error.code == "picture_missing"
+    assert "[invalid_config]" in reason(bpy.ops.tilewright.start_training)
+    assert session.current.last_error.code == "invalid_config"
     assert not stand_in.submitted
 
 

@@ -11,12 +11,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_worker.errors import RequestError
+from gan_worker.config import check_has_styles
 from gan_worker.gan.data.waves import Pattern, Wave, level_of, snapped_turns
 from gan_worker.gan.generation.latents import Latents, draw_latents
 from gan_worker.gan.generation.model import Model
 from gan_worker.gan.networks.adam import Adam
-from gan_worker.gan.networks.classic import ClassicGenerator
 from gan_worker.gan.training.losses import patch_distance
 from gan_worker.progress import GenerationProgress
 
@@ -97,12 +96,7 @@ def project(
     Raises:
         RequestError: `invalid_config` for a model without styles.
     """
-    if isinstance(model.generator, ClassicGenerator):
-        raise RequestError(
-            "invalid_config",
-            "A picture can be searched only in a model with styles; one of the preset classic has none.",
-            "Use a model of another preset.",
-        )
+    check_has_styles(model.network.z_dim)
     search = _Search(model, target, seed)
     taken = 0
     while taken < steps and not should_stop():

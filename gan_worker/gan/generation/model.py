@@ -17,9 +17,8 @@ from gan_worker.config import (
     GenerationConfig,
     Network,
     NetworkConfig,
-    check_size,
 )
-from gan_worker.errors import Cancelled, RequestError, StorageError
+from gan_worker.errors import Cancelled, StorageError
 from gan_worker.gan.data.statistics import Statistics
 from gan_worker.gan.data.waves import Pattern, waves_of_levels
 from gan_worker.gan.generation import arrays
@@ -108,7 +107,9 @@ class Model:
             RequestError: `invalid_size`, `invalid_latent`, `invalid_config`.
             Cancelled: `should_stop` said so.
         """
-        names = self._check(config)
+        config.check()
+        config.check_for(self.info)
+        names = tuple(config.maps) or self.info.maps
         canvas, forward_seconds = self._paint(config, names, bits or {}, report, should_stop)
         steps = canvas.steps()
         # Where pictures lie side by side on a sheet, each stays whole, and a border that closes means nothing.
@@ -237,43 +238,6 @@ class Model:
         )
         lines = {name: sample_lines(picture, top, left, every) for name, picture in maps.items()}
         return {name: as_stored(maps[name], bits) for name, bits in kept}, lines
-
-    def _check(self, config: GenerationConfig) -> tuple[str, ...]:
-        check_size(config.width, config.height, self.info.stride)
-        if config.width * config.height > LARGEST:
-            raise RequestError(
-                "invalid_size",
-                f"A picture may have {LARGEST} pixels at most; received "
-                f"{config.width}×{config.height}.",
-                "Ask for a smaller one: it tiles.",
-            )
-        if config.seed < 0:
-            raise RequestError(
-                "invalid_latent",
-                f"A seed must be 0 or more; received {config.seed}.",
-                "Use another seed.",
-            )
-        self.styles.check(config)
-        if not (0 <= config.sway[0] <= 1 and np.isfinite(config.sway[1])):
-            raise RequestError(
-                "invalid_config",
-                f"The layout may sway by 0 to 1 in any number of turns; received {config.sway}.",
-                "Use 0 to leave things where the seed puts them.",
-            )
-        if not 0 <= config.truncation_psi <= 2:
-            raise RequestError(
-                "invalid_config",
-                f"Truncation must lie between 0 and 2; received {config.truncation_psi}.",
-                "Use 1 for the full variety, less for safer materials.",
-            )
-        unknown = [name for name in config.maps if name not in self.info.maps]
-        if unknown:
-            raise RequestError(
-                "invalid_config",
-                f"This model makes {', '.join(self.info.maps)}; asked for {', '.join(unknown)}.",
-                "Ask for maps that were among the training pictures.",
-            )
-        return tuple(config.maps) or self.info.maps
 
 
 def network_from_json(data: dict) -> Network:

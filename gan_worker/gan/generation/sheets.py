@@ -9,11 +9,10 @@ from math import ceil
 
 import numpy as np
 
-from gan_worker.config import GenerationConfig
+from gan_worker.config import GenerationConfig, check_has_styles
 from gan_worker.errors import RequestError
 from gan_worker.gan.generation.directions import factor_directions, principal_directions
 from gan_worker.gan.generation.model import Model
-from gan_worker.gan.generation.styles import check_has_styles
 from gan_worker.materials.contact_sheet import Picture, contact_sheet
 from gan_worker.materials.pictures import LARGEST, quantise
 from gan_worker.progress import GenerationProgress
@@ -72,7 +71,7 @@ def direction_sheet(model: Model, seed: int, count: int, report: Report) -> Pict
     Raises:
         RequestError: as `Model.generate`.
     """
-    check_has_styles(model.generator)
+    check_has_styles(model.network.z_dim)
     stride = model.network.stride
     side = -(-STRIP_SIDE // stride) * stride
     # A fixed origin: what moves in a strip is the style and not the border.

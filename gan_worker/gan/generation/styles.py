@@ -10,7 +10,6 @@ import numpy as np
 import tensorflow as tf
 
 from gan_worker.config import GenerationConfig
-from gan_worker.errors import RequestError
 from gan_worker.gan.generation.directions import find_direction, fingerprint, random_styles
 from gan_worker.gan.generation.latents import draw_z
 from gan_worker.gan.networks.classic import ClassicGenerator
@@ -21,9 +20,6 @@ from gan_worker.style import (
     Mix,
     Style,
     StyleMap,
-    check_materials,
-    check_style,
-    chosen_styles,
     read_weights,
 )
 
@@ -53,32 +49,11 @@ class Styles:
         self._measured: dict[str, Any] = {}
         self._measured_on = 0
 
-    def check(self, config: GenerationConfig) -> None:
-        """Check what a request says of the style.
-
-        Raises:
-            RequestError: `invalid_config` or `invalid_latent`.
-        """
-        chosen = (config.z, config.material, config.mix, config.style_map, config.directions)
-        check_style(*chosen)
-        if any(chosen):
-            check_has_styles(self._generator)
-        styles = list(chosen_styles(config.material, config.mix, config.style_map))
-        check_materials(styles, self._named)
-        expected = self._generator.network.z_dim
-        for z in (config.z, *(style.z for style in styles)):
-            if len(z) not in (0, expected) or not np.all(np.isfinite(z)):
-                raise RequestError(
-                    "invalid_latent",
-                    f"A latent of this model has {expected} finite numbers; received {len(z)}.",
-                    "Use a seed, or a latent of this very model.",
-                )
-
     def style(self, config: GenerationConfig, rows: int, columns: int) -> tf.Tensor | PaintedStyle:
         """The style that a request asks for, truncated, then moved along its directions.
 
         Args:
-            config: passes `check`.
+            config: passes `check` and `check_for`.
             rows: height of the latent grid, cells.
             columns: width of the latent grid, cells.
 
@@ -163,21 +138,6 @@ class Styles:
 def mean_style(generator: Generator | ClassicGenerator) -> tf.Tensor:
     """The style that truncation pulls towards, (w_dim,)."""
     return tf.reduce_mean(random_styles(generator, MEAN_STYLES), axis=0)
-
-
-def check_has_styles(generator: Generator | ClassicGenerator) -> None:
-    """Refuse what a generator without styles cannot do.
-
-    Raises:
-        RequestError: `invalid_config`.
-    """
-    if isinstance(generator, ClassicGenerator):
-        raise RequestError(
-            "invalid_config",
-            "Only a model with styles can change its look; one of the preset classic has none, its pictures depend "
-            "on the seed alone.",
-            "Change the seed, or use a model of another preset.",
-        )
 
 
 def _plain(config: GenerationConfig) -> Style:

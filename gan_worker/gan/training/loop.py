@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from gan_worker.config import PRESETS, ClassicConfig, GenerationConfig, TrainingConfig
-from gan_worker.errors import RequestError, TrainingError
+from gan_worker.errors import TrainingError
 from gan_worker.gan.data.dataset import Dataset
 from gan_worker.gan.generation import arrays as checkpoint
 from gan_worker.gan.generation.model import Model
@@ -70,41 +70,9 @@ def train(
         StorageError: a checkpoint cannot be written, or belongs to other networks.
         TrainingError: `diverged`.
     """
-    check_config(config)
+    config.check()
     training = Training(config, run, report)
     training.loop(should_stop)
-
-
-def check_config(config: TrainingConfig) -> None:
-    """Check what can be checked before any picture is read.
-
-    Raises:
-        RequestError: `invalid_config`.
-    """
-    wrong = None
-    if config.preset not in PRESETS:
-        wrong = f"The preset must be one of {', '.join(PRESETS)}; received {config.preset!r}."
-    elif config.minutes is None and config.kimg is None:
-        wrong = "A training needs an end: minutes, or thousands of crops; received neither."
-    elif not all(
-        value is None or (math.isfinite(value) and value > 0)
-        for value in (config.minutes, config.kimg, config.scale)
-    ):
-        wrong = "Minutes, kimg and scale must be numbers above 0; received one that is not."
-    elif config.gpus < 1 or (config.gpus > 1 and config.preset == "classic"):
-        wrong = (
-            "A training needs one GPU or more, and the preset classic takes one; received "
-            f"{config.gpus}."
-        )
-    elif config.preset == "classic" and (config.scale, config.isotropic) != (None, False):
-        wrong = (
-            "The preset classic brings all pictures to one size and learns them upright, so it takes no scale and no "
-            "isotropy; received one."
-        )
-    elif not 0 <= config.seed < 2**31:
-        wrong = f"The seed must lie between 0 and 2147483647; received {config.seed}."
-    if wrong:
-        raise RequestError("invalid_config", wrong, "Correct the setting and start again.")
 
 
 class Training:

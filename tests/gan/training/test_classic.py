@@ -131,7 +131,7 @@ def test_pictures_of_one_flat_color_are_refused(tmp_path):
 
 def test_a_scale_is_refused(config, tmp_path):
     with pytest.raises(RequestError, match="no scale"):
-        loop.check_config(dataclasses.replace(config, scale=0.5))
+        dataclasses.replace(config, scale=0.5).check()
 
 
 def test_losses_of_a_discriminator_that_knows_nothing():

@@ -9,7 +9,7 @@ import pytest
 
 from gan_worker.config import TrainingConfig
 from gan_worker.errors import RequestError
-from gan_worker.gan.training import gpus, loop
+from gan_worker.gan.training import gpus
 
 PROGRAM = Path(__file__).with_name("gpus_training.py")
 
@@ -44,4 +44,4 @@ def test_as_many_gpus_as_divide_the_batch(monkeypatch, here, wanted, batch, take
 def test_a_number_of_gpus_that_cannot_be(changes):
     config = TrainingConfig(**{"run": "r", "pictures": ("p",), **changes})
     with pytest.raises(RequestError, match="GPU"):
-        loop.check_config(config)
+        config.check()

@@ -51,8 +51,8 @@ def mask(tmp_path):
         ({"mask": "white.png"}, "invalid_config", "marks all of the picture"),
         ({"picture": "steel"}, "invalid_config", "not metallic"),
         ({"out": "photo.png"}, "invalid_config", "--out"),
-        ({"scale": "0"}, "invalid_config", "--scale 1"),
-        ({"steps": "0"}, "invalid_config", "--steps"),
+        ({"scale": "0"}, "invalid_config", "from 0.01 to 4"),
+        ({"steps": "0"}, "invalid_config", "from 1 to 10000"),
     ],
 )
 def test_bad_input_is_refused_before_any_work(change, code, says, photo, mask, tmp_path, capsys):

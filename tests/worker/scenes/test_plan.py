@@ -205,7 +205,7 @@ def test_what_is_selected(select, found):
         (rule("", model="brick"), "unknown_model", "Did you mean 'bricks'?"),
         (rule("", size=65), "invalid_size", "Try 64×64"),
         (rule('maps = "height"'), "invalid_recipe", "(base_color, roughness)"),
-        (rule('latent = { by = "between", first = 1, second = "elm" }'), "invalid_config", "old oak"),
+        (rule('latent = { by = "between", first = 1, second = "elm" }'), "invalid_recipe", "old oak"),
         (rule('latent = { by = "neighbourhood", distance = 1 }', model="digits", size=28),
          "invalid_recipe", "has none"),
         (rule('latent = { by = "between", first = 1, second = 2, curve = "Path" }'),

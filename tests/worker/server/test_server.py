@@ -217,7 +217,7 @@ def test_a_fault_in_a_job_fails_it_and_nothing_else(served, ear, picture):
         (GenerationConfig("../oak"), "invalid_config"),
         (GenerationConfig("oak", width=100_000), "invalid_size"),
         (GenerationConfig("oak", width=0), "invalid_size"),
-        (GenerationConfig("oak", maps=("smell",)), "invalid_config"),
+        (GenerationConfig(STARTER, maps=("smell",)), "invalid_config"),
         (GenerationConfig("oak", truncation_psi=9), "invalid_config"),
         (GenerationConfig("oak", z=(0.0,) * 2100), "invalid_config"),
         (GenerationConfig("oak", material="ash", z=(0.0,)), "invalid_config"),

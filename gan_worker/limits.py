@@ -1,0 +1,55 @@
+"""Limits of the numbers that a person chooses: `check()` of a config asks them, and a slider ends where they do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Number = TypeVar("Number", int, float)
+
+
+@dataclass(frozen=True)
+class Range(Generic[Number]):
+    """What a number may be, both ends included; what is no number lies in none.
+
+    Attributes:
+        least: the smallest.
+        most: the largest.
+    """
+
+    least: Number
+    most: Number
+
+    def __contains__(self, number: float) -> bool:
+        return self.least <= number <= self.most
+
+    def nearest(self, number: Number) -> Number:
+        """The number itself, or the end that it lies beyond."""
+        return min(self.most, max(self.least, number))
+
+    def __str__(self) -> str:
+        least, most = (f"{n:g}" if isinstance(n, float) else n for n in (self.least, self.most))
+        return f"from {least} to {most}"
+
+
+# What fits into an integer property of Blender; a training counts with as many bits.
+SEEDS = Range(0, 2**31 - 1)
+
+# Factor on the size of pictures to train on, and of a picture to repair.
+TRAINING_SCALES = Range(0.01, 8.0)
+REPAIR_SCALES = Range(0.01, 4.0)
+GPUS = Range(1, 64)
+
+# Pixels. Latents and five maps of 8 and 16 bits take about 18 bytes each, so the largest picture fits into 3 GiB with
+# all else.
+SIDES = Range(1, 16384)
+MOST_PIXELS = 8192 * 8192
+
+# From the mean style to twice the full variety.
+TRUNCATIONS = Range(0.0, 2.0)
+# Steps of a direction; beyond them no training ever saw a style.
+AMOUNTS = Range(-10.0, 10.0)
+SWAYS = Range(0.0, 1.0)
+
+# Of the search for what fits into a hole.
+SEARCH_STEPS = Range(1, 10_000)
