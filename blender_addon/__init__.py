@@ -1,4 +1,13 @@
-"""Tilewright in Blender: registers its subjects in order, and unregisters them in reverse."""
+"""Tilewright in Blender: registers its subjects in order, and unregisters them in reverse.
+
+A folder is a subject, with what it needs of operators, panels, properties and plain functions: `worker`, `training`,
+`generation`, `steering`, `shader`, `animation`, `painting`, `repair`, `output`, `scenes`; `ui` is what their panels
+are laid out with. A button calls a plain function, and so can a script. Panels only lay out what is already known.
+All of it runs on Blender's main thread: the pump in `worker` takes in, a few milliseconds at a time, what a worker in
+another process has sent.
+
+What saved files hold is named once and for life; see `properties`.
+"""
 
 from .ui.registration import in_order
 

@@ -1,4 +1,4 @@
-"""Motion: keyframes, loops and baked sequences."""
+"""Motion: keyframes on latents, loops that end where they begin, and sequences baked from either."""
 
 from ..ui.registration import in_order
 

@@ -1,4 +1,4 @@
-"""What leaves the scene: assets and exported files."""
+"""What leaves the scene: assets for the Asset Browser, and files for other tools."""
 
 from ..ui.registration import in_order
 

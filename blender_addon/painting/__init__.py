@@ -1,4 +1,4 @@
-"""Painting a style over a surface."""
+"""Painting: up to four looks over a surface, on an image or on a color attribute, blended by the generator."""
 
 from ..ui.registration import in_order
 

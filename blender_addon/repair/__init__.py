@@ -1,4 +1,4 @@
-"""Repairing a damaged texture with its own generator."""
+"""Repair: the masked part of a material filled by its own model, in all maps; one undo takes it back."""
 
 from ..ui.registration import in_order
 

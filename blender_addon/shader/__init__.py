@@ -1,4 +1,4 @@
-"""Materials in Blender: node tree, images and projection."""
+"""Materials in Blender: the node tree of a material, its images, and how they lie on a surface."""
 
 from ..ui.registration import in_order
 

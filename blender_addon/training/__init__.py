@@ -1,4 +1,4 @@
-"""Training: pictures, runs, curves and the preview."""
+"""Training: the pictures to learn from, the running training with preview and curves, and the list of runs."""
 
 from ..ui.registration import in_order
 

@@ -1,1 +1,1 @@
-"""What panels are laid out with: rows, icons and thumbnails."""
+"""What panels are laid out with: rows, icons, thumbnails and the order of registration."""

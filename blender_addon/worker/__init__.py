@@ -1,4 +1,9 @@
-"""The worker seen from Blender: session, pump, preferences, set-up and doctor."""
+"""The worker seen from Blender: its session, the pump, preferences, set-up, pairing, memory and doctor.
+
+`session` is what is known of the connection and its jobs, without bpy; `pump` is the timer that brings news in and
+hands them on; `setup` installs the worker into an environment of its own, `preferences` says how it is started or
+reached.
+"""
 
 from ..ui.registration import in_order
 

@@ -1,1 +1,1 @@
-"""How a look is chosen: styles mixed, kept, painted, moved over time and written as text."""
+"""How a look is chosen: styles mixed, kept as favorites, painted, moved over time and written as text."""

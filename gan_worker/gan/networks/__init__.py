@@ -1,1 +1,1 @@
-"""The networks and what they are built from."""
+"""The networks and what they are built from: layers, generator, discriminator, precision and Adam."""
