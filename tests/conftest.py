@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import queue
 import sys
@@ -19,9 +20,16 @@ for _name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS
     os.environ.setdefault(_name, "1")
 sys.path.insert(0, str(Path(__file__).parent))  # tables that tests of several packages share
 
+# There is a Blender for some versions of Python only; with the others the worker is tested alone.
+collect_ignore = [] if importlib.util.find_spec("bpy") else ["blender"]
+
 STAND_IN = Path(__file__).parent / "worker" / "server" / "stand_in_compute.py"
 # Seconds until a wait for an event is given up; long, for computers that are busy with other things.
 PATIENCE = 60.0
+
+
+def pytest_report_header() -> list[str]:
+    return [f"left out, for want of bpy: tests/{name}" for name in collect_ignore]
 
 
 class Ear:
