@@ -5,7 +5,6 @@ from bpy.props import (
     EnumProperty,
     FloatProperty,
     IntProperty,
-    IntVectorProperty,
     StringProperty,
 )
 
@@ -88,16 +87,15 @@ class Origin:
 
     unassigned: BoolProperty(
         name="Unassigned",
-        description="The material this was made for was gone when the result came",
+        description="The material this was made for was gone when it came",
     )
     model: StringProperty(name="Model")
     model_hash: StringProperty(name="Model Hash", description="sha256 of the model's weights")
     seed: IntProperty(name="Seed")
-    latent: StringProperty(name="Latent", description="Explicit style latent as JSON, or empty")
     width: IntProperty(name="Width", subtype="PIXEL")
     height: IntProperty(name="Height", subtype="PIXEL")
     truncation_psi: FloatProperty(name="Variety")
-    origin: IntVectorProperty(name="Origin", size=2)
-    version: StringProperty(name="Version", description="Version of Tilewright that made it")
-    recipe: StringProperty(name="Recipe", description="All of the above as JSON, exactly")
+    recipe: StringProperty(
+        name="Recipe", description="All of the above and what else made it, as JSON, exactly"
+    )
     seam_ratios: StringProperty(name="Seam Ratios", description="Map and seam ratio as JSON")

@@ -92,7 +92,9 @@ def _show(event: MaterialReady, target: str, order: Order, is_rest: bool) -> Non
     for name, image in found.items():
         image.name = _image_name(event.recipe, name)
     material = node_tree.find_material(target) if target else None
-    material = material or _unassigned(event)
+    unassigned = material is None
+    material = material or _new_material(event)
+    material.tilewright.unassigned = unassigned
     node_tree.build(material, found, order.wiring)
     node_tree.end_preview(material)
     node_tree.store_recipe(material, event.recipe, event.seam_ratios)
@@ -114,10 +116,9 @@ def _image_name(recipe: Recipe, map_name: str) -> str:
     return images.image_name(recipe.model, recipe.seed, recipe.width, recipe.height, map_name)
 
 
-def _unassigned(event: MaterialReady) -> bpy.types.Material:
+def _new_material(event: MaterialReady) -> bpy.types.Material:
     """A new material for a result whose own is gone, kept although nothing uses it."""
     material = node_tree.new_material(f"{event.recipe.model} {event.recipe.seed}")
-    material.tilewright.unassigned = True
     material.use_fake_user = True
     return material
 

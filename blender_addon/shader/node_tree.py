@@ -100,12 +100,8 @@ def assign(obj: bpy.types.Object, material: bpy.types.Material) -> None:
 def store_recipe(material: bpy.types.Material, recipe: Recipe, seam_ratios: dict) -> None:
     """Write on the material how it was made, so that it can be made again anywhere."""
     kept = material.tilewright
-    for name in ("model", "model_hash", "width", "height", "version"):
+    for name in ("model", "model_hash", "seed", "width", "height", "truncation_psi"):
         setattr(kept, name, getattr(recipe, name))
-    kept.seed = recipe.seed
-    kept.truncation_psi = recipe.truncation_psi
-    kept.origin = recipe.origin
-    kept.latent = json.dumps(list(recipe.z))
     kept.recipe = json.dumps(asdict(recipe))
     kept.seam_ratios = json.dumps(seam_ratios)
     kept.repaired = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import bpy
 
 from gan_worker.materials.maps import MAPS
@@ -114,14 +116,20 @@ class _Export(_OfRecipe):
 class _Recipe(_OfRecipe):
     bl_label = "Recipe"
 
-    def draw(self, _context: bpy.types.Context) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         kept = sliders.active_material().tilewright
+        if kept.unassigned:
+            text = "What it was made for was gone when it came: put it on what you like"
+            paragraph(self.layout, text, context.region.width, "INFO")
         column = self.layout.column(align=True)
         pair(column, "Model", kept.model)
         pair(column, "Hash", kept.model_hash[: regeneration.HASH_LETTERS])
         pair(column, "Seed", str(kept.seed))
         pair(column, "Size", f"{kept.width} × {kept.height}")
         pair(column, "Variety", f"{kept.truncation_psi:.2f}")
+        ratios = json.loads(kept.seam_ratios or "{}")
+        if ratios:
+            pair(column, "Seams", f"{max(ratios.values()):.2f}, seamless at 1")
 
 
 def _has_recipe(material: bpy.types.Material | None) -> bool:

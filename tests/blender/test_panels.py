@@ -388,7 +388,12 @@ def test_recipe_and_running_generation_are_shown(stand_in, plane, maps):
     pump.tick()
     pump.finish()
     assert "Generating" not in draw(generation_panels.TILEWRIGHT_PT_generation)
-    assert "48 × 32" in draw(material_panels.TILEWRIGHT_PT_recipe)
+    text = draw(material_panels.TILEWRIGHT_PT_recipe)
+    assert "48 × 32" in text
+    assert "Seams\n1.00, seamless at 1" in text
+    assert "was gone" not in text
+    plane.active_material.tilewright.unassigned = True
+    assert "was gone when it came" in " ".join(draw(material_panels.TILEWRIGHT_PT_recipe).split())
 
 
 def test_material_panel_shows_what_can_be_changed_and_why_not(stand_in, plane, maps, tmp_path):
