@@ -93,7 +93,7 @@ def desk(window: Any) -> Any:
     window.hover_view()
     window.press("n")
     window.wait("open_tab('Tilewright')")
-    preferences = "addon('preferences').get()"
+    preferences = "addon('worker.preferences').get()"
     window.ask(f"{preferences}.worker_python = {str(window.worker_python())!r}")
     window.ask(f"{preferences}.home_folder = {str(window.work / 'models')!r}")
     window.ask("bpy.ops.tilewright.start_worker() and None")

@@ -160,6 +160,15 @@ class Window:
         shown = self.photograph("missing")
         raise AssertionError(f"no button {what} in the sidebar at {column}; see {shown.name}")
 
+    def buttons(self, column: float = 0.4) -> str:
+        """Operator calls and data paths of all buttons in a column of the sidebar, from the top."""
+        left, top, width, height = self.ask("sidebar()")
+        found = []
+        for y in range(top + 10, top + height, 16):
+            self.move(left + int(width * column), y)
+            found.append(self.ask("under_pointer()"))
+        return "\n".join(found)
+
     def click(self, what: str, column: float = 0.4) -> None:
         """Find a button and press it."""
         self.find(what, column)
@@ -234,6 +243,28 @@ class Window:
         """Open a menu and press the letter that is underlined in it."""
         self.click(what, column)
         self.press(letter)
+
+    def pick(self, what: str, place: int, picture: str = "", column: float = 0.4) -> None:
+        """Open the list of a field, and click the entry at that place, 0 and up.
+
+        Args:
+            what: part of the field's data path.
+            place: of the entry.
+            picture: name of a picture of the open list; none without.
+            column: as in `find`.
+        """
+        x, y = self.find(what, column)
+        while what in self.ask("under_pointer()"):  # the list hangs from the field's lower edge
+            y += 1
+            self.move(x, y)
+        self.move(x, y - 4)
+        self.click_here()
+        self.settle(20)
+        if picture:
+            self.photograph(picture)
+        scale = self.ask("bpy.context.preferences.system.ui_scale")
+        self.move(x, y + int(scale * (10.5 + 21 * (place + 0.5))))
+        self.click_here()
 
     def hover_view(self) -> None:
         """Go where keys mean the 3D View."""

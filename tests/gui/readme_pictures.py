@@ -21,7 +21,7 @@ MOST_BYTES = 150_000
 UP, DOWN = 4, 5  # the mouse wheel
 MODEL = "Starter Cobblestone"
 CHOSEN = "bpy.context.scene.tilewright"
-PREFERENCES = "addon('preferences').get()"
+PREFERENCES = "addon('worker.preferences').get()"
 START = "ops.tilewright.start_worker("
 GENERATE = "ops.tilewright.generate_material("
 pytestmark = pytest.mark.timeout(3600)
@@ -97,6 +97,7 @@ def desk(window: Any) -> Iterator[Any]:
     window.pull(-120, 0.005)
     window.release()
     window.ask(f"{PREFERENCES}.worker_python = {str(window.worker_python())!r}")
+    window.wait("not addon('worker.setup').current.need")
     # The folder is named in a picture.
     with tempfile.TemporaryDirectory(prefix="tilewright-", ignore_cleanup_errors=True) as home:
         window.ask(f"{PREFERENCES}.home_folder = {home!r}")
@@ -134,7 +135,9 @@ def test_idle(desk: Any) -> None:
 def test_exploring(desk: Any) -> None:
     desk.open_only("Explore")
     desk.click("tilewright.explore", 0.08)
-    desk.wait("addon('variations').configs() and not addon('variations').is_drawing()")
+    desk.wait(
+        "addon('steering.variations').configs() and not addon('steering.variations').is_drawing()"
+    )
     keep(desk, "exploring")
     desk.click("tilewright.explore", 0.08)
 
@@ -150,7 +153,7 @@ def test_training(desk: Any) -> None:
     desk.ask(f"{CHOSEN}.minutes = 12")
     desk.ask("bpy.ops.tilewright.start_training() and None")
     desk.open_only("Train")
-    desk.wait("addon('curve_pictures').shown() and addon('live_preview').is_there()")
+    desk.wait("addon('training.curves').shown() and addon('training.preview').is_there()")
     # Of a young model nobody can tell what it is going to be.
     desk.wait(
         "session().training.progress.step > 1500 or session().training.progress.fraction > 0.95",
@@ -186,7 +189,7 @@ def test_error(desk: Any) -> None:
 def test_doctor(desk: Any) -> None:
     desk.ask("bpy.context.preferences.view.ui_scale = 1.0")  # it is long
     desk.click("run_doctor")
-    doctor = "addon('doctor').current"
+    doctor = "addon('worker.doctor').current"
     desk.wait(f"{doctor}.ran and not {doctor}.running")
     keep(desk, "doctor")
 

@@ -22,7 +22,7 @@ CHOSEN = "bpy.context.scene.tilewright"
 MATERIAL = "bpy.context.object.active_material"
 CONNECTED = "session().connected"
 SLIDER = "latents.directions[0].amount"
-DRAWN = "addon('variations').configs() and not addon('variations').is_drawing()"
+DRAWN = "addon('steering.variations').configs() and not addon('steering.variations').is_drawing()"
 STARTED = "session().connected or session().last_error"
 
 
@@ -69,9 +69,25 @@ def test_the_tab_opens_and_says_stopped(window: Any) -> None:
     window.photograph("idle")
 
 
+def test_without_a_worker_its_setup_stands_alone(window: Any) -> None:
+    window.wait("addon('worker.setup').current.need == 'missing'")
+    window.settle(20)
+    window.photograph("setup")
+    shown = window.buttons()
+    assert "set_up_worker(" in shown
+    assert START not in shown and "run_doctor(" not in shown
+    assert not window.ask("bpy.ops.tilewright.set_up_worker.poll()")
+    window.click("userpref_allow_online(")
+    window.wait("bpy.app.online_access and bpy.ops.tilewright.set_up_worker.poll()")
+    window.settle(20)
+    window.photograph("setup_online")
+    window.ask("bpy.context.preferences.system.use_online_access = False")
+
+
 def test_a_wrong_worker_python_is_named_with_its_cure(window: Any) -> None:
     wrong = window.work / "no-such-python"
-    window.ask(f"addon('preferences').get().worker_python = {str(wrong)!r}")
+    window.ask(f"addon('worker.preferences').get().worker_python = {str(wrong)!r}")
+    window.wait("addon('worker.setup').current.need == 'astray'")
     window.click(START, 0.25)
     window.wait("session().last_error")
     assert window.ask("session().last_error.code") == "worker_command"
@@ -84,7 +100,7 @@ def test_a_wrong_worker_python_is_named_with_its_cure(window: Any) -> None:
 
 
 def test_start_connects(window: Any, workers: Any) -> None:
-    preferences = "addon('preferences').get()"
+    preferences = "addon('worker.preferences').get()"
     window.ask(f"{preferences}.worker_python = {str(window.worker_python())!r}")
     window.ask(f"{preferences}.home_folder = {str(window.work / 'models')!r}")
     window.click(START, 0.25)
@@ -96,8 +112,12 @@ def test_start_connects(window: Any, workers: Any) -> None:
 
 
 def test_generate_makes_a_material_with_all_its_maps(window: Any) -> None:
-    window.enter("tilewright.model", MODEL, 0.4)
-    assert window.ask(f"{CHOSEN}.model") == MODEL
+    names = window.ask("session().model_names()")
+    assert len(names) == 6 and names[0] != MODEL
+    # The second list is opened from a field that holds a name already.
+    for name, picture in ((names[0], "models"), (MODEL, "models_again")):
+        window.pick("tilewright.model", names.index(name), picture)
+        assert window.ask(f"{CHOSEN}.model") == name
     for name in ("width", "height"):
         window.enter(f"tilewright.{name}", str(SIZE))
     window.click(GENERATE)
@@ -156,7 +176,7 @@ def test_a_variation_is_chosen_by_its_picture(window: Any) -> None:
     window.click("tilewright.explore", 0.13)
     window.press("a")
     window.wait(DRAWN)
-    wanted = window.ask("dict(addon('variations').configs()[0].directions)")
+    wanted = window.ask("dict(addon('steering.variations').configs()[0].directions)")
     window.photograph("exploring")
     window.click("choose_variation(", 0.15)
     window.wait(f"is_quiet() and look()['directions'] == {wanted!r}")
@@ -178,20 +198,35 @@ def test_training_can_be_watched_and_stopped(window: Any, picture: Path) -> None
     window.click("add_pictures")
     choose_in_file_browser(window, picture)
     assert window.ask(f"[p.path for p in {CHOSEN}.pictures]") == [str(picture)]
-    window.enter('"].tilewright.run', "waves")  # an operator's name begins like it
-    assert window.ask(f"{CHOSEN}.run") == "waves"
     window.enter("tilewright.minutes", "30")
     window.choose("tilewright.preset", "s")
     assert window.ask(f"{CHOSEN}.preset") == "nano"
     window.click("ops.tilewright.start_training(", 0.25)
     window.wait("session().training and session().training.progress")
-    window.wait("session().training.progress.step > 2 and addon('live_preview').is_there()")
+    window.wait("session().training.progress.step > 2 and addon('training.preview').is_there()")
     assert window.ask("session().training.progress.eta") > 0
     window.photograph("training")
     window.click("stop_training", 0.6)
     window.wait("session().training.state == 'succeeded'")
-    window.wait("'waves' in session().model_names()")
+    window.wait("'waves' in session().model_names()")  # as its picture is named
     window.photograph("trained")
+
+
+def test_a_second_training_has_a_name_of_its_own_and_a_taken_one_is_refused_in_its_panel(
+    window: Any,
+) -> None:
+    proposed = "addon('training.runs').proposed_name(bpy.context.scene)"
+    window.wait(f"{proposed} == 'waves 2'")
+    window.enter('"].tilewright.run', "waves")  # an operator's name begins like it
+    assert window.ask(f"{CHOSEN}.run") == "waves"
+    window.click("ops.tilewright.start_training(", 0.25)
+    window.wait("session().training.state == 'failed'")
+    assert window.ask("session().training.error.code") == "run_exists"
+    window.open_only("Train")
+    window.photograph("name_taken")
+    window.click("dismiss_error(", 0.85)
+    window.wait("session().training.error is None")
+    window.ask(f"{CHOSEN}.run = ''")
 
 
 def test_saved_textures_are_there_after_reopening(window: Any) -> None:
@@ -213,7 +248,7 @@ def test_another_size_and_lost_textures_come_by_one_click_each(window: Any) -> N
     large = window.ask("look()")
     check(large["maps"], LARGER)
     assert (large["seed"], large["directions"]) == (before["seed"], before["directions"])
-    lost = f"addon('materials').images_of({MATERIAL})['base_color']"
+    lost = f"addon('shader.node_tree').images_of({MATERIAL})['base_color']"
     window.ask(f"bpy.data.images.remove({lost})")
     window.click("regenerate(")
     window.wait(f"is_quiet() and look() == {large!r}")
@@ -224,10 +259,10 @@ def test_a_loop_is_baked(window: Any) -> None:
     window.open_only("Motion")
     window.enter("motion.frames", "4")
     window.click("bake_motion(")
-    bake = "addon('motion').current"
+    bake = "addon('animation.motion').current"
     window.wait(f"{bake} and {bake}.state != 'running'")
     assert window.ask(f"{bake}.state") == "succeeded", window.ask(f"str({bake}.error)")
-    assert window.ask(f"addon('materials').shows_sequence({MATERIAL})")
+    assert window.ask(f"addon('shader.node_tree').shows_sequence({MATERIAL})")
     assert window.ask(f"{bake}.evenness.closing") < 2
     assert len(list(window.work.glob("textures/*/*_basecolor_*.png"))) == 4
     window.settle(20)
@@ -252,7 +287,7 @@ def test_looks_are_painted(window: Any) -> None:
     before = window.ask(f"{MATERIAL}.tilewright.recipe")
     window.ask("remember()")
     looks = f"{MATERIAL}.tilewright.painted_looks"
-    color = f"addon('painting').COLORS[{looks}[1].place]"
+    color = f"addon('painting.painting').COLORS[{looks}[1].place]"
     # Debian's Blender comes without brushes.
     window.ask(f"paint({MATERIAL}.tilewright.style_image, {color}, 1, 0.5)")
     window.wait(f"{MATERIAL}.tilewright.recipe != {before!r} and is_quiet()")
@@ -287,7 +322,7 @@ def test_a_part_is_repaired(window: Any) -> None:
 def test_the_doctor_looks_at_everything(window: Any) -> None:
     window.open_only("Worker")
     window.click("run_doctor")
-    doctor = "addon('doctor').current"
+    doctor = "addon('worker.doctor').current"
     window.wait(f"{doctor}.ran and not {doctor}.running")
     found = dict(window.ask(f"[(f.name, f.state) for f in {doctor}.findings]"))
     assert {"Python", "TensorFlow", "Disk", "Memory"} <= set(found)
