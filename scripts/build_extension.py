@@ -118,7 +118,7 @@ def stage(folder: Path, generation: Generation, platforms: list[str]) -> Path:
     shutil.copy2(ROOT / "LICENSE", staged)
     wheels = staged / "wheels"
     wheels.mkdir()
-    build_wheel(wheels, generation.python_tag)
+    _build_own_wheel(wheels, generation.python_tag)
     for name in platforms:
         for abi in generation.abis[name]:
             shutil.copy2(_pyzmq(PLATFORMS[name], abi), wheels)
@@ -157,7 +157,7 @@ def homepage() -> str:
     return str(tomllib.loads(text)["project"]["urls"]["Homepage"])
 
 
-def build_wheel(wheels: Path, python_tag: str) -> None:
+def _build_own_wheel(wheels: Path, python_tag: str) -> None:
     """The wheel with client and worker; copied first, so that nothing is left in the checkout."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "tilewright"

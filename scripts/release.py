@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,15 +85,21 @@ def build(folder: Path) -> None:
     """
     with tempfile.TemporaryDirectory() as temporary:
         made = Path(temporary)
-        for _ in build_extension.build_zips(made, list(build_extension.PLATFORMS)):
-            pass
-        build_extension.build_wheel(made, "py3")
+        *_, newest = build_extension.build_zips(made, list(build_extension.PLATFORMS))
+        _take_wheel(newest, made)
         index = (str(build_extension.blender_ext()), "server-generate", "--html")
         call(sys.executable, *index, "--repo-dir", str(made))
         sums = [f"{_sha256(path)}  {path.name}\n" for path in sorted(made.iterdir())]
         (made / SUMS).write_text("".join(sums), encoding="utf-8", newline="\n")
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(made, folder)
+
+
+def _take_wheel(zipped: Path, folder: Path) -> None:
+    """Give the wheel that lies in a zip away by itself too."""
+    with zipfile.ZipFile(zipped) as packed:
+        (name,) = (n for n in packed.namelist() if n.startswith("wheels/tilewright-"))
+        (folder / Path(name).name).write_bytes(packed.read(name))
 
 
 def _tag(version: str) -> None:
