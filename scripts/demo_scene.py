@@ -23,9 +23,10 @@ own_blender.use_own_folder()
 import bpy
 import numpy as np
 
-from gan_worker.client.events import JobReport, JobState
+from gan_worker.client.events import JobReport
 from gan_worker.errors import UnexpectedError, error_from_info
 from gan_worker.progress import DataReport, Notice, Stage, TrainingProgress
+from gan_worker.wire.messages import JobState
 
 ADDON = "blender_addon"
 # What wall, sphere and floor are made with where nothing is trained.

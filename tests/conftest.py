@@ -67,12 +67,12 @@ class Ear:
         return self.until(found, seconds)
 
     def state(self, job: str, state: str, seconds: float = PATIENCE) -> Any:
-        from gan_worker.client.events import JobState
+        from gan_worker.wire.messages import JobState
 
         return self.event(JobState, seconds, job=job, state=state)
 
     def states(self, job: str) -> list[str]:
-        from gan_worker.client.events import JobState
+        from gan_worker.wire.messages import JobState
 
         return [e.state for e in self.heard if type(e) is JobState and e.job == job]
 

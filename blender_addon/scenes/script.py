@@ -17,7 +17,6 @@ from pathlib import Path
 
 import bpy
 
-from gan_worker.client.events import ModelList
 from gan_worker.dataclass_json import to_json
 from gan_worker.errors import (
     TRANSIENT,
@@ -31,6 +30,7 @@ from gan_worker.progress import BatchProgress
 from gan_worker.scenes.parser import read_recipe
 from gan_worker.scenes.plan import COLUMNS, Plan
 from gan_worker.scenes.recipe import PROCESSES
+from gan_worker.wire.messages import ModelList
 
 from ..worker import operators, preferences, pump, session
 from . import batch as scene_batch

@@ -16,16 +16,13 @@ from gan_worker.client.events import (
     JobReport,
     MapReady,
     MaterialReady,
-    ModelList,
     PreviewReady,
     RunPreviewReady,
     RunRenamed,
-    RunSettings,
-    WorkerFault,
-    WorkerStatus,
 )
 from gan_worker.errors import TilewrightError, UnexpectedError
 from gan_worker.progress import TrainingProgress
+from gan_worker.wire.messages import ModelList, RunConfig, WorkerFault, WorkerStatus
 
 from ..generation import results
 from ..painting import painting
@@ -266,7 +263,7 @@ def _take(event: object) -> None:
             run_pictures.clear()
         case WorkerFault():
             run_pictures.give_up()
-        case RunSettings():
+        case RunConfig():
             runs.take_settings(bpy.context.scene, event.config)
         case ModelList():
             sliders.add_sliders_everywhere()

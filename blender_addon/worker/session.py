@@ -12,27 +12,23 @@ from pathlib import Path
 from typing import Any
 
 from gan_worker.client.client import Client
-from gan_worker.client.events import (
-    Connected,
-    JobAccepted,
-    JobList,
-    JobRejected,
-    JobReport,
-    JobState,
-    LinkLost,
-    MapReady,
-    MaterialReady,
-    ModelEntry,
-    ModelList,
-    RunList,
-    WorkerFault,
-    WorkerStatus,
-)
+from gan_worker.client.events import Connected, JobReport, LinkLost, MapReady, MaterialReady
 from gan_worker.client.launcher import Launcher
 from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
 from gan_worker.errors import ErrorInfo, TilewrightError, WorkerError, error_from_info
 from gan_worker.progress import TrainingProgress
-from gan_worker.wire.messages import RunEntry
+from gan_worker.wire.messages import (
+    JobAccepted,
+    JobList,
+    JobRejected,
+    JobState,
+    ModelEntry,
+    ModelList,
+    RunEntry,
+    RunList,
+    WorkerFault,
+    WorkerStatus,
+)
 
 from .jobs import Backlog, Job
 
@@ -261,7 +257,7 @@ class Session:
         self._connected_client().delete_run(run)
 
     def request_settings(self, run: str) -> None:
-        """Ask what a run was started with; the event `RunSettings` follows."""
+        """Ask what a run was started with; the event `RunConfig` follows."""
         self._connected_client().request_settings(run)
 
     def request_run_preview(self, run: str) -> None:

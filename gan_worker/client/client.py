@@ -99,7 +99,7 @@ class Client:
         job = codec.check_job(job or codec.new_id())
         body = messages.Submit(job, _KINDS[type(config)], to_json(config), channel)
         if self._outbox.full:
-            self._tell(events.JobRejected(job, _silent(self._liveness.silence)))
+            self._tell(messages.JobRejected(job, _silent(self._liveness.silence)))
         else:
             self._request(body)
         return job
@@ -122,19 +122,19 @@ class Client:
 
     def request_models(self) -> None:
         """Ask for the models; `ModelList` follows."""
-        self._request(messages.Models())
+        self._request(messages.AskModels())
 
     def request_runs(self) -> None:
         """Ask for the runs; `RunList` follows. Only where the worker speaks 1.1."""
-        self._request(messages.Runs())
+        self._request(messages.AskRuns())
 
     def request_settings(self, run: str) -> None:
-        """Ask what a run was started with; `RunSettings` follows."""
-        self._request(messages.RunSettings(run))
+        """Ask what a run was started with; `RunConfig` follows."""
+        self._request(messages.AskRunSettings(run))
 
     def request_run_preview(self, run: str) -> None:
         """Ask for a small picture of a run; `RunPreviewReady` follows. Only where the worker speaks 1.2."""
-        self._request(messages.RunPreview(run))
+        self._request(messages.AskRunPreview(run))
 
     def rename_run(self, run: str, name: str) -> None:
         """Give a run another name; `RunRenamed` and the new lists follow, or `WorkerFault`."""
@@ -150,7 +150,7 @@ class Client:
 
     def request_jobs(self) -> None:
         """Ask for the jobs of this client's key; `JobList` follows."""
-        self._request(messages.Jobs())
+        self._request(messages.AskJobs())
 
     def request_result(self, job: str) -> None:
         """Fetch the result of a finished generate job (again); `MaterialReady` follows."""
@@ -160,7 +160,7 @@ class Client:
         """Let the worker save a checkpoint of what is training, then end."""
         self._request(messages.Shutdown())
 
-    def _request(self, body: Any) -> None:
+    def _request(self, body: messages.Request) -> None:
         self._outbox.add(body)
         if self._session:
             self._send_requests()  # until Blender calls `collect` next it may draw its whole window
@@ -250,15 +250,21 @@ class Client:
                 self._refuse(error.info)
             return True
         self._liveness.heard()
-        handler = getattr(self, f"_on_{messages.TYPES[type(message.body)]}", None)
-        if handler is not None and (message.session == self._session or _opens(message)):
-            handler(message)
+        body = message.body
+        if isinstance(body, messages.Reply) and (message.session == self._session or _opens(body)):
+            self._unseen += isinstance(body, messages.LatestReply)
+            getattr(self, f"_on_{body.wire_type}", self._hand_on)(message)
         return True
+
+    def _hand_on(self, message: Message) -> None:
+        """Tell as it came what answers a request that still waits, or comes unasked."""
+        if message.re is None or self._outbox.answer(message) is not None:
+            self._tell(message.body)
 
     def _refuse(self, error: ErrorInfo) -> None:
         if not self._refused:
             self._refused = True
-            self._tell(events.WorkerFault(error))
+            self._tell(messages.WorkerFault(error))
 
     def _on_welcome(self, message: Message) -> None:
         if message.re != self._hello.id or message.body.session == self._session:
@@ -283,7 +289,7 @@ class Client:
         elif (asked := self._outbox.answer(message)) is not None:
             submitted = isinstance(asked, messages.Submit)
             self._tell(
-                events.JobRejected(asked.job, error) if submitted else events.WorkerFault(error)
+                messages.JobRejected(asked.job, error) if submitted else messages.WorkerFault(error)
             )
             self._look_again_after(asked)
 
@@ -292,14 +298,6 @@ class Client:
             self._last = message.body.after
             if message.body.missed:
                 self.request_jobs()
-
-    def _on_accepted(self, message: Message) -> None:
-        if self._outbox.answer(message) is not None:
-            self._tell(events.JobAccepted(message.body.job))
-
-    def _on_rejected(self, message: Message) -> None:
-        if self._outbox.answer(message) is not None:
-            self._tell(events.JobRejected(message.body.job, message.body.error))
 
     def _on_done(self, message: Message) -> None:
         asked = self._outbox.answer(message)
@@ -314,7 +312,7 @@ class Client:
             self.request_models()
 
     def _on_state(self, message: Message) -> None:
-        body: messages.JobEvent = message.body
+        body: messages.JobState = message.body
         if message.re is not None:
             if self._outbox.answer(message) is not None and body.result is not None:
                 self._downloads.add_result(body.job, body.result)
@@ -326,14 +324,13 @@ class Client:
             self._request(messages.Subscribe(self._last))
             return
         self._last = number
-        self._tell(_job_state(body, number))
+        self._tell(body)
         if body.state in messages.FINAL_STATES:
             self._downloads.forget_preview(body.job)
         if body.result is not None:
             self._downloads.add_result(body.job, body.result)
 
     def _on_report(self, message: Message) -> None:
-        self._unseen += 1
         kind = messages.REPORTS[message.body.kind]
         try:
             report = from_json(kind, message.body.report)
@@ -343,42 +340,12 @@ class Client:
         self._tell(events.JobReport(message.body.job, report))
 
     def _on_preview(self, message: Message) -> None:
-        self._unseen += 1
         self._downloads.add_preview(message.body)
-
-    def _on_status(self, message: Message) -> None:
-        self._unseen += 1
-        body = message.body
-        self._tell(events.WorkerStatus(body.compute_state, body.device, body.memory_mb))
-
-    def _on_fault(self, message: Message) -> None:
-        self._tell(events.WorkerFault(message.body.error))
-
-    def _on_model_list(self, message: Message) -> None:
-        if self._outbox.answer(message) is not None:
-            self._tell(events.ModelList(message.body.models))
-
-    def _on_run_list(self, message: Message) -> None:
-        if self._outbox.answer(message) is not None:
-            self._tell(events.RunList(message.body.runs))
-
-    def _on_run_config(self, message: Message) -> None:
-        if self._outbox.answer(message) is None:
-            return
-        try:
-            self._tell(events.RunSettings(from_json(TrainingConfig, message.body.config)))
-        except BadMessage as error:
-            self._tell(events.WorkerFault(error.info))
 
     def _on_run_picture(self, message: Message) -> None:
         if self._outbox.answer(message) is not None:
             body = message.body
             self._tell(events.RunPreviewReady(body.run, _thumbnail(body)))
-
-    def _on_job_list(self, message: Message) -> None:
-        if self._outbox.answer(message) is not None:
-            jobs = tuple(_job_state(j, 0) for j in message.body.jobs)
-            self._tell(events.JobList(jobs))
 
     # ---- what comes on bulk
 
@@ -397,9 +364,9 @@ class Client:
         return True
 
 
-def _opens(message: Message) -> bool:
-    """Whether a message counts before there is a session, or after the server forgot it."""
-    return isinstance(message.body, (messages.Welcome, messages.Error, messages.UnknownSession))
+def _opens(body: messages.Reply) -> bool:
+    """Whether a reply counts before there is a session, or after the server forgot it."""
+    return isinstance(body, (messages.Welcome, messages.Error, messages.UnknownSession))
 
 
 def _thumbnail(body: messages.RunPicture) -> NDArray[Any] | None:
@@ -413,12 +380,6 @@ def _thumbnail(body: messages.RunPicture) -> NDArray[Any] | None:
         return np.frombuffer(data, np.uint8).reshape(body.height, body.width, 3)
     except (ValueError, zlib.error):
         return None
-
-
-def _job_state(body: messages.JobEvent, number: int) -> events.JobState:
-    return events.JobState(
-        body.job, body.kind, body.name, body.state, body.error, body.attempt, number
-    )
 
 
 def _silent(seconds: float) -> ErrorInfo:

@@ -138,7 +138,7 @@ class Downloads:
             self._transfers.drop(lambda t: t.job == job and t.blob.name == name)
         elif self._materials.pop(job, None) is not None:
             self._transfers.drop(lambda t: t.job == job)
-            self._tell(events.WorkerFault(error))
+            self._tell(messages.WorkerFault(error))
 
 
 def _plausible(blob: messages.Blob) -> bool:

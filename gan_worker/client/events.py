@@ -1,11 +1,13 @@
-"""What a client hears from a worker: frozen dataclasses that `Client.collect` returns."""
+"""What a client hears from a worker: frozen dataclasses that `Client.collect` returns.
+
+Those here the client makes; the others are messages, handed on as they came.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gan_worker.config import TrainingConfig
 from gan_worker.errors import ErrorInfo
 from gan_worker.progress import (
     DataReport,
@@ -16,7 +18,7 @@ from gan_worker.progress import (
     Stage,
     TrainingProgress,
 )
-from gan_worker.wire.messages import ModelEntry, RunEntry
+from gan_worker.wire.messages import Reply
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,44 +47,6 @@ class LinkLost:
 
     seconds: float
     error: ErrorInfo
-
-
-@dataclass(frozen=True)
-class JobAccepted:
-    """The worker has the job in its journal."""
-
-    job: str
-
-
-@dataclass(frozen=True)
-class JobRejected:
-    """The worker does not take the job."""
-
-    job: str
-    error: ErrorInfo
-
-
-@dataclass(frozen=True)
-class JobState:
-    """A job's state, in order and without gaps.
-
-    Attributes:
-        job: id as returned by `Client.submit`.
-        kind: `train`, `generate` or `repair`.
-        name: the run or the model.
-        state: one of `queued running paused cancelling succeeded failed cancelled interrupted`.
-        error: why, where it failed or was interrupted.
-        attempt: 1, and one more for every time the compute process died with it.
-        sequence: number among the events of this client's key.
-    """
-
-    job: str
-    kind: str
-    name: str
-    state: str
-    error: ErrorInfo | None
-    attempt: int
-    sequence: int
 
 
 @dataclass(frozen=True)
@@ -122,32 +86,11 @@ class MaterialReady:
 
 
 @dataclass(frozen=True)
-class ModelList:
-    """The models the worker has, newest first."""
-
-    models: tuple[ModelEntry, ...]
-
-
-@dataclass(frozen=True)
-class RunList:
-    """The runs the worker has, newest first, with a model or without."""
-
-    runs: tuple[RunEntry, ...]
-
-
-@dataclass(frozen=True)
 class RunRenamed:
     """A run, and so its model, has another name now; the new lists follow."""
 
     run: str
     name: str
-
-
-@dataclass(frozen=True)
-class RunSettings:
-    """What a run was started with; its pictures as this client may name them."""
-
-    config: TrainingConfig
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,45 +101,14 @@ class RunPreviewReady:
     pixels: NDArray[Any] | None
 
 
-@dataclass(frozen=True)
-class JobList:
-    """The newest jobs of this client's key, newest first; their `sequence` is 0."""
-
-    jobs: tuple[JobState, ...]
-
-
-@dataclass(frozen=True)
-class WorkerStatus:
-    """The compute process: `off starting idle busy stopping`, its device, memory in MiB."""
-
-    compute_state: str
-    device: str
-    memory_mb: float
-
-
-@dataclass(frozen=True)
-class WorkerFault:
-    """A refused request or an error that belongs to no job."""
-
-    error: ErrorInfo
-
-
 Event = (
     Connected
     | LinkLost
-    | JobAccepted
-    | JobRejected
-    | JobState
     | JobReport
     | PreviewReady
     | MapReady
     | MaterialReady
-    | ModelList
-    | RunList
     | RunRenamed
-    | RunSettings
     | RunPreviewReady
-    | JobList
-    | WorkerStatus
-    | WorkerFault
+    | Reply
 )

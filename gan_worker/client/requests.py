@@ -12,7 +12,7 @@ from gan_worker.wire.codec import Message
 
 RESEND = 2.0
 OUTBOX_LIMIT = 64
-_QUESTIONS = (messages.Models, messages.Runs, messages.Jobs)
+_QUESTIONS = (messages.AskModels, messages.AskRuns, messages.AskJobs)
 
 
 @dataclass

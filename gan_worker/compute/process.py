@@ -66,10 +66,10 @@ class Compute:
         self._socket = socket
         self._store = store
         self._orphaned = orphaned
-        self._trainings: deque[messages.Run] = deque()
-        self._repairs: deque[messages.Run] = deque()
-        self._generates: deque[messages.Run] = deque()
-        self._queues: dict[messages.JobKind, deque[messages.Run]] = {
+        self._trainings: deque[messages.RunJob] = deque()
+        self._repairs: deque[messages.RunJob] = deque()
+        self._generates: deque[messages.RunJob] = deque()
+        self._queues: dict[messages.JobKind, deque[messages.RunJob]] = {
             "train": self._trainings,
             "repair": self._repairs,
             "generate": self._generates,
@@ -95,7 +95,7 @@ class Compute:
 
     # ---- the jobs
 
-    def _serve_training(self, run: messages.Run) -> None:
+    def _serve_training(self, run: messages.RunJob) -> None:
         def work() -> messages.Finished:
             config = from_json(TrainingConfig, run.config)
             self._program.train(config, report, should_stop)
@@ -120,7 +120,7 @@ class Compute:
             run = self._repairs.popleft()
             self._send(self._ended(run.job, lambda run=run: self._repair(run)))  # type: ignore[misc]
 
-    def _repair(self, run: messages.Run) -> messages.Finished:
+    def _repair(self, run: messages.RunJob) -> messages.Finished:
         def should_stop() -> bool:
             self._between_pieces(run.job)
             self._serve_generates()  # they take moments, a repair a minute
@@ -135,7 +135,7 @@ class Compute:
         should_stop()
         return messages.Finished(run.job, result=self._write(run.job, material))
 
-    def _generate(self, run: messages.Run) -> messages.Finished:
+    def _generate(self, run: messages.RunJob) -> messages.Finished:
         config = from_json(GenerationConfig, run.config)
         live = self._live if self._live and self._live.name == config.model else None
 
@@ -212,7 +212,7 @@ class Compute:
             return
         while (frames := receive(self._socket, 2)) is not None:
             body = decode([frame.buffer for frame in frames]).body
-            if isinstance(body, messages.Run):
+            if isinstance(body, messages.RunJob):
                 self._queues[body.kind].append(body)
             elif isinstance(body, messages.Command):
                 self._obey(body)

@@ -235,7 +235,8 @@ def check_port() -> Finding:
 def check_worker() -> Finding:
     """Whether a worker starts, is found, and answers."""
     from gan_worker.client.client import Client
-    from gan_worker.client.events import Connected, WorkerFault
+    from gan_worker.client.events import Connected
+    from gan_worker.wire.messages import WorkerFault
 
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="tilewright-doctor-") as folder:

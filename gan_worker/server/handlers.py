@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from gan_worker.dataclass_json import BadMessage, bad_message
+from gan_worker.dataclass_json import BadMessage
 from gan_worker.errors import RequestError, TilewrightError, UnexpectedError
 from gan_worker.server.blobs import BlobStore
 from gan_worker.server.journal import Journal
@@ -57,16 +57,8 @@ class RequestHandlers:
 
     def answer(self, client: Subscriber, message: Message) -> Any:
         """Carry a request out and return what to answer, if anything."""
-        handler = getattr(self, f"_on_{messages.TYPES[type(message.body)]}", None)
-        try:
-            if handler is None:
-                raise bad_message("a client does not send this type")
-            return handler(client, message.body)
-        except TilewrightError as error:
-            return messages.Error(error.info)
-        except Exception as error:  # the client must hear of it, whatever it was
-            logger.exception("a request failed")
-            return messages.Error(UnexpectedError(error).info)
+        handler = getattr(self, f"_on_{message.body.wire_type}")
+        return _answered(lambda: handler(client, message.body))
 
     def _on_subscribe(self, client: Subscriber, body: messages.Subscribe) -> Any:
         active = [j for j in self._jobs.active if self._jobs.owner_of(j) == client.owner]
@@ -80,22 +72,22 @@ class RequestHandlers:
         self._scheduler.command(client.owner, body.job, body.action)
         return messages.Done()
 
-    def _on_models(self, client: Subscriber, body: messages.Models) -> Any:
+    def _on_models(self, client: Subscriber, body: messages.AskModels) -> Any:
         found = self._validation.models(self._jobs.training())
         return _fitting(
             lambda some, all_: messages.ModelList(tuple(some), all_), found[:MODELS_SHOWN]
         )
 
-    def _on_runs(self, client: Subscriber, body: messages.Runs) -> Any:
+    def _on_runs(self, client: Subscriber, body: messages.AskRuns) -> Any:
         found = self._runs.entries(self._jobs.training())
         return _fitting(
             lambda some, all_: messages.RunList(tuple(some), all_), found[:MODELS_SHOWN]
         )
 
-    def _on_run_settings(self, client: Subscriber, body: messages.RunSettings) -> Any:
+    def _on_run_settings(self, client: Subscriber, body: messages.AskRunSettings) -> Any:
         return messages.RunConfig(body.run, self._runs.settings(body.run))
 
-    def _on_run_preview(self, client: Subscriber, body: messages.RunPreview) -> Any:
+    def _on_run_preview(self, client: Subscriber, body: messages.AskRunPreview) -> Any:
         return self._runs.picture(body.run)
 
     def _on_rename_run(self, client: Subscriber, body: messages.RenameRun) -> Any:
@@ -110,9 +102,9 @@ class RequestHandlers:
         self._scheduler.release()
         return messages.Done()
 
-    def _on_jobs(self, client: Subscriber, body: messages.Jobs) -> Any:
+    def _on_jobs(self, client: Subscriber, body: messages.AskJobs) -> Any:
         found = [job.event() for job in self._journal.newest(client.owner, JOBS_SHOWN)]
-        bare = [messages.JobEvent(**{**vars(event), "result": None}) for event in found]
+        bare = [messages.JobState(**{**vars(event), "result": None}) for event in found]
         return _fitting(lambda some, _: messages.JobList(tuple(some)), bare)
 
     def _on_result(self, client: Subscriber, body: messages.AskResult) -> Any:
@@ -139,14 +131,27 @@ class RequestHandlers:
 
     def chunk(self, owner: str, message: Message) -> Message:
         """The chunk of a result that a client asks for on bulk, or why there is none."""
-        wanted = message.body
-        try:
-            self._jobs.check_owner(owner, wanted.job)
-            data = self._store.read(wanted.job, wanted.name, wanted.offset, wanted.length)
-        except TilewrightError as error:
-            return Message(messages.Error(error.info), re=message.id)
+        wanted: messages.Fetch = message.body
+        data = _answered(lambda: self._read(owner, wanted))
+        if isinstance(data, messages.Error):
+            return Message(data, re=message.id)
         chunk = messages.Chunk(wanted.job, wanted.name, wanted.offset)
         return Message(chunk, re=message.id, payload=data)
+
+    def _read(self, owner: str, wanted: messages.Fetch) -> bytes:
+        self._jobs.check_owner(owner, wanted.job)
+        return self._store.read(wanted.job, wanted.name, wanted.offset, wanted.length)
+
+
+def _answered(work: Callable[[], T]) -> T | messages.Error:
+    """What some work gives, or why it gives nothing: the client must hear of it, whatever it was."""
+    try:
+        return work()
+    except TilewrightError as error:
+        return messages.Error(error.info)
+    except Exception as error:
+        logger.exception("a request failed")
+        return messages.Error(UnexpectedError(error).info)
 
 
 def _fitting(make: Callable[[list[T], bool], Any], items: list[T]) -> Any:

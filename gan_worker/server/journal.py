@@ -10,7 +10,7 @@ from typing import Any
 
 from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.errors import ErrorInfo, StorageError
-from gan_worker.wire.messages import FINAL_STATES, JobEvent, JobKind, Result, State
+from gan_worker.wire.messages import FINAL_STATES, JobKind, JobState, Result, State
 
 EVENTS_KEPT = 2000
 JOBS_KEPT = 2000
@@ -58,9 +58,9 @@ class JobRecord:
     def final(self) -> bool:
         return self.state in FINAL_STATES
 
-    def event(self) -> JobEvent:
+    def event(self) -> JobState:
         """The job's state as it goes over the wire."""
-        return JobEvent(
+        return JobState(
             self.job, self.kind, self.name, self.state, self.error, self.attempt, self.result
         )
 
@@ -130,14 +130,14 @@ class Journal:
         found = self._db.execute(text, (owner,)).fetchone()[0]
         return int(found) if found is not None else self.last(owner) + 1
 
-    def events(self, owner: str, after: int, most: int) -> list[tuple[int, JobEvent]]:
+    def events(self, owner: str, after: int, most: int) -> list[tuple[int, JobState]]:
         """The owner's events after that number, oldest first."""
         text = (
             "SELECT sequence, event FROM events WHERE owner = ? AND sequence > ? "
             "ORDER BY sequence LIMIT ?"
         )
         rows = self._db.execute(text, (owner, after, most)).fetchall()
-        return [(number, from_json(JobEvent, json.loads(event))) for number, event in rows]
+        return [(number, from_json(JobState, json.loads(event))) for number, event in rows]
 
     def prune(self) -> None:
         """Forget the oldest finished jobs and events."""
@@ -187,7 +187,7 @@ def _text(job: JobRecord) -> str:
 
 
 def _job(row: tuple[str, ...]) -> JobRecord:
-    event = from_json(JobEvent, json.loads(row[6]))
+    event = from_json(JobState, json.loads(row[6]))
     job = JobRecord(row[0], row[1], event.kind, row[3], json.loads(row[4]), row[5])
     return replace(
         job, state=event.state, error=event.error, attempt=event.attempt, result=event.result

@@ -12,13 +12,13 @@ from gan_worker.server.journal import JobRecord, Journal
 from gan_worker.server.validation import Validation
 from gan_worker.wire.codec import check_job
 from gan_worker.wire.messages import (
-    Accepted,
     Action,
     Command,
     Finished,
+    JobAccepted,
     JobKind,
-    Rejected,
-    Run,
+    JobRejected,
+    RunJob,
     State,
     Submit,
 )
@@ -117,23 +117,23 @@ class JobQueue:
 
     # ---- what clients ask
 
-    def submit(self, owner: str, request: Submit) -> Accepted | Rejected:
+    def submit(self, owner: str, request: Submit) -> JobAccepted | JobRejected:
         """Take a job into the queue and the journal, or say why not."""
         try:
             known = self._journal.get(check_job(request.job))
             if known is not None:
                 self.find(owner, request.job)
-                return Accepted(request.job, duplicate=True)
+                return JobAccepted(request.job, duplicate=True)
             self._check_room(owner)
             name = self._validation.check(request.kind, request.config, self.training())
             job = JobRecord(request.job, owner, request.kind, name, request.config, request.channel)
             self._journal.add(job)
         except TilewrightError as error:
-            return Rejected(request.job, error.info)
+            return JobRejected(request.job, error.info)
         self._active[job.job] = job
         self._changed(job)
         self._supersede(job)
-        return Accepted(job.job)
+        return JobAccepted(job.job)
 
     def command(self, owner: str, job: str, action: Action) -> Command | None:
         """Carry out a command.
@@ -156,7 +156,7 @@ class JobQueue:
 
     def next_run(
         self, kind: JobKind, ready: Sequence[int], able: int = 1
-    ) -> tuple[int, Run] | None:
+    ) -> tuple[int, RunJob] | None:
         """Move the oldest waiting job of a kind that a compute process can take now to running.
 
         Args:
@@ -186,7 +186,7 @@ class JobQueue:
                 continue
             self._places[job.job] = place
             self._move(job, "running", error=None)
-            return place, Run(job.job, kind, config, job.attempt)
+            return place, RunJob(job.job, kind, config, job.attempt)
         return None
 
     def _place_for(

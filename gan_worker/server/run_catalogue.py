@@ -12,13 +12,13 @@ import time
 import uuid
 import zlib
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gan_worker.config import check_name
+from gan_worker.config import TrainingConfig, check_name
 from gan_worker.errors import RequestError, TilewrightError, WorkerError
 from gan_worker.files import FolderLock, read_json, storage_errors
 from gan_worker.server.allowed_folders import AllowedFolders
@@ -83,7 +83,7 @@ class RunCatalogue:
             self._index[run.name] = stamp, entry
         return entry
 
-    def settings(self, name: str) -> dict[str, Any]:
+    def settings(self, name: str) -> TrainingConfig:
         """What a run was started with, its pictures named as clients may name them.
 
         Raises:
@@ -92,7 +92,7 @@ class RunCatalogue:
         """
         config = self._open(name).load_config()
         pictures = self._folders.names(config.pictures)
-        return asdict(replace(config, run=name, pictures=pictures, resume=False))
+        return replace(config, run=name, pictures=pictures, resume=False)
 
     def picture(self, name: str) -> RunPicture:
         """The newest preview of a run, small; without pixels where there is none that can be read.

@@ -293,7 +293,7 @@ class Server:
         urgent = status[:2] != self._status[:2]
         if status != self._status and (urgent or now - self._status_at > STATUS_EVERY):
             self._status, self._status_at = status, now
-            body = messages.Status(compute.state, compute.device, compute.memory_mb)
+            body = messages.WorkerStatus(compute.state, compute.device, compute.memory_mb)
             self._subscriptions.offer_all(("status",), body)
 
     def _sweep(self) -> None:
@@ -318,7 +318,7 @@ class Server:
             return False
         route, owner = frames[0].bytes, _owner(frames)
         try:
-            message = decode([frame.buffer for frame in frames[1:]])
+            message = _read(frames, messages.Request)
         except BadMessage as error:
             self._refuse(self._control, route, error)
             return True
@@ -350,9 +350,7 @@ class Server:
             return False
         route, owner = frames[0].bytes, _owner(frames)
         try:
-            message = decode([frame.buffer for frame in frames[1:]])
-            if not isinstance(message.body, messages.Fetch):
-                raise BadMessage(**vars(bad_message("only fetch is served here").info))
+            message = _read(frames, messages.Fetch)
         except BadMessage as error:
             self._refuse(self._bulk, route, error)
             return True
@@ -365,8 +363,7 @@ class Server:
         frames = receive(self._compute_sockets[place], 3)
         if frames is None:
             return False
-        message = decode([frame.buffer for frame in frames[1:]])
-        body = message.body
+        body = _read(frames, messages.Body).body
         self._compute[place].sign()
         if isinstance(body, messages.ComputeReady):
             self._compute.came_up(place, frames[0].bytes, body.device)
@@ -413,6 +410,18 @@ def _address(socket: zmq.Socket[bytes]) -> str:
     endpoint = socket.getsockopt(zmq.LAST_ENDPOINT)
     assert isinstance(endpoint, bytes)
     return endpoint.rstrip(b"\0").decode("ascii")
+
+
+def _read(frames: Sequence[zmq.Frame], kind: type[messages.Body]) -> Message:
+    """Read what came after a route.
+
+    Raises:
+        BadMessage: also for a message that does not belong on this socket.
+    """
+    message = decode([frame.buffer for frame in frames[1:]])
+    if not isinstance(message.body, kind):
+        raise bad_message(f"{message.body.wire_type} is not sent here", message.id)
+    return message
 
 
 def _owner(frames: Sequence[zmq.Frame]) -> str:

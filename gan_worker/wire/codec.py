@@ -5,9 +5,9 @@ knows sockets.
 
 Version
     `VERSION` is (major, minor). The same major must work both ways: unknown fields are ignored,
-    unknown types are answered with `error`; `welcome` says the server's, so that a client asks nothing
-    that it does not know (1.0 where it says none). Another major is refused with an `error`
-    (`protocol_version`) that names both. The frames, the head and the body of `error` never change,
+    unknown types, and those that do not belong on a socket, are answered with `error`; `welcome` says the
+    server's, so that a client asks nothing that it does not know (1.0 where it says none). Another major is
+    refused with an `error` (`protocol_version`) that names both. The frames, the head and the body of `error` never change,
     so that every major can read the refusal.
 
 Sockets
@@ -112,7 +112,7 @@ from gan_worker.dataclass_json import (
     other_version,
     to_json,
 )
-from gan_worker.wire.messages import BODIES, TYPES, Chunk
+from gan_worker.wire.messages import BODIES, Chunk
 
 MAGIC = b"TW"
 FLAGS = b"\0\0"
@@ -172,7 +172,7 @@ def encode(message: Message) -> list[bytes | memoryview]:
     """Make the frames of a message."""
     head: dict[str, Any] = {
         "v": list(VERSION),
-        "type": TYPES[type(message.body)],
+        "type": message.body.wire_type,
         "id": message.id,
         "re": message.re,
         "session": message.session,

@@ -1,10 +1,16 @@
-"""The messages of the wire: one frozen dataclass for the body of each type."""
+"""The messages of the wire: one frozen dataclass for the body of each type, which is its entry in the registry too.
+
+A new question and its answer are two classes here, a handler in `server.handlers`, and who asks.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
+from gan_worker.config import TrainingConfig
 from gan_worker.errors import ErrorInfo
 from gan_worker.progress import (
     DataReport,
@@ -24,6 +30,31 @@ ComputeState = Literal["off", "starting", "idle", "busy", "stopping"]
 SIDE_LIMIT = 16384
 THUMBNAIL_SIDE = 96
 FINAL_STATES = frozenset({"succeeded", "failed", "cancelled", "interrupted"})
+
+
+class Body:
+    """What a message carries.
+
+    Attributes:
+        wire_type: its name on the wire, which never changes: that of the class in snake case, where no other is given.
+    """
+
+    wire_type: ClassVar[str]
+
+    def __init_subclass__(cls, wire_type: str = "") -> None:
+        cls.wire_type = wire_type or re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+
+
+class Request(Body):
+    """What a client sends on control."""
+
+
+class Reply(Body):
+    """What the server sends a client on control; what a client does not need itself it hands on as it came."""
+
+
+class LatestReply(Reply):
+    """One of which only the newest counts: a client says how many it has seen."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +82,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Hello:
+class Hello(Request):
     """First message of a client: what it is, for the log."""
 
     client: str = ""
@@ -59,14 +90,14 @@ class Hello:
 
 
 @dataclass(frozen=True)
-class Subscribe:
+class Subscribe(Request):
     """Ask for the state events after this number; None for those from now on."""
 
     after: int | None = None
 
 
 @dataclass(frozen=True)
-class Submit:
+class Submit(Request):
     """Ask for a job. On a channel, a newer generate job cancels older ones that still wait."""
 
     job: str
@@ -76,7 +107,7 @@ class Submit:
 
 
 @dataclass(frozen=True)
-class Command:
+class Command(Request):
     """Ask a job to pause, resume, stop (keeps a checkpoint) or cancel (keeps nothing new)."""
 
     job: str
@@ -84,31 +115,31 @@ class Command:
 
 
 @dataclass(frozen=True)
-class Models:
+class AskModels(Request, wire_type="models"):
     """Ask which models there are."""
 
 
 @dataclass(frozen=True)
-class Runs:
+class AskRuns(Request, wire_type="runs"):
     """Ask which runs there are, with a model or without. Since 1.1."""
 
 
 @dataclass(frozen=True)
-class RunSettings:
+class AskRunSettings(Request, wire_type="run_settings"):
     """Ask what a run was started with. Since 1.1."""
 
     run: str
 
 
 @dataclass(frozen=True)
-class RunPreview:
+class AskRunPreview(Request, wire_type="run_preview"):
     """Ask for a small picture of what a run has learned. Since 1.2."""
 
     run: str
 
 
 @dataclass(frozen=True)
-class RenameRun:
+class RenameRun(Request):
     """Give a run, and so its model, another name. Since 1.1."""
 
     run: str
@@ -116,53 +147,53 @@ class RenameRun:
 
 
 @dataclass(frozen=True)
-class DeleteRun:
+class DeleteRun(Request):
     """Delete a run with its model and checkpoints, for good. Since 1.1."""
 
     run: str
 
 
 @dataclass(frozen=True)
-class Release:
+class Release(Request):
     """End the compute process, which is idle, so that its memory returns. Since 1.1."""
 
 
 @dataclass(frozen=True)
-class Jobs:
+class AskJobs(Request, wire_type="jobs"):
     """Ask for the newest jobs of this owner."""
 
 
 @dataclass(frozen=True)
-class AskResult:
+class AskResult(Request, wire_type="result"):
     """Ask for a job's last state once more, with its result."""
 
     job: str
 
 
 @dataclass(frozen=True)
-class Ping:
+class Ping(Request):
     """Are you there?"""
 
 
 @dataclass(frozen=True)
-class Shutdown:
+class Shutdown(Request):
     """Stop the training with a checkpoint, then end the worker."""
 
 
 @dataclass(frozen=True)
-class Goodbye:
+class Goodbye(Request):
     """This client leaves; its jobs go on."""
 
 
 @dataclass(frozen=True)
-class Seen:
+class Seen(Request):
     """So many latest-wins events were taken in."""
 
     count: int
 
 
 @dataclass(frozen=True)
-class Fetch:
+class Fetch(Body):
     """Ask for a piece of a blob (bulk)."""
 
     job: str
@@ -175,7 +206,7 @@ class Fetch:
 
 
 @dataclass(frozen=True)
-class Welcome:
+class Welcome(Reply):
     """Answer to hello; the session goes into the head of what follows."""
 
     server_version: str
@@ -186,7 +217,7 @@ class Welcome:
 
 
 @dataclass(frozen=True)
-class Subscribed:
+class Subscribed(Reply):
     """Events after `after` follow; `missed` where some are no longer kept: ask for the jobs."""
 
     after: int
@@ -194,7 +225,7 @@ class Subscribed:
 
 
 @dataclass(frozen=True)
-class Accepted:
+class JobAccepted(Reply, wire_type="accepted"):
     """The job is in the journal."""
 
     job: str
@@ -202,7 +233,7 @@ class Accepted:
 
 
 @dataclass(frozen=True)
-class Rejected:
+class JobRejected(Reply, wire_type="rejected"):
     """The job is not taken, and nothing of it is kept."""
 
     job: str
@@ -210,29 +241,29 @@ class Rejected:
 
 
 @dataclass(frozen=True)
-class Done:
+class Done(Reply):
     """The request was carried out or is on its way."""
 
 
 @dataclass(frozen=True)
-class Error:
+class Error(Reply):
     """The request was refused."""
 
     error: ErrorInfo
 
 
 @dataclass(frozen=True)
-class Pong:
+class Pong(Reply):
     """I am here."""
 
 
 @dataclass(frozen=True)
-class UnknownSession:
+class UnknownSession(Reply):
     """The server does not know this client (any more)."""
 
 
 @dataclass(frozen=True)
-class JobEvent:
+class JobState(Reply, wire_type="state"):
     """A job is in this state now; its number stands in the head."""
 
     job: str
@@ -245,7 +276,7 @@ class JobEvent:
 
 
 @dataclass(frozen=True)
-class ReportEvent:
+class ReportEvent(LatestReply, wire_type="report"):
     """One report of a running job, by the name of its dataclass."""
 
     job: str
@@ -254,7 +285,7 @@ class ReportEvent:
 
 
 @dataclass(frozen=True)
-class PreviewEvent:
+class PreviewEvent(LatestReply, wire_type="preview"):
     """There is a newer preview."""
 
     job: str
@@ -263,7 +294,7 @@ class PreviewEvent:
 
 
 @dataclass(frozen=True)
-class Status:
+class WorkerStatus(LatestReply, wire_type="status"):
     """How the compute process is."""
 
     compute_state: ComputeState
@@ -272,7 +303,7 @@ class Status:
 
 
 @dataclass(frozen=True)
-class Fault:
+class WorkerFault(Reply, wire_type="fault"):
     """An error that belongs to no job."""
 
     error: ErrorInfo
@@ -302,7 +333,7 @@ class ModelEntry:
 
 
 @dataclass(frozen=True)
-class ModelList:
+class ModelList(Reply):
     """The models, newest first; `complete` is false where there are too many for one message."""
 
     models: tuple[ModelEntry, ...]
@@ -341,7 +372,7 @@ class RunEntry:
 
 
 @dataclass(frozen=True)
-class RunList:
+class RunList(Reply):
     """The runs, newest first; `complete` is false where there are too many for one message."""
 
     runs: tuple[RunEntry, ...]
@@ -349,15 +380,15 @@ class RunList:
 
 
 @dataclass(frozen=True)
-class RunConfig:
-    """What a run was started with: fields of `config.TrainingConfig`, pictures as the client may name them."""
+class RunConfig(Reply):
+    """What a run was started with, its pictures as the client may name them."""
 
     run: str
-    config: dict[str, Any]
+    config: TrainingConfig
 
 
 @dataclass(frozen=True)
-class RunPicture:
+class RunPicture(Reply):
     """The newest preview of a run, small; without pixels where there is none.
 
     Attributes:
@@ -374,14 +405,14 @@ class RunPicture:
 
 
 @dataclass(frozen=True)
-class JobList:
+class JobList(Reply):
     """The newest jobs of this owner, newest first, without results."""
 
-    jobs: tuple[JobEvent, ...]
+    jobs: tuple[JobState, ...]
 
 
 @dataclass(frozen=True)
-class Chunk:
+class Chunk(Body):
     """A piece of a blob; its bytes are the third frame (bulk)."""
 
     job: str
@@ -393,14 +424,14 @@ class Chunk:
 
 
 @dataclass(frozen=True)
-class ComputeReady:
+class ComputeReady(Body):
     """The compute process is up and knows its device."""
 
     device: str
 
 
 @dataclass(frozen=True)
-class Beat:
+class Beat(Body):
     """The compute process is between two steps; `work` counts them."""
 
     work: int
@@ -408,7 +439,7 @@ class Beat:
 
 
 @dataclass(frozen=True)
-class Run:
+class RunJob(Body, wire_type="run"):
     """Run this job; pictures are resolved paths here."""
 
     job: str
@@ -418,7 +449,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Finished:
+class Finished(Body):
     """The job ended: well, with an error, or cancelled (an error with that code)."""
 
     job: str
@@ -427,55 +458,18 @@ class Finished:
 
 
 @dataclass(frozen=True)
-class Leave:
+class Leave(Body):
     """Save a checkpoint of what is training, then end."""
 
 
-BODIES: dict[str, type[Any]] = {
-    "hello": Hello,
-    "subscribe": Subscribe,
-    "submit": Submit,
-    "command": Command,
-    "models": Models,
-    "runs": Runs,
-    "run_settings": RunSettings,
-    "run_preview": RunPreview,
-    "rename_run": RenameRun,
-    "delete_run": DeleteRun,
-    "release": Release,
-    "jobs": Jobs,
-    "result": AskResult,
-    "ping": Ping,
-    "shutdown": Shutdown,
-    "goodbye": Goodbye,
-    "seen": Seen,
-    "fetch": Fetch,
-    "welcome": Welcome,
-    "subscribed": Subscribed,
-    "accepted": Accepted,
-    "rejected": Rejected,
-    "done": Done,
-    "error": Error,
-    "pong": Pong,
-    "unknown_session": UnknownSession,
-    "state": JobEvent,
-    "report": ReportEvent,
-    "preview": PreviewEvent,
-    "status": Status,
-    "fault": Fault,
-    "model_list": ModelList,
-    "run_list": RunList,
-    "run_config": RunConfig,
-    "run_picture": RunPicture,
-    "job_list": JobList,
-    "chunk": Chunk,
-    "compute_ready": ComputeReady,
-    "beat": Beat,
-    "run": Run,
-    "finished": Finished,
-    "leave": Leave,
-}
-TYPES: dict[type[Any], str] = {body: name for name, body in BODIES.items()}
+def _leaves(kind: type[Body]) -> Iterator[type[Body]]:
+    for inner in kind.__subclasses__():
+        yield from _leaves(inner)
+    if not kind.__subclasses__():
+        yield kind
+
+
+BODIES: dict[str, type[Body]] = {body.wire_type: body for body in _leaves(Body)}
 REPORTS: dict[str, type[Any]] = {
     c.__name__: c for c in (Stage, DataReport, TrainingProgress, GenerationProgress, Notice)
 }

@@ -21,10 +21,11 @@ import bpy
 import numpy as np
 import pytest
 
-from gan_worker.client.events import JobState, MapReady, MaterialReady, ModelEntry, ModelList
+from gan_worker.client.events import MapReady, MaterialReady
 from gan_worker.errors import ErrorInfo
 from gan_worker.materials.maps import MAPS
 from gan_worker.progress import Recipe
+from gan_worker.wire.messages import JobState, ModelEntry, ModelList
 
 ADDON = "blender_addon"
 
@@ -157,7 +158,7 @@ class StandInClient:
 
     def state(self, job: str, state: str, error: ErrorInfo | None = None) -> None:
         kind = "generate" if hasattr(self.submitted[job], "model") else "train"
-        self.events.append(JobState(job, kind, "bricks", state, error, 1, len(self.events)))
+        self.events.append(JobState(job, kind, "bricks", state, error))
 
 
 MODEL = ModelEntry(

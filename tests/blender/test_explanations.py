@@ -14,9 +14,9 @@ import pytest
 from blender_addon.generation import operators
 from blender_addon.worker import doctor, pump, session, setup
 from gan_worker import errors
-from gan_worker.client.events import Connected, RunList, WorkerStatus
+from gan_worker.client.events import Connected
 from gan_worker.config import GenerationConfig, TrainingConfig
-from gan_worker.wire.messages import RunEntry
+from gan_worker.wire.messages import RunEntry, RunList, WorkerStatus
 
 from .test_panels import addon_classes, draw
 

@@ -30,13 +30,7 @@ from blender_addon.worker import (
     setup as installation,
 )
 from gan_worker import errors
-from gan_worker.client.events import (
-    JobRejected,
-    JobReport,
-    ModelList,
-    PreviewReady,
-    RunList,
-)
+from gan_worker.client.events import JobReport, PreviewReady
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.doctor.findings import Finding
 from gan_worker.errors import ErrorInfo, WorkerError
@@ -53,7 +47,7 @@ from gan_worker.progress import (
 )
 from gan_worker.scenes.parser import parse_recipe
 from gan_worker.styles.motion import Evenness
-from gan_worker.wire.messages import RunEntry
+from gan_worker.wire.messages import JobRejected, ModelList, RunEntry, RunList
 
 
 class RecordingLayout:

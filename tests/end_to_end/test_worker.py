@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gan_worker.client.events import JobRejected, JobReport, JobState, MaterialReady, PreviewReady
+from gan_worker.client.events import JobReport, MaterialReady, PreviewReady
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.progress import TrainingProgress
 from gan_worker.runs.run import Run
 from gan_worker.style import Style, StyleMap
+from gan_worker.wire.messages import JobRejected, JobState
 
 PATIENCE = 150.0
 
@@ -114,7 +115,7 @@ def test_kill_9_in_training_and_materials_while_it_learns(worker, photo):
 PARENT = """
 import sys, time
 from pathlib import Path
-from gan_worker.client import Client
+from gan_worker.client.client import Client
 from gan_worker.config import TrainingConfig
 from gan_worker.client.events import PreviewReady
 from gan_worker.client.launcher import Launcher

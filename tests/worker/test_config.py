@@ -19,10 +19,10 @@ from odd_configs import (
 import gan_worker.gan.generation
 import gan_worker.gan.training
 from gan_worker.cli import app
-from gan_worker.client.events import JobAccepted, JobRejected
 from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
 from gan_worker.errors import Cancelled
 from gan_worker.limits import Range
+from gan_worker.wire.messages import JobAccepted, JobRejected
 
 ODD = [*ODD_TRAININGS, *ODD_MATERIALS, *ODD_REPAIRS]
 

@@ -160,7 +160,7 @@ def test_the_longest_choice_fits_its_request_and_its_result(longest):
         for i in range(6)
     }
     result = messages.Result(recipe, blobs, dict.fromkeys(blobs, 1.0123456789), 0.5)
-    event = Message(messages.JobEvent("0" * 32, "generate", "x" * 80, "succeeded", None, 1, result))
+    event = Message(messages.JobState("0" * 32, "generate", "x" * 80, "succeeded", None, 1, result))
     assert decode(encode(event)) == event
 
 

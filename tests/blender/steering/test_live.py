@@ -13,9 +13,9 @@ from blender_addon.generation import results
 from blender_addon.shader import images, node_tree
 from blender_addon.steering import live, operators, sliders
 from blender_addon.worker import pump, session
-from gan_worker.client.events import JobAccepted, ModelList, WorkerStatus
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import ErrorInfo
+from gan_worker.wire.messages import JobAccepted, ModelList, WorkerStatus
 
 FULL = GenerationConfig("bricks", seed=5, width=512, height=256)
 

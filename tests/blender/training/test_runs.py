@@ -11,20 +11,11 @@ import pytest
 from blender_addon.training import operators, panels, run_operators, run_pictures
 from blender_addon.training import runs as run_rows
 from blender_addon.worker import pump, session
-from gan_worker.client.events import (
-    Connected,
-    JobReport,
-    ModelList,
-    RunList,
-    RunPreviewReady,
-    RunRenamed,
-    RunSettings,
-    WorkerFault,
-)
+from gan_worker.client.events import Connected, JobReport, RunPreviewReady, RunRenamed
 from gan_worker.config import TrainingConfig
 from gan_worker.errors import ErrorInfo, TilewrightError
 from gan_worker.progress import TrainingProgress
-from gan_worker.wire.messages import RunEntry
+from gan_worker.wire.messages import ModelList, RunConfig, RunEntry, RunList, WorkerFault
 
 from ..conftest import MODEL
 from ..test_panels import draw
@@ -132,7 +123,7 @@ def test_settings_are_taken_over_under_a_free_name(listed):
         *("pine", ("/a.png", "/b"), "nano", 2.5, None, 0.5, 7),
         **{"author": "Ann", "license": "MIT", "source": "a wall", "isotropic": True},
     )
-    come(listed, RunSettings(config))
+    come(listed, RunConfig("pine", config))
     chosen = bpy.context.scene.tilewright
     assert (chosen.run, chosen.preset, chosen.minutes) == ("pine 2", "nano", 2.5)
     assert [item.path for item in chosen.pictures] == ["/a.png", "/b"]

@@ -6,8 +6,9 @@ import bpy
 import pytest
 
 from blender_addon.worker import memory, preferences, pump, session
-from gan_worker.client.events import Connected, WorkerStatus
+from gan_worker.client.events import Connected
 from gan_worker.errors import RequestError
+from gan_worker.wire.messages import WorkerStatus
 
 ASKED = ("release", "")
 

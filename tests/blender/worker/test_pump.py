@@ -12,11 +12,12 @@ import pytest
 from blender_addon.generation import operators, results
 from blender_addon.shader import images, node_tree
 from blender_addon.worker import pump, session
-from gan_worker.client.events import JobRejected, JobReport, MapReady
+from gan_worker.client.events import JobReport, MapReady
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.errors import ErrorInfo
 from gan_worker.materials.metadata import SOURCE_TYPE
 from gan_worker.progress import Stage
+from gan_worker.wire.messages import JobRejected
 
 CONFIG = GenerationConfig("bricks", seed=5, width=48, height=32)
 

@@ -11,22 +11,19 @@ import pytest
 from blender_addon.worker import session
 from blender_addon.worker.jobs import MOST_SENT
 from blender_addon.worker.session import Session
-from gan_worker.client.events import (
-    Connected,
+from gan_worker.client.events import Connected, JobReport, LinkLost, MaterialReady
+from gan_worker.config import GenerationConfig, TrainingConfig
+from gan_worker.errors import ErrorInfo, TilewrightError, WorkerError
+from gan_worker.progress import DataReport, Notice, SkippedFile, Stage, TrainingProgress
+from gan_worker.wire.messages import (
     JobAccepted,
     JobList,
     JobRejected,
-    JobReport,
     JobState,
-    LinkLost,
-    MaterialReady,
     ModelList,
     WorkerFault,
     WorkerStatus,
 )
-from gan_worker.config import GenerationConfig, TrainingConfig
-from gan_worker.errors import ErrorInfo, TilewrightError, WorkerError
-from gan_worker.progress import DataReport, Notice, SkippedFile, Stage, TrainingProgress
 
 PROGRESS = TrainingProgress(10, 0.1, 3.0, 0.5, 3.0, 40.0, {"generator": 1.5})
 
@@ -105,8 +102,8 @@ def test_lost_link_is_shown_and_forgotten(now, stand_in):
 
 def test_job_list_after_a_reconnect_brings_states_up_to_date(now, stand_in):
     job = now.train(TrainingConfig("bricks", ("a.png",)))
-    listed = JobState(job.id, "train", "bricks", "succeeded", None, 1, 0)
-    foreign = JobState("f" * 32, "train", "other", "running", None, 1, 0)
+    listed = JobState(job.id, "train", "bricks", "succeeded")
+    foreign = JobState("f" * 32, "train", "other", "running")
     stand_in.events.append(JobList((listed, foreign)))
     now.tick()
     assert job.done
@@ -190,7 +187,7 @@ def test_wait_for_job_raises_why_it_failed(now, stand_in):
 
 def test_late_events_of_unknown_jobs_are_harmless(now, stand_in):
     stand_in.events += [
-        JobState("e" * 32, "train", "x", "running", None, 1, 9),
+        JobState("e" * 32, "train", "x", "running"),
         JobAccepted("d" * 32),
         WorkerFault(ErrorInfo("unknown_job", "No such job.", "")),
         WorkerStatus("idle", "GPU", 900.0),

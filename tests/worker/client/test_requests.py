@@ -44,20 +44,20 @@ def test_the_same_is_not_asked_twice(asked):
 
 def test_a_question_asked_while_it_is_answered_is_asked_again(asked):
     line = Line()
-    asked.add(messages.Models())
+    asked.add(messages.AskModels())
     asked.send("s", line.send)
-    asked.add(messages.Models())
+    asked.add(messages.AskModels())
     answer = Message(messages.ModelList((), True), re=line.sent[0].id)
-    assert asked.answer(answer) == messages.Models()
+    assert asked.answer(answer) == messages.AskModels()
     assert asked.answer(answer) is None
     asked.send("s", line.send)
-    assert line.bodies == [messages.Models()] * 2
+    assert line.bodies == [messages.AskModels()] * 2
 
 
 def test_what_is_not_answered_is_sent_again_under_the_same_id(asked, monkeypatch):
     line, clock = Line(), [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    asked.add(messages.Runs())
+    asked.add(messages.AskRuns())
     for clock[0] in (0.0, requests.RESEND, 1.1 * requests.RESEND):
         asked.send("s", line.send)
     assert len(line.sent) == 2
@@ -66,11 +66,11 @@ def test_what_is_not_answered_is_sent_again_under_the_same_id(asked, monkeypatch
 
 def test_what_found_no_room_is_sent_the_next_time(asked):
     narrow, wide = Line(1), Line()
-    asked.add(messages.Models())
-    asked.add(messages.Runs())
+    asked.add(messages.AskModels())
+    asked.add(messages.AskRuns())
     asked.send("s", narrow.send)
     asked.send("s", wide.send)
-    assert narrow.bodies + wide.bodies == [messages.Models(), messages.Runs()]
+    assert narrow.bodies + wide.bodies == [messages.AskModels(), messages.AskRuns()]
 
 
 def test_a_new_session_is_subscribed_first_and_asked_everything_again(asked):

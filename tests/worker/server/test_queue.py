@@ -6,7 +6,7 @@ from gan_worker.errors import ErrorInfo, RequestError
 from gan_worker.server.journal import Journal
 from gan_worker.server.queue import DEATHS, WAITING_PER_OWNER, JobQueue
 from gan_worker.wire.codec import new_id
-from gan_worker.wire.messages import Accepted, Finished, Rejected, Submit
+from gan_worker.wire.messages import Finished, JobAccepted, JobRejected, Submit
 
 
 class OpenDoor:
@@ -70,7 +70,7 @@ def test_a_job_runs_and_succeeds(desk):
 def test_submitted_twice_it_is_one_job(desk):
     job = desk.submit()
     desk.submit(job=job)
-    assert desk.answer == Accepted(job, duplicate=True)
+    assert desk.answer == JobAccepted(job, duplicate=True)
     assert len(desk.jobs.waiting) == 1
     desk.next_run("train")
     desk.jobs.finish(Finished(job))
@@ -130,7 +130,7 @@ def test_the_death_of_one_process_touches_only_its_own_jobs(desk):
 
 def test_a_bad_config_is_rejected_and_nothing_is_kept(desk, journal):
     job = desk.submit(bad=True)
-    assert isinstance(desk.answer, Rejected)
+    assert isinstance(desk.answer, JobRejected)
     assert journal.get(job) is None
 
 
@@ -141,7 +141,7 @@ def test_too_many_waiting_are_rejected_with_a_time_to_come_back(desk):
     assert desk.answer.error.code == "busy"
     assert desk.answer.error.retry_after
     desk.submit("generate", owner="you")
-    assert isinstance(desk.answer, Accepted)
+    assert isinstance(desk.answer, JobAccepted)
 
 
 def test_a_job_of_another_owner_does_not_exist(desk):

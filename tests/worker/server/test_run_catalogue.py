@@ -13,16 +13,7 @@ import numpy as np
 import pytest
 
 from gan_worker.client.client import _thumbnail
-from gan_worker.client.events import (
-    Connected,
-    JobReport,
-    ModelList,
-    RunList,
-    RunPreviewReady,
-    RunRenamed,
-    RunSettings,
-    WorkerFault,
-)
+from gan_worker.client.events import Connected, JobReport, RunPreviewReady, RunRenamed
 from gan_worker.config import TrainingConfig
 from gan_worker.files import FolderLock
 from gan_worker.progress import Credits, Stage, TrainingProgress
@@ -30,7 +21,7 @@ from gan_worker.runs.run import ModelInfo, Run
 from gan_worker.server.allowed_folders import AllowedFolders
 from gan_worker.server.run_catalogue import DELETED, RunCatalogue
 from gan_worker.wire import messages
-from gan_worker.wire.messages import RunEntry
+from gan_worker.wire.messages import ModelList, RunConfig, RunEntry, RunList, WorkerFault
 
 INFO = ModelInfo("", "", 8, 16, ("height",), "nano", {}, {}, 1.0, "2030-01-02", 5, 2.5, copied=0.25)
 
@@ -291,7 +282,7 @@ def test_a_run_that_another_process_trains_is_left_alone(served, ear):
 def test_settings_come_as_they_were_chosen(served, ear):
     make_run(served.home, scale=0.5)
     ear.client.request_settings("oak")
-    found = ear.event(RunSettings).config
+    found = ear.event(RunConfig).config
     assert found == TrainingConfig("oak", ("/photos/oak.png",), "nano", 3.0, None, 0.5, 4)
 
 
@@ -303,7 +294,7 @@ def test_another_computer_hears_of_pictures_below_its_roots_alone(serve, tmp_pat
     mine, secret = tmp_path / "photos" / "a" / "b.png", tmp_path / "secret.png"
     run.save_config(TrainingConfig("oak", (str(mine), str(secret))))
     ear.client.request_settings("oak")
-    assert ear.event(RunSettings).config.pictures == ("photos:a/b.png",)
+    assert ear.event(RunConfig).config.pictures == ("photos:a/b.png",)
 
 
 def test_what_a_crash_left_of_a_deletion_is_removed(tmp_path):

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gan_worker.client.events import JobReport, MaterialReady, WorkerStatus
+from gan_worker.client.events import JobReport, MaterialReady
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.progress import GenerationProgress, Stage
 from gan_worker.server import scheduler
 from gan_worker.server.scheduler import environments
 from gan_worker.server.supervisor import Patience
+from gan_worker.wire.messages import WorkerStatus
 
 STAND_IN = Path(__file__).with_name("stand_in_compute.py")
 LONG = 999  # a seed that the stand-in takes until it is cancelled

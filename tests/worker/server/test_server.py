@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,18 +16,11 @@ import zmq
 from gan_worker.client.client import Client
 from gan_worker.client.events import (
     Connected,
-    JobAccepted,
-    JobList,
-    JobRejected,
     JobReport,
-    JobState,
     LinkLost,
     MapReady,
     MaterialReady,
-    ModelList,
     PreviewReady,
-    WorkerFault,
-    WorkerStatus,
 )
 from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
 from gan_worker.dataclass_json import VERSION
@@ -38,6 +32,15 @@ from gan_worker.style import StyleMap
 from gan_worker.wire import codec, messages
 from gan_worker.wire.codec import EVENT_CREDIT, FLAGS, MAGIC, Message, decode, encode
 from gan_worker.wire.keys import new_key_pair
+from gan_worker.wire.messages import (
+    JobAccepted,
+    JobList,
+    JobRejected,
+    JobState,
+    ModelList,
+    WorkerFault,
+    WorkerStatus,
+)
 from gan_worker.wire.sockets import connect_dealer
 
 STARTER = "Starter Red Bricks"
@@ -434,12 +437,8 @@ def test_two_clients_with_one_key_hear_the_same(served, ear, picture):
     other = served.connect()
     other.event(Connected)
     job = ear.client.submit(training(picture, steps=20))
-    numbers = [
-        [e.sequence for e in e_.heard if isinstance(e, JobState)]
-        for e_ in (ear, other)
-        if e_.state(job, "succeeded")
-    ]
-    assert numbers == [[1, 2, 3]] * 2
+    states = [e_.states(job) for e_ in (ear, other) if e_.state(job, "succeeded")]
+    assert states == [["queued", "running", "succeeded"]] * 2
 
 
 def test_a_client_that_was_away_gets_every_state_and_only_the_newest_rest(served, ear, picture):
@@ -623,6 +622,43 @@ def test_unknown_and_wrong_requests_are_answered_with_an_error(served, changes):
         assert answer.re == "a1"
         assert answer.body.error.code in ("invalid_message", "unknown_job")
         assert peer.ask(Message(messages.Ping(), session=session)).body == messages.Pong()
+
+
+BODIES = json.loads((Path(__file__).parents[1] / "wire" / "bodies.json").read_text("utf-8"))
+ON_CONTROL = {name for name, body in messages.BODIES.items() if issubclass(body, messages.Request)}
+
+
+def sent(name):
+    """A good message of that type, with bytes where it is a chunk."""
+    return [*head(type=name, body=BODIES[name]), *([b"abc"] if name == "chunk" else [])]
+
+
+@pytest.mark.parametrize(
+    ("bulk", "wrong"), [(False, set(BODIES) - ON_CONTROL), (True, set(BODIES) - {"fetch"})]
+)
+def test_what_does_not_belong_on_a_socket_is_answered_with_an_error(served, bulk, wrong):
+    with raw(served, served.keys, bulk) as peer:
+        for name in sorted(wrong):
+            peer.socket.send_multipart(sent(name))
+            answer = peer.answer()
+            assert answer.re == "a1", name
+            assert answer.body.error.code == "invalid_message", name
+            assert name in answer.body.error.message
+        good = Message(messages.Fetch("0" * 32, "height", 0, 1)) if bulk else hello()
+        assert peer.ask(good).re == good.id
+
+
+def test_every_request_is_answered_or_none_is_promised(served):
+    unanswered = {"goodbye", "seen"}
+    for name in sorted(ON_CONTROL - unanswered - {"hello", "shutdown"}):
+        with raw(served, served.keys) as peer:
+            session = peer.ask(hello()).body.session
+            peer.socket.send_multipart(head(type=name, body=BODIES[name], session=session))
+            answer = peer.answer()
+            assert answer.re == "a1", name
+            assert getattr(answer.body, "error", None) is None or answer.body.error.code in (
+                *("unknown_job", "unknown_run", "unknown_model"),
+            ), name
 
 
 @pytest.mark.parametrize(
