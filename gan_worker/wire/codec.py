@@ -4,11 +4,11 @@ This text is the specification; the dataclasses of `messages` are its list of fi
 knows sockets.
 
 Version
-    `VERSION` is (major, minor). The same major must work both ways: unknown fields are ignored,
-    unknown types, and those that do not belong on a socket, are answered with `error`; `welcome` says the
-    server's, so that a client asks nothing that it does not know (1.0 where it says none). Another major is
-    refused with an `error` (`protocol_version`) that names both. The frames, the head and the body of `error` never change,
-    so that every major can read the refusal.
+    `VERSION` is (major, minor). The same major must work both ways: unknown fields are ignored, unknown
+    types, and those that do not belong on a socket, are answered with `error`; `welcome` says the
+    server's, so that a client asks nothing that it does not know (1.0 where it says none). Another major
+    is refused with an `error` (`protocol_version`) that names both. The frames, the head and the body of
+    `error` never change, so that every major can read the refusal.
 
 Sockets
     The server binds two ROUTERs for clients, `control` and `bulk`, and a third on loopback for its
