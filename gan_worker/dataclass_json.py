@@ -1,4 +1,4 @@
-"""Strict JSON, and dataclasses to JSON and back; whatever is wrong is one error, never a crash."""
+"""JSON ↔ dataclass, strictly; whatever is wrong is one error, to which the reader adds where it stands."""
 
 from __future__ import annotations
 
@@ -9,50 +9,40 @@ import math
 import re
 import types
 import typing
-from collections.abc import Sequence
 from typing import Any, Literal, TypeVar
 
-from gan_worker.errors import ProtocolError
+from gan_worker.errors import StorageError
 
-VERSION = (1, 2)
-HEAD_LIMIT = 64 * 1024
 DEPTH_LIMIT = 16
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _INTEGER_LIMIT = 2**53
 
+T = TypeVar("T")
 
-class BadMessage(ProtocolError):
-    """Something that is no message of this version.
 
-    Attributes:
-        message_id: the id to answer to, where the head could be read; None means drop it.
+class InvalidJson(ValueError):
+    """No strict JSON, or not what a dataclass holds: says what must hold and what was found."""
+
+
+def read_stored(kind: type[T], text: str | bytes, where: str, cure: str) -> T:
+    """Read the dataclass that a file keeps.
+
+    Args:
+        kind: of dataclass.
+        text: JSON.
+        where: what keeps it, by name, as the beginning of a sentence.
+        cure: what the person does next where it is damaged.
+
+    Raises:
+        StorageError: `file_damaged`.
     """
-
-    def __init__(self, code: str, message: str, cure: str, message_id: str | None = None) -> None:
-        super().__init__(code, message, cure)
-        self.message_id = message_id
-
-
-def bad_message(what: str, message_id: str | None = None) -> BadMessage:
-    """The error for something that is no message of this version."""
-    return BadMessage(
-        "invalid_message",
-        f"A message must follow protocol {VERSION[0]}.{VERSION[1]}; {what}.",
-        "Update Tilewright on both sides.",
-        message_id,
-    )
-
-
-def other_version(theirs: Sequence[int], message_id: str | None = None) -> BadMessage:
-    """The error for another major version, (major, minor), on the other side."""
-    return BadMessage(
-        "protocol_version",
-        f"Add-on and worker must speak the same protocol; this side speaks "
-        f"{VERSION[0]}.{VERSION[1]}, the other {theirs[0]}.{theirs[1]}.",
-        "Update Tilewright on the side with the lower number.",
-        message_id,
-    )
+    try:
+        return from_json(kind, json.loads(text))
+    except ValueError as error:
+        raise StorageError(
+            "file_damaged", f"{where} must hold what Tilewright wrote; {error}.", cure
+        ) from error
 
 
 def dump(value: Any) -> str:
@@ -60,17 +50,15 @@ def dump(value: Any) -> str:
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except ValueError as error:
-        raise bad_message(f"it cannot be written as JSON ({error})") from None
+        raise InvalidJson(f"it cannot be written as JSON ({error})") from None
 
 
 def load(data: bytes) -> Any:
-    """Read strict JSON of at most `HEAD_LIMIT` bytes.
+    """Read strict JSON.
 
     Raises:
-        BadMessage: for anything that strict JSON forbids.
+        InvalidJson: for anything that strict JSON forbids.
     """
-    if len(data) > HEAD_LIMIT:
-        raise bad_message("a head is too long")
     try:
         text = data.decode("utf-8")
         value = json.loads(
@@ -83,9 +71,9 @@ def load(data: bytes) -> Any:
         if _SURROGATE.search(text):
             dump(value).encode("utf-8")
     except (ValueError, RecursionError) as error:
-        raise bad_message(f"it is not strict JSON ({type(error).__name__})") from None
+        raise InvalidJson(f"it is not strict JSON ({type(error).__name__})") from None
     if _depth(value) > DEPTH_LIMIT:
-        raise bad_message("it is nested too deep")
+        raise InvalidJson("it is nested too deep")
     return value
 
 
@@ -125,7 +113,6 @@ def _depth(value: Any) -> int:
 
 # ---- dataclasses to JSON and back
 
-T = TypeVar("T")
 # What JSON holds as it is. Nearly all values are, so they are asked for first.
 _PLAIN = (str, int, float, bool, types.NoneType)
 
@@ -148,16 +135,16 @@ def from_json(kind: type[T], data: Any) -> T:
     """Make a dataclass from JSON; unknown fields are ignored, wrong and missing ones refused.
 
     Raises:
-        BadMessage: naming the field, what it must be, and what came.
+        InvalidJson: naming the field, what it must be, and what came.
     """
     if not isinstance(data, dict):
-        raise bad_message(f"{kind.__name__} must be an object")
+        raise InvalidJson(f"{kind.__name__} must be an object")
     values = {}
     for name, hint, needed in _fields(typing.cast(Any, kind)):
         if name in data:
             values[name] = _read(hint, data[name], name)
         elif needed:
-            raise bad_message(f"the field {name} is missing")
+            raise InvalidJson(f"the field {name} is missing")
     return kind(**values)
 
 
@@ -200,7 +187,7 @@ def _read(hint: Any, value: Any, where: str) -> Any:
     if isinstance(hint, type) and type(value) is hint:
         return value
     wanted = " or ".join(map(repr, args)) if origin is Literal else getattr(hint, "__name__", hint)
-    raise bad_message(f"{where} must be {wanted}, got {str(value)[:40]!r}")
+    raise InvalidJson(f"{where} must be {wanted}, got {str(value)[:40]!r}")
 
 
 def _read_optional(args: tuple[Any, ...], value: Any, where: str) -> Any:
@@ -213,7 +200,7 @@ def _read_tuple(args: tuple[Any, ...], value: list[Any], where: str) -> tuple[An
     if len(args) == 2 and args[1] is Ellipsis:
         return tuple(_read(args[0], v, f"{where}[{i}]") for i, v in enumerate(value))
     if len(args) != len(value):
-        raise bad_message(f"{where} must have {len(args)} entries, got {len(value)}")
+        raise InvalidJson(f"{where} must have {len(args)} entries, got {len(value)}")
     return tuple(
         _read(a, v, f"{where}[{i}]") for i, (a, v) in enumerate(zip(args, value, strict=True))
     )

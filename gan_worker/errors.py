@@ -161,7 +161,9 @@ class ProtocolError(TilewrightError):
 class StorageError(TilewrightError):
     """Something could not be written, or what was read is not what was written."""
 
-    codes = frozenset(("disk_full", "checkpoint_corrupt", "model_format", "file_unwritable"))
+    codes = frozenset(
+        ("disk_full", "checkpoint_corrupt", "model_format", "file_damaged", "file_unwritable")
+    )
 
 
 class TrainingError(TilewrightError):

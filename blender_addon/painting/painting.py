@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 import zlib
 from dataclasses import replace
@@ -12,7 +11,7 @@ import numpy as np
 from bpy.app.handlers import persistent
 
 from gan_worker.config import GenerationConfig
-from gan_worker.dataclass_json import from_json
+from gan_worker.dataclass_json import read_stored
 from gan_worker.errors import RequestError
 from gan_worker.style import LOOKS_LIMIT, Look, StyleMap
 from gan_worker.styles.mixing import parts
@@ -130,7 +129,8 @@ def _slots(material: bpy.types.Material) -> list[Look | None]:
     """The looks in the order of `COLORS`."""
     slots: list[Look | None] = [None] * LOOKS_LIMIT
     for look in material.tilewright.painted_looks:
-        config = from_json(GenerationConfig, json.loads(look.config))
+        where = f"A painted look of the material {material.name!r}"
+        config = read_stored(GenerationConfig, look.config, where, "Choose its look again.")
         mix = parts(config)
         slots[look.place] = Look(mix, config.truncation_psi, config.directions)
     return slots

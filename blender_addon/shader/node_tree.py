@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import bpy
 
-from gan_worker.dataclass_json import from_json
+from gan_worker.dataclass_json import read_stored
 from gan_worker.materials.maps import MAPS, Connection
 from gan_worker.materials.metadata import material_marks, repair_marks
 from gan_worker.progress import Recipe
@@ -111,7 +111,8 @@ def read_recipe(material: bpy.types.Material) -> Recipe | None:
     """The recipe that was stored on the material, or None where there is none."""
     if not material.tilewright.recipe:
         return None
-    return from_json(Recipe, json.loads(material.tilewright.recipe))
+    where, cure = f"The recipe of the material {material.name!r}", "Generate it again."
+    return read_stored(Recipe, material.tilewright.recipe, where, cure)
 
 
 def read_marks(material: bpy.types.Material) -> dict[str, str]:

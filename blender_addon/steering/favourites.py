@@ -12,7 +12,7 @@ from bpy.app.handlers import persistent
 
 from gan_worker.client.events import MaterialReady
 from gan_worker.config import GenerationConfig
-from gan_worker.dataclass_json import from_json, to_json
+from gan_worker.dataclass_json import read_stored, to_json
 from gan_worker.errors import RequestError
 from gan_worker.styles.favourites import Favourite, mixed, read_favourites, write_favourites
 
@@ -57,7 +57,8 @@ def remove(scene: bpy.types.Scene, uid: str) -> None:
 
 def config_of(favourite: bpy.types.PropertyGroup) -> GenerationConfig:
     """What is kept."""
-    return from_json(GenerationConfig, json.loads(favourite.config))
+    where, cure = f"The favourite {favourite.name!r}", "Remove it, and keep it again."
+    return read_stored(GenerationConfig, favourite.config, where, cure)
 
 
 def as_text(config: GenerationConfig) -> str:

@@ -10,9 +10,9 @@ from pathlib import Path
 import bpy
 
 from gan_worker import __version__
-from gan_worker.dataclass_json import VERSION
 from gan_worker.doctor.findings import Finding, finding_from_json, report
 from gan_worker.errors import TilewrightError, WorkerError
+from gan_worker.wire.codec import VERSION
 from gan_worker.wire.keys import read_connection
 
 from . import preferences, session

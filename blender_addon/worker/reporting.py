@@ -31,7 +31,7 @@ _TITLES = {
     "The Versions Do Not Fit": ("protocol_version", "model_format"),
     "The Worker Was Misunderstood": ("invalid_message",),
     "The Disk Is Full": ("disk_full",),
-    "A File Is Damaged": ("checkpoint_corrupt",),
+    "A File Is Damaged": ("checkpoint_corrupt", "file_damaged"),
     "A File Cannot Be Written": ("file_unwritable",),
     "The Training Went Wrong": ("diverged",),
     "Something Failed": ("unexpected",),

@@ -19,10 +19,10 @@ from gan_worker.client.events import Event
 from gan_worker.client.heartbeat import Liveness
 from gan_worker.client.requests import RESEND, Outbox
 from gan_worker.config import GenerationConfig, JobConfig, RepairConfig, TrainingConfig
-from gan_worker.dataclass_json import BadMessage, from_json, to_json
+from gan_worker.dataclass_json import InvalidJson, from_json, to_json
 from gan_worker.errors import ErrorInfo
 from gan_worker.wire import codec, messages
-from gan_worker.wire.codec import Message
+from gan_worker.wire.codec import BadMessage, Message
 from gan_worker.wire.keys import KeyPair
 from gan_worker.wire.sockets import connect_dealer, receive, send
 
@@ -334,7 +334,7 @@ class Client:
         kind = messages.REPORTS[message.body.kind]
         try:
             report = from_json(kind, message.body.report)
-        except BadMessage as error:
+        except InvalidJson as error:
             logger.warning("a report was dropped: %s", error)
             return
         self._tell(events.JobReport(message.body.job, report))

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from gan_worker.dataclass_json import VERSION, other_version
 from gan_worker.errors import ErrorInfo, TilewrightError, WorkerError, error_from_info
+from gan_worker.wire.codec import VERSION, other_version
 from gan_worker.wire.keys import KeyPair, new_key_pair
 
 logger = logging.getLogger(__name__)

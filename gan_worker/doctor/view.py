@@ -11,9 +11,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from gan_worker import __version__
-from gan_worker.dataclass_json import VERSION
 from gan_worker.doctor.checks import Doctor
 from gan_worker.doctor.findings import Finding, anonymous, report_lines, worst
+from gan_worker.wire.codec import VERSION
 
 COLORS = {"good": "32", "warning": "33", "bad": "31"}
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from gan_worker.dataclass_json import BadMessage, from_json
+from gan_worker.dataclass_json import InvalidJson, from_json
 from gan_worker.exports.export import ExportedMaterial as ExportedMaterial
 from gan_worker.exports.export import check_target as check_target
 from gan_worker.exports.export import export_material as export_material
@@ -68,5 +68,5 @@ def _marks(texts: Mapping[str, str]) -> Mapping[str, str]:
     marked = read_marks(texts)
     try:
         return material_marks(from_json(Recipe, marked and marked["recipe"]))
-    except BadMessage:
+    except InvalidJson:
         return {name: texts[name] for name in ("Artist", "Copyright") if name in texts}

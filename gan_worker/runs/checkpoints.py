@@ -164,14 +164,14 @@ def read_checkpoint(folder: Path) -> tuple[Arrays, dict[str, Any]]:
         hashes = {name: manifest["sha256"][name] for name in (WEIGHTS, STATE)}
         files = {name: (folder / name).read_bytes() for name in hashes}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise damaged(f"{folder.name} cannot be read ({error})") from error
+        raise unreadable(f"{MANIFEST} of checkpoint {folder.name}", error) from error
     for name, data in files.items():
         if hashlib.sha256(data).hexdigest() != hashes[name]:
             raise damaged(f"{folder.name}/{name} has another")
     try:
         state = json.loads(files[STATE])
     except ValueError as error:
-        raise damaged(f"{folder.name}/{STATE} is no JSON") from error
+        raise unreadable(f"{STATE} of checkpoint {folder.name}", error) from error
     return parse_tensors(files[WEIGHTS], f"{folder.name}/{WEIGHTS}"), state
 
 
@@ -205,6 +205,15 @@ def damaged(what: str) -> StorageError:
     return StorageError(
         "checkpoint_corrupt",
         f"A file must have the hash it was written with: {what}.",
+        "Train it again, or bring it back from a copy.",
+    )
+
+
+def unreadable(file: str, error: Exception) -> StorageError:
+    """The error of a file that cannot be read as what it was written as."""
+    return StorageError(
+        "checkpoint_corrupt",
+        f"{file} must hold what Tilewright wrote; {error}.",
         "Train it again, or bring it back from a copy.",
     )
 

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from gan_worker.dataclass_json import from_json
-from gan_worker.errors import ProtocolError
 from gan_worker.files import read_json, shown_name, write_json
 from gan_worker.materials.pictures import read_header
 from gan_worker.progress import Credits, Notice, Report, Stage
-from gan_worker.runs.checkpoints import damaged
+from gan_worker.runs.checkpoints import damaged, unreadable
 from gan_worker.runs.licences import Rights, RightsFinder
 
 FILE = "provenance.json"
@@ -195,8 +194,8 @@ def read_provenance(folder: Path) -> Provenance | None:
         found = from_json(Provenance, data)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, ProtocolError) as error:
-        raise damaged(f"{FILE} of {folder.name!r} cannot be read ({error})") from error
+    except (OSError, ValueError) as error:
+        raise unreadable(f"{FILE} of {folder.name!r}", error) from error
     if found.hash != _measured_hash(data):
         raise damaged(f"{FILE} of {folder.name!r} has another")
     return found

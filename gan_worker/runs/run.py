@@ -17,7 +17,7 @@ import math
 import os
 import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 import gan_worker
 from gan_worker import __version__
 from gan_worker.config import TrainingConfig, check_name, unknown_model
-from gan_worker.dataclass_json import BadMessage, from_json
+from gan_worker.dataclass_json import from_json
 from gan_worker.errors import RequestError, StorageError
 from gan_worker.files import read_json, replace_file, storage_errors, write_json
 from gan_worker.materials.maps import MAPS
@@ -41,6 +41,7 @@ from gan_worker.runs.checkpoints import (
     damaged,
     format_tensors,
     parse_tensors,
+    unreadable,
 )
 
 logger = logging.getLogger(__name__)
@@ -99,6 +100,11 @@ class ModelInfo:
         config = self.network.get("config")
         length = config.get("w_dim") if isinstance(config, dict) else 0
         return length if isinstance(length, int) else 0
+
+
+@dataclass(frozen=True)
+class _Versioned:
+    format: Any = None
 
 
 class Run:
@@ -162,16 +168,18 @@ class Run:
         """
         try:
             data = read_json(self.path / "config.json")
-            known = _known_fields(TrainingConfig, data)
-            return TrainingConfig(**{**known, "pictures": tuple(data["pictures"])})
+            config = from_json(TrainingConfig, data)
+            if "pictures" not in data:
+                raise ValueError("the field pictures is missing")
+            return config
         except FileNotFoundError as error:
             raise RequestError(
                 "unknown_run",
                 f"A run to resume must have been started; {self.name!r} has no config.json.",
                 "Start it with pictures.",
             ) from error
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise damaged(f"config.json of {self.name!r} cannot be read ({error})") from error
+        except (OSError, ValueError) as error:
+            raise unreadable(f"config.json of {self.name!r}", error) from error
 
     def save_data_report(self, report: DataReport) -> None:
         """Keep what was found in the pictures."""
@@ -198,9 +206,8 @@ class Run:
         ticks: list[TrainingProgress] = []
         for line in file.read_bytes().splitlines() if file.exists() else []:
             try:
-                data = json.loads(line)
-                tick = TrainingProgress(**_known_fields(TrainingProgress, data))
-            except (ValueError, TypeError):
+                tick = from_json(TrainingProgress, json.loads(line))
+            except ValueError:
                 continue
             while ticks and ticks[-1].step >= tick.step:
                 ticks.pop()
@@ -311,35 +318,29 @@ def read_model_info(folder: Path) -> ModelInfo:
     """
     try:
         data = read_json(folder / "model.json")
-        check_format(data.get("format"), "model")
+        check_format(from_json(_Versioned, data).format, "model")
         # Folders may be renamed; the name by which it is opened is that of its folder.
-        known = {**_known_fields(ModelInfo, data), "name": folder.name}
-        styles = tuple(map(str, data.get("styles", ())))
-        credits = from_json(Credits, data.get("credits", {}))
-        listed = {"maps": tuple(data["maps"]), "styles": styles, "credits": credits}
-        info = ModelInfo(**{**known, **listed})
+        info = from_json(ModelInfo, {**data, "name": folder.name})
         _check_fields(info)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, BadMessage) as error:
-        raise damaged(f"model.json of {folder.name!r} cannot be read ({error})") from error
+    except (OSError, ValueError) as error:
+        raise unreadable(f"model.json of {folder.name!r}", error) from error
     if not re.fullmatch("[0-9a-f]{64}", str(info.hash)):
         raise damaged(f"model.json of {folder.name!r} names none")
     return info
 
 
 def _check_fields(info: ModelInfo) -> None:
-    """Look whether each field is of its kind and in its range.
+    """Look whether each field is in its range.
 
     Raises:
         ValueError: naming the first that is not.
     """
     rules: dict[str, Callable[[Any], bool]] = {
-        "stride": lambda v: type(v) is int and v > 0,
+        "stride": lambda v: v > 0,
         # The preset classic has no style, and so a z of no numbers.
-        **dict.fromkeys(("z_dim", "step"), lambda v: type(v) is int and v >= 0),
-        **dict.fromkeys(("kimg", "scale"), lambda v: type(v) in (int, float) and 0 <= v < math.inf),
-        **dict.fromkeys(("preset", "created"), lambda v: isinstance(v, str)),
-        **dict.fromkeys(("network", "statistics"), lambda v: isinstance(v, dict)),
-        "copied": lambda v: v is None or (type(v) in (int, float) and 0 <= v <= 1),
+        **dict.fromkeys(("z_dim", "step"), lambda v: v >= 0),
+        **dict.fromkeys(("kimg", "scale"), lambda v: 0 <= v < math.inf),
+        "copied": lambda v: v is None or 0 <= v <= 1,
         # They travel with every recipe, in messages that have an end.
         "credits": lambda v: len(str(v)) <= MOST_CREDITED,
         "maps": lambda v: 0 < len(v) == len(set(v)) and set(v) <= set(MAPS),
@@ -347,11 +348,6 @@ def _check_fields(info: ModelInfo) -> None:
     for name, is_right in rules.items():
         if not is_right(getattr(info, name)):
             raise ValueError(f"{name} must not be {str(getattr(info, name))[:60]!r}")
-
-
-def _known_fields(kind: type[Any], data: dict[str, Any]) -> dict[str, Any]:
-    """What this version knows of what a later one may have written."""
-    return {field.name: data[field.name] for field in fields(kind) if field.name in data}
 
 
 def list_runs(runs_folder: Path) -> list[str]:

@@ -17,7 +17,7 @@ from typing import IO, Any
 from numpy.typing import NDArray
 
 from gan_worker.client.events import MaterialReady
-from gan_worker.dataclass_json import BadMessage, from_json, to_json
+from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.files import storage_errors
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.metadata import material_marks
@@ -87,7 +87,7 @@ class SceneStore:
             return Made(item.key, recipe, dict(record["seam_ratios"]), files)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, LookupError, TypeError, AttributeError, BadMessage) as error:
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             logger.warning("%s is made again: %s", self._record(item).name, error)
             return None
 

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from gan_worker.dataclass_json import BadMessage
 from gan_worker.errors import RequestError, TilewrightError, UnexpectedError
 from gan_worker.server.blobs import BlobStore
 from gan_worker.server.journal import Journal
@@ -16,7 +15,7 @@ from gan_worker.server.scheduler import Scheduler
 from gan_worker.server.subscriptions import Subscriber, Subscriptions
 from gan_worker.server.validation import Validation
 from gan_worker.wire import messages
-from gan_worker.wire.codec import Message, encode
+from gan_worker.wire.codec import BadMessage, Message, encode
 
 logger = logging.getLogger(__name__)
 

@@ -72,16 +72,23 @@ class Journal:
         path: the file; `:memory:` works too.
 
     Raises:
-        StorageError: `disk_full` or `file_unwritable`, from every method that writes.
+        StorageError: `disk_full` or `file_unwritable`, from every method that writes; `file_damaged`, at once or
+            from every method that reads.
     """
 
     def __init__(self, path: Path | str) -> None:
+        self._path = path
         self._db = sqlite3.connect(path, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        self._db.executescript(_SCHEMA)
-        rows = self._db.execute("SELECT owner, MAX(sequence) FROM events GROUP BY owner")
-        self._last: dict[str, int] = dict(rows.fetchall())
+        try:
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.executescript(_SCHEMA)
+            rows = self._db.execute("SELECT owner, MAX(sequence) FROM events GROUP BY owner")
+            self._last: dict[str, int] = dict(rows.fetchall())
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            busy = isinstance(error, sqlite3.OperationalError)
+            raise (_cannot_write(error) if busy else self._damaged(error)) from error
 
     def close(self) -> None:
         self._db.close()
@@ -137,7 +144,7 @@ class Journal:
             "ORDER BY sequence LIMIT ?"
         )
         rows = self._db.execute(text, (owner, after, most)).fetchall()
-        return [(number, from_json(JobState, json.loads(event))) for number, event in rows]
+        return [(number, self._read_event(event)) for number, event in rows]
 
     def prune(self) -> None:
         """Forget the oldest finished jobs and events."""
@@ -152,7 +159,31 @@ class Journal:
 
     def _jobs(self, condition: str, *values: Any) -> list[JobRecord]:
         text = f"SELECT job, owner, kind, name, config, channel, event FROM jobs {condition}"
-        return [_job(row) for row in self._db.execute(text, values)]
+        return [self._read_job(row) for row in self._db.execute(text, values)]
+
+    def _read_job(self, row: tuple[str, ...]) -> JobRecord:
+        event = self._read_event(row[6])
+        try:
+            config = json.loads(row[4])
+        except ValueError as error:
+            raise self._damaged(error) from error
+        job = JobRecord(row[0], row[1], event.kind, row[3], config, row[5])
+        return replace(
+            job, state=event.state, error=event.error, attempt=event.attempt, result=event.result
+        )
+
+    def _read_event(self, text: str) -> JobState:
+        try:
+            return from_json(JobState, json.loads(text))
+        except ValueError as error:
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: Exception) -> StorageError:
+        return StorageError(
+            "file_damaged",
+            f"The journal {self._path} must hold the jobs that Tilewright wrote; {error}.",
+            "Move it away and start the worker again: it forgets its jobs, and keeps runs and models.",
+        )
 
     def _write(self, job: JobRecord, event: str, text: str, values: tuple[Any, ...]) -> None:
         number = self.last(job.owner) + 1
@@ -186,15 +217,7 @@ def _text(job: JobRecord) -> str:
     return json.dumps(to_json(job.event()))
 
 
-def _job(row: tuple[str, ...]) -> JobRecord:
-    event = from_json(JobState, json.loads(row[6]))
-    job = JobRecord(row[0], row[1], event.kind, row[3], json.loads(row[4]), row[5])
-    return replace(
-        job, state=event.state, error=event.error, attempt=event.attempt, result=event.result
-    )
-
-
-def _cannot_write(error: sqlite3.OperationalError) -> StorageError:
+def _cannot_write(error: sqlite3.DatabaseError) -> StorageError:
     code = "disk_full" if "full" in str(error) else "file_unwritable"
     return StorageError(
         code,

@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 import zmq
 
 from gan_worker import __version__
-from gan_worker.dataclass_json import VERSION, BadMessage, bad_message
 from gan_worker.errors import WorkerError
 from gan_worker.files import FolderLock
 from gan_worker.server.allowed_folders import AllowedFolders
@@ -30,7 +29,7 @@ from gan_worker.server.supervisor import COMMAND, ComputeProcess, Patience
 from gan_worker.server.validation import Validation
 from gan_worker.wire import messages
 from gan_worker.wire.authentication import Authenticator
-from gan_worker.wire.codec import Message, decode, encode
+from gan_worker.wire.codec import VERSION, BadMessage, Message, bad_message, decode, encode
 from gan_worker.wire.keys import KeyPair, new_key_pair
 from gan_worker.wire.pairing import Offer
 from gan_worker.wire.sockets import bind_router, receive, send

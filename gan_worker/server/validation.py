@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
-from gan_worker.dataclass_json import from_json
 from gan_worker.errors import RequestError
 from gan_worker.server.allowed_folders import AllowedFolders
 from gan_worker.style import slider_directions
+from gan_worker.wire.codec import read_fields
 from gan_worker.wire.messages import JobKind, ModelEntry
 
 
@@ -41,10 +41,10 @@ class Validation:
             TilewrightError: what must hold and does not.
         """
         if kind == "train":
-            return self._check_training(from_json(TrainingConfig, config), training)
+            return self._check_training(read_fields(TrainingConfig, config), training)
         if kind == "repair":
-            return self._check_repair(from_json(RepairConfig, config))
-        return self._check_generation(from_json(GenerationConfig, config), training)
+            return self._check_repair(read_fields(RepairConfig, config))
+        return self._check_generation(read_fields(GenerationConfig, config), training)
 
     def resolve(self, kind: JobKind, config: dict[str, Any], attempt: int) -> dict[str, Any]:
         """Turn names of pictures into paths, and a later attempt at a run into its resumption."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gan_worker.config import GenerationConfig
-from gan_worker.dataclass_json import BadMessage, from_json, to_json
+from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.errors import RequestError, StorageError, require
 from gan_worker.limits import SEEDS
 from gan_worker.styles.mixing import blended
@@ -82,10 +82,11 @@ def read_favourites(path: Path) -> tuple[Favourite, ...]:
     """
     try:
         return tuple(map(_favourite, _items(path)))
-    except (OSError, BadMessage, RequestError, ValueError, RecursionError) as error:
+    except (OSError, RequestError, ValueError, RecursionError) as error:
+        found = error.info.message.rstrip(".") if isinstance(error, RequestError) else error
         raise RequestError(
             "invalid_config",
-            f"The file {path.name} must hold favorites of Tilewright; {error}.",
+            f"The file {path.name} must hold favorites of Tilewright; {found}.",
             "Choose a file that Export Favorites has written.",
         ) from error
 

@@ -99,23 +99,16 @@ import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
-from gan_worker.dataclass_json import (
-    HEAD_LIMIT,
-    VERSION,
-    BadMessage,
-    bad_message,
-    dump,
-    from_json,
-    load,
-    other_version,
-    to_json,
-)
+from gan_worker.dataclass_json import InvalidJson, dump, from_json, load, to_json
+from gan_worker.errors import ProtocolError
 from gan_worker.wire.messages import BODIES, Chunk
 
+VERSION = (1, 2)
 MAGIC = b"TW"
 FLAGS = b"\0\0"
+HEAD_LIMIT = 64 * 1024
 CHUNK_LIMIT = 1024 * 1024
 FETCH_WINDOW = 8
 EVENT_CREDIT = 8
@@ -123,6 +116,42 @@ EVENT_CREDIT = 8
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}\Z")
 _JOB = re.compile(r"[0-9a-f]{32}\Z")
 _BLOB = re.compile(r"[a-z0-9_]{1,40}\Z")
+
+
+T = TypeVar("T")
+
+
+class BadMessage(ProtocolError):
+    """Something that is no message of this version.
+
+    Attributes:
+        message_id: the id to answer to, where the head could be read; None means drop it.
+    """
+
+    def __init__(self, code: str, message: str, cure: str, message_id: str | None = None) -> None:
+        super().__init__(code, message, cure)
+        self.message_id = message_id
+
+
+def bad_message(what: str, message_id: str | None = None) -> BadMessage:
+    """The error for something that is no message of this version."""
+    return BadMessage(
+        "invalid_message",
+        f"A message must follow protocol {VERSION[0]}.{VERSION[1]}; {what}.",
+        "Update Tilewright on both sides.",
+        message_id,
+    )
+
+
+def other_version(theirs: Sequence[int], message_id: str | None = None) -> BadMessage:
+    """The error for another major version, (major, minor), on the other side."""
+    return BadMessage(
+        "protocol_version",
+        f"Add-on and worker must speak the same protocol; this side speaks "
+        f"{VERSION[0]}.{VERSION[1]}, the other {theirs[0]}.{theirs[1]}.",
+        "Update Tilewright on the side with the lower number.",
+        message_id,
+    )
 
 
 @dataclass(frozen=True)
@@ -179,7 +208,10 @@ def encode(message: Message) -> list[bytes | memoryview]:
         "seq": message.sequence,
         "body": to_json(message.body),
     }
-    text = dump(head).encode("utf-8")
+    try:
+        text = dump(head).encode("utf-8")
+    except InvalidJson as error:
+        raise bad_message(str(error)) from None
     if len(text) > HEAD_LIMIT:
         raise bad_message(f"a head must be at most {HEAD_LIMIT} bytes, got {len(text)}")
     frames: list[bytes | memoryview] = [MAGIC + FLAGS, text]
@@ -202,12 +234,21 @@ def decode(frames: Sequence[bytes | memoryview]) -> Message:
         raise bad_message(f"the type {kind[:40]!r} is unknown", message_id)
     if (len(frames) == 3) != (body is Chunk):
         raise bad_message("a chunk has three frames, everything else two", message_id)
-    try:
-        value = from_json(body, head["body"])
-    except BadMessage as error:
-        raise bad_message(f"{kind}: {error.info.message}", message_id) from None
+    value = read_fields(body, head["body"], message_id)
     payload = frames[2] if len(frames) == 3 else None
     return Message(value, message_id, head["re"], head["session"], head["seq"], payload)
+
+
+def read_fields(kind: type[T], data: Any, message_id: str | None = None) -> T:
+    """Read the dataclass that a message carries.
+
+    Raises:
+        BadMessage: `invalid_message`.
+    """
+    try:
+        return from_json(kind, data)
+    except InvalidJson as error:
+        raise bad_message(f"{kind.__name__.strip('_')}: {error}", message_id) from None
 
 
 def _read_head(frames: Sequence[bytes | memoryview]) -> dict[str, Any]:
@@ -217,16 +258,18 @@ def _read_head(frames: Sequence[bytes | memoryview]) -> dict[str, Any]:
         raise bad_message("the first frame is not ours")
     if len(frames) == 3 and len(frames[2]) > CHUNK_LIMIT:
         raise bad_message("a chunk is too long")
-    head = load(bytes(frames[1]))
+    if len(frames[1]) > HEAD_LIMIT:
+        raise bad_message("a head is too long")
+    try:
+        head = load(bytes(frames[1]))
+    except InvalidJson as error:
+        raise bad_message(str(error)) from None
     if not isinstance(head, dict):
         raise bad_message("a head must be an object")
     message_id = head.get("id")
     if not (isinstance(message_id, str) and _ID.match(message_id)):
         raise bad_message("a head must have an id")
-    try:
-        fields = from_json(_Head, head)
-    except BadMessage as error:
-        raise bad_message(error.info.message, message_id) from None
+    fields = read_fields(_Head, head, message_id)
     if len(fields.v) != 2:
         raise bad_message("v must be [major, minor]", message_id)
     return vars(fields)

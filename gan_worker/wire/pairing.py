@@ -29,9 +29,9 @@ import zmq
 from zmq.utils import z85
 from zmq.utils.monitor import parse_monitor_message
 
-from gan_worker.dataclass_json import VERSION, other_version
 from gan_worker.errors import ErrorInfo, RequestError, TilewrightError, error_from_info
 from gan_worker.wire.authentication import Authenticator
+from gan_worker.wire.codec import VERSION, other_version
 from gan_worker.wire.keys import Connection, KeyPair, open_client_pair, write_connection
 from gan_worker.wire.sockets import bind_router, new_dealer, receive, send
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gan_worker.config import GenerationConfig
-from gan_worker.dataclass_json import BadMessage, from_json, to_json
+from gan_worker.dataclass_json import InvalidJson, from_json, to_json
 from gan_worker.errors import PictureError, RequestError
 from gan_worker.materials import pictures
 from gan_worker.materials.contact_sheet import contact_sheet
@@ -181,7 +181,7 @@ def test_the_longest_choice_fits_its_request_and_its_result(longest):
     ids=str,
 )
 def test_fields_of_the_wrong_kind_are_no_message(fields):
-    with pytest.raises(BadMessage):
+    with pytest.raises(InvalidJson):
         from_json(GenerationConfig, json.loads(json.dumps({"model": "oak", **fields})))
 
 

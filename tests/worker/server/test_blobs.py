@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gan_worker.dataclass_json import BadMessage
 from gan_worker.errors import RequestError, StorageError
 from gan_worker.server.blobs import BlobStore
+from gan_worker.wire.codec import BadMessage
 
 JOB = "0" * 32
 

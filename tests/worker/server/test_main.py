@@ -12,7 +12,7 @@ import pytest
 
 from gan_worker.client.client import Client
 from gan_worker.client.events import Connected
-from gan_worker.dataclass_json import VERSION
+from gan_worker.wire.codec import VERSION
 from gan_worker.wire.keys import new_key_pair, read_connection
 
 SERVE = (sys.executable, "-m", "gan_worker", "serve")

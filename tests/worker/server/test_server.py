@@ -23,14 +23,13 @@ from gan_worker.client.events import (
     PreviewReady,
 )
 from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
-from gan_worker.dataclass_json import VERSION
 from gan_worker.errors import WorkerError
 from gan_worker.progress import GenerationProgress, Stage, TrainingProgress
 from gan_worker.runs.run import ModelInfo, Run
 from gan_worker.server.supervisor import Patience
 from gan_worker.style import StyleMap
 from gan_worker.wire import codec, messages
-from gan_worker.wire.codec import EVENT_CREDIT, FLAGS, MAGIC, Message, decode, encode
+from gan_worker.wire.codec import EVENT_CREDIT, FLAGS, MAGIC, VERSION, Message, decode, encode
 from gan_worker.wire.keys import new_key_pair
 from gan_worker.wire.messages import (
     JobAccepted,

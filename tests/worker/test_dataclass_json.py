@@ -1,0 +1,153 @@
+"""JSON ↔ dataclass: strict, and what is wrong is said with the name of what is damaged."""
+
+import json
+import sqlite3
+
+import pytest
+
+from gan_worker.config import GenerationConfig, TrainingConfig
+from gan_worker.dataclass_json import (
+    DEPTH_LIMIT,
+    InvalidJson,
+    dump,
+    from_json,
+    load,
+    read_stored,
+    to_json,
+)
+from gan_worker.errors import StorageError, TilewrightError
+from gan_worker.runs.checkpoints import read_checkpoint
+from gan_worker.runs.provenance import Provenance, Session, read_provenance, write_provenance
+from gan_worker.runs.run import ModelInfo, Run, read_model_info
+from gan_worker.server.journal import JobRecord, Journal
+from gan_worker.styles.favourites import Favourite, read_favourites, write_favourites
+
+
+def test_depth_up_to_the_limit_is_read():
+    text = b"[" * DEPTH_LIMIT + b"]" * DEPTH_LIMIT
+    assert load(text)
+    with pytest.raises(InvalidJson):
+        load(b"[" + text + b"]")
+
+
+def test_a_config_is_read_with_its_types():
+    config = TrainingConfig("oak", ("a", "b"), minutes=None, kimg=2.0)
+    assert from_json(TrainingConfig, json.loads(json.dumps(to_json(config)))) == config
+    with pytest.raises(InvalidJson, match="pictures"):
+        from_json(TrainingConfig, {"run": "oak", "pictures": "a"})
+
+
+def test_what_is_not_finite_is_not_written():
+    with pytest.raises(InvalidJson):
+        dump({"a": float("inf")})
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"model": 1}'])
+def test_what_a_file_keeps_is_named_where_it_is_damaged(text):
+    with pytest.raises(StorageError) as caught:
+        read_stored(GenerationConfig, text, "The favourite 'moss'", "Keep it again.")
+    assert caught.value.code == "file_damaged"
+    assert caught.value.info.message.startswith("The favourite 'moss' must hold")
+    assert caught.value.info.cure == "Keep it again."
+
+
+# ---- damaged files: each reader says which, what must hold and what was found, and nothing of a protocol
+
+INFO = ModelInfo("oak", "", 8, 16, ("base_color",), "nano", {}, {}, 1.0, "2030", 10, 0.1)
+
+
+def model(folder):
+    run = Run.create(folder, "oak")
+    run.save_model(INFO, {})
+    return run.path / "model.json", lambda: read_model_info(run.path)
+
+
+def config(folder):
+    run = Run.create(folder, "oak")
+    run.save_config(TrainingConfig("oak", ("a.png",)))
+    return run.path / "config.json", run.load_config
+
+
+def provenance(folder):
+    write_provenance(folder, Provenance().extended((), Session(0, {}, {})))
+    return folder / "provenance.json", lambda: read_provenance(folder)
+
+
+def favourites(folder):
+    file = folder / "moss.json"
+    write_favourites(file, [Favourite("moss", GenerationConfig("oak"))])
+    return file, lambda: read_favourites(file)
+
+
+KINDS = {
+    model: ("step", "10", '"ten"'),
+    config: ("minutes", "5.0", '"five"'),
+    provenance: ("step", "0", '"none"'),
+    favourites: ("seed", "1", '"one"'),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_damaged_file_is_named_with_what_was_found(kind, tmp_path):
+    file, read = kind(tmp_path)
+    read()
+    field, good, bad = KINDS[kind]
+    text = file.read_text("utf-8").replace(f'"{field}": {good}', f'"{field}": {bad}')
+    file.write_text(text, "utf-8")
+    with pytest.raises(TilewrightError) as caught:
+        read()
+    assert file.name in caught.value.info.message
+    assert field in caught.value.info.message
+    assert bad.strip('"') in caught.value.info.message
+    assert "protocol" not in str(caught.value)
+    assert caught.value.code != "invalid_message"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("text", ["", "[1", "[]", "7", "\x00\x01"])
+def test_a_file_that_is_no_json_of_ours_is_named(kind, text, tmp_path):
+    file, read = kind(tmp_path)
+    file.write_text(text, "utf-8")
+    with pytest.raises(TilewrightError) as caught:
+        read()
+    assert file.name in caught.value.info.message
+    assert "protocol" not in str(caught.value)
+
+
+JOB = JobRecord("0" * 32, "owner", "train", "oak", {})
+
+
+@pytest.mark.parametrize(
+    ("column", "text"), [("event", "{"), ("event", '{"job": 7}'), ("config", "{")]
+)
+def test_a_damaged_journal_is_named(column, text, tmp_path):
+    file = tmp_path / "journal.sqlite"
+    journal = Journal(file)
+    journal.add(JOB)
+    journal.close()
+    with sqlite3.connect(file) as db:
+        db.execute(f"UPDATE jobs SET {column} = ?", (text,))
+    db.close()
+    journal = Journal(file)
+    with pytest.raises(StorageError) as caught:
+        journal.unfinished()
+    journal.close()
+    assert caught.value.code == "file_damaged"
+    assert str(file) in caught.value.info.message
+
+
+def test_a_journal_that_is_no_database_is_named(tmp_path):
+    file = tmp_path / "journal.sqlite"
+    file.write_bytes(b"no database at all" * 100)
+    with pytest.raises(StorageError) as caught:
+        Journal(file)
+    assert caught.value.code == "file_damaged"
+    assert str(file) in caught.value.info.message
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}"])
+def test_a_damaged_manifest_is_named(text, tmp_path):
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(StorageError) as caught:
+        read_checkpoint(tmp_path)
+    assert "manifest.json" in caught.value.info.message
