@@ -10,7 +10,7 @@ from uuid import uuid4
 import bpy
 
 from gan_worker.dataclass_json import read_stored
-from gan_worker.materials.maps import MAPS, Connection
+from gan_worker.materials.maps import MAPS, Connection, MaterialMap
 from gan_worker.materials.metadata import material_marks, repair_marks
 from gan_worker.progress import Recipe
 
@@ -234,6 +234,13 @@ def images_of(material: bpy.types.Material) -> dict[str, bpy.types.Image]:
     return {name: node.image for name, node in found.items() if node and node.image}
 
 
+def strengths(material: bpy.types.Material) -> dict[str, bpy.types.NodeSocket]:
+    """Map name → the input that says how strongly it shows, of those that have one and take part."""
+    shader = material.node_tree.nodes.get(SHADER)
+    shown = set(images_of(material)) - material.tilewright.unused_maps if shader else set()
+    return {n: shader.inputs[k.strength] for n, k in MAPS.items() if k.strength and n in shown}
+
+
 def texture_node_name(map_name: str) -> str:
     """Name of the image node that holds this map."""
     return f"Tilewright {map_name}"
@@ -280,10 +287,16 @@ class _Tree:
             if node:
                 self.nodes.remove(node)
 
-    def link(self, source: bpy.types.NodeSocket, target: bpy.types.NodeSocket) -> None:
-        """Connect, unless it already is so: a needless link would recompile the shader."""
-        if not any(link.from_socket == source for link in target.links):
+    def link(self, source: bpy.types.NodeSocket, target: bpy.types.NodeSocket) -> bool:
+        """Connect, unless it already is so: a needless link would recompile the shader.
+
+        Returns:
+            Whether it is new.
+        """
+        is_new = not any(link.from_socket == source for link in target.links)
+        if is_new:
             self.links.new(source, target)
+        return is_new
 
     def shader(self) -> None:
         """Adopt the shader and output that a new material comes with, or make them."""
@@ -321,8 +334,20 @@ class _Tree:
         taken = "Base Color" if OCCLUSION in self.nodes else ""
         for name, kind in MAPS.items():
             direct = kind.connection is Connection.direct and kind.socket != taken
-            if direct and name in maps:
-                self.link(self._color(name), self._input(kind.socket))
+            if direct and name in maps and self.link(self._color(name), self._input(kind.socket)):
+                self._open(kind)
+
+    def _open(self, kind: MaterialMap) -> None:
+        """Let a map show that has come; what the artist changes after that stays."""
+        if kind.socket == "Alpha":
+            # Dithered needs no sorting, and casts shadows that are cut out; Cycles does so by itself.
+            self.material.surface_render_method = "DITHERED"
+            self.material.use_transparent_shadow = True
+        if kind.strength:
+            # Without the map it is as if there were none, whatever its strength: black.
+            self._input(kind.socket).default_value = (*kind.neutral, 1.0)
+            strength = self._input(kind.strength)
+            strength.default_value = strength.default_value or 1.0
 
     def occlusion(self, present: bool) -> None:
         self.material.tilewright.multiply_occlusion = self.wiring.multiply_occlusion

@@ -67,6 +67,8 @@ class _Surface(_OfRecipe):
         node = material.node_tree.nodes.get(node_tree.DISPLACEMENT)
         if node:
             properties_column(layout).prop(node.inputs["Scale"], "default_value", text="Height")
+        for name, strength in node_tree.strengths(material).items():
+            properties_column(layout).prop(strength, "default_value", text=MAPS[name].label)
         layout.label(text="Maps in Use")
         grid = layout.grid_flow(columns=2, even_columns=True, align=True)
         for name in surface.OPTIONAL_MAPS:

@@ -20,11 +20,27 @@ ORM = Texture(
     ("ambient_occlusion", "roughness", "metallic"),
     "R ambient occlusion, G roughness, B metallic; linear",
 )
+OPACITY = Texture("opacity", ("opacity",), "Opacity, white where the material is; linear")
+EMISSION = Texture("emission", ("emission",), "Color of the emission; sRGB")
 
+
+def _cut_out(color: Texture, use: str) -> Texture:
+    """The color with opacity as its alpha, for a material that has one."""
+    return replace(
+        color,
+        channels=("base_color", "opacity"),
+        only_with="opacity",
+        use=f"{color.use}; A opacity{use}",
+    )
+
+
+# Cut out, because whatever blends must be sorted: leaves and grates would show what lies behind in front.
 _GLTF = (
+    _cut_out(BASE_COLOR, "").into("pbrMetallicRoughness/baseColorTexture", alphaMode="MASK"),
     BASE_COLOR.into("pbrMetallicRoughness/baseColorTexture"),
     NORMAL.into("normalTexture"),
     ORM.into("pbrMetallicRoughness/metallicRoughnessTexture", "occlusionTexture"),
+    EMISSION.into("emissiveTexture", emissiveFactor=(1.0, 1.0, 1.0)),
     HEIGHT,
 )
 _MATERIALX = (
@@ -33,6 +49,8 @@ _MATERIALX = (
     Texture("metallic", ("metallic",), "Metalness; linear").into("metalness"),
     NORMAL.into("normal"),
     HEIGHT.into("displacement"),
+    OPACITY.into("opacity.rrr"),
+    EMISSION.into("emission_color", emission=1.0),
     Texture(
         "ao",
         ("ambient_occlusion",),
@@ -43,6 +61,8 @@ _USD = (
     BASE_COLOR.into("diffuseColor.rgb"),
     NORMAL.into("normal.rgb"),
     ORM.into("occlusion.r", "roughness.g", "metallic.b"),
+    OPACITY.into("opacity.r", opacityThreshold=0.5),
+    EMISSION.into("emissiveColor.rgb"),
     HEIGHT,
 )
 _UNREAL = (
@@ -52,9 +72,15 @@ _UNREAL = (
     replace(
         HEIGHT, word="Height", use="Height; sRGB off, compression Displacementmap or Grayscale"
     ),
+    replace(
+        OPACITY, word="Opacity", use="Opacity Mask, Blend Mode Masked; sRGB off, compression Masks"
+    ),
+    replace(EMISSION, word="Emissive", use="Emissive Color; sRGB on"),
 )
+_UNITY_COLOR = Texture("BaseMap", ("base_color",), "Base Map; sRGB on")
 _UNITY = (
-    Texture("BaseMap", ("base_color",), "Base Map; sRGB on"),
+    _cut_out(_UNITY_COLOR, ", Alpha Clipping on"),
+    _UNITY_COLOR,
     Texture("NormalMap", ("normal",), "Normal Map, OpenGL (+Y); Texture Type Normal map"),
     Texture(
         "MaskMap",
@@ -63,12 +89,16 @@ _UNITY = (
         "(URP, Standard); sRGB off",
     ),
     replace(HEIGHT, word="HeightMap", use="Height Map; sRGB off"),
+    replace(EMISSION, word="EmissionMap", use="Emission Map; sRGB on"),
 )
+_GODOT_COLOR = Texture("albedo", ("base_color",), "Albedo > Texture")
 _GODOT = (
-    Texture("albedo", ("base_color",), "Albedo > Texture"),
+    _cut_out(_GODOT_COLOR, ", Transparency > Alpha Scissor"),
+    _GODOT_COLOR,
     Texture("normal", ("normal",), "Normal Map > Texture, OpenGL (+Y)"),
     replace(ORM, use=f"ORM > Texture of an ORMMaterial3D: {ORM.use.partition(';')[0]}"),
     replace(HEIGHT, use="Height > Texture"),
+    replace(EMISSION, use="Emission > Texture"),
 )
 
 

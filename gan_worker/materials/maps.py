@@ -56,6 +56,7 @@ class MaterialMap:
             show the same.
         socket: the input of Blender's Principled BSDF that it feeds; of its material output for a displacement.
         connection: how it gets there.
+        strength: the input of the same shader that weighs it, where there is one; 1 when the map first comes.
         bits: how many bits a value has on the wire; 16 where 8 would show steps.
         any_range: whether files of floating-point numbers hold it in any unit, so that only its relation is kept.
         shows_pattern: whether bonds, tilings and grain are looked for in it.
@@ -70,6 +71,7 @@ class MaterialMap:
     neutral: tuple[float, ...]
     socket: str
     connection: Connection = Connection.direct
+    strength: str = ""
     bits: int = 8
     any_range: bool = False
     shows_pattern: bool = False
@@ -165,6 +167,33 @@ MAPS: dict[str, MaterialMap] = {
             socket="Base Color",
             connection=Connection.multiplied,
         ),
+        MaterialMap(
+            name="opacity",
+            flag=64,
+            kind=Kind.value,
+            # Not "mask": what Poly Haven calls so is a mix of two looks here, a cut-out there.
+            words=("opacity", "alpha", "opacitymask", "opacity_mask", "alphamask", "alpha_mask"),
+            file_word="opacity",
+            neutral=(1.0,),
+            socket="Alpha",
+            shows_pattern=True,
+            shows_edges=True,
+        ),
+        MaterialMap(
+            name="emission",
+            flag=128,
+            kind=Kind.color,
+            words=(
+                *("emission", "emissive", "emit"),
+                *("emissioncolor", "emission_color", "emissivecolor", "emissive_color"),
+            ),
+            file_word="emission",
+            neutral=(0.0, 0.0, 0.0),
+            socket="Emission Color",
+            strength="Emission Strength",
+            shows_pattern=True,
+            shows_edges=True,
+        ),
     )
 }
 
@@ -177,8 +206,8 @@ DIRECTX_WORDS = ("normaldx", "normal_dx", "normal_directx", "normaldirectx", "no
 
 # Maps that sets come with and that are not learned; beside a set they are no photos.
 UNUSED_WORDS = (
-    *("spec", "specular", "spec_ior", "gloss", "glossiness", "mask", "opacity", "alpha"),
-    *("emission", "emissive", "scattering", "translucent", "translucency", "transmission"),
+    *("spec", "specular", "spec_ior", "gloss", "glossiness", "mask", "transparency"),
+    *("scattering", "translucent", "translucency", "transmission"),
     *("cavity", "curvature", "anisotropy", "sheen", "thickness", "idmap"),
     *("vectordisplacement", "preview", "sphere"),
 )

@@ -401,8 +401,9 @@ def test_material_panel_shows_what_can_be_changed_and_why_not(stand_in, plane, m
     assert draw(panel).splitlines() == ["512", "1K", "2K", "4K", "Regenerate"]
     assert draw(material_panels.TILEWRIGHT_PT_surface).splitlines() == [
         *("Projection", "UV", "Box", "Tile Size", "Tile Size", ""),
-        *("Displacement", "None", "Bump", "Real", "Height", "Maps in Use"),
+        *("Displacement", "None", "Bump", "Real", "Height", "Emission", "Maps in Use"),
         *("Base Color", "Roughness", "Metallic", "Normal", "Ambient Occlusion"),
+        *("Opacity", "Emission"),
     ]
     assert draw(material_panels.TILEWRIGHT_PT_keeping).splitlines() == [
         *("Library", "Catalog", "Keep as Asset")
@@ -412,7 +413,7 @@ def test_material_panel_shows_what_can_be_changed_and_why_not(stand_in, plane, m
     export = material_export.start(plane.active_material, Target.gltf, str(tmp_path))
     assert draw(exporting).splitlines()[2] == "Reading"
     material_export.wait(export)
-    assert "5 files in " in " ".join(draw(exporting).split())  # a long path is wrapped
+    assert "6 files in " in " ".join(draw(exporting).split())  # a long path is wrapped
     bpy.ops.tilewright.switch_size(side=512)
     assert draw(panel).split("\n")[4:] == ["Generating", ""]
     session.current.models = ()

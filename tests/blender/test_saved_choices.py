@@ -37,6 +37,8 @@ def test_numbers_in_files_are_those_of_the_first_version():
         "normal": 8,
         "height": 16,
         "ambient_occlusion": 32,
+        "opacity": 64,
+        "emission": 128,
     }
     numbers = {name: number for name, _, _, number in properties.preset_items(PRESETS)}
     assert numbers == {"nano": 0, "tiny": 1, "full": 2, "classic": 3}

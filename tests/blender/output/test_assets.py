@@ -15,6 +15,7 @@ from blender_addon.shader import images, node_tree
 from blender_addon.worker import pump
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError, StorageError
+from gan_worker.materials.maps import MAPS
 from gan_worker.progress import Credits
 
 CREDITS = Credits("c" * 64, 3, 0, ("Ann Oak", "Bo Fir"), ("CC0-1.0", "CC-BY-4.0"))
@@ -63,7 +64,7 @@ def test_kept_in_this_file_with_all_that_is_known(saved, material):
     assert data.catalog_id == catalogs(saved.parent)["Tilewright/Bricks"]
     assert {t.name for t in data.tags} == {
         *("Tilewright", "bricks", "48x32", "Base Color", "Roughness", "Metallic", "Normal"),
-        *("Height", "Ambient Occlusion"),
+        *("Height", "Ambient Occlusion", "Opacity", "Emission"),
     }
     assert (data.author, data.license) == ("Ann Oak, Bo Fir", "CC0-1.0; CC-BY-4.0")
     assert "trained on 3 pictures by Ann Oak, Bo Fir" in data.copyright
@@ -147,7 +148,7 @@ def test_keeping_again_replaces_the_copy_and_files_beside_the_blend_stay(
     assert set(catalogs(library)) == {"Tilewright", "Tilewright/Walls"}
     with bpy.data.libraries.load(str(first)) as (there, wanted):
         wanted.images = there.images
-    assert len(wanted.images) == 6
+    assert len(wanted.images) == len(MAPS)
     assert all(image.packed_file for image in wanted.images)
 
 

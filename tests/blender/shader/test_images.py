@@ -34,7 +34,9 @@ def expected(pixels: np.ndarray) -> np.ndarray:
 def test_pixels_are_top_row_first_in_the_right_color_space(made, maps, name):
     image = made(name)
     assert tuple(image.size) == (48, 32)
-    assert image.colorspace_settings.name == ("sRGB" if name == "base_color" else "Non-Color")
+    assert image.colorspace_settings.name == (
+        "sRGB" if name in ("base_color", "emission") else "Non-Color"
+    )
     np.testing.assert_allclose(images.read_pixels(image)[..., :3], expected(maps[name]), atol=1e-6)
     assert images.read_pixels(image)[..., 3].min() == 1
 
@@ -52,7 +54,9 @@ def test_packed_image_keeps_every_bit_through_saving(made, maps, name, tmp_path)
         here.images = list(there.images)
     back = next(i for i in here.images if i.get(images.MAP_KEY) == name)
     assert back.packed_file is not None
-    assert back.colorspace_settings.name == ("sRGB" if name == "base_color" else "Non-Color")
+    assert back.colorspace_settings.name == (
+        "sRGB" if name in ("base_color", "emission") else "Non-Color"
+    )
     np.testing.assert_allclose(images.read_pixels(back)[..., :3], expected(maps[name]), atol=1e-6)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import bpy
 import pytest
 
-from blender_addon.shader import images, node_tree
+from blender_addon.shader import images, node_tree, surface
 from blender_addon.shader.node_tree import Wiring
 from gan_worker.materials.maps import MAPS
 from gan_worker.progress import Recipe
@@ -67,6 +67,49 @@ def test_every_map_that_is_described_reaches_the_output(pictures, name):
             link.from_node.name for link in material.node_tree.links if link.to_node.name in found
         }
     assert texture(name) in reached, f"{name} needs a way into the shader in node_tree"
+
+
+def test_what_is_cut_out_is_so_in_eevee_too_with_its_shadow(pictures):
+    material = node_tree.new_material("m")
+    material.surface_render_method, material.use_transparent_shadow = "BLENDED", False
+    node_tree.build(material, pictures("base_color"), Wiring())
+    assert material.surface_render_method == "BLENDED"
+    node_tree.build(material, pictures("base_color", "opacity"), Wiring())
+    assert source(material, node_tree.SHADER, "Alpha")[0] == texture("opacity")
+    assert material.surface_render_method == "DITHERED"
+    assert material.use_transparent_shadow
+    material.surface_render_method = "BLENDED"
+    node_tree.build(material, pictures("base_color", "opacity"), None)
+    assert material.surface_render_method == "BLENDED", "what the artist chose stays"
+
+
+def test_what_glows_has_a_strength_that_is_the_artists(pictures):
+    material = node_tree.new_material("m")
+    shader = material.node_tree.nodes["Principled BSDF"]
+    node_tree.build(material, pictures("base_color", "emission"), Wiring())
+    assert source(material, node_tree.SHADER, "Emission Color")[0] == texture("emission")
+    (strength,) = node_tree.strengths(material).values()
+    assert strength == shader.inputs["Emission Strength"]
+    assert strength.default_value == 1
+    strength.default_value = 5
+    node_tree.build(material, pictures("base_color", "emission"), None)
+    assert strength.default_value == 5
+    surface.use_map(material, "emission", False)
+    assert not shader.inputs["Emission Color"].is_linked
+    assert tuple(shader.inputs["Emission Color"].default_value[:3]) == (0, 0, 0)
+    assert not node_tree.strengths(material)
+    surface.use_map(material, "emission", True)
+    assert strength.default_value == 5
+
+
+def test_what_glows_no_more_is_dark_and_what_was_cut_out_is_whole(pictures):
+    material = node_tree.new_material("m")
+    node_tree.build(material, pictures("base_color", "emission", "opacity"), Wiring())
+    node_tree.build(material, pictures("base_color"), None)
+    inputs = material.node_tree.nodes[node_tree.SHADER].inputs
+    assert tuple(inputs["Emission Color"].default_value[:3]) == (0, 0, 0)
+    assert inputs["Alpha"].default_value == 1
+    assert not (inputs["Emission Color"].is_linked or inputs["Alpha"].is_linked)
 
 
 def test_all_textures_share_one_mapping(pictures):

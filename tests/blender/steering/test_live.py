@@ -134,10 +134,12 @@ def test_thousand_moves_leave_no_backlog(hand, material, rest):
 
 
 def test_previews_kept_for_undo_are_bounded(hand, material, monkeypatch):
-    monkeypatch.setattr(live, "MOST_KEPT", 700_000)
     for number in range(6):
         hand.move(material, number + 1.0)
         hand.answer(hand.jobs[-1])
+        if number == 0:
+            one = sum(pixels.nbytes for pixels in live._recent[material.tilewright.recipe].values())
+            monkeypatch.setattr(live, "MOST_KEPT", int(2.5 * one))
     assert len(live._recent) == 2
     assert material.tilewright.recipe in live._recent
 

@@ -114,6 +114,19 @@ def test_channels_of_one_image_glossiness_and_occlusion(material, tmp_path):
     same(read["metallic"], packed[..., [2]])
 
 
+def test_leaves_that_are_cut_out_by_the_alpha_of_their_color(material, tmp_path):
+    pixels, glow = picture(channels=4), picture(seed=9)
+    shown = image("leaves", pixels[..., :3])
+    images.set_pixels(shown, pixels[::-1].astype(np.float32) / 255)
+    feed(material, texture(material, shown), "Base Color")
+    feed(material, material.node_tree.nodes["Image Texture"].outputs["Alpha"], "Alpha")
+    feed(material, texture(material, image("glow", glow)), "Emission Color")
+    read = learned(material_pictures.as_places(material, tmp_path))
+    assert list(read) == ["base_color", "opacity", "emission"]
+    same(read["opacity"], pixels[..., [3]])
+    same(read["emission"], glow)
+
+
 def test_what_lies_in_an_images_alpha_is_found_too(material, tmp_path):
     """Unity keeps smoothness there."""
     pixels = picture(channels=4)

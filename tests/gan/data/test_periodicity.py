@@ -46,6 +46,22 @@ def test_bricks_of_all_colors_are_measured_by_their_height():
     )
 
 
+def test_a_grate_of_one_color_is_measured_by_its_holes():
+    flat = np.full((192, 192, 3), 0.4)
+    grate = {"base_color": flat, "opacity": bricks()}
+    assert (
+        measure_pattern(grate, stride=8).waves
+        == measure_pattern({"base_color": bricks()}, stride=8).waves
+    )
+    assert find_cell(grate)[0] == pytest.approx((48 * 32) ** 0.5, rel=0.05)
+
+
+def test_maps_of_one_value_hide_no_pattern_and_make_none(blobs):
+    even = {"opacity": np.ones((192, 192, 1)), "emission": np.zeros((192, 192, 3))}
+    assert measure_pattern({"base_color": bricks()} | even, stride=8).waves
+    assert not measure_pattern({"base_color": blobs(192, 3)} | even, stride=8).waves
+
+
 def test_a_cell_is_as_large_as_what_repeats(blobs):
     y, x = np.mgrid[0:512, 0:512]
     tiles = np.where((x % 64 < 3) | (y % 64 < 3), 0.3, 0.8)[..., None]

@@ -111,6 +111,20 @@ def test_fewer_channels_are_as_strong_together_as_all_were(weights, networks):
     assert np.square(kernel).sum() == pytest.approx(np.square(stored).sum(), rel=1e-4)
 
 
+def test_maps_that_the_weights_do_not_know_keep_their_own(weights, networks):
+    own, lent = Discriminator(NANO, 7), networks[1].entry.kernel.numpy()
+    generator = Generator(NANO, 7)
+    exit_kernel = generator.exit.kernel.numpy()
+    entry_kernel = own.entry.kernel.numpy()
+    weights.lend([generator], own, statistics(base_color=3, opacity=1, emission=3))
+    assert np.array_equal(generator.exit.kernel.numpy()[..., 3:], exit_kernel[..., 3:])
+    assert np.array_equal(own.entry.kernel.numpy()[:, :, 3:], entry_kernel[:, :, 3:])
+    shared = networks[0].exit.kernel.numpy()[..., :3]
+    np.testing.assert_allclose(generator.exit.kernel.numpy()[..., :3], shared, atol=1e-6)
+    ratio = own.entry.kernel.numpy()[:, :, :3] / lent[:, :, :3]
+    np.testing.assert_allclose(ratio, ratio.mean(), rtol=1e-4)
+
+
 def test_looks_come_together_around_one_that_stays(networks):
     generator = Generator(NANO, 5)
     for own, other in zip(generator.variables, networks[0].variables, strict=True):

@@ -15,6 +15,7 @@ from gan_worker.cli import app
 from gan_worker.exports.sources import ExportedMaterial, Target, export_material
 from gan_worker.exports.textures import Texture
 from gan_worker.materials.files import Format, save_material
+from gan_worker.materials.maps import MAPS
 from gan_worker.materials.metadata import read_marks
 from gan_worker.materials.pictures import read_header, read_picture, write_picture
 from gan_worker.progress import Credits, GeneratedMaterial, Recipe
@@ -53,6 +54,8 @@ MATERIALS = {
     "photo": ("base_color",),
     "stone": ("base_color", "roughness", "normal"),
     "grey": ("height",),
+    "lantern": ("base_color", "roughness", "opacity", "emission"),
+    "holes": ("opacity",),
 }
 
 
@@ -60,7 +63,7 @@ def material(*names):
     """Maps of 16×8 in which no two channels and no two pixels are alike."""
     made = {}
     for number, name in enumerate(names or MATERIALS["all"]):
-        channels = 3 if name in ("base_color", "normal") else 1
+        channels = MAPS[name].channels
         values = np.arange(8 * 16 * channels).reshape(8, 16, channels)
         kind, most = (np.uint16, 65535) if name == "height" else (np.uint8, 255)
         made[name] = ((values * 7 + number * 31) % most).astype(kind)
@@ -126,6 +129,19 @@ class TestTextures:
         assert np.array_equal(green, 255 - ours[1])
         assert np.array_equal((red, blue), ours[::2])
 
+    @pytest.mark.parametrize(
+        ("target", "names"),
+        [
+            (Target.unreal, ("T_old oak_BaseColor", "T_old oak_Opacity", "T_old oak_Emissive")),
+            (Target.unity, ("old oak_BaseMap", "old oak_EmissionMap")),
+            (Target.godot, ("old oak_albedo", "old oak_emission")),
+        ],
+    )
+    def test_engines_get_what_is_cut_out_and_what_glows(self, target, names, tmp_path):
+        color, *_ = exported(target, tmp_path, ("base_color", "opacity", "emission"))
+        assert {file.stem for file in tmp_path.iterdir()} == set(names)
+        assert len(channels(color)) == (3 if target is Target.unreal else 4)
+
     def test_unity_gets_smoothness_in_alpha_that_changes_no_other_channel(self, tmp_path):
         exported(Target.unity, tmp_path)
         metallic, occlusion, black, smoothness = channels(tmp_path / "old oak_MaskMap.png")
@@ -161,7 +177,8 @@ class TestGltf:
         done = subprocess.run(command, capture_output=True, check=True, timeout=120)
         report = json.loads(done.stdout)
         assert report["issues"]["messages"] == []
-        used = {"base_color", "normal", "roughness"}.intersection(names)
+        used = {"base_color", "normal", "roughness", "emission"}.intersection(names)
+        used |= {"base_color"} & {"base_color" if "opacity" in names else ""}
         images = [r for r in report["info"]["resources"] if r["mimeType"] == "image/png"]
         assert len(images) == len(used)
 
@@ -175,6 +192,29 @@ class TestGltf:
         assert document["asset"]["copyright"] == "© Zoë"
         # Twice as wide as high, as the maps are.
         assert document["accessors"][0]["max"] == [1.0, 0.5, 0.0]
+
+    def test_what_is_cut_out_lies_in_the_alpha_of_the_color_and_what_glows_is_as_bright(
+        self, tmp_path
+    ):
+        *_, file = exported(Target.gltf, tmp_path, MATERIALS["lantern"])
+        document = json.loads(file.read_text())
+        (made,) = document["materials"]
+        assert made["alphaMode"] == "MASK"
+        assert made["emissiveFactor"] == [1.0, 1.0, 1.0]
+        assert document["images"][made["emissiveTexture"]["index"]]["uri"].endswith("emission.png")
+        maps = material(*MATERIALS["lantern"]).maps
+        pixels = np.moveaxis(channels(tmp_path / "old oak_basecolor.png"), 0, -1)
+        assert np.array_equal(pixels[..., :3], maps["base_color"])
+        assert np.array_equal(pixels[..., 3:], maps["opacity"])
+        assert np.array_equal(
+            np.moveaxis(channels(tmp_path / "old oak_emission.png"), 0, -1), maps["emission"]
+        )
+
+    def test_without_them_nothing_is_said_of_them(self, tmp_path):
+        *_, file = exported(Target.gltf, tmp_path)
+        (made,) = json.loads(file.read_text())["materials"]
+        assert not {"alphaMode", "emissiveFactor", "emissiveTexture"} & made.keys()
+        assert len(channels(tmp_path / "old oak_basecolor.png")) == 3
 
     def test_a_photo_alone_is_no_metal(self, tmp_path):
         *_, file = exported(Target.gltf, tmp_path, ("base_color",))
@@ -206,7 +246,19 @@ class TestMaterialX:
         files = {node.getInputValue("file") for node in nodes if node.getCategory() == "image"}
         assert files == {t.name for t in textures if not t.stem.endswith("_ao")}
         colored = [n for n in nodes if n.getInput("file") and n.getInput("file").getColorSpace()]
-        assert [n.getType() for n in colored] == ["color3"] * ("base_color" in names)
+        colors = {"base_color", "emission"}.intersection(names)
+        assert [n.getType() for n in colored] == ["color3"] * len(colors)
+
+    def test_what_is_cut_out_and_what_glows_reach_the_surface(self, library, tmp_path):
+        import MaterialX as mx
+
+        *_, file = exported(Target.materialx, tmp_path, MATERIALS["lantern"])
+        document = mx.createDocument()
+        mx.readFromXmlFile(document, str(file))
+        (surface,) = document.getNodes("standard_surface")
+        assert surface.getInputValue("emission") == 1.0
+        for target in ("opacity", "emission_color"):
+            assert surface.getInput(target).getConnectedOutput().getType() == "color3"
 
 
 @needs_usd
@@ -243,6 +295,22 @@ class TestUsd:
         shaders = [UsdShade.Shader(p) for p in stage.Traverse() if p.IsA(UsdShade.Shader)]
         found = {s.GetInput("file").Get().resolvedPath for s in shaders if s.GetInput("file")}
         assert {Path(f) for f in found} == {t for t in textures if "height" not in t.name}
+
+    def test_what_is_cut_out_and_what_glows_reach_the_surface(self, tmp_path):
+        from pxr import Usd, UsdShade
+
+        *_, file = exported(Target.usd, tmp_path, MATERIALS["lantern"])
+        stage = Usd.Stage.Open(str(file))
+        surface = UsdShade.Shader(stage.GetPrimAtPath("/old_oak/old_oak/Surface"))
+        assert surface.GetInput("opacityThreshold").Get() == 0.5
+        for target, word, channel in (
+            ("opacity", "opacity", "r"),
+            ("emissiveColor", "emission", "rgb"),
+        ):
+            source = surface.GetInput(target).GetConnectedSources()[0][0]
+            assert source.sourceName == channel
+            picture = UsdShade.Shader(source.source.GetPrim()).GetInput("file").Get().path
+            assert picture == f"./old oak_{word}.png"
 
 
 class TestCommand:

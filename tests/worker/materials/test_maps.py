@@ -39,7 +39,19 @@ NAMED = {
     "wall_color_512px": ("wall", "base_color"),
     "壁_color": ("壁", "base_color"),
     "Roughness": ("", "roughness"),
-    "wall_opacity": ("wall", "unused"),
+    # what is cut out and what glows
+    "LeafSet001_1K-JPG_Opacity": ("LeafSet001", "opacity"),
+    "Lava002_1K-JPG_Emission": ("Lava002", "emission"),
+    "Lantern_01_brass_opacity_1k": ("Lantern_01_brass", "opacity"),
+    "fir_sapling_twigs_alpha_1k": ("fir_sapling_twigs", "opacity"),
+    "ocean_buoy_emission_1k": ("ocean_buoy", "emission"),
+    "gaming_console_emissive_1k": ("gaming_console", "emission"),
+    "Metal_Grate_01_opacity": ("Metal_Grate_01", "opacity"),
+    "T_Screen_EmissiveColor": ("T_Screen", "emission"),
+    # of which nobody can tell what is white in it
+    "leafy_grass_mask_1k": ("leafy_grass", "unused"),
+    "glass_transparency": ("glass", "unused"),
+    "wall_translucent_2k": ("wall", "unused"),
     # what we write ourselves
     "oak_7_1024x512_basecolor": ("oak_7_1024x512", "base_color"),
     "oak_7_1024x512_ao": ("oak_7_1024x512", "ambient_occlusion"),
@@ -52,7 +64,8 @@ def test_the_words_of_libraries_and_artists_are_known(stem):
 
 
 @pytest.mark.parametrize(
-    "stem", ["IMG_2001", "photo", "", "watercolor", "Ground079L", "snow_1024", "macao", "norm"]
+    "stem",
+    ["IMG_2001", "photo", "", "watercolor", "Ground079L", "snow_1024", "macao", "norm", "Remit"],
 )
 def test_a_photo_keeps_its_whole_name(stem):
     assert split_file_stem(stem) == (stem, None)

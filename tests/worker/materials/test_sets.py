@@ -95,6 +95,13 @@ class TestSets:
         assert len(sets) == 1
         assert "not learned" in reasons(skipped)["wall_spec_1k.png"]
 
+    def test_what_glows_or_is_cut_out_in_one_material_alone_is_not_learned(self, tmp_path):
+        put(tmp_path, "lava_color.png", "lava_emission.png", "wall_color.png", "wall_alpha.png")
+        sets, _, notes = find_materials([tmp_path])
+        assert {s.name: s.maps for s in sets} == dict.fromkeys(("lava", "wall"), ("base_color",))
+        assert any("opacity is left out" in note for note in notes)
+        assert any("emission is left out" in note for note in notes)
+
     def test_files_that_tell_the_licence_are_not_listed_as_left_out(self, tmp_path):
         put(tmp_path, "wall.png")
         for name in ("wall.png.license", "REUSE.toml"):
@@ -363,6 +370,21 @@ class TestReading:
         put(tmp_path, "w_color.exr", picture=np.full((8, 8, 3), 0.2140, np.float32))
         [material], _, _ = find_materials([tmp_path])
         assert read_material(material)["base_color"] == pytest.approx(0.5, abs=1e-3)
+
+    def test_emission_is_color_and_opacity_one_linear_channel(self, tmp_path):
+        linear = np.full((8, 8, 3), 0.2140, np.float32)
+        put(tmp_path, "w_color.png")
+        put(tmp_path, "w_emission.exr", "w_opacity.exr", picture=linear)
+        (only,) = find_materials([tmp_path])[0]
+        read = read_material(only)
+        assert list(read) == ["base_color", "opacity", "emission"]
+        np.testing.assert_allclose(read["emission"], np.full((8, 8, 3), 0.5), atol=1e-3)
+        np.testing.assert_allclose(read["opacity"], np.full((8, 8, 1), 0.2140), atol=1e-3)
+
+    def test_light_that_is_brighter_than_a_screen_is_white(self, tmp_path):
+        put(tmp_path, "w_color.exr", "w_emission.exr", picture=np.full((8, 8, 3), 7, np.float32))
+        (only,) = find_materials([tmp_path])[0]
+        np.testing.assert_allclose(read_material(only)["emission"], 1, atol=1e-6)
 
     def test_heights_in_any_unit_keep_their_relation(self, tmp_path):
         height = np.linspace(-3, 5, 64, dtype=np.float32).reshape(8, 8, 1)
