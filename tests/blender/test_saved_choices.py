@@ -29,7 +29,7 @@ def test_a_file_of_an_earlier_version_says_the_same():
 
 
 def test_numbers_in_files_are_those_of_the_first_version():
-    """Whoever changes one of these changes what every saved file says."""
+    """Whoever changes one of these changes what every saved file says; what is new is added here, for life."""
     assert {name: kind.flag for name, kind in MAPS.items()} == {
         "base_color": 1,
         "roughness": 2,
