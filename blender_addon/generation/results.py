@@ -10,7 +10,7 @@ import numpy as np
 
 from gan_worker.client.events import MaterialReady
 from gan_worker.errors import TilewrightError
-from gan_worker.materials.metadata import material_marks
+from gan_worker.materials.metadata import material_metadata
 from gan_worker.materials.png import png_pieces, text_chunks
 from gan_worker.progress import Recipe
 
@@ -128,7 +128,7 @@ def _keep(
 ) -> Iterator[None]:
     """Encode a map, marked as generated, and pack it, or save it as a file."""
     parts: list[bytes] = []
-    yield from png_pieces(pixels, parts, text_chunks(material_marks(event.recipe)))
+    yield from png_pieces(pixels, parts, text_chunks(material_metadata(event.recipe)))
     image = images.find_image(event.job, map_name)
     if image is None:
         return

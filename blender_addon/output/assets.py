@@ -10,7 +10,7 @@ import numpy as np
 
 from gan_worker.errors import RequestError, StorageError, TilewrightError
 from gan_worker.files import replace_file, storage_errors
-from gan_worker.materials.metadata import rights_line
+from gan_worker.materials.metadata import credit_line
 from gan_worker.progress import Credits, Recipe
 
 from ..shader import images, node_tree
@@ -165,7 +165,7 @@ def fields(recipe: Recipe) -> dict[str, str]:
     return {
         "author": ", ".join(credits.authors),
         "license": _licence(credits),
-        "copyright": rights_line(credits),
+        "copyright": credit_line(credits),
         "description": f"{_OURS}Tilewright {recipe.version} with the trained model {recipe.model}: {made}",
     }
 

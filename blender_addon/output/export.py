@@ -124,7 +124,7 @@ class MaterialExport:
             self.state, self.error = "failed", UnexpectedError(error)
 
     def _work(self) -> Iterator[None]:
-        said = node_tree.read_marks(self._found())
+        said = node_tree.read_metadata(self._found())
         maps: dict[str, np.ndarray] = {}
         for name in _exported_maps(self._found()):
             yield from self._read(name, maps)

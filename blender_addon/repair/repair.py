@@ -23,7 +23,7 @@ from gan_worker.errors import (
     error_from_info,
 )
 from gan_worker.materials.maps import MAPS
-from gan_worker.materials.metadata import material_marks, repair_marks
+from gan_worker.materials.metadata import material_metadata, repair_metadata
 from gan_worker.materials.png import encode_png, png_pieces, text_chunks
 from gan_worker.progress import Recipe
 
@@ -242,8 +242,8 @@ def _as_stored(material: bpy.types.Material, map_name: str) -> np.ndarray:
 
 
 def _marks(made: Recipe, before: Recipe) -> dict[str, str]:
-    return repair_marks(
-        made.model, made.model_hash, made.version, made.credits, material_marks(before)
+    return repair_metadata(
+        made.model, made.model_hash, made.version, made.credits, material_metadata(before)
     )
 
 

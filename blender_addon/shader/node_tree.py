@@ -11,7 +11,7 @@ import bpy
 
 from gan_worker.dataclass_json import read_stored
 from gan_worker.materials.maps import MAPS, Connection, MaterialMap
-from gan_worker.materials.metadata import material_marks, repair_marks
+from gan_worker.materials.metadata import material_metadata, repair_metadata
 from gan_worker.progress import Recipe
 
 from . import projection
@@ -115,13 +115,13 @@ def read_recipe(material: bpy.types.Material) -> Recipe | None:
     return read_stored(Recipe, material.tilewright.recipe, where, cure)
 
 
-def read_marks(material: bpy.types.Material) -> dict[str, str]:
+def read_metadata(material: bpy.types.Material) -> dict[str, str]:
     """What files of its maps say of how they were made; no recipe, where a part of them was repaired."""
     recipe = read_recipe(material)
-    made = material_marks(recipe)
+    made = material_metadata(recipe)
     if not material.tilewright.repaired:
         return made
-    return repair_marks(recipe.model, recipe.model_hash, recipe.version, recipe.credits, made)
+    return repair_metadata(recipe.model, recipe.model_hash, recipe.version, recipe.credits, made)
 
 
 def build(

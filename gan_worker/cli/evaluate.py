@@ -17,7 +17,7 @@ from gan_worker.cli import terminal
 from gan_worker.cli.options import Home, invalid, quiet_loading, runs_folder
 from gan_worker.cli.terminal import output, show_stage, show_warning
 from gan_worker.files import check_places, write_json
-from gan_worker.materials.metadata import marks
+from gan_worker.materials.metadata import model_metadata
 from gan_worker.materials.pictures import write_picture
 from gan_worker.progress import Evaluation, GenerationProgress, Report, Stage, copy_warning
 from gan_worker.runs import run
@@ -83,7 +83,9 @@ def evaluate(
     terminal.output.print(f"All figures in {file.absolute()}", soft_wrap=True)
     picture = file.with_name(f"{file.stem}_likeness.png")
     info = loaded.info
-    write_picture(picture, sheet, marks=marks(info.name, info.hash, __version__, info.credits))
+    write_picture(
+        picture, sheet, metadata=model_metadata(info.name, info.hash, __version__, info.credits)
+    )
     terminal.output.print(
         f"Generated pieces beside the real ones most like them in {picture.absolute()}",
         soft_wrap=True,

@@ -25,7 +25,7 @@ from gan_worker.cli.options import (
 from gan_worker.config import GenerationConfig
 from gan_worker.files import storage_errors
 from gan_worker.materials.files import Format, file_bits, save_material
-from gan_worker.materials.metadata import marks
+from gan_worker.materials.metadata import model_metadata
 from gan_worker.materials.pictures import write_picture
 from gan_worker.progress import GeneratedMaterial, GenerationProgress
 from gan_worker.runs import run
@@ -143,5 +143,7 @@ def directions(
 
 
 def _write_sheet(picture: Any, info: run.ModelInfo, out: Path) -> None:
-    write_picture(out, picture, marks=marks(info.name, info.hash, __version__, info.credits))
+    write_picture(
+        out, picture, metadata=model_metadata(info.name, info.hash, __version__, info.credits)
+    )
     terminal.output.print(f"{out.absolute()}", soft_wrap=True)

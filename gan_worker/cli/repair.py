@@ -29,7 +29,7 @@ from gan_worker.gan.editing.material_files import (
     write_changed,
 )
 from gan_worker.materials.masks import border_band, looks_seamless
-from gan_worker.materials.metadata import marks, repair_marks
+from gan_worker.materials.metadata import model_metadata, repair_metadata
 from gan_worker.materials.pictures import write_picture
 from gan_worker.progress import Recipe
 from gan_worker.runs import run
@@ -166,7 +166,7 @@ def _write(
     info: run.ModelInfo,
 ) -> None:
     said = {
-        kind: repair_marks(info.name, info.hash, __version__, info.credits, texts)
+        kind: repair_metadata(info.name, info.hash, __version__, info.credits, texts)
         for kind, texts in read_texts(material).items()
     }
     write_changed(material, maps, changed, files, said)
@@ -219,5 +219,5 @@ def _write_found(found: Any, loaded: Any, out: Path, stem: str) -> None:
         np.concatenate([found.wanted[name], found.made[name]], axis=1) for name in found.wanted
     ]
     sheet = np.concatenate([np.broadcast_to(x, (*x.shape[:2], 3)) for x in lines])
-    said = marks(info.name, info.hash, __version__, info.credits)
-    write_picture(out / f"{stem}_projection.png", sheet, marks=said)
+    said = model_metadata(info.name, info.hash, __version__, info.credits)
+    write_picture(out / f"{stem}_projection.png", sheet, metadata=said)

@@ -17,7 +17,7 @@ from gan_worker.cli.options import Home, runs_folder
 from gan_worker.cli.terminal import ROWS_SHOWN, output
 from gan_worker.errors import RequestError
 from gan_worker.files import as_json
-from gan_worker.materials.metadata import read_marks, rights_line
+from gan_worker.materials.metadata import credit_line, read_metadata
 from gan_worker.materials.pictures import read_header
 from gan_worker.runs import run
 from gan_worker.runs.provenance import (
@@ -56,7 +56,7 @@ def provenance(
 
 def _show_origin(file: Path, json: bool) -> None:
     """How a picture was generated, or what training would record of it."""
-    marked = read_marks(read_header(file)[2])
+    marked = read_metadata(read_header(file)[2])
     if json:
         typer.echo(as_json(marked or asdict(describe_picture(file))))
     elif marked:
@@ -96,7 +96,7 @@ def show_provenance(model: str, found: Provenance) -> None:
         versions = ", ".join(f"{name} {version}" for name, version in session.versions.items())
         chosen = ", ".join(f"{name} {value}" for name, value in session.settings.items())
         output.print(Text(f"From step {session.step}: {chosen}; {versions}"), soft_wrap=True)
-    output.print(Text(rights_line(found.credits)), soft_wrap=True)
+    output.print(Text(credit_line(found.credits)), soft_wrap=True)
     output.print(f"Hash {found.hash}", soft_wrap=True)
 
 

@@ -62,7 +62,7 @@ def train(
         opened = runs.Run.open(folder, resume)
         config = replace(_resumed(opened, places, minutes, kimg), gpus=gpus)
         config.check()
-        _train(_with_rights(config, author, license, source), opened)
+        _train(_with_attribution(config, author, license, source), opened)
         return
     if minutes is None and kimg is None:
         minutes = TrainingConfig.minutes
@@ -79,11 +79,13 @@ def train(
     )
     config.check()
     check_places(config.pictures)
-    config = _with_rights(config, author, license, source)
+    config = _with_attribution(config, author, license, source)
     _train(config, runs.Run.create(folder, config.run))
 
 
-def _with_rights(config: TrainingConfig, author: str, license: str, source: str) -> TrainingConfig:
+def _with_attribution(
+    config: TrainingConfig, author: str, license: str, source: str
+) -> TrainingConfig:
     """A resumed run keeps what is not given anew."""
     return replace(
         config,

@@ -42,12 +42,12 @@ class ExportedMaterial:
     Attributes:
         name: begins the names of its files.
         maps: map name → (height, width, channels), floats of 0..1 or whole numbers of 8 or 16 bits.
-        marks: what its files shall say of themselves; empty where that is not known.
+        metadata: what its files shall say of themselves; empty where that is not known.
     """
 
     name: str
     maps: Maps
-    marks: Mapping[str, str]
+    metadata: Mapping[str, str]
 
 
 def check_target(target: Target) -> None:
@@ -102,8 +102,8 @@ def export_pieces(
     if tool.suffix:
         document = folder / f"{material.name}{tool.suffix}"
         height, width = next(iter(material.maps.values())).shape[:2]
-        rights = material.marks.get("Copyright", "")
-        _WRITERS[target](document, material.name, written, width / height, rights)
+        copyright_line = material.metadata.get("Copyright", "")
+        _WRITERS[target](document, material.name, written, width / height, copyright_line)
         yield document, tool.use
 
 
@@ -125,4 +125,4 @@ def _encode(
         band = {name: whole[top : top + rows] for name, whole in material.maps.items()}
         pixels[top : top + rows] = quantise(texture.picture(band), bits)
         yield
-    yield from png_pieces(pixels, parts, text_chunks(material.marks))
+    yield from png_pieces(pixels, parts, text_chunks(material.metadata))

@@ -20,7 +20,7 @@ _LINEAR, _MIPMAPS, _REPEAT = 9729, 9987, 10497
 
 
 def write_gltf(
-    file: Path, name: str, files: dict[Texture, Path], aspect: float, rights: str
+    file: Path, name: str, files: dict[Texture, Path], aspect: float, copyright_line: str
 ) -> None:
     """Write the document.
 
@@ -29,7 +29,7 @@ def write_gltf(
         name: of the material.
         files: the textures that were written.
         aspect: width over height.
-        rights: line of copyright.
+        copyright_line: of its pictures.
 
     Raises:
         StorageError: `disk_full` or `file_unwritable`.
@@ -38,7 +38,7 @@ def write_gltf(
     material = _material(name, files)
     asset = {"version": "2.0", "generator": f"Tilewright {__version__}"}
     document: dict[str, Any] = {
-        "asset": {**asset, "copyright": rights} if rights else asset,
+        "asset": {**asset, "copyright": copyright_line} if copyright_line else asset,
         "scene": 0,
         "scenes": [{"nodes": [0]}],
         "nodes": [{"mesh": 0, "name": name}],

@@ -16,14 +16,14 @@ _DISPLACEMENT = 0.02
 
 
 def write_materialx(
-    file: Path, name: str, files: dict[Texture, Path], aspect: float, rights: str
+    file: Path, name: str, files: dict[Texture, Path], aspect: float, copyright_line: str
 ) -> None:
     """Write the document; arguments and errors as of `gltf.write_gltf`."""
     import MaterialX as mx
 
     document = mx.createDocument()
-    if rights:
-        document.setDocString(rights)
+    if copyright_line:
+        document.setDocString(copyright_line)
     name = mx.createValidName(name)
     graph = document.addNodeGraph(f"{name}_maps")
     surface = document.addNode("standard_surface", f"{name}_surface", "surfaceshader")

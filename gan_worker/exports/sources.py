@@ -11,7 +11,7 @@ from gan_worker.exports.export import ExportedMaterial as ExportedMaterial
 from gan_worker.exports.export import check_target as check_target
 from gan_worker.exports.export import export_material as export_material
 from gan_worker.exports.targets import Target as Target
-from gan_worker.materials.metadata import material_marks, read_marks
+from gan_worker.materials.metadata import material_metadata, read_metadata
 from gan_worker.materials.pictures import EXTENSIONS, read_header
 from gan_worker.materials.sets import MaterialSet, find_materials, read_material
 from gan_worker.progress import GeneratedMaterial, Recipe
@@ -21,7 +21,7 @@ def from_generated(material: GeneratedMaterial) -> ExportedMaterial:
     """What a model has made, ready to export."""
     recipe = material.recipe
     name = f"{recipe.model}_{recipe.seed}_{recipe.width}x{recipe.height}"
-    return ExportedMaterial(name, material.maps, material_marks(recipe))
+    return ExportedMaterial(name, material.maps, material_metadata(recipe))
 
 
 def find_in_folder(folder: Path) -> tuple[list[MaterialSet], list[str]]:
@@ -65,8 +65,8 @@ def read_exported(material_set: MaterialSet) -> ExportedMaterial:
 
 def _marks(texts: Mapping[str, str]) -> Mapping[str, str]:
     """Marks to hand on: made anew from a recipe, because OpenImageIO gives no packet back; else whose it is."""
-    marked = read_marks(texts)
+    marked = read_metadata(texts)
     try:
-        return material_marks(from_json(Recipe, marked and marked["recipe"]))
+        return material_metadata(from_json(Recipe, marked and marked["recipe"]))
     except InvalidJson:
         return {name: texts[name] for name in ("Artist", "Copyright") if name in texts}

@@ -11,7 +11,7 @@ from gan_worker.materials.maps import MAPS, Kind
 
 
 def write_usd(
-    file: Path, name: str, files: dict[Texture, Path], aspect: float, rights: str
+    file: Path, name: str, files: dict[Texture, Path], aspect: float, copyright_line: str
 ) -> None:
     """Write the file as text; arguments and errors as of `gltf.write_gltf`."""
     from pxr import Sdf, Tf, Usd, UsdGeom, UsdShade
@@ -22,8 +22,8 @@ def write_usd(
     name = Tf.MakeValidIdentifier(name)
     root = UsdGeom.Xform.Define(stage, f"/{name}")
     stage.SetDefaultPrim(root.GetPrim())
-    if rights:
-        stage.GetRootLayer().comment = rights
+    if copyright_line:
+        stage.GetRootLayer().comment = copyright_line
     path = root.GetPath()
     material = UsdShade.Material.Define(stage, path.AppendChild(name))
     surface = _shader(stage, material.GetPath().AppendChild("Surface"), "UsdPreviewSurface")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gan_worker.files import write_json
 from gan_worker.materials.maps import MAPS, Kind
-from gan_worker.materials.metadata import material_marks
+from gan_worker.materials.metadata import material_metadata
 from gan_worker.materials.pictures import Picture, to_light, write_picture
 from gan_worker.progress import GeneratedMaterial
 
@@ -45,16 +45,18 @@ def save_material(material: GeneratedMaterial, folder: Path, format: Format) -> 
     """
     recipe = material.recipe
     stem = f"{recipe.model}_{recipe.seed}_{recipe.width}x{recipe.height}"
-    marks = material_marks(recipe)
+    metadata = material_metadata(recipe)
     files = []
     for name, picture in material.maps.items():
         file = folder / f"{stem}_{MAPS[name].file_word}.{format}"
         if format is Format.exr:
             # EXR holds light; whoever opens it expects no sRGB curve.
             convert = to_light if MAPS[name].kind is Kind.color else _as_it_is
-            write_picture(file, picture, "exr", convert, marks)
+            write_picture(file, picture, "exr", convert, metadata)
         else:
-            write_picture(file, picture, 16 if picture.dtype.itemsize == 2 else 8, marks=marks)
+            write_picture(
+                file, picture, 16 if picture.dtype.itemsize == 2 else 8, metadata=metadata
+            )
         files.append(file)
     write_json(folder / f"{stem}.json", asdict(recipe))
     return files

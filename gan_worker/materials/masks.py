@@ -18,7 +18,7 @@ Mask = NDArray[np.bool_]
 Window = tuple[slice, slice]
 
 
-def hole_groups(hidden: Mask, closed: bool, apart: int) -> list[Mask]:
+def mask_groups(hidden: Mask, closed: bool, apart: int) -> list[Mask]:
     """What is hidden, in groups far enough from each other to be filled one by one.
 
     Args:

@@ -1,4 +1,4 @@
-"""What a generated file says of itself: made by a trained algorithm, which one, from whose pictures, and how."""
+"""Metadata of generated files: made by a trained algorithm, which one, from whose pictures, and how."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _NAMESPACES = {
 _PACKET = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n{}\n<?xpacket end="w"?>'
 
 
-def marks(
+def model_metadata(
     model: str, model_hash: str, version: str, credits: Credits, recipe: Recipe | None = None
 ) -> dict[str, str]:
     """The texts that a generated picture carries; the same for the same request, so without a time.
@@ -55,7 +55,7 @@ def marks(
     """
     texts = {
         "Software": f"Tilewright {version}",
-        "Copyright": rights_line(credits),
+        "Copyright": credit_line(credits),
         SOURCE_TYPE_KEY: SOURCE_TYPE,
         MODEL_KEY: model,
         HASH_KEY: model_hash,
@@ -65,10 +65,10 @@ def marks(
     return _with_packet(texts, version, credits.authors)
 
 
-def repair_marks(
+def repair_metadata(
     model: str, model_hash: str, version: str, credits: Credits, before: Mapping[str, str]
 ) -> dict[str, str]:
-    """The texts of a picture of which a model has made a part; see `marks`.
+    """The texts of a picture of which a model has made a part; see `model_metadata`.
 
     Args:
         model: the model's name.
@@ -78,11 +78,10 @@ def repair_marks(
         before: what the picture said of itself, of `pictures.read_header`.
     """
     whole = before.get(SOURCE_TYPE_KEY) == SOURCE_TYPE
-    rights = before.get("Copyright", "")
-    new = rights_line(credits)
+    old, new = before.get("Copyright", ""), credit_line(credits)
     texts = {
         "Software": f"Tilewright {version}",
-        "Copyright": rights if new in rights else f"{rights} Parts of it: {new}" if rights else new,
+        "Copyright": old if new in old else f"{old} Parts of it: {new}" if old else new,
         SOURCE_TYPE_KEY: SOURCE_TYPE if whole else COMPOSITE_TYPE,
         MODEL_KEY: model,
         HASH_KEY: model_hash,
@@ -97,12 +96,12 @@ def _with_packet(texts: dict[str, str], version: str, authors: Sequence[str]) ->
     return {**texts, "xmp": _packet(texts, version, tuple(map(_printable, authors)))}
 
 
-def material_marks(recipe: Recipe) -> dict[str, str]:
-    """What the maps of a material carry; see `marks`."""
-    return marks(recipe.model, recipe.model_hash, recipe.version, recipe.credits, recipe)
+def material_metadata(recipe: Recipe) -> dict[str, str]:
+    """What the maps of a material carry; see `model_metadata`."""
+    return model_metadata(recipe.model, recipe.model_hash, recipe.version, recipe.credits, recipe)
 
 
-def read_marks(texts: Mapping[str, str]) -> dict[str, Any] | None:
+def read_metadata(texts: Mapping[str, str]) -> dict[str, Any] | None:
     """What a picture says of how it was generated; None where it does not say that it was.
 
     Args:
@@ -119,7 +118,7 @@ def read_marks(texts: Mapping[str, str]) -> dict[str, Any] | None:
     return found
 
 
-def rights_line(credits: Credits) -> str:
+def credit_line(credits: Credits) -> str:
     """One sentence that says whose pictures the model has learned from, and under which licences."""
     if not credits.pictures:
         return "Made by a trained model whose training pictures are not recorded."

@@ -258,7 +258,7 @@ def write_picture(
     picture: NDArray[Any],
     bits: Bits = 8,
     convert: Callable[[Picture], Picture] | None = None,
-    marks: Mapping[str, str] | None = None,
+    metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Write a picture; under its name there is the old file or the new one, never half of it.
 
@@ -267,14 +267,14 @@ def write_picture(
         picture: (height, width, channels), 0..1 or whole numbers of 8 or 16 bits, top row first.
         bits: 8 or 16 for whole numbers, `exr` for half floats.
         convert: changes the values, 0..1, of a few rows at a time.
-        marks: what the file shall say of itself, as `marks.marks` gives it; for PNG and EXR.
+        metadata: what the file shall say of itself, as `metadata.model_metadata` gives it; for PNG and EXR.
 
     Raises:
         StorageError: `disk_full` or `file_unwritable`.
     """
     partial = file.with_name(f".{file.stem}.{os.getpid()}.part{file.suffix}")
     try:
-        problem = _encode(partial, picture, bits, convert, marks or {})
+        problem = _encode(partial, picture, bits, convert, metadata or {})
         if not problem:
             with partial.open("rb+") as written:
                 os.fsync(written.fileno())
@@ -291,12 +291,12 @@ def _encode(
     picture: NDArray[Any],
     bits: Bits,
     convert: Callable[[Picture], Picture] | None,
-    marks: Mapping[str, str],
+    metadata: Mapping[str, str],
 ) -> str:
     """Write the file as it is named and say what went wrong, if anything."""
     if file.suffix.lower() == ".png" and bits != "exr":
         with file.open("wb") as out:
-            write_png(out, _stored_whole(picture, bits, convert), text_chunks(marks))
+            write_png(out, _stored_whole(picture, bits, convert), text_chunks(metadata))
         return ""
     height, width, channels = picture.shape
     kind = {8: oiio.UINT8, 16: oiio.UINT16, "exr": oiio.HALF}[bits]
@@ -310,7 +310,7 @@ def _encode(
     if bits == "exr":
         # Without this the time of writing is put in, and the same request gives another file.
         spec.attribute("DateTime", "")
-        for name, text in marks.items():
+        for name, text in metadata.items():
             spec.attribute(name, text)
     done = output.open(str(file), spec)
     for top, pixels in _stored_bands(picture, bits, convert):

@@ -122,16 +122,16 @@ def encode_png(pixels: Pixels) -> bytes:
     return b"".join(parts)
 
 
-def text_chunks(marks: Mapping[str, str]) -> bytes:
+def text_chunks(metadata: Mapping[str, str]) -> bytes:
     """Format texts as chunks, of which those in UTF-8 (iTXt) hold any letter.
 
     Args:
-        marks: names as OpenImageIO has them → text; `xmp` is an XMP packet. Names with a colon are left out: PNG has
+        metadata: names as OpenImageIO has them → text; `xmp` is an XMP packet. Names with a colon are left out: PNG has
             them in its XMP alone.
     """
     return b"".join(
         _text_chunk(_KEYWORDS.get(name, name), text)
-        for name, text in marks.items()
+        for name, text in metadata.items()
         if ":" not in name
     )
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gan_worker.files import storage_errors
 from gan_worker.materials.maps import MAPS
-from gan_worker.materials.metadata import material_marks
+from gan_worker.materials.metadata import material_metadata
 from gan_worker.materials.png import png_pieces, text_chunks
 from gan_worker.progress import Recipe
 
@@ -52,7 +52,7 @@ class SequenceWriter:
         Args:
             number: 1 and up.
             maps: map name → uint8 or uint16, (height, width, channels), top row first.
-            recipe: how to make them again, for the files' marks.
+            recipe: how to make them again, for the files' metadata.
 
         Yields:
             Nothing, after each piece of work.
@@ -60,7 +60,7 @@ class SequenceWriter:
         Raises:
             StorageError: `file_unwritable` or `disk_full`.
         """
-        texts = text_chunks(material_marks(recipe))
+        texts = text_chunks(material_metadata(recipe))
         for name, pixels in maps.items():
             file = self._draft / f"{self._stem}_{MAPS[name].file_word}_{number:04}.png"
             self._first.setdefault(name, file.name)

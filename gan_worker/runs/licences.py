@@ -1,4 +1,4 @@
-"""Whose a training picture is and under which terms, as a file beside it or the picture itself says.
+"""Licences of training pictures: whose each is and under which terms, as a file beside it or the picture itself says.
 
 A file beside it follows REUSE (https://reuse.software/spec-3.3): `photo.jpg.license`, or a `REUSE.toml` in its folder
 or above it, up to the folder that was named. Of these and the picture's own EXIF, IPTC and XMP, the first that gives
@@ -37,20 +37,22 @@ _BEFORE_NAME = re.compile(
 
 
 @dataclass(frozen=True)
-class Rights:
+class Attribution:
     """Who made a picture, under which licence it is given, and where it comes from; empty where not known."""
 
     author: str = ""
     license: str = ""
     source: str = ""
 
-    def over(self, other: Rights) -> Rights:
+    def over(self, other: Attribution) -> Attribution:
         """These, and the other's where these are empty."""
-        return Rights(*(getattr(self, f.name) or getattr(other, f.name) for f in fields(Rights)))
+        return Attribution(
+            *(getattr(self, f.name) or getattr(other, f.name) for f in fields(Attribution))
+        )
 
 
-class RightsFinder:
-    """Finds the rights of pictures, reading each file beside them once.
+class AttributionFinder:
+    """Finds the attribution of pictures, reading each file beside them once.
 
     Args:
         places: the files and folders that were named; nothing is looked for above them.
@@ -62,19 +64,19 @@ class RightsFinder:
     def __init__(self, places: Sequence[str | Path]) -> None:
         self.problems: list[str] = []
         self._roots = [Path(place) for place in places if Path(place).is_dir()]
-        self._parsed: dict[Path, list[tuple[re.Pattern[str], Rights]]] = {}
+        self._parsed: dict[Path, list[tuple[re.Pattern[str], Attribution]]] = {}
 
-    def find(self, picture: Path, texts: Mapping[str, str]) -> Rights:
-        """The rights of one picture.
+    def find(self, picture: Path, texts: Mapping[str, str]) -> Attribution:
+        """The attribution of one picture.
 
         Args:
             picture: its file.
             texts: its metadata, of `pictures.read_header`.
         """
-        rights = self._of_license_file(picture)
+        attribution = self._of_license_file(picture)
         for folder in self._folders(picture):
-            rights = rights.over(self._of_reuse_file(folder / "REUSE.toml", picture))
-        return rights.over(_of_metadata(texts))
+            attribution = attribution.over(self._of_reuse_file(folder / "REUSE.toml", picture))
+        return attribution.over(_of_metadata(texts))
 
     def _folders(self, picture: Path) -> Iterator[Path]:
         """The picture's folder, and those above it up to the one that was named."""
@@ -85,28 +87,30 @@ class RightsFinder:
                 if folder in self._roots:
                     return
 
-    def _of_license_file(self, picture: Path) -> Rights:
+    def _of_license_file(self, picture: Path) -> Attribution:
         text = self._read(picture.with_name(picture.name + ".license"))
         found = {
             field: [m[1] for m in re.finditer(rf"{tag}:[ \t]*(.+)", text)]
             for field, tag in _TAGS.items()
         }
-        return _rights(found)
+        return _attribution(found)
 
-    def _of_reuse_file(self, file: Path, picture: Path) -> Rights:
+    def _of_reuse_file(self, file: Path, picture: Path) -> Attribution:
         if file not in self._parsed:
             self._parsed[file] = self._parse(file)
         name = picture.relative_to(file.parent).as_posix()
         # Of several that fit, REUSE takes the last.
-        fitting = [rights for pattern, rights in self._parsed[file] if pattern.fullmatch(name)]
-        return fitting[-1] if fitting else Rights()
+        fitting = [
+            attribution for pattern, attribution in self._parsed[file] if pattern.fullmatch(name)
+        ]
+        return fitting[-1] if fitting else Attribution()
 
-    def _parse(self, file: Path) -> list[tuple[re.Pattern[str], Rights]]:
+    def _parse(self, file: Path) -> list[tuple[re.Pattern[str], Attribution]]:
         try:
             data = tomllib.loads(self._read(file))
             source = str(data.get(_TAGS["source"], ""))
             return [
-                (_pattern(path), _annotated(entry).over(Rights(source=_cleaned(source))))
+                (_pattern(path), _annotated(entry).over(Attribution(source=_cleaned(source))))
                 for entry in data.get("annotations", [])
                 for path in _as_list(entry["path"])
             ]
@@ -124,23 +128,23 @@ class RightsFinder:
             return ""
 
 
-def _annotated(entry: Mapping[str, Any]) -> Rights:
-    return _rights({field: _as_list(entry.get(tag, [])) for field, tag in _TAGS.items()})
+def _annotated(entry: Mapping[str, Any]) -> Attribution:
+    return _attribution({field: _as_list(entry.get(tag, [])) for field, tag in _TAGS.items()})
 
 
-def _rights(found: Mapping[str, Sequence[str]]) -> Rights:
+def _attribution(found: Mapping[str, Sequence[str]]) -> Attribution:
     values = {field: list(map(_cleaned, values)) for field, values in found.items()}
     values["author"] = [_BEFORE_NAME.sub("", author) for author in values["author"]]
     joined = {"author": ", ", "license": " AND ", "source": ", "}
-    return Rights(**{f: joined[f].join(dict.fromkeys(v))[:LONGEST] for f, v in values.items()})
+    return Attribution(**{f: joined[f].join(dict.fromkeys(v))[:LONGEST] for f, v in values.items()})
 
 
-def _of_metadata(texts: Mapping[str, str]) -> Rights:
+def _of_metadata(texts: Mapping[str, str]) -> Attribution:
     found = {
         field: next((texts[key] for key in keys if _cleaned(texts.get(key, ""))), "")
         for field, keys in _METADATA.items()
     }
-    return Rights(**{field: _cleaned(value)[:LONGEST] for field, value in found.items()})
+    return Attribution(**{field: _cleaned(value)[:LONGEST] for field, value in found.items()})
 
 
 def _cleaned(text: str) -> str:

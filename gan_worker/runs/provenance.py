@@ -15,7 +15,7 @@ from gan_worker.files import read_json, shown_name, write_json
 from gan_worker.materials.pictures import read_header
 from gan_worker.progress import Credits, Notice, Report, Stage
 from gan_worker.runs.checkpoints import damaged, unreadable
-from gan_worker.runs.licences import Rights, RightsFinder
+from gan_worker.runs.licences import Attribution, AttributionFinder
 
 FILE = "provenance.json"
 FORMAT = 1
@@ -91,11 +91,11 @@ class Provenance:
         known = {(p.sha256, p.file): p for p in self.pictures}
         for picture in pictures:
             key = picture.sha256, picture.file
-            rights = Rights(picture.author, picture.license, picture.source)
+            attribution = Attribution(picture.author, picture.license, picture.source)
             if key in known:
                 old = known[key]
-                rights = rights.over(Rights(old.author, old.license, old.source))
-            known[key] = replace(picture, **asdict(rights))
+                attribution = attribution.over(Attribution(old.author, old.license, old.source))
+            known[key] = replace(picture, **asdict(attribution))
         in_order = tuple(sorted(known.values(), key=lambda p: (p.file, p.sha256)))
         found = replace(self, pictures=in_order, sessions=(*self.sessions, session))
         return replace(found, hash=_measured_hash(asdict(found)))
@@ -132,13 +132,13 @@ def describe_picture(file: Path) -> TrainingPicture:
     Raises:
         PictureError: `picture_missing` or `picture_unreadable`.
     """
-    return _describe(file, RightsFinder([file.parent]), Rights())
+    return _describe(file, AttributionFinder([file.parent]), Attribution())
 
 
 def describe_pictures(
     files: Sequence[Path],
     places: Sequence[str | Path],
-    given: Rights,
+    given: Attribution,
     report: Callable[[Report], None],
 ) -> list[TrainingPicture]:
     """Hash the files and find out whose they are.
@@ -154,7 +154,7 @@ def describe_pictures(
     """
     if len(files) > MANY:
         report(Stage(f"recording where {len(files)} pictures come from"))
-    finder = RightsFinder(places)
+    finder = AttributionFinder(places)
     described = [_describe(file, finder, given) for file in files]
     for problem in finder.problems:
         report(Notice(problem))
@@ -164,13 +164,15 @@ def describe_pictures(
     return described
 
 
-def _describe(file: Path, finder: RightsFinder, given: Rights) -> TrainingPicture:
+def _describe(file: Path, finder: AttributionFinder, given: Attribution) -> TrainingPicture:
     width, height, texts = read_header(file)
     with file.open("rb") as opened:
         measured = hashlib.file_digest(opened, "sha256").hexdigest()
-    rights = given.over(finder.find(file, texts))
+    attribution = given.over(finder.find(file, texts))
     size = file.stat().st_size
-    return TrainingPicture(shown_name(file.name), measured, width, height, size, **asdict(rights))
+    return TrainingPicture(
+        shown_name(file.name), measured, width, height, size, **asdict(attribution)
+    )
 
 
 def _no_licence(unlicensed: int, count: int) -> str:

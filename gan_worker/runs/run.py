@@ -31,7 +31,7 @@ from gan_worker.dataclass_json import from_json
 from gan_worker.errors import RequestError, StorageError
 from gan_worker.files import read_json, replace_file, storage_errors, write_json
 from gan_worker.materials.maps import MAPS
-from gan_worker.materials.metadata import marks
+from gan_worker.materials.metadata import model_metadata
 from gan_worker.progress import Credits, DataReport, TrainingProgress
 from gan_worker.runs.checkpoints import (
     FORMAT,
@@ -225,8 +225,8 @@ class Run:
         folder = self.path / "previews"
         with storage_errors(folder):
             folder.mkdir(exist_ok=True)
-        texts = marks(self.name, "", __version__, credits)
-        write_picture(folder / f"{step:08d}.png", pixels, marks=texts)
+        texts = model_metadata(self.name, "", __version__, credits)
+        write_picture(folder / f"{step:08d}.png", pixels, metadata=texts)
 
     def save_checkpoint(self, label: str, tensors: Arrays, state: dict[str, Any]) -> None:
         """Publish a checkpoint; see `Checkpoints.save`."""

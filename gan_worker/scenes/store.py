@@ -20,7 +20,7 @@ from gan_worker.client.events import MaterialReady
 from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.files import storage_errors
 from gan_worker.materials.maps import MAPS
-from gan_worker.materials.metadata import material_marks
+from gan_worker.materials.metadata import material_metadata
 from gan_worker.materials.png import png_pieces, text_chunks
 from gan_worker.progress import GeneratedMaterial, Recipe
 from gan_worker.scenes.plan import WorkItem
@@ -101,7 +101,7 @@ class SceneStore:
             StorageError: `disk_full` or `file_unwritable`; nothing is half-written under its name.
         """
         entries = {}
-        texts = text_chunks(material_marks(ready.recipe))
+        texts = text_chunks(material_metadata(ready.recipe))
         for name, pixels in ready.maps.items():
             file = self.folder / _file_name(item, name)
             digest = hashlib.sha256()

@@ -8,7 +8,7 @@ import pytest
 
 from gan_worker.config import PRESETS, ClassicConfig, GenerationConfig, NetworkConfig
 from gan_worker.materials.maps import MAPS
-from gan_worker.materials.metadata import read_marks
+from gan_worker.materials.metadata import read_metadata
 from gan_worker.materials.pictures import read_header
 from gan_worker.runs import run
 from gan_worker.styles.favourites import read_favourites
@@ -58,7 +58,7 @@ def test_maps_have_kept_their_names_and_their_order_among_themselves():
 @pytest.mark.parametrize("name", ["basecolor", "height"])
 def test_a_picture_says_how_it_was_made(name):
     file = OLD / "files" / f"{MODEL}_3_32x32_{name}.png"
-    made = read_marks(read_header(file)[2])
+    made = read_metadata(read_header(file)[2])
     assert (made["model"], made["model_hash"], made["software"]) == (
         MODEL,
         HASH,

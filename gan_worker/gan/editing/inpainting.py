@@ -19,7 +19,7 @@ from gan_worker.materials.masks import (
     border_band,
     calm_shift,
     distance_to,
-    hole_groups,
+    mask_groups,
     window_around,
 )
 from gan_worker.materials.poisson_blending import blend
@@ -102,7 +102,7 @@ def repair(
     scale = scale or model.info.scale
     filled, unknown = dict(maps), hidden.copy()
     found: list[Projection] = []
-    holes = hole_groups(hidden, closed, max(1, round(APART / scale)))
+    holes = mask_groups(hidden, closed, max(1, round(APART / scale)))
 
     def tell(news: GenerationProgress) -> None:
         report(GenerationProgress(len(found) * steps + news.done, len(holes) * steps))

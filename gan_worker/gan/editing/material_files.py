@@ -180,7 +180,7 @@ def write_changed(
     maps: Mapping[str, Picture],
     changed: NDArray[np.bool_],
     files: Mapping[str, Path],
-    marks: Mapping[str, Mapping[str, str]],
+    metadata: Mapping[str, Mapping[str, str]],
 ) -> None:
     """Write a material's files with other values where it was changed; bits and alpha stay.
 
@@ -189,7 +189,7 @@ def write_changed(
         maps: map name → (height, width, channels), 0..1.
         changed: (height, width), where these count.
         files: of `targets`.
-        marks: kind of file → what it shall say of itself.
+        metadata: kind of file → what it shall say of itself.
 
     Raises:
         StorageError: `disk_full` or `file_unwritable`.
@@ -199,7 +199,7 @@ def write_changed(
             file.parent.mkdir(parents=True, exist_ok=True)
     for kind, after in changed_files(material, maps, changed).items():
         bits: Literal[8, 16] = 8 if after.dtype == np.uint8 else 16
-        write_picture(files[kind], after, bits, marks=marks[kind])
+        write_picture(files[kind], after, bits, metadata=metadata[kind])
 
 
 def read_texts(material: StoredMaterial) -> dict[str, dict[str, str]]:

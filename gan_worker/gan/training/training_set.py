@@ -22,7 +22,7 @@ from gan_worker.gan.training import classic
 from gan_worker.gan.training.materials import unique_names
 from gan_worker.gan.training.pretrained import Pretrained
 from gan_worker.progress import DataReport, Report, Stage
-from gan_worker.runs.licences import Rights
+from gan_worker.runs.licences import Attribution
 from gan_worker.runs.provenance import Provenance, Session, describe_pictures
 
 
@@ -138,8 +138,8 @@ def _describe(
     report: Callable[[Report], None],
 ) -> Provenance:
     """Where the pictures come from, added to what the run has learned from before, and with what it was trained."""
-    rights = Rights(config.author, config.license, config.source)
-    described = describe_pictures(pictures.files, config.pictures, rights, report)
+    attribution = Attribution(config.author, config.license, config.source)
+    described = describe_pictures(pictures.files, config.pictures, attribution, report)
     told = ("pictures", "run", "resume", "author", "license", "source")
     settings = {name: value for name, value in asdict(config).items() if name not in told} | more
     versions = {

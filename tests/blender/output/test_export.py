@@ -16,7 +16,7 @@ from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
 from gan_worker.exports.export import ExportedMaterial, export_material
 from gan_worker.exports.targets import Target
-from gan_worker.materials.metadata import material_marks, read_marks
+from gan_worker.materials.metadata import material_metadata, read_metadata
 from gan_worker.materials.pictures import read_header
 
 
@@ -41,8 +41,8 @@ def test_button_writes_the_bytes_of_the_command_line(material, maps, target, tmp
     done = export(target, tmp_path / "button")
     (tmp_path / "command").mkdir()
     name = bpy.path.clean_name(material.name)
-    marks = material_marks(node_tree.read_recipe(material))
-    expected = ExportedMaterial(name, maps, marks)
+    metadata = material_metadata(node_tree.read_recipe(material))
+    expected = ExportedMaterial(name, maps, metadata)
     wanted = [f for f, _ in export_material(expected, Target(target), tmp_path / "command")]
     assert [f.name for f, _ in done.files] == [f.name for f in wanted]
     for file in wanted:
@@ -54,7 +54,7 @@ def test_files_of_a_repaired_material_name_no_recipe(material, tmp_path):
     (whole, _), *_ = export("unreal", tmp_path / "whole").files
     material.tilewright.repaired = True
     (repaired, _), *_ = export("unreal", tmp_path / "repaired").files
-    before, after = (read_marks(read_header(file)[2]) for file in (whole, repaired))
+    before, after = (read_metadata(read_header(file)[2]) for file in (whole, repaired))
     assert before["recipe"]["seed"] == 5
     assert after == {**before, "recipe": None}
 

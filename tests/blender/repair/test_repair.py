@@ -17,7 +17,7 @@ from blender_addon.worker import preferences, pump, session
 from gan_worker.client.events import JobReport, MapReady, MaterialReady
 from gan_worker.config import GenerationConfig, RepairConfig
 from gan_worker.errors import ErrorInfo
-from gan_worker.materials.metadata import SOURCE_TYPE, read_marks
+from gan_worker.materials.metadata import SOURCE_TYPE, read_metadata
 from gan_worker.materials.pictures import read_header, read_stored
 from gan_worker.materials.sets import find_materials
 from gan_worker.progress import GenerationProgress, Notice, Recipe
@@ -120,7 +120,7 @@ def test_what_was_masked_is_replaced_in_all_maps_and_the_files_say_so(bench, tmp
     base = node_tree.images_of(bench.material)["base_color"]
     assert base.name == "bricks_5_48x32_repaired_basecolor"
     (tmp_path / "base.png").write_bytes(base.packed_file.data)
-    said = read_marks(read_header(tmp_path / "base.png")[2])
+    said = read_metadata(read_header(tmp_path / "base.png")[2])
     assert said["source_type"] == SOURCE_TYPE and said["model"] == "bricks"
     assert said["recipe"] is None, "no recipe makes these pixels again"
 

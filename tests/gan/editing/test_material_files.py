@@ -16,9 +16,9 @@ from gan_worker.gan.editing.material_files import (
 from gan_worker.materials.metadata import (
     COMPOSITE_TYPE,
     SOURCE_TYPE,
-    marks,
-    read_marks,
-    repair_marks,
+    model_metadata,
+    read_metadata,
+    repair_metadata,
 )
 from gan_worker.materials.pictures import read_header, read_stored, write_picture
 from gan_worker.progress import Credits
@@ -132,12 +132,14 @@ def test_a_repaired_photo_is_a_composite_and_keeps_whose_it_is(tmp_path):
     credits = Credits("h", 1, 0, ("Ann",), ("CC0-1.0",))
     before = {"Artist": "Zoë", "Copyright": "© Zoë"}
     file = tmp_path / "wall.png"
-    write_picture(file, noise(3, np.uint8), marks=repair_marks("oak", "a", "1", credits, before))
+    write_picture(
+        file, noise(3, np.uint8), metadata=repair_metadata("oak", "a", "1", credits, before)
+    )
     texts = read_header(file)[2]
     assert texts["Artist"] == "Zoë"
     assert texts["Copyright"].startswith("© Zoë Parts of it: Made by a model trained on 1 picture")
-    assert read_marks(texts)["source_type"] == COMPOSITE_TYPE
-    again = repair_marks("oak", "a", "1", credits, read_texts(read_one(file))["base_color"])
+    assert read_metadata(texts)["source_type"] == COMPOSITE_TYPE
+    again = repair_metadata("oak", "a", "1", credits, read_texts(read_one(file))["base_color"])
     assert again["Copyright"] == texts["Copyright"]
-    whole = repair_marks("oak", "a", "1", credits, marks("oak", "a", "1", credits))
-    assert read_marks(whole)["source_type"] == SOURCE_TYPE
+    whole = repair_metadata("oak", "a", "1", credits, model_metadata("oak", "a", "1", credits))
+    assert read_metadata(whole)["source_type"] == SOURCE_TYPE

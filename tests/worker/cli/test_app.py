@@ -20,7 +20,7 @@ from gan_worker.config import TrainingConfig
 from gan_worker.errors import Cancelled, ErrorInfo
 from gan_worker.files import FolderLock
 from gan_worker.materials import pictures
-from gan_worker.materials.metadata import read_marks
+from gan_worker.materials.metadata import read_metadata
 from gan_worker.progress import (
     DataReport,
     MaterialEntry,
@@ -356,7 +356,7 @@ class TestTrainedModel:
         document = json.loads((tmp_path / "out" / "wall_5_64x32.gltf").read_text())
         assert "trained on 1 picture" in document["asset"]["copyright"]
         file = tmp_path / "out" / "wall_5_64x32_basecolor.png"
-        assert read_marks(pictures.read_header(file)[2])["recipe"]["seed"] == 5
+        assert read_metadata(pictures.read_header(file)[2])["recipe"]["seed"] == 5
 
     def test_a_model_from_before_says_that_nothing_was_recorded(self, home, capsys):
         (home / "runs" / "wall" / "provenance.json").unlink()

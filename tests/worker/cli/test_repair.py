@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from gan_worker.cli import app
-from gan_worker.materials.metadata import COMPOSITE_TYPE, read_marks
+from gan_worker.materials.metadata import COMPOSITE_TYPE, read_metadata
 from gan_worker.materials.pictures import read_header, read_stored, write_picture
 
 MODEL = "Starter Red Bricks"
@@ -87,7 +87,7 @@ def test_a_photo_is_repaired_where_it_is_masked(photo, mask, tmp_path, capsys):
     assert after.dtype == np.uint16
     assert after[~hidden].tobytes() == before[~hidden].tobytes()
     assert (after[hidden] != before[hidden]).mean() > 0.9
-    said = read_marks(read_header(out)[2])
+    said = read_metadata(read_header(out)[2])
     assert said["source_type"] == COMPOSITE_TYPE and said["model"] == MODEL
 
 

@@ -16,7 +16,7 @@ from gan_worker.exports.sources import ExportedMaterial, Target, export_material
 from gan_worker.exports.textures import Texture
 from gan_worker.materials.files import Format, save_material
 from gan_worker.materials.maps import MAPS
-from gan_worker.materials.metadata import read_marks
+from gan_worker.materials.metadata import read_metadata
 from gan_worker.materials.pictures import read_header, read_picture, write_picture
 from gan_worker.progress import Credits, GeneratedMaterial, Recipe
 
@@ -78,9 +78,9 @@ def folder(tmp_path):
     return tmp_path / "maps"
 
 
-def exported(target, out, names=(), bits=None, marks=None):
+def exported(target, out, names=(), bits=None, metadata=None):
     out.mkdir(exist_ok=True)
-    made = ExportedMaterial("old oak", material(*names).maps, marks or {})
+    made = ExportedMaterial("old oak", material(*names).maps, metadata or {})
     return [file for file, _ in export_material(made, target, out, bits)]
 
 
@@ -183,7 +183,7 @@ class TestGltf:
         assert len(images) == len(used)
 
     def test_it_names_its_textures_its_size_and_its_rights(self, tmp_path):
-        *_, file = exported(Target.gltf, tmp_path, marks={"Copyright": "© Zoë"})
+        *_, file = exported(Target.gltf, tmp_path, metadata={"Copyright": "© Zoë"})
         document = json.loads(file.read_text("utf-8"))
         uris = [image["uri"] for image in document["images"]]
         assert uris == [f"old%20oak_{w}.png" for w in ("basecolor", "normal", "orm")]
@@ -267,7 +267,7 @@ class TestUsd:
     def test_no_validator_of_usd_finds_anything(self, names, tmp_path):
         from pxr import Usd, UsdValidation
 
-        *_, file = exported(Target.usd, tmp_path, names, marks={"Copyright": "© Zoë"})
+        *_, file = exported(Target.usd, tmp_path, names, metadata={"Copyright": "© Zoë"})
         stage = Usd.Stage.Open(str(file))
         validators = UsdValidation.ValidationRegistry().GetOrLoadAllValidators()
         assert len(validators) > 10
@@ -328,7 +328,7 @@ class TestCommand:
             np.moveaxis(channels(out / f"T_{NAME}_BaseColor.png"), 0, -1), maps["base_color"]
         )
         for file in out.iterdir():
-            assert read_marks(read_header(file)[2])["recipe"]["seed"] == 7
+            assert read_metadata(read_header(file)[2])["recipe"]["seed"] == 7
 
     def test_the_same_export_gives_the_same_bytes(self, folder, tmp_path):
         for target in ("gltf", "materialx"):

@@ -5,7 +5,7 @@ import numpy as np
 from gan_worker.materials.masks import (
     calm_shift,
     distance_to,
-    hole_groups,
+    mask_groups,
     looks_seamless,
     window_around,
 )
@@ -19,15 +19,15 @@ def hole(top, bottom, left, right):
 
 def test_holes_far_from_each_other_are_filled_one_by_one():
     both = hole(20, 30, 20, 30) | hole(22, 26, 60, 90) | hole(31, 33, 18, 20)
-    first, second = sorted(hole_groups(both, False, 8), key=np.sum)
+    first, second = sorted(mask_groups(both, False, 8), key=np.sum)
     np.testing.assert_array_equal(first, hole(20, 30, 20, 30) | hole(31, 33, 18, 20))
     np.testing.assert_array_equal(second, hole(22, 26, 60, 90))
     border = hole(20, 30, -4, 4)
-    assert len(hole_groups(border, True, 8)) == 1
-    assert len(hole_groups(border, False, 8)) == 2
+    assert len(mask_groups(border, True, 8)) == 1
+    assert len(mask_groups(border, False, 8)) == 2
     specks = np.zeros((80, 96), bool)
     specks[::20, ::20] = True
-    (one,) = hole_groups(specks, False, 4)
+    (one,) = mask_groups(specks, False, 4)
     np.testing.assert_array_equal(one, specks)
 
 

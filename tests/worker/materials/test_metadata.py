@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from gan_worker.materials.files import Format, save_material
-from gan_worker.materials.metadata import SOURCE_TYPE, marks, read_marks, rights_line
+from gan_worker.materials.metadata import SOURCE_TYPE, credit_line, model_metadata, read_metadata
 from gan_worker.materials.pictures import read_header, read_picture
 from gan_worker.progress import Credits, GeneratedMaterial, Recipe
 
@@ -32,7 +32,7 @@ def saved(folder, bits=8, format=Format.png):
 def test_every_map_says_how_it_was_made(bits, format, tmp_path):
     for file in saved(tmp_path / "out", bits, format):
         texts = read_header(file)[2]
-        found = read_marks(texts)
+        found = read_metadata(texts)
         assert found["source_type"] == SOURCE_TYPE
         assert (found["model"], found["model_hash"]) == ("oak", "a" * 64)
         assert found["software"] == "Tilewright 0.1.0"
@@ -60,7 +60,7 @@ def test_the_xmp_is_where_others_look_and_well_formed(tmp_path):
     file, _ = saved(tmp_path / "out")
     with Image.open(file) as opened:
         assert opened.info["Software"] == "Tilewright 0.1.0"
-        line = rights_line(CREDITS).replace("\x07", " ")
+        line = credit_line(CREDITS).replace("\x07", " ")
         assert opened.info["Copyright"] == line
         packet = opened.info["XML:com.adobe.xmp"]
     assert packet.startswith('<?xpacket begin="\ufeff"')
@@ -76,15 +76,16 @@ def test_exr_carries_the_same_packet(tmp_path):
     file = saved(tmp_path / "out", 16, Format.exr)[0]
     opened = oiio.ImageInput.open(str(file))
     assert (
-        opened.spec().getattribute("xmp") == marks("oak", "a" * 64, "0.1.0", CREDITS, RECIPE)["xmp"]
+        opened.spec().getattribute("xmp")
+        == model_metadata("oak", "a" * 64, "0.1.0", CREDITS, RECIPE)["xmp"]
     )
     opened.close()
 
 
 def test_a_photo_has_no_marks_and_a_cut_recipe_loses_only_itself():
-    assert read_marks({"Software": "Camera 1"}) is None
-    texts = marks("oak", "", "0.1.0", CREDITS, RECIPE)
-    found = read_marks({**texts, "tilewright:Recipe": json.dumps({"a": 1})[:4]})
+    assert read_metadata({"Software": "Camera 1"}) is None
+    texts = model_metadata("oak", "", "0.1.0", CREDITS, RECIPE)
+    found = read_metadata({**texts, "tilewright:Recipe": json.dumps({"a": 1})[:4]})
     assert found["recipe"] is None
     assert found["model"] == "oak"
 
@@ -99,4 +100,4 @@ def test_a_photo_has_no_marks_and_a_cut_recipe_loses_only_itself():
     ],
 )
 def test_the_line_of_rights_says_what_is_known_and_what_is_not(credits, line):
-    assert rights_line(credits).endswith(line)
+    assert credit_line(credits).endswith(line)

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from gan_worker.materials.pictures import read_header, write_picture
-from gan_worker.runs.licences import Rights, RightsFinder
+from gan_worker.runs.licences import Attribution, AttributionFinder
 
 REUSE = """
 version = 1
@@ -30,7 +30,7 @@ def folder(tmp_path):
 
 
 def find(file, *places, texts=None):
-    finder = RightsFinder(places)
+    finder = AttributionFinder(places)
     return finder.find(file, texts or {}), finder.problems
 
 
@@ -40,7 +40,7 @@ def test_a_file_beside_it_names_author_licence_and_source(folder):
         "SPDX-FileCopyrightText: 2024 Jane Doe <jane@example.org>\n"
         "\nSPDX-License-Identifier: CC-BY-4.0\nSPDX-PackageDownloadLocation: https://a.org\n"
     )
-    wanted = Rights("Jane Doe <jane@example.org>", "CC-BY-4.0", "https://a.org")
+    wanted = Attribution("Jane Doe <jane@example.org>", "CC-BY-4.0", "https://a.org")
     assert find(folder / "oak.png", folder / "oak.png") == (wanted, [])
 
 
@@ -56,7 +56,7 @@ def test_a_file_beside_it_names_author_licence_and_source(folder):
 )
 def test_the_last_entry_of_a_reuse_file_that_fits_counts(name, author, license, folder):
     (folder / "REUSE.toml").write_text(REUSE, "utf-8")
-    wanted = Rights(author, license, "https://example.org/set")
+    wanted = Attribution(author, license, "https://example.org/set")
     assert find(folder / name, folder) == (wanted, [])
 
 
@@ -66,13 +66,13 @@ def test_the_nearer_and_the_clearer_counts_field_by_field(folder):
     (folder / "deep" / "deeper" / "REUSE.toml").write_text(near)
     file = folder / "deep" / "deeper" / "oak.png"
     file.with_name("oak.png.license").write_text("SPDX-FileCopyrightText: Ann\n")
-    assert find(file, folder)[0] == Rights("Ann", "MIT", "https://example.org/set")
+    assert find(file, folder)[0] == Attribution("Ann", "MIT", "https://example.org/set")
 
 
 def test_nothing_is_looked_for_above_what_was_named(folder):
     (folder / "REUSE.toml").write_text(REUSE, "utf-8")
-    assert find(folder / "deep" / "oak.png", folder / "deep") == (Rights(), [])
-    assert find(folder / "deep" / "oak.png", folder / "deep" / "oak.png") == (Rights(), [])
+    assert find(folder / "deep" / "oak.png", folder / "deep") == (Attribution(), [])
+    assert find(folder / "deep" / "oak.png", folder / "deep" / "oak.png") == (Attribution(), [])
 
 
 @pytest.mark.parametrize(
@@ -80,9 +80,9 @@ def test_nothing_is_looked_for_above_what_was_named(folder):
 )
 def test_a_broken_reuse_file_is_named_once_and_stops_nothing(text, folder):
     (folder / "REUSE.toml").write_bytes(text.encode("latin-1"))
-    finder = RightsFinder([folder])
+    finder = AttributionFinder([folder])
     for name in ("a.png", "b.png"):
-        assert finder.find(folder / name, {"Artist": "Ann"}) == Rights(author="Ann")
+        assert finder.find(folder / name, {"Artist": "Ann"}) == Attribution(author="Ann")
     (problem,) = finder.problems
     assert "REUSE.toml" in problem
 
@@ -93,7 +93,7 @@ def test_a_picture_tells_by_its_exif(folder):
     exif[0x13B], exif[0x8298] = "Jane", "2024 Jane, CC BY 4.0"
     Image.new("RGB", (8, 8)).save(file, exif=exif)
     found, _ = find(file, file, texts=read_header(file)[2])
-    assert found == Rights("Jane", "2024 Jane, CC BY 4.0")
+    assert found == Attribution("Jane", "2024 Jane, CC BY 4.0")
 
 
 def test_a_picture_tells_by_its_xmp(folder):
@@ -106,10 +106,10 @@ def test_a_picture_tells_by_its_xmp(folder):
       <dc:source>https://a.org</dc:source></rdf:Description></rdf:RDF></x:xmpmeta>"""
     jpg, png = folder / "oak.jpg", folder / "oak.png"
     Image.new("RGB", (8, 8)).save(jpg, xmp=xmp.encode())
-    write_picture(png, np.zeros((8, 8, 3)), marks={"xmp": xmp})
+    write_picture(png, np.zeros((8, 8, 3)), metadata={"xmp": xmp})
     for file in (jpg, png):
         found, _ = find(file, file, texts=read_header(file)[2])
-        assert found == Rights("Zoë", "CC0", "https://a.org")
+        assert found == Attribution("Zoë", "CC0", "https://a.org")
 
 
 def test_odd_letters_and_endless_texts_are_tamed(folder):

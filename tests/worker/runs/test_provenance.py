@@ -9,7 +9,7 @@ import pytest
 from gan_worker.errors import StorageError
 from gan_worker.materials.pictures import write_picture
 from gan_worker.progress import Credits, Notice, Stage
-from gan_worker.runs.licences import Rights
+from gan_worker.runs.licences import Attribution
 from gan_worker.runs.provenance import (
     MANY,
     Provenance,
@@ -23,8 +23,8 @@ from gan_worker.runs.provenance import (
 SESSION = Session(0, {"preset": "nano", "minutes": 5, "kimg": None}, {"tilewright": "0.1.0"})
 
 
-def picture(file, sha256="0", **rights):
-    return TrainingPicture(file, sha256, 8, 8, 9, **rights)
+def picture(file, sha256="0", **attribution):
+    return TrainingPicture(file, sha256, 8, 8, 9, **attribution)
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def files(tmp_path):
 
 def test_each_file_is_measured_and_the_lack_of_licences_told_once(files):
     heard = []
-    first, second = describe_pictures(files, files, Rights(), heard.append)
+    first, second = describe_pictures(files, files, Attribution(), heard.append)
     data = files[0].read_bytes()
     assert first == TrainingPicture("a.png", hashlib.sha256(data).hexdigest(), 9, 6, len(data))
     assert (second.author, second.license) == ("Ann", "MIT")
@@ -50,14 +50,14 @@ def test_each_file_is_measured_and_the_lack_of_licences_told_once(files):
         "1 of 2 pictures names no license, so what this model makes cannot name one. "
         "Give their License when training, or put a REUSE.toml beside them."
     )
-    describe_pictures(files[:1], files[:1], Rights(), heard.append)
+    describe_pictures(files[:1], files[:1], Attribution(), heard.append)
     assert heard[-1].text.startswith("The picture names no license")
     assert heard[-1].text.endswith("beside it.")
 
 
 def test_what_the_user_says_counts_before_what_files_say(files):
     heard = []
-    given = Rights(license="CC0-1.0")
+    given = Attribution(license="CC0-1.0")
     found = describe_pictures(files, files, given, heard.append)
     assert [(p.author, p.license) for p in found] == [("", "CC0-1.0"), ("Ann", "CC0-1.0")]
     assert not heard
@@ -65,7 +65,7 @@ def test_what_the_user_says_counts_before_what_files_say(files):
 
 def test_many_files_are_told_about_before(files):
     heard = []
-    describe_pictures(files * MANY, files, Rights(license="MIT"), heard.append)
+    describe_pictures(files * MANY, files, Attribution(license="MIT"), heard.append)
     assert [type(news) for news in heard] == [Stage]
 
 
