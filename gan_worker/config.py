@@ -1,4 +1,4 @@
-"""What was chosen for a training run or a generation: frozen dataclasses, saved beside the result."""
+"""Configs, what was chosen for a training run or a generation: frozen dataclasses that check themselves."""
 
 from __future__ import annotations
 

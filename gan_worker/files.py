@@ -1,4 +1,4 @@
-"""Files that are old or new after any crash, and the system's errors while writing as ours."""
+"""Atomic files, old or new after any crash; file locks, and the system's errors as ours."""
 
 from __future__ import annotations
 

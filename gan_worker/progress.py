@@ -1,4 +1,4 @@
-"""What long work tells while it runs: frozen dataclasses, given to a `report` function."""
+"""Progress that long work tells while it runs: frozen dataclasses, given to a `report` function."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a style is chosen: by seed, latent or name, mixed, painted, and moved along directions; plain values."""
+"""Style choices: by seed, latent or name, mixed, painted, and moved along directions; plain values."""
 
 from __future__ import annotations
 

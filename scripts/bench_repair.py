@@ -28,7 +28,7 @@ import cv2
 import numpy as np
 from held_back import HOLE, hide, read_at_training_scale, train
 
-from gan_worker.gan.editing.inpainting import repair
+from gan_worker.gan.editing.inpainting import inpaint
 from gan_worker.gan.generation.model import Model, load_model
 from gan_worker.gan.metrics.distances import Layout, describe, distances
 from gan_worker.materials.pictures import quantise, write_picture
@@ -77,7 +77,7 @@ def measure(file: Path, work: Path, minutes: float) -> dict[str, Row]:
     holed = np.where(hidden[..., None], 0, truth).astype(np.float32)
     levels, mask = quantise(holed, 8), hidden.astype(np.uint8)
     ways = {
-        "ours": lambda: repair(model, {"base_color": holed}, hidden, False).maps["base_color"],
+        "ours": lambda: inpaint(model, {"base_color": holed}, hidden, False).maps["base_color"],
         "copying": lambda: copied(holed, hidden),
         "telea": lambda: cv2.inpaint(levels, mask, 5, cv2.INPAINT_TELEA) / np.float32(255),
         "navier_stokes": lambda: cv2.inpaint(levels, mask, 5, cv2.INPAINT_NS) / np.float32(255),

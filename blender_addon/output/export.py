@@ -22,7 +22,7 @@ from gan_worker.exports.export import (
     export_pieces,
     textures_of,
 )
-from gan_worker.exports.targets import TOOLS, Target
+from gan_worker.exports.targets import TOOLS, ExportTarget
 from gan_worker.files import storage_errors
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.pixels import quantise
@@ -34,11 +34,11 @@ from ..worker.background_task import FileBound
 log = logging.getLogger(__name__)
 
 # Targets whose package this Blender lacks; looked up once, when the add-on is registered.
-_missing: set[Target] = set()
+_missing: set[ExportTarget] = set()
 
 
 def obstacle(
-    material: bpy.types.Material | None, target: Target, folder: str
+    material: bpy.types.Material | None, target: ExportTarget, folder: str
 ) -> TilewrightError | None:
     """Why a material cannot be exported now; None where it can.
 
@@ -94,7 +94,7 @@ class MaterialExport:
         error: why it failed.
     """
 
-    def __init__(self, material: str, name: str, target: Target, folder: Path) -> None:
+    def __init__(self, material: str, name: str, target: ExportTarget, folder: Path) -> None:
         self.state = "running"
         self.done = self.total = 0
         self.files: list[tuple[Path, str]] = []
@@ -173,7 +173,7 @@ def _exported_maps(material: bpy.types.Material) -> list[str]:
 current: MaterialExport | None = None
 
 
-def start(material: bpy.types.Material, target: Target, folder: str) -> MaterialExport:
+def start(material: bpy.types.Material, target: ExportTarget, folder: str) -> MaterialExport:
     """Begin an export that goes on with every tick.
 
     Args:
@@ -227,7 +227,7 @@ def _forget() -> None:
 
 def _find_missing() -> None:
     _missing.clear()
-    for target in Target:
+    for target in ExportTarget:
         try:
             check_target(target)
         except RequestError:

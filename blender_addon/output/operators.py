@@ -6,7 +6,7 @@ import bpy
 from bpy.props import BoolProperty
 
 from gan_worker.errors import TilewrightError
-from gan_worker.exports.targets import Target
+from gan_worker.exports.targets import ExportTarget
 
 from ..steering import sliders
 from ..worker import pump
@@ -66,7 +66,7 @@ class TILEWRIGHT_OT_export_material(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         chosen = context.scene.tilewright
         problem = material_export.obstacle(
-            sliders.active_material(), Target(chosen.export_target), chosen.export_folder
+            sliders.active_material(), ExportTarget(chosen.export_target), chosen.export_folder
         )
         return needs(cls, not problem, problem and f"{problem.info.message} {problem.info.cure}")
 
@@ -75,7 +75,7 @@ class TILEWRIGHT_OT_export_material(bpy.types.Operator):
         try:
             pump.finish()  # what is not there yet would be missing
             export = material_export.start(
-                sliders.active_material(), Target(chosen.export_target), chosen.export_folder
+                sliders.active_material(), ExportTarget(chosen.export_target), chosen.export_folder
             )
             pump.wake()
             if self.wait:

@@ -23,7 +23,7 @@ from gan_worker.errors import (
     error_from_info,
 )
 from gan_worker.progress import BatchProgress
-from gan_worker.scenes.plan import Plan, WorkItem, in_part, plan_scene
+from gan_worker.scenes.plan import BatchPlan, WorkItem, in_part, plan_scene
 from gan_worker.scenes.recipe import PACKED, BetweenLatent, SceneRecipe
 from gan_worker.scenes.store import Made, SceneStore
 
@@ -70,7 +70,7 @@ def maps_folder(recipe: SceneRecipe, blend: Path | None, results: Path | None = 
     return blend.absolute().parent / recipe.textures[2:]
 
 
-def make_plan(recipe: SceneRecipe, scene: bpy.types.Scene) -> Plan:
+def make_plan(recipe: SceneRecipe, scene: bpy.types.Scene) -> BatchPlan:
     """What the recipe would do with this scene and the models of the connected worker.
 
     Raises:
@@ -115,7 +115,7 @@ class SceneBatch:
         self.state, self.stage = "running", "planning"
         self.progress = BatchProgress(0, 0)
         self.error: TilewrightError | None = None
-        self.plan: Plan | None = None
+        self.plan: BatchPlan | None = None
         self.applied = 0
         self.complete = False
         self.waiting = False
@@ -253,7 +253,7 @@ class SceneBatch:
 
     # ---- in the scene
 
-    def _apply(self, plan: Plan) -> Iterator[bool]:
+    def _apply(self, plan: BatchPlan) -> Iterator[bool]:
         applier = scene_objects.Applier(self._recipe.textures == PACKED)
         try:
             for assignment in plan.assignments:

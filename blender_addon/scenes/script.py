@@ -28,7 +28,7 @@ from gan_worker.errors import (
 )
 from gan_worker.progress import BatchProgress
 from gan_worker.scenes.parser import read_recipe
-from gan_worker.scenes.plan import COLUMNS, Plan
+from gan_worker.scenes.plan import COLUMNS, BatchPlan
 from gan_worker.scenes.recipe import PROCESSES
 from gan_worker.wire.messages import ModelList
 
@@ -61,7 +61,7 @@ def run_recipe(
         scene: .blend to open first; what is open now where that is left out.
         keep_going: apply and save what could be made although something could not.
         results: folder for the maps instead of the recipe's.
-        tell: is told `stage` (text), `plan` (Plan) and `progress` (BatchProgress).
+        tell: is told `stage` (text), `plan` (BatchPlan) and `progress` (BatchProgress).
         part: make the materials of this part alone, such as (1, 8), and leave the scene as it is.
         processes: compute processes of a worker that is started.
 
@@ -93,7 +93,7 @@ def run_recipe(
 
 def plan_recipe(
     recipe: str | Path, scene: str | Path | None = None, tell: Tell = lambda kind, news: None
-) -> Plan:
+) -> BatchPlan:
     """What `run_recipe` would do; nothing is changed.
 
     Raises:
@@ -128,7 +128,7 @@ def list_items(
 class ItemList:
     """The plan of a recipe and the folder for its maps."""
 
-    plan: Plan
+    plan: BatchPlan
     folder: Path
 
 
@@ -248,7 +248,7 @@ class _Watch:
             self._stage = batch.stage
             self._tell("stage", batch.stage)
 
-    def _tell_plan(self, plan: Plan) -> None:
+    def _tell_plan(self, plan: BatchPlan) -> None:
         for note in plan.notes:
             self._tell("note", note)
         text = f"{len(plan.items)} materials for {len(plan.assignments)} slots"
@@ -293,7 +293,7 @@ class _Worker:
 def _print(kind: str, news: object) -> None:
     """For a person who reads Blender's output."""
     match news:
-        case Plan():
+        case BatchPlan():
             for line in _plan_lines(news):
                 sys.stdout.write(line + "\n")
         case BatchProgress():
@@ -304,7 +304,7 @@ def _print(kind: str, news: object) -> None:
     sys.stdout.flush()
 
 
-def _plan_lines(plan: Plan) -> list[str]:
+def _plan_lines(plan: BatchPlan) -> list[str]:
     lines = [f"{len(plan.items)} materials for {len(plan.assignments)} slots"]
     lines += [" | ".join(row) for row in (COLUMNS, *plan.rows())]
     return [*lines, *plan.notes]
@@ -313,7 +313,7 @@ def _plan_lines(plan: Plan) -> list[str]:
 def tell_program(kind: str, news: object) -> None:
     """For a program: one marked line of JSON for each piece of news."""
     match news:
-        case Plan():
+        case BatchPlan():
             told: object = {"rows": news.rows(), "notes": news.notes, "materials": len(news.items)}
         case BatchProgress():
             told = asdict(news)

@@ -1,4 +1,4 @@
-"""The command line: which commands there are, and what a person reads when one fails."""
+"""Command line: which commands there are, and what a person reads when one fails."""
 
 from __future__ import annotations
 

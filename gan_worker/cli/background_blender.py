@@ -1,4 +1,4 @@
-"""A Blender in the background that runs a scene recipe: how it is found, started, heard and ended."""
+"""Background Blender for a scene recipe: how it is found, started, heard and ended."""
 
 from __future__ import annotations
 

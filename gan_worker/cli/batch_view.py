@@ -1,4 +1,4 @@
-"""How a batch is shown: a bar in a terminal, lines in a file, and the table of a dry run."""
+"""View of a batch: a bar in a terminal, lines in a file, and the table of a dry run."""
 
 from __future__ import annotations
 

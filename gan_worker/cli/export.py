@@ -23,7 +23,7 @@ from gan_worker.cli.options import (
 from gan_worker.config import GenerationConfig
 from gan_worker.exports.sources import (
     ExportedMaterial,
-    Target,
+    ExportTarget,
     check_target,
     export_material,
     find_in_folder,
@@ -40,7 +40,7 @@ def export(
     of: Annotated[
         str, typer.Argument(metavar="MODEL|FOLDER", help="A model's name, or a folder of maps.")
     ],
-    to: Annotated[Target, typer.Option(help="What for.")],
+    to: Annotated[ExportTarget, typer.Option(help="What for.")],
     seed: Annotated[str | None, typer.Option(help="Of a model: 7, 1-9 or 1,4,7. [1]")] = None,
     size: Annotated[
         str | None, typer.Option(help="Of a model: width and height in pixels. [1024x1024]")

@@ -1,4 +1,4 @@
-"""What the commands share: common options, loading TensorFlow quietly, a bar, reading numbers from text."""
+"""Options that commands share, loading TensorFlow quietly, a bar, reading numbers from text."""
 
 from __future__ import annotations
 

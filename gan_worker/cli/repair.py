@@ -75,7 +75,7 @@ def repair(
     check_maps(run.read_model_info(folder), material.maps)
     files = targets(material, out)
     loaded = load(folder)
-    from gan_worker.gan.editing import inpainting as repairing
+    from gan_worker.gan.editing import inpainting
 
     if tileable is None:
         tileable = looks_seamless(material.maps, hidden)
@@ -83,7 +83,7 @@ def repair(
         other = "--not-tileable" if tileable else "--tileable"
         terminal.output.print(f"Taken for {taken}; {other} says otherwise.", soft_wrap=True)
     with reporting("searching what fits") as tell, terminal.StopWish(resumed=True) as wish:
-        done = repairing.repair(
+        done = inpainting.inpaint(
             loaded, material.maps, hidden, tileable, scale, seed, steps, tell, wish.asked
         )
     _write(material, done.maps, hidden, files, loaded.info)
@@ -105,12 +105,12 @@ def make_tileable(
     check_maps(run.read_model_info(folder), material.maps)
     files = targets(material, out)
     loaded = load(folder)
-    from gan_worker.gan.editing import inpainting as repairing
+    from gan_worker.gan.editing import inpainting
 
     with reporting("searching what fits") as tell, terminal.StopWish(resumed=True) as wish:
-        done = repairing.make_tileable(loaded, material.maps, scale, seed, steps, tell, wish.asked)
+        done = inpainting.make_tileable(loaded, material.maps, scale, seed, steps, tell, wish.asked)
     height, width = material.size
-    band = repairing.band_width(loaded, scale)
+    band = inpainting.band_width(loaded, scale)
     changed = border_band(height, width, band)
     _write(material, done.maps, changed, files, loaded.info)
     _show(done, material.maps, files)
@@ -134,12 +134,12 @@ def project(
     material = read_one(picture)
     check_maps(run.read_model_info(folder), material.maps)
     loaded = load(folder)
-    from gan_worker.gan.editing import inpainting as repairing
+    from gan_worker.gan.editing import inpainting
 
     with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
     with reporting("searching latents") as tell, terminal.StopWish(resumed=True) as wish:
-        found = repairing.find_latents(
+        found = inpainting.find_latents(
             loaded, material.maps, (height, width), scale, seed, steps, tell, wish.asked
         )
     stem = f"{loaded.info.name}_{material.material_set.name}"

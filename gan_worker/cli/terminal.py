@@ -1,4 +1,4 @@
-"""What the command line shows, such as tables, a progress bar and errors; and Ctrl+C."""
+"""Terminal output: tables, a progress bar and errors; and Ctrl+C."""
 
 from __future__ import annotations
 

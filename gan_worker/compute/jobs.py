@@ -1,4 +1,4 @@
-"""What a compute process runs: training, generation and repair with TensorFlow, which it loads when asked to."""
+"""Jobs of a compute process: training, generation and repair with TensorFlow, which it loads when asked to."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Program(Protocol):
     ) -> GeneratedMaterial:
         """Generate with the model in training where one is given, else with the saved one.
 
-        The maps are uint8 or uint16, as `material_maps` says.
+        The maps are uint8 or uint16, as `maps` says.
         """
 
     def repair(

@@ -1,4 +1,4 @@
-"""The compute process: runs a training and, between its steps, repairs and generate jobs; reports and obeys."""
+"""Compute process: runs a training and, between its steps, repairs and generate jobs; reports and obeys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One repair as a job of the compute process: files are read, and what they shall hold is the result."""
+"""Repair as a job of the compute process: files are read, and what they shall hold is the result."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def repair(
         Kind of file → its whole numbers, the same bits where the mask is black; the recipe says which model it was.
 
     Raises:
-        PictureError: as `repair_files.read_one` and `read_mask`.
+        PictureError: as `material_files.read_one` and `read_mask`.
         RequestError: `invalid_config` for maps that the model does not make, nothing masked, or everything.
     """
-    from gan_worker.gan.editing import inpainting as repairing
+    from gan_worker.gan.editing import inpainting
 
     config.check()
     mask = Path(config.mask)
@@ -50,7 +50,7 @@ def repair(
     closed = config.tileable
     if closed is None:
         closed = looks_seamless(material.maps, hidden)
-    done = repairing.repair(
+    done = inpainting.inpaint(
         model,
         material.maps,
         hidden,
@@ -67,7 +67,7 @@ def repair(
     return GeneratedMaterial(
         changed_files(material, done.maps, hidden),
         _recipe(model.info, config.seed, material.size),
-        repairing.seam_ratios(done.maps),
+        inpainting.seam_ratios(done.maps),
     )
 
 

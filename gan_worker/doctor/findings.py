@@ -1,4 +1,4 @@
-"""What the worker doctor found: one finding a check, and a report that can be shown to anybody."""
+"""Findings of the doctor: one a check, and a report that can be shown to anybody."""
 
 from __future__ import annotations
 

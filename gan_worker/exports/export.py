@@ -1,4 +1,4 @@
-"""What a material is exported to: the textures of each kind of tool, and the document that uses them.
+"""Export of a material: the textures of each kind of tool, and the document that uses them.
 
 Nothing here needs more than NumPy, but for the documents of two targets: Blender exports by it too.
 """
@@ -15,7 +15,7 @@ import numpy as np
 from gan_worker.errors import EXTRAS, RequestError, install_command
 from gan_worker.exports.gltf import write_gltf
 from gan_worker.exports.materialx import write_materialx
-from gan_worker.exports.targets import TOOLS, Target
+from gan_worker.exports.targets import TOOLS, ExportTarget
 from gan_worker.exports.textures import Maps, Texture
 from gan_worker.exports.usd import write_usd
 from gan_worker.files import replace_file, storage_errors
@@ -28,10 +28,10 @@ PIXELS_PER_STEP = 64 * 1024
 
 # What writes the document of a target that has one: file, name, textures, width over height, line of copyright.
 Write = Callable[[Path, str, dict[Texture, Path], float, str], None]
-_WRITERS: dict[Target, Write] = {
-    Target.gltf: write_gltf,
-    Target.materialx: write_materialx,
-    Target.usd: write_usd,
+_WRITERS: dict[ExportTarget, Write] = {
+    ExportTarget.gltf: write_gltf,
+    ExportTarget.materialx: write_materialx,
+    ExportTarget.usd: write_usd,
 }
 
 
@@ -50,7 +50,7 @@ class ExportedMaterial:
     metadata: Mapping[str, str]
 
 
-def check_target(target: Target) -> None:
+def check_target(target: ExportTarget) -> None:
     """See that what the target needs is installed.
 
     Raises:
@@ -66,7 +66,7 @@ def check_target(target: Target) -> None:
 
 
 def export_material(
-    material: ExportedMaterial, target: Target, folder: Path, bits: Bits | None = None
+    material: ExportedMaterial, target: ExportTarget, folder: Path, bits: Bits | None = None
 ) -> Iterator[tuple[Path, str]]:
     """Write the textures of a material, and then the document that uses them.
 
@@ -86,7 +86,7 @@ def export_material(
 
 
 def export_pieces(
-    material: ExportedMaterial, target: Target, folder: Path, bits: Bits | None = None
+    material: ExportedMaterial, target: ExportTarget, folder: Path, bits: Bits | None = None
 ) -> Iterator[tuple[Path, str] | None]:
     """The same in pieces that hold nobody up; None after each that is no file yet."""
     tool = TOOLS[target]
@@ -107,7 +107,7 @@ def export_pieces(
         yield document, tool.use
 
 
-def textures_of(target: Target, maps: Collection[str]) -> list[Texture]:
+def textures_of(target: ExportTarget, maps: Collection[str]) -> list[Texture]:
     """The textures that a material with these maps is exported as."""
     fitting = (texture for texture in TOOLS[target].textures if texture.fits(maps))
     named: dict[str, Texture] = {}

@@ -1,4 +1,4 @@
-"""A glTF 2.0 file of a square that shows a material, with its textures beside it."""
+"""glTF 2.0 export: a file of a square that shows a material, with its textures beside it."""
 
 from __future__ import annotations
 

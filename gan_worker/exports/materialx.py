@@ -1,4 +1,4 @@
-"""A MaterialX document of a standard surface, with its textures beside it."""
+"""MaterialX export: a document of a standard surface, with its textures beside it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be exported by the command line: materials that were generated, or maps that lie in folders."""
+"""Sources of an export by the command line: materials that were generated, or maps that lie in folders."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gan_worker.dataclass_json import InvalidJson, from_json
 from gan_worker.exports.export import ExportedMaterial as ExportedMaterial
 from gan_worker.exports.export import check_target as check_target
 from gan_worker.exports.export import export_material as export_material
-from gan_worker.exports.targets import Target as Target
+from gan_worker.exports.targets import ExportTarget as ExportTarget
 from gan_worker.materials.metadata import material_metadata, read_metadata
 from gan_worker.materials.pictures import EXTENSIONS, read_header
 from gan_worker.materials.sets import MaterialSet, find_materials, read_material
@@ -60,11 +60,11 @@ def read_exported(material_set: MaterialSet) -> ExportedMaterial:
         PictureError: as `read_material`.
     """
     texts = read_header(next(iter(material_set.files.values())))[2]
-    return ExportedMaterial(material_set.name, read_material(material_set), _marks(texts))
+    return ExportedMaterial(material_set.name, read_material(material_set), _metadata(texts))
 
 
-def _marks(texts: Mapping[str, str]) -> Mapping[str, str]:
-    """Marks to hand on: made anew from a recipe, because OpenImageIO gives no packet back; else whose it is."""
+def _metadata(texts: Mapping[str, str]) -> Mapping[str, str]:
+    """Metadata to hand on: made anew from a recipe, because OpenImageIO gives no packet back; else whose it is."""
     marked = read_metadata(texts)
     try:
         return material_metadata(from_json(Recipe, marked and marked["recipe"]))

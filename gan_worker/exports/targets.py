@@ -102,7 +102,7 @@ _GODOT = (
 )
 
 
-class Target(StrEnum):
+class ExportTarget(StrEnum):
     """Kinds of tools and files."""
 
     gltf = "gltf"
@@ -138,15 +138,15 @@ class Tool:
     package: str = ""
 
 
-TOOLS: dict[Target, Tool] = {
-    Target.gltf: Tool(
+TOOLS: dict[ExportTarget, Tool] = {
+    ExportTarget.gltf: Tool(
         number=0,
         label="glTF",
         about="A square that shows the material, for engines and the web",
         textures=_GLTF,
         suffix=".gltf",
     ),
-    Target.materialx: Tool(
+    ExportTarget.materialx: Tool(
         number=1,
         label="MaterialX",
         about="A standard surface",
@@ -155,7 +155,7 @@ TOOLS: dict[Target, Tool] = {
         use="Open this one: a standard surface",
         package="MaterialX",
     ),
-    Target.usd: Tool(
+    ExportTarget.usd: Tool(
         number=2,
         label="USD",
         about="A square with a UsdPreviewSurface",
@@ -163,15 +163,17 @@ TOOLS: dict[Target, Tool] = {
         suffix=".usda",
         package="pxr",
     ),
-    Target.unreal: Tool(
+    ExportTarget.unreal: Tool(
         number=3,
         label="Unreal Engine",
         about="Textures with normals of DirectX",
         textures=_UNREAL,
         prefix="T_",  # is how Unreal's own content begins the names of textures
     ),
-    Target.unity: Tool(number=4, label="Unity", about="Textures with a mask map", textures=_UNITY),
-    Target.godot: Tool(
+    ExportTarget.unity: Tool(
+        number=4, label="Unity", about="Textures with a mask map", textures=_UNITY
+    ),
+    ExportTarget.godot: Tool(
         number=5, label="Godot", about="Textures for an ORMMaterial3D", textures=_GODOT
     ),
 }

@@ -1,4 +1,4 @@
-"""Maps to the textures of other tools: which channel goes where, and normals that point their way."""
+"""Channel packing: maps to the textures of other tools, which channel goes where, and normals that point their way."""
 
 from __future__ import annotations
 

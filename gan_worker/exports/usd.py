@@ -1,4 +1,4 @@
-"""A USD file of a square that shows a material by UsdPreviewSurface, with its textures beside it."""
+"""USD export: a file of a square that shows a material by UsdPreviewSurface, with its textures beside it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tries TensorFlow, its GPU and one step of learning, line by line: what is said before a crash stays."""
+"""Probe of TensorFlow, its GPU and one step of learning, line by line: what is said before a crash stays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Generated materials as files that Blender and game engines take: names, bits, color spaces."""
+"""Material files as Blender and game engines take them: names, bits, color spaces."""
 
 from __future__ import annotations
 

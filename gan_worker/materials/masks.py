@@ -1,4 +1,4 @@
-"""Holes in pictures: which belong together, the window around one, and whether a border is seamless."""
+"""Masks of holes in pictures: which belong together, the window around one, and whether a border is seamless."""
 
 from __future__ import annotations
 

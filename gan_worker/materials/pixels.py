@@ -1,4 +1,4 @@
-"""Values of pixels as floats of 0..1, and as whole numbers of 8 or 16 bits."""
+"""Pixels as floats of 0..1, and as whole numbers of 8 or 16 bits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fill a hole with other pixels so that no border shows: their gradients are kept, the rim's values too."""
+"""Poisson blending: a hole filled with other pixels so that no border shows; gradients and the rim are kept."""
 
 from __future__ import annotations
 

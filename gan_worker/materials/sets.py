@@ -1,4 +1,4 @@
-"""Which pictures belong together: files to sets of aligned maps, and what is left out and why."""
+"""Material sets: which pictures belong together, as aligned maps, and what is left out and why."""
 
 from __future__ import annotations
 

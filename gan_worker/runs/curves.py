@@ -1,4 +1,4 @@
-"""The curves of a run, drawn as a picture that anyone can open."""
+"""Curves of a run, drawn as a picture that anyone can open."""
 
 from __future__ import annotations
 

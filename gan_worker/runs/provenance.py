@@ -1,4 +1,4 @@
-"""Where a model comes from: `provenance.json` with each training picture, whose it is, and how it was trained."""
+"""Provenance: `provenance.json` with each training picture, whose it is, and how the model was trained."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class TrainingPicture:
 
 
 @dataclass(frozen=True)
-class Session:
+class TrainingSession:
     """One start of a training, the first or one that resumed it.
 
     Attributes:
@@ -77,11 +77,11 @@ class Provenance:
     """
 
     pictures: tuple[TrainingPicture, ...] = ()
-    sessions: tuple[Session, ...] = ()
+    sessions: tuple[TrainingSession, ...] = ()
     hash: str = ""
     format: int = FORMAT
 
-    def extended(self, pictures: Iterable[TrainingPicture], session: Session) -> Provenance:
+    def extended(self, pictures: Iterable[TrainingPicture], session: TrainingSession) -> Provenance:
         """With the pictures and settings of one more session.
 
         Args:

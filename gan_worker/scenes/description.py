@@ -1,4 +1,4 @@
-"""What a recipe can know of a scene: its objects, collections and curves, by value."""
+"""Scene description: what a recipe can know of a scene, its objects, collections and curves, by value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How each object's latent is chosen: by seed, name, place, property, between two looks, or a favourite."""
+"""Latents of objects: by seed, name, place, property, between two looks, or a favorite."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads a scene recipe from TOML, strictly: errors name the line, the rule and the cure."""
+"""Parser of scene recipes in TOML, strict: errors name the line, the rule and the cure."""
 
 from __future__ import annotations
 

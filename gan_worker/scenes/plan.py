@@ -1,4 +1,4 @@
-"""From a scene recipe and what a scene holds to what must be made and where it goes; plain values only."""
+"""Plan of a batch: from a recipe and what a scene holds to what must be made and where it goes; plain values."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Skip:
 
 
 @dataclass(frozen=True)
-class Plan:
+class BatchPlan:
     """All that would happen.
 
     Attributes:
@@ -114,7 +114,7 @@ class Plan:
         )
 
 
-def plan_scene(recipe: SceneRecipe, scene: Scene, models: Sequence[ModelEntry]) -> Plan:
+def plan_scene(recipe: SceneRecipe, scene: Scene, models: Sequence[ModelEntry]) -> BatchPlan:
     """Decide what each slot of each object gets.
 
     Args:
@@ -151,7 +151,7 @@ def plan_scene(recipe: SceneRecipe, scene: Scene, models: Sequence[ModelEntry]) 
         )
     more = len(notes) - NOTES_LIMIT
     notes[NOTES_LIMIT:] = [f"{more} more rules select no object."] if more > 0 else []
-    return Plan(items, tuple(assignments), tuple(skips), tuple(notes))
+    return BatchPlan(items, tuple(assignments), tuple(skips), tuple(notes))
 
 
 def work_item(config: GenerationConfig, model_hash: str) -> WorkItem:

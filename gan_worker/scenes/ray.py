@@ -1,4 +1,4 @@
-"""Makes the work items of a scene recipe on a Ray cluster: actors draw and encode, this side keeps the files.
+"""Ray cluster that makes the work items of a scene recipe: actors draw and encode, this side keeps the files.
 
 Ray is reached with its token authentication on; its traffic is not encrypted unless the cluster was set up with TLS.
 """

@@ -1,4 +1,4 @@
-"""Where the maps of a scene lie as files: one set for each work item, whole or not there."""
+"""Store of a scene's maps as files: one set for each work item, whole or not there."""
 
 from __future__ import annotations
 

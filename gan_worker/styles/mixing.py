@@ -1,4 +1,4 @@
-"""Looks blended with each other: everything but where things lie, as weighted sums."""
+"""Style mixing: everything but where things lie, as weighted sums of looks."""
 
 from __future__ import annotations
 

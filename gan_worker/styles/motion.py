@@ -1,4 +1,4 @@
-"""Closed paths through the looks of a model, walked in even steps, and how even the steps are."""
+"""Motion: closed paths through the looks of a model, walked in even steps, and how even the steps are."""
 
 from __future__ import annotations
 

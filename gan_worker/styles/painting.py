@@ -1,4 +1,4 @@
-"""Painted looks: from the colors of a picture to the weights of a style map."""
+"""Style painting: from the colors of a picture to the weights of a style map."""
 
 from __future__ import annotations
 

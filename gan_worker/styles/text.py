@@ -1,4 +1,4 @@
-"""Styles as they are written on the command line: mixes, directions, and maps painted in a picture editor."""
+"""Text of styles on the command line: mixes, directions, and maps painted in a picture editor."""
 
 from __future__ import annotations
 

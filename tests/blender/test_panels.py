@@ -34,7 +34,7 @@ from gan_worker.client.events import JobReport, PreviewReady
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.doctor.findings import Finding
 from gan_worker.errors import ErrorInfo, WorkerError
-from gan_worker.exports.targets import Target
+from gan_worker.exports.targets import ExportTarget
 from gan_worker.progress import (
     BatchProgress,
     DataReport,
@@ -410,7 +410,7 @@ def test_material_panel_shows_what_can_be_changed_and_why_not(stand_in, plane, m
     ]
     exporting = material_panels.TILEWRIGHT_PT_export
     assert draw(exporting).splitlines() == ["For", "Folder", "Export"]
-    export = material_export.start(plane.active_material, Target.gltf, str(tmp_path))
+    export = material_export.start(plane.active_material, ExportTarget.gltf, str(tmp_path))
     assert draw(exporting).splitlines()[2] == "Reading"
     material_export.wait(export)
     assert "6 files in " in " ".join(draw(exporting).split())  # a long path is wrapped

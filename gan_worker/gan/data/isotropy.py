@@ -1,4 +1,4 @@
-"""Whether a texture looks the same turned and mirrored: neither its edges nor its light have a direction."""
+"""Isotropy: whether a texture looks the same turned and mirrored, without direction in its edges and its light."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Regular patterns: the waves that courses, bonds and tilings are built on, measured instead of learned."""
+"""Periodicity: the waves that courses, bonds and tilings are built on, measured instead of learned."""
 
 from __future__ import annotations
 

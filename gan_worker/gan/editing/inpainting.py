@@ -1,4 +1,4 @@
-"""Fill what is masked in a material, or its borders, with what a model generates to fit there."""
+"""Inpainting: what is masked in a material, or its borders, filled with what a model generates to fit there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from gan_worker.gan.data.statistics import normals_from_slopes
 from gan_worker.gan.editing.material_files import check_maps, check_mask
-from gan_worker.gan.editing.projection import CROP, STEPS, Projection, Target, project
+from gan_worker.gan.editing.projection import CROP, STEPS, Projection, ProjectionTarget, project
 from gan_worker.gan.generation.model import Model
 from gan_worker.gan.generation.seams import line_steps, seam_ratio
 from gan_worker.gan.generation.styles import resampling
@@ -41,7 +41,7 @@ STAINED = 0.02
 
 
 @dataclass(frozen=True, eq=False)
-class Repaired:
+class Inpainted:
     """What became of a material.
 
     Attributes:
@@ -70,7 +70,7 @@ class Found:
     made: dict[str, np.ndarray]
 
 
-def repair(
+def inpaint(
     model: Model,
     maps: Maps,
     hidden: np.ndarray,
@@ -80,7 +80,7 @@ def repair(
     steps: int = STEPS,
     report: Callable[[GenerationProgress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
-) -> Repaired:
+) -> Inpainted:
     """Fill a hole in all maps of a material.
 
     Args:
@@ -112,7 +112,7 @@ def repair(
         found.append(project(model, work.target(), seed, steps, tell, should_stop))
         filled = work.fill(found[-1].channels)
         unknown &= ~hole
-    return Repaired(
+    return Inpainted(
         filled, float(np.mean([f.distance for f in found])), sum(f.steps for f in found)
     )
 
@@ -151,7 +151,7 @@ class _Hole:
     def _there(self, picture: np.ndarray) -> np.ndarray:
         return np.roll(picture, self._shift, (0, 1))
 
-    def target(self) -> Target:
+    def target(self) -> ProjectionTarget:
         return self._sight.target()
 
     def fill(self, channels: np.ndarray) -> dict[str, np.ndarray]:
@@ -178,10 +178,10 @@ def make_tileable(
     steps: int = STEPS,
     report: Callable[[GenerationProgress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
-) -> Repaired:
+) -> Inpainted:
     """Make the borders of a material seamless: they are brought to its middle and a cross over them is filled anew.
 
-    Args: as for `repair`.
+    Args: as for `inpaint`.
 
     Raises:
         RequestError: `invalid_config` for maps that the model does not make.
@@ -190,11 +190,11 @@ def make_tileable(
     half = (height // 2, width // 2)
     hidden = border_band(height, width, band_width(model, scale))
     rolled = {name: np.roll(picture, half, (0, 1)) for name, picture in maps.items()}
-    done = repair(
+    done = inpaint(
         model, rolled, np.roll(hidden, half, (0, 1)), True, scale, seed, steps, report, should_stop
     )
     back = (-half[0], -half[1])
-    return Repaired(
+    return Inpainted(
         {name: np.roll(picture, back, (0, 1)) for name, picture in done.maps.items()},
         done.distance,
         done.steps,
@@ -217,7 +217,7 @@ def find_latents(
         model: makes all of these maps.
         maps: map name → (height, width, channels), 0..1.
         size: height and width of the middle at most, the model's pixels.
-        scale: as for `repair`, and so are the following.
+        scale: as for `inpaint`, and so are the following.
 
     Raises:
         RequestError: `invalid_config` for maps that the model does not make.
@@ -301,10 +301,10 @@ class _Sight:
             for n, circle in zip(hidden[window].shape, circles, strict=True)
         )
 
-    def target(self) -> Target:
+    def target(self) -> ProjectionTarget:
         hidden = self._hidden_at(self.hidden[self.window], self.size)
         weights = np.where(hidden, 0, FAR_WEIGHT + np.exp(-distance_to(hidden, MARGIN) / NEAR))
-        return Target(
+        return ProjectionTarget(
             self._channels({n: p[self.window] for n, p in self.maps.items()}, self.size),
             weights.astype(np.float32),
             self._counted(),

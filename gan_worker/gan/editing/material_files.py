@@ -1,4 +1,4 @@
-"""Materials whose files are changed in places: everything else in them stays as it is, to the bit."""
+"""Material files changed in places: everything else in them stays as it is, to the bit."""
 
 from __future__ import annotations
 

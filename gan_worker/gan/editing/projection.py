@@ -1,4 +1,4 @@
-"""Find the latents whose picture is nearest to a given one, or to the known part of it."""
+"""Projection: the latents whose picture is nearest to a given one, or to the known part of it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SIZES = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Target:
+class ProjectionTarget:
     """What the generated picture shall look like.
 
     Attributes:
@@ -75,7 +75,7 @@ class Projection:
 
 def project(
     model: Model,
-    target: Target,
+    target: ProjectionTarget,
     seed: int = 1,
     steps: int = STEPS,
     report: Callable[[GenerationProgress], None] = lambda progress: None,
@@ -109,7 +109,7 @@ def project(
 class _Search:
     """The latents on their way."""
 
-    def __init__(self, model: Model, target: Target, seed: int):
+    def __init__(self, model: Model, target: ProjectionTarget, seed: int):
         self.generator, self.target = model.generator, target
         self.stride = model.network.stride
         height, width = target.weights.shape

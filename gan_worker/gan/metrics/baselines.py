@@ -1,4 +1,4 @@
-"""Stand-ins for a generated material that share some statistics with the real one and have none of its shapes."""
+"""Baselines: stand-ins for a generated material that share some statistics with the real one and none of its shapes."""
 
 from __future__ import annotations
 

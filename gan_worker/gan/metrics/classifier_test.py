@@ -1,4 +1,7 @@
-"""An independent critic: a small network trained for a second to tell two sets of windows apart."""
+"""Classifier two-sample test: a small network, trained for a second to tell two sets of windows apart.
+
+Lopez-Paz and Oquab 2017 (arXiv 1610.06545).
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ TESTED = 512
 
 
 def held_out_auc(real: tuple[np.ndarray, np.ndarray], fake: tuple[np.ndarray, np.ndarray]) -> float:
-    """Area under the ROC curve of a fresh critic on patches of 32 pixels it has not seen: 0.5 where it cannot tell.
+    """Area under the ROC curve of a fresh classifier on patches of 32 pixels it has not seen: 0.5 where it cannot tell.
 
     Trained on the first of each pair and tested on the second, then the other way around; the mean of both.
 
@@ -24,17 +27,17 @@ def held_out_auc(real: tuple[np.ndarray, np.ndarray], fake: tuple[np.ndarray, np
         real: two sets of windows, (count, side, side, channels), standardised; the side is 32 at least.
         fake: the same.
     """
-    critic = _critic(real[0].shape[-1])
-    ahead = critic.train_and_test((real[0], fake[0]), (real[1], fake[1]))
-    return (ahead + critic.train_and_test((real[1], fake[1]), (real[0], fake[0]))) / 2
+    classifier = _classifier(real[0].shape[-1])
+    ahead = classifier.train_and_test((real[0], fake[0]), (real[1], fake[1]))
+    return (ahead + classifier.train_and_test((real[1], fake[1]), (real[0], fake[0]))) / 2
 
 
 @cache
-def _critic(channels: int) -> Critic:
-    return Critic(channels)
+def _classifier(channels: int) -> PatchClassifier:
+    return PatchClassifier(channels)
 
 
-class Critic:
+class PatchClassifier:
     """The network, its graph, and first weights that every training starts from.
 
     Args:

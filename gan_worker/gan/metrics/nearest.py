@@ -13,7 +13,7 @@ PATCH, QUERIES = 16, 256
 FLAT = 0.5
 # A patch is a copy where it is closer than this share of what two halves of the real picture reach.
 COPY = 0.5
-# Smaller sides leave no room for patches, those of the critic neither.
+# Smaller sides leave no room for patches, those of the classifier neither.
 SMALLEST = 32
 # Pixels of the real material that are searched for copies, at most.
 SEARCHED = 2**20

@@ -1,4 +1,4 @@
-"""Real materials measured once, and every metric of generated ones against them."""
+"""Reference: real materials measured once, and every metric of generated ones against them."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Reference:
         self._check(pictures)
         flat = [self._stack(p) for p in pictures]
         row = self._distances([_windows(flat, self.side, GROUPS * len(self._windows[0]))] * 2)
-        row["critic_auc"] = self._critic(flat)
+        row["critic_auc"] = self._classifier_auc(flat)
         row |= _seams(pictures)
         row |= self._patches(flat)
         row["diversity"] = pixel_diversity(flat)
@@ -165,7 +165,7 @@ class Reference:
             rows += [distances(real, other, self.layout) for other in described[id(windows)]]
         return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
-    def _critic(self, flat: Sequence[np.ndarray]) -> float:
+    def _classifier_auc(self, flat: Sequence[np.ndarray]) -> float:
         first, second = (_windows(flat[i::2], self.side) for i in (0, 1))
         return held_out_auc((self._windows[0], self._windows[1]), (first, second))
 

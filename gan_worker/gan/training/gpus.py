@@ -1,4 +1,4 @@
-"""Which GPUs share a training: every batch is divided among them, each holds all the weights."""
+"""GPUs that share a training: every batch is divided among them, each holds all the weights."""
 
 from __future__ import annotations
 

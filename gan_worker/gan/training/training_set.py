@@ -23,7 +23,7 @@ from gan_worker.gan.training.materials import unique_names
 from gan_worker.gan.training.pretrained import Pretrained
 from gan_worker.progress import DataReport, Report, Stage
 from gan_worker.runs.licences import Attribution
-from gan_worker.runs.provenance import Provenance, Session, describe_pictures
+from gan_worker.runs.provenance import Provenance, TrainingSession, describe_pictures
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def _describe(
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
     }
-    return before.extended(described, Session(step, settings, versions))
+    return before.extended(described, TrainingSession(step, settings, versions))
 
 
 def _check_preset(config: TrainingConfig, state: Mapping[str, Any]) -> None:

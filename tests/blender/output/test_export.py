@@ -15,7 +15,7 @@ from blender_addon.worker import pump
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
 from gan_worker.exports.export import ExportedMaterial, export_material
-from gan_worker.exports.targets import Target
+from gan_worker.exports.targets import ExportTarget
 from gan_worker.materials.metadata import material_metadata, read_metadata
 from gan_worker.materials.pictures import read_header
 
@@ -43,7 +43,7 @@ def test_button_writes_the_bytes_of_the_command_line(material, maps, target, tmp
     name = bpy.path.clean_name(material.name)
     metadata = material_metadata(node_tree.read_recipe(material))
     expected = ExportedMaterial(name, maps, metadata)
-    wanted = [f for f, _ in export_material(expected, Target(target), tmp_path / "command")]
+    wanted = [f for f, _ in export_material(expected, ExportTarget(target), tmp_path / "command")]
     assert [f.name for f, _ in done.files] == [f.name for f in wanted]
     for file in wanted:
         assert (tmp_path / "button" / file.name).read_bytes() == file.read_bytes(), file.name
@@ -83,7 +83,7 @@ def test_documents_that_need_a_library(material, target, package, tmp_path, monk
     try:
         assert not bpy.ops.tilewright.export_material.poll()
         with pytest.raises(RequestError) as caught:
-            material_export.start(material, Target(target), str(tmp_path))
+            material_export.start(material, ExportTarget(target), str(tmp_path))
         assert f"gan-worker export MODEL --to {target}" in str(caught.value)
     finally:
         monkeypatch.undo()
@@ -99,9 +99,9 @@ def test_maps_that_are_left_out_are_not_exported(material, tmp_path):
 
 
 def test_export_goes_on_with_every_tick_and_can_be_cancelled(material, tmp_path):
-    running = material_export.start(material, Target.gltf, str(tmp_path / "all"))
+    running = material_export.start(material, ExportTarget.gltf, str(tmp_path / "all"))
     with pytest.raises(RequestError):
-        material_export.start(material, Target.unity, str(tmp_path))
+        material_export.start(material, ExportTarget.unity, str(tmp_path))
     assert bpy.ops.tilewright.cancel_export() == {"FINISHED"}
     material_export.wait(running)
     assert (running.state, running.files) == ("cancelled", [])
@@ -110,7 +110,7 @@ def test_export_goes_on_with_every_tick_and_can_be_cancelled(material, tmp_path)
 
 
 def test_material_deleted_meanwhile_is_an_error_and_another_file_ends_it(material, tmp_path):
-    running = material_export.start(material, Target.gltf, str(tmp_path))
+    running = material_export.start(material, ExportTarget.gltf, str(tmp_path))
     bpy.data.materials.remove(material)
     with pytest.raises(RequestError) as caught:
         material_export.wait(running)

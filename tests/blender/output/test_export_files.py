@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("OpenImageIO", reason="exports are made in the worker's environment")
 
-from gan_worker.exports.sources import ExportedMaterial, Target, export_material
+from gan_worker.exports.sources import ExportedMaterial, ExportTarget, export_material
 
 
 @pytest.fixture
@@ -75,13 +75,17 @@ def check_square():
 
 
 def test_gltf_comes_back(maps, tmp_path):
-    assert bpy.ops.import_scene.gltf(filepath=exported(maps, Target.gltf, tmp_path)) == {"FINISHED"}
+    assert bpy.ops.import_scene.gltf(filepath=exported(maps, ExportTarget.gltf, tmp_path)) == {
+        "FINISHED"
+    }
     check(maps)
     check_square()
 
 
 def test_usd_comes_back(maps, tmp_path):
     pytest.importorskip("pxr", reason="needs usd-core of the extra 'export'")
-    assert bpy.ops.wm.usd_import(filepath=exported(maps, Target.usd, tmp_path)) == {"FINISHED"}
+    assert bpy.ops.wm.usd_import(filepath=exported(maps, ExportTarget.usd, tmp_path)) == {
+        "FINISHED"
+    }
     check(maps)
     check_square()

@@ -70,7 +70,7 @@ def hole(top, bottom, left, right):
 def over_the_border(model, material):
     hidden = hole(-12, 12, -10, 14)
     told = []
-    done = inpainting.repair(model, material, hidden, True, steps=30, report=told.append)
+    done = inpainting.inpaint(model, material, hidden, True, steps=30, report=told.append)
     return hidden, done, told
 
 
@@ -94,7 +94,7 @@ def test_a_seeds_own_picture_is_found_where_it_lies(model):
     own = model.generate(GenerationConfig("stripes", 3, 96, 80, origin=(24, 16))).maps
     channels = model.statistics.standardise(own)
     counted = np.ones(channels.shape[-1], np.float32)
-    target = projection.Target(
+    target = projection.ProjectionTarget(
         channels, np.ones((80, 96), np.float32), counted, (True, True), channels[None, :0, :0]
     )
     found = projection.project(model, target, seed=1, steps=0)
@@ -137,7 +137,7 @@ def test_a_seamless_picture_stays_seamless(material, over_the_border):
 def test_a_hole_at_an_open_border_is_filled_twice_alike(model, material):
     hidden = hole(0, 20, 70, 96)
     once, again = (
-        inpainting.repair(model, {"height": material["height"]}, hidden, False, steps=2).maps
+        inpainting.inpaint(model, {"height": material["height"]}, hidden, False, steps=2).maps
         for _ in range(2)
     )
     assert list(once) == ["height"]
@@ -147,7 +147,7 @@ def test_a_hole_at_an_open_border_is_filled_twice_alike(model, material):
 
 def test_another_scale_than_the_models_gives_the_same_size(model, material):
     hidden = hole(20, 50, 30, 52)
-    done = inpainting.repair(model, material, hidden, True, scale=0.6, steps=1)
+    done = inpainting.inpaint(model, material, hidden, True, scale=0.6, steps=1)
     for name, picture in done.maps.items():
         assert picture.shape == material[name].shape
         np.testing.assert_array_equal(picture[~hidden], material[name][~hidden])
@@ -172,9 +172,9 @@ def test_borders_become_seamless_and_the_inside_stays(model):
 
 def test_maps_that_the_model_does_not_make_are_refused(model, material):
     with pytest.raises(RequestError, match="not metallic"):
-        inpainting.repair(model, {"metallic": material["height"]}, hole(1, 9, 1, 9), False)
+        inpainting.inpaint(model, {"metallic": material["height"]}, hole(1, 9, 1, 9), False)
     with pytest.raises(RequestError, match="marks nothing"):
-        inpainting.repair(model, material, hole(0, 0, 0, 0), False)
+        inpainting.inpaint(model, material, hole(0, 0, 0, 0), False)
 
 
 def test_of_several_materials_a_seed_brings_its_own_pattern(model, material):
@@ -205,5 +205,5 @@ def test_a_model_without_styles_is_refused(model, material):
     )
     plain = generation.Model(info, ClassicGenerator(classic))
     with pytest.raises(RequestError, match="classic") as refused:
-        inpainting.repair(plain, {"height": material["height"]}, hole(1, 9, 1, 9), False)
+        inpainting.inpaint(plain, {"height": material["height"]}, hole(1, 9, 1, 9), False)
     assert refused.value.code == "invalid_config"

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from gan_worker.cli import app
-from gan_worker.exports.sources import ExportedMaterial, Target, export_material
+from gan_worker.exports.sources import ExportedMaterial, ExportTarget, export_material
 from gan_worker.exports.textures import Texture
 from gan_worker.materials.files import Format, save_material
 from gan_worker.materials.maps import MAPS
@@ -92,7 +92,7 @@ def channels(file):
 class TestTextures:
     def test_gltf_and_godot_pack_occlusion_roughness_and_metallic(self, tmp_path):
         maps = material().maps
-        for target in (Target.gltf, Target.godot):
+        for target in (ExportTarget.gltf, ExportTarget.godot):
             exported(target, tmp_path)
             packed = channels(tmp_path / "old oak_orm.png")
             for channel, name in zip(
@@ -114,15 +114,15 @@ class TestTextures:
         assert texture.fits({"height"})
 
     def test_what_is_not_there_is_neutral(self, tmp_path):
-        exported(Target.gltf, tmp_path, ("roughness",))
+        exported(ExportTarget.gltf, tmp_path, ("roughness",))
         occlusion, roughness, metallic = channels(tmp_path / "old oak_orm.png")
         assert (occlusion.min(), metallic.max()) == (255, 0)
         assert np.array_equal(roughness, material("roughness").maps["roughness"][..., 0])
-        exported(Target.unity, tmp_path, ("metallic",))
+        exported(ExportTarget.unity, tmp_path, ("metallic",))
         assert np.all(channels(tmp_path / "old oak_MaskMap.png")[3] == 128)
 
     def test_unreal_gets_normals_of_directx(self, tmp_path):
-        names = [file.name for file in exported(Target.unreal, tmp_path)]
+        names = [file.name for file in exported(ExportTarget.unreal, tmp_path)]
         assert names == [f"T_old oak_{w}.png" for w in ("BaseColor", "Normal", "ORM", "Height")]
         red, green, blue = channels(tmp_path / "T_old oak_Normal.png")
         ours = np.moveaxis(material().maps["normal"], -1, 0)
@@ -132,18 +132,21 @@ class TestTextures:
     @pytest.mark.parametrize(
         ("target", "names"),
         [
-            (Target.unreal, ("T_old oak_BaseColor", "T_old oak_Opacity", "T_old oak_Emissive")),
-            (Target.unity, ("old oak_BaseMap", "old oak_EmissionMap")),
-            (Target.godot, ("old oak_albedo", "old oak_emission")),
+            (
+                ExportTarget.unreal,
+                ("T_old oak_BaseColor", "T_old oak_Opacity", "T_old oak_Emissive"),
+            ),
+            (ExportTarget.unity, ("old oak_BaseMap", "old oak_EmissionMap")),
+            (ExportTarget.godot, ("old oak_albedo", "old oak_emission")),
         ],
     )
     def test_engines_get_what_is_cut_out_and_what_glows(self, target, names, tmp_path):
         color, *_ = exported(target, tmp_path, ("base_color", "opacity", "emission"))
         assert {file.stem for file in tmp_path.iterdir()} == set(names)
-        assert len(channels(color)) == (3 if target is Target.unreal else 4)
+        assert len(channels(color)) == (3 if target is ExportTarget.unreal else 4)
 
     def test_unity_gets_smoothness_in_alpha_that_changes_no_other_channel(self, tmp_path):
-        exported(Target.unity, tmp_path)
+        exported(ExportTarget.unity, tmp_path)
         metallic, occlusion, black, smoothness = channels(tmp_path / "old oak_MaskMap.png")
         maps = material().maps
         assert np.array_equal(metallic, maps["metallic"][..., 0])
@@ -158,12 +161,12 @@ class TestTextures:
         found = {
             # Of a PNG the byte after its size.
             file.stem.split("_")[-1]: file.read_bytes()[24]
-            for file in exported(Target.godot, tmp_path, bits=bits)
+            for file in exported(ExportTarget.godot, tmp_path, bits=bits)
         }
         assert found == dict.fromkeys(("albedo", "normal", "orm"), depth) | {"height": bits or 16}
 
     def test_sixteen_bits_are_kept(self, tmp_path):
-        exported(Target.godot, tmp_path)
+        exported(ExportTarget.godot, tmp_path)
         height = np.round(read_picture(tmp_path / "old oak_height.png") * 65535)
         assert np.array_equal(height, material().maps["height"])
 
@@ -172,7 +175,7 @@ class TestGltf:
     @pytest.mark.parametrize("names", MATERIALS.values(), ids=MATERIALS)
     @needs_node
     def test_the_validator_of_khronos_finds_nothing(self, names, tmp_path):
-        file = exported(Target.gltf, tmp_path, names, 16, {"Copyright": "© Zoë"})[-1]
+        file = exported(ExportTarget.gltf, tmp_path, names, 16, {"Copyright": "© Zoë"})[-1]
         command = ["node", "-e", VALIDATE, str(VALIDATOR), str(file)]
         done = subprocess.run(command, capture_output=True, check=True, timeout=120)
         report = json.loads(done.stdout)
@@ -183,7 +186,7 @@ class TestGltf:
         assert len(images) == len(used)
 
     def test_it_names_its_textures_its_size_and_its_rights(self, tmp_path):
-        *_, file = exported(Target.gltf, tmp_path, metadata={"Copyright": "© Zoë"})
+        *_, file = exported(ExportTarget.gltf, tmp_path, metadata={"Copyright": "© Zoë"})
         document = json.loads(file.read_text("utf-8"))
         uris = [image["uri"] for image in document["images"]]
         assert uris == [f"old%20oak_{w}.png" for w in ("basecolor", "normal", "orm")]
@@ -196,7 +199,7 @@ class TestGltf:
     def test_what_is_cut_out_lies_in_the_alpha_of_the_color_and_what_glows_is_as_bright(
         self, tmp_path
     ):
-        *_, file = exported(Target.gltf, tmp_path, MATERIALS["lantern"])
+        *_, file = exported(ExportTarget.gltf, tmp_path, MATERIALS["lantern"])
         document = json.loads(file.read_text())
         (made,) = document["materials"]
         assert made["alphaMode"] == "MASK"
@@ -211,13 +214,13 @@ class TestGltf:
         )
 
     def test_without_them_nothing_is_said_of_them(self, tmp_path):
-        *_, file = exported(Target.gltf, tmp_path)
+        *_, file = exported(ExportTarget.gltf, tmp_path)
         (made,) = json.loads(file.read_text())["materials"]
         assert not {"alphaMode", "emissiveFactor", "emissiveTexture"} & made.keys()
         assert len(channels(tmp_path / "old oak_basecolor.png")) == 3
 
     def test_a_photo_alone_is_no_metal(self, tmp_path):
-        *_, file = exported(Target.gltf, tmp_path, ("base_color",))
+        *_, file = exported(ExportTarget.gltf, tmp_path, ("base_color",))
         shading = json.loads(file.read_text())["materials"][0]["pbrMetallicRoughness"]
         assert (shading["metallicFactor"], shading["roughnessFactor"]) == (0.0, 0.5)
 
@@ -236,7 +239,7 @@ class TestMaterialX:
     def test_the_document_is_valid_and_every_node_is_known(self, names, library, tmp_path):
         import MaterialX as mx
 
-        *textures, file = exported(Target.materialx, tmp_path, names)
+        *textures, file = exported(ExportTarget.materialx, tmp_path, names)
         document = mx.createDocument()
         mx.readFromXmlFile(document, str(file))
         document.setDataLibrary(library)
@@ -252,7 +255,7 @@ class TestMaterialX:
     def test_what_is_cut_out_and_what_glows_reach_the_surface(self, library, tmp_path):
         import MaterialX as mx
 
-        *_, file = exported(Target.materialx, tmp_path, MATERIALS["lantern"])
+        *_, file = exported(ExportTarget.materialx, tmp_path, MATERIALS["lantern"])
         document = mx.createDocument()
         mx.readFromXmlFile(document, str(file))
         (surface,) = document.getNodes("standard_surface")
@@ -267,7 +270,7 @@ class TestUsd:
     def test_no_validator_of_usd_finds_anything(self, names, tmp_path):
         from pxr import Usd, UsdValidation
 
-        *_, file = exported(Target.usd, tmp_path, names, metadata={"Copyright": "© Zoë"})
+        *_, file = exported(ExportTarget.usd, tmp_path, names, metadata={"Copyright": "© Zoë"})
         stage = Usd.Stage.Open(str(file))
         validators = UsdValidation.ValidationRegistry().GetOrLoadAllValidators()
         assert len(validators) > 10
@@ -278,7 +281,7 @@ class TestUsd:
     def test_the_square_shows_the_material_with_all_its_textures(self, tmp_path):
         from pxr import Usd, UsdShade
 
-        *textures, file = exported(Target.usd, tmp_path)
+        *textures, file = exported(ExportTarget.usd, tmp_path)
         stage = Usd.Stage.Open(str(file))
         bound = UsdShade.MaterialBindingAPI(stage.GetPrimAtPath("/old_oak/Square"))
         surface = bound.ComputeBoundMaterial()[0].ComputeSurfaceSource()[0]
@@ -299,7 +302,7 @@ class TestUsd:
     def test_what_is_cut_out_and_what_glows_reach_the_surface(self, tmp_path):
         from pxr import Usd, UsdShade
 
-        *_, file = exported(Target.usd, tmp_path, MATERIALS["lantern"])
+        *_, file = exported(ExportTarget.usd, tmp_path, MATERIALS["lantern"])
         stage = Usd.Stage.Open(str(file))
         surface = UsdShade.Shader(stage.GetPrimAtPath("/old_oak/old_oak/Surface"))
         assert surface.GetInput("opacityThreshold").Get() == 0.5

@@ -5,8 +5,8 @@ import numpy as np
 from gan_worker.materials.masks import (
     calm_shift,
     distance_to,
-    mask_groups,
     looks_seamless,
+    mask_groups,
     window_around,
 )
 

@@ -13,14 +13,16 @@ from gan_worker.runs.licences import Attribution
 from gan_worker.runs.provenance import (
     MANY,
     Provenance,
-    Session,
     TrainingPicture,
+    TrainingSession,
     describe_pictures,
     read_provenance,
     write_provenance,
 )
 
-SESSION = Session(0, {"preset": "nano", "minutes": 5, "kimg": None}, {"tilewright": "0.1.0"})
+SESSION = TrainingSession(
+    0, {"preset": "nano", "minutes": 5, "kimg": None}, {"tilewright": "0.1.0"}
+)
 
 
 def picture(file, sha256="0", **attribution):
@@ -76,7 +78,7 @@ def test_a_later_session_extends_what_was_there(tmp_path):
     kept = read_provenance(tmp_path)
     assert kept == first
     told = [picture("oak.png", "1", license="MIT", author="Zoë"), picture("oak.png", "3")]
-    second = kept.extended(told, Session(7, {}, {}))
+    second = kept.extended(told, TrainingSession(7, {}, {}))
     assert [(p.file, p.sha256) for p in second.pictures] == [
         ("elm.png", "2"),
         ("oak.png", "1"),
