@@ -1,4 +1,4 @@
-"""The client of a worker: sends requests, collects events, blocks only in `wait`, uses no Python thread."""
+"""Client of a worker: sends requests, collects events, blocks only in `wait`, uses no Python thread."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from gan_worker import __version__
 from gan_worker.client import events
 from gan_worker.client.downloads import Downloads
 from gan_worker.client.events import Event
-from gan_worker.client.heartbeat import Liveness
-from gan_worker.client.requests import RESEND, Outbox
+from gan_worker.client.heartbeat import Heartbeat
+from gan_worker.client.requests import RESEND, PendingRequests
 from gan_worker.config import GenerationConfig, JobConfig, RepairConfig, TrainingConfig
 from gan_worker.dataclass_json import InvalidJson, from_json, to_json
 from gan_worker.errors import ErrorInfo
@@ -59,12 +59,12 @@ class Client:
         self._poller = zmq.Poller()
         for socket in (self._control, self._bulk):
             self._poller.register(socket, zmq.POLLIN)
-        self._liveness = Liveness()
+        self._heartbeat = Heartbeat()
         self._session = ""
         self._hello = Message(messages.Hello(name, __version__))
         self._greeted = self._refused = False
         self._last: int | None = None
-        self._outbox = Outbox()
+        self._pending = PendingRequests()
         self._unseen = 0
         self._events: list[Event] = []
         self._downloads = Downloads(self._tell)
@@ -98,8 +98,8 @@ class Client:
         """
         job = codec.check_job(job or codec.new_id())
         body = messages.Submit(job, _KINDS[type(config)], to_json(config), channel)
-        if self._outbox.full:
-            self._tell(messages.JobRejected(job, _silent(self._liveness.silence)))
+        if self._pending.full:
+            self._tell(messages.JobRejected(job, _silent(self._heartbeat.silence)))
         else:
             self._request(body)
         return job
@@ -161,7 +161,7 @@ class Client:
         self._request(messages.Shutdown())
 
     def _request(self, body: messages.Request) -> None:
-        self._outbox.add(body)
+        self._pending.add(body)
         if self._session:
             self._send_requests()  # until Blender calls `collect` next it may draw its whole window
 
@@ -206,10 +206,10 @@ class Client:
         self._context.term()
 
     def _tend(self) -> None:
-        due = self._liveness.tick()
+        due = self._heartbeat.tick()
         if due == "lost":
             self._session = ""
-            silence = self._liveness.silence
+            silence = self._heartbeat.silence
             self._tell(events.LinkLost(silence, _silent(silence)))
         elif due == "ask" and self._session:
             self._send(Message(messages.Ping(), session=self._session))
@@ -227,7 +227,7 @@ class Client:
         return send(self._control, codec.encode(message))
 
     def _send_requests(self) -> None:
-        self._outbox.send(self._session, self._send)
+        self._pending.send(self._session, self._send)
 
     def _send_fetches(self) -> None:
         self._downloads.request(lambda message: send(self._bulk, codec.encode(message)))
@@ -249,7 +249,7 @@ class Client:
             if error.code == "protocol_version":
                 self._refuse(error.info)
             return True
-        self._liveness.heard()
+        self._heartbeat.heard()
         body = message.body
         if isinstance(body, messages.Reply) and (message.session == self._session or _opens(body)):
             self._unseen += isinstance(body, messages.LatestReply)
@@ -258,7 +258,7 @@ class Client:
 
     def _hand_on(self, message: Message) -> None:
         """Tell as it came what answers a request that still waits, or comes unasked."""
-        if message.re is None or self._outbox.answer(message) is not None:
+        if message.re is None or self._pending.answer(message) is not None:
             self._tell(message.body)
 
     def _refuse(self, error: ErrorInfo) -> None:
@@ -272,7 +272,7 @@ class Client:
         body = message.body
         self._session, self._unseen = body.session, 0
         self._hello = Message(self._hello.body)
-        self._outbox.begin_anew(self._last)
+        self._pending.begin_anew(self._last)
         self._tell(
             events.Connected(body.server_version, body.protocol, body.device, body.compute_state)
         )
@@ -286,7 +286,7 @@ class Client:
         error = message.body.error
         if error.code == "protocol_version":
             self._refuse(error)
-        elif (asked := self._outbox.answer(message)) is not None:
+        elif (asked := self._pending.answer(message)) is not None:
             submitted = isinstance(asked, messages.Submit)
             self._tell(
                 messages.JobRejected(asked.job, error) if submitted else messages.WorkerFault(error)
@@ -294,13 +294,13 @@ class Client:
             self._look_again_after(asked)
 
     def _on_subscribed(self, message: Message) -> None:
-        if self._outbox.answer(message) is not None:
+        if self._pending.answer(message) is not None:
             self._last = message.body.after
             if message.body.missed:
                 self.request_jobs()
 
     def _on_done(self, message: Message) -> None:
-        asked = self._outbox.answer(message)
+        asked = self._pending.answer(message)
         if isinstance(asked, messages.RenameRun):
             self._tell(events.RunRenamed(asked.run, asked.name))
         self._look_again_after(asked)
@@ -314,7 +314,7 @@ class Client:
     def _on_state(self, message: Message) -> None:
         body: messages.JobState = message.body
         if message.re is not None:
-            if self._outbox.answer(message) is not None and body.result is not None:
+            if self._pending.answer(message) is not None and body.result is not None:
                 self._downloads.add_result(body.job, body.result)
             return
         number = message.sequence or 0
@@ -343,7 +343,7 @@ class Client:
         self._downloads.add_preview(message.body)
 
     def _on_run_picture(self, message: Message) -> None:
-        if self._outbox.answer(message) is not None:
+        if self._pending.answer(message) is not None:
             body = message.body
             self._tell(events.RunPreviewReady(body.run, _thumbnail(body)))
 
@@ -358,7 +358,7 @@ class Client:
         except BadMessage as error:
             logger.warning("a chunk was dropped: %s", error)
             return True
-        self._liveness.heard()
+        self._heartbeat.heard()
         self._downloads.take(message)
         self._send_fetches()
         return True

@@ -1,4 +1,4 @@
-"""Pixels of results and previews: fetched in pieces, checked, put together and told as events."""
+"""Downloads of results and previews: fetched in chunks, checked, put together and told as events."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from gan_worker.client import events
 from gan_worker.client.events import Event
 from gan_worker.errors import ErrorInfo
+from gan_worker.limits import SIDES
 from gan_worker.progress import Preview
 from gan_worker.wire import messages
 from gan_worker.wire.codec import CHUNK_LIMIT, FETCH_WINDOW, Message
@@ -143,7 +144,7 @@ class Downloads:
 
 def _plausible(blob: messages.Blob) -> bool:
     """Whether a blob's size fits its shape: nobody makes this side reserve memory at will."""
-    if len(blob.shape) != 3 or not all(0 < n <= messages.SIDE_LIMIT for n in blob.shape):
+    if len(blob.shape) != 3 or not all(n in SIDES for n in blob.shape):
         return False
     height, width, channels = blob.shape
     size = height * width * channels * (1 if blob.dtype == "uint8" else 2)

@@ -1,4 +1,4 @@
-"""When to ask whether the other side is there, and when to call the link lost."""
+"""Heartbeat: when to ask whether the other side is there, and when to call the link lost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MISSES = 5
 LONGEST_WAIT = 32.0
 
 
-class Liveness:
+class Heartbeat:
     """Counts unanswered questions, not seconds: a Blender busy for minutes has lost no link.
 
     Args:

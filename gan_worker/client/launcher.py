@@ -1,4 +1,4 @@
-"""Starts, watches and ends a worker on this computer, with bounded patience, never blocking."""
+"""Launcher of a worker on this computer: starts, watches and ends it, with bounded patience, never blocking."""
 
 from __future__ import annotations
 

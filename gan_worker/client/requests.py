@@ -1,4 +1,4 @@
-"""What a client asks of its worker: sent, sent again until it is answered, and then forgotten."""
+"""Pending requests of a client: sent, sent again until they are answered, and then forgotten."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gan_worker.wire import codec, messages
 from gan_worker.wire.codec import Message
 
 RESEND = 2.0
-OUTBOX_LIMIT = 64
+PENDING_LIMIT = 64
 _QUESTIONS = (messages.AskModels, messages.AskRuns, messages.AskJobs)
 
 
@@ -24,7 +24,7 @@ class _Request:
     again: bool = False
 
 
-class Outbox:
+class PendingRequests:
     """The requests that wait for their answers, in the order in which they were made."""
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Outbox:
     @property
     def full(self) -> bool:
         """Whether no more jobs should be asked for until some requests are answered."""
-        return len(self._requests) >= OUTBOX_LIMIT
+        return len(self._requests) >= PENDING_LIMIT
 
     def add(self, body: Any) -> None:
         """Ask for something; what is asked for already is not asked for twice.

@@ -1,4 +1,4 @@
-"""Who may connect: libzmq asks (ZAP, RFC 27), this answers from the list of allowed keys."""
+"""Authentication: libzmq asks who may connect (ZAP, RFC 27), this answers from the list of allowed keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The wire between a client, the server and the compute process: messages and their strict codec.
+"""Codec of the wire between a client, the server and the compute process: the specification, and its strict reading.
 
 This text is the specification; the dataclasses of `messages` are its list of fields. Nothing here
 knows sockets.

@@ -22,7 +22,7 @@ class KeyPair:
 
 
 @dataclass(frozen=True)
-class Connection:
+class WorkerConnection:
     """What a client needs to reach a worker that was started by hand."""
 
     control: str
@@ -115,7 +115,7 @@ def write_connection(folder: Path, control: str, bulk: str, server_key: str) -> 
         write_private(folder / "connection.json", text)
 
 
-def read_connection(folder: Path) -> Connection:
+def read_connection(folder: Path) -> WorkerConnection:
     """Read how to reach the worker that uses this key folder.
 
     Raises:
@@ -124,7 +124,7 @@ def read_connection(folder: Path) -> Connection:
     try:
         found = json.loads((folder / "connection.json").read_text("utf-8"))
         keys = _read_pair(folder / "client.key")
-        return Connection(found["control"], found["bulk"], found["server_key"], keys)
+        return WorkerConnection(found["control"], found["bulk"], found["server_key"], keys)
     except (OSError, ValueError, KeyError) as error:
         raise WorkerError(
             "worker_silent",

@@ -27,7 +27,6 @@ State = Literal[
 ]
 Action = Literal["pause", "resume", "stop", "cancel"]
 ComputeState = Literal["off", "starting", "idle", "busy", "stopping"]
-SIDE_LIMIT = 16384
 THUMBNAIL_SIDE = 96
 FINAL_STATES = frozenset({"succeeded", "failed", "cancelled", "interrupted"})
 

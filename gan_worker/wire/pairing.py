@@ -32,7 +32,7 @@ from zmq.utils.monitor import parse_monitor_message
 from gan_worker.errors import ErrorInfo, RequestError, TilewrightError, error_from_info
 from gan_worker.wire.authentication import Authenticator
 from gan_worker.wire.codec import VERSION, other_version
-from gan_worker.wire.keys import Connection, KeyPair, open_client_pair, write_connection
+from gan_worker.wire.keys import KeyPair, WorkerConnection, open_client_pair, write_connection
 from gan_worker.wire.sockets import bind_router, new_dealer, receive, send
 
 logger = logging.getLogger(__name__)
@@ -191,7 +191,7 @@ class Pairing:
         self._asked = self._reached = False
         self._end = time.monotonic() + PATIENCE
 
-    def poll(self) -> Connection | None:
+    def poll(self) -> WorkerConnection | None:
         """How to reach the worker from now on, once it is known; it is in the folder then too.
 
         Raises:
@@ -221,7 +221,7 @@ class Pairing:
             self._socket.close(0)
             self._context.term()
 
-    def _understand(self, answer: bytes) -> Connection:
+    def _understand(self, answer: bytes) -> WorkerConnection:
         try:
             said = json.loads(answer)
             if "error" in said:
@@ -235,7 +235,7 @@ class Pairing:
         if major != VERSION[0]:
             raise other_version(theirs)
         write_connection(self._folder, control, bulk, server_key)
-        return Connection(control, bulk, server_key, self._keys)
+        return WorkerConnection(control, bulk, server_key, self._keys)
 
     def _refused(self) -> RequestError:
         return RequestError(

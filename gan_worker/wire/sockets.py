@@ -1,4 +1,4 @@
-"""How every socket is made: CURVE on, bounded; and one way to receive a message."""
+"""Sockets as every one is made: CURVE on, bounded; and one way to receive a message."""
 
 from __future__ import annotations
 

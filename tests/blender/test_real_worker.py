@@ -369,7 +369,7 @@ def test_a_main_thread_that_stood_still_for_minutes_catches_up(connected, photo,
         assert time.monotonic() < deadline
         time.sleep(0.02)
     later = time.monotonic
-    monkeypatch.setattr(connected._client._liveness, "_clock", lambda: later() + 300)
+    monkeypatch.setattr(connected._client._heartbeat, "_clock", lambda: later() + 300)
     training.wait_for_training(job, 60)
     assert job.state == "succeeded"
     assert not [event for event in heard if isinstance(event, LinkLost)]

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from gan_worker.client import requests
-from gan_worker.client.requests import Outbox
+from gan_worker.client.requests import PendingRequests
 from gan_worker.wire import messages
 from gan_worker.wire.codec import Message
 
@@ -32,8 +32,8 @@ class Line:
 
 
 @pytest.fixture
-def asked() -> Outbox:
-    return Outbox()
+def asked() -> PendingRequests:
+    return PendingRequests()
 
 
 def test_the_same_is_not_asked_twice(asked):

@@ -483,7 +483,7 @@ def test_a_server_that_forgot_its_client_is_greeted_again(served, ear):
 
 def test_a_request_is_sent_at_once_and_its_answer_can_be_waited_for(served, ear):
     ear.event(Connected)
-    ear.until(lambda _: not ear.client._outbox)
+    ear.until(lambda _: not ear.client._pending)
     assert not ear.client.wait(0.0)
     ear.client.request_models()
     assert ear.client.wait(60.0)
@@ -497,7 +497,7 @@ def test_requests_without_a_worker_do_not_pile_up():
             client.request_models()
             client.submit(material())
         events = client.collect()
-        assert len(client._outbox) <= 64
+        assert len(client._pending) <= 64
         assert any(isinstance(e, JobRejected) for e in events)
     finally:
         client.close()

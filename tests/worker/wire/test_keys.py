@@ -39,5 +39,5 @@ def test_a_client_finds_the_worker_by_the_key_folder(tmp_path):
     server, client = keys.open_key_folder(tmp_path)
     keys.write_connection(tmp_path, "tcp://a", "tcp://b", server.public)
     found = keys.read_connection(tmp_path)
-    assert found == keys.Connection("tcp://a", "tcp://b", server.public, client)
+    assert found == keys.WorkerConnection("tcp://a", "tcp://b", server.public, client)
     assert server.secret not in (tmp_path / "connection.json").read_text()
