@@ -1,6 +1,6 @@
-"""A material's maps as other tools take them: one module for what each kind of tool wants.
+"""A material's maps as other tools take them.
 
-`textures` says how maps are packed into the textures of a target, `engines`, `gltf`, `materialx` and `usd` which
-those are and what document uses them; `export` writes them in pieces that hold nobody up, for Blender does it too;
-`sources` finds materials to export.
+`targets` is the table of tools: which textures each takes, and which of its inputs they feed. `textures` packs maps
+into them, `export` writes them in pieces that hold nobody up, for Blender does it too; `gltf`, `materialx` and `usd`
+write the documents that use them. `sources` finds materials to export.
 """
