@@ -188,7 +188,7 @@ def _set_preview(material: bpy.types.Material) -> None:
 
 
 def preview_pixels(maps: dict[str, bpy.types.Image]) -> np.ndarray:
-    """A square of the tile, lit from the upper left where it has normals.
+    """A square of the tile, lit from the upper left where it has normals, with what glows and is cut out.
 
     Args:
         maps: map name → image; at least one.
@@ -202,7 +202,9 @@ def preview_pixels(maps: dict[str, bpy.types.Image]) -> np.ndarray:
         normals = _square(maps["normal"])[..., :3] * 2 - 1
         light = np.clip(normals @ _LIGHT, 0, None) / _LIGHT[2]
         pixels[..., :3] *= np.clip(light, 0.3, 1.3)[..., None]
-    pixels[..., 3] = 1
+    if "emission" in maps:
+        pixels[..., :3] += _square(maps["emission"])[..., :3]
+    pixels[..., 3] = _square(maps["opacity"])[..., 0] if "opacity" in maps else 1
     return np.clip(pixels, 0, 1)
 
 

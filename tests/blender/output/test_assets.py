@@ -73,6 +73,20 @@ def test_kept_in_this_file_with_all_that_is_known(saved, material):
     assert np.ptp(np.array(kept.preview.image_pixels_float)) > 0.5
 
 
+def test_the_preview_is_cut_out_and_glows(maps):
+    def shown(**values: float) -> np.ndarray:
+        made = {}
+        for name, value in values.items():
+            made[name] = images.new_image(name, name, maps[name], "job")
+            images.write_pixels(made[name], np.full_like(maps[name], value * 255))
+        return assets.preview_pixels(made)
+
+    assert np.all(shown(base_color=0)[..., 3] == 1)
+    lava = shown(base_color=0, emission=1, opacity=0.2)
+    np.testing.assert_allclose(lava[..., :3], 1)
+    np.testing.assert_allclose(lava[..., 3], 51 / 255, atol=1e-6)
+
+
 def test_licence_of_some_pictures_is_not_that_of_all():
     some = replace(CREDITS, unlicensed=1, licenses=("CC0-1.0",))
     assert assets._licence(some) == "CC0-1.0; of some pictures not recorded"
