@@ -14,6 +14,7 @@ from .ui.registration import in_order
 # The order of subjects is that of their panels in the sidebar.
 register, unregister = in_order(
     __name__,
+    "state",
     "training.properties",
     "steering.properties",
     "animation.properties",

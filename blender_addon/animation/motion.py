@@ -237,8 +237,9 @@ class MotionBake:
             yield ready
 
     def _send(self, config: GenerationConfig) -> None:
-        job = session.current.generate(config, purpose="frame")
-        pump.hand_over(job, lambda ready: self._arrived.update({ready.job: ready}))
+        job = session.current.generate(
+            config, receive=lambda ready: self._arrived.update({ready.job: ready})
+        )
         self._sent.append(job)
 
     def _check_worker(self) -> None:
@@ -266,7 +267,7 @@ class MotionBake:
     def _let_go(self) -> None:
         """Ask the worker to forget what was sent and is not wanted any more."""
         for job in self._sent:
-            pump.hand_over(job, lambda ready: None)
+            job.receive = lambda ready: None
             if session.current.state != "stopped" and not job.ended:
                 session.current.cancel(job)
         self._sent.clear()

@@ -6,4 +6,4 @@ harmless.
 
 from ..ui.registration import in_order
 
-register, unregister = in_order(__name__, "operators", "panels")
+register, unregister = in_order(__name__, "events", "operators", "panels")

@@ -115,9 +115,10 @@ def _generate(
     order: results.Order | None,
 ) -> session.Job:
     material = _material_for(objects, f"{config.model} {config.seed}")
-    job = session.current.generate(config, material.tilewright.uuid)
+    session.current.dismiss()
+    job = session.current.generate(config, material.tilewright.uuid, results.MATERIAL)
+    job.note = order
     live.forget(material.tilewright.uuid)
-    pump.order_result(job, order or results.Order())
     material.use_fake_user = material.use_fake_user or not objects
     for obj in objects:
         node_tree.assign(obj, material)

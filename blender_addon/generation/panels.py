@@ -9,6 +9,7 @@ from ..steering import sliders
 from ..ui.layouts import TabPanel, draw_copies, paragraph, properties_column
 from ..worker import session
 from ..worker.reporting import draw_error
+from . import results
 
 
 class TILEWRIGHT_PT_generation(TabPanel, bpy.types.Panel):
@@ -62,7 +63,7 @@ def _draw_generating(layout: bpy.types.UILayout, width: int) -> None:
     if error:
         draw_error(layout.box(), error, width)
     running = session.current.running("generate")
-    jobs = [job for job in running if job.purpose == "material"]
+    jobs = [job for job in running if job.purpose == results.MATERIAL]
     if not jobs:
         return
     row = layout.row(align=True)

@@ -119,7 +119,7 @@ def size_for(material: bpy.types.Material, side: int) -> tuple[int, int]:
 def job_of(material: bpy.types.Material) -> session.Job | None:
     """What is being made for the material at full size, if anything is."""
     job = session.current.newest(material.tilewright.uuid)
-    return job if job and job.purpose == "rest" and live.is_under_way(job.id) else None
+    return job if job and job.purpose == live.AT_REST and live.is_under_way(job.id) else None
 
 
 def cancel(material: bpy.types.Material) -> None:
@@ -167,4 +167,4 @@ def _withdraw(material: bpy.types.Material) -> None:
 def _ask(material: bpy.types.Material, config: GenerationConfig) -> session.Job:
     _withdraw(material)
     # As when a slider comes to rest: the result belongs to the undo step of the button.
-    return session.current.generate(config, material.tilewright.uuid, "rest")
+    return session.current.generate(config, material.tilewright.uuid, live.AT_REST)

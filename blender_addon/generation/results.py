@@ -14,12 +14,20 @@ from gan_worker.materials.metadata import material_metadata
 from gan_worker.materials.png import png_pieces, text_chunks
 from gan_worker.progress import Recipe
 
+from .. import state
 from ..shader import images, node_tree
 from ..steering import sliders
 from ..worker import session
 
-# Jobs of which images are there that no material uses yet.
-_arriving: set[str] = set()
+# What a job is asked for whose result becomes a material.
+MATERIAL = "material"
+
+
+@dataclass
+class _Arriving(state.FilePart):
+    """Jobs of which images are there that no material uses yet."""
+
+    jobs: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -37,12 +45,7 @@ class Order:
 
 def expect(job: str) -> None:
     """Keep the images of a job although no material uses them: it is about to be made of them."""
-    _arriving.add(job)
-
-
-def forget() -> None:
-    """Nothing is on its way any more."""
-    _arriving.clear()
+    state.of_file.get(_Arriving).jobs.add(job)
 
 
 def make_image(job: str, map_name: str, pixels: np.ndarray) -> Iterator[None]:
@@ -107,9 +110,10 @@ def _show(event: MaterialReady, target: str, order: Order, is_rest: bool) -> Non
 
 def _clean_up(job: str) -> None:
     """Remove the images that this result replaced, and those of results that came too late."""
-    _arriving.discard(job)
-    _arriving.intersection_update([j for j in _arriving if session.current.wanted(j)])
-    node_tree.remove_unused_images(_arriving)
+    arriving = state.of_file.get(_Arriving).jobs
+    arriving.discard(job)
+    arriving.intersection_update([j for j in arriving if session.current.wanted(j)])
+    node_tree.remove_unused_images(arriving)
 
 
 def _image_name(recipe: Recipe, map_name: str) -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 import zlib
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import bpy
 import numpy as np
-from bpy.app.handlers import persistent
 
 from gan_worker.config import GenerationConfig
 from gan_worker.dataclass_json import read_stored
@@ -17,11 +16,12 @@ from gan_worker.style import LOOKS_LIMIT, Look, StyleMap
 from gan_worker.styles.mixing import parts
 from gan_worker.styles.painting import COLORS, paint
 
+from .. import state
 from ..shader import images, node_tree, projection
 from ..steering import favourites, live, sliders
 from ..steering.changes import quietly
 from ..ui.icons import PanelPictures
-from ..worker import session
+from ..worker import pump, session
 from . import vertex_colors
 
 # Of the image that is painted on; a style map has a quarter of it, so that brushes have soft edges.
@@ -35,11 +35,29 @@ _ATTRIBUTE = "Style Map"
 _PAINT_MODES = ("TEXTURE_PAINT", "VERTEX_PAINT")
 
 swatches = PanelPictures()
-# Material → checksum of its image when it was read last.
-_seen: dict[str, int] = {}
-# Mesh → how its corners lie on the image, and the checksum of its colors when they were read last.
-_unwrapped: dict[str, tuple[vertex_colors.Unwrapping, int]] = {}
-_looked = [0.0]
+
+
+@dataclass
+class Painting(state.FilePart):
+    """What was read of the paintings of the open file.
+
+    Attributes:
+        seen: uuid of a material → checksum of its image when it was read last.
+        unwrapped: mesh → how its corners lie on the image, and the checksum of its colors when they were read last.
+        looked: when it was looked whether something was painted, by `time.monotonic`.
+    """
+
+    seen: dict[str, int] = field(default_factory=dict)
+    unwrapped: dict[str, tuple[vertex_colors.Unwrapping, int]] = field(default_factory=dict)
+    looked: float = 0.0
+
+    def undone(self) -> None:
+        """Look at all images again: undo brings back others, or other style maps."""
+        self.seen.clear()
+
+
+def _here() -> Painting:
+    return state.of_file.get(Painting)
 
 
 def reason(material: bpy.types.Material | None) -> str:
@@ -241,7 +259,7 @@ def _prepare_colors(obj: bpy.types.Object) -> None:
         made = attributes.new(_ATTRIBUTE, "BYTE_COLOR", "CORNER")
         made.data.foreach_set("color_srgb", np.tile(np.float32(first), len(made.data)))
         attributes.active_color = made
-    _unwrapped.pop(obj.data.name, None)
+    _here().unwrapped.pop(obj.data.name, None)
     take_up_colors(obj)
 
 
@@ -255,7 +273,7 @@ def take_up_colors(obj: bpy.types.Object) -> None:
     if mesh.color_attributes.active_color is None:
         return  # it was removed meanwhile
     colors = vertex_colors.read(mesh)
-    unwrapping, checksum = _unwrapped.get(mesh.name, (None, 0))
+    unwrapping, checksum = _here().unwrapped.get(mesh.name, (None, 0))
     if unwrapping is None or unwrapping.count != len(colors):
         unwrapping = vertex_colors.unwrap(mesh, SIDE)
         _hold(
@@ -265,7 +283,7 @@ def take_up_colors(obj: bpy.types.Object) -> None:
         )
         checksum = 0
     fresh = zlib.adler32(np.ascontiguousarray(colors))
-    _unwrapped[mesh.name] = unwrapping, fresh
+    _here().unwrapped[mesh.name] = unwrapping, fresh
     if fresh != checksum:
         rgba = np.ones((SIDE, SIDE, 4), np.float32)
         rgba[..., :3] = vertex_colors.bake(unwrapping, colors)
@@ -296,12 +314,16 @@ def picked() -> int | None:
 # ---- following
 
 
-def tick() -> None:
+def _tick() -> float | None:
+    now, here = time.monotonic(), _here()
+    if now - here.looked >= INTERVAL:
+        here.looked = now
+        _look()
+    return INTERVAL if is_going_on() else None
+
+
+def _look() -> None:
     """Let the active object's material follow what was painted since the last look."""
-    now = time.monotonic()
-    if now - _looked[0] < INTERVAL:
-        return
-    _looked[0] = now
     material = sliders.active_material()
     if not is_painted(material) or live.reason(material):
         return
@@ -309,7 +331,7 @@ def tick() -> None:
     if obj.mode in _PAINT_MODES:
         _leave_the_originals_image(material)
     # Only where Paint Vertices was pressed: colors of a mesh may be for something else.
-    if obj.mode == "VERTEX_PAINT" and obj.data.name in _unwrapped:
+    if obj.mode == "VERTEX_PAINT" and obj.data.name in _here().unwrapped:
         take_up_colors(obj)
     take_up(material)
 
@@ -332,9 +354,9 @@ def take_up(material: bpy.types.Material) -> None:
         return
     pixels = images.read_pixels(image)
     checksum = zlib.adler32(pixels)
-    if checksum == _seen.get(material.tilewright.uuid):
+    if checksum == _here().seen.get(material.tilewright.uuid):
         return
-    _seen[material.tilewright.uuid] = checksum
+    _here().seen[material.tilewright.uuid] = checksum
     _follow(material, paint(_slots(material), pixels))
 
 
@@ -368,31 +390,16 @@ def _hold(condition: object, rule: str, cure: str) -> None:
         raise RequestError("invalid_config", rule, cure)
 
 
-@persistent
-def _after_undo(*_args: object) -> None:
-    """Look at all images again: undo brings back others, or other style maps."""
-    _seen.clear()
-
-
-@persistent
-def _after_loading(*_args: object) -> None:
-    _seen.clear()
-    _unwrapped.clear()
-
-
-_HANDLERS = (("undo_post", _after_undo), ("redo_post", _after_undo), ("load_post", _after_loading))
+_part = pump.Part(tick=_tick, before_saving=pack_images)
 
 
 def register() -> None:
     swatches.open()
     for place, color in enumerate(COLORS):
         swatches.show_swatch(str(place), color)
-    for name, handler in _HANDLERS:
-        getattr(bpy.app.handlers, name).append(handler)
+    pump.join(_part)
 
 
 def unregister() -> None:
-    for name, handler in _HANDLERS:
-        getattr(bpy.app.handlers, name).remove(handler)
-    _after_loading()
+    pump.leave(_part)
     swatches.close()

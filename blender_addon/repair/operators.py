@@ -84,7 +84,7 @@ class TILEWRIGHT_OT_repair(bpy.types.Operator):
             repair.repair(material)
             pump.wake()
             if self.wait:
-                session.current.last_error = None
+                session.current.dismiss()
                 pump.wait(lambda: repair.of(material) is None, self.timeout)
         except TilewrightError as error:
             return failed(self, error)

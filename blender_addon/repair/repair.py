@@ -175,9 +175,8 @@ class Repair:
             scale=1.0,
         )
         config.check()
-        self.job = session.current.repair(config)
+        self.job = session.current.repair(config, self._receive)
         self._began = time.monotonic()
-        pump.hand_over(self.job, self._receive)
 
     def _receive(self, ready: MaterialReady) -> None:
         self._ready = ready

@@ -203,8 +203,10 @@ class SceneBatch:
                 yield True
 
     def _send(self, item: WorkItem) -> None:
-        job = session.current.generate(item.config)
-        pump.hand_over(job, self._arrived.append)
+        # As materials they count among what the Generate panel tells of, and can cancel.
+        job = session.current.generate(
+            item.config, purpose=results.MATERIAL, receive=self._arrived.append
+        )
         self._sent[job.id] = item, job
 
     def _keep(self, ready: MaterialReady, store: SceneStore) -> Iterator[bool]:
@@ -286,7 +288,7 @@ class SceneBatch:
     def _let_go(self) -> None:
         """Ask the worker to forget what was sent and is not wanted any more."""
         for _, job in self._sent.values():
-            pump.hand_over(job, lambda ready: None)
+            job.receive = lambda ready: None
             if session.current.state != "stopped" and not job.ended:
                 session.current.cancel(job)
         self._sent.clear()

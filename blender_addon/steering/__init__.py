@@ -5,4 +5,6 @@ A slider asks for a preview at once and for the full size when it has come to re
 
 from ..ui.registration import in_order
 
-register, unregister = in_order(__name__, "live", "variations", "favourites", "operators", "panels")
+register, unregister = in_order(
+    __name__, "following", "live", "variations", "favourites", "operators", "panels"
+)

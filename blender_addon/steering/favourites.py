@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import bpy
-from bpy.app.handlers import persistent
 
 from gan_worker.client.events import MaterialReady
 from gan_worker.config import GenerationConfig
@@ -16,16 +16,39 @@ from gan_worker.dataclass_json import read_stored, to_json
 from gan_worker.errors import RequestError
 from gan_worker.styles.favourites import Favourite, mixed, read_favourites, write_favourites
 
+from .. import state
 from ..ui import thumbnails
-from ..worker import session
+from ..worker import pump, session
 from . import live, sliders
 
 SIDE = 96
 
-PREFIX = "favourite "
-_drawn: set[str] = set()
-# Favourite → job of its picture, newest last.
-_asked: dict[str, str] = {}
+PREFIX, _PURPOSE = "favourite ", "favourite"
+
+
+@dataclass
+class Pictures(state.FilePart):
+    """Pictures of the favourites of the open file.
+
+    Attributes:
+        drawn: uids of favourites whose picture is put up.
+        asked: uid → job of its picture, newest last.
+    """
+
+    drawn: set[str] = field(default_factory=set)
+    asked: dict[str, str] = field(default_factory=dict)
+
+    def opened(self) -> None:
+        thumbnails.clear()
+
+    def undone(self) -> None:
+        """Ask once more for pictures that came after the step that is now the present."""
+        self.drawn.clear()
+        self.asked.clear()
+
+
+def _here() -> Pictures:
+    return state.of_file.get(Pictures)
 
 
 def add(
@@ -99,19 +122,14 @@ def mixed_by(chosen: bpy.types.PropertyGroup) -> GenerationConfig:
 # ---- pictures
 
 
-def owns(target: str) -> bool:
-    """Whether a thumbnail with this target is that of a favourite."""
-    return target.startswith(PREFIX)
-
-
-def tick() -> None:
+def _tick() -> None:
     """Put up one picture that is kept, or ask for one that is missing."""
     scene = bpy.context.scene
     for favourite in scene.tilewright.favourites:
-        if favourite.uid not in _drawn:
+        if favourite.uid not in _here().drawn:
             pixels = thumbnails.from_text(favourite.thumbnail)
             if pixels is not None:
-                _drawn.add(favourite.uid)
+                _here().drawn.add(favourite.uid)
                 thumbnails.show(picture_name(favourite), pixels)
                 return
             _ask(favourite)
@@ -120,34 +138,21 @@ def tick() -> None:
 def _ask(favourite: bpy.types.PropertyGroup) -> None:
     config = config_of(favourite)
     ready = session.current.connected and session.current.model(config.model) is not None
-    busy = live.is_moving() or any(map(live.is_under_way, _asked.values()))
-    if ready and not busy and favourite.uid not in _asked:
+    busy = live.is_moving() or any(map(live.is_under_way, _here().asked.values()))
+    if ready and not busy and favourite.uid not in _here().asked:
         asked = sliders.picture_config(config, SIDE)
-        job = session.current.generate(asked, picture_name(favourite), "thumbnail")
-        _asked[favourite.uid] = job.id
+        job = session.current.generate(asked, picture_name(favourite), _PURPOSE)
+        _here().asked[favourite.uid] = job.id
 
 
-def show(event: MaterialReady, target: str) -> Iterator[None]:
+def _show(event: MaterialReady, job: session.Job) -> Iterator[None]:
     """Keep a picture that has come; the next tick puts it up."""
     pixels = thumbnails.as_picture(next(iter(event.maps.values())))
     for scene in bpy.data.scenes:
-        favourite = find(scene, target.removeprefix(PREFIX))
+        favourite = find(scene, job.target.removeprefix(PREFIX))
         if favourite:
             favourite.thumbnail = thumbnails.to_text(pixels)
     yield
-
-
-@persistent
-def _after_undo(*_args: object) -> None:
-    """Ask once more for pictures that came after the step that is now the present."""
-    _drawn.clear()
-    _asked.clear()
-
-
-@persistent
-def _after_loading(*_args: object) -> None:
-    thumbnails.clear()
-    _after_undo()
 
 
 # ---- files
@@ -196,15 +201,6 @@ def _append(
     return favourite
 
 
-_HANDLERS = (("undo_post", _after_undo), ("redo_post", _after_undo), ("load_post", _after_loading))
-
-
-def register() -> None:
-    for name, handler in _HANDLERS:
-        getattr(bpy.app.handlers, name).append(handler)
-
-
-def unregister() -> None:
-    for name, handler in _HANDLERS:
-        getattr(bpy.app.handlers, name).remove(handler)
-    _after_undo()
+register, unregister = pump.joining(
+    pump.Part(tick=_tick, results={_PURPOSE: pump.Results(_show, small=True)})
+)

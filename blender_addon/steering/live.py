@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import bpy
 import numpy as np
-from bpy.app.handlers import persistent
 
 from gan_worker.client.events import MaterialReady
 from gan_worker.config import GenerationConfig
 
+from .. import state
 from ..shader import images, node_tree
-from ..worker import session
+from ..worker import pump, session
 from . import sliders
 
+# What previews are asked for, and full sizes once sliders rest.
+PREVIEW, AT_REST = "preview", "rest"
 # A slider rests when nothing was changed for so long, in seconds.
 REST = 0.3
 # Seconds that a tick waits for a preview at most: what is a little late would be shown only after
@@ -47,11 +49,36 @@ class _Moving:
     waits: int = 0
 
 
-_moving: dict[str, _Moving] = {}
-# Model → seconds of the forward pass of its last preview.
-_forward: dict[str, float] = {}
-# Recipe as JSON → maps of its preview, oldest first.
-_recent: dict[str, dict[str, np.ndarray]] = {}
+@dataclass
+class Following(state.FilePart):
+    """What follows its latents in the open file.
+
+    Attributes:
+        moving: uuid of a material → what is on its way.
+        forward: model → seconds of the forward pass of its last preview.
+        recent: recipe as JSON → maps of its preview, oldest first.
+    """
+
+    moving: dict[str, _Moving] = field(default_factory=dict)
+    forward: dict[str, float] = field(default_factory=dict)
+    recent: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+
+    def opened(self) -> None:
+        sliders.take_up_recipes()
+        sliders.add_sliders_everywhere()
+
+    def undone(self) -> None:
+        """Bring the textures back: undo restores latents and recipe, but no pixels that nobody packed."""
+        for material in bpy.data.materials:
+            if sliders.has_latents(material) and not sliders.is_shown(material):
+                _show_again(material)
+                newest = session.current.newest(material.tilewright.uuid)
+                if newest is None or newest.done or newest.config != sliders.wanted(material):
+                    follow(material)
+
+
+def _here() -> Following:
+    return state.of_file.get(Following)
 
 
 def reason(material: bpy.types.Material | None) -> str:
@@ -79,10 +106,10 @@ def follow(material: bpy.types.Material) -> None:
         return
     node_tree.ensure_unique(material)
     target = material.tilewright.uuid
-    known = _moving.setdefault(target, _Moving(0.0))
+    known = _here().moving.setdefault(target, _Moving(0.0))
     known.changed, known.stale = time.monotonic(), True
     newest = session.current.newest(target)
-    if newest and newest.purpose == "rest" and not newest.done:
+    if newest and newest.purpose == AT_REST and not newest.done:
         session.current.cancel(newest)
     _ask(target, known)
 
@@ -95,23 +122,23 @@ def take(material: bpy.types.Material, config: GenerationConfig) -> None:
 
 def let_rest() -> None:
     """Ask for full sizes as soon as may be, for scripts that will not move any slider now."""
-    for known in _moving.values():
+    for known in _here().moving.values():
         known.changed = -REST
 
 
 def forget(target: str) -> None:
     """Something else was asked for this material: what is on its way is not wanted any more."""
-    _moving.pop(target, None)
+    _here().moving.pop(target, None)
 
 
 def is_moving() -> bool:
     """Whether a slider moves or moved a moment ago, so that previews are due."""
-    return bool(_moving)
+    return bool(_here().moving)
 
 
 def patience() -> float:
     """How many seconds this tick may wait for a preview: 0 where none can be there yet, or it is long overdue."""
-    due = [known for known in _moving.values() if _is_due(known)]
+    due = [known for known in _here().moving.values() if _is_due(known)]
     for known in due:
         known.waits += 1
     return PATIENCE if due else 0.0
@@ -121,21 +148,21 @@ def _is_due(known: _Moving) -> bool:
     job = session.current.jobs.get(known.job)
     if job is None or not is_under_way(job.id) or known.waits >= MOST_WAITS:
         return False
-    return time.monotonic() + PATIENCE > known.asked + _forward.get(job.name, 0.0)
+    return time.monotonic() + PATIENCE > known.asked + _here().forward.get(job.name, 0.0)
 
 
 def is_settled() -> bool:
     """Whether nothing is due any more, neither previews nor full sizes."""
     jobs = session.current.jobs.values()
-    resting = any(job.purpose == "rest" and is_under_way(job.id) for job in jobs)
-    return not _moving and not resting
+    resting = any(job.purpose == AT_REST and is_under_way(job.id) for job in jobs)
+    return not _here().moving and not resting
 
 
 def is_settling(material: bpy.types.Material) -> bool:
     """Whether this material shows, or is about to show, a preview."""
     newest = session.current.newest(material.tilewright.uuid)
-    resting = newest is not None and newest.purpose == "rest" and is_under_way(newest.id)
-    return resting or material.tilewright.uuid in _moving
+    resting = newest is not None and newest.purpose == AT_REST and is_under_way(newest.id)
+    return resting or material.tilewright.uuid in _here().moving
 
 
 def is_asked(material: bpy.types.Material) -> bool:
@@ -149,30 +176,35 @@ def is_asked(material: bpy.types.Material) -> bool:
     return recipe is not None and sliders.is_alike(sliders.config_of(recipe), material)
 
 
-def tick() -> None:
-    """Ask for what is due."""
+def _tick() -> float | None:
+    _ask_for_due()
+    return pump.LIVE_INTERVAL if is_moving() else None
+
+
+def _ask_for_due() -> None:
     if not session.current.connected:
         if session.current.state == "stopped":
-            _moving.clear()
+            _here().moving.clear()
         return
     now = time.monotonic()
-    for target, known in list(_moving.items()):
+    for target, known in list(_here().moving.items()):
         _ask(target, known)
         if not known.stale and not is_under_way(known.job) and now - known.changed >= REST:
-            del _moving[target]
+            del _here().moving[target]
             _ask_full(target)
 
 
-def show(event: MaterialReady, target: str) -> Iterator[None]:
+def show(event: MaterialReady, job: session.Job) -> Iterator[None]:
     """Put a preview on its material, all maps and the recipe in one piece of work."""
-    _forward[event.recipe.model] = event.forward_seconds
+    target = job.target
+    _here().forward[event.recipe.model] = event.forward_seconds
     pixels: dict[str, np.ndarray] = {}
     for name, small in event.maps.items():
         pixels[name] = np.empty((*small.shape[:2], 4), np.float32)
         yield from images.rgba_pieces(small, pixels[name])
     newest = session.current.newest(target)
     material = node_tree.find_material(target)
-    if material is None or (newest and newest.purpose == "material"):
+    if material is None or (newest and newest.purpose not in (PREVIEW, AT_REST)):
         return
     found = {name: images.live_image(target, name, event.maps[name]) for name in pixels}
     for name, image in found.items():
@@ -186,15 +218,16 @@ def show(event: MaterialReady, target: str) -> Iterator[None]:
 
 
 def _keep(recipe: str, maps: dict[str, np.ndarray]) -> None:
-    _recent.pop(recipe, None)
-    _recent[recipe] = maps
-    while sum(m.nbytes for kept in _recent.values() for m in kept.values()) > MOST_KEPT:
-        del _recent[next(iter(_recent))]
+    recent = _here().recent
+    recent.pop(recipe, None)
+    recent[recipe] = maps
+    while sum(m.nbytes for kept in recent.values() for m in kept.values()) > MOST_KEPT:
+        del recent[next(iter(recent))]
 
 
 def _show_again(material: bpy.types.Material) -> None:
     """Write the preview that the recipe names into the images, which undo did not bring back."""
-    maps = _recent.get(material.tilewright.recipe, {})
+    maps = _here().recent.get(material.tilewright.recipe, {})
     for name, image in node_tree.images_of(material).items():
         if images.is_live(image) and name in maps and tuple(image.size) == maps[name].shape[1::-1]:
             images.write_pixels(image, maps[name])
@@ -210,13 +243,13 @@ def _ask(target: str, known: _Moving) -> None:
         return
     known.stale, known.asked, known.waits = False, time.monotonic(), 0
     config = _preview_config(sliders.wanted(material))
-    known.job = session.current.generate(config, target, "preview").id
+    known.job = session.current.generate(config, target, PREVIEW).id
 
 
 def _ask_full(target: str) -> None:
     material = node_tree.find_material(target)
     if material is not None:
-        session.current.generate(sliders.wanted(material), target, "rest")
+        session.current.generate(sliders.wanted(material), target, AT_REST)
 
 
 def is_under_way(job_id: str) -> bool:
@@ -238,39 +271,11 @@ def _preview_config(full: GenerationConfig) -> GenerationConfig:
     return replace(full, width=width, height=height, origin=(0, 0))
 
 
-def _forget_all() -> None:
-    _moving.clear()
-    _forward.clear()
-    _recent.clear()
-
-
-@persistent
-def _after_undo(*_args: object) -> None:
-    """Bring the textures back: undo restores latents and recipe, but no pixels that nobody packed."""
-    for material in bpy.data.materials:
-        if sliders.has_latents(material) and not sliders.is_shown(material):
-            _show_again(material)
-            newest = session.current.newest(material.tilewright.uuid)
-            if newest is None or newest.done or newest.config != sliders.wanted(material):
-                follow(material)
-
-
-@persistent
-def _after_loading(*_args: object) -> None:
-    _forget_all()
-    sliders.take_up_recipes()
-    sliders.add_sliders_everywhere()
-
-
-_HANDLERS = (("undo_post", _after_undo), ("redo_post", _after_undo), ("load_post", _after_loading))
-
-
-def register() -> None:
-    for name, handler in _HANDLERS:
-        getattr(bpy.app.handlers, name).append(handler)
-
-
-def unregister() -> None:
-    for name, handler in _HANDLERS:
-        getattr(bpy.app.handlers, name).remove(handler)
-    _forget_all()
+register, unregister = pump.joining(
+    pump.Part(
+        tick=_tick,
+        results={PREVIEW: pump.Results(show, small=True)},
+        patience=patience,
+        shown=is_moving,
+    )
+)

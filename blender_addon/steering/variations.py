@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import bpy
-from bpy.app.handlers import persistent
 
 from gan_worker.client.events import MaterialReady
 from gan_worker.config import GenerationConfig
@@ -15,8 +14,9 @@ from gan_worker.limits import SEEDS
 from gan_worker.styles.motion import moved_layout
 from gan_worker.wire.messages import ModelEntry
 
+from .. import state
 from ..ui import thumbnails
-from ..worker import session
+from ..worker import pump, session
 from . import live, sliders
 
 COUNT, CENTRE = 9, 4
@@ -29,7 +29,7 @@ ONE_MATERIAL = 3.0
 LAYOUT_SHARE = 0.5
 LONGEST_HISTORY = 100
 
-_PREFIX = "variation "
+_PREFIX, _PURPOSE = "variation ", "variation"
 
 
 @dataclass
@@ -40,11 +40,25 @@ class _History:
     now: int = -1
 
 
-_shown: tuple | None = None
-_configs: list[GenerationConfig] = []
-# Places whose picture is still to be asked for: one at a time, so that a slider never waits for nine.
-_due: list[int] = []
-_histories: dict[str, _History] = {}
+@dataclass
+class Exploring(state.FilePart):
+    """What is explored in the open file.
+
+    Attributes:
+        around: what the pictures were chosen by.
+        configs: what they show.
+        due: places whose picture is still to be asked for: one at a time, so that a slider never waits for nine.
+        histories: uuid of a material → its latents.
+    """
+
+    around: tuple | None = None
+    configs: list[GenerationConfig] = field(default_factory=list)
+    due: list[int] = field(default_factory=list)
+    histories: dict[str, _History] = field(default_factory=dict)
+
+
+def _here() -> Exploring:
+    return state.of_file.get(Exploring)
 
 
 def neighbours(
@@ -103,7 +117,7 @@ def _moved(centre: GenerationConfig, moves: dict[str, float]) -> GenerationConfi
 
 def configs() -> list[GenerationConfig]:
     """What the nine pictures show, row by row; empty before there are any."""
-    return list(_configs)
+    return list(_here().configs)
 
 
 def picture_name(place: int) -> str:
@@ -119,27 +133,32 @@ def choose(material: bpy.types.Material, place: int) -> None:
     Raises:
         IndexError: there is no such picture.
     """
-    config = _configs[place]
-    if config.seed == _configs[CENTRE].seed:
+    config = _here().configs[place]
+    if config.seed == _here().configs[CENTRE].seed:
         config = replace(config, seed=material.tilewright.latents.seed)
     live.take(material, config)
 
 
 def can_step(material: bpy.types.Material | None, step: int) -> bool:
     """Whether there are earlier (-1) or later (1) latents to go to."""
-    known = _histories.get(material.tilewright.uuid) if material else None
+    known = _here().histories.get(material.tilewright.uuid) if material else None
     return known is not None and 0 <= known.now + step < len(known.past)
 
 
 def step_history(material: bpy.types.Material, step: int) -> None:
     """Go to the latents before (-1) or after (1) the present ones."""
     if can_step(material, step):
-        known = _histories[material.tilewright.uuid]
+        known = _here().histories[material.tilewright.uuid]
         known.now += step
         live.take(material, known.past[known.now])
 
 
-def tick() -> None:
+def _tick() -> float | None:
+    _ask_for_due()
+    return pump.LIVE_INTERVAL if is_drawing() else None
+
+
+def _ask_for_due() -> None:
     """Ask for pictures that are due, and remember latents that have come to rest."""
     material = sliders.active_material()
     if live.is_moving() or live.reason(material):
@@ -149,15 +168,16 @@ def tick() -> None:
     chosen = bpy.context.scene.tilewright
     if chosen.explore:
         _choose_configs(material, centre, chosen)
-        if _due and not any(_is_drawn(place) for place in range(COUNT)):
-            place = _due.pop(0)
-            asked = sliders.picture_config(_configs[place], SIDE)
-            session.current.generate(asked, picture_name(place), "thumbnail")
+        here = _here()
+        if here.due and not any(_is_drawn(place) for place in range(COUNT)):
+            place = here.due.pop(0)
+            asked = sliders.picture_config(here.configs[place], SIDE)
+            session.current.generate(asked, picture_name(place), _PURPOSE)
 
 
 def is_drawing() -> bool:
     """Whether pictures are missing that will come."""
-    return bool(_due) or any(_is_drawn(place) for place in range(COUNT))
+    return bool(_here().due) or any(_is_drawn(place) for place in range(COUNT))
 
 
 def _is_drawn(place: int) -> bool:
@@ -165,17 +185,16 @@ def _is_drawn(place: int) -> bool:
     return newest is not None and live.is_under_way(newest.id)
 
 
-def show(event: MaterialReady, name: str) -> Iterator[None]:
+def _show(event: MaterialReady, job: session.Job) -> Iterator[None]:
     """Put up a picture that has come."""
-    thumbnails.show(name, thumbnails.as_picture(next(iter(event.maps.values()))))
+    thumbnails.show(job.target, thumbnails.as_picture(next(iter(event.maps.values()))))
     yield
 
 
 def _choose_configs(
     material: bpy.types.Material, centre: GenerationConfig, chosen: bpy.types.PropertyGroup
 ) -> None:
-    global _shown
-    model = session.current.model(centre.model)
+    here, model = _here(), session.current.model(centre.model)
     wanted = (
         material.tilewright.uuid,
         replace(centre, origin=None),
@@ -184,20 +203,20 @@ def _choose_configs(
         chosen.explore_anywhere,
         model.step,
     )
-    if wanted == _shown:
+    if wanted == here.around:
         return
-    _shown = wanted
+    here.around = wanted
     if chosen.explore_anywhere:
-        _configs[:] = strangers(centre, chosen.explore_roll)
+        here.configs = strangers(centre, chosen.explore_roll)
     else:
-        _configs[:] = neighbours(centre, model, wanted[2], chosen.explore_roll)
-    _due[:] = sorted(range(COUNT), key=lambda place: place != CENTRE)
+        here.configs = neighbours(centre, model, wanted[2], chosen.explore_roll)
+    here.due = sorted(range(COUNT), key=lambda place: place != CENTRE)
 
 
 def _remember(target: str, present: GenerationConfig) -> None:
     """Write the history on, unless it was only walked along, or undone to a neighbour of its."""
     present = replace(present, origin=None)
-    known = _histories.setdefault(target, _History())
+    known = _here().histories.setdefault(target, _History())
     for near in (known.now, known.now - 1, known.now + 1):
         if 0 <= near < len(known.past) and known.past[near] == present:
             known.now = near
@@ -207,23 +226,6 @@ def _remember(target: str, present: GenerationConfig) -> None:
     known.now = len(known.past) - 1
 
 
-@persistent
-def _after_loading(*_args: object) -> None:
-    _forget()
-
-
-def _forget() -> None:
-    global _shown
-    _shown = None
-    _configs.clear()
-    _due.clear()
-    _histories.clear()
-
-
-def register() -> None:
-    bpy.app.handlers.load_post.append(_after_loading)
-
-
-def unregister() -> None:
-    bpy.app.handlers.load_post.remove(_after_loading)
-    _forget()
+register, unregister = pump.joining(
+    pump.Part(tick=_tick, results={_PURPOSE: pump.Results(_show, small=True)})
+)

@@ -3,5 +3,5 @@
 from ..ui.registration import in_order
 
 register, unregister = in_order(
-    __name__, "preview", "curves", "run_pictures", "operators", "run_operators", "panels"
+    __name__, "preview", "curves", "run_pictures", "events", "operators", "run_operators", "panels"
 )

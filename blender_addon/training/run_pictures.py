@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from gan_worker.client.events import RunPreviewReady
 from gan_worker.wire.messages import RunEntry
 
+from .. import state
 from ..ui.icons import PanelPictures
 from ..worker import session
 
@@ -12,43 +15,56 @@ pictures = PanelPictures()
 is_there, icon = pictures.is_there, pictures.icon
 register, unregister = pictures.open, pictures.close
 
-# Run → what its picture was asked for at; and the run whose picture is on its way.
-_seen: dict[str, str] = {}
-_asked: list[str] = []
+
+@dataclass
+class _Requests(state.Part):
+    """What the worker was asked for.
+
+    Attributes:
+        seen: run → what its picture was asked for at.
+        asked: the run whose picture is on its way; empty for none.
+    """
+
+    seen: dict[str, str] = field(default_factory=dict)
+    asked: str = ""
+
+
+def _here() -> _Requests:
+    return state.of_blender.get(_Requests)
 
 
 def follow() -> None:
     """Ask for the next picture that is missing or old."""
-    now = session.current
+    now, here = session.current, _here()
     if not (now.connected and now.speaks(1, 2)):
-        _asked.clear()
+        here.asked = ""
         return
-    if _asked:
+    if here.asked:
         return
     for entry in now.runs:
-        if _seen.get(entry.name) != _age(entry):
-            _seen[entry.name] = _age(entry)
-            _asked.append(entry.name)
+        if here.seen.get(entry.name) != _age(entry):
+            here.seen[entry.name] = _age(entry)
+            here.asked = entry.name
             now.request_run_preview(entry.name)
             return
 
 
 def show(event: RunPreviewReady) -> None:
     """Put a picture up; a run that has none keeps what is there."""
-    _asked.clear()
+    _here().asked = ""
     if event.pixels is not None:
         pictures.show(event.run, event.pixels)
 
 
 def give_up() -> None:
     """A request was refused: that run may be gone; the others come next."""
-    _asked.clear()
+    _here().asked = ""
 
 
 def clear() -> None:
     """Forget all pictures: another worker has other runs."""
-    _seen.clear()
-    _asked.clear()
+    _here().seen.clear()
+    _here().asked = ""
     pictures.clear()
 
 

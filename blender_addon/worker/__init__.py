@@ -7,4 +7,6 @@ reached.
 
 from ..ui.registration import in_order
 
-register, unregister = in_order(__name__, "preferences", "operators", "pairing", "memory", "panels")
+register, unregister = in_order(
+    __name__, "preferences", "doctor", "setup", "operators", "pairing", "memory", "panels"
+)

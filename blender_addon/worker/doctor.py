@@ -15,13 +15,14 @@ from gan_worker.errors import TilewrightError, WorkerError
 from gan_worker.wire.codec import VERSION
 from gan_worker.wire.keys import read_connection
 
-from . import preferences, session
+from .. import state
+from . import preferences, pump, session
 from .child_process import ChildProcess
 
 TAIL = 3
 
 
-class Checkup:
+class Checkup(state.Part):
     """One examination at a time.
 
     Attributes:
@@ -74,6 +75,9 @@ class Checkup:
             self._process.end()
             self._process = None
         self.coming = []
+
+    def closing(self) -> None:
+        self.cancel()
 
     def wait(self, timeout: float) -> None:
         """Wait for the end of an examination, for scripts.
@@ -184,4 +188,14 @@ def _finding(name: str, error: TilewrightError) -> Finding:
     return Finding(name, "bad", error.info.message, error.info.cure)
 
 
-current = Checkup()
+def get() -> Checkup:
+    """The examination of this Blender."""
+    return state.of_blender.get(Checkup)
+
+
+register, unregister = pump.joining(
+    pump.Part(
+        tick=lambda: get().tick(),
+        shown=lambda: (len(get().findings), get().running),
+    )
+)

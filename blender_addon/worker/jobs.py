@@ -28,9 +28,9 @@ class Job:
         kind: `train`, `generate` or `repair`.
         name: of the run or the model.
         target: uuid of the material that a result is for; empty for training.
-        purpose: what a result is for: `training`, `repair`, `material` (asked for by a button), `preview`
-            (while a slider moves), `rest` (full size when it rests), `thumbnail` (a picture in a panel) or
-            `frame` (one of a motion that is baked).
+        purpose: what a result is for, in a word of who asked; who registered for it with the pump gets it.
+        receive: is given the pixels instead.
+        note: what who asked wants to know again when the result comes.
         state: a job state of the protocol; `sent` until the worker answered.
         config: what was asked for.
         stage: what the worker is busy with, in words.
@@ -43,7 +43,9 @@ class Job:
     kind: str
     name: str
     target: str = ""
-    purpose: str = "material"
+    purpose: str = ""
+    receive: Callable[[MaterialReady], None] | None = None
+    note: object = None
     state: str = "sent"
     config: JobConfig | None = None
     stage: str = ""

@@ -174,12 +174,12 @@ def set_up_worker() -> None:
         WorkerError: `worker_setup` where the extension holds no wheel.
     """
     installation.check_online_access()
-    installation.current.start(installation.bundled_wheel())
+    installation.get().start(installation.bundled_wheel())
 
 
 def cancel_setup() -> None:
     """End the setup, and delete what it has made so far."""
-    installation.current.cancel()
+    installation.get().cancel()
 
 
 class TILEWRIGHT_OT_set_up_worker(bpy.types.Operator):
@@ -195,7 +195,7 @@ class TILEWRIGHT_OT_set_up_worker(bpy.types.Operator):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        setup = installation.current
+        setup = installation.get()
         return (
             needs(cls, not setup.running, "The worker is being set up")
             and needs(cls, not setup.removing, "What was left unfinished is being deleted")
@@ -211,7 +211,7 @@ class TILEWRIGHT_OT_set_up_worker(bpy.types.Operator):
         try:
             set_up_worker()
             if self.wait:
-                installation.current.wait(self.timeout)
+                installation.get().wait(self.timeout)
         except TilewrightError as error:
             return failed(self, error)
         return {"FINISHED"}
@@ -225,7 +225,7 @@ class TILEWRIGHT_OT_cancel_setup(bpy.types.Operator):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        return needs(cls, installation.current.running, "Nothing is being set up")
+        return needs(cls, installation.get().running, "Nothing is being set up")
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         try:
@@ -253,12 +253,12 @@ class TILEWRIGHT_OT_copy_setup_command(bpy.types.Operator):
 
 def run_doctor() -> None:
     """Examine the worker that the preferences name; the findings come in one by one."""
-    doctor.current.start()
+    doctor.get().start()
 
 
 def cancel_doctor() -> None:
     """End the examination; what was found so far stays."""
-    doctor.current.cancel()
+    doctor.get().cancel()
 
 
 class TILEWRIGHT_OT_run_doctor(bpy.types.Operator):
@@ -274,13 +274,13 @@ class TILEWRIGHT_OT_run_doctor(bpy.types.Operator):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        return needs(cls, not doctor.current.running, "The checks are being made")
+        return needs(cls, not doctor.get().running, "The checks are being made")
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         run_doctor()
         try:
             if self.wait:
-                doctor.current.wait(self.timeout)
+                doctor.get().wait(self.timeout)
         except TilewrightError as error:
             return failed(self, error)
         return {"FINISHED"}
@@ -294,7 +294,7 @@ class TILEWRIGHT_OT_cancel_doctor(bpy.types.Operator):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        return needs(cls, doctor.current.running, "No checks are being made")
+        return needs(cls, doctor.get().running, "No checks are being made")
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         cancel_doctor()
@@ -309,10 +309,10 @@ class TILEWRIGHT_OT_copy_report(bpy.types.Operator):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        return needs(cls, doctor.current.ran, "Run the Worker Doctor first")
+        return needs(cls, doctor.get().ran, "Run the Worker Doctor first")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        context.window_manager.clipboard = doctor.current.report()
+        context.window_manager.clipboard = doctor.get().report()
         self.report({"INFO"}, "The report was copied")
         return {"FINISHED"}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
@@ -12,11 +13,26 @@ from bpy.props import BoolProperty, StringProperty
 from gan_worker.errors import TilewrightError
 from gan_worker.wire.pairing import PATIENCE, Pairing, split_address
 
+from .. import state
 from . import preferences, pump, session
 from .operators import check_online_access, connect
 from .reporting import failed, needs
 
-_running: list[Pairing] = []
+
+@dataclass
+class _UnderWay(state.Part):
+    """The pairing that is under way, if one is."""
+
+    pairing: Pairing | None = None
+
+    def closing(self) -> None:
+        if self.pairing:
+            self.pairing.close()
+        self.pairing = None
+
+
+def _here() -> _UnderWay:
+    return state.of_blender.get(_UnderWay)
 
 
 def pair_worker(address: str, code: str) -> Iterator[bool]:
@@ -34,7 +50,7 @@ def pair_worker(address: str, code: str) -> Iterator[bool]:
     check_online_access(host)
     folder = preferences.pairing_folder(host)
     pairing = Pairing(address, code, folder, f"Blender on {socket.gethostname()}")
-    _running[:] = [pairing]
+    _here().pairing = pairing
     return _steps(pairing, folder)
 
 
@@ -48,8 +64,7 @@ def _steps(pairing: Pairing, folder: Path) -> Iterator[bool]:
     except TilewrightError as error:
         session.current.fail(error)
     finally:
-        pairing.close()
-        _running.clear()
+        _here().closing()
 
 
 class TILEWRIGHT_OT_pair_worker(bpy.types.Operator):
@@ -76,7 +91,7 @@ class TILEWRIGHT_OT_pair_worker(bpy.types.Operator):
     def poll(cls, _context: bpy.types.Context) -> bool:
         return needs(
             cls, session.current.state == "stopped", "A worker is connected: press Stop first"
-        ) and needs(cls, not _running, "Pairing is under way")
+        ) and needs(cls, not _here().pairing, "Pairing is under way")
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         return context.window_manager.invoke_props_dialog(self, confirm_text="Pair")
@@ -89,7 +104,7 @@ class TILEWRIGHT_OT_pair_worker(bpy.types.Operator):
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         try:
-            session.current.last_error = None
+            session.current.dismiss()
             pump.run_along(pair_worker(self.address, self.code))
             if self.wait:
                 self._wait()
@@ -104,12 +119,4 @@ class TILEWRIGHT_OT_pair_worker(bpy.types.Operator):
         pump.wait(lambda: now.connected or bool(now.last_error), PATIENCE)
 
 
-def register() -> None:
-    bpy.utils.register_class(TILEWRIGHT_OT_pair_worker)
-
-
-def unregister() -> None:
-    bpy.utils.unregister_class(TILEWRIGHT_OT_pair_worker)
-    for pairing in _running:
-        pairing.close()
-    _running.clear()
+register, unregister = bpy.utils.register_classes_factory((TILEWRIGHT_OT_pair_worker,))

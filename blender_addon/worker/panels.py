@@ -81,11 +81,11 @@ class TILEWRIGHT_PT_setup(TabPanel, bpy.types.Panel):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        setup = installation.current
+        setup = installation.get()
         return bool(setup.need or setup.running or setup.error)
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout, setup, width = self.layout, installation.current, context.region.width
+        layout, setup, width = self.layout, installation.get(), context.region.width
         if setup.running:
             _draw_setup(layout, setup, width)
             return
@@ -129,10 +129,10 @@ class TILEWRIGHT_PT_doctor(TabPanel, bpy.types.Panel):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        return doctor.current.ran
+        return doctor.get().ran
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout, checkup = self.layout, doctor.current
+        layout, checkup = self.layout, doctor.get()
         column = layout.column(align=True)
         for finding in checkup.findings:
             _draw_finding(column, finding, context.region.width)

@@ -1,36 +1,36 @@
-"""Every tick: take events within a time budget, and do the work that they bring piece by piece."""
+"""The pump: every tick takes events within a time budget, and does the work that they bring piece by piece.
+
+It knows no subject. A subject says what it wants of the pump as a `Part`, and joins with it:
+
+    _part = pump.Part(
+        tick=follow,
+        receivers={RunRenamed: take_name},
+        results={"preview": pump.Results(show, small=True)},
+    )
+    register, unregister = pump.joining(_part)
+
+Its receivers are given events by their kind. Who gets a generated material depends on what its job was asked for:
+`Job.receive` where that was given, else the `Results` that a part has for `Job.purpose`.
+Work of seconds goes in pieces through `run_along`. Scripts, for whom no timer fires, call `wait`.
+"""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import bpy
 from bpy.app.handlers import persistent
 
-from gan_worker.client.events import (
-    Connected,
-    JobReport,
-    MapReady,
-    MaterialReady,
-    PreviewReady,
-    RunPreviewReady,
-    RunRenamed,
-)
+from gan_worker.client.events import MapReady, MaterialReady
 from gan_worker.errors import TilewrightError, UnexpectedError
-from gan_worker.progress import TrainingProgress
-from gan_worker.wire.messages import ModelList, RunConfig, WorkerFault, WorkerStatus
+from gan_worker.wire.messages import WorkerStatus
 
-from ..generation import results
-from ..painting import painting
-from ..shader import images, projection
-from ..steering import changes, favourites, live, sliders, variations
-from ..training import curves, preview, run_pictures, runs
-from . import doctor, session
-from . import setup as installation
+from . import session
 
 log = logging.getLogger(__name__)
 
@@ -43,12 +43,57 @@ URGENT_DEADLINE = 0.014
 MOST_WAITING = 100
 # Between two pieces of waiting work Blender gets its turn, and no more: the artist waits for the result.
 WORK_INTERVAL = 0.001
-BUSY_INTERVAL = 1 / 60
 # While a slider moves: a preview takes little longer to make than a sixtieth of a second.
 LIVE_INTERVAL = 0.004
+BUSY_INTERVAL = 1 / 60
 IDLE_INTERVAL = 0.5
 
 _SLOW_JOBS = ("RENDER", "OBJECT_BAKE")
+
+Pieces = Iterator[None]
+
+
+@dataclass(frozen=True)
+class Results:
+    """What becomes of results of jobs that were asked for with one purpose.
+
+    Attributes:
+        whole: makes pieces of work of a material, once all its maps have come.
+        single: the same of one map, which comes earlier; None waits for all of them.
+        small: whether these are small pictures that somebody waits for with the mouse in hand: done before all other
+            work, and on their way they change nothing that panels tell.
+    """
+
+    whole: Callable[[MaterialReady, session.Job], Pieces]
+    single: Callable[[MapReady, session.Job], Pieces] | None = None
+    small: bool = False
+
+
+def _nothing() -> None:
+    pass
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What one subject wants of the pump.
+
+    Attributes:
+        tick: does what is due; gives the seconds until it wants to be called again, None where it has no wish.
+        receivers: kind of event → takes one, in the tick in which it came.
+        results: purpose of a job → what becomes of its results.
+        patience: seconds that this tick may wait for a result that is about to come.
+        shown: what panels tell of the subject: they are drawn anew where it is another value than before.
+        at_rest: called when no work waits any more.
+        before_saving: called before the file is saved, when no work waits any more.
+    """
+
+    tick: Callable[[], float | None] = _nothing
+    receivers: Mapping[type, Callable[[Any], None]] = field(default_factory=dict)
+    results: Mapping[str, Results] = field(default_factory=dict)
+    patience: Callable[[], float] = lambda: 0.0
+    shown: Callable[[], object] = _nothing
+    at_rest: Callable[[], None] = _nothing
+    before_saving: Callable[[], None] = _nothing
 
 
 @dataclass
@@ -69,12 +114,28 @@ class Statistics:
 
 
 statistics = Statistics()
-_orders: dict[str, results.Order] = {}
-_work: deque[Iterator[None]] = deque()
-_receivers: dict[str, Callable[[MaterialReady], None]] = {}
-_companions: list[Iterator[bool]] = []
+_parts: list[Part] = []
+_work: deque[Pieces] = deque()
 # Small pictures that somebody waits for with the mouse in hand: done before all other work.
-_urgent: deque[Iterator[None]] = deque()
+_urgent: deque[Pieces] = deque()
+_companions: list[Iterator[bool]] = []
+# Whether small pictures were about to come, at the last tick.
+_lively = [False]
+
+
+def join(part: Part) -> None:
+    """Call a part from now on, after those that joined before."""
+    _parts.append(part)
+
+
+def leave(part: Part) -> None:
+    """Call a part no more."""
+    _parts.remove(part)
+
+
+def joining(part: Part) -> tuple[Callable[[], None], Callable[[], None]]:
+    """`register` and `unregister` of a module that has nothing but this part to register."""
+    return lambda: join(part), lambda: leave(part)
 
 
 def tick() -> float:
@@ -85,17 +146,11 @@ def tick() -> float:
     """
     began, cpu = time.perf_counter(), time.thread_time()
     session.current.crowded = len(_work) > MOST_WAITING
-    for event in session.current.tick(EVENT_BUDGET, live.patience()):
-        statistics.seen += _is_seen(event)
+    patience = max((part.patience() for part in _parts), default=0.0)
+    for event in session.current.tick(EVENT_BUDGET, patience):
         _take(event)
-    doctor.current.tick()
-    installation.current.tick()
-    runs.follow()
-    painting.tick()
-    run_pictures.follow()
-    live.tick()
-    variations.tick()
-    favourites.tick()
+    wishes = [wish for part in _parts if (wish := part.tick()) is not None]
+    _lively[0] = min(wishes, default=IDLE_INTERVAL) <= LIVE_INTERVAL
     moving = False
     if not _rendering():
         _do_work(began)
@@ -103,11 +158,8 @@ def tick() -> float:
     _count(time.perf_counter() - began, time.thread_time() - cpu)
     if pending() or moving or session.current.receiving:
         return WORK_INTERVAL
-    if live.is_moving() or variations.is_drawing():
-        return LIVE_INTERVAL
-    if session.current.busy:
-        return BUSY_INTERVAL
-    return painting.INTERVAL if painting.is_going_on() else IDLE_INTERVAL
+    busy = BUSY_INTERVAL if session.current.busy else IDLE_INTERVAL
+    return min([busy, *wishes])
 
 
 def _timer() -> float:
@@ -156,21 +208,14 @@ def finish() -> None:
     """Do all work that is waiting, now: before the file is saved, and at the end of a wait."""
     while pending():
         _step()
-    images.free_scratch()
+    _rest()
 
 
-def order_result(job: session.Job, order: results.Order) -> None:
-    """Say how the result of a job is to be wired and kept."""
-    for stale in [known for known in _orders if not session.current.expects(known)]:
-        del _orders[stale]
-    _orders[job.id] = order
-
-
-def hand_over(job: session.Job, receive: Callable[[MaterialReady], None]) -> None:
-    """Give the pixels of a job to this function instead of making a material of them."""
-    for stale in [known for known in _receivers if not session.current.expects(known)]:
-        del _receivers[stale]
-    _receivers[job.id] = receive
+def give_up() -> None:
+    """Forget all work that is waiting."""
+    _work.clear()
+    _urgent.clear()
+    _companions.clear()
 
 
 def run_along(steps: Iterator[bool]) -> None:
@@ -186,6 +231,11 @@ def run_along(steps: Iterator[bool]) -> None:
 def pending() -> int:
     """How many pieces of work wait."""
     return len(_urgent) + len(_work)
+
+
+def companions() -> int:
+    """How many pieces of long work run along."""
+    return len(_companions)
 
 
 def _count(seconds: float, cpu_seconds: float) -> None:
@@ -206,7 +256,12 @@ def _do_work(began: float) -> None:
             break
         _step()
     if not pending():
-        images.free_scratch()
+        _rest()
+
+
+def _rest() -> None:
+    for part in _parts:
+        part.at_rest()
 
 
 def _advance_companions(end: float) -> bool:
@@ -237,78 +292,47 @@ def _step() -> None:
         session.current.fail(UnexpectedError(error))
 
 
-def _is_seen(event: object) -> bool:
+def _take(event: object) -> None:
+    """Give an event to those who registered for it."""
+    job = session.current.jobs.get(getattr(event, "job", ""))
+    results = _results_of(job) if job else None
+    statistics.seen += _is_seen(event, results)
+    for part in _parts:
+        receiver = part.receivers.get(type(event))
+        if receiver:
+            receiver(event)
+    if job and isinstance(event, MapReady | MaterialReady):
+        _take_result(event, job, results)
+
+
+def _results_of(job: session.Job) -> Results | None:
+    found = (part.results[job.purpose] for part in _parts if job.purpose in part.results)
+    return None if job.receive else next(found, None)
+
+
+def _is_seen(event: object, results: Results | None) -> bool:
     """Whether panels may tell something else after an event; how far small pictures have come they do not tell."""
     if isinstance(event, WorkerStatus):
-        # It changes with every preview that begins, and that ends.
-        return not live.is_moving()
-    job = session.current.jobs.get(getattr(event, "job", ""))
-    on_its_way = job is not None and job.purpose in ("preview", "thumbnail")
-    return isinstance(event, MaterialReady) or not on_its_way
+        return not _lively[0]  # it changes with every small picture that begins, and that ends
+    return isinstance(event, MaterialReady) or not (results and results.small)
 
 
-def _take(event: object) -> None:
-    match event:
-        case PreviewReady():
-            preview.show(event.preview.pixels)
-        case JobReport(report=TrainingProgress(figures=figures)) if figures:
-            training = session.current.training
-            if training is not None and training.id == event.job:
-                curves.show(training.figures)
-        case RunRenamed():
-            runs.follow_name(event.run, event.name)
-        case RunPreviewReady():
-            run_pictures.show(event)
-        case Connected():
-            run_pictures.clear()
-        case WorkerFault():
-            run_pictures.give_up()
-        case RunConfig():
-            runs.take_settings(bpy.context.scene, event.config)
-        case ModelList():
-            sliders.add_sliders_everywhere()
-            _choose_a_model(event)
-        case MapReady() if event.job in _receivers:
-            pass  # its receiver wants all of them together
-        case MaterialReady() if event.job in _receivers:
-            _receivers.pop(event.job)(event)
-        case MapReady() if session.current.jobs[event.job].purpose in ("material", "rest"):
-            results.expect(event.job)
-            _work.append(results.make_image(event.job, event.name, event.pixels))
-        case MaterialReady():
-            job = session.current.jobs[event.job]
-            if job.purpose == "preview":
-                _urgent.append(live.show(event, job.target))
-            elif job.purpose == "thumbnail":
-                shows = favourites.show if favourites.owns(job.target) else variations.show
-                _urgent.append(shows(event, job.target))
-            elif job.purpose == "rest":
-                results.expect(event.job)
-                folder = images.texture_folder(bpy.context.scene)
-                order = results.Order(None, folder)
-                _work.append(results.apply(event, job.target, order, is_rest=True))
-            else:
-                results.expect(event.job)
-                order = _orders.pop(event.job, results.Order())
-                _work.append(results.apply(event, job.target, order))
-
-
-def _choose_a_model(found: ModelList) -> None:
-    """Where none was chosen yet the newest is, so that Generate can be pressed at once; and one that was waited for."""
-    names = [model.name for model in found.models]
-    for scene in bpy.data.scenes if names else ():
-        chosen = scene.tilewright
-        if scene.is_editable and chosen.awaited_model in names:
-            chosen.model, chosen.awaited_model = chosen.awaited_model, ""
-        elif scene.is_editable and not chosen.model:
-            chosen.model = names[0]
+def _take_result(
+    event: MapReady | MaterialReady, job: session.Job, results: Results | None
+) -> None:
+    if isinstance(event, MaterialReady):
+        if job.receive:
+            job.receive(event)
+        elif results:
+            (_urgent if results.small else _work).append(results.whole(event, job))
+    elif results and results.single:
+        _work.append(results.single(event, job))
 
 
 def _visible_state() -> tuple:
-    now, checkup, setup = session.current, doctor.current, installation.current
-    seen = now.state, now.last_error, len(now.models), now.runs, bool(pending()), live.is_moving()
-    seen += len(checkup.findings), checkup.running
-    return *seen, setup.need, setup.running, setup.removing, round(setup.seconds)
+    now = session.current
+    seen = now.state, now.last_error, len(now.models), now.runs, bool(pending())
+    return *seen, *(part.shown() for part in _parts)
 
 
 def _redraw() -> None:
@@ -325,45 +349,14 @@ def _redraw() -> None:
 @persistent
 def _before_saving(*_args: object) -> None:
     finish()
-    images.pack_live_images()
-    try:
-        images.write_waiting_files()
-    except TilewrightError as error:
-        session.current.fail(error)
-    painting.pack_images()
-
-
-def _latent_changed(owner: bpy.types.PropertyGroup, name: str) -> None:
-    """A slider was moved by hand, or by a script."""
-    if name == "scale":
-        for material in sliders.steered():
-            projection.repeat(material, tuple(owner.scale))
-        return
-    if name == "explore":
-        wake()
-        return
-    changed = _mix(owner) if name == "mix" else sliders.spread(owner, name)
-    if bpy.context.scene.tilewright.live:
-        for material in changed:
-            live.follow(material)
-        wake()
-
-
-def _mix(chosen: bpy.types.PropertyGroup) -> list[bpy.types.Material]:
-    """The slider between two favourites was moved."""
-    try:
-        config = favourites.mixed_by(chosen)
-    except TilewrightError as error:
-        session.current.fail(error)
-        return []
-    changed = sliders.steered()
-    for material in changed:
-        sliders.exchange(material, config)
-    return changed
+    for part in _parts:
+        try:
+            part.before_saving()
+        except TilewrightError as error:
+            session.current.fail(error)
 
 
 def register() -> None:
-    changes.listeners.append(_latent_changed)
     bpy.app.handlers.save_pre.append(_before_saving)
     bpy.app.timers.register(_timer, first_interval=IDLE_INTERVAL, persistent=True)
 
@@ -373,13 +366,5 @@ def unregister() -> None:
         bpy.app.timers.unregister(_timer)
     if _before_saving in bpy.app.handlers.save_pre:
         bpy.app.handlers.save_pre.remove(_before_saving)
-    changes.listeners.clear()
-    _work.clear()
-    _companions.clear()
-    _receivers.clear()
-    _urgent.clear()
-    _orders.clear()
-    results.forget()
-    doctor.current.cancel()
-    installation.current.cancel()
+    give_up()
     session.current.close()

@@ -130,6 +130,17 @@ class Session:
             if not job.ended:
                 job.state = "interrupted"
 
+    def wait_until_left(self, timeout: float) -> bool:
+        """Wait until the workers that were let go have saved and left, for scripts.
+
+        Args:
+            timeout: seconds for each.
+
+        Returns:
+            Whether they all have.
+        """
+        return all(launcher.wait(timeout) for launcher in self._leaving)
+
     @property
     def connected(self) -> bool:
         return self.state == "connected"
@@ -157,13 +168,18 @@ class Session:
     def train(self, config: TrainingConfig) -> Job:
         """Ask for a training; what becomes of it shows in the job."""
         job_id = self._connected_client().submit(config)
-        self.training = self._add(
-            Job(job_id, "train", config.run, purpose="training", config=config)
+        self.dismiss()
+        self.training = self.jobs[job_id] = Job(
+            job_id, "train", config.run, purpose="training", config=config
         )
         return self.training
 
     def generate(
-        self, config: GenerationConfig, target: str = "", purpose: str = "material"
+        self,
+        config: GenerationConfig,
+        target: str = "",
+        purpose: str = "",
+        receive: Callable[[MaterialReady], None] | None = None,
     ) -> Job:
         """Ask for a material.
 
@@ -172,10 +188,12 @@ class Session:
             target: uuid of the material the result is for. A newer request for the same target
                 replaces an older one: its result is not wanted any more.
             purpose: as in `Job`.
+            receive: as in `Job`.
         """
         self._connected_client()
         job_id = uuid.uuid4().hex
-        job = self._add(Job(job_id, "generate", config.model, target, purpose, config=config))
+        job = Job(job_id, "generate", config.model, target, purpose, receive, config=config)
+        self.jobs[job_id] = job
         if target:
             replaced = self.newest(target)
             if replaced:
@@ -185,10 +203,14 @@ class Session:
         self._send_backlog()
         return job
 
-    def repair(self, config: RepairConfig) -> Job:
-        """Ask for a material to be repaired; its purpose is `repair`. Only where the worker speaks 1.2."""
+    def repair(self, config: RepairConfig, receive: Callable[[MaterialReady], None]) -> Job:
+        """Ask for a material to be repaired. Only where the worker speaks 1.2."""
         job_id = self._connected_client().submit(config)
-        return self._add(Job(job_id, "repair", config.model, purpose="repair", config=config))
+        self.dismiss()
+        job = self.jobs[job_id] = Job(
+            job_id, "repair", config.model, purpose="repair", receive=receive, config=config
+        )
+        return job
 
     def _send_backlog(self) -> None:
         if not self.crowded:
@@ -197,13 +219,6 @@ class Session:
     def _submit(self, job: Job) -> None:
         # On one channel a newer request replaces an older one that still waits.
         self._client.submit(job.config, job.id, job.target)
-
-    def _add(self, job: Job) -> Job:
-        # A moving slider does not take an error off the panel.
-        if job.purpose in ("training", "material", "repair"):
-            self.last_error = None
-        self.jobs[job.id] = job
-        return job
 
     def _forget_old_jobs(self) -> None:
         """Keep memory flat, however many materials were made."""
@@ -373,7 +388,7 @@ class Session:
         return isinstance(event, MapReady | MaterialReady) and not self.wanted(event.job)
 
     def fail(self, error: TilewrightError | ErrorInfo) -> None:
-        """Remember a fault for the panel."""
+        """Remember a fault for the panel, until `dismiss`."""
         self.last_error = error.info if isinstance(error, TilewrightError) else error
         log.warning("%s %s [%s]", *self._words(self.last_error))
 
@@ -521,3 +536,10 @@ def check_pyzmq() -> None:
 
 
 current = Session()
+
+
+def renew() -> None:
+    """Close the connection and begin as when Blender starts."""
+    global current
+    current.close()
+    current = Session()

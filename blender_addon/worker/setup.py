@@ -17,7 +17,8 @@ import bpy
 from gan_worker import __version__
 from gan_worker.errors import ErrorInfo, RequestError, TilewrightError, WorkerError
 
-from . import preferences
+from .. import state
+from . import preferences, pump
 from .child_process import ChildProcess
 
 PROGRAM = Path(__file__).with_name("setup_program.py")
@@ -27,7 +28,7 @@ LINES_KEPT = 8
 _STEP = re.compile(r"\[(\d)/(\d)\] (.*)")
 
 
-class Setup:
+class Setup(state.Part):
     """One setup at a time.
 
     Attributes:
@@ -114,6 +115,9 @@ class Setup:
         self._process.end()
         self._process = None
         self._removing = ChildProcess(_command("--remove"), self.log.with_name("removal.log"))
+
+    def closing(self) -> None:
+        self.cancel()
 
     def wait(self, timeout: float) -> None:
         """Wait for the end of a setup, for scripts.
@@ -231,4 +235,14 @@ def terminal_command(wheel: Path) -> str:
     return f"{make} && {pip} install {shlex.quote(f'{wheel}[worker]')}\n"
 
 
-current = Setup()
+def get() -> Setup:
+    """The setup of this Blender."""
+    return state.of_blender.get(Setup)
+
+
+def _shown() -> object:
+    setup = get()
+    return setup.need, setup.running, setup.removing, round(setup.seconds)
+
+
+register, unregister = pump.joining(pump.Part(tick=lambda: get().tick(), shown=_shown))

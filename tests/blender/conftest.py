@@ -48,8 +48,7 @@ def empty_file(addon: Any) -> Iterator[None]:
 
     new_file()
     yield
-    pump._work.clear()
-    pump._urgent.clear()
+    pump.give_up()
     if not _kept:
         _end_session()
     preferences = bpy.context.preferences.addons[ADDON].preferences
@@ -90,11 +89,9 @@ def keep_session() -> Iterator[None]:
 def _end_session() -> None:
     from blender_addon.worker import pump, session
 
-    now = session.current
-    now.close()
-    for launcher in now._leaving:
-        assert launcher.wait(30), "the worker must leave when its stdin closes"
-    now.__init__()
+    session.current.close()
+    assert session.current.wait_until_left(30), "the worker must leave when its stdin closes"
+    session.renew()
     pump.tick()  # what moved with the old connection does not
 
 

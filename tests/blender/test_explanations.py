@@ -11,8 +11,9 @@ from pathlib import Path
 import bpy
 import pytest
 
+from blender_addon import state
 from blender_addon.generation import operators
-from blender_addon.worker import doctor, pump, session, setup
+from blender_addon.worker import pump, session
 from gan_worker import errors
 from gan_worker.client.events import Connected
 from gan_worker.config import GenerationConfig, TrainingConfig
@@ -61,10 +62,9 @@ def reason(name: str) -> str:
     return str(caught.value).partition(".poll() ")[2].strip()
 
 
-def test_every_button_that_is_ever_disabled_says_why(stand_in, plane, maps, monkeypatch):
+def test_every_button_that_is_ever_disabled_says_why(stand_in, plane, maps):
     """A button with a condition must have been seen disabled here, with a sentence of its own."""
-    monkeypatch.setattr(setup, "current", setup.Setup())
-    monkeypatch.setattr(doctor, "current", doctor.Checkup())
+    state.of_blender.drop()
     seen: Counter[str] = Counter()
     silent = []
     for situation in situations(stand_in, plane, maps):

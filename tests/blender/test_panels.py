@@ -248,7 +248,7 @@ def test_a_model_that_copies_is_warned_of_where_it_is_chosen(stand_in):
 
 def test_without_a_worker_its_setup_is_offered(monkeypatch):
     setup = installation.Setup()
-    monkeypatch.setattr(installation, "current", setup)
+    monkeypatch.setattr(installation, "get", lambda: setup)
     assert draw(worker_panels.TILEWRIGHT_PT_setup) == ""
     setup.need = "missing"
     text = draw(worker_panels.TILEWRIGHT_PT_setup)
@@ -278,7 +278,7 @@ def test_findings_of_the_doctor_stand_with_their_cures(monkeypatch):
     checkup = doctor.Checkup()
     checkup.ran = True
     checkup.findings = [Finding("Port", "good", "open"), Finding("Disk", "bad", "full", "Free it.")]
-    monkeypatch.setattr(doctor, "current", checkup)
+    monkeypatch.setattr(doctor, "get", lambda: checkup)
     monkeypatch.setattr(installation, "current", installation.Setup())
     assert draw(worker_panels.TILEWRIGHT_PT_doctor).splitlines() == [
         *("Port: open", "Disk: full", "Free it.", "Copy Report", "Set Up Worker")

@@ -404,8 +404,7 @@ def test_hundred_reloads_leave_two_sockets(addon, connected):
         addon.unregister()
         addon.register()
     assert session.current.state == "stopped"
-    for launcher in session.current._leaving:
-        assert launcher.wait(20)
+    assert session.current.wait_until_left(20)
     operators.start_worker()
     operators.wait_until_connected()
     client = session.current._client

@@ -8,6 +8,7 @@ import bpy
 import numpy as np
 import pytest
 
+from blender_addon import state
 from blender_addon.generation import operators as generation
 from blender_addon.generation import results
 from blender_addon.shader import images, node_tree
@@ -108,7 +109,7 @@ def test_nothing_is_sent_at_full_size_before_the_slider_rests(hand, material):
     hand.answer(hand.jobs[0])
     pump_all()
     assert len(hand.jobs) == 1
-    live._moving[material.tilewright.uuid].changed = time.monotonic() - live.REST
+    live.let_rest()
     pump_all()
     assert len(hand.jobs) == 2
 
@@ -129,7 +130,8 @@ def test_thousand_moves_leave_no_backlog(hand, material, rest):
     assert pump.pending() == 0
     assert not session.current._backlog
     assert len(bpy.data.images) == images_before
-    kept = sum(pixels.nbytes for maps in live._recent.values() for pixels in maps.values())
+    recent = state.of_file.get(live.Following).recent
+    kept = sum(pixels.nbytes for maps in recent.values() for pixels in maps.values())
     assert 0 < kept <= live.MOST_KEPT
 
 
@@ -137,11 +139,12 @@ def test_previews_kept_for_undo_are_bounded(hand, material, monkeypatch):
     for number in range(6):
         hand.move(material, number + 1.0)
         hand.answer(hand.jobs[-1])
+        recent = state.of_file.get(live.Following).recent
         if number == 0:
-            one = sum(pixels.nbytes for pixels in live._recent[material.tilewright.recipe].values())
+            one = sum(pixels.nbytes for pixels in recent[material.tilewright.recipe].values())
             monkeypatch.setattr(live, "MOST_KEPT", int(2.5 * one))
-    assert len(live._recent) == 2
-    assert material.tilewright.recipe in live._recent
+    assert len(recent) == 2
+    assert material.tilewright.recipe in recent
 
 
 def test_preview_is_written_into_the_same_images(hand, material):

@@ -9,6 +9,7 @@ from pathlib import Path
 import bpy
 import pytest
 
+from blender_addon import state as owners
 from blender_addon.worker import doctor, preferences, pump
 from gan_worker.wire.keys import new_key_pair, open_key_folder, write_connection
 
@@ -35,8 +36,7 @@ def worker_that(tmp_path):
         preferences.get().worker_python = str(program)
 
     yield make
-    doctor.current.cancel()
-    doctor.current.__init__()
+    owners.of_blender.drop()
 
 
 def says(*lines: str) -> str:
@@ -44,11 +44,11 @@ def says(*lines: str) -> str:
 
 
 def names(state: str) -> list[str]:
-    return [finding.name for finding in doctor.current.findings if finding.state == state]
+    return [finding.name for finding in doctor.get().findings if finding.state == state]
 
 
 def found(name: str) -> object:
-    return next(finding for finding in doctor.current.findings if finding.name == name)
+    return next(finding for finding in doctor.get().findings if finding.name == name)
 
 
 def until(holds, seconds: float = 20.0) -> None:
@@ -75,13 +75,13 @@ def test_findings_come_one_by_one_and_the_report_holds_them(worker_that, tmp_pat
     worker_that(says(HEAD, GOOD) + wait + f"echo '{BAD}'\n")
     bpy.ops.tilewright.run_doctor()
     until(lambda: "Port" in names("good"))
-    assert doctor.current.running
-    assert doctor.current.coming == ["Disk"]
+    assert doctor.get().running
+    assert doctor.get().coming == ["Disk"]
     assert not bpy.ops.tilewright.run_doctor.poll()
     gate.touch()
-    until(lambda: not doctor.current.running)
+    until(lambda: not doctor.get().running)
     assert found("Disk").cure == "Free some space."
-    text = doctor.current.report()
+    text = doctor.get().report()
     assert "Worker: Tilewright 0.1.0, Linux" in text
     assert "good     Port         open\n" in text
     assert bpy.ops.tilewright.copy_report() == {"FINISHED"}
@@ -124,7 +124,7 @@ def test_cancel_ends_the_doctor_and_what_it_started(worker_that, tmp_path):
     bpy.ops.tilewright.run_doctor()
     until(pid.exists)
     bpy.ops.tilewright.cancel_doctor()
-    assert not doctor.current.running
+    assert not doctor.get().running
     until(lambda: not is_alive(int(pid.read_text())))
 
 

@@ -81,4 +81,4 @@ def test_what_cannot_be_is_refused_before_anything_is_sent(address, code, reason
     with pytest.raises(RuntimeError, match=rf"\[{reason}\]"):
         bpy.ops.tilewright.pair_worker(address=address, code=code)
     assert bpy.ops.tilewright.pair_worker.poll()
-    assert not pump._companions
+    assert pump.companions() == 0

@@ -39,7 +39,7 @@ def alone() -> Iterator[Session]:
     made = Session()
     yield made
     made.close()
-    assert all(launcher.wait(20) for launcher in made._leaving)
+    assert made.wait_until_left(20)
 
 
 def test_no_request_without_a_connection():

@@ -11,6 +11,7 @@ from pathlib import Path
 import bpy
 import pytest
 
+from blender_addon import state
 from blender_addon.worker import preferences, pump, setup_program
 from blender_addon.worker import setup as installation
 from gan_worker import __version__
@@ -52,14 +53,14 @@ def wheel(tmp_path_factory) -> Path:
 @pytest.fixture
 def setup():
     """The one setup, as Blender knows it; what it made is gone afterwards."""
-    now = installation.current
-    now.__init__()
+    state.of_blender.drop()
+    now = installation.get()
     yield now
     if now.running:
         now.cancel()
     until(lambda: not now.removing)
     setup_program.remove(preferences.environment_folder())
-    now.__init__()
+    state.of_blender.drop()
 
 
 def until(holds, seconds: float = 60.0) -> None:

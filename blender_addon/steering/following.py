@@ -1,0 +1,54 @@
+"""Observer of the sliders: what is moved by hand is told to all materials that go with it, and these follow."""
+
+from __future__ import annotations
+
+import bpy
+
+from gan_worker.errors import TilewrightError
+from gan_worker.wire.messages import ModelList
+
+from ..shader import projection
+from ..worker import pump, session
+from . import changes, favourites, live, sliders
+
+
+def _changed(owner: bpy.types.PropertyGroup, name: str) -> None:
+    """A slider was moved by hand, or by a script."""
+    if name == "scale":
+        for material in sliders.steered():
+            projection.repeat(material, tuple(owner.scale))
+        return
+    if name == "explore":
+        pump.wake()
+        return
+    changed = _mix(owner) if name == "mix" else sliders.spread(owner, name)
+    if bpy.context.scene.tilewright.live:
+        for material in changed:
+            live.follow(material)
+        pump.wake()
+
+
+def _mix(chosen: bpy.types.PropertyGroup) -> list[bpy.types.Material]:
+    """The slider between two favourites was moved."""
+    try:
+        config = favourites.mixed_by(chosen)
+    except TilewrightError as error:
+        session.current.fail(error)
+        return []
+    changed = sliders.steered()
+    for material in changed:
+        sliders.exchange(material, config)
+    return changed
+
+
+_part = pump.Part(receivers={ModelList: lambda _event: sliders.add_sliders_everywhere()})
+
+
+def register() -> None:
+    changes.listeners.append(_changed)
+    pump.join(_part)
+
+
+def unregister() -> None:
+    pump.leave(_part)
+    changes.listeners.remove(_changed)

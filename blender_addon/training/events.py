@@ -1,0 +1,46 @@
+"""Receivers of what the worker tells of trainings and runs."""
+
+from __future__ import annotations
+
+import bpy
+
+from gan_worker.client.events import (
+    Connected,
+    JobReport,
+    PreviewReady,
+    RunPreviewReady,
+    RunRenamed,
+)
+from gan_worker.progress import TrainingProgress
+from gan_worker.wire.messages import RunConfig, WorkerFault
+
+from ..worker import pump, session
+from . import curves, preview, run_pictures, runs
+
+
+def _tick() -> None:
+    runs.follow()
+    run_pictures.follow()
+
+
+def _take_report(event: JobReport) -> None:
+    training = session.current.training
+    fresh = event.report.figures if isinstance(event.report, TrainingProgress) else None
+    if fresh and training is not None and training.id == event.job:
+        curves.show(training.figures)
+
+
+register, unregister = pump.joining(
+    pump.Part(
+        tick=_tick,
+        receivers={
+            PreviewReady: lambda event: preview.show(event.preview.pixels),
+            JobReport: _take_report,
+            RunRenamed: lambda event: runs.follow_name(event.run, event.name),
+            RunConfig: lambda event: runs.take_settings(bpy.context.scene, event.config),
+            RunPreviewReady: run_pictures.show,
+            Connected: lambda _event: run_pictures.clear(),
+            WorkerFault: lambda _event: run_pictures.give_up(),
+        },
+    )
+)
