@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,33 +11,20 @@ import bpy
 
 from gan_worker.client.events import MaterialReady
 from gan_worker.config import GenerationConfig
-from gan_worker.errors import (
-    Cancelled,
-    ErrorInfo,
-    RequestError,
-    TilewrightError,
-    UnexpectedError,
-    WorkerError,
-    error_from_info,
-)
+from gan_worker.errors import RequestError
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.sequences import SequenceWriter
-from gan_worker.progress import BatchProgress
 from gan_worker.styles import motion
 
 from ..generation import results
 from ..shader import images, node_tree
 from ..steering import favourites, live, sliders
-from ..worker import pump, session
-from ..worker.background_task import FileBound
+from ..worker import session
+from ..worker.background_task import BackgroundTask, Requests
 from . import keyframes
-
-log = logging.getLogger(__name__)
 
 # Frames on their way at once: the worker never waits, and their pixels are no load.
 MOST_SENT = 3
-# Seconds without a link, or without the pixels of a finished frame, until the worker is given up.
-PATIENCE = 60.0
 
 
 @dataclass(frozen=True)
@@ -112,7 +97,7 @@ def reason(scene: bpy.types.Scene, material: bpy.types.Material | None) -> str:
     return ""
 
 
-class MotionBake:
+class MotionBake(BackgroundTask):
     """One bake. Nothing in the file changes before all pictures are on the disk.
 
     Args:
@@ -122,57 +107,29 @@ class MotionBake:
         folder: that the pictures' own folder lies in.
 
     Attributes:
-        state: `running`, `succeeded`, `failed` or `cancelled`.
-        stage: what it is busy with, in words.
-        progress: how far it is with that.
-        error: why it failed.
         evenness: how even the steps are, once all are there.
-        waiting: whether it waits for the worker.
     """
 
+    stage = "measuring the path"
+
     def __init__(self, target: str, base: GenerationConfig, plan: Plan, folder: Path) -> None:
-        self.state, self.stage = "running", "measuring the path"
-        self.progress = BatchProgress(0, 0)
-        self.error: TilewrightError | None = None
+        super().__init__()
         self.evenness: motion.Evenness | None = None
-        self.waiting = False
         self._target, self._base, self._plan = target, base, plan
         stem = f"{bpy.path.clean_name(base.model)}_loop_{base.width}x{base.height}"
         self._writer = SequenceWriter(folder / stem, stem)
-        self._wish_to_end = False
-        self._sent: list[session.Job] = []
-        self._arrived: dict[str, MaterialReady] = {}
+        self._requests = Requests("motion is baked", "Bake again.")
         self._hash = ""
-        self._began = self._heard_at = 0.0
 
-    def cancel(self) -> None:
-        """End soon, and leave everything as it was."""
-        self._wish_to_end = True
+    def let_go(self) -> None:
+        self._requests.drop()
+        self._writer.discard()
 
-    def steps(self) -> Iterator[bool]:
-        """All of the work, in pieces of a few milliseconds; True where it waits for the worker."""
-        try:
-            for waits in self._work():
-                self.waiting = waits
-                yield waits
-            self.state = "succeeded"
-        except Cancelled as error:
-            self.state, self.error = "cancelled", error
-        except TilewrightError as error:
-            self.state, self.error = "failed", error
-        except Exception as error:
-            log.exception("baking motion")
-            self.state, self.error = "failed", UnexpectedError(error)
-        finally:
-            self.waiting = False
-            self._let_go()
-            self._writer.discard()
-
-    def _work(self) -> Iterator[bool]:
+    def work(self) -> Iterator[bool]:
         lengths = (yield from self._measure(self._plan.path)) if self._plan.path else []
         self.stage = "making pictures"
         configs, meter = self._plan.frames(lengths), motion.StepMeter()
-        self._begin(len(configs))
+        self.expect(len(configs))
         origin = self._base.origin
         if origin is None:  # the border stays where the first frame has it
             for ready in self._made(configs[:1]):
@@ -186,92 +143,43 @@ class MotionBake:
             meter.add(ready.maps[motion.shown_map(list(ready.maps))])
             for _ in self._writer.write(self.progress.done + 1, ready.maps, ready.recipe):
                 yield False
-            self._advance()
-        self._check_wish()
+            self.advance()
         self.evenness = meter.evenness(self._plan.closes)
         self._apply(self._writer.publish(), len(configs))
 
     def _measure(self, path: motion.Path) -> Iterator[bool]:
         model = session.current.model(self._base.model)
         if model is None:
-            raise _model_changed(self._base.model)
+            raise self._requests.model_changed(self._base.model)
         meter, probes = motion.StepMeter(), motion.PROBES
-        self._begin(probes)
+        self.expect(probes)
         places = (path(number / probes) for number in range(probes))
         small = [motion.probe_config(place, model.stride, model.maps) for place in places]
         for ready in self._made(small):
             if ready:
                 meter.add(next(iter(ready.maps.values())))
-                self._advance()
+                self.advance()
             yield ready is None
         return [*meter.steps, meter.closing()]
-
-    def _begin(self, total: int) -> None:
-        self.progress, self._began = BatchProgress(0, total), time.monotonic()
-
-    def _advance(self) -> None:
-        done, total = self.progress.done + 1, self.progress.total
-        eta = (time.monotonic() - self._began) / done * (total - done)
-        self.progress = BatchProgress(done, total, eta=eta)
 
     # ---- by the worker
 
     def _made(self, configs: Sequence[GenerationConfig]) -> Iterator[MaterialReady | None]:
         """What the worker makes, in order; None wherever it must be waited for."""
-        self._heard_at = time.monotonic()
         waiting = list(configs)[::-1]
-        while waiting or self._sent:
-            self._check_wish()
-            while waiting and len(self._sent) < MOST_SENT:
-                self._send(waiting.pop())
-            ready = self._arrived.pop(self._sent[0].id, None)
+        while waiting or self._requests.sent:
+            while waiting and len(self._requests.sent) < MOST_SENT:
+                self._requests.generate(waiting.pop())
+            ready = self._requests.take(next(iter(self._requests.sent)))
             if ready is None:
-                self._check_worker()
-                yield None
-                continue
-            del self._sent[0]
-            self._heard_at = time.monotonic()
-            if ready.recipe.model_hash != (self._hash or ready.recipe.model_hash):
-                raise _model_changed(self._base.model)
-            self._hash = ready.recipe.model_hash
+                for _, error in self._requests.take_failed():
+                    raise error
+                self._requests.check()
+            elif ready.recipe.model_hash != (self._hash or ready.recipe.model_hash):
+                raise self._requests.model_changed(self._base.model)
+            else:
+                self._hash = ready.recipe.model_hash
             yield ready
-
-    def _send(self, config: GenerationConfig) -> None:
-        job = session.current.generate(
-            config, receive=lambda ready: self._arrived.update({ready.job: ready})
-        )
-        self._sent.append(job)
-
-    def _check_worker(self) -> None:
-        """See whether what is waited for can still come."""
-        now = session.current
-        if now.state == "stopped":
-            raise error_from_info(now.last_error or _gone())
-        for job in self._sent:
-            if job.ended and job.state != "succeeded":
-                raise error_from_info(job.error) if job.error else Cancelled()
-        lost = self._sent[0].state == "succeeded" and not now.receiving
-        if now.connected and not lost:
-            self._heard_at = time.monotonic()
-        elif time.monotonic() - self._heard_at > PATIENCE:
-            raise WorkerError(
-                "worker_silent",
-                f"The worker must answer and send its pictures; nothing came for {PATIENCE:.0f} s.",
-                "Bake again, or start the worker anew.",
-            )
-
-    def _check_wish(self) -> None:
-        if self._wish_to_end:
-            raise Cancelled
-
-    def _let_go(self) -> None:
-        """Ask the worker to forget what was sent and is not wanted any more."""
-        for job in self._sent:
-            job.receive = lambda ready: None
-            if session.current.state != "stopped" and not job.ended:
-                session.current.cancel(job)
-        self._sent.clear()
-        self._arrived.clear()
 
     # ---- in the file
 
@@ -304,27 +212,6 @@ def _sequence(key: str, map_name: str, first: Path) -> bpy.types.Image:
     return image
 
 
-def _model_changed(model: str) -> RequestError:
-    return RequestError(
-        "wrong_state",
-        f"The model {model!r} must stay the same while motion is baked; it was trained further.",
-        "Wait until its training has ended, then bake again.",
-    )
-
-
-def _gone() -> ErrorInfo:
-    return ErrorInfo(
-        "worker_gone",
-        "The worker must run while motion is baked; it was stopped.",
-        "Start it and bake again.",
-    )
-
-
-# ---- the bake that panels show
-
-current: MotionBake | None = None
-
-
 def start(scene: bpy.types.Scene, material: bpy.types.Material) -> MotionBake:
     """Begin a bake that goes on with every tick.
 
@@ -332,30 +219,10 @@ def start(scene: bpy.types.Scene, material: bpy.types.Material) -> MotionBake:
         RequestError: `wrong_state` where nothing can be baked now, or as `make_plan`.
         StorageError: `file_unwritable` or `disk_full`.
     """
-    global current
-    hindrance = "One bake must end before the next begins" if is_running() else ""
+    hindrance = "One bake must end before the next begins" if MotionBake.running() else ""
     hindrance = hindrance or reason(scene, material)
     if hindrance:
         raise RequestError("wrong_state", f"Nothing was baked. {hindrance}.", "Then bake again.")
     folder = Path(bpy.path.abspath(scene.tilewright.texture_folder))
     plan = make_plan(scene, material)
-    current = MotionBake(material.tilewright.uuid, sliders.wanted(material), plan, folder)
-    pump.run_along(current.steps())
-    pump.wake()
-    return current
-
-
-def is_running() -> bool:
-    """Whether a bake runs."""
-    return current is not None and current.state == "running"
-
-
-def _forget() -> None:
-    global current
-    if current is not None:
-        current.cancel()
-        current = None
-
-
-_bound = FileBound(_forget)
-register, unregister = _bound.register, _bound.unregister
+    return MotionBake(material.tilewright.uuid, sliders.wanted(material), plan, folder).start()

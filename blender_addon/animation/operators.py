@@ -7,7 +7,6 @@ from bpy.props import BoolProperty
 
 from gan_worker.errors import TilewrightError
 
-from ..scenes import batch
 from ..steering import sliders
 from ..worker.reporting import failed, needs
 from . import motion
@@ -28,17 +27,16 @@ class TILEWRIGHT_OT_bake_motion(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         hindrance = motion.reason(context.scene, sliders.active_material())
-        return needs(cls, not motion.is_running(), "A bake is running: cancel it first") and needs(
-            cls, not hindrance, hindrance
-        )
+        return needs(
+            cls, not motion.MotionBake.running(), "A bake is running: cancel it first"
+        ) and needs(cls, not hindrance, hindrance)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
             bake = motion.start(context.scene, sliders.active_material())
             if self.wait:
-                batch.wait(bake)
-                if bake.error:
-                    raise bake.error
+                bake.wait()
+                bake.raise_error()
         except TilewrightError as error:
             return failed(self, error)
         return {"FINISHED"}
@@ -52,10 +50,10 @@ class TILEWRIGHT_OT_cancel_motion(bpy.types.Operator):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        return needs(cls, motion.is_running(), "Nothing is being baked")
+        return needs(cls, motion.MotionBake.running(), "Nothing is being baked")
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
-        motion.current.cancel()
+        motion.MotionBake.running().cancel()
         return {"FINISHED"}
 
 

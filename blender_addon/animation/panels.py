@@ -9,7 +9,7 @@ from gan_worker.styles.motion import Evenness
 from ..shader import node_tree
 from ..steering import favourites, sliders
 from ..ui import thumbnails
-from ..ui.layouts import TabPanel, duration, paragraph, properties_column
+from ..ui.layouts import TabPanel, draw_task, paragraph, properties_column
 from . import motion
 
 
@@ -45,10 +45,10 @@ class TILEWRIGHT_PT_motion(TabPanel, bpy.types.Panel):
             text="Bake Loop" if is_loop else "Bake Animation",
             icon="RENDER_ANIMATION",
         )
-        if motion.current is not None:
-            _draw_bake(layout, motion.current, width)
+        bake = motion.MotionBake.newest()
+        draw_task(layout, bake, width, "tilewright.cancel_motion")
         if sliders.has_latents(material) and node_tree.shows_sequence(material):
-            _draw_result(layout, motion.current, width)
+            _draw_result(layout, bake, width)
 
 
 def _draw_favourites(
@@ -61,19 +61,6 @@ def _draw_favourites(
         picture = thumbnails.icon(favourites.picture_name(favourite))
         row.template_icon(icon_value=picture, scale=1.6)
         row.prop(favourite, "in_loop", text=favourite.name)
-
-
-def _draw_bake(layout: bpy.types.UILayout, bake: motion.MotionBake, width: int) -> None:
-    now = bake.progress
-    if bake.state == "running":
-        row = layout.row()
-        eta = "" if now.eta is None else f", {duration(now.eta)} left"
-        text = f"{bake.stage.capitalize()}: {now.done} of {now.total}{eta}"
-        row.progress(factor=now.done / max(1, now.total), text=text)
-        row.operator("tilewright.cancel_motion", text="", icon="X")
-    elif bake.state == "failed":
-        paragraph(layout, bake.error.info.message, width, "ERROR")
-        paragraph(layout, bake.error.info.cure, width, "LIGHT")
 
 
 def _draw_result(layout: bpy.types.UILayout, bake: motion.MotionBake | None, width: int) -> None:

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
 import numpy as np
 
-from gan_worker.errors import (
-    Cancelled,
-    RequestError,
-    StorageError,
-    TilewrightError,
-    UnexpectedError,
-)
+from gan_worker.errors import RequestError, StorageError, TilewrightError
 from gan_worker.exports.export import (
     ExportedMaterial,
     check_target,
@@ -26,12 +19,10 @@ from gan_worker.exports.targets import TOOLS, ExportTarget
 from gan_worker.files import storage_errors
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.pixels import quantise
+from gan_worker.progress import BatchProgress
 
 from ..shader import images, node_tree
-from ..worker import pump
-from ..worker.background_task import FileBound
-
-log = logging.getLogger(__name__)
+from ..worker.background_task import BackgroundTask
 
 # Targets whose package this Blender lacks; looked up once, when the add-on is registered.
 _missing: set[ExportTarget] = set()
@@ -68,7 +59,7 @@ def obstacle(
             f"The .blend must be saved before files can go to {folder}; it was not.",
             "Save the file, or choose another folder.",
         )
-    if is_running():
+    if MaterialExport.running():
         return _wrong_state("One export must end before the next begins; one runs.", "Wait for it.")
     return None
 
@@ -77,7 +68,7 @@ def _wrong_state(message: str, cure: str) -> RequestError:
     return RequestError("wrong_state", message, cure)
 
 
-class MaterialExport:
+class MaterialExport(BackgroundTask):
     """One export; it holds no datablocks between its steps.
 
     Args:
@@ -87,56 +78,36 @@ class MaterialExport:
         folder: where to, made where it is missing.
 
     Attributes:
-        state: `running`, `succeeded`, `failed` or `cancelled`.
-        done: textures that are written.
-        total: textures in all; 0 while that is not known.
         files: what was written, with what is in it.
-        error: why it failed.
+        folder: where to.
     """
 
     def __init__(self, material: str, name: str, target: ExportTarget, folder: Path) -> None:
-        self.state = "running"
-        self.done = self.total = 0
+        super().__init__()
         self.files: list[tuple[Path, str]] = []
-        self.error: TilewrightError | None = None
         self.folder = folder
         self._material, self._name, self._target = material, name, target
-        self._wish_to_end = False
 
-    def cancel(self) -> None:
-        """End soon; files that are whole already stay."""
-        self._wish_to_end = True
+    @property
+    def told(self) -> str:
+        total = self.progress.total
+        return f"{self.progress.done} of {total} files" if total else "Reading"
 
-    def steps(self) -> Iterator[bool]:
-        """All of the work, in pieces."""
-        try:
-            for _ in self._work():
-                if self._wish_to_end:
-                    raise Cancelled
-                yield False
-            self.state = "succeeded"
-        except Cancelled:
-            self.state = "cancelled"
-        except TilewrightError as error:
-            self.state, self.error = "failed", error
-        except Exception as error:
-            log.exception("export")
-            self.state, self.error = "failed", UnexpectedError(error)
-
-    def _work(self) -> Iterator[None]:
+    def work(self) -> Iterator[bool]:
         said = node_tree.read_metadata(self._found())
         maps: dict[str, np.ndarray] = {}
         for name in _exported_maps(self._found()):
             yield from self._read(name, maps)
-        self.total = len(textures_of(self._target, maps))
+        textures = len(textures_of(self._target, maps))
+        self.expect(textures)
         with storage_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
         exported = ExportedMaterial(self._name, maps, said)
         for file in export_pieces(exported, self._target, self.folder):
             if file:
                 self.files.append(file)
-                self.done = min(len(self.files), self.total)
-            yield
+                self.progress = BatchProgress(min(len(self.files), textures), textures)
+            yield False
 
     def _found(self) -> bpy.types.Material:
         material = node_tree.find_material(self._material)
@@ -144,7 +115,7 @@ class MaterialExport:
             raise _wrong_state("A material must stay while it is exported; it is gone.", "Undo.")
         return material
 
-    def _read(self, name: str, maps: dict[str, np.ndarray]) -> Iterator[None]:
+    def _read(self, name: str, maps: dict[str, np.ndarray]) -> Iterator[bool]:
         image = node_tree.images_of(self._found()).get(name)
         if image is None or not image.size[0]:
             raise _wrong_state(
@@ -156,21 +127,16 @@ class MaterialExport:
             (*rgba.shape[:2], kind.channels), np.uint8 if kind.bits == 8 else np.uint16
         )
         maps[name] = whole
-        yield
+        yield False
         for top in range(0, len(rgba), rows := max(1, images.PIXELS_PER_STEP // rgba.shape[1])):
             band = slice(top, top + rows)
             whole[band] = quantise(rgba[band, :, : kind.channels], kind.bits)
-            yield
+            yield False
 
 
 def _exported_maps(material: bpy.types.Material) -> list[str]:
     """The maps that take part in the shading."""
     return [n for n in node_tree.images_of(material) if n not in material.tilewright.unused_maps]
-
-
-# ---- the export that panels show
-
-current: MaterialExport | None = None
 
 
 def start(material: bpy.types.Material, target: ExportTarget, folder: str) -> MaterialExport:
@@ -186,7 +152,6 @@ def start(material: bpy.types.Material, target: ExportTarget, folder: str) -> Ma
             Blender lacks, and while another export runs.
         StorageError: `file_unwritable` for a folder beside a .blend that was never saved.
     """
-    global current
     problem = obstacle(material, target, folder)
     if problem:
         raise problem
@@ -196,36 +161,11 @@ def start(material: bpy.types.Material, target: ExportTarget, folder: str) -> Ma
     node_tree.ensure_unique(material)
     place = Path(bpy.path.abspath(folder))
     name = bpy.path.clean_name(material.name)
-    current = MaterialExport(material.tilewright.uuid, name, target, place)
-    pump.run_along(current.steps())
-    return current
+    return MaterialExport(material.tilewright.uuid, name, target, place).start()
 
 
-def wait(export: MaterialExport) -> None:
-    """Do an export to its end, for scripts and `blender -b`, where no timer fires.
-
-    Raises:
-        TilewrightError: why it failed.
-    """
-    while export.state == "running":
-        pump.tick()
-    if export.error:
-        raise export.error
-
-
-def is_running() -> bool:
-    """Whether something is being exported."""
-    return current is not None and current.state == "running"
-
-
-def _forget() -> None:
-    global current
-    if current is not None:
-        current.cancel()
-        current = None
-
-
-def _find_missing() -> None:
+def look_for_libraries() -> None:
+    """See which targets' packages this Blender has: panels ask often, and must not import."""
     _missing.clear()
     for target in ExportTarget:
         try:
@@ -234,10 +174,4 @@ def _find_missing() -> None:
             _missing.add(target)
 
 
-_bound = FileBound(_forget)
-unregister = _bound.unregister
-
-
-def register() -> None:
-    _find_missing()
-    _bound.register()
+register, unregister = look_for_libraries, _missing.clear

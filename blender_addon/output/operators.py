@@ -77,9 +77,9 @@ class TILEWRIGHT_OT_export_material(bpy.types.Operator):
             export = material_export.start(
                 sliders.active_material(), ExportTarget(chosen.export_target), chosen.export_folder
             )
-            pump.wake()
             if self.wait:
-                material_export.wait(export)
+                export.wait()
+                export.raise_error()
         except TilewrightError as error:
             return failed(self, error)
         return {"FINISHED"}
@@ -93,10 +93,10 @@ class TILEWRIGHT_OT_cancel_export(bpy.types.Operator):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        return needs(cls, material_export.is_running(), "Nothing is being exported")
+        return needs(cls, material_export.MaterialExport.running(), "Nothing is being exported")
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
-        material_export.current.cancel()
+        material_export.MaterialExport.running().cancel()
         return {"FINISHED"}
 
 

@@ -82,7 +82,6 @@ class TILEWRIGHT_OT_repair(bpy.types.Operator):
         try:
             _end_painting(context)
             repair.repair(material)
-            pump.wake()
             if self.wait:
                 session.current.dismiss()
                 pump.wait(lambda: repair.of(material) is None, self.timeout)

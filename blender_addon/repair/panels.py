@@ -6,7 +6,7 @@ import bpy
 
 from ..shader import node_tree
 from ..steering import sliders
-from ..ui.layouts import TabPanel, duration, paragraph
+from ..ui.layouts import TabPanel, draw_task, paragraph
 from ..worker import session
 from ..worker.reporting import draw_error
 from . import mask, repair
@@ -37,10 +37,7 @@ class TILEWRIGHT_PT_repair(TabPanel, bpy.types.Panel):
             if not problem and not started and material.tilewright.repair_mask is None:
                 paragraph(layout, "Paint over what you do not like first", width, "INFO")
         if started:
-            row = layout.row(align=True)
-            eta = "" if started.eta is None else f", {duration(started.eta)} left"
-            row.progress(factor=started.fraction, text=f"Repairing: {started.fraction:.0%}{eta}")
-            row.operator("tilewright.cancel_repair", text="", icon="X")
+            draw_task(layout, started, width, "tilewright.cancel_repair")
         else:
             layout.operator("tilewright.repair", icon="MODIFIER")
             error = session.current.error_of("repair")

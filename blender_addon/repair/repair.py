@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 import shutil
-import time
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
 import bpy
 import numpy as np
 
 from gan_worker.client.events import MaterialReady
 from gan_worker.config import RepairConfig
-from gan_worker.errors import (
-    Cancelled,
-    ErrorInfo,
-    ProtocolError,
-    RequestError,
-    TilewrightError,
-    WorkerError,
-    error_from_info,
-)
+from gan_worker.errors import ProtocolError, RequestError, TilewrightError
+from gan_worker.files import storage_errors
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.metadata import material_metadata, repair_metadata
 from gan_worker.materials.png import encode_png, png_pieces, text_chunks
-from gan_worker.progress import Recipe
+from gan_worker.progress import BatchProgress, Recipe
 
 from ..generation import regeneration, results
 from ..shader import images, node_tree
 from ..steering import live
-from ..worker import preferences, pump, session
+from ..worker import preferences, session
+from ..worker.background_task import BackgroundTask, Requests
 from . import mask as repair_mask
-
-_under_way: dict[str, Repair] = {}
 
 
 def obstacle(material: bpy.types.Material | None) -> TilewrightError | None:
@@ -70,7 +60,7 @@ def obstacle(material: bpy.types.Material | None) -> TilewrightError | None:
 
 def of(material: bpy.types.Material) -> Repair | None:
     """The repair that is under way for a material."""
-    return _under_way.get(material.tilewright.uuid)
+    return Repair.running(material.tilewright.uuid)
 
 
 def repair(material: bpy.types.Material) -> Repair:
@@ -86,78 +76,59 @@ def repair(material: bpy.types.Material) -> Repair:
         raise problem
     node_tree.ensure_unique(material)
     size = tuple(next(iter(node_tree.images_of(material).values())).size)
-    started = Repair(material, repair_mask.read(material, size))
-    _under_way[material.tilewright.uuid] = started
-    pump.run_along(started.steps())
-    return started
+    mask = repair_mask.read(material, size)
+    return Repair(material, mask).start(material.tilewright.uuid)
 
 
-class Repair:
+class Repair(BackgroundTask):
     """One repair on its way.
 
     Args:
         material: that is repaired.
         mask: of `repair_mask.read`.
-
-    Attributes:
-        job: the worker's; None while the maps are written for it.
     """
 
+    stage = "repairing"
+
     def __init__(self, material: bpy.types.Material, mask: np.ndarray) -> None:
-        self.job: session.Job | None = None
+        super().__init__()
         self._target = material.tilewright.uuid
         self._model = regeneration.model_of(material).name
         self._shown = _names(material)
-        self._mask = mask
+        self._mask = encode_png(mask)
         self._folder = preferences.picture_folder() / f"repair-{uuid.uuid4().hex}"
-        self._ready: MaterialReady | None = None
-        self._began = 0.0
-        self._unwanted = False
+        self._requests = Requests("a material is repaired", "Press Repair again.")
 
     @property
-    def fraction(self) -> float:
-        """How much of the search is done, 0..1."""
-        pieces = self.job.pieces if self.job else None
-        return pieces.done / max(1, pieces.total) if pieces else 0.0
+    def told(self) -> str:
+        return f"Repairing: {self.progress.done / max(1, self.progress.total):.0%}"
 
-    @property
-    def eta(self) -> float | None:
-        """Seconds until the search is done; None while nobody knows."""
-        done = self.fraction
-        return (time.monotonic() - self._began) * (1 - done) / done if done else None
-
-    def cancel(self) -> None:
-        """Give it up; the material stays as it is."""
-        self._unwanted = True
-        if self.job and not self.job.ended:
-            session.current.cancel(self.job)
-        pump.wake()
-
-    def steps(self) -> Iterator[bool]:
-        """All of it, for `pump.run_along`."""
-        try:
+    def work(self) -> Iterator[bool]:
+        with storage_errors(self._folder):
             yield from self._write()
-            if not self._unwanted:
-                self._ask()
-            while not self._unwanted and self._ready is None:
-                self._check_worker()
-                yield True
-            if not self._unwanted:
-                yield from self._apply(self._ready)
-        except TilewrightError as error:
-            session.current.fail(error)
-        except OSError as error:
-            session.current.fail(_unwritable(self._folder, error))
-        finally:
-            _under_way.pop(self._target, None)
-            shutil.rmtree(self._folder, ignore_errors=True)
+        job = self._ask()
+        while (ready := self._requests.take(job.id)) is None:
+            for _, error in self._requests.take_failed():
+                raise error
+            self._requests.check()
+            if job.pieces:
+                done, total = job.pieces.done, job.pieces.total
+                self.progress = BatchProgress(done, total, eta=self.eta(done, total - done))
+            yield True
+        yield from self._apply(ready, " ".join(job.notices))
+
+    def let_go(self) -> None:
+        self._requests.drop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        if self.error and self.state == "failed":
+            session.current.fail(self.error)
 
     # ---- to the worker
 
     def _write(self) -> Iterator[bool]:
         """One file for each map, with just what Blender has, and the mask."""
         (self._folder / "maps").mkdir(parents=True)
-        (self._folder / "mask.png").write_bytes(encode_png(self._mask))
+        (self._folder / "mask.png").write_bytes(self._mask)
         for name in self._shown:
             parts: list[bytes] = []
             for _ in png_pieces(_as_stored(self._material(), name), parts):
@@ -165,7 +136,7 @@ class Repair:
             file = self._folder / "maps" / f"material_{MAPS[name].file_word}.png"
             file.write_bytes(b"".join(parts))
 
-    def _ask(self) -> None:
+    def _ask(self) -> session.Job:
         # Its own model made it, seamless and at the model's scale.
         config = RepairConfig(
             self._model,
@@ -175,27 +146,12 @@ class Repair:
             scale=1.0,
         )
         config.check()
-        self.job = session.current.repair(config, self._receive)
-        self._began = time.monotonic()
-
-    def _receive(self, ready: MaterialReady) -> None:
-        self._ready = ready
-
-    def _check_worker(self) -> None:
-        if self.job.state == "cancelled":
-            self._unwanted = True
-        elif self.job.state == "failed":
-            raise error_from_info(self.job.error) if self.job.error else Cancelled()
-        elif session.current.state == "stopped":
-            raise WorkerError(
-                "worker_gone",
-                "The worker must run until a repair ends; it was stopped before. The material is as it was.",
-                "Start the worker, and press Repair again.",
-            )
+        self.expect(0)
+        return self._requests.add(session.current.repair(config, self._requests.receive))
 
     # ---- back into the file
 
-    def _apply(self, ready: MaterialReady) -> Iterator[bool]:
+    def _apply(self, ready: MaterialReady, remark: str) -> Iterator[bool]:
         said = text_chunks(_marks(ready.recipe, node_tree.read_recipe(self._material())))
         pngs: dict[str, bytes] = {}
         for name, pixels in ready.maps.items():
@@ -211,7 +167,7 @@ class Repair:
             found[name] = _replacement(found[name], name, ready, png, folder)
         node_tree.build(material, found, None)
         material.tilewright.repaired = True
-        material.tilewright.repair_remark = " ".join(self.job.notices)
+        material.tilewright.repair_remark = remark
         # Not painted black: undo brings images back, but not their pixels.
         material.tilewright.repair_mask = None
         results.push_undo("Repair")
@@ -262,11 +218,3 @@ def _replacement(
 
 def _wrong_state(message: str, cure: str) -> RequestError:
     return RequestError("wrong_state", message, cure)
-
-
-def _unwritable(folder: Path, error: OSError) -> ErrorInfo:
-    return ErrorInfo(
-        "file_unwritable",
-        f"The maps must be written to {folder} for the worker; {error.strerror or error}.",
-        "Check the folder and its permissions, or free some space.",
-    )

@@ -6,4 +6,4 @@ the work, piece by piece; `script` waits for all of it where no timer fires.
 
 from ..ui.registration import in_order
 
-register, unregister = in_order(__name__, "operators", "panels", "batch")
+register, unregister = in_order(__name__, "operators", "panels")

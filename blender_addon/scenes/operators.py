@@ -73,16 +73,17 @@ class TILEWRIGHT_OT_run_scene_recipe(bpy.types.Operator):
         return (
             _has_recipe(cls, context)
             and needs_worker(cls)
-            and needs(cls, not scene_batch.is_running(), "A recipe is running: cancel it first")
+            and needs(
+                cls, not scene_batch.SceneBatch.running(), "A recipe is running: cancel it first"
+            )
         )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
             batch = run_scene_recipe(context.scene)
             if self.wait:
-                scene_batch.wait(batch)
-                if batch.error:
-                    raise batch.error
+                batch.wait()
+                batch.raise_error()
         except TilewrightError as error:
             return failed(self, error)
         return {"FINISHED"}
@@ -116,10 +117,10 @@ class TILEWRIGHT_OT_cancel_scene_recipe(bpy.types.Operator):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        return needs(cls, scene_batch.is_running(), "No recipe is running")
+        return needs(cls, scene_batch.SceneBatch.running(), "No recipe is running")
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
-        scene_batch.current.cancel()
+        scene_batch.SceneBatch.running().cancel()
         return {"FINISHED"}
 
 

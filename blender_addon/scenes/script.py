@@ -81,8 +81,7 @@ def run_recipe(
             lambda progress: tell("progress", progress),
             part,
         )
-        pump.run_along(batch.steps())
-        scene_batch.wait(batch, _Watch(batch, tell))
+        batch.start().wait(_Watch(batch, tell))
     if batch.error and not batch.complete:
         raise batch.error
     if part is None:

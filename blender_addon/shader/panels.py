@@ -9,9 +9,9 @@ import bpy
 from gan_worker.materials.maps import MAPS
 
 from ..generation import regeneration
-from ..output import export as material_export
+from ..output.export import MaterialExport
 from ..steering import sliders
-from ..ui.layouts import ShaderEditor, TabPanel, pair, paragraph, properties_column
+from ..ui.layouts import ShaderEditor, TabPanel, draw_task, pair, paragraph, properties_column
 from . import node_tree, projection, surface
 
 
@@ -100,19 +100,13 @@ class _Export(_OfRecipe):
         column = properties_column(layout)
         column.prop(chosen, "export_target")
         column.prop(chosen, "export_folder")
-        export, row = material_export.current, layout.row(align=True)
-        if not material_export.is_running():
-            row.operator("tilewright.export_material", icon="EXPORT")
-        else:
-            text = f"{export.done} of {export.total} files" if export.total else "Reading"
-            row.progress(factor=export.done / max(1, export.total), text=text)
-            row.operator("tilewright.cancel_export", text="", icon="X")
+        export = MaterialExport.newest()
+        if not MaterialExport.running():
+            layout.operator("tilewright.export_material", icon="EXPORT")
+        draw_task(layout, export, context.region.width, "tilewright.cancel_export")
         if export and export.state == "succeeded":
             text = f"{len(export.files)} files in {export.folder}"
             paragraph(layout, text, context.region.width, "CHECKMARK")
-        elif export and export.error:
-            paragraph(layout, export.error.info.message, context.region.width, "ERROR")
-            paragraph(layout, export.error.info.cure, context.region.width, "BLANK1")
 
 
 class _Recipe(_OfRecipe):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import textwrap
+from typing import Protocol
 
 import bpy
 
-from gan_worker.progress import copy_warning
+from gan_worker.errors import TilewrightError
+from gan_worker.progress import BatchProgress, copy_warning
 
 _LETTER = 6.7  # pixels of an average letter
 
@@ -67,6 +69,36 @@ def duration(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} min" if hours else f"{minutes}:{seconds:02}"
+
+
+class Task(Protocol):
+    """What is drawn of long work."""
+
+    state: str
+    progress: BatchProgress
+    error: TilewrightError | None
+
+    @property
+    def told(self) -> str: ...
+
+
+def draw_task(layout: bpy.types.UILayout, task: Task | None, width: int, cancel: str) -> None:
+    """How far long work is, with the button that ends it; or why it failed.
+
+    Args:
+        layout: where it is drawn.
+        task: None draws nothing.
+        width: of the region, pixels.
+        cancel: idname of the operator that ends it.
+    """
+    if task is not None and task.state == "running":
+        now, row = task.progress, layout.row(align=True)
+        eta = "" if now.eta is None else f", {duration(now.eta)} left"
+        row.progress(factor=now.done / max(1, now.total), text=f"{task.told}{eta}")
+        row.operator(cancel, text="", icon="X")
+    elif task is not None and task.state == "failed" and task.error:
+        paragraph(layout, task.error.info.message, width, "ERROR")
+        paragraph(layout, task.error.info.cure, width, "LIGHT")
 
 
 def draw_copies(layout: bpy.types.UILayout, share: float | None, width: int) -> None:

@@ -279,7 +279,7 @@ def test_findings_of_the_doctor_stand_with_their_cures(monkeypatch):
     checkup.ran = True
     checkup.findings = [Finding("Port", "good", "open"), Finding("Disk", "bad", "full", "Free it.")]
     monkeypatch.setattr(doctor, "get", lambda: checkup)
-    monkeypatch.setattr(installation, "current", installation.Setup())
+    monkeypatch.setattr(installation, "get", installation.Setup)
     assert draw(worker_panels.TILEWRIGHT_PT_doctor).splitlines() == [
         *("Port: open", "Disk: full", "Free it.", "Copy Report", "Set Up Worker")
     ]
@@ -412,7 +412,7 @@ def test_material_panel_shows_what_can_be_changed_and_why_not(stand_in, plane, m
     assert draw(exporting).splitlines() == ["For", "Folder", "Export"]
     export = material_export.start(plane.active_material, ExportTarget.gltf, str(tmp_path))
     assert draw(exporting).splitlines()[2] == "Reading"
-    material_export.wait(export)
+    export.wait()
     assert "6 files in " in " ".join(draw(exporting).split())  # a long path is wrapped
     bpy.ops.tilewright.switch_size(side=512)
     assert draw(panel).split("\n")[4:] == ["Generating", ""]
@@ -519,10 +519,9 @@ def test_maps_panel_offers_what_the_model_has(stand_in):
     assert "metallic" not in text
 
 
-def test_scene_recipe_shows_how_far_it_is_and_how_it_ended(monkeypatch, tmp_path):
+def test_scene_recipe_shows_how_far_it_is_and_how_it_ended(tmp_path):
     recipe = parse_recipe('[[rules]]\nselect = { name = "*" }\nmodel = "bricks"')
-    batch = scene_batch.SceneBatch(recipe, "Scene", tmp_path)
-    monkeypatch.setattr(scene_batch, "current", batch)
+    batch = scene_batch.SceneBatch(recipe, "Scene", tmp_path).start()
     batch.stage, batch.progress = "generating", BatchProgress(2, 5, 2, eta=61)
     assert "Generating: 2 of 5, 1:01 left" in draw(scene_panels.TILEWRIGHT_PT_scene_recipe)
     batch.state, batch.applied = "succeeded", 7
@@ -541,8 +540,7 @@ def test_motion_says_how_far_it_is_and_what_came_out(stand_in, plane, make, tmp_
     pump.finish()
     config = sliders.wanted(plane.active_material)
     plan = motion.make_plan(bpy.context.scene, plane.active_material)
-    bake = motion.MotionBake("", config, plan, tmp_path)
-    monkeypatch.setattr(motion, "current", bake)
+    bake = motion.MotionBake("", config, plan, tmp_path).start()
     bake.stage, bake.progress = "making pictures", BatchProgress(12, 48, eta=65.0)
     panel = motion_panels.TILEWRIGHT_PT_motion
     assert "Making pictures: 12 of 48, 1:05 left" in draw(panel)

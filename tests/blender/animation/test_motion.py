@@ -119,8 +119,8 @@ def test_loop_becomes_an_image_sequence_of_every_map(worker, material, tmp_path,
     assert steps == ["Bake Loop"]
     assert worker.most_waiting <= motion.MOST_SENT
     assert len(worker.client.submitted) == PROBES + 6
-    assert motion.current.evenness.largest > 0
-    assert motion.current.progress.done == 6
+    assert motion.MotionBake.newest().evenness.largest > 0
+    assert motion.MotionBake.newest().progress.done == 6
 
 
 def test_frames_go_around_the_look_and_keep_its_border(worker, material):
@@ -201,13 +201,13 @@ def test_cancelled_bake_leaves_all_as_it_was(worker, material, tmp_path):
     worker.instead = {3: lambda job: bpy.ops.tilewright.cancel_motion()}
     with pytest.raises(RuntimeError, match="cancelled"):
         bpy.ops.tilewright.bake_motion(wait=True)
-    assert motion.current.state == "cancelled"
+    assert motion.MotionBake.newest().state == "cancelled"
     assert node_tree.images_of(material) == before
     assert list((tmp_path / "textures").iterdir()) == []
     assert ("cancel", next(reversed(worker.client.submitted))) in worker.client.calls
-    assert not motion.is_running()
+    assert not motion.MotionBake.running()
     bpy.ops.tilewright.bake_motion(wait=True)
-    assert motion.current.state == "succeeded"
+    assert motion.MotionBake.newest().state == "succeeded"
 
 
 @pytest.mark.parametrize(
@@ -232,13 +232,13 @@ def test_what_goes_wrong_is_said_and_leaves_the_material(worker, material, tmp_p
             bpy.data.materials.remove(node_tree.find_material(target))
             worker.answered.remove(job)
         else:
-            motion.current._hash = "b" * 64
+            motion.MotionBake.newest()._hash = "b" * 64
             worker.answered.remove(job)
 
     worker.instead = {3: fail}
     with pytest.raises(RuntimeError, match=rf"\[{code}\]"):
         bpy.ops.tilewright.bake_motion(wait=True)
-    assert motion.current.state == "failed"
+    assert motion.MotionBake.newest().state == "failed"
     kept = (
         18 if happens == "deleted" else 0
     )  # they were all made, and nothing of the artist's is thrown away
@@ -250,7 +250,7 @@ def test_another_file_ends_the_bake(worker, material, tmp_path):
     motion.start(bpy.context.scene, material)
     pump.tick()
     bpy.ops.wm.read_homefile(use_empty=True)
-    assert motion.current is None
+    assert motion.MotionBake.newest() is None
     pump.wait(lambda: not list((tmp_path / "textures").iterdir()), 20)
 
 
@@ -415,7 +415,7 @@ def test_baked_keyframes_are_what_each_frame_asks_for(worker, material, tmp_path
     assert len(files(tmp_path)) == 12
     assert (user_of(material).frame_start, user_of(material).frame_duration) == (3, 4)
     assert not user_of(material).use_cyclic
-    assert motion.current.evenness.closing is None
+    assert motion.MotionBake.newest().evenness.closing is None
 
 
 def test_keyframes_that_end_where_they_begin_make_a_loop(worker, material):
@@ -424,4 +424,4 @@ def test_keyframes_that_end_where_they_begin_make_a_loop(worker, material):
     chosen().path, scene.frame_start, scene.frame_end = "KEYFRAMES", 1, 4
     bpy.ops.tilewright.bake_motion(wait=True)
     assert user_of(material).use_cyclic
-    assert motion.current.evenness.closing is not None
+    assert motion.MotionBake.newest().evenness.closing is not None

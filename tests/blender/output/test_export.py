@@ -33,7 +33,7 @@ def export(target: str, folder) -> material_export.MaterialExport:
     chosen = bpy.context.scene.tilewright
     chosen.export_target, chosen.export_folder = target, str(folder)
     assert bpy.ops.tilewright.export_material(wait=True) == {"FINISHED"}
-    return material_export.current
+    return material_export.MaterialExport.newest()
 
 
 @pytest.mark.parametrize("target", ["gltf", "unreal", "unity", "godot"])
@@ -47,7 +47,7 @@ def test_button_writes_the_bytes_of_the_command_line(material, maps, target, tmp
     assert [f.name for f, _ in done.files] == [f.name for f in wanted]
     for file in wanted:
         assert (tmp_path / "button" / file.name).read_bytes() == file.read_bytes(), file.name
-    assert (done.state, done.done) == ("succeeded", done.total)
+    assert (done.state, done.progress.done) == ("succeeded", done.progress.total)
 
 
 def test_files_of_a_repaired_material_name_no_recipe(material, tmp_path):
@@ -79,7 +79,7 @@ def test_documents_that_need_a_library(material, target, package, tmp_path, monk
     assert export(target, tmp_path).files[-1][0].suffix in (".mtlx", ".usda")
     monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    material_export._find_missing()
+    material_export.look_for_libraries()
     try:
         assert not bpy.ops.tilewright.export_material.poll()
         with pytest.raises(RequestError) as caught:
@@ -87,7 +87,7 @@ def test_documents_that_need_a_library(material, target, package, tmp_path, monk
         assert f"gan-worker export MODEL --to {target}" in str(caught.value)
     finally:
         monkeypatch.undo()
-        material_export._find_missing()
+        material_export.look_for_libraries()
 
 
 def test_maps_that_are_left_out_are_not_exported(material, tmp_path):
@@ -103,7 +103,7 @@ def test_export_goes_on_with_every_tick_and_can_be_cancelled(material, tmp_path)
     with pytest.raises(RequestError):
         material_export.start(material, ExportTarget.unity, str(tmp_path))
     assert bpy.ops.tilewright.cancel_export() == {"FINISHED"}
-    material_export.wait(running)
+    running.wait()
     assert (running.state, running.files) == ("cancelled", [])
     assert not bpy.ops.tilewright.cancel_export.poll()
     assert bpy.ops.tilewright.export_material.poll() is False  # //export, never saved
@@ -112,11 +112,12 @@ def test_export_goes_on_with_every_tick_and_can_be_cancelled(material, tmp_path)
 def test_material_deleted_meanwhile_is_an_error_and_another_file_ends_it(material, tmp_path):
     running = material_export.start(material, ExportTarget.gltf, str(tmp_path))
     bpy.data.materials.remove(material)
+    running.wait()
     with pytest.raises(RequestError) as caught:
-        material_export.wait(running)
+        running.raise_error()
     assert (running.state, caught.value.code) == ("failed", "wrong_state")
     bpy.ops.wm.read_homefile(use_empty=True)
-    assert material_export.current is None
+    assert material_export.MaterialExport.newest() is None
 
 
 def test_folder_that_cannot_be_made_is_said(material, tmp_path):

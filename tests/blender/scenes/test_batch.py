@@ -13,7 +13,7 @@ import pytest
 from blender_addon.scenes import batch as scene_batch
 from blender_addon.scenes import operators, script
 from blender_addon.shader import images, node_tree
-from blender_addon.worker import pump, session
+from blender_addon.worker import background_task, pump, session
 from gan_worker.config import GenerationConfig
 from gan_worker.dataclass_json import from_json
 from gan_worker.errors import ErrorInfo
@@ -89,8 +89,7 @@ def eager(stand_in, make):
 def run(text=RULE, folder=None, **options):
     folder = folder or Path(bpy.data.filepath).parent / "textures"
     batch = scene_batch.SceneBatch(parse_recipe(text), bpy.context.scene.name, folder, **options)
-    pump.run_along(batch.steps())
-    scene_batch.wait(batch)
+    batch.start().wait()
     return batch
 
 
@@ -238,7 +237,7 @@ def test_a_lost_worker_is_worth_another_try_that_makes_only_what_is_missing(save
 
 
 def test_a_silent_worker_is_given_up(saved, stand_in, monkeypatch):
-    monkeypatch.setattr(scene_batch, "PATIENCE", 0.05)
+    monkeypatch.setattr(background_task, "PATIENCE", 0.05)
     session.current.state = "lost"
     batch = run()
     assert script.exit_code(batch.error) == 75
