@@ -120,7 +120,8 @@ class Repair(BackgroundTask):
     def let_go(self) -> None:
         self._requests.drop()
         shutil.rmtree(self._folder, ignore_errors=True)
-        if self.error and self.state == "failed":
+        told = self.error is None or self.error.info == session.current.last_error
+        if self.state == "failed" and not told:
             session.current.fail(self.error)
 
     # ---- to the worker

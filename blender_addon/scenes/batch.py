@@ -223,5 +223,5 @@ def start(recipe: SceneRecipe, scene: bpy.types.Scene, folder: Path) -> SceneBat
         raise RequestError(
             "wrong_state", "One recipe must end before the next begins; one runs.", "Cancel it."
         )
-    session.current.dismiss_error()
+    session.current.dismiss()
     return SceneBatch(recipe, scene.name, folder).start()

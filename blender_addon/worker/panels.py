@@ -49,7 +49,7 @@ class TILEWRIGHT_PT_worker(TabPanel, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, now = self.layout, session.current
-        if now.state == "stopped" and installation.current.need == "missing":
+        if now.state == "stopped" and installation.get().need == "missing":
             layout.label(text="Not set up yet", icon="RADIOBUT_OFF")
         else:
             _draw_worker(layout, now)
