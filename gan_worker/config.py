@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from gan_worker.limits import (
     SWAYS,
     TRAINING_SCALES,
 )
+from gan_worker.names import check_name
 from gan_worker.style import (
     Directions,
     Mix,
@@ -353,41 +354,6 @@ class ModelFacts(Protocol):
         """Names of training materials whose style it knows."""
 
 
-# Windows opens a device for these, with any extension too.
-_DEVICES = frozenset(
-    ("con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in "123456789¹²³"))
-)
-
-
-def check_name(name: str, what: str) -> str:
-    """Return the name if it can be a folder's name on every system.
-
-    Raises:
-        RequestError: `invalid_config` when it is empty, too long, holds a path or odd characters, or names
-            a device of Windows.
-    """
-    good = (
-        0 < len(name) <= 80
-        and all(c.isalnum() or c in "-_. " for c in name)
-        and name == name.strip(". ")
-    )
-    if not good:
-        raise RequestError(
-            "invalid_config",
-            f"The name of a {what} must be 1 to 80 letters, digits, spaces, '-', '_' or '.', and neither "
-            f"start nor end with a dot or space; received {name!r}.",
-            "Choose a plainer name.",
-        )
-    if name.split(".")[0].rstrip().lower() in _DEVICES:
-        raise RequestError(
-            "invalid_config",
-            f"The name of a {what} must be one that every system takes for a folder; Windows keeps {name!r} "
-            "for a device.",
-            "Choose another name.",
-        )
-    return name
-
-
 def check_size(width: int, height: int, stride: int) -> None:
     """Check the size of a picture against a model's stride.
 
@@ -418,13 +384,4 @@ def check_has_styles(z_dim: int) -> None:
         "This needs a model with styles",
         "one of the preset classic, which has none: its pictures depend on the seed alone",
         "Change the seed alone, or use a model of another preset.",
-    )
-
-
-def unknown_model(name: str, known: Iterable[str]) -> RequestError:
-    """The error for a model that a worker does not have, naming those it has."""
-    return RequestError(
-        "unknown_model",
-        f"The model must be one this worker has; {name!r} is not. It has: {', '.join(known) or 'none'}.",
-        "Choose one of these, or train one.",
     )

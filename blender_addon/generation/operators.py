@@ -8,9 +8,10 @@ from dataclasses import replace
 import bpy
 from bpy.props import BoolProperty, FloatProperty, IntProperty
 
-from gan_worker.config import GenerationConfig, unknown_model
+from gan_worker.config import GenerationConfig
 from gan_worker.errors import StorageError, TilewrightError
 from gan_worker.limits import SEEDS
+from gan_worker.names import unknown_model
 
 from ..shader import images, node_tree, surface
 from ..steering import live, sliders

@@ -5,8 +5,9 @@ from __future__ import annotations
 import bpy
 from bpy.props import FloatProperty, StringProperty
 
-from gan_worker.config import TrainingConfig, check_name
-from gan_worker.errors import RequestError, TilewrightError
+from gan_worker.config import TrainingConfig
+from gan_worker.errors import TilewrightError
+from gan_worker.names import check_name, unknown_run
 from gan_worker.wire.messages import RunEntry
 
 from ..worker import session
@@ -65,12 +66,7 @@ def find_run(name: str) -> RunEntry:
     """
     found = session.current.run(name)
     if found is None:
-        known = ", ".join(entry.name for entry in session.current.runs) or "none"
-        raise RequestError(
-            "unknown_run",
-            f"The run must be one the worker has; {name!r} is not. It has: {known}.",
-            "Refresh the list and choose one.",
-        )
+        raise unknown_run(name, (entry.name for entry in session.current.runs))
     return found
 
 

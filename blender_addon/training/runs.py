@@ -7,9 +7,10 @@ from collections.abc import Collection
 
 import bpy
 
-from gan_worker.config import PRESETS, TrainingConfig, check_name
+from gan_worker.config import PRESETS, TrainingConfig
 from gan_worker.errors import RequestError
 from gan_worker.materials.maps import split_file_stem
+from gan_worker.names import check_name
 from gan_worker.wire.messages import RunEntry
 
 from ..ui.layouts import file_name

@@ -26,12 +26,13 @@ from numpy.typing import NDArray
 
 import gan_worker
 from gan_worker import __version__
-from gan_worker.config import TrainingConfig, check_name, unknown_model
+from gan_worker.config import TrainingConfig
 from gan_worker.dataclass_json import from_json
 from gan_worker.errors import RequestError, StorageError
 from gan_worker.files import read_json, replace_file, storage_errors, write_json
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.metadata import model_metadata
+from gan_worker.names import check_name, name_is_taken, unknown_model, unknown_run
 from gan_worker.progress import Credits, DataReport, TrainingProgress
 from gan_worker.runs.checkpoints import (
     FORMAT,
@@ -128,11 +129,7 @@ class Run:
             StorageError: `disk_full` or `file_unwritable`.
         """
         if is_taken(runs_folder, name):
-            raise RequestError(
-                "run_exists",
-                f"A new run needs a name that is free; {name!r} is taken.",
-                "Choose another name, or resume that run.",
-            )
+            raise name_is_taken(name)
         path = runs_folder / name
         with storage_errors(path):
             path.mkdir(parents=True, exist_ok=True)
@@ -147,12 +144,7 @@ class Run:
         """
         path = runs_folder / check_name(name, "run")
         if not path.is_dir():
-            known = ", ".join(list_runs(runs_folder)) or "none"
-            raise RequestError(
-                "unknown_run",
-                f"The run must be one that was started here; {name!r} is not. Known: {known}.",
-                "Check the name, or start a new run.",
-            )
+            raise unknown_run(name, list_runs(runs_folder))
         return cls(path)
 
     def save_config(self, config: TrainingConfig) -> None:

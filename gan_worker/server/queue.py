@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gan_worker.errors import ErrorInfo, RequestError, TilewrightError, WorkerError
+from gan_worker.errors import ErrorInfo, RequestError, TilewrightError, WorkerError, require
 from gan_worker.server.journal import JobRecord, Journal
 from gan_worker.server.validation import Validation
 from gan_worker.wire.codec import check_job
@@ -256,7 +256,9 @@ class JobQueue:
     def _pause(self, job: JobRecord) -> Command | None:
         if job.state == "paused":
             return None
-        self._must(job, job.state == "running" and job.kind == "train", "paused while it trains")
+        _require_state(
+            job, job.state == "running" and job.kind == "train", "paused while it trains"
+        )
         self._move(job, "paused")
         return Command(job.job, "pause")
 
@@ -267,7 +269,7 @@ class JobQueue:
             self._check_room(job.owner)
             self._requeue(replace(job, attempt=2 if job.kind == "train" else 1))
             return None
-        self._must(job, job.state == "paused", "resumed after a pause or an interruption")
+        _require_state(job, job.state == "paused", "resumed after a pause or an interruption")
         self._move(job, "running")
         return Command(job.job, "resume")
 
@@ -287,14 +289,6 @@ class JobQueue:
             return None
         self._move(job, "cancelling")
         return Command(job.job, "cancel")
-
-    def _must(self, job: JobRecord, holds: bool, rule: str) -> None:
-        if not holds:
-            raise RequestError(
-                "wrong_state",
-                f"A job can only be {rule}; {job.name} is {job.state}.",
-                "Look at the state of the job first.",
-            )
 
     # ---- the small moves
 
@@ -358,6 +352,16 @@ class JobQueue:
         except TilewrightError:
             logger.exception("the state %s of job %s is not in the journal", state, job.job)
         self._changed(moved)
+
+
+def _require_state(job: JobRecord, holds: bool, rule: str) -> None:
+    require(
+        holds,
+        f"A job can only be {rule}",
+        f"{job.name}, which is {job.state}",
+        "Look at the state of the job first.",
+        "wrong_state",
+    )
 
 
 def _unknown(job: str) -> RequestError:

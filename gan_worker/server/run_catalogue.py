@@ -18,9 +18,10 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gan_worker.config import TrainingConfig, check_name
-from gan_worker.errors import RequestError, TilewrightError, WorkerError
+from gan_worker.config import TrainingConfig
+from gan_worker.errors import TilewrightError, WorkerError, require
 from gan_worker.files import FolderLock, read_json, storage_errors
+from gan_worker.names import check_name, name_is_taken
 from gan_worker.server.allowed_folders import AllowedFolders
 from gan_worker.wire.messages import THUMBNAIL_SIDE, RunEntry, RunPicture
 
@@ -130,11 +131,7 @@ class RunCatalogue:
         target = self._folder / check_name(new, "run")
         # On some systems `oak` and `Oak` are one folder, which may be renamed all the same.
         if new in used or (target.exists() and not target.samefile(run.path)):
-            raise RequestError(
-                "run_exists",
-                f"A run's name must be free; there is already one named {new}.",
-                "Choose another name.",
-            )
+            raise name_is_taken(new)
         with storage_errors(run.path):
             if (run.path / "config.json").exists():
                 run.save_config(replace(run.load_config(), run=new))
@@ -168,12 +165,13 @@ class RunCatalogue:
 
     def _unused(self, name: str, used: Collection[str]) -> Run:
         run = self._open(name)
-        if name in used:
-            raise RequestError(
-                "wrong_state",
-                f"A run must not be in use to be renamed or deleted; {name} waits, trains or generates.",
-                "Stop the job first, or wait until it has ended.",
-            )
+        require(
+            name not in used,
+            "A run must not be in use to be renamed or deleted",
+            f"{name}, which waits, trains or generates",
+            "Stop the job first, or wait until it has ended.",
+            "wrong_state",
+        )
         lock = FolderLock(run.path)
         if not lock.acquire():
             raise WorkerError(

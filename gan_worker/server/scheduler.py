@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from gan_worker.errors import RequestError
+from gan_worker.errors import require
 from gan_worker.server.queue import JobQueue
 from gan_worker.server.supervisor import ComputeProcess
 from gan_worker.wire import messages
@@ -69,12 +69,13 @@ class Scheduler:
         Raises:
             RequestError: `wrong_state` while there are jobs.
         """
-        if self._jobs.running or self._jobs.waiting:
-            raise RequestError(
-                "wrong_state",
-                "The worker must be idle to give its memory back; a job runs or waits.",
-                "Wait until it has ended, or stop it.",
-            )
+        require(
+            not (self._jobs.running or self._jobs.waiting),
+            "The worker must be idle to give its memory back",
+            "one with a job that runs or waits",
+            "Wait until it has ended, or stop it.",
+            "wrong_state",
+        )
         self._pool.leave(messages.Leave())
 
     def _watch(self, place: int, process: ComputeProcess) -> None:

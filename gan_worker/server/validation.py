@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
-from gan_worker.errors import RequestError
+from gan_worker.errors import require
+from gan_worker.names import name_is_taken
 from gan_worker.server.allowed_folders import AllowedFolders
 from gan_worker.style import slider_directions
 from gan_worker.wire.codec import read_fields
@@ -83,12 +84,13 @@ class Validation:
 
     def _check_training(self, config: TrainingConfig, training: Collection[str]) -> str:
         config.check()
-        if config.run in training:
-            raise RequestError(
-                "run_exists",
-                f"A run's name must be free; {config.run} waits or trains now.",
-                "Stop it first, or choose another name.",
-            )
+        require(
+            config.run not in training,
+            "A run must not be in training already",
+            f"{config.run}, which waits or trains now",
+            "Stop it first, or choose another name.",
+            "run_exists",
+        )
         self._check_run(config)
         self._folders.resolve(config.pictures)
         return config.run
@@ -99,11 +101,7 @@ class Validation:
         if config.resume:
             run.Run.open(self._runs, config.run)
         elif run.is_taken(self._runs, config.run):
-            raise RequestError(
-                "run_exists",
-                f"A run's name must be free; there is already one named {config.run}.",
-                "Choose another name, or resume that run.",
-            )
+            raise name_is_taken(config.run)
 
     def _check_generation(self, config: GenerationConfig, training: Collection[str]) -> str:
         from gan_worker.runs import run

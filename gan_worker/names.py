@@ -1,0 +1,68 @@
+"""Names of runs and models: which can be one, and the errors for one that is taken or that nobody has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gan_worker.errors import RequestError, require
+
+# Windows opens a device for these, with any extension too.
+_DEVICES = frozenset(
+    ("con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in "123456789¹²³"))
+)
+
+
+def check_name(name: str, what: str) -> str:
+    """Return the name if it can be a folder's name on every system.
+
+    Raises:
+        RequestError: `invalid_config` when it is empty, too long, holds a path or odd characters, or names
+            a device of Windows.
+    """
+    good = (
+        0 < len(name) <= 80
+        and all(c.isalnum() or c in "-_. " for c in name)
+        and name == name.strip(". ")
+    )
+    require(
+        good,
+        f"The name of a {what} must be 1 to 80 letters, digits, spaces, '-', '_' or '.', and neither start nor end "
+        "with a dot or space",
+        repr(name),
+        "Choose a plainer name.",
+    )
+    require(
+        name.split(".")[0].rstrip().lower() not in _DEVICES,
+        f"The name of a {what} must be one that every system takes for a folder, and not one that Windows keeps for a "
+        "device",
+        repr(name),
+        "Choose another name.",
+    )
+    return name
+
+
+def name_is_taken(name: str) -> RequestError:
+    """The error for a new run that would have the name of another."""
+    return RequestError(
+        "run_exists",
+        f"The name of a new run must be free; there is already a run or a model named {name}.",
+        "Choose another name, or resume that run.",
+    )
+
+
+def unknown_run(name: str, known: Iterable[str]) -> RequestError:
+    """The error for a run that a worker does not have, naming those it has."""
+    return RequestError(
+        "unknown_run",
+        f"The run must be one this worker has; {name!r} is not. It has: {', '.join(known) or 'none'}.",
+        "Check the name, or start a new run.",
+    )
+
+
+def unknown_model(name: str, known: Iterable[str]) -> RequestError:
+    """The error for a model that a worker does not have, naming those it has."""
+    return RequestError(
+        "unknown_model",
+        f"The model must be one this worker has; {name!r} is not. It has: {', '.join(known) or 'none'}.",
+        "Choose one of these, or train one.",
+    )
