@@ -6,7 +6,8 @@ are laid out with. A button calls a plain function, and so can a script. Panels 
 All of it runs on Blender's main thread: the pump in `worker` takes in, a few milliseconds at a time, what a worker in
 another process has sent.
 
-What saved files hold is named once and for life; see `properties`.
+What saved files hold is named once and for life; see `properties`. What is known beside that belongs to the open file,
+or to this Blender, and goes with it; see `state`.
 """
 
 from .ui.registration import in_order
