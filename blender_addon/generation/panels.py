@@ -8,7 +8,7 @@ from ..shader import node_tree
 from ..steering import sliders
 from ..ui.layouts import TabPanel, draw_copies, paragraph, properties_column
 from ..worker import session
-from ..worker.reporting import draw_error
+from ..worker.reporting import draw_job_error
 from . import results
 
 
@@ -59,9 +59,7 @@ class TILEWRIGHT_PT_maps(TabPanel, bpy.types.Panel):
 
 
 def _draw_generating(layout: bpy.types.UILayout, width: int) -> None:
-    error = session.current.error_of("material")
-    if error:
-        draw_error(layout.box(), error, width)
+    draw_job_error(layout, width, results.MATERIAL)
     running = session.current.running("generate")
     jobs = [job for job in running if job.purpose == results.MATERIAL]
     if not jobs:

@@ -7,8 +7,6 @@ import bpy
 from ..shader import node_tree
 from ..steering import sliders
 from ..ui.layouts import TabPanel, draw_task, paragraph
-from ..worker import session
-from ..worker.reporting import draw_error
 from . import mask, repair
 
 
@@ -36,13 +34,10 @@ class TILEWRIGHT_PT_repair(TabPanel, bpy.types.Panel):
             layout.operator("tilewright.paint_repair_mask", icon="BRUSH_DATA")
             if not problem and not started and material.tilewright.repair_mask is None:
                 paragraph(layout, "Paint over what you do not like first", width, "INFO")
-        if started:
-            draw_task(layout, started, width, "tilewright.cancel_repair")
-        else:
+        if not started:
             layout.operator("tilewright.repair", icon="MODIFIER")
-            error = session.current.error_of("repair")
-            if error:
-                draw_error(layout.box(), error, width)
+        newest = repair.Repair.newest(material.tilewright.uuid)
+        draw_task(layout, newest, width, "tilewright.cancel_repair")
         if not material.tilewright.repaired:
             return
         if material.tilewright.repair_remark and not started:

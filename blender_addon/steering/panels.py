@@ -7,7 +7,7 @@ import bpy
 from ..ui import thumbnails
 from ..ui.layouts import ShaderEditor, TabPanel, paragraph, properties_column, ui_scale
 from ..worker import session
-from ..worker.reporting import draw_error
+from ..worker.reporting import draw_job_error
 from . import favourites, live, sliders, variations
 
 
@@ -32,9 +32,7 @@ class _Latents:
         _draw_seed(column, material)
         _draw_sliders(column, context.scene, material)
         _draw_state(layout, material)
-        error = session.current.error_of("preview", "rest")
-        if error:
-            draw_error(layout.box(), error, context.region.width)
+        draw_job_error(layout, context.region.width, live.PREVIEW, live.AT_REST)
 
 
 def _draw_seed(layout: bpy.types.UILayout, material: bpy.types.Material) -> None:

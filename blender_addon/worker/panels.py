@@ -40,8 +40,8 @@ _COMPUTING = {
 }
 
 
-# Of jobs to these ends, the error stands in their own panel.
-_WITH_PANELS = ("training", "material", "preview", "rest", "repair", "frame")
+# Of jobs to these ends the error stands in their own panel, and of those of a task where the task is.
+_WITH_PANELS = ("training", "material", "preview", "rest")
 
 
 class TILEWRIGHT_PT_worker(TabPanel, bpy.types.Panel):
@@ -53,7 +53,8 @@ class TILEWRIGHT_PT_worker(TabPanel, bpy.types.Panel):
             layout.label(text="Not set up yet", icon="RADIOBUT_OFF")
         else:
             _draw_worker(layout, now)
-        if now.last_error and not now.error_of(*_WITH_PANELS):
+        job = now.failed_job()
+        if now.last_error and not (job and (job.receive or job.purpose in _WITH_PANELS)):
             draw_error(layout.box(), now.last_error, context.region.width)
 
 

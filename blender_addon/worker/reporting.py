@@ -77,6 +77,13 @@ def draw_error(layout: bpy.types.UILayout, error: ErrorInfo, width: int, job: st
     paragraph(layout, error.cure, width, "LIGHT")
 
 
+def draw_job_error(layout: bpy.types.UILayout, width: int, *purposes: str) -> None:
+    """The last error, where it is that of a job to these ends, and no task tells it."""
+    job = session.current.failed_job()
+    if job and job.failure and job.purpose in purposes and not job.receive:
+        draw_error(layout.box(), job.failure, width)
+
+
 _BY_CODE = {code: title for title, codes in _TITLES.items() for code in codes}
 
 

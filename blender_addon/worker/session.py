@@ -319,10 +319,10 @@ class Session:
     def running(self, kind: str) -> list[Job]:
         return [job for job in self.jobs.values() if job.kind == kind and not job.ended]
 
-    def error_of(self, *purposes: str) -> ErrorInfo | None:
-        """The last error, where it is that of a job to these ends."""
-        jobs = (job for job in self.jobs.values() if job.purpose in purposes)
-        return self.last_error if any(job.failure is self.last_error for job in jobs) else None
+    def failed_job(self) -> Job | None:
+        """The job that the last error is of, if it is of one."""
+        failed = (job for job in self.jobs.values() if job.failure)
+        return next((job for job in failed if job.failure is self.last_error), None)
 
     def dismiss(self, job_id: str = "") -> None:
         """Take the error of a job, or else the last one, off the panel."""

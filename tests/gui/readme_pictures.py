@@ -97,7 +97,7 @@ def desk(window: Any) -> Iterator[Any]:
     window.pull(-120, 0.005)
     window.release()
     window.ask(f"{PREFERENCES}.worker_python = {str(window.worker_python())!r}")
-    window.wait("not addon('worker.setup').current.need")
+    window.wait("not addon('worker.setup').get().need")
     # The folder is named in a picture.
     with tempfile.TemporaryDirectory(prefix="tilewright-", ignore_cleanup_errors=True) as home:
         window.ask(f"{PREFERENCES}.home_folder = {home!r}")
@@ -189,7 +189,7 @@ def test_error(desk: Any) -> None:
 def test_doctor(desk: Any) -> None:
     desk.ask("bpy.context.preferences.view.ui_scale = 1.0")  # it is long
     desk.click("run_doctor")
-    doctor = "addon('worker.doctor').current"
+    doctor = "addon('worker.doctor').get()"
     desk.wait(f"{doctor}.ran and not {doctor}.running")
     keep(desk, "doctor")
 

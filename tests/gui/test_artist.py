@@ -70,7 +70,7 @@ def test_the_tab_opens_and_says_stopped(window: Any) -> None:
 
 
 def test_without_a_worker_its_setup_stands_alone(window: Any) -> None:
-    window.wait("addon('worker.setup').current.need == 'missing'")
+    window.wait("addon('worker.setup').get().need == 'missing'")
     window.settle(20)
     window.photograph("setup")
     shown = window.buttons()
@@ -87,7 +87,7 @@ def test_without_a_worker_its_setup_stands_alone(window: Any) -> None:
 def test_a_wrong_worker_python_is_named_with_its_cure(window: Any) -> None:
     wrong = window.work / "no-such-python"
     window.ask(f"addon('worker.preferences').get().worker_python = {str(wrong)!r}")
-    window.wait("addon('worker.setup').current.need == 'astray'")
+    window.wait("addon('worker.setup').get().need == 'astray'")
     window.click(START, 0.25)
     window.wait("session().last_error")
     assert window.ask("session().last_error.code") == "worker_command"
@@ -259,7 +259,7 @@ def test_a_loop_is_baked(window: Any) -> None:
     window.open_only("Motion")
     window.enter("motion.frames", "4")
     window.click("bake_motion(")
-    bake = "addon('animation.motion').current"
+    bake = "addon('animation.motion').MotionBake.newest()"
     window.wait(f"{bake} and {bake}.state != 'running'")
     assert window.ask(f"{bake}.state") == "succeeded", window.ask(f"str({bake}.error)")
     assert window.ask(f"addon('shader.node_tree').shows_sequence({MATERIAL})")
@@ -322,7 +322,7 @@ def test_a_part_is_repaired(window: Any) -> None:
 def test_the_doctor_looks_at_everything(window: Any) -> None:
     window.open_only("Worker")
     window.click("run_doctor")
-    doctor = "addon('worker.doctor').current"
+    doctor = "addon('worker.doctor').get()"
     window.wait(f"{doctor}.ran and not {doctor}.running")
     found = dict(window.ask(f"[(f.name, f.state) for f in {doctor}.findings]"))
     assert {"Python", "TensorFlow", "Disk", "Memory"} <= set(found)

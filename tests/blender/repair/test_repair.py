@@ -13,6 +13,7 @@ from blender_addon.generation import operators
 from blender_addon.repair import mask as repair_mask
 from blender_addon.repair import panels, repair
 from blender_addon.shader import images, node_tree, projection
+from blender_addon.worker import panels as worker_panels
 from blender_addon.worker import preferences, pump, session
 from gan_worker.client.events import JobReport, MapReady, MaterialReady
 from gan_worker.config import GenerationConfig, RepairConfig
@@ -21,6 +22,8 @@ from gan_worker.materials.metadata import SOURCE_TYPE, read_metadata
 from gan_worker.materials.pictures import read_header, read_stored
 from gan_worker.materials.sets import find_materials
 from gan_worker.progress import GenerationProgress, Notice, Recipe
+
+from ..test_panels import draw
 
 CONFIG = GenerationConfig("bricks", seed=5, width=48, height=32)
 HIDDEN = np.zeros((32, 48), bool)
@@ -234,6 +237,8 @@ def test_what_goes_wrong_at_the_worker_is_told_and_changes_nothing(bench):
     bench.worker.state(job, "failed", ErrorInfo("out_of_memory", "No room.", "Make room."))
     bench.end()
     assert session.current.last_error.code == "out_of_memory"
+    assert "No room.\nMake room." in draw(panels.TILEWRIGHT_PT_repair)
+    assert "No room." not in draw(worker_panels.TILEWRIGHT_PT_worker)
     assert bench.holds(bench.maps)
 
 
