@@ -401,6 +401,5 @@ def to_screen(linear: Picture) -> Picture:
 def to_light(screen: NDArray[Any]) -> Picture:
     """SRGB values to linear light, both 0..1: the inverse of `to_screen`."""
     shown = np.clip(screen, 0, 1)
-    return np.where(shown <= 0.04045, shown / 12.92, ((shown + 0.055) / 1.055) ** 2.4).astype(
-        np.float32
-    )
+    light = np.where(shown <= 0.04045, shown / 12.92, ((shown + 0.055) / 1.055) ** 2.4)
+    return np.asarray(light, np.float32)

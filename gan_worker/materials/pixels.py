@@ -24,4 +24,4 @@ def as_floats(picture: NDArray[Any]) -> Picture:
     """Whole numbers of 8 or 16 bits to 0..1; floats stay what they are."""
     if not np.issubdtype(picture.dtype, np.integer):
         return picture
-    return picture.astype(np.float32) / np.iinfo(picture.dtype).max
+    return picture.astype(np.float32) / np.float32(np.iinfo(picture.dtype).max)

@@ -299,7 +299,7 @@ def _as_maps(kind: str, picture: Picture, linear: bool) -> dict[str, Picture]:
     if described.kind is Kind.color and linear:
         picture = to_screen(picture)
     if described.kind is Kind.direction and picture.min() < 0:
-        picture = picture / 2 + 0.5
+        picture = picture / np.float32(2) + np.float32(0.5)
     if described.any_range:
         picture = _within_range(picture)
     if kind == "normal_directx":

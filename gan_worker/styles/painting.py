@@ -46,7 +46,7 @@ def shares_of(colors: NDArray[np.float32]) -> NDArray[np.float32]:
     others = np.clip(np.nan_to_num(colors[..., :3]), 0, 1)
     total = others.sum(axis=-1, keepdims=True)
     # Brighter than any of the colors, such as white: equal shares of what is in it.
-    others = others / np.maximum(total, 1)
+    others /= np.maximum(total, 1)
     return np.concatenate([np.maximum(0, 1 - total), others], axis=-1)
 
 

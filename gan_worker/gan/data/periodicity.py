@@ -81,7 +81,9 @@ def find_cell(material: Mapping[str, np.ndarray]) -> tuple[float, bool]:
         the height has a grain.
     """
     measured = _measured(material)
-    greys = [picture.mean(axis=-1, keepdims=True) for picture in measured.values()]
+    greys = [
+        picture.mean(axis=-1, keepdims=True, dtype=np.float32) for picture in measured.values()
+    ]
     # Of what is finer than the whole shows, as weaves are, a part is enough.
     part = _likenesses(greys)
     likeness = dict(zip(measured, part, strict=True)).get("height")

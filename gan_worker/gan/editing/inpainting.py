@@ -323,7 +323,7 @@ class _Sight:
         given = {name: resampled(picture, *size) for name, picture in maps.items()}
         for name, statistics in self.model.statistics.maps.items():
             if name not in given:
-                mean = np.array(statistics.mean, np.float32)
+                mean: np.ndarray = np.array(statistics.mean, np.float32)
                 mean = (mean + 1) / 2 if MAPS[name].kind is Kind.direction else mean
                 given[name] = np.broadcast_to(mean, (*size, len(mean)))
         return self.model.statistics.standardise(given)

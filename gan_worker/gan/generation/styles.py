@@ -181,8 +181,8 @@ def _painted_places(
     left, top = config.origin or (0, 0)
     down = softening(rows) @ resampling(chosen.rows, rows, top / config.height)
     across = softening(columns) @ resampling(chosen.columns, columns, left / config.width)
-    cells = np.frombuffer(read_weights(chosen), np.uint8).astype(np.float64)
-    cells = cells.reshape(chosen.rows, chosen.columns, -1)
+    weights = np.frombuffer(read_weights(chosen), np.uint8).astype(np.float64)
+    cells = weights.reshape(chosen.rows, chosen.columns, -1)
     shares = cells / cells.sum(axis=-1, keepdims=True)
     return np.einsum("hr,rcs,wc->hws", down, shares, across, optimize=True)
 
