@@ -14,8 +14,9 @@ from rich.text import Text
 
 from gan_worker import __version__
 from gan_worker.cli import terminal
-from gan_worker.cli.options import Home, invalid, quiet_loading, runs_folder
+from gan_worker.cli.options import Home, quiet_loading, runs_folder
 from gan_worker.cli.terminal import output, show_stage, show_warning
+from gan_worker.errors import require
 from gan_worker.files import check_places, write_json
 from gan_worker.materials.metadata import model_metadata
 from gan_worker.materials.pictures import write_picture
@@ -63,10 +64,8 @@ def evaluate(
     home: Home = None,
 ) -> None:
     """Measure how close a model comes to real pictures."""
-    if not 2 <= seeds <= MOST_JUDGED:
-        raise invalid(
-            f"--seeds must lie between 2 and {MOST_JUDGED}; received {seeds}.", "Use --seeds 4."
-        )
+    rule = f"--seeds must lie between 2 and {MOST_JUDGED}"
+    require(2 <= seeds <= MOST_JUDGED, rule, seeds, "Use --seeds 4.")
     check_places(against)
     folder = run.open_model(runs_folder(home), model)
     with quiet_loading():

@@ -13,7 +13,6 @@ from gan_worker.cli import terminal
 from gan_worker.cli.options import (
     Home,
     checked_bits,
-    invalid,
     load,
     parse_seeds,
     parse_size,
@@ -21,6 +20,7 @@ from gan_worker.cli.options import (
     runs_folder,
 )
 from gan_worker.config import GenerationConfig
+from gan_worker.errors import require
 from gan_worker.exports.sources import (
     ExportedMaterial,
     ExportTarget,
@@ -86,16 +86,18 @@ def export(
 
 def _refuse_with_folder(folder: Path, out: Path, options: Mapping[str, object]) -> None:
     given = [f"--{name}" for name, value in options.items() if value is not None]
-    if given:
-        raise invalid(
-            f"A folder of maps is exported as it is; received {', '.join(given)} for the folder {folder}.",
-            "Leave these options out, or give the name of a model that is no folder here.",
-        )
-    if out.resolve().is_relative_to(folder.resolve()):
-        raise invalid(
-            f"--out must lie outside the folder of the maps, or they would be found together; received {out}.",
-            "Give another --out.",
-        )
+    require(
+        not given,
+        "A folder of maps is exported as it is",
+        f"{', '.join(given)} for the folder {folder}",
+        "Leave these options out, or give the name of a model that is no folder here.",
+    )
+    require(
+        not out.resolve().is_relative_to(folder.resolve()),
+        "--out must lie outside the folder of the maps, or they would be found together",
+        out,
+        "Give another --out.",
+    )
 
 
 def _read_for_export(folder: Path) -> tuple[int, Iterator[ExportedMaterial]]:

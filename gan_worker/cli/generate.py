@@ -14,7 +14,6 @@ from gan_worker.cli import terminal
 from gan_worker.cli.options import (
     Home,
     checked_bits,
-    invalid,
     load,
     model_for,
     parse_seeds,
@@ -23,6 +22,7 @@ from gan_worker.cli.options import (
     runs_folder,
 )
 from gan_worker.config import GenerationConfig
+from gan_worker.errors import require
 from gan_worker.files import storage_errors
 from gan_worker.materials.files import Format, file_bits, save_material
 from gan_worker.materials.metadata import model_metadata
@@ -70,11 +70,12 @@ def generate(
     seeds, (width, height) = parse_seeds(seed), parse_size(size)
     checked_bits(bits)
     names = () if maps == "all" else tuple(name.strip() for name in maps.split(","))
-    if (style_map is None) != (not styles):
-        raise invalid(
-            "--style-map and --styles must be given together; received one of them.",
-            "Give both: --style-map PICTURE --styles 3,8.",
-        )
+    require(
+        (style_map is None) == (not styles),
+        "--style-map and --styles must be given together",
+        "one of them",
+        "Give both: --style-map PICTURE --styles 3,8.",
+    )
     config = GenerationConfig(
         model,
         seeds[0],

@@ -11,8 +11,9 @@ from typing import Annotated, Any
 import typer
 
 from gan_worker.cli import terminal
-from gan_worker.cli.options import Home, invalid, load, model_for, parse_size, reporting
+from gan_worker.cli.options import Home, load, model_for, parse_size, reporting
 from gan_worker.config import GenerationConfig
+from gan_worker.errors import require
 from gan_worker.limits import AMOUNTS, SWAYS
 from gan_worker.materials.files import Format, file_bits
 from gan_worker.materials.sequences import SequenceWriter
@@ -55,8 +56,12 @@ def loop(
     names = () if maps == "all" else tuple(name.strip() for name in maps.split(","))
     base = GenerationConfig(model, seed, width, height, names, psi)
     path = _path(base, styles, direction or [], radius)
-    if out.exists():
-        raise invalid(f"--out must name a new folder; {out} is there.", "Give another --out.")
+    require(
+        not out.exists(),
+        "--out must name a new folder",
+        f"{out}, which is there",
+        "Give another --out.",
+    )
     loaded = load(model_for(base, home))
     configs = motion.loop_frames(path, _lengths(loaded, path), frames, sway)
     meter = motion.StepMeter()
@@ -77,20 +82,22 @@ def loop(
 def _path(
     base: GenerationConfig, styles: str, directions: Sequence[str], radius: float
 ) -> motion.Path:
-    if styles and directions:
-        raise invalid(
-            "A loop goes through --styles or around in --direction; received both.",
-            "Leave one of them out.",
-        )
+    require(
+        not (styles and directions),
+        "A loop goes through --styles or around in --direction",
+        "both",
+        "Leave one of them out.",
+    )
     if styles:
         chosen = [parse_style(part) for part in styles.split(",") if part.strip()]
         return motion.path_through(base, [_look(base, style) for style in chosen])
     names = [" ".join(name.split()) for name in directions or ["pca 1"]]
-    if len(names) > 2:
-        raise invalid(
-            f"A circle has two directions; received {len(names)}.",
-            "Give --direction twice at most.",
-        )
+    require(
+        len(names) <= 2,
+        "A circle has two directions",
+        len(names),
+        "Give --direction twice at most.",
+    )
     replace(base, directions=tuple((name, 0.0) for name in names)).check()
     if len(names) == 1:  # the next weaker one of its kind
         kind, number = names[0].split()

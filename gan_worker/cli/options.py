@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from gan_worker.cli import terminal
 from gan_worker.config import GenerationConfig
-from gan_worker.errors import RequestError
+from gan_worker.errors import RequestError, require
 from gan_worker.files import storage_errors
 from gan_worker.materials.pictures import Bits
 from gan_worker.progress import GenerationProgress
@@ -96,11 +96,8 @@ def parse_seeds(text: str) -> list[int]:
     for part in text.replace(" ", "").split(","):
         match = re.fullmatch(r"(\d{1,18})(?:-(\d{1,18}))?", part)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, -1)
-        if not 0 <= last - first < MOST_SEEDS:
-            raise invalid(
-                f"Seeds must look like 7, 1-9 or 1,4,7, {MOST_SEEDS} at most; received {text!r}.",
-                "Correct --seed.",
-            )
+        rule = f"Seeds must look like 7, 1-9 or 1,4,7, {MOST_SEEDS} at most"
+        require(0 <= last - first < MOST_SEEDS, rule, repr(text), "Correct --seed.")
         seeds += range(first, last + 1)
     return list(dict.fromkeys(seeds))
 
@@ -122,10 +119,5 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def checked_bits(bits: int | None) -> Bits | None:
-    if bits not in (None, 8, 16):
-        raise invalid(f"--bits must be 8 or 16; received {bits}.", "Use --bits 8 or --bits 16.")
+    require(bits in (None, 8, 16), "--bits must be 8 or 16", bits, "Use --bits 8 or --bits 16.")
     return None if bits is None else 16 if bits == 16 else 8
-
-
-def invalid(message: str, cure: str) -> RequestError:
-    return RequestError("invalid_config", message, cure)

@@ -15,7 +15,7 @@ import typer
 from gan_worker.cli import terminal
 from gan_worker.cli.options import Home, quiet_loading, runs_folder
 from gan_worker.config import PRESETS, TrainingConfig
-from gan_worker.errors import Cancelled, RequestError, WorkerError
+from gan_worker.errors import Cancelled, RequestError, WorkerError, require
 from gan_worker.files import FolderLock, check_places, read_json
 from gan_worker.runs import run as runs
 
@@ -51,12 +51,12 @@ def train(
     """Train a model; Ctrl+C stops and saves, a second one stops at once."""
     folder = runs_folder(home)
     places = tuple(str(place.absolute()) for place in pictures or ())
-    if (run is None) == (resume is None):
-        raise RequestError(
-            "invalid_config",
-            "Exactly one of --run NAME and --resume RUN must be given.",
-            "Give --run NAME to start a new run, or --resume RUN to continue one.",
-        )
+    require(
+        (run is None) != (resume is None),
+        "Exactly one of --run NAME and --resume RUN must be given",
+        "neither" if run is None else "both",
+        "Give --run NAME to start a new run, or --resume RUN to continue one.",
+    )
     if resume is not None:
         _refuse_kept(preset=preset, scale=scale, isotropic=isotropic or None, seed=seed)
         opened = runs.Run.open(folder, resume)
@@ -97,12 +97,12 @@ def _with_attribution(
 
 def _refuse_kept(**options: object) -> None:
     given = [f"--{name}" for name, value in options.items() if value is not None]
-    if given:
-        raise RequestError(
-            "invalid_config",
-            f"A resumed run keeps its preset, scale, isotropy and seed; received {', '.join(given)}.",
-            "Leave these options out, or start a new run.",
-        )
+    require(
+        not given,
+        "A resumed run keeps its preset, scale, isotropy and seed",
+        ", ".join(given),
+        "Leave these options out, or start a new run.",
+    )
 
 
 def _resumed(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gan_worker.config import GenerationConfig
-from gan_worker.errors import RequestError
+from gan_worker.errors import require
 from gan_worker.limits import AMOUNTS, TRUNCATIONS
 from gan_worker.style import STYLES_LIMIT, Mix, Style
 
@@ -38,12 +38,12 @@ def blended(
         for name, amount in look.directions:
             amounts[name] = amounts.get(name, 0.0) + amount * share
     mix = tuple((s, round(w, DIGITS)) for s, w in weights.items() if round(w, DIGITS) != 0)
-    if len(mix) > STYLES_LIMIT:
-        raise RequestError(
-            "invalid_config",
-            f"A mix may have {STYLES_LIMIT} styles at most; this would have {len(mix)}.",
-            "Mix favorites that are mixtures of fewer.",
-        )
+    require(
+        len(mix) <= STYLES_LIMIT,
+        f"A mix may have {STYLES_LIMIT} styles at most",
+        f"looks that have {len(mix)} together",
+        "Mix favorites that are mixtures of fewer.",
+    )
     truncation_psi = sum(look.truncation_psi * share for look, share in looks)
     return replace(
         base,
@@ -64,18 +64,18 @@ def within_limit(amount: float) -> float:
 
 def _check(base: GenerationConfig, looks: Sequence[GenerationConfig]) -> None:
     others = {look.model for look in looks} - {base.model}
-    if others:
-        raise RequestError(
-            "invalid_config",
-            f"Looks must be of one model to be mixed; these are of {base.model} and {min(others)}.",
-            "Choose favorites of the same model.",
-        )
-    if any(look.style_map for look in looks):
-        raise RequestError(
-            "invalid_config",
-            "Looks must have one style everywhere to be mixed; one of these is painted.",
-            "Choose favorites that are not painted.",
-        )
+    require(
+        not others,
+        "Looks must be of one model to be mixed",
+        " and ".join([base.model, *sorted(others)[:1]]),
+        "Choose favorites of the same model.",
+    )
+    require(
+        not any(look.style_map for look in looks),
+        "Looks must have one style everywhere to be mixed",
+        "one that is painted",
+        "Choose favorites that are not painted.",
+    )
 
 
 def parts(config: GenerationConfig) -> Mix:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_worker.config import GenerationConfig
-from gan_worker.errors import RequestError
+from gan_worker.errors import require
 from gan_worker.style import Sway
 from gan_worker.styles.mixing import DIGITS, blended, within_limit
 
@@ -39,12 +39,12 @@ def path_through(base: GenerationConfig, looks: Sequence[GenerationConfig]) -> P
     Raises:
         RequestError: `invalid_config` where they are too few or cannot be mixed.
     """
-    if len(looks) < 2:
-        raise RequestError(
-            "invalid_config",
-            f"A loop must have two looks or more to go through; received {len(looks)}.",
-            "Choose more favorites.",
-        )
+    require(
+        len(looks) >= 2,
+        "A loop must have two looks or more to go through",
+        len(looks),
+        "Choose more favorites.",
+    )
 
     def at(t: float) -> GenerationConfig:
         segment, share = divmod(t % 1.0 * len(looks), 1.0)
@@ -80,12 +80,12 @@ def path_around(base: GenerationConfig, first: str, second: str, radius: float) 
     Raises:
         RequestError: `invalid_config` where both are the same.
     """
-    if first == second:
-        raise RequestError(
-            "invalid_config",
-            f"A circle must have two different directions; received {first!r} twice.",
-            "Choose another direction.",
-        )
+    require(
+        first != second,
+        "A circle must have two different directions",
+        f"{first!r} twice",
+        "Choose another direction.",
+    )
 
     def at(t: float) -> GenerationConfig:
         amounts = dict(base.directions)
