@@ -80,9 +80,9 @@ def ticked(scene: bpy.types.Scene, model: str) -> list[bpy.types.PropertyGroup]:
     return [favourite for favourite in favourites.of_model(scene, model) if favourite.in_loop]
 
 
-def reason(scene: bpy.types.Scene, material: bpy.types.Material | None) -> str:
+def obstacle(scene: bpy.types.Scene, material: bpy.types.Material | None) -> str:
     """Why nothing can be baked; empty where it can."""
-    found = live.reason(material)
+    found = live.obstacle(material)
     if found:
         return found
     chosen, model = scene.tilewright, material.tilewright.latents.model
@@ -220,7 +220,7 @@ def start(scene: bpy.types.Scene, material: bpy.types.Material) -> MotionBake:
         StorageError: `file_unwritable` or `disk_full`.
     """
     hindrance = "One bake must end before the next begins" if MotionBake.running() else ""
-    hindrance = hindrance or reason(scene, material)
+    hindrance = hindrance or obstacle(scene, material)
     if hindrance:
         raise RequestError("wrong_state", f"Nothing was baked. {hindrance}.", "Then bake again.")
     folder = Path(bpy.path.abspath(scene.tilewright.texture_folder))

@@ -5,14 +5,12 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty
 
-from gan_worker.errors import TilewrightError
-
 from ..steering import sliders
-from ..worker.reporting import failed, needs
+from ..worker.reporting import Action, CancelTask, when
 from . import motion
 
 
-class TILEWRIGHT_OT_bake_motion(bpy.types.Operator):
+class TILEWRIGHT_OT_bake_motion(Action, bpy.types.Operator):
     """Make a picture for every frame, kept in a folder of their own, and show them on the material one by one"""
 
     bl_idname = "tilewright.bake_motion"
@@ -25,36 +23,29 @@ class TILEWRIGHT_OT_bake_motion(bpy.types.Operator):
     )
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        hindrance = motion.reason(context.scene, sliders.active_material())
-        return needs(
-            cls, not motion.MotionBake.running(), "A bake is running: cancel it first"
-        ) and needs(cls, not hindrance, hindrance)
+    def obstacle(cls, context: bpy.types.Context) -> str:
+        running = motion.MotionBake.running()
+        return when(running, "A bake is running: cancel it first") or motion.obstacle(
+            context.scene, sliders.active_material()
+        )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            bake = motion.start(context.scene, sliders.active_material())
-            if self.wait:
-                bake.wait()
-                bake.raise_error()
-        except TilewrightError as error:
-            return failed(self, error)
-        return {"FINISHED"}
+    def act(self, context: bpy.types.Context) -> None:
+        bake = motion.start(context.scene, sliders.active_material())
+        if self.wait:
+            bake.wait()
+            bake.raise_error()
 
 
-class TILEWRIGHT_OT_cancel_motion(bpy.types.Operator):
+class TILEWRIGHT_OT_cancel_motion(CancelTask, bpy.types.Operator):
     """Stop baking. The material stays as it was, and no picture is kept"""
 
     bl_idname = "tilewright.cancel_motion"
     bl_label = "Cancel"
+    nothing = "Nothing is being baked"
 
     @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
-        return needs(cls, motion.MotionBake.running(), "Nothing is being baked")
-
-    def execute(self, _context: bpy.types.Context) -> set[str]:
-        motion.MotionBake.running().cancel()
-        return {"FINISHED"}
+    def task(cls, _context: bpy.types.Context) -> motion.MotionBake | None:
+        return motion.MotionBake.running()
 
 
 register, unregister = bpy.utils.register_classes_factory(

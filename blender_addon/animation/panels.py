@@ -37,7 +37,7 @@ class TILEWRIGHT_PT_motion(TabPanel, bpy.types.Panel):
             kept = material.tilewright.latents
             column.label(text=f"{kept.width} × {kept.height} pixels each")
         is_loop = chosen.path != "KEYFRAMES"
-        hindrance = motion.reason(scene, material)
+        hindrance = motion.obstacle(scene, material)
         if hindrance:
             paragraph(layout, hindrance, width, "INFO")
         layout.operator(

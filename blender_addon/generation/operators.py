@@ -9,7 +9,7 @@ import bpy
 from bpy.props import BoolProperty, FloatProperty, IntProperty
 
 from gan_worker.config import GenerationConfig
-from gan_worker.errors import StorageError, TilewrightError
+from gan_worker.errors import StorageError
 from gan_worker.limits import SEEDS
 from gan_worker.names import unknown_model
 
@@ -17,7 +17,7 @@ from ..shader import images, node_tree, surface
 from ..steering import live, sliders
 from ..steering.operators import settle
 from ..worker import pump, session
-from ..worker.reporting import failed, needs, needs_worker
+from ..worker.reporting import Action, no_worker, obstacle_of, unless
 from . import regeneration, results
 
 
@@ -164,7 +164,7 @@ def cancel_generation() -> None:
         session.current.cancel(job)
 
 
-class TILEWRIGHT_OT_generate_material(bpy.types.Operator):
+class TILEWRIGHT_OT_generate_material(Action, bpy.types.Operator):
     """Generate a material and put it on the active or the selected objects"""
 
     bl_idname = "tilewright.generate_material"
@@ -177,27 +177,23 @@ class TILEWRIGHT_OT_generate_material(bpy.types.Operator):
     timeout: FloatProperty(name="Timeout", default=600.0, min=0.1, options={"SKIP_SAVE"})
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if not needs_worker(cls):
-            return False
-        if not needs(cls, session.current.models, "The worker has told of no model yet"):
-            return False
-        return needs(cls, context.scene.tilewright.model, "Choose a model first")
+    def obstacle(cls, context: bpy.types.Context) -> str:
+        return (
+            no_worker()
+            or unless(session.current.models, "The worker has told of no model yet")
+            or unless(context.scene.tilewright.model, "Choose a model first")
+        )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> None:
         chosen = context.scene.tilewright
         objects = target_objects(context)
         vary = chosen.vary_per_object and chosen.target == "SELECTED" and bool(objects)
-        try:
-            order = result_order(context.scene)
-            jobs = generate_for_objects(objects, generation_config(context.scene), order, vary)
-            if self.wait:
-                for job in jobs:
-                    pump.wait_for_job(job, self.timeout)
-        except TilewrightError as error:
-            return failed(self, error)
+        order = result_order(context.scene)
+        jobs = generate_for_objects(objects, generation_config(context.scene), order, vary)
+        if self.wait:
+            for job in jobs:
+                pump.wait_for_job(job, self.timeout)
         self._warn(objects)
-        return {"FINISHED"}
 
     def _warn(self, objects: list[bpy.types.Object]) -> None:
         if not objects:
@@ -206,7 +202,7 @@ class TILEWRIGHT_OT_generate_material(bpy.types.Operator):
             self.report({"WARNING"}, f"{name} has no UV map and will show one color only")
 
 
-class TILEWRIGHT_OT_next_seed(bpy.types.Operator):
+class TILEWRIGHT_OT_next_seed(Action, bpy.types.Operator):
     """Go to another seed and generate"""
 
     bl_idname = "tilewright.next_seed"
@@ -216,43 +212,41 @@ class TILEWRIGHT_OT_next_seed(bpy.types.Operator):
     step: IntProperty(default=1, options={"SKIP_SAVE", "HIDDEN"})
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return TILEWRIGHT_OT_generate_material.poll.__func__(cls, context)
+    def obstacle(cls, context: bpy.types.Context) -> str:
+        return TILEWRIGHT_OT_generate_material.obstacle(context)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> set[str]:
         chosen = context.scene.tilewright
         chosen.seed = (chosen.seed + self.step) % SEEDS.most
         return bpy.ops.tilewright.generate_material()
 
 
-class TILEWRIGHT_OT_cancel_generation(bpy.types.Operator):
+class TILEWRIGHT_OT_cancel_generation(Action, bpy.types.Operator):
     """Stop generating; materials that are not finished stay as they are"""
 
     bl_idname = "tilewright.cancel_generation"
     bl_label = "Cancel"
 
     @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
-        return needs_worker(cls) and needs(
-            cls, session.current.running("generate"), "Nothing is being generated"
+    def obstacle(cls, _context: bpy.types.Context) -> str:
+        return no_worker() or unless(
+            session.current.running("generate"), "Nothing is being generated"
         )
 
-    def execute(self, _context: bpy.types.Context) -> set[str]:
-        try:
-            cancel_generation()
-        except TilewrightError as error:
-            return failed(self, error)
-        return {"FINISHED"}
+    def act(self, _context: bpy.types.Context) -> None:
+        cancel_generation()
 
 
 def steered() -> list[bpy.types.Material]:
     """The materials of the panel that can be made again: the active one, and those that go with it."""
     active = sliders.active_material()
-    others = [m for m in sliders.steered() if m != active and not regeneration.obstacle(m)]
+    others = [
+        m for m in sliders.steered() if m != active and not obstacle_of(regeneration.check, m)
+    ]
     return [active, *others]
 
 
-class _Making:
+class _Making(Action):
     """What buttons that make materials again share."""
 
     bl_options = {"UNDO"}
@@ -263,20 +257,15 @@ class _Making:
     timeout: FloatProperty(name="Timeout", default=600.0, min=0.1, options={"SKIP_SAVE"})
 
     @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
-        problem = regeneration.obstacle(sliders.active_material())
-        return needs(cls, not problem, problem and f"{problem.info.message} {problem.info.cure}")
+    def obstacle(cls, _context: bpy.types.Context) -> str:
+        return obstacle_of(regeneration.check, sliders.active_material())
 
-    def execute(self, _context: bpy.types.Context) -> set[str]:
-        try:
-            for material in steered():
-                self.make(material)
-            pump.wake()
-            if self.wait:
-                settle(self.timeout)
-        except TilewrightError as error:
-            return failed(self, error)
-        return {"FINISHED"}
+    def act(self, _context: bpy.types.Context) -> None:
+        for material in steered():
+            self.make(material)
+        pump.wake()
+        if self.wait:
+            settle(self.timeout)
 
 
 class TILEWRIGHT_OT_regenerate(_Making, bpy.types.Operator):
@@ -309,7 +298,7 @@ class TILEWRIGHT_OT_switch_size(_Making, bpy.types.Operator):
         regeneration.switch_size(material, self.side)
 
 
-class TILEWRIGHT_OT_cancel_regeneration(bpy.types.Operator):
+class TILEWRIGHT_OT_cancel_regeneration(Action, bpy.types.Operator):
     """Stop making this material; it stays as it is shown"""
 
     bl_idname = "tilewright.cancel_regeneration"
@@ -317,19 +306,15 @@ class TILEWRIGHT_OT_cancel_regeneration(bpy.types.Operator):
     bl_options = {"UNDO"}
 
     @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
+    def obstacle(cls, _context: bpy.types.Context) -> str:
         material = sliders.active_material()
         runs = node_tree.is_ours(material) and regeneration.job_of(material)
-        return needs(cls, runs, "Nothing is being made for this material")
+        return unless(runs, "Nothing is being made for this material")
 
-    def execute(self, _context: bpy.types.Context) -> set[str]:
-        try:
-            for material in sliders.steered():
-                if regeneration.job_of(material):
-                    regeneration.cancel(material)
-        except TilewrightError as error:
-            return failed(self, error)
-        return {"FINISHED"}
+    def act(self, _context: bpy.types.Context) -> None:
+        for material in sliders.steered():
+            if regeneration.job_of(material):
+                regeneration.cancel(material)
 
 
 register, unregister = bpy.utils.register_classes_factory(

@@ -7,7 +7,7 @@ from dataclasses import replace
 import bpy
 
 from gan_worker.config import GenerationConfig
-from gan_worker.errors import RequestError, TilewrightError, WorkerError
+from gan_worker.errors import RequestError, WorkerError
 from gan_worker.wire.messages import ModelEntry
 
 from ..shader import node_tree
@@ -27,22 +27,28 @@ def model_of(material: bpy.types.Material) -> ModelEntry | None:
     return next((m for m in session.current.models if m.hash == needed), None)
 
 
-def obstacle(material: bpy.types.Material | None) -> TilewrightError | None:
-    """Why a material cannot be made again from its recipe, and what to do; None where it can."""
+def check(material: bpy.types.Material | None) -> None:
+    """Check that a material can be made again from its recipe.
+
+    Raises:
+        RequestError: `wrong_state` or `unknown_model`.
+        WorkerError: `worker_gone`.
+    """
     if material is None or not material.tilewright.recipe:
-        return _wrong_state(
+        raise _wrong_state(
             "The active object must have a material with a recipe; it has none.",
             "Generate one first.",
         )
     if not material.is_editable:
-        return _wrong_state(
+        raise _wrong_state(
             "The material must belong to this file; it is linked from another.", "Make it local."
         )
     if not session.current.connected:
-        return WorkerError(
+        raise WorkerError(
             "worker_gone", "No worker is connected.", "Press Start in the Worker panel."
         )
-    return None if model_of(material) else _missing(material.tilewright)
+    if not model_of(material):
+        raise _missing(material.tilewright)
 
 
 def _wrong_state(message: str, cure: str) -> RequestError:
@@ -135,9 +141,7 @@ def cancel(material: bpy.types.Material) -> None:
 
 def _prepare(material: bpy.types.Material) -> GenerationConfig:
     """See that it can be made, and make its latents ready; what they ask for."""
-    problem = obstacle(material)
-    if problem:
-        raise problem
+    check(material)
     node_tree.ensure_unique(material)
     if not sliders.has_latents(material):
         sliders.keep_place(material, node_tree.read_recipe(material))

@@ -8,7 +8,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from gan_worker.errors import RequestError, StorageError, TilewrightError
+from gan_worker.errors import RequestError, StorageError
 from gan_worker.files import replace_file, storage_errors
 from gan_worker.materials.metadata import credit_line
 from gan_worker.progress import Credits, Recipe
@@ -32,38 +32,41 @@ VERSION 1
 """
 
 
-def obstacle(material: bpy.types.Material | None, library: str) -> TilewrightError | None:
-    """Why a material cannot be kept as an asset now; None where it can.
+def check(material: bpy.types.Material | None, library: str) -> None:
+    """Check that a material can be kept as an asset now.
 
     Args:
         material: that is to be kept.
         library: name of an asset library of the preferences; empty for this file.
+
+    Raises:
+        RequestError: `wrong_state`.
+        StorageError: `file_unwritable`.
     """
     if not node_tree.is_ours(material) or not material.tilewright.recipe:
-        return RequestError(
+        raise RequestError(
             "wrong_state",
             "The active object must have a material with a recipe; it has none.",
             "Generate one first.",
         )
     if node_tree.is_preview(material):
-        return RequestError(
+        raise RequestError(
             "wrong_state",
             "The material must show its full size; it shows a preview.",
             "Wait until the slider has come to rest.",
         )
     if library and library_folder(library) is None:
-        return StorageError(
+        raise StorageError(
             "file_unwritable",
             f"The asset library must be one of the preferences; {library} is not.",
             "Choose another, or add it under Preferences > File Paths.",
         )
     if not library and not bpy.data.filepath:
-        return StorageError(
+        raise StorageError(
             "file_unwritable",
             "The .blend must be saved before it can hold assets; it was not.",
             "Save the file, or choose an asset library.",
         )
-    return None
 
 
 def library_folder(name: str) -> Path | None:
@@ -91,9 +94,7 @@ def keep(material: bpy.types.Material, catalog: str, library: str = "") -> Path:
         StorageError: `file_unwritable` for a .blend that was never saved, or a library that cannot be written;
             `disk_full`.
     """
-    problem = obstacle(material, library)
-    if problem:
-        raise problem
+    check(material, library)
     _check_pictures(material)
     folder = library_folder(library) if library else _catalog_folder(Path(bpy.data.filepath))
     _make_folder(folder)

@@ -8,7 +8,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from gan_worker.errors import RequestError, StorageError, TilewrightError
+from gan_worker.errors import RequestError, StorageError
 from gan_worker.exports.export import (
     ExportedMaterial,
     check_target,
@@ -28,40 +28,41 @@ from ..worker.background_task import BackgroundTask
 _missing: set[ExportTarget] = set()
 
 
-def obstacle(
-    material: bpy.types.Material | None, target: ExportTarget, folder: str
-) -> TilewrightError | None:
-    """Why a material cannot be exported now; None where it can.
+def check(material: bpy.types.Material | None, target: ExportTarget, folder: str) -> None:
+    """Check that a material can be exported now.
 
     Args:
         material: that is to be exported.
         target: what for.
         folder: Blender path, such as `//export`.
+
+    Raises:
+        RequestError: `wrong_state`.
+        StorageError: `file_unwritable` for a folder beside a .blend that was never saved.
     """
     if not node_tree.is_ours(material) or not material.tilewright.recipe:
-        return _wrong_state(
+        raise _wrong_state(
             "The active object must have a material with a recipe; it has none.",
             "Generate one first.",
         )
     if node_tree.is_preview(material):
-        return _wrong_state(
+        raise _wrong_state(
             "The material must show its full size; it shows a preview.",
             "Wait until the slider has come to rest.",
         )
     if target in _missing:
-        return _wrong_state(
+        raise _wrong_state(
             f"To export to {TOOLS[target].label}, Blender must come with that library; this one does not.",
             f"Use an official Blender, or the command: gan-worker export MODEL --to {target}.",
         )
     if folder.startswith("//") and not bpy.data.filepath:
-        return StorageError(
+        raise StorageError(
             "file_unwritable",
             f"The .blend must be saved before files can go to {folder}; it was not.",
             "Save the file, or choose another folder.",
         )
     if MaterialExport.running():
-        return _wrong_state("One export must end before the next begins; one runs.", "Wait for it.")
-    return None
+        raise _wrong_state("One export must end before the next begins; one runs.", "Wait for it.")
 
 
 def _wrong_state(message: str, cure: str) -> RequestError:
@@ -152,9 +153,7 @@ def start(material: bpy.types.Material, target: ExportTarget, folder: str) -> Ma
             Blender lacks, and while another export runs.
         StorageError: `file_unwritable` for a folder beside a .blend that was never saved.
     """
-    problem = obstacle(material, target, folder)
-    if problem:
-        raise problem
+    check(material, target, folder)
     check_target(target)
     if not _exported_maps(material):
         raise _wrong_state("Some map must be in use to be exported; none is.", "Tick one.")

@@ -5,15 +5,13 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, IntProperty, StringProperty
 
-from gan_worker.errors import TilewrightError
-
 from ..steering import favourites, sliders
 from ..worker import pump
-from ..worker.reporting import failed, needs
+from ..worker.reporting import Action, obstacle_of, unless
 from . import painting
 
 
-class TILEWRIGHT_OT_add_look(bpy.types.Operator):
+class TILEWRIGHT_OT_add_look(Action, bpy.types.Operator):
     """Make this favorite one of the looks to paint the material with"""
 
     bl_idname = "tilewright.add_look"
@@ -23,32 +21,29 @@ class TILEWRIGHT_OT_add_look(bpy.types.Operator):
     uid: StringProperty(options={"SKIP_SAVE", "HIDDEN"})
 
     @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
+    def obstacle(cls, _context: bpy.types.Context) -> str:
         has = sliders.has_latents(sliders.active_material())
-        return needs(cls, has, "The active object has no generated material")
+        return unless(has, "The active object has no generated material")
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> set[str] | None:
         favourite = favourites.find(context.scene, self.uid)
         if favourite is None:
             return {"CANCELLED"}
-        try:
-            painting.add_look(sliders.active_material(), favourite)
-        except TilewrightError as error:
-            return failed(self, error)
+        painting.add_look(sliders.active_material(), favourite)
         pump.wake()
-        return {"FINISHED"}
+        return None
 
 
-class _OfLook:
+class _OfLook(Action):
     """What buttons beside a look share."""
 
     place: IntProperty(options={"SKIP_SAVE", "HIDDEN"}, min=0, max=len(painting.COLORS) - 1)
 
     @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
+    def obstacle(cls, _context: bpy.types.Context) -> str:
         material = sliders.active_material()
         looks = material.tilewright.painted_looks if material else ()
-        return needs(cls, len(looks), "The active material has no looks to paint with")
+        return unless(len(looks), "The active material has no looks to paint with")
 
 
 class TILEWRIGHT_OT_remove_look(_OfLook, bpy.types.Operator):
@@ -58,10 +53,9 @@ class TILEWRIGHT_OT_remove_look(_OfLook, bpy.types.Operator):
     bl_label = "Remove Look"
     bl_options = {"UNDO"}
 
-    def execute(self, _context: bpy.types.Context) -> set[str]:
+    def act(self, _context: bpy.types.Context) -> None:
         painting.remove_look(sliders.active_material(), self.place)
         pump.wake()
-        return {"FINISHED"}
 
 
 class TILEWRIGHT_OT_pick_look(_OfLook, bpy.types.Operator):
@@ -70,12 +64,11 @@ class TILEWRIGHT_OT_pick_look(_OfLook, bpy.types.Operator):
     bl_idname = "tilewright.pick_look"
     bl_label = "Pick Look"
 
-    def execute(self, _context: bpy.types.Context) -> set[str]:
+    def act(self, _context: bpy.types.Context) -> None:
         painting.pick(self.place)
-        return {"FINISHED"}
 
 
-class TILEWRIGHT_OT_paint_looks(bpy.types.Operator):
+class TILEWRIGHT_OT_paint_looks(Action, bpy.types.Operator):
     """Paint on the object which look lies where. The material follows the brush"""
 
     bl_idname = "tilewright.paint_looks"
@@ -91,23 +84,15 @@ class TILEWRIGHT_OT_paint_looks(bpy.types.Operator):
         return "Paint on the object which look lies where. The material follows the brush"
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        try:
-            painting.check(context.object)
-        except TilewrightError as error:
-            return needs(cls, False, f"{error.info.message} {error.info.cure}")
-        return True
+    def obstacle(cls, context: bpy.types.Context) -> str:
+        return obstacle_of(painting.check, context.object)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            painting.start(context.object, self.on_vertices)
-        except TilewrightError as error:
-            return failed(self, error)
+    def act(self, context: bpy.types.Context) -> None:
+        painting.start(context.object, self.on_vertices)
         space = context.space_data
         if space and space.type == "VIEW_3D" and space.shading.type in ("WIREFRAME", "SOLID"):
             space.shading.type = "MATERIAL"  # where the looks are seen, not the colors
         pump.wake()
-        return {"FINISHED"}
 
 
 register, unregister = bpy.utils.register_classes_factory(

@@ -11,7 +11,6 @@ import numpy as np
 
 from gan_worker.config import GenerationConfig
 from gan_worker.dataclass_json import read_stored
-from gan_worker.errors import RequestError
 from gan_worker.style import LOOKS_LIMIT, Look, StyleMap
 from gan_worker.styles.mixing import parts
 from gan_worker.styles.painting import COLORS, paint
@@ -22,6 +21,7 @@ from ..steering import favourites, live, sliders
 from ..steering.changes import quietly
 from ..ui.icons import PanelPictures
 from ..worker import pump, session
+from ..worker.reporting import require
 from . import vertex_colors
 
 # Of the image that is painted on; a style map has a quarter of it, so that brushes have soft edges.
@@ -60,9 +60,9 @@ def _here() -> Painting:
     return state.of_file.get(Painting)
 
 
-def reason(material: bpy.types.Material | None) -> str:
+def obstacle(material: bpy.types.Material | None) -> str:
     """Why this material cannot be painted; empty where it can."""
-    found = live.reason(material)
+    found = live.obstacle(material)
     if not found and not session.current.speaks(1, 2):
         found = "The worker is older than Blender's side and cannot paint: update Tilewright there"
     return found
@@ -101,18 +101,18 @@ def add_look(
     """
     looks, config = material.tilewright.painted_looks, favourites.config_of(favourite)
     taken = {look.place for look in looks}
-    _hold(
+    require(
         len(taken) < LOOKS_LIMIT,
         f"A material can be painted with {LOOKS_LIMIT} looks at most; it has {len(taken)}.",
         "Remove one of them.",
     )
     model = material.tilewright.latents.model
-    _hold(
+    require(
         config.model == model,
         f"A look must be of the material's own model, {model}; this favorite is of {config.model}.",
         "Choose a favorite of that model.",
     )
-    _hold(
+    require(
         not config.style_map,
         "A look must be the same everywhere; this favorite is painted.",
         "Choose one that is not painted.",
@@ -193,26 +193,26 @@ def check(obj: bpy.types.Object | None) -> None:
     Raises:
         RequestError: `invalid_config`, saying what is missing.
     """
-    _hold(
+    require(
         obj is not None and obj.type == "MESH",
         "A mesh must be active to be painted; there is none.",
         "Select a mesh object.",
     )
-    why = reason(obj.active_material)
-    _hold(not why, f"{why}.", "Then press Paint again.")
+    why = obstacle(obj.active_material)
+    require(not why, f"{why}.", "Then press Paint again.")
     count = len(obj.active_material.tilewright.painted_looks)
-    _hold(
+    require(
         count > 1,
         f"There must be two looks or more to paint with; there are {count}.",
         "Keep looks with Add Favorite, then add them here.",
     )
     layers = obj.data.uv_layers
-    _hold(
+    require(
         layers.active is not None,
         f"A mesh must have a UV map to be painted; {obj.name} has none.",
         "Unwrap it: in Edit Mode press U and choose Smart UV Project.",
     )
-    _hold(
+    require(
         layers.active.active_render,
         f"The UV map that is chosen must be the one that renders; of {obj.name} it is {layers.active.name}.",
         "Choose the one with the camera in the object's UV Maps.",
@@ -239,7 +239,7 @@ def _image(material: bpy.types.Material) -> bpy.types.Image:
         kept.style_image = bpy.data.images.new(name, SIDE, SIDE, alpha=False, is_data=True)
         kept.style_image.generated_color = _first_color(material)
     size = "×".join(map(str, kept.style_image.size))
-    _hold(
+    require(
         max(kept.style_image.size) <= LARGEST_SIDE,
         f"A style map may be {LARGEST_SIDE} pixels wide and high at most; this one is {size}.",
         "Scale it down: in the Image Editor choose Image, Resize.",
@@ -276,7 +276,7 @@ def take_up_colors(obj: bpy.types.Object) -> None:
     unwrapping, checksum = _here().unwrapped.get(mesh.name, (None, 0))
     if unwrapping is None or unwrapping.count != len(colors):
         unwrapping = vertex_colors.unwrap(mesh, SIDE)
-        _hold(
+        require(
             unwrapping is not None,
             f"The UV map of {obj.name} must cover something; it covers nothing.",
             "Unwrap it: in Edit Mode press U and choose Smart UV Project.",
@@ -325,7 +325,7 @@ def _tick() -> float | None:
 def _look() -> None:
     """Let the active object's material follow what was painted since the last look."""
     material = sliders.active_material()
-    if not is_painted(material) or live.reason(material):
+    if not is_painted(material) or live.obstacle(material):
         return
     obj = bpy.context.view_layer.objects.active
     if obj.mode in _PAINT_MODES:
@@ -383,11 +383,6 @@ def pack_images() -> None:
         for image in (getattr(material.tilewright, use) for use in node_tree.PAINTED_IMAGES):
             if image and image.is_dirty and not image.library and not image.filepath:
                 image.pack()
-
-
-def _hold(condition: object, rule: str, cure: str) -> None:
-    if not condition:
-        raise RequestError("invalid_config", rule, cure)
 
 
 _part = pump.Part(tick=_tick, before_saving=pack_images)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import bpy
 
-from gan_worker.errors import RequestError
-
 from ..steering import favourites, sliders
 from ..ui import thumbnails
 from ..ui.layouts import TabPanel, paragraph
+from ..worker.reporting import obstacle_of
 from . import painting
 
 
@@ -33,7 +32,7 @@ class _Paint:
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, material = self.layout, sliders.active_material()
-        reason, width = painting.reason(material), context.region.width
+        reason, width = painting.obstacle(material), context.region.width
         if reason:
             paragraph(layout, reason, width, "INFO")
         if not sliders.has_latents(material):
@@ -46,7 +45,7 @@ class _Paint:
                 layout, "Click a look, then paint. Soft brushes mix looks", width, "BRUSH_DATA"
             )
         else:
-            missing = "" if reason else _missing(context.object)
+            missing = "" if reason else obstacle_of(painting.check, context.object)
             if missing:
                 paragraph(layout, missing, width, "INFO")
             row = layout.row(align=True)
@@ -63,14 +62,6 @@ class _Paint:
                 "Repeats are not 1: what is painted is repeated too, away from where it was painted"
             )
             paragraph(layout, text, width, "ERROR")
-
-
-def _missing(obj: bpy.types.Object | None) -> str:
-    try:
-        painting.check(obj)
-    except RequestError as error:
-        return f"{error.info.message} {error.info.cure}"
-    return ""
 
 
 def _draw_looks(layout: bpy.types.UILayout, material: bpy.types.Material) -> None:

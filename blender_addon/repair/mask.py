@@ -5,10 +5,9 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
-from gan_worker.errors import RequestError
-
 from ..shader import images, node_tree, projection
 from ..shader.projection import MAPPING
+from ..worker.reporting import require
 
 # Nodes that show what is masked in red, while it is painted.
 MASK, RED, MIX = "Tilewright Repair Mask", "Tilewright Repair Red", "Tilewright Repair Mix"
@@ -52,23 +51,23 @@ def check(obj: bpy.types.Object | None) -> None:
     Raises:
         RequestError: `invalid_config`, saying what is missing.
     """
-    _hold(
+    require(
         obj is not None and obj.type == "MESH",
         "A mesh must be active to be painted; there is none.",
         "Select a mesh object.",
     )
-    _hold(
+    require(
         node_tree.is_ours(obj.active_material) and node_tree.images_of(obj.active_material),
         "The mesh must have a material that Tilewright made; it has none.",
         "Generate one first.",
     )
     nodes = obj.active_material.node_tree.nodes
-    _hold(
+    require(
         MAPPING in nodes and node_tree.OUTPUT in nodes and nodes[node_tree.OUTPUT].inputs[0].links,
         "The mapping and the output that Tilewright made must be among the material's nodes; they are not.",
         "Undo their deletion, or generate another material.",
     )
-    _hold(
+    require(
         obj.active_material.tilewright.projection == "UV" and obj.data.uv_layers.active,
         f"A mask is painted through the UV map; {obj.name} does not show the material by one.",
         "Unwrap it with U in Edit Mode, and choose UV as Projection in the Surface panel.",
@@ -107,7 +106,7 @@ def read(material: bpy.types.Material, size: tuple[int, int]) -> np.ndarray:
     if image and min(image.size):
         _fit(image, size)
         hidden = images.read_pixels(image)[..., :3].mean(axis=-1, keepdims=True) > 0.5
-    _hold(
+    require(
         hidden.any() and not hidden.all(),
         "A part of the material must be masked, and a part left as it is; "
         f"{'all' if hidden.any() else 'nothing'} is masked.",
@@ -158,8 +157,3 @@ def _take_white(paint: bpy.types.ImagePaint) -> None:
     shared.color, shared.secondary_color = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
     if paint.brush is not None and paint.brush.is_editable:
         paint.brush.color, paint.brush.secondary_color = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
-
-
-def _hold(condition: object, rule: str, cure: str) -> None:
-    if not condition:
-        raise RequestError("invalid_config", rule, cure)

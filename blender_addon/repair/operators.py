@@ -5,15 +5,13 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, FloatProperty
 
-from gan_worker.errors import TilewrightError
-
 from ..steering import sliders
 from ..worker import pump, session
-from ..worker.reporting import failed, needs
+from ..worker.reporting import Action, CancelTask, obstacle_of, unless
 from . import mask, repair
 
 
-class TILEWRIGHT_OT_paint_repair_mask(bpy.types.Operator):
+class TILEWRIGHT_OT_paint_repair_mask(Action, bpy.types.Operator):
     """Paint on the object what is to be repaired; it is shown red. Hold Ctrl to take it back"""
 
     bl_idname = "tilewright.paint_repair_mask"
@@ -21,25 +19,17 @@ class TILEWRIGHT_OT_paint_repair_mask(bpy.types.Operator):
     bl_options = {"UNDO"}
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        try:
-            mask.check(context.object)
-        except TilewrightError as error:
-            return needs(cls, False, f"{error.info.message} {error.info.cure}")
-        return True
+    def obstacle(cls, context: bpy.types.Context) -> str:
+        return obstacle_of(mask.check, context.object)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            mask.start(context.object)
-        except TilewrightError as error:
-            return failed(self, error)
+    def act(self, context: bpy.types.Context) -> None:
+        mask.start(context.object)
         space = context.space_data
         if space and space.type == "VIEW_3D" and space.shading.type in ("WIREFRAME", "SOLID"):
             space.shading.type = "MATERIAL"  # where the material is seen with the mask over it
-        return {"FINISHED"}
 
 
-class TILEWRIGHT_OT_end_repair_mask(bpy.types.Operator):
+class TILEWRIGHT_OT_end_repair_mask(Action, bpy.types.Operator):
     """Stop painting. The mask is kept, and the material looks as before"""
 
     bl_idname = "tilewright.end_repair_mask"
@@ -47,17 +37,16 @@ class TILEWRIGHT_OT_end_repair_mask(bpy.types.Operator):
     bl_options = {"UNDO"}
 
     @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
+    def obstacle(cls, _context: bpy.types.Context) -> str:
         material = sliders.active_material()
         painted = material is not None and mask.is_painted(material)
-        return needs(cls, painted, "No mask is being painted on this material")
+        return unless(painted, "No mask is being painted on this material")
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> None:
         _end_painting(context)
-        return {"FINISHED"}
 
 
-class TILEWRIGHT_OT_repair(bpy.types.Operator):
+class TILEWRIGHT_OT_repair(Action, bpy.types.Operator):
     """Fill what is masked so that it fits, in all maps. All else stays exactly as it is"""
 
     bl_idname = "tilewright.repair"
@@ -70,46 +59,36 @@ class TILEWRIGHT_OT_repair(bpy.types.Operator):
     timeout: FloatProperty(name="Timeout", default=600.0, min=0.1, options={"SKIP_SAVE"})
 
     @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
+    def obstacle(cls, _context: bpy.types.Context) -> str:
         material = sliders.active_material()
-        problem = repair.obstacle(material)
-        if problem:
-            return needs(cls, False, f"{problem.info.message} {problem.info.cure}")
-        return needs(cls, material.tilewright.repair_mask, "Nothing is masked: press Paint Mask")
+        return obstacle_of(repair.check, material) or unless(
+            material.tilewright.repair_mask, "Nothing is masked: press Paint Mask"
+        )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> set[str] | None:
         material = sliders.active_material()
-        try:
-            _end_painting(context)
-            repair.repair(material)
-            if self.wait:
-                session.current.dismiss()
-                pump.wait(lambda: repair.of(material) is None, self.timeout)
-        except TilewrightError as error:
-            return failed(self, error)
+        _end_painting(context)
+        repair.repair(material)
+        if self.wait:
+            session.current.dismiss()
+            pump.wait(lambda: repair.of(material) is None, self.timeout)
         if self.wait and session.current.last_error:
             self.report({"ERROR"}, session.current.last_error.message)
             return {"CANCELLED"}
-        return {"FINISHED"}
+        return None
 
 
-class TILEWRIGHT_OT_cancel_repair(bpy.types.Operator):
+class TILEWRIGHT_OT_cancel_repair(CancelTask, bpy.types.Operator):
     """Give the repair up; the material stays as it is, and so does the mask"""
 
     bl_idname = "tilewright.cancel_repair"
     bl_label = "Cancel"
+    nothing = "This material is not being repaired"
 
     @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
+    def task(cls, _context: bpy.types.Context) -> repair.Repair | None:
         material = sliders.active_material()
-        return needs(cls, material and repair.of(material), "This material is not being repaired")
-
-    def execute(self, _context: bpy.types.Context) -> set[str]:
-        try:
-            repair.of(sliders.active_material()).cancel()
-        except TilewrightError as error:
-            return failed(self, error)
-        return {"FINISHED"}
+        return repair.of(material) if material else None
 
 
 def _end_painting(context: bpy.types.Context) -> None:

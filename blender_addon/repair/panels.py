@@ -7,6 +7,7 @@ import bpy
 from ..shader import node_tree
 from ..steering import sliders
 from ..ui.layouts import TabPanel, draw_task, paragraph
+from ..worker.reporting import obstacle_of
 from . import mask, repair
 
 
@@ -18,10 +19,9 @@ class TILEWRIGHT_PT_repair(TabPanel, bpy.types.Panel):
         layout, material = self.layout, sliders.active_material()
         width = context.region.width
         started = repair.of(material) if node_tree.is_ours(material) else None
-        problem = None if started else repair.obstacle(material)
+        problem = "" if started else obstacle_of(repair.check, material)
         if problem:
-            paragraph(layout, problem.info.message, width, "INFO")
-            paragraph(layout, problem.info.cure, width, "BLANK1")
+            paragraph(layout, problem, width, "INFO")
         if not node_tree.is_ours(material):
             return
         if mask.is_painted(material):

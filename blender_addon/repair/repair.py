@@ -11,7 +11,7 @@ import numpy as np
 
 from gan_worker.client.events import MaterialReady
 from gan_worker.config import RepairConfig
-from gan_worker.errors import ProtocolError, RequestError, TilewrightError
+from gan_worker.errors import ProtocolError, RequestError
 from gan_worker.files import storage_errors
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.metadata import material_metadata, repair_metadata
@@ -26,20 +26,24 @@ from ..worker.background_task import BackgroundTask, Requests
 from . import mask as repair_mask
 
 
-def obstacle(material: bpy.types.Material | None) -> TilewrightError | None:
-    """Why a material cannot be repaired now, and what to do; None where it can."""
-    problem = regeneration.obstacle(material)
-    if problem:
-        return problem
+def check(material: bpy.types.Material | None) -> None:
+    """Check that a material can be repaired now.
+
+    Raises:
+        RequestError: `wrong_state`, `unknown_model` or `not_allowed`.
+        WorkerError: `worker_gone`.
+        ProtocolError: `protocol_version`.
+    """
+    regeneration.check(material)
     host = preferences.other_computer(preferences.get())
     if host:
-        return RequestError(
+        raise RequestError(
             "not_allowed",
             f"The worker must be able to read the maps; it runs on {host}, and they are on this computer.",
             "Use a worker on this computer, or run gan-worker repair over there.",
         )
     if not session.current.speaks(1, 2):
-        return ProtocolError(
+        raise ProtocolError(
             "protocol_version",
             "The worker is older than Blender's side and cannot repair.",
             "Update Tilewright there.",
@@ -49,13 +53,12 @@ def obstacle(material: bpy.types.Material | None) -> TilewrightError | None:
         or node_tree.is_preview(material)
         or node_tree.shows_sequence(material)
     ):
-        return _wrong_state(
+        raise _wrong_state(
             "The material must stand still, at its full size; it is being made, or moves.",
             "Wait until it is there, or press Apply in the Latents panel.",
         )
     if of(material):
-        return _wrong_state("The material is being repaired already.", "Wait for it, or cancel it.")
-    return None
+        raise _wrong_state("The material is being repaired already.", "Wait for it, or cancel it.")
 
 
 def of(material: bpy.types.Material) -> Repair | None:
@@ -71,9 +74,7 @@ def repair(material: bpy.types.Material) -> Repair:
             where nothing is masked, or everything.
         WorkerError: `worker_gone`; ProtocolError: `protocol_version`.
     """
-    problem = obstacle(material)
-    if problem:
-        raise problem
+    check(material)
     node_tree.ensure_unique(material)
     size = tuple(next(iter(node_tree.images_of(material).values())).size)
     mask = repair_mask.read(material, size)

@@ -7,12 +7,11 @@ from pathlib import Path
 import bpy
 from bpy.props import BoolProperty
 
-from gan_worker.errors import RequestError, TilewrightError
 from gan_worker.scenes.parser import read_recipe
 from gan_worker.scenes.plan import COLUMNS
 from gan_worker.scenes.recipe import SceneRecipe
 
-from ..worker.reporting import failed, needs, needs_worker
+from ..worker.reporting import Action, CancelTask, no_worker, unless, when
 from . import batch as scene_batch
 
 PLAN_TEXT = "Scene Recipe Plan"
@@ -56,7 +55,7 @@ def show_scene_plan(scene: bpy.types.Scene) -> bpy.types.Text:
     return text
 
 
-class TILEWRIGHT_OT_run_scene_recipe(bpy.types.Operator):
+class TILEWRIGHT_OT_run_scene_recipe(Action, bpy.types.Operator):
     """Give the objects of this scene materials, as the recipe says. Run again, it makes only what is missing"""
 
     bl_idname = "tilewright.run_scene_recipe"
@@ -69,27 +68,21 @@ class TILEWRIGHT_OT_run_scene_recipe(bpy.types.Operator):
     )
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
+    def obstacle(cls, context: bpy.types.Context) -> str:
         return (
-            _has_recipe(cls, context)
-            and needs_worker(cls)
-            and needs(
-                cls, not scene_batch.SceneBatch.running(), "A recipe is running: cancel it first"
-            )
+            _no_recipe(context)
+            or no_worker()
+            or when(scene_batch.SceneBatch.running(), "A recipe is running: cancel it first")
         )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            batch = run_scene_recipe(context.scene)
-            if self.wait:
-                batch.wait()
-                batch.raise_error()
-        except TilewrightError as error:
-            return failed(self, error)
-        return {"FINISHED"}
+    def act(self, context: bpy.types.Context) -> None:
+        batch = run_scene_recipe(context.scene)
+        if self.wait:
+            batch.wait()
+            batch.raise_error()
 
 
-class TILEWRIGHT_OT_show_scene_plan(bpy.types.Operator):
+class TILEWRIGHT_OT_show_scene_plan(Action, bpy.types.Operator):
     """Write a table of what the recipe would do into a text for the Text Editor. Nothing else changes"""
 
     bl_idname = "tilewright.show_scene_plan"
@@ -97,35 +90,28 @@ class TILEWRIGHT_OT_show_scene_plan(bpy.types.Operator):
     bl_options = {"UNDO"}
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return _has_recipe(cls, context) and needs_worker(cls)
+    def obstacle(cls, context: bpy.types.Context) -> str:
+        return _no_recipe(context) or no_worker()
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            text = show_scene_plan(context.scene)
-        except RequestError as error:
-            return failed(self, error)
+    def act(self, context: bpy.types.Context) -> None:
+        text = show_scene_plan(context.scene)
         self.report({"INFO"}, f"{text.lines[0].body}: see {text.name} in the Text Editor")
-        return {"FINISHED"}
 
 
-class TILEWRIGHT_OT_cancel_scene_recipe(bpy.types.Operator):
+class TILEWRIGHT_OT_cancel_scene_recipe(CancelTask, bpy.types.Operator):
     """Stop the recipe. What was made stays on the disk and is used by the next run"""
 
     bl_idname = "tilewright.cancel_scene_recipe"
     bl_label = "Cancel"
+    nothing = "No recipe is running"
 
     @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
-        return needs(cls, scene_batch.SceneBatch.running(), "No recipe is running")
-
-    def execute(self, _context: bpy.types.Context) -> set[str]:
-        scene_batch.SceneBatch.running().cancel()
-        return {"FINISHED"}
+    def task(cls, _context: bpy.types.Context) -> scene_batch.SceneBatch | None:
+        return scene_batch.SceneBatch.running()
 
 
-def _has_recipe(cls: type[bpy.types.Operator], context: bpy.types.Context) -> bool:
-    return needs(cls, context.scene.tilewright.scene_recipe, "Choose a recipe file first")
+def _no_recipe(context: bpy.types.Context) -> str:
+    return unless(context.scene.tilewright.scene_recipe, "Choose a recipe file first")
 
 
 register, unregister = bpy.utils.register_classes_factory(

@@ -5,10 +5,8 @@ from __future__ import annotations
 import bpy
 from bpy.props import EnumProperty
 
-from gan_worker.errors import TilewrightError
-
 from ..steering import sliders
-from ..worker.reporting import failed, needs
+from ..worker.reporting import Action, unless
 from . import node_tree, surface
 
 
@@ -20,24 +18,20 @@ def _object_with(material: bpy.types.Material) -> bpy.types.Object | None:
     return next((o for o in candidates if o.active_material == material), None)
 
 
-class _OfSurface:
+class _OfSurface(Action):
     """What buttons about the surface share."""
 
     bl_options = {"UNDO"}
 
     @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
+    def obstacle(cls, _context: bpy.types.Context) -> str:
         material = sliders.active_material()
         ready = node_tree.is_ours(material) and bool(node_tree.images_of(material))
-        return needs(cls, ready, "The active object has no generated material")
+        return unless(ready, "The active object has no generated material")
 
-    def execute(self, _context: bpy.types.Context) -> set[str]:
-        try:
-            for material in sliders.steered():
-                self.change(material)
-        except TilewrightError as error:
-            return failed(self, error)
-        return {"FINISHED"}
+    def act(self, _context: bpy.types.Context) -> None:
+        for material in sliders.steered():
+            self.change(material)
 
 
 class TILEWRIGHT_OT_set_projection(_OfSurface, bpy.types.Operator):
@@ -93,9 +87,8 @@ class TILEWRIGHT_OT_set_displacement(_OfSurface, bpy.types.Operator):
         }[chosen.kind]
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return super().poll(context) and needs(
-            cls,
+    def obstacle(cls, context: bpy.types.Context) -> str:
+        return super().obstacle(context) or unless(
             "height" in node_tree.images_of(sliders.active_material()),
             "The material has no height map: its model did not learn one",
         )
@@ -114,9 +107,9 @@ class TILEWRIGHT_OT_toggle_map(_OfSurface, bpy.types.Operator):
         items=[(name, name, "") for name in surface.OPTIONAL_MAPS], options={"SKIP_SAVE"}
     )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> None:
         self.used = self.map in sliders.active_material().tilewright.unused_maps
-        return _OfSurface.execute(self, context)
+        super().act(context)
 
     def change(self, material: bpy.types.Material) -> None:
         surface.use_map(material, self.map, self.used)

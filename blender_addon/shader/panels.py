@@ -12,6 +12,7 @@ from ..generation import regeneration
 from ..output.export import MaterialExport
 from ..steering import sliders
 from ..ui.layouts import ShaderEditor, TabPanel, draw_task, pair, paragraph, properties_column
+from ..worker.reporting import obstacle_of
 from . import node_tree, projection, surface
 
 
@@ -21,10 +22,9 @@ class _Material:
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, material = self.layout, sliders.active_material()
-        problem = regeneration.obstacle(material)
+        problem = obstacle_of(regeneration.check, material)
         if problem:
-            paragraph(layout, problem.info.message, context.region.width, "INFO")
-            paragraph(layout, problem.info.cure, context.region.width, "BLANK1")
+            paragraph(layout, problem, context.region.width, "INFO")
         if not _has_recipe(material):
             return
         _draw_sizes(layout, material)

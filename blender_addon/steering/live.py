@@ -81,7 +81,7 @@ def _here() -> Following:
     return state.of_file.get(Following)
 
 
-def reason(material: bpy.types.Material | None) -> str:
+def obstacle(material: bpy.types.Material | None) -> str:
     """Why sliders cannot move this material; empty where they can."""
     if material is None or not material.tilewright.uuid:
         return "The active object has no material that Tilewright made: generate one first"
@@ -102,7 +102,7 @@ def follow(material: bpy.types.Material) -> None:
 
     A request for it that is under way at full size is given up.
     """
-    if reason(material):
+    if obstacle(material):
         return
     node_tree.ensure_unique(material)
     target = material.tilewright.uuid

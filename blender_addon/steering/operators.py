@@ -9,11 +9,10 @@ from pathlib import Path
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
-from gan_worker.errors import TilewrightError
 from gan_worker.limits import SEEDS
 
 from ..worker import pump
-from ..worker.reporting import failed, needs
+from ..worker.reporting import Action, unless
 from . import favourites, live, sliders, variations
 from .changes import quietly
 
@@ -74,15 +73,14 @@ def settle(timeout: float = 600.0) -> None:
     pump.finish()
 
 
-class _Steering:
-    """What buttons of the Latents panel share."""
+class _Steering(Action):
+    """What buttons share that move the active material."""
 
     bl_options = {"UNDO"}
 
     @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
-        reason = live.reason(sliders.active_material())
-        return needs(cls, not reason, reason)
+    def obstacle(cls, _context: bpy.types.Context) -> str:
+        return live.obstacle(sliders.active_material())
 
 
 class TILEWRIGHT_OT_change_seed(_Steering, bpy.types.Operator):
@@ -100,10 +98,9 @@ class TILEWRIGHT_OT_change_seed(_Steering, bpy.types.Operator):
             return "Draw a new seed: a surprise"
         return "Go to the next seed" if chosen.step > 0 else "Go back to the seed before"
 
-    def execute(self, _context: bpy.types.Context) -> set[str]:
+    def act(self, _context: bpy.types.Context) -> None:
         step = None if self.draw_new else self.step
         change_seed(sliders.steered(), step)
-        return {"FINISHED"}
 
 
 class TILEWRIGHT_OT_reset_latents(_Steering, bpy.types.Operator):
@@ -112,9 +109,8 @@ class TILEWRIGHT_OT_reset_latents(_Steering, bpy.types.Operator):
     bl_idname = "tilewright.reset_latents"
     bl_label = "Reset"
 
-    def execute(self, _context: bpy.types.Context) -> set[str]:
+    def act(self, _context: bpy.types.Context) -> None:
         reset(sliders.steered())
-        return {"FINISHED"}
 
 
 class TILEWRIGHT_OT_apply_latents(_Steering, bpy.types.Operator):
@@ -128,30 +124,15 @@ class TILEWRIGHT_OT_apply_latents(_Steering, bpy.types.Operator):
     )
     timeout: FloatProperty(name="Timeout", default=600.0, min=0.1, options={"SKIP_SAVE"})
 
-    def execute(self, _context: bpy.types.Context) -> set[str]:
-        try:
-            for material in sliders.steered():
-                live.follow(material)
-            pump.wake()
-            if self.wait:
-                settle(self.timeout)
-        except TilewrightError as error:
-            return failed(self, error)
-        return {"FINISHED"}
+    def act(self, _context: bpy.types.Context) -> None:
+        for material in sliders.steered():
+            live.follow(material)
+        pump.wake()
+        if self.wait:
+            settle(self.timeout)
 
 
-class _Exploring:
-    """What buttons that change the active material's latents share."""
-
-    bl_options = {"UNDO"}
-
-    @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
-        reason = live.reason(sliders.active_material())
-        return needs(cls, not reason, reason)
-
-
-class TILEWRIGHT_OT_roll_variations(_Exploring, bpy.types.Operator):
+class TILEWRIGHT_OT_roll_variations(_Steering, bpy.types.Operator):
     """Draw other variations around the picture in the middle"""
 
     bl_idname = "tilewright.roll_variations"
@@ -165,14 +146,13 @@ class TILEWRIGHT_OT_roll_variations(_Exploring, bpy.types.Operator):
             return "Draw looks of any kind, near to nothing"
         return "Draw other variations around the picture in the middle"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> None:
         chosen = context.scene.tilewright
         chosen.explore_anywhere = self.anywhere
         chosen.explore_roll += 1
-        return {"FINISHED"}
 
 
-class TILEWRIGHT_OT_choose_variation(_Exploring, bpy.types.Operator):
+class TILEWRIGHT_OT_choose_variation(_Steering, bpy.types.Operator):
     """Give the material this look, and show variations of it"""
 
     bl_idname = "tilewright.choose_variation"
@@ -181,33 +161,32 @@ class TILEWRIGHT_OT_choose_variation(_Exploring, bpy.types.Operator):
     place: IntProperty(min=0, max=variations.COUNT - 1, options={"SKIP_SAVE", "HIDDEN"})
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if not super().poll(context):
-            return False
-        return needs(cls, variations.configs(), "There are no pictures yet: turn Explore on")
+    def obstacle(cls, context: bpy.types.Context) -> str:
+        return super().obstacle(context) or unless(
+            variations.configs(), "There are no pictures yet: turn Explore on"
+        )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> None:
         for material in sliders.steered():
             variations.choose(material, self.place)
         context.scene.tilewright.explore_anywhere = False
         pump.wake()
-        return {"FINISHED"}
 
 
-class _Stepping(_Exploring):
+class _Stepping(_Steering):
     step = -1
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if not super().poll(context):
-            return False
+    def obstacle(cls, context: bpy.types.Context) -> str:
+        found = super().obstacle(context)
+        if found:
+            return found
         there = variations.can_step(sliders.active_material(), cls.step)
-        return needs(cls, there, "There is nothing " + ("before" if cls.step < 0 else "after"))
+        return unless(there, "There is nothing " + ("before" if cls.step < 0 else "after"))
 
-    def execute(self, _context: bpy.types.Context) -> set[str]:
+    def act(self, _context: bpy.types.Context) -> None:
         variations.step_history(sliders.active_material(), self.step)
         pump.wake()
-        return {"FINISHED"}
 
 
 class TILEWRIGHT_OT_history_back(_Stepping, bpy.types.Operator):
@@ -225,7 +204,7 @@ class TILEWRIGHT_OT_history_forward(_Stepping, bpy.types.Operator):
     step = 1
 
 
-class TILEWRIGHT_OT_add_favourite(bpy.types.Operator):
+class TILEWRIGHT_OT_add_favourite(Action, bpy.types.Operator):
     """Keep the present look of the material among the favorites of this file"""
 
     bl_idname = "tilewright.add_favourite"
@@ -233,19 +212,16 @@ class TILEWRIGHT_OT_add_favourite(bpy.types.Operator):
     bl_options = {"UNDO"}
 
     @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
+    def obstacle(cls, _context: bpy.types.Context) -> str:
         material = sliders.active_material()
-        return needs(
-            cls, sliders.has_latents(material), "The active object has no generated material"
-        )
+        return unless(sliders.has_latents(material), "The active object has no generated material")
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> None:
         favourites.add(context.scene, sliders.active_material())
         pump.wake()
-        return {"FINISHED"}
 
 
-class _OfOne:
+class _OfOne(Action):
     """What buttons beside a favorite share."""
 
     bl_options = {"UNDO"}
@@ -259,9 +235,8 @@ class TILEWRIGHT_OT_remove_favourite(_OfOne, bpy.types.Operator):
     bl_idname = "tilewright.remove_favourite"
     bl_label = "Remove Favorite"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> None:
         favourites.remove(context.scene, self.uid)
-        return {"FINISHED"}
 
 
 class TILEWRIGHT_OT_apply_favourite(_OfOne, bpy.types.Operator):
@@ -271,18 +246,17 @@ class TILEWRIGHT_OT_apply_favourite(_OfOne, bpy.types.Operator):
     bl_label = "Apply"
 
     @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
-        reason = live.reason(sliders.active_material())
-        return needs(cls, not reason, reason)
+    def obstacle(cls, _context: bpy.types.Context) -> str:
+        return live.obstacle(sliders.active_material())
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> set[str] | None:
         favourite = favourites.find(context.scene, self.uid)
         if favourite is None:
             return {"CANCELLED"}
         for material in sliders.steered():
             favourites.apply(material, favourite)
         pump.wake()
-        return {"FINISHED"}
+        return None
 
 
 class TILEWRIGHT_OT_mix_favourite(_OfOne, bpy.types.Operator):
@@ -295,12 +269,11 @@ class TILEWRIGHT_OT_mix_favourite(_OfOne, bpy.types.Operator):
         items=[("mix_a", "A", ""), ("mix_b", "B", "")], options={"SKIP_SAVE", "HIDDEN"}
     )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> None:
         setattr(context.scene.tilewright, self.end, self.uid)
-        return {"FINISHED"}
 
 
-class _OfFile:
+class _OfFile(Action):
     filename_ext = ".json"
 
     filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
@@ -325,16 +298,12 @@ class TILEWRIGHT_OT_export_favourites(_OfFile, bpy.types.Operator):
     check_existing: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return needs(cls, len(context.scene.tilewright.favourites), "There are no favorites yet")
+    def obstacle(cls, context: bpy.types.Context) -> str:
+        return unless(len(context.scene.tilewright.favourites), "There are no favorites yet")
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            count = favourites.export(context.scene, self.path())
-        except TilewrightError as error:
-            return failed(self, error)
+    def act(self, context: bpy.types.Context) -> None:
+        count = favourites.export(context.scene, self.path())
         self.report({"INFO"}, f"{count} favorites written")
-        return {"FINISHED"}
 
 
 class TILEWRIGHT_OT_import_favourites(_OfFile, bpy.types.Operator):
@@ -344,14 +313,10 @@ class TILEWRIGHT_OT_import_favourites(_OfFile, bpy.types.Operator):
     bl_label = "Import Favorites"
     bl_options = {"UNDO"}
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            count = favourites.load(context.scene, self.path())
-        except TilewrightError as error:
-            return failed(self, error)
+    def act(self, context: bpy.types.Context) -> None:
+        count = favourites.load(context.scene, self.path())
         pump.wake()
         self.report({"INFO"}, f"{count} favorites added")
-        return {"FINISHED"}
 
 
 register, unregister = bpy.utils.register_classes_factory(

@@ -17,7 +17,7 @@ class _Latents:
     def draw(self, context: bpy.types.Context) -> None:
         layout, chosen = self.layout, context.scene.tilewright
         material = sliders.active_material()
-        reason = live.reason(material)
+        reason = live.obstacle(material)
         row = layout.row(align=True)
         row.prop(chosen, "live", toggle=True, icon="PLAY" if not chosen.live else "REC")
         row.operator("tilewright.apply_latents")
@@ -89,7 +89,7 @@ class _Explore:
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, chosen = self.layout, context.scene.tilewright
-        width, reason = context.region.width, live.reason(sliders.active_material())
+        width, reason = context.region.width, live.obstacle(sliders.active_material())
         layout.active = chosen.explore
         if reason:
             paragraph(layout, reason, width, "INFO")

@@ -161,7 +161,7 @@ def _tick() -> float | None:
 def _ask_for_due() -> None:
     """Ask for pictures that are due, and remember latents that have come to rest."""
     material = sliders.active_material()
-    if live.is_moving() or live.reason(material):
+    if live.is_moving() or live.obstacle(material):
         return
     centre = sliders.wanted(material)
     _remember(material.tilewright.uuid, centre)

@@ -15,12 +15,12 @@ from bpy.props import (
 )
 
 from gan_worker.config import TrainingConfig
-from gan_worker.errors import RequestError, TilewrightError
+from gan_worker.errors import RequestError
 from gan_worker.files import check_places
 
 from ..steering import sliders
 from ..worker import preferences, pump, session
-from ..worker.reporting import failed, needs, needs_worker
+from ..worker.reporting import Action, no_worker, unless, when
 from . import curves, material_pictures, preview, runs
 
 
@@ -139,7 +139,7 @@ def cancel_training() -> None:
     session.current.cancel(current_training())
 
 
-class TILEWRIGHT_OT_add_pictures(bpy.types.Operator):
+class TILEWRIGHT_OT_add_pictures(Action, bpy.types.Operator):
     """Choose photos to learn from. Without a file chosen, the whole folder is taken"""
 
     bl_idname = "tilewright.add_pictures"
@@ -157,14 +157,13 @@ class TILEWRIGHT_OT_add_pictures(bpy.types.Operator):
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> None:
         names = [item.name for item in self.files if item.name]
         folder = Path(self.directory)
         add_pictures(context.scene, [folder / name for name in names] or [folder])
-        return {"FINISHED"}
 
 
-class TILEWRIGHT_OT_remove_picture(bpy.types.Operator):
+class TILEWRIGHT_OT_remove_picture(Action, bpy.types.Operator):
     """Take this off the list. The file itself stays"""
 
     bl_idname = "tilewright.remove_picture"
@@ -173,12 +172,11 @@ class TILEWRIGHT_OT_remove_picture(bpy.types.Operator):
 
     index: IntProperty(options={"SKIP_SAVE", "HIDDEN"})
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> None:
         context.scene.tilewright.pictures.remove(self.index)
-        return {"FINISHED"}
 
 
-class TILEWRIGHT_OT_start_training(bpy.types.Operator):
+class TILEWRIGHT_OT_start_training(Action, bpy.types.Operator):
     """Train a model on the chosen pictures"""
 
     bl_idname = "tilewright.start_training"
@@ -195,38 +193,30 @@ class TILEWRIGHT_OT_start_training(bpy.types.Operator):
     timeout: FloatProperty(name="Timeout", default=86400.0, min=0.1, options={"SKIP_SAVE"})
 
     @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
+    def obstacle(cls, _context: bpy.types.Context) -> str:
         running = session.current.running("train")
-        return needs_worker(cls) and needs(cls, not running, "A training is running: stop it first")
+        return no_worker() or when(running, "A training is running: stop it first")
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            job = start_training(training_config(context.scene, self.resume))
-            if self.wait:
-                wait_for_training(job, self.timeout)
-        except TilewrightError as error:
-            return failed(self, error)
+    def act(self, context: bpy.types.Context) -> None:
+        job = start_training(training_config(context.scene, self.resume))
+        if self.wait:
+            wait_for_training(job, self.timeout)
         choose_when_ready(context.scene, job.name)
-        return {"FINISHED"}
 
 
-class _SteerTraining:
+class _SteerTraining(Action):
     """What the four buttons below a running training have in common."""
 
     states: tuple[str, ...]
     reason: str
 
     @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
+    def obstacle(cls, _context: bpy.types.Context) -> str:
         job = session.current.training
-        return needs_worker(cls) and needs(cls, job and job.state in cls.states, cls.reason)
+        return no_worker() or unless(job and job.state in cls.states, cls.reason)
 
-    def execute(self, _context: bpy.types.Context) -> set[str]:
-        try:
-            self.steer()
-        except TilewrightError as error:
-            return failed(self, error)
-        return {"FINISHED"}
+    def act(self, _context: bpy.types.Context) -> None:
+        self.steer()
 
 
 class TILEWRIGHT_OT_pause_training(_SteerTraining, bpy.types.Operator):
@@ -290,7 +280,7 @@ def add_material_pictures(scene: bpy.types.Scene, material: bpy.types.Material) 
     return places
 
 
-class TILEWRIGHT_OT_add_material_pictures(bpy.types.Operator):
+class TILEWRIGHT_OT_add_material_pictures(Action, bpy.types.Operator):
     """Learn from the images of the active material: those that feed color, roughness, metallic, normal and height"""
 
     bl_idname = "tilewright.add_material_pictures"
@@ -298,20 +288,15 @@ class TILEWRIGHT_OT_add_material_pictures(bpy.types.Operator):
     bl_options = {"UNDO"}
 
     @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
-        return needs(
-            cls,
+    def obstacle(cls, _context: bpy.types.Context) -> str:
+        return unless(
             material_pictures.has_images(sliders.active_material()),
             "The active object has no material with image nodes",
         )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            places = add_material_pictures(context.scene, sliders.active_material())
-        except TilewrightError as error:
-            return failed(self, error)
+    def act(self, context: bpy.types.Context) -> None:
+        places = add_material_pictures(context.scene, sliders.active_material())
         self.report({"INFO"}, f"Added {', '.join(place.name for place in places)}")
-        return {"FINISHED"}
 
 
 register, unregister = bpy.utils.register_classes_factory(

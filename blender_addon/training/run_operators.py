@@ -11,7 +11,7 @@ from gan_worker.names import check_name, unknown_run
 from gan_worker.wire.messages import RunEntry
 
 from ..worker import session
-from ..worker.reporting import failed, needs, needs_worker
+from ..worker.reporting import Action, failed, no_worker, unless, when
 from . import runs
 from .operators import choose_when_ready, start_training
 
@@ -70,7 +70,7 @@ def find_run(name: str) -> RunEntry:
     return found
 
 
-class _WithRun:
+class _WithRun(Action):
     """What the buttons beside the list have in common: they act on the chosen run."""
 
     run: StringProperty(
@@ -78,33 +78,28 @@ class _WithRun:
     )
 
     @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
-        if not needs_worker(cls):
-            return False
-        return needs(cls, session.current.runs, "There is no run yet: train one first")
+    def obstacle(cls, _context: bpy.types.Context) -> str:
+        return no_worker() or unless(session.current.runs, "There is no run yet: train one first")
 
     def entry(self) -> RunEntry:
         """The run to act on."""
         chosen = runs.chosen_run()
         return find_run(self.run or (chosen.name if chosen else ""))
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            self.act(context, self.entry())
-        except TilewrightError as error:
-            return failed(self, error)
-        return {"FINISHED"}
+    def act(self, context: bpy.types.Context) -> None:
+        self.act_on(context, self.entry())
 
 
 class _Unused(_WithRun):
     """Of these, the ones that need a run which nothing works with."""
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if not super().poll(context):
-            return False
+    def obstacle(cls, context: bpy.types.Context) -> str:
+        found = super().obstacle(context)
+        if found:
+            return found
         chosen = runs.chosen_run()
-        return needs(cls, not (chosen and chosen.training), "This run trains now: stop it first")
+        return when(chosen and chosen.training, "This run trains now: stop it first")
 
 
 class TILEWRIGHT_OT_rename_run(_Unused, bpy.types.Operator):
@@ -123,7 +118,7 @@ class TILEWRIGHT_OT_rename_run(_Unused, bpy.types.Operator):
     def draw(self, _context: bpy.types.Context) -> None:
         self.layout.prop(self, "name")
 
-    def act(self, _context: bpy.types.Context, entry: RunEntry) -> None:
+    def act_on(self, _context: bpy.types.Context, entry: RunEntry) -> None:
         rename_run(entry.name, self.name)
 
 
@@ -147,7 +142,7 @@ class TILEWRIGHT_OT_delete_run(_Unused, bpy.types.Operator):
             icon="WARNING",
         )
 
-    def act(self, _context: bpy.types.Context, entry: RunEntry) -> None:
+    def act_on(self, _context: bpy.types.Context, entry: RunEntry) -> None:
         delete_run(entry.name)
 
 
@@ -165,13 +160,11 @@ class TILEWRIGHT_OT_continue_run(_Unused, bpy.types.Operator):
     )
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
+    def obstacle(cls, context: bpy.types.Context) -> str:
         running = session.current.running("train")
-        return super().poll(context) and needs(
-            cls, not running, "A training is running: stop it first"
-        )
+        return super().obstacle(context) or when(running, "A training is running: stop it first")
 
-    def act(self, context: bpy.types.Context, entry: RunEntry) -> None:
+    def act_on(self, context: bpy.types.Context, entry: RunEntry) -> None:
         chosen = context.scene.tilewright
         continue_run(entry.name, self.minutes or round(chosen.minutes, 4))
         chosen.run = entry.name
@@ -184,7 +177,7 @@ class TILEWRIGHT_OT_use_run_settings(_WithRun, bpy.types.Operator):
     bl_idname = "tilewright.use_run_settings"
     bl_label = "Duplicate Settings"
 
-    def act(self, _context: bpy.types.Context, entry: RunEntry) -> None:
+    def act_on(self, _context: bpy.types.Context, entry: RunEntry) -> None:
         use_settings(entry.name)
 
 

@@ -10,7 +10,7 @@ from bpy.app.handlers import persistent
 from gan_worker.errors import RequestError, TilewrightError
 
 from . import preferences, pump, session
-from .reporting import failed, needs, needs_worker
+from .reporting import Action, no_worker, unless
 
 log = logging.getLogger(__name__)
 
@@ -49,27 +49,24 @@ def _before_rendering(*_args: object) -> None:
         log.warning("memory is not free for the render: %s", error)
 
 
-class TILEWRIGHT_OT_free_memory(bpy.types.Operator):
+class TILEWRIGHT_OT_free_memory(Action, bpy.types.Operator):
     """Give back the memory the worker computes with, on the GPU too. The next use takes some seconds longer"""
 
     bl_idname = "tilewright.free_memory"
     bl_label = "Free Memory"
 
     @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
-        if not needs_worker(cls):
-            return False
+    def obstacle(cls, _context: bpy.types.Context) -> str:
+        found = no_worker()
+        if found:
+            return found
         state = session.current.compute_state
         if state in ("off", "stopping"):
-            return needs(cls, False, "Nothing is held: memory is taken when it is needed")
-        return needs(cls, state == "idle", "The worker is computing: wait, or stop the training")
+            return "Nothing is held: memory is taken when it is needed"
+        return unless(state == "idle", "The worker is computing: wait, or stop the training")
 
-    def execute(self, _context: bpy.types.Context) -> set[str]:
-        try:
-            free_memory()
-        except TilewrightError as error:
-            return failed(self, error)
-        return {"FINISHED"}
+    def act(self, _context: bpy.types.Context) -> None:
+        free_memory()
 
 
 def register() -> None:

@@ -8,12 +8,12 @@ import bpy
 from bpy.props import BoolProperty, FloatProperty, StringProperty
 
 from gan_worker.client.client import Client
-from gan_worker.errors import RequestError, TilewrightError, WorkerError
+from gan_worker.errors import RequestError
 from gan_worker.wire.keys import read_connection
 
 from . import doctor, preferences, pump, session
 from . import setup as installation
-from .reporting import failed, needs, needs_worker
+from .reporting import Action, no_worker, unless, when
 
 
 def start_worker(processes: int = 1) -> None:
@@ -95,7 +95,7 @@ def refresh() -> None:
     session.current.refresh()
 
 
-class TILEWRIGHT_OT_start_worker(bpy.types.Operator):
+class TILEWRIGHT_OT_start_worker(Action, bpy.types.Operator):
     """Start the worker, or connect to the one set in the preferences"""
 
     bl_idname = "tilewright.start_worker"
@@ -107,53 +107,44 @@ class TILEWRIGHT_OT_start_worker(bpy.types.Operator):
     timeout: FloatProperty(name="Timeout", default=30.0, min=0.1, options={"SKIP_SAVE"})
 
     @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
-        return needs(cls, session.current.state == "stopped", "The worker is started already")
+    def obstacle(cls, _context: bpy.types.Context) -> str:
+        return unless(session.current.state == "stopped", "The worker is started already")
 
-    def execute(self, _context: bpy.types.Context) -> set[str]:
-        try:
-            start_worker()
-            if self.wait:
-                wait_until_connected(self.timeout)
-        except TilewrightError as error:
-            return failed(self, error)
-        return {"FINISHED"}
+    def act(self, _context: bpy.types.Context) -> None:
+        start_worker()
+        if self.wait:
+            wait_until_connected(self.timeout)
 
 
-class TILEWRIGHT_OT_stop_worker(bpy.types.Operator):
+class TILEWRIGHT_OT_stop_worker(Action, bpy.types.Operator):
     """Stop the worker. A training in progress is saved and can be resumed later"""
 
     bl_idname = "tilewright.stop_worker"
     bl_label = "Stop"
 
     @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
-        return needs(cls, session.current.state != "stopped", "No worker is running")
+    def obstacle(cls, _context: bpy.types.Context) -> str:
+        return unless(session.current.state != "stopped", "No worker is running")
 
-    def execute(self, _context: bpy.types.Context) -> set[str]:
+    def act(self, _context: bpy.types.Context) -> None:
         stop_worker()
-        return {"FINISHED"}
 
 
-class TILEWRIGHT_OT_refresh_models(bpy.types.Operator):
+class TILEWRIGHT_OT_refresh_models(Action, bpy.types.Operator):
     """Ask the worker again which models it has"""
 
     bl_idname = "tilewright.refresh_models"
     bl_label = "Refresh Models"
 
     @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
-        return needs_worker(cls)
+    def obstacle(cls, _context: bpy.types.Context) -> str:
+        return no_worker()
 
-    def execute(self, _context: bpy.types.Context) -> set[str]:
-        try:
-            refresh()
-        except WorkerError as error:
-            return failed(self, error)
-        return {"FINISHED"}
+    def act(self, _context: bpy.types.Context) -> None:
+        refresh()
 
 
-class TILEWRIGHT_OT_dismiss_error(bpy.types.Operator):
+class TILEWRIGHT_OT_dismiss_error(Action, bpy.types.Operator):
     """Take this error off the panel"""
 
     bl_idname = "tilewright.dismiss_error"
@@ -161,9 +152,8 @@ class TILEWRIGHT_OT_dismiss_error(bpy.types.Operator):
 
     job: StringProperty(options={"SKIP_SAVE", "HIDDEN"})
 
-    def execute(self, _context: bpy.types.Context) -> set[str]:
+    def act(self, _context: bpy.types.Context) -> None:
         session.current.dismiss(self.job)
-        return {"FINISHED"}
 
 
 def set_up_worker() -> None:
@@ -182,7 +172,7 @@ def cancel_setup() -> None:
     installation.get().cancel()
 
 
-class TILEWRIGHT_OT_set_up_worker(bpy.types.Operator):
+class TILEWRIGHT_OT_set_up_worker(Action, bpy.types.Operator):
     """Install the worker with TensorFlow into a folder of its own. Blender itself stays as it is"""
 
     bl_idname = "tilewright.set_up_worker"
@@ -194,61 +184,48 @@ class TILEWRIGHT_OT_set_up_worker(bpy.types.Operator):
     timeout: FloatProperty(name="Timeout", default=3600.0, min=0.1, options={"SKIP_SAVE"})
 
     @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
+    def obstacle(cls, _context: bpy.types.Context) -> str:
         setup = installation.get()
         return (
-            needs(cls, not setup.running, "The worker is being set up")
-            and needs(cls, not setup.removing, "What was left unfinished is being deleted")
-            and needs(cls, session.current.state == "stopped", "Stop the worker first")
-            and needs(
-                cls,
+            when(setup.running, "The worker is being set up")
+            or when(setup.removing, "What was left unfinished is being deleted")
+            or unless(session.current.state == "stopped", "Stop the worker first")
+            or unless(
                 bpy.app.online_access,
                 "Tick Allow Online Access in Preferences > System > Network, or copy the command",
             )
         )
 
-    def execute(self, _context: bpy.types.Context) -> set[str]:
-        try:
-            set_up_worker()
-            if self.wait:
-                installation.get().wait(self.timeout)
-        except TilewrightError as error:
-            return failed(self, error)
-        return {"FINISHED"}
+    def act(self, _context: bpy.types.Context) -> None:
+        set_up_worker()
+        if self.wait:
+            installation.get().wait(self.timeout)
 
 
-class TILEWRIGHT_OT_cancel_setup(bpy.types.Operator):
+class TILEWRIGHT_OT_cancel_setup(Action, bpy.types.Operator):
     """End the setup. What was downloaded so far is deleted"""
 
     bl_idname = "tilewright.cancel_setup"
     bl_label = "Cancel"
 
     @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
-        return needs(cls, installation.get().running, "Nothing is being set up")
+    def obstacle(cls, _context: bpy.types.Context) -> str:
+        return unless(installation.get().running, "Nothing is being set up")
 
-    def execute(self, _context: bpy.types.Context) -> set[str]:
-        try:
-            cancel_setup()
-        except TilewrightError as error:
-            return failed(self, error)
-        return {"FINISHED"}
+    def act(self, _context: bpy.types.Context) -> None:
+        cancel_setup()
 
 
-class TILEWRIGHT_OT_copy_setup_command(bpy.types.Operator):
+class TILEWRIGHT_OT_copy_setup_command(Action, bpy.types.Operator):
     """Copy the command that sets the worker up in a terminal. It is found by itself afterwards"""
 
     bl_idname = "tilewright.copy_setup_command"
     bl_label = "Copy Command"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            command = installation.terminal_command(installation.bundled_wheel())
-        except TilewrightError as error:
-            return failed(self, error)
+    def act(self, context: bpy.types.Context) -> None:
+        command = installation.terminal_command(installation.bundled_wheel())
         context.window_manager.clipboard = command
         self.report({"INFO"}, "The command was copied: paste it into a terminal")
-        return {"FINISHED"}
 
 
 def run_doctor() -> None:
@@ -261,7 +238,7 @@ def cancel_doctor() -> None:
     doctor.get().cancel()
 
 
-class TILEWRIGHT_OT_run_doctor(bpy.types.Operator):
+class TILEWRIGHT_OT_run_doctor(Action, bpy.types.Operator):
     """Check everything the worker needs, and say what is wrong and how to cure it"""
 
     bl_idname = "tilewright.run_doctor"
@@ -273,48 +250,42 @@ class TILEWRIGHT_OT_run_doctor(bpy.types.Operator):
     timeout: FloatProperty(name="Timeout", default=300.0, min=0.1, options={"SKIP_SAVE"})
 
     @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
-        return needs(cls, not doctor.get().running, "The checks are being made")
+    def obstacle(cls, _context: bpy.types.Context) -> str:
+        return when(doctor.get().running, "The checks are being made")
 
-    def execute(self, _context: bpy.types.Context) -> set[str]:
+    def act(self, _context: bpy.types.Context) -> None:
         run_doctor()
-        try:
-            if self.wait:
-                doctor.get().wait(self.timeout)
-        except TilewrightError as error:
-            return failed(self, error)
-        return {"FINISHED"}
+        if self.wait:
+            doctor.get().wait(self.timeout)
 
 
-class TILEWRIGHT_OT_cancel_doctor(bpy.types.Operator):
+class TILEWRIGHT_OT_cancel_doctor(Action, bpy.types.Operator):
     """Make no more checks. What was found so far stays"""
 
     bl_idname = "tilewright.cancel_doctor"
     bl_label = "Cancel"
 
     @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
-        return needs(cls, doctor.get().running, "No checks are being made")
+    def obstacle(cls, _context: bpy.types.Context) -> str:
+        return unless(doctor.get().running, "No checks are being made")
 
-    def execute(self, _context: bpy.types.Context) -> set[str]:
+    def act(self, _context: bpy.types.Context) -> None:
         cancel_doctor()
-        return {"FINISHED"}
 
 
-class TILEWRIGHT_OT_copy_report(bpy.types.Operator):
+class TILEWRIGHT_OT_copy_report(Action, bpy.types.Operator):
     """Copy all findings as text. It holds neither keys nor your name"""
 
     bl_idname = "tilewright.copy_report"
     bl_label = "Copy Report"
 
     @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
-        return needs(cls, doctor.get().ran, "Run the Worker Doctor first")
+    def obstacle(cls, _context: bpy.types.Context) -> str:
+        return unless(doctor.get().ran, "Run the Worker Doctor first")
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> None:
         context.window_manager.clipboard = doctor.get().report()
         self.report({"INFO"}, "The report was copied")
-        return {"FINISHED"}
 
 
 register, unregister = bpy.utils.register_classes_factory(

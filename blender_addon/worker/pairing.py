@@ -16,7 +16,7 @@ from gan_worker.wire.pairing import PATIENCE, Pairing, split_address
 from .. import state
 from . import preferences, pump, session
 from .operators import check_online_access, connect
-from .reporting import failed, needs
+from .reporting import Action, unless, when
 
 
 @dataclass
@@ -67,7 +67,7 @@ def _steps(pairing: Pairing, folder: Path) -> Iterator[bool]:
         _here().closing()
 
 
-class TILEWRIGHT_OT_pair_worker(bpy.types.Operator):
+class TILEWRIGHT_OT_pair_worker(Action, bpy.types.Operator):
     """Connect to a worker that was started with gan-worker serve --pair, for the first time"""
 
     bl_idname = "tilewright.pair_worker"
@@ -88,10 +88,10 @@ class TILEWRIGHT_OT_pair_worker(bpy.types.Operator):
     wait: BoolProperty(name="Wait", options={"SKIP_SAVE", "HIDDEN"})
 
     @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
-        return needs(
-            cls, session.current.state == "stopped", "A worker is connected: press Stop first"
-        ) and needs(cls, not _here().pairing, "Pairing is under way")
+    def obstacle(cls, _context: bpy.types.Context) -> str:
+        return unless(
+            session.current.state == "stopped", "A worker is connected: press Stop first"
+        ) or when(_here().pairing, "Pairing is under way")
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         return context.window_manager.invoke_props_dialog(self, confirm_text="Pair")
@@ -102,16 +102,12 @@ class TILEWRIGHT_OT_pair_worker(bpy.types.Operator):
         self.layout.prop(self, "code")
         self.layout.label(text="Both stand where gan-worker serve --pair was started", icon="INFO")
 
-    def execute(self, _context: bpy.types.Context) -> set[str]:
-        try:
-            session.current.dismiss()
-            pump.run_along(pair_worker(self.address, self.code))
-            if self.wait:
-                self._wait()
-        except TilewrightError as error:
-            return failed(self, error)
+    def act(self, _context: bpy.types.Context) -> None:
+        session.current.dismiss()
+        pump.run_along(pair_worker(self.address, self.code))
+        if self.wait:
+            self._wait()
         pump.wake()
-        return {"FINISHED"}
 
     @staticmethod
     def _wait() -> None:

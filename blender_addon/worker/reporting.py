@@ -1,13 +1,24 @@
-"""Turns a typed error into what an operator returns and a panel shows."""
+"""Reporting: why a button cannot be pressed, and what an error is shown as.
+
+What must hold for something to be done stands in a function: `check`, which raises a typed error, where it is also
+called by scripts; or `obstacle`, which gives a sentence, empty where all holds. Buttons and panels show either
+through the same sentence: `obstacle_of(check, ...)` is that of a check.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import bpy
 
-from gan_worker.errors import ErrorInfo, TilewrightError
+from gan_worker.errors import ErrorInfo, RequestError, TilewrightError
 
 from ..ui.layouts import paragraph
 from . import session
+
+if TYPE_CHECKING:
+    from .background_task import BackgroundTask
 
 _TITLES = {
     "The Pictures Cannot Be Used": (
@@ -46,18 +57,93 @@ def failed(operator: bpy.types.Operator, error: TilewrightError) -> set[str]:
     return {"CANCELLED"}
 
 
-def needs(cls: type[bpy.types.Operator], holds: object, reason: str) -> bool:
-    """For `poll`: say why a button is disabled."""
-    if not holds:
-        cls.poll_message_set(reason)
-    return bool(holds)
+class Action:
+    """What all buttons share: one answer to why one cannot be pressed now, and errors that are told.
+
+    A button says in `obstacle` why it cannot be pressed, and in `act` what it does.
+    """
+
+    @classmethod
+    def obstacle(cls, _context: bpy.types.Context) -> str:
+        """Why it cannot be pressed now, as a sentence for its tooltip; empty where it can."""
+        return ""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        found = cls.obstacle(context)
+        if found:
+            cls.poll_message_set(found)
+        return not found
+
+    def act(self, context: bpy.types.Context) -> set[str] | None:
+        """Do it; gives what Blender is told where that is not that it is finished.
+
+        Raises:
+            TilewrightError: why it could not be done.
+        """
+        raise NotImplementedError
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            return self.act(context) or {"FINISHED"}
+        except TilewrightError as error:
+            return failed(self, error)
 
 
-def needs_worker(cls: type[bpy.types.Operator]) -> bool:
-    """For `poll`: a worker must be connected."""
-    return needs(
-        cls, session.current.connected, "No worker is connected: press Start in the Worker panel"
+class CancelTask(Action):
+    """What all buttons share that end long work."""
+
+    nothing: str
+
+    @classmethod
+    def task(cls, context: bpy.types.Context) -> BackgroundTask | None:
+        """What runs."""
+        raise NotImplementedError
+
+    @classmethod
+    def obstacle(cls, context: bpy.types.Context) -> str:
+        return unless(cls.task(context), cls.nothing)
+
+    def act(self, context: bpy.types.Context) -> None:
+        task = self.task(context)
+        if task:
+            task.cancel()
+
+
+def when(holds: object, sentence: str) -> str:
+    """A sentence for `obstacle`, where this is so."""
+    return sentence if holds else ""
+
+
+def unless(holds: object, sentence: str) -> str:
+    """A sentence for `obstacle`, where this is not so."""
+    return "" if holds else sentence
+
+
+def no_worker() -> str:
+    """A sentence for `obstacle`, where no worker is connected."""
+    return unless(
+        session.current.connected, "No worker is connected: press Start in the Worker panel"
     )
+
+
+def obstacle_of(check: Callable[..., object], *arguments: object) -> str:
+    """What a check says that does not hold, and its cure, as one sentence for `obstacle`; empty where it holds."""
+    try:
+        check(*arguments)
+    except TilewrightError as error:
+        return f"{error.info.message} {error.info.cure}"
+    return ""
+
+
+def require(holds: object, rule: str, cure: str) -> None:
+    """Hold that something is so.
+
+    Raises:
+        RequestError: `invalid_config`.
+    """
+    if not holds:
+        raise RequestError("invalid_config", rule, cure)
 
 
 def draw_error(layout: bpy.types.UILayout, error: ErrorInfo, width: int, job: str = "") -> None:

@@ -173,7 +173,7 @@ def test_loop_goes_through_ticked_favourites_of_this_model(worker, material):
     assert asked[0].mix == ((Style(seed=7), 1.0),)
     assert {style.seed for config in asked for style, _ in config.mix} == {7, 9}
     scene.tilewright.favourites[0].in_loop = False
-    assert "tick them" in motion.reason(scene, material)
+    assert "tick them" in motion.obstacle(scene, material)
 
 
 def test_rendered_frames_show_their_pictures_and_begin_anew(worker, material, tmp_path):
@@ -256,15 +256,15 @@ def test_another_file_ends_the_bake(worker, material, tmp_path):
 
 def test_reasons_stand_beside_the_button(worker, material):
     scene = bpy.context.scene
-    assert motion.reason(scene, None)
-    assert motion.reason(scene, material) == ""
+    assert motion.obstacle(scene, None)
+    assert motion.obstacle(scene, material) == ""
     session.current.protocol = (1, 1)
-    assert "update" in motion.reason(scene, material)
+    assert "update" in motion.obstacle(scene, material)
     session.current.protocol = (1, 2)
     chosen().path = "FAVOURITES"
-    assert "favorites" in motion.reason(scene, material)
+    assert "favorites" in motion.obstacle(scene, material)
     chosen().path = "KEYFRAMES"
-    assert "press I" in motion.reason(scene, material)
+    assert "press I" in motion.obstacle(scene, material)
     with pytest.raises(TilewrightError) as caught:
         motion.start(scene, material)
     assert "press I" in str(caught.value)
@@ -279,7 +279,7 @@ def test_pictures_need_a_saved_file_or_a_folder(stand_in, worker, plane, tmp_pat
     for job in operators.generate_for_objects([plane], FULL):
         pump.wait_for_job(job, 20)
     scene, material = bpy.context.scene, plane.active_material
-    assert "Save the file first" in motion.reason(scene, material)
+    assert "Save the file first" in motion.obstacle(scene, material)
     scene.tilewright.texture_folder = str(tmp_path / "elsewhere")
     chosen().frames = 2
     bpy.ops.tilewright.bake_motion(wait=True)

@@ -11,6 +11,7 @@ from blender_addon.generation import operators, regeneration
 from blender_addon.shader import images, node_tree, projection
 from blender_addon.steering import sliders
 from blender_addon.worker import pump, session
+from blender_addon.worker.reporting import obstacle_of
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
 from gan_worker.progress import Recipe
@@ -141,17 +142,17 @@ def test_without_its_model_name_and_hash_are_told(stand_in, material):
     assert "Press Apply" in str(caught.value)
     session.current.models = ()
     assert not bpy.ops.tilewright.switch_size.poll()
-    assert "bricks (hash aaaaaaaaaaaa); the worker has no such model" in str(
-        regeneration.obstacle(material)
+    assert "bricks (hash aaaaaaaaaaaa); the worker has no such model" in obstacle_of(
+        regeneration.check, material
     )
     assert len(stand_in.submitted) == 1
 
 
 def test_buttons_say_why_they_are_disabled(stand_in, material):
     session.current.close()
-    assert "No worker is connected" in str(regeneration.obstacle(material))
+    assert "No worker is connected" in obstacle_of(regeneration.check, material)
     assert not bpy.ops.tilewright.cancel_regeneration.poll()
-    assert "Generate one first" in str(regeneration.obstacle(None))
+    assert "Generate one first" in obstacle_of(regeneration.check, None)
 
 
 def test_selected_objects_switch_together(stand_in, answer, planes):

@@ -15,6 +15,7 @@ from blender_addon.repair import panels, repair
 from blender_addon.shader import images, node_tree, projection
 from blender_addon.worker import panels as worker_panels
 from blender_addon.worker import preferences, pump, session
+from blender_addon.worker.reporting import obstacle_of
 from gan_worker.client.events import JobReport, MapReady, MaterialReady
 from gan_worker.config import GenerationConfig, RepairConfig
 from gan_worker.errors import ErrorInfo
@@ -273,9 +274,9 @@ def test_mask_of_nothing_or_everything_is_refused(bench, value):
 
 def test_buttons_say_why_they_are_disabled(bench, monkeypatch):
     def reason() -> str:
-        return str(repair.obstacle(bench.material))
+        return obstacle_of(repair.check, bench.material)
 
-    assert repair.obstacle(bench.material) is None
+    assert reason() == ""
     assert not bpy.ops.tilewright.repair.poll(), "there is no mask yet"
     monkeypatch.setattr(preferences, "other_computer", lambda chosen: "farm")
     assert "it runs on farm" in reason() and "gan-worker repair" in reason()

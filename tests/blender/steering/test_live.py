@@ -501,15 +501,15 @@ def test_failed_preview_is_said_and_the_next_move_tries_again(hand, material):
 
 
 def test_sliders_say_why_they_cannot_move(hand, material, plane):
-    assert live.reason(material) == ""
+    assert live.obstacle(material) == ""
     session.current.models = ()
-    assert "no model bricks" in live.reason(material)
+    assert "no model bricks" in live.obstacle(material)
     session.current.close()
-    assert "press Start" in live.reason(material)
+    assert "press Start" in live.obstacle(material)
     assert not bpy.ops.tilewright.reset_latents.poll()
     hand.move(material, 1.0)
     assert hand.jobs == []
-    assert "generate one first" in live.reason(None)
+    assert "generate one first" in live.obstacle(None)
 
 
 def test_buttons_call_the_plain_functions(hand, material):
