@@ -54,6 +54,9 @@ class NetworkConfig:
     z_dim: int = 64
     w_dim: int = 64
 
+    # Its pictures have a style and close at their borders.
+    has_styles = seamless = True
+
     @property
     def stride(self) -> int:
         """Pixels a cell of the latent grid is wide and high."""
@@ -83,13 +86,19 @@ class ClassicConfig:
     batch: int = 64
     local_channels: int = 100
 
-    # It knows no style.
+    # Its pictures have no style, and lie side by side on a sheet.
+    has_styles = seamless = False
     z_dim = w_dim = 0
     levels = 1
 
     @property
     def stride(self) -> int:
         """Pixels a cell of the latent grid is wide and high."""
+        return self.side
+
+    @property
+    def crop(self) -> int:
+        """Side of what is seen at once in training, pixels: all of a picture."""
         return self.side
 
 

@@ -83,10 +83,10 @@ def compare(model: Any, twin: Any, side: int, operations: float, most: float) ->
     from bench_convolutions import seconds
     from torch_twin import tensor
 
-    from gan_worker.gan.generation.tiles import LONGEST, cut_latents, halos, split
+    from gan_worker.gan.generation.tiles import LONGEST, cut_latents, split
 
     config = GenerationConfig("bench", 1, side, side)
-    latents, reach = model.latents(config), halos(model.generator)
+    latents, reach = model.latents(config), model.generator.halos
     rows, columns = latents.local.shape[1:3]
     w = model.styles.style(config, rows, columns)
     pieces = split(rows, columns, LONGEST // model.network.stride)

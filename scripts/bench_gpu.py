@@ -119,10 +119,12 @@ def _training_table(options: Namespace) -> str:
 def _trained(options: Namespace, preset: str, folder: str) -> Any:
     from gan_worker.config import TrainingConfig
     from gan_worker.gan.training.loop import Training
+    from gan_worker.gan.training.pipelines import new_pipeline
     from gan_worker.runs.run import Run
 
     config = TrainingConfig("bench", (options.picture,), preset=preset, minutes=1)
-    return Training(config, Run.create(Path(folder), "bench"), lambda report: None)
+    run = Run.create(Path(folder), "bench")
+    return Training(config, run, lambda report: None, new_pipeline(preset))
 
 
 def _speed_of_training(options: Namespace, preset: str, kind: str) -> Found:
@@ -141,7 +143,8 @@ def _speed_of_training(options: Namespace, preset: str, kind: str) -> Found:
         training = _trained(options, preset, folder)
         make = LEVERS["xla=true"] if kind.endswith("XLA") else Update
         parameters = recipe(preset)
-        update = make(training.network, training.dataset, training.patterns, 0, parameters)
+        dataset, patterns = training.update.dataset, training.pictures.patterns
+        update = make(training.network, dataset, patterns, 0, parameters)
     every, number = parameters.penalty_every, 0
 
     def turns(count: int) -> float:

@@ -259,29 +259,47 @@ def _train_preset(
     measure: Callable,
 ) -> None:
     """The program's own training, as the command line runs it; marks are minutes of its steps alone."""
-    from gan_worker.config import GenerationConfig, NetworkConfig, TrainingConfig
+    from gan_worker.config import MATERIAL_PRESETS, GenerationConfig, TrainingConfig
+    from gan_worker.gan.data.dataset import MeasuredPictures
     from gan_worker.gan.data.waves import Pattern
     from gan_worker.gan.metrics.reference import Reference
     from gan_worker.gan.training.log import Tick
     from gan_worker.gan.training.loop import Training
+    from gan_worker.gan.training.pipelines import MaterialPipeline
+    from gan_worker.gan.training.pretrained import Pretrained
     from gan_worker.gan.training.step import Update
     from gan_worker.progress import Notice
     from gan_worker.runs.run import Run
 
     levers = _read_levers(preset, changes)
 
-    class Timed(Training):
-        def _new_update(self) -> Update:
-            if not levers.patterned:
-                self.patterns = (Pattern(),) * len(self.materials)
-            assert isinstance(self.network, NetworkConfig)
+    network = MATERIAL_PRESETS[preset]
+
+    class Levered(MaterialPipeline):
+        def read(self, config: TrainingConfig, state: Mapping[str, Any]) -> MeasuredPictures:
+            read = super().read(config, state)
+            plain = (Pattern(),) * len(read.materials)
+            return read if levers.patterned else replace(read, patterns=plain)
+
+        def new_update(
+            self,
+            config: TrainingConfig,
+            pictures: MeasuredPictures,
+            pretrained: Pretrained | None,
+            report: Callable,
+        ) -> Update:
             update: Update = levers.kind(
-                self.network, self.dataset, self.patterns, self.config.seed, levers.parameters
+                network,
+                self.new_dataset(pictures),
+                pictures.patterns,
+                config.seed,
+                levers.parameters,
             )
-            if self.pretrained and not levers.from_noise:
-                update.start_from(self.pretrained)
+            if pretrained and not levers.from_noise:
+                update.start_from(pretrained)
             return update
 
+    class Timed(Training):
         def _step(self, tick: Tick) -> None:
             with watch.step():
                 super()._step(tick)
@@ -296,8 +314,9 @@ def _train_preset(
             config,
             Run.create(Path(home), "bench"),
             lambda r: told.append(r.text) if isinstance(r, Notice) else None,
+            Levered(network),
         )
-        reference = cache(lambda: Reference(training.materials))
+        reference = cache(lambda: Reference(training.pictures.materials))
 
         def pictures() -> list:
             stride = training.network.stride

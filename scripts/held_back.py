@@ -9,12 +9,18 @@ import numpy as np
 import tensorflow as tf
 from bench_quality import Stopwatch
 
-from gan_worker.config import MATERIAL_PRESETS, NetworkConfig, TrainingConfig
-from gan_worker.gan.data.dataset import Dataset, Material, measure_element, suggest_scale
+from gan_worker.config import MATERIAL_PRESETS, TrainingConfig
+from gan_worker.gan.data.dataset import (
+    Dataset,
+    Material,
+    MeasuredPictures,
+    measure_element,
+    suggest_scale,
+)
 from gan_worker.gan.data.statistics import Statistics
 from gan_worker.gan.training.log import Tick
 from gan_worker.gan.training.loop import Training
-from gan_worker.gan.training.step import Update
+from gan_worker.gan.training.pipelines import MaterialPipeline
 from gan_worker.materials.pictures import read_picture, resize, write_picture
 from gan_worker.runs.run import Run
 
@@ -88,20 +94,18 @@ def train(
     painted = cv2.inpaint(levels, hidden.astype(np.uint8), 5, cv2.INPAINT_TELEA)
     write_picture(file, painted)
     watch = Stopwatch(pace)
+    tiny = MATERIAL_PRESETS["tiny"]
 
-    class HeldBack(Training):
-        def _new_update(self) -> Update:
-            assert isinstance(self.network, NetworkConfig)
-            statistics = self.dataset.statistics
-            self.dataset = KnownCrops(self.materials[0], statistics, hidden, self.network.crop)
-            update = super()._new_update()
-            assert isinstance(update, Update)
-            return update
+    class HeldBack(MaterialPipeline):
+        def new_dataset(self, pictures: MeasuredPictures) -> Dataset:
+            return KnownCrops(pictures.materials[0], pictures.statistics, hidden, tiny.crop)
 
+    class Timed(Training):
         def _step(self, tick: Tick) -> None:
             with watch.step():
                 super()._step(tick)
             self.seconds = watch.seconds
 
     config = TrainingConfig(name, (str(file),), minutes=minutes, scale=1.0)
-    HeldBack(config, Run.create(home / "runs", name), lambda news: None).loop(lambda: False)
+    run = Run.create(home / "runs", name)
+    Timed(config, run, lambda news: None, HeldBack(tiny)).loop(lambda: False)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from gan_worker.errors import PictureError
+from gan_worker.errors import PictureError, RequestError
 from gan_worker.gan.data.isotropy import is_isotropic
-from gan_worker.gan.data.periodicity import find_cell
-from gan_worker.gan.data.statistics import Statistics, unit_normals
+from gan_worker.gan.data.periodicity import find_cell, measure_pattern
+from gan_worker.gan.data.statistics import Statistics, measure_statistics, unit_normals
+from gan_worker.gan.data.waves import Pattern, patterns_from_json
 from gan_worker.materials import pictures
 from gan_worker.materials.maps import MAPS, Kind
 from gan_worker.materials.sets import MaterialSet, find_materials, read_material
 from gan_worker.progress import DataReport, MaterialEntry
+from gan_worker.style import NAME_LIMIT
 
 Material = Mapping[str, np.ndarray]
 
@@ -32,6 +35,21 @@ class Pictures:
     materials: tuple[Material, ...]
     report: DataReport
     files: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class MeasuredPictures(Pictures):
+    """What was read, with what is known of it before the first step.
+
+    Attributes:
+        names: by which the networks know the materials, all different; none where they know no material by name.
+        patterns: of each material; none for networks that take none.
+        statistics: how maps become standardised channels.
+    """
+
+    names: tuple[str, ...]
+    patterns: tuple[Pattern, ...]
+    statistics: Statistics
 
 
 def read_pictures(
@@ -67,6 +85,61 @@ def read_pictures(
     told = (*_note_large(entries, np.array(elements) * scale / crop), *notes)
     report = DataReport(tuple(entries), tuple(skipped), names, scale, told, isotropic, turned)
     return Pictures(scaled, report, all_files(sets))
+
+
+def measure_pictures(pictures: Pictures, stride: int, state: Mapping[str, Any]) -> MeasuredPictures:
+    """Measure patterns and statistics of materials.
+
+    Args:
+        pictures: that were read.
+        stride: pixels a cell of the latent grid.
+        state: of the checkpoint to go on from, whose weights mean what was measured then; empty at the start.
+    """
+    report = pictures.report
+    if state:
+        patterns, statistics = patterns_from_json(state), Statistics.from_json(state["statistics"])
+    else:
+        patterns = tuple(measure_pattern(material, stride) for material in pictures.materials)
+        statistics = measure_statistics(pictures.materials, report.maps)
+    if any(pattern.is_any for pattern in patterns):
+        report = replace(report, isotropic=False)  # turned, a pattern is another one
+    names = unique_names([entry.name for entry in report.materials])
+    return MeasuredPictures(pictures.materials, report, pictures.files, names, patterns, statistics)
+
+
+def with_maps(read: Pictures, names: tuple[str, ...]) -> Pictures:
+    """What was read, with the maps alone that a run was started with: files may have come since, or be known since.
+
+    Raises:
+        RequestError: `invalid_config`, where one of them is missing.
+    """
+    missing = [name for name in names if name not in read.report.maps]
+    if missing:
+        raise RequestError(
+            "invalid_config",
+            f"A run keeps the maps it was started with; it learned {', '.join(names)}, and the pictures have no "
+            f"{', '.join(missing)}.",
+            "Resume with the same pictures, or start a new run with these.",
+        )
+    others = [name for name in read.report.maps if name not in names]
+    notes = [f"{name} is left out: the run was started without it." for name in others]
+    entries = tuple(replace(entry, maps=names) for entry in read.report.materials)
+    report = replace(read.report, materials=entries, maps=names, notes=(*read.report.notes, *notes))
+    materials = tuple({name: m[name] for name in names} for m in read.materials)
+    return replace(read, materials=materials, report=report)
+
+
+def unique_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Names short enough for a request and all different: the second `oak` becomes `oak (2)`."""
+    given: list[str] = []
+    for name in names:
+        unique, number = name[:NAME_LIMIT], 1
+        while unique in given:
+            number += 1
+            suffix = f" ({number})"
+            unique = name[: NAME_LIMIT - len(suffix)] + suffix
+        given.append(unique)
+    return tuple(given)
 
 
 def _scaled(name: str, picture: np.ndarray, scale: float) -> np.ndarray:

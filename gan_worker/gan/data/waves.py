@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -32,6 +32,20 @@ class Pattern:
     @property
     def is_any(self) -> bool:
         return bool(self.waves or self.grain)
+
+
+def patterns_from_json(data: Mapping[str, Any]) -> tuple[Pattern, ...]:
+    """The pattern of each training material, from `model.json` or the state of a checkpoint.
+
+    Until several materials could have patterns, there was one list of `waves`; until they had a grain, a list of them
+    for each.
+    """
+    patterns = data["patterns"] if "patterns" in data else [data["waves"]]
+    fields = [entry if isinstance(entry, dict) else {"waves": entry} for entry in patterns]
+    return tuple(
+        Pattern(tuple((float(x), float(y)) for x, y in entry["waves"]), entry.get("grain", ""))
+        for entry in fields
+    )
 
 
 def level_of(pattern: Pattern, stride: int) -> int:

@@ -6,25 +6,19 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from gan_worker import __version__
-from gan_worker.config import (
-    ClassicConfig,
-    GenerationConfig,
-    Network,
-    NetworkConfig,
-)
+from gan_worker.config import GenerationConfig
 from gan_worker.errors import Cancelled, StorageError
 from gan_worker.gan.data.statistics import Statistics
-from gan_worker.gan.data.waves import Pattern, waves_of_levels
+from gan_worker.gan.data.waves import patterns_from_json, waves_of_levels
 from gan_worker.gan.generation import arrays
 from gan_worker.gan.generation.latents import Latents, draw_latents
 from gan_worker.gan.generation.seams import calm_origin, rolled, seam_ratio
-from gan_worker.gan.generation.styles import STORED, Styles
+from gan_worker.gan.generation.styles import Styles
 from gan_worker.gan.generation.tiles import (
     LONGEST,
     Canvas,
@@ -32,12 +26,10 @@ from gan_worker.gan.generation.tiles import (
     Samples,
     as_stored,
     cut_latents,
-    halos,
     sample_lines,
     split,
 )
-from gan_worker.gan.networks.classic import ClassicGenerator
-from gan_worker.gan.networks.generator import Generator
+from gan_worker.gan.networks.architectures import AnyGenerator, network_from_json, new_generator
 from gan_worker.gan.networks.layers import PaintedStyle
 from gan_worker.progress import GeneratedMaterial, GenerationProgress, Recipe
 from gan_worker.runs import run
@@ -45,6 +37,9 @@ from gan_worker.runs.checkpoints import Arrays, damaged
 
 # Latents and five maps of 8 and 16 bits take about 18 bytes a pixel, so the largest fits into 3 GiB with all else.
 LARGEST = 8192 * 8192
+
+# Among a model's tensors the weights are named after this, and each stored style starts with that.
+WEIGHTS, STORED = "generator", "styles/"
 
 # Take GPU memory as it is needed: Blender renders on the same card.
 for _gpu in tf.config.list_physical_devices("GPU"):
@@ -72,7 +67,7 @@ class Model:
     def __init__(
         self,
         info: run.ModelInfo,
-        generator: Generator | ClassicGenerator,
+        generator: AnyGenerator,
         named: Mapping[str, np.ndarray] | None = None,
     ):
         self.info = info
@@ -85,6 +80,12 @@ class Model:
         # Of its own, because one graph cannot take styles of either kind.
         self._painted_synthesis = tf.function(generator.synthesis, reduce_retracing=True)
         self._finish = tf.function(self._finish_in_graph, reduce_retracing=True)
+        self._named = named or {}
+
+    def tensors(self) -> Arrays:
+        """All that the file of a model holds: the weights, and the styles of the training materials."""
+        weights = arrays.to_arrays({WEIGHTS: self.generator.variables})
+        return {**weights, **{STORED + name: w for name, w in self._named.items()}}
 
     def generate(
         self,
@@ -113,7 +114,7 @@ class Model:
         canvas, forward_seconds = self._paint(config, names, bits or {}, report, should_stop)
         steps = canvas.steps()
         # Where pictures lie side by side on a sheet, each stays whole, and a border that closes means nothing.
-        sheet = isinstance(self.network, ClassicConfig)
+        sheet = not self.network.seamless
         # The border is chosen on all maps the model has, so that asking for fewer maps does not move it.
         painted = (0, 0) if config.style_map or sheet else None
         origin = config.origin or painted or calm_origin(list(steps.values()))
@@ -184,7 +185,7 @@ class Model:
             self._pattern_shares(config),
             config.sway,
         )
-        if isinstance(self.network, ClassicConfig):
+        if not self.network.has_styles:
             # Without a style there is nothing else that could be drawn to the mean.
             return replace(drawn, local=np.float32(config.truncation_psi) * drawn.local)
         return drawn
@@ -207,9 +208,7 @@ class Model:
 
     def _forward(self, w: tf.Tensor | PaintedStyle, latents: Latents, piece: Piece) -> tf.Tensor:
         """Standardised channels of a piece and of what is left of its halo, (height, width, channels)."""
-        # A picture of a sheet is made of its own cell alone.
-        alone = isinstance(self.generator, ClassicGenerator)
-        synthesis, reach = self._synthesis, (0,) if alone else halos(self.generator)
+        synthesis, reach = self._synthesis, self.generator.halos
         if isinstance(w, PaintedStyle):
             shares = tf.constant(piece.cut(w.shares.numpy(), 1, reach[0]))
             synthesis, w = self._painted_synthesis, w._replace(shares=shares)
@@ -240,28 +239,6 @@ class Model:
         return {name: as_stored(maps[name], bits) for name, bits in kept}, lines
 
 
-def network_from_json(data: dict) -> Network:
-    """The network sizes of a model, from `model.json`."""
-    fields: dict[str, Any] = {
-        k: tuple(v) if isinstance(v, list) else v for k, v in data["config"].items()
-    }
-    return ClassicConfig(**fields) if "side" in fields else NetworkConfig(**fields)
-
-
-def patterns_from_json(data: Mapping[str, Any]) -> tuple[Pattern, ...]:
-    """The pattern of each training material, from `model.json` or the state of a checkpoint.
-
-    Until several materials could have patterns, there was one list of `waves`; until they had a grain, a list of them
-    for each.
-    """
-    patterns = data["patterns"] if "patterns" in data else [data["waves"]]
-    fields = [entry if isinstance(entry, dict) else {"waves": entry} for entry in patterns]
-    return tuple(
-        Pattern(tuple((float(x), float(y)) for x, y in entry["waves"]), entry.get("grain", ""))
-        for entry in fields
-    )
-
-
 def load_model(folder: Path) -> Model:
     """Read a model's folder.
 
@@ -273,14 +250,11 @@ def load_model(folder: Path) -> Model:
         statistics = Statistics.from_json(info.statistics)
         network = network_from_json(info.network)
         waves = waves_of_levels(patterns_from_json(info.network), network)
-        if isinstance(network, ClassicConfig):
-            generator: Generator | ClassicGenerator = ClassicGenerator(network)
-        else:
-            generator = Generator(network, statistics.channels, waves)
+        generator = new_generator(network, statistics.channels, waves)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise damaged(f"model.json of {info.name!r} describes no network ({error!r})") from error
     named = _take_named(info, generator.network.w_dim, tensors)
-    arrays.assign_arrays({"generator": generator.variables}, tensors)
+    arrays.assign_arrays({WEIGHTS: generator.variables}, tensors)
     return Model(info, generator, named)
 
 

@@ -12,8 +12,7 @@ import tensorflow as tf
 from gan_worker.config import GenerationConfig
 from gan_worker.gan.generation.directions import find_direction, fingerprint, random_styles
 from gan_worker.gan.generation.latents import draw_z
-from gan_worker.gan.networks.classic import ClassicGenerator
-from gan_worker.gan.networks.generator import Generator
+from gan_worker.gan.networks.architectures import AnyGenerator
 from gan_worker.gan.networks.layers import PaintedStyle
 from gan_worker.style import (
     Directions,
@@ -25,8 +24,6 @@ from gan_worker.style import (
 
 # Styles averaged for the mean style that truncation pulls towards.
 MEAN_STYLES = 1024
-# Names of stored styles among a model's tensors start with this.
-STORED = "styles/"
 
 
 def nearest_style(w: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
@@ -42,7 +39,7 @@ class Styles:
         named: training material → its style w, (w_dim,).
     """
 
-    def __init__(self, generator: Generator | ClassicGenerator, named: Mapping[str, np.ndarray]):
+    def __init__(self, generator: AnyGenerator, named: Mapping[str, np.ndarray]):
         self._generator = generator
         self._named = named
         self._style = tf.function(generator.style, reduce_retracing=True)
@@ -73,7 +70,7 @@ class Styles:
     def _moved(self, w: np.ndarray, truncation_psi: float, directions: Directions) -> tf.Tensor:
         """A style, (w_dim,), truncated and moved, (1, w_dim)."""
         moved = tf.constant(w[None])
-        if truncation_psi != 1.0:
+        if truncation_psi != 1.0 and self._generator.network.has_styles:
             w_avg = self._measure("w_avg", partial(mean_style, self._generator))
             moved = w_avg + truncation_psi * (moved - w_avg)
         for name, amount in directions:
@@ -108,8 +105,7 @@ class Styles:
 
         A slider asks for all of it again with every move, and in training the weights change.
         """
-        plain = isinstance(self._generator, ClassicGenerator)  # its style has no numbers
-        weights = 0 if plain else fingerprint(self._generator)
+        weights = fingerprint(self._generator)
         if weights != self._measured_on:
             self._measured, self._measured_on = {}, weights
         if name not in self._measured:
@@ -135,7 +131,7 @@ class Styles:
         return np.stack(w)
 
 
-def mean_style(generator: Generator | ClassicGenerator) -> tf.Tensor:
+def mean_style(generator: AnyGenerator) -> tf.Tensor:
     """The style that truncation pulls towards, (w_dim,)."""
     return tf.reduce_mean(random_styles(generator, MEAN_STYLES), axis=0)
 

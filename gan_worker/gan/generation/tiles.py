@@ -7,14 +7,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from gan_worker.gan.generation.latents import Latents
 from gan_worker.gan.generation.seams import SAMPLED, LineSteps, mean_steps
-from gan_worker.gan.networks.generator import Generator
-from gan_worker.gan.networks.layers import Convolution
 from gan_worker.materials.maps import MAPS
 
 # Longest side of a piece, pixels. Larger ones need more memory and are no faster on a CPU.
@@ -75,29 +72,6 @@ def _spans(cells: int, longest: int) -> list[Span]:
     count = -(-cells // max(1, longest))
     ends = [i * cells // count for i in range(count + 1)]
     return [Span(a, b, cells) for a, b in pairwise(ends)]
-
-
-def halos(generator: Generator) -> tuple[int, ...]:
-    """How far beyond a piece the features reach that its pixels are made of, in the cells of each level.
-
-    Counted from the picture back to the latent grid: a 3×3 convolution looks one cell further on its level; the
-    blur of `upsample` makes r cells out of r // 2 + 1.
-    """
-    reach, found = _reach(generator.exit), []
-    for narrow, blocks in zip(
-        reversed(generator.narrow), reversed(generator.levels[1:]), strict=True
-    ):
-        reach += sum(map(_reach, blocks))
-        found.append(reach)
-        reach = reach // 2 + 1 + _reach(narrow)
-    found.append(reach + sum(map(_reach, generator.levels[0])) + _reach(generator.entry))
-    return tuple(reversed(found))
-
-
-def _reach(layer: keras.layers.Layer) -> int:
-    """Cells that a layer looks to each side; of branches side by side the sum, which is at least enough."""
-    convolutions = [one for one in layer._flatten_layers() if isinstance(one, Convolution)]
-    return sum(one.size // 2 for one in convolutions)
 
 
 def cut_latents(latents: Latents, piece: Piece, halos: tuple[int, ...]) -> Latents:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
-from gan_worker.config import ClassicConfig, GenerationConfig
+from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
 from gan_worker.gan.data.dataset import read_pictures
 from gan_worker.gan.generation.latents import Latents
@@ -45,7 +45,7 @@ def evaluate_model(
         RequestError: `invalid_config` for less than two seeds, for pictures without any map that the model makes, and
             for a model whose pictures are no material.
     """
-    if isinstance(model.network, ClassicConfig):
+    if not model.network.seamless:
         raise RequestError(
             "invalid_config",
             f"Only models of seamless materials are measured; {model.info.name!r} was trained with the preset "

@@ -20,7 +20,7 @@ def leaky(x: tf.Tensor) -> tf.Tensor:
 class ClassicGenerator(keras.Model):
     """Random numbers to pictures, one picture for each cell of the latent grid: what it makes is a sheet of them.
 
-    It is called as `generator.Generator` is. There is no style and no grain, and so z and noise are empty.
+    It is used as `generator.Generator` is. There is no style and no grain, and so z and noise are empty.
 
     Inputs of a call:
         z: (batch, 0).
@@ -42,6 +42,11 @@ class ClassicGenerator(keras.Model):
         self.dense = [*hidden, keras.layers.Dense(network.side**2, "sigmoid")]
         _build(self.dense, network.local_channels)
         self.built = True
+
+    @property
+    def halos(self) -> tuple[int, ...]:
+        """None: a picture of a sheet is made of its own cell alone."""
+        return (0,)
 
     def style(self, z: tf.Tensor) -> tf.Tensor:
         """There is none: z of shape (batch, 0) to w of shape (batch, 0)."""

@@ -80,6 +80,21 @@ class Generator(keras.Model):
         own = {id(grain.mixture) for grain in self.grain if grain.waves}
         return [variable for variable in self.variables if id(variable) not in own]
 
+    @property
+    def halos(self) -> tuple[int, ...]:
+        """How far beyond a piece the features reach that its pixels are made of, in the cells of each level.
+
+        Counted from the picture back to the latent grid: a 3×3 convolution looks one cell further on its level; the
+        blur of `upsample` makes r cells out of r // 2 + 1.
+        """
+        reach, found = _reach(self.exit), []
+        for narrow, blocks in zip(reversed(self.narrow), reversed(self.levels[1:]), strict=True):
+            reach += sum(map(_reach, blocks))
+            found.append(reach)
+            reach = reach // 2 + 1 + _reach(narrow)
+        found.append(reach + sum(map(_reach, self.levels[0])) + _reach(self.entry))
+        return tuple(reversed(found))
+
     def style(self, z: tf.Tensor) -> tf.Tensor:
         """The mapping network: z of shape (batch, z_dim) to the style w of shape (batch, w_dim)."""
         w = pixel_norm(z)
@@ -113,3 +128,9 @@ class Generator(keras.Model):
 
     def call(self, z: tf.Tensor, local: tf.Tensor, noise: list[tf.Tensor]) -> tf.Tensor:
         return self.synthesis(self.style(z), local, noise)
+
+
+def _reach(layer: keras.layers.Layer) -> int:
+    """Cells that a layer looks to each side; of branches side by side the sum, which is at least enough."""
+    convolutions = [one for one in layer._flatten_layers() if isinstance(one, Convolution)]
+    return sum(one.size // 2 for one in convolutions)

@@ -6,7 +6,7 @@ What is corrected where the plain game goes wrong is said at `ClassicHyperparame
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +14,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_worker.config import ClassicConfig
+from gan_worker.config import ClassicConfig, TrainingConfig
 from gan_worker.errors import PictureError
-from gan_worker.gan.data.dataset import Dataset, Material, Pictures
+from gan_worker.gan.data.dataset import Dataset, Material, MeasuredPictures, Pictures
 from gan_worker.gan.data.statistics import CONSTANT, MapStatistics, Statistics
 from gan_worker.gan.networks.adam import Adam
 from gan_worker.gan.networks.classic import ClassicDiscriminator, ClassicGenerator
@@ -28,6 +28,36 @@ from gan_worker.progress import DataReport, MaterialEntry
 GREY = Statistics({"base_color": MapStatistics((0.0,) * 3, ((3**-0.5,) * 3,), (3**0.5,))})
 # Cells along each side of a preview, and of the sheet of real pictures it is compared with.
 PREVIEW_CELLS, REAL_CELLS = 8, 16
+
+
+class ClassicPipeline:
+    """The pipeline of these networks, as `pipelines.Pipeline` describes it.
+
+    Args:
+        network: sizes.
+    """
+
+    preview_cells = PREVIEW_CELLS
+
+    def __init__(self, network: ClassicConfig):
+        self._network = network
+
+    def read(self, config: TrainingConfig, _state: Mapping[str, Any]) -> MeasuredPictures:
+        read = read_small_pictures(config.pictures, self._network.side)
+        return MeasuredPictures(**vars(read), names=(), patterns=(), statistics=GREY)
+
+    def new_update(
+        self,
+        config: TrainingConfig,
+        pictures: MeasuredPictures,
+        _pretrained: object,
+        _report: object,
+    ) -> ClassicUpdate:
+        dataset = Dataset(pictures.materials, pictures.statistics, turned=False)
+        return ClassicUpdate(self._network, dataset, config.seed, ClassicHyperparameters())
+
+    def real_pictures(self, pictures: MeasuredPictures) -> list[np.ndarray]:
+        return [real_sheet(pictures.materials)]
 
 
 # ---- pictures
@@ -155,6 +185,10 @@ class ClassicUpdate:
             optimizer.build(net.trainable_variables)
             self._optimizers.append(optimizer)
         self._step = tf.function(self._step_in_graph, autograph=False)
+
+    def named_styles(self, _names: Sequence[str]) -> Mapping[str, np.ndarray]:
+        """None: there are no styles."""
+        return {}
 
     def _means(self) -> zip[tuple[Any, Any]]:
         return zip(self.ema_generator.variables, self.generator.variables, strict=True)

@@ -11,21 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from gan_worker.config import PRESETS, ClassicConfig, GenerationConfig, TrainingConfig
+from gan_worker.config import PRESETS, TrainingConfig
 from gan_worker.errors import TrainingError
-from gan_worker.gan.data.dataset import Dataset
 from gan_worker.gan.generation import arrays as checkpoint
 from gan_worker.gan.generation.model import Model
-from gan_worker.gan.generation.styles import STORED
-from gan_worker.gan.training import classic
-from gan_worker.gan.training.collapse import Vigilance, diverged
-from gan_worker.gan.training.copies import Likeness
-from gan_worker.gan.training.gpus import divide_training
+from gan_worker.gan.training.collapse import diverged
 from gan_worker.gan.training.log import Tick, resident_memory_mb
-from gan_worker.gan.training.materials import MaterialStyles
-from gan_worker.gan.training.step import Update, recipe
+from gan_worker.gan.training.pipelines import Pipeline, new_pipeline
+from gan_worker.gan.training.previews import Previews
 from gan_worker.gan.training.training_set import read_training_set
-from gan_worker.materials.pictures import quantise
 from gan_worker.progress import (
     LiveModel,
     Notice,
@@ -44,8 +38,6 @@ FIRST_CHECKPOINT, CHECKPOINT_EVERY = 5.0, 30.0
 PREVIEW_EVERY = 10.0
 # Seconds in which the speed of steps says nothing yet.
 WARM_UP = 20.0
-# Seeds whose pictures stand side by side in every preview, and the side of each in cells.
-PREVIEW_SEEDS, PREVIEW_CELLS = (1, 2), 24
 # So often a training that goes wrong is taken back, each time to half the learning rate.
 MOST_ROLLBACKS = 3
 
@@ -71,7 +63,7 @@ def train(
         TrainingError: `diverged`.
     """
     config.check()
-    training = Training(config, run, report)
+    training = Training(config, run, report, new_pipeline(config.preset))
     training.loop(should_stop)
 
 
@@ -82,39 +74,37 @@ class Training:
         config: what was chosen.
         run: the run's folder.
         report: is told what happens.
+        pipeline: of the preset.
     """
 
-    def __init__(self, config: TrainingConfig, run: Run, report: Callable[[Report], None]):
+    def __init__(
+        self,
+        config: TrainingConfig,
+        run: Run,
+        report: Callable[[Report], None],
+        pipeline: Pipeline,
+    ):
         self.config, self.run, self.report = config, run, report
         self.network = PRESETS[config.preset]
         self.steps, self.seconds = 0, 0.0
         stored = run.load_checkpoint() if config.resume else None
         state: dict[str, Any] = stored[1] if stored else {}
         before = read_provenance(run.path) or Provenance()
-        learned = read_training_set(config, state, before, report)
-        self.materials, self.patterns = learned.materials, learned.patterns
-        self.data, self.provenance = learned.data, learned.provenance
-        self.pretrained = learned.pretrained
+        learned = read_training_set(config, pipeline.read, state, before, report)
+        self.pictures, self.data = learned.pictures, learned.pictures.report
+        self.provenance = learned.provenance
         # Only now is it known that the run can be what was chosen; one that was refused stays as it was.
         run.save_config(config)
         run.save_data_report(self.data)
         report(Stage("building the networks"))
-        self.dataset = Dataset(learned.materials, learned.statistics, self.data.turned)
-        self.update = self._new_update()
-        self.named: MaterialStyles | None = None
-        if isinstance(self.update, Update) and self.update.conditioning:
-            latents = self.update.conditioning.latents
-            self.named = MaterialStyles(learned.names, latents, self.update.ema_generator)
-        self.vigilance = self._new_vigilance()
-        # Separate small pictures are blank for the most part, and all blank pieces are alike.
-        self.likeness = (
-            None
-            if isinstance(self.network, ClassicConfig)
-            else Likeness(
-                [m[self.data.maps[0]] for m in self.materials],
-                self.data.turned,
-                state.get("copied"),
-            )
+        self.update = pipeline.new_update(config, self.pictures, learned.pretrained, report)
+        self.named = self.update.named_styles(self.pictures.names)
+        self.previews = Previews(
+            self.network,
+            pipeline.preview_cells,
+            pipeline.real_pictures(self.pictures),
+            self.data.turned,
+            state.get("copied"),
         )
         self.figures: dict[str, float] = {}
         self.rollbacks = 0
@@ -125,35 +115,6 @@ class Training:
         self._resumed_at = self.seconds
         self.live = Model(self._info(), self.update.ema_generator, self.named)
         report(LiveModel(run.name, self.live))
-
-    @property
-    def _preview_side(self) -> int:
-        small = isinstance(self.network, ClassicConfig)
-        return (classic.PREVIEW_CELLS if small else PREVIEW_CELLS) * self.network.stride
-
-    def _new_update(self) -> Update | classic.ClassicUpdate:
-        if isinstance(self.network, ClassicConfig):
-            parameters = classic.ClassicHyperparameters()
-            return classic.ClassicUpdate(self.network, self.dataset, self.config.seed, parameters)
-        update = Update(
-            self.network,
-            self.dataset,
-            self.patterns,
-            self.config.seed,
-            recipe(self.config.preset),
-            divide_training(self.config.gpus, self.network.batch, self.report),
-        )
-        if self.pretrained:
-            update.start_from(self.pretrained)
-        return update
-
-    def _new_vigilance(self) -> Vigilance:
-        real = [m[self.data.maps[0]] for m in self.materials]
-        if isinstance(self.network, ClassicConfig):
-            # A sheet beside a sheet; there, alike at every place means that all pictures have become one.
-            real = [classic.real_sheet(self.materials)]
-        lively = not isinstance(self.network, ClassicConfig)
-        return Vigilance(real, self._preview_side, self.network.stride, lively)
 
     def _restore(
         self, arrays: dict[str, np.ndarray], state: dict[str, Any], notices: list[str]
@@ -211,7 +172,7 @@ class Training:
             self._next_preview = self.seconds + PREVIEW_EVERY
         if not tick.empty and (preview_due or tick.is_due()):
             self._progress(tick)
-        if save_due and self.vigilance.calm:
+        if save_due and self.previews.collapse.calm:
             self._save()
             self._next_checkpoint = self.seconds + CHECKPOINT_EVERY
 
@@ -235,7 +196,7 @@ class Training:
         )
         self.steps = step
         self.update.rate_factor /= 2
-        self.vigilance.forget()
+        self.previews.collapse.forget()
         tick.clear()
         self._next_preview = self.seconds
 
@@ -271,24 +232,12 @@ class Training:
         return max(0.0, min(left)) if left else None
 
     def _preview(self, last: bool = False) -> None:
-        side = self._preview_side
-        pictures: list[np.ndarray] = []
-        for seed in PREVIEW_SEEDS:
-            # A fixed origin: the preview is the same latents getting better, in the same place.
-            config = GenerationConfig(
-                self.run.name, seed, side, side, maps=self.data.maps[:1], origin=(0, 0)
-            )
-            pictures += self.live.generate(config).maps.values()
-        self.figures = self.vigilance.look(pictures, self.steps, last)
-        if self.likeness:
-            self.figures |= self.likeness.look(pictures, self.seconds, last)
-            warning = copy_warning(self._copied)
-            if last and warning:
-                self.report(Notice(warning))
-        shown = [np.broadcast_to(picture, (side, side, 3)) for picture in pictures]
-        pixels = quantise(np.concatenate(shown, axis=1), 8)
-        self.run.save_preview(self.steps, pixels, self.live.info.credits)
-        self.report(Preview(self.steps, pixels))
+        shown, self.figures = self.previews.make(self.live, self.steps, self.seconds, last)
+        warning = copy_warning(self.previews.copied)
+        if last and warning:
+            self.report(Notice(warning))
+        self.run.save_preview(self.steps, shown, self.live.info.credits)
+        self.report(Preview(self.steps, shown))
 
     def _save(self) -> None:
         arrays = checkpoint.to_arrays(self.update.variables())
@@ -300,20 +249,19 @@ class Training:
             "preset": self.config.preset,
             "scale": self.data.scale,
             "turned": self.data.turned,
-            "statistics": self.dataset.statistics.to_json(),
-            "patterns": [asdict(pattern) for pattern in self.patterns],
+            "statistics": self.pictures.statistics.to_json(),
+            "patterns": [asdict(pattern) for pattern in self.pictures.patterns],
             "hyperparameters": asdict(self.update.parameters),
             "rate_factor": self.update.rate_factor,
-            "copied": self._copied,
-            "materials": [*self.named] if self.named else [self.data.materials[0].name],
+            "copied": self.previews.copied,
+            "materials": [*self.named] or [self.data.materials[0].name],
         }
         self.run.save_checkpoint(f"{self.kimg:09.3f}", arrays, state)
         self._start = None
-        weights = checkpoint.to_arrays({"generator": self.update.ema_generator.variables})
-        styles = {STORED + name: w for name, w in (self.named or {}).items()}
         write_provenance(self.run.path, self.provenance)
-        self.run.save_model(self._info(), {**weights, **styles})
-        draw_curves(self.run.read_progress(), self.vigilance.floor, self.run.path / "progress.png")
+        self.run.save_model(self._info(), self.live.tensors())
+        floor = self.previews.collapse.floor
+        draw_curves(self.run.read_progress(), floor, self.run.path / "progress.png")
 
     def _info(self) -> ModelInfo:
         return ModelInfo(
@@ -325,18 +273,14 @@ class Training:
             preset=self.config.preset,
             network={
                 "config": asdict(self.network),
-                "patterns": [asdict(pattern) for pattern in self.patterns],
+                "patterns": [asdict(pattern) for pattern in self.pictures.patterns],
             },
-            statistics=self.dataset.statistics.to_json(),
+            statistics=self.pictures.statistics.to_json(),
             scale=self.data.scale,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             step=self.steps,
             kimg=self.kimg,
-            styles=tuple(self.named or ()),
+            styles=tuple(self.named),
             credits=self.provenance.credits,
-            copied=self._copied,
+            copied=self.previews.copied,
         )
-
-    @property
-    def _copied(self) -> float | None:
-        return self.likeness.copied if self.likeness else None

@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from gan_worker.gan.generation.styles import nearest_style
 from gan_worker.gan.networks.generator import Generator
-from gan_worker.style import NAME_LIMIT
 
 # Stands in place of a material where a crop is judged without one.
 NOBODY = -1
@@ -74,16 +73,3 @@ class MaterialStyles(Mapping[str, np.ndarray]):
 
     def __len__(self) -> int:
         return len(self._index)
-
-
-def unique_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Names short enough for a request and all different: the second `oak` becomes `oak (2)`."""
-    given: list[str] = []
-    for name in names:
-        unique, number = name[:NAME_LIMIT], 1
-        while unique in given:
-            number += 1
-            suffix = f" ({number})"
-            unique = name[: NAME_LIMIT - len(suffix)] + suffix
-        given.append(unique)
-    return tuple(given)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +27,7 @@ from gan_worker.gan.networks.discriminator import Discriminator
 from gan_worker.gan.networks.generator import Generator
 from gan_worker.gan.networks.precision import reduced_precision
 from gan_worker.gan.training.losses import gradient_penalty, patch_distance, relativistic_losses
-from gan_worker.gan.training.materials import Conditioning
+from gan_worker.gan.training.materials import Conditioning, MaterialStyles
 from gan_worker.gan.training.pretrained import Pretrained, bring_together
 
 # Crops of which the variances within and between are compared.
@@ -189,6 +189,12 @@ class Update:
             "generator_optimizer": self._optimizers[0].variables,
             "discriminator_optimizer": self._optimizers[1].variables,
         }
+
+    def named_styles(self, names: Sequence[str]) -> Mapping[str, np.ndarray]:
+        """The style w of each of several materials as it is when it is asked for; none of a single one."""
+        if self.conditioning is None:
+            return {}
+        return MaterialStyles(names, self.conditioning.latents, self.ema_generator)
 
     def start_from(self, weights: Pretrained) -> None:
         """Take over weights that know many materials, and where there is one to learn, the looks of the most alike."""

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from gan_worker import __version__
-from gan_worker.config import PRESETS, ClassicConfig, TrainingConfig
+from gan_worker.config import TrainingConfig
 from gan_worker.errors import RequestError
-from gan_worker.gan.data.dataset import Material, Pictures, read_pictures
-from gan_worker.gan.data.periodicity import measure_pattern
-from gan_worker.gan.data.statistics import Statistics, measure_statistics
-from gan_worker.gan.data.waves import Pattern
-from gan_worker.gan.generation.model import patterns_from_json
-from gan_worker.gan.training import classic
-from gan_worker.gan.training.materials import unique_names
+from gan_worker.gan.data.dataset import MeasuredPictures, Pictures
 from gan_worker.gan.training.pretrained import Pretrained
-from gan_worker.progress import DataReport, Report, Stage
+from gan_worker.progress import Report, Stage
 from gan_worker.runs.licences import Attribution
 from gan_worker.runs.provenance import Provenance, TrainingSession, describe_pictures
+
+# Reads and measures the pictures of a config, or takes what was measured from the state of a checkpoint, if any.
+Read = Callable[[TrainingConfig, Mapping[str, Any]], MeasuredPictures]
 
 
 @dataclass(frozen=True)
@@ -31,26 +28,19 @@ class TrainingSet:
     """All that is known before the first step.
 
     Attributes:
-        materials: the maps of each, scaled.
-        names: of the materials, each once.
-        patterns: of each material; none for the preset classic.
-        statistics: how maps become standardised channels.
-        data: the report a person sees.
+        pictures: scaled and measured.
         provenance: of all that the run has learned from, this session included.
         pretrained: weights to start from; None where the run goes on, or none come with the program.
     """
 
-    materials: tuple[Material, ...]
-    names: tuple[str, ...]
-    patterns: tuple[Pattern, ...]
-    statistics: Statistics
-    data: DataReport
+    pictures: MeasuredPictures
     provenance: Provenance
     pretrained: Pretrained | None
 
 
 def read_training_set(
     config: TrainingConfig,
+    read: Read,
     state: Mapping[str, Any],
     before: Provenance,
     report: Callable[[Report], None],
@@ -59,6 +49,7 @@ def read_training_set(
 
     Args:
         config: what was chosen.
+        read: of the networks' pipeline.
         state: of the checkpoint to go on from, which keeps its scale, turns, patterns and statistics, or its weights
             would mean something else; empty at the start.
         before: where the pictures of earlier sessions came from.
@@ -70,63 +61,13 @@ def read_training_set(
     """
     _check_preset(config, state)
     report(Stage("reading pictures"))
-    network = PRESETS[config.preset]
-    small = isinstance(network, ClassicConfig)
-    pictures = _read(config, state)
-    if state:
-        patterns = patterns_from_json(state)
-    else:
-        learned = () if small else pictures.materials
-        patterns = tuple(measure_pattern(material, network.stride) for material in learned)
-    data = pictures.report
-    if any(pattern.is_any for pattern in patterns):
-        data = replace(data, isotropic=False)  # turned, a pattern is another one
-    report(data)
+    pictures = read(config, state)
+    report(pictures.report)
     pretrained = None if state else Pretrained.of_preset(config.preset)
     settings = {"pretrained": pretrained.hash} if pretrained else {}
     provenance = _describe(config, pictures, state.get("step", 0), settings, before, report)
-    names = unique_names([entry.name for entry in data.materials])
-    if not small:
-        _check_materials(state, names)
-    if state:
-        statistics = Statistics.from_json(state["statistics"])
-    else:
-        statistics = classic.GREY if small else measure_statistics(pictures.materials, data.maps)
-    return TrainingSet(
-        pictures.materials, names, patterns, statistics, data, provenance, pretrained
-    )
-
-
-def _read(config: TrainingConfig, state: Mapping[str, Any]) -> Pictures:
-    network = PRESETS[config.preset]
-    if isinstance(network, ClassicConfig):
-        return classic.read_small_pictures(config.pictures, network.side)
-    scale = state.get("scale") or config.scale
-    turned = state.get("turned", False) if state else config.isotropic
-    read = read_pictures(config.pictures, network.crop, scale, turned)
-    return _with_maps(read, tuple(state["statistics"])) if state else read
-
-
-def _with_maps(read: Pictures, names: tuple[str, ...]) -> Pictures:
-    """What was read, with the maps alone that a run was started with: files may have come since, or be known since.
-
-    Raises:
-        RequestError: `invalid_config`, where one of them is missing.
-    """
-    missing = [name for name in names if name not in read.report.maps]
-    if missing:
-        raise RequestError(
-            "invalid_config",
-            f"A run keeps the maps it was started with; it learned {', '.join(names)}, and the pictures have no "
-            f"{', '.join(missing)}.",
-            "Resume with the same pictures, or start a new run with these.",
-        )
-    others = [name for name in read.report.maps if name not in names]
-    notes = [f"{name} is left out: the run was started without it." for name in others]
-    entries = tuple(replace(entry, maps=names) for entry in read.report.materials)
-    report = replace(read.report, materials=entries, maps=names, notes=(*read.report.notes, *notes))
-    materials = tuple({name: m[name] for name in names} for m in read.materials)
-    return replace(read, materials=materials, report=report)
+    _check_materials(state, pictures.names)
+    return TrainingSet(pictures, provenance, pretrained)
 
 
 def _describe(

@@ -5,7 +5,13 @@ import pytest
 import tensorflow as tf
 
 from gan_worker.errors import PictureError
-from gan_worker.gan.data.dataset import Dataset, measure_element, read_pictures, suggest_scale
+from gan_worker.gan.data.dataset import (
+    Dataset,
+    measure_element,
+    read_pictures,
+    suggest_scale,
+    unique_names,
+)
 from gan_worker.gan.data.isotropy import is_isotropic
 from gan_worker.gan.data.statistics import measure_statistics
 from gan_worker.materials import pictures
@@ -210,3 +216,10 @@ def test_a_direction_is_told_whatever_was_chosen(striped_file):
     assert upright.isotropic is turned.isotropic is False
     assert "learned upright" in upright.in_words()[1]
     assert "turned and mirrored too, as chosen" in turned.in_words()[1]
+
+
+def test_names_are_short_and_all_different():
+    names = unique_names(["oak", "oak", "x" * 200, "x" * 200, "oak (2)"])
+    assert names[:2] == ("oak", "oak (2)")
+    assert len(set(names)) == 5
+    assert max(map(len, names)) == 120

@@ -17,7 +17,7 @@ from gan_worker.gan.generation.directions import find_direction
 from gan_worker.gan.generation.latents import draw_latents, draw_z
 from gan_worker.gan.generation.seams import line_steps
 from gan_worker.gan.generation.sheets import STEPS, direction_sheet, seed_sheet
-from gan_worker.gan.generation.styles import STORED, Styles, resampling
+from gan_worker.gan.generation.styles import Styles, resampling
 from gan_worker.gan.networks.generator import Generator
 from gan_worker.gan.networks.layers import PaintedStyle
 from gan_worker.materials.pictures import quantise
@@ -72,7 +72,10 @@ def folder(generator, statistics, tmp_path_factory):
         kimg=0.1,
         styles=("old oak", "pine"),
     )
-    named = {STORED + "old oak": style_of(generator, 50), STORED + "pine": style_of(generator, 51)}
+    named = {
+        generation.STORED + "old oak": style_of(generator, 50),
+        generation.STORED + "pine": style_of(generator, 51),
+    }
     run = runs.Run.create(tmp_path_factory.mktemp("runs"), "stripes")
     run.save_model(info, {**arrays.to_arrays({"generator": generator.variables}), **named})
     return run.path
@@ -349,8 +352,10 @@ def test_stored_styles_must_fit_the_network(folder, tmp_path):
     info, tensors = runs.load_model_files(folder)
     run = runs.Run.create(tmp_path, "stripes")
     for stored in (np.zeros(3, np.float32), None):
-        kept = {name: a for name, a in tensors.items() if name != STORED + "pine"}
-        run.save_model(info, kept if stored is None else {**kept, STORED + "pine": stored})
+        kept = {name: a for name, a in tensors.items() if name != generation.STORED + "pine"}
+        run.save_model(
+            info, kept if stored is None else {**kept, generation.STORED + "pine": stored}
+        )
         with pytest.raises(StorageError, match="pine") as caught:
             generation.load_model(run.path)
         assert caught.value.code == "model_format"

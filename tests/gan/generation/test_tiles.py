@@ -89,12 +89,12 @@ def test_pieces_make_the_whole(model, small_pieces, monkeypatch, style_map):
 
 
 def test_a_narrower_halo_would_not_do(model, small_pieces, monkeypatch):
-    enough = tiles.halos(model.generator)
+    enough = model.generator.halos
     config = dataclasses.replace(WANTED, origin=(0, 0))
     whole = model.generate(config).maps["height"]
     for level in range(len(enough)):
         narrower = tuple(h - (i == level) for i, h in enumerate(enough))
-        monkeypatch.setattr(generation, "halos", lambda generator, found=narrower: found)
+        monkeypatch.setattr(Generator, "halos", narrower)
         difference = np.abs(model.generate(config).maps["height"] - whole).max()
         assert difference > 5 * ROUNDING, f"level {level} has more halo than it needs"
 

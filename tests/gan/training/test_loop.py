@@ -15,6 +15,7 @@ from gan_worker.gan.generation import model as generation
 from gan_worker.gan.generation.seams import line_steps, seam_ratio
 from gan_worker.gan.training import collapse, loop
 from gan_worker.gan.training.collapse import Vigilance
+from gan_worker.gan.training.pipelines import new_pipeline
 from gan_worker.gan.training.step import Update
 from gan_worker.materials import pictures
 from gan_worker.progress import (
@@ -316,7 +317,8 @@ def test_a_training_that_goes_wrong_goes_back_and_finishes(
     assert (state["step"], state["rate_factor"]) == (6, 0.5)
     assert all(np.all(np.isfinite(a)) for a in arrays.values())
     assert run.read_progress()[-1].step == 6
-    again = loop.Training(dataclasses.replace(config, resume=True), run, listener.report)
+    pipeline = new_pipeline(config.preset)
+    again = loop.Training(dataclasses.replace(config, resume=True), run, listener.report, pipeline)
     assert again.update.rate_factor == 0.5
 
 

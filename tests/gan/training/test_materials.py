@@ -12,7 +12,7 @@ from gan_worker.errors import RequestError, StorageError
 from gan_worker.gan.generation.model import load_model
 from gan_worker.gan.networks.discriminator import Discriminator
 from gan_worker.gan.training import loop
-from gan_worker.gan.training.materials import NOBODY, STRAY, Conditioning, unique_names
+from gan_worker.gan.training.materials import NOBODY, STRAY, Conditioning
 from gan_worker.materials import pictures
 from gan_worker.runs.run import Run, load_model_files, open_model
 from gan_worker.style import Style
@@ -92,13 +92,6 @@ class TestDiscriminator:
         assert changed[0] > 1e-3
         assert changed[1] > 1e-3
         assert changed[2] == 0
-
-
-def test_names_are_short_and_all_different():
-    names = unique_names(["oak", "oak", "x" * 200, "x" * 200, "oak (2)"])
-    assert names[:2] == ("oak", "oak (2)")
-    assert len(set(names)) == 5
-    assert max(map(len, names)) == 120
 
 
 def test_each_material_is_called_up_by_its_name(trained):

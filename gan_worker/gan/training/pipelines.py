@@ -1,0 +1,124 @@
+"""Pipelines: what differs in a training from one kind of network to another; the loop drives any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from gan_worker.config import PRESETS, ClassicConfig, NetworkConfig, TrainingConfig
+from gan_worker.gan.data.dataset import (
+    Dataset,
+    MeasuredPictures,
+    measure_pictures,
+    read_pictures,
+    with_maps,
+)
+from gan_worker.gan.training.classic import ClassicPipeline
+from gan_worker.gan.training.gpus import divide_training
+from gan_worker.gan.training.pretrained import Pretrained
+from gan_worker.gan.training.step import Update, recipe
+from gan_worker.progress import Notice
+
+PREVIEW_CELLS = 24
+
+
+class Networks(Protocol):
+    """The networks in training and the step that improves them: `step.Update` and what has its interface.
+
+    Attributes:
+        parameters: a dataclass of how they are updated.
+        rate_factor: on the learning rate, lowered by a training that went wrong.
+        ema_generator: the running mean of the generator, which is what a model is made of.
+    """
+
+    parameters: Any
+    rate_factor: float
+    ema_generator: Any
+
+    def variables(self) -> dict[str, list]:
+        """All variables that make the next step what it is, by group."""
+
+    def step(self, number: int, fraction: float) -> dict[str, Any]:
+        """Update the networks once, at this step and share of the budget; losses by name, scalars."""
+
+    def named_styles(self, names: Sequence[str]) -> Mapping[str, np.ndarray]:
+        """The style w of each material that they know by name."""
+
+
+class Pipeline(Protocol):
+    """What the loop asks of a kind of network.
+
+    Attributes:
+        preview_cells: side of a preview on the latent grid.
+    """
+
+    preview_cells: int
+
+    def read(self, config: TrainingConfig, state: Mapping[str, Any]) -> MeasuredPictures:
+        """Read the pictures and measure them, or take what was measured from the state of a checkpoint, if any."""
+
+    def new_update(
+        self,
+        config: TrainingConfig,
+        pictures: MeasuredPictures,
+        pretrained: Pretrained | None,
+        report: Callable[[Notice], None],
+    ) -> Networks:
+        """The networks with first weights: those that come with the program, where there are any, else random ones."""
+
+    def real_pictures(self, pictures: MeasuredPictures) -> list[np.ndarray]:
+        """What previews are measured against: real pictures of the first map, as a preview shows its own."""
+
+
+class MaterialPipeline:
+    """The pipeline of the networks that make seamless materials.
+
+    Args:
+        network: sizes.
+    """
+
+    preview_cells = PREVIEW_CELLS
+
+    def __init__(self, network: NetworkConfig):
+        self._network = network
+
+    def read(self, config: TrainingConfig, state: Mapping[str, Any]) -> MeasuredPictures:
+        scale = state.get("scale") or config.scale
+        turned = state.get("turned", False) if state else config.isotropic
+        pictures = read_pictures(config.pictures, self._network.crop, scale, turned)
+        if state:
+            pictures = with_maps(pictures, tuple(state["statistics"]))
+        return measure_pictures(pictures, self._network.stride, state)
+
+    def new_update(
+        self,
+        config: TrainingConfig,
+        pictures: MeasuredPictures,
+        pretrained: Pretrained | None,
+        report: Callable[[Notice], None],
+    ) -> Update:
+        network = self._network
+        dataset = self.new_dataset(pictures)
+        hyperparameters = recipe(config.preset)
+        strategy = divide_training(config.gpus, network.batch, report)
+        update = Update(network, dataset, pictures.patterns, config.seed, hyperparameters, strategy)
+        if pretrained:
+            update.start_from(pretrained)
+        return update
+
+    def new_dataset(self, pictures: MeasuredPictures) -> Dataset:
+        """What crops are taken from."""
+        return Dataset(pictures.materials, pictures.statistics, pictures.report.turned)
+
+    def real_pictures(self, pictures: MeasuredPictures) -> list[np.ndarray]:
+        return [material[pictures.report.maps[0]] for material in pictures.materials]
+
+
+def new_pipeline(preset: str) -> Pipeline:
+    """The pipeline of a preset's networks."""
+    network = PRESETS[preset]
+    if isinstance(network, ClassicConfig):
+        return ClassicPipeline(network)
+    return MaterialPipeline(network)
