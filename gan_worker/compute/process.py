@@ -27,6 +27,7 @@ from gan_worker.errors import (
     TilewrightError,
     UnexpectedError,
 )
+from gan_worker.memory import resident_memory_mb
 from gan_worker.progress import DataReport, GeneratedMaterial, LiveModel, Preview, Report
 from gan_worker.server.blobs import BlobStore
 from gan_worker.wire import messages
@@ -203,7 +204,7 @@ class Compute:
         now = time.monotonic()
         if now - self._beat_at >= BEAT_EVERY:
             self._beat_at = now
-            send(self._socket, encode(Message(messages.Beat(self._work, _memory_mb()))))
+            send(self._socket, encode(Message(messages.Beat(self._work, resident_memory_mb()))))
 
     # ---- what the server says
 
@@ -274,15 +275,6 @@ def _info(error: Exception) -> ErrorInfo:
             "Choose a smaller size or preset, or end other programs that use the GPU.",
         )
     return UnexpectedError(error).info
-
-
-def _memory_mb() -> float:
-    """Resident memory of this process in MiB; 0 where the system does not say."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
-    except OSError:
-        return 0.0
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 # ---- the process

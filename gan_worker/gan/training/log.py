@@ -1,4 +1,4 @@
-"""What the steps of a training between two reports come to, and what they leave in memory."""
+"""What the steps of a training between two reports come to."""
 
 from __future__ import annotations
 
@@ -61,11 +61,3 @@ class Tick:
                 tf.summary.scalar(f"figures/{name}", value)
             tf.summary.scalar("images_per_second", progress.images_per_second)
         self._writer.flush()
-
-
-def resident_memory_mb() -> float:
-    """Resident memory of this process, MiB; 0 where the system does not tell."""
-    status = Path("/proc/self/statm")
-    if not status.exists():
-        return 0.0
-    return int(status.read_text().split()[1]) * 4096 / 2**20

@@ -16,10 +16,11 @@ from gan_worker.errors import TrainingError
 from gan_worker.gan.generation import arrays as checkpoint
 from gan_worker.gan.generation.model import Model
 from gan_worker.gan.training.collapse import diverged
-from gan_worker.gan.training.log import Tick, resident_memory_mb
+from gan_worker.gan.training.log import Tick
 from gan_worker.gan.training.pipelines import Pipeline, new_pipeline
 from gan_worker.gan.training.previews import Previews
 from gan_worker.gan.training.training_set import read_training_set
+from gan_worker.memory import resident_memory_mb
 from gan_worker.progress import (
     LiveModel,
     Notice,
