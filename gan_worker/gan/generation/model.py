@@ -76,10 +76,14 @@ class Model:
         self.statistics = Statistics.from_json(info.statistics)
         self.network = network_from_json(info.network)
         self.patterns = patterns_from_json(info.network)
-        self._synthesis = tf.function(generator.synthesis, reduce_retracing=True)
+        # Nothing in them depends on a tensor; without autograph the first picture comes half a second earlier, and
+        # no generated sources stay in the temporary folder.
+        self._synthesis = tf.function(generator.synthesis, autograph=False, reduce_retracing=True)
         # Of its own, because one graph cannot take styles of either kind.
-        self._painted_synthesis = tf.function(generator.synthesis, reduce_retracing=True)
-        self._finish = tf.function(self._finish_in_graph, reduce_retracing=True)
+        self._painted_synthesis = tf.function(
+            generator.synthesis, autograph=False, reduce_retracing=True
+        )
+        self._finish = tf.function(self._finish_in_graph, autograph=False, reduce_retracing=True)
         self._named = named or {}
 
     def tensors(self) -> Arrays:

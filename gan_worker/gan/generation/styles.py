@@ -42,7 +42,7 @@ class Styles:
     def __init__(self, generator: AnyGenerator, named: Mapping[str, np.ndarray]):
         self._generator = generator
         self._named = named
-        self._style = tf.function(generator.style, reduce_retracing=True)
+        self._style = tf.function(generator.style, autograph=False, reduce_retracing=True)
         self._measured: dict[str, Any] = {}
         self._measured_on = 0
 
