@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,8 @@ from gan_worker.gan.training.pretrained import Pretrained, bring_together
 
 # Crops of which the variances within and between are compared.
 CROPS = 128
+# TensorFlow's name for leaving out all that rewrites a graph before it runs.
+NO_OPTIMIZER = "disable_meta_optimizer"
 # Crops to logits.
 Judge = Callable[[tf.Tensor], tf.Tensor]
 
@@ -107,6 +109,26 @@ def torus_cells(
 
     sizes = range(crop, 2 * crop + 1)
     return min(itertools.product(sizes, sizes), key=misfit)
+
+
+@contextmanager
+def unoptimized_graphs() -> Iterator[None]:
+    """Inside, a processor runs graphs as they were traced, so that their first call comes a second earlier.
+
+    TensorFlow's optimizer of graphs works as long as that on a training step, fails at its fusions, and what it gets
+    done saves nothing in a step. How a graph is run belongs to each call, so all calls must be inside. On a GPU it
+    stays, where it also chooses the layout of convolutions.
+    """
+    if tf.config.list_physical_devices("GPU"):
+        yield
+        return
+    before = tf.config.optimizer.get_experimental_options()
+    tf.config.optimizer.set_experimental_options({NO_OPTIMIZER: True})
+    try:
+        yield
+    finally:
+        off = bool(before.get(NO_OPTIMIZER, False))
+        tf.config.optimizer.set_experimental_options({NO_OPTIMIZER: off})
 
 
 class Update:
@@ -231,7 +253,8 @@ class Update:
         ema = min(p.ema, (1 + number) / (10 + number))
         # A share of time that NumPy worked out would make doubles, which the graph does not take.
         weights = (tf.constant(value, tf.float32) for value in (rate, ema))
-        return self._step(tf.constant(number), *weights)
+        with unoptimized_graphs():
+            return self._step(tf.constant(number), *weights)
 
     def _step_on_replicas(
         self, number: tf.Tensor, rate: tf.Tensor, ema: tf.Tensor
