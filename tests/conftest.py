@@ -92,12 +92,17 @@ class Served:
     thread: threading.Thread
     ears: list[Ear] = field(default_factory=list)
 
-    def connect(self, keys: Any = None) -> Ear:
+    def connect(self, keys: Any = None, warm: bool = False) -> Ear:
         from gan_worker.client.client import Client
 
         where = self.server.announcement
         client = Client(
-            where["control"], where["bulk"], where["server_key"], keys or self.keys, "test"
+            where["control"],
+            where["bulk"],
+            where["server_key"],
+            keys or self.keys,
+            "test",
+            warm,
         )
         self.ears.append(Ear(client))
         return self.ears[-1]

@@ -36,9 +36,13 @@ def free_memory() -> None:
 
 @persistent
 def _before_rendering(*_args: object) -> None:
-    """Only an idle compute process on a GPU is in the way; a training goes on."""
+    """Only a compute process without work is in the way, where it holds a GPU or may do so; a training goes on."""
     now = session.current
-    holds = now.connected and now.compute_state == "idle" and now.device.startswith("GPU")
+    # Which device it gets is not known while it starts for the first time.
+    free = now.compute_state == "idle" or (
+        now.compute_state == "starting" and all(job.ended for job in now.jobs.values())
+    )
+    holds = now.connected and free and "CPU" not in now.device
     if not (holds and preferences.get().free_before_render):
         return
     try:

@@ -52,7 +52,9 @@ def connect(key_folder: Path, host: str = "") -> None:
     found = read_connection(key_folder)
     control, bulk = (_at_host(address, host) for address in (found.control, found.bulk))
     check_online_access(control.removeprefix("tcp://"))
-    session.current.connect(Client(control, bulk, found.server_key, found.keys))
+    session.current.connect(
+        Client(control, bulk, found.server_key, found.keys, "Blender", warm=True)
+    )
 
 
 def _at_host(address: str, host: str) -> str:

@@ -380,7 +380,12 @@ class Session:
             )
         if launched and not self._client:
             self._client = Client(
-                launched.control, launched.bulk, launched.server_key, launched.keys
+                launched.control,
+                launched.bulk,
+                launched.server_key,
+                launched.keys,
+                "Blender",
+                warm=True,
             )
             self.state = "connecting"
 

@@ -6,6 +6,7 @@ import base64
 import logging
 import time
 import zlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -48,10 +49,18 @@ class Client:
         server_key: the worker's public key, 40 characters of Z85.
         keys: this client's key pair; jobs belong to it.
         name: what the worker's log calls this client.
+        warm: whether it is here to work, so that the worker gets ready for the first job when it connects; not
+            again where the connection was lost in between.
     """
 
     def __init__(
-        self, control: str, bulk: str, server_key: str, keys: KeyPair, name: str = "client"
+        self,
+        control: str,
+        bulk: str,
+        server_key: str,
+        keys: KeyPair,
+        name: str = "client",
+        warm: bool = False,
     ) -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._control = connect_dealer(self._context, keys, server_key, control, bulk=False)
@@ -61,7 +70,7 @@ class Client:
             self._poller.register(socket, zmq.POLLIN)
         self._heartbeat = Heartbeat()
         self._session = ""
-        self._hello = Message(messages.Hello(name, __version__))
+        self._hello = Message(messages.Hello(name, __version__, warm))
         self._greeted = self._refused = False
         self._last: int | None = None
         self._pending = PendingRequests()
@@ -271,7 +280,7 @@ class Client:
             return
         body = message.body
         self._session, self._unseen = body.session, 0
-        self._hello = Message(self._hello.body)
+        self._hello = Message(replace(self._hello.body, warm=False))
         self._pending.begin_anew(self._last)
         self._tell(
             events.Connected(body.server_version, body.protocol, body.device, body.compute_state)

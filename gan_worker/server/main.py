@@ -83,7 +83,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--pair-port", type=int, default=0)
     add("--root", action="append", default=[], metavar="ALIAS=FOLDER", help="pictures, by alias")
     add("--processes", type=_processes, default=1, help="compute processes: one for each GPU")
-    add("--idle-seconds", type=float, default=Patience().idle, help="until TensorFlow is ended")
+    add(
+        "--idle-seconds",
+        type=float,
+        help=f"until TensorFlow is ended (default: {Patience().idle:.0f}, on a processor "
+        f"{Patience().idle_on_processor:.0f})",
+    )
     add("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     return parser
 
@@ -115,11 +120,15 @@ def _config(options: argparse.Namespace) -> ServerConfig:
         bulk_port=ports[1],
         roots=dict(_root(text) for text in options.root),
         local=options.keys_from_stdin or options.listen in ("127.0.0.1", "::1", "localhost"),
-        patience=Patience(idle=options.idle_seconds),
+        patience=_patience(options.idle_seconds),
         admit=admit,
         pair_port=options.pair_port,
         processes=options.processes,
     )
+
+
+def _patience(idle: float | None) -> Patience:
+    return Patience() if idle is None else Patience(idle=idle, idle_on_processor=idle)
 
 
 def _admit(folder: Path, key: str, name: str) -> None:

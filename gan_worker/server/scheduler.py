@@ -63,6 +63,11 @@ class Scheduler:
             if not any(j.state == "cancelling" for j in self._jobs.running_at(place)):
                 process.relax()
 
+    def warm_up(self) -> None:
+        """Start a process before there is a job, where none is there."""
+        if not (self._pool.alive or self._jobs.ending):
+            self._pool.start(1)
+
     def release(self) -> None:
         """Let the processes end, so that their memory returns.
 

@@ -340,6 +340,8 @@ class Server:
             __version__, self._compute.device, self._compute.state, subscriber.session, VERSION
         )
         self._send(route, Message(body, re=message.id, session=subscriber.session))
+        if message.body.warm:
+            self._scheduler.warm_up()
 
     # ---- from clients, on bulk
 

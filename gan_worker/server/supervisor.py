@@ -39,6 +39,7 @@ class Patience:
         stall: without a sign of work while it has a job, before it counts as wedged.
         start: for it to come up.
         idle: without a job, before it is ended so that its memory returns.
+        idle_on_processor: the same where it holds no memory of a GPU, which Blender needs for its renders.
     """
 
     terminate: float = 5.0
@@ -48,6 +49,7 @@ class Patience:
     stall: float = 600.0
     start: float = 180.0
     idle: float = 300.0
+    idle_on_processor: float = 1800.0
 
 
 class ComputeProcess:
@@ -161,14 +163,18 @@ class ComputeProcess:
             self._deadlines = None
 
     def leave(self, message: Any) -> None:
-        """Ask it to save and end; its stdin closes, so that it hears that in any case."""
+        """Ask it to save and end; its stdin closes, so that it hears that in any case.
+
+        While it starts it has nothing to save, and hears nothing either: it is ended at once.
+        """
         if self._process is None or self.state == "stopping":
             return
         if self._route:
             self.send(message)
-        self.state = "stopping"
         now = time.monotonic()
-        limits = (now + self._patience.leave_terminate, now + self._patience.leave_kill)
+        patience = 0.0 if self.state == "starting" else self._patience.leave_terminate
+        limits = (now + patience, now + self._patience.leave_kill)
+        self.state = "stopping"
         if self._deadlines is None:
             self._deadlines, self._pressed_by = limits, "it was asked to end"
         self._close_stdin()
@@ -190,7 +196,9 @@ class ComputeProcess:
 
     def idle_too_long(self) -> bool:
         """Whether it has had no job for so long that it should be ended."""
-        return self.state == "idle" and time.monotonic() - self._sign_at > self._patience.idle
+        patience = self._patience
+        limit = patience.idle_on_processor if self.device == "CPU" else patience.idle
+        return self.state == "idle" and time.monotonic() - self._sign_at > limit
 
     def kill(self) -> None:
         """End it now and wait for that."""

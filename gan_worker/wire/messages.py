@@ -82,10 +82,11 @@ class Result:
 
 @dataclass(frozen=True)
 class Hello(Request):
-    """First message of a client: what it is, for the log."""
+    """First message of a client: what it is, for the log; warm: work will follow, so it is time to get ready."""
 
     client: str = ""
     version: str = ""
+    warm: bool = False
 
 
 @dataclass(frozen=True)

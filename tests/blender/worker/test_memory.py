@@ -49,6 +49,14 @@ def test_a_render_gets_the_memory_of_the_gpu(idle, monkeypatch):
     assert waited  # in the background, where no timer fires
 
 
+def test_a_render_ends_what_starts_without_work(idle, monkeypatch):
+    monkeypatch.setattr(pump, "wait", lambda holds, timeout: None)
+    becomes(idle, "starting")
+    session.current.device = ""
+    render_begins()
+    assert idle.calls[-1] == ASKED
+
+
 @pytest.mark.parametrize("why", ["option", "busy", "CPU", "older"])
 def test_a_render_takes_nothing_away_that_is_used_or_not_in_its_way(idle, why):
     if why == "option":

@@ -14,7 +14,7 @@ from gan_worker.client.client import Client
 from gan_worker.client.events import Connected, JobReport, LinkLost, MaterialReady
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.progress import Stage
-from gan_worker.wire.messages import JobState
+from gan_worker.wire.messages import JobState, ModelList, WorkerStatus
 
 
 class Proxy:
@@ -86,13 +86,15 @@ class Proxy:
 
 @pytest.fixture
 def linked(serve, make_ear, monkeypatch):
-    """A server, and a client that reaches it through two proxies."""
+    """A server, and a client that came to work and reaches it through two proxies."""
     monkeypatch.setattr(heartbeat, "SILENCE", 0.3)
     monkeypatch.setattr(heartbeat, "ANSWER_WAIT", 0.2)
     served = serve()
     where = served.server.announcement
     control, bulk = Proxy(where["control"]), Proxy(where["bulk"])
-    ear = make_ear(Client(control.address, bulk.address, where["server_key"], served.keys))
+    ear = make_ear(
+        Client(control.address, bulk.address, where["server_key"], served.keys, warm=True)
+    )
     ear.event(Connected)
     yield ear, control, bulk
     ear.client.close()
@@ -128,3 +130,20 @@ def test_a_broken_transfer_goes_on_and_the_pixels_are_right(linked, picture):
     assert bulk.breaks == 1
     wanted = np.random.default_rng(5).integers(0, 256, (1024, 2048, 3), np.uint8)
     assert np.array_equal(found.maps["base_color"], wanted)
+
+
+def test_a_client_that_comes_back_takes_no_memory_that_was_freed(linked):
+    ear, control, _ = linked
+    ear.event(WorkerStatus, compute_state="idle")
+    ear.client.release()
+    ear.event(WorkerStatus, compute_state="off")
+    control.frozen.set()
+    ear.event(LinkLost)
+    ear.heard.clear()
+    control.frozen.clear()
+    assert ear.event(Connected).compute_state == "off"
+    for _ in range(2):  # a start would be told with the answer to the second at the latest
+        ear.client.request_models()
+        ear.event(ModelList)
+        ear.heard = [e for e in ear.heard if not isinstance(e, ModelList)]
+    assert not [e for e in ear.heard if isinstance(e, WorkerStatus) and e.compute_state != "off"]

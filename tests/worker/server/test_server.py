@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -85,6 +86,22 @@ def test_a_client_is_greeted_before_any_compute_process_runs(ear):
     found = ear.event(Connected)
     assert found.protocol == VERSION
     assert found.compute_state == "off"
+
+
+def test_who_comes_to_work_finds_the_compute_process_warm(served, picture):
+    ear = served.connect(warm=True)
+    ear.event(WorkerStatus, compute_state="idle")
+    assert did(served) == [f"process {process_of(served)[0]}"], "and nothing was done yet"
+    ear.state(ear.client.submit(training(picture, steps=10)), "succeeded")
+    served.connect(warm=True).event(Connected)
+    assert len(process_of(served)) == 1
+
+
+def test_a_compute_process_that_starts_has_nothing_to_save_and_is_ended_at_once(serve):
+    sleeper = (sys.executable, "-c", "import time; time.sleep(120)")
+    served = serve(compute_command=sleeper, patience=Patience(leave_terminate=100, leave_kill=110))
+    served.connect(warm=True).event(WorkerStatus, compute_state="starting")
+    served.end()
 
 
 def test_a_training_reports_and_succeeds(served, ear, picture):
