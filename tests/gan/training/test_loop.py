@@ -176,7 +176,7 @@ def test_the_model_makes_seamless_material_of_any_size(model):
         ({"width": 80_000, "height": 80_000}, "invalid_size"),
         ({"z": (1.0, 2.0)}, "invalid_latent"),
         ({"z": (float("nan"),) * 16}, "invalid_latent"),
-        ({"seed": -1}, "invalid_latent"),
+        ({"seed": -1}, "invalid_config"),
         ({"maps": ("roughness",)}, "invalid_config"),
         ({"truncation_psi": float("inf")}, "invalid_config"),
     ],
