@@ -15,4 +15,4 @@ TensorFlow is loaded by `gan` alone. What Blender loads is this folder, `materia
 `client`, `wire` and `doctor.findings`: for these NumPy and pyzmq are enough.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
