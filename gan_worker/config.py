@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from gan_worker.dataclass_json import flat
 from gan_worker.errors import RequestError, require
 from gan_worker.limits import (
     GPUS,
@@ -301,6 +302,51 @@ class GenerationConfig:
                 "Use a seed, or a latent of this very model.",
                 "invalid_latent",
             )
+
+
+@dataclass(frozen=True)
+class Credits:
+    """Whose pictures a model was trained on: its provenance, summed up.
+
+    Attributes:
+        provenance: hash of its provenance, hex; empty where none is kept.
+        pictures: how many it has learned from.
+        unlicensed: how many of them name no licence.
+        authors: each once, those of most pictures first, ten at most and how many others.
+        licenses: the same of SPDX identifiers or what the pictures say of their terms.
+    """
+
+    provenance: str = ""
+    pictures: int = 0
+    unlicensed: int = 0
+    authors: tuple[str, ...] = ()
+    licenses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a material was made, enough to make it again anywhere.
+
+    Attributes:
+        config: what to ask for to get the same again, with the origin that was found. Its `maps` are empty: which of
+            them were asked for is no part of how a material was made.
+        model_hash: sha256 of the model's weights, hex.
+        version: version of Tilewright that made it.
+        credits: of the model.
+    """
+
+    config: GenerationConfig = field(metadata=flat(but="maps"))
+    model_hash: str
+    version: str
+    credits: Credits = Credits()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "config", replace(self.config, maps=()))
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return self.config.model
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import math
 import re
 import types
 import typing
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from gan_worker.errors import StorageError
 
@@ -113,6 +113,15 @@ def _depth(value: Any) -> int:
 
 # ---- dataclasses to JSON and back
 
+# In a field's metadata: fields of its dataclass that are not written.
+_FLAT = "flat"
+
+
+def flat(but: str) -> dict[str, tuple[str, ...]]:
+    """Metadata of a field whose own fields stand beside the others in JSON, but for the one of that name."""
+    return {_FLAT: (but,)}
+
+
 # What JSON holds as it is. Nearly all values are, so they are asked for first.
 _PLAIN = (str, int, float, bool, types.NoneType)
 
@@ -123,12 +132,24 @@ def to_json(value: Any) -> Any:
     if kind in _PLAIN:
         return value
     if _is_dataclass(kind):
-        return {name: to_json(getattr(value, name)) for name, _, _ in _fields(kind)}
+        return _written(value)
     if isinstance(value, (tuple, list)):
         return [to_json(v) for v in value]
     if isinstance(value, dict):
         return {str(k): to_json(v) for k, v in value.items()}
     return value
+
+
+def _written(value: Any) -> dict[str, Any]:
+    written: dict[str, Any] = {}
+    kind: Any = type(value)
+    for field in _fields(kind):
+        inner = to_json(getattr(value, field.name))
+        if field.left_out is None:
+            written[field.name] = inner
+        else:
+            written |= {n: v for n, v in inner.items() if n not in field.left_out}
+    return written
 
 
 def from_json(kind: type[T], data: Any) -> T:
@@ -140,20 +161,35 @@ def from_json(kind: type[T], data: Any) -> T:
     if not isinstance(data, dict):
         raise InvalidJson(f"{kind.__name__} must be an object")
     values = {}
-    for name, hint, needed in _fields(typing.cast(Any, kind)):
-        if name in data:
-            values[name] = _read(hint, data[name], name)
-        elif needed:
-            raise InvalidJson(f"the field {name} is missing")
+    for field in _fields(typing.cast(Any, kind)):
+        if field.left_out is not None:
+            values[field.name] = from_json(field.hint, data)
+        elif field.name in data:
+            values[field.name] = _read(field.hint, data[field.name], field.name)
+        elif field.needed:
+            raise InvalidJson(f"the field {field.name} is missing")
     return kind(**values)
 
 
+class _Field(NamedTuple):
+    """Name and type of a field, whether it must be there, and what is not written of one that is flat."""
+
+    name: str
+    hint: Any
+    needed: bool
+    left_out: tuple[str, ...] | None
+
+
 @functools.cache
-def _fields(kind: type[Any]) -> list[tuple[str, Any, bool]]:
-    """Name, type and whether it must be there, of each field."""
+def _fields(kind: type[Any]) -> list[_Field]:
     hints, missing = typing.get_type_hints(kind), dataclasses.MISSING
     return [
-        (f.name, hints[f.name], f.default is missing and f.default_factory is missing)
+        _Field(
+            f.name,
+            hints[f.name],
+            f.default is missing and f.default_factory is missing,
+            f.metadata.get(_FLAT),
+        )
         for f in dataclasses.fields(kind)
     ]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gan_worker.style import Directions, Mix, StyleMap, Sway
-
 # A model that copies more than this share of its pieces has learned its pictures by heart.
 MOST_COPIED = 0.05
 
 
 if TYPE_CHECKING:  # the server reads these classes too, and NumPy would double its start-up time
     from numpy.typing import NDArray
+
+    from gan_worker.config import Recipe
 
 
 @dataclass(frozen=True)
@@ -164,64 +164,6 @@ class Notice:
     """Something a person should know and nothing is lost by, such as a checkpoint that was put aside."""
 
     text: str
-
-
-@dataclass(frozen=True)
-class Credits:
-    """Whose pictures a model was trained on: its provenance, summed up.
-
-    Attributes:
-        provenance: hash of its provenance, hex; empty where none is kept.
-        pictures: how many it has learned from.
-        unlicensed: how many of them name no licence.
-        authors: each once, those of most pictures first, ten at most and how many others.
-        licenses: the same of SPDX identifiers or what the pictures say of their terms.
-    """
-
-    provenance: str = ""
-    pictures: int = 0
-    unlicensed: int = 0
-    authors: tuple[str, ...] = ()
-    licenses: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a material was made, enough to make it again anywhere.
-
-    Attributes:
-        model: the model's name.
-        model_hash: sha256 of its weights, hex.
-        seed: the integer that fixes the latent.
-        z: explicit style latent, empty where the seed's was used.
-        width: pixels.
-        height: pixels.
-        truncation_psi: 0..1.
-        origin: column and row of the endless pattern at the left and top edge.
-        version: version of Tilewright that made it.
-        material: as in `GenerationConfig`, and so are the following.
-        mix: styles and weights.
-        style_map: a style for each place.
-        directions: names and steps.
-        sway: distance and direction of the layout from the seed's.
-        credits: of the model.
-    """
-
-    model: str
-    model_hash: str
-    seed: int
-    z: tuple[float, ...]
-    width: int
-    height: int
-    truncation_psi: float
-    origin: tuple[int, int]
-    version: str
-    material: str = ""
-    mix: Mix = ()
-    style_map: StyleMap | None = None
-    directions: Directions = ()
-    credits: Credits = Credits()
-    sway: Sway = (0.0, 0.0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,9 +28,9 @@ from rich.table import Table
 from gan_worker.client.client import Client
 from gan_worker.client.events import Connected, MaterialReady, PreviewReady
 from gan_worker.client.launcher import Launched, Launcher
-from gan_worker.config import GenerationConfig, TrainingConfig
+from gan_worker.config import Credits, GenerationConfig, TrainingConfig
 from gan_worker.errors import TilewrightError, error_from_info
-from gan_worker.progress import Credits, TrainingProgress
+from gan_worker.progress import TrainingProgress
 from gan_worker.wire.messages import JobRejected, JobState
 
 WORDS = {

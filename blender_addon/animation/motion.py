@@ -134,7 +134,7 @@ class MotionBake(BackgroundTask):
         if origin is None:  # the border stays where the first frame has it
             for ready in self._made(configs[:1]):
                 if ready:
-                    origin = ready.recipe.origin
+                    origin = ready.recipe.config.origin
                 yield ready is None
         for ready in self._made([replace(config, origin=origin) for config in configs]):
             if ready is None:

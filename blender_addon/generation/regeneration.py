@@ -82,7 +82,7 @@ def regenerate(material: bpy.types.Material) -> session.Job:
     """
     config = _prepare(material)
     if not node_tree.is_preview(material):  # its own recipe is that of a small picture
-        recipe = sliders.config_of(node_tree.read_recipe(material))
+        recipe = node_tree.read_recipe(material).config
         config = replace(recipe, model=config.model, maps=config.maps)
     return _ask(material, config)
 

@@ -9,10 +9,10 @@ import bpy
 import numpy as np
 
 from gan_worker.client.events import MaterialReady
+from gan_worker.config import GenerationConfig
 from gan_worker.errors import TilewrightError
 from gan_worker.materials.metadata import material_metadata
 from gan_worker.materials.png import png_pieces, text_chunks
-from gan_worker.progress import Recipe
 
 from .. import state
 from ..shader import images, node_tree
@@ -70,7 +70,7 @@ def apply(event: MaterialReady, target: str, order: Order, is_rest: bool = False
     """
     for name, pixels in event.maps.items():
         yield from make_image(event.job, name, pixels)
-    is_lost = is_rest and not _is_wanted(event.recipe, target)
+    is_lost = is_rest and not _is_wanted(event.recipe.config, target)
     if session.current.is_newest(event.job, target) and not is_lost:  # none was asked for meanwhile
         _show(event, target, order, is_rest)
     _clean_up(event.job)
@@ -81,19 +81,19 @@ def apply(event: MaterialReady, target: str, order: Order, is_rest: bool = False
         push_undo("Tilewright Material")
 
 
-def _is_wanted(recipe: Recipe, target: str) -> bool:
+def _is_wanted(made: GenerationConfig, target: str) -> bool:
     """Whether its material is there still, and no undo took the size away meanwhile."""
     material = node_tree.find_material(target)
     if material is None:
         return False
     wanted = material.tilewright.latents
-    return (recipe.width, recipe.height) == (wanted.width, wanted.height)
+    return (made.width, made.height) == (wanted.width, wanted.height)
 
 
 def _show(event: MaterialReady, target: str, order: Order, is_rest: bool) -> None:
     found = {name: images.find_image(event.job, name) for name in event.maps}
     for name, image in found.items():
-        image.name = _image_name(event.recipe, name)
+        image.name = _image_name(event.recipe.config, name)
     material = node_tree.find_material(target) if target else None
     unassigned = material is None
     material = material or _new_material(event)
@@ -116,13 +116,13 @@ def _clean_up(job: str) -> None:
     node_tree.remove_unused_images(arriving)
 
 
-def _image_name(recipe: Recipe, map_name: str) -> str:
-    return images.image_name(recipe.model, recipe.seed, recipe.width, recipe.height, map_name)
+def _image_name(made: GenerationConfig, map_name: str) -> str:
+    return images.image_name(made.model, made.seed, made.width, made.height, map_name)
 
 
 def _new_material(event: MaterialReady) -> bpy.types.Material:
     """A new material for a result whose own is gone, kept although nothing uses it."""
-    material = node_tree.new_material(f"{event.recipe.model} {event.recipe.seed}")
+    material = node_tree.new_material(f"{event.recipe.model} {event.recipe.config.seed}")
     material.use_fake_user = True
     return material
 

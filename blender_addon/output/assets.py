@@ -8,10 +8,10 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from gan_worker.config import Credits, Recipe
 from gan_worker.errors import RequestError, StorageError
 from gan_worker.files import replace_file, storage_errors
 from gan_worker.materials.metadata import credit_line
-from gan_worker.progress import Credits, Recipe
 
 from ..shader import images, node_tree
 
@@ -156,13 +156,14 @@ def _mark(material: bpy.types.Material, catalog: str) -> None:
 def tags(recipe: Recipe, maps: list[str]) -> list[str]:
     """What an asset can be found by."""
     shown = (name.replace("_", " ").title() for name in maps)
-    return ["Tilewright", recipe.model, f"{recipe.width}x{recipe.height}", *shown]
+    return ["Tilewright", recipe.model, f"{recipe.config.width}x{recipe.config.height}", *shown]
 
 
 def fields(recipe: Recipe) -> dict[str, str]:
     """What an asset says of itself, by Blender's names; empty where that is not known."""
     credits = recipe.credits
-    made = f"seed {recipe.seed}, {recipe.width}×{recipe.height}, model hash {recipe.model_hash}"
+    config = recipe.config
+    made = f"seed {config.seed}, {config.width}×{config.height}, model hash {recipe.model_hash}"
     return {
         "author": ", ".join(credits.authors),
         "license": _licence(credits),

@@ -10,13 +10,13 @@ import bpy
 import numpy as np
 
 from gan_worker.client.events import MaterialReady
-from gan_worker.config import RepairConfig
+from gan_worker.config import Recipe, RepairConfig
 from gan_worker.errors import ProtocolError, RequestError
 from gan_worker.files import storage_errors
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.metadata import material_metadata, repair_metadata
 from gan_worker.materials.png import encode_png, png_pieces, text_chunks
-from gan_worker.progress import BatchProgress, Recipe
+from gan_worker.progress import BatchProgress
 
 from ..generation import regeneration, results
 from ..shader import images, node_tree

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Container
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from uuid import uuid4
 
 import bpy
 
-from gan_worker.dataclass_json import read_stored
+from gan_worker.config import Recipe
+from gan_worker.dataclass_json import read_stored, to_json
 from gan_worker.materials.maps import MAPS, Connection, MaterialMap
 from gan_worker.materials.metadata import material_metadata, repair_metadata
-from gan_worker.progress import Recipe
 
 from . import projection
 from .images import JOB_KEY, copy_image, is_live
@@ -100,9 +100,10 @@ def assign(obj: bpy.types.Object, material: bpy.types.Material) -> None:
 def store_recipe(material: bpy.types.Material, recipe: Recipe, seam_ratios: dict) -> None:
     """Write on the material how it was made, so that it can be made again anywhere."""
     kept = material.tilewright
-    for name in ("model", "model_hash", "seed", "width", "height", "truncation_psi"):
-        setattr(kept, name, getattr(recipe, name))
-    kept.recipe = json.dumps(asdict(recipe))
+    kept.model_hash = recipe.model_hash
+    for name in ("model", "seed", "width", "height", "truncation_psi"):
+        setattr(kept, name, getattr(recipe.config, name))
+    kept.recipe = json.dumps(to_json(recipe))
     kept.seam_ratios = json.dumps(seam_ratios)
     kept.repaired = False
 
@@ -173,7 +174,7 @@ def show_preview(
     """
     if images_of(material) != images:
         build(material, images, None)
-    projection.refine(material, (full[0] / recipe.width, full[1] / recipe.height))
+    projection.refine(material, (full[0] / recipe.config.width, full[1] / recipe.config.height))
 
 
 def end_preview(material: bpy.types.Material) -> None:

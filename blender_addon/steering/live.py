@@ -173,7 +173,7 @@ def is_asked(material: bpy.types.Material) -> bool:
     )
     if newest and newest.state not in ("failed", "cancelled", "interrupted"):
         return sliders.is_alike(newest.config, material)
-    return recipe is not None and sliders.is_alike(sliders.config_of(recipe), material)
+    return recipe is not None and sliders.is_alike(recipe.config, material)
 
 
 def _tick() -> float | None:
@@ -209,9 +209,12 @@ def show(event: MaterialReady, job: session.Job) -> Iterator[None]:
     found = {name: images.live_image(target, name, event.maps[name]) for name in pixels}
     for name, image in found.items():
         images.set_pixels(image, pixels[name])
-    full, small = material.tilewright.latents, (event.recipe.width, event.recipe.height)
+    full, small = (
+        material.tilewright.latents,
+        (event.recipe.config.width, event.recipe.config.height),
+    )
     # What is painted lies where it was painted, at any size.
-    size = small if event.recipe.style_map else (full.width, full.height)
+    size = small if event.recipe.config.style_map else (full.width, full.height)
     node_tree.show_preview(material, found, event.recipe, size)
     node_tree.store_recipe(material, event.recipe, event.seam_ratios)
     _keep(material.tilewright.recipe, event.maps)

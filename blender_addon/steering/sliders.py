@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import bpy
 
-from gan_worker.config import GenerationConfig
+from gan_worker.config import GenerationConfig, Recipe
 from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.limits import SEEDS
-from gan_worker.progress import Recipe
 
 from ..shader import node_tree
 from ..worker import session
@@ -86,10 +85,10 @@ def wanted(material: bpy.types.Material) -> GenerationConfig:
 
 def keep_place(material: bpy.types.Material, recipe: Recipe) -> None:
     """Remember where the border of a full size was put; take up what a foreign result shows."""
-    config = config_of(recipe)
+    config = recipe.config
     if not material.tilewright.latents.model:
         store(material, config)
-    _place(material, config, recipe.origin)
+    _place(material, config, config.origin)
 
 
 def take_up_recipes() -> None:
@@ -100,13 +99,6 @@ def take_up_recipes() -> None:
             keep_place(material, recipe)
 
 
-def config_of(recipe: Recipe) -> GenerationConfig:
-    """What to ask for to get the same material again."""
-    known = asdict(recipe)
-    fields = {name: known[name] for name in GenerationConfig.__dataclass_fields__ if name in known}
-    return from_json(GenerationConfig, to_json(fields))
-
-
 def is_shown(material: bpy.types.Material) -> bool:
     """Whether the material shows, at full size, what its latents ask for, or its baked motion."""
     if node_tree.shows_sequence(material):
@@ -114,7 +106,7 @@ def is_shown(material: bpy.types.Material) -> bool:
     recipe = node_tree.read_recipe(material)
     if recipe is None or node_tree.is_preview(material) or not node_tree.images_of(material):
         return False
-    return _essence(config_of(recipe)) == _essence(wanted(material))
+    return _essence(recipe.config) == _essence(wanted(material))
 
 
 def is_alike(config: GenerationConfig, material: bpy.types.Material) -> bool:

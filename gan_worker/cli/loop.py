@@ -69,7 +69,7 @@ def loop(
         origin = None
         for number, config in enumerate(configs, start=1):
             made = loaded.generate(replace(config, origin=origin), file_bits(None, Format.png))
-            origin = made.recipe.origin  # the border stays where the first frame has it
+            origin = made.recipe.config.origin  # the border stays where the first frame has it
             meter.add(made.maps[motion.shown_map(list(made.maps))])
             for _ in writer.write(number, made.maps, made.recipe):
                 pass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +14,8 @@ from safetensors.numpy import save
 from gan_worker import __version__
 from gan_worker.cli import terminal
 from gan_worker.cli.options import Home, load, parse_size, reporting, runs_folder
-from gan_worker.config import RepairConfig
+from gan_worker.config import GenerationConfig, Recipe, RepairConfig
+from gan_worker.dataclass_json import to_json
 from gan_worker.files import replace_file, storage_errors, write_json
 from gan_worker.gan.editing.material_files import (
     POOR,
@@ -31,7 +31,6 @@ from gan_worker.gan.editing.material_files import (
 from gan_worker.materials.masks import border_band, looks_seamless
 from gan_worker.materials.metadata import model_metadata, repair_metadata
 from gan_worker.materials.pictures import write_picture
-from gan_worker.progress import Recipe
 from gan_worker.runs import run
 
 ModelName = Annotated[str, typer.Argument(help="Name of a model; see gan-worker models.")]
@@ -197,19 +196,16 @@ def _note_if_poor(distance: float) -> None:
 def _write_found(found: Any, loaded: Any, out: Path, stem: str) -> None:
     info, latents = loaded.info, found.projection.latents
     rows, columns = latents.local.shape[1:3]
-    recipe = Recipe(
-        model=info.name,
-        model_hash=info.hash,
-        seed=found.projection.seed,
+    made = GenerationConfig(
+        info.name,
+        found.projection.seed,
+        columns * info.stride,
+        rows * info.stride,
         z=tuple(float(v) for v in latents.z[0]),
-        width=columns * info.stride,
-        height=rows * info.stride,
-        truncation_psi=1.0,
         origin=(0, 0),
-        version=__version__,
-        credits=info.credits,
     )
-    write_json(out / f"{stem}_latent.json", asdict(recipe))
+    recipe = Recipe(made, info.hash, __version__, info.credits)
+    write_json(out / f"{stem}_latent.json", to_json(recipe))
     arrays = {"z": latents.z, "local": latents.local}
     arrays |= {f"noise/{i}": noise for i, noise in enumerate(latents.noise)}
     file = out / f"{stem}_latents.safetensors"

@@ -142,7 +142,7 @@ def show_materials(materials: Sequence[GeneratedMaterial]) -> None:
     for material in materials:
         ratios = [material.seam_ratios[name] for name in names]
         cells = [Text(f"{r:.2f}", style="red" if r > VISIBLE_SEAM else "green") for r in ratios]
-        table.add_row(str(material.recipe.seed), *cells, f"{material.forward_seconds:.2f}")
+        table.add_row(str(material.recipe.config.seed), *cells, f"{material.forward_seconds:.2f}")
     output.print(table)
 
 

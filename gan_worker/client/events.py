@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gan_worker.config import Recipe
 from gan_worker.errors import ErrorInfo
 from gan_worker.progress import (
     DataReport,
     GenerationProgress,
     Notice,
     Preview,
-    Recipe,
     Stage,
     TrainingProgress,
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gan_worker import __version__
-from gan_worker.config import RepairConfig
+from gan_worker.config import GenerationConfig, Recipe, RepairConfig
 from gan_worker.gan.editing.material_files import (
     POOR,
     changed_files,
@@ -16,7 +16,7 @@ from gan_worker.gan.editing.material_files import (
     read_one,
 )
 from gan_worker.materials.masks import looks_seamless
-from gan_worker.progress import GeneratedMaterial, Notice, Recipe, Report
+from gan_worker.progress import GeneratedMaterial, Notice, Report
 
 
 def repair(
@@ -72,15 +72,5 @@ def repair(
 
 
 def _recipe(info: Any, seed: int, size: tuple[int, int]) -> Recipe:
-    return Recipe(
-        model=info.name,
-        model_hash=info.hash,
-        seed=seed,
-        z=(),
-        width=size[1],
-        height=size[0],
-        truncation_psi=1.0,
-        origin=(0, 0),
-        version=__version__,
-        credits=info.credits,
-    )
+    made = GenerationConfig(info.name, seed, size[1], size[0], origin=(0, 0))
+    return Recipe(made, info.hash, __version__, info.credits)

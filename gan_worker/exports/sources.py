@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from gan_worker.config import Recipe
 from gan_worker.dataclass_json import InvalidJson, from_json
 from gan_worker.exports.export import ExportedMaterial as ExportedMaterial
 from gan_worker.exports.export import check_target as check_target
@@ -14,14 +15,14 @@ from gan_worker.exports.targets import ExportTarget as ExportTarget
 from gan_worker.materials.metadata import material_metadata, read_metadata
 from gan_worker.materials.pictures import EXTENSIONS, read_header
 from gan_worker.materials.sets import MaterialSet, find_materials, read_material
-from gan_worker.progress import GeneratedMaterial, Recipe
+from gan_worker.progress import GeneratedMaterial
 
 
 def from_generated(material: GeneratedMaterial) -> ExportedMaterial:
     """What a model has made, ready to export."""
-    recipe = material.recipe
-    name = f"{recipe.model}_{recipe.seed}_{recipe.width}x{recipe.height}"
-    return ExportedMaterial(name, material.maps, material_metadata(recipe))
+    made = material.recipe.config
+    name = f"{made.model}_{made.seed}_{made.width}x{made.height}"
+    return ExportedMaterial(name, material.maps, material_metadata(material.recipe))
 
 
 def find_in_folder(folder: Path) -> tuple[list[MaterialSet], list[str]]:

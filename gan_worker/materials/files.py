@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 
+from gan_worker.dataclass_json import to_json
 from gan_worker.files import write_json
 from gan_worker.materials.maps import MAPS, Kind
 from gan_worker.materials.metadata import material_metadata
@@ -43,9 +43,9 @@ def save_material(material: GeneratedMaterial, folder: Path, format: Format) -> 
     Returns:
         The pictures' files, named `<model>_<seed>_<width>x<height>_<suffix>.<format>`.
     """
-    recipe = material.recipe
-    stem = f"{recipe.model}_{recipe.seed}_{recipe.width}x{recipe.height}"
-    metadata = material_metadata(recipe)
+    made = material.recipe.config
+    stem = f"{made.model}_{made.seed}_{made.width}x{made.height}"
+    metadata = material_metadata(material.recipe)
     files = []
     for name, picture in material.maps.items():
         file = folder / f"{stem}_{MAPS[name].file_word}.{format}"
@@ -58,7 +58,7 @@ def save_material(material: GeneratedMaterial, folder: Path, format: Format) -> 
                 file, picture, 16 if picture.dtype.itemsize == 2 else 8, metadata=metadata
             )
         files.append(file)
-    write_json(folder / f"{stem}.json", asdict(recipe))
+    write_json(folder / f"{stem}.json", to_json(material.recipe))
     return files
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 from xml.etree import ElementTree
 
-from gan_worker.progress import Credits, Recipe
+from gan_worker.config import Credits, Recipe
+from gan_worker.dataclass_json import to_json
 
 # IPTC NewsCodes, Digital Source Type: made by a model that was trained on sampled content.
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
@@ -61,7 +61,7 @@ def model_metadata(
         HASH_KEY: model_hash,
     }
     if recipe:
-        texts[RECIPE_KEY] = json.dumps(asdict(recipe), sort_keys=True)
+        texts[RECIPE_KEY] = json.dumps(to_json(recipe), sort_keys=True)
     return _with_packet(texts, version, credits.authors)
 
 

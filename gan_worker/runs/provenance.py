@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from gan_worker.config import Credits
 from gan_worker.dataclass_json import from_json
 from gan_worker.files import read_json, shown_name, write_json
 from gan_worker.materials.pictures import read_header
-from gan_worker.progress import Credits, Notice, Report, Stage
+from gan_worker.progress import Notice, Report, Stage
 from gan_worker.runs.checkpoints import damaged, unreadable
 from gan_worker.runs.licences import Attribution, AttributionFinder
 

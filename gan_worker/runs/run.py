@@ -26,14 +26,14 @@ from numpy.typing import NDArray
 
 import gan_worker
 from gan_worker import __version__
-from gan_worker.config import TrainingConfig
+from gan_worker.config import Credits, TrainingConfig
 from gan_worker.dataclass_json import from_json
 from gan_worker.errors import RequestError, StorageError
 from gan_worker.files import read_json, replace_file, storage_errors, write_json
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.metadata import model_metadata
 from gan_worker.names import check_name, name_is_taken, unknown_model, unknown_run
-from gan_worker.progress import Credits, DataReport, TrainingProgress
+from gan_worker.progress import DataReport, TrainingProgress
 from gan_worker.runs.checkpoints import (
     FORMAT,
     Arrays,

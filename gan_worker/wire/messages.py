@@ -10,16 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from gan_worker.config import TrainingConfig
+from gan_worker.config import Recipe, TrainingConfig
 from gan_worker.errors import ErrorInfo
-from gan_worker.progress import (
-    DataReport,
-    GenerationProgress,
-    Notice,
-    Recipe,
-    Stage,
-    TrainingProgress,
-)
+from gan_worker.progress import DataReport, GenerationProgress, Notice, Stage, TrainingProgress
 
 JobKind = Literal["train", "generate", "repair"]
 State = Literal[

@@ -17,14 +17,16 @@ import own_blender
 os.environ.pop("BLENDER_USER_RESOURCES", None)  # no test touches a folder that somebody set
 own_blender.use_own_folder()
 
+from dataclasses import replace
+
 import bpy
 import numpy as np
 import pytest
 
 from gan_worker.client.events import MapReady, MaterialReady
+from gan_worker.config import Recipe
 from gan_worker.errors import ErrorInfo
 from gan_worker.materials.maps import MAPS
-from gan_worker.progress import Recipe
 from gan_worker.wire.messages import JobState, ModelEntry, ModelList
 
 ADDON = "blender_addon"
@@ -133,22 +135,8 @@ class StandInClient:
         """Let the result of a job come in, as the real client would tell it."""
         config = self.submitted[job]
         height, width = next(iter(maps.values())).shape[:2]
-        recipe = Recipe(
-            config.model,
-            "a" * 64,
-            config.seed,
-            config.z,
-            width,
-            height,
-            config.truncation_psi,
-            config.origin or (16, 32),
-            "0.1",
-            config.material,
-            config.mix,
-            config.style_map,
-            config.directions,
-            sway=config.sway,
-        )
+        made = replace(config, width=width, height=height, origin=config.origin or (16, 32))
+        recipe = Recipe(made, "a" * 64, "0.1")
         self.state(job, "succeeded")
         self.events += [MapReady(job, name, pixels) for name, pixels in maps.items()]
         self.events.append(MaterialReady(job, recipe, maps, dict.fromkeys(maps, 1.0), 0.1))

@@ -145,7 +145,7 @@ def test_painted_looks_lie_where_they_were_painted(model, plane):
     steering.settle(300)
     painted = images.read_pixels(node_tree.images_of(material)["base_color"])
     recipe = node_tree.read_recipe(material)
-    assert (recipe.width, len(recipe.style_map.looks)) == (size, 2)
+    assert (recipe.config.width, len(recipe.config.style_map.looks)) == (size, 2)
     halves = []
     for favourite in bpy.context.scene.tilewright.favourites:
         favourites.apply(material, favourite)
@@ -289,7 +289,7 @@ def test_sliders_move_the_material_and_its_recipe_makes_it_again(model, plane):
     assert after.shape == before.shape
     assert np.abs(after - before).mean() > 0.002
     assert latents.is_shown(material)
-    again = latents.config_of(node_tree.read_recipe(material))
+    again = node_tree.read_recipe(material).config
     (job,) = generation.generate_for_objects([], again)
     pump.wait_for_job(job, 60)
     (other,) = (m for m in bpy.data.materials if m.tilewright.uuid == job.target)

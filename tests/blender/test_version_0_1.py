@@ -130,7 +130,7 @@ def test_flags_of_some_maps_mean_the_same_maps(opened):
 def test_recipes_and_sliders_say_what_is_shown(opened):
     for name, config in (("Steered", STEERED), ("Chosen Maps", SOME_MAPS)):
         material = material_on(name)
-        made = latents.config_of(node_tree.read_recipe(material))
+        made = node_tree.read_recipe(material).config
         assert replace(made, maps=config.maps) == config
         assert latents.wanted(material) == config
         assert latents.is_shown(material)
@@ -163,7 +163,7 @@ def test_painted_looks_lie_where_they_lay(opened):
     red = images.read_pixels(painted.tilewright.style_image)[..., 0]
     assert (red[:, :128].min(), red[:, 128:].max()) == (1, 0)
     style_map = latents.wanted(painted).style_map
-    assert style_map == node_tree.read_recipe(painted).style_map
+    assert style_map == node_tree.read_recipe(painted).config.style_map
     assert style_map.looks[0].mix == ((Style(seed=7), 1.0),)
     assert [dict(look.directions)["pca 1"] for look in style_map.looks] == [1.5, -2.0]
 
@@ -180,11 +180,11 @@ def test_materials_are_made_again_by_their_model(opened, home, worker_python):
     pump.wait(lambda: session.current.model(MODEL) is not None, 30)
     for name in ("Steered", "Chosen Maps", "Painted"):
         material = material_on(name)
-        config = latents.config_of(node_tree.read_recipe(material))
+        config = node_tree.read_recipe(material).config
         (job,) = generation.generate_for_objects([], config)
         pump.wait_for_job(job, 120)
         (again,) = (m for m in bpy.data.materials if m.tilewright.uuid == job.target)
-        assert latents.config_of(node_tree.read_recipe(again)) == config
+        assert node_tree.read_recipe(again).config == config
         before, now = node_tree.images_of(material), node_tree.images_of(again)
         for kind in before:
             difference = np.abs(images.read_pixels(before[kind]) - images.read_pixels(now[kind]))

@@ -102,8 +102,8 @@ def test_kill_9_in_training_and_materials_while_it_learns(worker, photo):
         directions=(("pca 1", 1.5),),
     )
     painted = ear.event(MaterialReady, PATIENCE, job=ear.client.submit(chosen))
-    assert painted.recipe.style_map == chosen.style_map
-    assert painted.recipe.directions == chosen.directions
+    assert painted.recipe.config.style_map == chosen.style_map
+    assert painted.recipe.config.directions == chosen.directions
     moved = replace(chosen, style_map=None, mix=((Style(material="ash"), 1.0),))
     assert ear.event(JobRejected, job=ear.client.submit(moved)).error.code == "invalid_config"
 

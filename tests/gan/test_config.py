@@ -64,4 +64,4 @@ def test_a_sane_training_begins(config, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("config", [c for c in SANE_MATERIALS if c.width <= 64])
 def test_a_sane_generation_is_made(config, program):
-    assert program.generate(config, None, silent, never).recipe.width == 64
+    assert program.generate(config, None, silent, never).recipe.config.width == 64

@@ -32,7 +32,7 @@ def test_a_model_makes_the_pictures_of_then(runs):
     model = generation.load_model(open_model(runs, MODEL))
     asked = GenerationConfig(MODEL, recipe["seed"], recipe["width"], recipe["height"])
     made = model.generate(asked, {"base_color": 8, "height": 16})
-    assert list(made.recipe.origin) == recipe["origin"]
+    assert list(made.recipe.config.origin) == recipe["origin"]
     for name, file, unit in (("base_color", "basecolor", 255), ("height", "height", 65535)):
         then = read_picture(OLD / "files" / f"{MODEL}_3_32x32_{file}.png")
         now = made.maps[name] / unit

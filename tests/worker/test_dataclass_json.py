@@ -5,7 +5,7 @@ import sqlite3
 
 import pytest
 
-from gan_worker.config import GenerationConfig, TrainingConfig
+from gan_worker.config import GenerationConfig, Recipe, TrainingConfig
 from gan_worker.dataclass_json import (
     DEPTH_LIMIT,
     InvalidJson,
@@ -40,6 +40,46 @@ def test_a_config_is_read_with_its_types():
 def test_what_is_not_finite_is_not_written():
     with pytest.raises(InvalidJson):
         dump({"a": float("inf")})
+
+
+# As it stands in files of maps, in .blend files and beside pictures, and as the first version wrote it.
+RECIPE = {
+    **{"model": "oak", "model_hash": "a" * 64, "seed": 7, "z": [0.5], "width": 64, "height": 32},
+    **{"truncation_psi": 0.7, "origin": [3, 4], "version": "0.1.0"},
+}
+LATER = {
+    **{"material": "", "mix": [[{"seed": 3, "z": [], "material": ""}, 1.0]], "style_map": None},
+    **{"directions": [["pca 1", 2.0]], "sway": [0.5, 0.25]},
+    "credits": {
+        "provenance": "c",
+        "pictures": 1,
+        "unlicensed": 0,
+        "authors": ["Ann"],
+        "licenses": ["MIT"],
+    },
+}
+
+
+@pytest.mark.parametrize("later", [{}, LATER], ids=["first", "later"])
+def test_a_recipe_is_flat_as_it_always_was(later):
+    recipe = from_json(Recipe, {**RECIPE, **later})
+    assert (recipe.model, recipe.config.origin, recipe.version) == ("oak", (3, 4), "0.1.0")
+    assert recipe.config.directions == ((("pca 1", 2.0),) if later else ())
+    written = to_json(recipe)
+    assert written.keys() == RECIPE.keys() | LATER.keys()
+    assert {name: written[name] for name in {**RECIPE, **later}} == {**RECIPE, **later}
+    assert from_json(Recipe, json.loads(dump(written))) == recipe
+
+
+def test_which_maps_were_asked_for_is_no_part_of_a_recipe():
+    some = Recipe(GenerationConfig("oak", maps=("height",), origin=(0, 0)), "a" * 64, "0.1.0")
+    assert some == Recipe(GenerationConfig("oak", origin=(0, 0)), "a" * 64, "0.1.0")
+
+
+@pytest.mark.parametrize("missing", ["model", "model_hash", "version"])
+def test_a_recipe_without_what_it_needs_is_refused(missing):
+    with pytest.raises(InvalidJson, match=missing):
+        from_json(Recipe, {name: value for name, value in RECIPE.items() if name != missing})
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"model": 1}'])

@@ -7,12 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gan_worker.config import GenerationConfig
+from gan_worker.config import GenerationConfig, Recipe
 from gan_worker.dataclass_json import InvalidJson, from_json, to_json
 from gan_worker.errors import PictureError, RequestError
 from gan_worker.materials import pictures
 from gan_worker.materials.contact_sheet import contact_sheet
-from gan_worker.progress import Recipe
 from gan_worker.style import (
     CELLS_LIMIT,
     LOOKS_LIMIT,
@@ -154,7 +153,7 @@ def test_the_longest_choice_fits_its_request_and_its_result(longest):
     config = GenerationConfig("x" * 80, **longest)
     request = Message(messages.Submit("0" * 32, "generate", to_json(config)))
     assert from_json(GenerationConfig, decode(encode(request)).body.config) == config
-    recipe = Recipe("x" * 80, "0" * 64, 1, (), 512, 512, 1.0, (0, 0), "0.1.0", **longest)
+    recipe = Recipe(replace(config, origin=(0, 0)), "0" * 64, "0.1.0")
     blobs = {
         f"map_{i}": messages.Blob(f"map_{i}", 2**40, "f" * 64, (8192, 8192, 3), "uint16")
         for i in range(6)

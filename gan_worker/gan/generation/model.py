@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from gan_worker import __version__
-from gan_worker.config import GenerationConfig
+from gan_worker.config import GenerationConfig, Recipe
 from gan_worker.errors import Cancelled, StorageError
 from gan_worker.gan.data.statistics import Statistics
 from gan_worker.gan.data.waves import patterns_from_json, waves_of_levels
@@ -31,7 +31,7 @@ from gan_worker.gan.generation.tiles import (
 )
 from gan_worker.gan.networks.architectures import AnyGenerator, network_from_json, new_generator
 from gan_worker.gan.networks.layers import PaintedStyle
-from gan_worker.progress import GeneratedMaterial, GenerationProgress, Recipe
+from gan_worker.progress import GeneratedMaterial, GenerationProgress
 from gan_worker.runs import run
 from gan_worker.runs.checkpoints import Arrays, damaged
 
@@ -127,23 +127,8 @@ class Model:
         return GeneratedMaterial(shown, self._recipe(config, origin), ratios, forward_seconds)
 
     def _recipe(self, config: GenerationConfig, origin: tuple[int, int]) -> Recipe:
-        return Recipe(
-            model=self.info.name,
-            model_hash=self.info.hash,
-            seed=config.seed,
-            z=tuple(config.z),
-            width=config.width,
-            height=config.height,
-            truncation_psi=config.truncation_psi,
-            origin=origin,
-            version=__version__,
-            material=config.material,
-            mix=config.mix,
-            style_map=config.style_map,
-            directions=config.directions,
-            credits=self.info.credits,
-            sway=config.sway,
-        )
+        made = replace(config, model=self.info.name, origin=origin)
+        return Recipe(made, self.info.hash, __version__, self.info.credits)
 
     def _paint(
         self,

@@ -12,9 +12,8 @@ from blender_addon.shader import images, node_tree, projection
 from blender_addon.steering import sliders
 from blender_addon.worker import pump, session
 from blender_addon.worker.reporting import obstacle_of
-from gan_worker.config import GenerationConfig
+from gan_worker.config import GenerationConfig, Recipe
 from gan_worker.errors import RequestError
-from gan_worker.progress import Recipe
 
 CONFIG = GenerationConfig("bricks", seed=5, width=128, height=64, maps=("base_color",))
 
@@ -111,7 +110,11 @@ def test_result_that_comes_after_its_undo_is_left_out(stand_in, answer, material
 
 
 def test_regenerating_asks_for_exactly_what_the_recipe_says(stand_in, answer, material):
-    recipe = Recipe("bricks", "a" * 64, 9, (), 128, 64, 0.7654321, (3, 5), "0.1")
+    recipe = Recipe(
+        GenerationConfig("bricks", 9, 128, 64, truncation_psi=0.7654321, origin=(3, 5)),
+        "a" * 64,
+        "0.1",
+    )
     node_tree.store_recipe(material, recipe, {})
     bpy.ops.tilewright.regenerate()
     job, config = newest(stand_in)
@@ -120,7 +123,7 @@ def test_regenerating_asks_for_exactly_what_the_recipe_says(stand_in, answer, ma
     shown = set(node_tree.images_of(material).values())
     answer(job, 1)
     assert not shown & set(bpy.data.images)
-    assert node_tree.read_recipe(material).seed == 9
+    assert node_tree.read_recipe(material).config.seed == 9
 
 
 def test_model_is_found_by_its_hash_under_another_name(stand_in, material):

@@ -13,10 +13,9 @@ from blender_addon.generation import operators
 from blender_addon.output import assets
 from blender_addon.shader import images, node_tree
 from blender_addon.worker import pump
-from gan_worker.config import GenerationConfig
+from gan_worker.config import Credits, GenerationConfig
 from gan_worker.errors import RequestError, StorageError
 from gan_worker.materials.maps import MAPS
-from gan_worker.progress import Credits
 
 CREDITS = Credits("c" * 64, 3, 0, ("Ann Oak", "Bo Fir"), ("CC0-1.0", "CC-BY-4.0"))
 
@@ -97,7 +96,8 @@ def test_what_somebody_wrote_stays(saved, material):
     assets.keep(material, "Tilewright")
     material.asset_data.author = "Me"
     material.asset_data.tags.new("favourite")
-    recipe = replace(node_tree.read_recipe(material), seed=6)
+    recipe = node_tree.read_recipe(material)
+    recipe = replace(recipe, config=replace(recipe.config, seed=6))
     node_tree.store_recipe(material, recipe, {})
     assets.keep(material, "Tilewright")
     assert material.asset_data.author == "Me"
@@ -140,7 +140,7 @@ def test_copy_in_a_library_has_its_pictures_and_leaves_this_file_alone(
     assert set(found) == set(maps)
     assert all(image.packed_file for image in found.values())
     assert (images.read_pixels(found["base_color"]) == before).all()
-    assert node_tree.read_recipe(copy).seed == 5
+    assert node_tree.read_recipe(copy).config.seed == 5
 
 
 def test_keeping_again_replaces_the_copy_and_files_beside_the_blend_stay(

@@ -138,8 +138,8 @@ def test_material_follows_the_brush_small_and_then_at_full_size(painter):
     assert painter.asked[-1].width == 512
     assert sliders.is_shown(painter.material)
     recipe = node_tree.read_recipe(painter.material)
-    assert recipe.style_map == painter.asked[-1].style_map
-    assert sliders.config_of(recipe).style_map.looks == LOOKS
+    assert recipe.config.style_map == painter.asked[-1].style_map
+    assert recipe.config.style_map.looks == LOOKS
 
 
 def test_soft_strokes_mix_looks(painter):
@@ -184,7 +184,7 @@ def test_undo_of_painting_brings_the_plain_look_back_and_redo_the_paint(painter)
     painter.rest()
     assert not painting.is_painted(painter.material)
     assert sliders.is_shown(painter.material)
-    assert node_tree.read_recipe(painter.material).style_map is None
+    assert node_tree.read_recipe(painter.material).config.style_map is None
     bpy.ops.ed.redo()
     painter.rest()
     assert painting.is_painted(painter.material)

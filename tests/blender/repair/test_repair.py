@@ -17,12 +17,12 @@ from blender_addon.worker import panels as worker_panels
 from blender_addon.worker import preferences, pump, session
 from blender_addon.worker.reporting import obstacle_of
 from gan_worker.client.events import JobReport, MapReady, MaterialReady
-from gan_worker.config import GenerationConfig, RepairConfig
+from gan_worker.config import GenerationConfig, Recipe, RepairConfig
 from gan_worker.errors import ErrorInfo
 from gan_worker.materials.metadata import SOURCE_TYPE, read_metadata
 from gan_worker.materials.pictures import read_header, read_stored
 from gan_worker.materials.sets import find_materials
-from gan_worker.progress import GenerationProgress, Notice, Recipe
+from gan_worker.progress import GenerationProgress, Notice
 
 from ..test_panels import draw
 
@@ -71,7 +71,7 @@ class Bench:
         return made
 
     def finish(self, job: str) -> None:
-        recipe = Recipe("bricks", "a" * 64, 1, (), 48, 32, 1.0, (0, 0), "0.1")
+        recipe = Recipe(GenerationConfig("bricks", 1, 48, 32, origin=(0, 0)), "a" * 64, "0.1")
         made = self.result()
         self.worker.state(job, "succeeded")
         self.worker.events += [MapReady(job, name, pixels) for name, pixels in made.items()]

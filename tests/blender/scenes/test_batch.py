@@ -118,7 +118,7 @@ def test_every_object_gets_its_material_from_files_beside_the_blend(saved, eager
     assert len({m.tilewright.uuid for m in found}) == 5
     for obj in bpy.context.scene.objects:
         material = obj.material_slots[0].material
-        made = eager.make(48, 48, node_tree.read_recipe(material).seed % 1000)
+        made = eager.make(48, 48, node_tree.read_recipe(material).config.seed % 1000)
         pixels = images.read_pixels(node_tree.images_of(material)["base_color"])
         assert (pixels[..., :3] * 255).round().astype("u1").tolist() == made["base_color"].tolist()
 

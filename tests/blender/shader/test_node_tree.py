@@ -9,8 +9,8 @@ import pytest
 
 from blender_addon.shader import images, node_tree, surface
 from blender_addon.shader.node_tree import Wiring
+from gan_worker.config import GenerationConfig, Recipe
 from gan_worker.materials.maps import MAPS
-from gan_worker.progress import Recipe
 from gan_worker.style import Style, StyleMap
 
 
@@ -193,14 +193,15 @@ def test_replaced_images_are_removed_but_not_those_arriving(pictures):
 
 def test_recipe_survives_on_the_material():
     material = node_tree.new_material("m")
-    recipe = Recipe("bricks", "b" * 64, 9, (0.1, -0.123456789), 512, 256, 0.7, (3, 5), "0.1.0")
-    painted = replace(
-        recipe,
+    config = GenerationConfig("bricks", 9, 512, 256, (), 0.7, (0.1, -0.123456789), origin=(3, 5))
+    recipe = Recipe(config, "b" * 64, "0.1.0")
+    styled = replace(
+        config,
         mix=((Style(seed=1), 0.5), (Style(material="oak"), 0.5)),
         style_map=StyleMap((Style(seed=3), Style(z=(0.1, 0.2))), 1, 2, (0.0, 0.625)),
         directions=(("pca 1", 2.5),),
     )
-    for kept in (recipe, painted):
+    for kept in (recipe, replace(recipe, config=styled)):
         node_tree.store_recipe(material, kept, {"base_color": 1.01})
         assert node_tree.read_recipe(material) == kept
     assert material.tilewright.model_hash == "b" * 64

@@ -91,7 +91,7 @@ def test_moving_shows_a_preview_and_resting_the_full_size(hand, material, rest):
     hand.answer(preview, 40)
     assert node_tree.is_preview(material)
     assert shown_value(material) == 40
-    assert node_tree.read_recipe(material).width == 256
+    assert node_tree.read_recipe(material).config.width == 256
     rest()
     _, full = hand.jobs
     assert (hand.newest.width, hand.newest.height, hand.newest.seed) == (512, 256, 5)
@@ -167,7 +167,7 @@ def test_last_request_wins_over_a_full_size_that_arrives_late(hand, material, re
     hand.answer(hand.jobs[2], 30)
     hand.answer(late, 99)
     assert shown_value(material) == 30
-    assert node_tree.read_recipe(material).directions == (("pca 1", 2.0),)
+    assert node_tree.read_recipe(material).config.directions == (("pca 1", 2.0),)
 
 
 def test_generating_anew_wins_over_a_preview_under_way(hand, material, plane):
@@ -203,7 +203,7 @@ def test_recipe_is_never_ahead_of_the_picture(hand, material):
         pump._take(event)
     while pump.pending():
         recipe = node_tree.read_recipe(material)
-        assert (recipe.directions[0][1], shown_value(material)) in ((1.0, 10), (2.0, 80))
+        assert (recipe.config.directions[0][1], shown_value(material)) in ((1.0, 10), (2.0, 80))
         pump._step()
     assert shown_value(material) == 80
 
@@ -253,7 +253,7 @@ def test_undo_shows_the_preview_of_its_recipe_without_a_worker(hand, plane, rest
     session.current.close()
     bpy.ops.ed.undo()
     material = bpy.data.materials[name]
-    assert node_tree.read_recipe(material).directions == (("pca 1", 1.0),)
+    assert node_tree.read_recipe(material).config.directions == (("pca 1", 1.0),)
     assert shown_value(material) == 10
     bpy.ops.ed.redo()
     assert shown_value(bpy.data.materials[name]) == 20
@@ -410,7 +410,7 @@ def test_preview_that_is_shown_while_saving_is_in_the_file(hand, material, tmp_p
     bpy.ops.wm.open_mainfile(filepath=path)
     (loaded,) = (m for m in bpy.data.materials if m.tilewright.uuid)
     assert shown_value(loaded) == 88
-    assert node_tree.read_recipe(loaded).directions == (("pca 1", 2.0),)
+    assert node_tree.read_recipe(loaded).config.directions == (("pca 1", 2.0),)
 
 
 def test_textures_as_files_are_written_when_the_file_is_saved(hand, material, rest, tmp_path):

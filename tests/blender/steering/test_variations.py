@@ -183,7 +183,7 @@ def test_click_makes_a_picture_the_centre(worker, material):
     asked = worker.answer()
     assert (asked[-10].width, asked[-10].height) == (64, 32)
     recipe = node_tree.read_recipe(material)
-    assert (recipe.directions, recipe.sway) == (chosen.directions, chosen.sway)
+    assert (recipe.config.directions, recipe.config.sway) == (chosen.directions, chosen.sway)
     assert grid.configs()[4].directions == chosen.directions
     assert grid.configs()[7] != chosen
 
@@ -194,7 +194,7 @@ def test_chosen_layout_is_kept_by_history_favourites_and_undo_until_it_is_reset(
     def layout() -> tuple[float, float]:
         worker.answer()
         material = bpy.data.materials[name]
-        assert node_tree.read_recipe(material).sway == latents.wanted(material).sway
+        assert node_tree.read_recipe(material).config.sway == latents.wanted(material).sway
         return latents.wanted(material).sway
 
     scene.explore = True
@@ -266,7 +266,7 @@ def test_back_and_forward_through_what_was_looked_at(worker, material):
     bpy.ops.tilewright.history_back()
     worker.answer()
     assert sliders(material) == {"pca 1": 1.0}
-    assert node_tree.read_recipe(material).directions == (("pca 1", 1.0),)
+    assert node_tree.read_recipe(material).config.directions == (("pca 1", 1.0),)
     bpy.ops.tilewright.history_back()
     worker.answer()
     assert sliders(material) == {}

@@ -4,6 +4,7 @@ import numpy as np
 import OpenImageIO as oiio
 import pytest
 
+from gan_worker.config import Credits
 from gan_worker.errors import PictureError, RequestError
 from gan_worker.gan.editing.material_files import (
     check_mask,
@@ -21,7 +22,6 @@ from gan_worker.materials.metadata import (
     repair_metadata,
 )
 from gan_worker.materials.pictures import read_header, read_stored, write_picture
-from gan_worker.progress import Credits
 
 CHANGED = np.zeros((12, 10), bool)
 CHANGED[3:6, 2:9] = True

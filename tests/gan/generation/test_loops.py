@@ -87,10 +87,10 @@ def test_sway_keeps_the_latents_normal_and_closes():
 def test_the_recipe_of_a_swayed_frame_makes_it_again(model):
     config = GenerationConfig(MODEL, 2, 64, 64, ("base_color",), sway=(0.5, 0.25))
     made = model.generate(config)
-    assert made.recipe.sway == (0.5, 0.25)
-    again = model.generate(replace(config, origin=made.recipe.origin))
+    assert made.recipe.config.sway == (0.5, 0.25)
+    again = model.generate(replace(config, origin=made.recipe.config.origin))
     np.testing.assert_array_equal(again.maps["base_color"], made.maps["base_color"])
-    still = model.generate(replace(config, sway=(0.0, 0.0), origin=made.recipe.origin))
+    still = model.generate(replace(config, sway=(0.0, 0.0), origin=made.recipe.config.origin))
     assert np.abs(still.maps["base_color"] - made.maps["base_color"]).mean() > 0.02
     with pytest.raises(RequestError):
         model.generate(replace(config, sway=(1.5, 0.0)))

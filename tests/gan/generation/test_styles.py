@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan_worker.config import PRESETS, GenerationConfig
+from gan_worker.config import PRESETS, GenerationConfig, Recipe
 from gan_worker.dataclass_json import dump, from_json, load, to_json
 from gan_worker.errors import RequestError, StorageError
 from gan_worker.gan.data.statistics import measure_statistics
@@ -21,7 +21,6 @@ from gan_worker.gan.generation.styles import Styles, resampling
 from gan_worker.gan.networks.generator import Generator
 from gan_worker.gan.networks.layers import PaintedStyle
 from gan_worker.materials.pictures import quantise
-from gan_worker.progress import Recipe
 from gan_worker.runs import run as runs
 from gan_worker.style import Look, Style, StyleMap
 from gan_worker.styles.painting import COLORS, paint
@@ -188,7 +187,10 @@ def test_painted_styles_lie_where_they_were_painted(model):
     np.testing.assert_allclose(w[0, :, :4], np.broadcast_to(first, (6, 4, 16)), atol=1e-6)
     np.testing.assert_allclose(w[0, :, 4:], np.broadcast_to(second, (6, 4, 16)), atol=1e-6)
     # Without an origin that was asked for, nothing is moved.
-    assert model.generate(replace(WANTED, style_map=halves, origin=None)).recipe.origin == (0, 0)
+    assert model.generate(replace(WANTED, style_map=halves, origin=None)).recipe.config.origin == (
+        0,
+        0,
+    )
 
 
 def test_what_lies_far_inside_a_painted_area_is_as_without_the_map(model):

@@ -81,7 +81,7 @@ def test_a_sheet_shows_whole_pictures_in_grey_and_claims_no_seam(model):
     assert maps.shape == (4 * SIDE, 2 * SIDE, 3)
     assert np.array_equal(maps[..., 0], maps[..., 2])
     assert material.seam_ratios == {}
-    assert material.recipe.origin == (0, 0)
+    assert material.recipe.config.origin == (0, 0)
     assert np.allclose(cells(material)[:, 0].mean(), 0, atol=0.1), "borders of pictures are black"
 
 

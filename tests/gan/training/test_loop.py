@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan_worker.config import GenerationConfig, TrainingConfig
+from gan_worker.config import Credits, GenerationConfig, TrainingConfig
 from gan_worker.errors import Cancelled, PictureError, RequestError, TrainingError
 from gan_worker.gan.generation import model as generation
 from gan_worker.gan.generation.seams import line_steps, seam_ratio
@@ -18,14 +18,7 @@ from gan_worker.gan.training.collapse import Vigilance
 from gan_worker.gan.training.pipelines import new_pipeline
 from gan_worker.gan.training.step import Update
 from gan_worker.materials import pictures
-from gan_worker.progress import (
-    Credits,
-    DataReport,
-    LiveModel,
-    Notice,
-    Preview,
-    TrainingProgress,
-)
+from gan_worker.progress import DataReport, LiveModel, Notice, Preview, TrainingProgress
 from gan_worker.runs.provenance import read_provenance
 from gan_worker.runs.run import Run, open_model
 
@@ -155,7 +148,7 @@ def test_the_model_makes_seamless_material_of_any_size(model):
 
     # The same recipe gives the same picture, whatever was made in between; another seed another one.
     other = model.generate(dataclasses.replace(wanted, seed=5, width=128)).maps["base_color"]
-    again = model.generate(dataclasses.replace(wanted, origin=material.recipe.origin))
+    again = model.generate(dataclasses.replace(wanted, origin=material.recipe.config.origin))
     np.testing.assert_array_equal(again.maps["base_color"], material.maps["base_color"])
     assert np.abs(other[:, :96] - material.maps["base_color"]).mean() > 1e-3
 

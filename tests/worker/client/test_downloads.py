@@ -9,14 +9,14 @@ import pytest
 
 from gan_worker.client.downloads import Downloads
 from gan_worker.client.events import MapReady, MaterialReady, PreviewReady
+from gan_worker.config import GenerationConfig, Recipe
 from gan_worker.errors import ErrorInfo
-from gan_worker.progress import Recipe
 from gan_worker.wire import messages
 from gan_worker.wire.codec import Message
 from gan_worker.wire.messages import WorkerFault
 
 JOB = "0" * 32
-RECIPE = Recipe("oak", "a" * 64, 1, (), 4, 2, 1.0, (0, 0), "0.1")
+RECIPE = Recipe(GenerationConfig("oak", 1, 4, 2, origin=(0, 0)), "a" * 64, "0.1")
 
 
 class Other:

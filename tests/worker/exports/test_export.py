@@ -12,13 +12,14 @@ import pytest
 from PIL import Image
 
 from gan_worker.cli import app
+from gan_worker.config import Credits, GenerationConfig, Recipe
 from gan_worker.exports.sources import ExportedMaterial, ExportTarget, export_material
 from gan_worker.exports.textures import Texture
 from gan_worker.materials.files import Format, save_material
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.metadata import read_metadata
 from gan_worker.materials.pictures import read_header, read_picture, write_picture
-from gan_worker.progress import Credits, GeneratedMaterial, Recipe
+from gan_worker.progress import GeneratedMaterial
 
 VALIDATOR = Path(__file__).parents[3] / ".venv" / "node_modules" / "gltf-validator"
 VALIDATE = """
@@ -37,16 +38,10 @@ needs_usd = pytest.mark.skipif(
 )
 
 RECIPE = Recipe(
-    "old oak",
+    GenerationConfig("old oak", 7, 16, 8, origin=(0, 0)),
     "a" * 64,
-    7,
-    (),
-    16,
-    8,
-    1.0,
-    (0, 0),
     "0.1.0",
-    credits=Credits("c", 1, 0, ("Zoë",), ("MIT",)),
+    Credits("c", 1, 0, ("Zoë",), ("MIT",)),
 )
 NAME = "old oak_7_16x8"
 MATERIALS = {

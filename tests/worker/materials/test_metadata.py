@@ -8,13 +8,16 @@ import OpenImageIO as oiio
 import pytest
 from PIL import Image
 
+from gan_worker.config import Credits, GenerationConfig, Recipe
 from gan_worker.materials.files import Format, save_material
 from gan_worker.materials.metadata import SOURCE_TYPE, credit_line, model_metadata, read_metadata
 from gan_worker.materials.pictures import read_header, read_picture
-from gan_worker.progress import Credits, GeneratedMaterial, Recipe
+from gan_worker.progress import GeneratedMaterial
 
 CREDITS = Credits("c" * 64, 3, 1, ("Zoë & Sons <z@a.org>", "Ann\x07"), ("CC0-1.0",))
-RECIPE = Recipe("oak", "a" * 64, 7, (0.5,), 8, 4, 1.0, (1, 2), "0.1.0", credits=CREDITS)
+RECIPE = Recipe(
+    GenerationConfig("oak", 7, 8, 4, z=(0.5,), origin=(1, 2)), "a" * 64, "0.1.0", CREDITS
+)
 
 
 def material(bits):

@@ -8,12 +8,12 @@ import time
 import numpy as np
 import pytest
 
+from gan_worker.config import GenerationConfig, Recipe
 from gan_worker.errors import StorageError
 from gan_worker.materials.pictures import read_picture
 from gan_worker.materials.sequences import DRAFTS_KEPT, SequenceWriter
-from gan_worker.progress import Recipe
 
-RECIPE = Recipe("bricks", "a" * 64, 1, (), 8, 4, 1.0, (0, 0), "0.1.0")
+RECIPE = Recipe(GenerationConfig("bricks", 1, 8, 4, origin=(0, 0)), "a" * 64, "0.1.0")
 
 
 def write(writer, count=3):

@@ -6,9 +6,10 @@ import json
 import numpy as np
 import pytest
 
+from gan_worker.config import Credits
 from gan_worker.errors import StorageError
 from gan_worker.materials.pictures import write_picture
-from gan_worker.progress import Credits, Notice, Stage
+from gan_worker.progress import Notice, Stage
 from gan_worker.runs.licences import Attribution
 from gan_worker.runs.provenance import (
     MANY,

@@ -11,10 +11,10 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from gan_worker.config import TrainingConfig
+from gan_worker.config import Credits, TrainingConfig
 from gan_worker.errors import RequestError, StorageError
 from gan_worker.materials.pictures import read_picture
-from gan_worker.progress import Credits, DataReport, SkippedFile, TrainingProgress
+from gan_worker.progress import DataReport, SkippedFile, TrainingProgress
 from gan_worker.runs import run as runs
 from gan_worker.runs.run import ModelInfo, Run
 

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from gan_worker.client.events import MaterialReady
-from gan_worker.config import GenerationConfig
+from gan_worker.config import GenerationConfig, Recipe
 from gan_worker.errors import StorageError
 from gan_worker.materials.pictures import read_picture
-from gan_worker.progress import Recipe
 from gan_worker.scenes.plan import work_item
 from gan_worker.scenes.store import SceneStore
 
@@ -25,7 +24,7 @@ def ready(seed=0):
         "base_color": random.integers(0, 256, (32, 48, 3), np.uint8),
         "height": random.integers(0, 65536, (32, 48, 1)).astype("<u2"),
     }
-    recipe = Recipe("bricks", "a" * 64, 7, (), 48, 32, 1.0, (3, 4), "0.1")
+    recipe = Recipe(GenerationConfig("bricks", 7, 48, 32, origin=(3, 4)), "a" * 64, "0.1")
     return MaterialReady("0" * 32, recipe, maps, dict.fromkeys(maps, 1.1), 0.1)
 
 

@@ -10,13 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from gan_worker.compute.process import main
-from gan_worker.config import check_size
+from gan_worker.config import GenerationConfig, Recipe, check_size
 from gan_worker.progress import (
     GeneratedMaterial,
     GenerationProgress,
     LiveModel,
     Preview,
-    Recipe,
     Stage,
     TrainingProgress,
 )
@@ -73,7 +72,11 @@ class StandIn:
             "base_color": draw.integers(0, 256, (*size, 3), np.uint8),
             "height": draw.integers(0, 65536, (*size, 1), np.uint16),
         }
-        recipe = Recipe(config.model, "0" * 64, config.seed, (), size[1], size[0], 1.0, (0, 0), "0")
+        recipe = Recipe(
+            GenerationConfig(config.model, config.seed, size[1], size[0], origin=(0, 0)),
+            "0" * 64,
+            "0",
+        )
         return GeneratedMaterial(maps, recipe, dict.fromkeys(maps, 1.0), 0.001)
 
     def repair(self, config, report, should_stop):
@@ -84,7 +87,9 @@ class StandIn:
             should_stop()
             report(GenerationProgress(number + 1, pieces))
         maps = {"base_color": np.full((8, 16, 3), config.seed, np.uint8)}
-        recipe = Recipe(config.model, "0" * 64, config.seed, (), 16, 8, 1.0, (0, 0), "0")
+        recipe = Recipe(
+            GenerationConfig(config.model, config.seed, 16, 8, origin=(0, 0)), "0" * 64, "0"
+        )
         return GeneratedMaterial(maps, recipe)
 
     def _misbehave(self, name: str, step: int) -> None:

@@ -127,7 +127,7 @@ def test_a_material_comes_with_all_its_maps_between_two_steps(served, ear, pictu
     assert np.array_equal(found.maps["base_color"], draw.integers(0, 256, (32, 64, 3), np.uint8))
     assert found.maps["height"].dtype == np.uint16
     assert np.array_equal(found.maps["height"], draw.integers(0, 65536, (32, 64, 1), np.uint16))
-    assert found.recipe.seed == 5
+    assert found.recipe.config.seed == 5
     assert {e.name for e in ear.heard if isinstance(e, MapReady)} == {"base_color", "height"}
 
 
@@ -771,7 +771,7 @@ def test_a_newer_request_of_a_channel_replaces_the_waiting_one(served, ear, pict
     newer = ear.client.submit(material(seed=2), channel="slider")
     ear.state(older, "cancelled")
     ear.client.cancel(long)
-    assert ear.event(MaterialReady, job=newer).recipe.seed == 2
+    assert ear.event(MaterialReady, job=newer).recipe.config.seed == 2
 
 
 def test_a_fault_of_the_server_itself_ends_nothing(served, ear, picture, monkeypatch):
