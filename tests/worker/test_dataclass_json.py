@@ -17,7 +17,12 @@ from gan_worker.dataclass_json import (
 )
 from gan_worker.errors import StorageError, TilewrightError
 from gan_worker.runs.checkpoints import read_checkpoint
-from gan_worker.runs.provenance import Provenance, Session, read_provenance, write_provenance
+from gan_worker.runs.provenance import (
+    Provenance,
+    TrainingSession,
+    read_provenance,
+    write_provenance,
+)
 from gan_worker.runs.run import ModelInfo, Run, read_model_info
 from gan_worker.server.journal import JobRecord, Journal
 from gan_worker.styles.favourites import Favourite, read_favourites, write_favourites
@@ -109,7 +114,7 @@ def config(folder):
 
 
 def provenance(folder):
-    write_provenance(folder, Provenance().extended((), Session(0, {}, {})))
+    write_provenance(folder, Provenance().extended((), TrainingSession(0, {}, {})))
     return folder / "provenance.json", lambda: read_provenance(folder)
 
 
