@@ -133,7 +133,7 @@ def _speed_of_training(options: Namespace, preset: str, kind: str) -> Found:
     from levers import LEVERS
 
     from gan_worker.gan.networks import precision
-    from gan_worker.gan.training.step import Update, recipe
+    from gan_worker.gan.training.step import TrainingStep, recipe
 
     if kind == "float32":
         precision.has_bfloat16 = lambda: False  # type: ignore[assignment]
@@ -141,7 +141,7 @@ def _speed_of_training(options: Namespace, preset: str, kind: str) -> Found:
     precision.WIDE_FOR_A_GPU = 0
     with tempfile.TemporaryDirectory() as folder:
         training = _trained(options, preset, folder)
-        make = LEVERS["xla=true"] if kind.endswith("XLA") else Update
+        make = LEVERS["xla=true"] if kind.endswith("XLA") else TrainingStep
         parameters = recipe(preset)
         dataset, patterns = training.update.dataset, training.pictures.patterns
         update = make(training.network, dataset, patterns, 0, parameters)

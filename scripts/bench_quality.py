@@ -214,7 +214,7 @@ def _shown(row: Mapping[str, float]) -> Row:
 
 @dataclass(frozen=True)
 class Levers:
-    """How a training differs from the program's own: its kind of `Update`, `Hyperparameters`, and where it begins."""
+    """How a training differs from the program's own: its `TrainingStep`, `Hyperparameters`, and where it begins."""
 
     kind: Any
     parameters: Any
@@ -227,7 +227,7 @@ def _read_levers(preset: str, told: Sequence[str]) -> Levers:
     from levers import LEVERS, OTHER_NETWORKS
 
     from gan_worker.gan.networks import precision
-    from gan_worker.gan.training.step import Update, recipe
+    from gan_worker.gan.training.step import TrainingStep, recipe
 
     kinds = [LEVERS[lever] for lever in told if lever in LEVERS]
     if len(kinds) > 1:
@@ -247,7 +247,7 @@ def _read_levers(preset: str, told: Sequence[str]) -> Levers:
         sys.exit(f"There is no lever {', '.join(unknown)}; numbers are {', '.join(own)}.")
     numbers = {name: type(own[name])(value) for name, value in values.items()}
     parameters = replace(recipe(preset), **numbers)
-    return Levers(kinds[0] if kinds else Update, parameters, patterned, from_noise, isotropic)
+    return Levers(kinds[0] if kinds else TrainingStep, parameters, patterned, from_noise, isotropic)
 
 
 def _train_preset(
@@ -263,11 +263,11 @@ def _train_preset(
     from gan_worker.gan.data.dataset import MeasuredPictures
     from gan_worker.gan.data.waves import Pattern
     from gan_worker.gan.metrics.reference import Reference
-    from gan_worker.gan.training.log import Tick
+    from gan_worker.gan.training.log import TrainingLog
     from gan_worker.gan.training.loop import Training
     from gan_worker.gan.training.pipelines import MaterialPipeline
     from gan_worker.gan.training.pretrained import Pretrained
-    from gan_worker.gan.training.step import Update
+    from gan_worker.gan.training.step import TrainingStep
     from gan_worker.progress import Notice
     from gan_worker.runs.run import Run
 
@@ -287,8 +287,8 @@ def _train_preset(
             pictures: MeasuredPictures,
             pretrained: Pretrained | None,
             report: Callable,
-        ) -> Update:
-            update: Update = levers.kind(
+        ) -> TrainingStep:
+            update: TrainingStep = levers.kind(
                 network,
                 self.new_dataset(pictures),
                 pictures.patterns,
@@ -300,9 +300,9 @@ def _train_preset(
             return update
 
     class Timed(Training):
-        def _step(self, tick: Tick) -> None:
+        def _step(self, log: TrainingLog) -> None:
             with watch.step():
-                super()._step(tick)
+                super()._step(log)
             self.seconds = watch.seconds
 
     with tempfile.TemporaryDirectory() as home:

@@ -51,11 +51,11 @@ def build(picture: np.ndarray) -> Any:
     from gan_worker.config import MATERIAL_PRESETS
     from gan_worker.gan.data.dataset import Dataset
     from gan_worker.gan.data.statistics import measure_statistics
-    from gan_worker.gan.training.step import Hyperparameters, Update
+    from gan_worker.gan.training.step import Hyperparameters, TrainingStep
 
     materials = [{"base_color": picture}]
     dataset = Dataset(materials, measure_statistics(materials, ["base_color"]))
-    return Update(MATERIAL_PRESETS["tiny"], dataset, (), 0, Hyperparameters())
+    return TrainingStep(MATERIAL_PRESETS["tiny"], dataset, (), 0, Hyperparameters())
 
 
 def differences(update: Any) -> float:
@@ -196,12 +196,14 @@ def measure_start(folder: Path, picture: np.ndarray) -> list[str]:
 def _finest_details_of_noise(picture: np.ndarray) -> float:
     """How far the finest details of the picture's own pixels in disorder lie from the picture's."""
     from gan_worker.config import MATERIAL_PRESETS
-    from gan_worker.gan.training.collapse import Vigilance
+    from gan_worker.gan.training.collapse import CollapseDetector
 
     pixels = picture.reshape(-1, picture.shape[-1])
     draw = np.random.default_rng(1)
     noise = [draw.permutation(pixels).reshape(picture.shape) for _ in range(2)]
-    return Vigilance([picture], SIDE, MATERIAL_PRESETS["tiny"].stride).look(noise, 0)["swd/0"]
+    return CollapseDetector([picture], SIDE, MATERIAL_PRESETS["tiny"].stride).look(noise, 0)[
+        "swd/0"
+    ]
 
 
 def main() -> int:

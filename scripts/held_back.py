@@ -18,7 +18,7 @@ from gan_worker.gan.data.dataset import (
     suggest_scale,
 )
 from gan_worker.gan.data.statistics import Statistics
-from gan_worker.gan.training.log import Tick
+from gan_worker.gan.training.log import TrainingLog
 from gan_worker.gan.training.loop import Training
 from gan_worker.gan.training.pipelines import MaterialPipeline
 from gan_worker.materials.pictures import read_picture, resize, write_picture
@@ -101,9 +101,9 @@ def train(
             return KnownCrops(pictures.materials[0], pictures.statistics, hidden, tiny.crop)
 
     class Timed(Training):
-        def _step(self, tick: Tick) -> None:
+        def _step(self, log: TrainingLog) -> None:
             with watch.step():
-                super()._step(tick)
+                super()._step(log)
             self.seconds = watch.seconds
 
     config = TrainingConfig(name, (str(file),), minutes=minutes, scale=1.0)

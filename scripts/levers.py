@@ -15,7 +15,7 @@ from gan_worker.gan.networks import generator, layers
 from gan_worker.gan.networks.adam import assign
 from gan_worker.gan.networks.discriminator import Discriminator
 from gan_worker.gan.training import losses, step
-from gan_worker.gan.training.step import Update
+from gan_worker.gan.training.step import TrainingStep
 
 
 class BatchStyleNorm(layers.StyleNorm):
@@ -41,7 +41,7 @@ class BatchStyleNorm(layers.StyleNorm):
         return (x - mean) * tf.math.rsqrt(spread + 1e-5) * (1.0 + scale) + shift
 
 
-class WithBatchNorm(Update):
+class WithBatchNorm(TrainingStep):
     """Batch norm in the generator."""
 
     def __init__(self, *arguments: Any):
@@ -67,7 +67,7 @@ class TwoScales(Discriminator):
         return super().call(x, labels) + tf.repeat(tf.repeat(coarse, 2, 1), 2, 2)
 
 
-class WithTwoScales(Update):
+class WithTwoScales(TrainingStep):
     """A discriminator for each of two scales."""
 
     def __init__(self, *arguments: Any):
@@ -75,7 +75,7 @@ class WithTwoScales(Update):
         super().__init__(*arguments)
 
 
-class WithGrowingCrops(Update):
+class WithGrowingCrops(TrainingStep):
     """Crops of half the side, three times as many, for the first three tenths of the budget: as much work a step."""
 
     def __init__(self, *arguments: Any):
@@ -98,7 +98,7 @@ class WithGrowingCrops(Update):
         return super().step(number, fraction)
 
 
-class Compiled(Update):
+class Compiled(TrainingStep):
     """The step compiled by XLA: 0.46 steps in a second against 3.6, on two cores of an Intel Xeon without bfloat16."""
 
     def __init__(self, *arguments: Any):
@@ -106,7 +106,7 @@ class Compiled(Update):
         self._step = tf.function(self._step_in_graph, autograph=False, jit_compile=True)
 
 
-class NonSaturating(Update):
+class NonSaturating(TrainingStep):
     """The loss of Goodfellow et al. 2014 (arXiv 1406.2661) that judges real and generated crops each by itself."""
 
     def __init__(self, *arguments: Any):
@@ -120,7 +120,7 @@ def _non_saturating(real: tf.Tensor, fake: tf.Tensor) -> tuple[tf.Tensor, tf.Ten
     return wrong, tf.reduce_mean(softplus(-fake))
 
 
-class WithoutContrasts(Update):
+class WithoutContrasts(TrainingStep):
     """The patch distance without the standard deviations of patches."""
 
     def __init__(self, *arguments: Any):
@@ -132,7 +132,7 @@ def _none(x: tf.Tensor, side: int, stride: int) -> tf.Tensor:
     return tf.zeros((1, 1, 1, x.shape[-1]))
 
 
-LEVERS: Mapping[str, type[Update]] = {
+LEVERS: Mapping[str, type[TrainingStep]] = {
     "norm=batch": WithBatchNorm,
     "discriminators=2": WithTwoScales,
     "crops=growing": WithGrowingCrops,

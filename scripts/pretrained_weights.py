@@ -25,7 +25,7 @@ from gan_worker.gan.data.dataset import Dataset, Material, read_pictures
 from gan_worker.gan.data.statistics import MapStatistics, Statistics, measure_statistics
 from gan_worker.gan.data.waves import Pattern
 from gan_worker.gan.training.pretrained import FOLDER, to_arrays
-from gan_worker.gan.training.step import Hyperparameters, Update
+from gan_worker.gan.training.step import Hyperparameters, TrainingStep
 from gan_worker.materials.maps import MAPS, Kind
 from gan_worker.runs.checkpoints import format_tensors
 
@@ -46,7 +46,9 @@ def main() -> None:
     # Turned too, because materials lie in any direction; and so without patterns.
     dataset = Dataset(materials, statistics, turned=True)
     patterns = (Pattern(),) * len(materials)
-    update = Update(MATERIAL_PRESETS[PRESET], dataset, patterns, 0, Hyperparameters(final_rate=0.3))
+    update = TrainingStep(
+        MATERIAL_PRESETS[PRESET], dataset, patterns, 0, Hyperparameters(final_rate=0.3)
+    )
     for step in track(range(chosen.steps), "training"):
         update.step(step, step / chosen.steps)
     chosen.file.parent.mkdir(parents=True, exist_ok=True)

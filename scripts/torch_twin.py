@@ -11,7 +11,7 @@ import torch._functorch.config
 from torch import nn
 from torch.nn import functional
 
-from gan_worker.gan.training.step import Update
+from gan_worker.gan.training.step import TrainingStep
 
 LEAK = 0.2
 
@@ -191,7 +191,7 @@ def sorted_distance(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
 
 
 class Twin:
-    """`gan_worker.gan.training.step.Update` in PyTorch, from the weights that one has now.
+    """`gan_worker.gan.training.step.TrainingStep` in PyTorch, from the weights that one has now.
 
     Args:
         update: what to do the same as.
@@ -199,7 +199,7 @@ class Twin:
         bfloat16: with PyTorch's automatic choice of bfloat16.
     """
 
-    def __init__(self, update: Update, compiled: bool = False, bfloat16: bool = False):
+    def __init__(self, update: TrainingStep, compiled: bool = False, bfloat16: bool = False):
         self.network, self.parameters, self.bfloat16 = update.network, update.parameters, bfloat16
         self.generator, self.ema = Generator(update.generator), Generator(update.ema_generator)
         self.discriminator = Discriminator(update.discriminator)

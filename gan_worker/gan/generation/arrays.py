@@ -1,4 +1,4 @@
-"""Variables of networks and optimizers to named arrays and back; files are the run folder's matter."""
+"""Arrays by name, from and to variables of networks and optimizers; files are the run folder's matter."""
 
 from __future__ import annotations
 

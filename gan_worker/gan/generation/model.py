@@ -22,8 +22,8 @@ from gan_worker.gan.generation.styles import Styles
 from gan_worker.gan.generation.tiles import (
     LONGEST,
     Canvas,
-    Piece,
     Samples,
+    Tile,
     as_stored,
     cut_latents,
     sample_lines,
@@ -146,20 +146,20 @@ class Model:
         rows, columns = latents.local.shape[1:3]
         w = self.styles.style(config, rows, columns)
         stride = self.network.stride
-        pieces = split(rows, columns, LONGEST // stride)
-        for number, piece in enumerate(pieces):
+        tiles = split(rows, columns, LONGEST // stride)
+        for number, tile in enumerate(tiles):
             if should_stop():
                 raise Cancelled
             started = time.perf_counter()
-            channels = self._forward(w, latents, piece)
+            channels = self._forward(w, latents, tile)
             forward_seconds += time.perf_counter() - started
-            corner = piece.rows.start * stride, piece.columns.start * stride
-            size = piece.rows.length * stride, piece.columns.length * stride
+            corner = tile.rows.start * stride, tile.columns.start * stride
+            size = tile.rows.length * stride, tile.columns.length * stride
             finished = self._finish(
                 channels, tf.constant((corner, size)), every, tuple(kept.items())
             )
             canvas.put(*corner, *finished)
-            report(GenerationProgress(number + 1, len(pieces)))
+            report(GenerationProgress(number + 1, len(tiles)))
         return canvas, forward_seconds
 
     def latents(self, config: GenerationConfig) -> Latents:
@@ -195,13 +195,13 @@ class Model:
     def _has_a_choice_of_patterns(self) -> bool:
         return len(self.patterns) > 1 and any(pattern.is_any for pattern in self.patterns)
 
-    def _forward(self, w: tf.Tensor | PaintedStyle, latents: Latents, piece: Piece) -> tf.Tensor:
+    def _forward(self, w: tf.Tensor | PaintedStyle, latents: Latents, tile: Tile) -> tf.Tensor:
         """Standardised channels of a piece and of what is left of its halo, (height, width, channels)."""
         synthesis, reach = self._synthesis, self.generator.halos
         if isinstance(w, PaintedStyle):
-            shares = tf.constant(piece.cut(w.shares.numpy(), 1, reach[0]))
+            shares = tf.constant(tile.cut(w.shares.numpy(), 1, reach[0]))
             synthesis, w = self._painted_synthesis, w._replace(shares=shares)
-        cut = cut_latents(latents, piece, reach)
+        cut = cut_latents(latents, tile, reach)
         return synthesis(w, tf.constant(cut.local), [tf.constant(n) for n in cut.noise])[0]
 
     def _finish_in_graph(

@@ -1,4 +1,4 @@
-"""How good a material is, measured without downloaded weights."""
+"""Seam ratios: how good a material is, measured without downloaded weights."""
 
 from __future__ import annotations
 

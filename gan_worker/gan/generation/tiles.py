@@ -1,4 +1,4 @@
-"""Pictures of any size in pieces: what a piece needs of its neighbours, and how pieces become one picture."""
+"""Tiles of a picture of any size: what one needs of its neighbors, and how they become one picture."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Piece:
+class Tile:
     """A rectangle of the latent grid."""
 
     rows: Span
@@ -55,7 +55,7 @@ class Piece:
         return self.columns.cut(self.rows.cut(field, 1, fineness, halo), 2, fineness, halo)
 
 
-def split(rows: int, columns: int, longest: int) -> list[Piece]:
+def split(rows: int, columns: int, longest: int) -> list[Tile]:
     """Divide a latent grid into pieces of about the same size, row by row.
 
     Args:
@@ -64,7 +64,7 @@ def split(rows: int, columns: int, longest: int) -> list[Piece]:
         longest: side of a piece at most, cells.
     """
     return [
-        Piece(down, across) for down in _spans(rows, longest) for across in _spans(columns, longest)
+        Tile(down, across) for down in _spans(rows, longest) for across in _spans(columns, longest)
     ]
 
 
@@ -74,10 +74,10 @@ def _spans(cells: int, longest: int) -> list[Span]:
     return [Span(a, b, cells) for a, b in pairwise(ends)]
 
 
-def cut_latents(latents: Latents, piece: Piece, halos: tuple[int, ...]) -> Latents:
+def cut_latents(latents: Latents, tile: Tile, halos: tuple[int, ...]) -> Latents:
     """The latents of a piece with their halos, which get narrower from level to level."""
-    noise = [piece.cut(n, 2 ** (i + 1), halos[i + 1]) for i, n in enumerate(latents.noise)]
-    return Latents(latents.z, piece.cut(latents.local, 1, halos[0]), tuple(noise))
+    noise = [tile.cut(n, 2 ** (i + 1), halos[i + 1]) for i, n in enumerate(latents.noise)]
+    return Latents(latents.z, tile.cut(latents.local, 1, halos[0]), tuple(noise))
 
 
 def as_stored(values: tf.Tensor, bits: int | None) -> tf.Tensor:

@@ -52,9 +52,9 @@ class ClassicPipeline:
         pictures: MeasuredPictures,
         _pretrained: object,
         _report: object,
-    ) -> ClassicUpdate:
+    ) -> ClassicStep:
         dataset = Dataset(pictures.materials, pictures.statistics, turned=False)
-        return ClassicUpdate(self._network, dataset, config.seed, ClassicHyperparameters())
+        return ClassicStep(self._network, dataset, config.seed, ClassicHyperparameters())
 
     def real_pictures(self, pictures: MeasuredPictures) -> list[np.ndarray]:
         return [real_sheet(pictures.materials)]
@@ -151,8 +151,8 @@ class ClassicHyperparameters:
     ema: float = 0.999
 
 
-class ClassicUpdate:
-    """The networks in training and the step that improves them, with the interface of `update.Update`.
+class ClassicStep:
+    """The networks in training and the step that improves them, with the interface of `step.TrainingStep`.
 
     The randomness of a step depends on the seed and the step's number alone, so a resumed run draws what the
     uninterrupted one would have drawn.

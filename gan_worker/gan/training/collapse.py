@@ -1,4 +1,4 @@
-"""Vigilance: what previews say about a training in figures, and whether it has gone wrong."""
+"""Collapse detection: what previews say about a training in figures, and whether it has gone wrong."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CONTRAST_SIDE = 9
 SIDE, COMPARED = 128, 16
 
 
-class Vigilance:
+class CollapseDetector:
     """Measures the previews of one training.
 
     Attributes:

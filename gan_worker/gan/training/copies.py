@@ -1,4 +1,4 @@
-"""Likeness: what share of a training's previews is copied from the training pictures."""
+"""Copy detection: what share of a training's previews is copied from the training pictures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EVERY, MOST_TIME = 60.0, 0.02
 PIECES, TURNED_PIECES, COMPARED = 128, 32, 32
 
 
-class Likeness:
+class CopyDetector:
     """Looks now and then for copies in the previews of one training.
 
     Attributes:

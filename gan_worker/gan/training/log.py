@@ -1,4 +1,4 @@
-"""What the steps of a training between two reports come to."""
+"""Training log: what the steps between two reports come to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gan_worker.progress import TrainingProgress
 TICK = 1.0
 
 
-class Tick:
+class TrainingLog:
     """Losses since the last report, averaged, and their TensorBoard events.
 
     Args:

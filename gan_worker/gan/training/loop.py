@@ -16,7 +16,7 @@ from gan_worker.errors import TrainingError
 from gan_worker.gan.generation import arrays as checkpoint
 from gan_worker.gan.generation.model import Model
 from gan_worker.gan.training.collapse import diverged
-from gan_worker.gan.training.log import Tick
+from gan_worker.gan.training.log import TrainingLog
 from gan_worker.gan.training.pipelines import Pipeline, new_pipeline
 from gan_worker.gan.training.previews import Previews
 from gan_worker.gan.training.training_set import read_training_set
@@ -143,27 +143,27 @@ class Training:
 
     def loop(self, should_stop: Callable[[], bool]) -> None:
         """Step until the budget is used, telling and saving on the way, and going back where it goes wrong."""
-        tick = Tick(self.run.path)
+        log = TrainingLog(self.run.path)
         self._next_checkpoint = self.seconds + FIRST_CHECKPOINT
         self._next_preview = 0.0
         ended = False
         while not ended:
             ended = self.fraction >= 1 or should_stop()
             if not ended:
-                self._step(tick)
+                self._step(log)
             try:
-                self._keep_up(tick, ended)
+                self._keep_up(log, ended)
             except TrainingError as error:
-                self._go_back(error, tick)
+                self._go_back(error, log)
                 ended = False
 
-    def _step(self, tick: Tick) -> None:
+    def _step(self, log: TrainingLog) -> None:
         started = time.perf_counter()
-        tick.add(self.update.step(self.steps, self.fraction))
+        log.add(self.update.step(self.steps, self.fraction))
         self.steps += 1
         self.seconds += time.perf_counter() - started
 
-    def _keep_up(self, tick: Tick, ended: bool) -> None:
+    def _keep_up(self, log: TrainingLog, ended: bool) -> None:
         """Tell, show and save what is due after a step; at the end all of it."""
         save_due = ended or self.seconds >= self._next_checkpoint
         # What is saved has been looked at first.
@@ -171,13 +171,13 @@ class Training:
         if preview_due:
             self._preview(ended)
             self._next_preview = self.seconds + PREVIEW_EVERY
-        if not tick.empty and (preview_due or tick.is_due()):
-            self._progress(tick)
+        if not log.empty and (preview_due or log.is_due()):
+            self._progress(log)
         if save_due and self.previews.collapse.calm:
             self._save()
             self._next_checkpoint = self.seconds + CHECKPOINT_EVERY
 
-    def _go_back(self, error: TrainingError, tick: Tick) -> None:
+    def _go_back(self, error: TrainingError, log: TrainingLog) -> None:
         """Take the last good checkpoint and half the learning rate.
 
         Raises:
@@ -198,11 +198,11 @@ class Training:
         self.steps = step
         self.update.rate_factor /= 2
         self.previews.collapse.forget()
-        tick.clear()
+        log.clear()
         self._next_preview = self.seconds
 
-    def _progress(self, tick: Tick) -> None:
-        steps, seconds, losses = tick.take()
+    def _progress(self, log: TrainingLog) -> None:
+        steps, seconds, losses = log.take()
         if not all(math.isfinite(value) for value in losses.values()):
             raise diverged(f"at step {self.steps} losses were not finite")
         fraction = min(1.0, self.fraction)
@@ -219,7 +219,7 @@ class Training:
             figures=self.figures,
         )
         self.figures = {}
-        tick.write(progress)
+        log.write(progress)
         self.run.append_progress(progress)
         self.report(progress)
 

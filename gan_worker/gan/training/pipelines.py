@@ -18,14 +18,14 @@ from gan_worker.gan.data.dataset import (
 from gan_worker.gan.training.classic import ClassicPipeline
 from gan_worker.gan.training.gpus import divide_training
 from gan_worker.gan.training.pretrained import Pretrained
-from gan_worker.gan.training.step import Update, recipe
+from gan_worker.gan.training.step import TrainingStep, recipe
 from gan_worker.progress import Notice
 
 PREVIEW_CELLS = 24
 
 
 class Networks(Protocol):
-    """The networks in training and the step that improves them: `step.Update` and what has its interface.
+    """The networks in training and the step that improves them: `step.TrainingStep` and what has its interface.
 
     Attributes:
         parameters: a dataclass of how they are updated.
@@ -98,12 +98,14 @@ class MaterialPipeline:
         pictures: MeasuredPictures,
         pretrained: Pretrained | None,
         report: Callable[[Notice], None],
-    ) -> Update:
+    ) -> TrainingStep:
         network = self._network
         dataset = self.new_dataset(pictures)
         hyperparameters = recipe(config.preset)
         strategy = divide_training(config.gpus, network.batch, report)
-        update = Update(network, dataset, pictures.patterns, config.seed, hyperparameters, strategy)
+        update = TrainingStep(
+            network, dataset, pictures.patterns, config.seed, hyperparameters, strategy
+        )
         if pretrained:
             update.start_from(pretrained)
         return update

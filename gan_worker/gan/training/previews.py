@@ -8,8 +8,8 @@ import numpy as np
 
 from gan_worker.config import GenerationConfig, Network
 from gan_worker.gan.generation.model import Model
-from gan_worker.gan.training.collapse import Vigilance
-from gan_worker.gan.training.copies import Likeness
+from gan_worker.gan.training.collapse import CollapseDetector
+from gan_worker.gan.training.copies import CopyDetector
 from gan_worker.materials.pictures import quantise
 
 # Seeds whose pictures stand side by side in every preview.
@@ -40,9 +40,9 @@ class Previews:
         copied: float | None,
     ):
         self._side = cells * network.stride
-        self.collapse = Vigilance(real, self._side, network.stride, lively=network.seamless)
+        self.collapse = CollapseDetector(real, self._side, network.stride, lively=network.seamless)
         # Separate small pictures are blank for the most part, and all blank pieces are alike.
-        self.copies = Likeness(real, turned, copied) if network.seamless else None
+        self.copies = CopyDetector(real, turned, copied) if network.seamless else None
 
     @property
     def copied(self) -> float | None:
@@ -61,10 +61,10 @@ class Previews:
             last: there will be no other.
 
         Returns:
-            uint8 of shape (height, width, 3), and what `Vigilance.look` and `Likeness.look` say of it.
+            uint8 of shape (height, width, 3), and what `CollapseDetector.look` and `CopyDetector.look` say of it.
 
         Raises:
-            TrainingError: as `Vigilance.look`.
+            TrainingError: as `CollapseDetector.look`.
         """
         pictures: list[np.ndarray] = []
         for seed in SEEDS:

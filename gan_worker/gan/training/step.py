@@ -131,7 +131,7 @@ def unoptimized_graphs() -> Iterator[None]:
         tf.config.optimizer.set_experimental_options({NO_OPTIMIZER: off})
 
 
-class Update:
+class TrainingStep:
     """The networks in training and the step that improves them.
 
     The randomness of a step depends on the seed and the step's number alone, so a resumed run draws what the

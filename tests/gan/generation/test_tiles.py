@@ -128,8 +128,8 @@ def test_it_stops_between_two_pieces(model, small_pieces):
 @pytest.mark.parametrize(("rows", "columns"), [(1, 1), (6, 7), (100, 13)])
 def test_a_grid_is_divided_without_gap_or_overlap(rows, columns):
     seen = np.zeros((rows, columns), int)
-    for piece in tiles.split(rows, columns, 6):
-        down, across = piece.rows, piece.columns
+    for tile in tiles.split(rows, columns, 6):
+        down, across = tile.rows, tile.columns
         assert 3 <= down.length <= 6 or rows < 3
         assert 3 <= across.length <= 6 or columns < 3
         seen[down.start : down.stop, across.start : across.stop] += 1

@@ -12,7 +12,7 @@ from gan_worker.gan.data.waves import Pattern, level_of, snapped_turns, wave_fie
 from gan_worker.gan.generation.latents import draw_latents
 from gan_worker.gan.generation.seams import line_steps
 from gan_worker.gan.networks.generator import Generator
-from gan_worker.gan.training.step import Hyperparameters, Update
+from gan_worker.gan.training.step import Hyperparameters, TrainingStep
 
 NANO = PRESETS["nano"]
 WAVES = Pattern(((1 / 24, 0.0),))
@@ -97,7 +97,7 @@ def test_between_two_grains_latents_stay_normal():
 def test_training_draws_along_the_grain_as_generation_does(blobs):
     materials = [{"roughness": blobs(64, 4).astype(np.float32)}]
     dataset = Dataset(materials, measure_statistics(materials, ["roughness"]))
-    update = Update(NANO, dataset, [Pattern(grain="down"), Pattern()], 0, Hyperparameters())
+    update = TrainingStep(NANO, dataset, [Pattern(grain="down"), Pattern()], 0, Hyperparameters())
     drawn = tf.random.stateless_normal((2, 6, 8, NANO.local_channels), (1, 2))
     local = update.along_grain(drawn, tf.constant([0, 1])).numpy()
     half = NANO.local_channels // 2
@@ -109,7 +109,7 @@ def test_training_draws_along_the_grain_as_generation_does(blobs):
 def test_what_differs_more_from_crop_to_crop_than_within_them_is_slow(blobs):
     materials = [{"roughness": blobs(256, 3), "height": blobs(256, 60)}]
     dataset = Dataset(materials, measure_statistics(materials, ["roughness", "height"]))
-    update = Update(NANO, dataset, [Pattern()], 0, Hyperparameters())
+    update = TrainingStep(NANO, dataset, [Pattern()], 0, Hyperparameters())
     seen = {name: dataset.statistics.place(name) for name in materials[0]}
     slow = np.array(update.slow)
     assert slow[seen["height"]].any()
@@ -119,7 +119,7 @@ def test_what_differs_more_from_crop_to_crop_than_within_them_is_slow(blobs):
 def test_a_share_of_time_that_numpy_worked_out_makes_no_doubles(blobs, monkeypatch):
     materials = [{"roughness": blobs(64, 4).astype(np.float32)}]
     dataset = Dataset(materials, measure_statistics(materials, ["roughness"]))
-    update = Update(NANO, dataset, [Pattern()], 0, Hyperparameters())
+    update = TrainingStep(NANO, dataset, [Pattern()], 0, Hyperparameters())
     monkeypatch.setattr(update, "_step", lambda *given: given)
     number, rate, ema = update.step(3, np.float64(0.9))
     assert (number.dtype, rate.dtype, ema.dtype) == (tf.int32, tf.float32, tf.float32)
@@ -150,7 +150,7 @@ def test_fine_waves_lie_where_their_material_was_painted():
 def test_training_draws_fine_waves_as_generation_does(blobs):
     materials = [{"roughness": blobs(64, 4).astype(np.float32)}] * 2
     dataset = Dataset(materials, measure_statistics(materials, ["roughness"]))
-    update = Update(NANO, dataset, PATTERNS, 0, Hyperparameters())
+    update = TrainingStep(NANO, dataset, PATTERNS, 0, Hyperparameters())
     picture = update.generator(*latents_of(update))
     assert picture.shape[0] == NANO.batch
     _, _, (_, fine, _) = latents_of(update)

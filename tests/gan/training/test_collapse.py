@@ -8,7 +8,14 @@ import pytest
 
 from gan_worker.errors import TrainingError
 from gan_worker.gan.data.dataset import read_pictures
-from gan_worker.gan.training.collapse import LASTING, LEAST, PATIENCE, YOUNG, Vigilance, _quantiles
+from gan_worker.gan.training.collapse import (
+    LASTING,
+    LEAST,
+    PATIENCE,
+    YOUNG,
+    CollapseDetector,
+    _quantiles,
+)
 
 DATA = os.environ.get("TILEWRIGHT_TEST_DATA", "")
 
@@ -21,8 +28,8 @@ def grained(seed, side=96):
 
 
 @pytest.fixture
-def vigilance():
-    return Vigilance([grained(0)], side=96, stride=8)
+def collapse_detector():
+    return CollapseDetector([grained(0)], side=96, stride=8)
 
 
 # A step at which a training is judged.
@@ -35,9 +42,12 @@ BAD = {
 }
 
 
-def test_figures_are_near_the_floor_for_what_looks_real(vigilance):
-    good, soft = vigilance.look(GOOD, OLD), vigilance.look([p * 0.6 + 0.2 for p in GOOD], OLD)
-    for name, floor in vigilance.floor.items():
+def test_figures_are_near_the_floor_for_what_looks_real(collapse_detector):
+    good, soft = (
+        collapse_detector.look(GOOD, OLD),
+        collapse_detector.look([p * 0.6 + 0.2 for p in GOOD], OLD),
+    )
+    for name, floor in collapse_detector.floor.items():
         assert good[name] < 3 * floor, name
         assert soft[name] > 2 * good[name], name
     assert good["diversity"] == pytest.approx(1, abs=0.2)
@@ -51,85 +61,85 @@ def test_quantiles_of_a_sorted_table_are_those_of_numpy(rows):
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_collapse_is_noticed_after_several_previews(vigilance, name):
-    vigilance.look(GOOD, OLD)
+def test_a_collapse_is_noticed_after_several_previews(collapse_detector, name):
+    collapse_detector.look(GOOD, OLD)
     for number in range(PATIENCE - 1):
-        vigilance.look(BAD[name], OLD + number * LASTING)
-        assert not vigilance.calm
+        collapse_detector.look(BAD[name], OLD + number * LASTING)
+        assert not collapse_detector.calm
     with pytest.raises(TrainingError, match=name) as caught:
-        vigilance.look(BAD[name], OLD + PATIENCE * LASTING)
+        collapse_detector.look(BAD[name], OLD + PATIENCE * LASTING)
     assert caught.value.code == "diverged"
-    vigilance.forget()
-    vigilance.look(BAD[name], OLD)
+    collapse_detector.forget()
+    collapse_detector.look(BAD[name], OLD)
 
 
-def test_a_slow_computer_that_shows_every_step_does_not_give_up_sooner(vigilance):
-    vigilance.look(GOOD, OLD)
+def test_a_slow_computer_that_shows_every_step_does_not_give_up_sooner(collapse_detector):
+    collapse_detector.look(GOOD, OLD)
     for step in range(LASTING):
-        vigilance.look(BAD["contrast"], OLD + step)
+        collapse_detector.look(BAD["contrast"], OLD + step)
     with pytest.raises(TrainingError, match="contrast"):
-        vigilance.look(BAD["contrast"], OLD + LASTING)
+        collapse_detector.look(BAD["contrast"], OLD + LASTING)
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_one_bad_preview_is_forgiven_except_the_last(vigilance, name):
-    vigilance.look(GOOD, OLD)
-    vigilance.look(BAD[name], OLD)
-    vigilance.look(GOOD, OLD)
-    assert vigilance.calm
+def test_one_bad_preview_is_forgiven_except_the_last(collapse_detector, name):
+    collapse_detector.look(GOOD, OLD)
+    collapse_detector.look(BAD[name], OLD)
+    collapse_detector.look(GOOD, OLD)
+    assert collapse_detector.calm
     with pytest.raises(TrainingError):
-        vigilance.look(BAD[name], OLD, last=True)
+        collapse_detector.look(BAD[name], OLD, last=True)
 
 
-def test_a_young_generator_may_be_flat(vigilance):
+def test_a_young_generator_may_be_flat(collapse_detector):
     for _ in range(PATIENCE + 1):
-        vigilance.look(BAD["contrast"], OLD)
-    assert vigilance.calm
+        collapse_detector.look(BAD["contrast"], OLD)
+    assert collapse_detector.calm
 
 
-def test_what_an_untrained_generator_shows_counts_for_nothing(vigilance):
-    vigilance.look(GOOD, step=0)
+def test_what_an_untrained_generator_shows_counts_for_nothing(collapse_detector):
+    collapse_detector.look(GOOD, step=0)
     for _ in range(PATIENCE + 1):
-        vigilance.look(BAD["contrast"], step=0)
+        collapse_detector.look(BAD["contrast"], step=0)
     for _ in range(PATIENCE + 1):
-        vigilance.look(BAD["contrast"], OLD)
-    assert vigilance.calm
+        collapse_detector.look(BAD["contrast"], OLD)
+    assert collapse_detector.calm
     with pytest.raises(TrainingError):
-        vigilance.look([GOOD[0] * np.nan], step=0)
+        collapse_detector.look([GOOD[0] * np.nan], step=0)
 
 
-def test_a_generator_without_any_contrast_is_noticed_even_if_it_never_had_any(vigilance):
+def test_a_generator_without_any_contrast_is_noticed_even_if_it_never_had_any(collapse_detector):
     dead = [p * 0.001 + 0.4 for p in GOOD]
     for step in (0, OLD - 1, OLD):
-        vigilance.look(dead, step)
-        assert not vigilance.calm
-    vigilance.look(dead, OLD + 1)
+        collapse_detector.look(dead, step)
+        assert not collapse_detector.calm
+    collapse_detector.look(dead, OLD + 1)
     with pytest.raises(TrainingError, match="contrast"):
-        vigilance.look(dead, OLD + LASTING)
-    vigilance.forget()
-    assert vigilance.calm
+        collapse_detector.look(dead, OLD + LASTING)
+    collapse_detector.forget()
+    assert collapse_detector.calm
     with pytest.raises(TrainingError, match="contrast"):
-        vigilance.look(dead, step=1, last=True)
+        collapse_detector.look(dead, step=1, last=True)
 
 
 def test_where_an_untrained_generator_is_flat_it_may_stay_so():
-    vigilance = Vigilance([grained(0)], side=96, stride=8, lively=False)
+    collapse_detector = CollapseDetector([grained(0)], side=96, stride=8, lively=False)
     for number in range(PATIENCE + 1):
-        vigilance.look([p * 0.001 + 0.4 for p in GOOD], OLD + number * LASTING)
-    assert vigilance.calm
+        collapse_detector.look([p * 0.001 + 0.4 for p in GOOD], OLD + number * LASTING)
+    assert collapse_detector.calm
 
 
-def test_what_is_not_finite_is_noticed_at_once(vigilance):
+def test_what_is_not_finite_is_noticed_at_once(collapse_detector):
     with pytest.raises(TrainingError):
-        vigilance.look([GOOD[0], GOOD[1] * np.nan], OLD)
+        collapse_detector.look([GOOD[0], GOOD[1] * np.nan], OLD)
 
 
 def test_a_material_that_repeats_every_cell_may_look_the_same_everywhere():
     regular = np.tile(grained(3)[:8, :8], (12, 12, 1))
-    vigilance = Vigilance([regular], side=96, stride=8)
+    collapse_detector = CollapseDetector([regular], side=96, stride=8)
     for _ in range(PATIENCE + 1):
-        vigilance.look([regular, regular], OLD)
-    assert vigilance.calm
+        collapse_detector.look([regular, regular], OLD)
+    assert collapse_detector.calm
 
 
 @pytest.mark.slow
@@ -138,8 +148,8 @@ def test_no_real_material_is_taken_for_a_collapse():
     for place in sorted((*Path(DATA, "single").iterdir(), *Path(DATA, "pbr").iterdir())):
         read = read_pictures([str(place)], 64, None)
         picture = read.materials[0][read.report.maps[0]]
-        vigilance = Vigilance([picture], side=192, stride=8)
+        collapse_detector = CollapseDetector([picture], side=192, stride=8)
         height, width = (n // 2 for n in picture.shape[:2])
         other = np.roll(picture, (37, 61), (0, 1))
-        health = vigilance.health([picture[:height, :width], other[:height, :width]])
+        health = collapse_detector.health([picture[:height, :width], other[:height, :width]])
         assert all(share > 2 * LEAST[name] for name, share in health.items()), (place, health)

@@ -8,7 +8,7 @@ import pytest
 from gan_worker.config import TrainingConfig
 from gan_worker.gan.generation import model as generation
 from gan_worker.gan.training import copies, loop
-from gan_worker.gan.training.copies import EVERY, Likeness
+from gan_worker.gan.training.copies import EVERY, CopyDetector
 from gan_worker.materials import pictures
 from gan_worker.progress import MOST_COPIED, Notice
 from gan_worker.runs.run import Run, read_model_info
@@ -40,7 +40,7 @@ def rolled(picture):
     ids=["new", "all", "one of two", "with noise"],
 )
 def test_the_share_of_copies_is_measured(made, least, most):
-    look = Likeness(REAL, turned=False)
+    look = CopyDetector(REAL, turned=False)
     assert look.copied is None
     found = look.look(made, 1.0, last=True)
     assert found == {"copied": look.copied}
@@ -52,16 +52,16 @@ def test_the_share_of_copies_is_measured(made, least, most):
 )
 def test_what_is_learned_in_all_ways_is_found_in_all_ways(way):
     turned = list(map(way, REAL))
-    assert Likeness(REAL, turned=False).look(turned, 1.0, last=True) == {"copied": 0}
-    assert Likeness(REAL, turned=True).look(turned, 1.0, last=True)["copied"] > 0.8
+    assert CopyDetector(REAL, turned=False).look(turned, 1.0, last=True) == {"copied": 0}
+    assert CopyDetector(REAL, turned=True).look(turned, 1.0, last=True)["copied"] > 0.8
     new = [grained(2), grained(3)]
-    assert Likeness(REAL, turned=True).look(new, 1.0, last=True) == {"copied": 0}
+    assert CopyDetector(REAL, turned=True).look(new, 1.0, last=True) == {"copied": 0}
 
 
 def test_it_looks_seldom_and_takes_a_small_share_of_the_time(monkeypatch):
     now = iter([0.0, 4.0, 10.0, 10.1])
     monkeypatch.setattr(copies.time, "perf_counter", lambda: next(now))
-    look = Likeness(REAL, turned=False, copied=0.5)
+    look = CopyDetector(REAL, turned=False, copied=0.5)
     assert look.look(REAL, 100.0) == {}
     assert look.copied == 0.5
     assert look.look(REAL, 100.0 + EVERY)

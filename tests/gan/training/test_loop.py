@@ -14,9 +14,9 @@ from gan_worker.errors import Cancelled, PictureError, RequestError, TrainingErr
 from gan_worker.gan.generation import model as generation
 from gan_worker.gan.generation.seams import line_steps, seam_ratio
 from gan_worker.gan.training import collapse, loop
-from gan_worker.gan.training.collapse import Vigilance
+from gan_worker.gan.training.collapse import CollapseDetector
 from gan_worker.gan.training.pipelines import new_pipeline
-from gan_worker.gan.training.step import Update
+from gan_worker.gan.training.step import TrainingStep
 from gan_worker.materials import pictures
 from gan_worker.progress import DataReport, LiveModel, Notice, Preview, TrainingProgress
 from gan_worker.runs.provenance import read_provenance
@@ -289,7 +289,7 @@ def test_a_training_that_goes_wrong_goes_back_and_finishes(
 ):
     run = halfway if saved_steps else run
     monkeypatch.setattr(loop, "FIRST_CHECKPOINT", 1e9)
-    step, poisoned = Update.step, []
+    step, poisoned = TrainingStep.step, []
 
     def poison(update, number, fraction):
         losses = step(update, number, fraction)
@@ -299,7 +299,7 @@ def test_a_training_that_goes_wrong_goes_back_and_finishes(
                 variable.assign(tf.fill(variable.shape, np.nan))
         return losses
 
-    monkeypatch.setattr(Update, "step", poison)
+    monkeypatch.setattr(TrainingStep, "step", poison)
     listener = Listener()
     resumed = dataclasses.replace(config, resume=bool(saved_steps))
     loop.train(resumed, run, listener.report, listener.should_stop)
@@ -322,7 +322,7 @@ def test_a_collapse_is_never_saved_and_is_taken_back(config, run, monkeypatch):
     monkeypatch.setattr(collapse, "YOUNG", 0)
     monkeypatch.setattr(collapse, "LASTING", 0)
     listener = Listener()
-    looks, health = [], Vigilance.health
+    looks, health = [], CollapseDetector.health
 
     def flattened(seen, pictures):
         """From the third look on the pictures are those of a collapsed generator, until it goes back."""
@@ -330,7 +330,7 @@ def test_a_collapse_is_never_saved_and_is_taken_back(config, run, monkeypatch):
         normal = dict.fromkeys(health(seen, pictures), 1.0)
         return {**normal, "contrast": 0.01} if 3 <= len(looks) <= 5 else normal
 
-    monkeypatch.setattr(Vigilance, "health", flattened)
+    monkeypatch.setattr(CollapseDetector, "health", flattened)
     loop.train(config, run, listener.report, listener.should_stop)
     (notice,) = [n.text for n in listener.of(Notice) if "went wrong" in n.text]
     assert "At step 5" in notice

@@ -17,7 +17,7 @@ from gan_worker.gan.networks.discriminator import Discriminator
 from gan_worker.gan.networks.generator import Generator
 from gan_worker.gan.training import loop
 from gan_worker.gan.training.pretrained import SPREAD, Pretrained, bring_together, to_arrays
-from gan_worker.gan.training.step import Hyperparameters, Update
+from gan_worker.gan.training.step import Hyperparameters, TrainingStep
 from gan_worker.materials import pictures
 from gan_worker.runs.checkpoints import format_tensors
 from gan_worker.runs.provenance import read_provenance
@@ -148,7 +148,7 @@ def test_a_training_starts_nearer_to_its_picture(striped):
     assert known
     material = {"base_color": striped}
     dataset = Dataset([material], measure_statistics([material], ["base_color"]))
-    update = Update(PRESETS["tiny"], dataset, (Pattern(),), 0, Hyperparameters())
+    update = TrainingStep(PRESETS["tiny"], dataset, (Pattern(),), 0, Hyperparameters())
     from_noise = min(update.unlikeness(known.latents))
     update.start_from(known)
     assert max(update.unlikeness(known.latents)) < 0.8 * from_noise
