@@ -60,7 +60,7 @@ class AllowedFolders:
                 path = (root / alias[2]).resolve()
             except (OSError, RuntimeError):  # a loop of links, or too long a name
                 raise self._refusal(name) from None
-            if not path.is_relative_to(root):
+            if not path.is_relative_to(root) or path.is_symlink():  # from Python 3.13 on, a loop
                 raise self._refusal(name)
             return path
         path = Path(name)

@@ -248,7 +248,9 @@ class TestRefusing:
 
         monkeypatch.setattr(pictures, "_decode", decode)
         (tmp_path / name).write_bytes(content)
-        assert "67 million" in str(refusal(tmp_path / name, call))
+        # Newer readers refuse by themselves what claims too much for the size of its file.
+        said = str(refusal(tmp_path / name, call))
+        assert "67 million" in said or "header claims" in said
 
     def test_a_webp_bomb_before_any_decoder_opens_it(self, tmp_path, monkeypatch):
         (tmp_path / "a.webp").write_bytes(webp_that_claims(16383, 16383))

@@ -20,18 +20,32 @@ def path(tmp_path):
     return tmp_path / "journal.sqlite"
 
 
-def test_a_job_is_there_after_opening_again(path):
+@pytest.fixture
+def opened():
+    """Opens journals, and closes them in the end."""
+    made = []
+
+    def start(path):
+        made.append(Journal(path))
+        return made[-1]
+
+    yield start
+    for journal in made:
+        journal.close()
+
+
+def test_a_job_is_there_after_opening_again(path, opened):
     wanted = job(error=ErrorInfo("busy", "Was.", "Wait."), attempt=2)
-    Journal(path).add(wanted)
-    assert Journal(path).get(A) == wanted
+    opened(path).add(wanted)
+    assert opened(path).get(A) == wanted
 
 
-def test_events_are_numbered_for_each_owner_without_gaps(path):
-    journal = Journal(path)
+def test_events_are_numbered_for_each_owner_without_gaps(path, opened):
+    journal = opened(path)
     journal.add(job())
     journal.add(job(B, "you"))
     journal.change(job(state="running"))
-    again = Journal(path)
+    again = opened(path)
     again.change(job(state="succeeded"))
     assert [(n, e.state) for n, e in again.events("me", 0, 99)] == [
         (1, "queued"),
@@ -42,24 +56,24 @@ def test_events_are_numbered_for_each_owner_without_gaps(path):
     assert again.last("me") == 3
 
 
-def test_only_unfinished_jobs_are_taken_up(path):
-    journal = Journal(path)
+def test_only_unfinished_jobs_are_taken_up(path, opened):
+    journal = opened(path)
     journal.add(job())
     journal.add(job(B))
     journal.change(job(state="cancelled"))
-    assert [j.job for j in Journal(path).unfinished()] == [B]
+    assert [j.job for j in opened(path).unfinished()] == [B]
 
 
-def test_the_same_id_cannot_be_written_twice(path):
-    journal = Journal(path)
+def test_the_same_id_cannot_be_written_twice(path, opened):
+    journal = opened(path)
     journal.add(job())
     with pytest.raises(sqlite3.IntegrityError):
         journal.add(job())
     assert journal.last("me") == 1
 
 
-def test_a_full_disk_is_a_typed_error_and_leaves_nothing_half_written(path):
-    journal = Journal(path)
+def test_a_full_disk_is_a_typed_error_and_leaves_nothing_half_written(path, opened):
+    journal = opened(path)
     journal.add(job())
     pages = journal._db.execute("PRAGMA page_count").fetchone()[0]
     journal._db.execute(f"PRAGMA max_page_count = {pages}")
@@ -72,8 +86,8 @@ def test_a_full_disk_is_a_typed_error_and_leaves_nothing_half_written(path):
     assert journal.last("me") == 2
 
 
-def test_old_events_are_forgotten_and_the_first_kept_is_known(path):
-    journal = Journal(path)
+def test_old_events_are_forgotten_and_the_first_kept_is_known(path, opened):
+    journal = opened(path)
     journal.add(job())
     journal._db.execute("PRAGMA synchronous=OFF")
     for _ in range(EVENTS_KEPT + 5):

@@ -51,7 +51,9 @@ class Desk:
 
 @pytest.fixture
 def journal():
-    return Journal(":memory:")
+    journal = Journal(":memory:")
+    yield journal
+    journal.close()
 
 
 @pytest.fixture
