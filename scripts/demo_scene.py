@@ -209,10 +209,10 @@ def _tell_report(said: object, report: Report) -> None:
 
 
 def _train(images: Sequence[str | Path], minutes: float, preset: str, name: str) -> None:
-    from blender_addon.training import operators
+    from blender_addon.training import training
 
     chosen = bpy.context.scene.tilewright
-    operators.set_pictures(bpy.context.scene, [Path(image).absolute() for image in images])
+    training.set_pictures(bpy.context.scene, [Path(image).absolute() for image in images])
     chosen.run, chosen.minutes, chosen.preset = name, minutes, preset
     _press(bpy.ops.tilewright.start_training, wait=True, timeout=minutes * 60 * 3 + 300)
 

@@ -32,7 +32,7 @@ from gan_worker.scenes.plan import COLUMNS, BatchPlan
 from gan_worker.scenes.recipe import PROCESSES
 from gan_worker.wire.messages import ModelList
 
-from ..worker import operators, preferences, pump, session
+from ..worker import connection, preferences, pump, session
 from . import batch as scene_batch
 
 DONE, FAILED, TRY_AGAIN, CANCELLED = 0, 1, 75, 130
@@ -269,8 +269,8 @@ class _Worker:
         try:
             if self._ours:
                 self._tell("stage", "starting the worker")
-                operators.start_worker(self._processes)
-                operators.wait_until_connected(MODELS_WITHIN)
+                connection.start_worker(self._processes)
+                connection.wait_until_connected(MODELS_WITHIN)
             session.current.refresh()
             pump.wait(lambda: self._models_known, MODELS_WITHIN)
         except BaseException:

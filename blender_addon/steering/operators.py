@@ -2,75 +2,14 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
-from gan_worker.limits import SEEDS
-
 from ..worker import pump
 from ..worker.reporting import Action, unless
-from . import favourites, live, sliders, variations
-from .changes import quietly
-
-
-def steer(
-    material: bpy.types.Material,
-    seed: int | None = None,
-    truncation_psi: float | None = None,
-    directions: Mapping[str, float] | None = None,
-) -> None:
-    """Change several latents of one material, and let it follow.
-
-    Setting `material.tilewright.latents.seed` and so on does the same for one of them.
-
-    Args:
-        material: one that was generated.
-        seed: 0 or more.
-        truncation_psi: 0 to 2.
-        directions: name such as `pca 1` → steps; those not named stay.
-    """
-    kept = material.tilewright.latents
-    with quietly():
-        if seed is not None:
-            kept.seed = seed
-        if truncation_psi is not None:
-            kept.truncation_psi = truncation_psi
-        sliders.add_sliders(material, directions or ())
-        for name, amount in (directions or {}).items():
-            kept.directions[name].amount = amount
-    live.follow(material)
-    pump.wake()
-
-
-def change_seed(materials: Iterable[bpy.types.Material], step: int | None) -> None:
-    """Count each material's seed on by a step, or draw a new one where there is none."""
-    for material in materials:
-        seed = material.tilewright.latents.seed
-        fresh = random.randrange(SEEDS.most) if step is None else (seed + step) % SEEDS.most
-        steer(material, seed=fresh)
-
-
-def reset(materials: Iterable[bpy.types.Material]) -> None:
-    """Put the sliders back to where they change nothing, and things to where the seed puts them; seeds stay."""
-    for material in materials:
-        sliders.put_back_layout(material)
-        names = material.tilewright.latents.directions.keys()
-        steer(material, truncation_psi=1.0, directions=dict.fromkeys(names, 0.0))
-
-
-def settle(timeout: float = 600.0) -> None:
-    """Wait until all materials show at full size what their latents ask for, for scripts.
-
-    Raises:
-        TilewrightError: what broke the connection, or `worker_silent` after the timeout.
-    """
-    live.let_rest()
-    pump.wait(live.is_settled, timeout)
-    pump.finish()
+from . import favourites, live, sliders, steering, variations
 
 
 class _Steering(Action):
@@ -100,7 +39,7 @@ class TILEWRIGHT_OT_change_seed(_Steering, bpy.types.Operator):
 
     def act(self, _context: bpy.types.Context) -> None:
         step = None if self.draw_new else self.step
-        change_seed(sliders.steered(), step)
+        steering.change_seed(sliders.steered(), step)
 
 
 class TILEWRIGHT_OT_reset_latents(_Steering, bpy.types.Operator):
@@ -110,7 +49,7 @@ class TILEWRIGHT_OT_reset_latents(_Steering, bpy.types.Operator):
     bl_label = "Reset"
 
     def act(self, _context: bpy.types.Context) -> None:
-        reset(sliders.steered())
+        steering.reset(sliders.steered())
 
 
 class TILEWRIGHT_OT_apply_latents(_Steering, bpy.types.Operator):
@@ -129,7 +68,7 @@ class TILEWRIGHT_OT_apply_latents(_Steering, bpy.types.Operator):
             live.follow(material)
         pump.wake()
         if self.wait:
-            settle(self.timeout)
+            steering.settle(self.timeout)
 
 
 class TILEWRIGHT_OT_roll_variations(_Steering, bpy.types.Operator):

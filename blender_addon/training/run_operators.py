@@ -5,69 +5,13 @@ from __future__ import annotations
 import bpy
 from bpy.props import FloatProperty, StringProperty
 
-from gan_worker.config import TrainingConfig
 from gan_worker.errors import TilewrightError
-from gan_worker.names import check_name, unknown_run
 from gan_worker.wire.messages import RunEntry
 
 from ..worker import session
 from ..worker.reporting import Action, failed, no_worker, unless, when
-from . import runs
-from .operators import choose_when_ready, start_training
-
-
-def rename_run(run: str, name: str) -> None:
-    """Give a run, and so its model, another name.
-
-    Raises:
-        RequestError: `unknown_run`, or `invalid_config` for what cannot be a name.
-        WorkerError: `worker_gone` without a connection.
-    """
-    session.current.rename_run(find_run(run).name, check_name(name, "run"))
-
-
-def delete_run(run: str) -> None:
-    """Delete a run with its model and checkpoints, for good.
-
-    Raises:
-        RequestError: `unknown_run`.
-        WorkerError: `worker_gone` without a connection.
-    """
-    session.current.delete_run(find_run(run).name)
-
-
-def continue_run(run: str, minutes: float) -> session.Job:
-    """Train a run for so many more minutes.
-
-    Raises:
-        RequestError: `unknown_run`.
-        WorkerError: `worker_gone` without a connection.
-    """
-    entry = find_run(run)
-    # The worker counts from the run's first start.
-    return start_training(TrainingConfig(entry.name, minutes=entry.minutes + minutes, resume=True))
-
-
-def use_settings(run: str) -> None:
-    """Ask what a run was started with; the Train panel shows it once the worker has answered.
-
-    Raises:
-        RequestError: `unknown_run`.
-        WorkerError: `worker_gone` without a connection.
-    """
-    session.current.request_settings(find_run(run).name)
-
-
-def find_run(name: str) -> RunEntry:
-    """The run of that name.
-
-    Raises:
-        RequestError: `unknown_run`.
-    """
-    found = session.current.run(name)
-    if found is None:
-        raise unknown_run(name, (entry.name for entry in session.current.runs))
-    return found
+from . import run_requests, runs
+from .training import choose_when_ready
 
 
 class _WithRun(Action):
@@ -84,7 +28,7 @@ class _WithRun(Action):
     def entry(self) -> RunEntry:
         """The run to act on."""
         chosen = runs.chosen_run()
-        return find_run(self.run or (chosen.name if chosen else ""))
+        return run_requests.find_run(self.run or (chosen.name if chosen else ""))
 
     def act(self, context: bpy.types.Context) -> None:
         self.act_on(context, self.entry())
@@ -119,7 +63,7 @@ class TILEWRIGHT_OT_rename_run(_Unused, bpy.types.Operator):
         self.layout.prop(self, "name")
 
     def act_on(self, _context: bpy.types.Context, entry: RunEntry) -> None:
-        rename_run(entry.name, self.name)
+        run_requests.rename_run(entry.name, self.name)
 
 
 class TILEWRIGHT_OT_delete_run(_Unused, bpy.types.Operator):
@@ -143,7 +87,7 @@ class TILEWRIGHT_OT_delete_run(_Unused, bpy.types.Operator):
         )
 
     def act_on(self, _context: bpy.types.Context, entry: RunEntry) -> None:
-        delete_run(entry.name)
+        run_requests.delete_run(entry.name)
 
 
 class TILEWRIGHT_OT_continue_run(_Unused, bpy.types.Operator):
@@ -166,7 +110,7 @@ class TILEWRIGHT_OT_continue_run(_Unused, bpy.types.Operator):
 
     def act_on(self, context: bpy.types.Context, entry: RunEntry) -> None:
         chosen = context.scene.tilewright
-        continue_run(entry.name, self.minutes or round(chosen.minutes, 4))
+        run_requests.continue_run(entry.name, self.minutes or round(chosen.minutes, 4))
         chosen.run = entry.name
         choose_when_ready(context.scene, entry.name)
 
@@ -178,7 +122,7 @@ class TILEWRIGHT_OT_use_run_settings(_WithRun, bpy.types.Operator):
     bl_label = "Duplicate Settings"
 
     def act_on(self, _context: bpy.types.Context, entry: RunEntry) -> None:
-        use_settings(entry.name)
+        run_requests.use_settings(entry.name)
 
 
 register, unregister = bpy.utils.register_classes_factory(

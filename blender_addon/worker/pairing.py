@@ -15,7 +15,7 @@ from gan_worker.wire.pairing import PATIENCE, Pairing, split_address
 
 from .. import state
 from . import preferences, pump, session
-from .operators import check_online_access, connect
+from .connection import check_online_access, connect
 from .reporting import Action, unless, when
 
 

@@ -250,11 +250,11 @@ def _rendering() -> bool:
 
 
 def _do_work(began: float) -> None:
-    while pending():
-        end = began + (URGENT_DEADLINE if _urgent else STEP_DEADLINE)
-        if time.perf_counter() >= end:
-            break
+    """Do what there is time for; one step at the least, or on a busy computer it would never be done."""
+    late = False
+    while pending() and not late:
         _step()
+        late = time.perf_counter() >= began + (URGENT_DEADLINE if _urgent else STEP_DEADLINE)
     if not pending():
         _rest()
 

@@ -10,8 +10,8 @@ from odd_configs import (
     answer,
 )
 
-from blender_addon.generation import operators as generation
-from blender_addon.training import operators as training
+from blender_addon.generation import requests as generation
+from blender_addon.training import training
 from blender_addon.worker import session
 from gan_worker.errors import TilewrightError
 from gan_worker.wire.messages import ModelEntry, ModelList

@@ -12,7 +12,7 @@ import bpy
 import pytest
 
 from blender_addon import state
-from blender_addon.generation import operators
+from blender_addon.generation import requests
 from blender_addon.worker import pump, session
 from blender_addon.worker.reporting import Action
 from gan_worker import errors
@@ -29,7 +29,7 @@ RUN = RunEntry("oak", "2030-01-02T03:04:05+00:00", "tiny", 12.5, 5.0, 23_400_000
 def situations(worker, plane, maps) -> Iterator[str]:
     """One state of the desk after another, each with other buttons disabled."""
     yield "connected, and nothing was made"
-    (job,) = operators.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
+    (job,) = requests.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
     yield "a material is being made"
     worker.finish(job.id, maps)
     pump.tick()

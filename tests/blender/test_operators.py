@@ -5,9 +5,9 @@ from __future__ import annotations
 import bpy
 import pytest
 
-from blender_addon.generation import operators as generation
-from blender_addon.training import operators as training
-from blender_addon.worker import operators, preferences, session
+from blender_addon.generation import requests as generation
+from blender_addon.training import training
+from blender_addon.worker import connection, preferences, session
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import TilewrightError
 from gan_worker.wire.keys import new_key_pair, open_key_folder, write_connection
@@ -177,7 +177,7 @@ def test_repeats_show_at_once(stand_in, plane, maps):
 
 def test_no_worker_on_the_path_is_a_typed_error(monkeypatch):
     monkeypatch.setenv("PATH", "")
-    assert code_of(operators.start_worker) == "worker_command"
+    assert code_of(connection.start_worker) == "worker_command"
     assert "[worker_command]" in reason(bpy.ops.tilewright.start_worker)
     assert session.current.last_error.code == "worker_command"
 
@@ -191,14 +191,14 @@ def test_worker_python_of_the_preferences_is_used():
 def test_empty_key_folder_is_a_typed_error(tmp_path):
     chosen = preferences.get()
     chosen.location, chosen.key_folder = "REMOTE", str(tmp_path)
-    assert code_of(operators.start_worker) == "worker_silent"
+    assert code_of(connection.start_worker) == "worker_silent"
 
 
 def test_other_computer_needs_online_access_and_loopback_does_not(tmp_path):
     assert not bpy.app.online_access
     open_key_folder(tmp_path)
     write_connection(tmp_path, "tcp://127.0.0.1:9", "tcp://127.0.0.1:10", new_key_pair().public)
-    assert code_of(operators.connect, tmp_path, "gpu.example.org") == "not_allowed"
+    assert code_of(connection.connect, tmp_path, "gpu.example.org") == "not_allowed"
     assert session.current.state == "stopped"
-    operators.connect(tmp_path)
+    connection.connect(tmp_path)
     assert session.current.state == "connecting"

@@ -12,8 +12,8 @@ import pytest
 
 from blender_addon.animation import motion
 from blender_addon.animation import panels as motion_panels
-from blender_addon.generation import operators
 from blender_addon.generation import panels as generation_panels
+from blender_addon.generation import requests
 from blender_addon.output import export as material_export
 from blender_addon.scenes import batch as scene_batch
 from blender_addon.scenes import panels as scene_panels
@@ -166,7 +166,7 @@ def test_the_error_of_a_job_stands_where_the_job_is(stand_in, plane):
     generation = generation_panels.TILEWRIGHT_PT_generation
     assert "The Name Is Taken\n\nIts name is taken.\nChoose another." in draw(own)
     assert "taken" not in draw(worker) + draw(generation)
-    (job,) = operators.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
+    (job,) = requests.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
     stand_in.state(job.id, "failed", FULL)
     pump.tick()
     assert "Not Enough Memory\n\nIt does not fit.\nMake it smaller." in draw(generation)
@@ -191,7 +191,7 @@ def test_an_error_that_was_overcome_is_not_shown(stand_in):
 
 
 def test_a_moving_sliders_error_stands_with_the_sliders(stand_in, plane, maps):
-    (job,) = operators.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
+    (job,) = requests.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
     stand_in.finish(job.id, maps)
     pump.tick()
     pump.finish()
@@ -376,7 +376,7 @@ def test_live_preview_shows_one_of_two_samples():
 
 def test_recipe_and_running_generation_are_shown(stand_in, plane, maps):
     config = GenerationConfig("bricks", 5, 48, 32)
-    (job,) = operators.generate_for_objects([plane], config)
+    (job,) = requests.generate_for_objects([plane], config)
     assert "Generating 1" in draw(generation_panels.TILEWRIGHT_PT_generation)
     stand_in.finish(job.id, maps)
     pump.tick()
@@ -394,7 +394,7 @@ def test_material_panel_shows_what_can_be_changed_and_why_not(stand_in, plane, m
     panel = material_panels.TILEWRIGHT_PT_material
     assert "it has none. Generate one first." in " ".join(draw(panel).split())
     assert draw(material_panels.TILEWRIGHT_PT_surface) == ""
-    (job,) = operators.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
+    (job,) = requests.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
     stand_in.finish(job.id, maps)
     pump.tick()
     pump.finish()
@@ -432,7 +432,7 @@ def test_a_view_of_solid_colors_says_how_to_see_the_material(stand_in, plane, ma
         return "solid colors" in text
 
     assert not says("SOLID"), "nothing was generated yet"
-    (job,) = operators.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
+    (job,) = requests.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
     stand_in.finish(job.id, maps)
     pump.tick()
     pump.finish()
@@ -444,7 +444,7 @@ def test_a_view_of_solid_colors_says_how_to_see_the_material(stand_in, plane, ma
 
 def test_latents_panel_has_a_named_slider_for_each_direction(stand_in, plane, maps):
     assert "generate one first" in " ".join(draw(latent_panels.TILEWRIGHT_PT_latents).split())
-    (job,) = operators.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
+    (job,) = requests.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
     stand_in.finish(job.id, maps)
     pump.tick()
     pump.finish()
@@ -457,7 +457,7 @@ def test_latents_panel_has_a_named_slider_for_each_direction(stand_in, plane, ma
 
 
 def test_explore_and_favourites_show_pictures_with_their_buttons(stand_in, plane, maps):
-    (job,) = operators.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
+    (job,) = requests.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
     stand_in.finish(job.id, maps)
     pump.tick()
     pump.finish()
@@ -479,7 +479,7 @@ def test_explore_and_favourites_show_pictures_with_their_buttons(stand_in, plane
 
 def test_drawing_only_reads(stand_in, plane, maps, monkeypatch):
     """No panel and no poll asks the worker, makes a datablock, or writes a property."""
-    (job,) = operators.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
+    (job,) = requests.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
     stand_in.finish(job.id, maps)
     pump.tick()
     pump.finish()
@@ -534,7 +534,7 @@ def test_scene_recipe_shows_how_far_it_is_and_how_it_ended(tmp_path):
 
 def test_motion_says_how_far_it_is_and_what_came_out(stand_in, plane, make, tmp_path, monkeypatch):
     wanted = GenerationConfig("bricks", width=64, height=32)
-    (job,) = operators.generate_for_objects([plane], wanted)
+    (job,) = requests.generate_for_objects([plane], wanted)
     stand_in.finish(job.id, make(64, 32))
     pump.tick()
     pump.finish()

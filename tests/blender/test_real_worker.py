@@ -15,17 +15,15 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon.generation import operators as generation
+from blender_addon.generation import requests as generation
 from blender_addon.painting import painting
 from blender_addon.repair import mask as repair_mask
 from blender_addon.scenes import script
 from blender_addon.shader import images, node_tree
-from blender_addon.steering import favourites
-from blender_addon.steering import operators as steering
+from blender_addon.steering import favourites, steering
 from blender_addon.steering import sliders as latents
-from blender_addon.training import operators as training
-from blender_addon.training import preview
-from blender_addon.worker import operators, preferences, pump, session
+from blender_addon.training import preview, training
+from blender_addon.worker import connection, preferences, pump, session
 from gan_worker.client.events import JobReport, LinkLost
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.errors import TilewrightError
@@ -405,8 +403,8 @@ def test_hundred_reloads_leave_two_sockets(addon, connected):
         addon.register()
     assert session.current.state == "stopped"
     assert session.current.wait_until_left(20)
-    operators.start_worker()
-    operators.wait_until_connected()
+    connection.start_worker()
+    connection.wait_until_connected()
     client = session.current._client
     held = [v for v in vars(client).values() if isinstance(v, zmq.Socket)]
     assert len(held) == 2

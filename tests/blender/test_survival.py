@@ -19,7 +19,7 @@ from types import SimpleNamespace
 import bpy
 import pytest
 
-from blender_addon.generation import operators
+from blender_addon.generation import requests
 from blender_addon.shader import node_tree
 from blender_addon.worker import pump, session
 from gan_worker.config import GenerationConfig
@@ -28,7 +28,7 @@ CONFIG = GenerationConfig("bricks", 5, 48, 32)
 
 
 def generate(obj: bpy.types.Object) -> session.Job:
-    (job,) = operators.generate_for_objects([obj], CONFIG)
+    (job,) = requests.generate_for_objects([obj], CONFIG)
     return job
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from blender_addon.animation import keyframes
-from blender_addon.generation import operators as generation
+from blender_addon.generation import requests as generation
 from blender_addon.shader import images, node_tree
 from blender_addon.steering import favourites
 from blender_addon.steering import sliders as latents

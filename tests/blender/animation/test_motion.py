@@ -11,7 +11,7 @@ import pytest
 
 import gan_worker.styles.motion
 from blender_addon.animation import motion
-from blender_addon.generation import operators, results
+from blender_addon.generation import requests, results
 from blender_addon.shader import node_tree
 from blender_addon.steering import favourites, live, sliders
 from blender_addon.worker import pump, session
@@ -66,7 +66,7 @@ def worker(stand_in, make, monkeypatch) -> Worker:
 @pytest.fixture
 def material(worker, plane, tmp_path) -> bpy.types.Material:
     """A material at full size in a saved file, and a Motion panel set to six frames around it."""
-    for job in operators.generate_for_objects([plane], FULL):
+    for job in requests.generate_for_objects([plane], FULL):
         pump.wait_for_job(job, 20)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
     worker.client.submitted.clear()
@@ -276,7 +276,7 @@ def test_reasons_stand_beside_the_button(worker, material):
 
 
 def test_pictures_need_a_saved_file_or_a_folder(stand_in, worker, plane, tmp_path):
-    for job in operators.generate_for_objects([plane], FULL):
+    for job in requests.generate_for_objects([plane], FULL):
         pump.wait_for_job(job, 20)
     scene, material = bpy.context.scene, plane.active_material
     assert "Save the file first" in motion.obstacle(scene, material)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import bpy
 import pytest
 
-from blender_addon.generation import operators, regeneration
+from blender_addon.generation import regeneration, requests
 from blender_addon.shader import images, node_tree, projection
 from blender_addon.steering import sliders
 from blender_addon.worker import pump, session
@@ -33,7 +33,7 @@ def answer(stand_in, make):
 
 @pytest.fixture
 def material(answer, plane) -> bpy.types.Material:
-    (job,) = operators.generate_for_objects([plane], CONFIG)
+    (job,) = requests.generate_for_objects([plane], CONFIG)
     answer(job.id)
     return plane.active_material
 
@@ -159,7 +159,7 @@ def test_buttons_say_why_they_are_disabled(stand_in, material):
 
 
 def test_selected_objects_switch_together(stand_in, answer, planes):
-    for job in operators.generate_for_objects(planes, CONFIG, vary=True):
+    for job in requests.generate_for_objects(planes, CONFIG, vary=True):
         answer(job.id)
     bpy.context.scene.tilewright.target = "SELECTED"
     bpy.ops.tilewright.switch_size(side=256)

@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon.generation import operators
+from blender_addon.generation import requests
 from blender_addon.output import assets
 from blender_addon.shader import images, node_tree
 from blender_addon.worker import pump
@@ -22,7 +22,7 @@ CREDITS = Credits("c" * 64, 3, 0, ("Ann Oak", "Bo Fir"), ("CC0-1.0", "CC-BY-4.0"
 
 @pytest.fixture
 def material(stand_in, plane, maps) -> bpy.types.Material:
-    (job,) = operators.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
+    (job,) = requests.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
     stand_in.finish(job.id, maps)
     pump.tick()
     pump.finish()
@@ -148,8 +148,8 @@ def test_keeping_again_replaces_the_copy_and_files_beside_the_blend_stay(
 ):
     scene = bpy.context.scene.tilewright
     scene.storage = "FILES"
-    (job,) = operators.generate_for_objects(
-        [plane], GenerationConfig("bricks", 5, 48, 32), operators.result_order(bpy.context.scene)
+    (job,) = requests.generate_for_objects(
+        [plane], GenerationConfig("bricks", 5, 48, 32), requests.result_order(bpy.context.scene)
     )
     stand_in.finish(job.id, make(48, 32))
     pump.tick()

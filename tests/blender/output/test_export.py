@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon.generation import operators
+from blender_addon.generation import requests
 from blender_addon.output import export as material_export
 from blender_addon.shader import node_tree, surface
 from blender_addon.worker import pump
@@ -22,7 +22,7 @@ from gan_worker.materials.pictures import read_header
 
 @pytest.fixture
 def material(stand_in, plane, maps) -> bpy.types.Material:
-    (job,) = operators.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
+    (job,) = requests.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
     stand_in.finish(job.id, maps)
     pump.tick()
     pump.finish()

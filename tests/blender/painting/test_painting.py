@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon.generation import operators
+from blender_addon.generation import requests
 from blender_addon.painting import painting, panels, vertex_colors
 from blender_addon.shader import images, node_tree
 from blender_addon.steering import favourites, live, sliders
@@ -39,7 +39,7 @@ class Painter:
     def __init__(self, worker, obj) -> None:
         self.worker, self.obj = worker, obj
         session.current.protocol = (1, 2)
-        operators.generate_for_objects([obj], FULL)
+        requests.generate_for_objects([obj], FULL)
         self.answer()
         scene = bpy.context.scene
         for number, look in enumerate(LOOKS):

@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon.generation import operators
+from blender_addon.generation import requests
 from blender_addon.repair import mask as repair_mask
 from blender_addon.repair import panels, repair
 from blender_addon.shader import images, node_tree, projection
@@ -37,7 +37,7 @@ class Bench:
     def __init__(self, worker, obj, maps) -> None:
         self.worker, self.maps = worker, maps
         session.current.protocol = (1, 2)
-        (job,) = operators.generate_for_objects([obj], CONFIG)
+        (job,) = requests.generate_for_objects([obj], CONFIG)
         worker.finish(job.id, maps)
         self.settle()
         self.material = obj.active_material

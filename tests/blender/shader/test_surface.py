@@ -6,7 +6,7 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon.generation import operators
+from blender_addon.generation import requests
 from blender_addon.shader import images, node_tree, projection, surface
 from blender_addon.shader.node_tree import (
     COORDINATES,
@@ -190,7 +190,7 @@ def test_without_occlusion_the_base_color_stays(material):
 
 
 def test_buttons_are_the_plain_functions_in_one_undo_step(stand_in, maps, planes):
-    for job in operators.generate_for_objects(planes, GenerationConfig("bricks", 5, 48, 32)):
+    for job in requests.generate_for_objects(planes, GenerationConfig("bricks", 5, 48, 32)):
         stand_in.finish(job.id, maps)
         pump.tick()
         pump.finish()

@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon.generation import operators
+from blender_addon.generation import requests
 from blender_addon.steering import favourites, live, sliders
 from blender_addon.ui import thumbnails
 from blender_addon.worker import pump, session
@@ -33,7 +33,7 @@ def answer(client) -> None:
 
 @pytest.fixture
 def material(stand_in, plane) -> bpy.types.Material:
-    operators.generate_for_objects([plane], FULL)
+    requests.generate_for_objects([plane], FULL)
     answer(stand_in)
     return plane.active_material
 
@@ -73,7 +73,7 @@ def test_favourite_keeps_latents_and_a_picture_through_saving(stand_in, material
 def test_applying_keeps_the_size_and_maps_of_the_material(stand_in, material):
     kept = keep(stand_in, material, 7, 1.5)
     small = replace(FULL, width=128, height=128, maps=("base_color",))
-    operators.generate_for_objects([bpy.context.object], small)
+    requests.generate_for_objects([bpy.context.object], small)
     answer(stand_in)
     bpy.ops.tilewright.apply_favourite(uid=kept.uid)
     answer(stand_in)

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from blender_addon import state
-from blender_addon.generation import operators as generation
+from blender_addon.generation import requests as generation
 from blender_addon.generation import results
 from blender_addon.shader import images, node_tree
-from blender_addon.steering import live, operators, sliders
+from blender_addon.steering import live, sliders, steering
 from blender_addon.worker import pump, session
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import ErrorInfo
@@ -513,7 +513,7 @@ def test_sliders_say_why_they_cannot_move(hand, material, plane):
 
 
 def test_buttons_call_the_plain_functions(hand, material):
-    operators.steer(material, seed=8, directions={"pca 2": -1.0})
+    steering.steer(material, seed=8, directions={"pca 2": -1.0})
     assert (hand.newest.seed, hand.newest.directions) == (8, (("pca 2", -1.0),))
     hand.answer(hand.jobs[0])
     bpy.ops.tilewright.change_seed(step=-1)
@@ -541,7 +541,7 @@ def test_settling_waits_for_the_pixels_of_the_full_size(hand, material, monkeypa
                 hand.answer(job, 20 * len(answered))
 
     monkeypatch.setattr(time, "sleep", lambda _seconds: play_the_worker())
-    operators.settle(20)
+    steering.settle(20)
     assert (len(answered), shown_value(material)) == (2, 40)
     assert sliders.is_shown(material)
 

@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon.generation import operators
+from blender_addon.generation import requests
 from blender_addon.shader import images, node_tree
 from blender_addon.steering import live
 from blender_addon.steering import sliders as latents
@@ -60,7 +60,7 @@ class Worker:
 @pytest.fixture
 def worker(stand_in, make, plane) -> Worker:
     made = Worker(stand_in, make)
-    operators.generate_for_objects([plane], FULL)
+    requests.generate_for_objects([plane], FULL)
     made.answer()
     return made
 
@@ -227,7 +227,7 @@ def test_click_moves_all_selected_objects_and_each_keeps_its_seed(stand_in, make
     scene = bpy.context.scene.tilewright
     scene.target, scene.explore = "SELECTED", True
     worker = Worker(stand_in, make)
-    operators.generate_for_objects(planes, FULL, vary=True)
+    requests.generate_for_objects(planes, FULL, vary=True)
     worker.answer()
     chosen = dict(grid.configs()[0].directions)
     bpy.ops.tilewright.choose_variation(place=0)

@@ -8,7 +8,7 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon.training import operators, panels, run_operators, run_pictures
+from blender_addon.training import panels, run_pictures, run_requests, training
 from blender_addon.training import runs as run_rows
 from blender_addon.worker import pump, session
 from gan_worker.client.events import Connected, JobReport, RunPreviewReady, RunRenamed
@@ -86,9 +86,9 @@ def test_the_scene_follows_a_run_that_got_another_name(listed):
 @pytest.mark.parametrize(
     ("ask", "code"),
     [
-        (lambda: run_operators.delete_run("ash"), "unknown_run"),
-        (lambda: run_operators.rename_run("oak", "../oak"), "invalid_config"),
-        (lambda: run_operators.continue_run("ash", 1.0), "unknown_run"),
+        (lambda: run_requests.delete_run("ash"), "unknown_run"),
+        (lambda: run_requests.rename_run("oak", "../oak"), "invalid_config"),
+        (lambda: run_requests.continue_run("ash", 1.0), "unknown_run"),
     ],
 )
 def test_what_cannot_be_is_refused_here(listed, ask, code):
@@ -153,36 +153,36 @@ def test_a_free_name_counts_on():
     ],
 )
 def test_a_run_without_a_name_has_that_of_its_pictures(stand_in, path, name):
-    operators.set_pictures(bpy.context.scene, [path] if path else [])
-    assert operators.training_config(bpy.context.scene).run == name
+    training.set_pictures(bpy.context.scene, [path] if path else [])
+    assert training.training_config(bpy.context.scene).run == name
     assert run_rows.proposed_name(bpy.context.scene) == name
 
 
 def test_a_name_by_itself_is_one_that_nothing_has(listed, photo):
     scene = bpy.context.scene
-    operators.set_pictures(scene, [photo.with_name("pine.png"), photo])
-    assert operators.training_config(scene).run == "pine 2"
+    training.set_pictures(scene, [photo.with_name("pine.png"), photo])
+    assert training.training_config(scene).run == "pine 2"
     come(listed, RunList((replace(PINE, name="pine 2"), OAK, PINE)))
-    assert operators.training_config(scene).run == "pine 3"
-    operators.set_pictures(scene, [photo.with_name("bricks.png")])
-    assert operators.training_config(scene).run == "bricks 2"  # a model that came with the program
+    assert training.training_config(scene).run == "pine 3"
+    training.set_pictures(scene, [photo.with_name("bricks.png")])
+    assert training.training_config(scene).run == "bricks 2"  # a model that came with the program
     session.current.train(TrainingConfig("bricks 2", ("a.png",)))
-    assert operators.training_config(scene).run == "bricks 3"
+    assert training.training_config(scene).run == "bricks 3"
     scene.tilewright.run = "pine"  # what was typed is what was meant
-    assert operators.training_config(scene).run == "pine"
+    assert training.training_config(scene).run == "pine"
 
 
 def test_continue_goes_on_with_the_newest_run_of_the_pictures(listed, photo):
     scene = bpy.context.scene
-    operators.set_pictures(scene, [photo.with_name("pine.png")])
+    training.set_pictures(scene, [photo.with_name("pine.png")])
     come(listed, RunList((FIR, replace(PINE, name="pine 2"), OAK, PINE)))
-    assert operators.training_config(scene, resume=True).run == "pine 2"
+    assert training.training_config(scene, resume=True).run == "pine 2"
     scene.tilewright.run = "oak"
-    assert operators.training_config(scene, resume=True).run == "oak"
+    assert training.training_config(scene, resume=True).run == "oak"
     scene.tilewright.run = ""
-    operators.set_pictures(scene, [photo.with_name("elm.png")])
+    training.set_pictures(scene, [photo.with_name("elm.png")])
     with pytest.raises(TilewrightError, match="none is named elm") as caught:
-        operators.training_config(scene, resume=True)
+        training.training_config(scene, resume=True)
     assert caught.value.code == "unknown_run"
 
 
@@ -227,7 +227,7 @@ def test_an_older_worker_is_not_asked_for_pictures(stand_in):
 
 def test_the_model_in_training_is_chosen_once_the_worker_has_it(stand_in, photo):
     chosen = bpy.context.scene.tilewright
-    operators.set_pictures(bpy.context.scene, [photo])
+    training.set_pictures(bpy.context.scene, [photo])
     chosen.run = "oak"
     bpy.ops.tilewright.start_training()
     assert chosen.model == MODEL.name  # what can generate now

@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon.generation import operators, results
+from blender_addon.generation import requests, results
 from blender_addon.shader import images, node_tree
 from blender_addon.worker import pump, session
 from gan_worker.client.events import JobReport, MapReady
@@ -28,7 +28,7 @@ def pump_all() -> None:
 
 
 def generate(objects, config=CONFIG, **more) -> session.Job:
-    return operators.generate_for_objects(objects, config, **more)[0]
+    return requests.generate_for_objects(objects, config, **more)[0]
 
 
 def test_result_fills_the_material_of_the_object(stand_in, plane, maps):
@@ -109,7 +109,7 @@ def test_several_objects_share_one_material(stand_in, planes, maps):
 
 
 def test_vary_gives_each_object_its_own_seed(stand_in, planes, maps):
-    jobs = operators.generate_for_objects(planes, CONFIG, vary=True)
+    jobs = requests.generate_for_objects(planes, CONFIG, vary=True)
     for job in jobs:
         stand_in.finish(job.id, maps)
     pump_all()
@@ -240,7 +240,7 @@ def test_flood_of_results_is_held_back_and_all_arrive(stand_in, make):
     for number in range(250):
         objects.append(bpy.data.objects.new(f"o{number:03}", mesh.copy()))
     small = make(16, 16)
-    operators.generate_for_objects(objects, CONFIG, vary=True)
+    requests.generate_for_objects(objects, CONFIG, vary=True)
     answered: set[str] = set()
     while len(answered) < 250:
         for job in set(stand_in.submitted) - answered:

@@ -1,0 +1,155 @@
+"""Training: the pictures to learn from, and a training from its start to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import bpy
+
+from gan_worker.config import TrainingConfig
+from gan_worker.errors import RequestError
+from gan_worker.files import check_places
+
+from ..worker import preferences, pump, session
+from . import curves, material_pictures, preview, runs
+
+
+def set_pictures(scene: bpy.types.Scene, paths: Iterable[str | Path]) -> None:
+    """Choose the pictures and folders to learn from."""
+    scene.tilewright.pictures.clear()
+    add_pictures(scene, paths)
+
+
+def add_pictures(scene: bpy.types.Scene, paths: Iterable[str | Path]) -> None:
+    """Add pictures and folders to those chosen."""
+    for path in paths:
+        scene.tilewright.pictures.add().path = str(path)
+
+
+def training_config(scene: bpy.types.Scene, resume: bool = False) -> TrainingConfig:
+    """What was chosen in the Train panel.
+
+    Raises:
+        RequestError: `unknown_run` where there is no run to resume.
+    """
+    chosen = scene.tilewright
+    return TrainingConfig(
+        run=_run_name(scene, resume),
+        pictures=tuple(_absolute(item.path) for item in chosen.pictures if item.path),
+        preset=chosen.preset,
+        minutes=round(chosen.minutes, 4),
+        scale=chosen.picture_scale or None,
+        isotropic=chosen.isotropic,
+        seed=chosen.training_seed,
+        author=chosen.author.strip(),
+        license=chosen.license.strip(),
+        source=chosen.source.strip(),
+        resume=resume,
+    )
+
+
+def _run_name(scene: bpy.types.Scene, resume: bool) -> str:
+    if resume:
+        return runs.name_to_continue(scene)
+    return scene.tilewright.run.strip() or runs.proposed_name(scene)
+
+
+def _absolute(path: str) -> str:
+    """Blender's `//` made absolute; a remote worker's `alias:name` stays as it is."""
+    return str(Path(bpy.path.abspath(path)).absolute()) if ":" not in path[2:] else path
+
+
+def start_training(config: TrainingConfig) -> session.Job:
+    """Train as the config says.
+
+    Raises:
+        RequestError: `invalid_config`, as `TrainingConfig.check`.
+        PictureError: `picture_missing` where one is not there.
+        WorkerError: `worker_gone` without a connection.
+    """
+    config.check()
+    if (
+        session.current.owns_worker and not config.resume
+    ):  # pictures of a worker elsewhere lie there
+        check_places(config.pictures)
+    preview.clear()
+    curves.clear()
+    return session.current.train(config)
+
+
+def choose_when_ready(scene: bpy.types.Scene, model: str) -> None:
+    """Choose a model in the Generate panel as soon as the worker has it; until then the one that is chosen stays."""
+    chosen = scene.tilewright
+    if session.current.model(model):
+        chosen.model, chosen.awaited_model = model, ""
+    else:
+        chosen.awaited_model = model
+
+
+def wait_for_training(job: session.Job, timeout: float) -> None:
+    """Wait until a training has ended and its model can be generated from, for scripts.
+
+    Raises:
+        TilewrightError: why it failed, or `worker_silent` after the timeout.
+    """
+    pump.wait_for_job(job, timeout)
+    pump.wait(lambda: session.current.model(job.name) is not None, timeout=30.0)
+
+
+def current_training() -> session.Job:
+    """The training that the buttons steer.
+
+    Raises:
+        RequestError: `unknown_job` when none was started.
+    """
+    if session.current.training is None:
+        raise RequestError(
+            "unknown_job", "A training must have been started; none was.", "Press Train first."
+        )
+    return session.current.training
+
+
+def pause_training() -> None:
+    """Pause at the next step; the worker keeps everything."""
+    session.current.pause(current_training())
+
+
+def resume_training() -> None:
+    """Go on after a pause."""
+    session.current.resume(current_training())
+
+
+def stop_training() -> None:
+    """End the training and keep the model as it is now."""
+    session.current.stop(current_training())
+
+
+def cancel_training() -> None:
+    """End the training and keep only what earlier checkpoints hold."""
+    session.current.cancel(current_training())
+
+
+def add_material_pictures(scene: bpy.types.Scene, material: bpy.types.Material) -> list[Path]:
+    """Add the images of a material to the pictures to learn from.
+
+    Returns:
+        The files or the folder that were added.
+
+    Raises:
+        RequestError: `not_allowed` where the worker is on another computer, which cannot read them.
+        PictureError: `dataset_empty`, `picture_missing` or `picture_unreadable`.
+        StorageError: `file_unwritable`.
+    """
+    host = preferences.other_computer(preferences.get())
+    if host:
+        raise RequestError(
+            "not_allowed",
+            f"The worker must be able to read the pictures; it runs on {host}, and they are on this computer.",
+            "Copy them to a folder there that the worker was started with, such as --root photos=FOLDER, and add "
+            "photos:NAME to the list.",
+        )
+    places = material_pictures.as_places(material, preferences.picture_folder())
+    known = {item.path for item in scene.tilewright.pictures}
+    add_pictures(scene, [place for place in places if str(place) not in known])
+    return places
