@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from gan_worker.client.events import RunPreviewReady
-from gan_worker.wire.messages import RunEntry
+from gan_worker.wire.messages import AskRunPreview, RunEntry
 
 from .. import state
 from ..ui.icons import PanelPictures
@@ -45,7 +45,7 @@ def follow() -> None:
         if here.seen.get(entry.name) != _age(entry):
             here.seen[entry.name] = _age(entry)
             here.asked = entry.name
-            now.request_run_preview(entry.name)
+            now.ask(AskRunPreview(entry.name))
             return
 
 

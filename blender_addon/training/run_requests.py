@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gan_worker.config import TrainingConfig
 from gan_worker.names import check_name, unknown_run
-from gan_worker.wire.messages import RunEntry
+from gan_worker.wire.messages import AskRunSettings, DeleteRun, RenameRun, RunEntry
 
 from ..worker import session
 from .training import start_training
@@ -17,7 +17,7 @@ def rename_run(run: str, name: str) -> None:
         RequestError: `unknown_run`, or `invalid_config` for what cannot be a name.
         WorkerError: `worker_gone` without a connection.
     """
-    session.current.rename_run(find_run(run).name, check_name(name, "run"))
+    session.current.ask(RenameRun(find_run(run).name, check_name(name, "run")))
 
 
 def delete_run(run: str) -> None:
@@ -27,7 +27,7 @@ def delete_run(run: str) -> None:
         RequestError: `unknown_run`.
         WorkerError: `worker_gone` without a connection.
     """
-    session.current.delete_run(find_run(run).name)
+    session.current.ask(DeleteRun(find_run(run).name))
 
 
 def continue_run(run: str, minutes: float) -> session.Job:
@@ -49,7 +49,7 @@ def use_settings(run: str) -> None:
         RequestError: `unknown_run`.
         WorkerError: `worker_gone` without a connection.
     """
-    session.current.request_settings(find_run(run).name)
+    session.current.ask(AskRunSettings(find_run(run).name))
 
 
 def find_run(name: str) -> RunEntry:

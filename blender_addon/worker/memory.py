@@ -8,6 +8,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from gan_worker.errors import RequestError, TilewrightError
+from gan_worker.wire.messages import Release
 
 from . import preferences, pump, session
 from .reporting import Action, no_worker, unless
@@ -31,7 +32,7 @@ def free_memory() -> None:
             "The worker must be as new as the extension to free its memory; it is older.",
             "Set the worker up again.",
         )
-    session.current.release()
+    session.current.ask(Release())
 
 
 @persistent

@@ -24,6 +24,7 @@ from gan_worker.wire.messages import (
     JobState,
     ModelEntry,
     ModelList,
+    Request,
     RunEntry,
     RunList,
     WorkerFault,
@@ -259,25 +260,9 @@ class Session:
         """Whether the worker knows what came with that version of the protocol."""
         return self.protocol >= (major, minor)
 
-    def release(self) -> None:
-        """Let the worker end its idle compute process, so that its memory returns."""
-        self._connected_client().release()
-
-    def rename_run(self, run: str, name: str) -> None:
-        """Give a run, and so its model, another name; `RunRenamed` follows."""
-        self._connected_client().rename_run(run, name)
-
-    def delete_run(self, run: str) -> None:
-        """Delete a run for good."""
-        self._connected_client().delete_run(run)
-
-    def request_settings(self, run: str) -> None:
-        """Ask what a run was started with; the event `RunConfig` follows."""
-        self._connected_client().request_settings(run)
-
-    def request_run_preview(self, run: str) -> None:
-        """Ask for a small picture of a run; the event `RunPreviewReady` follows."""
-        self._connected_client().request_run_preview(run)
+    def ask(self, request: Request) -> None:
+        """Ask the worker for anything else; the event that follows is as `Client.ask` says."""
+        self._connected_client().ask(request)
 
     def _connected_client(self) -> Client:
         if not self._client or self.state in ("stopped", "starting"):

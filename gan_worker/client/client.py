@@ -110,69 +110,57 @@ class Client:
         if self._pending.full:
             self._tell(messages.JobRejected(job, _silent(self._heartbeat.silence)))
         else:
-            self._request(body)
+            self.ask(body)
         return job
 
     def pause(self, job: str) -> None:
         """Stop between two steps and wait; the weights stay in memory."""
-        self._request(messages.Command(job, "pause"))
+        self.ask(messages.Command(job, "pause"))
 
     def resume(self, job: str) -> None:
         """Go on with a paused or an interrupted job."""
-        self._request(messages.Command(job, "resume"))
+        self.ask(messages.Command(job, "resume"))
 
     def stop(self, job: str) -> None:
         """End a training now, keeping checkpoint and model."""
-        self._request(messages.Command(job, "stop"))
+        self.ask(messages.Command(job, "stop"))
 
     def cancel(self, job: str) -> None:
         """End a job within 15 s, keeping nothing new."""
-        self._request(messages.Command(job, "cancel"))
+        self.ask(messages.Command(job, "cancel"))
+
+    def ask(self, request: messages.Request) -> None:
+        """Ask for anything of the protocol; its reply follows as it came, or `WorkerFault`.
+
+        `AskRunPreview` is followed by `RunPreviewReady`, `RenameRun` by `RunRenamed`, and after runs were changed
+        the new lists follow. Of what came with a later protocol than 1.0 the worker must speak it.
+
+        Raises:
+            ProtocolError: `invalid_message` for what cannot travel.
+        """
+        self._pending.add(request)
+        if self._session:
+            self._send_requests()  # until Blender calls `collect` next it may draw its whole window
 
     def request_models(self) -> None:
         """Ask for the models; `ModelList` follows."""
-        self._request(messages.AskModels())
+        self.ask(messages.AskModels())
 
     def request_runs(self) -> None:
         """Ask for the runs; `RunList` follows. Only where the worker speaks 1.1."""
-        self._request(messages.AskRuns())
-
-    def request_settings(self, run: str) -> None:
-        """Ask what a run was started with; `RunConfig` follows."""
-        self._request(messages.AskRunSettings(run))
-
-    def request_run_preview(self, run: str) -> None:
-        """Ask for a small picture of a run; `RunPreviewReady` follows. Only where the worker speaks 1.2."""
-        self._request(messages.AskRunPreview(run))
-
-    def rename_run(self, run: str, name: str) -> None:
-        """Give a run another name; `RunRenamed` and the new lists follow, or `WorkerFault`."""
-        self._request(messages.RenameRun(run, name))
-
-    def delete_run(self, run: str) -> None:
-        """Delete a run for good; the new lists follow, or `WorkerFault`."""
-        self._request(messages.DeleteRun(run))
-
-    def release(self) -> None:
-        """Let the worker end its idle compute process, so that its memory returns; since 1.1."""
-        self._request(messages.Release())
+        self.ask(messages.AskRuns())
 
     def request_jobs(self) -> None:
         """Ask for the jobs of this client's key; `JobList` follows."""
-        self._request(messages.AskJobs())
+        self.ask(messages.AskJobs())
 
     def request_result(self, job: str) -> None:
         """Fetch the result of a finished generate job (again); `MaterialReady` follows."""
-        self._request(messages.AskResult(job))
+        self.ask(messages.AskResult(job))
 
     def shutdown_worker(self) -> None:
         """Let the worker save a checkpoint of what is training, then end."""
-        self._request(messages.Shutdown())
-
-    def _request(self, body: messages.Request) -> None:
-        self._pending.add(body)
-        if self._session:
-            self._send_requests()  # until Blender calls `collect` next it may draw its whole window
+        self.ask(messages.Shutdown())
 
     def _tell(self, event: Event) -> None:
         self._events.append(event)
@@ -330,7 +318,7 @@ class Client:
         if self._last is None or number <= self._last:
             return
         if number > self._last + 1:
-            self._request(messages.Subscribe(self._last))
+            self.ask(messages.Subscribe(self._last))
             return
         self._last = number
         self._tell(body)

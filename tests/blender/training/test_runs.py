@@ -15,7 +15,17 @@ from gan_worker.client.events import Connected, JobReport, RunPreviewReady, RunR
 from gan_worker.config import TrainingConfig
 from gan_worker.errors import ErrorInfo, TilewrightError
 from gan_worker.progress import TrainingProgress
-from gan_worker.wire.messages import ModelList, RunConfig, RunEntry, RunList, WorkerFault
+from gan_worker.wire.messages import (
+    AskRunPreview,
+    AskRunSettings,
+    DeleteRun,
+    ModelList,
+    RenameRun,
+    RunConfig,
+    RunEntry,
+    RunList,
+    WorkerFault,
+)
 
 from ..conftest import MODEL
 from ..test_panels import draw
@@ -73,7 +83,7 @@ def test_the_rows_come_back_after_another_file_was_opened(listed):
 def test_buttons_act_on_the_chosen_run_and_scripts_name_one(listed):
     bpy.ops.tilewright.rename_run(name="larch")
     bpy.ops.tilewright.delete_run(run="fir")
-    assert listed.calls[-2:] == [("rename_run", "pine", "larch"), ("delete_run", "fir")]
+    assert listed.calls[-2:] == [("ask", RenameRun("pine", "larch")), ("ask", DeleteRun("fir"))]
 
 
 def test_the_scene_follows_a_run_that_got_another_name(listed):
@@ -118,7 +128,7 @@ def test_a_run_in_training_is_neither_renamed_nor_deleted(listed):
 
 def test_settings_are_taken_over_under_a_free_name(listed):
     bpy.ops.tilewright.use_run_settings()
-    assert listed.calls[-1] == ("request_settings", "pine")
+    assert listed.calls[-1] == ("ask", AskRunSettings("pine"))
     config = TrainingConfig(
         *("pine", ("/a.png", "/b"), "nano", 2.5, None, 0.5, 7),
         **{"author": "Ann", "license": "MIT", "source": "a wall", "isotropic": True},
@@ -201,7 +211,7 @@ def test_without_a_worker_the_buttons_are_disabled():
 
 
 def asked(worker) -> list[str]:
-    return [call[1] for call in worker.calls if call[0] == "request_run_preview"]
+    return [call[1].run for call in worker.calls if isinstance(call[1], AskRunPreview)]
 
 
 def test_pictures_of_runs_are_asked_for_one_at_a_time_and_again_once_a_run_learned_more(stand_in):

@@ -8,9 +8,9 @@ import pytest
 from blender_addon.worker import memory, preferences, pump, session
 from gan_worker.client.events import Connected
 from gan_worker.errors import RequestError
-from gan_worker.wire.messages import WorkerStatus
+from gan_worker.wire.messages import Release, WorkerStatus
 
-ASKED = ("release", "")
+ASKED = ("ask", Release())
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from gan_worker.client.client import Client
 from gan_worker.client.events import Connected, JobReport, LinkLost, MaterialReady
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.progress import Stage
-from gan_worker.wire.messages import JobState, ModelList, WorkerStatus
+from gan_worker.wire.messages import JobState, ModelList, Release, WorkerStatus
 
 
 class Proxy:
@@ -135,7 +135,7 @@ def test_a_broken_transfer_goes_on_and_the_pixels_are_right(linked, picture):
 def test_a_client_that_comes_back_takes_no_memory_that_was_freed(linked):
     ear, control, _ = linked
     ear.event(WorkerStatus, compute_state="idle")
-    ear.client.release()
+    ear.client.ask(Release())
     ear.event(WorkerStatus, compute_state="off")
     control.frozen.set()
     ear.event(LinkLost)

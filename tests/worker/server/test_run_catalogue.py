@@ -21,7 +21,17 @@ from gan_worker.runs.run import ModelInfo, Run
 from gan_worker.server.allowed_folders import AllowedFolders
 from gan_worker.server.run_catalogue import DELETED, RunCatalogue
 from gan_worker.wire import messages
-from gan_worker.wire.messages import ModelList, RunConfig, RunEntry, RunList, WorkerFault
+from gan_worker.wire.messages import (
+    AskRunPreview,
+    AskRunSettings,
+    DeleteRun,
+    ModelList,
+    RenameRun,
+    RunConfig,
+    RunEntry,
+    RunList,
+    WorkerFault,
+)
 
 INFO = ModelInfo("", "", 8, 16, ("height",), "nano", {}, {}, 1.0, "2030-01-02", 5, 2.5, copied=0.25)
 
@@ -184,7 +194,7 @@ def test_damaged_files_leave_a_run_in_the_list_that_can_be_deleted(served, ear):
     ear.client.request_runs()
     (entry,) = ear.event(RunList).runs
     assert (entry.minutes, entry.has_model) == (1.0, False)
-    ear.client.delete_run("oak")
+    ear.client.ask(DeleteRun("oak"))
     ear.until(lambda heard: [e for e in heard if isinstance(e, RunList) and e.runs == ()])
 
 
@@ -195,7 +205,7 @@ def trained(models):
 
 def test_a_run_is_renamed_with_its_model_and_the_lists_follow(served, ear):
     with_model(make_run(served.home))
-    ear.client.rename_run("oak", "old oak")
+    ear.client.ask(RenameRun("oak", "old oak"))
     assert ear.event(RunRenamed) == RunRenamed("oak", "old oak")
     assert names(ear.event(RunList).runs) == ["old oak"]
     assert trained(ear.event(ModelList)) == ["old oak"]
@@ -206,7 +216,7 @@ def test_a_run_is_renamed_with_its_model_and_the_lists_follow(served, ear):
 def test_a_run_is_deleted_for_good_and_its_name_is_free(served, ear):
     with_model(make_run(served.home))
     make_run(served.home, "pine")
-    ear.client.delete_run("oak")
+    ear.client.ask(DeleteRun("oak"))
     assert names(ear.event(RunList).runs) == ["pine"]
     assert trained(ear.event(ModelList)) == []
     assert sorted(p.name for p in (served.home / "runs").iterdir()) == ["pine"]
@@ -230,10 +240,10 @@ def test_names_are_names_and_no_paths(served, ear, name):
     outside.mkdir(parents=True)
     make_run(served.home)
     for ask in (
-        lambda: ear.client.delete_run(name),
-        lambda: ear.client.rename_run(name, "pine"),
-        lambda: ear.client.rename_run("oak", name),
-        lambda: ear.client.request_settings(name),
+        lambda: ear.client.ask(DeleteRun(name)),
+        lambda: ear.client.ask(RenameRun(name, "pine")),
+        lambda: ear.client.ask(RenameRun("oak", name)),
+        lambda: ear.client.ask(AskRunSettings(name)),
     ):
         assert fault(ear, ask) == "invalid_config"
     assert outside.exists()
@@ -243,10 +253,10 @@ def test_names_are_names_and_no_paths(served, ear, name):
 def test_what_is_not_there_or_taken_is_refused(served, ear):
     make_run(served.home)
     make_run(served.home, "pine")
-    assert fault(ear, ear.client.delete_run, "ash") == "unknown_run"
-    assert fault(ear, ear.client.rename_run, "ash", "elm") == "unknown_run"
-    assert fault(ear, ear.client.request_settings, "ash") == "unknown_run"
-    assert fault(ear, ear.client.rename_run, "oak", "pine") == "run_exists"
+    assert fault(ear, ear.client.ask, DeleteRun("ash")) == "unknown_run"
+    assert fault(ear, ear.client.ask, RenameRun("ash", "elm")) == "unknown_run"
+    assert fault(ear, ear.client.ask, AskRunSettings("ash")) == "unknown_run"
+    assert fault(ear, ear.client.ask, RenameRun("oak", "pine")) == "run_exists"
     # The lists come after a refusal too: what was shown may have been out of date.
     assert sorted(names(ear.event(RunList).runs)) == ["oak", "pine"]
 
@@ -258,15 +268,15 @@ def test_a_run_in_use_is_neither_renamed_nor_deleted(served, ear, picture):
     make_run(served.home, "pine")
     waiting = ear.client.submit(TrainingConfig("elm", (str(picture),), "nano", None, 0.01))
     ear.state(waiting, "queued")
-    assert fault(ear, ear.client.delete_run, "oak") == "wrong_state"
-    assert fault(ear, ear.client.rename_run, "oak", "ash") == "wrong_state"
-    assert fault(ear, ear.client.rename_run, "pine", "elm") == "run_exists"
+    assert fault(ear, ear.client.ask, DeleteRun("oak")) == "wrong_state"
+    assert fault(ear, ear.client.ask, RenameRun("oak", "ash")) == "wrong_state"
+    assert fault(ear, ear.client.ask, RenameRun("pine", "elm")) == "run_exists"
     ear.client.request_runs()
     assert {e.name: e.training for e in ear.event(RunList).runs} == {"oak": True, "pine": False}
     ear.client.cancel(waiting)
     ear.client.stop(job)
     ear.state(job, "succeeded")
-    ear.client.rename_run("oak", "ash")
+    ear.client.ask(RenameRun("oak", "ash"))
     ear.until(lambda heard: any(isinstance(e, RunList) and "ash" in names(e.runs) for e in heard))
 
 
@@ -274,15 +284,15 @@ def test_a_run_that_another_process_trains_is_left_alone(served, ear):
     lock = FolderLock(make_run(served.home).path)
     assert lock.acquire()
     try:
-        assert fault(ear, ear.client.delete_run, "oak") == "busy"
-        assert fault(ear, ear.client.rename_run, "oak", "pine") == "busy"
+        assert fault(ear, ear.client.ask, DeleteRun("oak")) == "busy"
+        assert fault(ear, ear.client.ask, RenameRun("oak", "pine")) == "busy"
     finally:
         lock.release()
 
 
 def test_settings_come_as_they_were_chosen(served, ear):
     make_run(served.home, scale=0.5)
-    ear.client.request_settings("oak")
+    ear.client.ask(AskRunSettings("oak"))
     found = ear.event(RunConfig).config
     assert found == TrainingConfig("oak", ("/photos/oak.png",), "nano", 3.0, None, 0.5, 4)
 
@@ -294,7 +304,7 @@ def test_another_computer_hears_of_pictures_below_its_roots_alone(serve, tmp_pat
     run = Run.create(served.home / "runs", "oak")
     mine, secret = tmp_path / "photos" / "a" / "b.png", tmp_path / "secret.png"
     run.save_config(TrainingConfig("oak", (str(mine), str(secret))))
-    ear.client.request_settings("oak")
+    ear.client.ask(AskRunSettings("oak"))
     assert ear.event(RunConfig).config.pictures == ("photos:a/b.png",)
 
 
@@ -316,22 +326,22 @@ def test_a_worker_of_the_first_minor_says_so(served, ear, monkeypatch):
 
 def test_a_run_shows_its_newest_preview_small(served, ear):
     run = make_run(served.home)
-    ear.client.request_run_preview("oak")
+    ear.client.ask(AskRunPreview("oak"))
     assert ear.event(RunPreviewReady).pixels is None
     y, x = np.mgrid[0:192, 0:192]
     sample = np.stack([x, y, 0 * x + 90], -1).astype(np.uint8)
     for step, picture in ((9, 255 - sample), (10, sample)):
         run.save_preview(step, np.concatenate([picture, picture[::-1]], 1), Credits())
     ear.heard.clear()
-    ear.client.request_run_preview("oak")
+    ear.client.ask(AskRunPreview("oak"))
     pixels = ear.event(RunPreviewReady).pixels
     assert pixels.shape == (96, 96, 3)
     np.testing.assert_allclose(pixels, sample[::2, ::2], atol=8)
     (run.path / "previews" / "00000011.png").write_bytes(b"torn")
     ear.heard.clear()
-    ear.client.request_run_preview("oak")
+    ear.client.ask(AskRunPreview("oak"))
     assert ear.event(RunPreviewReady).pixels is None
-    assert fault(ear, ear.client.request_run_preview, "ash") == "unknown_run"
+    assert fault(ear, ear.client.ask, AskRunPreview("ash")) == "unknown_run"
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ from gan_worker.wire.messages import (
     JobRejected,
     JobState,
     ModelList,
+    Release,
     WorkerFault,
     WorkerStatus,
 )
@@ -298,13 +299,13 @@ def test_the_idle_compute_process_is_ended_and_started_again(serve, picture):
 
 def test_an_idle_compute_process_is_ended_at_once_when_asked(served, ear, picture):
     busy = started(served, ear, training(picture, "a"))
-    ear.client.release()
+    ear.client.ask(Release())
     assert ear.event(WorkerFault).error.code == "wrong_state"
     assert ear.states(busy)[-1] == "running"
     ear.client.stop(busy)
     ear.state(busy, "succeeded")
     ear.heard.clear()
-    ear.client.release()
+    ear.client.ask(Release())
     ear.event(WorkerStatus, compute_state="off")
     assert not _alive(process_of(served)[0])
     again = ear.client.submit(training(picture, "b", 10))
