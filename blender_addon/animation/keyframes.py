@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import bpy
 from bpy.app.handlers import persistent
 
-from gan_worker.config import GenerationConfig
 from gan_worker.limits import SEEDS
 from gan_worker.styles.mixing import within_limit
 
 from ..shader import node_tree
 from ..steering import live, sliders
 from ..worker import pump
+
+if TYPE_CHECKING:
+    from gan_worker.config import GenerationConfig
 
 _PREFIX = "tilewright.latents."
 

@@ -6,10 +6,10 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 
-from gan_worker.client.events import MaterialReady
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
 from gan_worker.materials.maps import MAPS
@@ -22,6 +22,9 @@ from ..steering import favourites, live, sliders
 from ..worker import session
 from ..worker.background_task import BackgroundTask, Requests
 from . import keyframes
+
+if TYPE_CHECKING:
+    from gan_worker.client.events import MaterialReady
 
 # Frames on their way at once: the worker never waits, and their pixels are no load.
 MOST_SENT = 3

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import bpy
+from typing import TYPE_CHECKING
 
-from gan_worker.styles.motion import Evenness
+import bpy
 
 from ..shader import node_tree
 from ..steering import favourites, sliders
 from ..ui import thumbnails
 from ..ui.layouts import TabPanel, draw_task, paragraph, properties_column
 from . import motion
+
+if TYPE_CHECKING:
+    from gan_worker.styles.motion import Evenness
 
 
 class TILEWRIGHT_PT_motion(TabPanel, bpy.types.Panel):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import bpy
 
-from gan_worker.client.events import MapReady, MaterialReady
 from gan_worker.wire.messages import ModelList
 
 from ..shader import images
 from ..steering import live
 from ..worker import pump, session
 from . import results
+
+if TYPE_CHECKING:
+    from gan_worker.client.events import MapReady, MaterialReady
 
 
 def _choose_a_model(found: ModelList) -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import bpy
 
-from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError, WorkerError
-from gan_worker.wire.messages import ModelEntry
 
 from ..shader import node_tree
 from ..steering import live, sliders
 from ..steering.changes import quietly
 from ..worker import session
+
+if TYPE_CHECKING:
+    from gan_worker.config import GenerationConfig
+    from gan_worker.wire.messages import ModelEntry
 
 # Longest sides that the panel offers, pixels, and what artists call them.
 SIDES = {512: "512", 1024: "1K", 2048: "2K", 4096: "4K"}

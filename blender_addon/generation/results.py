@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
 
-from gan_worker.client.events import MaterialReady
-from gan_worker.config import GenerationConfig
 from gan_worker.errors import TilewrightError
 from gan_worker.materials.metadata import material_metadata
 from gan_worker.materials.png import png_pieces, text_chunks
@@ -18,6 +17,10 @@ from .. import state
 from ..shader import images, node_tree
 from ..steering import sliders
 from ..worker import session
+
+if TYPE_CHECKING:
+    from gan_worker.client.events import MaterialReady
+    from gan_worker.config import GenerationConfig
 
 # What a job is asked for whose result becomes a material.
 MATERIAL = "material"

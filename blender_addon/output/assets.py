@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
 
-from gan_worker.config import Credits, Recipe
 from gan_worker.errors import RequestError, StorageError
 from gan_worker.files import replace_file, storage_errors
 from gan_worker.materials.metadata import credit_line
 
 from ..shader import images, node_tree
+
+if TYPE_CHECKING:
+    from gan_worker.config import Credits, Recipe
 
 PREVIEW_SIDE = 256
 # Where the light of a preview comes from: left, above and in front.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
 
-from gan_worker.client.events import MaterialReady
 from gan_worker.config import Recipe, RepairConfig
 from gan_worker.errors import ProtocolError, RequestError
 from gan_worker.files import storage_errors
@@ -24,6 +24,9 @@ from ..steering import live
 from ..worker import preferences, session
 from ..worker.background_task import BackgroundTask, Requests
 from . import mask as repair_mask
+
+if TYPE_CHECKING:
+    from gan_worker.client.events import MaterialReady
 
 
 def check(material: bpy.types.Material | None) -> None:

@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 
-from gan_worker.client.events import MaterialReady
 from gan_worker.errors import RequestError, StorageError, TilewrightError
 from gan_worker.progress import BatchProgress
 from gan_worker.scenes.plan import BatchPlan, WorkItem, in_part, plan_scene
@@ -21,6 +21,9 @@ from ..generation import results
 from ..worker import session
 from ..worker.background_task import BackgroundTask, Requests
 from . import objects as scene_objects
+
+if TYPE_CHECKING:
+    from gan_worker.client.events import MaterialReady
 
 # Requests on their way at once: enough to keep the worker busy, and few enough that their pixels are no load.
 MOST_SENT, BYTES_SENT = 16, 64 * 1024**2

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 from mathutils.geometry import interpolate_bezier
 
 from gan_worker.materials.maps import MAPS
 from gan_worker.scenes.description import Point, Scene, SceneObject, Value
-from gan_worker.scenes.plan import Assignment
-from gan_worker.scenes.store import Made
 
 from ..shader import images, node_tree
+
+if TYPE_CHECKING:
+    from gan_worker.scenes.plan import Assignment
+    from gan_worker.scenes.store import Made
 
 # Types whose data has slots for materials with a surface.
 TYPES = ("MESH", "CURVE", "SURFACE", "FONT", "META", "CURVES", "POINTCLOUD")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 from bpy.props import BoolProperty
 
 from gan_worker.scenes.parser import read_recipe
 from gan_worker.scenes.plan import COLUMNS
-from gan_worker.scenes.recipe import SceneRecipe
 
 from ..worker.reporting import Action, CancelTask, no_worker, unless, when
 from . import batch as scene_batch
+
+if TYPE_CHECKING:
+    from gan_worker.scenes.recipe import SceneRecipe
 
 PLAN_TEXT = "Scene Recipe Plan"
 

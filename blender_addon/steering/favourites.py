@@ -7,10 +7,10 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 
-from gan_worker.client.events import MaterialReady
 from gan_worker.config import GenerationConfig
 from gan_worker.dataclass_json import read_stored, to_json
 from gan_worker.errors import RequestError
@@ -20,6 +20,9 @@ from .. import state
 from ..ui import thumbnails
 from ..worker import pump, session
 from . import live, sliders
+
+if TYPE_CHECKING:
+    from gan_worker.client.events import MaterialReady
 
 SIDE = 96
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
-
-from gan_worker.client.events import MaterialReady
-from gan_worker.config import GenerationConfig
 
 from .. import state
 from ..shader import images, node_tree
 from ..worker import pump, session
 from . import sliders
+
+if TYPE_CHECKING:
+    from gan_worker.client.events import MaterialReady
+    from gan_worker.config import GenerationConfig
 
 # What previews are asked for, and full sizes once sliders rest.
 PREVIEW, AT_REST = "preview", "rest"
@@ -274,11 +276,10 @@ def _preview_config(full: GenerationConfig) -> GenerationConfig:
     return replace(full, width=width, height=height, origin=(0, 0))
 
 
-register, unregister = pump.joining(
-    pump.Part(
-        tick=_tick,
-        results={PREVIEW: pump.Results(show, small=True)},
-        patience=patience,
-        shown=is_moving,
-    )
+part = pump.Part(
+    tick=_tick,
+    results={PREVIEW: pump.Results(show, small=True)},
+    patience=patience,
+    shown=is_moving,
 )
+register, unregister = pump.joining(part)

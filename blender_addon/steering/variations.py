@@ -5,19 +5,22 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import bpy
 
-from gan_worker.client.events import MaterialReady
 from gan_worker.config import GenerationConfig
 from gan_worker.limits import SEEDS
 from gan_worker.styles.motion import moved_layout
-from gan_worker.wire.messages import ModelEntry
 
 from .. import state
 from ..ui import thumbnails
 from ..worker import pump, session
 from . import live, sliders
+
+if TYPE_CHECKING:
+    from gan_worker.client.events import MaterialReady
+    from gan_worker.wire.messages import ModelEntry
 
 COUNT, CENTRE = 9, 4
 SIDE = 128

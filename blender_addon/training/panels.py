@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import bpy
-
-from gan_worker.progress import DataReport, TrainingProgress
-from gan_worker.wire.messages import RunEntry
 
 from ..ui.layouts import (
     TabPanel,
@@ -23,6 +21,10 @@ from ..worker import session
 from ..worker.reporting import draw_error
 from . import curves, preview, run_pictures, runs
 from .properties import PRESET_TEXTS
+
+if TYPE_CHECKING:
+    from gan_worker.progress import DataReport, TrainingProgress
+    from gan_worker.wire.messages import RunEntry
 
 _TRAINING = {
     "sent": "asking the worker",

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import bpy
 from bpy.props import FloatProperty, StringProperty
 
 from gan_worker.errors import TilewrightError
-from gan_worker.wire.messages import RunEntry
 
 from ..worker import session
 from ..worker.reporting import Action, failed, no_worker, unless, when
 from . import run_requests, runs
 from .training import choose_when_ready
+
+if TYPE_CHECKING:
+    from gan_worker.wire.messages import RunEntry
 
 
 class _WithRun(Action):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from gan_worker.client.events import RunPreviewReady
-from gan_worker.wire.messages import AskRunPreview, RunEntry
+from gan_worker.wire.messages import AskRunPreview
 
 from .. import state
 from ..ui.icons import PanelPictures
 from ..worker import session
+
+if TYPE_CHECKING:
+    from gan_worker.client.events import RunPreviewReady
+    from gan_worker.wire.messages import RunEntry
 
 pictures = PanelPictures()
 is_there, icon = pictures.is_there, pictures.icon

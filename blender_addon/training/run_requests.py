@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from gan_worker.config import TrainingConfig
 from gan_worker.names import check_name, unknown_run
-from gan_worker.wire.messages import AskRunSettings, DeleteRun, RenameRun, RunEntry
+from gan_worker.wire.messages import AskRunSettings, DeleteRun, RenameRun
 
 from ..worker import session
 from .training import start_training
+
+if TYPE_CHECKING:
+    from gan_worker.wire.messages import RunEntry
 
 
 def rename_run(run: str, name: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 import bpy
 
@@ -11,10 +12,12 @@ from gan_worker.config import PRESETS, TrainingConfig
 from gan_worker.errors import RequestError
 from gan_worker.materials.maps import split_file_stem
 from gan_worker.names import check_name
-from gan_worker.wire.messages import RunEntry
 
 from ..ui.layouts import file_name
 from ..worker import session
+
+if TYPE_CHECKING:
+    from gan_worker.wire.messages import RunEntry
 
 # What tells runs of the same pictures apart.
 _NUMBER = re.compile(r" \d+$")

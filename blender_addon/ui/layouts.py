@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import bpy
 
-from gan_worker.errors import TilewrightError
 from gan_worker.progress import BatchProgress, copy_warning
+
+if TYPE_CHECKING:
+    from gan_worker.errors import TilewrightError
 
 _LETTER = 6.7  # pixels of an average letter
 

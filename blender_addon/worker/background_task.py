@@ -13,10 +13,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from gan_worker.client.events import MaterialReady
-from gan_worker.config import GenerationConfig
 from gan_worker.errors import (
     Cancelled,
     RequestError,
@@ -29,6 +27,10 @@ from gan_worker.progress import BatchProgress
 
 from .. import state
 from . import pump, session
+
+if TYPE_CHECKING:
+    from gan_worker.client.events import MaterialReady
+    from gan_worker.config import GenerationConfig
 
 log = logging.getLogger(__name__)
 

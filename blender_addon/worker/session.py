@@ -9,12 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gan_worker.client.client import Client
 from gan_worker.client.events import Connected, JobReport, LinkLost, MapReady, MaterialReady
 from gan_worker.client.launcher import Launcher
-from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
 from gan_worker.errors import ErrorInfo, TilewrightError, WorkerError, error_from_info
 from gan_worker.progress import TrainingProgress
 from gan_worker.wire.messages import (
@@ -32,6 +31,9 @@ from gan_worker.wire.messages import (
 )
 
 from .jobs import Backlog, Job
+
+if TYPE_CHECKING:
+    from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
 
 log = logging.getLogger(__name__)
 

@@ -33,7 +33,8 @@ class Probe:
     def __init__(self):
         self.timer, self.live = addon("worker.pump"), addon("steering.live")
         self.show, self.tick = self.live.show, self.timer.tick
-        self.live.show, self.timer.tick = self.shown, self.ticked
+        self.timer.tick = self.ticked
+        self.live.part.results[self.live.PREVIEW] = self.timer.Results(self.shown, small=True)
         addon("steering.changes").listeners.insert(0, self.moved)
         addon("steering.changes").listeners.append(self.followed)
         self.clear()
@@ -57,8 +58,8 @@ class Probe:
     def followed(self, owner, name):
         self.held = max(self.held, time.perf_counter() - self.began)
 
-    def shown(self, event, target):
-        yield from self.show(event, target)
+    def shown(self, event, job):
+        yield from self.show(event, job)
         self.waits.append(time.perf_counter() - self.began)
         self.forward.append(event.forward_seconds)
         self.draws.append(self.drawn)
