@@ -1,4 +1,4 @@
-"""PNG encoder: pictures in pieces that hold nobody up; the same pixels give the same bytes on one computer."""
+"""PNG encoder: pictures in pieces that hold nobody up; one encoder gives the same pixels the same bytes."""
 
 from __future__ import annotations
 

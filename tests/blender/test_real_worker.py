@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import time
 from collections.abc import Iterator
@@ -213,7 +214,26 @@ def save_cubes(folder: Path, count: int) -> tuple[Path, Path]:
 
 
 def made_files(folder: Path) -> dict[str, bytes]:
-    return {f.name: f.read_bytes() for f in folder.iterdir() if f.suffix in (".png", ".json")}
+    """What a batch made: the files' bytes, of pictures those of their pixels and texts.
+
+    The compressed bytes depend on who compresses: the Blender of a batch that was started in the worker's environment
+    has a faster library there than this one may have.
+    """
+    files = {f.name: f for f in folder.iterdir() if f.suffix in (".png", ".json")}
+    return {n: picture_in(f) if f.suffix == ".png" else f.read_bytes() for n, f in files.items()}
+
+
+def picture_in(file: Path) -> bytes:
+    """The content of a PNG file: all chunks as they are, the pixels unpacked and their filters undone."""
+    chunks = dict[bytes, bytes]()
+    data, at = file.read_bytes(), 8
+    while at < len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        chunks[kind] = chunks.get(kind, b"") + data[at + 8 : at + 8 + length]
+        at += 12 + length
+    del chunks[b"IDAT"]
+    pixels = read_picture(file)
+    return b"".join(kind + chunk for kind, chunk in sorted(chunks.items())) + pixels.tobytes()
 
 
 def processes_below(pid: int) -> list[int]:
