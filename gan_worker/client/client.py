@@ -7,7 +7,7 @@ import logging
 import time
 import zlib
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import zmq
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from gan_worker import __version__
 from gan_worker.client import events
 from gan_worker.client.downloads import Downloads
-from gan_worker.client.events import Event
 from gan_worker.client.heartbeat import Heartbeat
 from gan_worker.client.requests import RESEND, PendingRequests
 from gan_worker.config import GenerationConfig, JobConfig, RepairConfig, TrainingConfig
@@ -24,8 +23,11 @@ from gan_worker.dataclass_json import InvalidJson, from_json, to_json
 from gan_worker.errors import ErrorInfo
 from gan_worker.wire import codec, messages
 from gan_worker.wire.codec import BadMessage, Message
-from gan_worker.wire.keys import KeyPair
 from gan_worker.wire.sockets import connect_dealer, receive, send
+
+if TYPE_CHECKING:
+    from gan_worker.client.events import Event
+    from gan_worker.wire.keys import KeyPair
 
 logger = logging.getLogger(__name__)
 

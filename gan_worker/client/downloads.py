@@ -7,19 +7,21 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gan_worker.client import events
-from gan_worker.client.events import Event
 from gan_worker.errors import ErrorInfo
 from gan_worker.limits import SIDES
 from gan_worker.progress import Preview
 from gan_worker.wire import messages
 from gan_worker.wire.codec import CHUNK_LIMIT, FETCH_WINDOW, Message
 from gan_worker.wire.messages import Blob, Chunk, Fetch
+
+if TYPE_CHECKING:
+    from gan_worker.client.events import Event
 
 logger = logging.getLogger(__name__)
 PREVIEW_PREFIX = "preview_"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
 from gan_worker.errors import WorkerError
 from gan_worker.materials.maps import MAPS
-from gan_worker.progress import GeneratedMaterial, Report
+
+if TYPE_CHECKING:
+    from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
+    from gan_worker.progress import GeneratedMaterial, Report
 
 # Seconds until a run that another process trains is given up: a little more than that one has to save and leave.
 LOCK_PATIENCE = 30.0

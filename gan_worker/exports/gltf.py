@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import numpy as np
 
 from gan_worker import __version__
-from gan_worker.exports.textures import Texture
 from gan_worker.files import write_json
 from gan_worker.materials.maps import MAPS
+
+if TYPE_CHECKING:
+    from gan_worker.exports.textures import Texture
 
 # Numbers of the glTF 2.0 specification: component types, buffer targets, filters, wrapping.
 _FLOAT, _USHORT, _ARRAY, _INDICES = 5126, 5123, 34962, 34963

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gan_worker.exports.textures import Texture
 from gan_worker.files import replace_file, storage_errors
 from gan_worker.materials.maps import MAPS, Kind
+
+if TYPE_CHECKING:
+    from gan_worker.exports.textures import Texture
 
 # Types of values.
 _TYPES = {Kind.color: "color3", Kind.direction: "vector3", Kind.value: "float"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gan_worker.config import Recipe
 from gan_worker.dataclass_json import InvalidJson, from_json
@@ -15,7 +16,9 @@ from gan_worker.exports.targets import ExportTarget as ExportTarget
 from gan_worker.materials.metadata import material_metadata, read_metadata
 from gan_worker.materials.pictures import EXTENSIONS, read_header
 from gan_worker.materials.sets import MaterialSet, find_materials, read_material
-from gan_worker.progress import GeneratedMaterial
+
+if TYPE_CHECKING:
+    from gan_worker.progress import GeneratedMaterial
 
 
 def from_generated(material: GeneratedMaterial) -> ExportedMaterial:

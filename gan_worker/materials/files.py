@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gan_worker.dataclass_json import to_json
 from gan_worker.files import write_json
 from gan_worker.materials.maps import MAPS, Kind
 from gan_worker.materials.metadata import material_metadata
 from gan_worker.materials.pictures import Picture, to_light, write_picture
-from gan_worker.progress import GeneratedMaterial
+
+if TYPE_CHECKING:
+    from gan_worker.progress import GeneratedMaterial
 
 
 class Format(StrEnum):

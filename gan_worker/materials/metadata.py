@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-from gan_worker.config import Credits, Recipe
 from gan_worker.dataclass_json import to_json
+
+if TYPE_CHECKING:
+    from gan_worker.config import Credits, Recipe
 
 # IPTC NewsCodes, Digital Source Type: made by a model that was trained on sampled content.
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"

@@ -7,15 +7,17 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from gan_worker.config import Recipe
 from gan_worker.files import storage_errors
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.metadata import material_metadata
 from gan_worker.materials.png import png_pieces, text_chunks
+
+if TYPE_CHECKING:
+    from gan_worker.config import Recipe
 
 # A draft that is older belongs to nobody any more.
 DRAFTS_KEPT = 24 * 3600.0

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gan_worker.files import storage_errors
-from gan_worker.progress import TrainingProgress
+
+if TYPE_CHECKING:
+    from gan_worker.progress import TrainingProgress
 
 POINTS = 1000
 FIGURES = {

@@ -6,14 +6,13 @@ import functools
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
 from gan_worker.limits import SEEDS
-from gan_worker.scenes.description import Point, Scene, SceneObject
 from gan_worker.scenes.recipe import (
     BetweenLatent,
     FavouriteLatent,
@@ -25,7 +24,11 @@ from gan_worker.scenes.recipe import (
 )
 from gan_worker.style import Style
 from gan_worker.styles.favourites import mixed
-from gan_worker.wire.messages import ModelEntry
+
+if TYPE_CHECKING:
+    from gan_worker.config import GenerationConfig
+    from gan_worker.scenes.description import Point, Scene, SceneObject
+    from gan_worker.wire.messages import ModelEntry
 
 # Waves of the smooth field; enough that no direction of space shows.
 WAVES = 64

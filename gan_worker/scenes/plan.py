@@ -11,11 +11,11 @@ import json
 import re
 from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gan_worker.config import GenerationConfig, check_has_styles
 from gan_worker.dataclass_json import to_json
 from gan_worker.errors import RequestError
-from gan_worker.scenes.description import Scene, SceneObject, Value
 from gan_worker.scenes.latents import RuleLatents
 from gan_worker.scenes.recipe import (
     BetweenLatent,
@@ -25,7 +25,10 @@ from gan_worker.scenes.recipe import (
     Selection,
 )
 from gan_worker.style import Style, check_materials, chosen_styles
-from gan_worker.wire.messages import ModelEntry
+
+if TYPE_CHECKING:
+    from gan_worker.scenes.description import Scene, SceneObject, Value
+    from gan_worker.wire.messages import ModelEntry
 
 # A table of ten thousand rules that find nothing helps nobody.
 NOTES_LIMIT = 20

@@ -17,7 +17,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gan_worker.errors import (
     EXTRAS,
@@ -30,8 +30,10 @@ from gan_worker.errors import (
 )
 from gan_worker.materials.maps import MAPS
 from gan_worker.runs import run
-from gan_worker.scenes.plan import WorkItem
 from gan_worker.scenes.store import SceneStore
+
+if TYPE_CHECKING:
+    from gan_worker.scenes.plan import WorkItem
 
 logger = logging.getLogger(__name__)
 

@@ -12,19 +12,21 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from gan_worker.client.events import MaterialReady
 from gan_worker.config import Recipe
 from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.files import storage_errors
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.metadata import material_metadata
 from gan_worker.materials.png import png_pieces, text_chunks
-from gan_worker.progress import GeneratedMaterial
-from gan_worker.scenes.plan import WorkItem
+
+if TYPE_CHECKING:
+    from gan_worker.client.events import MaterialReady
+    from gan_worker.progress import GeneratedMaterial
+    from gan_worker.scenes.plan import WorkItem
 
 logger = logging.getLogger(__name__)
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from gan_worker.errors import RequestError, TilewrightError, UnexpectedError
-from gan_worker.server.blobs import BlobStore
-from gan_worker.server.journal import Journal
-from gan_worker.server.queue import JobQueue
-from gan_worker.server.run_catalogue import RunCatalogue
-from gan_worker.server.scheduler import Scheduler
-from gan_worker.server.subscriptions import Subscriber, Subscriptions
-from gan_worker.server.validation import Validation
 from gan_worker.wire import messages
 from gan_worker.wire.codec import BadMessage, Message, encode
+
+if TYPE_CHECKING:
+    from gan_worker.server.blobs import BlobStore
+    from gan_worker.server.journal import Journal
+    from gan_worker.server.queue import JobQueue
+    from gan_worker.server.run_catalogue import RunCatalogue
+    from gan_worker.server.scheduler import Scheduler
+    from gan_worker.server.subscriptions import Subscriber, Subscriptions
+    from gan_worker.server.validation import Validation
 
 logger = logging.getLogger(__name__)
 

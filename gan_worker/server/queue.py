@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gan_worker.errors import ErrorInfo, RequestError, TilewrightError, WorkerError, require
 from gan_worker.server.journal import JobRecord, Journal
-from gan_worker.server.validation import Validation
 from gan_worker.wire.codec import check_job
 from gan_worker.wire.messages import (
     Action,
@@ -22,6 +21,9 @@ from gan_worker.wire.messages import (
     State,
     Submit,
 )
+
+if TYPE_CHECKING:
+    from gan_worker.server.validation import Validation
 
 logger = logging.getLogger(__name__)
 

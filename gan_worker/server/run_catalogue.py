@@ -18,15 +18,15 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gan_worker.config import TrainingConfig
 from gan_worker.errors import TilewrightError, WorkerError, require
 from gan_worker.files import FolderLock, read_json, storage_errors
 from gan_worker.names import check_name, name_is_taken
-from gan_worker.server.allowed_folders import AllowedFolders
 from gan_worker.wire.messages import THUMBNAIL_SIDE, RunEntry, RunPicture
 
 if TYPE_CHECKING:  # it needs NumPy, which a server that only greets does without
+    from gan_worker.config import TrainingConfig
     from gan_worker.runs.run import ModelInfo, Run
+    from gan_worker.server.allowed_folders import AllowedFolders
 
 logger = logging.getLogger(__name__)
 

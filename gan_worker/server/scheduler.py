@@ -7,13 +7,15 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gan_worker.errors import require
-from gan_worker.server.queue import JobQueue
-from gan_worker.server.supervisor import ComputeProcess
 from gan_worker.wire import messages
-from gan_worker.wire.messages import ComputeState
+
+if TYPE_CHECKING:
+    from gan_worker.server.queue import JobQueue
+    from gan_worker.server.supervisor import ComputeProcess
+    from gan_worker.wire.messages import ComputeState
 
 # In the order in which they are handed out.
 KINDS: tuple[messages.JobKind, ...] = ("train", "generate", "repair")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gan_worker.server.journal import Journal
 from gan_worker.wire.codec import EVENT_CREDIT, Message, new_id
-from gan_worker.wire.messages import ReportEvent
+
+if TYPE_CHECKING:
+    from gan_worker.server.journal import Journal
+    from gan_worker.wire.messages import ReportEvent
 
 EVENTS_AT_ONCE = 16
 NOTICES_KEPT = 16

@@ -11,14 +11,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import zmq
 
 from gan_worker.wire.codec import Message, encode
 from gan_worker.wire.keys import KeyPair, new_key_pair
-from gan_worker.wire.messages import ComputeState
 from gan_worker.wire.sockets import send
+
+if TYPE_CHECKING:
+    from gan_worker.wire.messages import ComputeState
 
 logger = logging.getLogger(__name__)
 

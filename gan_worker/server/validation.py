@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
 from gan_worker.errors import require
 from gan_worker.names import name_is_taken
-from gan_worker.server.allowed_folders import AllowedFolders
 from gan_worker.style import slider_directions
 from gan_worker.wire.codec import read_fields
 from gan_worker.wire.messages import JobKind, ModelEntry
+
+if TYPE_CHECKING:
+    from gan_worker.server.allowed_folders import AllowedFolders
 
 
 class Validation:

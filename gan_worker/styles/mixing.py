@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from gan_worker.config import GenerationConfig
 from gan_worker.errors import require
 from gan_worker.limits import AMOUNTS, TRUNCATIONS
 from gan_worker.style import STYLES_LIMIT, Mix, Style
+
+if TYPE_CHECKING:
+    from gan_worker.config import GenerationConfig
 
 # Digits that are kept of weights, so that requests are short and the last bit changes no recipe.
 DIGITS = 6

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import require
-from gan_worker.style import Sway
 from gan_worker.styles.mixing import DIGITS, blended, within_limit
+
+if TYPE_CHECKING:
+    from gan_worker.style import Sway
 
 # Small pictures around a path, between which its length is measured.
 PROBES = 64

@@ -23,17 +23,19 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import zmq
 from zmq.utils import z85
 from zmq.utils.monitor import parse_monitor_message
 
 from gan_worker.errors import ErrorInfo, RequestError, TilewrightError, error_from_info
-from gan_worker.wire.authentication import Authenticator
 from gan_worker.wire.codec import VERSION, other_version
 from gan_worker.wire.keys import KeyPair, WorkerConnection, open_client_pair, write_connection
 from gan_worker.wire.sockets import bind_router, new_dealer, receive, send
+
+if TYPE_CHECKING:
+    from gan_worker.wire.authentication import Authenticator
 
 logger = logging.getLogger(__name__)
 

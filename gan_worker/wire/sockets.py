@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import zmq
 
-from gan_worker.wire.keys import KeyPair
+if TYPE_CHECKING:
+    from gan_worker.wire.keys import KeyPair
 
 HEARTBEAT_MS = 2000
 SILENCE_MS = 10_000

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from gan_worker.config import Network
+if TYPE_CHECKING:
+    from gan_worker.config import Network
 
 Wave = tuple[float, float]
 # Cells of a level that the fastest wave on it takes for a period.

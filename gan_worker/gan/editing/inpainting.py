@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
@@ -11,7 +12,6 @@ import tensorflow as tf
 from gan_worker.gan.data.statistics import normals_from_slopes
 from gan_worker.gan.editing.material_files import check_maps, check_mask
 from gan_worker.gan.editing.projection import CROP, STEPS, Projection, ProjectionTarget, project
-from gan_worker.gan.generation.model import Model
 from gan_worker.gan.generation.seams import line_steps, seam_ratio
 from gan_worker.gan.generation.styles import resampling
 from gan_worker.materials.maps import MAPS, Kind
@@ -24,6 +24,9 @@ from gan_worker.materials.masks import (
 )
 from gan_worker.materials.poisson_blending import blend
 from gan_worker.progress import GenerationProgress
+
+if TYPE_CHECKING:
+    from gan_worker.gan.generation.model import Model
 
 Maps = Mapping[str, np.ndarray]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,9 @@ from gan_worker.materials.pictures import (
     write_picture,
 )
 from gan_worker.materials.sets import MaterialSet, find_materials, read_material
-from gan_worker.runs.run import ModelInfo
+
+if TYPE_CHECKING:
+    from gan_worker.runs.run import ModelInfo
 
 # Standard deviations beyond which what was found has little to do with the picture.
 POOR = 0.6

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -14,10 +14,12 @@ import tensorflow as tf
 from gan_worker.config import check_has_styles
 from gan_worker.gan.data.waves import Pattern, Wave, level_of, snapped_turns
 from gan_worker.gan.generation.latents import Latents, draw_latents
-from gan_worker.gan.generation.model import Model
 from gan_worker.gan.networks.adam import Adam
 from gan_worker.gan.training.losses import patch_distance
 from gan_worker.progress import GenerationProgress
+
+if TYPE_CHECKING:
+    from gan_worker.gan.generation.model import Model
 
 # Seeds that are tried at every place before the best is made better.
 SEEDS = 8

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 
 from gan_worker.errors import RequestError
-from gan_worker.gan.networks.generator import Generator
 from gan_worker.style import DIRECTION_NAME
+
+if TYPE_CHECKING:
+    from gan_worker.gan.networks.generator import Generator
 
 # Styles that axes and step widths are measured on.
 STYLES = 4096

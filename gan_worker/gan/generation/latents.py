@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gan_worker.config import Network
 from gan_worker.gan.data.waves import Pattern, level_of, wave_fields, waves_of_levels
-from gan_worker.style import Sway
+
+if TYPE_CHECKING:
+    from gan_worker.config import Network
+    from gan_worker.style import Sway
 
 
 @dataclass(frozen=True, eq=False)

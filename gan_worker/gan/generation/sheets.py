@@ -6,16 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import product
 from math import ceil
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gan_worker.config import GenerationConfig, check_has_styles
 from gan_worker.errors import RequestError
 from gan_worker.gan.generation.directions import factor_directions, principal_directions
-from gan_worker.gan.generation.model import Model
 from gan_worker.materials.contact_sheet import Picture, contact_sheet
 from gan_worker.materials.pictures import LARGEST, quantise
 from gan_worker.progress import GenerationProgress
+
+if TYPE_CHECKING:
+    from gan_worker.gan.generation.model import Model
 
 # Amounts in the columns of a sheet of directions.
 STEPS = (-3, -2, -1, 0, 1, 2, 3)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
-from gan_worker.config import GenerationConfig
 from gan_worker.gan.generation.directions import find_direction, fingerprint, random_styles
 from gan_worker.gan.generation.latents import draw_z
-from gan_worker.gan.networks.architectures import AnyGenerator
 from gan_worker.gan.networks.layers import PaintedStyle
 from gan_worker.style import (
     Directions,
@@ -21,6 +19,10 @@ from gan_worker.style import (
     StyleMap,
     read_weights,
 )
+
+if TYPE_CHECKING:
+    from gan_worker.config import GenerationConfig
+    from gan_worker.gan.networks.architectures import AnyGenerator
 
 # Styles averaged for the mean style that truncation pulls towards.
 MEAN_STYLES = 1024

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
@@ -10,13 +11,15 @@ import tensorflow as tf
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
 from gan_worker.gan.data.dataset import read_pictures
-from gan_worker.gan.generation.latents import Latents
-from gan_worker.gan.generation.model import Model
 from gan_worker.gan.metrics.nearest import PATCH, Match
 from gan_worker.gan.metrics.reference import Material, Reference
 from gan_worker.materials.contact_sheet import Picture, contact_sheet
 from gan_worker.materials.pictures import quantise
 from gan_worker.progress import Evaluation, GenerationProgress, Likeness, Report, Row, Stage
+
+if TYPE_CHECKING:
+    from gan_worker.gan.generation.latents import Latents
+    from gan_worker.gan.generation.model import Model
 
 # Longest side of a generated picture that is judged, pixels.
 LARGEST = 512

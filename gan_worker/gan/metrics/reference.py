@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
@@ -26,7 +27,9 @@ from gan_worker.gan.metrics.nearest import (
     pixel_diversity,
 )
 from gan_worker.materials.maps import MAPS, Kind
-from gan_worker.progress import Row
+
+if TYPE_CHECKING:
+    from gan_worker.progress import Row
 
 Material = Mapping[str, np.ndarray]
 

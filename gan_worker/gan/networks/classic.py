@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import keras
 import tensorflow as tf
 
-from gan_worker.config import ClassicConfig
+if TYPE_CHECKING:
+    from gan_worker.config import ClassicConfig
 
 SLOPE = 0.2
 

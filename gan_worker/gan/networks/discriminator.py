@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
 
-from gan_worker.config import NetworkConfig
 from gan_worker.gan.networks.layers import Convolution, downsample, leaky_relu
+
+if TYPE_CHECKING:
+    from gan_worker.config import NetworkConfig
 
 
 class Residual(keras.layers.Layer):

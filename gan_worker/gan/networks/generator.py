@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import keras
 import tensorflow as tf
 
-from gan_worker.config import NetworkConfig
 from gan_worker.gan.networks.layers import (
     Convolution,
     Noise,
@@ -19,6 +19,9 @@ from gan_worker.gan.networks.layers import (
     pixel_norm,
     upsample,
 )
+
+if TYPE_CHECKING:
+    from gan_worker.config import NetworkConfig
 
 
 class Generator(keras.Model):

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_worker.config import ClassicConfig, TrainingConfig
 from gan_worker.errors import PictureError
 from gan_worker.gan.data.dataset import Dataset, Material, MeasuredPictures, Pictures
 from gan_worker.gan.data.statistics import CONSTANT, MapStatistics, Statistics
@@ -23,6 +22,9 @@ from gan_worker.gan.networks.classic import ClassicDiscriminator, ClassicGenerat
 from gan_worker.materials.pictures import resize_to
 from gan_worker.materials.sets import find_materials, read_material
 from gan_worker.progress import DataReport, MaterialEntry
+
+if TYPE_CHECKING:
+    from gan_worker.config import ClassicConfig, TrainingConfig
 
 # The one channel of the networks is the mean of red, green and blue, 0..1; restored, all three are that mean.
 GREY = Statistics({"base_color": MapStatistics((0.0,) * 3, ((3**-0.5,) * 3,), (3**0.5,))})

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 
-from gan_worker.progress import TrainingProgress
+if TYPE_CHECKING:
+    from gan_worker.progress import TrainingProgress
 
 # Seconds between two reports.
 TICK = 1.0

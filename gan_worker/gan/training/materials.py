@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 
 from gan_worker.gan.generation.styles import nearest_style
-from gan_worker.gan.networks.generator import Generator
+
+if TYPE_CHECKING:
+    from gan_worker.gan.networks.generator import Generator
 
 # Stands in place of a material where a crop is judged without one.
 NOBODY = -1

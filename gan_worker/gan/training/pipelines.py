@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -17,9 +17,11 @@ from gan_worker.gan.data.dataset import (
 )
 from gan_worker.gan.training.classic import ClassicPipeline
 from gan_worker.gan.training.gpus import divide_training
-from gan_worker.gan.training.pretrained import Pretrained
 from gan_worker.gan.training.step import TrainingStep, recipe
-from gan_worker.progress import Notice
+
+if TYPE_CHECKING:
+    from gan_worker.gan.training.pretrained import Pretrained
+    from gan_worker.progress import Notice
 
 PREVIEW_CELLS = 24
 

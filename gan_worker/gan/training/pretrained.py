@@ -11,18 +11,20 @@ import hashlib
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
 import gan_worker
 from gan_worker.errors import StorageError
-from gan_worker.gan.data.statistics import Statistics
 from gan_worker.gan.generation import arrays as checkpoint
-from gan_worker.gan.networks.discriminator import Discriminator
-from gan_worker.gan.networks.generator import Generator
 from gan_worker.runs.checkpoints import Arrays, parse_tensors
+
+if TYPE_CHECKING:
+    from gan_worker.gan.data.statistics import Statistics
+    from gan_worker.gan.networks.discriminator import Discriminator
+    from gan_worker.gan.networks.generator import Generator
 
 FOLDER = Path(gan_worker.__file__).parent / "pretrained"
 # How far apart the looks of one material start, as a share of how far apart the looks of different materials lie.

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gan_worker.config import GenerationConfig, Network
-from gan_worker.gan.generation.model import Model
 from gan_worker.gan.training.collapse import CollapseDetector
 from gan_worker.gan.training.copies import CopyDetector
 from gan_worker.materials.pictures import quantise
+
+if TYPE_CHECKING:
+    from gan_worker.gan.generation.model import Model
 
 # Seeds whose pictures stand side by side in every preview.
 SEEDS = (1, 2)

@@ -6,14 +6,12 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_worker.config import NetworkConfig
-from gan_worker.gan.data.dataset import Dataset
 from gan_worker.gan.data.waves import (
     Pattern,
     Wave,
@@ -29,6 +27,10 @@ from gan_worker.gan.networks.precision import reduced_precision
 from gan_worker.gan.training.losses import gradient_penalty, patch_distance, relativistic_losses
 from gan_worker.gan.training.materials import Conditioning, MaterialStyles
 from gan_worker.gan.training.pretrained import Pretrained, bring_together
+
+if TYPE_CHECKING:
+    from gan_worker.config import NetworkConfig
+    from gan_worker.gan.data.dataset import Dataset
 
 # Crops of which the variances within and between are compared.
 CROPS = 128
