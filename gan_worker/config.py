@@ -22,6 +22,7 @@ from gan_worker.limits import (
 from gan_worker.names import check_name
 from gan_worker.style import (
     Directions,
+    Latent,
     Mix,
     StyleMap,
     Sway,
@@ -294,7 +295,7 @@ class GenerationConfig:
             check_has_styles(model.z_dim)
         styles = list(chosen_styles(self.material, self.mix, self.style_map))
         check_materials(styles, model.styles)
-        for z in (self.z, *(style.z for style in styles)):
+        for z in (self.z, *(style.z for style in styles if isinstance(style, Latent))):
             require(
                 len(z) in (0, model.z_dim) and all(map(math.isfinite, z)),
                 f"A latent of this model must have {model.z_dim} finite numbers",

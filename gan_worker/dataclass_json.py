@@ -9,7 +9,7 @@ import math
 import re
 import types
 import typing
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from gan_worker.errors import StorageError
 
@@ -122,6 +122,11 @@ def flat(but: str) -> dict[str, tuple[str, ...]]:
     return {_FLAT: (but,)}
 
 
+# What is one of several kinds can be written as one dataclass with the fields of all, its form: each kind names it by
+# this attribute, and the hint is `Annotated[A | B, form]`. `form.of(value)` makes it; its `value()` gives the value
+# again, or raises InvalidJson where JSON says several at once, which no value can.
+_FORM = "JSON_FORM"
+
 # What JSON holds as it is. Nearly all values are, so they are asked for first.
 _PLAIN = (str, int, float, bool, types.NoneType)
 
@@ -143,6 +148,8 @@ def to_json(value: Any) -> Any:
 def _written(value: Any) -> dict[str, Any]:
     written: dict[str, Any] = {}
     kind: Any = type(value)
+    if form := getattr(kind, _FORM, None):
+        return _written(form.of(value))
     for field in _fields(kind):
         inner = to_json(getattr(value, field.name))
         if field.left_out is None:
@@ -182,7 +189,7 @@ class _Field(NamedTuple):
 
 @functools.cache
 def _fields(kind: type[Any]) -> list[_Field]:
-    hints, missing = typing.get_type_hints(kind), dataclasses.MISSING
+    hints, missing = typing.get_type_hints(kind, include_extras=True), dataclasses.MISSING
     return [
         _Field(
             f.name,
@@ -210,6 +217,8 @@ def _read(hint: Any, value: Any, where: str) -> Any:
     origin, args = _shape(hint)
     if origin in (types.UnionType, typing.Union):
         return _read_optional(args, value, where)
+    if origin is Annotated:
+        return from_json(args[1], value).value()
     if origin is Literal and isinstance(value, str) and value in args:
         return value
     if origin is tuple and isinstance(value, list):

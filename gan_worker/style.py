@@ -9,7 +9,9 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Annotated
 
+from gan_worker.dataclass_json import InvalidJson
 from gan_worker.errors import require
 from gan_worker.limits import AMOUNTS, TRUNCATIONS
 
@@ -25,20 +27,58 @@ _require = partial(require, cure="Correct the style that was chosen.")
 
 
 @dataclass(frozen=True)
-class Style:
-    """One style w; exactly one of the three is given.
-
-    Attributes:
-        seed: 0 or more: that of this seed.
-        z: that of this latent, as many numbers as the model says.
-        material: that of this training material, by its name in the model.
-    """
+class _StyleFields:
+    """A style as JSON has it: exactly one of the three is given."""
 
     seed: int | None = None
     z: tuple[float, ...] = ()
     material: str = ""
 
+    @classmethod
+    def of(cls, style: Seed | Latent | Material) -> _StyleFields:
+        match style:
+            case Seed():
+                return cls(seed=style.number)
+            case Latent():
+                return cls(z=style.z)
+            case Material():
+                return cls(material=style.name)
 
+    def value(self) -> Seed | Latent | Material:
+        given = (self.seed is not None) + bool(self.z) + bool(self.material)
+        if given != 1:
+            raise InvalidJson(f"a style must be one of a seed, a z and a material, got {given}")
+        if self.seed is not None:
+            return Seed(self.seed)
+        return Latent(self.z) if self.z else Material(self.material)
+
+
+@dataclass(frozen=True)
+class Seed:
+    """The style of a seed, 0 or more."""
+
+    number: int
+    JSON_FORM = _StyleFields
+
+
+@dataclass(frozen=True)
+class Latent:
+    """The style of a latent z, as many numbers as the model says."""
+
+    z: tuple[float, ...]
+    JSON_FORM = _StyleFields
+
+
+@dataclass(frozen=True)
+class Material:
+    """The style of a training material, by its name in the model."""
+
+    name: str
+    JSON_FORM = _StyleFields
+
+
+# One style w.
+Style = Annotated[Seed | Latent | Material, _StyleFields]
 Mix = tuple[tuple[Style, float], ...]
 Directions = tuple[tuple[str, float], ...]
 Sway = tuple[float, float]
@@ -60,20 +100,8 @@ class Look:
 
 
 @dataclass(frozen=True)
-class StyleMap:
-    """Which style lies where on the picture; smooth between its cells and across the border.
-
-    Either `styles` in a line, with one number a cell, or `looks` with one weight each a cell.
-
-    Attributes:
-        styles: 1 to 16 of them.
-        rows: cells from top to bottom.
-        columns: cells from left to right; rows × columns is 1024 at most, with looks 4096.
-        cells: rows × columns numbers, row by row from the top: 0 is the first style, 1 the second, 0.5 half of each.
-        looks: 1 to 4 of them.
-        weights: base64 of rows × columns × looks bytes, row by row from the top, the weights of a cell's looks beside
-            each other, never all 0. Only their proportion counts.
-    """
+class _MapFields:
+    """A style map as JSON has it: either `styles` and `cells` or `looks` and `weights`."""
 
     styles: tuple[Style, ...]
     rows: int
@@ -81,6 +109,64 @@ class StyleMap:
     cells: tuple[float, ...] = ()
     looks: tuple[Look, ...] = ()
     weights: str = ""
+
+    @classmethod
+    def of(cls, style_map: CellMap | LookMap) -> _MapFields:
+        rows, columns = style_map.rows, style_map.columns
+        match style_map:
+            case CellMap():
+                return cls(style_map.styles, rows, columns, style_map.cells)
+            case LookMap():
+                return cls((), rows, columns, (), style_map.looks, style_map.weights)
+
+    def value(self) -> CellMap | LookMap:
+        if not (self.looks or self.weights):
+            return CellMap(self.styles, self.rows, self.columns, self.cells)
+        if self.styles or self.cells:
+            rule = "a style map must have either styles and cells or looks and weights"
+            raise InvalidJson(f"{rule}, got some of both")
+        return LookMap(self.looks, self.rows, self.columns, self.weights)
+
+
+@dataclass(frozen=True)
+class CellMap:
+    """Styles in a line, and where on it each cell lies.
+
+    Attributes:
+        styles: 1 to 16 of them.
+        rows: cells from top to bottom.
+        columns: cells from left to right; rows × columns is 1024 at most.
+        cells: rows × columns numbers, row by row from the top: 0 is the first style, 1 the second, 0.5 half of each.
+    """
+
+    styles: tuple[Style, ...]
+    rows: int
+    columns: int
+    cells: tuple[float, ...]
+    JSON_FORM = _MapFields
+
+
+@dataclass(frozen=True)
+class LookMap:
+    """Looks, and how much of each there is in each cell.
+
+    Attributes:
+        looks: 1 to 4 of them.
+        rows: cells from top to bottom.
+        columns: cells from left to right; rows × columns is 4096 at most.
+        weights: base64 of rows × columns × looks bytes, row by row from the top, the weights of a cell's looks beside
+            each other, never all 0. Only their proportion counts.
+    """
+
+    looks: tuple[Look, ...]
+    rows: int
+    columns: int
+    weights: str
+    JSON_FORM = _MapFields
+
+
+# Which style lies where on the picture; smooth between its cells and across the border.
+StyleMap = Annotated[CellMap | LookMap, _MapFields]
 
 
 def slider_directions(w_dim: int) -> tuple[str, ...]:
@@ -107,8 +193,10 @@ def check_style(
         sum(given),
     )
     styles = list(chosen_styles(material, mix, style_map))
-    cells = (len(style_map.cells) or CELLS_LIMIT) if style_map else 0
-    numbers = len(z) + cells + sum(len(style.z) for style in styles)
+    cells = len(style_map.cells) if isinstance(style_map, CellMap) else 0
+    # The weights of looks take as much room as the most cells.
+    cells = CELLS_LIMIT if isinstance(style_map, LookMap) else cells
+    numbers = len(z) + cells + sum(len(s.z) for s in styles if isinstance(s, Latent))
     _require(numbers <= NUMBERS_LIMIT, f"A style may have {NUMBERS_LIMIT} numbers at most", numbers)
     _require(len(mix) <= STYLES_LIMIT, f"A mix may have {STYLES_LIMIT} styles at most", len(mix))
     for style in styles:
@@ -122,11 +210,17 @@ def check_style(
 def chosen_styles(material: str, mix: Mix, style_map: StyleMap | None) -> Iterator[Style]:
     """All styles that a request names, besides its own seed and z."""
     if material:
-        yield Style(material=material)
+        yield Material(material)
     yield from (style for style, _ in mix)
     if style_map is not None:
-        yield from style_map.styles
-        yield from (style for look in style_map.looks for style, _ in look.mix)
+        yield from (style for mix in mixes(style_map) for style, _ in mix)
+
+
+def mixes(style_map: StyleMap) -> tuple[Mix, ...]:
+    """What each style or look of a map starts from."""
+    if isinstance(style_map, CellMap):
+        return tuple(((style, 1.0),) for style in style_map.styles)
+    return tuple(look.mix for look in style_map.looks)
 
 
 def check_materials(styles: Iterable[Style], known: Collection[str]) -> None:
@@ -137,9 +231,9 @@ def check_materials(styles: Iterable[Style], known: Collection[str]) -> None:
     """
     for style in styles:
         _require(
-            not style.material or style.material in known,
+            not isinstance(style, Material) or style.name in known,
             f"A material must be one this model knows by name ({', '.join(known) or 'none'})",
-            repr(style.material),
+            repr(getattr(style, "name", "")),
         )
 
 
@@ -162,15 +256,18 @@ def check_truncation(truncation_psi: float) -> None:
 
 
 def _check_one(style: Style) -> None:
-    given = (style.seed is not None) + bool(style.z) + bool(style.material)
-    _require(given == 1, "A style must be one of a seed, a z and a material", f"{given} of them")
-    check_seed(style.seed or 0)
-    _require(all(map(math.isfinite, style.z)), "A z must have finite numbers", style.z)
-    _require(
-        len(style.material) <= NAME_LIMIT,
-        f"A material's name has {NAME_LIMIT} letters at most",
-        f"{len(style.material)}",
-    )
+    match style:
+        case Seed():
+            check_seed(style.number)
+        case Latent():
+            finite = bool(style.z) and all(map(math.isfinite, style.z))
+            _require(finite, "A z must have finite numbers", style.z)
+        case Material():
+            _require(
+                1 <= len(style.name) <= NAME_LIMIT,
+                f"A material's name must have 1 to {NAME_LIMIT} letters",
+                len(style.name),
+            )
 
 
 def _check_weights(weights: list[float]) -> None:
@@ -184,25 +281,19 @@ def _check_weights(weights: list[float]) -> None:
 
 
 def _check_map(chosen: StyleMap) -> None:
-    is_painted = bool(chosen.looks or chosen.weights)
-    _require(
-        not (is_painted and (chosen.styles or chosen.cells)),
-        "A style map must have either styles and cells or looks and weights",
-        "some of both",
-    )
-    most = WEIGHTS_LIMIT // LOOKS_LIMIT if is_painted else CELLS_LIMIT
+    most = CELLS_LIMIT if isinstance(chosen, CellMap) else WEIGHTS_LIMIT // LOOKS_LIMIT
     _require(
         min(chosen.rows, chosen.columns) > 0 and chosen.rows * chosen.columns <= most,
         f"A style map must have 1 to {most} cells",
         f"{chosen.rows}×{chosen.columns}",
     )
-    if is_painted:
-        _check_looks(chosen)
-    else:
+    if isinstance(chosen, CellMap):
         _check_cells(chosen)
+    else:
+        _check_looks(chosen)
 
 
-def _check_cells(chosen: StyleMap) -> None:
+def _check_cells(chosen: CellMap) -> None:
     count, most = len(chosen.cells), len(chosen.styles) - 1
     _require(
         1 <= most + 1 <= STYLES_LIMIT,
@@ -218,7 +309,7 @@ def _check_cells(chosen: StyleMap) -> None:
     _require(not wrong, f"The cells of this style map must lie between 0 and {most}", wrong[:1])
 
 
-def _check_looks(chosen: StyleMap) -> None:
+def _check_looks(chosen: LookMap) -> None:
     count = len(chosen.looks)
     _require(1 <= count <= LOOKS_LIMIT, f"A style map must have 1 to {LOOKS_LIMIT} looks", count)
     _require(all(look.mix for look in chosen.looks), "A look must have a style", "none")
@@ -233,7 +324,7 @@ def _check_looks(chosen: StyleMap) -> None:
     _require(all(map(any, cells)), "Each cell of a style map must have a look", "one without")
 
 
-def read_weights(painted: StyleMap) -> bytes:
+def read_weights(painted: LookMap) -> bytes:
     """The weights of a style map's looks, rows × columns × looks bytes.
 
     Raises:

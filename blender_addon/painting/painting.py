@@ -11,7 +11,7 @@ import numpy as np
 
 from gan_worker.config import GenerationConfig
 from gan_worker.dataclass_json import read_stored
-from gan_worker.style import LOOKS_LIMIT, Look, StyleMap
+from gan_worker.style import LOOKS_LIMIT, Look, LookMap
 from gan_worker.styles.mixing import parts
 from gan_worker.styles.painting import COLORS, paint
 
@@ -72,8 +72,7 @@ def is_painted(material: bpy.types.Material | None) -> bool:
     """Whether the material's look is what was painted on its image."""
     if not sliders.has_latents(material) or material.tilewright.style_image is None:
         return False
-    style_map = sliders.wanted(material).style_map
-    return style_map is not None and bool(style_map.looks)
+    return isinstance(sliders.wanted(material).style_map, LookMap)
 
 
 def is_going_on() -> bool:
@@ -360,7 +359,7 @@ def take_up(material: bpy.types.Material) -> None:
     _follow(material, paint(_slots(material), pixels))
 
 
-def _read(material: bpy.types.Material) -> StyleMap:
+def _read(material: bpy.types.Material) -> LookMap:
     return paint(_slots(material), images.read_pixels(material.tilewright.style_image))
 
 
@@ -369,7 +368,7 @@ def _follow_if_painted(material: bpy.types.Material) -> None:
         _follow(material, _read(material))
 
 
-def _follow(material: bpy.types.Material, painted: StyleMap) -> None:
+def _follow(material: bpy.types.Material, painted: LookMap) -> None:
     wanted = sliders.wanted(material)
     if wanted.style_map != painted:
         sliders.store(material, replace(wanted, style_map=painted))

@@ -18,8 +18,8 @@ from gan_worker.limits import AMOUNTS, SWAYS
 from gan_worker.materials.files import Format, file_bits
 from gan_worker.materials.sequences import SequenceWriter
 from gan_worker.progress import GenerationProgress
-from gan_worker.style import Style
 from gan_worker.styles import motion
+from gan_worker.styles.mixing import with_style
 from gan_worker.styles.text import parse_style
 
 
@@ -90,7 +90,7 @@ def _path(
     )
     if styles:
         chosen = [parse_style(part) for part in styles.split(",") if part.strip()]
-        return motion.path_through(base, [_look(base, style) for style in chosen])
+        return motion.path_through(base, [with_style(base, style) for style in chosen])
     names = [" ".join(name.split()) for name in directions or ["pca 1"]]
     require(
         len(names) <= 2,
@@ -103,12 +103,6 @@ def _path(
         kind, number = names[0].split()
         names.append(f"{kind} {int(number) + 1}")
     return motion.path_around(base, names[0], names[1], radius)
-
-
-def _look(base: GenerationConfig, style: Style) -> GenerationConfig:
-    return replace(
-        base, material=style.material, seed=base.seed if style.seed is None else style.seed
-    )
 
 
 def _lengths(model: Any, path: motion.Path) -> list[float]:

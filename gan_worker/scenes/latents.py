@@ -24,6 +24,7 @@ from gan_worker.scenes.recipe import (
 )
 from gan_worker.style import Style
 from gan_worker.styles.favourites import mixed
+from gan_worker.styles.mixing import with_style
 
 if TYPE_CHECKING:
     from gan_worker.config import GenerationConfig
@@ -95,8 +96,8 @@ class RuleLatents:
 
     def _look(self, look: Style | FavouriteLatent, config: GenerationConfig) -> GenerationConfig:
         """A look at the size and with the maps of a config."""
-        if isinstance(look, Style):
-            return replace(config, seed=look.seed or 0, z=look.z, material=look.material)
+        if not isinstance(look, FavouriteLatent):
+            return with_style(config, look)
         kept = self._favourites[look.favourite]
         return replace(
             kept,

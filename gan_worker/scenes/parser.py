@@ -27,7 +27,7 @@ from gan_worker.scenes.recipe import (
     SeedLatent,
     Selection,
 )
-from gan_worker.style import Style
+from gan_worker.style import Material, Seed, Style
 from gan_worker.styles.favourites import Favourite, read_favourites
 
 # Told what must hold, and what was received; raises.
@@ -350,13 +350,13 @@ def _slots(value: Any, fail: Fail) -> tuple[int | str, ...]:
 
 def _look(value: Any, fail: Fail) -> Style | FavouriteLatent:
     if isinstance(value, str) and value:
-        return Style(material=value)
+        return Material(value)
     if isinstance(value, dict) and value.keys() == {"favourite"}:
         return FavouriteLatent(text_value(value["favourite"], fail))
     if type(value) is not int or value not in SEEDS:
         rule = 'must be a seed, the name of a training material, or { favourite = "NAME" }'
         fail(rule, value)
-    return Style(seed=value)
+    return Seed(value)
 
 
 def rule_tables(value: Any, fail: Fail) -> list[dict[str, Any]]:

@@ -19,12 +19,14 @@ from gan_worker.errors import RequestError
 from gan_worker.scenes.latents import RuleLatents
 from gan_worker.scenes.recipe import (
     BetweenLatent,
+    FavouriteLatent,
     NeighbourhoodLatent,
     Rule,
     SceneRecipe,
     Selection,
 )
-from gan_worker.style import Style, check_materials, chosen_styles
+from gan_worker.style import Latent, Material, Seed, Style, check_materials, chosen_styles
+from gan_worker.styles.mixing import parts
 
 if TYPE_CHECKING:
     from gan_worker.scenes.description import Scene, SceneObject, Value
@@ -180,14 +182,18 @@ def _latent_words(config: GenerationConfig) -> str:
     elif config.mix:
         words = "mix " + " ".join(f"{_style_words(s)}:{weight:g}" for s, weight in config.mix)
     else:
-        words = _style_words(Style(config.seed, config.z, config.material))
+        words = _style_words(parts(config)[0][0])
     return ", ".join([words, *(f"{name} {amount:+g}" for name, amount in config.directions)])
 
 
 def _style_words(style: Style) -> str:
-    if style.z:
-        return f"z {' '.join(f'{number:g}' for number in style.z[:2])} …"
-    return style.material or f"seed {style.seed}"
+    match style:
+        case Seed():
+            return f"seed {style.number}"
+        case Latent():
+            return f"z {' '.join(f'{number:g}' for number in style.z[:2])} …"
+        case Material():
+            return style.name
 
 
 # ---- which objects
@@ -381,7 +387,7 @@ def _plain_config(rule: Rule) -> GenerationConfig:
 def _named_styles(rule: Rule, favourites: Mapping[str, GenerationConfig]) -> Iterator[Style]:
     if isinstance(rule.latent, BetweenLatent):
         ends = (rule.latent.first, rule.latent.second)
-        yield from (style for style in ends if isinstance(style, Style))
+        yield from (style for style in ends if not isinstance(style, FavouriteLatent))
     for name in rule.favourites:
         kept = favourites[name]
         yield from chosen_styles(kept.material, kept.mix, kept.style_map)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gan_worker.errors import require
 from gan_worker.limits import AMOUNTS, TRUNCATIONS
-from gan_worker.style import STYLES_LIMIT, Mix, Style
+from gan_worker.style import STYLES_LIMIT, Latent, Material, Mix, Seed, Style
 
 if TYPE_CHECKING:
     from gan_worker.config import GenerationConfig
@@ -87,7 +87,19 @@ def parts(config: GenerationConfig) -> Mix:
         total = sum(weight for _, weight in config.mix)
         return tuple((style, weight / total) for style, weight in config.mix)
     if config.z:
-        return ((Style(z=config.z), 1.0),)
+        return ((Latent(config.z), 1.0),)
     if config.material:
-        return ((Style(material=config.material), 1.0),)
-    return ((Style(seed=config.seed), 1.0),)
+        return ((Material(config.material), 1.0),)
+    return ((Seed(config.seed), 1.0),)
+
+
+def with_style(config: GenerationConfig, style: Style) -> GenerationConfig:
+    """The config with one style in place of its own; a seed also says where things lie."""
+    plain = replace(config, z=(), material="", mix=(), style_map=None)
+    match style:
+        case Seed():
+            return replace(plain, seed=style.number)
+        case Latent():
+            return replace(plain, z=style.z)
+        case Material():
+            return replace(plain, material=style.name)

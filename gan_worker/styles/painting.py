@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_worker.style import Look, StyleMap
+from gan_worker.style import Look, LookMap
 
 # The longer side of a style map, cells: as fine as the latent grid of 512 pixels is in most models.
 MAP_SIDE = 64
@@ -17,7 +17,7 @@ MAP_SIDE = 64
 COLORS = ((0.0, 0.0, 0.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 
-def paint(looks: Sequence[Look | None], colors: NDArray[np.float32]) -> StyleMap:
+def paint(looks: Sequence[Look | None], colors: NDArray[np.float32]) -> LookMap:
     """A style map from a picture that was painted with `COLORS`.
 
     Args:
@@ -34,7 +34,7 @@ def paint(looks: Sequence[Look | None], colors: NDArray[np.float32]) -> StyleMap
     weights = np.rint(shares[..., there] * 255).astype(np.uint8).tobytes()
     painted = tuple(look for look in looks if look is not None)
     text = base64.b64encode(weights).decode("ascii")
-    return StyleMap((), rows, columns, looks=painted, weights=text)
+    return LookMap(painted, rows, columns, text)
 
 
 def shares_of(colors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gan_worker.errors import RequestError
 from gan_worker.files import read_json
 from gan_worker.materials.pictures import read_picture
-from gan_worker.style import Mix, Style, StyleMap
+from gan_worker.style import CellMap, Material, Mix, Seed, Style
 
 # Cells along the longer side of a style map that was read from a picture.
 MAP_SIDE = 32
@@ -21,8 +21,8 @@ def parse_style(text: str) -> Style:
     """`7` is the style of that seed, anything else the name of a training material."""
     text = text.strip()
     if text.isascii() and text.isdigit() and len(text) <= 15:
-        return Style(seed=int(text))
-    return Style(material=text)
+        return Seed(int(text))
+    return Material(text)
 
 
 def parse_mix(text: str) -> Mix:
@@ -90,7 +90,7 @@ def _number(text: str) -> float | None:
         return None
 
 
-def read_style_map(file: Path, text: str) -> StyleMap:
+def read_style_map(file: Path, text: str) -> CellMap:
     """A grey picture to a style map: black is the first style, white the last.
 
     Args:
@@ -113,7 +113,7 @@ def read_style_map(file: Path, text: str) -> StyleMap:
     rows, columns = (max(1, round(side * shrink)) for side in grey.shape)
     cells = _cell_means(_cell_means(grey, rows).T, columns).T * (len(styles) - 1)
     # Three digits are finer than the eye, and keep requests and recipes short.
-    return StyleMap(styles, rows, columns, tuple(float(c) for c in cells.round(3).ravel()))
+    return CellMap(styles, rows, columns, tuple(float(c) for c in cells.round(3).ravel()))
 
 
 def _cell_means(grey: NDArray[np.float32], rows: int) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ from blender_addon.steering import favourites
 from blender_addon.steering import sliders as latents
 from blender_addon.worker import preferences, pump, session
 from gan_worker.config import GenerationConfig
-from gan_worker.style import Style
+from gan_worker.style import Seed
 
 OLD = Path(__file__).parents[1] / "fixtures" / "version_0_1"
 MODEL = "oak and slate"
@@ -164,7 +164,7 @@ def test_painted_looks_lie_where_they_lay(opened):
     assert (red[:, :128].min(), red[:, 128:].max()) == (1, 0)
     style_map = latents.wanted(painted).style_map
     assert style_map == node_tree.read_recipe(painted).config.style_map
-    assert style_map.looks[0].mix == ((Style(seed=7), 1.0),)
+    assert style_map.looks[0].mix == ((Seed(7), 1.0),)
     assert [dict(look.directions)["pca 1"] for look in style_map.looks] == [1.5, -2.0]
 
 

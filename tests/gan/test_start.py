@@ -31,13 +31,13 @@ import sys
 from pathlib import Path
 from gan_worker.compute.jobs import GanProgram
 from gan_worker.config import GenerationConfig, TrainingConfig
-from gan_worker.style import Style, StyleMap
+from gan_worker.style import (CellMap, Seed)
 home, picture = Path(sys.argv[1]), sys.argv[2]
 program = GanProgram(home)
 heard = lambda report: None
 never = lambda: False
 program.train(TrainingConfig("oak", (picture,), "nano", None, 0.004, 1.0), heard, never)
-painted = StyleMap((Style(seed=1), Style(seed=2)), 1, 2, (0.0, 1.0))
+painted = CellMap((Seed(1), Seed(2)), 1, 2, (0.0, 1.0))
 for chosen in ({}, {"style_map": painted}):
     program.generate(GenerationConfig("oak", 1, 64, 64, **chosen), None, heard, never)
 """

@@ -19,9 +19,12 @@ from gan_worker.style import (
     NUMBERS_LIMIT,
     STYLES_LIMIT,
     WEIGHTS_LIMIT,
+    CellMap,
+    Latent,
     Look,
-    Style,
-    StyleMap,
+    LookMap,
+    Material,
+    Seed,
     check_style,
     read_weights,
 )
@@ -30,10 +33,10 @@ from gan_worker.styles.text import parse_direction, parse_mix, parse_style, read
 from gan_worker.wire import messages
 from gan_worker.wire.codec import Message, decode, encode
 
-SEEDS = (Style(seed=3), Style(seed=8))
+SEEDS = (Seed(3), Seed(8))
 
 LOOKS = tuple(Look(((style, 1.0),)) for style in SEEDS)
-PAINTED = StyleMap((), 1, 2, looks=LOOKS, weights=base64.b64encode(b"\1\0\0\1").decode())
+PAINTED = LookMap(LOOKS, 1, 2, base64.b64encode(b"\1\0\0\1").decode())
 
 
 def check(**fields):
@@ -44,9 +47,9 @@ def check(**fields):
 def test_what_can_be_chosen_passes():
     check()
     check(material="old oak", directions=(("pca 1", -10.0),))
-    check(mix=((Style(z=(0.5,)), 0.0), (Style(material="oak"), 2.0)))
-    check(mix=((SEEDS[0], -0.0625), (SEEDS[1], 0.5), (Style(seed=9), 0.5625)))
-    check(style_map=StyleMap(SEEDS, 1, 3, (0.0, 0.5, 1.0)), directions=(("factor 12", 1.0),))
+    check(mix=((Latent((0.5,)), 0.0), (Material("oak"), 2.0)))
+    check(mix=((SEEDS[0], -0.0625), (SEEDS[1], 0.5), (Seed(9), 0.5625)))
+    check(style_map=CellMap(SEEDS, 1, 3, (0.0, 0.5, 1.0)), directions=(("factor 12", 1.0),))
 
 
 def test_painted_looks_pass():
@@ -56,30 +59,28 @@ def test_painted_looks_pass():
 
 BAD = [
     {"material": "oak", "z": (1.0,)},
-    {"mix": ((SEEDS[0], 1.0),), "style_map": StyleMap(SEEDS, 1, 1, (0.0,))},
+    {"mix": ((SEEDS[0], 1.0),), "style_map": CellMap(SEEDS, 1, 1, (0.0,))},
     {"material": "x" * (NAME_LIMIT + 1)},
-    {"mix": ((Style(), 1.0),)},
-    {"mix": ((Style(seed=1, material="oak"), 1.0),)},
-    {"mix": ((Style(seed=-1), 1.0),)},
-    {"mix": ((Style(z=(float("nan"),)), 1.0),)},
+    {"mix": ((Latent(()), 1.0),)},
+    {"mix": ((Material(""), 1.0),)},
+    {"mix": ((Seed(-1), 1.0),)},
+    {"mix": ((Latent((float("nan"),)), 1.0),)},
     {"mix": ((SEEDS[0], -1.0), (SEEDS[1], 2.0))},
     {"mix": ((SEEDS[0], 0.0),)},
     {"mix": ((SEEDS[0], float("inf")),)},
     {"mix": ((SEEDS[0], 1.0),) * (STYLES_LIMIT + 1)},
     {"z": (0.0,) * (NUMBERS_LIMIT + 1)},
-    {"mix": ((Style(z=(0.0,) * 1024), 1.0),) * 3},
-    {"style_map": StyleMap((), 1, 1, (0.0,))},
-    {"style_map": StyleMap(SEEDS, 1, 2, (0.0,))},
-    {"style_map": StyleMap(SEEDS, 0, 0, ())},
-    {"style_map": StyleMap(SEEDS, -1, -1, (0.0,))},
-    {"style_map": StyleMap(SEEDS, 1, 1, (1.5,))},
-    {"style_map": StyleMap(SEEDS, 1, 1, (float("nan"),))},
-    {"style_map": StyleMap(SEEDS, CELLS_LIMIT + 1, 1, (0.0,) * (CELLS_LIMIT + 1))},
-    {"style_map": StyleMap(SEEDS, 1, 1)},
+    {"mix": ((Latent((0.0,) * 1024), 1.0),) * 3},
+    {"style_map": CellMap((), 1, 1, (0.0,))},
+    {"style_map": CellMap(SEEDS, 1, 2, (0.0,))},
+    {"style_map": CellMap(SEEDS, 0, 0, ())},
+    {"style_map": CellMap(SEEDS, -1, -1, (0.0,))},
+    {"style_map": CellMap(SEEDS, 1, 1, (1.5,))},
+    {"style_map": CellMap(SEEDS, 1, 1, (float("nan"),))},
+    {"style_map": CellMap(SEEDS, CELLS_LIMIT + 1, 1, (0.0,) * (CELLS_LIMIT + 1))},
+    {"style_map": CellMap(SEEDS, 1, 1, ())},
     {"style_map": replace(PAINTED, looks=())},
     {"style_map": replace(PAINTED, weights="")},
-    {"style_map": replace(PAINTED, styles=SEEDS)},
-    {"style_map": replace(PAINTED, cells=(0.0, 0.0))},
     {"style_map": replace(PAINTED, rows=2)},
     {"style_map": replace(PAINTED, rows=-1, columns=-2)},
     {"style_map": replace(PAINTED, columns=CELLS_LIMIT * 4 + 1)},
@@ -89,7 +90,7 @@ BAD = [
     {"style_map": replace(PAINTED, weights=base64.b64encode(b"\1\0\0\0").decode())},
     {"style_map": replace(PAINTED, looks=LOOKS * 3)},
     {"style_map": replace(PAINTED, looks=(LOOKS[0], Look(())))},
-    {"style_map": replace(PAINTED, looks=(LOOKS[0], Look(((Style(), 1.0),))))},
+    {"style_map": replace(PAINTED, looks=(LOOKS[0], Look(((Material(""), 1.0),))))},
     {"style_map": replace(PAINTED, looks=(LOOKS[0], Look(((SEEDS[0], 0.0),))))},
     {"style_map": replace(PAINTED, looks=(LOOKS[0], replace(LOOKS[1], truncation_psi=2.5)))},
     {
@@ -121,9 +122,9 @@ def test_what_cannot_be_is_refused(fields):
 
 
 LONGEST = {
-    "style_map": StyleMap(
-        (Style(z=(-0.12345678901234567,) * (NUMBERS_LIMIT - CELLS_LIMIT)),)
-        + (Style(material="é" * NAME_LIMIT),) * (STYLES_LIMIT - 1),
+    "style_map": CellMap(
+        (Latent((-0.12345678901234567,) * (NUMBERS_LIMIT - CELLS_LIMIT)),)
+        + (Material("é" * NAME_LIMIT),) * (STYLES_LIMIT - 1),
         32,
         32,
         (0.12345678901234567,) * CELLS_LIMIT,
@@ -133,15 +134,14 @@ LONGEST = {
 
 
 _MOVED = (("factor 1000", -1.2345678901234567),) * STYLES_LIMIT
-_MIX = tuple((Style(material="é" * NAME_LIMIT), 0.12345678901234567) for _ in range(3))
-_LATENT = (Style(z=(-0.12345678901234567,) * ((NUMBERS_LIMIT - CELLS_LIMIT) // LOOKS_LIMIT)), 1.0)
+_MIX = tuple((Material("é" * NAME_LIMIT), 0.12345678901234567) for _ in range(3))
+_LATENT = (Latent((-0.12345678901234567,) * ((NUMBERS_LIMIT - CELLS_LIMIT) // LOOKS_LIMIT)), 1.0)
 LONGEST_PAINTED = {
-    "style_map": StyleMap(
-        (),
+    "style_map": LookMap(
+        (Look((_LATENT, *_MIX), 0.12345678901234567, _MOVED),) * LOOKS_LIMIT,
         MAP_SIDE,
         MAP_SIDE,
-        looks=(Look((_LATENT, *_MIX), 0.12345678901234567, _MOVED),) * LOOKS_LIMIT,
-        weights=base64.b64encode(b"\xff" * WEIGHTS_LIMIT).decode(),
+        base64.b64encode(b"\xff" * WEIGHTS_LIMIT).decode(),
     ),
     "directions": _MOVED,
 }
@@ -176,20 +176,25 @@ def test_the_longest_choice_fits_its_request_and_its_result(longest):
         {"style_map": {"styles": [], "rows": 1, "columns": 1, "looks": [{"mix": 1}]}},
         {"style_map": {"styles": [], "rows": 1, "columns": 1, "weights": [255]}},
         {"material": 7},
+        {"mix": [[{}, 0.5]]},
+        {"mix": [[{"seed": 1, "material": "oak"}, 0.5]]},
+        {"mix": [[{"seed": 0, "z": [0.5]}, 0.5]]},
+        {"style_map": {**to_json(PAINTED), "styles": [{"seed": 1}]}},
+        {"style_map": {**to_json(PAINTED), "cells": [0, 0]}},
     ],
     ids=str,
 )
-def test_fields_of_the_wrong_kind_are_no_message(fields):
+def test_fields_of_the_wrong_kind_and_several_choices_are_no_message(fields):
     with pytest.raises(InvalidJson):
         from_json(GenerationConfig, json.loads(json.dumps({"model": "oak", **fields})))
 
 
 def test_a_mix_is_seeds_or_names_with_weights():
-    assert parse_style("7") == Style(seed=7)
+    assert parse_style("7") == Seed(7)
     assert parse_mix("1:0.5, old oak:2,pine") == (
-        (Style(seed=1), 0.5),
-        (Style(material="old oak"), 2.0),
-        (Style(material="pine"), 1.0),
+        (Seed(1), 0.5),
+        (Material("old oak"), 2.0),
+        (Material("pine"), 1.0),
     )
 
 
@@ -212,7 +217,7 @@ def test_a_style_map_is_read_from_a_grey_picture(tmp_path):
     grey[25:, :50] = 0.5
     pictures.write_picture(tmp_path / "map.png", grey)
     read = read_style_map(tmp_path / "map.png", "3, oak,8")
-    assert read.styles == (Style(seed=3), Style(material="oak"), Style(seed=8))
+    assert read.styles == (Seed(3), Material("oak"), Seed(8))
     assert (read.rows, read.columns) == (16, 32)
     cells = np.reshape(read.cells, (16, 32))
     np.testing.assert_allclose(cells[:8, :16], 0, atol=0.01)

@@ -14,9 +14,14 @@ from gan_worker.gan.generation.latents import draw_z
 from gan_worker.gan.networks.layers import PaintedStyle
 from gan_worker.style import (
     Directions,
+    Latent,
+    LookMap,
+    Material,
     Mix,
+    Seed,
     Style,
     StyleMap,
+    mixes,
     read_weights,
 )
 
@@ -91,7 +96,7 @@ class Styles:
         """
         if config.style_map:
             shares = _places(config, rows, columns)
-            kin = np.stack([self._kin(mix) for mix in _mixes(config.style_map)])
+            kin = np.stack([self._kin(mix) for mix in mixes(config.style_map)])
             one = _only_value(shares, kin)
             return (shares @ kin).astype(np.float32) if one is None else one
         return self._kin(config.mix or ((_plain(config), 1.0),))
@@ -120,15 +125,15 @@ class Styles:
         return weights / weights.sum() @ w
 
     def _one(self, style: Style) -> np.ndarray:
-        if style.material:
-            return np.asarray(self._named[style.material], np.float32)
-        z = style.z or draw_z(style.seed or 0, self._generator.network)
+        if isinstance(style, Material):
+            return np.asarray(self._named[style.name], np.float32)
+        z = style.z if isinstance(style, Latent) else draw_z(style.number, self._generator.network)
         return self._style(tf.constant(np.asarray(z, np.float32)[None]))[0].numpy()
 
     def _looks(self, chosen: StyleMap) -> np.ndarray:
         """The styles of a map, (styles or looks, w_dim) float32."""
-        w = [self._mean(mix) for mix in _mixes(chosen)]
-        for i, look in enumerate(chosen.looks):
+        w = [self._mean(mix) for mix in mixes(chosen)]
+        for i, look in enumerate(chosen.looks if isinstance(chosen, LookMap) else ()):
             w[i] = self._moved(w[i], look.truncation_psi, look.directions)[0].numpy()
         return np.stack(w)
 
@@ -141,13 +146,8 @@ def mean_style(generator: AnyGenerator) -> tf.Tensor:
 def _plain(config: GenerationConfig) -> Style:
     """The one style of a request without mix and map."""
     if config.material:
-        return Style(material=config.material)
-    return Style(z=config.z) if config.z else Style(seed=config.seed)
-
-
-def _mixes(chosen: StyleMap) -> list[Mix]:
-    """What each style or look of a map starts from."""
-    return [look.mix for look in chosen.looks] or [((style, 1.0),) for style in chosen.styles]
+        return Material(config.material)
+    return Latent(config.z) if config.z else Seed(config.seed)
 
 
 def _only_value(shares: np.ndarray, values: np.ndarray) -> np.ndarray | None:
@@ -165,7 +165,7 @@ def _places(config: GenerationConfig, rows: int, columns: int) -> np.ndarray:
     """How much of each style there is in each cell of the latent grid, (rows, columns, styles)."""
     chosen = config.style_map
     assert chosen is not None
-    if chosen.looks:
+    if isinstance(chosen, LookMap):
         return _painted_places(chosen, config, rows, columns)
     cells = _shares(chosen.cells, len(chosen.styles)).reshape(chosen.rows, chosen.columns, -1)
     down, across = resampling(chosen.rows, rows), resampling(chosen.columns, columns)
@@ -173,7 +173,7 @@ def _places(config: GenerationConfig, rows: int, columns: int) -> np.ndarray:
 
 
 def _painted_places(
-    chosen: StyleMap, config: GenerationConfig, rows: int, columns: int
+    chosen: LookMap, config: GenerationConfig, rows: int, columns: int
 ) -> np.ndarray:
     """The same for a map of looks, which stays where it was painted wherever the border is put."""
     left, top = config.origin or (0, 0)

@@ -17,7 +17,7 @@ from blender_addon.steering import favourites, live, sliders
 from blender_addon.worker import pump, session
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import ErrorInfo, TilewrightError
-from gan_worker.style import Style
+from gan_worker.style import Seed
 
 FULL = GenerationConfig("bricks", seed=5, width=64, height=32)
 PROBES = 8
@@ -170,7 +170,7 @@ def test_loop_goes_through_ticked_favourites_of_this_model(worker, material):
     bpy.ops.tilewright.bake_motion(wait=True)
     asked = worker.frames
     assert {config.seed for config in asked} == {5}
-    assert asked[0].mix == ((Style(seed=7), 1.0),)
+    assert asked[0].mix == ((Seed(7), 1.0),)
     assert {style.seed for config in asked for style, _ in config.mix} == {7, 9}
     scene.tilewright.favourites[0].in_loop = False
     assert "tick them" in motion.obstacle(scene, material)

@@ -17,12 +17,12 @@ from blender_addon.steering import favourites, live, sliders
 from blender_addon.worker import pump, session
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import TilewrightError
-from gan_worker.style import Look, Style, read_weights
+from gan_worker.style import Look, Seed, read_weights
 
 FULL = GenerationConfig("bricks", seed=5, width=512, height=512)
 LOOKS = (
-    Look(((Style(seed=7), 1.0),), 1.0, (("pca 1", 1.5),)),
-    Look(((Style(seed=8), 1.0),), 0.5),
+    Look(((Seed(7), 1.0),), 1.0, (("pca 1", 1.5),)),
+    Look(((Seed(8), 1.0),), 0.5),
 )
 
 

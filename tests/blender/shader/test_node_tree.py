@@ -11,7 +11,7 @@ from blender_addon.shader import images, node_tree, surface
 from blender_addon.shader.node_tree import Wiring
 from gan_worker.config import GenerationConfig, Recipe
 from gan_worker.materials.maps import MAPS
-from gan_worker.style import Style, StyleMap
+from gan_worker.style import CellMap, Latent, Material, Seed
 
 
 @pytest.fixture
@@ -197,8 +197,8 @@ def test_recipe_survives_on_the_material():
     recipe = Recipe(config, "b" * 64, "0.1.0")
     styled = replace(
         config,
-        mix=((Style(seed=1), 0.5), (Style(material="oak"), 0.5)),
-        style_map=StyleMap((Style(seed=3), Style(z=(0.1, 0.2))), 1, 2, (0.0, 0.625)),
+        mix=((Seed(1), 0.5), (Material("oak"), 0.5)),
+        style_map=CellMap((Seed(3), Latent((0.1, 0.2))), 1, 2, (0.0, 0.625)),
         directions=(("pca 1", 2.5),),
     )
     for kept in (recipe, replace(recipe, config=styled)):

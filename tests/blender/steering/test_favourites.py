@@ -14,7 +14,7 @@ from blender_addon.steering import favourites, live, sliders
 from blender_addon.ui import thumbnails
 from blender_addon.worker import pump, session
 from gan_worker.config import GenerationConfig
-from gan_worker.style import Style
+from gan_worker.style import Seed
 
 FULL = GenerationConfig("bricks", seed=5, width=64, height=32)
 
@@ -125,7 +125,7 @@ def test_slider_mixes_two_favourites_live(stand_in, material):
     bpy.ops.tilewright.mix_favourite(uid=b, end="mix_b")
     chosen().mix = 0.25
     config = list(stand_in.submitted.values())[-1]
-    assert config.mix == ((Style(seed=7), 0.75), (Style(seed=8), 0.25))
+    assert config.mix == ((Seed(7), 0.75), (Seed(8), 0.25))
     assert config.directions == (("pca 1", 1.5),)
     assert config.seed == 7
     answer(stand_in)

@@ -16,7 +16,7 @@ from blender_addon.steering import variations as grid
 from blender_addon.ui import thumbnails
 from blender_addon.worker import pump, session
 from gan_worker.config import GenerationConfig
-from gan_worker.style import Style
+from gan_worker.style import Seed
 from gan_worker.wire.messages import ModelEntry
 
 FULL = GenerationConfig("bricks", seed=5, width=64, height=32)
@@ -124,7 +124,7 @@ def test_model_without_directions_varies_its_seed():
 
 
 def test_strangers_start_anew():
-    mix = ((Style(seed=1), 1.0),)
+    mix = ((Seed(1), 1.0),)
     centre = GenerationConfig("bricks", 5, mix=mix, directions=(("pca 1", 1),), sway=(0.4, 0.5))
     nine = grid.strangers(centre, 1)
     assert nine.pop(4) == centre

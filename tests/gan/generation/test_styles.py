@@ -22,17 +22,17 @@ from gan_worker.gan.networks.generator import Generator
 from gan_worker.gan.networks.layers import PaintedStyle
 from gan_worker.materials.pictures import quantise
 from gan_worker.runs import run as runs
-from gan_worker.style import Look, Style, StyleMap
+from gan_worker.style import CellMap, Latent, Look, Material, Seed
 from gan_worker.styles.painting import COLORS, paint
 
 NANO = PRESETS["nano"]
 WANTED = GenerationConfig("stripes", seed=4, width=64, height=48, origin=(0, 0))
-PAINTED = StyleMap((Style(seed=3), Style(seed=8)), 2, 3, (0.0, 1.0, 0.5, 0.0, 0.0, 1.0))
+PAINTED = CellMap((Seed(3), Seed(8)), 2, 3, (0.0, 1.0, 0.5, 0.0, 0.0, 1.0))
 
 
 LOOKS = (
-    Look(((Style(seed=3), 1.0),)),
-    Look(((Style(seed=8), 1.0), (Style(material="pine"), 3.0)), 0.7, (("pca 1", 2.0),)),
+    Look(((Seed(3), 1.0),)),
+    Look(((Seed(8), 1.0), (Material("pine"), 3.0)), 0.7, (("pca 1", 2.0),)),
 )
 # The first look on the left and the second on the right, so that they meet at the border too.
 HALVES = paint(LOOKS, np.repeat(np.array(COLORS[:2], np.float32), 4, axis=0)[None])
@@ -99,19 +99,19 @@ def picture(model, **fields):
 
 
 def test_a_mix_is_the_weighted_mean_of_its_styles(model, generator):
-    mix = ((Style(seed=1), 1.0), (Style(material="pine"), 3.0))
+    mix = ((Seed(1), 1.0), (Material("pine"), 3.0))
     expected = 0.25 * style_of(generator, 1) + 0.75 * style_of(generator, 51)
     np.testing.assert_allclose(style(model, mix=mix)[0], expected, atol=1e-6)
     # The seed still says where things lie.
     assert np.abs(picture(model, mix=mix) - picture(model, mix=mix, seed=5)).mean() > 1e-3
-    same = ((Style(seed=4), 2.0),)
+    same = ((Seed(4), 2.0),)
     np.testing.assert_allclose(picture(model, mix=same), picture(model), atol=1e-5)
 
 
 def test_a_latent_can_be_mixed(model):
     latent = tuple(map(float, draw_z(9, NANO)))
     np.testing.assert_allclose(
-        style(model, mix=((Style(z=latent), 1.0),)), style(model, seed=9), atol=1e-6
+        style(model, mix=((Latent(latent), 1.0),)), style(model, seed=9), atol=1e-6
     )
 
 
@@ -154,9 +154,9 @@ def test_each_material_brings_its_own_pattern(model):
     # What is near a material has its pattern, whatever is slid; of a mix the heaviest counts.
     assert waves(z=tuple(map(float, draw_z(51, NANO)))).any()
     assert waves(material="pine", directions=(("pca 1", 3.0),), truncation_psi=0.2).any()
-    oak, other = Style(material="old oak"), Style(material="pine")
+    oak, other = Material("old oak"), Material("pine")
     assert not waves(mix=((oak, 2.0), (other, 1.0))).any()
-    halves = waves(style_map=StyleMap((oak, other), 1, 8, (0.0,) * 4 + (1.0,) * 4))
+    halves = waves(style_map=CellMap((oak, other), 1, 8, (0.0,) * 4 + (1.0,) * 4))
     assert not halves[:, :, :4].any()
     np.testing.assert_allclose(halves[:, :, 4:], pine[:, :, 4:], atol=1e-6)
 
@@ -175,12 +175,12 @@ def test_a_direction_moves_the_style_by_its_steps_at_any_truncation(model):
 
 
 def test_a_map_of_one_style_is_that_style(model):
-    constant = StyleMap((Style(seed=4),), 2, 2, (0.0,) * 4)
+    constant = CellMap((Seed(4),), 2, 2, (0.0,) * 4)
     np.testing.assert_allclose(picture(model, style_map=constant), picture(model), atol=2e-6)
 
 
 def test_painted_styles_lie_where_they_were_painted(model):
-    halves = StyleMap((Style(seed=3), Style(seed=8)), 1, 8, (0.0,) * 4 + (1.0,) * 4)
+    halves = CellMap((Seed(3), Seed(8)), 1, 8, (0.0,) * 4 + (1.0,) * 4)
     w = style(model, style_map=halves)
     assert w.shape == (1, 6, 8, NANO.w_dim)
     first, second = style(model, seed=3)[0], style(model, seed=8)[0]
@@ -194,10 +194,10 @@ def test_painted_styles_lie_where_they_were_painted(model):
 
 
 def test_what_lies_far_inside_a_painted_area_is_as_without_the_map(model):
-    halves = StyleMap((Style(seed=3), Style(seed=8)), 1, 2, (0.0, 1.0))
+    halves = CellMap((Seed(3), Seed(8)), 1, 2, (0.0, 1.0))
     wide = {"width": 640, "height": 64}
     painted = picture(model, style_map=halves, **wide)
-    plain = picture(model, mix=((Style(seed=8), 1.0),), **wide)
+    plain = picture(model, mix=((Seed(8), 1.0),), **wide)
     difference = np.abs(painted - plain).mean(axis=(0, 2))
     # The middle of the second cell is its style alone; in the first one it is the other.
     assert difference[476:484].max() < 0.2 * difference[156:164].mean()
@@ -223,13 +223,13 @@ def test_a_painted_look_is_the_whole_look(model):
     [
         {"seed": 8, "directions": (("pca 1", 2.0),), "truncation_psi": 0.7},
         {"material": "pine"},
-        {"mix": ((Style(seed=8), 0.3), (Style(material="old oak"), 0.4))},
+        {"mix": ((Seed(8), 0.3), (Material("old oak"), 0.4))},
     ],
     ids=lambda fields: next(iter(fields)),
 )
 def test_looks_that_are_alike_make_the_bytes_of_the_look_alone(model, fields):
-    style_of_it = {"seed": fields.get("seed"), "material": fields.get("material", "")}
-    mix = fields.get("mix") or ((Style(**style_of_it), 1.0),)
+    one = Material(fields["material"]) if "material" in fields else Seed(fields.get("seed", 1))
+    mix = fields.get("mix") or ((one, 1.0),)
     look = Look(mix, fields.get("truncation_psi", 1.0), fields.get("directions", ()))
     noise = np.random.default_rng(0).random((16, 16, 3), np.float32)
     painted = picture(model, style_map=paint((look,) * 4, noise), seed=8)
@@ -300,7 +300,7 @@ def test_cells_are_resampled_on_a_circle(before, after):
 
 CHOICES = [
     {"material": "pine"},
-    {"mix": ((Style(seed=1), 0.5), (Style(material="old oak"), 0.25))},
+    {"mix": ((Seed(1), 0.5), (Material("old oak"), 0.25))},
     {"style_map": PAINTED, "truncation_psi": 0.8},
     {"style_map": HALVES, "directions": (("pca 2", 1.0),)},
     {"directions": (("pca 1", 2.5), ("factor 3", -1.0)), "z": (0.25,) * 16},
@@ -320,11 +320,11 @@ def test_a_recipe_makes_the_same_picture_after_a_journey(model, choice):
     ("changes", "code", "says"),
     [
         ({"material": "ash"}, "invalid_config", "old oak, pine"),
-        ({"mix": ((Style(material="ash"), 1.0),)}, "invalid_config", "old oak, pine"),
-        ({"mix": ((Style(z=(1.0,)), 1.0),)}, "invalid_latent", "16"),
-        ({"style_map": StyleMap((Style(z=(1.0,)),), 1, 1, (0.0,))}, "invalid_latent", "16"),
+        ({"mix": ((Material("ash"), 1.0),)}, "invalid_config", "old oak, pine"),
+        ({"mix": ((Latent((1.0,)), 1.0),)}, "invalid_latent", "16"),
+        ({"style_map": CellMap((Latent((1.0,)),), 1, 1, (0.0,))}, "invalid_latent", "16"),
         (
-            {"style_map": paint((Look(((Style(material="ash"), 1.0),)),), np.zeros((1, 1, 3)))},
+            {"style_map": paint((Look(((Material("ash"), 1.0),)),), np.zeros((1, 1, 3)))},
             "invalid_config",
             "old oak, pine",
         ),

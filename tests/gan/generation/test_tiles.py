@@ -18,7 +18,7 @@ from gan_worker.gan.generation.seams import line_steps, rolled, seam_ratio
 from gan_worker.gan.networks.generator import Generator
 from gan_worker.progress import GenerationProgress
 from gan_worker.runs.run import ModelInfo
-from gan_worker.style import Style, StyleMap
+from gan_worker.style import CellMap, Seed
 
 NANO = PRESETS["nano"]
 # On the latent grid, and too fine for it.
@@ -66,10 +66,8 @@ def small_pieces(monkeypatch):
     monkeypatch.setattr(generation, "LONGEST", 6 * NANO.stride)
 
 
-def painted() -> StyleMap:
-    return StyleMap(
-        rows=2, columns=2, cells=(0.0, 1.0, 1.0, 0.0), styles=(Style(seed=1), Style(seed=2))
-    )
+def painted() -> CellMap:
+    return CellMap(rows=2, columns=2, cells=(0.0, 1.0, 1.0, 0.0), styles=(Seed(1), Seed(2)))
 
 
 @pytest.mark.parametrize("style_map", [None, painted()], ids=["one style", "painted"])

@@ -15,7 +15,7 @@ from gan_worker.gan.training import loop
 from gan_worker.gan.training.materials import NOBODY, STRAY, Conditioning
 from gan_worker.materials import pictures
 from gan_worker.runs.run import Run, load_model_files, open_model
-from gan_worker.style import Style
+from gan_worker.style import Material, Seed
 
 
 def train(config, run, steps=10**9):
@@ -109,7 +109,7 @@ def test_each_material_is_called_up_by_its_name(trained):
         for style in (
             {"material": "cold"},
             {"material": "warm"},
-            {"mix": ((Style(material="cold"), 1.0), (Style(seed=3), 1.0))},
+            {"mix": ((Material("cold"), 1.0), (Seed(3), 1.0))},
         )
     )
     assert np.abs(cold - warm).max() > 1e-4

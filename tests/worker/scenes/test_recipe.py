@@ -16,7 +16,7 @@ from gan_worker.scenes.recipe import (
     NeighbourhoodLatent,
     SceneRecipe,
 )
-from gan_worker.style import Style
+from gan_worker.style import Material, Seed
 
 GOOD = '''textures = "packed"
 [[rules]]
@@ -51,7 +51,7 @@ def test_everything_that_a_rule_can_say():
     assert (first.size, first.scale, first.psi) == ((512, 256), (4.0, 4.0), 0.8)
     assert first.maps == ("base_color", "normal")  # in one order, so that equal requests are equal
     assert (first.slots, first.existing) == (("Brick*", 0), "new slot")
-    assert second.latent == BetweenLatent(Style(seed=3), Style(material="old oak"), axis="x")
+    assert second.latent == BetweenLatent(Seed(3), Material("old oak"), axis="x")
     assert (second.line, second.model, second.size) == (13, "bricks", (512, 256))
     assert second.select.collection == ()  # a rule like another selects for itself
 

@@ -28,7 +28,7 @@ from gan_worker.errors import WorkerError
 from gan_worker.progress import GenerationProgress, Stage, TrainingProgress
 from gan_worker.runs.run import ModelInfo, Run
 from gan_worker.server.supervisor import Patience
-from gan_worker.style import StyleMap
+from gan_worker.style import CellMap
 from gan_worker.wire import codec, messages
 from gan_worker.wire.codec import EVENT_CREDIT, FLAGS, MAGIC, VERSION, Message, decode, encode
 from gan_worker.wire.keys import new_key_pair
@@ -242,7 +242,7 @@ def test_a_fault_in_a_job_fails_it_and_nothing_else(served, ear, picture):
         (GenerationConfig("oak", z=(0.0,) * 2100), "invalid_config"),
         (GenerationConfig("oak", material="ash", z=(0.0,)), "invalid_config"),
         (GenerationConfig("oak", directions=(("size", 1.0),)), "invalid_config"),
-        (GenerationConfig("oak", style_map=StyleMap((), 1, 1, (0.0,))), "invalid_config"),
+        (GenerationConfig("oak", style_map=CellMap((), 1, 1, (0.0,))), "invalid_config"),
     ],
 )
 def test_what_cannot_work_is_rejected_before_tensorflow_starts(served, ear, config, code):

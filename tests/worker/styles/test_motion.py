@@ -9,7 +9,7 @@ import pytest
 
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
-from gan_worker.style import Style, StyleMap, check_style
+from gan_worker.style import CellMap, Seed, check_style
 from gan_worker.styles import motion
 
 BASE = GenerationConfig("bricks", 1, 128, 64, ("base_color",), origin=(3, 4))
@@ -19,7 +19,7 @@ LOOKS = [replace(BASE, seed=seed) for seed in (3, 8, 12)]
 def weights(path, t):
     """Weights of the seeds 3, 8 and 12 at a place of the path."""
     mix = dict(path(t).mix)
-    return np.array([mix.get(Style(seed=seed), 0.0) for seed in (3, 8, 12)])
+    return np.array([mix.get(Seed(seed), 0.0) for seed in (3, 8, 12)])
 
 
 def test_a_path_goes_through_its_looks_smoothly_and_closes():
@@ -40,7 +40,7 @@ def test_a_path_keeps_the_layout_the_size_and_the_maps_and_may_be_asked_for():
         replace(BASE, truncation_psi=0.0, directions=(("pca 1", 10.0),), width=8),
         replace(BASE, material="oak", truncation_psi=2.0, directions=(("pca 1", -10.0),)),
         replace(BASE, z=(0.5,), directions=(("factor 1", 1.0),)),
-        replace(BASE, mix=((Style(seed=7), 3.0), (Style(seed=9), 1.0))),
+        replace(BASE, mix=((Seed(7), 3.0), (Seed(9), 1.0))),
     ]
     path = motion.path_through(BASE, looks)
     for t in np.linspace(0, 1, 50):
@@ -64,8 +64,8 @@ def test_between_two_looks_it_goes_there_and_back():
     [
         LOOKS[:1],
         [*LOOKS, replace(BASE, model="oak")],
-        [*LOOKS, replace(BASE, style_map=StyleMap((Style(seed=1),), 1, 1, (0.0,)))],
-        [replace(BASE, mix=tuple((Style(seed=n + k), 1.0) for n in range(9))) for k in (0, 100)],
+        [*LOOKS, replace(BASE, style_map=CellMap((Seed(1),), 1, 1, (0.0,)))],
+        [replace(BASE, mix=tuple((Seed(n + k), 1.0) for n in range(9))) for k in (0, 100)],
     ],
 )
 def test_what_cannot_be_a_path_is_refused_before_anything_is_generated(looks):
