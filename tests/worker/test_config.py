@@ -80,7 +80,7 @@ def arguments(config: TrainingConfig | GenerationConfig | RepairConfig) -> list[
     if isinstance(config, RepairConfig):
         given = _options(config, ("mask", "scale", "seed", "steps"))
         return ["repair", config.model, config.picture, *given, "--out", "new"]
-    mix = ",".join(f"{style.seed}:{weight}" for style, weight in config.mix)
+    mix = ",".join(f"{style.number}:{weight}" for style, weight in config.mix)
     given = {
         "size": f"{config.width}x{config.height}",
         "maps": ",".join(config.maps) or "all",

@@ -171,7 +171,7 @@ def test_loop_goes_through_ticked_favourites_of_this_model(worker, material):
     asked = worker.frames
     assert {config.seed for config in asked} == {5}
     assert asked[0].mix == ((Seed(7), 1.0),)
-    assert {style.seed for config in asked for style, _ in config.mix} == {7, 9}
+    assert {style.number for config in asked for style, _ in config.mix} == {7, 9}
     scene.tilewright.favourites[0].in_loop = False
     assert "tick them" in motion.obstacle(scene, material)
 

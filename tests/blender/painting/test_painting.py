@@ -47,7 +47,7 @@ class Painter:
             kept = favourites.add(scene, self.material, f"look {number}")
             config = replace(
                 FULL,
-                seed=style.seed,
+                seed=style.number,
                 truncation_psi=look.truncation_psi,
                 directions=look.directions,
             )
