@@ -22,13 +22,13 @@ from gan_worker.scenes.recipe import (
     Rule,
     SeedLatent,
 )
-from gan_worker.style import Style
 from gan_worker.styles.favourites import mixed
 from gan_worker.styles.mixing import with_style
 
 if TYPE_CHECKING:
     from gan_worker.config import GenerationConfig
     from gan_worker.scenes.description import Point, Scene, SceneObject
+    from gan_worker.style import Style
     from gan_worker.wire.messages import ModelEntry
 
 # Waves of the smooth field; enough that no direction of space shows.
