@@ -124,7 +124,7 @@ def flat(but: str) -> dict[str, tuple[str, ...]]:
 
 # What is one of several kinds can be written as one dataclass with the fields of all, its form: each kind names it by
 # this attribute, and the hint is `Annotated[A | B, form]`. `form.of(value)` makes it; its `value()` gives the value
-# again, or raises InvalidJson where JSON says several at once, which no value can.
+# again, or raises ValueError where JSON says several at once, which no value can.
 _FORM = "JSON_FORM"
 
 # What JSON holds as it is. Nearly all values are, so they are asked for first.
@@ -218,7 +218,7 @@ def _read(hint: Any, value: Any, where: str) -> Any:
     if origin in (types.UnionType, typing.Union):
         return _read_optional(args, value, where)
     if origin is Annotated:
-        return from_json(args[1], value).value()
+        return _value_of(from_json(args[1], value))
     if origin is Literal and isinstance(value, str) and value in args:
         return value
     if origin is tuple and isinstance(value, list):
@@ -233,6 +233,13 @@ def _read(hint: Any, value: Any, where: str) -> Any:
         return value
     wanted = " or ".join(map(repr, args)) if origin is Literal else getattr(hint, "__name__", hint)
     raise InvalidJson(f"{where} must be {wanted}, got {str(value)[:40]!r}")
+
+
+def _value_of(form: Any) -> Any:
+    try:
+        return form.value()
+    except ValueError as error:
+        raise InvalidJson(str(error)) from None
 
 
 def _read_optional(args: tuple[Any, ...], value: Any, where: str) -> Any:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
-from gan_worker.dataclass_json import InvalidJson
 from gan_worker.errors import require
 from gan_worker.limits import AMOUNTS, TRUNCATIONS
 
@@ -47,7 +46,7 @@ class _StyleFields:
     def value(self) -> Seed | Latent | Material:
         given = (self.seed is not None) + bool(self.z) + bool(self.material)
         if given != 1:
-            raise InvalidJson(f"a style must be one of a seed, a z and a material, got {given}")
+            raise ValueError(f"a style must be one of a seed, a z and a material, got {given}")
         if self.seed is not None:
             return Seed(self.seed)
         return Latent(self.z) if self.z else Material(self.material)
@@ -124,7 +123,7 @@ class _MapFields:
             return CellMap(self.styles, self.rows, self.columns, self.cells)
         if self.styles or self.cells:
             rule = "a style map must have either styles and cells or looks and weights"
-            raise InvalidJson(f"{rule}, got some of both")
+            raise ValueError(f"{rule}, got some of both")
         return LookMap(self.looks, self.rows, self.columns, self.weights)
 
 
