@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bpy
 from bpy.app.handlers import persistent
@@ -39,7 +39,7 @@ def configs_of(material: bpy.types.Material, first: int, last: int) -> Iterator[
     """
     base, curves = sliders.wanted(material), _curves(material)
     for frame in range(first, last + 1):
-        fields: dict[str, object] = {}
+        fields: dict[str, Any] = {}
         amounts = dict(base.directions)
         for curve in curves:
             owner, _, name = curve.data_path.rpartition(".")
@@ -69,7 +69,7 @@ def _resolves(material: bpy.types.Material, curve: bpy.types.FCurve) -> bool:
     return True
 
 
-def _action_curves(animation: bpy.types.AnimData) -> object:
+def _action_curves(animation: bpy.types.AnimData) -> Iterable[bpy.types.FCurve]:
     if bpy.app.version < (5, 0, 0):
         return animation.action.fcurves
     from bpy_extras import anim_utils  # where actions have slots

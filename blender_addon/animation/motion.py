@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,8 @@ from . import keyframes
 
 if TYPE_CHECKING:
     from gan_worker.client.events import MaterialReady
+
+    from ..steering.properties import TILEWRIGHT_PG_favourite
 
 # Frames on their way at once: the worker never waits, and their pixels are no load.
 MOST_SENT = 3
@@ -78,7 +80,7 @@ def _plan_of_keyframes(scene: bpy.types.Scene, material: bpy.types.Material) -> 
     return Plan(lambda _lengths: configs, None, first, closes)
 
 
-def ticked(scene: bpy.types.Scene, model: str) -> list[bpy.types.PropertyGroup]:
+def ticked(scene: bpy.types.Scene, model: str) -> list[TILEWRIGHT_PG_favourite]:
     """The favourites of a model that a loop goes through."""
     return [favourite for favourite in favourites.of_model(scene, model) if favourite.in_loop]
 
@@ -86,7 +88,7 @@ def ticked(scene: bpy.types.Scene, model: str) -> list[bpy.types.PropertyGroup]:
 def obstacle(scene: bpy.types.Scene, material: bpy.types.Material | None) -> str:
     """Why nothing can be baked; empty where it can."""
     found = live.obstacle(material)
-    if found:
+    if found or material is None:
         return found
     chosen, model = scene.tilewright, material.tilewright.latents.model
     if chosen.texture_folder.startswith("//") and not bpy.data.filepath:
@@ -128,7 +130,7 @@ class MotionBake(BackgroundTask):
         self._requests.drop()
         self._writer.discard()
 
-    def work(self) -> Iterator[bool]:
+    def work(self) -> Generator[bool]:
         lengths = (yield from self._measure(self._plan.path)) if self._plan.path else []
         self.stage = "making pictures"
         configs, meter = self._plan.frames(lengths), motion.StepMeter()
@@ -150,7 +152,7 @@ class MotionBake(BackgroundTask):
         self.evenness = meter.evenness(self._plan.closes)
         self._apply(self._writer.publish(), len(configs))
 
-    def _measure(self, path: motion.Path) -> Iterator[bool]:
+    def _measure(self, path: motion.Path) -> Generator[bool, None, list[float]]:
         model = session.current.model(self._base.model)
         if model is None:
             raise self._requests.model_changed(self._base.model)

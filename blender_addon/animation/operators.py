@@ -6,7 +6,7 @@ import bpy
 from bpy.props import BoolProperty
 
 from ..steering import sliders
-from ..worker.reporting import Action, CancelTask, when
+from ..worker.reporting import Action, CancelTask, still, when
 from . import motion
 
 
@@ -30,7 +30,7 @@ class TILEWRIGHT_OT_bake_motion(Action, bpy.types.Operator):
         )
 
     def act(self, context: bpy.types.Context) -> None:
-        bake = motion.start(context.scene, sliders.active_material())
+        bake = motion.start(context.scene, still(sliders.active_material()))
         if self.wait:
             bake.wait()
             bake.raise_error()

@@ -67,7 +67,7 @@ def _draw_favourites(
 
 
 def _draw_result(layout: bpy.types.UILayout, bake: motion.MotionBake | None, width: int) -> None:
-    if bake and bake.state == "succeeded":
+    if bake and bake.state == "succeeded" and bake.evenness:
         paragraph(layout, _in_words(bake.progress.total, bake.evenness), width, "CHECKMARK")
     text = "Space over the 3D View plays it. Apply in Latents shows the still material again"
     paragraph(layout, text, width, "INFO")

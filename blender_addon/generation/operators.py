@@ -71,7 +71,7 @@ class TILEWRIGHT_OT_next_seed(Action, bpy.types.Operator):
     def act(self, context: bpy.types.Context) -> set[str]:
         chosen = context.scene.tilewright
         chosen.seed = (chosen.seed + self.step) % SEEDS.most
-        return bpy.ops.tilewright.generate_material()
+        return bpy.ops.tilewright.generate_material()  # type: ignore[attr-defined]  # ours, which the stub has not
 
 
 class TILEWRIGHT_OT_cancel_generation(Action, bpy.types.Operator):
@@ -103,6 +103,10 @@ class _Making(Action):
     @classmethod
     def obstacle(cls, _context: bpy.types.Context) -> str:
         return obstacle_of(regeneration.check, sliders.active_material())
+
+    def make(self, material: bpy.types.Material) -> None:
+        """Make one of them."""
+        raise NotImplementedError
 
     def act(self, _context: bpy.types.Context) -> None:
         for material in requests.steered():

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from gan_worker.config import GenerationConfig
     from gan_worker.wire.messages import ModelEntry
 
+    from .properties import Origin
+
 # Longest sides that the panel offers, pixels, and what artists call them.
 SIDES = {512: "512", 1024: "1K", 2048: "2K", 4096: "4K"}
 # Letters of a hash that are shown: enough that no two models share them.
@@ -30,8 +32,11 @@ def model_of(material: bpy.types.Material) -> ModelEntry | None:
     return next((m for m in session.current.models if m.hash == needed), None)
 
 
-def check(material: bpy.types.Material | None) -> None:
+def check(material: bpy.types.Material | None) -> bpy.types.Material:
     """Check that a material can be made again from its recipe.
+
+    Returns:
+        The material.
 
     Raises:
         RequestError: `wrong_state` or `unknown_model`.
@@ -52,13 +57,14 @@ def check(material: bpy.types.Material | None) -> None:
         )
     if not model_of(material):
         raise _missing(material.tilewright)
+    return material
 
 
 def _wrong_state(message: str, cure: str) -> RequestError:
     return RequestError("wrong_state", message, cure)
 
 
-def _missing(kept: bpy.types.PropertyGroup) -> RequestError:
+def _missing(kept: Origin) -> RequestError:
     needed = f"{kept.model} (hash {kept.model_hash[:HASH_LETTERS]})"
     present = session.current.model(kept.model)
     if present:
@@ -85,7 +91,7 @@ def regenerate(material: bpy.types.Material) -> session.Job:
     """
     config = _prepare(material)
     if not node_tree.is_preview(material):  # its own recipe is that of a small picture
-        recipe = node_tree.read_recipe(material).config
+        recipe = node_tree.recipe_of(material).config
         config = replace(recipe, model=config.model, maps=config.maps)
     return _ask(material, config)
 
@@ -147,7 +153,7 @@ def _prepare(material: bpy.types.Material) -> GenerationConfig:
     check(material)
     node_tree.ensure_unique(material)
     if not sliders.has_latents(material):
-        sliders.keep_place(material, node_tree.read_recipe(material))
+        sliders.keep_place(material, node_tree.recipe_of(material))
     with quietly():
         material.tilewright.latents.model = model_of(material).name
     return sliders.wanted(material)

@@ -145,7 +145,7 @@ def _uses(material: bpy.types.Material, objects: Iterable[bpy.types.Object]) -> 
     return used + int(material.use_fake_user)
 
 
-def _owned(owner: bpy.types.ID) -> Iterable[bpy.types.Material | None]:
+def _owned(owner: bpy.types.ID | None) -> Iterable[bpy.types.Material | None]:
     if isinstance(owner, bpy.types.Object):
         return (slot.material for slot in owner.material_slots if slot.link == "OBJECT")
     return owner.materials
@@ -164,7 +164,7 @@ def cancel_generation() -> None:
 
 def steered() -> list[bpy.types.Material]:
     """The materials of the panel that can be made again: the active one, and those that go with it."""
-    active = sliders.active_material()
+    active = regeneration.check(sliders.active_material())
     others = [
         m for m in sliders.steered() if m != active and not obstacle_of(regeneration.check, m)
     ]

@@ -94,7 +94,8 @@ def _is_wanted(made: GenerationConfig, target: str) -> bool:
 
 
 def _show(event: MaterialReady, target: str, order: Order, is_rest: bool) -> None:
-    found = {name: images.find_image(event.job, name) for name in event.maps}
+    there = {name: images.find_image(event.job, name) for name in event.maps}
+    found = {name: image for name, image in there.items() if image}
     for name, image in found.items():
         image.name = _image_name(event.recipe.config, name)
     material = node_tree.find_material(target) if target else None
@@ -105,9 +106,9 @@ def _show(event: MaterialReady, target: str, order: Order, is_rest: bool) -> Non
     node_tree.end_preview(material)
     node_tree.store_recipe(material, event.recipe, event.seam_ratios)
     job = session.current.jobs.get(event.job)
-    if job and job.config and not is_rest:
+    if job and job.generation and not is_rest:
         # Not when it was asked for: an undo step from before it came would ask for it again.
-        sliders.store(material, job.config)
+        sliders.store(material, job.generation)
     sliders.keep_place(material, event.recipe)
 
 

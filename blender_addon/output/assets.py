@@ -58,13 +58,9 @@ def check(material: bpy.types.Material | None, library: str) -> None:
             "The material must show its full size; it shows a preview.",
             "Wait until the slider has come to rest.",
         )
-    if library and library_folder(library) is None:
-        raise StorageError(
-            "file_unwritable",
-            f"The asset library must be one of the preferences; {library} is not.",
-            "Choose another, or add it under Preferences > File Paths.",
-        )
-    if not library and not bpy.data.filepath:
+    if library:
+        library_folder(library)
+    elif not bpy.data.filepath:
         raise StorageError(
             "file_unwritable",
             "The .blend must be saved before it can hold assets; it was not.",
@@ -72,12 +68,20 @@ def check(material: bpy.types.Material | None, library: str) -> None:
         )
 
 
-def library_folder(name: str) -> Path | None:
-    """Folder of an asset library of the preferences."""
+def library_folder(name: str) -> Path:
+    """Folder of an asset library of the preferences.
+
+    Raises:
+        StorageError: `file_unwritable` where there is no such library.
+    """
     for library in bpy.context.preferences.filepaths.asset_libraries:
         if library.name == name and library.path:
             return Path(bpy.path.abspath(library.path))
-    return None
+    raise StorageError(
+        "file_unwritable",
+        f"The asset library must be one of the preferences; {name} is not.",
+        "Choose another, or add it under Preferences > File Paths.",
+    )
 
 
 def keep(material: bpy.types.Material, catalog: str, library: str = "") -> Path:
@@ -143,7 +147,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _mark(material: bpy.types.Material, catalog: str) -> None:
-    recipe = node_tree.read_recipe(material)
+    recipe = node_tree.recipe_of(material)
     material.asset_mark()
     data = material.asset_data
     data.catalog_id = catalog

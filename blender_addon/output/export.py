@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import bpy
@@ -94,7 +94,7 @@ class MaterialExport(BackgroundTask):
         total = self.progress.total
         return f"{self.progress.done} of {total} files" if total else "Reading"
 
-    def work(self) -> Iterator[bool]:
+    def work(self) -> Generator[bool]:
         said = node_tree.read_metadata(self._found())
         maps: dict[str, np.ndarray] = {}
         for name in _exported_maps(self._found()):

@@ -9,7 +9,7 @@ from gan_worker.exports.targets import ExportTarget
 
 from ..steering import sliders
 from ..worker import pump
-from ..worker.reporting import Action, CancelTask, obstacle_of
+from ..worker.reporting import Action, CancelTask, obstacle_of, still
 from . import assets
 from . import export as material_export
 
@@ -27,7 +27,7 @@ class TILEWRIGHT_OT_keep_asset(Action, bpy.types.Operator):
         return obstacle_of(assets.check, sliders.active_material(), library)
 
     def act(self, context: bpy.types.Context) -> None:
-        chosen, active = context.scene.tilewright, sliders.active_material()
+        chosen, active = context.scene.tilewright, still(sliders.active_material())
         library = chosen.asset_library
         others = [m for m in sliders.steered() if not obstacle_of(assets.check, m, library)]
         pump.finish()  # what is not packed yet would be missing from a copy
@@ -43,7 +43,7 @@ def _refresh_browsers(context: bpy.types.Context) -> None:
         for area in window.screen.areas:
             if area.ui_type == "ASSETS":
                 with context.temp_override(window=window, area=area):
-                    if bpy.ops.asset.library_refresh.poll():
+                    if bpy.ops.asset.library_refresh.poll():  # type: ignore[call-arg]  # the stub has it without self
                         bpy.ops.asset.library_refresh()
 
 
@@ -67,7 +67,9 @@ class TILEWRIGHT_OT_export_material(Action, bpy.types.Operator):
         chosen = context.scene.tilewright
         pump.finish()  # what is not there yet would be missing
         export = material_export.start(
-            sliders.active_material(), ExportTarget(chosen.export_target), chosen.export_folder
+            still(sliders.active_material()),
+            ExportTarget(chosen.export_target),
+            chosen.export_folder,
         )
         if self.wait:
             export.wait()

@@ -7,7 +7,7 @@ from bpy.props import BoolProperty, IntProperty, StringProperty
 
 from ..steering import favourites, sliders
 from ..worker import pump
-from ..worker.reporting import Action, obstacle_of, unless
+from ..worker.reporting import Action, obstacle_of, still, unless
 from . import painting
 
 
@@ -29,7 +29,7 @@ class TILEWRIGHT_OT_add_look(Action, bpy.types.Operator):
         favourite = favourites.find(context.scene, self.uid)
         if favourite is None:
             return {"CANCELLED"}
-        painting.add_look(sliders.active_material(), favourite)
+        painting.add_look(still(sliders.active_material()), favourite)
         pump.wake()
         return None
 
@@ -54,7 +54,7 @@ class TILEWRIGHT_OT_remove_look(_OfLook, bpy.types.Operator):
     bl_options = {"UNDO"}
 
     def act(self, _context: bpy.types.Context) -> None:
-        painting.remove_look(sliders.active_material(), self.place)
+        painting.remove_look(still(sliders.active_material()), self.place)
         pump.wake()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import zlib
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal, TypeGuard
 
 import bpy
 import numpy as np
@@ -23,6 +24,10 @@ from ..ui.icons import PanelPictures
 from ..worker import pump, session
 from ..worker.reporting import require
 from . import vertex_colors
+
+if TYPE_CHECKING:
+    from ..steering.properties import TILEWRIGHT_PG_favourite
+    from .properties import TILEWRIGHT_PG_painted_look
 
 # Of the image that is painted on; a style map has a quarter of it, so that brushes have soft edges.
 SIDE = 256
@@ -68,7 +73,7 @@ def obstacle(material: bpy.types.Material | None) -> str:
     return found
 
 
-def is_painted(material: bpy.types.Material | None) -> bool:
+def is_painted(material: bpy.types.Material | None) -> TypeGuard[bpy.types.Material]:
     """Whether the material's look is what was painted on its image."""
     if not sliders.has_latents(material) or material.tilewright.style_image is None:
         return False
@@ -91,8 +96,8 @@ def is_going_on() -> bool:
 
 
 def add_look(
-    material: bpy.types.Material, favourite: bpy.types.PropertyGroup
-) -> bpy.types.PropertyGroup:
+    material: bpy.types.Material, favourite: TILEWRIGHT_PG_favourite
+) -> TILEWRIGHT_PG_painted_look:
     """Make a favourite one of the looks to paint this material with.
 
     Raises:
@@ -125,7 +130,7 @@ def add_look(
 
 def looks_to_add(
     scene: bpy.types.Scene, material: bpy.types.Material
-) -> list[bpy.types.PropertyGroup]:
+) -> list[TILEWRIGHT_PG_favourite]:
     """The favourites that this material can be painted with and is not yet."""
     there = {look.uid for look in material.tilewright.painted_looks}
     fitting = favourites.of_model(scene, material.tilewright.latents.model)
@@ -156,7 +161,7 @@ def _slots(material: bpy.types.Material) -> list[Look | None]:
 # ---- painting
 
 
-def start(obj: bpy.types.Object, on_vertices: bool = False) -> bpy.types.Image:
+def start(obj: bpy.types.Object | None, on_vertices: bool = False) -> bpy.types.Image:
     """Let an object's active material follow what is painted on its style map, and get ready to paint.
 
     The image is made where there is none; it becomes the canvas of Texture Paint mode, which is entered.
@@ -169,16 +174,16 @@ def start(obj: bpy.types.Object, on_vertices: bool = False) -> bpy.types.Image:
     Raises:
         RequestError: `invalid_config` where something is missing.
     """
-    check(obj)
-    material = obj.active_material
+    obj, material = check(obj)
     node_tree.ensure_unique(material)
     image = _image(material)
     tools = bpy.context.scene.tool_settings.image_paint
     tools.mode, tools.canvas = "IMAGE", image
     if on_vertices:
-        _prepare_colors(obj)
+        _prepare_colors(obj, material)
     if not is_painted(material):
         _begin(material)
+    mode: Literal["VERTEX_PAINT", "TEXTURE_PAINT"]
     mode = "VERTEX_PAINT" if on_vertices else "TEXTURE_PAINT"
     if obj.mode != mode:
         bpy.ops.object.mode_set(mode=mode)
@@ -186,20 +191,23 @@ def start(obj: bpy.types.Object, on_vertices: bool = False) -> bpy.types.Image:
     return image
 
 
-def check(obj: bpy.types.Object | None) -> None:
+def check(obj: bpy.types.Object | None) -> tuple[bpy.types.Object, bpy.types.Material]:
     """Check that an object can be painted.
+
+    Returns:
+        The object, and its material that is painted on.
 
     Raises:
         RequestError: `invalid_config`, saying what is missing.
     """
-    require(
-        obj is not None and obj.type == "MESH",
+    obj = require(
+        obj if obj is not None and obj.type == "MESH" else None,
         "A mesh must be active to be painted; there is none.",
         "Select a mesh object.",
     )
     why = obstacle(obj.active_material)
-    require(not why, f"{why}.", "Then press Paint again.")
-    count = len(obj.active_material.tilewright.painted_looks)
+    material = require(None if why else obj.active_material, f"{why}.", "Then press Paint again.")
+    count = len(material.tilewright.painted_looks)
     require(
         count > 1,
         f"There must be two looks or more to paint with; there are {count}.",
@@ -216,6 +224,7 @@ def check(obj: bpy.types.Object | None) -> None:
         f"The UV map that is chosen must be the one that renders; of {obj.name} it is {layers.active.name}.",
         "Choose the one with the camera in the object's UV Maps.",
     )
+    return obj, material
 
 
 def _begin(material: bpy.types.Material) -> None:
@@ -251,12 +260,12 @@ def _first_color(material: bpy.types.Material) -> tuple[float, ...]:
     return (*COLORS[first], 1.0)
 
 
-def _prepare_colors(obj: bpy.types.Object) -> None:
+def _prepare_colors(obj: bpy.types.Object, material: bpy.types.Material) -> None:
     """See that the mesh has colors; those that are there are put onto the image, fresh ones taken from its start."""
-    attributes, first = obj.data.color_attributes, _first_color(obj.active_material)
+    attributes, first = obj.data.color_attributes, _first_color(material)
     if attributes.active_color is None:
         made = attributes.new(_ATTRIBUTE, "BYTE_COLOR", "CORNER")
-        made.data.foreach_set("color_srgb", np.tile(np.float32(first), len(made.data)))
+        made.data.foreach_set("color_srgb", np.tile(np.array(first, np.float32), len(made.data)))
         attributes.active_color = made
     _here().unwrapped.pop(obj.data.name, None)
     take_up_colors(obj)
@@ -269,19 +278,18 @@ def take_up_colors(obj: bpy.types.Object) -> None:
         RequestError: `invalid_config` where its UV map covers nothing.
     """
     image, mesh = obj.active_material.tilewright.style_image, obj.data
-    if mesh.color_attributes.active_color is None:
+    if not isinstance(mesh, bpy.types.Mesh) or mesh.color_attributes.active_color is None:
         return  # it was removed meanwhile
     colors = vertex_colors.read(mesh)
     unwrapping, checksum = _here().unwrapped.get(mesh.name, (None, 0))
     if unwrapping is None or unwrapping.count != len(colors):
-        unwrapping = vertex_colors.unwrap(mesh, SIDE)
-        require(
-            unwrapping is not None,
+        unwrapping = require(
+            vertex_colors.unwrap(mesh, SIDE),
             f"The UV map of {obj.name} must cover something; it covers nothing.",
             "Unwrap it: in Edit Mode press U and choose Smart UV Project.",
         )
         checksum = 0
-    fresh = zlib.adler32(np.ascontiguousarray(colors))
+    fresh = zlib.adler32(np.ascontiguousarray(colors).data)
     _here().unwrapped[mesh.name] = unwrapping, fresh
     if fresh != checksum:
         rgba = np.ones((SIDE, SIDE, 4), np.float32)
@@ -330,7 +338,7 @@ def _look() -> None:
     if obj.mode in _PAINT_MODES:
         _leave_the_originals_image(material)
     # Only where Paint Vertices was pressed: colors of a mesh may be for something else.
-    if obj.mode == "VERTEX_PAINT" and obj.data.name in _here().unwrapped:
+    if obj is not None and obj.mode == "VERTEX_PAINT" and obj.data.name in _here().unwrapped:
         take_up_colors(obj)
     take_up(material)
 
@@ -352,7 +360,7 @@ def take_up(material: bpy.types.Material) -> None:
     if max(image.size) > LARGEST_SIDE or (not image.has_data and image.source != "GENERATED"):
         return
     pixels = images.read_pixels(image)
-    checksum = zlib.adler32(pixels)
+    checksum = zlib.adler32(pixels.data)
     if checksum == _here().seen.get(material.tilewright.uuid):
         return
     _here().seen[material.tilewright.uuid] = checksum

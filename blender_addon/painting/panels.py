@@ -7,7 +7,7 @@ import bpy
 from ..steering import favourites, sliders
 from ..ui import thumbnails
 from ..ui.layouts import TabPanel, paragraph
-from ..worker.reporting import obstacle_of
+from ..worker.reporting import obstacle_of, still
 from . import painting
 
 
@@ -16,7 +16,7 @@ class TILEWRIGHT_MT_add_look(bpy.types.Menu):
     bl_description = "Choose a favorite to paint with. Four can be painted with at once"
 
     def draw(self, context: bpy.types.Context) -> None:
-        material = sliders.active_material()
+        material = still(sliders.active_material())
         offered = painting.looks_to_add(context.scene, material)
         for favourite in offered:
             self.layout.operator("tilewright.add_look", text=favourite.name).uid = favourite.uid
@@ -30,7 +30,7 @@ class _Paint:
     bl_label = "Paint Looks"
     bl_options = {"DEFAULT_CLOSED"}
 
-    def draw(self, context: bpy.types.Context) -> None:
+    def draw(self: bpy.types.Panel, context: bpy.types.Context) -> None:
         layout, material = self.layout, sliders.active_material()
         reason, width = painting.obstacle(material), context.region.width
         if reason:

@@ -20,7 +20,7 @@ def is_painted(material: bpy.types.Material) -> bool:
     return bool(material.node_tree) and MIX in material.node_tree.nodes
 
 
-def start(obj: bpy.types.Object) -> bpy.types.Image:
+def start(obj: bpy.types.Object | None) -> bpy.types.Image:
     """Get ready to paint the mask of an object's active material in Texture Paint mode.
 
     While it is painted the tile covers the UV map once, so that strokes lie where the brush is.
@@ -31,8 +31,7 @@ def start(obj: bpy.types.Object) -> bpy.types.Image:
     Raises:
         RequestError: `invalid_config` where something is missing.
     """
-    check(obj)
-    material = obj.active_material
+    obj, material = check(obj)
     node_tree.ensure_unique(material)
     image = _image(material)
     if not is_painted(material):
@@ -45,33 +44,38 @@ def start(obj: bpy.types.Object) -> bpy.types.Image:
     return image
 
 
-def check(obj: bpy.types.Object | None) -> None:
+def check(obj: bpy.types.Object | None) -> tuple[bpy.types.Object, bpy.types.Material]:
     """See that a mask can be painted on an object.
+
+    Returns:
+        The object, and its material that the mask is of.
 
     Raises:
         RequestError: `invalid_config`, saying what is missing.
     """
-    require(
-        obj is not None and obj.type == "MESH",
+    obj = require(
+        obj if obj is not None and obj.type == "MESH" else None,
         "A mesh must be active to be painted; there is none.",
         "Select a mesh object.",
     )
-    require(
-        node_tree.is_ours(obj.active_material) and node_tree.images_of(obj.active_material),
+    found = obj.active_material
+    material = require(
+        found if node_tree.is_ours(found) and node_tree.images_of(found) else None,
         "The mesh must have a material that Tilewright made; it has none.",
         "Generate one first.",
     )
-    nodes = obj.active_material.node_tree.nodes
+    nodes = material.node_tree.nodes
     require(
         MAPPING in nodes and node_tree.OUTPUT in nodes and nodes[node_tree.OUTPUT].inputs[0].links,
         "The mapping and the output that Tilewright made must be among the material's nodes; they are not.",
         "Undo their deletion, or generate another material.",
     )
     require(
-        obj.active_material.tilewright.projection == "UV" and obj.data.uv_layers.active,
+        material.tilewright.projection == "UV" and obj.data.uv_layers.active,
         f"A mask is painted through the UV map; {obj.name} does not show the material by one.",
         "Unwrap it with U in Edit Mode, and choose UV as Projection in the Surface panel.",
     )
+    return obj, material
 
 
 def end(material: bpy.types.Material) -> None:
@@ -117,11 +121,11 @@ def read(material: bpy.types.Material, size: tuple[int, int]) -> np.ndarray:
 
 def _image(material: bpy.types.Material) -> bpy.types.Image:
     kept = material.tilewright
-    size = tuple(next(iter(node_tree.images_of(material).values())).size)
+    width, height = next(iter(node_tree.images_of(material).values())).size
     if kept.repair_mask is None or not min(kept.repair_mask.size):  # none yet, or its file is gone
         name = f"{material.name} Repair Mask"
-        kept.repair_mask = bpy.data.images.new(name, *size, alpha=False, is_data=True)
-    _fit(kept.repair_mask, size)
+        kept.repair_mask = bpy.data.images.new(name, width, height, alpha=False, is_data=True)
+    _fit(kept.repair_mask, (width, height))
     return kept.repair_mask
 
 

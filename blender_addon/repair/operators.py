@@ -7,7 +7,7 @@ from bpy.props import BoolProperty, FloatProperty
 
 from ..steering import sliders
 from ..worker import pump, session
-from ..worker.reporting import Action, CancelTask, obstacle_of, unless
+from ..worker.reporting import Action, CancelTask, obstacle_of, still, unless
 from . import mask, repair
 
 
@@ -66,7 +66,7 @@ class TILEWRIGHT_OT_repair(Action, bpy.types.Operator):
         )
 
     def act(self, context: bpy.types.Context) -> set[str] | None:
-        material = sliders.active_material()
+        material = still(sliders.active_material())
         _end_painting(context)
         repair.repair(material)
         if self.wait:
@@ -92,7 +92,7 @@ class TILEWRIGHT_OT_cancel_repair(CancelTask, bpy.types.Operator):
 
 
 def _end_painting(context: bpy.types.Context) -> None:
-    mask.end(sliders.active_material())
+    mask.end(still(sliders.active_material()))
     if context.object.mode == "TEXTURE_PAINT":
         bpy.ops.object.mode_set(mode="OBJECT")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
 import bpy
@@ -29,15 +29,18 @@ if TYPE_CHECKING:
     from gan_worker.client.events import MaterialReady
 
 
-def check(material: bpy.types.Material | None) -> None:
+def check(material: bpy.types.Material | None) -> bpy.types.Material:
     """Check that a material can be repaired now.
+
+    Returns:
+        The material.
 
     Raises:
         RequestError: `wrong_state`, `unknown_model` or `not_allowed`.
         WorkerError: `worker_gone`.
         ProtocolError: `protocol_version`.
     """
-    regeneration.check(material)
+    material = regeneration.check(material)
     host = preferences.other_computer(preferences.get())
     if host:
         raise RequestError(
@@ -62,6 +65,7 @@ def check(material: bpy.types.Material | None) -> None:
         )
     if of(material):
         raise _wrong_state("The material is being repaired already.", "Wait for it, or cancel it.")
+    return material
 
 
 def of(material: bpy.types.Material) -> Repair | None:
@@ -79,8 +83,8 @@ def repair(material: bpy.types.Material) -> Repair:
     """
     check(material)
     node_tree.ensure_unique(material)
-    size = tuple(next(iter(node_tree.images_of(material).values())).size)
-    mask = repair_mask.read(material, size)
+    width, height = next(iter(node_tree.images_of(material).values())).size
+    mask = repair_mask.read(material, (width, height))
     return Repair(material, mask).start(material.tilewright.uuid)
 
 
@@ -107,7 +111,7 @@ class Repair(BackgroundTask):
     def told(self) -> str:
         return f"Repairing: {self.progress.done / max(1, self.progress.total):.0%}"
 
-    def work(self) -> Iterator[bool]:
+    def work(self) -> Generator[bool]:
         with storage_errors(self._folder):
             yield from self._write()
         job = self._ask()
@@ -124,9 +128,9 @@ class Repair(BackgroundTask):
     def let_go(self) -> None:
         self._requests.drop()
         shutil.rmtree(self._folder, ignore_errors=True)
-        told = self.error is None or self.error.info == session.current.last_error
-        if self.state == "failed" and not told:
-            session.current.fail(self.error)
+        why = self.error if self.state == "failed" else None
+        if why is not None and why.info != session.current.last_error:
+            session.current.fail(why)
 
     # ---- to the worker
 
@@ -157,7 +161,7 @@ class Repair(BackgroundTask):
     # ---- back into the file
 
     def _apply(self, ready: MaterialReady, remark: str) -> Iterator[bool]:
-        said = text_chunks(_marks(ready.recipe, node_tree.read_recipe(self._material())))
+        said = text_chunks(_marks(ready.recipe, node_tree.recipe_of(self._material())))
         pngs: dict[str, bytes] = {}
         for name, pixels in ready.maps.items():
             parts: list[bytes] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -113,7 +113,7 @@ class SceneBatch(BackgroundTask):
     def let_go(self) -> None:
         self._requests.drop()
 
-    def work(self) -> Iterator[bool]:
+    def work(self) -> Generator[bool]:
         scene = bpy.data.scenes[self._scene]
         self.plan = plan = make_plan(self._recipe, scene)
         items = [i for i in plan.items.values() if not self._part or in_part(i.key, self._part)]
@@ -133,7 +133,9 @@ class SceneBatch(BackgroundTask):
 
     # ---- on the disk already
 
-    def _find(self, items: list[WorkItem], store: SceneStore) -> Iterator[bool]:
+    def _find(
+        self, items: list[WorkItem], store: SceneStore
+    ) -> Generator[bool, None, list[WorkItem]]:
         missing = []
         for item in items:
             made = store.find(item)
@@ -155,9 +157,10 @@ class SceneBatch(BackgroundTask):
             while missing and len(self._requests.sent) < _window(missing[0]):
                 item = missing.popleft()
                 self._items[self._requests.generate(item.config).id] = item
-            arrived = next(iter(self._requests.arrived), None)
-            if arrived:
-                yield from self._keep(self._requests.take(arrived), store)
+            arrived = next(iter(self._requests.arrived), "")
+            ready = self._requests.take(arrived)
+            if ready:
+                yield from self._keep(ready, store)
             elif not self._take_failed(store):
                 yield True
 

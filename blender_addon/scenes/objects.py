@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import bpy
 from mathutils.geometry import interpolate_bezier
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 TYPES = ("MESH", "CURVE", "SURFACE", "FONT", "META", "CURVES", "POINTCLOUD")
 # On a material: which item it shows, and how often it repeats.
 ITEM_KEY = "tilewright_item"
+
+Kind = TypeVar("Kind")
 # Digits of a place, meters: an object that was not moved must not get another latent.
 DIGITS = 4
 BEZIER_POINTS = 16
@@ -168,7 +170,7 @@ class Applier:
         return image
 
 
-def _local(collection: bpy.types.bpy_prop_collection, name: str | None) -> bpy.types.ID | None:
+def _local(collection: bpy.types.bpy_prop_collection[Kind], name: str | None) -> Kind | None:
     """What is not linked and has that name; Blender looks through all there are, so for no name it is not asked."""
     return collection.get((name, None)) if name else None
 

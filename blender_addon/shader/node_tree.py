@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Container
 from dataclasses import dataclass
+from typing import TypeGuard
 from uuid import uuid4
 
 import bpy
 
 from gan_worker.config import Recipe
 from gan_worker.dataclass_json import read_stored, to_json
+from gan_worker.errors import RequestError
 from gan_worker.materials.maps import MAPS, Connection, MaterialMap
 from gan_worker.materials.metadata import material_metadata, repair_metadata
 
 from . import projection
 from .images import JOB_KEY, copy_image, is_live
-from .projection import COORDINATES, MAPPING
+from .projection import COORDINATES
+from .projection import MAPPING as MAPPING
 
 # Nodes of ours carry these names: that is how an update finds them among a user's own.
 SHADER = "Tilewright Shader"
@@ -65,7 +68,7 @@ def new_material(name: str) -> bpy.types.Material:
     return material
 
 
-def is_ours(material: bpy.types.Material | None) -> bool:
+def is_ours(material: bpy.types.Material | None) -> TypeGuard[bpy.types.Material]:
     """Whether this material may be updated in place by a result."""
     return bool(material and material.tilewright.uuid and material.is_editable)
 
@@ -116,9 +119,25 @@ def read_recipe(material: bpy.types.Material) -> Recipe | None:
     return read_stored(Recipe, material.tilewright.recipe, where, cure)
 
 
+def recipe_of(material: bpy.types.Material) -> Recipe:
+    """The recipe of a material that must have one.
+
+    Raises:
+        RequestError: `wrong_state` where it has none.
+    """
+    recipe = read_recipe(material)
+    if recipe is None:
+        raise RequestError(
+            "wrong_state",
+            f"A material must have a recipe; {material.name} has none.",
+            "Generate it again.",
+        )
+    return recipe
+
+
 def read_metadata(material: bpy.types.Material) -> dict[str, str]:
     """What files of its maps say of how they were made; no recipe, where a part of them was repaired."""
-    recipe = read_recipe(material)
+    recipe = recipe_of(material)
     made = material_metadata(recipe)
     if not material.tilewright.repaired:
         return made
@@ -423,6 +442,8 @@ class _Tree:
         return self.nodes[SHADER].inputs[name]
 
 
-def _socket(sockets: bpy.types.NodeInputs, identifier: str) -> bpy.types.NodeSocket:
+def _socket(
+    sockets: bpy.types.NodeInputs | bpy.types.NodeOutputs, identifier: str
+) -> bpy.types.NodeSocket:
     """A socket by identifier: those of the mix node share their names."""
     return next(s for s in sockets if s.identifier == identifier)

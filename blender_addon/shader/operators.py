@@ -6,7 +6,7 @@ import bpy
 from bpy.props import EnumProperty
 
 from ..steering import sliders
-from ..worker.reporting import Action, unless
+from ..worker.reporting import Action, still, unless
 from . import node_tree, surface
 
 
@@ -28,6 +28,10 @@ class _OfSurface(Action):
         material = sliders.active_material()
         ready = node_tree.is_ours(material) and bool(node_tree.images_of(material))
         return unless(ready, "The active object has no generated material")
+
+    def change(self, material: bpy.types.Material) -> None:
+        """Change one of them."""
+        raise NotImplementedError
 
     def act(self, _context: bpy.types.Context) -> None:
         for material in sliders.steered():
@@ -89,7 +93,7 @@ class TILEWRIGHT_OT_set_displacement(_OfSurface, bpy.types.Operator):
     @classmethod
     def obstacle(cls, context: bpy.types.Context) -> str:
         return super().obstacle(context) or unless(
-            "height" in node_tree.images_of(sliders.active_material()),
+            "height" in node_tree.images_of(still(sliders.active_material())),
             "The material has no height map: its model did not learn one",
         )
 

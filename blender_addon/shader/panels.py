@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import TypeGuard
 
 import bpy
 
@@ -12,7 +13,7 @@ from ..generation import regeneration
 from ..output.export import MaterialExport
 from ..steering import sliders
 from ..ui.layouts import ShaderEditor, TabPanel, draw_task, pair, paragraph, properties_column
-from ..worker.reporting import obstacle_of
+from ..worker.reporting import obstacle_of, still
 from . import node_tree, projection, surface
 
 
@@ -20,7 +21,7 @@ class _Material:
     bl_label = "Material"
     bl_options = {"DEFAULT_CLOSED"}
 
-    def draw(self, context: bpy.types.Context) -> None:
+    def draw(self: bpy.types.Panel, context: bpy.types.Context) -> None:
         layout, material = self.layout, sliders.active_material()
         problem = obstacle_of(regeneration.check, material)
         if problem:
@@ -52,8 +53,8 @@ class _Surface(_OfRecipe):
     bl_label = "Surface"
     bl_options = set()
 
-    def draw(self, context: bpy.types.Context) -> None:
-        layout, material = self.layout, sliders.active_material()
+    def draw(self: bpy.types.Panel, context: bpy.types.Context) -> None:
+        layout, material = self.layout, still(sliders.active_material())
         row = _named_row(layout, "Projection")
         for kind, text in _PROJECTIONS.items():
             pressed = kind == material.tilewright.projection
@@ -85,7 +86,7 @@ class _Keeping(_OfRecipe):
     bl_label = "Keep"
     bl_options = set()
 
-    def draw(self, context: bpy.types.Context) -> None:
+    def draw(self: bpy.types.Panel, context: bpy.types.Context) -> None:
         chosen, column = context.scene.tilewright, properties_column(self.layout)
         column.prop(chosen, "asset_library", placeholder="This File", icon="ASSET_MANAGER")
         column.prop(chosen, "asset_catalog")
@@ -95,7 +96,7 @@ class _Keeping(_OfRecipe):
 class _Export(_OfRecipe):
     bl_label = "Export"
 
-    def draw(self, context: bpy.types.Context) -> None:
+    def draw(self: bpy.types.Panel, context: bpy.types.Context) -> None:
         layout, chosen = self.layout, context.scene.tilewright
         column = properties_column(layout)
         column.prop(chosen, "export_target")
@@ -112,8 +113,8 @@ class _Export(_OfRecipe):
 class _Recipe(_OfRecipe):
     bl_label = "Recipe"
 
-    def draw(self, context: bpy.types.Context) -> None:
-        kept = sliders.active_material().tilewright
+    def draw(self: bpy.types.Panel, context: bpy.types.Context) -> None:
+        kept = still(sliders.active_material()).tilewright
         if kept.unassigned:
             text = "What it was made for was gone when it came: put it on what you like"
             paragraph(self.layout, text, context.region.width, "INFO")
@@ -128,7 +129,7 @@ class _Recipe(_OfRecipe):
             pair(column, "Seams", f"{max(ratios.values()):.2f}, seamless at 1")
 
 
-def _has_recipe(material: bpy.types.Material | None) -> bool:
+def _has_recipe(material: bpy.types.Material | None) -> TypeGuard[bpy.types.Material]:
     return node_tree.is_ours(material) and bool(material.tilewright.recipe)
 
 

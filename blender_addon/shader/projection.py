@@ -17,7 +17,7 @@ _OUTPUTS = {"UV": "UV", "BOX": "Object"}
 _IMAGE_PROJECTIONS = {"UV": "FLAT", "BOX": "BOX"}
 
 
-def shape_texture(node: bpy.types.ShaderNodeTexImage, projection: str) -> None:
+def shape_texture(node: bpy.types.Node, projection: str) -> None:
     """Let an Image Texture node show its picture so.
 
     Args:
@@ -45,7 +45,9 @@ def repeats(material: bpy.types.Material) -> tuple[float, float] | None:
 def repeat(material: bpy.types.Material, times: tuple[float, float]) -> None:
     """Repeat the tile so often over a unit of its coordinates, without generating again."""
     scale, finer = _scale(material), material.tilewright.preview_factor
-    for axis, tile in _axes(material).items() if scale is not None else ():
+    if scale is None:
+        return
+    for axis, tile in _axes(material).items():
         scale[axis] = times[tile] * finer[tile]
 
 
@@ -91,8 +93,10 @@ def set_tile_size(material: bpy.types.Material, width: float) -> None:
         width: meters.
     """
     kept, scale = material.tilewright, _scale(material)
+    if scale is None:
+        return
     size = width, width * _aspect(material)
-    for axis, tile in _axes(material).items() if scale is not None else ():
+    for axis, tile in _axes(material).items():
         scale[axis] = kept.unit_size[axis] / size[tile] * kept.preview_factor[tile]
 
 
@@ -141,7 +145,9 @@ def _areas(obj: bpy.types.Object) -> tuple[float, float]:
     return float(surface), float(np.abs(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]).sum())
 
 
-def _read(collection: object, name: str, count: int, kind: type = np.float32) -> np.ndarray:
-    values = np.empty(count, kind)
+def _read(
+    collection: bpy.types.bpy_prop_collection, name: str, count: int, kind: type = np.float32
+) -> np.ndarray:
+    values: np.ndarray = np.empty(count, kind)
     collection.foreach_get(name, values)
     return values

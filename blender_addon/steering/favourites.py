@@ -24,6 +24,8 @@ from . import live, sliders
 if TYPE_CHECKING:
     from gan_worker.client.events import MaterialReady
 
+    from .properties import SteeringChoices, TILEWRIGHT_PG_favourite
+
 SIDE = 96
 
 PREFIX, _PURPOSE = "favourite ", "favourite"
@@ -56,19 +58,19 @@ def _here() -> Pictures:
 
 def add(
     scene: bpy.types.Scene, material: bpy.types.Material, name: str = ""
-) -> bpy.types.PropertyGroup:
+) -> TILEWRIGHT_PG_favourite:
     """Keep the material's present latents; the picture comes when the worker has made it."""
     config = sliders.wanted(material)
     name = name or f"{config.model} {len(scene.tilewright.favourites) + 1}"
     return _append(scene, name, config, "")
 
 
-def find(scene: bpy.types.Scene, uid: str) -> bpy.types.PropertyGroup | None:
+def find(scene: bpy.types.Scene, uid: str) -> TILEWRIGHT_PG_favourite | None:
     """The favourite with this uid."""
     return next((f for f in scene.tilewright.favourites if f.uid == uid), None)
 
 
-def of_model(scene: bpy.types.Scene, model: str) -> list[bpy.types.PropertyGroup]:
+def of_model(scene: bpy.types.Scene, model: str) -> list[TILEWRIGHT_PG_favourite]:
     """The favourites of a model; another one's looks mean nothing to it."""
     return [f for f in scene.tilewright.favourites if config_of(f).model == model]
 
@@ -81,7 +83,7 @@ def remove(scene: bpy.types.Scene, uid: str) -> None:
             return
 
 
-def config_of(favourite: bpy.types.PropertyGroup) -> GenerationConfig:
+def config_of(favourite: TILEWRIGHT_PG_favourite) -> GenerationConfig:
     """What is kept."""
     where, cure = f"The favourite {favourite.name!r}", "Remove it, and keep it again."
     return read_stored(GenerationConfig, favourite.config, where, cure)
@@ -92,17 +94,17 @@ def as_text(config: GenerationConfig) -> str:
     return json.dumps(to_json(config))
 
 
-def picture_name(favourite: bpy.types.PropertyGroup) -> str:
+def picture_name(favourite: TILEWRIGHT_PG_favourite) -> str:
     """Under which name its picture is among the thumbnails."""
     return PREFIX + favourite.uid
 
 
-def apply(material: bpy.types.Material, favourite: bpy.types.PropertyGroup) -> None:
+def apply(material: bpy.types.Material, favourite: TILEWRIGHT_PG_favourite) -> None:
     """Give the material these latents, at its own size and with its own maps."""
     live.take(material, config_of(favourite))
 
 
-def mixed_by(chosen: bpy.types.PropertyGroup) -> GenerationConfig:
+def mixed_by(chosen: SteeringChoices) -> GenerationConfig:
     """What the slider between favourites A and B asks for.
 
     Args:
@@ -111,15 +113,15 @@ def mixed_by(chosen: bpy.types.PropertyGroup) -> GenerationConfig:
     Raises:
         RequestError: `invalid_config` where one is missing, or the two cannot be mixed.
     """
-    both = [find(chosen.id_data, uid) for uid in (chosen.mix_a, chosen.mix_b)]
-    if None in both:
+    kept = {favourite.uid: favourite for favourite in chosen.favourites}
+    a, b = kept.get(chosen.mix_a), kept.get(chosen.mix_b)
+    if a is None or b is None:
         raise RequestError(
             "invalid_config",
             "Two favorites must be chosen to be mixed; one is missing.",
             "Press A beside one favorite and B beside another.",
         )
-    a, b = map(config_of, both)
-    return mixed(a, b, round(chosen.mix, 4))
+    return mixed(config_of(a), config_of(b), round(chosen.mix, 4))
 
 
 # ---- pictures
@@ -138,7 +140,7 @@ def _tick() -> None:
             _ask(favourite)
 
 
-def _ask(favourite: bpy.types.PropertyGroup) -> None:
+def _ask(favourite: TILEWRIGHT_PG_favourite) -> None:
     config = config_of(favourite)
     ready = session.current.connected and session.current.model(config.model) is not None
     busy = live.is_moving() or any(map(live.is_under_way, _here().asked.values()))
@@ -196,7 +198,7 @@ def load(scene: bpy.types.Scene, path: Path) -> int:
 
 def _append(
     scene: bpy.types.Scene, name: str, config: GenerationConfig, thumbnail: str
-) -> bpy.types.PropertyGroup:
+) -> TILEWRIGHT_PG_favourite:
     favourite = scene.tilewright.favourites.add()
     favourite.name, favourite.uid = name, uuid.uuid4().hex
     favourite.config = as_text(config)

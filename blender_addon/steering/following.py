@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import bpy
 
 from gan_worker.errors import TilewrightError
@@ -11,8 +13,11 @@ from ..shader import projection
 from ..worker import pump, session
 from . import changes, favourites, live, sliders
 
+if TYPE_CHECKING:
+    from .properties import SteeringChoices
 
-def _changed(owner: bpy.types.PropertyGroup, name: str) -> None:
+
+def _changed(owner: Any, name: str) -> None:
     """A slider was moved by hand, or by a script."""
     if name == "scale":
         for material in sliders.steered():
@@ -28,7 +33,7 @@ def _changed(owner: bpy.types.PropertyGroup, name: str) -> None:
         pump.wake()
 
 
-def _mix(chosen: bpy.types.PropertyGroup) -> list[bpy.types.Material]:
+def _mix(chosen: SteeringChoices) -> list[bpy.types.Material]:
     """The slider between two favourites was moved."""
     try:
         config = favourites.mixed_by(chosen)

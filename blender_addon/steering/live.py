@@ -174,7 +174,8 @@ def is_asked(material: bpy.types.Material) -> bool:
         node_tree.read_recipe(material),
     )
     if newest and newest.state not in ("failed", "cancelled", "interrupted"):
-        return sliders.is_alike(newest.config, material)
+        asked = newest.generation
+        return asked is not None and sliders.is_alike(asked, material)
     return recipe is not None and sliders.is_alike(recipe.config, material)
 
 
@@ -211,12 +212,9 @@ def show(event: MaterialReady, job: session.Job) -> Iterator[None]:
     found = {name: images.live_image(target, name, event.maps[name]) for name in pixels}
     for name, image in found.items():
         images.set_pixels(image, pixels[name])
-    full, small = (
-        material.tilewright.latents,
-        (event.recipe.config.width, event.recipe.config.height),
-    )
+    made, full = event.recipe.config, material.tilewright.latents
     # What is painted lies where it was painted, at any size.
-    size = small if event.recipe.config.style_map else (full.width, full.height)
+    size = (made.width, made.height) if made.style_map else (full.width, full.height)
     node_tree.show_preview(material, found, event.recipe, size)
     node_tree.store_recipe(material, event.recipe, event.seam_ratios)
     _keep(material.tilewright.recipe, event.maps)

@@ -8,7 +8,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from ..worker import pump
-from ..worker.reporting import Action, unless
+from ..worker.reporting import Action, still, unless
 from . import favourites, live, sliders, steering, variations
 
 
@@ -124,7 +124,7 @@ class _Stepping(_Steering):
         return unless(there, "There is nothing " + ("before" if cls.step < 0 else "after"))
 
     def act(self, _context: bpy.types.Context) -> None:
-        variations.step_history(sliders.active_material(), self.step)
+        variations.step_history(still(sliders.active_material()), self.step)
         pump.wake()
 
 
@@ -156,7 +156,7 @@ class TILEWRIGHT_OT_add_favourite(Action, bpy.types.Operator):
         return unless(sliders.has_latents(material), "The active object has no generated material")
 
     def act(self, context: bpy.types.Context) -> None:
-        favourites.add(context.scene, sliders.active_material())
+        favourites.add(context.scene, still(sliders.active_material()))
         pump.wake()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import bpy
 
 from ..ui import thumbnails
@@ -10,11 +12,14 @@ from ..worker import session
 from ..worker.reporting import draw_job_error
 from . import favourites, live, sliders, variations
 
+if TYPE_CHECKING:
+    from .properties import SteeringChoices, TILEWRIGHT_PG_favourite
+
 
 class _Latents:
     bl_label = "Latents"
 
-    def draw(self, context: bpy.types.Context) -> None:
+    def draw(self: bpy.types.Panel, context: bpy.types.Context) -> None:
         layout, chosen = self.layout, context.scene.tilewright
         material = sliders.active_material()
         reason = live.obstacle(material)
@@ -84,10 +89,10 @@ class _Explore:
     bl_label = "Explore"
     bl_options = {"DEFAULT_CLOSED"}
 
-    def draw_header(self, context: bpy.types.Context) -> None:
+    def draw_header(self: bpy.types.Panel, context: bpy.types.Context) -> None:
         self.layout.prop(context.scene.tilewright, "explore", text="")
 
-    def draw(self, context: bpy.types.Context) -> None:
+    def draw(self: bpy.types.Panel, context: bpy.types.Context) -> None:
         layout, chosen = self.layout, context.scene.tilewright
         width, reason = context.region.width, live.obstacle(sliders.active_material())
         layout.active = chosen.explore
@@ -124,7 +129,7 @@ class _Favourites:
     bl_label = "Favorites"
     bl_options = {"DEFAULT_CLOSED"}
 
-    def draw(self, context: bpy.types.Context) -> None:
+    def draw(self: bpy.types.Panel, context: bpy.types.Context) -> None:
         layout, chosen = self.layout, context.scene.tilewright
         layout.operator("tilewright.add_favourite", icon="SOLO_ON")
         column = layout.column()
@@ -137,7 +142,7 @@ class _Favourites:
 
 
 def _draw_favourite(
-    row: bpy.types.UILayout, favourite: bpy.types.PropertyGroup, chosen: bpy.types.PropertyGroup
+    row: bpy.types.UILayout, favourite: TILEWRIGHT_PG_favourite, chosen: SteeringChoices
 ) -> None:
     row.template_icon(icon_value=thumbnails.icon(favourites.picture_name(favourite)), scale=2.6)
     column = row.column(align=True)

@@ -17,7 +17,7 @@ from ..worker import session
 from .changes import tell
 
 
-def _style_names(owner: bpy.types.PropertyGroup, _context: object, _typed: str) -> list[str]:
+def _style_names(owner: "TILEWRIGHT_PG_latents", _context: object, _typed: str) -> list[str]:
     model = session.current.model(owner.model)
     return list(model.styles) if model else []
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING, TypeGuard
 
 import bpy
 
@@ -15,12 +17,15 @@ from ..shader import node_tree
 from ..worker import session
 from .changes import quietly
 
+if TYPE_CHECKING:
+    from .properties import TILEWRIGHT_PG_direction, TILEWRIGHT_PG_latents
+
 # Sliders have single precision; what differs by less is the same.
 _DIGITS = 4
 _REST = ("z", "mix", "style_map", "maps", "sway")
 
 
-def has_latents(material: bpy.types.Material | None) -> bool:
+def has_latents(material: bpy.types.Material | None) -> TypeGuard[bpy.types.Material]:
     """Whether the material is one of ours that can be steered."""
     return node_tree.is_ours(material) and bool(material.tilewright.latents.model)
 
@@ -88,7 +93,8 @@ def keep_place(material: bpy.types.Material, recipe: Recipe) -> None:
     config = recipe.config
     if not material.tilewright.latents.model:
         store(material, config)
-    _place(material, config, config.origin)
+    if config.origin:
+        _place(material, config, config.origin)
 
 
 def take_up_recipes() -> None:
@@ -147,7 +153,7 @@ def picture_config(config: GenerationConfig, side: int) -> GenerationConfig:
     return replace(config, width=size, height=size, maps=(shown,), origin=(0, 0))
 
 
-def add_sliders(material: bpy.types.Material, names: object = ()) -> None:
+def add_sliders(material: bpy.types.Material, names: Iterable[str] = ()) -> None:
     """Add a slider for each direction the worker says the model has, and for those named."""
     kept = material.tilewright.latents
     model = session.current.model(kept.model)
@@ -190,7 +196,7 @@ def followers(material: bpy.types.Material) -> list[bpy.types.Material]:
         return [material]
     objects = bpy.context.view_layer.objects
     chosen = sorted((o for o in objects if o.select_get()), key=lambda o: o.name)
-    found = [o.active_material for o in chosen if has_latents(o.active_material)]
+    found = [m for m in (o.active_material for o in chosen) if has_latents(m)]
     return list(dict.fromkeys(found if material in found else [material, *found]))
 
 
@@ -207,7 +213,9 @@ def steered() -> list[bpy.types.Material]:
     return followers(material) if node_tree.is_ours(material) else []
 
 
-def spread(owner: bpy.types.PropertyGroup, name: str) -> list[bpy.types.Material]:
+def spread(
+    owner: TILEWRIGHT_PG_latents | TILEWRIGHT_PG_direction, name: str
+) -> list[bpy.types.Material]:
     """Give a latent that was changed by hand to all that follow.
 
     Args:
@@ -227,7 +235,10 @@ def spread(owner: bpy.types.PropertyGroup, name: str) -> list[bpy.types.Material
 
 
 def _take_over(
-    other: bpy.types.Material, owner: bpy.types.PropertyGroup, name: str, distance: int
+    other: bpy.types.Material,
+    owner: TILEWRIGHT_PG_latents | TILEWRIGHT_PG_direction,
+    name: str,
+    distance: int,
 ) -> None:
     kept = other.tilewright.latents
     if kept.model != owner.id_data.tilewright.latents.model and name != "truncation_psi":

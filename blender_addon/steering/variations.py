@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from gan_worker.client.events import MaterialReady
     from gan_worker.wire.messages import ModelEntry
 
+    from .properties import SteeringChoices
+
 COUNT, CENTRE = 9, 4
 SIDE = 128
 # Beyond this many steps a look falls apart.
@@ -164,13 +166,14 @@ def _tick() -> float | None:
 def _ask_for_due() -> None:
     """Ask for pictures that are due, and remember latents that have come to rest."""
     material = sliders.active_material()
-    if live.is_moving() or live.obstacle(material):
+    if material is None or live.is_moving() or live.obstacle(material):
         return
     centre = sliders.wanted(material)
     _remember(material.tilewright.uuid, centre)
     chosen = bpy.context.scene.tilewright
-    if chosen.explore:
-        _choose_configs(material, centre, chosen)
+    model = session.current.model(centre.model)
+    if chosen.explore and model:
+        _choose_configs(material, centre, model, chosen)
         here = _here()
         if here.due and not any(_is_drawn(place) for place in range(COUNT)):
             place = here.due.pop(0)
@@ -195,9 +198,12 @@ def _show(event: MaterialReady, job: session.Job) -> Iterator[None]:
 
 
 def _choose_configs(
-    material: bpy.types.Material, centre: GenerationConfig, chosen: bpy.types.PropertyGroup
+    material: bpy.types.Material,
+    centre: GenerationConfig,
+    model: ModelEntry,
+    chosen: SteeringChoices,
 ) -> None:
-    here, model = _here(), session.current.model(centre.model)
+    here = _here()
     wanted = (
         material.tilewright.uuid,
         replace(centre, origin=None),

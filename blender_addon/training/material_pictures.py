@@ -201,8 +201,12 @@ def as_places(material: bpy.types.Material, folder: Path) -> list[Path]:
         )
     for feed in found.values():
         _check(feed.image)
-    files = {kind: _own_file(feed.image) if feed.plain else None for kind, feed in found.items()}
-    if all(files.values()) and _is_a_set(files):
+    files = {
+        kind: file
+        for kind, feed in found.items()
+        if feed.plain and (file := _own_file(feed.image)) is not None
+    }
+    if len(files) == len(found) and _is_a_set(files):
         return list(files.values())
     return [_write(bpy.path.clean_name(material.name), found, folder)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import bpy
@@ -15,7 +16,7 @@ from bpy.props import (
 
 from ..steering import sliders
 from ..worker import session
-from ..worker.reporting import Action, no_worker, unless, when
+from ..worker.reporting import Action, no_worker, still, unless, when
 from . import material_pictures, training
 
 
@@ -89,6 +90,7 @@ class _SteerTraining(Action):
 
     states: tuple[str, ...]
     reason: str
+    steer: Callable[[], None]
 
     @classmethod
     def obstacle(cls, _context: bpy.types.Context) -> str:
@@ -150,7 +152,7 @@ class TILEWRIGHT_OT_add_material_pictures(Action, bpy.types.Operator):
         )
 
     def act(self, context: bpy.types.Context) -> None:
-        places = training.add_material_pictures(context.scene, sliders.active_material())
+        places = training.add_material_pictures(context.scene, still(sliders.active_material()))
         self.report({"INFO"}, f"Added {', '.join(place.name for place in places)}")
 
 

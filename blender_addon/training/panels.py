@@ -23,8 +23,12 @@ from . import curves, preview, run_pictures, runs
 from .properties import PRESET_TEXTS
 
 if TYPE_CHECKING:
+    from bpy.stub_internal.rna_enums import IconItems
+
     from gan_worker.progress import DataReport, TrainingProgress
     from gan_worker.wire.messages import RunEntry
+
+    from .properties import TrainingChoices
 
 _TRAINING = {
     "sent": "asking the worker",
@@ -71,7 +75,7 @@ class TILEWRIGHT_PT_training_details(TabPanel, bpy.types.Panel):
             column.prop(item, "path")
 
 
-def _draw_pictures(layout: bpy.types.UILayout, chosen: bpy.types.PropertyGroup) -> None:
+def _draw_pictures(layout: bpy.types.UILayout, chosen: TrainingChoices) -> None:
     if chosen.pictures:  # an empty column would leave a gap
         column = layout.column(align=True)
         for index, item in enumerate(chosen.pictures):
@@ -170,6 +174,7 @@ class TILEWRIGHT_UL_runs(bpy.types.UIList):
         entry = session.current.run(item.name)
         if entry is None:
             return
+        icon: IconItems
         icon = "PLAY" if entry.training else "MATERIAL" if entry.has_model else "FILE_BLANK"
         split = layout.split(factor=0.5)
         if run_pictures.is_there(entry.name):

@@ -34,6 +34,10 @@ class _WithRun(Action):
         chosen = runs.chosen_run()
         return run_requests.find_run(self.run or (chosen.name if chosen else ""))
 
+    def act_on(self, context: bpy.types.Context, entry: RunEntry) -> None:
+        """Do it to the run."""
+        raise NotImplementedError
+
     def act(self, context: bpy.types.Context) -> None:
         self.act_on(context, self.entry())
 

@@ -53,7 +53,9 @@ class PanelPictures:
         if self.collection is not None:
             picture = self.collection[name]
             picture.icon_size = (_SWATCH, _SWATCH)
-            picture.icon_pixels_float.foreach_set(np.tile(np.float32((*color, 1.0)), _SWATCH**2))
+            picture.icon_pixels_float.foreach_set(
+                np.tile(np.array((*color, 1.0), np.float32), _SWATCH**2)
+            )
 
     def is_there(self, name: str) -> bool:
         """Whether there is a picture of that name."""
@@ -61,7 +63,8 @@ class PanelPictures:
 
     def icon(self, name: str) -> int:
         """Number of the icon to draw; 0, which draws nothing, where there is no picture, and in background mode."""
-        return self.collection[name].icon_id if self.is_there(name) else 0
+        there = self.collection
+        return there[name].icon_id if there is not None and name in there else 0
 
     def clear(self) -> None:
         """Forget all pictures."""

@@ -10,6 +10,8 @@ import bpy
 from gan_worker.progress import BatchProgress, copy_warning
 
 if TYPE_CHECKING:
+    from bpy.stub_internal.rna_enums import IconItems
+
     from gan_worker.errors import TilewrightError
 
 _LETTER = 6.7  # pixels of an average letter
@@ -38,7 +40,7 @@ def ui_scale() -> float:
     return bpy.context.preferences.system.ui_scale or 1.0  # 0 where no window was ever open
 
 
-def paragraph(layout: bpy.types.UILayout, text: str, width: int, icon: str = "NONE") -> None:
+def paragraph(layout: bpy.types.UILayout, text: str, width: int, icon: IconItems = "NONE") -> None:
     """A sentence in several labels: Blender does not wrap lines."""
     letters = max(20, int(width / ui_scale() / _LETTER) - (8 if icon != "NONE" else 6))
     column = layout.column(align=True)

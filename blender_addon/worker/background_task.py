@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
@@ -64,7 +64,7 @@ class BackgroundTask:
 
     # ---- what a subject says
 
-    def work(self) -> Iterator[bool]:
+    def work(self) -> Generator[bool]:
         """All of the work, in pieces of a few milliseconds; gives True where it waits for the worker.
 
         It may end at any of these places, where it is cancelled.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -66,7 +67,7 @@ class ChildProcess:
     def end(self) -> None:
         """End it and all that it started, at once."""
         if self.poll() is None:
-            if os.name == "posix":
+            if sys.platform != "win32":
                 os.killpg(self._process.pid, signal.SIGKILL)
                 self._process.wait(5)
             else:

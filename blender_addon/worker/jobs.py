@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gan_worker.client.events import MaterialReady
-from gan_worker.config import JobConfig
+from gan_worker.config import GenerationConfig, JobConfig
 from gan_worker.errors import ErrorInfo
 from gan_worker.progress import DataReport, GenerationProgress, Notice, Stage, TrainingProgress
 
@@ -47,7 +47,7 @@ class Job:
     receive: Callable[[MaterialReady], None] | None = None
     note: object = None
     state: str = "sent"
-    config: JobConfig | None = None
+    config: JobConfig = field(kw_only=True)
     stage: str = ""
     error: ErrorInfo | None = None
     attempt: int = 1
@@ -57,6 +57,11 @@ class Job:
     notices: list[str] = field(default_factory=list)
     figures: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     result: MaterialReady | None = None
+
+    @property
+    def generation(self) -> GenerationConfig | None:
+        """What was asked for, of a generation."""
+        return self.config if isinstance(self.config, GenerationConfig) else None
 
     @property
     def ended(self) -> bool:

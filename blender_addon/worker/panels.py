@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import bpy
 
 from gan_worker.doctor.findings import Finding, worst
@@ -11,7 +13,10 @@ from . import doctor, preferences, session
 from . import setup as installation
 from .reporting import draw_error
 
-_ICONS = {"good": "CHECKMARK", "warning": "ERROR", "bad": "CANCEL"}
+if TYPE_CHECKING:
+    from bpy.stub_internal.rna_enums import IconItems
+
+_ICONS: dict[str, IconItems] = {"good": "CHECKMARK", "warning": "ERROR", "bad": "CANCEL"}
 
 
 _OUTDATED = "The worker is of another version than this extension: set it up again."
@@ -24,7 +29,7 @@ _NEEDS = {"missing": _MISSING, "astray": _ASTRAY, "outdated": _OUTDATED}
 _OFFLINE = "To download it, Blender must be allowed to go online."
 
 
-_STATES = {
+_STATES: dict[str, tuple[str, IconItems]] = {
     "stopped": ("Stopped: press Start", "RADIOBUT_OFF"),
     "starting": ("Starting", "SORTTIME"),
     "connecting": ("Connecting", "SORTTIME"),

@@ -21,7 +21,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import bpy
 from bpy.app.handlers import persistent
@@ -48,7 +48,7 @@ LIVE_INTERVAL = 0.004
 BUSY_INTERVAL = 1 / 60
 IDLE_INTERVAL = 0.5
 
-_SLOW_JOBS = ("RENDER", "OBJECT_BAKE")
+_SLOW_JOBS: tuple[Literal["RENDER", "OBJECT_BAKE"], ...] = ("RENDER", "OBJECT_BAKE")
 
 Pieces = Iterator[None]
 

@@ -8,7 +8,7 @@ through the same sentence: `obstacle_of(check, ...)` is that of a check.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import bpy
 
@@ -19,6 +19,12 @@ from . import session
 
 if TYPE_CHECKING:
     from .background_task import BackgroundTask
+
+    Button = bpy.types.Operator
+else:
+    Button = object  # buttons name Blender's class themselves, last
+
+Held = TypeVar("Held")
 
 _TITLES = {
     "The Pictures Cannot Be Used": (
@@ -57,7 +63,7 @@ def failed(operator: bpy.types.Operator, error: TilewrightError) -> set[str]:
     return {"CANCELLED"}
 
 
-class Action:
+class Action(Button):
     """What all buttons share: one answer to why one cannot be pressed now, and errors that are told.
 
     A button says in `obstacle` why it cannot be pressed, and in `act` what it does.
@@ -136,14 +142,29 @@ def obstacle_of(check: Callable[..., object], *arguments: object) -> str:
     return ""
 
 
-def require(holds: object, rule: str, cure: str) -> None:
-    """Hold that something is so.
+def require(holds: Held | None, rule: str, cure: str) -> Held:
+    """Hold that something is so, or is there.
+
+    Returns:
+        What holds.
 
     Raises:
         RequestError: `invalid_config`.
     """
     if not holds:
         raise RequestError("invalid_config", rule, cure)
+    return holds
+
+
+def still(found: Held | None) -> Held:
+    """What was there when it was asked whether a button can be pressed, or a panel be drawn.
+
+    Raises:
+        RequestError: `invalid_config` where it has gone since.
+    """
+    return require(
+        found, "What this works on must still be there; it has gone.", "Choose it once more."
+    )
 
 
 def draw_error(layout: bpy.types.UILayout, error: ErrorInfo, width: int, job: str = "") -> None:

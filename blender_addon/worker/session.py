@@ -30,7 +30,8 @@ from gan_worker.wire.messages import (
     WorkerStatus,
 )
 
-from .jobs import Backlog, Job
+from .jobs import Backlog
+from .jobs import Job as Job
 
 if TYPE_CHECKING:
     from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
@@ -69,7 +70,7 @@ class Session:
         self.last_error: ErrorInfo | None = None
         self.models: tuple[ModelEntry, ...] = ()
         self.runs: tuple[RunEntry, ...] = ()
-        self.protocol = (1, 0)
+        self.protocol: tuple[int, ...] = (1, 0)
         self.jobs: dict[str, Job] = {}
         self.training: Job | None = None
         self.listeners: list[Callable[[Any], None]] = []
