@@ -54,7 +54,7 @@ def mask_groups(hidden: Mask, closed: bool, apart: int) -> list[Mask]:
 
 def calm_shift(hidden: Mask) -> tuple[int, int]:
     """By how much to roll a seamless picture so that the widest gaps without a hole lie at its borders."""
-    down, across = (_after_widest_gap(hidden.any(axis=axis)) for axis in (1, 0))
+    down, across = (_after_widest_gap(np.asarray(hidden.any(axis=axis))) for axis in (1, 0))
     return -down, -across
 
 
