@@ -107,7 +107,7 @@ def run(
     session.current.listeners.append(listener)
     try:
         report("starting the worker", None)
-        _press(bpy.ops.tilewright.start_worker, wait=True)
+        _press("start_worker", wait=True)
         _wait_for_models()
         clock.lap("worker")
         objects = build_scene()
@@ -125,10 +125,11 @@ def run(
     finally:
         session.current.listeners.remove(listener)
         session.current.stop_worker()
-    for piece, obj in zip(pieces, objects, strict=True):
-        write_maps(piece, obj.active_material, out / "maps")
+    materials = [obj.active_material for obj in objects if obj.active_material]
+    for piece, material in zip(pieces, materials, strict=True):
+        write_maps(piece, material, out / "maps")
     scene, render = out / "scene.blend", out / "render.png"
-    expose_for([obj.active_material for obj in objects])
+    expose_for(materials)
     bpy.ops.wm.save_as_mainfile(filepath=str(scene), check_existing=False)
     report("rendering", None)
     render_scene(render)
@@ -166,12 +167,12 @@ def _wait_for_models() -> None:
     pump.wait(lambda: bool(session.current.models), timeout=30.0)
 
 
-def _press(operator: Callable[..., set[str]], **options: object) -> None:
+def _press(name: str, **options: object) -> None:
     """Press a button, and turn the text Blender raises back into the typed error."""
     from blender_addon.worker import session
 
     try:
-        operator(**options)
+        getattr(bpy.ops.tilewright, name)(**options)  # type: ignore[attr-defined]  # ours: no stub has it
     except RuntimeError as error:
         info = session.current.last_error
         raise error_from_info(info) if info else UnexpectedError(error) from error
@@ -214,7 +215,7 @@ def _train(images: Sequence[str | Path], minutes: float, preset: str, name: str)
     chosen = bpy.context.scene.tilewright
     training.set_pictures(bpy.context.scene, [Path(image).absolute() for image in images])
     chosen.run, chosen.minutes, chosen.preset = name, minutes, preset
-    _press(bpy.ops.tilewright.start_training, wait=True, timeout=minutes * 60 * 3 + 300)
+    _press("start_training", wait=True, timeout=minutes * 60 * 3 + 300)
 
 
 def _free_name(home: Path, images: Sequence[str | Path]) -> str:
@@ -234,7 +235,7 @@ def _put_material(obj: bpy.types.Object, model: str, seed: int, size: tuple[int,
     chosen.model, chosen.seed, chosen.target = model, seed, "ACTIVE"
     chosen.width, chosen.height = size
     chosen.displacement = RELIEF
-    _press(bpy.ops.tilewright.generate_material, wait=True, timeout=300.0)
+    _press("generate_material", wait=True, timeout=300.0)
     chosen.scale = repeats(obj, size)
     return Piece(obj.name, model, seed)
 
@@ -262,7 +263,7 @@ def build_scene() -> list[bpy.types.Object]:
     wall = _plane("Wall", (12.0, 1.5), (0, 1.6, 0.75), (np.pi / 2, 0, 0))
     floor = _plane("Floor", (12.0, 6.0), (0, -1.4, 0), (0, 0, 0))
     bpy.ops.mesh.primitive_uv_sphere_add(segments=96, ring_count=48, radius=0.75)
-    sphere = bpy.context.object
+    sphere = bpy.context.selected_objects[0]
     sphere.name, sphere.location = "Sphere", (0.55, -0.3, 0.75)
     bpy.ops.object.shade_smooth()
     _refine(sphere, SPHERE_LEVELS)
@@ -279,7 +280,7 @@ def _plane(
 ) -> bpy.types.Object:
     """A plane whose UV map has one unit per meter."""
     bpy.ops.mesh.primitive_plane_add(size=1, location=place, rotation=turn)
-    plane = bpy.context.object
+    plane = bpy.context.selected_objects[0]
     plane.name = name
     plane.scale = (*size, 1)
     for loop in plane.data.uv_layers.active.data:
@@ -315,7 +316,8 @@ def _light() -> None:
 
 def environment() -> Path:
     """One of the surroundings that Blender lights its viewport with."""
-    return Path(bpy.utils.system_resource("DATAFILES")) / "studiolights/world/sunset.exr"
+    data = bpy.utils.system_resource("DATAFILES")  # type: ignore[attr-defined]  # the stub forgets it
+    return Path(data) / "studiolights/world/sunset.exr"
 
 
 def _camera() -> None:

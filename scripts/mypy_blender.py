@@ -38,6 +38,7 @@ MEMBERS = {
     ),
     "bpy.types.NodeSocket": ("default_value",),
     "bpy.types.Space": ("shading",),
+    "bpy.types.Modifier": ("subdivision_type", "levels", "render_levels"),
     # Missing.
     "bpy.types.NodeTree": ("get_output_node",),
     "bpy.types.ToolSettings": ("unified_paint_settings",),
@@ -48,6 +49,7 @@ ANY_KIND = {
     "bpy.types.bpy_struct.id_data",
     "bpy.types.Addon.preferences",
     "bpy.types.Image.pixels",
+    "bpy.types.RenderSettings.engine",
     "bpy.types.ImagePreview.icon_pixels_float",
     "bpy.types.ImagePreview.image_pixels_float",
 }
