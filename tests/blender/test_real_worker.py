@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import struct
 import subprocess
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +30,7 @@ from blender_addon.worker import connection, preferences, pump, session
 from gan_worker.client.events import JobReport, LinkLost
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.errors import TilewrightError
+from gan_worker.materials import png
 from gan_worker.materials.pictures import read_picture
 from gan_worker.progress import TrainingProgress
 
@@ -214,13 +217,19 @@ def save_cubes(folder: Path, count: int) -> tuple[Path, Path]:
 
 
 def made_files(folder: Path) -> dict[str, bytes]:
-    """What a batch made: the files' bytes, of pictures those of their pixels and texts.
+    """What a batch made, byte for byte; where two Blenders of one batch compress otherwise, what is in the files.
 
-    The compressed bytes depend on who compresses: the Blender of a batch that was started in the worker's environment
-    has a faster library there than this one may have.
+    A batch that is started in the worker's environment has a faster encoder there than a Blender beside it may have.
     """
     files = {f.name: f for f in folder.iterdir() if f.suffix in (".png", ".json")}
-    return {n: picture_in(f) if f.suffix == ".png" else f.read_bytes() for n, f in files.items()}
+    if png.deflate is not zlib:  # the worker's
+        return {name: file.read_bytes() for name, file in files.items()}
+    return {
+        name: picture_in(file)
+        if file.suffix == ".png"
+        else re.sub(rb'"sha256": "\w+"', b"", file.read_bytes())
+        for name, file in files.items()
+    }
 
 
 def picture_in(file: Path) -> bytes:
