@@ -21,10 +21,9 @@ from gan_worker.limits import (
 )
 from gan_worker.names import check_name
 from gan_worker.style import (
+    Choice,
     Directions,
     Latent,
-    Mix,
-    StyleMap,
     Sway,
     check_materials,
     check_seed,
@@ -221,13 +220,11 @@ class GenerationConfig:
         height: pixels, a multiple of the model's stride.
         maps: which maps; empty for all that the model has.
         truncation_psi: 0 gives the mean style, 1 the full variety, as in StyleGAN.
-        z: explicit style latent instead of the seed's, as many numbers as the model says; empty for the seed's.
+        style: what chooses the style instead of the seed, if anything: a latent, a training material, styles and
+            their weights, whose mean in w is used, or a style for each place.
         origin: column and row of the endless pattern that become the left and top edge of the picture;
             None puts the border where the material is calm, and the recipe says where that was. With a
             style map None is (0, 0): what was painted stays where it was painted, with looks whatever it is.
-        material: name of a training material whose style is used instead of the seed's.
-        mix: styles and their weights, whose mean in w is used instead of the seed's style.
-        style_map: a style for each place instead of the seed's everywhere.
         directions: names such as `pca 1` or `factor 2`, each with how many steps to move the style along
             it, whichever style that is; truncation does not weaken it. A step is one standard deviation of w.
         sway: how far things lie from where the seed puts them, 0 to 1, and in which direction, in turns of a circle:
@@ -240,11 +237,8 @@ class GenerationConfig:
     height: int = 512
     maps: tuple[str, ...] = ()
     truncation_psi: float = 1.0
-    z: tuple[float, ...] = ()
+    style: Choice = field(default=None, metadata=flat())
     origin: tuple[int, int] | None = None
-    material: str = ""
-    mix: Mix = ()
-    style_map: StyleMap | None = None
     directions: Directions = ()
     sway: Sway = (0.0, 0.0)
 
@@ -275,7 +269,7 @@ class GenerationConfig:
             " and ".join(map(str, self.sway)),
             "Use 0 to leave things where the seed puts them.",
         )
-        check_style(self.z, self.material, self.mix, self.style_map, self.directions)
+        check_style(self.style, self.directions)
 
     def check_for(self, model: ModelFacts) -> None:
         """Check what depends on the model that shall make it.
@@ -291,13 +285,13 @@ class GenerationConfig:
             unknown,
             "Ask for maps that were among the training pictures.",
         )
-        if any((self.z, self.material, self.mix, self.style_map, self.directions)):
+        if self.style is not None or self.directions:
             check_has_styles(model.z_dim)
-        styles = list(chosen_styles(self.material, self.mix, self.style_map))
+        styles = list(chosen_styles(self.style))
         check_materials(styles, model.styles)
-        for z in (self.z, *(style.z for style in styles if isinstance(style, Latent))):
+        for z in (style.z for style in styles if isinstance(style, Latent)):
             require(
-                len(z) in (0, model.z_dim) and all(map(math.isfinite, z)),
+                len(z) == model.z_dim and all(map(math.isfinite, z)),
                 f"A latent of this model must have {model.z_dim} finite numbers",
                 len(z),
                 "Use a seed, or a latent of this very model.",
@@ -336,7 +330,7 @@ class Recipe:
         credits: of the model.
     """
 
-    config: GenerationConfig = field(metadata=flat(but="maps"))
+    config: GenerationConfig = field(metadata=flat("maps"))
     model_hash: str
     version: str
     credits: Credits = Credits()

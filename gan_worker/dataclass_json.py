@@ -117,9 +117,9 @@ def _depth(value: Any) -> int:
 _FLAT = "flat"
 
 
-def flat(but: str) -> dict[str, tuple[str, ...]]:
-    """Metadata of a field whose own fields stand beside the others in JSON, but for the one of that name."""
-    return {_FLAT: (but,)}
+def flat(*but: str) -> dict[str, tuple[str, ...]]:
+    """Metadata of a field whose own fields stand beside the others in JSON, but for those of these names."""
+    return {_FLAT: but}
 
 
 # What is one of several kinds can be written as one dataclass with the fields of all, its form: each kind names it by
@@ -151,11 +151,13 @@ def _written(value: Any) -> dict[str, Any]:
     if form := getattr(kind, _FORM, None):
         return _written(form.of(value))
     for field in _fields(kind):
-        inner = to_json(getattr(value, field.name))
+        inner = getattr(value, field.name)
         if field.left_out is None:
-            written[field.name] = inner
+            written[field.name] = to_json(inner)
         else:
-            written |= {n: v for n, v in inner.items() if n not in field.left_out}
+            origin, args = _shape(field.hint)
+            beside = to_json(args[1].of(inner) if origin is Annotated else inner)
+            written |= {n: v for n, v in beside.items() if n not in field.left_out}
     return written
 
 
@@ -170,7 +172,7 @@ def from_json(kind: type[T], data: Any) -> T:
     values = {}
     for field in _fields(typing.cast(Any, kind)):
         if field.left_out is not None:
-            values[field.name] = from_json(field.hint, data)
+            values[field.name] = _read(field.hint, data, field.name)
         elif field.name in data:
             values[field.name] = _read(field.hint, data[field.name], field.name)
         elif field.needed:

@@ -168,51 +168,87 @@ class LookMap:
 StyleMap = Annotated[CellMap | LookMap, _MapFields]
 
 
+@dataclass(frozen=True)
+class _ChoiceFields:
+    """A choice as JSON has it, beside the other fields of a config: at most one is given."""
+
+    z: tuple[float, ...] = ()
+    material: str = ""
+    mix: Mix = ()
+    style_map: StyleMap | None = None
+
+    @classmethod
+    def of(cls, choice: Latent | Material | Mix | CellMap | LookMap | None) -> _ChoiceFields:
+        match choice:
+            case Latent():
+                return cls(z=choice.z)
+            case Material():
+                return cls(material=choice.name)
+            case CellMap() | LookMap():
+                return cls(style_map=choice)
+            case None:
+                return cls()
+            case _:
+                return cls(mix=choice)
+
+    def value(self) -> Latent | Material | Mix | CellMap | LookMap | None:
+        given: list[Latent | Material | Mix | CellMap | LookMap] = []
+        given += [Latent(self.z)] if self.z else []
+        given += [Material(self.material)] if self.material else []
+        given += [self.mix] if self.mix else []
+        given += [self.style_map] if self.style_map else []
+        if len(given) > 1:
+            rule = "at most one of z, a material, a mix and a style map may choose the style"
+            raise ValueError(f"{rule}, got {len(given)}")
+        return given[0] if given else None
+
+
+# What chooses the style; None leaves it to the seed.
+Choice = Annotated[Latent | Material | Mix | CellMap | LookMap | None, _ChoiceFields]
+
+
 def slider_directions(w_dim: int) -> tuple[str, ...]:
     """Names of the directions worth a slider in a model whose style has so many numbers."""
     return tuple(f"{k} {n + 1}" for k, most in _SLIDERS.items() for n in range(min(most, w_dim)))
 
 
-def check_style(
-    z: Collection[float],
-    material: str,
-    mix: Mix,
-    style_map: StyleMap | None,
-    directions: Directions,
-) -> None:
+def check_style(style: Choice, directions: Directions) -> None:
     """Check what can be checked without the model; the arguments are fields of `GenerationConfig`.
 
     Raises:
         RequestError: `invalid_config`.
     """
-    given = [len(z) > 0, bool(material), bool(mix), style_map is not None]
-    _require(
-        sum(given) <= 1,
-        "At most one of z, a material, a mix and a style map may choose the style",
-        sum(given),
-    )
-    styles = list(chosen_styles(material, mix, style_map))
-    cells = len(style_map.cells) if isinstance(style_map, CellMap) else 0
+    styles = list(chosen_styles(style))
     # The weights of looks take as much room as the most cells.
-    cells = CELLS_LIMIT if isinstance(style_map, LookMap) else cells
-    numbers = len(z) + cells + sum(len(s.z) for s in styles if isinstance(s, Latent))
+    cells = CELLS_LIMIT if isinstance(style, LookMap) else 0
+    cells = len(style.cells) if isinstance(style, CellMap) else cells
+    numbers = cells + sum(len(one.z) for one in styles if isinstance(one, Latent))
     _require(numbers <= NUMBERS_LIMIT, f"A style may have {NUMBERS_LIMIT} numbers at most", numbers)
-    _require(len(mix) <= STYLES_LIMIT, f"A mix may have {STYLES_LIMIT} styles at most", len(mix))
-    for style in styles:
-        _check_one(style)
-    _check_weights([weight for _, weight in mix])
-    if style_map is not None:
-        _check_map(style_map)
+    for one in styles:
+        _check_one(one)
+    if isinstance(style, CellMap | LookMap):
+        _check_map(style)
+    elif isinstance(style, tuple):
+        count = len(style)
+        _require(1 <= count <= STYLES_LIMIT, f"A mix must have 1 to {STYLES_LIMIT} styles", count)
+        _check_weights([weight for _, weight in style])
     _check_directions(directions)
 
 
-def chosen_styles(material: str, mix: Mix, style_map: StyleMap | None) -> Iterator[Style]:
-    """All styles that a request names, besides its own seed and z."""
-    if material:
-        yield Material(material)
-    yield from (style for style, _ in mix)
-    if style_map is not None:
-        yield from (style for mix in mixes(style_map) for style, _ in mix)
+def chosen_styles(choice: Choice) -> Iterator[Style]:
+    """All styles that a choice names."""
+    match choice:
+        case None:
+            return
+        case CellMap() | LookMap():
+            yield from (style for mix in mixes(choice) for style, _ in mix)
+        case _:
+            yield from (style for style, _ in as_mix(choice))
+
+
+def as_mix(choice: Latent | Material | Seed | Mix) -> Mix:
+    """One style as a mix of itself alone; a mix as it is."""
+    return choice if isinstance(choice, tuple) else ((choice, 1.0),)
 
 
 def mixes(style_map: StyleMap) -> tuple[Mix, ...]:

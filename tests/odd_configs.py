@@ -10,7 +10,7 @@ from typing import Any
 from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
 from gan_worker.errors import ErrorInfo, TilewrightError
 from gan_worker.runs import run
-from gan_worker.style import Seed
+from gan_worker.style import Latent, Material, Seed
 
 MODEL = run.read_model_info(run.BUNDLED / "Starter Red Bricks")
 PLACE = str(run.BUNDLED)
@@ -58,9 +58,9 @@ ODD_MATERIALS = [
     (material(sway=(5.0, 0.0)), "invalid_config", "from 0 to 1, in any number of turns"),
     (material(maps=("smell",)), "invalid_config", "received smell"),
     (material(maps=("metallic",)), "invalid_config", "received metallic"),
-    (material(z=(0.0,) * 3), "invalid_latent", "64 finite numbers; received 3"),
-    (material(material="ash"), "invalid_config", "'ash'"),
-    (material(mix=((Seed(1), 0.0),)), "invalid_config", "must not all be 0"),
+    (material(style=Latent((0.0,) * 3)), "invalid_latent", "64 finite numbers; received 3"),
+    (material(style=Material("ash")), "invalid_config", "'ash'"),
+    (material(style=((Seed(1), 0.0),)), "invalid_config", "must not all be 0"),
     (material(directions=(("size", 1.0),)), "invalid_config", "'pca 1' or 'factor 1'"),
     (
         material(directions=(("pca 1", 11.0),)),
@@ -87,7 +87,7 @@ SANE_MATERIALS = [
     material(seed=2**40, maps=("height",), truncation_psi=2.0),
     material(width=16384, height=4096),
     material(directions=(("pca 1", -10.0), ("factor 2", 10.0))),
-    material(mix=((Seed(1), 0.75), (Seed(7), 0.25))),
+    material(style=((Seed(1), 0.75), (Seed(7), 0.25))),
 ]
 
 

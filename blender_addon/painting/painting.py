@@ -12,7 +12,7 @@ import numpy as np
 
 from gan_worker.config import GenerationConfig
 from gan_worker.dataclass_json import read_stored
-from gan_worker.style import LOOKS_LIMIT, Look, LookMap
+from gan_worker.style import LOOKS_LIMIT, CellMap, Look, LookMap
 from gan_worker.styles.mixing import parts
 from gan_worker.styles.painting import COLORS, paint
 
@@ -77,7 +77,7 @@ def is_painted(material: bpy.types.Material | None) -> TypeGuard[bpy.types.Mater
     """Whether the material's look is what was painted on its image."""
     if not sliders.has_latents(material) or material.tilewright.style_image is None:
         return False
-    return isinstance(sliders.wanted(material).style_map, LookMap)
+    return isinstance(sliders.wanted(material).style, LookMap)
 
 
 def is_going_on() -> bool:
@@ -117,7 +117,7 @@ def add_look(
         "Choose a favorite of that model.",
     )
     require(
-        not config.style_map,
+        not isinstance(config.style, CellMap | LookMap),
         "A look must be the same everywhere; this favorite is painted.",
         "Choose one that is not painted.",
     )
@@ -134,7 +134,9 @@ def looks_to_add(
     """The favourites that this material can be painted with and is not yet."""
     there = {look.uid for look in material.tilewright.painted_looks}
     fitting = favourites.of_model(scene, material.tilewright.latents.model)
-    return [f for f in fitting if f.uid not in there and not favourites.config_of(f).style_map]
+    others = [f for f in fitting if f.uid not in there]
+    painted = CellMap | LookMap
+    return [f for f in others if not isinstance(favourites.config_of(f).style, painted)]
 
 
 def remove_look(material: bpy.types.Material, place: int) -> None:
@@ -229,10 +231,10 @@ def check(obj: bpy.types.Object | None) -> tuple[bpy.types.Object, bpy.types.Mat
 
 def _begin(material: bpy.types.Material) -> None:
     """From now on the image rules: what was chosen for the whole material stands in its looks."""
-    plain = replace(
-        sliders.wanted(material), z=(), material="", mix=(), directions=(), truncation_psi=1.0
+    painted = replace(
+        sliders.wanted(material), style=_read(material), directions=(), truncation_psi=1.0
     )
-    sliders.store(material, replace(plain, style_map=_read(material)))
+    sliders.store(material, painted)
     # The map covers the whole UV square once.
     with quietly():
         bpy.context.scene.tilewright.scale = (1.0, 1.0)
@@ -378,8 +380,8 @@ def _follow_if_painted(material: bpy.types.Material) -> None:
 
 def _follow(material: bpy.types.Material, painted: LookMap) -> None:
     wanted = sliders.wanted(material)
-    if wanted.style_map != painted:
-        sliders.store(material, replace(wanted, style_map=painted))
+    if wanted.style != painted:
+        sliders.store(material, replace(wanted, style=painted))
         if bpy.context.scene.tilewright.live:
             live.follow(material)
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import bpy
 import numpy as np
 
+from gan_worker.style import CellMap, LookMap
+
 from .. import state
 from ..shader import images, node_tree
 from ..worker import pump, session
@@ -214,7 +216,8 @@ def show(event: MaterialReady, job: session.Job) -> Iterator[None]:
         images.set_pixels(image, pixels[name])
     made, full = event.recipe.config, material.tilewright.latents
     # What is painted lies where it was painted, at any size.
-    size = (made.width, made.height) if made.style_map else (full.width, full.height)
+    placed = made if isinstance(made.style, CellMap | LookMap) else full
+    size = placed.width, placed.height
     node_tree.show_preview(material, found, event.recipe, size)
     node_tree.store_recipe(material, event.recipe, event.seam_ratios)
     _keep(material.tilewright.recipe, event.maps)

@@ -36,9 +36,10 @@ def store(material: bpy.types.Material, config: GenerationConfig) -> None:
     with quietly():
         if kept.model != config.model:
             kept.directions.clear()
+        fields = to_json(config)
         for name in ("model", "seed", "truncation_psi", "material", "width", "height"):
-            setattr(kept, name, getattr(config, name))
-        kept.rest = json.dumps({name: to_json(getattr(config, name)) for name in _REST})
+            setattr(kept, name, fields[name])
+        kept.rest = json.dumps({name: fields[name] for name in _REST})
         amounts = dict(config.directions)
         add_sliders(material, amounts)
         for direction in kept.directions:
@@ -71,12 +72,11 @@ def wanted(material: bpy.types.Material) -> GenerationConfig:
     if kept.material:
         rest = {name: rest[name] for name in ("maps", "sway") if name in rest}
     config = replace(
-        from_json(GenerationConfig, {**rest, "model": kept.model}),
+        from_json(GenerationConfig, {**rest, "model": kept.model, "material": kept.material}),
         seed=kept.seed,
         width=kept.width,
         height=kept.height,
         truncation_psi=round(kept.truncation_psi, _DIGITS),
-        material=kept.material,
         directions=tuple(
             (d.name, round(d.amount, _DIGITS))
             for d in kept.directions

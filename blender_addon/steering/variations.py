@@ -99,10 +99,7 @@ def strangers(centre: GenerationConfig, roll: int) -> list[GenerationConfig]:
         replace(
             centre,
             seed=random.Random(f"{roll} {place}").randrange(SEEDS.most),
-            z=(),
-            material="",
-            mix=(),
-            style_map=None,
+            style=None,
             directions=(),
             sway=(0.0, 0.0),
             origin=None,

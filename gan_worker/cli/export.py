@@ -34,6 +34,7 @@ from gan_worker.files import storage_errors
 from gan_worker.materials.files import Format, file_bits
 from gan_worker.progress import GenerationProgress
 from gan_worker.runs import run
+from gan_worker.style import Material
 
 
 def export(
@@ -68,7 +69,9 @@ def export(
     else:
         config = GenerationConfig(of, truncation_psi=1.0 if psi is None else psi)
         width, height = parse_size(size or "1024")
-        config = replace(config, width=width, height=height, material=material or "")
+        config = replace(
+            config, width=width, height=height, style=Material(material) if material else None
+        )
         seeds = parse_seeds(seed or "1")
         model = run.open_model(runs_folder(home), of)
         count, materials = len(seeds), _generate_for_export(model, config, seeds, bits)

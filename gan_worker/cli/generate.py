@@ -29,7 +29,7 @@ from gan_worker.materials.metadata import model_metadata
 from gan_worker.materials.pictures import write_picture
 from gan_worker.progress import GeneratedMaterial, GenerationProgress
 from gan_worker.runs import run
-from gan_worker.style import check_seed
+from gan_worker.style import Choice, Latent, Material, check_seed
 from gan_worker.styles.text import parse_direction, parse_mix, read_latent, read_style_map
 
 NO_PIXELS = np.empty(0, np.float32)
@@ -83,10 +83,12 @@ def generate(
         height,
         names,
         psi,
-        z=read_latent(latent) if latent else (),
-        material=material,
-        mix=parse_mix(mix) if mix else (),
-        style_map=read_style_map(style_map, styles) if style_map else None,
+        style=_only_choice(
+            Latent(read_latent(latent)) if latent else None,
+            Material(material) if material else None,
+            parse_mix(mix) if mix else None,
+            read_style_map(style_map, styles) if style_map else None,
+        ),
         directions=tuple(map(parse_direction, direction or ())),
     )
     folder = model_for(config, home)
@@ -108,6 +110,17 @@ def generate(
     terminal.show_materials(made)
     count = len(made) * len(made[0].maps)
     terminal.output.print(f"{count} pictures in {out.absolute()}", soft_wrap=True)
+
+
+def _only_choice(*choices: Choice) -> Choice:
+    given = [choice for choice in choices if choice is not None]
+    require(
+        len(given) <= 1,
+        "At most one of --latent, --material, --mix and --style-map may choose the style",
+        len(given),
+        "Leave the others out.",
+    )
+    return given[0] if given else None
 
 
 def sheet(

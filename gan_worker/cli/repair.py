@@ -32,6 +32,7 @@ from gan_worker.materials.masks import border_band, looks_seamless
 from gan_worker.materials.metadata import model_metadata, repair_metadata
 from gan_worker.materials.pictures import write_picture
 from gan_worker.runs import run
+from gan_worker.style import Latent
 
 ModelName = Annotated[str, typer.Argument(help="Name of a model; see gan-worker models.")]
 PictureOrSet = Annotated[
@@ -201,7 +202,7 @@ def _write_found(found: Any, loaded: Any, out: Path, stem: str) -> None:
         found.projection.seed,
         columns * info.stride,
         rows * info.stride,
-        z=tuple(float(v) for v in latents.z[0]),
+        style=Latent(tuple(float(v) for v in latents.z[0])),
         origin=(0, 0),
     )
     recipe = Recipe(made, info.hash, __version__, info.credits)

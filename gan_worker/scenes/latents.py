@@ -22,6 +22,7 @@ from gan_worker.scenes.recipe import (
     Rule,
     SeedLatent,
 )
+from gan_worker.style import Latent
 from gan_worker.styles.favourites import mixed
 from gan_worker.styles.mixing import with_style
 
@@ -86,7 +87,7 @@ class RuleLatents:
                 return replace(config, seed=self._property_seed(latent.property, obj))
             case NeighbourhoodLatent():
                 field = _smooth_field(latent.seed, model.z_dim, latent.distance)
-                return replace(config, seed=latent.seed, z=field.at(obj.location))
+                return replace(config, seed=latent.seed, style=Latent(field.at(obj.location)))
             case BetweenLatent():
                 t = round(self._between(latent, obj), DIGITS)
                 first, second = (self._look(e, config) for e in (latent.first, latent.second))
@@ -116,7 +117,9 @@ class RuleLatents:
         except RequestError as error:
             message = f"{self._rule.place}: {error.info.message}"
             raise RequestError("invalid_recipe", message, error.info.cure) from None
-        return replace(made, mix=tuple((s, round(weight, DIGITS)) for s, weight in made.mix))
+        assert isinstance(made.style, tuple)
+        mix = tuple((style, round(weight, DIGITS)) for style, weight in made.style)
+        return replace(made, style=mix)
 
     def _property_seed(self, name: str, obj: SceneObject) -> int:
         value = obj.properties.get(name)

@@ -25,8 +25,16 @@ from gan_worker.scenes.recipe import (
     SceneRecipe,
     Selection,
 )
-from gan_worker.style import Latent, Material, Seed, Style, check_materials, chosen_styles
-from gan_worker.styles.mixing import parts
+from gan_worker.style import (
+    CellMap,
+    Latent,
+    LookMap,
+    Material,
+    Seed,
+    Style,
+    check_materials,
+    chosen_styles,
+)
 
 if TYPE_CHECKING:
     from gan_worker.scenes.description import Scene, SceneObject, Value
@@ -177,12 +185,13 @@ def in_part(key: str, part: tuple[int, int]) -> bool:
 
 
 def _latent_words(config: GenerationConfig) -> str:
-    if config.style_map:
+    chosen = config.style or Seed(config.seed)
+    if isinstance(chosen, CellMap | LookMap):
         words = f"painted, seed {config.seed}"
-    elif config.mix:
-        words = "mix " + " ".join(f"{_style_words(s)}:{weight:g}" for s, weight in config.mix)
+    elif isinstance(chosen, tuple):
+        words = "mix " + " ".join(f"{_style_words(s)}:{weight:g}" for s, weight in chosen)
     else:
-        words = _style_words(parts(config)[0][0])
+        words = _style_words(chosen)
     return ", ".join([words, *(f"{name} {amount:+g}" for name, amount in config.directions)])
 
 
@@ -389,8 +398,7 @@ def _named_styles(rule: Rule, favourites: Mapping[str, GenerationConfig]) -> Ite
         ends = (rule.latent.first, rule.latent.second)
         yield from (style for style in ends if not isinstance(style, FavouriteLatent))
     for name in rule.favourites:
-        kept = favourites[name]
-        yield from chosen_styles(kept.material, kept.mix, kept.style_map)
+        yield from chosen_styles(favourites[name].style)
 
 
 def _check_favourites(rule: Rule, favourites: Mapping[str, GenerationConfig]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gan_worker.errors import require
 from gan_worker.limits import AMOUNTS, TRUNCATIONS
-from gan_worker.style import STYLES_LIMIT, Latent, Material, Mix, Seed, Style
+from gan_worker.style import STYLES_LIMIT, CellMap, LookMap, Mix, Seed, Style, as_mix
 
 if TYPE_CHECKING:
     from gan_worker.config import GenerationConfig
@@ -50,10 +50,7 @@ def blended(
     truncation_psi = sum(look.truncation_psi * share for look, share in looks)
     return replace(
         base,
-        z=(),
-        material="",
-        mix=mix,
-        style_map=None,
+        style=mix,
         truncation_psi=round(TRUNCATIONS.nearest(truncation_psi), DIGITS),
         directions=tuple((name, within_limit(amount)) for name, amount in amounts.items()),
         origin=None,
@@ -74,7 +71,7 @@ def _check(base: GenerationConfig, looks: Sequence[GenerationConfig]) -> None:
         "Choose favorites of the same model.",
     )
     require(
-        not any(look.style_map for look in looks),
+        not any(isinstance(look.style, CellMap | LookMap) for look in looks),
         "Looks must have one style everywhere to be mixed",
         "one that is painted",
         "Choose favorites that are not painted.",
@@ -82,24 +79,16 @@ def _check(base: GenerationConfig, looks: Sequence[GenerationConfig]) -> None:
 
 
 def parts(config: GenerationConfig) -> Mix:
-    """The styles of a config with weights that add up to 1."""
-    if config.mix:
-        total = sum(weight for _, weight in config.mix)
-        return tuple((style, weight / total) for style, weight in config.mix)
-    if config.z:
-        return ((Latent(config.z), 1.0),)
-    if config.material:
-        return ((Material(config.material), 1.0),)
-    return ((Seed(config.seed), 1.0),)
+    """The styles of a config that has one style everywhere, with weights that add up to 1."""
+    chosen = config.style or Seed(config.seed)
+    assert not isinstance(chosen, CellMap | LookMap)
+    mix = as_mix(chosen)
+    total = sum(weight for _, weight in mix)
+    return tuple((style, weight / total) for style, weight in mix)
 
 
 def with_style(config: GenerationConfig, style: Style) -> GenerationConfig:
     """The config with one style in place of its own; a seed also says where things lie."""
-    plain = replace(config, z=(), material="", mix=(), style_map=None)
-    match style:
-        case Seed():
-            return replace(plain, seed=style.number)
-        case Latent():
-            return replace(plain, z=style.z)
-        case Material():
-            return replace(plain, material=style.name)
+    if isinstance(style, Seed):
+        return replace(config, seed=style.number, style=None)
+    return replace(config, style=style)

@@ -147,7 +147,7 @@ def test_painted_looks_lie_where_they_were_painted(model, plane):
     steering.settle(300)
     painted = images.read_pixels(node_tree.images_of(material)["base_color"])
     recipe = node_tree.read_recipe(material)
-    assert (recipe.config.width, len(recipe.config.style_map.looks)) == (size, 2)
+    assert (recipe.config.width, len(recipe.config.style.looks)) == (size, 2)
     halves = []
     for favourite in bpy.context.scene.tilewright.favourites:
         favourites.apply(material, favourite)

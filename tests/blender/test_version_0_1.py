@@ -17,7 +17,7 @@ from blender_addon.steering import favourites
 from blender_addon.steering import sliders as latents
 from blender_addon.worker import preferences, pump, session
 from gan_worker.config import GenerationConfig
-from gan_worker.style import Seed
+from gan_worker.style import Material, Seed
 
 OLD = Path(__file__).parents[1] / "fixtures" / "version_0_1"
 MODEL = "oak and slate"
@@ -38,7 +38,7 @@ SOME_MAPS = GenerationConfig(
     32,
     maps=("base_color", "normal", "ambient_occlusion"),
     origin=(2, 27),
-    material="slate",
+    style=Material("slate"),
 )
 
 
@@ -162,8 +162,8 @@ def test_painted_looks_lie_where_they_lay(opened):
     assert tuple(painted.tilewright.style_image.size) == (256, 256)
     red = images.read_pixels(painted.tilewright.style_image)[..., 0]
     assert (red[:, :128].min(), red[:, 128:].max()) == (1, 0)
-    style_map = latents.wanted(painted).style_map
-    assert style_map == node_tree.read_recipe(painted).config.style_map
+    style_map = latents.wanted(painted).style
+    assert style_map == node_tree.read_recipe(painted).config.style
     assert style_map.looks[0].mix == ((Seed(7), 1.0),)
     assert [dict(look.directions)["pca 1"] for look in style_map.looks] == [1.5, -2.0]
 

@@ -98,13 +98,13 @@ def test_kill_9_in_training_and_materials_while_it_learns(worker, photo):
         "stripes",
         width=64,
         height=64,
-        style_map=CellMap((Seed(3), Seed(8)), 1, 2, (0.0, 1.0)),
+        style=CellMap((Seed(3), Seed(8)), 1, 2, (0.0, 1.0)),
         directions=(("pca 1", 1.5),),
     )
     painted = ear.event(MaterialReady, PATIENCE, job=ear.client.submit(chosen))
-    assert painted.recipe.config.style_map == chosen.style_map
+    assert painted.recipe.config.style == chosen.style
     assert painted.recipe.config.directions == chosen.directions
-    moved = replace(chosen, style_map=None, mix=((Material("ash"), 1.0),))
+    moved = replace(chosen, style=((Material("ash"), 1.0),))
     assert ear.event(JobRejected, job=ear.client.submit(moved)).error.code == "invalid_config"
 
     big = ear.client.submit(GenerationConfig("stripes", width=1024, height=1024))

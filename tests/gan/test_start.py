@@ -38,7 +38,7 @@ heard = lambda report: None
 never = lambda: False
 program.train(TrainingConfig("oak", (picture,), "nano", None, 0.004, 1.0), heard, never)
 painted = CellMap((Seed(1), Seed(2)), 1, 2, (0.0, 1.0))
-for chosen in ({}, {"style_map": painted}):
+for chosen in ({}, {"style": painted}):
     program.generate(GenerationConfig("oak", 1, 64, 64, **chosen), None, heard, never)
 """
 

@@ -13,6 +13,7 @@ from gan_worker.gan.generation import model as generation
 from gan_worker.gan.training import loop
 from gan_worker.materials.pictures import read_picture
 from gan_worker.runs.run import Run, open_model
+from gan_worker.style import Material
 
 OLD = Path(__file__).parents[1] / "fixtures" / "version_0_1"
 MODEL = "oak and slate"
@@ -43,7 +44,7 @@ def test_a_model_makes_the_pictures_of_then(runs):
 def test_a_look_by_name_differs_from_the_other(runs):
     model = generation.load_model(open_model(runs, MODEL))
     oak, slate = (
-        model.generate(GenerationConfig(MODEL, 3, 32, 32, material=name)).maps["base_color"]
+        model.generate(GenerationConfig(MODEL, 3, 32, 32, style=Material(name))).maps["base_color"]
         for name in ("oak", "slate")
     )
     assert np.abs(oak - slate).mean() > 0.05

@@ -22,6 +22,7 @@ from gan_worker.cli import app
 from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
 from gan_worker.errors import Cancelled
 from gan_worker.limits import Range
+from gan_worker.style import Material
 from gan_worker.wire.messages import JobAccepted, JobRejected
 
 ODD = [*ODD_TRAININGS, *ODD_MATERIALS, *ODD_REPAIRS]
@@ -80,13 +81,14 @@ def arguments(config: TrainingConfig | GenerationConfig | RepairConfig) -> list[
     if isinstance(config, RepairConfig):
         given = _options(config, ("mask", "scale", "seed", "steps"))
         return ["repair", config.model, config.picture, *given, "--out", "new"]
-    mix = ",".join(f"{style.number}:{weight}" for style, weight in config.mix)
+    parts = config.style if isinstance(config.style, tuple) else ()
+    mix = ",".join(f"{style.number}:{weight}" for style, weight in parts)
     given = {
         "size": f"{config.width}x{config.height}",
         "maps": ",".join(config.maps) or "all",
         "psi": config.truncation_psi,
         "seed": config.seed,
-        **({"material": config.material} if config.material else {}),
+        **({"material": config.style.name} if isinstance(config.style, Material) else {}),
         **({"mix": mix} if mix else {}),
     }
     moved = [f"--direction={name}={amount}" for name, amount in config.directions]

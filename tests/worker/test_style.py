@@ -40,71 +40,62 @@ PAINTED = LookMap(LOOKS, 1, 2, base64.b64encode(b"\1\0\0\1").decode())
 
 
 def check(**fields):
-    given = {"z": (), "material": "", "mix": (), "style_map": None, "directions": (), **fields}
-    check_style(**given)
+    check_style(**{"style": None, "directions": (), **fields})
 
 
 def test_what_can_be_chosen_passes():
     check()
-    check(material="old oak", directions=(("pca 1", -10.0),))
-    check(mix=((Latent((0.5,)), 0.0), (Material("oak"), 2.0)))
-    check(mix=((SEEDS[0], -0.0625), (SEEDS[1], 0.5), (Seed(9), 0.5625)))
-    check(style_map=CellMap(SEEDS, 1, 3, (0.0, 0.5, 1.0)), directions=(("factor 12", 1.0),))
+    check(style=Material("old oak"), directions=(("pca 1", -10.0),))
+    check(style=((Latent((0.5,)), 0.0), (Material("oak"), 2.0)))
+    check(style=((SEEDS[0], -0.0625), (SEEDS[1], 0.5), (Seed(9), 0.5625)))
+    check(style=CellMap(SEEDS, 1, 3, (0.0, 0.5, 1.0)), directions=(("factor 12", 1.0),))
 
 
 def test_painted_looks_pass():
-    check(style_map=PAINTED, directions=(("pca 1", 1.0),))
+    check(style=PAINTED, directions=(("pca 1", 1.0),))
     assert read_weights(PAINTED) == b"\1\0\0\1"
 
 
 BAD = [
-    {"material": "oak", "z": (1.0,)},
-    {"mix": ((SEEDS[0], 1.0),), "style_map": CellMap(SEEDS, 1, 1, (0.0,))},
-    {"material": "x" * (NAME_LIMIT + 1)},
-    {"mix": ((Latent(()), 1.0),)},
-    {"mix": ((Material(""), 1.0),)},
-    {"mix": ((Seed(-1), 1.0),)},
-    {"mix": ((Latent((float("nan"),)), 1.0),)},
-    {"mix": ((SEEDS[0], -1.0), (SEEDS[1], 2.0))},
-    {"mix": ((SEEDS[0], 0.0),)},
-    {"mix": ((SEEDS[0], float("inf")),)},
-    {"mix": ((SEEDS[0], 1.0),) * (STYLES_LIMIT + 1)},
-    {"z": (0.0,) * (NUMBERS_LIMIT + 1)},
-    {"mix": ((Latent((0.0,) * 1024), 1.0),) * 3},
-    {"style_map": CellMap((), 1, 1, (0.0,))},
-    {"style_map": CellMap(SEEDS, 1, 2, (0.0,))},
-    {"style_map": CellMap(SEEDS, 0, 0, ())},
-    {"style_map": CellMap(SEEDS, -1, -1, (0.0,))},
-    {"style_map": CellMap(SEEDS, 1, 1, (1.5,))},
-    {"style_map": CellMap(SEEDS, 1, 1, (float("nan"),))},
-    {"style_map": CellMap(SEEDS, CELLS_LIMIT + 1, 1, (0.0,) * (CELLS_LIMIT + 1))},
-    {"style_map": CellMap(SEEDS, 1, 1, ())},
-    {"style_map": replace(PAINTED, looks=())},
-    {"style_map": replace(PAINTED, weights="")},
-    {"style_map": replace(PAINTED, rows=2)},
-    {"style_map": replace(PAINTED, rows=-1, columns=-2)},
-    {"style_map": replace(PAINTED, columns=CELLS_LIMIT * 4 + 1)},
-    {"style_map": replace(PAINTED, weights="no base64 here!")},
-    {"style_map": replace(PAINTED, weights="AQAAAQ=")},
-    {"style_map": replace(PAINTED, weights="é" * 8)},
-    {"style_map": replace(PAINTED, weights=base64.b64encode(b"\1\0\0\0").decode())},
-    {"style_map": replace(PAINTED, looks=LOOKS * 3)},
-    {"style_map": replace(PAINTED, looks=(LOOKS[0], Look(())))},
-    {"style_map": replace(PAINTED, looks=(LOOKS[0], Look(((Material(""), 1.0),))))},
-    {"style_map": replace(PAINTED, looks=(LOOKS[0], Look(((SEEDS[0], 0.0),))))},
-    {"style_map": replace(PAINTED, looks=(LOOKS[0], replace(LOOKS[1], truncation_psi=2.5)))},
-    {
-        "style_map": replace(
-            PAINTED, looks=(LOOKS[0], replace(LOOKS[1], truncation_psi=float("nan")))
-        )
-    },
-    {
-        "style_map": replace(
-            PAINTED, looks=(LOOKS[0], replace(LOOKS[1], directions=(("size", 1.0),)))
-        )
-    },
-    {"style_map": replace(PAINTED, looks=(Look(LOOKS[0].mix * 9), Look(LOOKS[1].mix * 9)))},
-    {"style_map": PAINTED, "material": "oak"},
+    {"style": ()},
+    {"style": Latent(())},
+    {"style": Material("")},
+    {"style": Material("x" * (NAME_LIMIT + 1))},
+    {"style": ((Latent(()), 1.0),)},
+    {"style": ((Material(""), 1.0),)},
+    {"style": ((Seed(-1), 1.0),)},
+    {"style": ((Latent((float("nan"),)), 1.0),)},
+    {"style": ((SEEDS[0], -1.0), (SEEDS[1], 2.0))},
+    {"style": ((SEEDS[0], 0.0),)},
+    {"style": ((SEEDS[0], float("inf")),)},
+    {"style": ((SEEDS[0], 1.0),) * (STYLES_LIMIT + 1)},
+    {"style": Latent((0.0,) * (NUMBERS_LIMIT + 1))},
+    {"style": ((Latent((0.0,) * 1024), 1.0),) * 3},
+    {"style": CellMap((), 1, 1, (0.0,))},
+    {"style": CellMap(SEEDS, 1, 2, (0.0,))},
+    {"style": CellMap(SEEDS, 0, 0, ())},
+    {"style": CellMap(SEEDS, -1, -1, (0.0,))},
+    {"style": CellMap(SEEDS, 1, 1, (1.5,))},
+    {"style": CellMap(SEEDS, 1, 1, (float("nan"),))},
+    {"style": CellMap(SEEDS, CELLS_LIMIT + 1, 1, (0.0,) * (CELLS_LIMIT + 1))},
+    {"style": CellMap(SEEDS, 1, 1, ())},
+    {"style": replace(PAINTED, looks=())},
+    {"style": replace(PAINTED, weights="")},
+    {"style": replace(PAINTED, rows=2)},
+    {"style": replace(PAINTED, rows=-1, columns=-2)},
+    {"style": replace(PAINTED, columns=CELLS_LIMIT * 4 + 1)},
+    {"style": replace(PAINTED, weights="no base64 here!")},
+    {"style": replace(PAINTED, weights="AQAAAQ=")},
+    {"style": replace(PAINTED, weights="é" * 8)},
+    {"style": replace(PAINTED, weights=base64.b64encode(b"\1\0\0\0").decode())},
+    {"style": replace(PAINTED, looks=LOOKS * 3)},
+    {"style": replace(PAINTED, looks=(LOOKS[0], Look(())))},
+    {"style": replace(PAINTED, looks=(LOOKS[0], Look(((Material(""), 1.0),))))},
+    {"style": replace(PAINTED, looks=(LOOKS[0], Look(((SEEDS[0], 0.0),))))},
+    {"style": replace(PAINTED, looks=(LOOKS[0], replace(LOOKS[1], truncation_psi=2.5)))},
+    {"style": replace(PAINTED, looks=(LOOKS[0], replace(LOOKS[1], truncation_psi=float("nan"))))},
+    {"style": replace(PAINTED, looks=(LOOKS[0], replace(LOOKS[1], directions=(("size", 1.0),))))},
+    {"style": replace(PAINTED, looks=(Look(LOOKS[0].mix * 9), Look(LOOKS[1].mix * 9)))},
     {"directions": (("size", 1.0),)},
     {"directions": (("pca 0", 1.0),)},
     {"directions": (("pca 1\n", 1.0),)},
@@ -122,7 +113,7 @@ def test_what_cannot_be_is_refused(fields):
 
 
 LONGEST = {
-    "style_map": CellMap(
+    "style": CellMap(
         (Latent((-0.12345678901234567,) * (NUMBERS_LIMIT - CELLS_LIMIT)),)
         + (Material("é" * NAME_LIMIT),) * (STYLES_LIMIT - 1),
         32,
@@ -137,7 +128,7 @@ _MOVED = (("factor 1000", -1.2345678901234567),) * STYLES_LIMIT
 _MIX = tuple((Material("é" * NAME_LIMIT), 0.12345678901234567) for _ in range(3))
 _LATENT = (Latent((-0.12345678901234567,) * ((NUMBERS_LIMIT - CELLS_LIMIT) // LOOKS_LIMIT)), 1.0)
 LONGEST_PAINTED = {
-    "style_map": LookMap(
+    "style": LookMap(
         (Look((_LATENT, *_MIX), 0.12345678901234567, _MOVED),) * LOOKS_LIMIT,
         MAP_SIDE,
         MAP_SIDE,
@@ -176,6 +167,9 @@ def test_the_longest_choice_fits_its_request_and_its_result(longest):
         {"style_map": {"styles": [], "rows": 1, "columns": 1, "looks": [{"mix": 1}]}},
         {"style_map": {"styles": [], "rows": 1, "columns": 1, "weights": [255]}},
         {"material": 7},
+        {"material": "oak", "z": [1.0]},
+        {"mix": [[{"seed": 1}, 1.0]], "style_map": to_json(CellMap(SEEDS, 1, 1, (0.0,)))},
+        {"style_map": to_json(PAINTED), "material": "oak"},
         {"mix": [[{}, 0.5]]},
         {"mix": [[{"seed": 1, "material": "oak"}, 0.5]]},
         {"mix": [[{"seed": 0, "z": [0.5]}, 0.5]]},
@@ -223,7 +217,7 @@ def test_a_style_map_is_read_from_a_grey_picture(tmp_path):
     np.testing.assert_allclose(cells[:8, :16], 0, atol=0.01)
     np.testing.assert_allclose(cells[8:, :16], 1, atol=0.01)
     np.testing.assert_allclose(cells[:, 16:], 2, atol=0.01)
-    check(style_map=read)
+    check(style=read)
 
 
 def test_a_style_map_needs_a_picture_and_two_styles(tmp_path):
@@ -256,7 +250,7 @@ def test_a_painted_picture_becomes_a_style_map(size):
     picture = np.zeros((*size, 4), np.float32)
     picture[size[0] // 2 :, :, 1] = 1
     painted = paint(LOOKS + LOOKS[:1], picture)
-    check(style_map=painted)
+    check(style=painted)
     assert max(painted.rows, painted.columns) == min(MAP_SIDE, max(size))
     weights = np.frombuffer(read_weights(painted), np.uint8)
     weights = weights.reshape(painted.rows, painted.columns, 3)

@@ -13,6 +13,7 @@ from gan_worker.gan.generation.directions import find_direction, fingerprint, ra
 from gan_worker.gan.generation.latents import draw_z
 from gan_worker.gan.networks.layers import PaintedStyle
 from gan_worker.style import (
+    CellMap,
     Directions,
     Latent,
     LookMap,
@@ -21,6 +22,7 @@ from gan_worker.style import (
     Seed,
     Style,
     StyleMap,
+    as_mix,
     mixes,
     read_weights,
 )
@@ -65,13 +67,14 @@ class Styles:
             (1, w_dim), or painted for a style map of different styles, with shares that roll and can be cut as local
             latents.
         """
-        if config.style_map:
-            shares, looks = _places(config, rows, columns), self._looks(config.style_map)
+        if isinstance(config.style, CellMap | LookMap):
+            shares = _places(config.style, config, rows, columns)
+            looks = self._looks(config.style)
             if (one := _only_value(shares, looks)) is None:
                 styles = [self._moved(w, config.truncation_psi, config.directions) for w in looks]
                 return PaintedStyle(tf.constant(shares[None], tf.float32), tf.concat(styles, 0))
         else:
-            one = self._mean(config.mix or ((_plain(config), 1.0),))
+            one = self._mean(as_mix(config.style or Seed(config.seed)))
         return self._moved(one, config.truncation_psi, config.directions)
 
     def _moved(self, w: np.ndarray, truncation_psi: float, directions: Directions) -> tf.Tensor:
@@ -94,12 +97,12 @@ class Styles:
         Returns:
             (materials,), one of them 1 and the rest 0, or (rows, columns, materials) for a style map.
         """
-        if config.style_map:
-            shares = _places(config, rows, columns)
-            kin = np.stack([self._kin(mix) for mix in mixes(config.style_map)])
+        if isinstance(config.style, CellMap | LookMap):
+            shares = _places(config.style, config, rows, columns)
+            kin = np.stack([self._kin(mix) for mix in mixes(config.style)])
             one = _only_value(shares, kin)
             return (shares @ kin).astype(np.float32) if one is None else one
-        return self._kin(config.mix or ((_plain(config), 1.0),))
+        return self._kin(as_mix(config.style or Seed(config.seed)))
 
     def _kin(self, mix: Mix) -> np.ndarray:
         heaviest = max(mix, key=lambda part: part[1])[0]
@@ -143,13 +146,6 @@ def mean_style(generator: AnyGenerator) -> tf.Tensor:
     return tf.reduce_mean(random_styles(generator, MEAN_STYLES), axis=0)
 
 
-def _plain(config: GenerationConfig) -> Style:
-    """The one style of a request without mix and map."""
-    if config.material:
-        return Material(config.material)
-    return Latent(config.z) if config.z else Seed(config.seed)
-
-
 def _only_value(shares: np.ndarray, values: np.ndarray) -> np.ndarray | None:
     """What every place has, (n,), to the bit, where all that is there is the same; else None.
 
@@ -161,10 +157,8 @@ def _only_value(shares: np.ndarray, values: np.ndarray) -> np.ndarray | None:
     return used[0] if np.all(used == used[0]) else None
 
 
-def _places(config: GenerationConfig, rows: int, columns: int) -> np.ndarray:
+def _places(chosen: StyleMap, config: GenerationConfig, rows: int, columns: int) -> np.ndarray:
     """How much of each style there is in each cell of the latent grid, (rows, columns, styles)."""
-    chosen = config.style_map
-    assert chosen is not None
     if isinstance(chosen, LookMap):
         return _painted_places(chosen, config, rows, columns)
     cells = _shares(chosen.cells, len(chosen.styles)).reshape(chosen.rows, chosen.columns, -1)

@@ -170,8 +170,8 @@ def test_loop_goes_through_ticked_favourites_of_this_model(worker, material):
     bpy.ops.tilewright.bake_motion(wait=True)
     asked = worker.frames
     assert {config.seed for config in asked} == {5}
-    assert asked[0].mix == ((Seed(7), 1.0),)
-    assert {style.number for config in asked for style, _ in config.mix} == {7, 9}
+    assert asked[0].style == ((Seed(7), 1.0),)
+    assert {style.number for config in asked for style, _ in config.style} == {7, 9}
     scene.tilewright.favourites[0].in_loop = False
     assert "tick them" in motion.obstacle(scene, material)
 

@@ -91,7 +91,7 @@ class Painter:
 
     def shares(self) -> list[float]:
         """How much of the map each look has, in what was asked for last."""
-        style_map = self.asked[-1].style_map
+        style_map = self.asked[-1].style
         weights = np.frombuffer(read_weights(style_map), np.uint8).reshape(-1, len(style_map.looks))
         return (weights / 255).mean(axis=0).round(2).tolist()
 
@@ -114,10 +114,10 @@ def test_paint_takes_up_a_brush_and_starts_with_the_first_look(painter):
     bpy.ops.tilewright.pick_look(place=0)
     assert painting.picked() == 0
     (asked,) = painter.asked
-    assert (asked.width, asked.style_map.looks) == (256, LOOKS)
+    assert (asked.width, asked.style.looks) == (256, LOOKS)
     assert painter.shares() == [1, 0]
     # The looks bring their own sliders, and the map covers the tile once.
-    assert (asked.directions, asked.truncation_psi, asked.mix) == ((), 1.0, ())
+    assert (asked.directions, asked.truncation_psi) == ((), 1.0)
     assert tuple(bpy.context.scene.tilewright.scale) == (1, 1)
 
 
@@ -138,8 +138,8 @@ def test_material_follows_the_brush_small_and_then_at_full_size(painter):
     assert painter.asked[-1].width == 512
     assert sliders.is_shown(painter.material)
     recipe = node_tree.read_recipe(painter.material)
-    assert recipe.config.style_map == painter.asked[-1].style_map
-    assert recipe.config.style_map.looks == LOOKS
+    assert recipe.config.style == painter.asked[-1].style
+    assert recipe.config.style.looks == LOOKS
 
 
 def test_soft_strokes_mix_looks(painter):
@@ -184,7 +184,7 @@ def test_undo_of_painting_brings_the_plain_look_back_and_redo_the_paint(painter)
     painter.rest()
     assert not painting.is_painted(painter.material)
     assert sliders.is_shown(painter.material)
-    assert node_tree.read_recipe(painter.material).config.style_map is None
+    assert node_tree.read_recipe(painter.material).config.style is None
     bpy.ops.ed.redo()
     painter.rest()
     assert painting.is_painted(painter.material)
@@ -247,7 +247,7 @@ def test_removed_look_gives_its_place_to_the_first_of_the_others(painter):
     painter.stroke(0.5)
     painter.answer()
     bpy.ops.tilewright.remove_look(place=1)
-    assert painter.asked[-1].style_map.looks == (LOOKS[0], LOOKS[0])
+    assert painter.asked[-1].style.looks == (LOOKS[0], LOOKS[0])
     assert painter.shares() == [1, 0]
     painter.answer()
     # The next look is painted with the color that is free again.
@@ -261,7 +261,7 @@ def test_applying_a_favourite_ends_the_painting_until_paint_is_pressed_again(pai
     painter.rest()
     favourites.apply(painter.material, bpy.context.scene.tilewright.favourites[0])
     painter.rest()
-    assert painter.asked[-1].style_map is None
+    assert painter.asked[-1].style is None
     assert not painting.is_painted(painter.material)
     bpy.ops.tilewright.paint_looks()
     assert painter.shares() == [0.5, 0.5]
@@ -272,7 +272,7 @@ def test_sliders_move_the_whole_painted_material(painter):
     painter.answer()
     painter.material.tilewright.latents.directions["pca 1"].amount = 1.0
     assert painter.asked[-1].directions == (("pca 1", 1.0),)
-    assert painter.asked[-1].style_map.looks == LOOKS
+    assert painter.asked[-1].style.looks == LOOKS
 
 
 def test_with_live_off_the_paint_waits_for_apply(painter):
@@ -313,7 +313,7 @@ def test_looks_that_cannot_be_painted_are_refused(painter):
     favourite, good = kept[0], kept[0].config
     for config, says in (
         (replace(FULL, model="oak"), "bricks; this favorite is of oak"),
-        (replace(FULL, style_map=painting.paint(LOOKS, np.zeros((4, 4, 3)))), "is painted"),
+        (replace(FULL, style=painting.paint(LOOKS, np.zeros((4, 4, 3)))), "is painted"),
     ):
         favourite.config = favourites.as_text(config)
         with pytest.raises(TilewrightError, match=says):
@@ -394,7 +394,7 @@ def test_menu_offers_the_favourites_that_fit_and_are_not_there_yet(painter):
     for name, config in (
         ("fits", FULL),
         ("of oak", replace(FULL, model="oak")),
-        ("painted", replace(FULL, style_map=map_of_looks)),
+        ("painted", replace(FULL, style=map_of_looks)),
     ):
         kept = favourites.add(scene, painter.material, name)
         kept.config = favourites.as_text(config)

@@ -193,15 +193,18 @@ def test_replaced_images_are_removed_but_not_those_arriving(pictures):
 
 def test_recipe_survives_on_the_material():
     material = node_tree.new_material("m")
-    config = GenerationConfig("bricks", 9, 512, 256, (), 0.7, (0.1, -0.123456789), origin=(3, 5))
-    recipe = Recipe(config, "b" * 64, "0.1.0")
-    styled = replace(
-        config,
-        mix=((Seed(1), 0.5), (Material("oak"), 0.5)),
-        style_map=CellMap((Seed(3), Latent((0.1, 0.2))), 1, 2, (0.0, 0.625)),
-        directions=(("pca 1", 2.5),),
+    config = GenerationConfig(
+        "bricks", 9, 512, 256, (), 0.7, Latent((0.1, -0.123456789)), origin=(3, 5)
     )
-    for kept in (recipe, replace(recipe, config=styled)):
+    recipe = Recipe(config, "b" * 64, "0.1.0")
+    mixed, painted = (
+        replace(config, style=style, directions=(("pca 1", 2.5),))
+        for style in (
+            ((Seed(1), 0.5), (Material("oak"), 0.5)),
+            CellMap((Seed(3), Latent((0.1, 0.2))), 1, 2, (0.0, 0.625)),
+        )
+    )
+    for kept in (recipe, replace(recipe, config=mixed), replace(recipe, config=painted)):
         node_tree.store_recipe(material, kept, {"base_color": 1.01})
         assert node_tree.read_recipe(material) == kept
     assert material.tilewright.model_hash == "b" * 64

@@ -125,7 +125,7 @@ def test_slider_mixes_two_favourites_live(stand_in, material):
     bpy.ops.tilewright.mix_favourite(uid=b, end="mix_b")
     chosen().mix = 0.25
     config = list(stand_in.submitted.values())[-1]
-    assert config.mix == ((Seed(7), 0.75), (Seed(8), 0.25))
+    assert config.style == ((Seed(7), 0.75), (Seed(8), 0.25))
     assert config.directions == (("pca 1", 1.5),)
     assert config.seed == 7
     answer(stand_in)

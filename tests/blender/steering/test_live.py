@@ -16,6 +16,7 @@ from blender_addon.steering import live, sliders, steering
 from blender_addon.worker import pump, session
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import ErrorInfo
+from gan_worker.style import Latent, Material
 from gan_worker.wire.messages import JobAccepted, ModelList, WorkerStatus
 
 FULL = GenerationConfig("bricks", seed=5, width=512, height=256)
@@ -482,10 +483,10 @@ def test_material_of_an_older_file_is_given_its_latents(hand, material, tmp_path
 
 
 def test_look_of_a_training_material_replaces_the_latent_of_the_seed(hand, material):
-    sliders.store(material, GenerationConfig("bricks", 5, 512, 256, z=(0.5, 0.25)))
-    assert sliders.wanted(material).z == (0.5, 0.25)
+    sliders.store(material, GenerationConfig("bricks", 5, 512, 256, style=Latent((0.5, 0.25))))
+    assert sliders.wanted(material).style == Latent((0.5, 0.25))
     material.tilewright.latents.material = "old wall"
-    assert (hand.newest.material, hand.newest.z) == ("old wall", ())
+    assert hand.newest.style == Material("old wall")
 
 
 def test_failed_preview_is_said_and_the_next_move_tries_again(hand, material):

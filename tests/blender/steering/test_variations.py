@@ -125,10 +125,10 @@ def test_model_without_directions_varies_its_seed():
 
 def test_strangers_start_anew():
     mix = ((Seed(1), 1.0),)
-    centre = GenerationConfig("bricks", 5, mix=mix, directions=(("pca 1", 1),), sway=(0.4, 0.5))
+    centre = GenerationConfig("bricks", 5, style=mix, directions=(("pca 1", 1),), sway=(0.4, 0.5))
     nine = grid.strangers(centre, 1)
     assert nine.pop(4) == centre
-    assert {(config.mix, config.directions) for config in nine} == {((), ())}
+    assert {(config.style, config.directions) for config in nine} == {(None, ())}
     assert {config.sway for config in nine} == {(0.0, 0.0)}
     assert len({config.seed for config in nine}) == 8
 

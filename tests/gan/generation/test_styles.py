@@ -22,7 +22,7 @@ from gan_worker.gan.networks.generator import Generator
 from gan_worker.gan.networks.layers import PaintedStyle
 from gan_worker.materials.pictures import quantise
 from gan_worker.runs import run as runs
-from gan_worker.style import CellMap, Latent, Look, Material, Seed
+from gan_worker.style import CellMap, Latent, Look, Material, Seed, as_mix
 from gan_worker.styles.painting import COLORS, paint
 
 NANO = PRESETS["nano"]
@@ -101,17 +101,17 @@ def picture(model, **fields):
 def test_a_mix_is_the_weighted_mean_of_its_styles(model, generator):
     mix = ((Seed(1), 1.0), (Material("pine"), 3.0))
     expected = 0.25 * style_of(generator, 1) + 0.75 * style_of(generator, 51)
-    np.testing.assert_allclose(style(model, mix=mix)[0], expected, atol=1e-6)
+    np.testing.assert_allclose(style(model, style=mix)[0], expected, atol=1e-6)
     # The seed still says where things lie.
-    assert np.abs(picture(model, mix=mix) - picture(model, mix=mix, seed=5)).mean() > 1e-3
+    assert np.abs(picture(model, style=mix) - picture(model, style=mix, seed=5)).mean() > 1e-3
     same = ((Seed(4), 2.0),)
-    np.testing.assert_allclose(picture(model, mix=same), picture(model), atol=1e-5)
+    np.testing.assert_allclose(picture(model, style=same), picture(model), atol=1e-5)
 
 
 def test_a_latent_can_be_mixed(model):
     latent = tuple(map(float, draw_z(9, NANO)))
     np.testing.assert_allclose(
-        style(model, mix=((Latent(latent), 1.0),)), style(model, seed=9), atol=1e-6
+        style(model, style=((Latent(latent), 1.0),)), style(model, seed=9), atol=1e-6
     )
 
 
@@ -135,28 +135,32 @@ def test_what_is_measured_for_sliders_is_measured_again_when_the_weights_change(
 
 
 def test_a_material_is_called_up_by_its_name(model, generator):
-    np.testing.assert_array_equal(style(model, material="old oak")[0], style_of(generator, 50))
-    assert np.abs(picture(model, material="old oak") - picture(model)).mean() > 1e-3
+    np.testing.assert_array_equal(
+        style(model, style=Material("old oak"))[0], style_of(generator, 50)
+    )
+    assert np.abs(picture(model, style=Material("old oak")) - picture(model)).mean() > 1e-3
     # Truncation pulls it to the mean style too.
     mean = style(model, truncation_psi=0.0)
-    half = style(model, material="old oak", truncation_psi=0.5)
-    np.testing.assert_allclose(half, (mean + style(model, material="old oak")) / 2, atol=1e-6)
+    half = style(model, style=Material("old oak"), truncation_psi=0.5)
+    np.testing.assert_allclose(
+        half, (mean + style(model, style=Material("old oak"))) / 2, atol=1e-6
+    )
 
 
 def test_each_material_brings_its_own_pattern(model):
     def waves(**fields):
         return model.latents(replace(WANTED, **fields)).local[..., NANO.local_channels :]
 
-    assert not waves(material="old oak").any()
-    pine = waves(material="pine")
+    assert not waves(style=Material("old oak")).any()
+    pine = waves(style=Material("pine"))
     np.testing.assert_allclose(pine, np.roll(pine, 4, axis=2), atol=1e-5)
     assert pine.std() > 0.5
     # What is near a material has its pattern, whatever is slid; of a mix the heaviest counts.
-    assert waves(z=tuple(map(float, draw_z(51, NANO)))).any()
-    assert waves(material="pine", directions=(("pca 1", 3.0),), truncation_psi=0.2).any()
+    assert waves(style=Latent(tuple(map(float, draw_z(51, NANO))))).any()
+    assert waves(style=Material("pine"), directions=(("pca 1", 3.0),), truncation_psi=0.2).any()
     oak, other = Material("old oak"), Material("pine")
-    assert not waves(mix=((oak, 2.0), (other, 1.0))).any()
-    halves = waves(style_map=CellMap((oak, other), 1, 8, (0.0,) * 4 + (1.0,) * 4))
+    assert not waves(style=((oak, 2.0), (other, 1.0))).any()
+    halves = waves(style=CellMap((oak, other), 1, 8, (0.0,) * 4 + (1.0,) * 4))
     assert not halves[:, :, :4].any()
     np.testing.assert_allclose(halves[:, :, 4:], pine[:, :, 4:], atol=1e-6)
 
@@ -176,18 +180,18 @@ def test_a_direction_moves_the_style_by_its_steps_at_any_truncation(model):
 
 def test_a_map_of_one_style_is_that_style(model):
     constant = CellMap((Seed(4),), 2, 2, (0.0,) * 4)
-    np.testing.assert_allclose(picture(model, style_map=constant), picture(model), atol=2e-6)
+    np.testing.assert_allclose(picture(model, style=constant), picture(model), atol=2e-6)
 
 
 def test_painted_styles_lie_where_they_were_painted(model):
     halves = CellMap((Seed(3), Seed(8)), 1, 8, (0.0,) * 4 + (1.0,) * 4)
-    w = style(model, style_map=halves)
+    w = style(model, style=halves)
     assert w.shape == (1, 6, 8, NANO.w_dim)
     first, second = style(model, seed=3)[0], style(model, seed=8)[0]
     np.testing.assert_allclose(w[0, :, :4], np.broadcast_to(first, (6, 4, 16)), atol=1e-6)
     np.testing.assert_allclose(w[0, :, 4:], np.broadcast_to(second, (6, 4, 16)), atol=1e-6)
     # Without an origin that was asked for, nothing is moved.
-    assert model.generate(replace(WANTED, style_map=halves, origin=None)).recipe.config.origin == (
+    assert model.generate(replace(WANTED, style=halves, origin=None)).recipe.config.origin == (
         0,
         0,
     )
@@ -196,19 +200,19 @@ def test_painted_styles_lie_where_they_were_painted(model):
 def test_what_lies_far_inside_a_painted_area_is_as_without_the_map(model):
     halves = CellMap((Seed(3), Seed(8)), 1, 2, (0.0, 1.0))
     wide = {"width": 640, "height": 64}
-    painted = picture(model, style_map=halves, **wide)
-    plain = picture(model, mix=((Seed(8), 1.0),), **wide)
+    painted = picture(model, style=halves, **wide)
+    plain = picture(model, style=((Seed(8), 1.0),), **wide)
     difference = np.abs(painted - plain).mean(axis=(0, 2))
     # The middle of the second cell is its style alone; in the first one it is the other.
     assert difference[476:484].max() < 0.2 * difference[156:164].mean()
 
 
 def test_a_painted_look_is_the_whole_look(model):
-    w = style(model, style_map=HALVES)
+    w = style(model, style=HALVES)
     second = LOOKS[1]
     plain = style(model, seed=3)[0]
     moved = style(
-        model, mix=second.mix, truncation_psi=second.truncation_psi, directions=second.directions
+        model, style=second.mix, truncation_psi=second.truncation_psi, directions=second.directions
     )[0]
     np.testing.assert_allclose(w[0, :, 1:3], np.broadcast_to(plain, (6, 2, 16)), atol=1e-6)
     np.testing.assert_allclose(w[0, :, 5:7], np.broadcast_to(moved, (6, 2, 16)), atol=1e-6)
@@ -222,30 +226,29 @@ def test_a_painted_look_is_the_whole_look(model):
     "fields",
     [
         {"seed": 8, "directions": (("pca 1", 2.0),), "truncation_psi": 0.7},
-        {"material": "pine"},
-        {"mix": ((Seed(8), 0.3), (Material("old oak"), 0.4))},
+        {"style": Material("pine")},
+        {"style": ((Seed(8), 0.3), (Material("old oak"), 0.4))},
     ],
     ids=lambda fields: next(iter(fields)),
 )
 def test_looks_that_are_alike_make_the_bytes_of_the_look_alone(model, fields):
-    one = Material(fields["material"]) if "material" in fields else Seed(fields.get("seed", 1))
-    mix = fields.get("mix") or ((one, 1.0),)
+    mix = as_mix(fields.get("style") or Seed(fields["seed"]))
     look = Look(mix, fields.get("truncation_psi", 1.0), fields.get("directions", ()))
     noise = np.random.default_rng(0).random((16, 16, 3), np.float32)
-    painted = picture(model, style_map=paint((look,) * 4, noise), seed=8)
+    painted = picture(model, style=paint((look,) * 4, noise), seed=8)
     np.testing.assert_array_equal(painted, picture(model, **{"seed": 8, **fields}))
 
 
 def test_a_look_that_is_nowhere_changes_nothing(model):
     blank = paint(LOOKS, np.zeros((8, 8, 3), np.float32))
-    np.testing.assert_array_equal(picture(model, style_map=blank, seed=3), picture(model, seed=3))
+    np.testing.assert_array_equal(picture(model, style=blank, seed=3), picture(model, seed=3))
 
 
 def test_paint_stays_where_it_was_painted_wherever_the_border_is_put(model):
-    plain = style(model, style_map=HALVES)
-    moved = style(model, style_map=HALVES, origin=(16, 8))
+    plain = style(model, style=HALVES)
+    moved = style(model, style=HALVES, origin=(16, 8))
     np.testing.assert_allclose(moved, np.roll(plain, (1, 2), (1, 2)), atol=1e-6)
-    halfway = style(model, style_map=HALVES, origin=(4, 0))
+    halfway = style(model, style=HALVES, origin=(4, 0))
     np.testing.assert_allclose(halfway[0, 0, 4], (plain[0, 0, 4] + plain[0, 0, 3]) / 2, atol=1e-6)
 
 
@@ -253,17 +256,15 @@ def test_there_is_no_seam_where_paint_does_not_go_on_beyond_the_border(model):
     wraps = []
     for looks in (LOOKS, LOOKS[:1] * 2, LOOKS[1:] * 2):
         kept = paint(looks, np.repeat(np.array(COLORS[:2], np.float32), 32, axis=0)[None])
-        made = [
-            picture(model, style_map=kept, seed=seed, width=128, height=128) for seed in range(4)
-        ]
+        made = [picture(model, style=kept, seed=seed, width=128, height=128) for seed in range(4)]
         wraps.append(np.mean([line_steps(tf.constant(one))[0][0] for one in made]))
     painted, first, second = wraps
     assert painted < 1.05 * max(first, second)
 
 
 def test_directions_and_truncation_work_on_maps(model):
-    moved = style(model, style_map=PAINTED, directions=(("pca 1", 1.0),), truncation_psi=0.7)
-    plain = style(model, style_map=PAINTED, truncation_psi=0.7)
+    moved = style(model, style=PAINTED, directions=(("pca 1", 1.0),), truncation_psi=0.7)
+    plain = style(model, style=PAINTED, truncation_psi=0.7)
     assert moved.shape == (1, 6, 8, NANO.w_dim)
     direction = find_direction(model.generator, "pca 1")
     np.testing.assert_allclose(
@@ -273,7 +274,7 @@ def test_directions_and_truncation_work_on_maps(model):
 
 @pytest.mark.parametrize(("rows", "columns"), [(1, 0), (0, 1), (3, -2)])
 def test_rolling_a_painted_latent_grid_rolls_the_picture(model, rows, columns):
-    w = model.styles.style(replace(WANTED, style_map=PAINTED), 6, 8)
+    w = model.styles.style(replace(WANTED, style=PAINTED), 6, 8)
     latents = draw_latents(5, 6, 8, NANO, model.patterns)
     rolled = latents.rolled(rows, columns)
 
@@ -299,11 +300,11 @@ def test_cells_are_resampled_on_a_circle(before, after):
 
 
 CHOICES = [
-    {"material": "pine"},
-    {"mix": ((Seed(1), 0.5), (Material("old oak"), 0.25))},
-    {"style_map": PAINTED, "truncation_psi": 0.8},
-    {"style_map": HALVES, "directions": (("pca 2", 1.0),)},
-    {"directions": (("pca 1", 2.5), ("factor 3", -1.0)), "z": (0.25,) * 16},
+    {"style": Material("pine")},
+    {"style": ((Seed(1), 0.5), (Material("old oak"), 0.25))},
+    {"style": PAINTED, "truncation_psi": 0.8},
+    {"style": HALVES, "directions": (("pca 2", 1.0),)},
+    {"directions": (("pca 1", 2.5), ("factor 3", -1.0)), "style": Latent((0.25,) * 16)},
 ]
 
 
@@ -319,18 +320,18 @@ def test_a_recipe_makes_the_same_picture_after_a_journey(model, choice):
 @pytest.mark.parametrize(
     ("changes", "code", "says"),
     [
-        ({"material": "ash"}, "invalid_config", "old oak, pine"),
-        ({"mix": ((Material("ash"), 1.0),)}, "invalid_config", "old oak, pine"),
-        ({"mix": ((Latent((1.0,)), 1.0),)}, "invalid_latent", "16"),
-        ({"style_map": CellMap((Latent((1.0,)),), 1, 1, (0.0,))}, "invalid_latent", "16"),
+        ({"style": Material("ash")}, "invalid_config", "old oak, pine"),
+        ({"style": ((Material("ash"), 1.0),)}, "invalid_config", "old oak, pine"),
+        ({"style": ((Latent((1.0,)), 1.0),)}, "invalid_latent", "16"),
+        ({"style": CellMap((Latent((1.0,)),), 1, 1, (0.0,))}, "invalid_latent", "16"),
         (
-            {"style_map": paint((Look(((Material("ash"), 1.0),)),), np.zeros((1, 1, 3)))},
+            {"style": paint((Look(((Material("ash"), 1.0),)),), np.zeros((1, 1, 3)))},
             "invalid_config",
             "old oak, pine",
         ),
         (
             {
-                "style_map": paint(
+                "style": paint(
                     (Look(LOOKS[0].mix, directions=(("pca 17", 1.0),)),), np.zeros((1, 1, 3))
                 )
             },

@@ -72,7 +72,7 @@ def painted() -> CellMap:
 
 @pytest.mark.parametrize("style_map", [None, painted()], ids=["one style", "painted"])
 def test_pieces_make_the_whole(model, small_pieces, monkeypatch, style_map):
-    config = dataclasses.replace(WANTED, style_map=style_map)
+    config = dataclasses.replace(WANTED, style=style_map)
     told: list[GenerationProgress] = []
     made = model.generate(config, report=told.append)
     assert told == [GenerationProgress(n + 1, 24) for n in range(24)]

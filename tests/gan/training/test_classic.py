@@ -12,6 +12,7 @@ from gan_worker.gan.generation import model as generation
 from gan_worker.gan.training import classic, loop
 from gan_worker.materials import pictures
 from gan_worker.runs.run import Run, open_model
+from gan_worker.style import Latent, Material
 
 SIDE = PRESETS["classic"].side
 
@@ -92,7 +93,12 @@ def test_psi_zero_makes_every_picture_the_same(model):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"z": (0.0,) * 16}, {"material": "sign_01"}, {"directions": (("pca 1", 1.0),)}]
+    "changes",
+    [
+        {"style": Latent((0.0,) * 16)},
+        {"style": Material("sign_01")},
+        {"directions": (("pca 1", 1.0),)},
+    ],
 )
 def test_what_needs_a_style_is_refused(model, changes):
     with pytest.raises(RequestError) as caught:

@@ -21,6 +21,7 @@ from gan_worker.materials import pictures
 from gan_worker.progress import DataReport, LiveModel, Notice, Preview, TrainingProgress
 from gan_worker.runs.provenance import read_provenance
 from gan_worker.runs.run import Run, open_model
+from gan_worker.style import Latent
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +156,9 @@ def test_the_model_makes_seamless_material_of_any_size(model):
     # Explicit latents: those of the seed give the seed's picture.
     from gan_worker.gan.generation.latents import draw_z
 
-    explicit = dataclasses.replace(wanted, z=tuple(map(float, draw_z(4, model.network))))
+    explicit = dataclasses.replace(
+        wanted, style=Latent(tuple(map(float, draw_z(4, model.network))))
+    )
     np.testing.assert_array_equal(
         model.generate(explicit).maps["base_color"], material.maps["base_color"]
     )
@@ -167,8 +170,8 @@ def test_the_model_makes_seamless_material_of_any_size(model):
         ({"width": 65}, "invalid_size"),
         ({"height": 0}, "invalid_size"),
         ({"width": 80_000, "height": 80_000}, "invalid_size"),
-        ({"z": (1.0, 2.0)}, "invalid_latent"),
-        ({"z": (float("nan"),) * 16}, "invalid_latent"),
+        ({"style": Latent((1.0, 2.0))}, "invalid_latent"),
+        ({"style": Latent((float("nan"),) * 16)}, "invalid_latent"),
         ({"seed": -1}, "invalid_config"),
         ({"maps": ("roughness",)}, "invalid_config"),
         ({"truncation_psi": float("inf")}, "invalid_config"),
@@ -182,7 +185,7 @@ def test_bad_requests_are_refused_with_a_code(model, changes, code):
 
 def test_psi_zero_gives_the_mean_style_to_every_seed(model):
     one = GenerationConfig("stripes", seed=1, width=64, height=64, origin=(0, 0))
-    restyled = dataclasses.replace(one, z=(1.0,) * model.info.z_dim)
+    restyled = dataclasses.replace(one, style=Latent((1.0,) * model.info.z_dim))
 
     def difference(psi):
         made = [

@@ -107,9 +107,9 @@ def test_each_material_is_called_up_by_its_name(trained):
     cold, warm, mixed = (
         model.generate(dataclasses.replace(wanted, **style)).maps["base_color"]
         for style in (
-            {"material": "cold"},
-            {"material": "warm"},
-            {"mix": ((Material("cold"), 1.0), (Seed(3), 1.0))},
+            {"style": Material("cold")},
+            {"style": Material("warm")},
+            {"style": ((Material("cold"), 1.0), (Seed(3), 1.0))},
         )
     )
     assert np.abs(cold - warm).max() > 1e-4
@@ -120,7 +120,7 @@ def test_the_model_in_training_knows_them_as_the_stored_one_does(stopped):
     run, reports = stopped
     (live,) = (r.model for r in reports if isinstance(r, loop.LiveModel))
     stored = load_model(run.path)
-    wanted = GenerationConfig("two", width=64, height=64, origin=(0, 0), material="warm")
+    wanted = GenerationConfig("two", width=64, height=64, origin=(0, 0), style=Material("warm"))
     np.testing.assert_array_equal(
         live.generate(wanted).maps["base_color"], stored.generate(wanted).maps["base_color"]
     )
@@ -173,7 +173,7 @@ def test_names_call_up_the_right_colors(config, tmp_path):
     model = load_model(run.path)
     red_over_blue = []
     for name in ("warm", "cold"):
-        wanted = GenerationConfig("two", width=128, height=128, material=name)
+        wanted = GenerationConfig("two", width=128, height=128, style=Material(name))
         made = model.generate(wanted).maps["base_color"].mean(axis=(0, 1))
         red_over_blue.append(made[0] - made[2])
     assert red_over_blue[0] > 0.1

@@ -13,10 +13,14 @@ from gan_worker.materials.files import Format, save_material
 from gan_worker.materials.metadata import SOURCE_TYPE, credit_line, model_metadata, read_metadata
 from gan_worker.materials.pictures import read_header, read_picture
 from gan_worker.progress import GeneratedMaterial
+from gan_worker.style import Latent
 
 CREDITS = Credits("c" * 64, 3, 1, ("Zoë & Sons <z@a.org>", "Ann\x07"), ("CC0-1.0",))
 RECIPE = Recipe(
-    GenerationConfig("oak", 7, 8, 4, z=(0.5,), origin=(1, 2)), "a" * 64, "0.1.0", CREDITS
+    GenerationConfig("oak", 7, 8, 4, style=Latent((0.5,)), origin=(1, 2)),
+    "a" * 64,
+    "0.1.0",
+    CREDITS,
 )
 
 

@@ -79,7 +79,7 @@ def test_between_two_styles_along_an_axis_a_property_a_curve_and_by_name():
     def weights(more, *objects, **fields):
         found = configs(plan(rule(text % more), *objects, **fields))
         first, second = Seed(3), Material("old oak")
-        mixes = [dict(found[name].mix) for name in sorted(found)]
+        mixes = [dict(found[name].style) for name in sorted(found)]
         assert all(m.get(first, 0) == pytest.approx(1 - m.get(second, 0)) for m in mixes)
         return [m.get(second, 0) for m in mixes]
 
@@ -96,8 +96,8 @@ def test_between_two_styles_along_an_axis_a_property_a_curve_and_by_name():
 def looks(tmp_path):
     """A folder with a file of favourites."""
     mossy = GenerationConfig("bricks", 7, 32, 32, truncation_psi=0.5, directions=(("pca 1", 2.0),))
-    oak = GenerationConfig("bricks", material="old oak")
-    painted = GenerationConfig("bricks", style_map=CellMap((Seed(1),), 1, 1, (0.0,)))
+    oak = GenerationConfig("bricks", style=Material("old oak"))
+    painted = GenerationConfig("bricks", style=CellMap((Seed(1),), 1, 1, (0.0,)))
     kept = {"mossy": mossy, "oak": oak, "painted": painted, "other": GenerationConfig("digits")}
     twice = [Favourite("twice", oak), Favourite("twice", mossy)]
     every = [Favourite(name, config) for name, config in kept.items()]
@@ -126,7 +126,7 @@ def test_a_favourite_is_taken_at_the_rules_size(looks):
 def test_between_a_favourite_and_a_seed_all_of_it_is_mixed(looks):
     ends = 'first = 3, second = { favourite = "mossy" }, seed = 5, axis = "x"'
     found = configs(plan_looks(looks, f'latent = {{ by = "between", {ends} }}', *row(3)))
-    assert found["o1"].mix == ((Seed(3), 0.5), (Seed(7), 0.5))
+    assert found["o1"].style == ((Seed(3), 0.5), (Seed(7), 0.5))
     assert found["o1"].directions == (("pca 1", 1.0),)
     assert found["o1"].truncation_psi == pytest.approx(0.75)
     assert {config.seed for config in found.values()} == {5}

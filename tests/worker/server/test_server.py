@@ -28,7 +28,7 @@ from gan_worker.errors import WorkerError
 from gan_worker.progress import GenerationProgress, Stage, TrainingProgress
 from gan_worker.runs.run import ModelInfo, Run
 from gan_worker.server.supervisor import Patience
-from gan_worker.style import CellMap
+from gan_worker.style import CellMap, Latent, Material
 from gan_worker.wire import codec, messages
 from gan_worker.wire.codec import EVENT_CREDIT, FLAGS, MAGIC, VERSION, Message, decode, encode
 from gan_worker.wire.keys import new_key_pair
@@ -239,10 +239,9 @@ def test_a_fault_in_a_job_fails_it_and_nothing_else(served, ear, picture):
         (GenerationConfig("oak", width=0), "invalid_size"),
         (GenerationConfig(STARTER, maps=("smell",)), "invalid_config"),
         (GenerationConfig("oak", truncation_psi=9), "invalid_config"),
-        (GenerationConfig("oak", z=(0.0,) * 2100), "invalid_config"),
-        (GenerationConfig("oak", material="ash", z=(0.0,)), "invalid_config"),
+        (GenerationConfig("oak", style=Latent((0.0,) * 2100)), "invalid_config"),
         (GenerationConfig("oak", directions=(("size", 1.0),)), "invalid_config"),
-        (GenerationConfig("oak", style_map=CellMap((), 1, 1, (0.0,))), "invalid_config"),
+        (GenerationConfig("oak", style=CellMap((), 1, 1, (0.0,))), "invalid_config"),
     ],
 )
 def test_what_cannot_work_is_rejected_before_tensorflow_starts(served, ear, config, code):
@@ -259,11 +258,11 @@ def test_names_of_training_materials_are_known_before_tensorflow_starts(served, 
     run.save_model(replace(info, styles=("oak", "pine")), {"a": np.zeros(2)})
     ear.client.request_models()
     assert ear.event(ModelList).models[0].styles == ("oak", "pine")
-    job = ear.client.submit(GenerationConfig("wood", material="ash"))
+    job = ear.client.submit(GenerationConfig("wood", style=Material("ash")))
     error = ear.event(JobRejected, job=job).error
     assert error.code == "invalid_config"
     assert "oak, pine" in error.message
-    ear.state(ear.client.submit(GenerationConfig("wood", material="pine")), "succeeded")
+    ear.state(ear.client.submit(GenerationConfig("wood", style=Material("pine"))), "succeeded")
 
 
 def test_directions_worth_a_slider_are_told_with_the_model(served, ear):
@@ -280,7 +279,7 @@ def test_directions_worth_a_slider_are_told_with_the_model(served, ear):
 
 def test_a_latent_that_is_not_finite_is_refused_on_the_own_side(ear):
     with pytest.raises(codec.BadMessage):
-        ear.client.submit(material(z=(float("inf"),)))
+        ear.client.submit(material(style=Latent((float("inf"),))))
     ear.event(Connected)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
-from gan_worker.style import CellMap, Seed, check_style
+from gan_worker.style import CellMap, Latent, Material, Seed, check_style
 from gan_worker.styles import motion
 
 BASE = GenerationConfig("bricks", 1, 128, 64, ("base_color",), origin=(3, 4))
@@ -18,7 +18,7 @@ LOOKS = [replace(BASE, seed=seed) for seed in (3, 8, 12)]
 
 def weights(path, t):
     """Weights of the seeds 3, 8 and 12 at a place of the path."""
-    mix = dict(path(t).mix)
+    mix = dict(path(t).style)
     return np.array([mix.get(Seed(seed), 0.0) for seed in (3, 8, 12)])
 
 
@@ -38,16 +38,16 @@ def test_a_path_goes_through_its_looks_smoothly_and_closes():
 def test_a_path_keeps_the_layout_the_size_and_the_maps_and_may_be_asked_for():
     looks = [
         replace(BASE, truncation_psi=0.0, directions=(("pca 1", 10.0),), width=8),
-        replace(BASE, material="oak", truncation_psi=2.0, directions=(("pca 1", -10.0),)),
-        replace(BASE, z=(0.5,), directions=(("factor 1", 1.0),)),
-        replace(BASE, mix=((Seed(7), 3.0), (Seed(9), 1.0))),
+        replace(BASE, style=Material("oak"), truncation_psi=2.0, directions=(("pca 1", -10.0),)),
+        replace(BASE, style=Latent((0.5,)), directions=(("factor 1", 1.0),)),
+        replace(BASE, style=((Seed(7), 3.0), (Seed(9), 1.0))),
     ]
     path = motion.path_through(BASE, looks)
     for t in np.linspace(0, 1, 50):
         config = path(t)
-        check_style(config.z, config.material, config.mix, config.style_map, config.directions)
+        check_style(config.style, config.directions)
         assert 0 <= config.truncation_psi <= 2
-        assert replace(config, mix=(), directions=(), truncation_psi=1.0) == replace(
+        assert replace(config, style=None, directions=(), truncation_psi=1.0) == replace(
             BASE, origin=None
         )
 
@@ -64,8 +64,8 @@ def test_between_two_looks_it_goes_there_and_back():
     [
         LOOKS[:1],
         [*LOOKS, replace(BASE, model="oak")],
-        [*LOOKS, replace(BASE, style_map=CellMap((Seed(1),), 1, 1, (0.0,)))],
-        [replace(BASE, mix=tuple((Seed(n + k), 1.0) for n in range(9))) for k in (0, 100)],
+        [*LOOKS, replace(BASE, style=CellMap((Seed(1),), 1, 1, (0.0,)))],
+        [replace(BASE, style=tuple((Seed(n + k), 1.0) for n in range(9))) for k in (0, 100)],
     ],
 )
 def test_what_cannot_be_a_path_is_refused_before_anything_is_generated(looks):

@@ -9,6 +9,7 @@ import pytest
 from gan_worker.config import GenerationConfig, Recipe, TrainingConfig
 from gan_worker.dataclass_json import to_json
 from gan_worker.errors import ErrorInfo
+from gan_worker.style import Latent
 from gan_worker.wire import codec, messages
 from gan_worker.wire.codec import (
     FLAGS,
@@ -23,7 +24,9 @@ from gan_worker.wire.codec import (
 
 JOB = "0" * 32
 BLOB = messages.Blob("height", 32, "f" * 64, (4, 4, 1), "uint16")
-RECIPE = Recipe(GenerationConfig("oak", 7, 64, 32, (), 0.7, (0.5, -1.0), (3, 4)), "a" * 64, "0.1.0")
+RECIPE = Recipe(
+    GenerationConfig("oak", 7, 64, 32, (), 0.7, Latent((0.5, -1.0)), (3, 4)), "a" * 64, "0.1.0"
+)
 RESULT = messages.Result(RECIPE, {"height": BLOB}, {"height": 1.01}, 0.25)
 ERROR = ErrorInfo("busy", "A sentence.", "A cure.", 5.0)
 EXAMPLES = [
