@@ -224,8 +224,9 @@ def check_style(style: Choice, directions: Directions) -> None:
     cells = len(style.cells) if isinstance(style, CellMap) else cells
     numbers = cells + sum(len(one.z) for one in styles if isinstance(one, Latent))
     _require(numbers <= NUMBERS_LIMIT, f"A style may have {NUMBERS_LIMIT} numbers at most", numbers)
-    for one in styles:
-        _check_one(one)
+    if not isinstance(style, Latent):  # how that must be only its model knows
+        for one in styles:
+            _check_one(one)
     if isinstance(style, CellMap | LookMap):
         _check_map(style)
     elif isinstance(style, tuple):

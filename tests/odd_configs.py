@@ -68,6 +68,18 @@ ODD_MATERIALS = [
         "from -10 to 10 steps; received 11",
     ),
 ]
+# As JSON alone can say it: of what only one can be chosen, two.
+_SEED, _PAINTED = {"seed": 1}, {"weights": "/w==", "looks": [{"mix": [[{"seed": 3}, 1.0]]}]}
+TWO_CHOICES: list[dict[str, Any]] = [
+    {"material": "oak", "z": [0.5]},
+    {"mix": [[_SEED, 1.0]], "material": "oak"},
+    {"mix": [[_SEED, 1.0]], "style_map": {"styles": [_SEED], "rows": 1, "columns": 1}},
+    {"mix": [[{}, 1.0]]},
+    {"mix": [[{"seed": 0, "z": [0.5]}, 1.0]]},
+    {"mix": [[{"z": [0.5], "material": "oak"}, 1.0]]},
+    {"style_map": {"styles": [_SEED], "rows": 1, "columns": 1, **_PAINTED}},
+    {"style_map": {"styles": [], "cells": [0.0], "rows": 1, "columns": 1, **_PAINTED}},
+]
 ODD_REPAIRS = [
     (repair(model="../oak"), "invalid_config", "'../oak'"),
     (repair(model="no such"), "unknown_model", "'no such' is not"),

@@ -69,7 +69,8 @@ Generate jobs
     2048 at most in all, of which weights take 1024. On top, `directions` has up to 16 pairs [name, steps],
     names `pca 1` and `factor 1` upwards to the length of w, steps -10 to 10. `sway` (since 1.2) is [how far,
     where]: 0 to 1 away from the layout of the seed, on a circle around it, in turns. What breaks a rule is
-    rejected with `invalid_config` or `invalid_latent`, where the model must be asked when the job runs.
+    rejected with `invalid_config` or `invalid_latent`, where the model must be asked when the job runs; what
+    chooses two at once, of a style or of a map too, is no message: `invalid_message`.
 
 Repair jobs (since 1.2)
     The config of `submit` has the fields of `config.RepairConfig`. The worker reads the material and the mask, so both

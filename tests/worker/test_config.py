@@ -22,7 +22,7 @@ from gan_worker.cli import app
 from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
 from gan_worker.errors import Cancelled
 from gan_worker.limits import Range
-from gan_worker.style import Material
+from gan_worker.style import Latent, Material
 from gan_worker.wire.messages import JobAccepted, JobRejected
 
 ODD = [*ODD_TRAININGS, *ODD_MATERIALS, *ODD_REPAIRS]
@@ -106,7 +106,12 @@ def _can_be_said(config: TrainingConfig | GenerationConfig | RepairConfig) -> bo
         return config.minutes is not None or config.kimg is not None
     if isinstance(config, GenerationConfig):
         named = all(name.startswith(("pca", "factor")) for name, _ in config.directions)
-        return config.seed >= 0 and config.sway == (0.0, 0.0) and not config.z and named
+        return (
+            config.seed >= 0
+            and config.sway == (0.0, 0.0)
+            and not isinstance(config.style, Latent)
+            and named
+        )
     return True
 
 

@@ -53,7 +53,12 @@ RECIPE = {
     **{"truncation_psi": 0.7, "origin": [3, 4], "version": "0.1.0"},
 }
 LATER = {
-    **{"material": "", "mix": [[{"seed": 3, "z": [], "material": ""}, 1.0]], "style_map": None},
+    **{
+        "z": [],
+        "material": "",
+        "mix": [[{"seed": 3, "z": [], "material": ""}, 1.0]],
+        "style_map": None,
+    },
     **{"directions": [["pca 1", 2.0]], "sway": [0.5, 0.25]},
     "credits": {
         "provenance": "c",

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from odd_configs import TWO_CHOICES
 
 from gan_worker.config import GenerationConfig, Recipe
 from gan_worker.dataclass_json import InvalidJson, from_json, to_json
@@ -58,7 +59,6 @@ def test_painted_looks_pass():
 
 BAD = [
     {"style": ()},
-    {"style": Latent(())},
     {"style": Material("")},
     {"style": Material("x" * (NAME_LIMIT + 1))},
     {"style": ((Latent(()), 1.0),)},
@@ -167,14 +167,7 @@ def test_the_longest_choice_fits_its_request_and_its_result(longest):
         {"style_map": {"styles": [], "rows": 1, "columns": 1, "looks": [{"mix": 1}]}},
         {"style_map": {"styles": [], "rows": 1, "columns": 1, "weights": [255]}},
         {"material": 7},
-        {"material": "oak", "z": [1.0]},
-        {"mix": [[{"seed": 1}, 1.0]], "style_map": to_json(CellMap(SEEDS, 1, 1, (0.0,)))},
-        {"style_map": to_json(PAINTED), "material": "oak"},
-        {"mix": [[{}, 0.5]]},
-        {"mix": [[{"seed": 1, "material": "oak"}, 0.5]]},
-        {"mix": [[{"seed": 0, "z": [0.5]}, 0.5]]},
-        {"style_map": {**to_json(PAINTED), "styles": [{"seed": 1}]}},
-        {"style_map": {**to_json(PAINTED), "cells": [0, 0]}},
+        *TWO_CHOICES,
     ],
     ids=str,
 )

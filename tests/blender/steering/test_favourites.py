@@ -175,10 +175,11 @@ GOOD = {"name": "a", "config": {"model": "bricks", "seed": 3}, "thumbnail": ""}
                 {"config": {"model": "bricks", "directions": [["size", 1]]}},
                 {"config": {"model": "bricks", "truncation_psi": float("inf")}},
                 {"config": {"model": "bricks", "mix": "all"}},
+                {"config": {"model": "bricks", "z": [0.5], "material": "oak"}},
             )
         ),
     ],
-    ids=range(13),
+    ids=range(14),
 )
 def test_file_that_is_none_of_ours_adds_nothing(tmp_path, text):
     path = tmp_path / "bad.json"

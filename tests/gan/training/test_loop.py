@@ -171,6 +171,7 @@ def test_the_model_makes_seamless_material_of_any_size(model):
         ({"height": 0}, "invalid_size"),
         ({"width": 80_000, "height": 80_000}, "invalid_size"),
         ({"style": Latent((1.0, 2.0))}, "invalid_latent"),
+        ({"style": Latent(())}, "invalid_latent"),
         ({"style": Latent((float("nan"),) * 16)}, "invalid_latent"),
         ({"seed": -1}, "invalid_config"),
         ({"maps": ("roughness",)}, "invalid_config"),

@@ -64,7 +64,7 @@ def test_names_decide_whatever_else_is_in_the_scene():
 
 def test_near_objects_get_near_latents():
     made = configs(plan(rule('latent = { by = "neighbourhood", distance = 50 }'), *row(1000)))
-    z = np.array([made[f"o{n}"].z for n in range(1000)])
+    z = np.array([made[f"o{n}"].style.z for n in range(1000)])
     assert z.shape == (1000, 16)
     assert 0.4 < z.var() < 1.8
     near = np.abs(z[1:] - z[:-1]).mean()

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zmq
+from odd_configs import TWO_CHOICES
 
 from gan_worker.client.client import Client
 from gan_worker.client.events import (
@@ -688,6 +689,16 @@ def test_a_config_with_wrong_fields_is_rejected(served, config):
         request = messages.Submit(codec.new_id(), "train", config)
         answer = peer.ask(Message(request, session=session))
         assert answer.body.error.code == "invalid_message"
+
+
+@pytest.mark.parametrize("fields", TWO_CHOICES, ids=str)
+def test_a_config_that_says_two_at_once_is_rejected(served, fields):
+    with raw(served, served.keys) as peer:
+        session = peer.ask(hello()).body.session
+        request = messages.Submit(codec.new_id(), "generate", {"model": STARTER, **fields})
+        answer = peer.ask(Message(request, session=session))
+        assert answer.body.error.code == "invalid_message"
+    assert not (served.home / "did.txt").exists()
 
 
 def test_a_seen_that_lies_gives_no_more_credit_than_there_is(served, ear):
