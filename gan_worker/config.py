@@ -21,9 +21,11 @@ from gan_worker.limits import (
 )
 from gan_worker.names import check_name
 from gan_worker.style import (
+    CellMap,
     Choice,
     Directions,
     Latent,
+    LookMap,
     Sway,
     check_materials,
     check_seed,
@@ -241,6 +243,16 @@ class GenerationConfig:
     origin: tuple[int, int] | None = None
     directions: Directions = ()
     sway: Sway = (0.0, 0.0)
+
+    @property
+    def has_map(self) -> bool:
+        """Whether each place has a style of its own."""
+        return isinstance(self.style, CellMap | LookMap)
+
+    @property
+    def z(self) -> tuple[float, ...]:
+        """The latent that chooses the style; empty where something else does."""
+        return self.style.z if isinstance(self.style, Latent) else ()
 
     def check(self) -> None:
         """Check all that can be known of it without the model.

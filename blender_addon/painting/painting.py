@@ -12,7 +12,7 @@ import numpy as np
 
 from gan_worker.config import GenerationConfig
 from gan_worker.dataclass_json import read_stored
-from gan_worker.style import LOOKS_LIMIT, CellMap, Look, LookMap
+from gan_worker.style import LOOKS_LIMIT, Look, LookMap
 from gan_worker.styles.mixing import parts
 from gan_worker.styles.painting import COLORS, paint
 
@@ -117,7 +117,7 @@ def add_look(
         "Choose a favorite of that model.",
     )
     require(
-        not isinstance(config.style, CellMap | LookMap),
+        not config.has_map,
         "A look must be the same everywhere; this favorite is painted.",
         "Choose one that is not painted.",
     )
@@ -134,9 +134,7 @@ def looks_to_add(
     """The favourites that this material can be painted with and is not yet."""
     there = {look.uid for look in material.tilewright.painted_looks}
     fitting = favourites.of_model(scene, material.tilewright.latents.model)
-    others = [f for f in fitting if f.uid not in there]
-    painted = CellMap | LookMap
-    return [f for f in others if not isinstance(favourites.config_of(f).style, painted)]
+    return [f for f in fitting if f.uid not in there and not favourites.config_of(f).has_map]
 
 
 def remove_look(material: bpy.types.Material, place: int) -> None:

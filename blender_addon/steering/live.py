@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 import bpy
 import numpy as np
 
-from gan_worker.style import CellMap, LookMap
-
 from .. import state
 from ..shader import images, node_tree
 from ..worker import pump, session
@@ -216,7 +214,7 @@ def show(event: MaterialReady, job: session.Job) -> Iterator[None]:
         images.set_pixels(image, pixels[name])
     made, full = event.recipe.config, material.tilewright.latents
     # What is painted lies where it was painted, at any size.
-    placed = made if isinstance(made.style, CellMap | LookMap) else full
+    placed = made if made.has_map else full
     size = placed.width, placed.height
     node_tree.show_preview(material, found, event.recipe, size)
     node_tree.store_recipe(material, event.recipe, event.seam_ratios)

@@ -23,8 +23,7 @@ from gan_worker.scenes.recipe import (
     SeedLatent,
 )
 from gan_worker.style import Latent
-from gan_worker.styles.favourites import mixed
-from gan_worker.styles.mixing import with_style
+from gan_worker.styles.mixing import blended, with_style
 
 if TYPE_CHECKING:
     from gan_worker.config import GenerationConfig
@@ -113,7 +112,7 @@ class RuleLatents:
         self, first: GenerationConfig, second: GenerationConfig, share: float
     ) -> GenerationConfig:
         try:
-            made = mixed(first, second, share)
+            made = blended(first, ((first, 1.0 - share), (second, share)))
         except RequestError as error:
             message = f"{self._rule.place}: {error.info.message}"
             raise RequestError("invalid_recipe", message, error.info.cure) from None

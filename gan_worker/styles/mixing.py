@@ -71,7 +71,7 @@ def _check(base: GenerationConfig, looks: Sequence[GenerationConfig]) -> None:
         "Choose favorites of the same model.",
     )
     require(
-        not any(isinstance(look.style, CellMap | LookMap) for look in looks),
+        not any(look.has_map for look in looks),
         "Looks must have one style everywhere to be mixed",
         "one that is painted",
         "Choose favorites that are not painted.",

@@ -34,7 +34,6 @@ from gan_worker.gan.networks.layers import PaintedStyle
 from gan_worker.progress import GeneratedMaterial, GenerationProgress
 from gan_worker.runs import run
 from gan_worker.runs.checkpoints import Arrays, damaged
-from gan_worker.style import CellMap, Latent, LookMap
 
 # Latents and five maps of 8 and 16 bits take about 18 bytes a pixel, so the largest fits into 3 GiB with all else.
 LARGEST = 8192 * 8192
@@ -121,7 +120,7 @@ class Model:
         # Where pictures lie side by side on a sheet, each stays whole, and a border that closes means nothing.
         sheet = not self.network.seamless
         # The border is chosen on all maps the model has, so that asking for fewer maps does not move it.
-        painted = (0, 0) if isinstance(config.style, CellMap | LookMap) or sheet else None
+        painted = (0, 0) if config.has_map or sheet else None
         origin = config.origin or painted or calm_origin(list(steps.values()))
         shown = {name: canvas.take(name, origin) for name in names}
         ratios = {n: seam_ratio(rolled(steps[n], origin)) for n in (() if sheet else names)}
@@ -171,7 +170,7 @@ class Model:
             config.width // stride,
             self.network,
             self.patterns,
-            config.style.z if isinstance(config.style, Latent) else (),
+            config.z,
             self._pattern_shares(config),
             config.sway,
         )
