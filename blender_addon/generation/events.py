@@ -53,7 +53,7 @@ def _before_saving() -> None:
 
 
 register, unregister = pump.joining(
-    pump.Part(
+    pump.Subject(
         receivers={ModelList: _choose_a_model},
         results={
             results.MATERIAL: pump.Results(_make_material, _make_image),

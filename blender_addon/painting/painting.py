@@ -392,7 +392,7 @@ def pack_images() -> None:
                 image.pack()
 
 
-_part = pump.Part(tick=_tick, before_saving=pack_images)
+_part = pump.Subject(tick=_tick, before_saving=pack_images)
 
 
 def register() -> None:

@@ -32,7 +32,7 @@ PREFIX, _PURPOSE = "favourite ", "favourite"
 
 
 @dataclass
-class Pictures(state.FilePart):
+class FavouritePictures(state.FilePart):
     """Pictures of the favourites of the open file.
 
     Attributes:
@@ -52,8 +52,8 @@ class Pictures(state.FilePart):
         self.asked.clear()
 
 
-def _here() -> Pictures:
-    return state.of_file.get(Pictures)
+def _here() -> FavouritePictures:
+    return state.of_file.get(FavouritePictures)
 
 
 def add(
@@ -207,5 +207,5 @@ def _append(
 
 
 register, unregister = pump.joining(
-    pump.Part(tick=_tick, results={_PURPOSE: pump.Results(_show, small=True)})
+    pump.Subject(tick=_tick, results={_PURPOSE: pump.Results(_show, small=True)})
 )

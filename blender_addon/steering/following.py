@@ -46,7 +46,7 @@ def _mix(chosen: SteeringChoices) -> list[bpy.types.Material]:
     return changed
 
 
-_part = pump.Part(receivers={ModelList: lambda _event: sliders.add_sliders_everywhere()})
+_part = pump.Subject(receivers={ModelList: lambda _event: sliders.add_sliders_everywhere()})
 
 
 def register() -> None:

@@ -275,7 +275,7 @@ def _preview_config(full: GenerationConfig) -> GenerationConfig:
     return replace(full, width=width, height=height, origin=(0, 0))
 
 
-part = pump.Part(
+part = pump.Subject(
     tick=_tick,
     results={PREVIEW: pump.Results(show, small=True)},
     patience=patience,

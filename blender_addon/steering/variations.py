@@ -233,5 +233,5 @@ def _remember(target: str, present: GenerationConfig) -> None:
 
 
 register, unregister = pump.joining(
-    pump.Part(tick=_tick, results={_PURPOSE: pump.Results(_show, small=True)})
+    pump.Subject(tick=_tick, results={_PURPOSE: pump.Results(_show, small=True)})
 )

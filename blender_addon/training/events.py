@@ -31,7 +31,7 @@ def _take_report(event: JobReport) -> None:
 
 
 register, unregister = pump.joining(
-    pump.Part(
+    pump.Subject(
         tick=_tick,
         receivers={
             PreviewReady: lambda event: preview.show(event.preview.pixels),

@@ -194,7 +194,7 @@ def get() -> Checkup:
 
 
 register, unregister = pump.joining(
-    pump.Part(
+    pump.Subject(
         tick=lambda: get().tick(),
         shown=lambda: (len(get().findings), get().running),
     )

@@ -1,8 +1,8 @@
 """The pump: every tick takes events within a time budget, and does the work that they bring piece by piece.
 
-It knows no subject. A subject says what it wants of the pump as a `Part`, and joins with it:
+It knows no subject. A subject says what it wants of the pump as a `Subject`, and joins with it:
 
-    _part = pump.Part(
+    _part = pump.Subject(
         tick=follow,
         receivers={RunRenamed: take_name},
         results={"preview": pump.Results(show, small=True)},
@@ -74,7 +74,7 @@ def _nothing() -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class Subject:
     """What one subject wants of the pump.
 
     Attributes:
@@ -97,7 +97,7 @@ class Part:
 
 
 @dataclass
-class Statistics:
+class TickStatistics:
     """What ticks did, and how long the main thread was held, in seconds.
 
     Attributes:
@@ -113,8 +113,8 @@ class Statistics:
     longest_cpu: float = 0.0
 
 
-statistics = Statistics()
-_parts: list[Part] = []
+statistics = TickStatistics()
+_parts: list[Subject] = []
 _work: deque[Pieces] = deque()
 # Small pictures that somebody waits for with the mouse in hand: done before all other work.
 _urgent: deque[Pieces] = deque()
@@ -123,17 +123,17 @@ _companions: list[Iterator[bool]] = []
 _lively = [False]
 
 
-def join(part: Part) -> None:
+def join(part: Subject) -> None:
     """Call a part from now on, after those that joined before."""
     _parts.append(part)
 
 
-def leave(part: Part) -> None:
+def leave(part: Subject) -> None:
     """Call a part no more."""
     _parts.remove(part)
 
 
-def joining(part: Part) -> tuple[Callable[[], None], Callable[[], None]]:
+def joining(part: Subject) -> tuple[Callable[[], None], Callable[[], None]]:
     """`register` and `unregister` of a module that has nothing but this part to register."""
     return lambda: join(part), lambda: leave(part)
 

@@ -245,4 +245,4 @@ def _shown() -> object:
     return setup.need, setup.running, setup.removing, round(setup.seconds)
 
 
-register, unregister = pump.joining(pump.Part(tick=lambda: get().tick(), shown=_shown))
+register, unregister = pump.joining(pump.Subject(tick=lambda: get().tick(), shown=_shown))
