@@ -201,7 +201,7 @@ def measure_blender(worker: Worker, times: int) -> list[Row]:
     pump.wait(lambda: session.current.connected, 20)
     overheads, ticks, computed = [], [], []
     for seed in range(times + 1):
-        pump.statistics = pump.Statistics()
+        pump.statistics = pump.TickStatistics()
         seconds = _round_trip_to_images(seed)
         if seed:
             overheads.append(seconds)
