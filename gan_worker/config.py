@@ -12,6 +12,7 @@ from gan_worker.errors import RequestError, require
 from gan_worker.limits import (
     GPUS,
     MOST_PIXELS,
+    OCTAVES,
     REPAIR_SCALES,
     SEARCH_STEPS,
     SEEDS,
@@ -36,6 +37,25 @@ from gan_worker.style import (
 
 
 @dataclass(frozen=True)
+class DetailConfig:
+    """Sizes of the detail stage, which draws what the pictures have beyond the generator's own size.
+
+    Attributes:
+        width: features of the upsampler.
+        blocks: of the upsampler.
+        discriminator_channels: features a level, from the full size down.
+        crop: side of what is judged, pixels.
+        batch: crops a step.
+    """
+
+    width: int = 48
+    blocks: int = 2
+    discriminator_channels: tuple[int, ...] = (16, 32, 48)
+    crop: int = 64
+    batch: int = 8
+
+
+@dataclass(frozen=True)
 class NetworkConfig:
     """Sizes of the two networks and of what they see; saved with every model.
 
@@ -47,6 +67,7 @@ class NetworkConfig:
         local_channels: channels of the local latent on the latent grid.
         z_dim: length of the latent z.
         w_dim: length of the style w.
+        detail: sizes of the stage that draws what is finer than the generator's own pictures.
     """
 
     generator_channels: tuple[int, ...]
@@ -56,6 +77,7 @@ class NetworkConfig:
     local_channels: int = 16
     z_dim: int = 64
     w_dim: int = 64
+    detail: DetailConfig = DetailConfig()
 
     # Its pictures have a style and close at their borders.
     has_styles = seamless = True
@@ -109,10 +131,20 @@ Network = NetworkConfig | ClassicConfig
 
 # Networks of materials, by preset.
 MATERIAL_PRESETS: dict[str, NetworkConfig] = {
-    "nano": NetworkConfig((24, 16, 16, 12), (12, 16, 24, 32), crop=32, batch=4, z_dim=16, w_dim=16),
+    "nano": NetworkConfig(
+        *((24, 16, 16, 12), (12, 16, 24, 32)),
+        crop=32,
+        batch=4,
+        z_dim=16,
+        w_dim=16,
+        detail=DetailConfig(16, 1, (8, 12, 16), crop=32, batch=4),
+    ),
     "tiny": NetworkConfig((96, 64, 48, 24), (24, 48, 64, 96), crop=64, batch=8),
     "full": NetworkConfig(
-        (256, 256, 192, 128, 64, 32), (32, 64, 128, 192, 256, 256), crop=256, batch=16
+        *((256, 256, 192, 128, 64, 32), (32, 64, 128, 192, 256, 256)),
+        crop=256,
+        batch=16,
+        detail=DetailConfig(96, 3, (32, 64, 96), crop=128, batch=16),
     ),
 }
 PRESETS: dict[str, Network] = {**MATERIAL_PRESETS, "classic": ClassicConfig()}
@@ -129,8 +161,11 @@ class TrainingConfig:
             the plain dense GAN on small grey pictures.
         minutes: stop after this time spent in training steps, counted over all resumes; None for no bound.
         kimg: stop after this many thousand real crops, counted over all resumes; None for no bound.
-        scale: factor on the pictures' size before training; None measures it from the pictures. Not with
-            `classic`, which brings all pictures to one size.
+        scale: factor on the pictures' size before training; None leaves it as it is. Not with `classic`, which brings
+            all pictures to one size.
+        octaves: how often the size doubles from what the generator draws, where the main shapes fit into a crop, to
+            what the detail stage adds; None measures it. Without a scale, fewer than that leave out the finest. A
+            resumed run may get octaves, or more of them. Not with `classic`.
         seed: fixes the first weights, the crops and the latents of training.
         resume: continue the run of that name from its newest good checkpoint.
         author: who made all of the pictures; empty where each tells by itself, as the following.
@@ -147,6 +182,7 @@ class TrainingConfig:
     minutes: float | None = 5.0
     kimg: float | None = None
     scale: float | None = None
+    octaves: int | None = None
     seed: int = 0
     resume: bool = False
     author: str = ""
@@ -183,6 +219,9 @@ class TrainingConfig:
                 f"The scale of the pictures must be {TRAINING_SCALES}, or left out to be measured"
             )
             require(self.scale in TRAINING_SCALES, rule, self.scale)
+        if self.octaves is not None:
+            rule = f"Octaves of detail must be {OCTAVES}, or left out to be measured"
+            require(self.octaves in OCTAVES, rule, self.octaves)
         if self.preset == "classic":
             self._check_classic()
 
@@ -207,6 +246,8 @@ class TrainingConfig:
         cure = "Leave it out, or choose another preset."
         rule = "The preset classic brings all pictures to one size and takes no scale"
         require(self.scale is None, rule, self.scale, cure)
+        rule = "The preset classic draws no detail beyond its own size"
+        require(not self.octaves, rule, f"octaves {self.octaves}", cure)
         rule = "The preset classic learns pictures upright, not turned and mirrored"
         require(not self.isotropic, rule, "turned and mirrored", cure)
 
@@ -218,12 +259,14 @@ class GenerationConfig:
     Attributes:
         model: name of a model (a run that has one).
         seed: fixes style and local latent; drawn with NumPy alone, so it is the same everywhere.
-        width: pixels, a multiple of the model's stride.
-        height: pixels, a multiple of the model's stride.
+        width: pixels, a multiple of the model's stride at this level of detail.
+        height: pixels, the same.
         maps: which maps; empty for all that the model has.
         truncation_psi: 0 gives the mean style, 1 the full variety, as in StyleGAN.
         style: what chooses the style instead of the seed, if anything: a latent, a training material, styles and
             their weights, whose mean in w is used, or a style for each place.
+        mip: level of detail, as of a mipmap: 0 is the model's own size, and each further one halves the picture and
+            shows the same of the pattern.
         origin: column and row of the endless pattern that become the left and top edge of the picture;
             None puts the border where the material is calm, and the recipe says where that was. With a
             style map None is (0, 0): what was painted stays where it was painted, with looks whatever it is.
@@ -240,6 +283,7 @@ class GenerationConfig:
     maps: tuple[str, ...] = ()
     truncation_psi: float = 1.0
     style: Choice = field(default=None, metadata=flat())
+    mip: int = 0
     origin: tuple[int, int] | None = None
     directions: Directions = ()
     sway: Sway = (0.0, 0.0)
@@ -273,6 +317,7 @@ class GenerationConfig:
             ),
         ):
             require(is_right, rule, size, "Choose a smaller size: it tiles.", "invalid_size")
+        require(self.mip in OCTAVES, f"The level of detail must be {OCTAVES}", self.mip)
         check_seed(self.seed)
         check_truncation(self.truncation_psi)
         require(
@@ -289,7 +334,13 @@ class GenerationConfig:
         Raises:
             RequestError: `invalid_size`, `invalid_latent` or `invalid_config`.
         """
-        check_size(self.width, self.height, model.stride)
+        require(
+            0 <= self.mip <= model.octaves,
+            f"The level of detail must be from 0 to {model.octaves} for this model",
+            self.mip,
+            "Use 0 for all the detail it has.",
+        )
+        check_size(self.width, self.height, model.stride >> self.mip)
         unknown = ", ".join(name for name in self.maps if name not in model.maps)
         require(
             not unknown,
@@ -402,6 +453,10 @@ class ModelFacts(Protocol):
     @property
     def stride(self) -> int:
         """Pixels a cell of the latent grid; sizes are multiples of it."""
+
+    @property
+    def octaves(self) -> int:
+        """Times its size doubles above what the generator draws."""
 
     @property
     def z_dim(self) -> int:

@@ -39,6 +39,8 @@ SEEDS = Range(0, 2**31 - 1)
 TRAINING_SCALES = Range(0.01, 8.0)
 REPAIR_SCALES = Range(0.01, 4.0)
 GPUS = Range(1, 64)
+# Doublings between the size of what the generator draws and that of the pictures; also levels of detail left out.
+OCTAVES = Range(0, 6)
 
 # Pixels. Latents and five maps of 8 and 16 bits take about 18 bytes each, so the largest picture fits into 3 GiB with
 # all else.

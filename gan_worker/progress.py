@@ -52,6 +52,7 @@ class DataReport:
         notes: sentences a person should read, such as a guess that was made.
         isotropic: whether they look the same turned and mirrored, as measured; None where that was not.
         turned: whether they are learned turned and mirrored too.
+        octaves: times they are halved for the generator; the detail stage learns what is lost by it.
     """
 
     materials: tuple[MaterialEntry, ...]
@@ -61,21 +62,23 @@ class DataReport:
     notes: tuple[str, ...] = ()
     isotropic: bool | None = None
     turned: bool = False
+    octaves: int = 0
 
     def in_words(self, chosen: bool = False) -> tuple[str, ...]:
         """What was suggested for the pictures, as sentences.
 
         Args:
-            chosen: whether the scale was chosen by a person instead of measured.
+            chosen: whether the scale was chosen by a person.
         """
         if self.scale == 1:
-            size = "The pictures are trained at their full size."
-        elif chosen:
-            size = f"The pictures are trained at {self.scale:.0%} of their size, as chosen."
+            size = "The pictures are learned at their full size."
         else:
-            size = (
-                f"The pictures are trained at {self.scale:.0%} of their size, to fit their main shapes into what "
-                "the networks see at once."
+            reason = ", as chosen" if chosen else ", and what is finer is left out"
+            size = f"The pictures are learned at {self.scale:.3g} of their size{reason}."
+        if self.octaves:
+            size += (
+                f" Their shapes are learned {1 << self.octaves} times smaller, where the main ones fit into what the "
+                "networks see at once, and all finer detail from there on."
             )
         ways = {
             True: "They look the same turned and mirrored. Learned in all these ways, small pictures give more.",

@@ -34,7 +34,14 @@ def train(
         float | None, typer.Option(help="Stop after so many thousand crops were seen.")
     ] = None,
     scale: Annotated[
-        float | None, typer.Option(help="Factor on the pictures' size; measured if left out.")
+        float | None, typer.Option(help="Factor on the pictures' size before training. [1]")
+    ] = None,
+    octaves: Annotated[
+        int | None,
+        typer.Option(
+            help="Doublings from the size at which shapes are learned to that of the finest detail; measured if "
+            "left out. Fewer leave out the finest."
+        ),
     ] = None,
     isotropic: Annotated[
         bool, typer.Option("--isotropic", help="Learn the pictures turned and mirrored too.")
@@ -60,7 +67,7 @@ def train(
     if resume is not None:
         _refuse_kept(preset=preset, scale=scale, isotropic=isotropic or None, seed=seed)
         opened = runs.Run.open(folder, resume)
-        config = replace(_resumed(opened, places, minutes, kimg), gpus=gpus)
+        config = replace(_resumed(opened, places, minutes, kimg), gpus=gpus, octaves=octaves)
         config.check()
         _train(_with_attribution(config, author, license, source), opened)
         return
@@ -73,6 +80,7 @@ def train(
         minutes,
         kimg,
         scale,
+        octaves,
         seed or 0,
         isotropic=isotropic,
         gpus=gpus,

@@ -18,7 +18,8 @@ from gan_worker.files import replace_file, storage_errors, sync_folder, write_sy
 logger = logging.getLogger(__name__)
 
 # Version of a checkpoint's manifest and of model.json; others are refused.
-FORMAT = 1
+# What has octaves of detail has a number of its own, so that versions that draw none refuse it.
+FORMAT, WITH_OCTAVES = 1, 2
 KEPT = 3
 
 WEIGHTS, STATE, MANIFEST = "weights.safetensors", "state.json", "manifest.json"
@@ -71,7 +72,9 @@ class Checkpoints:
         partial.mkdir()
         files = {WEIGHTS: format_tensors(tensors), STATE: json.dumps(state).encode()}
         hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-        files[MANIFEST] = json.dumps({"format": FORMAT, "sha256": hashes}).encode()
+        files[MANIFEST] = json.dumps(
+            {"format": format_of(state.get("octaves", 0)), "sha256": hashes}
+        ).encode()
         for name, data in files.items():
             write_synced(partial / name, data)
         sync_folder(partial)
@@ -218,16 +221,21 @@ def unreadable(file: str, error: Exception) -> StorageError:
     )
 
 
+def format_of(octaves: int) -> int:
+    """The format of what has so many octaves of detail."""
+    return WITH_OCTAVES if octaves else FORMAT
+
+
 def check_format(number: object, what: str) -> None:
     """Refuse what another version of Tilewright wrote.
 
     Raises:
         StorageError: `model_format`.
     """
-    if number != FORMAT:
+    if number not in (FORMAT, WITH_OCTAVES):
         raise StorageError(
             "model_format",
-            f"The format of a {what} must be {FORMAT} for this version of Tilewright; it is "
+            f"The format of a {what} must be {FORMAT} or {WITH_OCTAVES} for this version of Tilewright; it is "
             f"{number!r}.",
             "Update Tilewright on this computer.",
         )

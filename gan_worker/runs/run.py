@@ -30,6 +30,7 @@ from gan_worker.config import Credits, TrainingConfig
 from gan_worker.dataclass_json import from_json
 from gan_worker.errors import RequestError, StorageError
 from gan_worker.files import read_json, replace_file, storage_errors, write_json
+from gan_worker.limits import OCTAVES
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.metadata import model_metadata
 from gan_worker.names import check_name, name_is_taken, unknown_model, unknown_run
@@ -62,20 +63,21 @@ class ModelInfo:
     Attributes:
         name: of the model, which is that of its run.
         hash: sha256 of the weights file, hex; empty for a model that is still being trained.
-        stride: pixels a cell of the latent grid; sizes are multiples of it.
+        stride: pixels a cell of the latent grid, with all detail; sizes are multiples of it.
         z_dim: length of the latent z.
         maps: maps it makes.
         preset: the preset it was trained with.
         network: sizes and waves, as `gan.generation` reads them.
         statistics: how maps became standardised channels.
-        scale: factor on the training pictures' size.
+        scale: factor on the training pictures' size, of a picture with all detail.
         created: ISO 8601 time in UTC.
         step: updates it was trained for.
         kimg: thousands of crops it has seen.
-        format: version of this file.
+        format: version of this file: 1, or 2 where there are octaves, which older versions do not draw.
         styles: names of training materials whose style w is stored, as `styles/<name>` with the weights.
         credits: whose pictures it has learned from, summed up from `provenance.json`.
         copied: share of its pieces that are copies of training pictures, 0..1; None where that was not measured.
+        octaves: times the detail stage doubles the size of what the generator draws.
     """
 
     name: str
@@ -94,6 +96,7 @@ class ModelInfo:
     styles: tuple[str, ...] = ()
     credits: Credits = field(default_factory=Credits)
     copied: float | None = None
+    octaves: int = 0
 
     @property
     def w_dim(self) -> int:
@@ -329,6 +332,7 @@ def _check_fields(info: ModelInfo) -> None:
     """
     rules: dict[str, Callable[[Any], bool]] = {
         "stride": lambda v: v > 0,
+        "octaves": lambda v: v in OCTAVES,
         # The preset classic has no style, and so a z of no numbers.
         **dict.fromkeys(("z_dim", "step"), lambda v: v >= 0),
         **dict.fromkeys(("kimg", "scale"), lambda v: 0 <= v < math.inf),

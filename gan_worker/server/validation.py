@@ -74,7 +74,7 @@ class Validation:
                     name: getattr(info, name)
                     for name in (
                         *("name", "hash", "stride", "z_dim", "maps", "preset", "created"),
-                        *("step", "kimg", "styles", "copied"),
+                        *("step", "kimg", "styles", "copied", "octaves", "scale"),
                     )
                 },
                 live=info.name in training,

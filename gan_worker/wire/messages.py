@@ -307,7 +307,7 @@ class ModelEntry:
     """One model, as a panel needs it.
 
     `directions` are those worth a slider, the strongest first; `copied` is the share of its pieces that are copies of
-    training pictures, 0..1, or None where that was not measured.
+    training pictures, 0..1, or None where that was not measured. `octaves` and `scale` are those of `ModelInfo`.
     """
 
     name: str
@@ -323,6 +323,8 @@ class ModelEntry:
     styles: tuple[str, ...] = ()
     directions: tuple[str, ...] = ()
     copied: float | None = None
+    octaves: int = 0
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from gan_worker.gan.data.isotropy import is_isotropic
 from gan_worker.gan.data.periodicity import find_cell, measure_pattern
 from gan_worker.gan.data.statistics import Statistics, measure_statistics, unit_normals
 from gan_worker.gan.data.waves import Pattern, patterns_from_json
+from gan_worker.limits import OCTAVES
 from gan_worker.materials import pictures
 from gan_worker.materials.maps import MAPS, Kind
 from gan_worker.materials.sets import MaterialSet, find_materials, read_material
@@ -28,16 +29,29 @@ Material = Mapping[str, np.ndarray]
 LARGE = 0.8
 
 
+# Pixels of real pictures at their own size that the detail stage learns from and a model keeps, of all materials
+# together: a picture of 2048² whole, or the middle of a larger one.
+KEPT_PIXELS = 2**22
+
+
 @dataclass(frozen=True)
 class Pictures:
-    """Everything that was read, with the report a person sees before training, and the files."""
+    """Everything that was read, with the report a person sees before training, and the files.
+
+    Attributes:
+        materials: at the size that the generator learns.
+        report: for a person.
+        files: that were read.
+        natives: where there are octaves of detail, the middle of each at the full size.
+    """
 
     materials: tuple[Material, ...]
     report: DataReport
     files: tuple[Path, ...]
+    natives: tuple[Material, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MeasuredPictures(Pictures):
     """What was read, with what is known of it before the first step.
 
@@ -53,15 +67,20 @@ class MeasuredPictures(Pictures):
 
 
 def read_pictures(
-    files: Sequence[str], crop: int, scale: float | None, turned: bool = False
+    files: Sequence[str],
+    crop: int,
+    scale: float | None,
+    turned: bool = False,
+    octaves: int | None = 0,
 ) -> Pictures:
     """Find, read and scale all materials; normals get unit length.
 
     Args:
         files: pictures or folders.
         crop: side of a training crop, pixels.
-        scale: factor on the size; None measures it.
+        scale: factor on the size; None leaves it as it is, but for what too few octaves leave out.
         turned: whether they will be learned turned and mirrored too, for the report.
+        octaves: times they are halved for the generator; None measures it.
 
     Raises:
         PictureError: `picture_missing`, `dataset_empty`, `map_size_mismatch`, `picture_too_small`.
@@ -70,21 +89,28 @@ def read_pictures(
     names = _common_maps(sets)
     read = [{name: m[name] for name in names} for m in map(read_material, sets)]
     elements = [_main_element(material) for material in read]
-    if scale is None:
+    if scale is None or octaves is None:
         sides = [min(material[names[0]].shape[:2]) for material in read]
         scales = [suggest_scale(*pair, crop) for pair in zip(elements, sides, strict=True)]
-        scale = float(np.median(scales))
-    scaled = tuple({n: _scaled(n, p, scale) for n, p in m.items()} for m in read)
+        scale, octaves = choose_octaves(scale, octaves, float(np.median(scales)))
+    native = tuple({n: _scaled(n, p, scale) for n, p in m.items()} for m in read)
+    scaled = tuple({n: _halved(p, octaves) for n, p in m.items()} for m in native)
     entries = []
-    for material_set, material in zip(sets, scaled, strict=True):
+    for material_set, material, large in zip(sets, scaled, native, strict=True):
         height, width = material[names[0]].shape[:2]
-        _check_size(material_set.name, width, height, crop, scale)
+        _check_size(material_set.name, width, height, crop, scale / 2**octaves)
+        height, width = large[names[0]].shape[:2]
         entries.append(MaterialEntry(material_set.name, width, height, names))
     isotropic = all(map(is_isotropic, scaled))
     # First, because a panel shows the first few.
-    told = (*_note_large(entries, np.array(elements) * scale / crop), *notes)
-    report = DataReport(tuple(entries), tuple(skipped), names, scale, told, isotropic, turned)
-    return Pictures(scaled, report, all_files(sets))
+    told = (*_note_large(entries, np.array(elements) * scale / 2**octaves / crop), *notes)
+    report = DataReport(
+        tuple(entries), tuple(skipped), names, scale, told, isotropic, turned, octaves
+    )
+    if not octaves:
+        return Pictures(scaled, report, all_files(sets))
+    kept = tuple({n: _middle(p, len(native), octaves) for n, p in m.items()} for m in native)
+    return Pictures(scaled, report, all_files(sets), kept)
 
 
 def measure_pictures(pictures: Pictures, stride: int, state: Mapping[str, Any]) -> MeasuredPictures:
@@ -100,11 +126,19 @@ def measure_pictures(pictures: Pictures, stride: int, state: Mapping[str, Any]) 
         patterns, statistics = patterns_from_json(state), Statistics.from_json(state["statistics"])
     else:
         patterns = tuple(measure_pattern(material, stride) for material in pictures.materials)
-        statistics = measure_statistics(pictures.materials, report.maps)
+        statistics = measure_statistics(pictures.natives or pictures.materials, report.maps)
     if any(pattern.is_any for pattern in patterns):
         report = replace(report, isotropic=False)  # turned, a pattern is another one
     names = unique_names([entry.name for entry in report.materials])
-    return MeasuredPictures(pictures.materials, report, pictures.files, names, patterns, statistics)
+    return MeasuredPictures(
+        pictures.materials,
+        report,
+        pictures.files,
+        pictures.natives,
+        names=names,
+        patterns=patterns,
+        statistics=statistics,
+    )
 
 
 def with_maps(read: Pictures, names: tuple[str, ...]) -> Pictures:
@@ -125,8 +159,11 @@ def with_maps(read: Pictures, names: tuple[str, ...]) -> Pictures:
     notes = [f"{name} is left out: the run was started without it." for name in others]
     entries = tuple(replace(entry, maps=names) for entry in read.report.materials)
     report = replace(read.report, materials=entries, maps=names, notes=(*read.report.notes, *notes))
-    materials = tuple({name: m[name] for name in names} for m in read.materials)
-    return replace(read, materials=materials, report=report)
+    materials, natives = (
+        tuple({name: m[name] for name in names} for m in which)
+        for which in (read.materials, read.natives)
+    )
+    return replace(read, materials=materials, natives=natives, report=report)
 
 
 def unique_names(names: Sequence[str]) -> tuple[str, ...]:
@@ -145,6 +182,27 @@ def unique_names(names: Sequence[str]) -> tuple[str, ...]:
 def _scaled(name: str, picture: np.ndarray, scale: float) -> np.ndarray:
     resized = pictures.resize(picture, scale)
     return unit_normals(resized) if MAPS[name].kind is Kind.direction else resized
+
+
+def _halved(picture: np.ndarray, octaves: int) -> np.ndarray:
+    """A picture so often halved, by the mean of its pixels; normals that differ become shorter by it."""
+    side = 1 << octaves
+    rows, columns = (n // side for n in picture.shape[:2])
+    cut = picture[: rows * side, : columns * side]
+    boxes = cut.reshape(rows, side, columns, side, -1)
+    return picture if not octaves else boxes.mean(axis=(1, 3), dtype=np.float32)
+
+
+def _middle(picture: np.ndarray, materials: int, octaves: int) -> np.ndarray:
+    """What is kept of a picture at its full size, whole pixels of its smallest octave."""
+    most = int((KEPT_PIXELS / materials) ** 0.5)
+    side = 1 << octaves
+    spans = []
+    for length in picture.shape[:2]:
+        kept = min(length, most) // side * side
+        start = (length - kept) // 2 // side * side
+        spans.append(slice(start, start + kept))
+    return picture[spans[0], spans[1]]
 
 
 def _main_element(material: Material) -> float:
@@ -221,6 +279,23 @@ def suggest_scale(element: float, side: int, crop: int) -> float:
         crop: side of a training crop, pixels.
     """
     return float(np.clip(crop / 2 / element, min(1.0, 1.5 * crop / side), 1.0))
+
+
+def choose_octaves(scale: float | None, octaves: int | None, suggested: float) -> tuple[float, int]:
+    """The scale of what is learned in all, and the octaves from there down to what the generator learns.
+
+    Args:
+        scale: that was chosen; None for the pictures' own size.
+        octaves: that were chosen; None for as many as bring the main shapes into a crop.
+        suggested: scale at which they fit.
+    """
+    fitting = round(np.log2((scale or 1.0) / suggested))
+    fitting = OCTAVES.nearest(int(fitting))
+    if octaves is None:
+        return scale or 1.0, fitting
+    if scale is None:
+        return 0.5 ** max(0, fitting - octaves), min(octaves, fitting)
+    return scale, octaves
 
 
 def _correlation_length(grey: np.ndarray) -> tuple[int, int]:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from gan_worker.config import Network
     from gan_worker.style import Sway
 
+# Side of what is drawn of fine noise together, pixels.
+BLOCK = 128
+
 
 @dataclass(frozen=True, eq=False)
 class Latents:
@@ -89,6 +92,41 @@ def draw_latents(
     return Latents(style[None], fields[0], tuple(fields[1:]))
 
 
+def fine_noise(
+    seed: int,
+    octave: int,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    size: tuple[int, int],
+    sway: Sway = (0.0, 0.0),
+) -> np.ndarray:
+    """Noise of one octave of a piece, drawn by blocks, so that memory does not grow with the picture.
+
+    Args:
+        seed: of the picture.
+        octave: 0 for the first above the generator's own pictures.
+        rows: of the piece in the picture, which is a circle: one after the other, and they may lie outside.
+        columns: the same.
+        size: height and width of the whole picture at this octave.
+        sway: as in `GenerationConfig`.
+
+    Returns:
+        N(0, 1), (1, rows, columns, 1) float32.
+    """
+    rows, columns = rows % size[0], columns % size[1]
+    found = np.empty((len(rows), len(columns)), np.float32)
+    for down in np.unique(rows // BLOCK):
+        for across in np.unique(columns // BLOCK):
+            generator = np.random.default_rng([seed, 3 + octave, int(down), int(across)])
+            block = generator.standard_normal((BLOCK, BLOCK), np.float32)
+            if sway[0]:
+                others = generator.standard_normal((2, BLOCK, BLOCK), np.float32)
+                block = np.tensordot(_sway_weights(sway), np.stack([block, *others]), 1)
+            ours = np.flatnonzero(rows // BLOCK == down), np.flatnonzero(columns // BLOCK == across)
+            found[np.ix_(*ours)] = block[np.ix_(rows[ours[0]] % BLOCK, columns[ours[1]] % BLOCK)]
+    return found[None, ..., None]
+
+
 def _regular(
     patterns: Sequence[Pattern],
     shares: np.ndarray,
@@ -119,14 +157,18 @@ def _regular(
 def _swayed(fields: Sequence[np.ndarray], seed: int, sway: Sway) -> list[np.ndarray]:
     """Normal fields of the same variance on a circle around these: cos a · A + sin a · (cos t · B + sin t · C)."""
     generator = np.random.default_rng([seed, 2])
-    away, turn = sway[0] * np.pi / 2, sway[1] * 2 * np.pi
-    to_b, to_c = np.sin(away) * np.cos(turn), np.sin(away) * np.sin(turn)
-    weights = np.array((np.cos(away), to_b, to_c), np.float32)
+    weights = _sway_weights(sway)
     moved = []
     for field in fields:
         others = generator.standard_normal((2, *field.shape), np.float32)
         moved.append(weights[0] * field + weights[1] * others[0] + weights[2] * others[1])
     return moved
+
+
+def _sway_weights(sway: Sway) -> np.ndarray:
+    away, turn = sway[0] * np.pi / 2, sway[1] * 2 * np.pi
+    to_b, to_c = np.sin(away) * np.cos(turn), np.sin(away) * np.sin(turn)
+    return np.array((np.cos(away), to_b, to_c), np.float32)
 
 
 def _grained(local: np.ndarray, patterns: Sequence[Pattern], shares: np.ndarray) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,26 +10,19 @@ import numpy as np
 import tensorflow as tf
 
 from gan_worker import __version__
-from gan_worker.config import GenerationConfig, Recipe
-from gan_worker.errors import Cancelled, StorageError
+from gan_worker.config import GenerationConfig, NetworkConfig, Recipe
+from gan_worker.errors import StorageError
 from gan_worker.gan.data.statistics import Statistics
 from gan_worker.gan.data.waves import patterns_from_json, waves_of_levels
+from gan_worker.gan.detail.bank import KeptPictures
+from gan_worker.gan.detail.stage import DetailStage
 from gan_worker.gan.generation import arrays
 from gan_worker.gan.generation.latents import Latents, draw_latents
-from gan_worker.gan.generation.seams import calm_origin, rolled, seam_ratio
+from gan_worker.gan.generation.rendering import Graphs, Rendering, Request
+from gan_worker.gan.generation.seams import rolled, seam_ratio
 from gan_worker.gan.generation.styles import Styles
-from gan_worker.gan.generation.tiles import (
-    LONGEST,
-    Canvas,
-    Samples,
-    Tile,
-    as_stored,
-    cut_latents,
-    sample_lines,
-    split,
-)
 from gan_worker.gan.networks.architectures import AnyGenerator, network_from_json, new_generator
-from gan_worker.gan.networks.layers import PaintedStyle
+from gan_worker.gan.networks.upsampler import Upsampler
 from gan_worker.progress import GeneratedMaterial, GenerationProgress
 from gan_worker.runs import run
 from gan_worker.runs.checkpoints import Arrays, damaged
@@ -40,6 +32,7 @@ LARGEST = 8192 * 8192
 
 # Among a model's tensors the weights are named after this, and each stored style starts with that.
 WEIGHTS, STORED = "generator", "styles/"
+UPSAMPLER, BANK = "upsampler", "bank/"
 
 # Take GPU memory as it is needed: Blender renders on the same card.
 for _gpu in tf.config.list_physical_devices("GPU"):
@@ -62,6 +55,7 @@ class Model:
         info: what stands in `model.json`.
         generator: the network, with its weights.
         named: training material → its style w, (w_dim,), for each name in `info.styles`.
+        detail: what draws the octaves above the generator's own pictures; None where there are none.
     """
 
     def __init__(
@@ -69,27 +63,25 @@ class Model:
         info: run.ModelInfo,
         generator: AnyGenerator,
         named: Mapping[str, np.ndarray] | None = None,
+        detail: DetailStage | None = None,
     ):
         self.info = info
         self.generator = generator
+        self.detail = detail
         self.styles = Styles(generator, named or {})
         self.statistics = Statistics.from_json(info.statistics)
         self.network = network_from_json(info.network)
         self.patterns = patterns_from_json(info.network)
-        # Nothing in them depends on a tensor; without autograph the first picture comes half a second earlier, and
-        # no generated sources stay in the temporary folder.
-        self._synthesis = tf.function(generator.synthesis, autograph=False, reduce_retracing=True)
-        # Of its own, because one graph cannot take styles of either kind.
-        self._painted_synthesis = tf.function(
-            generator.synthesis, autograph=False, reduce_retracing=True
-        )
-        self._finish = tf.function(self._finish_in_graph, autograph=False, reduce_retracing=True)
+        self.graphs = Graphs(generator, self.statistics, detail)
         self._named = named or {}
 
     def tensors(self) -> Arrays:
         """All that the file of a model holds: the weights, and the styles of the training materials."""
-        weights = arrays.to_arrays({WEIGHTS: self.generator.variables})
-        return {**weights, **{STORED + name: w for name, w in self._named.items()}}
+        found: Arrays = arrays.to_arrays({WEIGHTS: self.generator.variables})
+        if self.detail:
+            found |= arrays.to_arrays({UPSAMPLER: self.detail.upsampler.variables})
+            found |= self.detail.kept.to_arrays()
+        return {**found, **{STORED + name: w for name, w in self._named.items()}}
 
     def generate(
         self,
@@ -115,59 +107,39 @@ class Model:
         config.check()
         config.check_for(self.info)
         names = tuple(config.maps) or self.info.maps
-        canvas, forward_seconds = self._paint(config, names, bits or {}, report, should_stop)
+        w = self.styles.style(config, *self.cells(config))
+        request = Request(
+            config,
+            names,
+            bits or {},
+            self.info.maps,
+            self.latents(config),
+            w,
+            self._kin(config),
+            self.info.octaves - config.mip,
+        )
+        rendering = Rendering(self.graphs, request, report, should_stop)
+        canvas, origin = rendering.render()
         steps = canvas.steps()
-        # Where pictures lie side by side on a sheet, each stays whole, and a border that closes means nothing.
-        sheet = not self.network.seamless
-        # The border is chosen on all maps the model has, so that asking for fewer maps does not move it.
-        painted = (0, 0) if config.has_map or sheet else None
-        origin = config.origin or painted or calm_origin(list(steps.values()))
         shown = {name: canvas.take(name, origin) for name in names}
-        ratios = {n: seam_ratio(rolled(steps[n], origin)) for n in (() if sheet else names)}
-        return GeneratedMaterial(shown, self._recipe(config, origin), ratios, forward_seconds)
+        measured = names if self.network.seamless else ()
+        ratios = {name: seam_ratio(rolled(steps[name], origin)) for name in measured}
+        return GeneratedMaterial(shown, self._recipe(config, origin), ratios, rendering.seconds)
 
     def _recipe(self, config: GenerationConfig, origin: tuple[int, int]) -> Recipe:
         made = replace(config, model=self.info.name, origin=origin)
         return Recipe(made, self.info.hash, __version__, self.info.credits)
 
-    def _paint(
-        self,
-        config: GenerationConfig,
-        names: tuple[str, ...],
-        bits: Mapping[str, int],
-        report: Callable[[GenerationProgress], None],
-        should_stop: Callable[[], bool],
-    ) -> tuple[Canvas, float]:
-        """All pieces of a picture, and the seconds that the network took for them."""
-        kept = {name: bits.get(name) for name in names}
-        canvas = Canvas(config.height, config.width, kept, self.info.maps)
-        every, forward_seconds = tf.constant(canvas.every), 0.0
-        latents = self.latents(config)
-        rows, columns = latents.local.shape[1:3]
-        w = self.styles.style(config, rows, columns)
-        stride = self.network.stride
-        tiles = split(rows, columns, LONGEST // stride)
-        for number, tile in enumerate(tiles):
-            if should_stop():
-                raise Cancelled
-            started = time.perf_counter()
-            channels = self._forward(w, latents, tile)
-            forward_seconds += time.perf_counter() - started
-            corner = tile.rows.start * stride, tile.columns.start * stride
-            size = tile.rows.length * stride, tile.columns.length * stride
-            finished = self._finish(
-                channels, tf.constant((corner, size)), every, tuple(kept.items())
-            )
-            canvas.put(*corner, *finished)
-            report(GenerationProgress(number + 1, len(tiles)))
-        return canvas, forward_seconds
+    def cells(self, config: GenerationConfig) -> tuple[int, int]:
+        """Rows and columns of the latent grid of a request."""
+        stride = self.info.stride >> config.mip
+        return config.height // stride, config.width // stride
 
     def latents(self, config: GenerationConfig) -> Latents:
-        stride = self.network.stride
+        """All that is drawn for a request but the noise of the octaves of detail."""
         drawn = draw_latents(
             config.seed,
-            config.height // stride,
-            config.width // stride,
+            *self.cells(config),
             self.network,
             self.patterns,
             config.z,
@@ -189,43 +161,16 @@ class Model:
         """How much of each material's pattern there is, or None where there is nothing to choose."""
         if not self._has_a_choice_of_patterns():
             return None
-        rows, columns = config.height // self.network.stride, config.width // self.network.stride
-        return self.styles.kinship(config, rows, columns)
+        return self.styles.kinship(config, *self.cells(config))
+
+    def _kin(self, config: GenerationConfig) -> np.ndarray:
+        """Share of each training material there is, as the detail of the most alike is moved."""
+        if self.detail is None or len(self._named) < 2:
+            return np.ones(1, np.float32)
+        return self.styles.kinship(config, *self.cells(config))
 
     def _has_a_choice_of_patterns(self) -> bool:
         return len(self.patterns) > 1 and any(pattern.is_any for pattern in self.patterns)
-
-    def _forward(self, w: tf.Tensor | PaintedStyle, latents: Latents, tile: Tile) -> tf.Tensor:
-        """Standardised channels of a piece and of what is left of its halo, (height, width, channels)."""
-        synthesis, reach = self._synthesis, self.generator.halos
-        if isinstance(w, PaintedStyle):
-            shares = tf.constant(tile.cut(w.shares.numpy(), 1, reach[0]))
-            synthesis, w = self._painted_synthesis, w._replace(shares=shares)
-        cut = cut_latents(latents, tile, reach)
-        return synthesis(w, tf.constant(cut.local), [tf.constant(n) for n in cut.noise])[0]
-
-    def _finish_in_graph(
-        self,
-        channels: tf.Tensor,
-        place: tf.Tensor,
-        every: tf.Tensor,
-        kept: tuple[tuple[str, int | None], ...],
-    ) -> tuple[dict[str, tf.Tensor], dict[str, Samples]]:
-        """Maps of a piece as they are kept, and its lines on which steps are measured.
-
-        Args:
-            channels: as `_forward` gives them.
-            place: ((top, left), (height, width)) of the piece in the picture, pixels.
-            every: of the canvas.
-            kept: names of maps and their bits.
-        """
-        (top, left), (height, width) = tf.unstack(place[0]), tf.unstack(place[1])
-        halo = (tf.shape(channels)[:2] - place[1]) // 2
-        maps = self.statistics.restore(
-            channels[halo[0] : halo[0] + height, halo[1] : halo[1] + width]
-        )
-        lines = {name: sample_lines(picture, top, left, every) for name, picture in maps.items()}
-        return {name: as_stored(maps[name], bits) for name, bits in kept}, lines
 
 
 def load_model(folder: Path) -> Model:
@@ -243,8 +188,29 @@ def load_model(folder: Path) -> Model:
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise damaged(f"model.json of {info.name!r} describes no network ({error!r})") from error
     named = _take_named(info, generator.network.w_dim, tensors)
-    arrays.assign_arrays({WEIGHTS: generator.variables}, tensors)
-    return Model(info, generator, named)
+    detail = _take_detail(info, generator, tensors)
+    groups = {WEIGHTS: generator.variables}
+    if detail:
+        groups[UPSAMPLER] = detail.upsampler.variables
+    arrays.assign_arrays(groups, tensors)
+    return Model(info, generator, named, detail)
+
+
+def _take_detail(
+    info: run.ModelInfo, generator: AnyGenerator, tensors: Arrays
+) -> DetailStage | None:
+    """Take the bank out of the tensors, and make the stage that it belongs to, still without weights."""
+    network = generator.network
+    if not info.octaves or not isinstance(network, NetworkConfig):
+        return None
+    bank = {name: tensors.pop(name) for name in list(tensors) if name.startswith(BANK)}
+    try:
+        kept = KeptPictures.from_arrays(bank, info.octaves)
+        channels = kept.scales.shape[-1]
+        upsampler = Upsampler(network.detail, channels, info.octaves, network.w_dim)
+    except (LookupError, TypeError, ValueError) as error:
+        raise damaged(f"the weights of {info.name!r} hold no detail ({error!r})") from error
+    return DetailStage(upsampler, kept)
 
 
 def _take_named(info: run.ModelInfo, w_dim: int, tensors: Arrays) -> Arrays:

@@ -11,7 +11,7 @@ import tensorflow as tf
 from gan_worker.gan.networks.layers import Convolution, downsample, leaky_relu
 
 if TYPE_CHECKING:
-    from gan_worker.config import NetworkConfig
+    from gan_worker.config import DetailConfig, NetworkConfig
 
 
 class Residual(keras.layers.Layer):
@@ -47,7 +47,7 @@ class Discriminator(keras.Model):
         materials: how many it can be told of; 0 where it is told nothing.
     """
 
-    def __init__(self, network: NetworkConfig, channels: int, materials: int = 0):
+    def __init__(self, network: NetworkConfig | DetailConfig, channels: int, materials: int = 0):
         super().__init__(name="discriminator")
         widths = network.discriminator_channels
         self.entry = Convolution(widths[0], circular=False)

@@ -188,6 +188,9 @@ class ClassicStep:
             self._optimizers.append(optimizer)
         self._step = tf.function(self._step_in_graph, autograph=False)
 
+    def restored(self) -> None:
+        """Nothing follows from the variables that they do not hold."""
+
     def named_styles(self, _names: Sequence[str]) -> Mapping[str, np.ndarray]:
         """None: there are no styles."""
         return {}

@@ -44,10 +44,10 @@ class TrainingLog:
         self._losses, self._started = [], time.perf_counter()
 
     def take(self) -> tuple[int, float, dict[str, float]]:
-        """Steps, seconds and mean losses since the last call; penalties over the steps that had one."""
+        """Steps, seconds and mean losses since the last call, each over the steps that had it."""
         means = {}
-        for name in self._losses[0]:
-            values = [step[name] for step in self._losses]
+        for name in dict.fromkeys(name for step in self._losses for name in step):
+            values = [step[name] for step in self._losses if name in step]
             if name.endswith("_penalty"):
                 values = [v for v in values if v != 0] or [0.0]
             means[name] = float(np.mean(values))

@@ -17,6 +17,7 @@ from gan_worker.gan.generation import arrays as checkpoint
 from gan_worker.gan.generation.model import Model
 from gan_worker.gan.training.collapse import diverged
 from gan_worker.gan.training.log import TrainingLog
+from gan_worker.gan.training.native import NativeStep
 from gan_worker.gan.training.pipelines import Pipeline, new_pipeline
 from gan_worker.gan.training.previews import Previews
 from gan_worker.gan.training.training_set import read_training_set
@@ -30,6 +31,7 @@ from gan_worker.progress import (
     TrainingProgress,
     copy_warning,
 )
+from gan_worker.runs.checkpoints import format_of
 from gan_worker.runs.curves import draw_curves
 from gan_worker.runs.provenance import Provenance, read_provenance, write_provenance
 from gan_worker.runs.run import ModelInfo, Run
@@ -114,7 +116,8 @@ class Training:
         # What to go back to before there is a checkpoint.
         self._start = None if stored else checkpoint.to_arrays(self.update.variables())
         self._resumed_at = self.seconds
-        self.live = Model(self._info(), self.update.ema_generator, self.named)
+        stage = self.update.detail.stage if isinstance(self.update, NativeStep) else None
+        self.live = Model(self._info(), self.update.ema_generator, self.named, stage)
         report(LiveModel(run.name, self.live))
 
     def _restore(
@@ -122,10 +125,19 @@ class Training:
     ) -> None:
         for text in notices:
             self.report(Notice(text))
-        checkpoint.assign_arrays(self.update.variables(), arrays)
+        self._assign(arrays, state.get("octaves", 0))
         self.steps, self.seconds = state["step"], state["seconds"]
         self.update.rate_factor = state.get("rate_factor", 1.0)
         self.report(Notice(f"Continued from step {self.steps}."))
+
+    def _assign(self, arrays: dict[str, np.ndarray], octaves: int) -> None:
+        """Give the variables their stored values; a detail stage of other octaves than these starts anew."""
+        groups = self.update.variables()
+        if octaves != self.data.octaves and isinstance(self.update, NativeStep):
+            groups = self.update.small.variables()
+            arrays = {n: a for n, a in arrays.items() if n.partition("/")[0] in groups}
+        checkpoint.assign_arrays(groups, arrays)
+        self.update.restored()
 
     @property
     def kimg(self) -> float:
@@ -188,7 +200,7 @@ class Training:
             raise error
         stored = self.run.load_checkpoint()
         arrays, step = (stored[0], stored[1]["step"]) if stored else (self._start, 0)
-        checkpoint.assign_arrays(self.update.variables(), arrays or {})
+        self._assign(arrays or {}, stored[1].get("octaves", 0) if stored else self.data.octaves)
         self.report(
             Notice(
                 f"At step {self.steps} something went wrong: {error.info.message} Training goes on from step "
@@ -249,6 +261,7 @@ class Training:
             "seconds": self.seconds,
             "preset": self.config.preset,
             "scale": self.data.scale,
+            "octaves": self.data.octaves,
             "turned": self.data.turned,
             "statistics": self.pictures.statistics.to_json(),
             "patterns": [asdict(pattern) for pattern in self.pictures.patterns],
@@ -268,7 +281,7 @@ class Training:
         return ModelInfo(
             name=self.run.name,
             hash="",
-            stride=self.network.stride,
+            stride=self.network.stride << self.data.octaves,
             z_dim=self.network.z_dim,
             maps=self.data.maps,
             preset=self.config.preset,
@@ -284,4 +297,6 @@ class Training:
             styles=tuple(self.named),
             credits=self.provenance.credits,
             copied=self.previews.copied,
+            format=format_of(self.data.octaves),
+            octaves=self.data.octaves,
         )

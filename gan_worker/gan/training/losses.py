@@ -93,3 +93,22 @@ def _sorted_distance(real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
     """Wasserstein distance of the values of each channel, their mean."""
     pair = [tf.sort(tf.reshape(x, (-1, x.shape[-1])), axis=0) for x in (real, fake)]
     return tf.reduce_mean(tf.abs(pair[0] - pair[1]))
+
+
+def band_distance(
+    real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor, size: int = 7, projections: int = 32
+) -> tf.Tensor:
+    """The same distance of the finest octave alone: of its patches, and of how strong it is from place to place.
+
+    Args:
+        real: (batch, crop, crop, channels), of standard deviation 1.
+        fake: the same shape.
+        seed: (2,) integers that fix the directions.
+        size: side of a patch, pixels.
+        projections: random directions.
+    """
+    kernel = tf.random.stateless_normal((size, size, real.shape[-1], projections), seed)
+    kernel *= tf.math.rsqrt(tf.reduce_sum(tf.square(kernel), axis=(0, 1, 2), keepdims=True))
+    patches = [tf.nn.conv2d(x, kernel, 2, "VALID") for x in (real, fake)]
+    strengths = [tf.sqrt(local_variance(x, size, 2) + 1e-3) for x in (real, fake)]
+    return _sorted_distance(*patches) + _sorted_distance(*strengths)

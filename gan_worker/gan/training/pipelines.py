@@ -15,8 +15,10 @@ from gan_worker.gan.data.dataset import (
     read_pictures,
     with_maps,
 )
+from gan_worker.gan.detail.bank import KeptPictures
 from gan_worker.gan.training.classic import ClassicPipeline
 from gan_worker.gan.training.gpus import divide_training
+from gan_worker.gan.training.native import NativeStep
 from gan_worker.gan.training.step import TrainingStep, recipe
 
 if TYPE_CHECKING:
@@ -41,6 +43,9 @@ class Networks(Protocol):
 
     def variables(self) -> dict[str, list]:
         """All variables that make the next step what it is, by group."""
+
+    def restored(self) -> None:
+        """Work out again what follows from variables that were given values."""
 
     def step(self, number: int, fraction: float) -> dict[str, Any]:
         """Update the networks once, at this step and share of the budget; losses by name, scalars."""
@@ -87,9 +92,12 @@ class MaterialPipeline:
         self._network = network
 
     def read(self, config: TrainingConfig, state: Mapping[str, Any]) -> MeasuredPictures:
-        scale = state.get("scale") or config.scale
-        turned = state.get("turned", False) if state else config.isotropic
-        pictures = read_pictures(config.pictures, self._network.crop, scale, turned)
+        scale, octaves, turned = config.scale, config.octaves, config.isotropic
+        if state:
+            octaves = max(state.get("octaves", 0), octaves or 0)
+            scale = state["scale"] * 2.0 ** (octaves - state.get("octaves", 0))
+            turned = state.get("turned", False)
+        pictures = read_pictures(config.pictures, self._network.crop, scale, turned, octaves)
         if state:
             pictures = with_maps(pictures, tuple(state["statistics"]))
         return measure_pictures(pictures, self._network.stride, state)
@@ -100,7 +108,7 @@ class MaterialPipeline:
         pictures: MeasuredPictures,
         pretrained: Pretrained | None,
         report: Callable[[Notice], None],
-    ) -> TrainingStep:
+    ) -> TrainingStep | NativeStep:
         network = self._network
         dataset = self.new_dataset(pictures)
         hyperparameters = recipe(config.preset)
@@ -110,7 +118,11 @@ class MaterialPipeline:
         )
         if pretrained:
             update.start_from(pretrained)
-        return update
+        if not pictures.natives:
+            return update
+        natives = [pictures.statistics.standardise(native) for native in pictures.natives]
+        kept = KeptPictures.of(natives, pictures.report.octaves)
+        return NativeStep(update, kept, config.seed)
 
     def new_dataset(self, pictures: MeasuredPictures) -> Dataset:
         """What crops are taken from."""

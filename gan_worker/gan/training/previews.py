@@ -78,6 +78,7 @@ class Previews:
                 self._side,
                 self._side,
                 maps=model.info.maps[:1],
+                mip=model.info.octaves,
                 origin=(0, 0),
             )
             pictures += model.generate(config).maps.values()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from gan_worker.gan.data.waves import (
 from gan_worker.gan.networks.adam import Adam, assign
 from gan_worker.gan.networks.discriminator import Discriminator
 from gan_worker.gan.networks.generator import Generator
+from gan_worker.gan.networks.graphs import unoptimized_graphs
 from gan_worker.gan.networks.precision import reduced_precision
 from gan_worker.gan.training.losses import gradient_penalty, patch_distance, relativistic_losses
 from gan_worker.gan.training.materials import Conditioning, MaterialStyles
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 
 # Crops of which the variances within and between are compared.
 CROPS = 128
-# TensorFlow's name for leaving out all that rewrites a graph before it runs.
-NO_OPTIMIZER = "disable_meta_optimizer"
 # Crops to logits.
 Judge = Callable[[tf.Tensor], tf.Tensor]
 
@@ -111,26 +110,6 @@ def torus_cells(
 
     sizes = range(crop, 2 * crop + 1)
     return min(itertools.product(sizes, sizes), key=misfit)
-
-
-@contextmanager
-def unoptimized_graphs() -> Iterator[None]:
-    """Inside, a processor runs graphs as they were traced, so that their first call comes a second earlier.
-
-    TensorFlow's optimizer of graphs works as long as that on a training step, fails at its fusions, and what it gets
-    done saves nothing in a step. How a graph is run belongs to each call, so all calls must be inside. On a GPU it
-    stays, where it also chooses the layout of convolutions.
-    """
-    if tf.config.list_physical_devices("GPU"):
-        yield
-        return
-    before = tf.config.optimizer.get_experimental_options()
-    tf.config.optimizer.set_experimental_options({NO_OPTIMIZER: True})
-    try:
-        yield
-    finally:
-        off = bool(before.get(NO_OPTIMIZER, False))
-        tf.config.optimizer.set_experimental_options({NO_OPTIMIZER: off})
 
 
 class TrainingStep:
@@ -213,6 +192,9 @@ class TrainingStep:
             "generator_optimizer": self._optimizers[0].variables,
             "discriminator_optimizer": self._optimizers[1].variables,
         }
+
+    def restored(self) -> None:
+        """Nothing follows from the variables that they do not hold."""
 
     def named_styles(self, names: Sequence[str]) -> Mapping[str, np.ndarray]:
         """The style w of each of several materials as it is when it is asked for; none of a single one."""

@@ -11,8 +11,7 @@ from gan_worker.config import PRESETS, GenerationConfig
 from gan_worker.errors import Cancelled
 from gan_worker.gan.data.statistics import MapStatistics, Statistics
 from gan_worker.gan.data.waves import Pattern, waves_of_levels
-from gan_worker.gan.generation import model as generation
-from gan_worker.gan.generation import tiles
+from gan_worker.gan.generation import rendering, tiles
 from gan_worker.gan.generation.model import Model
 from gan_worker.gan.generation.seams import line_steps, rolled, seam_ratio
 from gan_worker.gan.networks.generator import Generator
@@ -63,7 +62,7 @@ def model(request):
 @pytest.fixture
 def small_pieces(monkeypatch):
     """Pieces of at most 6×6 cells, which are smaller than what they need of their neighbours."""
-    monkeypatch.setattr(generation, "LONGEST", 6 * NANO.stride)
+    monkeypatch.setattr(rendering, "LONGEST", 6 * NANO.stride)
 
 
 def painted() -> CellMap:
@@ -76,7 +75,7 @@ def test_pieces_make_the_whole(model, small_pieces, monkeypatch, style_map):
     told: list[GenerationProgress] = []
     made = model.generate(config, report=told.append)
     assert told == [GenerationProgress(n + 1, 24) for n in range(24)]
-    monkeypatch.setattr(generation, "LONGEST", 4096)
+    monkeypatch.setattr(rendering, "LONGEST", 4096)
     whole = model.generate(config, report=told.append)
     assert told[24:] == [GenerationProgress(1, 1)]
     assert made.recipe == whole.recipe

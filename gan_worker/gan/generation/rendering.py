@@ -1,0 +1,295 @@
+"""Rendering: from latents to the maps of one picture, piece by piece: first the small picture, then its octaves."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import tensorflow as tf
+
+from gan_worker.config import GenerationConfig
+from gan_worker.errors import Cancelled
+from gan_worker.gan.detail.stage import DetailStage, next_shares
+from gan_worker.gan.generation.latents import Latents, fine_noise
+from gan_worker.gan.generation.seams import calm_origin, line_steps
+from gan_worker.gan.generation.tiles import (
+    LONGEST,
+    Canvas,
+    Samples,
+    Span,
+    Tile,
+    as_stored,
+    cut_latents,
+    sample_lines,
+    split,
+)
+from gan_worker.gan.networks.layers import PaintedStyle, upsample
+from gan_worker.progress import GenerationProgress
+
+if TYPE_CHECKING:
+    from gan_worker.gan.data.statistics import Statistics
+    from gan_worker.gan.networks.architectures import AnyGenerator
+
+Style: TypeAlias = "tf.Tensor | PaintedStyle"
+
+
+class Graphs:
+    """The graphs of one model, each traced when it is first needed.
+
+    Args:
+        generator: with its weights.
+        statistics: how its channels become maps.
+        detail: what draws the octaves above its own pictures; None where there are none.
+    """
+
+    def __init__(self, generator: AnyGenerator, statistics: Statistics, detail: DetailStage | None):
+        self.generator, self.statistics, self.detail = generator, statistics, detail
+        # Nothing in them depends on a tensor; without autograph the first picture comes half a second earlier, and
+        # no generated sources stay in the temporary folder. Two, because one graph cannot take styles of either kind.
+        self._synthesis = {
+            kind: tf.function(generator.synthesis, autograph=False, reduce_retracing=True)
+            for kind in (tf.Tensor, PaintedStyle)
+        }
+        self.finish = tf.function(self._finish_in_graph, autograph=False, reduce_retracing=True)
+        self.small_steps = tf.function(
+            self._small_steps_in_graph, autograph=False, reduce_retracing=True
+        )
+
+    def synthesis(self, w: Style, latents: Latents) -> tf.Tensor:
+        """Standardised channels, (height, width, channels)."""
+        kind = PaintedStyle if isinstance(w, PaintedStyle) else tf.Tensor
+        noise = [tf.constant(field) for field in latents.noise]
+        return self._synthesis[kind](w, tf.constant(latents.local), noise)[0]
+
+    def _finish_in_graph(
+        self,
+        channels: tf.Tensor,
+        place: tf.Tensor,
+        every: tf.Tensor,
+        kept: tuple[tuple[str, int | None], ...],
+        measured: tuple[str, ...],
+    ) -> tuple[dict[str, tf.Tensor], dict[str, Samples]]:
+        """Maps of a piece as they are kept, and its lines on which steps are measured.
+
+        Args:
+            channels: of the piece and of what is left of its halo.
+            place: ((top, left), (height, width)) of the piece in the picture, pixels.
+            every: of the canvas.
+            kept: names of maps and their bits.
+            measured: names of maps.
+        """
+        (top, left), (height, width) = tf.unstack(place[0]), tf.unstack(place[1])
+        halo = (tf.shape(channels)[:2] - place[1]) // 2
+        maps = self.statistics.restore(
+            channels[halo[0] : halo[0] + height, halo[1] : halo[1] + width]
+        )
+        lines = {name: sample_lines(maps[name], top, left, every) for name in measured}
+        return {name: as_stored(maps[name], bits) for name, bits in kept}, lines
+
+    def _small_steps_in_graph(self, channels: tf.Tensor) -> list[tuple[tf.Tensor, tf.Tensor]]:
+        return [line_steps(picture) for picture in self.statistics.restore(channels).values()]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is rendered.
+
+    Attributes:
+        config: passes `check` and `check_for`.
+        names: maps that are kept.
+        bits: map name → bits of its whole numbers; None or nothing for float32.
+        maps: that the model makes.
+        latents: that were drawn.
+        w: the style.
+        kin: share of each training material at each cell of the latent grid, or everywhere, (…, materials).
+        octaves: that are drawn above the small picture.
+    """
+
+    config: GenerationConfig
+    names: tuple[str, ...]
+    bits: Mapping[str, int]
+    maps: tuple[str, ...]
+    latents: Latents
+    w: Style
+    kin: np.ndarray
+    octaves: int
+
+
+class Rendering:
+    """One picture in the making.
+
+    Args:
+        graphs: of the model.
+        request: what is rendered.
+        report: is told after each piece.
+        should_stop: is asked before each piece.
+
+    Attributes:
+        seconds: that the networks took.
+    """
+
+    def __init__(
+        self,
+        graphs: Graphs,
+        request: Request,
+        report: Callable[[GenerationProgress], None],
+        should_stop: Callable[[], bool],
+    ):
+        self._graphs, self._request = graphs, request
+        self._report, self._should_stop = report, should_stop
+        self._stride = graphs.generator.network.stride
+        rows, columns = request.latents.local.shape[1:3]
+        self._cells = rows, columns
+        self.seconds = 0.0
+        small = split(*self._cells, LONGEST // self._stride)
+        longest = LONGEST // (self._stride << request.octaves)
+        self._pieces = split(*self._cells, longest) if request.octaves else small
+        self._small_pieces = small if request.octaves else []
+        self._done = 0
+
+    def render(self) -> tuple[Canvas, tuple[int, int]]:
+        """Draw everything.
+
+        Returns:
+            The maps, and the column and row that become the left and top edge.
+
+        Raises:
+            Cancelled: `should_stop` said so.
+        """
+        request = self._request
+        config, graphs = request.config, self._graphs
+        sheet = not graphs.generator.network.seamless
+        kept = {name: request.bits.get(name) for name in request.names}
+        small = self._draw_small()
+        # The border is chosen on all maps the model has, so that asking for fewer maps does not move it; and on the
+        # small picture, so that it is at the same place at every level of detail.
+        measured = tuple(kept) if request.octaves else request.maps
+        canvas = Canvas(config.height, config.width, kept, measured)
+        every = tf.constant(canvas.every)
+        for tile in self._pieces:
+            self._check_stop()
+            started = time.perf_counter()
+            channels = self._forward(tile) if small is None else self._detailed(small, tile)
+            self.seconds += time.perf_counter() - started
+            fineness = self._stride << request.octaves
+            corner = tile.rows.start * fineness, tile.columns.start * fineness
+            size = tile.rows.length * fineness, tile.columns.length * fineness
+            place = tf.constant((corner, size))
+            canvas.put(
+                *corner, *graphs.finish(channels, place, every, tuple(kept.items()), measured)
+            )
+            self._tell()
+        # Where pictures lie side by side on a sheet, each stays whole, and a border that closes means nothing.
+        painted = (0, 0) if config.has_map or sheet else None
+        origin = config.origin or painted
+        if origin is None and small is None:
+            origin = calm_origin(list(canvas.steps().values()))
+        elif origin is None:
+            steps = [(a.numpy(), d.numpy()) for a, d in graphs.small_steps(tf.constant(small))]
+            column, row = calm_origin(steps)
+            # The middle of its pixels, where no block of moved detail begins.
+            half = 1 << request.octaves >> 1
+            origin = (column << request.octaves) + half, (row << request.octaves) + half
+        return canvas, origin
+
+    def _check_stop(self) -> None:
+        if self._should_stop():
+            raise Cancelled
+
+    def _tell(self) -> None:
+        self._done += 1
+        total = len(self._pieces) + len(self._small_pieces)
+        self._report(GenerationProgress(self._done, total))
+
+    def _forward(self, tile: Tile) -> tf.Tensor:
+        """Standardised channels of a piece of the small picture and of what is left of its halo."""
+        w, reach = self._request.w, self._graphs.generator.halos
+        if isinstance(w, PaintedStyle):
+            w = w._replace(shares=tf.constant(tile.cut(w.shares.numpy(), 1, reach[0])))
+        return self._graphs.synthesis(w, cut_latents(self._request.latents, tile, reach))
+
+    def _draw_small(self) -> np.ndarray | None:
+        """The small picture, (height, width, channels), where there are octaves to draw on it."""
+        if not self._small_pieces:
+            return None
+        stride = self._stride
+        height, width = (cells * stride for cells in self._cells)
+        small = np.empty((height, width, self._graphs.statistics.channels), np.float32)
+        for tile in self._small_pieces:
+            self._check_stop()
+            started = time.perf_counter()
+            channels = self._forward(tile).numpy()
+            rows, columns = (
+                slice(span.start * stride, span.stop * stride) for span in (tile.rows, tile.columns)
+            )
+            size = rows.stop - rows.start, columns.stop - columns.start
+            top, left = ((n - s) // 2 for n, s in zip(channels.shape, size, strict=False))
+            small[rows, columns] = channels[top : top + size[0], left : left + size[1]]
+            self.seconds += time.perf_counter() - started
+            self._tell()
+        return small
+
+    def _detailed(self, small: np.ndarray, tile: Tile) -> tf.Tensor:
+        """Standardised channels of a piece with all its octaves."""
+        request, detail = self._request, self._graphs.detail
+        assert detail is not None
+        margins = detail.margins(request.octaves)
+        low = tf.constant(tile.cut(small[None], self._stride, margins[0]))
+        w = self._style_of(tile, margins[0])
+        materials = self._materials_of(tile, margins[0])
+        spans = tile.rows, tile.columns
+        for octave in range(request.octaves):
+            fineness = self._stride << octave
+            # Where a piece takes all of an axis it closes there and has no margin.
+            kept = [0 if s.length == s.cells else 2 * margins[octave] for s in spans]
+            noise = self._noise(octave, spans, fineness * 2, kept)
+            high = detail.draw(octave, low, w, noise, materials)
+            cuts = [
+                slice(n - margins[octave + 1], -(n - margins[octave + 1]) or None)
+                if n
+                else slice(None)
+                for n in kept
+            ]
+            low = high[:, cuts[0], cuts[1]]
+            materials = _doubled(materials, cuts)
+            if isinstance(w, PaintedStyle):
+                w = next_shares(w)
+                w = w._replace(shares=w.shares[:, cuts[0], cuts[1]])
+        return low[0]
+
+    def _noise(
+        self, octave: int, spans: tuple[Span, Span], fineness: int, margins: list[int]
+    ) -> np.ndarray:
+        rows, columns = (
+            np.arange(span.start * fineness - margin, span.stop * fineness + margin)
+            for span, margin in zip(spans, margins, strict=True)
+        )
+        size = self._cells[0] * fineness, self._cells[1] * fineness
+        config = self._request.config
+        return fine_noise(config.seed, octave, rows, columns, size, config.sway)
+
+    def _style_of(self, tile: Tile, margin: int) -> Style:
+        w = self._request.w
+        if not isinstance(w, PaintedStyle):
+            return w
+        shares = w.shares
+        for _ in range(self._stride.bit_length() - 1):
+            shares = upsample(shares)
+        return w._replace(shares=tf.constant(tile.cut(shares.numpy(), self._stride, margin)))
+
+    def _materials_of(self, tile: Tile, margin: int) -> np.ndarray:
+        """Whose detail is moved where in a piece, (height, width) or (1, 1)."""
+        nearest = np.argmax(self._request.kin, axis=-1)
+        if nearest.ndim == 0 or len(np.unique(nearest)) == 1:
+            return nearest.reshape(-1)[:1].reshape(1, 1)
+        whole = nearest.repeat(self._stride, 0).repeat(self._stride, 1)
+        return tile.cut(whole[None, ..., None], self._stride, margin)[0, ..., 0]
+
+
+def _doubled(materials: np.ndarray, cuts: list[slice]) -> np.ndarray:
+    if materials.size == 1:
+        return materials
+    return materials.repeat(2, 0).repeat(2, 1)[cuts[0], cuts[1]]
