@@ -2,7 +2,8 @@
 
 Counted are `gan_worker` and `blender_addon`. A module is a file of Python; in imports a package is one too, its
 `__init__`, as in any graph of imports; in a folder only the other files count. An import is an edge from one module of
-ours to another, wherever in the file it stands; those under `TYPE_CHECKING` are none, since nothing runs them.
+ours to another, wherever in the file it stands. Those under `TYPE_CHECKING` have no bound, since nothing runs them, and
+are shown by themselves: they tell what a reader of the types looks up.
 """
 
 from __future__ import annotations
@@ -72,10 +73,10 @@ def _executed(node: ast.AST) -> Iterator[ast.AST]:
         yield from _executed(child)
 
 
-def imported(module: Module, modules: dict[str, Module]) -> set[str]:
-    """Names of the modules of ours that this one imports."""
+def imported(module: Module, modules: dict[str, Module], typing: bool = False) -> set[str]:
+    """Names of the modules of ours that this one imports; with those for types alone where `typing` says so."""
     found = set()
-    for node in _executed(module.tree):
+    for node in ast.walk(module.tree) if typing else _executed(module.tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -160,6 +161,9 @@ def measure() -> list[Measure]:
     circular = circles(graph)
     chain = [] if circular else longest_chain(graph)
     edges = sum(map(len, graph.values()))
+    read = {name: imported(module, modules, typing=True) for name, module in modules.items()}
+    read_chain = [] if circles(read) else longest_chain(read)
+    read_edges = sum(map(len, read.values()))
     lengths = sorted(function_lengths(modules))
     plain = [length for length, _ in lengths]
     longest = lengths[-1]
@@ -168,6 +172,8 @@ def measure() -> list[Measure]:
         Measure("modules in the largest folder", folders[largest], 16, largest),
         Measure("longest chain of imports", len(chain), 13, " > ".join(chain)),
         Measure("imports a module", round(edges / len(graph), 2), 4),
+        Measure("longest chain, with types", len(read_chain), None),
+        Measure("imports a module, with types", round(read_edges / len(read), 2), None),
         Measure("circles of imports", len(circular), 0, "; ".join(map(" ".join, circular))),
         Measure("layers in the configuration", configured_layers(), 25),
         Measure("function's lines, median", statistics.median(plain), 10),
