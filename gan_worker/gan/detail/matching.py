@@ -20,7 +20,7 @@ REACH = MARGIN + ROUNDS * BLOCK
 # Largest whole number of a feature.
 LARGEST = 127
 # Blocks that are compared with all keys at once, and keys among which the best is found together.
-AT_ONCE, GROUP = 512, 128
+AT_ONCE, GROUP = 128, 128
 
 
 def block_features(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
