@@ -15,6 +15,8 @@ BLOCK, PATCH = 2, 6
 MARGIN = (PATCH - BLOCK) // 2
 # Rounds in which a block looks whether it could go on where a neighbour's source goes on, and what that is worth.
 ROUNDS, CONTINUES = 2, 0.55
+# Places of blocks that change in the same round are so far apart, pixels: pieces and sides are multiples of it.
+ALIGNMENT = 2 * BLOCK
 # How far a block depends on what lies around it, pixels of the small maps.
 REACH = MARGIN + ROUNDS * BLOCK
 # Largest whole number of a feature.
@@ -85,9 +87,9 @@ def nearest_keys(queries: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
 def coherent_sources(features: tf.Tensor, sources: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
     """Let blocks go on where their neighbours' sources go on, where that is nearly as like.
 
-    A few parallel rounds in place of a scan, so that pieces with a halo find what the whole finds. Each round every
-    block compares its own source with those that continue its four neighbours'; whatever continues a neighbour counts
-    as nearer.
+    A few parallel rounds in place of a scan, so that pieces with a halo find what the whole finds. In each round every
+    other block, as on a chessboard, compares its own source with those that continue its four neighbours', which stay
+    as they are meanwhile; whatever continues a neighbour counts as nearer.
 
     Args:
         features: of the blocks, (rows, columns, features).
@@ -99,7 +101,9 @@ def coherent_sources(features: tf.Tensor, sources: tf.Tensor, places: tf.Tensor)
     """
     limits = tf.shape(places)[:2] - 1
     shifts = ((0, 1), (0, -1), (1, 1), (1, -1))
-    for _ in range(ROUNDS):
+    rows, columns = tf.range(tf.shape(sources)[0]), tf.range(tf.shape(sources)[1])
+    color = (rows[:, None] + columns[None]) % 2
+    for turn in range(ROUNDS):
         candidates, allowed = [sources], [tf.ones(tf.shape(sources)[:2], tf.bool)]
         for axis, step in shifts:
             # The neighbour before (step 1) has its block to the left or above; this one goes on behind it.
@@ -119,7 +123,7 @@ def coherent_sources(features: tf.Tensor, sources: tf.Tensor, places: tf.Tensor)
         own = tf.where(continues, CONTINUES, 1.0)[None]
         weights = tf.concat([own, tf.fill(tf.shape(distances[1:]), CONTINUES)], axis=0)
         costs = tf.where(tf.stack(allowed), distances * weights, distances.dtype.max)
-        best = tf.argmin(costs, axis=0, output_type=tf.int32)
+        best = tf.where(color == turn % 2, tf.argmin(costs, axis=0, output_type=tf.int32), 0)
         sources = tf.gather(tf.transpose(stacked, (1, 2, 0, 3)), best, axis=2, batch_dims=2)
     return sources
 

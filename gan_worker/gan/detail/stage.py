@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 
-from gan_worker.gan.detail.matching import REACH
+from gan_worker.gan.detail.matching import ALIGNMENT, REACH
 from gan_worker.gan.networks.layers import PaintedStyle, upsample
 
 if TYPE_CHECKING:
@@ -50,17 +50,15 @@ class DetailStage:
     def margins(self, octaves: int) -> list[int]:
         """How far a piece must reach beyond what is wanted of it before each octave, pixels of what comes in.
 
-        All are even: blocks lie on even places.
+        All are multiples of `matching.ALIGNMENT`, on which all small pictures begin.
 
         Args:
             octaves: that are drawn.
         """
-        own = REACH + self.upsampler.reach
-        own += own % 2
-        found = [0]
+        own, found = REACH + self.upsampler.reach, [0]
         for _ in range(octaves):
-            beyond = -(-found[0] // 2)
-            found.insert(0, own + beyond + beyond % 2)
+            beyond = own - (-found[0] // 2)
+            found.insert(0, -(-beyond // ALIGNMENT) * ALIGNMENT)
         return found
 
     def draw(
@@ -75,7 +73,7 @@ class DetailStage:
 
         Args:
             octave: 0 for the first.
-            low: (1, height, width, channels), sides even.
+            low: (1, height, width, channels), sides multiples of `matching.ALIGNMENT`.
             w: (1, w_dim), or painted with shares for each pixel.
             noise: (1, 2 · height, 2 · width, 1).
             materials: whose detail is moved where, (height, width) or (1, 1).

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from gan_worker.gan.detail.bank import Bank, Octave
+from gan_worker.gan.detail.matching import ALIGNMENT
 from gan_worker.gan.detail.stage import DetailStage
 from gan_worker.gan.networks.adam import Adam, assign
 from gan_worker.gan.networks.discriminator import Discriminator
@@ -201,11 +202,11 @@ class DetailStep:
         self, low: tf.Tensor, high: tf.Tensor, basis: Basis
     ) -> list[tuple[tf.Tensor, tf.Tensor]]:
         """Both halves of a small picture with the detail that the other one has for it: its own it would know."""
-        height, half = low.shape[0] // 2 * 2, low.shape[1] // 4 * 2
+        height, half = low.shape[0] // 4 * 4, low.shape[1] // 8 * 4
         lows = [low[:height, :half], low[:height, half : 2 * half]]
         highs = [high[: 2 * height, : 2 * half], high[: 2 * height, 2 * half : 4 * half]]
         octaves = [Octave(*pair, basis) for pair in zip(lows, highs, strict=True)]
-        least = self._side + self._side % 2
+        least = -(-self._side // ALIGNMENT) * ALIGNMENT
         mirrored = [_at_least(one, least) for one in lows]
         return [
             (own, other.move(own[None])[0])
