@@ -10,6 +10,7 @@ from typing import Protocol
 from gan_worker.dataclass_json import flat
 from gan_worker.errors import RequestError, require
 from gan_worker.limits import (
+    DETAILS,
     GPUS,
     MOST_PIXELS,
     OCTAVES,
@@ -297,6 +298,12 @@ class GenerationConfig:
     def z(self) -> tuple[float, ...]:
         """The latent that chooses the style; empty where something else does."""
         return self.style.z if isinstance(self.style, Latent) else ()
+
+    @property
+    def size(self) -> str:
+        """Pixels, and the level of detail where it is not all, as the names of files say them: `512x256_half`."""
+        detail = f"_{DETAILS[self.mip]}" if self.mip else ""
+        return f"{self.width}x{self.height}{detail}"
 
     def check(self) -> None:
         """Check all that can be known of it without the model.

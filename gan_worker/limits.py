@@ -41,6 +41,8 @@ REPAIR_SCALES = Range(0.01, 4.0)
 GPUS = Range(1, 64)
 # Doublings between the size of what the generator draws and that of the pictures; also levels of detail left out.
 OCTAVES = Range(0, 6)
+# Levels of detail in a person's words, by mip: each halves the pixels that a piece of the material has across.
+DETAILS = ("full", "half", "quarter", "eighth", "16th", "32nd", "64th")
 
 # Pixels. Latents and five maps of 8 and 16 bits take about 18 bytes each, so the largest picture fits into 3 GiB with
 # all else.

@@ -45,6 +45,9 @@ ODD_TRAININGS = [
     (training(preset="classic", gpus=2), "invalid_config", "classic trains on 1 GPU; received 2"),
     (training(preset="classic", scale=0.5), "invalid_config", "takes no scale; received 0.5"),
     (training(preset="classic", isotropic=True), "invalid_config", "not turned and mirrored"),
+    (training(octaves=7), "invalid_config", "from 0 to 6, or left out to be measured; received 7"),
+    (training(octaves=-1), "invalid_config", "from 0 to 6, or left out to be measured"),
+    (training(preset="classic", octaves=1), "invalid_config", "no detail beyond its own size"),
 ]
 ODD_MATERIALS = [
     (material(model="../oak"), "invalid_config", "'../oak'"),
@@ -56,6 +59,9 @@ ODD_MATERIALS = [
     (material(seed=-1), "invalid_config", "0 or more; received -1"),
     (material(truncation_psi=2.5), "invalid_config", "from 0 to 2; received 2.5"),
     (material(sway=(5.0, 0.0)), "invalid_config", "from 0 to 1, in any number of turns"),
+    (material(mip=7), "invalid_config", "detail must be from 0 to 6; received 7"),
+    (material(mip=-1), "invalid_config", "detail must be from 0 to 6; received -1"),
+    (material(mip=1), "invalid_config", "from 0 to 0 for this model; received 1"),
     (material(maps=("smell",)), "invalid_config", "received smell"),
     (material(maps=("metallic",)), "invalid_config", "received metallic"),
     (material(style=Latent((0.0,) * 3)), "invalid_latent", "64 finite numbers; received 3"),
@@ -93,6 +99,9 @@ SANE_TRAININGS = [
     training(preset="full", minutes=None, kimg=0.5, scale=8.0, seed=2**31 - 1, gpus=64),
     training(preset="classic", minutes=0.5),
     training(preset="tiny", isotropic=True),
+    training(octaves=0),
+    training(octaves=6, scale=0.5),
+    training(preset="classic", octaves=0),
 ]
 SANE_MATERIALS = [
     material(),

@@ -159,7 +159,7 @@ class MotionBake(BackgroundTask):
         meter, probes = motion.StepMeter(), motion.PROBES
         self.expect(probes)
         places = (path(number / probes) for number in range(probes))
-        small = [motion.probe_config(place, model.stride, model.maps) for place in places]
+        small = [motion.probe_config(place, model) for place in places]
         for ready in self._made(small):
             if ready:
                 meter.add(next(iter(ready.maps.values())))

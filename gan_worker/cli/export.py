@@ -11,9 +11,11 @@ import typer
 
 from gan_worker.cli import terminal
 from gan_worker.cli.options import (
+    Detail,
     Home,
     checked_bits,
     load,
+    parse_detail,
     parse_seeds,
     parse_size,
     reporting,
@@ -46,6 +48,7 @@ def export(
     size: Annotated[
         str | None, typer.Option(help="Of a model: width and height in pixels. [1024x1024]")
     ] = None,
+    detail: Detail | None = None,
     psi: Annotated[
         float | None, typer.Option(help="Of a model: 0: the mean style, 1: full variety. [1]")
     ] = None,
@@ -63,11 +66,12 @@ def export(
     check_target(to)
     folder = Path(of)
     if folder.is_dir():
-        given = {"seed": seed, "size": size, "psi": psi, "material": material}
+        given = {"seed": seed, "size": size, "detail": detail, "psi": psi, "material": material}
         _refuse_with_folder(folder, out, given)
         count, materials = _read_for_export(folder)
     else:
-        config = GenerationConfig(of, truncation_psi=1.0 if psi is None else psi)
+        mip = parse_detail(detail or "full")
+        config = GenerationConfig(of, truncation_psi=1.0 if psi is None else psi, mip=mip)
         width, height = parse_size(size or "1024")
         config = replace(
             config, width=width, height=height, style=Material(material) if material else None

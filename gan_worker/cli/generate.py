@@ -12,10 +12,12 @@ import typer
 from gan_worker import __version__
 from gan_worker.cli import terminal
 from gan_worker.cli.options import (
+    Detail,
     Home,
     checked_bits,
     load,
     model_for,
+    parse_detail,
     parse_seeds,
     parse_size,
     reporting,
@@ -39,6 +41,7 @@ def generate(
     model: Annotated[str, typer.Argument(help="Name of a model; see gan-worker models.")],
     seed: Annotated[str, typer.Option(help="Seeds, such as 7, 1-9 or 1,4,7.")] = "1",
     size: Annotated[str, typer.Option(help="Width and height in pixels.")] = "512x512",
+    detail: Detail = "full",
     maps: Annotated[str, typer.Option(help="all, or maps such as base_color,normal.")] = "all",
     psi: Annotated[float, typer.Option(help="0: the mean style, 1: full variety.")] = 1.0,
     material: Annotated[
@@ -89,6 +92,7 @@ def generate(
             parse_mix(mix) if mix else None,
             read_style_map(style_map, styles) if style_map else None,
         ),
+        mip=parse_detail(detail),
         directions=tuple(map(parse_direction, direction or ())),
     )
     folder = model_for(config, home)
@@ -127,12 +131,13 @@ def sheet(
     model: Annotated[str, typer.Argument(help="Name of a model; see gan-worker models.")],
     seeds: Annotated[str, typer.Option(help="Such as 1-12 or 1,4,7.")] = "1-12",
     size: Annotated[str, typer.Option(help="Width and height of each, pixels.")] = "256x256",
+    detail: Detail = "full",
     out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("sheet.png"),
     home: Home = None,
 ) -> None:
     """Show many seeds side by side in one picture."""
     numbers, (width, height) = parse_seeds(seeds), parse_size(size)
-    config = GenerationConfig(model, numbers[0], width, height)
+    config = GenerationConfig(model, numbers[0], width, height, mip=parse_detail(detail))
     loaded = load(model_for(config, home))
     from gan_worker.gan.generation.sheets import seed_sheet
 

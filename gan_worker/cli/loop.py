@@ -11,7 +11,15 @@ from typing import Annotated, Any
 import typer
 
 from gan_worker.cli import terminal
-from gan_worker.cli.options import Home, load, model_for, parse_size, reporting
+from gan_worker.cli.options import (
+    Detail,
+    Home,
+    load,
+    model_for,
+    parse_detail,
+    parse_size,
+    reporting,
+)
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import require
 from gan_worker.limits import AMOUNTS, SWAYS
@@ -44,6 +52,7 @@ def loop(
     ] = 0.3,
     seed: Annotated[int, typer.Option(help="Says where things lie.")] = 1,
     size: Annotated[str, typer.Option(help="Width and height in pixels.")] = "512x512",
+    detail: Detail = "full",
     maps: Annotated[str, typer.Option(help="all, or maps such as base_color,normal.")] = "all",
     psi: Annotated[float, typer.Option(help="0: the mean style, 1: full variety.")] = 1.0,
     out: Annotated[Path, typer.Option(help="Folder for the frames; it must be new.")] = Path(
@@ -54,7 +63,7 @@ def loop(
     """Make image sequences that end where they begin, in even steps."""
     width, height = parse_size(size)
     names = () if maps == "all" else tuple(name.strip() for name in maps.split(","))
-    base = GenerationConfig(model, seed, width, height, names, psi)
+    base = GenerationConfig(model, seed, width, height, names, psi, mip=parse_detail(detail))
     path = _path(base, styles, direction or [], radius)
     require(
         not out.exists(),
@@ -109,9 +118,7 @@ def _lengths(model: Any, path: motion.Path) -> list[float]:
     meter = motion.StepMeter()
     with reporting("measuring the path") as tell:
         for number in range(motion.PROBES):
-            small = motion.probe_config(
-                path(number / motion.PROBES), model.info.stride, model.info.maps
-            )
+            small = motion.probe_config(path(number / motion.PROBES), model.info)
             made = model.generate(small, file_bits(None, Format.png))
             meter.add(next(iter(made.maps.values())))
             tell(GenerationProgress(number + 1, motion.PROBES))
@@ -119,7 +126,7 @@ def _lengths(model: Any, path: motion.Path) -> list[float]:
 
 
 def _stem(config: GenerationConfig) -> str:
-    return f"{config.model}_loop_{config.width}x{config.height}"
+    return f"{config.model}_loop_{config.size}"
 
 
 @contextmanager

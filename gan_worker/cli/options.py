@@ -17,6 +17,7 @@ from gan_worker.cli import terminal
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError, require
 from gan_worker.files import storage_errors
+from gan_worker.limits import DETAILS
 from gan_worker.materials.pictures import Bits
 from gan_worker.progress import GenerationProgress
 from gan_worker.runs import run
@@ -25,6 +26,14 @@ MOST_SEEDS = 10_000
 
 Home = Annotated[
     Path | None, typer.Option(help="Folder of runs and keys; otherwise $TILEWRIGHT_HOME.")
+]
+
+Detail = Annotated[
+    str,
+    typer.Option(
+        help=f"{', '.join(DETAILS[:4])} or how often halved: a piece of the material has so many times fewer pixels, "
+        "and the same size shows more of it."
+    ),
 ]
 
 
@@ -116,6 +125,20 @@ def parse_size(text: str) -> tuple[int, int]:
             "Correct --size.",
         )
     return int(match[1]), int(match[2] or match[1])
+
+
+def parse_detail(text: str) -> int:
+    """`full`, `half` and so on, or how often it is halved, to the level of detail.
+
+    Raises:
+        RequestError: `invalid_config`.
+    """
+    word = text.strip().lower()
+    if word in DETAILS:
+        return DETAILS.index(word)
+    rule = f"The detail must be {', '.join(DETAILS)}, or a whole number of halvings"
+    require(re.fullmatch(r"-?\d{1,6}", word), rule, repr(text), "Correct --detail.")
+    return int(word)
 
 
 def checked_bits(bits: int | None) -> Bits | None:

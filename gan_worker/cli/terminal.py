@@ -15,6 +15,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from gan_worker.errors import Cancelled, ErrorInfo
+from gan_worker.limits import DETAILS
 from gan_worker.progress import (
     DataReport,
     GeneratedMaterial,
@@ -108,6 +109,11 @@ def show_models(models: Sequence[ModelInfo]) -> None:
         if info.styles:
             names = ", ".join(info.styles)
             output.print(Text(f"{info.name} knows by name: {names}"), soft_wrap=True)
+    for info in models:
+        if info.octaves:
+            ways = ", ".join(DETAILS[: info.octaves + 1])
+            told = f"{info.name} has its pictures' detail at {info.scale:.0%} of their size: {ways}"
+            output.print(Text(told), soft_wrap=True)
     for info in models:
         warning = copy_warning(info.copied)
         if warning:

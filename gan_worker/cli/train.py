@@ -34,13 +34,13 @@ def train(
         float | None, typer.Option(help="Stop after so many thousand crops were seen.")
     ] = None,
     scale: Annotated[
-        float | None, typer.Option(help="Factor on the pictures' size before training. [1]")
+        float | None, typer.Option(help="Factor on the pictures' size, of all that is learned. [1]")
     ] = None,
     octaves: Annotated[
         int | None,
         typer.Option(
             help="Doublings from the size at which shapes are learned to that of the finest detail; measured if "
-            "left out. Fewer leave out the finest."
+            "left out, and fewer leave out the finest. A resumed run goes on with these, or more than it had."
         ),
     ] = None,
     isotropic: Annotated[

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def from_generated(material: GeneratedMaterial) -> ExportedMaterial:
     """What a model has made, ready to export."""
     made = material.recipe.config
-    name = f"{made.model}_{made.seed}_{made.width}x{made.height}"
+    name = f"{made.model}_{made.seed}_{made.size}"
     return ExportedMaterial(name, material.maps, material_metadata(material.recipe))
 
 

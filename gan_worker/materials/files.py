@@ -44,10 +44,10 @@ def save_material(material: GeneratedMaterial, folder: Path, format: Format) -> 
         format: of the files.
 
     Returns:
-        The pictures' files, named `<model>_<seed>_<width>x<height>_<suffix>.<format>`.
+        The pictures' files, named `<model>_<seed>_<size>_<suffix>.<format>`, the size as in `GenerationConfig.size`.
     """
     made = material.recipe.config
-    stem = f"{made.model}_{made.seed}_{made.width}x{made.height}"
+    stem = f"{made.model}_{made.seed}_{made.size}"
     metadata = material_metadata(material.recipe)
     files = []
     for name, picture in material.maps.items():

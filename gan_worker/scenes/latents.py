@@ -95,7 +95,7 @@ class RuleLatents:
                 return self._look(latent, config)
 
     def _look(self, look: Style | FavouriteLatent, config: GenerationConfig) -> GenerationConfig:
-        """A look at the size and with the maps of a config."""
+        """A look at the size, with the detail and the maps of a config."""
         if not isinstance(look, FavouriteLatent):
             return with_style(config, look)
         kept = self._favourites[look.favourite]
@@ -103,6 +103,7 @@ class RuleLatents:
             kept,
             width=config.width,
             height=config.height,
+            mip=config.mip,
             maps=config.maps,
             truncation_psi=kept.truncation_psi * config.truncation_psi,
             origin=None,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn, get_args
 
 from gan_worker.errors import RequestError
-from gan_worker.limits import SEEDS, SIDES, Range
+from gan_worker.limits import DETAILS, SEEDS, SIDES, Range
 from gan_worker.materials.maps import MAPS
 from gan_worker.scenes.recipe import (
     Axis,
@@ -321,6 +321,10 @@ def _choice(*words: str) -> Callable[[Any, Fail], Any]:
     return read
 
 
+def _detail(value: Any, fail: Fail) -> int:
+    return DETAILS.index(_choice(*DETAILS)(value, fail))
+
+
 def _pair(read: Callable[[Any, Fail], Any]) -> Callable[[Any, Fail], tuple[Any, Any]]:
     """One value for both, or a list of two."""
 
@@ -444,6 +448,7 @@ READERS: Mapping[str, Callable[[Any, Fail], Any]] = {
     "model": text_value,
     "latent": _latent,
     "size": _pair(_whole(SIDES)),
+    "detail": _detail,
     "maps": _maps,
     "scale": _pair(_number(Range(1e-3, 1e6))),
     "psi": _number(Range(0.0, 1.0)),
@@ -454,6 +459,6 @@ READERS: Mapping[str, Callable[[Any, Fail], Any]] = {
 
 # All that have a meaning in a recipe.
 WORDS = (
-    *(*MAPS, *_LATENTS, *get_args(Existing), *Selection.__dataclass_fields__),
+    *(*MAPS, *DETAILS, *_LATENTS, *get_args(Existing), *Selection.__dataclass_fields__),
     *(key for _, readers in _LATENTS.values() for key in readers),
 )

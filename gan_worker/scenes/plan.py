@@ -122,7 +122,7 @@ class BatchPlan:
             assignment.before or "–",
             f"{config.model} {assignment.key[:8]}",
             _latent_words(config),
-            f"{config.width}×{config.height}",
+            config.size.replace("x", "×").replace("_", ", "),
             assignment.rule,
         )
 
@@ -169,7 +169,10 @@ def plan_scene(recipe: SceneRecipe, scene: Scene, models: Sequence[ModelEntry]) 
 
 def work_item(config: GenerationConfig, model_hash: str) -> WorkItem:
     """The work item for a config, with its key."""
-    text = json.dumps([to_json(config), model_hash], sort_keys=True, separators=(",", ":"))
+    asked = to_json(config)
+    if not config.mip:
+        del asked["mip"]  # all detail: stores from before there were levels keep their keys
+    text = json.dumps([asked, model_hash], sort_keys=True, separators=(",", ":"))
     return WorkItem(hashlib.sha256(text.encode()).hexdigest(), config, model_hash)
 
 
@@ -390,7 +393,7 @@ def _check_model(
 
 def _plain_config(rule: Rule) -> GenerationConfig:
     """What a rule asks for, before an object's latent is chosen."""
-    return GenerationConfig(rule.model, 0, *rule.size, rule.maps, rule.psi)
+    return GenerationConfig(rule.model, 0, *rule.size, rule.maps, rule.psi, mip=rule.detail)
 
 
 def _named_styles(rule: Rule, favourites: Mapping[str, GenerationConfig]) -> Iterator[Style]:

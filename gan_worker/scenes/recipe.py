@@ -11,6 +11,8 @@ It is written in TOML, a list of rules. Of two rules for one slot the later one 
     model = "bricks"
     latent = { by = "neighbourhood", distance = 20.0, seed = 1 }
     size = [512, 512]              # pixels
+    detail = "half"                # or full, quarter, eighth ...: so many times fewer pixels for a piece of the
+                                   # material, and a size shows so many times more of it; left out: full
     maps = ["base_color", "normal"]  # left out: all that the model has
     scale = 4                      # repeats over the UV square; or [4, 2]
     psi = 0.8
@@ -156,6 +158,7 @@ class Rule:
         model: name of a model.
         latent: how each object's latent is chosen.
         size: width and height, pixels.
+        detail: level of it, 0 for all; each further one halves the pixels that a piece of the material has across.
         maps: which maps, empty for all that the model has.
         scale: repeats of the tile over the UV square.
         psi: truncation, 0..1; a favourite's own is multiplied by it.
@@ -170,6 +173,7 @@ class Rule:
     model: str
     latent: Latent = SeedLatent()
     size: tuple[int, int] = (512, 512)
+    detail: int = 0
     maps: tuple[str, ...] = ()
     scale: tuple[float, float] = (1.0, 1.0)
     psi: float = 1.0

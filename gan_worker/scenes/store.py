@@ -189,7 +189,7 @@ def _draft_of(file: Path) -> Iterator[IO[bytes]]:
 
 def _stem(item: WorkItem) -> str:
     config = item.config
-    return f"{config.model}_{item.key[:KEY_LETTERS]}_{config.width}x{config.height}"
+    return f"{config.model}_{item.key[:KEY_LETTERS]}_{config.size}"
 
 
 def _file_name(item: WorkItem, map_name: str) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_worker.config import GenerationConfig
+from gan_worker.config import GenerationConfig, ModelFacts
 from gan_worker.errors import require
 from gan_worker.styles.mixing import DIGITS, blended, within_limit
 
@@ -224,21 +224,22 @@ class StepMeter:
         return Evenness(median, max(steps, default=0.0) / scale, closing)
 
 
-def probe_config(config: GenerationConfig, stride: int, maps: Sequence[str]) -> GenerationConfig:
-    """What to ask for to get a small picture that the length of a path is measured on.
+def probe_config(config: GenerationConfig, model: ModelFacts) -> GenerationConfig:
+    """What to ask for to get a small picture, with the least detail, that the length of a path is measured on.
 
     Args:
         config: a place on the path.
-        stride: of the model.
-        maps: of the model.
+        model: that makes it.
     """
+    stride = model.stride >> model.octaves
     side = max(1, PROBE_SIDE // stride) * stride
-    return replace(config, width=side, height=side, maps=(shown_map(maps),), origin=(0, 0))
+    probe = replace(config, width=side, height=side, mip=model.octaves)
+    return replace(probe, maps=(shown_map(model.maps),), origin=(0, 0))
 
 
-def shown_map(names: Sequence[str]) -> str:
+def shown_map(names: Collection[str]) -> str:
     """The map that steps are measured on."""
-    return "base_color" if "base_color" in names else names[0]
+    return "base_color" if "base_color" in names else next(iter(names))
 
 
 def _sampled(picture: NDArray[Any]) -> NDArray[np.float32]:

@@ -75,7 +75,7 @@ def test_the_server_takes_what_is_sane(serve):
 def arguments(config: TrainingConfig | GenerationConfig | RepairConfig) -> list[str]:
     """The command that says the same."""
     if isinstance(config, TrainingConfig):
-        names = ("run", "preset", "minutes", "kimg", "scale", "seed", "gpus")
+        names = ("run", "preset", "minutes", "kimg", "scale", "octaves", "seed", "gpus")
         turned = ["--isotropic"] if config.isotropic else []
         return ["train", *config.pictures, *_options(config, names), *turned]
     if isinstance(config, RepairConfig):
@@ -85,6 +85,7 @@ def arguments(config: TrainingConfig | GenerationConfig | RepairConfig) -> list[
     mix = ",".join(f"{style.number}:{weight}" for style, weight in parts)
     given = {
         "size": f"{config.width}x{config.height}",
+        "detail": config.mip,
         "maps": ",".join(config.maps) or "all",
         "psi": config.truncation_psi,
         "seed": config.seed,

@@ -78,7 +78,8 @@ def direction_sheet(model: Model, seed: int, count: int, report: Report) -> Pict
     stride = model.network.stride
     side = -(-STRIP_SIDE // stride) * stride
     # A fixed origin: what moves in a strip is the style and not the border.
-    config = GenerationConfig(model.info.name, seed, side, side, origin=(0, 0))
+    small = model.info.octaves
+    config = GenerationConfig(model.info.name, seed, side, side, mip=small, origin=(0, 0))
     kinds = (principal_directions, factor_directions)
     names = [direction.name for kind in kinds for direction in kind(model.generator)[:count]]
     shown = []

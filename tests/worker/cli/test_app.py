@@ -17,7 +17,7 @@ import pytest
 from gan_worker.cli import app, terminal
 from gan_worker.cli import options as shared
 from gan_worker.config import TrainingConfig
-from gan_worker.errors import Cancelled, ErrorInfo
+from gan_worker.errors import Cancelled, ErrorInfo, RequestError
 from gan_worker.files import FolderLock
 from gan_worker.materials import pictures
 from gan_worker.materials.metadata import read_metadata
@@ -124,6 +124,12 @@ def test_a_size_is_two_numbers_or_a_square():
     assert shared.parse_size("64") == (64, 64)
 
 
+def test_detail_is_a_word_or_a_number_of_halvings():
+    assert [shared.parse_detail(text) for text in ("full", "Half", "64th", "3")] == [0, 1, 6, 3]
+    with pytest.raises(RequestError, match="half, quarter, eighth"):
+        shared.parse_detail("halved")
+
+
 def test_a_fault_of_the_program_exits_with_1_and_its_log(monkeypatch, home, capsys, caplog):
     monkeypatch.setattr(runs, "list_models", lambda folder: 1 // 0)
     assert app.main(["models"]) == 1
@@ -196,11 +202,16 @@ def test_lists_say_what_there_is(home, capsys):
     assert app.main(["models"]) == 0
     shown = capsys.readouterr().out
     assert "oak knows by name: bark, moss [wet]" in shown
+    assert "detail" not in shown
     assert "Warning" not in shown
-    run.save_model(replace(info, copied=0.2), {"a": np.zeros(2)})
+    detailed = replace(info, octaves=3, scale=0.5, format=2, copied=0.2)
+    run.save_model(detailed, {"a": np.zeros(2)})
     assert app.main(["models"]) == 0
-    warned = "Warning: oak: 20% of what this model makes is copied from its training pictures"
-    assert warned in capsys.readouterr().out
+    shown = " ".join(capsys.readouterr().out.split())
+    assert (
+        "Warning: oak: 20% of what this model makes is copied from its training pictures" in shown
+    )
+    assert "oak has its pictures' detail at 50% of their size: full, half, quarter, eighth" in shown
     assert app.main(["runs"]) == 0
     shown = capsys.readouterr().out
     assert all(word in shown for word in ("oak", "30", "1.0", "50%", "yes"))
@@ -240,7 +251,7 @@ def test_what_training_tells_is_shown(capsys):
         "not [a] picture",
         "10 more",
         "Hm.",
-        "at 50% of their size, to fit their main shapes",
+        "at 0.5 of their size, and what is finer is left out",
         "Put aside.",
     ):
         assert part in shown

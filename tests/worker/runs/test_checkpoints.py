@@ -220,12 +220,22 @@ def test_the_newest_of_a_later_version_is_refused_and_stays(checkpoints):
     save(checkpoints, 1)
     save(checkpoints, 2)
     manifest = checkpoints.folder / "00002.000" / "manifest.json"
-    manifest.write_text(json.dumps({"format": 2, "files": "otherwise"}))
+    manifest.write_text(json.dumps({"format": 3, "files": "otherwise"}))
     with pytest.raises(StorageError) as caught:
         checkpoints.load()
     assert caught.value.code == "model_format"
     assert "Update" in caught.value.info.cure
     assert checkpoints.labels() == ["00001.000", "00002.000"]
+
+
+def test_only_what_has_octaves_is_refused_by_versions_that_draw_none(checkpoints):
+    """They read format 1 alone."""
+    for label, octaves in (("00001.000", 0), ("00002.000", 2)):
+        checkpoints.save(label, {"a": np.zeros(2)}, {"step": 1, "octaves": octaves})
+    folders = [checkpoints.folder / label for label in checkpoints.labels()]
+    manifests = [json.loads((folder / "manifest.json").read_text()) for folder in folders]
+    assert [manifest["format"] for manifest in manifests] == [1, 2]
+    assert checkpoints.load()[1]["octaves"] == 2
 
 
 def test_what_cannot_be_put_aside_is_passed_over(checkpoints, monkeypatch):

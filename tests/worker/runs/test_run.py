@@ -122,7 +122,7 @@ class TestNames:
 
 class TestConfig:
     def test_it_comes_back_as_it_was(self, run):
-        config = TrainingConfig("oak", ("a.png", "ü/b.png"), "nano", None, 2.5, 0.5, 3, True)
+        config = TrainingConfig("oak", ("a.png", "ü/b.png"), "nano", None, 2.5, 0.5, 2, 3, True)
         run.save_config(config)
         assert run.load_config() == config
 
@@ -364,10 +364,10 @@ class TestModel:
         file.write_text(json.dumps({**json.loads(file.read_text()), **fields}))
 
     def test_a_later_format_is_refused(self, run):
-        self.change(run, format=2)
+        self.change(run, format=3)
         with pytest.raises(StorageError) as caught:
             runs.load_model_files(run.path)
-        assert caught.value.code == "model_format"
+        assert (caught.value.code, "Update" in caught.value.info.cure) == ("model_format", True)
 
     def test_fields_of_a_later_version_do_no_harm(self, run):
         self.change(run, invented=[1])

@@ -1,6 +1,7 @@
 """Plans of scenes: who gets what, and how latents are chosen."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from gan_worker.style import CellMap, Material, Seed
 from gan_worker.styles.favourites import Favourite, write_favourites
 from gan_worker.wire.messages import ModelEntry
 
+KEY_OF_0_2 = "759786c622bf92cab976f35e1837e49d254844700513bf35b71dd0ae23daed77"
 MODELS = [
     ModelEntry("bricks", "a" * 64, 16, 16, ("base_color", "roughness"), styles=("old oak",)),
     ModelEntry("digits", "b" * 64, 28, 0, ("base_color",)),
@@ -49,8 +51,37 @@ def test_the_key_changes_with_config_and_model():
     (other,) = plan(text + "psi = 0.5", *row(1)).items
     trained = [ModelEntry("bricks", "c" * 64, 16, 16, ("base_color",))]
     (later,) = plan_scene(parse_recipe(text), Scene(tuple(row(1))), trained).items
-    assert len({key, other, later}) == 3
+    half = GenerationConfig("bricks", 1, 64, 64, mip=1)
+    assert len({key, other, later, work_item(half, "a" * 64).key}) == 4
     assert set(plan(text + "scale = 3", *row(1)).items) == {key}  # repeats need no other maps
+
+
+def test_a_key_is_that_of_versions_without_levels_of_detail():
+    """Version 0.2 has named files and materials after it: they are found again."""
+    assert work_item(GenerationConfig("bricks", 1), "a" * 64).key == KEY_OF_0_2
+
+
+def test_less_detail_is_asked_of_the_model_and_shown_with_the_size():
+    models = [replace(MODELS[0], octaves=2, stride=64, scale=1.0)]
+    scene = Scene(tuple(row(1)))
+    made = plan_scene(parse_recipe(rule('detail = "quarter"', size=48)), scene, models)
+    (item,) = made.items.values()
+    assert (item.config.mip, item.config.width) == (2, 48)
+    assert made.rows()[0][5] == "48×48, quarter"
+    with pytest.raises(RequestError) as refused:
+        plan_scene(parse_recipe(rule('detail = "eighth"', size=48)), scene, models)
+    assert refused.value.code == "invalid_recipe"
+    assert "from 0 to 2 for this model; received 3" in refused.value.info.message
+
+
+def test_a_favourite_is_made_with_the_detail_of_its_rule(tmp_path):
+    kept = Favourite("Mossy", GenerationConfig("bricks", 7, 512, 512, mip=1))
+    write_favourites(tmp_path / "looks.json", [kept])
+    text = 'favourites = "looks.json"\n' + rule(
+        'latent = { by = "favourite", favourite = "Mossy" }'
+    )
+    made = plan_scene(parse_recipe(text, tmp_path), Scene(tuple(row(1))), MODELS)
+    assert [item.config.mip for item in made.items.values()] == [0]
 
 
 def test_names_decide_whatever_else_is_in_the_scene():

@@ -59,7 +59,7 @@ def test_everything_that_a_rule_can_say():
 def test_what_is_left_out_has_sensible_values():
     rule = parse_recipe('[[rules]]\nselect = { name = "*" }\nmodel = "m"').rules[0]
     assert (rule.size, rule.maps, rule.scale, rule.psi) == ((512, 512), (), (1.0, 1.0), 1.0)
-    assert (rule.slots, rule.existing) == ((), "replace")
+    assert (rule.slots, rule.existing, rule.detail) == ((), "replace", 0)
     assert SceneRecipe((rule,)).textures == "//textures"
 
 
@@ -74,6 +74,8 @@ def test_what_is_left_out_has_sensible_values():
         ("size = [512, 256]", 'size = "512"', 7, "whole number"),
         ('"normal", ', '"normals", ', 8, "must be of base_color"),
         ("scale = 4", "scale = 0", 9, "scale"),
+        ("scale = 4", 'detail = "haf"', 9, "Did you mean 'half'?"),
+        ("scale = 4", "detail = 1", 9, "detail must be one of full, half, quarter"),
         ('"new slot"', '"replcae"', 12, "Did you mean 'replace'?"),
         ('slots = ["Brick*", 0]', "slots = [-1]", 11, "slots"),
         ('model = "bricks"', "model = 7", 5, "must be a text in quotes"),

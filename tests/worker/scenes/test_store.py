@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,8 +44,16 @@ def test_what_was_written_is_found_by_another_process(tmp_path):
     assert name == f"bricks_{ITEM.key[:16]}_48x32_basecolor.png"
     pixels = read_picture(made.files["base_color"])
     np.testing.assert_array_equal((pixels * 255).round(), ready().maps["base_color"])
-    other = work_item(GenerationConfig("bricks", 8, 48, 32), "a" * 64)
-    assert SceneStore(tmp_path / "maps").find(other) is None
+    for config in (GenerationConfig("bricks", 8, 48, 32), replace(ITEM.config, mip=1)):
+        assert SceneStore(tmp_path / "maps").find(work_item(config, "a" * 64)) is None
+
+
+def test_files_of_less_detail_say_so(tmp_path):
+    item = work_item(replace(ITEM.config, mip=1), "a" * 64)
+    store = SceneStore(tmp_path)
+    for _ in store.write(item, ready()):
+        pass
+    assert store.find(item).files["height"].name == f"bricks_{item.key[:16]}_48x32_half_height.png"
 
 
 def break_map(folder: Path) -> None:
