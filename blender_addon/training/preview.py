@@ -20,14 +20,15 @@ def show(pixels: np.ndarray) -> None:
     Args:
         pixels: uint8, shape (height, width, 3), top row first.
     """
-    sample = _first_sample(pixels)
+    sample = _sample(pixels)
     step = -(-max(sample.shape[:2]) // LARGEST_SIDE)
     pictures.show(_LIVE, sample[::step, ::step])
 
 
-def _first_sample(pixels: np.ndarray) -> np.ndarray:
-    """The first of the samples that lie side by side: an icon is as high as it is wide."""
-    return pixels[:, : pixels.shape[0]]
+def _sample(pixels: np.ndarray) -> np.ndarray:
+    """One of the samples that lie side by side, as an icon is as high as it is wide: a native one, or the first."""
+    side = pixels.shape[0]
+    return pixels[:, -side:] if pixels.shape[1] > 2 * side else pixels[:, :side]
 
 
 def is_there() -> bool:

@@ -364,13 +364,14 @@ def test_live_preview_is_the_picture_the_right_way_up(stand_in):
     assert not preview.is_there()
 
 
-def test_live_preview_shows_one_of_two_samples():
-    pixels = np.zeros((8, 16, 3), np.uint8)
-    pixels[:, :8] = 255
+@pytest.mark.parametrize(("samples", "shown"), [(2, 0), (3, 2)])
+def test_live_preview_shows_the_first_of_two_samples_and_the_native_third(samples, shown):
+    pixels = np.zeros((8, 8 * samples, 3), np.uint8)
+    pixels[:, 8 * shown : 8 * shown + 8] = 255
     preview.show(pixels)
-    shown = preview.pictures.collection["live"]
-    assert tuple(shown.image_size) == (8, 8)
-    assert np.array(shown.image_pixels_float).min() == 1
+    picture = preview.pictures.collection["live"]
+    assert tuple(picture.image_size) == (8, 8)
+    assert np.array(picture.image_pixels_float).min() == 1
     preview.clear()
 
 

@@ -145,5 +145,5 @@ def move_detail(detail: tf.Tensor, sources: tf.Tensor) -> tf.Tensor:
     columns = corners[..., 1][:, None, :, None] + span[None, None, None, :]
     width = tf.shape(detail)[1]
     index = tf.reshape(rows * width + columns, (side * tf.shape(sources)[0], -1))
-    flat = tf.reshape(detail, (-1, detail.shape[-1]))
+    flat = tf.reshape(detail, (-1, tf.shape(detail)[2]))
     return tf.cast(tf.gather(flat, index), tf.float32)[None]

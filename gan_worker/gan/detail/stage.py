@@ -41,6 +41,11 @@ class DetailStage:
         """How many it draws at most."""
         return self.upsampler.octaves
 
+    @property
+    def has_learned(self) -> bool:
+        """Whether the upsampler has made a step: it begins silent."""
+        return bool(tf.reduce_any(tf.convert_to_tensor(self.upsampler.exit.kernel) != 0))
+
     def bank(self, material: int) -> Bank:
         """Of a material, in the order of the training."""
         if material not in self._banks:

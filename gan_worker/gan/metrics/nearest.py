@@ -15,10 +15,10 @@ FLAT = 0.5
 COPY = 0.5
 # Smaller sides leave no room for patches, those of the classifier neither.
 SMALLEST = 32
-# Pixels of the real material that are searched for copies, at most.
-SEARCHED = 2**20
-# Patches looked for together: more would take memory, 4 MiB each for a megapixel.
-AT_ONCE = 64
+# Pixels of the real material that are searched for copies, at most: as many as a model keeps of its pictures.
+SEARCHED = 2**22
+# Patches looked for together, and pixels in which: more would take memory, 4 MiB for each patch and megapixel.
+AT_ONCE, STRIP = 64, 2**20
 
 
 def nearest_distances(
@@ -130,8 +130,20 @@ def _turned(patches: np.ndarray) -> np.ndarray:
 
 def _best_correlation(queries: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Highest normalised correlation of each query with any place of the target, (queries,)."""
-    parts = np.array_split(queries, -(-len(queries) // AT_ONCE))
-    return np.concatenate([np.max(_correlation(part, target), axis=(0, 1)) for part in parts])
+    parts, strips = np.array_split(queries, -(-len(queries) // AT_ONCE)), _strips(target)
+    return np.concatenate(
+        [
+            np.max([np.max(_correlation(part, s), axis=(0, 1)) for s in strips], axis=0)
+            for part in parts
+        ]
+    )
+
+
+def _strips(target: np.ndarray) -> list[np.ndarray]:
+    """A picture in strips that share as many rows as it takes to hold each patch whole in one of them."""
+    rows = max(1, STRIP // target.shape[1])
+    starts = range(0, max(1, target.shape[0] - PATCH + 1), rows)
+    return [target[start : start + rows + PATCH - 1] for start in starts]
 
 
 def _correlation(queries: np.ndarray, target: np.ndarray) -> np.ndarray:

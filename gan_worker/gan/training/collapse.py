@@ -22,9 +22,37 @@ YOUNG = 200
 REGULAR = 0.3
 # Share of the real contrast below which a generator is dead: untrained ones have a third, and none that learned less.
 DEAD = 0.02
+# The finest octave of native pictures is so many times weaker or stronger than in truth at most; a trace, 0..1, is
+# added to both, so that what is flat at its finest is not judged by its noise.
+DETAIL, TRACE = 4.0, 1 / 255
 CONTRAST_SIDE = 9
 # Side of a compared window, pixels, at most, and real pictures that are compared.
 SIDE, COMPARED = 128, 16
+
+
+class Suspicion:
+    """Previews in a row that look wrong, which are a collapse once they are many and last long.
+
+    Attributes:
+        count: of them.
+    """
+
+    def __init__(self) -> None:
+        self.count, self._since = 0, 0
+
+    def add(self, step: int) -> None:
+        """Take one at this step."""
+        self.count += 1
+        self._since = step if self.count == 1 else self._since
+
+    def is_proven(self, step: int, last: bool) -> bool:
+        """Whether it is no chance any more; of the last preview of all a first suspicion is enough."""
+        lasting = self.count >= PATIENCE and step - self._since >= LASTING
+        return self.count > 0 and (last or lasting)
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self.count = 0
 
 
 class CollapseDetector:
@@ -53,16 +81,17 @@ class CollapseDetector:
         self._real = self._described(np.concatenate([first, second]))
         self.floor = self._compare(self._described(first), self._described(second))
         self._lively = lively
-        self._alive, self._dead, self._suspicious, self._since = False, False, 0, 0
+        self._alive, self._dead, self._suspicion = False, False, Suspicion()
 
     @property
     def calm(self) -> bool:
         """Whether the last preview gave no reason to worry."""
-        return self._suspicious == 0 and not self._dead
+        return self._suspicion.count == 0 and not self._dead
 
     def forget(self) -> None:
         """Start anew after the training went back."""
-        self._suspicious, self._dead = 0, False
+        self._suspicion.clear()
+        self._dead = False
 
     def look(
         self, pictures: Sequence[np.ndarray], step: int, last: bool = False
@@ -111,9 +140,8 @@ class CollapseDetector:
         if not low or not (self._alive or self._dead):
             self.forget()
             return
-        self._suspicious += 1
-        self._since = step if self._suspicious == 1 else self._since
-        if last or (self._suspicious >= PATIENCE and step - self._since >= LASTING):
+        self._suspicion.add(step)
+        if self._suspicion.is_proven(step, last):
             shares = ", ".join(f"{name} {health[name]:.2f} of what is normal" for name in low)
             raise diverged(f"the previews collapsed ({shares})")
 
@@ -130,6 +158,62 @@ class CollapseDetector:
         names = ("swd/0", "local_contrast")
         found = zip(names, first, second, strict=True)
         return {name: 1000 * _quantile_distance(a, b) for name, a, b in found}
+
+
+class DetailCollapseDetector:
+    """Measures the native previews of one training: whether their finest octave is as strong as in truth.
+
+    Args:
+        natives: one map of the real materials at their own size, (height, width, channels), 0..1.
+    """
+
+    def __init__(self, natives: Sequence[np.ndarray]):
+        strengths = [_finest_strength(picture) for picture in natives]
+        self._least, self._most = min(strengths), max(strengths)
+        self._suspicion = Suspicion()
+
+    @property
+    def calm(self) -> bool:
+        """Whether the last preview gave no reason to worry."""
+        return self._suspicion.count == 0
+
+    def forget(self) -> None:
+        """Start anew after the training went back."""
+        self._suspicion.clear()
+
+    def look(self, picture: np.ndarray, step: int, last: bool = False) -> dict[str, float]:
+        """Measure a native preview.
+
+        Args:
+            picture: of the real pictures' map, (height, width, channels), sides even.
+            step: that the training has reached.
+            last: there will be no other, so that a first suspicion counts.
+
+        Returns:
+            `detail_strength`: of the finest octave, 1 where it is that of a real material or between two.
+
+        Raises:
+            TrainingError: `diverged` for what is not finite, and for a collapse: several previews in a row and for
+                many steps with a finest octave far weaker or far stronger than in truth.
+        """
+        if not np.all(np.isfinite(picture)):
+            raise diverged("the native preview is not finite")
+        found = _finest_strength(picture)
+        share = (found + TRACE) / (min(max(found, self._least), self._most) + TRACE)
+        if 1 / DETAIL <= share <= DETAIL:
+            self.forget()
+        else:
+            self._suspicion.add(step)
+        if self._suspicion.is_proven(step, last):
+            raise diverged(f"the finest detail collapsed (to {share:.2f} of its real strength)")
+        return {"detail_strength": share}
+
+
+def _finest_strength(picture: np.ndarray) -> float:
+    """Standard deviation of what is lost when a picture is halved, 0..1."""
+    rows, columns = (n // 2 for n in picture.shape[:2])
+    boxes = picture[: 2 * rows, : 2 * columns].reshape(rows, 2, columns, 2, -1)
+    return float(np.sqrt(boxes.var(axis=(1, 3), dtype=np.float64).mean()))
 
 
 def diverged(reason: str) -> TrainingError:

@@ -106,6 +106,7 @@ class Training:
             self.network,
             pipeline.preview_cells,
             pipeline.real_pictures(self.pictures),
+            [native[self.data.maps[0]] for native in self.pictures.natives],
             self.data.turned,
             state.get("copied"),
         )
@@ -185,7 +186,7 @@ class Training:
             self._next_preview = self.seconds + PREVIEW_EVERY
         if not log.empty and (preview_due or log.is_due()):
             self._progress(log)
-        if save_due and self.previews.collapse.calm:
+        if save_due and self.previews.calm:
             self._save()
             self._next_checkpoint = self.seconds + CHECKPOINT_EVERY
 
@@ -209,7 +210,7 @@ class Training:
         )
         self.steps = step
         self.update.rate_factor /= 2
-        self.previews.collapse.forget()
+        self.previews.forget()
         log.clear()
         self._next_preview = self.seconds
 

@@ -346,7 +346,8 @@ def test_a_collapse_is_never_saved_and_is_taken_back(config, run, monkeypatch):
 def test_curves_and_figures_are_in_the_run_folder(trained):
     run, listener = trained
     figures = [p.figures for p in listener.of(TrainingProgress) if p.figures]
-    assert figures[-1].keys() == {"swd/0", "local_contrast", "diversity", "copied"}
+    known = {"swd/0", "local_contrast", "diversity", "copied", "detail_strength"}
+    assert figures[-1].keys() == known
     assert run.read_progress()[-1].figures == figures[-1]
     assert pictures.read_picture(run.path / "progress.png").shape == (600, 800, 3)
 
