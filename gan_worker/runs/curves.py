@@ -39,8 +39,8 @@ def draw_curves(ticks: Sequence[TrainingProgress], floor: Mapping[str, float], f
     # By hand: automatic layouts draw everything twice.
     figure.subplots_adjust(0.07, 0.08, 0.98, 0.95, 0.15, 0.18)
     axes = figure.subplots(2, 2, sharex=True).ravel()
-    names = [n for n in (ticks[-1].losses if ticks else ()) if not n.endswith("_penalty")]
-    for name in names:
+    names = dict.fromkeys(name for tick in ticks for name in tick.losses)
+    for name in (n for n in names if not n.endswith("_penalty")):
         shown = _thinned([t for t in ticks if name in t.losses])
         axes[0].plot([t.seconds / 60 for t in shown], [t.losses[name] for t in shown], label=name)
     axes[0].set_title("Losses", fontsize=9)

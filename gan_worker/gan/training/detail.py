@@ -370,9 +370,7 @@ class DetailStep:
         return {
             "detail_generator": generator_loss,
             "detail_discriminator": discriminator_loss,
-            "detail_patch_distance": patches,
-            "detail_band_distance": bands,
-            "detail_small": small,
+            "detail_distance": patches + bands + small,
             "detail_r1_penalty": r1,
             "detail_r2_penalty": r2,
         }

@@ -78,7 +78,7 @@ def test_all_parts_have_learned(trained):
     run, _ = trained
     progress = run.read_progress()
     told = {name for tick in progress for name in tick.losses}
-    assert told >= {"generator", "detail_generator", "detail_small"}
+    assert told >= {"generator", "detail_generator", "detail_distance"}
     assert progress[-1].step == STEPS
 
 
