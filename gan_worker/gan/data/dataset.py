@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +28,8 @@ Material = Mapping[str, np.ndarray]
 # Size of elements in crops above which a person is told: after five minutes of `tiny`, paving stones of 0.91 came out
 # as blotches and bricks of 0.75 as bricks; at two thirds of its scale the paving had its shapes.
 LARGE = 0.8
+# Crops' widths of a picture that are left at least, or there is too little variety to learn from.
+ROOM = 1.5
 
 
 # Pixels of real pictures at their own size that the detail stage learns from and a model keeps, of all materials
@@ -92,7 +95,8 @@ def read_pictures(
     if scale is None or octaves is None:
         sides = [min(material[names[0]].shape[:2]) for material in read]
         scales = [suggest_scale(*pair, crop) for pair in zip(elements, sides, strict=True)]
-        scale, octaves = choose_octaves(scale, octaves, float(np.median(scales)))
+        suggested = float(np.median(scales))
+        scale, octaves = choose_octaves(scale, octaves, suggested, ROOM * crop / min(sides))
     native = tuple({n: _scaled(n, p, scale) for n, p in m.items()} for m in read)
     scaled = tuple({n: _halved(p, octaves) for n, p in m.items()} for m in native)
     entries = []
@@ -271,28 +275,35 @@ def measure_element(picture: np.ndarray) -> float:
 def suggest_scale(element: float, side: int, crop: int) -> float:
     """The factor on a picture's size at which its main elements fill about half a crop; never above 1.
 
-    One and a half crops' width of picture are left at least, or there is too little variety to learn from.
-
     Args:
         element: size of the main elements, pixels.
         side: the shorter one of the picture, pixels.
         crop: side of a training crop, pixels.
     """
-    return float(np.clip(crop / 2 / element, min(1.0, 1.5 * crop / side), 1.0))
+    return float(np.clip(crop / 2 / element, min(1.0, ROOM * crop / side), 1.0))
 
 
-def choose_octaves(scale: float | None, octaves: int | None, suggested: float) -> tuple[float, int]:
+def choose_octaves(
+    scale: float | None, octaves: int | None, suggested: float, least: float
+) -> tuple[float, int]:
     """The scale of what is learned in all, and the octaves from there down to what the generator learns.
+
+    What the generator learns is rather too small than too large: with one octave more, rocks and boards came out with
+    better shapes after the same number of steps, since fine detail is not its to learn.
 
     Args:
         scale: that was chosen; None for the pictures' own size.
         octaves: that were chosen; None for as many as bring the main shapes into a crop.
         suggested: scale at which they fit.
+        least: scale at which too little variety is left.
     """
-    fitting = round(np.log2((scale or 1.0) / suggested))
-    fitting = OCTAVES.nearest(int(fitting))
+    whole = scale or 1.0
+    # A size is measured to some percent.
+    fitting = math.ceil(math.log2(whole / suggested) - 0.1)
+    fitting = min(fitting, math.floor(math.log2(whole / least)))
+    fitting = OCTAVES.nearest(fitting)
     if octaves is None:
-        return scale or 1.0, fitting
+        return whole, fitting
     if scale is None:
         return 0.5 ** max(0, fitting - octaves), min(octaves, fitting)
     return scale, octaves

@@ -73,7 +73,7 @@ def test_smaller_shapes_that_run_on_in_the_height_count_more_than_stains(blobs, 
     expected = min(map(measure_element, (stains, height) if runs_on else (stains,)))
     report = read_pictures([str(tmp_path)], 64, None, octaves=None).report
     assert (report.scale, report.octaves) == choose_octaves(
-        None, None, suggest_scale(expected, 512, 64)
+        None, None, suggest_scale(expected, 512, 64), 96 / 512
     )
     assert measure_element(height) < 0.8 * measure_element(stains)
 
@@ -226,3 +226,21 @@ def test_names_are_short_and_all_different():
     assert names[:2] == ("oak", "oak (2)")
     assert len(set(names)) == 5
     assert max(map(len, names)) == 120
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        ((None, None, 0.3, 0.1), (1.0, 2)),
+        ((None, None, 1.0, 0.1), (1.0, 0)),
+        # Too little would be left of the picture.
+        ((None, None, 0.1, 0.1), (1.0, 3)),
+        ((0.5, None, 0.3, 0.1), (0.5, 1)),
+        # The finest are left out.
+        ((None, 1, 0.3, 0.1), (0.5, 1)),
+        ((None, 5, 0.3, 0.1), (1.0, 2)),
+        ((0.5, 3, 0.3, 0.1), (0.5, 3)),
+    ],
+)
+def test_octaves_reach_from_the_shapes_to_the_pictures_own_size(chosen, expected):
+    assert choose_octaves(*chosen) == expected
