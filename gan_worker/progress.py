@@ -74,11 +74,11 @@ class DataReport:
             size = "The pictures are learned at their full size."
         else:
             reason = ", as chosen" if chosen else ", and what is finer is left out"
-            size = f"The pictures are learned at {self.scale:.3g} of their size{reason}."
+            size = f"The pictures are learned at {self.scale:.0%} of their size{reason}."
         if self.octaves:
             size += (
                 f" Their shapes are learned {1 << self.octaves} times smaller, where the main ones fit into what the "
-                "networks see at once, and all finer detail from there on."
+                "networks see at once, and the finer detail on top of them."
             )
         ways = {
             True: "They look the same turned and mirrored. Learned in all these ways, small pictures give more.",

@@ -109,7 +109,7 @@ class _Making(Action):
         raise NotImplementedError
 
     def act(self, _context: bpy.types.Context) -> None:
-        for material in requests.steered():
+        for material in _steered():
             self.make(material)
         pump.wake()
         if self.wait:
@@ -133,10 +133,10 @@ class TILEWRIGHT_OT_regenerate(_Making, bpy.types.Operator):
 
 
 class TILEWRIGHT_OT_switch_size(_Making, bpy.types.Operator):
-    """Make the same material at this size. A larger tile repeats less, and all on it stays as large"""
+    """Make the same tile with this resolution. Beyond the finest detail of its model, the tile shows more area"""
 
     bl_idname = "tilewright.switch_size"
-    bl_label = "Switch Size"
+    bl_label = "Switch Resolution"
 
     side: IntProperty(
         name="Side", description="Of the longer side", subtype="PIXEL", default=1024, min=1
@@ -144,6 +144,20 @@ class TILEWRIGHT_OT_switch_size(_Making, bpy.types.Operator):
 
     def make(self, material: bpy.types.Material) -> None:
         regeneration.switch_size(material, self.side)
+
+
+class TILEWRIGHT_OT_switch_area(_Making, bpy.types.Operator):
+    """Let the tile show so much of the material. A larger one repeats less, and all on it stays as large"""
+
+    bl_idname = "tilewright.switch_area"
+    bl_label = "Switch Tile Area"
+
+    times: IntProperty(
+        name="Times", description="As wide as the natural tile of the model", default=1, min=1
+    )
+
+    def make(self, material: bpy.types.Material) -> None:
+        regeneration.switch_area(material, self.times)
 
 
 class TILEWRIGHT_OT_cancel_regeneration(Action, bpy.types.Operator):
@@ -165,6 +179,15 @@ class TILEWRIGHT_OT_cancel_regeneration(Action, bpy.types.Operator):
                 regeneration.cancel(material)
 
 
+def _steered() -> list[bpy.types.Material]:
+    """The materials of the panel that can be made again: the active one, and those that go with it."""
+    active = regeneration.check(sliders.active_material())
+    others = [
+        m for m in sliders.steered() if m != active and not obstacle_of(regeneration.check, m)
+    ]
+    return [active, *others]
+
+
 register, unregister = bpy.utils.register_classes_factory(
     (
         TILEWRIGHT_OT_generate_material,
@@ -172,6 +195,7 @@ register, unregister = bpy.utils.register_classes_factory(
         TILEWRIGHT_OT_cancel_generation,
         TILEWRIGHT_OT_regenerate,
         TILEWRIGHT_OT_switch_size,
+        TILEWRIGHT_OT_switch_area,
         TILEWRIGHT_OT_cancel_regeneration,
     )
 )

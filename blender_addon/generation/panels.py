@@ -9,7 +9,7 @@ from ..steering import sliders
 from ..ui.layouts import TabPanel, draw_copies, paragraph, properties_column
 from ..worker import session
 from ..worker.reporting import draw_job_error
-from . import results
+from . import requests, results
 
 
 class TILEWRIGHT_PT_generation(TabPanel, bpy.types.Panel):
@@ -28,6 +28,10 @@ class TILEWRIGHT_PT_generation(TabPanel, bpy.types.Panel):
         size = column.column(align=True)
         size.prop(chosen, "width")
         size.prop(chosen, "height")
+        if model and model.octaves:
+            column.row().prop(chosen, "tile_area", expand=True)
+            paragraph(layout, requests.detail_in_words(chosen, model), context.region.width, "INFO")
+            column = properties_column(layout)
         column.prop(chosen, "truncation_psi")
         column.row().prop(chosen, "target", expand=True)
         if chosen.target == "SELECTED":

@@ -36,7 +36,7 @@ class GenerationChoices:
     )
     width: IntProperty(
         name="Width",
-        description="Width of the maps in pixels. They are seamless at any size",
+        description="Resolution: width of the maps in pixels. They are seamless at any size",
         default=512,
         min=SIDES.least,
         max=SIDES.most,
@@ -44,11 +44,21 @@ class GenerationChoices:
     )
     height: IntProperty(
         name="Height",
-        description="Height of the maps in pixels. They are seamless at any size",
+        description="Resolution: height of the maps in pixels. They are seamless at any size",
         default=512,
         min=SIDES.least,
         max=SIDES.most,
         step=64,
+    )
+    tile_area: EnumProperty(
+        name="Tile Area",
+        description="How much of the material a tile shows. A larger one repeats less, and needs more pixels for the "
+        "same detail",
+        items=[
+            (str(times), f"×{times}", f"{text} as wide as the natural tile of the model", times)
+            for times, text in ((1, "Just"), (2, "Twice"), (4, "Four times"))
+        ],
+        default="1",
     )
     truncation_psi: FloatProperty(
         name="Variety",

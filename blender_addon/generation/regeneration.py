@@ -1,4 +1,4 @@
-"""Make a material again from its recipe: as it is, or at another size."""
+"""Make a material again from its recipe: as it is, at another resolution, or with another area."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import bpy
 from gan_worker.errors import RequestError, WorkerError
 
 from ..shader import node_tree
-from ..steering import live, sliders
-from ..steering.changes import quietly
+from ..steering import levels, live, sliders
 from ..worker import session
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from .properties import Origin
 
 # Longest sides that the panel offers, pixels, and what artists call them.
-SIDES = {512: "512", 1024: "1K", 2048: "2K", 4096: "4K"}
+SIDES = {side: levels.pixels(side) for side in (512, 1024, 2048, 4096)}
 # Letters of a hash that are shown: enough that no two models share them.
 HASH_LETTERS = 12
 
@@ -89,7 +88,7 @@ def regenerate(material: bpy.types.Material) -> session.Job:
         RequestError: `wrong_state` without a recipe, `unknown_model` where the worker has not the model.
         WorkerError: `worker_gone`.
     """
-    config = _prepare(material)
+    config, _ = _prepare(material)
     if not node_tree.is_preview(material):  # its own recipe is that of a small picture
         recipe = node_tree.recipe_of(material).config
         config = replace(recipe, model=config.model, maps=config.maps)
@@ -97,38 +96,58 @@ def regenerate(material: bpy.types.Material) -> session.Job:
 
 
 def switch_size(material: bpy.types.Material, side: int) -> session.Job | None:
-    """Give a material another size.
+    """Give a material another resolution.
 
-    The tile shows more of the endless pattern, or less of it: everything on it stays as large as it was.
+    It is the same tile with more or less detail. Beyond all the detail that the model has it shows more of the endless
+    pattern, and beyond the least less of it; everything on it stays as large as it was.
 
     Args:
         material: with a recipe.
         side: of the longer side in pixels; the other keeps the proportion.
 
     Returns:
-        The job; None where that size is shown already.
+        The job; None where that resolution is shown already.
 
     Raises:
         RequestError: as `regenerate`.
         WorkerError: `worker_gone`.
     """
-    _prepare(material)
-    _set_size(material, size_for(material, side))
+    config, model = _prepare(material)
+    return _ask_sized(material, levels.at_resolution(config, model, side))
+
+
+def switch_area(material: bpy.types.Material, times: int) -> session.Job | None:
+    """Let a material show more or less of the endless pattern, at the resolution it has or the nearest that can be.
+
+    Args:
+        material: with a recipe.
+        times: as wide as the natural tile of its model.
+
+    Returns:
+        As `switch_size`, with the same errors.
+    """
+    config, model = _prepare(material)
+    return _ask_sized(material, levels.at_area(config, model, times))
+
+
+def areas(material: bpy.types.Material) -> dict[int, int]:
+    """Areas that can be chosen: how many times as wide as the natural tile → pixels of its side with all detail.
+
+    There are none where the model has one level of detail: the resolution says how much is shown then.
+    """
+    model = model_of(material)
+    if model is None or not model.octaves:
+        return {}
+    offered = bpy.context.scene.tilewright.bl_rna.properties["tile_area"].enum_items
+    return {item.value: levels.tile_side(model, item.value) for item in offered}
+
+
+def _ask_sized(material: bpy.types.Material, config: GenerationConfig) -> session.Job | None:
+    _set_size(material, config)
     if sliders.is_shown(material):
         _withdraw(material)
         return None
     return _ask(material, sliders.wanted(material))
-
-
-def size_for(material: bpy.types.Material, side: int) -> tuple[int, int]:
-    """Width and height of the material with that longer side, multiples of what its model can make."""
-    kept, model = material.tilewright, model_of(material)
-    stride = model.stride if model else 1
-    factor = side / max(kept.width, kept.height)
-    width, height = (
-        max(1, round(length * factor / stride)) * stride for length in (kept.width, kept.height)
-    )
-    return width, height
 
 
 def job_of(material: bpy.types.Material) -> session.Job | None:
@@ -145,29 +164,31 @@ def cancel(material: bpy.types.Material) -> None:
     """
     _withdraw(material)
     if not node_tree.is_preview(material):
-        _set_size(material, (material.tilewright.width, material.tilewright.height))
+        _set_size(material, node_tree.recipe_of(material).config)
 
 
-def _prepare(material: bpy.types.Material) -> GenerationConfig:
-    """See that it can be made, and make its latents ready; what they ask for."""
+def _prepare(material: bpy.types.Material) -> tuple[GenerationConfig, ModelEntry]:
+    """See that it can be made, and make its latents ready; what they ask for, and of which model."""
     check(material)
+    model = model_of(material)
+    assert model is not None
     node_tree.ensure_unique(material)
     if not sliders.has_latents(material):
         sliders.keep_place(material, node_tree.recipe_of(material))
-    with quietly():
-        material.tilewright.latents.model = model_of(material).name
-    return sliders.wanted(material)
+    material.tilewright.latents.model = model.name
+    return sliders.wanted(material), model
 
 
-def _set_size(material: bpy.types.Material, size: tuple[int, int]) -> None:
+def _set_size(material: bpy.types.Material, config: GenerationConfig) -> None:
     """The maps that are shown until the others come count as a preview of them, and stay as they lie."""
     kept = material.tilewright
-    wanted = kept.latents
+    before, after = levels.area(sliders.wanted(material)), levels.area(config)
     kept.preview_factor = (
-        kept.preview_factor[0] * size[0] / wanted.width,
-        kept.preview_factor[1] * size[1] / wanted.height,
+        kept.preview_factor[0] * after[0] / before[0],
+        kept.preview_factor[1] * after[1] / before[1],
     )
-    wanted.width, wanted.height = size
+    for name in ("width", "height", "mip"):
+        setattr(kept.latents, name, getattr(config, name))
 
 
 def _withdraw(material: bpy.types.Material) -> None:

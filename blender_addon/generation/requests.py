@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import bpy
 
@@ -13,16 +14,20 @@ from gan_worker.limits import SEEDS
 from gan_worker.names import unknown_model
 
 from ..shader import images, node_tree, surface
-from ..steering import live, sliders
+from ..steering import levels, live
 from ..worker import session
-from ..worker.reporting import obstacle_of
-from . import regeneration, results
+from . import results
+
+if TYPE_CHECKING:
+    from gan_worker.wire.messages import ModelEntry
+
+    from .properties import GenerationChoices
 
 
 def generation_config(scene: bpy.types.Scene) -> GenerationConfig:
     """What was chosen in the Generate panel."""
     chosen = scene.tilewright
-    return GenerationConfig(
+    config = GenerationConfig(
         model=chosen.model,
         seed=chosen.seed,
         width=chosen.width,
@@ -30,6 +35,14 @@ def generation_config(scene: bpy.types.Scene) -> GenerationConfig:
         maps=tuple(sorted(chosen.maps)),
         truncation_psi=round(chosen.truncation_psi, 6),
     )
+    model = session.current.model(chosen.model)
+    return levels.with_area(config, model, int(chosen.tile_area)) if model else config
+
+
+def detail_in_words(chosen: GenerationChoices, model: ModelEntry) -> str:
+    """What the resolution that was chosen shows of the area that was chosen, in a line."""
+    side = max(chosen.width, chosen.height)
+    return levels.in_words(side, model, int(chosen.tile_area))
 
 
 def result_order(scene: bpy.types.Scene) -> results.Order:
@@ -160,12 +173,3 @@ def cancel_generation() -> None:
     """End all generations of this session without a result."""
     for job in session.current.running("generate"):
         session.current.cancel(job)
-
-
-def steered() -> list[bpy.types.Material]:
-    """The materials of the panel that can be made again: the active one, and those that go with it."""
-    active = regeneration.check(sliders.active_material())
-    others = [
-        m for m in sliders.steered() if m != active and not obstacle_of(regeneration.check, m)
-    ]
-    return [active, *others]

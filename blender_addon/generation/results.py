@@ -90,7 +90,7 @@ def _is_wanted(made: GenerationConfig, target: str) -> bool:
     if material is None:
         return False
     wanted = material.tilewright.latents
-    return (made.width, made.height) == (wanted.width, wanted.height)
+    return (made.width, made.height, made.mip) == (wanted.width, wanted.height, wanted.mip)
 
 
 def _show(event: MaterialReady, target: str, order: Order, is_rest: bool) -> None:

@@ -178,8 +178,7 @@ def normals_fit(material: bpy.types.Material, maps: Container[str]) -> bool:
 def show_preview(
     material: bpy.types.Material,
     images: dict[str, bpy.types.Image],
-    recipe: Recipe,
-    full: tuple[int, int],
+    factor: tuple[float, float],
 ) -> None:
     """Show smaller maps for a while.
 
@@ -188,12 +187,11 @@ def show_preview(
     Args:
         material: one of ours, editable.
         images: map name → image, as `images.live_image` gives them.
-        recipe: of the preview.
-        full: width and height of the full size.
+        factor: how many times more of the pattern the full size shows, across and down.
     """
     if images_of(material) != images:
         build(material, images, None)
-    projection.refine(material, (full[0] / recipe.config.width, full[1] / recipe.config.height))
+    projection.refine(material, factor)
 
 
 def end_preview(material: bpy.types.Material) -> None:

@@ -155,12 +155,20 @@ def _draw_tile(layout: bpy.types.UILayout, material: bpy.types.Material) -> None
 
 
 def _draw_sizes(layout: bpy.types.UILayout, material: bpy.types.Material) -> None:
+    """Resolution and area of the tile, and how fine it is on the surface."""
     wanted = material.tilewright.latents
     present = max(wanted.width, wanted.height) if wanted.model else 0
     row = layout.row(align=True)
     for side, text in regeneration.SIDES.items():
-        button = row.operator("tilewright.switch_size", text=text, depress=side == present)
-        button.side = side
+        row.operator("tilewright.switch_size", text=text, depress=side == present).side = side
+    areas = regeneration.areas(material)
+    row = _named_row(layout, "Tile Area") if areas else layout
+    for times, side in areas.items():
+        pressed = side == present << wanted.mip
+        row.operator("tilewright.switch_area", text=f"×{times}", depress=pressed).times = times
+    width = projection.tile_size(material) if projection.is_measured(material) else 0
+    if width and present:
+        pair(layout, "Pixels per Meter", f"{wanted.width / width:.0f}")
 
 
 class _Sidebar(TabPanel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import bpy
@@ -13,7 +13,7 @@ import numpy as np
 from .. import state
 from ..shader import images, node_tree
 from ..worker import pump, session
-from . import sliders
+from . import levels, sliders
 
 if TYPE_CHECKING:
     from gan_worker.client.events import MaterialReady
@@ -212,13 +212,20 @@ def show(event: MaterialReady, job: session.Job) -> Iterator[None]:
     found = {name: images.live_image(target, name, event.maps[name]) for name in pixels}
     for name, image in found.items():
         images.set_pixels(image, pixels[name])
-    made, full = event.recipe.config, material.tilewright.latents
+    made, full = event.recipe.config, sliders.wanted(material)
     # What is painted lies where it was painted, at any size.
-    placed = made if made.has_map else full
-    size = placed.width, placed.height
-    node_tree.show_preview(material, found, event.recipe, size)
+    area = levels.area(made if made.has_map else full)
+    node_tree.show_preview(material, found, _ratio(area, levels.area(made)))
     node_tree.store_recipe(material, event.recipe, event.seam_ratios)
+    if made.mip and full.origin is None and levels.area(made) == levels.area(full):
+        sliders.keep_place(
+            material, event.recipe
+        )  # the full size has its border where this one has it
     _keep(material.tilewright.recipe, event.maps)
+
+
+def _ratio(full: tuple[int, int], shown: tuple[int, int]) -> tuple[float, float]:
+    return full[0] / shown[0], full[1] / shown[1]
 
 
 def _keep(recipe: str, maps: dict[str, np.ndarray]) -> None:
@@ -263,16 +270,10 @@ def is_under_way(job_id: str) -> bool:
 
 
 def _preview_config(full: GenerationConfig) -> GenerationConfig:
-    """The same at preview size: sides in the same proportion, multiples of the model's stride."""
+    """The same tile as the generator draws it alone, or where that is too large, another of the same look."""
     model = session.current.model(full.model)
-    stride = model.stride if model else 1
     most = bpy.context.scene.tilewright.preview_size
-    shrink = min(1.0, most / max(full.width, full.height))
-    width, height = (
-        max(1, int(side * shrink) // stride) * stride for side in (full.width, full.height)
-    )
-    # A fixed border: where the material is calm differs from one move of a slider to the next.
-    return replace(full, width=width, height=height, origin=(0, 0))
+    return levels.small_tile(full, model, most) or levels.small_part(full, model, most)
 
 
 part = pump.Subject(

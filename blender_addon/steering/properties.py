@@ -78,6 +78,11 @@ class TILEWRIGHT_PG_latents(bpy.types.PropertyGroup):
     directions: CollectionProperty(type=TILEWRIGHT_PG_direction)
     width: IntProperty(name="Width", subtype="PIXEL", default=512)
     height: IntProperty(name="Height", subtype="PIXEL", default=512)
+    mip: IntProperty(
+        name="Level",
+        description="How often the resolution of the tile is halved; 0 has all detail",
+        default=0,
+    )
     rest: StringProperty(
         description="Latent, mix, style map and layout, and which maps to make, as JSON"
     )

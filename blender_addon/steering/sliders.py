@@ -15,6 +15,7 @@ from gan_worker.limits import SEEDS
 
 from ..shader import node_tree
 from ..worker import session
+from . import levels
 from .changes import quietly
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 # Sliders have single precision; what differs by less is the same.
 _DIGITS = 4
+# Pixels across a tile that a thumbnail shows all of; they cost as much as a preview does.
+_LARGEST_PICTURE = 256
 _REST = ("z", "mix", "style_map", "maps", "sway")
 
 
@@ -37,7 +40,7 @@ def store(material: bpy.types.Material, config: GenerationConfig) -> None:
         if kept.model != config.model:
             kept.directions.clear()
         fields = to_json(config)
-        for name in ("model", "seed", "truncation_psi", "material", "width", "height"):
+        for name in ("model", "seed", "truncation_psi", "material", "width", "height", "mip"):
             setattr(kept, name, fields[name])
         kept.rest = json.dumps({name: fields[name] for name in _REST})
         amounts = dict(config.directions)
@@ -45,13 +48,14 @@ def store(material: bpy.types.Material, config: GenerationConfig) -> None:
         for direction in kept.directions:
             direction.amount = amounts.get(direction.name, 0.0)
     if config.origin:
-        _place(material, config, config.origin)
+        _place(material, config)
 
 
 def exchange(material: bpy.types.Material, config: GenerationConfig) -> None:
     """Set the latents of a config, but keep the material's own size and maps."""
     own = wanted(material)
-    store(material, replace(config, width=own.width, height=own.height, maps=own.maps, origin=None))
+    sized = replace(config, width=own.width, height=own.height, mip=own.mip)
+    store(material, replace(sized, maps=own.maps, origin=None))
 
 
 def put_back_layout(material: bpy.types.Material) -> None:
@@ -64,8 +68,8 @@ def put_back_layout(material: bpy.types.Material) -> None:
 def wanted(material: bpy.types.Material) -> GenerationConfig:
     """What the latents ask for, at full size.
 
-    The border stays where it was put for this seed and size: the pattern must not jump while only
-    its look changes.
+    The border stays where it was put for this seed and area: the pattern must not jump while only
+    its look or its resolution changes.
     """
     kept = material.tilewright.latents
     rest = json.loads(kept.rest or "{}")
@@ -76,6 +80,7 @@ def wanted(material: bpy.types.Material) -> GenerationConfig:
         seed=kept.seed,
         width=kept.width,
         height=kept.height,
+        mip=kept.mip,
         truncation_psi=round(kept.truncation_psi, _DIGITS),
         directions=tuple(
             (d.name, round(d.amount, _DIGITS))
@@ -85,7 +90,10 @@ def wanted(material: bpy.types.Material) -> GenerationConfig:
     )
     placed = json.loads(kept.placed or "{}")
     origin = placed.get("origin") if placed.get("of") == _place_of(config) else None
-    return replace(config, origin=tuple(origin) if origin else None)
+    if not origin:
+        return replace(config, origin=None)
+    finest = replace(levels.at_level(config, 0, 0), origin=tuple(origin))
+    return levels.at_level(finest, kept.mip, 0)
 
 
 def keep_place(material: bpy.types.Material, recipe: Recipe) -> None:
@@ -94,7 +102,7 @@ def keep_place(material: bpy.types.Material, recipe: Recipe) -> None:
     if not material.tilewright.latents.model:
         store(material, config)
     if config.origin:
-        _place(material, config, config.origin)
+        _place(material, config)
 
 
 def take_up_recipes() -> None:
@@ -118,7 +126,7 @@ def is_shown(material: bpy.types.Material) -> bool:
 def is_alike(config: GenerationConfig, material: bpy.types.Material) -> bool:
     """Whether a config gives what the latents ask for, at any size."""
     one, other = _essence(config), _essence(wanted(material))
-    return replace(one, width=other.width, height=other.height) == other
+    return replace(one, width=other.width, height=other.height, mip=other.mip) == other
 
 
 def _essence(config: GenerationConfig) -> GenerationConfig:
@@ -134,23 +142,35 @@ def _essence(config: GenerationConfig) -> GenerationConfig:
     )
 
 
-def _place(material: bpy.types.Material, config: GenerationConfig, origin: tuple[int, int]) -> None:
-    placed = {"of": _place_of(config), "origin": list(origin)}
+def _place(material: bpy.types.Material, config: GenerationConfig) -> None:
+    """Keep its border, in pixels with all detail, so that it is the same at every resolution."""
+    model = session.current.model(config.model)
+    origin = levels.at_level(config, 0, model.octaves if model else config.mip).origin
+    placed = {"of": _place_of(config), "origin": origin}
     material.tilewright.latents.placed = json.dumps(placed)
 
 
 def _place_of(config: GenerationConfig) -> list:
-    return [config.model, config.seed, config.width, config.height]
+    return [config.model, config.seed, *levels.area(config)]
 
 
 def picture_config(config: GenerationConfig, side: int) -> GenerationConfig:
-    """What to ask for to get a thumbnail of about that many pixels a side."""
+    """What to ask for to get a thumbnail.
+
+    Args:
+        config: what it shows.
+        side: about how many pixels of the pattern it shows where it cannot show the tile.
+    """
     model = session.current.model(config.model)
     maps = model.maps if model else ()
-    stride = model.stride if model else 1
-    size = max(1, side // stride) * stride
     shown = "base_color" if "base_color" in maps else next(iter(maps), "base_color")
-    return replace(config, width=size, height=size, maps=(shown,), origin=(0, 0))
+    config = replace(config, maps=(shown,))
+    whole = levels.small_tile(config, model, _LARGEST_PICTURE)
+    if whole:
+        return whole
+    stride, mip = (model.stride >> model.octaves, model.octaves) if model else (1, 0)
+    size = max(1, side // stride) * stride
+    return replace(config, width=size, height=size, mip=mip, origin=(0, 0))
 
 
 def add_sliders(material: bpy.types.Material, names: Iterable[str] = ()) -> None:

@@ -46,6 +46,8 @@ class TILEWRIGHT_PT_training(TabPanel, bpy.types.Panel):
         column = properties_column(layout)
         column.prop(chosen, "run", placeholder=runs.proposed_name(context.scene))
         column.prop(chosen, "preset")
+        if chosen.preset != "classic" and not chosen.picture_scale:
+            column.row().prop(chosen, "detail", expand=True)
         column.prop(chosen, "minutes")
         if not session.current.running("train") and runs.is_taken(chosen.run.strip()):
             text = "There is one of that name: press Continue, or choose another"

@@ -35,6 +35,19 @@ def preset_items(presets: Collection[str]) -> list[tuple[str, str, str, int]]:
     return [(name, *(PRESET_TEXTS | texts)[name]) for name in presets]
 
 
+# How much of the pictures' detail is learned: name, meaning, and the number that stands for it in .blend files, for
+# life.
+DETAIL_TEXTS = {
+    "FULL": ("Full", "Learn all that the pictures show, pixel for pixel", 0),
+    "HALF": ("Half", "Learn the pictures at half their size: for what has grain or JPEG blocks", 1),
+    "QUARTER": (
+        "Quarter",
+        "Learn the pictures at a quarter of their size: for what is not sharp",
+        2,
+    ),
+}
+
+
 class TILEWRIGHT_PG_picture(bpy.types.PropertyGroup):
     """One picture or folder to learn from."""
 
@@ -68,9 +81,15 @@ class TrainingChoices:
         soft_max=600.0,
         precision=1,
     )
+    detail: EnumProperty(
+        name="Detail",
+        description="How much of the pictures' detail is learned. Less of it learns sooner and makes smaller models",
+        items=[(name, *texts) for name, texts in DETAIL_TEXTS.items()],
+        default="FULL",
+    )
     picture_scale: FloatProperty(
         name="Picture Scale",
-        description="Factor on the size of the pictures before training. 0 measures a good one",
+        description="Factor on the size of the pictures before training, in place of Detail. 0 leaves it to Detail",
         default=0.0,
         min=0.0,
         max=TRAINING_SCALES.most,

@@ -65,7 +65,7 @@ def take_settings(scene: bpy.types.Scene, config: TrainingConfig) -> None:
         chosen.preset = config.preset
     if config.minutes is not None:
         chosen.minutes = config.minutes
-    chosen.picture_scale = config.scale or 0.0
+    chosen.detail, chosen.picture_scale = "FULL", config.scale or 0.0
     chosen.isotropic = config.isotropic
     chosen.training_seed = config.seed
     chosen.author, chosen.license, chosen.source = config.author, config.license, config.source

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 
@@ -13,6 +14,12 @@ from gan_worker.files import check_places
 
 from ..worker import preferences, pump, session
 from . import curves, material_pictures, preview, runs
+
+if TYPE_CHECKING:
+    from .properties import TrainingChoices
+
+# What is chosen as Detail → factor on the pictures' size.
+DETAILS = {"FULL": None, "HALF": 0.5, "QUARTER": 0.25}
 
 
 def set_pictures(scene: bpy.types.Scene, paths: Iterable[str | Path]) -> None:
@@ -39,7 +46,7 @@ def training_config(scene: bpy.types.Scene, resume: bool = False) -> TrainingCon
         pictures=tuple(_absolute(item.path) for item in chosen.pictures if item.path),
         preset=chosen.preset,
         minutes=round(chosen.minutes, 4),
-        scale=chosen.picture_scale or None,
+        scale=_scale(chosen),
         isotropic=chosen.isotropic,
         seed=chosen.training_seed,
         author=chosen.author.strip(),
@@ -47,6 +54,12 @@ def training_config(scene: bpy.types.Scene, resume: bool = False) -> TrainingCon
         source=chosen.source.strip(),
         resume=resume,
     )
+
+
+def _scale(chosen: TrainingChoices) -> float | None:
+    if chosen.picture_scale or chosen.preset == "classic":
+        return chosen.picture_scale or None
+    return DETAILS[chosen.detail]
 
 
 def _run_name(scene: bpy.types.Scene, resume: bool) -> str:

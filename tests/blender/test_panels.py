@@ -302,7 +302,7 @@ def test_training_shows_progress_eta_memory_report_and_picture(stand_in):
     for part in ("25%, 3:05 left", "120 (31.5 images/s)", "Memory", "1.5 GiB", "<live preview>"):
         assert part in text
     assert "notes.txt: is no picture" in text
-    assert "at 60% of their size, to fit their main shapes" in " ".join(text.split())
+    assert "learned at 60% of their size, and what is finer is left out" in " ".join(text.split())
     assert "They look the same turned and mirrored" in " ".join(text.split())
     assert "One checkpoint was put aside." in text
     assert "Pause" in text
@@ -399,7 +399,9 @@ def test_material_panel_shows_what_can_be_changed_and_why_not(stand_in, plane, m
     stand_in.finish(job.id, maps)
     pump.tick()
     pump.finish()
-    assert draw(panel).splitlines() == ["512", "1K", "2K", "4K", "Regenerate"]
+    assert draw(panel).splitlines() == [
+        *("512", "1K", "2K", "4K", "Pixels per Meter", "24", "Regenerate")
+    ]
     assert draw(material_panels.TILEWRIGHT_PT_surface).splitlines() == [
         *("Projection", "UV", "Box", "Tile Size", "Tile Size", ""),
         *("Displacement", "None", "Bump", "Real", "Height", "Emission", "Maps in Use"),
@@ -416,7 +418,7 @@ def test_material_panel_shows_what_can_be_changed_and_why_not(stand_in, plane, m
     export.wait()
     assert "6 files in " in " ".join(draw(exporting).split())  # a long path is wrapped
     bpy.ops.tilewright.switch_size(side=512)
-    assert draw(panel).split("\n")[4:] == ["Generating", ""]
+    assert draw(panel).split("\n")[4:] == ["Pixels per Meter", "24", "Generating", ""]
     session.current.models = ()
     text = " ".join(draw(panel).split())
     assert "bricks (hash aaaaaaaaaaaa); the worker has no such model. Copy the model's" in text

@@ -130,7 +130,7 @@ def test_settings_are_taken_over_under_a_free_name(listed):
     bpy.ops.tilewright.use_run_settings()
     assert listed.calls[-1] == ("ask", AskRunSettings("pine"))
     config = TrainingConfig(
-        *("pine", ("/a.png", "/b"), "nano", 2.5, None, 0.5, 7),
+        *("pine", ("/a.png", "/b"), "nano", 2.5, None, 0.5, None, 7),
         **{"author": "Ann", "license": "MIT", "source": "a wall", "isotropic": True},
     )
     come(listed, RunConfig("pine", config))

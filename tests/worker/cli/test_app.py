@@ -251,7 +251,7 @@ def test_what_training_tells_is_shown(capsys):
         "not [a] picture",
         "10 more",
         "Hm.",
-        "at 0.5 of their size, and what is finer is left out",
+        "at 50% of their size, and what is finer is left out",
         "Put aside.",
     ):
         assert part in shown
