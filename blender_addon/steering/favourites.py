@@ -152,7 +152,7 @@ def _ask(favourite: TILEWRIGHT_PG_favourite) -> None:
 
 def _show(event: MaterialReady, job: session.Job) -> Iterator[None]:
     """Keep a picture that has come; the next tick puts it up."""
-    pixels = thumbnails.as_picture(next(iter(event.maps.values())))
+    pixels = thumbnails.as_picture(next(iter(event.maps.values())), SIDE)
     for scene in bpy.data.scenes:
         favourite = find(scene, job.target.removeprefix(PREFIX))
         if favourite:

@@ -88,12 +88,7 @@ def wanted(material: bpy.types.Material) -> GenerationConfig:
             if round(d.amount, _DIGITS) != 0
         ),
     )
-    placed = json.loads(kept.placed or "{}")
-    origin = placed.get("origin") if placed.get("of") == _place_of(config) else None
-    if not origin:
-        return replace(config, origin=None)
-    finest = replace(levels.at_level(config, 0, 0), origin=tuple(origin))
-    return levels.at_level(finest, kept.mip, 0)
+    return replace(config, origin=_placed(material, config))
 
 
 def keep_place(material: bpy.types.Material, recipe: Recipe) -> None:
@@ -142,8 +137,19 @@ def _essence(config: GenerationConfig) -> GenerationConfig:
     )
 
 
+def _placed(material: bpy.types.Material, config: GenerationConfig) -> tuple[int, int] | None:
+    """Where the border was put for this seed and area, in pixels of the config's level; None where it was not."""
+    placed = json.loads(material.tilewright.latents.placed or "{}")
+    if placed.get("of") != _place_of(config):
+        return None
+    column, row = placed["origin"]
+    return column >> config.mip, row >> config.mip
+
+
 def _place(material: bpy.types.Material, config: GenerationConfig) -> None:
     """Keep its border, in pixels with all detail, so that it is the same at every resolution."""
+    if _placed(material, config) == config.origin:
+        return  # a coarser picture would say it less exactly
     model = session.current.model(config.model)
     origin = levels.at_level(config, 0, model.octaves if model else config.mip).origin
     placed = {"of": _place_of(config), "origin": origin}

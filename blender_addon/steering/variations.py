@@ -190,7 +190,7 @@ def _is_drawn(place: int) -> bool:
 
 def _show(event: MaterialReady, job: session.Job) -> Iterator[None]:
     """Put up a picture that has come."""
-    thumbnails.show(job.target, thumbnails.as_picture(next(iter(event.maps.values()))))
+    thumbnails.show(job.target, thumbnails.as_picture(next(iter(event.maps.values())), SIDE))
     yield
 
 

@@ -19,9 +19,12 @@ show, is_there, icon = pictures.show, pictures.is_there, pictures.icon
 clear, register, unregister = pictures.clear, pictures.open, pictures.close
 
 
-def as_picture(pixels: np.ndarray) -> np.ndarray:
-    """A map as uint8, shape (height, width, 3)."""
+def as_picture(pixels: np.ndarray, side: int) -> np.ndarray:
+    """A map as uint8, shape (height, width, 3), halved until it is hardly longer than a side."""
     small = pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)
+    while max(small.shape[:2]) >= 2 * side and not any(n % 2 for n in small.shape[:2]):
+        boxes = small.reshape(small.shape[0] // 2, 2, small.shape[1] // 2, 2, -1)
+        small = boxes.mean(axis=(1, 3)).astype(np.uint8)
     return np.repeat(small, 3, axis=2) if small.shape[2] == 1 else small
 
 

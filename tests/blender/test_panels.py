@@ -424,6 +424,24 @@ def test_material_panel_shows_what_can_be_changed_and_why_not(stand_in, plane, m
     assert "bricks (hash aaaaaaaaaaaa); the worker has no such model. Copy the model's" in text
 
 
+def test_area_and_its_finest_resolution_stand_where_a_model_has_levels(stand_in, plane, maps):
+    generation, material = (
+        generation_panels.TILEWRIGHT_PT_generation,
+        material_panels.TILEWRIGHT_PT_material,
+    )
+    (job,) = requests.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
+    stand_in.finish(job.id, maps)
+    pump.tick()
+    pump.finish()
+    assert "×" not in draw(generation) + draw(material)
+    (model,) = session.current.models
+    session.current.models = (replace(model, octaves=2, stride=64),)
+    bpy.context.scene.tilewright.width = 4096
+    text = " ".join(draw(generation).split())
+    assert "Finest of this area is 2K; more pixels show more area" in text
+    assert "×1\n×2\n×4" in draw(material)
+
+
 def test_a_view_of_solid_colors_says_how_to_see_the_material(stand_in, plane, maps):
     areas = (area for screen in bpy.data.screens for area in screen.areas)
     view = next(area.spaces[0] for area in areas if area.type == "VIEW_3D")

@@ -329,7 +329,7 @@ def test_failed_pictures_are_not_asked_for_again_and_again(worker, material):
 
 def test_grey_and_deep_maps_become_pictures():
     grey = np.full((4, 6, 1), 0xFF00, np.uint16)
-    assert thumbnails.as_picture(grey).tolist() == np.full((4, 6, 3), 255).tolist()
+    assert thumbnails.as_picture(grey, 6).tolist() == np.full((4, 6, 3), 255).tolist()
 
 
 def test_pictures_survive_as_text_and_broken_text_is_none():
