@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,8 +21,10 @@ from gan_worker.materials.pixels import as_floats
 from gan_worker.materials.pixels import quantise as quantise
 from gan_worker.materials.png import text_chunks, write_png
 
-# Larger ones are refused by their header alone, before any memory is asked for.
-LARGEST = 67_000_000
+# Pixels. Larger ones are refused by their header alone, before any memory is asked for: where all of it is read at
+# once, and where it is read in bands.
+LARGEST_WHOLE = 67_000_000
+LARGEST = 16384 * 16384
 
 # What OpenImageIO's wheel reads and artists have.
 EXTENSIONS = frozenset(
@@ -37,8 +40,10 @@ LINEAR_EXTENSIONS = frozenset((".exr", ".hdr"))
 # Where this stands near its end, a file is whole, and its pixels need not be decoded to know.
 _END_MARKS = {"jpeg": b"\xff\xd9", "png": b"IEND\xaeB`\x82"}
 _TAIL = 64
-# Rows that are made ready for a file at a time, so that no second copy of a large picture is made.
+# Rows that are made ready for a file at a time, so that no second copy of a large picture is made, and rows that are
+# read at a time of one that is not kept whole.
 _BAND = 256
+_BAND_READ = 128
 _HEAD = 4096
 
 
@@ -54,9 +59,27 @@ def read_picture(file: Path) -> Picture:
     Raises:
         PictureError: `picture_missing` or `picture_unreadable`, with the reason.
     """
-    opened = _open(file)
+    opened = _open(file, LARGEST_WHOLE)
     try:
-        return _upright(_decode(file, opened), _orientation(opened))
+        return turned(_without_alpha(_decode(file, opened)), _orientation(opened))
+    finally:
+        opened.close()
+
+
+def read_bands(file: Path) -> Iterator[Picture]:
+    """Read a picture in bands of rows, so that one of any size takes little memory.
+
+    Alpha is dropped, palettes are looked up, CMYK becomes RGB; its rotation is left to `turned`.
+
+    Yields:
+        float32, shape (some rows, width, 1 or 3), from the top down.
+
+    Raises:
+        PictureError: as `read_picture`.
+    """
+    opened = _open(file, LARGEST)
+    try:
+        yield from map(_without_alpha, _decode_bands(file, opened))
     finally:
         opened.close()
 
@@ -70,14 +93,14 @@ def read_stored(file: Path) -> NDArray[Any]:
     Raises:
         PictureError: `picture_missing` or `picture_unreadable`, also for a picture of floating-point numbers.
     """
-    opened = _open(file)
+    opened = _open(file, LARGEST_WHOLE)
     try:
         spec = opened.spec()
         kinds = {oiio.UINT8: 8, oiio.UINT16: 16}
         bits = kinds.get(spec.format.basetype)
         if bits is None:
             raise _unreadable(file, "it must hold whole numbers of 8 or 16 bits")
-        pixels = _turned(_decode(file, opened), _orientation(opened))
+        pixels = turned(_decode(file, opened), _orientation(opened))
         return quantise(pixels, bits)
     finally:
         opened.close()
@@ -92,13 +115,12 @@ def check_picture(file: Path) -> tuple[int, int]:
     Raises:
         PictureError: `picture_missing` or `picture_unreadable`, with the reason.
     """
-    opened = _open(file)
+    opened = _open(file, LARGEST)
     try:
         if not _ends_well(file, opened.format_name()):
-            _decode(file, opened)
-        spec = opened.spec()
-        turned = _orientation(opened) in (5, 6, 7, 8)
-        return (spec.height, spec.width) if turned else (spec.width, spec.height)
+            for _ in _decode_bands(file, opened):
+                pass
+        return _layout(opened).size
     finally:
         opened.close()
 
@@ -113,7 +135,7 @@ def read_header(file: Path) -> tuple[int, int, dict[str, str]]:
     Raises:
         PictureError: `picture_missing` or `picture_unreadable`, with the reason.
     """
-    opened = _open(file)
+    opened = _open(file, LARGEST)
     try:
         spec = opened.spec()
         texts = {a.name: a.value for a in spec.extra_attribs if isinstance(a.value, str)}
@@ -122,7 +144,49 @@ def read_header(file: Path) -> tuple[int, int, dict[str, str]]:
         opened.close()
 
 
-def _open(file: Path) -> oiio.ImageInput:
+@dataclass(frozen=True)
+class Layout:
+    """How the pixels of a picture are stored.
+
+    Attributes:
+        width: of a row as it is stored, pixels.
+        height: rows as they are stored.
+        orientation: the camera's rotation as EXIF has it, 1..8.
+        floating: whether they are floating-point numbers, which may have any range.
+    """
+
+    width: int
+    height: int
+    orientation: int
+    floating: bool
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height after rotation."""
+        sideways = self.orientation in (5, 6, 7, 8)
+        return (self.height, self.width) if sideways else (self.width, self.height)
+
+
+def read_layout(file: Path) -> Layout:
+    """Read how a picture is stored from its header.
+
+    Raises:
+        PictureError: `picture_missing` or `picture_unreadable`, with the reason.
+    """
+    opened = _open(file, LARGEST)
+    try:
+        return _layout(opened)
+    finally:
+        opened.close()
+
+
+def _layout(opened: oiio.ImageInput) -> Layout:
+    spec = opened.spec()
+    floating = spec.format.basetype in (oiio.HALF, oiio.FLOAT, oiio.DOUBLE)
+    return Layout(spec.width, spec.height, _orientation(opened), floating)
+
+
+def _open(file: Path, most: int) -> oiio.ImageInput:
     head = _read_head(file)
     _check_canvas(file, head)
     options = oiio.ImageSpec()
@@ -135,6 +199,7 @@ def _open(file: Path) -> oiio.ImageInput:
             reason = "it is no known picture format"
         raise _unreadable(file, reason)
     try:
+        _check_size(file, opened.spec().width, opened.spec().height, most)
         _check_header(file, opened, opened.spec(), head)
     except PictureError:
         opened.close()
@@ -163,7 +228,7 @@ def _read_head(file: Path) -> bytes:
 
 
 def _check_canvas(file: Path, head: bytes) -> None:
-    """Refuse a WebP by its own header: the decoder asks for the memory as soon as it opens one."""
+    """Refuse a WebP by its own header: the decoder asks for the memory of all of it as soon as it opens one."""
     if head[:4] != b"RIFF" or head[8:12] != b"WEBP" or len(head) < 30:
         return
     if head[12:16] == b"VP8X":
@@ -173,18 +238,16 @@ def _check_canvas(file: Path, head: bytes) -> None:
         width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
     else:
         width, height = (int.from_bytes(head[i : i + 2], "little") & 0x3FFF for i in (26, 28))
-    _check_size(file, width, height)
+    _check_size(file, width, height, LARGEST_WHOLE)
 
 
-def _check_size(file: Path, width: int, height: int) -> None:
-    if width * height > LARGEST:
-        raise _unreadable(
-            file, f"it has {width}×{height} pixels, and {LARGEST // 10**6} million is the most"
-        )
+def _check_size(file: Path, width: int, height: int, most: int) -> None:
+    if width * height > most:
+        reason = f"it has {width}×{height} pixels, and {most // 10**6} million is the most"
+        raise _unreadable(file, reason, "Scale it down, or leave it out.")
 
 
 def _check_header(file: Path, opened: oiio.ImageInput, spec: oiio.ImageSpec, head: bytes) -> None:
-    _check_size(file, spec.width, spec.height)
     if spec.depth > 1 or spec.deep or spec.nchannels < 1:
         raise _unreadable(file, "it is no flat picture")
     if spec.nchannels > 4 and tuple(spec.channelnames[:3]) != ("R", "G", "B"):
@@ -217,7 +280,23 @@ def _ends_well(file: Path, format_name: str) -> bool:
 
 def _decode(file: Path, opened: oiio.ImageInput) -> Picture:
     channels = min(opened.spec().nchannels, 4)
-    pixels = opened.read_image(0, 0, 0, channels, oiio.FLOAT)
+    return _decoded(file, opened, opened.read_image(0, 0, 0, channels, oiio.FLOAT))
+
+
+def _decode_bands(file: Path, opened: oiio.ImageInput) -> Iterator[Picture]:
+    spec = opened.spec()
+    channels, width, height = min(spec.nchannels, 4), spec.width, spec.height
+    for top in range(spec.y, spec.y + height, rows := spec.tile_height or _BAND_READ):
+        bottom = min(top + rows, spec.y + height)
+        if spec.tile_height:
+            left, right = spec.x, spec.x + width
+            band = opened.read_tiles(left, right, top, bottom, 0, 1, 0, channels, oiio.FLOAT)
+        else:
+            band = opened.read_scanlines(top, bottom, 0, 0, channels, oiio.FLOAT)
+        yield _decoded(file, opened, band)
+
+
+def _decoded(file: Path, opened: oiio.ImageInput, pixels: NDArray[Any] | None) -> Picture:
     problem = opened.geterror()
     # JPEG decoders fill what is missing with grey and only mention it; other remarks are harmless.
     if pixels is None or "premature end" in problem.lower():
@@ -229,20 +308,23 @@ def _orientation(opened: oiio.ImageInput) -> int:
     return int(opened.spec().get_int_attribute("Orientation", 1))
 
 
-def _unreadable(file: Path, reason: str) -> PictureError:
+def _unreadable(
+    file: Path,
+    reason: str,
+    cure: str = "Open it in a picture editor and save it as PNG, or leave it out.",
+) -> PictureError:
     return PictureError(
         "picture_unreadable",
         f"{shown_name(file.name)} cannot be used: {' '.join(reason.split()).rstrip('.')}.",
-        "Open it in a picture editor and save it as PNG, or leave it out.",
+        cure,
     )
 
 
-def _upright(pixels: Picture, orientation: int) -> Picture:
-    """Drop alpha and undo the camera's rotation."""
-    return _turned(pixels[..., :1] if pixels.shape[-1] < 3 else pixels[..., :3], orientation)
+def _without_alpha(pixels: Picture) -> Picture:
+    return pixels[..., :1] if pixels.shape[-1] < 3 else pixels[..., :3]
 
 
-def _turned(pixels: Picture, orientation: int) -> Picture:
+def turned(pixels: Picture, orientation: int) -> Picture:
     """Undo the camera's rotation (EXIF orientation 1..8)."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.transpose(1, 0, 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -254,10 +254,7 @@ def _listed(names: Sequence[str]) -> str:
 
 def _check_sizes(sets: Sequence[MaterialSet], sizes: dict[Path, tuple[int, int]]) -> None:
     for material in sets:
-        first, *others = material.files.values()
-        for other in others:
-            if sizes[other] != sizes[first]:
-                raise _sizes_differ(material.name, first, sizes[first], other, sizes[other])
+        check_sizes(material.name, {file: sizes[file] for file in material.files.values()})
 
 
 def read_material(material: MaterialSet) -> dict[str, Picture]:
@@ -272,22 +269,44 @@ def read_material(material: MaterialSet) -> dict[str, Picture]:
             `picture_unreadable`.
     """
     read: dict[str, Picture] = {}
-    # A packed file comes first, so that a file of its own for one of its maps wins.
-    kinds = sorted(material.files, key=lambda kind: kind != "packed")
-    first: tuple[Path, tuple[int, int]] | None = None
-    for kind in kinds:
-        file = material.files[kind]
+    sizes: dict[Path, tuple[int, int]] = {}
+    for kind, file in in_order(material):
         picture = read_picture(file)
-        size = (picture.shape[1], picture.shape[0])
-        first = first or (file, size)
-        if size != first[1]:
-            raise _sizes_differ(material.name, *first, file, size)
-        read.update(_as_maps(kind, picture, file.suffix.lower() in LINEAR_EXTENSIONS))
+        sizes[file] = (picture.shape[1], picture.shape[0])
+        check_sizes(material.name, sizes)
+        read.update(as_maps(kind, picture, file))
     return {name: read[name] for name in MAPS if name in read}
 
 
-def _as_maps(kind: str, picture: Picture, linear: bool) -> dict[str, Picture]:
-    """The maps in one file, each with its channels and within 0..1."""
+def in_order(material: MaterialSet) -> list[tuple[str, Path]]:
+    """The files to read with their kinds: a packed one first, so that a file of its own for one of its maps wins."""
+    return sorted(material.files.items(), key=lambda entry: entry[0] != "packed")
+
+
+def check_sizes(name: str, sizes: Mapping[Path, tuple[int, int]]) -> None:
+    """Check that all files of a material have one size, (width, height).
+
+    Raises:
+        PictureError: `map_size_mismatch`, naming two files.
+    """
+    first, *others = sizes
+    for other in others:
+        if sizes[other] != sizes[first]:
+            raise _sizes_differ(name, first, sizes[first], other, sizes[other])
+
+
+def as_maps(
+    kind: str, picture: Picture, file: Path, span: tuple[float, float] | None = None
+) -> dict[str, Picture]:
+    """The maps in one file, each with its channels and within 0..1.
+
+    Args:
+        kind: of file.
+        picture: what stands in it, or a part of that.
+        file: its name tells whether colors are linear.
+        span: least and largest value of all of it; None where the picture is all.
+    """
+    linear = file.suffix.lower() in LINEAR_EXTENSIONS
     picture = np.nan_to_num(picture, nan=0.0, posinf=1.0, neginf=0.0)
     if kind == "packed":
         last = picture.shape[-1] - 1
@@ -296,20 +315,20 @@ def _as_maps(kind: str, picture: Picture, linear: bool) -> dict[str, Picture]:
     name = _maps_of(kind)[0]
     described = MAPS[name]
     picture = _with_channels(picture, described.channels)
+    low, high = span or (float(picture.min()), float(picture.max()))
     if described.kind is Kind.color and linear:
         picture = to_screen(picture)
-    if described.kind is Kind.direction and picture.min() < 0:
+    if described.kind is Kind.direction and low < 0:
         picture = picture / np.float32(2) + np.float32(0.5)
     if described.any_range:
-        picture = _within_range(picture)
+        picture = _within_range(picture, low, high)
     if kind == "normal_directx":
         picture = np.stack([picture[..., 0], 1 - picture[..., 1], picture[..., 2]], axis=-1)
     return {name: np.clip(picture, 0, 1).astype(np.float32)}
 
 
-def _within_range(height: Picture) -> Picture:
+def _within_range(height: Picture, low: float, high: float) -> Picture:
     """Heights of a floating-point file may be in any unit; only their relation is kept then."""
-    low, high = float(height.min()), float(height.max())
     if low >= 0 and high <= 1:
         return height
     return (height - low) / max(high - low, 1e-9)

@@ -13,25 +13,23 @@ import tensorflow as tf
 
 from gan_worker.errors import PictureError, RequestError
 from gan_worker.gan.data.isotropy import is_isotropic
-from gan_worker.gan.data.periodicity import find_cell, measure_pattern
-from gan_worker.gan.data.statistics import Statistics, measure_statistics, unit_normals
+from gan_worker.gan.data.periodicity import measure_pattern
+from gan_worker.gan.data.source import Material as Material
+from gan_worker.gan.data.source import measure_element as measure_element
+from gan_worker.gan.data.source import open_source
+from gan_worker.gan.data.statistics import Statistics, measure_statistics
 from gan_worker.gan.data.waves import Pattern, patterns_from_json
 from gan_worker.limits import OCTAVES
-from gan_worker.materials import pictures
 from gan_worker.materials.maps import MAPS, Kind
-from gan_worker.materials.sets import MaterialSet, find_materials, read_material
+from gan_worker.materials.sets import MaterialSet, find_materials
 from gan_worker.progress import DataReport, MaterialEntry
 from gan_worker.style import NAME_LIMIT
-
-Material = Mapping[str, np.ndarray]
 
 # Size of elements in crops above which a person is told: after five minutes of `tiny`, paving stones of 0.91 came out
 # as blotches and bricks of 0.75 as bricks; at two thirds of its scale the paving had its shapes.
 LARGE = 0.8
 # Crops' widths of a picture that are left at least, or there is too little variety to learn from.
 ROOM = 1.5
-
-
 # Pixels of real pictures at their own size that the detail stage learns from and a model keeps, of all materials
 # together: a picture of 2048² whole, or the middle of a larger one.
 KEPT_PIXELS = 2**22
@@ -90,21 +88,21 @@ def read_pictures(
     """
     sets, skipped, notes = find_materials(files)
     names = _common_maps(sets)
-    read = [{name: m[name] for name in names} for m in map(read_material, sets)]
-    elements = [_main_element(material) for material in read]
+    side = int((KEPT_PIXELS / len(sets)) ** 0.5)
+    sources = [open_source(material_set, names, side, len(sets)) for material_set in sets]
+    elements = [source.element for source in sources]
     if scale is None or octaves is None:
-        sides = [min(material[names[0]].shape[:2]) for material in read]
+        sides = [source.side for source in sources]
         scales = [suggest_scale(*pair, crop) for pair in zip(elements, sides, strict=True)]
         suggested = float(np.median(scales))
         scale, octaves = choose_octaves(scale, octaves, suggested, ROOM * crop / min(sides))
-    native = tuple({n: _scaled(n, p, scale) for n, p in m.items()} for m in read)
-    scaled = tuple({n: _halved(p, octaves) for n, p in m.items()} for m in native)
+    sized = [source.at(scale, octaves, side) for source in sources]
     entries = []
-    for material_set, material, large in zip(sets, scaled, native, strict=True):
-        height, width = material[names[0]].shape[:2]
+    for material_set, at in zip(sets, sized, strict=True):
+        height, width = at.small[names[0]].shape[:2]
         _check_size(material_set.name, width, height, crop, scale / 2**octaves)
-        height, width = large[names[0]].shape[:2]
-        entries.append(MaterialEntry(material_set.name, width, height, names))
+        entries.append(MaterialEntry(material_set.name, *at.size, names))
+    scaled = tuple(at.small for at in sized)
     isotropic = all(map(is_isotropic, scaled))
     # First, because a panel shows the first few.
     told = (*_note_large(entries, np.array(elements) * scale / 2**octaves / crop), *notes)
@@ -113,8 +111,7 @@ def read_pictures(
     )
     if not octaves:
         return Pictures(scaled, report, all_files(sets))
-    kept = tuple({n: _middle(p, len(native), octaves) for n, p in m.items()} for m in native)
-    return Pictures(scaled, report, all_files(sets), kept)
+    return Pictures(scaled, report, all_files(sets), tuple(at.native for at in sized))
 
 
 def measure_pictures(pictures: Pictures, stride: int, state: Mapping[str, Any]) -> MeasuredPictures:
@@ -183,43 +180,6 @@ def unique_names(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(given)
 
 
-def _scaled(name: str, picture: np.ndarray, scale: float) -> np.ndarray:
-    resized = pictures.resize(picture, scale)
-    return unit_normals(resized) if MAPS[name].kind is Kind.direction else resized
-
-
-def _halved(picture: np.ndarray, octaves: int) -> np.ndarray:
-    """A picture so often halved, by the mean of its pixels; normals that differ become shorter by it."""
-    side = 1 << octaves
-    rows, columns = (n // side for n in picture.shape[:2])
-    cut = picture[: rows * side, : columns * side]
-    boxes = cut.reshape(rows, side, columns, side, -1)
-    return picture if not octaves else boxes.mean(axis=(1, 3), dtype=np.float32)
-
-
-def _middle(picture: np.ndarray, materials: int, octaves: int) -> np.ndarray:
-    """What is kept of a picture at its full size, whole pixels of its smallest octave."""
-    most = int((KEPT_PIXELS / materials) ** 0.5)
-    side = 1 << octaves
-    spans = []
-    for length in picture.shape[:2]:
-        kept = min(length, most) // side * side
-        start = (length - kept) // 2 // side * side
-        spans.append(slice(start, start + kept))
-    return picture[spans[0], spans[1]]
-
-
-def _main_element(material: Material) -> float:
-    """Size in pixels: of the shapes in the first map, or of what repeats or runs on where that is smaller.
-
-    Corrugations and the boards of a wall are seen in the height, and stains on them are larger; the joints of a wall
-    of tiles match themselves at any distance along them.
-    """
-    cell, runs_on = find_cell(material)
-    element = min(measure_element(next(iter(material.values()))), cell)
-    return min(element, measure_element(material["height"])) if runs_on else element
-
-
 def _note_large(entries: Sequence[MaterialEntry], seen: np.ndarray) -> list[str]:
     """A sentence where shapes are too large to be learned soon; `seen` is their size in crops."""
     large = [entry.name for entry, share in zip(entries, seen, strict=True) if share > LARGE]
@@ -259,19 +219,6 @@ def _check_size(name: str, width: int, height: int, crop: int, scale: float) -> 
     )
 
 
-def measure_element(picture: np.ndarray) -> float:
-    """How large the main elements of a picture are, pixels.
-
-    Taken as four times the shift at which the autocorrelation of the brightness first falls below a tenth: a quarter
-    period of a regular pattern, half a radius of a heap of stones.
-
-    Args:
-        picture: (height, width, channels) in 0..1.
-    """
-    across = _correlation_length(picture.mean(axis=-1))
-    return 4 * min(float(np.sqrt(across[0] * across[1])), 2 * min(across))
-
-
 def suggest_scale(element: float, side: int, crop: int) -> float:
     """The factor on a picture's size at which its main elements fill about half a crop; never above 1.
 
@@ -307,22 +254,6 @@ def choose_octaves(
     if scale is None:
         return 0.5 ** max(0, fitting - octaves), min(octaves, fitting)
     return scale, octaves
-
-
-def _correlation_length(grey: np.ndarray) -> tuple[int, int]:
-    height, width = grey.shape
-    rows, columns = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]
-    blur = np.exp(-2 * (np.pi * min(height, width) / 10) ** 2 * (rows**2 + columns**2))
-    flat = np.fft.irfft2(np.fft.rfft2(grey - grey.mean()) * (1 - blur), s=grey.shape)
-    window = np.hanning(height)[:, None] * np.hanning(width)[None]
-    double = (2 * height, 2 * width)
-    power = np.fft.irfft2(np.abs(np.fft.rfft2(flat * window, s=double)) ** 2)
-    weight = np.fft.irfft2(np.abs(np.fft.rfft2(window, s=double)) ** 2)
-    correlation = power / np.maximum(weight, weight.max() * 1e-3)
-    limit = 0.1 * correlation[0, 0]
-    lines = correlation[0, : max(1, width // 2)], correlation[: max(1, height // 2), 0]
-    across, down = (int(np.argmax(line < limit)) or len(line) for line in lines)
-    return across, down
 
 
 class Dataset:

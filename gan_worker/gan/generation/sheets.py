@@ -13,8 +13,9 @@ import numpy as np
 from gan_worker.config import GenerationConfig, check_has_styles
 from gan_worker.errors import RequestError
 from gan_worker.gan.generation.directions import factor_directions, principal_directions
+from gan_worker.limits import MOST_PIXELS
 from gan_worker.materials.contact_sheet import Picture, contact_sheet
-from gan_worker.materials.pictures import LARGEST, quantise
+from gan_worker.materials.pictures import quantise
 from gan_worker.progress import GenerationProgress
 
 if TYPE_CHECKING:
@@ -45,10 +46,10 @@ def seed_sheet(
     Raises:
         RequestError: `invalid_size` for more than a picture can hold, and as `Model.generate`.
     """
-    if len(seeds) * config.width * config.height > LARGEST:
+    if len(seeds) * config.width * config.height > MOST_PIXELS:
         raise RequestError(
             "invalid_size",
-            f"A sheet may have {LARGEST // 10**6} million pixels at most; received {len(seeds)} pictures of "
+            f"A sheet may have {MOST_PIXELS // 10**6} million pixels at most; received {len(seeds)} pictures of "
             f"{config.width}×{config.height}.",
             "Ask for fewer seeds, or for smaller pictures.",
         )

@@ -237,7 +237,7 @@ class TestRefusing:
         ("name", "content"),
         [
             ("a.png", png_that_claims(60000, 60000)),
-            ("a.png", png_that_claims(8200, 8200)),
+            ("a.png", png_that_claims(16400, 16400)),
             ("a.webp", webp_that_claims(16383, 16383)),
         ],
     )
@@ -246,11 +246,21 @@ class TestRefusing:
         def decode(*_):
             raise AssertionError("a bomb must not be decoded")
 
-        monkeypatch.setattr(pictures, "_decode", decode)
+        for decoder in ("_decode", "_decode_bands"):
+            monkeypatch.setattr(pictures, decoder, decode)
         (tmp_path / name).write_bytes(content)
         # Newer readers refuse by themselves what claims too much for the size of its file.
-        said = str(refusal(tmp_path / name, call))
-        assert "67 million" in said or "header claims" in said
+        error = refusal(tmp_path / name, call)
+        assert "million is the most" in str(error) or "header claims" in str(error)
+        assert "Scale it down" in error.info.cure
+
+    def test_whole_what_is_too_large_to_be_held(self, tmp_path, monkeypatch):
+        (tmp_path / "a.png").write_bytes(png_that_claims(8200, 8200))
+        monkeypatch.setattr(pictures, "_decode", None)
+        assert check_picture(tmp_path / "a.png") == (8200, 8200)
+        error = refusal(tmp_path / "a.png", read_picture)
+        assert "67 million" in str(error)
+        assert "Scale it down" in error.info.cure
 
     def test_a_webp_bomb_before_any_decoder_opens_it(self, tmp_path, monkeypatch):
         (tmp_path / "a.webp").write_bytes(webp_that_claims(16383, 16383))

@@ -1,0 +1,217 @@
+"""Source: the pictures of one material before their scale is chosen, whole or, where they are large, in two parts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gan_worker.gan.data.periodicity import find_cell
+from gan_worker.gan.data.statistics import unit_normals
+from gan_worker.materials.maps import MAPS, Kind
+from gan_worker.materials.pictures import read_layout, resize
+from gan_worker.materials.reduction import Reduced, read_reduced
+from gan_worker.materials.sets import MaterialSet, read_material
+
+Material = Mapping[str, np.ndarray]
+
+# Pixels of a picture that is read whole, at most.
+WHOLE = 2**24
+# Of the overviews of larger ones: of all materials together, of each at least, and what is measured on one at most.
+OVERVIEWS, OVERVIEW, MEASURED = 2**24, 2**20, 2**22
+# Side of the window that is read of a larger one, at least.
+WINDOW = 2**10
+
+
+@dataclass(frozen=True)
+class Sized:
+    """The pictures of one material at the sizes that are learned.
+
+    Attributes:
+        small: what the generator learns.
+        size: width and height with all detail, pixels.
+        native: the middle with all detail; empty without octaves.
+    """
+
+    small: Material
+    size: tuple[int, int]
+    native: Material
+
+
+class Source:
+    """The maps of a material, read whole.
+
+    Args:
+        maps: at the size of their files.
+
+    Attributes:
+        element: size of the main elements, pixels.
+        side: shorter one of the pictures, pixels.
+    """
+
+    def __init__(self, maps: Material):
+        self._maps = maps
+        self.element = _main_element(maps)
+        self.side = min(_size(maps))
+
+    def at(self, scale: float, octaves: int, side: int) -> Sized:
+        """The pictures at a scale.
+
+        Args:
+            scale: factor on their size, of all detail.
+            octaves: times they are halved for the generator.
+            side: of the middle at most, pixels.
+        """
+        native = _scaled(self._maps, scale)
+        middle = _middle(native, side, octaves) if octaves else {}
+        return Sized(_halved(native, octaves), _size(native), middle)
+
+
+class LargeSource:
+    """The maps of a material, too large to be held: an overview of all of it, and a window of its middle.
+
+    Args:
+        reduced: with normals of unit length.
+
+    Attributes:
+        element: size of the main elements, pixels.
+        side: shorter one of the pictures, pixels.
+    """
+
+    def __init__(self, reduced: Reduced):
+        self._reduced = reduced
+        self.side = min(reduced.size)
+        shown: Material = reduced.overview
+        shrink = reduced.shrink
+        while math.prod(_size(shown)) > MEASURED:
+            shown, shrink = _halved(shown, 1), 2 * shrink
+        # What is finer than the overview's pixels repeats in the window.
+        self.element = min(_main_element(shown) * shrink, find_cell(reduced.window)[0])
+
+    def at(self, scale: float, octaves: int, side: int) -> Sized:
+        """See `Source.at`; of more detail than the overview has, there is the middle alone."""
+        overview, window = self._reduced.overview, self._reduced.window
+        width, height = self._reduced.size
+        factor = scale * self._reduced.shrink
+        if factor <= 1:
+            native = _scaled(overview, factor)
+        else:
+            # Enlarged, a part of the window is as much.
+            part = math.ceil(max(_size(window)) / max(1.0, scale))
+            native = _scaled(_middle(window, part, 0), scale)
+        small_factor = factor / 2**octaves
+        from_overview = small_factor <= 1 < factor
+        small = _shrunk(overview, small_factor) if from_overview else _halved(native, octaves)
+        middle = _middle(native, side, octaves) if octaves else {}
+        return Sized(small, (round(width * scale), round(height * scale)), middle)
+
+
+def open_source(
+    material: MaterialSet, names: Sequence[str], side: int, materials: int
+) -> Source | LargeSource:
+    """Read what is needed of a material.
+
+    Args:
+        material: its files.
+        names: of the maps.
+        side: of the middle that will be kept, pixels.
+        materials: how many share the memory.
+
+    Raises:
+        PictureError: as `read_material`.
+    """
+    width, height = read_layout(next(iter(material.files.values()))).size
+    if width * height <= WHOLE:
+        maps = read_material(material)
+        return Source({name: maps[name] for name in names})
+    shrink = 1
+    while (width // shrink) * (height // shrink) > max(OVERVIEW, OVERVIEWS // materials):
+        shrink *= 2
+    return LargeSource(read_reduced(material, names, shrink, max(WINDOW, side), _unit))
+
+
+def _size(maps: Material) -> tuple[int, int]:
+    """Width and height."""
+    height, width = next(iter(maps.values())).shape[:2]
+    return width, height
+
+
+def _unit(name: str, picture: np.ndarray) -> np.ndarray:
+    """Normals with unit length, other maps as they are."""
+    return unit_normals(picture) if MAPS[name].kind is Kind.direction else picture
+
+
+def _scaled(maps: Material, scale: float) -> Material:
+    return {name: _unit(name, resize(picture, scale)) for name, picture in maps.items()}
+
+
+def _halved(maps: Material, octaves: int) -> Material:
+    """Pictures so often halved, by the mean of their pixels; normals that differ become shorter by it."""
+    return {name: _boxes(picture, 1 << octaves) for name, picture in maps.items()}
+
+
+def _boxes(picture: np.ndarray, side: int) -> np.ndarray:
+    rows, columns = (n // side for n in picture.shape[:2])
+    cut = picture[: rows * side, : columns * side]
+    boxes = cut.reshape(rows, side, columns, side, -1)
+    return picture if side == 1 else boxes.mean(axis=(1, 3), dtype=np.float32)
+
+
+def _shrunk(maps: Material, factor: float) -> Material:
+    """Pictures made smaller by the mean of their pixels, and by a filter for what is no power of two."""
+    octaves = math.floor(-math.log2(factor))
+    halved = _halved(maps, octaves)
+    return {name: resize(picture, factor * 2**octaves) for name, picture in halved.items()}
+
+
+def _middle(maps: Material, side: int, octaves: int) -> Material:
+    """The middle of pictures, of whole pixels of the smallest octave; copied, so that the rest is free to go."""
+    whole = 1 << octaves
+    spans = []
+    for length in reversed(_size(maps)):
+        kept = min(length, side) // whole * whole
+        start = (length - kept) // 2 // whole * whole
+        spans.append(slice(start, start + kept))
+    return {name: picture[spans[0], spans[1]].copy() for name, picture in maps.items()}
+
+
+def _main_element(material: Material) -> float:
+    """Size in pixels: of the shapes in the first map, or of what repeats or runs on where that is smaller.
+
+    Corrugations and the boards of a wall are seen in the height, and stains on them are larger; the joints of a wall
+    of tiles match themselves at any distance along them.
+    """
+    cell, runs_on = find_cell(material)
+    element = min(measure_element(next(iter(material.values()))), cell)
+    return min(element, measure_element(material["height"])) if runs_on else element
+
+
+def measure_element(picture: np.ndarray) -> float:
+    """How large the main elements of a picture are, pixels.
+
+    Taken as four times the shift at which the autocorrelation of the brightness first falls below a tenth: a quarter
+    period of a regular pattern, half a radius of a heap of stones.
+
+    Args:
+        picture: (height, width, channels) in 0..1.
+    """
+    across = _correlation_length(picture.mean(axis=-1))
+    return 4 * min(float(np.sqrt(across[0] * across[1])), 2 * min(across))
+
+
+def _correlation_length(grey: np.ndarray) -> tuple[int, int]:
+    height, width = grey.shape
+    rows, columns = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]
+    blur = np.exp(-2 * (np.pi * min(height, width) / 10) ** 2 * (rows**2 + columns**2))
+    flat = np.fft.irfft2(np.fft.rfft2(grey - grey.mean()) * (1 - blur), s=grey.shape)
+    window = np.hanning(height)[:, None] * np.hanning(width)[None]
+    double = (2 * height, 2 * width)
+    power = np.fft.irfft2(np.abs(np.fft.rfft2(flat * window, s=double)) ** 2)
+    weight = np.fft.irfft2(np.abs(np.fft.rfft2(window, s=double)) ** 2)
+    correlation = power / np.maximum(weight, weight.max() * 1e-3)
+    limit = 0.1 * correlation[0, 0]
+    lines = correlation[0, : max(1, width // 2)], correlation[: max(1, height // 2), 0]
+    across, down = (int(np.argmax(line < limit)) or len(line) for line in lines)
+    return across, down

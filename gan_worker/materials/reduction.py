@@ -1,0 +1,129 @@
+"""Reduction of large pictures: read in bands, shrunk by boxes to an overview, with a window of the middle kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gan_worker.materials.pictures import Layout, Picture, read_bands, read_layout, turned
+from gan_worker.materials.sets import MaterialSet, as_maps, check_sizes, in_order
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """A material whose maps are too large to be kept whole.
+
+    Attributes:
+        size: width and height of its pictures, pixels.
+        shrink: side of the boxes whose means the overview holds, pixels.
+        overview: map → (height, width, channels) in 0..1, of the whole material; what fills no box is left out.
+        window: map → its middle, at the pictures' own size.
+    """
+
+    size: tuple[int, int]
+    shrink: int
+    overview: dict[str, Picture]
+    window: dict[str, Picture]
+
+
+def read_reduced(
+    material: MaterialSet,
+    names: Sequence[str],
+    shrink: int,
+    side: int,
+    finish: Callable[[str, Picture], Picture],
+) -> Reduced:
+    """Read all maps of a set, however large, in bounded memory.
+
+    Args:
+        material: its files.
+        names: of the maps to read.
+        shrink: side of the boxes, pixels.
+        side: of the window at most, pixels.
+        finish: changes the values of a map, by name, before they are averaged.
+
+    Raises:
+        PictureError: as `read_material`.
+    """
+    layouts = {file: read_layout(file) for _, file in in_order(material)}
+    check_sizes(material.name, {file: layout.size for file, layout in layouts.items()})
+    overview: dict[str, Picture] = {}
+    window: dict[str, Picture] = {}
+    for kind, file in in_order(material):
+        layout = layouts[file]
+        span = _measure_span(file) if layout.floating else None
+        parts = _Parts(layout, shrink, side)
+        for band in read_bands(file):
+            maps = as_maps(kind, band, file, span)
+            parts.add({name: finish(name, maps[name]) for name in names if name in maps})
+        overview |= parts.overview()
+        window |= parts.window()
+    size = next(iter(layouts.values())).size
+    return Reduced(size, shrink, {n: overview[n] for n in names}, {n: window[n] for n in names})
+
+
+def _measure_span(file: Path) -> tuple[float, float]:
+    """Least and largest value of a picture."""
+    low, high = np.inf, -np.inf
+    for band in read_bands(file):
+        finite = band[np.isfinite(band)]
+        if finite.size:
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+    return low, high
+
+
+class _Parts:
+    """Overview and window of the maps in one file, from its bands.
+
+    Args:
+        layout: of the file.
+        shrink: side of the overview's boxes, pixels.
+        side: of the window at most, pixels.
+    """
+
+    def __init__(self, layout: Layout, shrink: int, side: int) -> None:
+        self._layout, self._shrink = layout, shrink
+        self._rows, self._columns = (
+            slice((n - min(n, side)) // 2, (n + min(n, side)) // 2)
+            for n in (layout.height, layout.width)
+        )
+        self._top = 0
+        self._boxes: dict[str, list[Picture]] = {}
+        # Rows that fill no box yet, already averaged along themselves.
+        self._rest: dict[str, Picture] = {}
+        self._window: dict[str, list[Picture]] = {}
+
+    def add(self, maps: Mapping[str, Picture]) -> None:
+        """Take the next band of each map, all as high."""
+        for name, band in maps.items():
+            self._add_boxes(name, band)
+            first, last = (max(0, n - self._top) for n in (self._rows.start, self._rows.stop))
+            # A copy, so that it keeps no whole band in memory.
+            self._window.setdefault(name, []).append(band[first:last, self._columns].copy())
+        self._top += len(next(iter(maps.values())))
+
+    def _add_boxes(self, name: str, band: Picture) -> None:
+        side = self._shrink
+        rows, width, channels = band.shape
+        columns = width // side
+        narrow = band[:, : columns * side].reshape(rows, columns, side, channels).mean(axis=2)
+        narrow = np.concatenate([self._rest.get(name, narrow[:0]), narrow])
+        whole = len(narrow) // side * side
+        boxes = narrow[:whole].reshape(-1, side, columns, channels).mean(axis=1)
+        self._boxes.setdefault(name, []).append(boxes)
+        self._rest[name] = narrow[whole:]
+
+    def overview(self) -> dict[str, Picture]:
+        """All of each map, shrunk and upright."""
+        return self._upright(self._boxes)
+
+    def window(self) -> dict[str, Picture]:
+        """The middle of each map, upright."""
+        return self._upright(self._window)
+
+    def _upright(self, bands: Mapping[str, list[Picture]]) -> dict[str, Picture]:
+        turn = self._layout.orientation
+        return {name: turned(np.concatenate(parts), turn) for name, parts in bands.items()}

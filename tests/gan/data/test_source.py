@@ -1,0 +1,81 @@
+"""Large pictures are learned as small ones are, from an overview of all and a window of the middle."""
+
+import numpy as np
+import pytest
+
+from gan_worker.gan.data import source
+from gan_worker.gan.data.dataset import read_pictures
+from gan_worker.materials.pictures import write_picture
+
+SIDE = 512
+
+
+@pytest.fixture
+def wall(blobs, tmp_path):
+    """A material of blobs, with normals of no particular length."""
+    height = blobs(SIDE, 16)
+    rows, columns = np.gradient(4 * height[..., 0])
+    normals = np.stack([-columns, rows, np.ones_like(rows)], axis=-1) * 0.3 + 0.5
+    write_picture(tmp_path / "wall_basecolor.png", np.repeat(height, 3, axis=-1))
+    write_picture(tmp_path / "wall_normal.png", normals)
+    write_picture(tmp_path / "wall_height.png", height, 16)
+    return [str(tmp_path)]
+
+
+@pytest.fixture
+def large(monkeypatch):
+    """What is larger than 128² counts as large; overviews have 256²."""
+    for name, pixels in (("WHOLE", 2**14), ("OVERVIEWS", 2**16), ("OVERVIEW", 2**10)):
+        monkeypatch.setattr(source, name, pixels)
+    monkeypatch.setattr(source, "WINDOW", 128)
+
+
+def read_both(files, monkeypatch, large, **chosen):
+    reduced = read_pictures(files, 32, **chosen)
+    monkeypatch.setattr(source, "WHOLE", 2**24)
+    return reduced, read_pictures(files, 32, **chosen)
+
+
+@pytest.mark.parametrize("chosen", [{"scale": 1.0, "octaves": 2}, {"scale": 1.0, "octaves": 1}])
+def test_all_of_it_is_learned_small(wall, large, monkeypatch, chosen):
+    reduced, whole = read_both(wall, monkeypatch, large, **chosen)
+    assert reduced.report.materials == whole.report.materials
+    assert (reduced.report.scale, reduced.report.octaves) == (1, chosen["octaves"])
+    for name, small in whole.materials[0].items():
+        np.testing.assert_allclose(reduced.materials[0][name], small, atol=1e-5)
+
+
+def test_what_the_overview_has_is_kept_whole_and_more_as_the_middle(wall, large, monkeypatch):
+    monkeypatch.setattr("gan_worker.gan.data.dataset.KEPT_PIXELS", 2**14)
+    for scale in (0.5, 1.0):
+        monkeypatch.setattr(source, "WHOLE", 2**14)
+        reduced, whole = read_both(wall, monkeypatch, large, scale=scale, octaves=1)
+        for name, native in whole.natives[0].items():
+            assert native.shape[:2] == (128, 128)
+            # Half of it is the mean of boxes there, and comes from a filter here.
+            atol = 1e-6 if scale == 1 else 0.03
+            np.testing.assert_allclose(reduced.natives[0][name], native, atol=atol)
+
+
+def test_without_octaves_the_middle_is_what_is_learned(wall, large, monkeypatch):
+    monkeypatch.setattr("gan_worker.gan.data.dataset.KEPT_PIXELS", 2**14)
+    reduced, whole = read_both(wall, monkeypatch, large, scale=1.0, octaves=0)
+    assert reduced.natives == ()
+    for name, all_of_it in whole.materials[0].items():
+        middle = all_of_it[192:320, 192:320]
+        np.testing.assert_allclose(reduced.materials[0][name], middle, atol=1e-6)
+
+
+def test_shapes_are_measured_on_all_of_it(wall, large, monkeypatch):
+    reduced, whole = read_both(wall, monkeypatch, large, scale=None, octaves=None)
+    assert reduced.report == whole.report
+    assert reduced.report.octaves > 0
+
+
+def test_what_repeats_finer_than_the_overview_is_seen(tmp_path, large, monkeypatch):
+    rows, columns = np.mgrid[0:SIDE, 0:SIDE]
+    weave = 0.5 + 0.2 * (np.sin(2 * np.pi * rows / 8) + np.sin(2 * np.pi * columns / 8))
+    monkeypatch.setattr(source, "OVERVIEWS", 2**12)
+    write_picture(tmp_path / "cloth.png", np.repeat(weave[..., None], 3, axis=-1))
+    reduced, whole = read_both([str(tmp_path)], monkeypatch, large, scale=None, octaves=None)
+    assert reduced.report.octaves == whole.report.octaves == 0
