@@ -22,7 +22,7 @@ from blender_addon.generation import requests as generation
 from blender_addon.painting import painting
 from blender_addon.repair import mask as repair_mask
 from blender_addon.scenes import script
-from blender_addon.shader import images, node_tree
+from blender_addon.shader import images, node_tree, projection
 from blender_addon.steering import favourites, steering
 from blender_addon.steering import sliders as latents
 from blender_addon.training import preview, training
@@ -112,6 +112,47 @@ def test_operator_and_function_make_the_same_pixels(model, planes):
     ]
     assert pixels[0].shape == (size[1], size[0], 4)
     np.testing.assert_array_equal(*pixels)
+
+
+def test_more_pixels_are_the_same_tile_with_more_detail(connected, plane, tmp_path):
+    train_grain(tmp_path)
+    chosen = bpy.context.scene.tilewright
+    chosen.model, chosen.width, chosen.height, chosen.seed = "grain", 256, 256, 3
+    bpy.ops.tilewright.generate_material(wait=True)
+    material = plane.active_material
+    small = colors(material)
+    repeats = projection.repeats(material)
+    bpy.ops.tilewright.switch_size(side=1024, wait=True)
+    large = colors(material)
+    assert (small.shape, large.shape) == ((256, 256, 3), (1024, 1024, 3))
+    assert projection.repeats(material) == repeats == (1.0, 1.0)
+    shrunk = large.reshape(256, 4, 256, 4, 3).mean((1, 3))
+    assert likeness(shrunk, small) > 0.9
+    assert likeness(np.roll(shrunk, 50, (0, 1)), small) < 0.5
+    plain = shrunk.repeat(4, 0).repeat(4, 1)
+    assert (large - plain).std() > 0.3 * plain.std((0, 1)).mean()
+
+
+def likeness(one: np.ndarray, other: np.ndarray) -> float:
+    """Correlation of two pictures, their mean colors left out."""
+    flat = [(picture - picture.mean((0, 1))).ravel() for picture in (one, other)]
+    return float(np.corrcoef(*flat)[0, 1])
+
+
+def train_grain(folder: Path) -> None:
+    """A model of shapes with grain on them, whose detail is two octaves finer than what its generator draws."""
+    y, x = np.mgrid[0:512, 0:512]
+    waves = (np.sin(x / 20) * np.cos(y / 28) + 1) * 80
+    grain = np.random.default_rng(1).normal(40, 20, (512, 512))
+    pixels = np.clip(waves + grain, 0, 255).astype(np.uint8)
+    path = folder / "grain.png"
+    path.write_bytes(png.encode_png(np.stack([pixels, pixels // 2, 255 - pixels], -1)))
+    config = TrainingConfig("grain", (str(path),), "nano", 0.1, scale=1.0, octaves=2)
+    training.wait_for_training(training.start_training(config), 240)
+
+
+def colors(material: bpy.types.Material) -> np.ndarray:
+    return images.read_pixels(node_tree.images_of(material)["base_color"])[..., :3]
 
 
 def test_varied_objects_look_different_and_the_file_keeps_them(model, planes, tmp_path):
