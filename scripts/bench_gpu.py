@@ -225,16 +225,14 @@ def _pictures(options: Namespace, file: str) -> Found:
 
 def _quality_table(options: Namespace) -> str:
     """The same measurement as `bench_quality`, in minutes of this GPU."""
-    import bench_quality
+    from bench_quality import train_in_a_process
+    from quality_tables import table
 
-    text = ""
-    for recipe, marks in (("full", options.minutes), ("tiny", [0.5])):
-        paced = Namespace(recipe=recipe, sheets=options.sheets, change=[], minutes=marks)
-        picture = Path(options.picture)
-        item = bench_quality._in_a_process(paced, picture, 0)
-        for minutes in item["minutes"]:
-            text += f"\n## {recipe}, {minutes} minutes\n\n"
-            text += bench_quality._table({picture.stem: item}, minutes)
+    text, picture = "", Path(options.picture)
+    for preset, marks in (("full", options.minutes), ("tiny", [0.5])):
+        for minutes in marks:
+            found = train_in_a_process(preset, picture, minutes, {}, real=True)
+            text += f"\n## {preset}, {minutes:g} minutes\n\n" + table({picture.stem: found})
         print(text, flush=True)
     return text
 

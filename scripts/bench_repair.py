@@ -1,10 +1,10 @@
 """Hides two squares of each picture, fills them in several ways, and measures how far they are from what was hidden.
 
 Our model is trained on the picture without these squares, `tiny`, for two minutes of an idle computer, counted in
-steps, at the pace that `bench_quality` has kept for that picture. The others are OpenCV's two kinds of inpainting, and
-copying: the square is filled from its rim inwards with the best-fitting small patches of the rest of the picture (after
-Criminisi et al. 2004). As `elsewhere` stands another part of the same picture, which fits nowhere and says what
-distance is left between two places of one material.
+steps, at the pace that was measured for small pictures (`bench_quality_small.json`). The others are OpenCV's two kinds
+of inpainting, and copying: the square is filled from its rim inwards with the best-fitting small patches of the rest of
+the picture (after Criminisi et al. 2004). As `elsewhere` stands another part of the same picture, which fits nowhere
+and says what distance is left between two places of one material.
 
 All figures are kept in `bench_repair.json` beside this file, so that the benchmark can be stopped and goes on where it
 was; `bench_repair.md` is the table.
@@ -34,7 +34,7 @@ from gan_worker.gan.metrics.distances import Layout, describe, distances
 from gan_worker.materials.pictures import quantise, write_picture
 
 RESULTS, TABLE = (ROOT / f"scripts/bench_repair.{ending}" for ending in ("json", "md"))
-PACES = json.loads((ROOT / "scripts/bench_quality.json").read_text())["pace"]["tiny"]
+PACES = json.loads((ROOT / "scripts/bench_quality_small.json").read_text())["pace"]["tiny"]
 COLUMNS = {
     "swd": "SWD",
     "swd/0": "SWD full size",

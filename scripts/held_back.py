@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import tensorflow as tf
-from bench_quality import Stopwatch
+from quality_training import Stopwatch, TimedTraining
 
 from gan_worker.config import MATERIAL_PRESETS, TrainingConfig
 from gan_worker.gan.data.dataset import (
@@ -18,8 +18,6 @@ from gan_worker.gan.data.dataset import (
     suggest_scale,
 )
 from gan_worker.gan.data.statistics import Statistics
-from gan_worker.gan.training.log import TrainingLog
-from gan_worker.gan.training.loop import Training
 from gan_worker.gan.training.pipelines import MaterialPipeline
 from gan_worker.materials.pictures import read_picture, resize, write_picture
 from gan_worker.runs.run import Run
@@ -93,19 +91,13 @@ def train(
     levels = np.rint(picture * 255).astype(np.uint8)
     painted = cv2.inpaint(levels, hidden.astype(np.uint8), 5, cv2.INPAINT_TELEA)
     write_picture(file, painted)
-    watch = Stopwatch(pace)
     tiny = MATERIAL_PRESETS["tiny"]
 
     class HeldBack(MaterialPipeline):
         def new_dataset(self, pictures: MeasuredPictures) -> Dataset:
             return KnownCrops(pictures.materials[0], pictures.statistics, hidden, tiny.crop)
 
-    class Timed(Training):
-        def _step(self, log: TrainingLog) -> None:
-            with watch.step():
-                super()._step(log)
-            self.seconds = watch.seconds
-
-    config = TrainingConfig(name, (str(file),), minutes=minutes, scale=1.0)
+    config = TrainingConfig(name, (str(file),), minutes=minutes, scale=1.0, octaves=0)
     run = Run.create(home / "runs", name)
-    Timed(config, run, lambda news: None, HeldBack(tiny)).loop(lambda: False)
+    watch, pipeline = Stopwatch({"small": 1 / pace}), HeldBack(tiny)
+    TimedTraining(watch, config, run, lambda news: None, pipeline).loop(lambda: False)

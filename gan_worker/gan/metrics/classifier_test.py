@@ -14,27 +14,31 @@ import tensorflow as tf
 
 PATCH = 32
 STEPS, BATCH, RATE = 150, 32, 2e-3
-FILTERS = (32, 48, 64)
+# Of its levels, each of half the size of the one before, down to so many pixels.
+FILTERS, LAST = (32, 48, 64, 64), 4
 TESTED = 512
 
 
-def held_out_auc(real: tuple[np.ndarray, np.ndarray], fake: tuple[np.ndarray, np.ndarray]) -> float:
-    """Area under the ROC curve of a fresh classifier on patches of 32 pixels it has not seen: 0.5 where it cannot tell.
+def held_out_auc(
+    real: tuple[np.ndarray, np.ndarray], fake: tuple[np.ndarray, np.ndarray], patch: int = PATCH
+) -> float:
+    """Area under the ROC curve of a fresh classifier on patches that it has not seen: 0.5 where it cannot tell.
 
     Trained on the first of each pair and tested on the second, then the other way around; the mean of both.
 
     Args:
-        real: two sets of windows, (count, side, side, channels), standardised; the side is 32 at least.
+        real: two sets of windows, (count, side, side, channels), standardised; the side is that of a patch at least.
         fake: the same.
+        patch: side of a patch, pixels: 16, 32 or 64.
     """
-    classifier = _classifier(real[0].shape[-1])
+    classifier = _classifier(real[0].shape[-1], patch)
     ahead = classifier.train_and_test((real[0], fake[0]), (real[1], fake[1]))
     return (ahead + classifier.train_and_test((real[1], fake[1]), (real[0], fake[0]))) / 2
 
 
 @cache
-def _classifier(channels: int) -> PatchClassifier:
-    return PatchClassifier(channels)
+def _classifier(channels: int, patch: int) -> PatchClassifier:
+    return PatchClassifier(channels, patch)
 
 
 class PatchClassifier:
@@ -42,12 +46,17 @@ class PatchClassifier:
 
     Args:
         channels: of a window.
+        patch: side of a patch, pixels.
     """
 
-    def __init__(self, channels: int):
-        sizes = zip((channels, *FILTERS), FILTERS, strict=False)
+    def __init__(self, channels: int, patch: int):
+        self._patch = patch
+        # Half as many of twice the side: twice the pixels a step, and no more.
+        self._batch = BATCH * PATCH // patch
+        filters = FILTERS[: (patch // LAST).bit_length() - 1]
+        sizes = zip((channels, *filters), filters, strict=False)
         generator = np.random.default_rng(17)
-        shapes = [(3, 3, a, b) for a, b in sizes] + [(FILTERS[-1], 1)]
+        shapes = [(3, 3, a, b) for a, b in sizes] + [(filters[-1], 1)]
         self._first = [
             (generator.standard_normal(s) * np.sqrt(2 / np.prod(s[:-1]))).astype(np.float32)
             for s in shapes
@@ -70,7 +79,7 @@ class PatchClassifier:
         for number in range(STEPS):
             self._step(tf.constant(number), real, fake)
         logits = [
-            self._logits(_patches(tf.constant(w, tf.float32), tf.constant([23, i]), TESTED)).numpy()
+            self._logits(self._patches(tf.constant(w, tf.float32), [23, i], TESTED)).numpy()
             for i, w in enumerate(testing)
         ]
         return auc(*logits)
@@ -86,27 +95,29 @@ class PatchClassifier:
 
     def _step_in_graph(self, number: tf.Tensor, real: tf.Tensor, fake: tf.Tensor) -> None:
         seed = tf.stack([number, 0])
-        x = tf.concat(
-            [_patches(real, seed + [0, 1], BATCH), _patches(fake, seed + [0, 2], BATCH)], axis=0
-        )
-        labels = tf.concat([tf.ones(BATCH), tf.zeros(BATCH)], axis=0)
+        batch = self._batch
+        drawn = [self._patches(w, seed + [0, i], batch) for i, w in ((1, real), (2, fake))]
+        x = tf.concat(drawn, axis=0)
+        labels = tf.concat([tf.ones(batch), tf.zeros(batch)], axis=0)
         with tf.GradientTape() as tape:
             losses = tf.nn.sigmoid_cross_entropy_with_logits(labels, self._logits(x))
             loss = tf.reduce_mean(losses)
         self._optimizer.apply(tape.gradient(loss, self._weights), self._weights)
 
-
-def _patches(windows: tf.Tensor, seed: tf.Tensor, count: int) -> tf.Tensor:
-    """Random patches, (count, 32, 32, channels); the same seed takes the same places."""
-    number, height, width = (tf.shape(windows)[i] for i in range(3))
-    which = tf.random.stateless_uniform((count,), seed + [0, 10], 0, number, tf.int32)
-    rows = tf.random.stateless_uniform((count,), seed + [0, 11], 0, height - PATCH + 1, tf.int32)
-    columns = tf.random.stateless_uniform((count,), seed + [0, 12], 0, width - PATCH + 1, tf.int32)
-    span = tf.range(PATCH)
-    row = (rows[:, None] + span)[:, :, None]
-    column = (columns[:, None] + span)[:, None, :]
-    index = (which[:, None, None] * height + row) * width + column
-    return tf.gather(tf.reshape(windows, (-1, windows.shape[-1])), index)
+    def _patches(self, windows: tf.Tensor, seed: tf.Tensor, count: int) -> tf.Tensor:
+        """Random patches, (count, side, side, channels); the same seed takes the same places."""
+        seed, side = tf.convert_to_tensor(seed), self._patch
+        number, height, width = (tf.shape(windows)[i] for i in range(3))
+        which = tf.random.stateless_uniform((count,), seed + [0, 10], 0, number, tf.int32)
+        rows, columns = (
+            tf.random.stateless_uniform((count,), seed + [0, salt], 0, n - side + 1, tf.int32)
+            for salt, n in ((11, height), (12, width))
+        )
+        span = tf.range(side)
+        row = (rows[:, None] + span)[:, :, None]
+        column = (columns[:, None] + span)[:, None, :]
+        index = (which[:, None, None] * height + row) * width + column
+        return tf.gather(tf.reshape(windows, (-1, windows.shape[-1])), index)
 
 
 def auc(positive: np.ndarray, negative: np.ndarray) -> float:

@@ -76,7 +76,7 @@ def describe(windows: np.ndarray, layout: Layout) -> Description:
         spectrum=_spectrum(windows),
         autocorrelation=_autocorrelation(windows),
         values=_sorted_sample(x),
-        correlations=_correlations(windows, layout),
+        correlations=map_correlations(windows, layout),
         normal_height=normal_height(windows, layout),
     )
 
@@ -125,10 +125,15 @@ def wasserstein(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.abs(first - second).mean())
 
 
-def pyramid(x: tf.Tensor) -> list[tf.Tensor]:
-    """Laplacian pyramid (Burt and Adelson 1983), finest level first, the low-pass rest last."""
+def pyramid(x: tf.Tensor, coarsest: int = COARSEST) -> list[tf.Tensor]:
+    """Laplacian pyramid (Burt and Adelson 1983), finest level first, the low-pass rest last.
+
+    Args:
+        x: (count, side, side, channels).
+        coarsest: smallest side of a level, pixels; there are three and the rest at most.
+    """
     levels: list[tf.Tensor] = []
-    while x.shape[1] >= 2 * COARSEST and len(levels) < 3:
+    while x.shape[1] >= 2 * coarsest and len(levels) < 3:
         detail, x = split_detail(x)
         levels.append(detail)
     return [*levels, x]
@@ -248,15 +253,24 @@ def _autocorrelation(windows: np.ndarray) -> np.ndarray:
     return correlation / np.maximum(correlation[lags, lags], 1e-12)
 
 
-def _correlations(windows: np.ndarray, layout: Layout) -> np.ndarray:
-    """Between the maps' intensities: the mean of the channels, of normals the steepness."""
+def map_correlations(windows: np.ndarray, layout: Layout, finest: bool = False) -> np.ndarray:
+    """Correlations between the maps' intensities, (maps, maps): the mean of the channels, of normals the steepness.
+
+    Args:
+        windows: (count, side, side, channels), standardised.
+        layout: of the channels.
+        finest: of the finest level of their pyramid alone.
+    """
     intensities = []
     for name, channels in layout.channels.items():
         part = windows[..., channels]
         if MAPS[name].kind is Kind.direction:
             part = np.hypot(*np.moveaxis(part * layout.spread[channels], -1, 0))[..., None]
-        intensities.append(part.mean(axis=-1).ravel())
-    table = np.stack(intensities)
+        intensities.append(part.mean(axis=-1))
+    stacked = np.stack(intensities, axis=-1)
+    if finest:
+        stacked = split_detail(tf.constant(stacked, tf.float32))[0].numpy()
+    table = stacked.reshape(-1, len(intensities)).T
     table = table - table.mean(axis=1, keepdims=True)
     table /= np.maximum(np.sqrt((table**2).sum(axis=1, keepdims=True)), 1e-9)
     return table @ table.T

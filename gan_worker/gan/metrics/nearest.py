@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,10 +27,11 @@ def nearest_distances(
     targets: Sequence[np.ndarray],
     count: int = QUERIES,
     turned: bool = False,
+    patch: int = PATCH,
 ) -> np.ndarray:
     """Distances from some patches of the sources to their nearest among all patches of the targets.
 
-    Patches of 16 pixels have their mean removed and unit length, so the distance lies in 0..2, and √2 is that of
+    Patches have their mean removed and unit length, so the distance lies in 0..2, and √2 is that of
     unrelated ones: √(2 − 2 · correlation).
 
     Args:
@@ -37,11 +39,12 @@ def nearest_distances(
         targets: the same; every place of them is looked at.
         count: of the patches, at most.
         turned: look for each patch in all eight ways of turning and mirroring it.
+        patch: side of a patch, pixels.
 
     Returns:
         (number of patches,), sorted.
     """
-    queries, _ = _unit_patches(sources, count)
+    queries, _ = _unit_patches(sources, count, patch)
     ways = _turned(queries) if turned else queries
     best = np.max([_best_correlation(ways, target) for target in targets], axis=0)
     best = best.reshape(-1, len(queries)).max(axis=0)
@@ -80,7 +83,7 @@ def most_alike(
     Returns:
         Distances as of `nearest_distances`, (targets, patches), and the matches, the most alike first.
     """
-    queries, places = _unit_patches(sources, QUERIES)
+    queries, places = _unit_patches(sources, QUERIES, PATCH)
     best = np.stack([_best_correlation(queries, target) for target in targets])
     chosen: list[int] = []
     for number in np.argsort(-best.max(axis=0), kind="stable"):
@@ -99,19 +102,20 @@ def most_alike(
     return np.sqrt(np.maximum(2 - 2 * best, 0)), matches
 
 
-def _unit_patches(pictures: Sequence[np.ndarray], count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Patches with visible structure at fixed random places, (count, 256), mean 0, length 1.
+def _unit_patches(
+    pictures: Sequence[np.ndarray], count: int, side: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Patches with visible structure at fixed random places, (count, side²), mean 0, length 1.
 
     Their places come with them, (count, 3): the picture's number, row and column.
     """
     generator, patches, places = np.random.default_rng(19), [], []
     each = -(-4 * count // len(pictures))
     for number, picture in enumerate(pictures):
-        rows, columns = (generator.integers(0, n - PATCH + 1, each) for n in picture.shape)
+        rows, columns = (generator.integers(0, n - side + 1, each) for n in picture.shape)
         places += [(number, r, c) for r, c in zip(rows, columns, strict=True)]
         patches += [
-            picture[r : r + PATCH, c : c + PATCH].ravel()
-            for r, c in zip(rows, columns, strict=True)
+            picture[r : r + side, c : c + side].ravel() for r, c in zip(rows, columns, strict=True)
         ]
     order = generator.permutation(len(patches))
     table = np.stack(patches)[order].astype(np.float32)
@@ -122,10 +126,11 @@ def _unit_patches(pictures: Sequence[np.ndarray], count: int) -> tuple[np.ndarra
 
 
 def _turned(patches: np.ndarray) -> np.ndarray:
-    """Patches, (count, 256), in the eight ways a square can lie, one way after the other, (8 · count, 256)."""
-    squares = patches.reshape(-1, PATCH, PATCH)
+    """Patches, (count, side²), in the eight ways a square can lie, one way after the other, (8 · count, side²)."""
+    side = math.isqrt(patches.shape[1])
+    squares = patches.reshape(-1, side, side)
     ways = [np.rot90(s, n, (1, 2)) for s in (squares, squares[:, ::-1]) for n in range(4)]
-    return np.concatenate(ways).reshape(-1, PATCH * PATCH)
+    return np.concatenate(ways).reshape(-1, side * side)
 
 
 def _best_correlation(queries: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -148,13 +153,14 @@ def _strips(target: np.ndarray) -> list[np.ndarray]:
 
 def _correlation(queries: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Normalised correlation with every place of the target, (rows, columns, queries)."""
+    side = math.isqrt(queries.shape[1])
     x = tf.constant(target - target.mean(), tf.float32)[None, :, :, None]
-    kernel = tf.reshape(tf.transpose(tf.constant(queries)), (PATCH, PATCH, 1, -1))
+    kernel = tf.reshape(tf.transpose(tf.constant(queries)), (side, side, 1, -1))
     products = tf.nn.conv2d(x, kernel, 1, "VALID")
-    mean = tf.nn.avg_pool2d(x, PATCH, 1, "VALID")
-    square = tf.nn.avg_pool2d(tf.square(x), PATCH, 1, "VALID")
+    mean = tf.nn.avg_pool2d(x, side, 1, "VALID")
+    square = tf.nn.avg_pool2d(tf.square(x), side, 1, "VALID")
     variance = tf.maximum(square - tf.square(mean), 1e-4 * tf.reduce_mean(tf.square(x)) + 1e-12)
-    correlation = products / (PATCH * tf.sqrt(variance))
+    correlation = products / (side * tf.sqrt(variance))
     return tf.minimum(correlation[0], 1.0).numpy()
 
 

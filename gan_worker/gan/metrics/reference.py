@@ -56,10 +56,10 @@ class Reference:
 
     def __init__(self, materials: Sequence[Material]):
         self.materials = materials
-        self.layout = _measure_layout(materials)
-        self._flat = [self._stack(m) for m in materials]
+        self.layout = measure_layout(materials)
+        self._flat = [stacked(m, self.layout) for m in materials]
         self._halves = halves(self._flat)
-        smallest = min(map(_smallest, self._halves))
+        smallest = min(map(smallest_side, self._halves))
         if smallest < SMALLEST:
             raise PictureError(
                 "picture_too_small",
@@ -67,8 +67,8 @@ class Reference:
                 f"{smallest}.",
                 "Use larger pictures, or a larger scale.",
             )
-        self.side = min(map(_side, self._halves))
-        windows = [_windows(half, self.side) for half in self._halves]
+        self.side = min(map(window_side, self._halves))
+        windows = [cut_windows(half, self.side) for half in self._halves]
         self._windows = tuple(w[: min(map(len, windows))] for w in windows)
         self._described = tuple(describe(w, self.layout) for w in self._windows)
 
@@ -92,10 +92,10 @@ class Reference:
             RequestError: `invalid_size` or `invalid_config` for pictures that cannot be compared.
         """
         self._check(pictures)
-        flat = [self._stack(p) for p in pictures]
-        row = self._distances([_windows(flat, self.side, GROUPS * len(self._windows[0]))] * 2)
+        flat = [stacked(p, self.layout) for p in pictures]
+        row = self._distances([cut_windows(flat, self.side, GROUPS * len(self._windows[0]))] * 2)
         row["critic_auc"] = self._classifier_auc(flat)
-        row |= _seams(pictures)
+        row |= seam_figures(pictures)
         row |= self._patches(flat)
         row["diversity"] = pixel_diversity(flat)
         return row
@@ -107,7 +107,7 @@ class Reference:
         auc = self._critic_of_halves()
         if auc is not None:
             row["critic_auc"] = auc
-        row |= _seams(self.materials)
+        row |= seam_figures(self.materials)
         row["coverage"] = float(self._between_halves.mean())
         row["copied"] = copied_share(self._between_halves, self._between_halves)
         row["novelty"] = 1.0
@@ -149,13 +149,6 @@ class Reference:
                 "Generate larger ones.",
             )
 
-    def _stack(self, material: Material) -> np.ndarray:
-        """Standardised channels, (height, width, channels) float32; of normals x and y."""
-        layout = self.layout
-        stacked = [_stored(name, material[name]) for name in layout.channels]
-        flat = (np.concatenate(stacked, axis=-1) - layout.mean) / layout.spread
-        return flat.astype(np.float32)
-
     def _distances(self, candidates: Sequence[np.ndarray]) -> Row:
         """Mean distances of each half to its candidates, which are cut into sets of the half's size."""
         rows = []
@@ -163,23 +156,23 @@ class Reference:
         for real, windows in zip(self._described, candidates, strict=True):
             if id(windows) not in described:
                 described[id(windows)] = [
-                    describe(g, self.layout) for g in _groups(windows, len(self._windows[0]))
+                    describe(g, self.layout) for g in in_groups(windows, len(self._windows[0]))
                 ]
             rows += [distances(real, other, self.layout) for other in described[id(windows)]]
         return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
     def _classifier_auc(self, flat: Sequence[np.ndarray]) -> float:
-        first, second = (_windows(flat[i::2], self.side) for i in (0, 1))
+        first, second = (cut_windows(flat[i::2], self.side) for i in (0, 1))
         return held_out_auc((self._windows[0], self._windows[1]), (first, second))
 
     def _critic_of_halves(self) -> float | None:
         """One half as real, the other as generated, each halved again; None where a quarter is too small."""
         quarters = [halves(half) for half in self._halves]
         parts = [part for pair in quarters for part in pair]
-        if min(map(_smallest, parts)) < SMALLEST:
+        if min(map(smallest_side, parts)) < SMALLEST:
             return None
-        side = min(map(_side, parts))
-        real, fake = ((_windows(a, side), _windows(b, side)) for a, b in quarters)
+        side = min(map(window_side, parts))
+        real, fake = ((cut_windows(a, side), cut_windows(b, side)) for a, b in quarters)
         return held_out_auc(real, fake)
 
     @cached_property
@@ -207,17 +200,29 @@ class Reference:
             pictures: as for `evaluate`.
             count: of the matches, at most.
         """
-        made = intensities([self._stack(p) for p in pictures])
+        made = intensities([stacked(p, self.layout) for p in pictures])
         rows, matches = most_alike(made, intensities(self._flat), count)
         ranks = [(copied_share(row, self._between_halves), -row.mean()) for row in rows]
         return max(range(len(ranks)), key=ranks.__getitem__), matches
+
+
+def stacked(material: Material, layout: Layout) -> np.ndarray:
+    """Standardised channels, (height, width, channels) float32; of normals x and y."""
+    stored = [_stored(name, material[name]) for name in layout.channels]
+    flat = (np.concatenate(stored, axis=-1) - layout.mean) / layout.spread
+    return flat.astype(np.float32)
 
 
 def _stored(name: str, values: np.ndarray) -> np.ndarray:
     return values[..., :2] if MAPS[name].kind is Kind.direction else values
 
 
-def _measure_layout(materials: Sequence[Material]) -> Layout:
+def measure_layout(materials: Sequence[Material]) -> Layout:
+    """Which channels are judged, and how they are standardised.
+
+    Raises:
+        PictureError: `dataset_empty` where all maps are constant.
+    """
     channels, means, spreads, start = {}, [], [], 0
     # A map that a training takes for one value is not judged: its last traces of compression would tell real from
     # generated at once.
@@ -246,16 +251,16 @@ def _measure_layout(materials: Sequence[Material]) -> Layout:
     return Layout(channels, np.concatenate(means), np.concatenate(spreads))
 
 
-def _smallest(pictures: Sequence[np.ndarray]) -> int:
+def smallest_side(pictures: Sequence[np.ndarray]) -> int:
     return min(min(p.shape[:2]) for p in pictures)
 
 
-def _side(pictures: Sequence[np.ndarray]) -> int:
+def window_side(pictures: Sequence[np.ndarray], largest: int = SIDE) -> int:
     """Of the windows these pictures are cut into, pixels."""
-    return min(SIDE, _smallest(pictures) // 16 * 16)
+    return min(largest, smallest_side(pictures) // 16 * 16)
 
 
-def _windows(pictures: Sequence[np.ndarray], side: int, most: int | None = None) -> np.ndarray:
+def cut_windows(pictures: Sequence[np.ndarray], side: int, most: int | None = None) -> np.ndarray:
     """Square windows that cover the pictures, those of different pictures in turn, (count, side, side, channels)."""
     lists = [_tiles(picture, side) for picture in pictures]
     longest = max(len(tiles) for tiles in lists)
@@ -273,14 +278,14 @@ def _tiles(picture: np.ndarray, side: int) -> list[np.ndarray]:
     return [tiles[i] for i in order]
 
 
-def _groups(windows: np.ndarray, count: int) -> list[np.ndarray]:
+def in_groups(windows: np.ndarray, count: int) -> list[np.ndarray]:
     """Sets of so many windows; of fewer than that they are repeated."""
     if len(windows) < count:
         return [np.resize(windows, (count, *windows.shape[1:]))]
     return [windows[i : i + count] for i in range(0, len(windows) - count + 1, count)][:GROUPS]
 
 
-def _seams(pictures: Sequence[Material]) -> Row:
+def seam_figures(pictures: Sequence[Material]) -> Row:
     row = {}
     for name in pictures[0]:
         lines = [line_steps(tf.constant(p[name], tf.float32)) for p in pictures]

@@ -1,0 +1,212 @@
+"""Tables of the benchmark of quality: a line for each material, medians of all rows, and how many reach the goals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from statistics import median
+from typing import Any
+
+RECIPES = ("tiny", "full", "scale_1")
+COLUMNS = {
+    "color/0": "color SWD, finest",
+    "color/1": "2nd",
+    "color/2": "3rd",
+    "swd/0": "SWD, finest",
+    "swd/1": "2nd band",
+    "swd/2": "3rd band",
+    "contrast": "contrast",
+    "critic/32": "critic 32 px",
+    "critic/64": "critic 64 px",
+    "correlations": "finest correlations off by",
+    "normal_height": "normals to height off by",
+    "copied/16": "copied 16 px",
+    "copied/32": "copied 32 px",
+    "seam": "seam",
+}
+ROWS = {
+    "result": "result",
+    "transfer": "moved detail alone",
+    "scale_1": "trained at scale 1",
+    "lanczos": "small picture, resized",
+    "random_phase": "random phase",
+    "held_back": "held back",
+    "floor": "floor",
+}
+TOLD = """# Quality of what is trained, at the pictures' own resolution
+
+Two pictures of each material, of its own size and 1024² at most, against the real one; lower is better, and 0.5 is best
+of critics. In brackets and as `floor`: one half of the real picture against its other half. `moved detail alone` is
+real detail put into place without the network, `small picture, resized` what the generator draws, enlarged by Lanczos,
+`trained at scale 1` a generator that learned the pictures at their own size in as many minutes; `random phase` has the
+picture's spectrum and no shapes. `held back` is the real small picture of one half, with detail drawn from what the
+other half has for it, against that real half: what the detail stage does where the small picture is right.
+SWD compares the patches of a band, the finest first, of the color alone and of all maps together, `contrast` how busy
+small windows are. A critic is a network trained afresh to tell patches of that side from real ones. `copied` is the
+share of patches of that side that are far nearer to the real picture than its halves are to each other; `seam` the step
+at the border over steps inside, of the worst map. Minutes are those of two idle cores in all, for small pictures and
+detail together. Seconds are those of 1024² with warm graphs.
+"""
+Items = Mapping[str, Mapping[str, Any]]
+
+
+def tables(kept: Mapping[str, Any]) -> str:
+    """All that is known, as Markdown."""
+    text, results = TOLD, kept["results"]
+    for recipe in (r for r in RECIPES if r != "scale_1" and r in results):
+        for minutes in _marks(results[recipe]):
+            items = _items(kept, recipe, minutes)
+            text += f"\n## {recipe}, {minutes} minutes\n\n" + _goals(items)
+            for kind, some in _kinds(items).items():
+                text += f"\n### {recipe}, {minutes} minutes, {kind}\n\n" + table(some)
+    return text + _levers(kept)
+
+
+def _marks(measured: Items) -> list[str]:
+    return sorted({mark for item in measured.values() for mark in item}, key=float)
+
+
+def _items(kept: Mapping[str, Any], name: str, minutes: str) -> dict[str, dict[str, Any]]:
+    """What was measured at that time, with all rows of each item that there are."""
+    found = {}
+    for item, marks in kept["results"].get(name, {}).items():
+        if minutes not in marks:
+            continue
+        rows = {**marks[minutes]["rows"], **kept["real"].get(item, {})}
+        old = kept["results"].get("scale_1", {}).get(item, {}).get(minutes)
+        if old:
+            rows["scale_1"] = old["rows"]["result"]
+        found[item] = {**marks[minutes], "rows": rows}
+    return found
+
+
+def _kinds(items: Items) -> dict[str, dict[str, Any]]:
+    kinds: dict[str, dict[str, Any]] = {}
+    for name, item in items.items():
+        kind = "material sets" if item["maps"] > 1 else "photos"
+        kinds.setdefault(kind, {})[name] = item
+    return dict(sorted(kinds.items()))
+
+
+def table(items: Items) -> str:
+    """One line for each picture or set, then medians.
+
+    Args:
+        items: name → what was measured, with all rows.
+    """
+    columns = [c for c in COLUMNS if any(c in i["rows"]["result"] for i in items.values())]
+    heads = ["octaves", "steps", *(COLUMNS[c] for c in columns), "seconds", "MB"]
+    lines = ["| | " + " | ".join(heads) + " |", "|---|" + "---|" * len(heads)]
+    for name, item in items.items():
+        rows = item["rows"]
+        cells = [_cell(rows["result"].get(c), rows.get("floor", {}).get(c)) for c in columns]
+        steps = "+".join(str(n) for _, n in sorted(item["steps"].items(), reverse=True))
+        cells = [str(item["octaves"]), steps, *cells]
+        cells += [_cell(item["seconds"]), _cell(item["megabytes"])]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    for kind, label in ROWS.items():
+        rows = [item["rows"][kind] for item in items.values() if kind in item["rows"]]
+        if not rows:
+            continue
+        cells = [_median([row[c] for row in rows if c in row]) for c in columns]
+        more = f" of {len(rows)}" if len(rows) < len(items) else ""
+        last = ["", ""]
+        if kind == "result":
+            last = [_median([i[n] for i in items.values()]) for n in ("seconds", "megabytes")]
+        lines.append(f"| **median{more}, {label}** | | | " + " | ".join([*cells, *last]) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(value: float | None, floor: float | None = None) -> str:
+    if value is None:
+        return "–"
+    text = f"{value:.3g}"
+    return text if floor is None else f"{text} ({floor:.3g})"
+
+
+def _median(values: Sequence[float]) -> str:
+    return _cell(median(values)) if values else "–"
+
+
+def _of(figure: str) -> Callable[[Mapping[str, Any]], float | None]:
+    return lambda item: item["rows"]["result"].get(figure)
+
+
+def _over(figure: str, row: str) -> Callable[[Mapping[str, Any]], float | None]:
+    def ratio(item: Mapping[str, Any]) -> float | None:
+        own, other = item["rows"]["result"].get(figure), item["rows"].get(row, {}).get(figure)
+        return own / other if own is not None and other else None
+
+    return ratio
+
+
+def _worst_critic(item: Mapping[str, Any]) -> float:
+    return max(v for figure, v in item["rows"]["result"].items() if figure.startswith("critic/"))
+
+
+def _behind(item: Mapping[str, Any]) -> float | None:
+    """In how many figures the small picture, resized, is nearer to the real one."""
+    lanczos = item["rows"].get("lanczos")
+    if lanczos is None:
+        return None
+    others = ("copied/16", "copied/32", "seam")
+    result = {f: v for f, v in item["rows"]["result"].items() if f not in others}
+    return float(sum(value > lanczos[figure] for figure, value in result.items()))
+
+
+GOALS: tuple[tuple[str, Callable[[Mapping[str, Any]], float | None], float], ...] = (
+    ("critic 32 px ≤ 0.65", _of("critic/32"), 0.65),
+    ("critic 64 px ≤ 0.75", _of("critic/64"), 0.75),
+    ("no critic above 0.85", _worst_critic, 0.85),
+    ("finest SWD ≤ 2 × floor", _over("swd/0", "floor"), 2.0),
+    ("finest color SWD ≤ 2 × floor", _over("color/0", "floor"), 2.0),
+    ("finest SWD ≤ ⅛ of the small picture, resized", _over("swd/0", "lanczos"), 0.125),
+    ("finest color SWD ≤ ⅛ of it", _over("color/0", "lanczos"), 0.125),
+    ("contrast ≤ 2.5 × floor", _over("contrast", "floor"), 2.5),
+    ("copied 16 px ≤ 2 %", _of("copied/16"), 0.02),
+    ("copied 32 px ≤ 2 %", _of("copied/32"), 0.02),
+    ("seam ≤ 1.05", _of("seam"), 1.05),
+    ("model ≤ 12 MB", lambda item: item["megabytes"], 12.0),
+    ("figures behind the small picture, resized: none", _behind, 0.0),
+)
+
+
+def _goals(items: Items) -> str:
+    """How many reach each goal, and the median and the worst, with whose it is."""
+    lines = ["| goal | reached by | median | worst |", "|---|---|---|---|"]
+    for label, measure, limit in GOALS:
+        values = {name: v for name, item in items.items() if (v := measure(item)) is not None}
+        if not values:
+            continue
+        reached = sum(value <= limit for value in values.values())
+        worst = max(values, key=values.__getitem__)
+        lines.append(
+            f"| {label} | {reached} of {len(values)} | {_median(list(values.values()))} | "
+            f"{_cell(values[worst])} ({worst}) |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _levers(kept: Mapping[str, Any]) -> str:
+    """What each lever gives: medians over the pictures it was tried on, with it and without it."""
+    lines: list[str] = []
+    for name in (n for n in kept["results"] if n not in RECIPES):
+        plain, lever = name.rsplit(" ", 1)
+        for minutes in _marks(kept["results"][name]):
+            lines += _pair(kept, minutes, (plain, plain), (lever, name))
+    heads = ["lever (materials)", "minutes", *COLUMNS.values()]
+    head = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    told = (
+        "Each stands below the recipe that it changes; `bench_quality --help` and `levers.py` tell what they are. How\n"
+        "levers act on small pictures stands in the [tables before](bench_quality_small.md#levers).\n\n"
+    )
+    return "\n## Levers\n\n" + told + "\n".join(head + lines) + "\n" if lines else ""
+
+
+def _pair(kept: Mapping[str, Any], minutes: str, *labels: tuple[str, str]) -> Iterator[str]:
+    both = [_items(kept, name, minutes) for _, name in labels]
+    shared = sorted(set.intersection(*map(set, both)))
+    for (label, _), items in zip(labels, both, strict=True):
+        if shared:
+            rows = [items[item]["rows"]["result"] for item in shared]
+            cells = [_median([row[c] for row in rows if c in row]) for c in COLUMNS]
+            yield f"| {label} ({len(shared)}) | {minutes} | " + " | ".join(cells) + " |"

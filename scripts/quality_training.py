@@ -1,0 +1,388 @@
+"""One training of the benchmark of quality: timed by its steps, then measured at the pictures' own resolution."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from levers import LEVERS, OTHER_NETWORKS
+from quality_figures import Material, NativeReference, Row
+
+from gan_worker.config import MATERIAL_PRESETS, GenerationConfig, NetworkConfig, TrainingConfig
+from gan_worker.gan.data.dataset import MeasuredPictures
+from gan_worker.gan.data.waves import Pattern
+from gan_worker.gan.detail.bank import Bank, KeptPictures
+from gan_worker.gan.detail.stage import DetailStage
+from gan_worker.gan.generation.latents import fine_noise
+from gan_worker.gan.generation.model import Model
+from gan_worker.gan.networks import precision
+from gan_worker.gan.networks.upsampler import Upsampler
+from gan_worker.gan.training import native
+from gan_worker.gan.training.detail import DetailHyperparameters, DetailStep
+from gan_worker.gan.training.log import TrainingLog
+from gan_worker.gan.training.loop import Training
+from gan_worker.gan.training.native import NativeStep
+from gan_worker.gan.training.pipelines import MaterialPipeline
+from gan_worker.gan.training.pretrained import Pretrained
+from gan_worker.gan.training.step import TrainingStep, recipe
+from gan_worker.materials.contact_sheet import contact_sheet
+from gan_worker.materials.pictures import quantise, resize, write_picture
+from gan_worker.progress import Notice
+from gan_worker.runs.run import Run
+
+# Longest side of a judged picture, and of what is shown of it, pixels.
+SIDE, SHOWN = 1024, 512
+SEEDS = (1, 2)
+# Steps in which the pace is measured; the first of each kind build graphs and say nothing of it.
+PACED, WARM_UP = 84, 9
+# A small picture goes on for so many pixels beyond its edge before it is resized, or a resize would end there.
+LAPPED = 8
+# What an old way of training is told: the generator draws the finest detail itself.
+OLD_WAY = {"octaves": 0, "scale": 1.0}
+
+
+class Stopwatch:
+    """Adds up the time of training steps, of which there are two kinds with different costs.
+
+    Args:
+        pace: seconds of a step of each kind on an idle computer, which tell the time; a kind that is missing is taken
+            as it is, but for the first steps, which build graphs.
+    """
+
+    def __init__(self, pace: Mapping[str, float]):
+        self._given, self.seconds = pace, 0.0
+        self._taken: dict[str, list[float]] = {}
+
+    def add(self, kind: str, seconds: float) -> None:
+        """One step more."""
+        taken = self._taken.setdefault(kind, [])
+        taken.append(seconds)
+        self.seconds += self._given.get(kind, seconds if len(taken) > WARM_UP else 0.0)
+
+    @property
+    def pace(self) -> dict[str, float]:
+        """Seconds of a step of each kind, as measured."""
+        return {kind: round(fmean(t[WARM_UP:]), 4) for kind, t in self._taken.items()}
+
+    @property
+    def steps(self) -> dict[str, int]:
+        """How many there were of each kind."""
+        return {kind: len(taken) for kind, taken in self._taken.items()}
+
+
+class TimedTraining(Training):
+    """The program's own training, whose minutes are those of a stopwatch."""
+
+    def __init__(self, watch: Stopwatch, *arguments: Any):
+        super().__init__(*arguments)
+        self._watch = watch
+
+    def _step(self, log: TrainingLog) -> None:
+        before, began = self._detail_steps(), time.perf_counter()
+        super()._step(log)
+        kind = "detail" if self._detail_steps() > before else "small"
+        self._watch.add(kind, time.perf_counter() - began)
+        self.seconds = self._watch.seconds
+
+    def _detail_steps(self) -> int:
+        return int(self.update.detail.steps) if isinstance(self.update, NativeStep) else 0
+
+
+@dataclass(frozen=True)
+class Levers:
+    """How a training differs from the program's own: its `TrainingStep`, numbers, and where it begins."""
+
+    kind: Any
+    parameters: Any
+    network: NetworkConfig
+    patterned: bool
+    from_noise: bool
+    isotropic: bool
+
+
+def read_levers(preset: str, told: Sequence[str]) -> Levers:
+    """The levers of `--change`; see the help of `bench_quality`."""
+    kinds = [LEVERS[lever] for lever in told if lever in LEVERS]
+    if len(kinds) > 1:
+        sys.exit("Parts of scripts/levers.py are tried one at a time.")
+    if set(OTHER_NETWORKS) & set(told) and "start=none" not in told:
+        sys.exit(
+            f"{' and '.join(OTHER_NETWORKS)} start from noise: put --change start=none before it."
+        )
+    values = dict(lever.split("=") for lever in told if lever not in LEVERS)
+    patterned = values.pop("patterns", "") != "none"
+    from_noise = values.pop("start", "") == "none"
+    isotropic = json.loads(values.pop("isotropic", "false"))
+    if values.pop("precision", "") == "float32":
+        precision.has_bfloat16 = lambda: False  # type: ignore[assignment]
+    if first := values.pop("detail.from", ""):
+        native.FIRST = float(first)
+    network = MATERIAL_PRESETS[preset]
+    parts: dict[str, Any] = {
+        "": recipe(preset),
+        "detail.": DetailHyperparameters(),
+        "detail. ": network.detail,
+    }
+    changed = {prefix: _changed(part, values, prefix.strip()) for prefix, part in parts.items()}
+    if values:
+        known = ", ".join(f"{p.strip()}{n}" for p, part in parts.items() for n in asdict(part))
+        sys.exit(f"There is no lever {', '.join(values)}; numbers are {known}.")
+    native.DetailStep = partial(  # type: ignore[attr-defined, assignment]
+        DetailStep, parameters=changed["detail."]
+    )
+    network = replace(network, detail=changed["detail. "])
+    kind = kinds[0] if kinds else TrainingStep
+    return Levers(kind, changed[""], network, patterned, from_noise, isotropic)
+
+
+def _changed(part: Any, values: dict[str, str], prefix: str) -> Any:
+    """A dataclass with those of its numbers that are told, which are taken out of the values."""
+    own = asdict(part)
+    told = {n: values.pop(prefix + n) for n in own if prefix + n in values}
+    return replace(part, **{n: type(own[n])(value) for n, value in told.items()})
+
+
+class Levered(MaterialPipeline):
+    """The program's own pipeline but for some levers."""
+
+    def __init__(self, levers: Levers):
+        super().__init__(levers.network)
+        self._levers = levers
+
+    def read(self, config: TrainingConfig, state: Mapping[str, Any]) -> MeasuredPictures:
+        read = super().read(config, state)
+        plain = (Pattern(),) * len(read.materials)
+        return read if self._levers.patterned else replace(read, patterns=plain)
+
+    def new_update(
+        self,
+        config: TrainingConfig,
+        pictures: MeasuredPictures,
+        pretrained: Pretrained | None,
+        report: Callable,
+    ) -> TrainingStep | NativeStep:
+        levers, data = self._levers, self.new_dataset(pictures)
+        update: TrainingStep = levers.kind(
+            levers.network, data, pictures.patterns, config.seed, levers.parameters
+        )
+        if pretrained and not levers.from_noise:
+            update.start_from(pretrained)
+        if not pictures.natives:
+            return update
+        natives = [pictures.statistics.standardise(picture) for picture in pictures.natives]
+        kept = KeptPictures.of(natives, pictures.report.octaves)
+        return NativeStep(update, kept, config.seed)
+
+
+def train_one(
+    item: Path,
+    name: Sequence[str],
+    minutes: float,
+    pace: Mapping[str, float] | None,
+    sheet: Path,
+    real: bool,
+) -> dict[str, Any]:
+    """Train on a picture or a set and measure it.
+
+    Args:
+        item: file or folder.
+        name: recipe and changes.
+        minutes: the budget.
+        pace: seconds of a step of each kind; None measures that alone.
+        sheet: file of the contact sheet.
+        real: also measure the rows that no training has a part in.
+    """
+    preset, *changes = name
+    old = preset == "scale_1"
+    levers = read_levers("tiny" if old else preset, changes)
+    config = TrainingConfig(
+        "bench",
+        (str(item),),
+        preset="tiny" if old else preset,
+        minutes=minutes,
+        isotropic=levers.isotropic,
+        **(OLD_WAY if old else {}),  # type: ignore[arg-type]
+    )
+    if pace is None:
+        config = replace(config, minutes=None, kimg=PACED * levers.network.batch / 1000)
+    watch, told = Stopwatch(pace or {}), []
+
+    def report(news: Any) -> None:
+        if isinstance(news, Notice):
+            told.append(news.text)
+
+    with tempfile.TemporaryDirectory() as home:
+        run = Run.create(Path(home), "bench")
+        training = TimedTraining(watch, config, run, report, Levered(levers))
+        training.loop(lambda: False)
+        for text in told:
+            print(f"  {text}", file=sys.stderr)
+        if pace is None:
+            return watch.pace
+        return {"steps": watch.steps, **Measured(training, sheet, real).figures()}
+
+
+class Measured:
+    """What is measured of a finished training.
+
+    Args:
+        training: that is finished.
+        sheet: file of the contact sheet.
+        real: also measure the rows that no training has a part in.
+    """
+
+    def __init__(self, training: Training, sheet: Path, real: bool):
+        self._training, self._model = training, training.live
+        self._octaves = training.data.octaves
+        pictures = training.pictures
+        self._real: Material = (pictures.natives or pictures.materials)[0]
+        self._sheet, self._with_real = sheet, real
+        height, width = next(iter(self._real.values())).shape[:2]
+        stride = self._model.info.stride
+        self._size = [max(stride, min(SIDE, n) // stride * stride) for n in (height, width)]
+
+    def figures(self) -> dict[str, Any]:
+        """All that is kept of it, rows among it."""
+        began = time.perf_counter()
+        reference = NativeReference(self._real)
+        made = self._generate(self._model)
+        others = self._without_the_network()
+        rows = {"result": reference.row(made, copied=True)}
+        for name, pictures in others.items():
+            rows[name] = reference.row(pictures, copied=name == "transfer")
+        if self._octaves:
+            rows["held_back"] = self._held_back(reference)
+        if self._with_real:
+            rows |= {"floor": reference.floor, "random_phase": reference.random_phase()}
+        self._write_sheet(
+            {"source": self._real, "result": made[0]}
+            | {name: pictures[0] for name, pictures in others.items()}
+        )
+        found = {
+            "rows": {name: _rounded(row) for name, row in rows.items()},
+            "octaves": self._octaves,
+            "scale": round(self._training.data.scale, 4),
+            "maps": len(self._training.data.maps),
+            "size": self._size,
+            "megabytes": round(self._megabytes(), 2),
+            "seconds": round(self._seconds(), 2),
+        }
+        return found | {"measured_in": round(time.perf_counter() - began, 1)}
+
+    def _generate(self, model: Model, mip: int = 0) -> list[Material]:
+        height, width = (n >> mip for n in self._size)
+        return [
+            dict(model.generate(GenerationConfig("bench", seed, width, height, mip=mip)).maps)
+            for seed in SEEDS
+        ]
+
+    def _without_the_network(self) -> dict[str, list[Material]]:
+        """The small pictures resized, and with moved detail alone; nothing where there are no octaves."""
+        stage = self._model.detail
+        if not stage:
+            return {}
+        small = self._generate(self._model, self._octaves)
+        # Before its first step the network adds nothing to what was moved.
+        network = MATERIAL_PRESETS[self._model.info.preset]
+        silent = Upsampler(
+            network.detail, stage.kept.scales.shape[-1], self._octaves, network.w_dim
+        )
+        moved = DetailStage(silent, stage.kept, [stage.bank(0)])
+        model = Model(self._model.info, self._model.generator, self._training.named, moved)
+        return {
+            "lanczos": [
+                {name: _enlarged(p, 1 << self._octaves) for name, p in picture.items()}
+                for picture in small
+            ],
+            "transfer": self._generate(model),
+        }
+
+    def _held_back(self, reference: NativeReference) -> Row:
+        """Each half of the real small picture, with octaves drawn from what the other half's bank has for it."""
+        stage = self._model.detail
+        assert stage
+        sizes = stage.kept.pyramid(0, self._octaves)
+        half = sizes[0].shape[1] // 4 * 2
+        spans = slice(0, half), slice(half, 2 * half)
+        parts, drawn = [], []
+        for own, other in (spans, spans[::-1]):
+            there = [x[:, _finer(other, octave)] for octave, x in enumerate(sizes)]
+            bank = Bank(there, stage.kept.bases)
+            drawn.append(
+                self._drawn(DetailStage(stage.upsampler, stage.kept, [bank]), sizes[0][:, own])
+            )
+            parts.append(_finer(own, self._octaves))
+        return reference.part_against_part(parts, drawn)
+
+    def _drawn(self, stage: DetailStage, small: tf.Tensor) -> Material:
+        """All octaves of a picture that does not tile: it is drawn with more around it, mirrored, that is cut off."""
+        margin = stage.margins(self._octaves)[0]
+        height, width = small.shape[:2]
+        # Blocks lie on even places.
+        around = [(margin, margin + n % 2) for n in (height, width)]
+        low = tf.constant(np.pad(small.numpy(), (*around, (0, 0)), "symmetric")[None])
+        config = GenerationConfig("bench", SEEDS[0], self._size[1], self._size[0])
+        w = self._model.styles.style(config, *self._model.cells(config))
+        for octave in range(self._octaves):
+            size = 2 * low.shape[1], 2 * low.shape[2]
+            noise = fine_noise(SEEDS[0], octave, np.arange(size[0]), np.arange(size[1]), size)
+            low = stage.draw(octave, low, w, noise, np.zeros((1, 1), int))
+        rows, columns = (_finer(slice(margin, margin + n), self._octaves) for n in (height, width))
+        maps = self._model.statistics.restore(low[0, rows, columns])
+        return {name: picture.numpy() for name, picture in maps.items()}
+
+    def _seconds(self) -> float:
+        """Of a picture of 1024² whose graphs are warm."""
+        config = GenerationConfig("bench", SEEDS[0], SIDE, SIDE)
+        self._model.generate(config)
+        began = time.perf_counter()
+        self._model.generate(config)
+        return time.perf_counter() - began
+
+    def _megabytes(self) -> float:
+        return max(f.stat().st_size for f in self._training.run.path.glob("generator-*")) / 1e6
+
+    def _write_sheet(self, pictures: Mapping[str, Material]) -> None:
+        """The middle of each at its own size: a line for each map."""
+        shown, labels = [], []
+        for name in self._real:
+            shown += [_middle(picture[name]) for picture in pictures.values()]
+            labels += [f"{label.replace('_', ' ')}: {name}" for label in pictures]
+        side = tuple(max(p.shape[axis] for p in shown) for axis in (0, 1))
+        padded = [
+            np.pad(p, [(0, n - m) for n, m in zip(side, p.shape, strict=False)] + [(0, 0)])
+            for p in shown
+        ]
+        self._sheet.parent.mkdir(parents=True, exist_ok=True)
+        write_picture(self._sheet, contact_sheet(padded, labels, len(pictures)))
+
+
+def _finer(span: slice, octaves: int) -> slice:
+    return slice(span.start << octaves, span.stop << octaves)
+
+
+def _enlarged(picture: np.ndarray, times: int) -> np.ndarray:
+    """A picture that tiles, resized so that it still does."""
+    around = np.pad(picture, [(LAPPED, LAPPED)] * 2 + [(0, 0)], "wrap")
+    cut = LAPPED * times
+    return resize(around, times)[cut:-cut, cut:-cut]
+
+
+def _middle(picture: np.ndarray) -> np.ndarray:
+    spans = [slice((n - min(n, SHOWN)) // 2, (n + min(n, SHOWN)) // 2) for n in picture.shape[:2]]
+    levels = quantise(np.asarray(picture[spans[0], spans[1]], np.float32), 8)
+    return np.broadcast_to(levels, (*levels.shape[:2], 3))
+
+
+def _rounded(row: Row) -> Row:
+    return {name: float(f"{value:.4g}") for name, value in row.items()}
