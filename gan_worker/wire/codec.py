@@ -72,6 +72,21 @@ Generate jobs
     rejected with `invalid_config` or `invalid_latent`, where the model must be asked when the job runs; what
     chooses two at once, of a style or of a map too, is no message: `invalid_message`.
 
+    `mip` (since 1.3), 0 where it is not given, is the level of detail: each one after 0 halves the pixels that a piece
+    of the material has across, `octaves` of the model at most. Width and height are those of the result, multiples of
+    the model's `stride` >> `mip`. The same config with both sides halved and `mip` + 1 is the same tile with half the
+    detail. A recipe without it has all detail, as has a model without octaves.
+
+Training jobs
+    The config of `submit` has the fields of `config.TrainingConfig`. `octaves` (since 1.3) says how often the size
+    doubles from what the generator learns to the finest detail; null measures it. `scale` is the factor on the size of
+    the pictures at the finest detail, null their own. A run that is resumed may get octaves, or more than it had.
+
+Models
+    In `model_list`, `stride` is the pixels of a cell of the latent grid with all detail. `octaves` and `scale` (since
+    1.3) say how much there is: the smallest picture is 2 ** octaves times smaller, and the largest has `scale` pixels
+    for one of the training pictures. Where they are missing, there are no octaves.
+
 Repair jobs (since 1.2)
     The config of `submit` has the fields of `config.RepairConfig`. The worker reads the material and the mask, so both
     are named as the pictures of a training are. The maps of the result are what the files hold, filled where the mask
@@ -106,7 +121,7 @@ from gan_worker.dataclass_json import InvalidJson, dump, from_json, load, to_jso
 from gan_worker.errors import ProtocolError
 from gan_worker.wire.messages import BODIES, Chunk
 
-VERSION = (1, 2)
+VERSION = (1, 3)
 MAGIC = b"TW"
 FLAGS = b"\0\0"
 HEAD_LIMIT = 64 * 1024

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,3 +63,23 @@ def test_a_run_is_continued(runs, monkeypatch):
     assert generation.load_model(open_model(runs, MODEL)).generate(
         GenerationConfig(MODEL, 3, 32, 32)
     )
+
+
+def test_a_run_is_continued_with_a_detail_stage(runs, monkeypatch):
+    detailed = replace(SMALL, detail=config.MATERIAL_PRESETS["nano"].detail)
+    monkeypatch.setitem(config.PRESETS, "nano", detailed)
+    before = generation.load_model(open_model(runs, MODEL))
+    asked = TrainingConfig(
+        MODEL, (str(OLD / "pictures"),), "nano", None, kimg=0.208, octaves=1, resume=True
+    )
+    loop.train(asked, Run.open(runs, MODEL), lambda report: None, lambda: False)
+    after = generation.load_model(open_model(runs, MODEL))
+    assert (after.info.octaves, after.info.format, after.info.stride) == (1, 2, 16)
+    small = GenerationConfig(MODEL, 3, 32, 48)
+    drawn, again = before.latents(small), after.latents(replace(small, mip=1))
+    np.testing.assert_array_equal(drawn.local, again.local)
+    then, now = before.generate(small).maps, after.generate(replace(small, mip=1)).maps
+    # The generator has made a few steps more, and draws the same tile.
+    assert np.abs(then["base_color"] - now["base_color"]).mean() < 0.03
+    whole = after.generate(replace(small, width=64, height=96)).maps
+    assert {picture.shape[:2] for picture in whole.values()} == {(96, 64)}

@@ -22,6 +22,7 @@ from gan_worker.cli import app
 from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
 from gan_worker.errors import Cancelled
 from gan_worker.limits import Range
+from gan_worker.runs import run
 from gan_worker.style import Latent, Material
 from gan_worker.wire.messages import JobAccepted, JobRejected
 
@@ -146,6 +147,14 @@ def asked(monkeypatch):
         monkeypatch.setattr(package, name, stub, raising=False)
         monkeypatch.setitem(sys.modules, f"{package.__name__}.{name}", stub)
     return found
+
+
+def test_a_resumed_run_gets_the_octaves_that_are_asked_for(out, asked, tmp_path):
+    config = TrainingConfig("oak", (str(tmp_path),), octaves=1)
+    run.Run.create(tmp_path / "home" / "runs", "oak").save_config(config)
+    assert app.main(["train", "--resume", "oak", "--octaves", "2"]) == 130
+    assert app.main(["train", "--resume", "oak"]) == 130
+    assert [config.octaves for config in asked] == [2, None]
 
 
 @pytest.mark.parametrize("config", [*SANE_TRAININGS, *SANE_MATERIALS])

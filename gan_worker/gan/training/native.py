@@ -90,7 +90,7 @@ class NativeStep:
         if small.conditioning is not None:
             latents = small.conditioning.latents
             if number % 2:
-                own = number // 2 % len(latents)
+                own = number // 2 % latents.shape[0]
                 z = latents[own : own + 1].numpy()
             material = int(small.conditioning.nearest(tf.constant(z), small.ema_generator)[0])
         shares = np.eye(len(small.patterns), dtype=np.float32)[material]
