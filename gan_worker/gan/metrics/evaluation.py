@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from gan_worker.gan.generation.latents import Latents
     from gan_worker.gan.generation.model import Model
 
-# Longest side of a generated picture that is judged, pixels.
-LARGEST = 512
+# Longest side of a generated picture that is judged, pixels, without and with octaves of detail.
+LARGEST, LARGEST_NATIVE = 512, 1024
 # Pairs of a generated piece and the real one most like it that are shown, the side of what is shown of each, and how
 # much larger.
 PAIRS, VIEW, ENLARGED = 8, 64, 3
@@ -36,7 +36,8 @@ def evaluate_model(
 
     Args:
         model: makes the pictures.
-        files: real pictures or folders, which are brought to the model's scale.
+        files: real pictures or folders, which are brought to the model's scale, that of its detail; of large ones as
+            much of the middle as a training keeps.
         seeds: two at least, a picture each.
         report: is told what is done.
 
@@ -64,7 +65,9 @@ def evaluate_model(
         done += 1
 
     tell("reading pictures")
-    read = read_pictures(files, model.network.crop, model.info.scale)
+    octaves = model.info.octaves
+    read = read_pictures(files, model.network.crop, model.info.scale, octaves=octaves)
+    materials = read.natives or read.materials
     maps = tuple(name for name in model.info.maps if name in read.report.maps)
     if not maps or len(seeds) < 2:
         raise RequestError(
@@ -73,11 +76,11 @@ def evaluate_model(
             f"({', '.join(model.info.maps)}); received {len(seeds)} and {', '.join(read.report.maps)}.",
             "Give pictures like those it was trained on, and --seeds 4.",
         )
-    reference = Reference([{name: m[name] for name in maps} for m in read.materials])
+    reference = Reference([{name: m[name] for name in maps} for m in materials])
     made = []
     for seed in seeds:
         tell(f"generating seed {seed}")
-        width, height = _size(model, read.materials)
+        width, height = _size(model, materials)
         config = GenerationConfig(model.info.name, seed, width, height, maps)
         made.append(model.generate(config).maps)
     rows: dict[str, Row] = {}
@@ -156,9 +159,10 @@ def _view(picture: np.ndarray, place: tuple[int, int]) -> Picture:
 
 def _size(model: Model, materials: Sequence[Material]) -> tuple[int, int]:
     """Width and height of the smallest real picture, in whole cells of the latent grid."""
-    stride = model.network.stride
+    stride = model.info.stride
+    largest = LARGEST_NATIVE if model.info.octaves else LARGEST
     sizes = [next(iter(m.values())).shape[:2] for m in materials]
-    height, width = (min(LARGEST, *(s[axis] for s in sizes), LARGEST) for axis in (0, 1))
+    height, width = (min(largest, *(s[axis] for s in sizes)) for axis in (0, 1))
     return -(-width // stride) * stride, -(-height // stride) * stride
 
 
@@ -172,7 +176,9 @@ def shift_error(model: Model, seed: int = 1, cells: int = 8) -> float:
     """
     stride = model.network.stride
     side = cells * stride
-    latents = model.latents(GenerationConfig(model.info.name, seed, side, side))
+    # Without octaves: they draw on blocks, which a shift by a cell leaves in their places.
+    config = GenerationConfig(model.info.name, seed, side, side, mip=model.info.octaves)
+    latents = model.latents(config)
     still, moved = (
         model.statistics.restore(_channels(model, x)) for x in (latents, latents.rolled(1, 1))
     )

@@ -159,3 +159,28 @@ def test_a_poor_model_is_told_from_a_real_photo(home, capsys):
     rows = json.loads((home / "runs" / "stripes" / "evaluation.json").read_text())["rows"]
     assert rows["model"]["critic_auc"] > 0.9
     assert rows["model"]["swd"] > 3 * rows["floor"]["swd"]
+
+
+def test_a_model_with_octaves_is_judged_at_the_pictures_own_size(
+    native_model, native_material, tmp_path
+):
+    file = tmp_path / "blobs_basecolor.png"
+    pictures.write_picture(file, native_material["base_color"])
+    pictures.write_picture(tmp_path / "blobs_height.png", native_material["height"])
+    asked = []
+    generate = native_model.generate
+
+    class Watched(generation.Model):
+        def generate(self, config, *more):
+            asked.append(config)
+            return generate(config, *more)
+
+    watched = Watched(native_model.info, native_model.generator, detail=native_model.detail)
+    found, sheet = evaluation.evaluate_model(watched, [str(tmp_path)], (1, 2), lambda report: None)
+    assert {(config.width, config.height, config.mip) for config in asked} == {(256, 256, 0)}
+    assert found.scale == 1.0
+    assert found.rows["model"]["shift_error"] < 1e-4
+    # An untrained model draws its detail out of the picture itself.
+    assert 0 <= found.rows["model"]["copied"] <= 1
+    assert found.rows["floor"]["swd/0"] < found.rows["model"]["swd/0"]
+    assert len(found.likenesses) > 0 and sheet.dtype == np.uint8
