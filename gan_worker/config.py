@@ -275,6 +275,8 @@ class GenerationConfig:
             it, whichever style that is; truncation does not weaken it. A step is one standard deviation of w.
         sway: how far things lie from where the seed puts them, 0 to 1, and in which direction, in turns of a circle:
             all layouts of one distance are a closed path around the seed's.
+        steady: whether it is one of the frames of a sequence: the real detail of an octave is chosen for the seed's
+            own layout in the mean style then, so that it keeps its place while look and layout move.
     """
 
     model: str
@@ -288,11 +290,17 @@ class GenerationConfig:
     origin: tuple[int, int] | None = None
     directions: Directions = ()
     sway: Sway = (0.0, 0.0)
+    steady: bool = False
 
     @property
     def has_map(self) -> bool:
         """Whether each place has a style of its own."""
         return isinstance(self.style, CellMap | LookMap)
+
+    @property
+    def still(self) -> GenerationConfig:
+        """The same seed's own layout in the mean style: what all steady frames of a sequence have in common."""
+        return replace(self, truncation_psi=0.0, directions=(), sway=(0.0, 0.0), steady=False)
 
     @property
     def z(self) -> tuple[float, ...]:

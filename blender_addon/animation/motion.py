@@ -75,7 +75,8 @@ def make_plan(scene: bpy.types.Scene, material: bpy.types.Material) -> Plan:
 
 def _plan_of_keyframes(scene: bpy.types.Scene, material: bpy.types.Material) -> Plan:
     first, last = scene.frame_start, scene.frame_end
-    *configs, after = keyframes.configs_of(material, first, last + 1)
+    wanted = keyframes.configs_of(material, first, last + 1)
+    *configs, after = (replace(config, steady=True) for config in wanted)
     closes = configs[0] in (configs[-1], after) and len(set(configs)) > 1
     return Plan(lambda _lengths: configs, None, first, closes)
 

@@ -159,7 +159,7 @@ def loop_frames(
     """
     frames = [path(place) for place in even_places(lengths, count)]
     return [
-        replace(frame, sway=moved_layout(frame.sway, sway, number / count))
+        replace(frame, sway=moved_layout(frame.sway, sway, number / count), steady=True)
         for number, frame in enumerate(frames)
     ]
 

@@ -66,21 +66,12 @@ class DetailStage:
             found.insert(0, -(-beyond // ALIGNMENT) * ALIGNMENT)
         return found
 
-    def draw(
-        self,
-        octave: int,
-        low: tf.Tensor,
-        w: tf.Tensor | PaintedStyle,
-        noise: np.ndarray,
-        materials: np.ndarray,
-    ) -> tf.Tensor:
-        """One octave of a circular picture, or of a piece with its margin.
+    def move(self, octave: int, low: tf.Tensor, materials: np.ndarray) -> tf.Tensor:
+        """Real detail moved into place for one octave of a circular picture, or of a piece with its margin.
 
         Args:
             octave: 0 for the first.
             low: (1, height, width, channels), sides multiples of `matching.ALIGNMENT`.
-            w: (1, w_dim), or painted with shares for each pixel.
-            noise: (1, 2 · height, 2 · width, 1).
             materials: whose detail is moved where, (height, width) or (1, 1).
 
         Returns:
@@ -91,10 +82,31 @@ class DetailStage:
         for material in there[1:]:
             own = (materials == material).repeat(2, 0).repeat(2, 1)[None, ..., None]
             moved = tf.where(own, self.bank(int(material)).octaves[octave].move(low), moved)
+        return moved
+
+    def draw(
+        self,
+        octave: int,
+        low: tf.Tensor,
+        w: tf.Tensor | PaintedStyle,
+        noise: np.ndarray,
+        moved: tf.Tensor,
+    ) -> tf.Tensor:
+        """One octave of a circular picture, or of a piece with its margin.
+
+        Args:
+            octave: 0 for the first.
+            low: (1, height, width, channels).
+            w: (1, w_dim), or painted with shares for each pixel.
+            noise: (1, 2 · height, 2 · width, 1).
+            moved: of `move`.
+
+        Returns:
+            (1, 2 · height, 2 · width, channels).
+        """
         kind = PaintedStyle if isinstance(w, PaintedStyle) else tf.Tensor
-        return self._draw[kind](
-            w, tf.constant([octave]), low, moved, tf.constant(noise), tf.ones(1)
-        )
+        octaves, has_moved = tf.constant([octave]), tf.ones(1)
+        return self._draw[kind](w, octaves, low, moved, tf.constant(noise), has_moved)
 
 
 def next_shares(w: tf.Tensor | PaintedStyle) -> tf.Tensor | PaintedStyle:

@@ -107,17 +107,7 @@ class Model:
         config.check()
         config.check_for(self.info)
         names = tuple(config.maps) or self.info.maps
-        w = self.styles.style(config, *self.cells(config))
-        request = Request(
-            config,
-            names,
-            bits or {},
-            self.info.maps,
-            self.latents(config),
-            w,
-            self._kin(config),
-            self.info.octaves - config.mip,
-        )
+        request = self._request(config, names, bits or {})
         rendering = Rendering(self.graphs, request, report, should_stop)
         canvas, origin = rendering.render()
         steps = canvas.steps()
@@ -125,6 +115,22 @@ class Model:
         measured = names if self.network.seamless else ()
         ratios = {name: seam_ratio(rolled(steps[name], origin)) for name in measured}
         return GeneratedMaterial(shown, self._recipe(config, origin), ratios, rendering.seconds)
+
+    def _request(
+        self, config: GenerationConfig, names: tuple[str, ...], bits: Mapping[str, int]
+    ) -> Request:
+        octaves = self.info.octaves - config.mip
+        return Request(
+            config,
+            names,
+            bits,
+            self.info.maps,
+            self.latents(config),
+            self.styles.style(config, *self.cells(config)),
+            self._kin(config),
+            octaves,
+            self._request(config.still, names, bits) if config.steady and octaves else None,
+        )
 
     def _recipe(self, config: GenerationConfig, origin: tuple[int, int]) -> Recipe:
         made = replace(config, model=self.info.name, origin=origin)

@@ -19,7 +19,6 @@ from gan_worker.gan.generation.tiles import (
     LONGEST,
     Canvas,
     Samples,
-    Span,
     Tile,
     as_stored,
     cut_latents,
@@ -106,6 +105,7 @@ class Request:
         w: the style.
         kin: share of each training material at each cell of the latent grid, or everywhere, (…, materials).
         octaves: that are drawn above the small picture.
+        still: what real detail is chosen for in its place, where it is a steady frame.
     """
 
     config: GenerationConfig
@@ -116,6 +116,7 @@ class Request:
     w: Style
     kin: np.ndarray
     octaves: int
+    still: Request | None = None
 
 
 class Rendering:
@@ -163,7 +164,8 @@ class Rendering:
         config, graphs = request.config, self._graphs
         sheet = not graphs.generator.network.seamless
         kept = {name: request.bits.get(name) for name in request.names}
-        small = self._draw_small()
+        small = self._draw_small(request)
+        still = self._draw_small(request.still) if request.still else None
         # The border is chosen on all maps the model has, so that asking for fewer maps does not move it; and on the
         # small picture, so that it is at the same place at every level of detail.
         measured = tuple(kept) if request.octaves else request.maps
@@ -172,7 +174,7 @@ class Rendering:
         for tile in self._pieces:
             self._check_stop()
             started = time.perf_counter()
-            channels = self._forward(tile) if small is None else self._detailed(small, tile)
+            channels = self._piece(tile, small, still)
             self.seconds += time.perf_counter() - started
             fineness = self._stride << request.octaves
             corner = tile.rows.start * fineness, tile.columns.start * fineness
@@ -201,17 +203,18 @@ class Rendering:
 
     def _tell(self) -> None:
         self._done += 1
-        total = len(self._pieces) + len(self._small_pieces)
+        pictures = 2 if self._request.still else 1
+        total = len(self._pieces) + pictures * len(self._small_pieces)
         self._report(GenerationProgress(self._done, total))
 
-    def _forward(self, tile: Tile) -> tf.Tensor:
+    def _forward(self, request: Request, tile: Tile) -> tf.Tensor:
         """Standardised channels of a piece of the small picture and of what is left of its halo."""
-        w, reach = self._request.w, self._graphs.generator.halos
+        w, reach = request.w, self._graphs.generator.halos
         if isinstance(w, PaintedStyle):
             w = w._replace(shares=tf.constant(tile.cut(w.shares.numpy(), 1, reach[0])))
-        return self._graphs.synthesis(w, cut_latents(self._request.latents, tile, reach))
+        return self._graphs.synthesis(w, cut_latents(request.latents, tile, reach))
 
-    def _draw_small(self) -> np.ndarray | None:
+    def _draw_small(self, request: Request) -> np.ndarray | None:
         """The small picture, (height, width, channels), where there are octaves to draw on it."""
         if not self._small_pieces:
             return None
@@ -221,7 +224,7 @@ class Rendering:
         for tile in self._small_pieces:
             self._check_stop()
             started = time.perf_counter()
-            channels = self._forward(tile).numpy()
+            channels = self._forward(request, tile).numpy()
             rows, columns = (
                 slice(span.start * stride, span.stop * stride) for span in (tile.rows, tile.columns)
             )
@@ -232,53 +235,30 @@ class Rendering:
             self._tell()
         return small
 
-    def _detailed(self, small: np.ndarray, tile: Tile) -> tf.Tensor:
-        """Standardised channels of a piece with all its octaves."""
+    def _piece(self, tile: Tile, small: np.ndarray | None, still: np.ndarray | None) -> tf.Tensor:
+        """Standardised channels of a piece with all its octaves.
+
+        Args:
+            tile: the piece.
+            small: the small picture, where there are octaves.
+            still: that of the request's `still`, where there is one.
+        """
         request, detail = self._request, self._graphs.detail
-        assert detail is not None
+        if small is None or detail is None:
+            return self._forward(request, tile)
         margins = detail.margins(request.octaves)
-        low = tf.constant(tile.cut(small[None], self._stride, margins[0]))
-        w = self._style_of(tile, margins[0])
         materials = self._materials_of(tile, margins[0])
-        spans = tile.rows, tile.columns
+        piece = _Piece(self._stride, self._cells, tile, margins, request, small)
+        chosen = piece
+        if request.still and still is not None:
+            chosen = _Piece(self._stride, self._cells, tile, margins, request.still, still)
         for octave in range(request.octaves):
-            fineness = self._stride << octave
-            # Where a piece takes all of an axis it closes there and has no margin.
-            kept = [0 if s.length == s.cells else 2 * margins[octave] for s in spans]
-            noise = self._noise(octave, spans, fineness * 2, kept)
-            high = detail.draw(octave, low, w, noise, materials)
-            cuts = [
-                slice(n - margins[octave + 1], -(n - margins[octave + 1]) or None)
-                if n
-                else slice(None)
-                for n in kept
-            ]
-            low = high[:, cuts[0], cuts[1]]
-            materials = _doubled(materials, cuts)
-            if isinstance(w, PaintedStyle):
-                w = next_shares(w)
-                w = w._replace(shares=w.shares[:, cuts[0], cuts[1]])
-        return low[0]
-
-    def _noise(
-        self, octave: int, spans: tuple[Span, Span], fineness: int, margins: list[int]
-    ) -> np.ndarray:
-        rows, columns = (
-            np.arange(span.start * fineness - margin, span.stop * fineness + margin)
-            for span, margin in zip(spans, margins, strict=True)
-        )
-        size = self._cells[0] * fineness, self._cells[1] * fineness
-        config = self._request.config
-        return fine_noise(config.seed, octave, rows, columns, size, config.sway)
-
-    def _style_of(self, tile: Tile, margin: int) -> Style:
-        w = self._request.w
-        if not isinstance(w, PaintedStyle):
-            return w
-        shares = w.shares
-        for _ in range(self._stride.bit_length() - 1):
-            shares = upsample(shares)
-        return w._replace(shares=tf.constant(tile.cut(shares.numpy(), self._stride, margin)))
+            moved = detail.move(octave, chosen.low, materials)
+            piece.double(octave, detail, moved)
+            if chosen is not piece and octave < request.octaves - 1:
+                chosen.double(octave, detail, moved)
+            materials = _doubled(materials, piece.cuts(octave))
+        return piece.low[0]
 
     def _materials_of(self, tile: Tile, margin: int) -> np.ndarray:
         """Whose detail is moved where in a piece, (height, width) or (1, 1)."""
@@ -287,6 +267,70 @@ class Rendering:
             return nearest.reshape(-1)[:1].reshape(1, 1)
         whole = nearest.repeat(self._stride, 0).repeat(self._stride, 1)
         return tile.cut(whole[None, ..., None], self._stride, margin)[0, ..., 0]
+
+
+class _Piece:
+    """A piece of a picture on its way through the octaves.
+
+    Args:
+        stride: of the generator, pixels of the small picture a cell.
+        cells: of the whole picture, rows and columns.
+        tile: the piece.
+        margins: of `DetailStage.margins`.
+        request: what is rendered.
+        small: the whole small picture, (height, width, channels).
+
+    Attributes:
+        low: what has been drawn of it, (1, height, width, channels).
+    """
+
+    def __init__(
+        self,
+        stride: int,
+        cells: tuple[int, int],
+        tile: Tile,
+        margins: list[int],
+        request: Request,
+        small: np.ndarray,
+    ):
+        self._stride, self._cells, self._spans = stride, cells, (tile.rows, tile.columns)
+        self._margins, self._config, self._w = margins, request.config, request.w
+        self.low = tf.constant(tile.cut(small[None], stride, margins[0]))
+        if isinstance(self._w, PaintedStyle):
+            shares = self._w.shares
+            for _ in range(stride.bit_length() - 1):
+                shares = upsample(shares)
+            cut = tf.constant(tile.cut(shares.numpy(), stride, margins[0]))
+            self._w = self._w._replace(shares=cut)
+
+    def double(self, octave: int, detail: DetailStage, moved: tf.Tensor) -> None:
+        """Draw an octave, and leave off what of the margin is not right any more."""
+        high = detail.draw(octave, self.low, self._w, self._noise(octave), moved)
+        rows, columns = self.cuts(octave)
+        self.low = high[:, rows, columns]
+        w = next_shares(self._w)
+        if isinstance(w, PaintedStyle):
+            w = w._replace(shares=w.shares[:, rows, columns])
+        self._w = w
+
+    def cuts(self, octave: int) -> list[slice]:
+        """Rows and columns that are kept of an octave."""
+        off = (n - self._margins[octave + 1] if n else 0 for n in self._drawn_margins(octave))
+        return [slice(n, -n or None) for n in off]
+
+    def _drawn_margins(self, octave: int) -> list[int]:
+        """How far the octave is drawn beyond the piece: an axis that it takes all of closes there."""
+        return [0 if s.length == s.cells else 2 * self._margins[octave] for s in self._spans]
+
+    def _noise(self, octave: int) -> np.ndarray:
+        fineness = self._stride << octave + 1
+        rows, columns = (
+            np.arange(span.start * fineness - margin, span.stop * fineness + margin)
+            for span, margin in zip(self._spans, self._drawn_margins(octave), strict=True)
+        )
+        size = self._cells[0] * fineness, self._cells[1] * fineness
+        config = self._config
+        return fine_noise(config.seed, octave, rows, columns, size, config.sway)
 
 
 def _doubled(materials: np.ndarray, cuts: list[slice]) -> np.ndarray:

@@ -255,8 +255,7 @@ class DetailStep:
             self._pool_moved.replace(octave * POOL + place, moved[0])
             if octave < self.octaves - 1:
                 noise = tf.random.stateless_normal((1, *moved.shape[1:3], 1), (number, octave))
-                materials = np.full((1, 1), drawn.material)
-                low = self.stage.draw(octave, low, drawn.w[None], noise.numpy(), materials)
+                low = self.stage.draw(octave, low, drawn.w[None], noise.numpy(), moved)
         self._pool_w[place].assign(drawn.w)
         self._pool_material[place].assign(drawn.material)
 
