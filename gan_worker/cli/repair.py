@@ -43,6 +43,8 @@ Scale = Annotated[
     typer.Option(help="The model's pixels of one of the picture; otherwise as in its training."),
 ]
 Seed = Annotated[int, typer.Option(help="Another one gives another result.")]
+# Side of what is searched in a photo's middle, pixels that the generator draws.
+PROJECTED = 256
 Steps = Annotated[int, typer.Option(help="How long to search.")]
 
 
@@ -121,8 +123,9 @@ def project(
     picture: PictureOrSet,
     out: Annotated[Path, typer.Option(help="Folder for what is found.")] = Path(),
     size: Annotated[
-        str, typer.Option(help="Of its middle: width and height at most, the model's pixels.")
-    ] = "256x256",
+        str,
+        typer.Option(help="Of its middle: width and height at most, the model's pixels."),
+    ] = "",
     scale: Scale = None,
     seed: Seed = 1,
     steps: Steps = 150,
@@ -130,9 +133,10 @@ def project(
 ) -> None:
     """Search the latents whose picture is nearest to a photo, to start from them."""
     folder = _checked(RepairConfig(model, str(picture), "", None, scale, seed, steps), home)
-    width, height = parse_size(size)
+    info = run.read_model_info(folder)
+    width, height = parse_size(size) if size else 2 * (PROJECTED << info.octaves,)
     material = read_one(picture)
-    check_maps(run.read_model_info(folder), material.maps)
+    check_maps(info, material.maps)
     loaded = load(folder)
     from gan_worker.gan.editing import inpainting
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ import tensorflow as tf
 
 from gan_worker.gan.data.statistics import normals_from_slopes
 from gan_worker.gan.editing.material_files import check_maps, check_mask
+from gan_worker.gan.editing.native import aligned, draw_octaves, known_octaves, source_window
 from gan_worker.gan.editing.projection import CROP, STEPS, Projection, ProjectionTarget, project
 from gan_worker.gan.generation.seams import line_steps, seam_ratio
 from gan_worker.gan.generation.styles import resampling
@@ -26,18 +28,19 @@ from gan_worker.materials.poisson_blending import blend
 from gan_worker.progress import GenerationProgress
 
 if TYPE_CHECKING:
+    from gan_worker.gan.detail.bank import Octave
     from gan_worker.gan.generation.model import Model
 
 Maps = Mapping[str, np.ndarray]
 
 # Known pixels around a hole that the generated picture is fitted to, and how fast their weight falls with distance,
-# down to what is left of it, in the model's pixels.
+# down to what is left of it, in pixels of the picture that the model's generator draws; so are the following.
 MARGIN, NEAR, FAR_WEIGHT = 40, 8.0, 0.1
-# Pixels of the model between two holes that are filled one by one.
+# Between two holes that are filled one by one.
 APART = 20
 # Crops of the known part that tell what the material looks like.
 EXEMPLARS = 32
-# Width of the cross that becomes new where borders are made seamless, in the model's pixels.
+# Width of the cross that becomes new where borders are made seamless.
 BAND = 64
 # Share of a hidden pixel that may have got into a known one when the picture was made smaller.
 STAINED = 0.02
@@ -64,7 +67,8 @@ class Found:
 
     Attributes:
         projection: what was found.
-        wanted: map name → the part that was searched, at the model's scale, 0..1.
+        wanted: map name → the part that was searched, 0..1: at the model's scale or, where its detail stage draws
+            octaves, at the picture's own.
         made: map name → what the latents give there.
     """
 
@@ -86,12 +90,15 @@ def inpaint(
 ) -> Inpainted:
     """Fill a hole in all maps of a material.
 
+    Latents are searched for the small picture that the generator draws. Where the model has octaves of detail, these
+    are drawn on what was found in its surroundings, out of the detail that is known there.
+
     Args:
         model: makes all of these maps.
         maps: map name → (height, width, channels), 0..1.
         hidden: (height, width) bool.
         closed: whether the picture is seamless; it stays so.
-        scale: the model's pixels of one of the picture; None is that of its training.
+        scale: the model's pixels of one of the picture, with all detail; None is that of its training.
         seed: another one fills the hole in another way.
         steps: of the search for latents.
         report: is told after each step.
@@ -102,7 +109,7 @@ def inpaint(
     """
     check_maps(model.info, maps)
     check_mask(hidden)
-    scale = scale or model.info.scale
+    scale = _search_scale(model, scale)
     filled, unknown = dict(maps), hidden.copy()
     found: list[Projection] = []
     holes = mask_groups(hidden, closed, max(1, round(APART / scale)))
@@ -113,7 +120,7 @@ def inpaint(
     for hole in holes:
         work = _Hole(model, filled, hole, unknown, closed, scale, seed)
         found.append(project(model, work.target(), seed, steps, tell, should_stop))
-        filled = work.fill(found[-1].channels)
+        filled = work.fill(found[-1])
         unknown &= ~hole
     return Inpainted(
         filled, float(np.mean([f.distance for f in found])), sum(f.steps for f in found)
@@ -129,8 +136,8 @@ class _Hole:
         hole: (height, width), what is to be filled.
         unknown: (height, width), that and whatever else is not known.
         closed: whether the picture is seamless.
-        scale: the model's pixels of one of the picture.
-        seed: fixes which exemplars are taken.
+        scale: pixels that the generator draws of one of the picture.
+        seed: fixes which exemplars are taken, and the noise of octaves.
     """
 
     def __init__(
@@ -146,7 +153,8 @@ class _Hole:
         self._shift = calm_shift(hole) if closed else (0, 0)
         self._maps = {name: self._there(picture) for name, picture in maps.items()}
         self._hole = self._there(hole)
-        self._window, self._circles = window_around(self._hole, closed, round(MARGIN / scale))
+        window, self._circles = window_around(self._hole, closed, round(MARGIN / scale))
+        self._window = _whole_pixels(model, window, self._hole.shape, scale)
         self._sight = _Sight(
             model, self._maps, self._there(unknown), self._window, self._circles, scale, seed
         )
@@ -155,15 +163,15 @@ class _Hole:
         return np.roll(picture, self._shift, (0, 1))
 
     def target(self) -> ProjectionTarget:
-        return self._sight.target()
+        return self._sight.target
 
-    def fill(self, channels: np.ndarray) -> dict[str, np.ndarray]:
+    def fill(self, found: Projection) -> dict[str, np.ndarray]:
         """The whole material with what was generated in the hole.
 
         Args:
-            channels: of the window, as the target's.
+            found: for the target.
         """
-        made, hole = self._sight.as_maps(channels), self._hole[self._window]
+        made, hole = self._sight.as_maps(found), self._hole[self._window]
         back, filled = (-self._shift[0], -self._shift[1]), {}
         for name, picture in self._maps.items():
             whole = picture.copy()
@@ -219,23 +227,25 @@ def find_latents(
     Args:
         model: makes all of these maps.
         maps: map name → (height, width, channels), 0..1.
-        size: height and width of the middle at most, the model's pixels.
+        size: height and width of the middle at most, the model's pixels with all detail.
         scale: as for `inpaint`, and so are the following.
 
     Raises:
         RequestError: `invalid_config` for maps that the model does not make.
     """
     check_maps(model.info, maps)
-    scale = scale or model.info.scale
+    scale = _search_scale(model, scale)
     sides = next(iter(maps.values())).shape[:2]
     middle = []
     for side, most in zip(sides, size, strict=True):
-        length = min(side, max(1, round(most / scale)))
+        length = min(side, max(1, round((most >> model.info.octaves) / scale)))
         middle.append(slice((side - length) // 2, (side - length) // 2 + length))
-    window = (middle[0], middle[1])
+    window = _whole_pixels(model, (middle[0], middle[1]), sides, scale)
     sight = _Sight(model, maps, np.zeros(sides, bool), window, (False, False), scale, seed)
-    target = sight.target()
+    target = sight.target
     found = project(model, target, seed, steps, report, should_stop)
+    if model.detail:
+        return Found(found, {n: p[window] for n, p in maps.items()}, sight.as_maps(found))
     restored = [
         {n: p.numpy() for n, p in model.statistics.restore(tf.constant(c)).items() if n in maps}
         for c in (target.channels, found.channels)
@@ -254,7 +264,36 @@ def seam_ratios(maps: Maps) -> dict[str, float]:
 
 def band_width(model: Model, scale: float | None) -> int:
     """How wide the cross is that becomes new where borders are made seamless, the picture's pixels."""
-    return round(BAND / (scale or model.info.scale))
+    return round(BAND / _search_scale(model, scale))
+
+
+def _search_scale(model: Model, scale: float | None) -> float:
+    """Pixels that the generator draws of one of a picture.
+
+    Args:
+        model: the model.
+        scale: the model's pixels with all detail; None as in its training.
+    """
+    return (scale or model.info.scale) / (1 << model.info.octaves)
+
+
+def _whole_pixels(
+    model: Model, window: tuple[slice, slice], sides: tuple[int, ...], scale: float
+) -> tuple[slice, slice]:
+    """A window of whole pixels of the small picture, where these hold whole ones of the picture.
+
+    Anything else would have to be stretched by less than a pixel, which costs the finest octave.
+    """
+    step = round(1 / scale)
+    if not model.detail or step * scale != 1:
+        return window
+    found = []
+    for span, side in zip(window, sides, strict=True):
+        more = -(span.stop - span.start) % step
+        start = max(0, span.start - more)
+        stop = min(side, span.stop + more - (span.start - start))
+        found.append(slice(start, stop))
+    return found[0], found[1]
 
 
 def _filled(
@@ -282,8 +321,8 @@ class _Sight:
         hidden: of the whole material, (height, width).
         window: rows and columns that are worked on.
         circles: which axes of the window are.
-        scale: the model's pixels of one of the picture.
-        seed: fixes which exemplars are taken.
+        scale: pixels that the generator draws of one of the picture.
+        seed: fixes which exemplars are taken, and the noise of octaves.
     """
 
     def __init__(
@@ -304,7 +343,9 @@ class _Sight:
             for n, circle in zip(hidden[window].shape, circles, strict=True)
         )
 
+    @cached_property
     def target(self) -> ProjectionTarget:
+        """What is searched for."""
         hidden = self._hidden_at(self.hidden[self.window], self.size)
         weights = np.where(hidden, 0, FAR_WEIGHT + np.exp(-distance_to(hidden, MARGIN) / NEAR))
         return ProjectionTarget(
@@ -315,15 +356,44 @@ class _Sight:
             self._exemplars(),
         )
 
-    def as_maps(self, channels: np.ndarray) -> dict[str, np.ndarray]:
-        """The way back, at the picture's own scale."""
+    def as_maps(self, found: Projection) -> dict[str, np.ndarray]:
+        """The way back, at the picture's own scale, with all octaves where there are any."""
         size = self.hidden[self.window].shape
+        channels = self._with_octaves(found) if self.model.detail else found.channels
         restored = self.model.statistics.restore(tf.constant(channels, tf.float32))
         return {n: resampled(restored[n].numpy(), *size) for n in self.maps}
 
+    def _with_octaves(self, found: Projection) -> np.ndarray:
+        """What was found where something is hidden, and what is known around it, with all octaves."""
+        model, small, octaves = self.model, found.channels, None
+        assert model.detail is not None
+        hidden = self.target.weights == 0
+        if hidden.any():
+            small = blend(self.target.channels, small, hidden, self.circles)
+            octaves = self._known_octaves()
+        w = model.generator.style(tf.constant(found.latents.z))
+        octaves = octaves or model.detail.bank(model.styles.nearest_material(w)).octaves
+        count = len(octaves)
+        # Of maps that are not given nothing is known, and nothing is made.
+        padded, rows, columns = aligned(
+            small * self._counted(), self.circles, model.detail.margins(count)[0]
+        )
+        whole = draw_octaves(model, padded, w, self.seed, octaves)
+        spans = (slice(s.start << count, s.stop << count) for s in (rows, columns))
+        return whole[tuple(spans)]
+
+    def _known_octaves(self) -> list[Octave] | None:
+        around = source_window(self.window, self.hidden.shape, self.scale)
+        hidden = self.hidden[around]
+        fineness = self.scale * (1 << self.model.info.octaves)
+        size = tuple(max(1, round(n * fineness)) for n in hidden.shape)
+        native = self._channels({n: p[around] for n, p in self.maps.items()}, size)
+        return known_octaves(self.model, native, self._hidden_at(hidden, size))
+
     def _channels(self, maps: Maps, size: tuple[int, ...]) -> np.ndarray:
         """Standardised channels; 0 for those of maps that are not given."""
-        given = {name: resampled(picture, *size) for name, picture in maps.items()}
+        resize = reduced if self.model.detail else resampled
+        given = {name: resize(picture, *size) for name, picture in maps.items()}
         for name, statistics in self.model.statistics.maps.items():
             if name not in given:
                 mean: np.ndarray = np.array(statistics.mean, np.float32)
@@ -361,6 +431,15 @@ class _Sight:
             part = (slice(top, top + reach), slice(left, left + reach))
             crops.append(self._channels({n: p[part] for n, p in self.maps.items()}, (CROP, CROP)))
         return np.stack(crops)
+
+
+def reduced(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    """A picture brought to another size, by the means of its pixels where they fill whole ones of the smaller size."""
+    down, across = picture.shape[0] // height, picture.shape[1] // width
+    if picture.shape[:2] != (height * down, width * across):
+        return resampled(picture, height, width)
+    boxes = picture.reshape(height, down, width, across, -1)
+    return boxes.mean(axis=(1, 3), dtype=np.float32)
 
 
 def resampled(picture: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -31,6 +31,7 @@ from gan_worker.progress import GenerationProgress
 if TYPE_CHECKING:
     from gan_worker.gan.data.statistics import Statistics
     from gan_worker.gan.networks.architectures import AnyGenerator
+    from gan_worker.style import Sway
 
 Style: TypeAlias = "tf.Tensor | PaintedStyle"
 
@@ -248,10 +249,14 @@ class Rendering:
             return self._forward(request, tile)
         margins = detail.margins(request.octaves)
         materials = self._materials_of(tile, margins[0])
-        piece = _Piece(self._stride, self._cells, tile, margins, request, small)
-        chosen = piece
+
+        def begin(request: Request, small: np.ndarray) -> Piece:
+            config = request.config
+            return Piece(small, self._stride, tile, margins, request.w, config.seed, config.sway)
+
+        chosen = piece = begin(request, small)
         if request.still and still is not None:
-            chosen = _Piece(self._stride, self._cells, tile, margins, request.still, still)
+            chosen = begin(request.still, still)
         for octave in range(request.octaves):
             moved = detail.move(octave, chosen.low, materials)
             piece.double(octave, detail, moved)
@@ -269,16 +274,17 @@ class Rendering:
         return tile.cut(whole[None, ..., None], self._stride, margin)[0, ..., 0]
 
 
-class _Piece:
+class Piece:
     """A piece of a picture on its way through the octaves.
 
     Args:
-        stride: of the generator, pixels of the small picture a cell.
-        cells: of the whole picture, rows and columns.
-        tile: the piece.
-        margins: of `DetailStage.margins`.
-        request: what is rendered.
         small: the whole small picture, (height, width, channels).
+        stride: pixels of it a cell.
+        tile: the piece, in cells.
+        margins: of `DetailStage.margins`.
+        w: the style, painted with shares for each cell.
+        seed: of the noise.
+        sway: of the noise, as in `GenerationConfig`.
 
     Attributes:
         low: what has been drawn of it, (1, height, width, channels).
@@ -286,22 +292,23 @@ class _Piece:
 
     def __init__(
         self,
+        small: np.ndarray,
         stride: int,
-        cells: tuple[int, int],
         tile: Tile,
         margins: list[int],
-        request: Request,
-        small: np.ndarray,
+        w: Style,
+        seed: int,
+        sway: Sway = (0.0, 0.0),
     ):
-        self._stride, self._cells, self._spans = stride, cells, (tile.rows, tile.columns)
-        self._margins, self._config, self._w = margins, request.config, request.w
+        self._stride, self._size, self._spans = stride, small.shape[:2], (tile.rows, tile.columns)
+        self._margins, self._w, self._seed, self._sway = margins, w, seed, sway
         self.low = tf.constant(tile.cut(small[None], stride, margins[0]))
-        if isinstance(self._w, PaintedStyle):
-            shares = self._w.shares
+        if isinstance(w, PaintedStyle):
+            shares = w.shares
             for _ in range(stride.bit_length() - 1):
                 shares = upsample(shares)
             cut = tf.constant(tile.cut(shares.numpy(), stride, margins[0]))
-            self._w = self._w._replace(shares=cut)
+            self._w = w._replace(shares=cut)
 
     def double(self, octave: int, detail: DetailStage, moved: tf.Tensor) -> None:
         """Draw an octave, and leave off what of the margin is not right any more."""
@@ -328,9 +335,8 @@ class _Piece:
             np.arange(span.start * fineness - margin, span.stop * fineness + margin)
             for span, margin in zip(self._spans, self._drawn_margins(octave), strict=True)
         )
-        size = self._cells[0] * fineness, self._cells[1] * fineness
-        config = self._config
-        return fine_noise(config.seed, octave, rows, columns, size, config.sway)
+        size = self._size[0] << octave + 1, self._size[1] << octave + 1
+        return fine_noise(self._seed, octave, rows, columns, size, self._sway)
 
 
 def _doubled(materials: np.ndarray, cuts: list[slice]) -> np.ndarray:

@@ -104,11 +104,16 @@ class Styles:
             return (shares @ kin).astype(np.float32) if one is None else one
         return self._kin(as_mix(config.style or Seed(config.seed)))
 
+    def nearest_material(self, w: tf.Tensor) -> int:
+        """Number of the training material whose style is nearest to this one, (1, w_dim)."""
+        if not self._named:
+            return 0
+        return int(nearest_style(w, np.stack([self._named[name] for name in self._named]))[0])
+
     def _kin(self, mix: Mix) -> np.ndarray:
         heaviest = max(mix, key=lambda part: part[1])[0]
-        known = np.stack([self._named[name] for name in self._named])
-        nearest = nearest_style(self._one(heaviest)[None], known)
-        return np.eye(len(known), dtype=np.float32)[int(nearest[0])]
+        nearest = self.nearest_material(self._one(heaviest)[None])
+        return np.eye(len(self._named), dtype=np.float32)[nearest]
 
     def _measure(self, name: str, measure: Callable[[], Any]) -> Any:
         """What takes many styles to measure, once for as long as the weights are the same.
