@@ -5,7 +5,6 @@ import pytest
 
 from gan_worker.config import PRESETS
 from gan_worker.errors import TrainingError
-from gan_worker.gan.data.dataset import _halved
 from gan_worker.gan.training.collapse import DETAIL, LASTING, PATIENCE, DetailCollapseDetector
 from gan_worker.gan.training.previews import Previews
 
@@ -15,9 +14,9 @@ CELLS, OCTAVES = 24, 2
 @pytest.fixture
 def previews(native_material):
     color = native_material["base_color"]
-    return Previews(
-        PRESETS["nano"], CELLS, [_halved(color, OCTAVES)], [color], turned=False, copied=None
-    )
+    side = 256 >> OCTAVES
+    small = color.reshape(side, 1 << OCTAVES, side, 1 << OCTAVES, 3).mean(axis=(1, 3))
+    return Previews(PRESETS["nano"], CELLS, [small], [color], turned=False, copied=None)
 
 
 def test_a_native_picture_of_the_same_size_stands_to_the_right(native_model, previews):
