@@ -35,9 +35,9 @@ class Range(Generic[Number]):
 # What fits into an integer property of Blender; a training counts with as many bits.
 SEEDS = Range(0, 2**31 - 1)
 
-# Factor on the size of pictures to train on, and of a picture to repair.
+# Factor on the size of pictures to train on, and of a picture to repair, which may have the least detail there is.
 TRAINING_SCALES = Range(0.01, 8.0)
-REPAIR_SCALES = Range(0.01, 4.0)
+REPAIR_SCALES = Range(0.01, 64.0)
 GPUS = Range(1, 64)
 # Doublings between the size of what the generator draws and that of the pictures; also levels of detail left out.
 OCTAVES = Range(0, 6)

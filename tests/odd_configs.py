@@ -92,7 +92,7 @@ ODD_REPAIRS = [
     (repair(steps=0), "invalid_config", "from 1 to 10000; received 0"),
     (repair(steps=10_001), "invalid_config", "from 1 to 10000; received 10001"),
     (repair(seed=-1), "invalid_config", "0 or more; received -1"),
-    (repair(scale=4.5), "invalid_config", "from 0.01 to 4; received 4.5"),
+    (repair(scale=64.5), "invalid_config", "from 0.01 to 64; received 64.5"),
 ]
 SANE_TRAININGS = [
     training(),

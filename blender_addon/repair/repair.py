@@ -146,13 +146,14 @@ class Repair(BackgroundTask):
             file.write_bytes(b"".join(parts))
 
     def _ask(self) -> session.Job:
-        # Its own model made it, seamless and at the model's scale.
+        # Its own model made it, seamless and at the model's scale but for the levels of detail that it leaves out.
+        made = node_tree.recipe_of(self._material()).config
         config = RepairConfig(
             self._model,
             str(self._folder / "maps"),
             str(self._folder / "mask.png"),
             tileable=True,
-            scale=1.0,
+            scale=float(1 << made.mip),
         )
         config.check()
         self.expect(0)

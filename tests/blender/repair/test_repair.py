@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import MagicMock
 
@@ -107,6 +108,15 @@ def test_worker_gets_the_maps_as_they_are_and_the_mask(bench):
     for name, file in found.files.items():
         assert np.array_equal(read_stored(file), bench.maps[name]), name
     assert np.array_equal(read_stored(Path(config.mask))[..., 0] == 255, HIDDEN)
+
+
+def test_maps_of_less_detail_tell_how_much_smaller_they_are(bench):
+    (model,) = session.current.models
+    session.current.models = (replace(model, octaves=3, stride=64),)
+    made = node_tree.recipe_of(bench.material)
+    node_tree.store_recipe(bench.material, replace(made, config=replace(CONFIG, mip=3)), {})
+    bench.mask()
+    assert bench.worker.submitted[bench.ask()].scale == 8.0
 
 
 def test_what_was_masked_is_replaced_in_all_maps_and_the_files_say_so(bench, tmp_path):

@@ -51,7 +51,7 @@ def mask(tmp_path):
         ({"mask": "white.png"}, "invalid_config", "marks all of the picture"),
         ({"picture": "steel"}, "invalid_config", "not metallic"),
         ({"out": "photo.png"}, "invalid_config", "--out"),
-        ({"scale": "0"}, "invalid_config", "from 0.01 to 4"),
+        ({"scale": "0"}, "invalid_config", "from 0.01 to 64"),
         ({"steps": "0"}, "invalid_config", "from 1 to 10000"),
     ],
 )
