@@ -194,6 +194,25 @@ def remember() -> None:
     remembered[:] = [base_color()]
 
 
+def train_with_octaves(run: str, picture: str) -> None:
+    """Train the smallest networks for some seconds, with detail that is two octaves finer than what they draw."""
+    from gan_worker.config import TrainingConfig
+
+    config = TrainingConfig(run, (picture,), "nano", 0.1, scale=1.0, octaves=2)
+    addon("training.training").start_training(config)
+
+
+def more_detail() -> list:
+    """How alike the base color is, shrunk, to what was remembered, and how strong what is finer is beside that."""
+    large, small = base_color(), remembered[0]
+    height, width = small.shape[:2]
+    factor = large.shape[0] // height
+    shrunk = large.reshape(height, factor, width, factor, 3).mean((1, 3))
+    flat = [(picture - picture.mean((0, 1))).ravel() for picture in (shrunk, small)]
+    finer = large - shrunk.repeat(factor, 0).repeat(factor, 1)
+    return [float(np.corrcoef(*flat)[0, 1]), float(finer.std() / flat[0].std())]
+
+
 def changes() -> list:
     """By how much the left and the right half of the base color have changed since, a pixel on average, 0..1."""
     moved = np.abs(base_color() - remembered[0]).mean((0, 2))

@@ -319,6 +319,32 @@ def test_a_part_is_repaired(window: Any) -> None:
     window.ask("shade('SOLID')")
 
 
+def test_more_pixels_are_the_same_tile_with_more_detail(window: Any) -> None:
+    y, x = np.mgrid[0:512, 0:512]
+    wave = (np.sin(x / 20) * np.cos(y / 28) + 1) * 80
+    grain = np.clip(wave + np.random.default_rng(1).normal(40, 20, wave.shape), 0, 255)
+    path = window.work / "grain.png"
+    Image.fromarray(np.stack([grain, grain / 2, 255 - grain], -1).astype(np.uint8)).save(path)
+    window.ask(f"train_with_octaves('grain', {str(path)!r})")
+    window.wait("session().training.done and 'grain' in session().model_names()")
+    window.ask("bpy.ops.object.mode_set(mode='OBJECT') and None")
+    window.open_only("Generate")
+    window.ask(f"{CHOSEN}.model, {CHOSEN}.seed = 'grain', 11")
+    window.click(GENERATE)
+    assert wait_for_seed(window, 11)["base_color"]["size"] == [SIZE, SIZE]
+    window.ask("remember()")
+    window.photograph("tile_area")
+    repeats = window.ask(f"addon('shader.projection').repeats({MATERIAL})")
+    window.open_only("Material")
+    window.click(f"switch_size(side={4 * SIZE})")
+    window.wait(f"is_quiet() and look()['maps']['base_color']['size'] == [{4 * SIZE}, {4 * SIZE}]")
+    alike, finer = window.ask("more_detail()")
+    assert alike > 0.9, "its shapes lie where they lay"
+    assert finer > 0.3, "what is finer than they are is there"
+    assert window.ask(f"addon('shader.projection').repeats({MATERIAL})") == repeats
+    window.photograph("more_pixels")
+
+
 def test_the_doctor_looks_at_everything(window: Any) -> None:
     window.open_only("Worker")
     window.click("run_doctor")
