@@ -1,4 +1,7 @@
-"""Measures generation against the same generator in PyTorch and against what the machine's convolutions can do."""
+"""Measures generation against the same generator in PyTorch and against what the machine's convolutions can do.
+
+Once more with two octaves of detail above the generator's pictures: what its parts cost, and what whole materials do.
+"""
 
 from __future__ import annotations
 
@@ -33,16 +36,19 @@ TABLE = ROOT / "scripts" / "bench_generation.md"
 TIMES = {256: 25, 1024: 7, 4096: 1}
 THREADS = os.cpu_count() or 1
 LARGE, SMALL, FILED = 8192, 2048, 1024
+# Of the model with detail, and the side of the real picture that it keeps, pixels.
+OCTAVES, REAL = 2, 1024
 
 
-def make_model(folder: Path) -> Path:
+def make_model(folder: Path, octaves: int = 0) -> Path:
     """A folder with a `tiny` model of five maps and random weights, all of which take part."""
     import keras
     import tensorflow as tf
 
     from gan_worker.gan.data.statistics import MapStatistics, Statistics
-    from gan_worker.gan.generation import arrays
+    from gan_worker.gan.generation.model import Model
     from gan_worker.gan.networks.generator import Generator
+    from gan_worker.runs.checkpoints import format_of
 
     keras.utils.set_random_seed(1)
     kept = {
@@ -56,12 +62,15 @@ def make_model(folder: Path) -> Path:
     )
     tiny = MATERIAL_PRESETS["tiny"]
     generator = Generator(tiny, known.channels)
-    for variable in generator.trainable_variables:
+    detail = _make_detail(known.channels, octaves) if octaves else None
+    variables = [*generator.trainable_variables]
+    variables += detail.upsampler.trainable_variables if detail else []
+    for variable in variables:
         variable.assign_add(tf.random.stateless_normal(variable.shape, [1, 2]) * 0.03)
     info = ModelInfo(
         name="bench",
         hash="",
-        stride=tiny.stride,
+        stride=tiny.stride << octaves,
         z_dim=tiny.z_dim,
         maps=tuple(MAPS),
         preset="tiny",
@@ -71,10 +80,89 @@ def make_model(folder: Path) -> Path:
         created="",
         step=0,
         kimg=0.0,
+        format=format_of(octaves),
+        octaves=octaves,
     )
-    run = Run.create(folder, "bench")
-    run.save_model(info, arrays.to_arrays({"generator": generator.variables}))
+    run = Run.create(folder, f"bench{octaves}")
+    run.save_model(info, Model(info, generator, detail=detail).tensors())
     return run.path
+
+
+def _make_detail(channels: int, octaves: int) -> Any:
+    """A stage whose real picture is noise with detail at every size."""
+    from gan_worker.gan.detail.bank import KeptPictures
+    from gan_worker.gan.detail.stage import DetailStage
+    from gan_worker.gan.networks.upsampler import Upsampler
+
+    waves = np.hypot(np.fft.fftfreq(REAL)[:, None], np.fft.fftfreq(REAL)[None])
+    white = np.random.default_rng(1).standard_normal((REAL, REAL, channels))
+    spectrum = np.fft.fft2(white, axes=(0, 1)) / np.maximum(waves, 1 / REAL)[..., None]
+    picture = np.fft.ifft2(spectrum, axes=(0, 1)).real
+    picture = ((picture - picture.mean()) / picture.std()).astype(np.float32)
+    tiny = MATERIAL_PRESETS["tiny"]
+    upsampler = Upsampler(tiny.detail, channels, octaves, tiny.w_dim)
+    return DetailStage(upsampler, KeptPictures.of([picture], octaves))
+
+
+class Meter:
+    """Adds up the time that parts of a model's drawing take.
+
+    Args:
+        model: with octaves of detail.
+    """
+
+    def __init__(self, model: Any):
+        from gan_worker.gan.detail.bank import Octave
+
+        self._taken: dict[str, list[float]] = {"base": [], "matching": [], "octaves": []}
+        model.graphs.synthesis = self._timed("base", model.graphs.synthesis)
+        model.detail.draw = self._timed("octaves", model.detail.draw)
+        Octave.move = self._timed("matching", Octave.move)  # type: ignore[method-assign]
+
+    def _timed(self, part: str, action: Callable) -> Callable:
+        def measured(*arguments: Any) -> Any:
+            began = time.perf_counter()
+            made = action(*arguments)
+            self._taken[part].append(time.perf_counter() - began)
+            return made
+
+        return measured
+
+    def take(self) -> dict[str, float]:
+        """Seconds of each part since the last call, and of how many pieces with all their octaves."""
+        sums = {part: sum(taken) for part, taken in self._taken.items()}
+        pieces = len(self._taken["octaves"]) / OCTAVES
+        for taken in self._taken.values():
+            taken.clear()
+        sums["upsampler"] = sums.pop("octaves") - sums["matching"]
+        return {**sums, "pieces": pieces}
+
+
+def measure_detail(path: Path) -> list[str]:
+    """A note for each size: whole materials of five maps of the model with detail, and its parts."""
+    from bench_convolutions import seconds
+
+    from gan_worker.gan.generation.model import load_model
+
+    model = load_model(path)
+    meter, notes = Meter(model), []
+    for side, times in TIMES.items():
+        config = GenerationConfig("bench", 1, side, side)
+        model.generate(config)
+        found = []
+        meter.take()
+        for _ in range(max(1, times // 4)):
+            found.append({"all": seconds(partial(model.generate, config)), **meter.take()})
+        middle = {part: statistics.median(f[part] for f in found) for part in found[0]}
+        pieces = middle["pieces"]
+        parts = [
+            f"{part} {middle[part] / pieces:.3f} s" for part in ("base", "matching", "upsampler")
+        ]
+        notes.append(
+            f"with {OCTAVES} octaves of detail: {side}² of {len(MAPS)} maps in {middle['all']:.2f} s, "
+            f"{pieces:g} pieces, of each {', '.join(parts)}"
+        )
+    return notes
 
 
 def compare(model: Any, twin: Any, side: int, operations: float, most: float) -> list[str]:
@@ -90,12 +178,12 @@ def compare(model: Any, twin: Any, side: int, operations: float, most: float) ->
     rows, columns = latents.local.shape[1:3]
     w = model.styles.style(config, rows, columns)
     pieces = split(rows, columns, LONGEST // model.network.stride)
-    model._forward(w, latents, pieces[0])
+    model.graphs.synthesis(w, cut_latents(latents, pieces[0], reach))
     ours, theirs, ratios, difference = [], [], [], 0.0
     made: dict[str, Any] = {}
 
     def tensorflow(piece: Any) -> None:
-        made["ours"] = model._forward(w, latents, piece).numpy()
+        made["ours"] = model.graphs.synthesis(w, cut_latents(latents, piece, reach)).numpy()
 
     def pytorch(piece: Any) -> None:
         cut = cut_latents(latents, piece, reach)
@@ -161,14 +249,14 @@ def make_large(folder: Path) -> None:
     print(json.dumps(found))
 
 
-def measure_large(folder: Path) -> list[str]:
+def measure_large(folder: Path, label: str) -> list[str]:
     command = [sys.executable, __file__, str(folder)]
     told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     f = json.loads(told.splitlines()[-1])
     good = "✓" if f["ratio"] < 1.1 and f["peak"] < 3 else "✗"
     return [
-        f"{LARGE}² of {len(MAPS)} maps in {f['seconds']:.0f} s; peak memory of the process {f['peak']:.2f} GiB "
-        f"({f['peak_without_files']:.2f} GiB before files are written, < 3 GiB); time a pixel {f['ratio']:.2f} × "
+        f"{label}: {LARGE}² of {len(MAPS)} maps in {f['seconds']:.0f} s; peak memory of the process "
+        f"{f['peak']:.2f} GiB ({f['peak_without_files']:.2f} GiB before files are written, < 3 GiB); time a pixel {f['ratio']:.2f} × "
         f"that of {SMALL}² (< 1.10) {good}",
         f"writing its {f['files']} PNG files took {f['files_seconds']:.0f} s",
     ]
@@ -219,10 +307,12 @@ def main() -> int:
 
     use_threads(THREADS)
     with tempfile.TemporaryDirectory(prefix="tilewright-bench-") as folder:
-        path = make_model(Path(folder))
-        large = measure_large(path)
+        path, detailed = make_model(Path(folder)), make_model(Path(folder), OCTAVES)
+        large = measure_large(path, "without detail")
+        large += measure_large(detailed, f"with {OCTAVES} octaves of detail")
         model = load_model(path)
         files = measure_files(model)
+        whole = measure_detail(detailed)
     twin, operations, most = Generator(model.generator), operations_a_pixel(model), peak("float32")
     rows = [compare(model, twin, side, operations, most) for side in TIMES]
     notes = [
@@ -231,6 +321,7 @@ def main() -> int:
         f"{operations / 1000:.0f} kFLOP a pixel",
         f"convolution peak {most / 1e9:.0f} GFLOP/s: the best plain 3×3 convolution in float32 of either library",
         *large,
+        *whole,
         files,
     ]
     header = ["tiny", "TensorFlow", "PyTorch", "× faster", "rate", "of the peak", "difference"]

@@ -122,7 +122,7 @@ def _trained(options: Namespace, preset: str, folder: str) -> Any:
     from gan_worker.gan.training.pipelines import new_pipeline
     from gan_worker.runs.run import Run
 
-    config = TrainingConfig("bench", (options.picture,), preset=preset, minutes=1)
+    config = TrainingConfig("bench", (options.picture,), preset=preset, minutes=1, octaves=0)
     run = Run.create(Path(folder), "bench")
     return Training(config, run, lambda report: None, new_pipeline(preset))
 

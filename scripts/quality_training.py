@@ -22,6 +22,7 @@ from gan_worker.config import MATERIAL_PRESETS, GenerationConfig, NetworkConfig,
 from gan_worker.gan.data.dataset import MeasuredPictures
 from gan_worker.gan.data.waves import Pattern
 from gan_worker.gan.detail.bank import Bank, KeptPictures
+from gan_worker.gan.detail.matching import ALIGNMENT
 from gan_worker.gan.detail.stage import DetailStage
 from gan_worker.gan.generation.latents import fine_noise
 from gan_worker.gan.generation.model import Model
@@ -312,7 +313,7 @@ class Measured:
         stage = self._model.detail
         assert stage
         sizes = stage.kept.pyramid(0, self._octaves)
-        half = sizes[0].shape[1] // 4 * 2
+        half = sizes[0].shape[1] // (2 * ALIGNMENT) * ALIGNMENT
         spans = slice(0, half), slice(half, 2 * half)
         parts, drawn = [], []
         for own, other in (spans, spans[::-1]):
@@ -328,8 +329,7 @@ class Measured:
         """All octaves of a picture that does not tile: it is drawn with more around it, mirrored, that is cut off."""
         margin = stage.margins(self._octaves)[0]
         height, width = small.shape[:2]
-        # Blocks lie on even places.
-        around = [(margin, margin + n % 2) for n in (height, width)]
+        around = [(margin, margin + -n % ALIGNMENT) for n in (height, width)]
         low = tf.constant(np.pad(small.numpy(), (*around, (0, 0)), "symmetric")[None])
         config = GenerationConfig("bench", SEEDS[0], self._size[1], self._size[0])
         w = self._model.styles.style(config, *self._model.cells(config))
