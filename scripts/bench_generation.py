@@ -256,8 +256,8 @@ def measure_large(folder: Path, label: str) -> list[str]:
     good = "✓" if f["ratio"] < 1.1 and f["peak"] < 3 else "✗"
     return [
         f"{label}: {LARGE}² of {len(MAPS)} maps in {f['seconds']:.0f} s; peak memory of the process "
-        f"{f['peak']:.2f} GiB ({f['peak_without_files']:.2f} GiB before files are written, < 3 GiB); time a pixel {f['ratio']:.2f} × "
-        f"that of {SMALL}² (< 1.10) {good}",
+        f"{f['peak']:.2f} GiB ({f['peak_without_files']:.2f} GiB before files are written, < 3 GiB); "
+        f"time a pixel {f['ratio']:.2f} × that of {SMALL}² (< 1.10) {good}",
         f"writing its {f['files']} PNG files took {f['files_seconds']:.0f} s",
     ]
 

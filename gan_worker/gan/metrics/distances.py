@@ -259,7 +259,7 @@ def map_correlations(windows: np.ndarray, layout: Layout, finest: bool = False) 
     Args:
         windows: (count, side, side, channels), standardised.
         layout: of the channels.
-        finest: of the finest level of their pyramid alone.
+        finest: of what a blur over five pixels takes away, alone.
     """
     intensities = []
     for name, channels in layout.channels.items():
@@ -269,7 +269,9 @@ def map_correlations(windows: np.ndarray, layout: Layout, finest: bool = False) 
         intensities.append(part.mean(axis=-1))
     stacked = np.stack(intensities, axis=-1)
     if finest:
-        stacked = split_detail(tf.constant(stacked, tf.float32))[0].numpy()
+        # Less a blur that is centered, which a level of the pyramid is not: a trace of slopes would be left there.
+        x = tf.constant(stacked, tf.float32)
+        stacked = (x - _binomial(x)).numpy()
     table = stacked.reshape(-1, len(intensities)).T
     table = table - table.mean(axis=1, keepdims=True)
     table /= np.maximum(np.sqrt((table**2).sum(axis=1, keepdims=True)), 1e-9)
