@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import ceil, log2
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -359,36 +360,38 @@ class _Sight:
     def as_maps(self, found: Projection) -> dict[str, np.ndarray]:
         """The way back, at the picture's own scale, with all octaves where there are any."""
         size = self.hidden[self.window].shape
-        channels = self._with_octaves(found) if self.model.detail else found.channels
+        channels = self._with_octaves(found) if self._octaves else found.channels
         restored = self.model.statistics.restore(tf.constant(channels, tf.float32))
         return {n: resampled(restored[n].numpy(), *size) for n in self.maps}
 
+    @cached_property
+    def _octaves(self) -> int:
+        """How many the picture can show: one that has less detail than the model needs none of its finest."""
+        return min(self.model.info.octaves, max(0, ceil(log2(1 / self.scale))))
+
     def _with_octaves(self, found: Projection) -> np.ndarray:
         """What was found where something is hidden, and what is known around it, with all octaves."""
-        model, small, octaves = self.model, found.channels, None
+        model, small, count = self.model, found.channels, self._octaves
         assert model.detail is not None
-        hidden = self.target.weights == 0
+        hidden, octaves = self.target.weights == 0, None
         if hidden.any():
             small = blend(self.target.channels, small, hidden, self.circles)
             octaves = self._known_octaves()
         w = model.generator.style(tf.constant(found.latents.z))
-        octaves = octaves or model.detail.bank(model.styles.nearest_material(w)).octaves
-        count = len(octaves)
+        octaves = octaves or model.detail.bank(model.styles.nearest_material(w)).octaves[:count]
         # Of maps that are not given nothing is known, and nothing is made.
-        padded, rows, columns = aligned(
-            small * self._counted(), self.circles, model.detail.margins(count)[0]
-        )
+        margin = model.detail.margins(count)[0]
+        padded, rows, columns = aligned(small * self._counted(), self.circles, margin)
         whole = draw_octaves(model, padded, w, self.seed, octaves)
         spans = (slice(s.start << count, s.stop << count) for s in (rows, columns))
         return whole[tuple(spans)]
 
     def _known_octaves(self) -> list[Octave] | None:
         around = source_window(self.window, self.hidden.shape, self.scale)
-        hidden = self.hidden[around]
-        fineness = self.scale * (1 << self.model.info.octaves)
+        hidden, fineness = self.hidden[around], self.scale * (1 << self._octaves)
         size = tuple(max(1, round(n * fineness)) for n in hidden.shape)
         native = self._channels({n: p[around] for n, p in self.maps.items()}, size)
-        return known_octaves(self.model, native, self._hidden_at(hidden, size))
+        return known_octaves(self.model, native, self._hidden_at(hidden, size), self._octaves)
 
     def _channels(self, maps: Maps, size: tuple[int, ...]) -> np.ndarray:
         """Standardised channels; 0 for those of maps that are not given."""

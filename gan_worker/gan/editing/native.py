@@ -89,23 +89,25 @@ def source_window(
     return spans[0], spans[1]
 
 
-def known_octaves(model: Model, native: np.ndarray, hidden: np.ndarray) -> list[Octave] | None:
+def known_octaves(
+    model: Model, native: np.ndarray, hidden: np.ndarray, count: int
+) -> list[Octave] | None:
     """The detail of the known part of a picture, octave by octave.
 
     Args:
         model: with a stage of detail.
-        native: standardised, at the size of the finest detail, (height, width, channels).
+        native: standardised, with so many octaves, (height, width, channels).
         hidden: (height, width), what is not known.
+        count: of octaves.
 
     Returns:
         None where too little is known of any octave.
     """
     detail = model.detail
     assert detail is not None
-    bases = detail.kept.bases
-    step = 1 << len(bases)
+    bases, step = detail.kept.bases[:count], 1 << count
     height, width = (n // step * step for n in hidden.shape)
-    sizes = pyramid(tf.constant(native), len(bases))
+    sizes = pyramid(tf.constant(native), count)
     octaves = []
     for number, basis in enumerate(bases):
         side = step >> number

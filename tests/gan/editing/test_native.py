@@ -52,7 +52,7 @@ def test_detail_comes_from_what_is_known_alone(native_model, native_material, hi
     """Where a picture is hidden it is full of detail that is found nowhere in what is moved."""
     loud = native_model.statistics.standardise(native_material).copy()
     loud[hidden] = np.random.default_rng(0).choice([-50, 50], (hidden.sum(), loud.shape[-1]))
-    octaves = native.known_octaves(native_model, loud, hidden)
+    octaves = native.known_octaves(native_model, loud, hidden, OCTAVES)
     low = tf.constant(loud[None, :128:2, :128:2])
     assert len(octaves) == OCTAVES
     assert all(np.abs(octave.move(low)).max() < 10 for octave in octaves)
@@ -60,8 +60,10 @@ def test_detail_comes_from_what_is_known_alone(native_model, native_material, hi
 
 def test_what_knows_too_little_has_no_detail_of_its_own(native_model, native_material):
     channels = native_model.statistics.standardise(native_material)
-    assert native.known_octaves(native_model, channels, np.ones((256, 256), bool)) is None
-    assert native.known_octaves(native_model, channels[:16], np.zeros((16, 256), bool)) is None
+    everything = np.ones((256, 256), bool)
+    assert native.known_octaves(native_model, channels, everything, OCTAVES) is None
+    few = np.zeros((16, 256), bool)
+    assert native.known_octaves(native_model, channels[:16], few, OCTAVES) is None
 
 
 def test_octaves_in_pieces_are_those_of_the_whole(native_model, monkeypatch):
@@ -100,3 +102,20 @@ def test_a_photos_middle_is_shown_with_all_detail(native_model, native_material)
     assert found.wanted["base_color"].shape == found.made["base_color"].shape == (192, 160, 3)
     np.testing.assert_array_equal(found.wanted["height"], native_material["height"][32:224, 48:208])
     assert found.projection.channels.shape[:2] == (48, 40)
+
+
+@pytest.mark.parametrize("times", [1, OCTAVES])
+def test_a_picture_of_less_detail_is_mended_at_its_own_size(
+    native_model, native_material, hidden, times
+):
+    side = 256 >> times
+    little = {
+        n: p.reshape(side, 1 << times, side, 1 << times, -1).mean(axis=(1, 3))
+        for n, p in native_material.items()
+    }
+    hole = hidden[:: 1 << times, :: 1 << times]
+    mended = inpainting.inpaint(
+        native_model, little, hole, False, scale=float(1 << times), steps=1
+    ).maps
+    assert all(mended[n].shape == p.shape for n, p in little.items())
+    assert (mended["base_color"][~hole] == little["base_color"][~hole]).all()

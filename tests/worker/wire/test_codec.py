@@ -65,7 +65,7 @@ SINCE = {
     "hello": ((), {"warm": False}),
     "model_list": (("models", 0), {"octaves": 0, "scale": 1.0}),
     "run_config": (("config",), {"octaves": None}),
-    **dict.fromkeys(("state", "finished"), (("result", "recipe"), {"mip": 0})),
+    **dict.fromkeys(("state", "finished"), (("result", "recipe"), {"mip": 0, "steady": False})),
 }
 
 
