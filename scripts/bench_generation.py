@@ -112,12 +112,10 @@ class Meter:
     """
 
     def __init__(self, model: Any):
-        from gan_worker.gan.detail.bank import Octave
-
-        self._taken: dict[str, list[float]] = {"base": [], "matching": [], "octaves": []}
+        self._taken: dict[str, list[float]] = {"base": [], "matching": [], "upsampler": []}
         model.graphs.synthesis = self._timed("base", model.graphs.synthesis)
-        model.detail.draw = self._timed("octaves", model.detail.draw)
-        Octave.move = self._timed("matching", Octave.move)  # type: ignore[method-assign]
+        model.detail.move = self._timed("matching", model.detail.move)
+        model.detail.draw = self._timed("upsampler", model.detail.draw)
 
     def _timed(self, part: str, action: Callable) -> Callable:
         def measured(*arguments: Any) -> Any:
@@ -131,10 +129,9 @@ class Meter:
     def take(self) -> dict[str, float]:
         """Seconds of each part since the last call, and of how many pieces with all their octaves."""
         sums = {part: sum(taken) for part, taken in self._taken.items()}
-        pieces = len(self._taken["octaves"]) / OCTAVES
+        pieces = len(self._taken["upsampler"]) / OCTAVES
         for taken in self._taken.values():
             taken.clear()
-        sums["upsampler"] = sums.pop("octaves") - sums["matching"]
         return {**sums, "pieces": pieces}
 
 

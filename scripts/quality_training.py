@@ -336,7 +336,8 @@ class Measured:
         for octave in range(self._octaves):
             size = 2 * low.shape[1], 2 * low.shape[2]
             noise = fine_noise(SEEDS[0], octave, np.arange(size[0]), np.arange(size[1]), size)
-            low = stage.draw(octave, low, w, noise, np.zeros((1, 1), int))
+            moved = stage.move(octave, low, np.zeros((1, 1), int))
+            low = stage.draw(octave, low, w, noise, moved)
         rows, columns = (_finer(slice(margin, margin + n), self._octaves) for n in (height, width))
         maps = self._model.statistics.restore(low[0, rows, columns])
         return {name: picture.numpy() for name, picture in maps.items()}
