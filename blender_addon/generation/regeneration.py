@@ -113,7 +113,8 @@ def switch_size(material: bpy.types.Material, side: int) -> session.Job | None:
         WorkerError: `worker_gone`.
     """
     config, model = _prepare(material)
-    return _ask_sized(material, levels.at_resolution(config, model, side))
+    area = material.tilewright.latents.area or max(levels.area(config))
+    return _ask_sized(material, levels.at_resolution(config, model, area, side), area)
 
 
 def switch_area(material: bpy.types.Material, times: int) -> session.Job | None:
@@ -127,7 +128,8 @@ def switch_area(material: bpy.types.Material, times: int) -> session.Job | None:
         As `switch_size`, with the same errors.
     """
     config, model = _prepare(material)
-    return _ask_sized(material, levels.at_area(config, model, times))
+    sized = levels.at_area(config, model, times)
+    return _ask_sized(material, sized, max(levels.area(sized)))
 
 
 def areas(material: bpy.types.Material) -> dict[int, int]:
@@ -142,8 +144,10 @@ def areas(material: bpy.types.Material) -> dict[int, int]:
     return {item.value: levels.tile_side(model, item.value) for item in offered}
 
 
-def _ask_sized(material: bpy.types.Material, config: GenerationConfig) -> session.Job | None:
-    _set_size(material, config)
+def _ask_sized(
+    material: bpy.types.Material, config: GenerationConfig, area: int
+) -> session.Job | None:
+    _set_size(material, config, area)
     if sliders.is_shown(material):
         _withdraw(material)
         return None
@@ -164,7 +168,7 @@ def cancel(material: bpy.types.Material) -> None:
     """
     _withdraw(material)
     if not node_tree.is_preview(material):
-        _set_size(material, node_tree.recipe_of(material).config)
+        _set_size(material, node_tree.recipe_of(material).config, 0)
 
 
 def _prepare(material: bpy.types.Material) -> tuple[GenerationConfig, ModelEntry]:
@@ -179,7 +183,7 @@ def _prepare(material: bpy.types.Material) -> tuple[GenerationConfig, ModelEntry
     return sliders.wanted(material), model
 
 
-def _set_size(material: bpy.types.Material, config: GenerationConfig) -> None:
+def _set_size(material: bpy.types.Material, config: GenerationConfig, area: int) -> None:
     """The maps that are shown until the others come count as a preview of them, and stay as they lie."""
     kept = material.tilewright
     before, after = levels.area(sliders.wanted(material)), levels.area(config)
@@ -187,8 +191,9 @@ def _set_size(material: bpy.types.Material, config: GenerationConfig) -> None:
         kept.preview_factor[0] * after[0] / before[0],
         kept.preview_factor[1] * after[1] / before[1],
     )
-    for name in ("width", "height", "mip"):
+    for name in sliders.SIZE:
         setattr(kept.latents, name, getattr(config, name))
+    kept.latents.area = area
 
 
 def _withdraw(material: bpy.types.Material) -> None:

@@ -48,9 +48,18 @@ def with_area(config: GenerationConfig, model: ModelEntry, times: int) -> Genera
     return _sized(config, model, side, level(model, tile_side(model, times), side))
 
 
-def at_resolution(config: GenerationConfig, model: ModelEntry, side: int) -> GenerationConfig:
-    """With that longer side: the same tile, or beyond its finest and coarsest level more or less of the pattern."""
-    return _sized(config, model, side, level(model, max(area(config)), side))
+def at_resolution(
+    config: GenerationConfig, model: ModelEntry, side: int, resolution: int
+) -> GenerationConfig:
+    """A tile with that longer side, beyond its finest and coarsest level with more or less of the pattern.
+
+    Args:
+        config: what is wanted otherwise.
+        model: that makes it.
+        side: of the area, pixels with all detail.
+        resolution: pixels.
+    """
+    return _sized(config, model, resolution, level(model, side, resolution))
 
 
 def at_area(config: GenerationConfig, model: ModelEntry, times: int) -> GenerationConfig:

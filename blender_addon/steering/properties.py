@@ -83,6 +83,12 @@ class TILEWRIGHT_PG_latents(bpy.types.PropertyGroup):
         description="How often the resolution of the tile is halved; 0 has all detail",
         default=0,
     )
+    area: IntProperty(
+        name="Area",
+        description="Longer side of the tile with all detail that resolutions are chosen for, pixels; 0 is what is "
+        "shown. A resolution beyond the finest shows more, and those below it the same again",
+        default=0,
+    )
     rest: StringProperty(
         description="Latent, mix, style map and layout, and which maps to make, as JSON"
     )

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _DIGITS = 4
 # Pixels across a tile that a thumbnail shows all of; they cost as much as a preview does.
 _LARGEST_PICTURE = 256
+SIZE = ("width", "height", "mip")
 _REST = ("z", "mix", "style_map", "maps", "sway")
 
 
@@ -40,7 +41,9 @@ def store(material: bpy.types.Material, config: GenerationConfig) -> None:
         if kept.model != config.model:
             kept.directions.clear()
         fields = to_json(config)
-        for name in ("model", "seed", "truncation_psi", "material", "width", "height", "mip"):
+        if any(getattr(kept, name) != fields[name] for name in SIZE):
+            kept.area = 0
+        for name in ("model", "seed", "truncation_psi", "material", *SIZE):
             setattr(kept, name, fields[name])
         kept.rest = json.dumps({name: fields[name] for name in _REST})
         amounts = dict(config.directions)

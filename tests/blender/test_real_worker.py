@@ -102,7 +102,9 @@ def test_operator_and_function_make_the_same_pixels(model, planes):
     scene.width, scene.height, scene.seed = *size, 11
     scene.target = "ACTIVE"
     bpy.ops.tilewright.generate_material(wait=True)
-    (job,) = generation.generate_for_objects(planes[:1], GenerationConfig(model, 11, *size))
+    (job,) = generation.generate_for_objects(
+        planes[:1], generation.generation_config(bpy.context.scene)
+    )
     pump.wait_for_job(job, 120)
     by_button, by_function = planes[2].active_material, planes[0].active_material
     assert by_button != by_function

@@ -105,6 +105,13 @@ def test_beyond_the_finest_the_tile_shows_more_and_all_on_it_stays_as_large(
     assert repeats(material) == (1.0, 1.0)
     answer(job)
     assert repeats(material) == (0.5, 0.5)
+    bpy.ops.tilewright.switch_size(side=512)
+    job, config = newest(stand_in)
+    assert (levels.area(config), config.mip) == ((1024, 512), 1), (
+        "and below it, it is the tile that it was"
+    )
+    answer(job)
+    assert repeats(material) == (1.0, 1.0)
 
 
 def test_an_area_is_chosen_at_the_resolution_there_is_or_the_nearest(stand_in, answer, material):
