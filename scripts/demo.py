@@ -52,7 +52,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--minutes", type=float, default=4.0, help="of training (default: 4)")
     parser.add_argument(
-        "--size", type=size, default=(512, 512), help="of every map, 512 or 1024x512 (default: 512)"
+        "--size",
+        type=size,
+        help="of every map, 512 or 1024x512 (default: a tile with all the detail that was learned)",
     )
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder (default: ./out)")
     options = parser.parse_args(arguments)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
@@ -25,23 +26,32 @@ import numpy as np
 
 from gan_worker.client.events import JobReport
 from gan_worker.errors import UnexpectedError, error_from_info
+from gan_worker.limits import DETAILS
+from gan_worker.materials.maps import split_file_stem
 from gan_worker.progress import DataReport, Notice, Stage, TrainingProgress
-from gan_worker.wire.messages import JobState
+from gan_worker.wire.messages import JobState, ModelEntry
 
 ADDON = "blender_addon"
 # What wall, sphere and floor are made with where nothing is trained.
 STARTERS = ("Starter Red Bricks", "Starter Peeling Paint", "Starter Cobblestone")
 Report = Callable[[str, float | None], None]
 
-# Meters of wall or floor that one tile covers, for a tile of 512 pixels.
-TILE_METERS = 2.0
-SPHERE_REPEATS = (3.0, 1.5)
+# Meters of wall or floor that a tile of so many cells of the latent grid covers.
+TILE_METERS, TILE_CELLS = 2.0, 64
+# Pixels of a tile of a model without octaves, and the most of one with them where nobody chose.
+PLAIN_TILE, LARGEST_TILE = 512, 2048
+SPHERE_REPEATS, RADIUS = (3.0, 1.5), 0.75
 # Height of the relief, meters, and how often the meshes are halved so that it can move them.
 RELIEF, PLANE_LEVELS, SPHERE_LEVELS = 0.025, 8, 3
 MIDDLE_GREY = 0.18
 # Pictures that a browser shows, and the most of them on the page.
 SHOWN, MOST_SOURCES = (".png", ".jpg", ".jpeg", ".webp"), 10
 RENDER_SIZE = (1280, 720)
+# Meters from the sphere to the camera that looks at it closely: about a pixel of the render for one of the material.
+CLOSE = 0.95
+CAMERAS = ("Camera", "Close-Up")
+# Pixels of the source and of the result that are shown side by side.
+CROP = 460
 RENDER_SAMPLES = 16  # and the denoiser
 
 
@@ -54,6 +64,7 @@ class Piece:
     seed: int
     files: dict[str, Path] = field(default_factory=dict)
     tilings: dict[str, Path] = field(default_factory=dict)
+    detail: str = ""
     seam_ratios: dict[str, float] = field(default_factory=dict)
 
 
@@ -75,7 +86,7 @@ class DemoResult:
 def run(
     images: Sequence[str | Path],
     minutes: float,
-    size: tuple[int, int],
+    size: tuple[int, int] | None,
     out: Path,
     report: Report,
     home: Path | None = None,
@@ -87,7 +98,7 @@ def run(
     Args:
         images: pictures or folders to learn from; none to take starter models and train nothing.
         minutes: time spent in training steps.
-        size: width and height of the generated maps, in pixels.
+        size: width and height of the generated maps, in pixels; None for a tile with all detail.
         out: folder for everything that comes out.
         report: called with a sentence, and the fraction done where one is known.
         home: the worker's folder of runs; inside `out` where it is not given.
@@ -128,14 +139,15 @@ def run(
     materials = [obj.active_material for obj in objects if obj.active_material]
     for piece, material in zip(pieces, materials, strict=True):
         write_maps(piece, material, out / "maps")
-    scene, render = out / "scene.blend", out / "render.png"
+    scene, renders = out / "scene.blend", (out / "render.png", out / "close_up.png")
     expose_for(materials)
     bpy.ops.wm.save_as_mainfile(filepath=str(scene), check_existing=False)
     report("rendering", None)
-    render_scene(render)
+    for camera, file in zip(CAMERAS, renders, strict=True):
+        render_scene(bpy.data.objects[camera], file)
     clock.lap("render")
-    summary = write_summary(out, render, find_sources(images), pieces, clock.seconds)
-    return DemoResult(scene, render, summary, pieces, clock.seconds)
+    summary = write_summary(out, renders, find_sources(images), pieces, clock.seconds)
+    return DemoResult(scene, renders[0], summary, pieces, clock.seconds)
 
 
 class _Clock:
@@ -228,25 +240,48 @@ def _free_name(home: Path, images: Sequence[str | Path]) -> str:
     return name
 
 
-def _put_material(obj: bpy.types.Object, model: str, seed: int, size: tuple[int, int]) -> Piece:
+def _put_material(
+    obj: bpy.types.Object, model: str, seed: int, size: tuple[int, int] | None
+) -> Piece:
     """Generate a material of its own for the object, as the Generate panel would."""
+    from blender_addon.shader import node_tree
+    from blender_addon.worker import session
+
     chosen = bpy.context.scene.tilewright
+    entry = session.current.model(model)
+    assert entry is not None  # it was just trained, or comes with the program
+    size = size or _whole_tile(entry)
     bpy.context.view_layer.objects.active = obj
     chosen.model, chosen.seed, chosen.target = model, seed, "ACTIVE"
     chosen.width, chosen.height = size
     chosen.displacement = RELIEF
     _press("generate_material", wait=True, timeout=300.0)
-    chosen.scale = repeats(obj, size)
-    return Piece(obj.name, model, seed)
+    assert obj.active_material is not None
+    config = node_tree.recipe_of(obj.active_material).config
+    stride = entry.stride >> config.mip
+    chosen.scale = repeats(obj, (config.width / stride, config.height / stride))
+    return Piece(obj.name, model, seed, detail=DETAILS[config.mip])
 
 
-def repeats(obj: bpy.types.Object, size: tuple[int, int]) -> tuple[float, float]:
+def _whole_tile(model: ModelEntry) -> tuple[int, int]:
+    """Width and height of a tile with all detail, or with as much of it as is still generated soon."""
+    from blender_addon.steering import levels
+
+    side = min(LARGEST_TILE, levels.tile_side(model)) if model.octaves else PLAIN_TILE
+    return side, side
+
+
+def repeats(obj: bpy.types.Object, cells: tuple[float, float]) -> tuple[float, float]:
     """How often the tile is repeated over the object's UV square.
 
     Flat objects have one UV unit per meter; the sphere takes a whole number of columns, so that it
     closes.
+
+    Args:
+        obj: one of the scene's.
+        cells: of the latent grid, across and down.
     """
-    shares = (512 / size[0], 512 / size[1])
+    shares = (TILE_CELLS / cells[0], TILE_CELLS / cells[1])
     if "sphere" in obj.name.lower():
         return float(max(1, round(SPHERE_REPEATS[0] * shares[0]))), SPHERE_REPEATS[1] * shares[1]
     return shares[0] / TILE_METERS, shares[1] / TILE_METERS
@@ -262,9 +297,9 @@ def build_scene() -> list[bpy.types.Object]:
         bpy.data.objects.remove(obj)
     wall = _plane("Wall", (12.0, 1.5), (0, 1.6, 0.75), (np.pi / 2, 0, 0))
     floor = _plane("Floor", (12.0, 6.0), (0, -1.4, 0), (0, 0, 0))
-    bpy.ops.mesh.primitive_uv_sphere_add(segments=96, ring_count=48, radius=0.75)
+    bpy.ops.mesh.primitive_uv_sphere_add(segments=96, ring_count=48, radius=RADIUS)
     sphere = bpy.context.selected_objects[0]
-    sphere.name, sphere.location = "Sphere", (0.55, -0.3, 0.75)
+    sphere.name, sphere.location = "Sphere", (0.55, -0.3, RADIUS)
     bpy.ops.object.shade_smooth()
     _refine(sphere, SPHERE_LEVELS)
     _light()
@@ -321,14 +356,21 @@ def environment() -> Path:
 
 
 def _camera() -> None:
-    camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
-    camera.location, camera.rotation_euler = (
+    """One camera that sees all, and one that looks at the sphere from near."""
+    for name, lens in zip(CAMERAS, (34, 50), strict=True):
+        camera = bpy.data.objects.new(name, bpy.data.cameras.new(name))
+        camera.data.lens, camera.data.clip_start = lens, 0.01
+        bpy.context.collection.objects.link(camera)
+        bpy.context.scene.camera = bpy.context.scene.camera or camera
+    whole, near = (bpy.data.objects[name] for name in CAMERAS)
+    whole.location, whole.rotation_euler = (
         (-0.9, -3.7, 1.45),
         (np.radians(79), 0, np.radians(-12)),
     )
-    camera.data.lens = 34
-    bpy.context.collection.objects.link(camera)
-    bpy.context.scene.camera = camera
+    sphere = bpy.data.objects["Sphere"]
+    towards = (whole.location - sphere.location).normalized()
+    near.location = sphere.location + towards * (RADIUS + CLOSE)
+    near.rotation_euler = towards.to_track_quat("Z", "Y").to_euler()
 
 
 def expose_for(materials: Sequence[bpy.types.Material]) -> None:
@@ -342,9 +384,10 @@ def expose_for(materials: Sequence[bpy.types.Material]) -> None:
     bpy.context.scene.view_settings.exposure = float(np.clip(stops, 0.0, 1.5))
 
 
-def render_scene(path: Path) -> None:
+def render_scene(camera: bpy.types.Object, path: Path) -> None:
     """Render with Cycles on the CPU, denoised where this Blender can."""
     scene = bpy.context.scene
+    scene.camera = camera
     scene.render.engine = "CYCLES"
     scene.cycles.device = "CPU"
     scene.cycles.samples = RENDER_SAMPLES
@@ -406,7 +449,7 @@ def find_sources(images: Sequence[str | Path]) -> list[Path]:
 
 def write_summary(
     out: Path,
-    render: Path,
+    renders: Sequence[Path],
     sources: Sequence[Path],
     pieces: list[Piece],
     seconds: dict[str, float],
@@ -418,11 +461,14 @@ def write_summary(
 <html lang="en"><head><meta charset="utf-8"><title>Tilewright demo</title>
 <style>
 body {{ font: 15px/1.5 sans-serif; margin: 2em auto; max-width: 980px; color: #222 }}
-img {{ max-width: 100% }} td img {{ width: 200px }} td, th {{ padding: 6px 12px; text-align: left }}
+img {{ max-width: 100% }} .crop {{ width: {CROP}px; height: {CROP}px; background-position: center }}
+.pair {{ display: flex; gap: 12px; margin: 0 0 12px }} td img {{ width: 200px }}
+td, th {{ padding: 6px 12px; text-align: left }}
 </style></head><body>
 <h1>Tilewright demo</h1>
 <p>What wall, sphere and floor wear was generated just now; every seed gives another variant.</p>
-<img src="{render.name}" alt="the rendered scene">
+<img src="{renders[0].name}" alt="the rendered scene">
+<img src="{renders[1].name}" alt="the sphere from near">
 <p>Time: {times}. The scene with all textures packed: <a href="scene.blend">scene.blend</a>.</p>
 {_sources_beside_result(out, sources, pieces)}
 <p>The seam ratio is the mean step across the border over the mean step inside; 1 means that the
@@ -444,7 +490,29 @@ def _sources_beside_result(out: Path, sources: Sequence[Path], pieces: list[Piec
     return (
         f"<h2>What it learned from</h2><p>{_pictures(out, sources)}</p>"
         f"<h2>What it made of it</h2><p>{_pictures(out, list(pieces[0].files.values()))}</p>"
+        f"{_crops(out, sources, pieces[0])}"
     )
+
+
+def _crops(out: Path, sources: Sequence[Path], piece: Piece) -> str:
+    """The middle of a source and of what was made of it, map by map, a pixel of each for a pixel of the screen."""
+    by_map = {split_file_stem(file.stem)[1] or "base_color": file for file in reversed(sources)}
+    pairs = "\n".join(
+        f"<h3>{name.replace('_', ' ')}</h3><div class='pair'>"
+        + "".join(_crop(out, file) for file in (by_map[name], made))
+        + "</div>"
+        for name, made in piece.files.items()
+        if name in by_map
+    )
+    return (
+        "<h2>Pixel for pixel</h2><p>Left the middle of a picture that it learned from, right that of the generated "
+        f"one, both at their own pixels. The generated one has {piece.detail} detail.</p>{pairs}"
+    )
+
+
+def _crop(out: Path, file: Path) -> str:
+    address = quote(os.path.relpath(file, out).replace(os.sep, "/"))
+    return f"""<div class="crop" style="background-image: url('{address}')"></div>"""
 
 
 def _pictures(out: Path, files: Sequence[Path]) -> str:
