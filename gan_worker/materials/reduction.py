@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +55,7 @@ def read_reduced(
     window: dict[str, Picture] = {}
     for kind, file in in_order(material):
         layout = layouts[file]
-        span = _measure_span(file) if layout.floating else None
+        span = _measure_span(file) if layout.floating else (0.0, 1.0)
         parts = _Parts(layout, shrink, side)
         for band in read_bands(file):
             maps = as_maps(kind, band, file, span)
@@ -107,12 +108,13 @@ class _Parts:
 
     def _add_boxes(self, name: str, band: Picture) -> None:
         side = self._shrink
-        rows, width, channels = band.shape
-        columns = width // side
-        narrow = band[:, : columns * side].reshape(rows, columns, side, channels).mean(axis=2)
+        columns = band.shape[1] // side
+        # Sums of slices, which NumPy makes three times faster than means over a short axis.
+        slices = [band[:, first : columns * side : side] for first in range(side)]
+        narrow = functools.reduce(np.add, slices) / np.float32(side)
         narrow = np.concatenate([self._rest.get(name, narrow[:0]), narrow])
         whole = len(narrow) // side * side
-        boxes = narrow[:whole].reshape(-1, side, columns, channels).mean(axis=1)
+        boxes = narrow[:whole].reshape(-1, side, *narrow.shape[1:]).mean(axis=1)
         self._boxes.setdefault(name, []).append(boxes)
         self._rest[name] = narrow[whole:]
 

@@ -307,7 +307,8 @@ def as_maps(
         span: least and largest value of all of it; None where the picture is all.
     """
     linear = file.suffix.lower() in LINEAR_EXTENSIONS
-    picture = np.nan_to_num(picture, nan=0.0, posinf=1.0, neginf=0.0)
+    if not np.isfinite(picture).all():
+        picture = np.nan_to_num(picture, nan=0.0, posinf=1.0, neginf=0.0)
     if kind == "packed":
         last = picture.shape[-1] - 1
         planes = {name: picture[..., [min(i, last)]] for i, name in enumerate(PACKED_MAPS)}
