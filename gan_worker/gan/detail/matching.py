@@ -24,7 +24,7 @@ LARGEST = 127
 # In place of each feature of what must not be found: further from anything than two patches are from each other.
 UNLIKE = 4.0 * LARGEST
 # Blocks that are compared with all keys at once, and keys among which the best is found together.
-AT_ONCE, GROUP = 128, 128
+AT_ONCE, GROUP = 1024, 128
 
 
 def block_features(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
