@@ -387,6 +387,7 @@ class Credits:
         unlicensed: how many of them name no licence.
         authors: each once, those of most pictures first, ten at most and how many others.
         licenses: the same of SPDX identifiers or what the pictures say of their terms.
+        contained: whether the model keeps pieces of them, of which its detail is made.
     """
 
     provenance: str = ""
@@ -394,6 +395,7 @@ class Credits:
     unlicensed: int = 0
     authors: tuple[str, ...] = ()
     licenses: tuple[str, ...] = ()
+    contained: bool = False
 
 
 @dataclass(frozen=True)

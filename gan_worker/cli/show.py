@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -26,6 +26,9 @@ from gan_worker.runs.provenance import (
     describe_picture,
     read_provenance,
 )
+
+if TYPE_CHECKING:
+    from gan_worker.config import Credits
 
 UNKNOWN = "not recorded"
 
@@ -51,7 +54,8 @@ def provenance(
     if json:
         typer.echo(as_json(asdict(found)))
     else:
-        show_provenance(of, found)
+        contained = run.read_model_info(folder).octaves > 0
+        show_provenance(of, found, replace(found.credits, contained=contained))
 
 
 def _show_origin(file: Path, json: bool) -> None:
@@ -76,7 +80,7 @@ def show_runs(home: Home = None) -> None:
     terminal.show_runs(run.Run(folder / name) for name in run.list_runs(folder))
 
 
-def show_provenance(model: str, found: Provenance) -> None:
+def show_provenance(model: str, found: Provenance, credits: Credits) -> None:
     """The training pictures of a model, how it was trained, and the sum."""
     table = Table("Picture", "Size", "Author", "License", "Source", "sha256", title=model)
     for picture in found.pictures[:ROWS_SHOWN]:
@@ -96,7 +100,9 @@ def show_provenance(model: str, found: Provenance) -> None:
         versions = ", ".join(f"{name} {version}" for name, version in session.versions.items())
         chosen = ", ".join(f"{name} {value}" for name, value in session.settings.items())
         output.print(Text(f"From step {session.step}: {chosen}; {versions}"), soft_wrap=True)
-    output.print(Text(credit_line(found.credits)), soft_wrap=True)
+    output.print(Text(credit_line(credits)), soft_wrap=True)
+    if credits.contained:
+        output.print("The model contains pieces of these pictures: who gets it gets them.")
     output.print(f"Hash {found.hash}", soft_wrap=True)
 
 

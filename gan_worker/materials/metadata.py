@@ -138,7 +138,8 @@ def credit_line(credits: Credits) -> str:
         terms = f"licences: {licenses}; of {credits.unlicensed} not recorded"
     else:
         terms = f"licence: {licenses}" if len(credits.licenses) == 1 else f"licences: {licenses}"
-    return f"Made by a model trained on {count}{authors}; {terms}."
+    pieces = ", with pieces of " + ("it" if credits.pictures == 1 else "them")
+    return f"Made by a model trained on {count}{authors}{pieces * credits.contained}; {terms}."
 
 
 def _packet(texts: dict[str, str], version: str, authors: Sequence[str]) -> str:

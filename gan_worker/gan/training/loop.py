@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -296,7 +296,7 @@ class Training:
             step=self.steps,
             kimg=self.kimg,
             styles=tuple(self.named),
-            credits=self.provenance.credits,
+            credits=replace(self.provenance.credits, contained=self.data.octaves > 0),
             copied=self.previews.copied,
             format=format_of(self.data.octaves),
             octaves=self.data.octaves,

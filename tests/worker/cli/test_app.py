@@ -30,7 +30,7 @@ from gan_worker.progress import (
     TrainingProgress,
 )
 from gan_worker.runs import run as runs
-from gan_worker.runs.run import ModelInfo, Run
+from gan_worker.runs.run import ModelInfo, Run, read_model_info
 
 
 @pytest.fixture
@@ -328,12 +328,14 @@ class TestTrainedModel:
         recipe = json.loads((tmp_path / "out" / "wall_3_128x64.json").read_text())
         assert (recipe["seed"], recipe["model"]) == (3, "wall")
 
-    def test_it_says_whose_pictures_it_has_learned_from(self, trained, capsys):
+    def test_it_says_whose_pictures_it_has_learned_from(self, home, trained, capsys):
         assert "names no license" in trained[1]
         assert app.main(["provenance", "wall"]) == 0
         shown = capsys.readouterr().out
         assert "stripes.png" in shown
         assert "its licence is not recorded" in shown
+        info = read_model_info(home / "runs" / "wall")
+        assert ("contains pieces of these" in " ".join(shown.split())) == (info.octaves > 0)
         assert app.main(["provenance", "wall", "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["pictures"][0]["file"] == "stripes.png"
 

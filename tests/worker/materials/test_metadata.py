@@ -104,6 +104,14 @@ def test_a_photo_has_no_marks_and_a_cut_recipe_loses_only_itself():
         (Credits("h", 1, 1), "on 1 picture; its licence is not recorded."),
         (Credits("h", 2, 0, ("Ann",), ("MIT",)), "on 2 pictures by Ann; licence: MIT."),
         (Credits("h", 3, 1, (), ("MIT", "CC0-1.0")), "licences: MIT; CC0-1.0; of 1 not recorded."),
+        (
+            Credits("h", 2, 0, ("Ann",), ("MIT",), contained=True),
+            "on 2 pictures by Ann, with pieces of them; licence: MIT.",
+        ),
+        (
+            Credits("h", 1, 1, contained=True),
+            "on 1 picture, with pieces of it; its licence is not recorded.",
+        ),
     ],
 )
 def test_the_line_of_rights_says_what_is_known_and_what_is_not(credits, line):
