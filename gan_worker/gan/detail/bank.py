@@ -11,7 +11,6 @@ import tensorflow as tf
 from gan_worker.gan.detail.matching import (
     GROUP,
     PATCH,
-    UNLIKE,
     block_features,
     coherent_sources,
     move_detail,
@@ -84,20 +83,14 @@ class Octave:
         low: the real small picture, (height, width, channels).
         high: the real picture at twice the size.
         basis: of the octave.
-        usable: which places of `place_features` may be sources, (rows, columns), some of them at least; None for all.
     """
 
-    def __init__(
-        self, low: tf.Tensor, high: tf.Tensor, basis: Basis, usable: np.ndarray | None = None
-    ):
+    def __init__(self, low: tf.Tensor, high: tf.Tensor, basis: Basis):
         self._kernel, self._bias = tf.constant(basis.kernel), tf.constant(basis.bias)
         self.detail = tf.cast(high - upsample(low[None])[0], tf.float16)
         self._places = place_features(low[None], self._kernel, self._bias)
         rows, columns = self._places.shape[:2]
         order = np.random.default_rng(37).permutation(rows * columns)
-        if usable is not None:
-            order = order[usable.ravel()[order]]
-            self._places = tf.where(usable[..., None], self._places, UNLIKE)
         chosen = np.sort(np.resize(order, max(GROUP, min(KEYS, len(order)) // GROUP * GROUP)))
         self._corners = tf.constant(np.stack(np.divmod(chosen, columns), axis=-1), tf.int32)
         self._keys = tf.gather_nd(self._places, self._corners)

@@ -21,8 +21,6 @@ ALIGNMENT = 2 * BLOCK
 REACH = MARGIN + ROUNDS * BLOCK
 # Largest whole number of a feature.
 LARGEST = 127
-# In place of each feature of what must not be found: further from anything than two patches are from each other.
-UNLIKE = 4.0 * LARGEST
 # Blocks that are compared with all keys at once, and keys among which the best is found together.
 AT_ONCE, GROUP = 1024, 128
 

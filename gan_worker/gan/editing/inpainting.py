@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from gan_worker.gan.data.statistics import normals_from_slopes
 from gan_worker.gan.editing.material_files import check_maps, check_mask
-from gan_worker.gan.editing.native import aligned, draw_octaves, known_octaves, source_window
+from gan_worker.gan.editing.native import aligned, draw_octaves
 from gan_worker.gan.editing.projection import CROP, STEPS, Projection, ProjectionTarget, project
 from gan_worker.gan.generation.seams import line_steps, seam_ratio
 from gan_worker.gan.generation.styles import resampling
@@ -29,7 +29,6 @@ from gan_worker.materials.poisson_blending import blend
 from gan_worker.progress import GenerationProgress
 
 if TYPE_CHECKING:
-    from gan_worker.gan.detail.bank import Octave
     from gan_worker.gan.generation.model import Model
 
 Maps = Mapping[str, np.ndarray]
@@ -92,7 +91,7 @@ def inpaint(
     """Fill a hole in all maps of a material.
 
     Latents are searched for the small picture that the generator draws. Where the model has octaves of detail, these
-    are drawn on what was found in its surroundings, out of the detail that is known there.
+    are drawn on what was found and on what is known around it.
 
     Args:
         model: makes all of these maps.
@@ -373,25 +372,16 @@ class _Sight:
         """What was found where something is hidden, and what is known around it, with all octaves."""
         model, small, count = self.model, found.channels, self._octaves
         assert model.detail is not None
-        hidden, octaves = self.target.weights == 0, None
+        hidden = self.target.weights == 0
         if hidden.any():
             small = blend(self.target.channels, small, hidden, self.circles)
-            octaves = self._known_octaves()
-        w = model.generator.style(tf.constant(found.latents.z))
-        octaves = octaves or model.detail.bank(model.styles.nearest_material(w)).octaves[:count]
         # Of maps that are not given nothing is known, and nothing is made.
         margin = model.detail.margins(count)[0]
         padded, rows, columns = aligned(small * self._counted(), self.circles, margin)
-        whole = draw_octaves(model, padded, w, self.seed, octaves)
+        w = model.generator.style(tf.constant(found.latents.z))
+        whole = draw_octaves(model, padded, w, self.seed, count)
         spans = (slice(s.start << count, s.stop << count) for s in (rows, columns))
         return whole[tuple(spans)]
-
-    def _known_octaves(self) -> list[Octave] | None:
-        around = source_window(self.window, self.hidden.shape, self.scale)
-        hidden, fineness = self.hidden[around], self.scale * (1 << self._octaves)
-        size = tuple(max(1, round(n * fineness)) for n in hidden.shape)
-        native = self._channels({n: p[around] for n, p in self.maps.items()}, size)
-        return known_octaves(self.model, native, self._hidden_at(hidden, size), self._octaves)
 
     def _channels(self, maps: Maps, size: tuple[int, ...]) -> np.ndarray:
         """Standardised channels; 0 for those of maps that are not given."""

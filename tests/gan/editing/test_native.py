@@ -1,4 +1,4 @@
-"""Holes are searched small and finished at the picture's own size, with the detail of what surrounds them."""
+"""Holes are searched small and finished at the picture's own size."""
 
 import numpy as np
 import pytest
@@ -48,33 +48,14 @@ def test_a_hole_gets_the_detail_of_its_surroundings(mended, native_material, hid
     assert finest(inside) == pytest.approx(finest(around), rel=0.4)
 
 
-def test_detail_comes_from_what_is_known_alone(native_model, native_material, hidden):
-    """Where a picture is hidden it is full of detail that is found nowhere in what is moved."""
-    loud = native_model.statistics.standardise(native_material).copy()
-    loud[hidden] = np.random.default_rng(0).choice([-50, 50], (hidden.sum(), loud.shape[-1]))
-    octaves = native.known_octaves(native_model, loud, hidden, OCTAVES)
-    low = tf.constant(loud[None, :128:2, :128:2])
-    assert len(octaves) == OCTAVES
-    assert all(np.abs(octave.move(low)).max() < 10 for octave in octaves)
-
-
-def test_what_knows_too_little_has_no_detail_of_its_own(native_model, native_material):
-    channels = native_model.statistics.standardise(native_material)
-    everything = np.ones((256, 256), bool)
-    assert native.known_octaves(native_model, channels, everything, OCTAVES) is None
-    few = np.zeros((16, 256), bool)
-    assert native.known_octaves(native_model, channels[:16], few, OCTAVES) is None
-
-
 def test_octaves_in_pieces_are_those_of_the_whole(native_model, monkeypatch):
     channels = native_model.statistics.channels
     small = np.random.default_rng(1).normal(size=(40, 24, channels)).astype(np.float32)
-    octaves = native_model.detail.bank(0).octaves
     w = native_model.generator.style(tf.zeros((1, native_model.network.z_dim)))
-    whole = native.draw_octaves(native_model, small, w, 1, octaves)
+    whole = native.draw_octaves(native_model, small, w, 1, OCTAVES)
     assert whole.shape == (160, 96, channels)
     monkeypatch.setattr(native, "LONGEST", 48)
-    parts = native.draw_octaves(native_model, small, w, 1, octaves)
+    parts = native.draw_octaves(native_model, small, w, 1, OCTAVES)
     np.testing.assert_allclose(parts, whole, rtol=0, atol=1e-4)
 
 
