@@ -73,7 +73,12 @@ class DataReport:
         if self.scale == 1:
             size = "The pictures are learned at their full size."
         else:
-            reason = ", as chosen" if chosen else ", and what is finer is left out"
+            lost = (
+                ", and what is finer is left out"
+                if self.scale < 1
+                else ": it is finer than they are"
+            )
+            reason = ", as chosen" if chosen else lost
             size = f"The pictures are learned at {self.scale:.0%} of their size{reason}."
         if self.octaves:
             size += (

@@ -258,6 +258,13 @@ def test_what_training_tells_is_shown(capsys):
     assert "25% step 3 · 12 images/s · G 0.5 · ETA 1:01:11" in shown
 
 
+def test_octaves_beyond_the_pictures_own_size_are_told():
+    entries = (MaterialEntry("oak", 128, 128, ("height",)),)
+    enlarged = DataReport(entries, (), ("height",), 2.0, octaves=1).in_words()[0]
+    assert "at 200% of their size: it is finer than they are." in enlarged
+    assert "finer" not in DataReport(entries, (), ("height",), 1.0).in_words()[0]
+
+
 def test_an_error_is_message_cure_and_code(capsys):
     terminal.show_error(ErrorInfo("code", "Wrong [red]thing[/red].", "Do better."))
     assert capsys.readouterr().err == "Wrong [red]thing[/red].\nDo better.\n[code]\n"
