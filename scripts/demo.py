@@ -14,7 +14,7 @@ from gan_worker.errors import PictureError, RequestError, TilewrightError
 
 LOG_EVERY = 15.0
 # Another stretch of the paving than the one that the starter model learned.
-SOURCE, SOURCE_SIZE, SOURCE_SEED = "Cobblestone", 512, 7
+SOURCE, SOURCE_SIZE, SOURCE_SEED, SOURCE_DETAIL = "Cobblestone", 512, 7, 2
 
 
 def draw_source(folder: Path) -> Path:
@@ -25,7 +25,7 @@ def draw_source(folder: Path) -> Path:
     """
     from starter_materials import write_material
 
-    return write_material(folder, SOURCE, SOURCE_SIZE, SOURCE_SEED)
+    return write_material(folder, SOURCE, SOURCE_SIZE, SOURCE_SEED, SOURCE_DETAIL)
 
 
 def size(text: str) -> tuple[int, int]:

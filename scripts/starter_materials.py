@@ -32,36 +32,38 @@ FILE_WORDS = {
 }
 
 
-def draw_material(name: str, size: int, seed: int) -> dict[str, np.ndarray]:
+def draw_material(name: str, size: int, seed: int, detail: int = 1) -> dict[str, np.ndarray]:
     """All maps of one material.
 
     Args:
         name: one of `MATERIALS`.
-        size: pixels a side, a multiple of `UNIT`; a larger picture shows more of the material.
+        size: of the side, a multiple of `UNIT`; a larger picture shows more of the material.
         seed: another seed gives other bricks of the same wall.
+        detail: pixels for each unit of the size, 1 or `FINE`.
 
     Returns:
-        Map name → whole numbers of 8 bits, of 16 for the height, (size, size, channels).
+        Map name → whole numbers of 8 bits, of 16 for the height, (size · detail, size · detail, channels).
     """
     surface = MATERIALS[name](Torus(size, [seed, zlib.crc32(name.encode())]))
-    height = _pixels(surface.height)
+    samples = FINE // detail
+    height = _pixels(surface.height, samples)
     height = quantise(0.5 + (height - height.mean()) / RELIEF, 16)
     # From the height as it is stored, so that both maps say the same.
-    relief = height * (RELIEF / 65535)
+    relief = height * (RELIEF * detail / 65535)
     maps = {
-        "base_color": _pixels(surface.color),
+        "base_color": _pixels(surface.color, samples),
         "normal": normals(relief),
-        "roughness": _pixels(surface.roughness),
+        "roughness": _pixels(surface.roughness, samples),
         "ambient_occlusion": occlusion(relief),
     }
     whole = {kind: quantise(np.atleast_3d(values), 8) for kind, values in maps.items()}
     return {**whole, "height": height[..., None]}
 
 
-def _pixels(samples: Field) -> Field:
-    """The mean of the samples in each pixel."""
-    size = len(samples) // FINE
-    return samples.reshape(size, FINE, size, FINE, *samples.shape[2:]).mean(axis=(1, 3))
+def _pixels(values: Field, samples: int) -> Field:
+    """The mean of the samples in each pixel, so many along each side."""
+    size = len(values) // samples
+    return values.reshape(size, samples, size, samples, *values.shape[2:]).mean(axis=(1, 3))
 
 
 def normals(relief: Field) -> Field:
@@ -85,7 +87,7 @@ def occlusion(relief: Field) -> Field:
     return 1 - hidden / DIRECTIONS
 
 
-def write_material(folder: Path, name: str, size: int, seed: int) -> Path:
+def write_material(folder: Path, name: str, size: int, seed: int, detail: int = 1) -> Path:
     """Draw one material into a folder of its own name, with file names as ambientCG has them.
 
     Returns:
@@ -93,7 +95,7 @@ def write_material(folder: Path, name: str, size: int, seed: int) -> Path:
     """
     place = folder / name
     place.mkdir(parents=True, exist_ok=True)
-    for kind, picture in draw_material(name, size, seed).items():
+    for kind, picture in draw_material(name, size, seed, detail).items():
         file = place / f"{name}_{FILE_WORDS[kind]}.png"
         write_picture(file, picture, 16 if kind == "height" else 8)
     return place
