@@ -188,7 +188,7 @@ def _note_large(entries: Sequence[MaterialEntry], seen: np.ndarray) -> list[str]
     named = ", ".join(large[:3]) + (f" and {len(large) - 3} more" if len(large) > 3 else "")
     return [
         f"The main shapes of {named} fill nearly all that the networks see at once, or more, and may come out as "
-        "blotches: take a picture that shows more of the material, or choose a smaller scale, which costs detail."
+        "blotches: take a picture that shows more of the material."
     ]
 
 
