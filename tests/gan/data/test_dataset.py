@@ -93,7 +93,7 @@ def test_shapes_too_large_to_be_learned_are_told_with_a_cure(blobs, tmp_path):
     }
     assert "blotches" not in told["pebbles"]
     assert "main shapes of boulders fill" in told["boulders"]
-    assert "choose a smaller scale" in told["boulders"]
+    assert "take a picture that shows more of the material" in told["boulders"]
     smaller = read_pictures([str(tmp_path / "boulders.png")], 64, 0.3)
     assert smaller.report.notes == ()
 
