@@ -14,7 +14,7 @@ from gan_worker.config import GenerationConfig
 from gan_worker.errors import Cancelled
 from gan_worker.gan.detail.stage import DetailStage, next_shares
 from gan_worker.gan.generation.latents import Latents, fine_noise
-from gan_worker.gan.generation.seams import calm_origin, line_steps
+from gan_worker.gan.generation.seams import LineSteps, calm_origin, line_steps
 from gan_worker.gan.generation.tiles import (
     LONGEST,
     Canvas,
@@ -167,9 +167,8 @@ class Rendering:
         kept = {name: request.bits.get(name) for name in request.names}
         small = self._draw_small(request)
         still = self._draw_small(request.still) if request.still else None
-        # The border is chosen on all maps the model has, so that asking for fewer maps does not move it; and on the
-        # small picture, so that it is at the same place at every level of detail.
-        measured = tuple(kept) if request.octaves else request.maps
+        # The border is chosen on all maps the model has, so that asking for fewer maps does not move it.
+        measured = request.maps
         canvas = Canvas(config.height, config.width, kept, measured)
         every = tf.constant(canvas.every)
         for tile in self._pieces:
@@ -188,15 +187,19 @@ class Rendering:
         # Where pictures lie side by side on a sheet, each stays whole, and a border that closes means nothing.
         painted = (0, 0) if config.has_map or sheet else None
         origin = config.origin or painted
-        if origin is None and small is None:
-            origin = calm_origin(list(canvas.steps().values()))
-        elif origin is None:
-            steps = [(a.numpy(), d.numpy()) for a, d in graphs.small_steps(tf.constant(small))]
-            column, row = calm_origin(steps)
-            # The middle of its pixels, where no block of moved detail begins.
-            half = 1 << request.octaves >> 1
-            origin = (column << request.octaves) + half, (row << request.octaves) + half
-        return canvas, origin
+        return canvas, origin or self._calm_origin(list(canvas.steps().values()), small)
+
+    def _calm_origin(self, steps: list[LineSteps], small: np.ndarray | None) -> tuple[int, int]:
+        """Where the border is calm: with octaves, on a pixel of the small picture, the same at every level of detail.
+
+        Of the lines of that pixel the calmest is taken.
+        """
+        if small is None:
+            return calm_origin(steps)
+        coarse = [(a.numpy(), d.numpy()) for a, d in self._graphs.small_steps(tf.constant(small))]
+        side = 1 << self._request.octaves
+        column, row = (slice(at * side, (at + 1) * side) for at in calm_origin(coarse))
+        return calm_origin(steps, (column, row))
 
     def _check_stop(self) -> None:
         if self._should_stop():

@@ -53,7 +53,9 @@ def seam_ratio(steps: LineSteps) -> float:
     return max(ratios)
 
 
-def calm_origin(maps: Sequence[LineSteps]) -> tuple[int, int]:
+def calm_origin(
+    maps: Sequence[LineSteps], within: tuple[slice, slice] = (slice(None), slice(None))
+) -> tuple[int, int]:
     """The column and row of a torus whose line is calm in all maps, to put the border there.
 
     A torus has no seam anywhere, but an edge of a stone that happens to lie on the border shows in filtering,
@@ -61,12 +63,14 @@ def calm_origin(maps: Sequence[LineSteps]) -> tuple[int, int]:
 
     Args:
         maps: `line_steps` of each map.
+        within: columns and rows that come into question.
     """
     calmest = []
-    for axis in (0, 1):
+    for axis, span in enumerate(within):
         lines = [np.asarray(steps[axis], np.float64) for steps in maps]
-        relative = [line / line.mean() for line in lines if line.mean() > 0]
-        calmest.append(int(np.argmin(np.max(relative, axis=0))) if relative else 0)
+        relative = [line[span] / line.mean() for line in lines if line.mean() > 0]
+        first = span.start or 0
+        calmest.append(first + int(np.argmin(np.max(relative, axis=0))) if relative else first)
     return calmest[0], calmest[1]
 
 
