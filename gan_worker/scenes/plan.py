@@ -170,8 +170,10 @@ def plan_scene(recipe: SceneRecipe, scene: Scene, models: Sequence[ModelEntry]) 
 def work_item(config: GenerationConfig, model_hash: str) -> WorkItem:
     """The work item for a config, with its key."""
     asked = to_json(config)
-    if not config.mip:
-        del asked["mip"]  # all detail: stores from before there were levels keep their keys
+    # Stores from before there were levels of detail and steady frames keep their keys.
+    for later in ("mip", "steady"):
+        if not asked[later]:
+            del asked[later]
     text = json.dumps([asked, model_hash], sort_keys=True, separators=(",", ":"))
     return WorkItem(hashlib.sha256(text.encode()).hexdigest(), config, model_hash)
 

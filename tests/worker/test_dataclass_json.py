@@ -66,6 +66,7 @@ LATER = {
         "unlicensed": 0,
         "authors": ["Ann"],
         "licenses": ["MIT"],
+        "contained": False,
     },
 }
 
@@ -76,7 +77,7 @@ def test_a_recipe_is_flat_as_it_always_was(later):
     assert (recipe.model, recipe.config.origin, recipe.version) == ("oak", (3, 4), "0.1.0")
     assert recipe.config.directions == ((("pca 1", 2.0),) if later else ())
     written = to_json(recipe)
-    assert written.keys() == RECIPE.keys() | LATER.keys()
+    assert written.keys() == RECIPE.keys() | LATER.keys() | {"mip", "steady"}
     assert {name: written[name] for name in {**RECIPE, **later}} == {**RECIPE, **later}
     assert from_json(Recipe, json.loads(dump(written))) == recipe
 

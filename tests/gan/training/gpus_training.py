@@ -26,7 +26,9 @@ replicas._devices = lambda: [device.name for device in tf.config.list_logical_de
 
 def train(folder: Path, pictures: str, gpus: int) -> tuple[dict, list[str]]:
     notices: list[str] = []
-    config = TrainingConfig("r", (pictures,), "nano", None, kimg=0.02, scale=1.0, gpus=gpus)
+    config = TrainingConfig(
+        "r", (pictures,), "nano", None, kimg=0.02, scale=1.0, octaves=0, gpus=gpus
+    )
     run = Run.create(folder / str(gpus), "r")
     loop.train(
         config,

@@ -39,7 +39,13 @@ def folder(striped, tmp_path_factory):
 @pytest.fixture(scope="module")
 def config(folder):
     return TrainingConfig(
-        run="two", pictures=(str(folder),), preset="nano", minutes=None, kimg=0.024, scale=1.0
+        run="two",
+        pictures=(str(folder),),
+        preset="nano",
+        minutes=None,
+        kimg=0.024,
+        scale=1.0,
+        octaves=0,
     )
 
 

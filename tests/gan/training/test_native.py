@@ -72,6 +72,9 @@ def halved(picture, times):
 def test_a_model_with_detail_says_so(model):
     assert (model.info.octaves, model.info.scale, model.info.format) == (2, 1.0, 2)
     assert model.info.stride == 4 * model.network.stride
+    # Its detail is made of pieces of the picture.
+    assert model.info.credits.contained
+    assert model.generate(wanted(mip=2, width=32, height=32)).recipe.credits.contained
 
 
 def test_all_parts_have_learned(trained):

@@ -459,7 +459,7 @@ class TestTrainedModel:
         assert "Continued from step 5" in capsys.readouterr().out
         assert Run.open(home / "runs", "wall").read_progress()[-1].step == 7
         assert app.main(["provenance", "wall"]) == 0
-        assert "1 picture by Ann; licence: CC0-1.0" in capsys.readouterr().out
+        assert "1 picture by Ann, with pieces of it; licence: CC0-1.0" in capsys.readouterr().out
 
     def test_its_name_is_taken(self, stripes, capsys):
         assert app.main(["train", str(stripes), "--run", "wall"]) == 2

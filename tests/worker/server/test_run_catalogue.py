@@ -295,7 +295,7 @@ def test_settings_come_as_they_were_chosen(served, ear):
     make_run(served.home, scale=0.5)
     ear.client.ask(AskRunSettings("oak"))
     found = ear.event(RunConfig).config
-    assert found == TrainingConfig("oak", ("/photos/oak.png",), "nano", 3.0, None, 0.5, 4)
+    assert found == TrainingConfig("oak", ("/photos/oak.png",), "nano", 3.0, None, 0.5, seed=4)
 
 
 def test_another_computer_hears_of_pictures_below_its_roots_alone(serve, tmp_path):

@@ -233,7 +233,7 @@ def test_a_fault_in_a_job_fails_it_and_nothing_else(served, ear, picture):
         (RepairConfig(STARTER, "/", "/none/such.png"), "picture_missing"),
         (RepairConfig(STARTER, "none.png", "/"), "not_allowed"),
         (RepairConfig(STARTER, "/", "/", steps=0), "invalid_config"),
-        (RepairConfig(STARTER, "/", "/", scale=9.0), "invalid_config"),
+        (RepairConfig(STARTER, "/", "/", scale=99.0), "invalid_config"),
         (GenerationConfig("oak"), "unknown_model"),
         (GenerationConfig("../oak"), "invalid_config"),
         (GenerationConfig("oak", width=100_000), "invalid_size"),
