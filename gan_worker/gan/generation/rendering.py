@@ -14,7 +14,7 @@ from gan_worker.config import GenerationConfig
 from gan_worker.errors import Cancelled
 from gan_worker.gan.detail.stage import DetailStage, next_shares
 from gan_worker.gan.generation.latents import Latents, fine_noise
-from gan_worker.gan.generation.seams import LineSteps, calm_origin, line_steps
+from gan_worker.gan.generation.seams import SAMPLED, LineSteps, calm_origin, mean_steps
 from gan_worker.gan.generation.tiles import (
     LONGEST,
     Canvas,
@@ -89,8 +89,12 @@ class Graphs:
         lines = {name: sample_lines(maps[name], top, left, every) for name in measured}
         return {name: as_stored(maps[name], bits) for name, bits in kept}, lines
 
-    def _small_steps_in_graph(self, channels: tf.Tensor) -> list[tuple[tf.Tensor, tf.Tensor]]:
-        return [line_steps(picture) for picture in self.statistics.restore(channels).values()]
+    def _small_steps_in_graph(
+        self, rows: tf.Tensor, columns: tf.Tensor
+    ) -> list[tuple[tf.Tensor, tf.Tensor]]:
+        """`line_steps` of all maps, of standardised channels of some rows and of some columns of a picture."""
+        across, down = self.statistics.restore(rows), self.statistics.restore(columns)
+        return [(mean_steps(across[name], 1), mean_steps(down[name], 0)) for name in across]
 
 
 @dataclass(frozen=True)
@@ -196,7 +200,10 @@ class Rendering:
         """
         if small is None:
             return calm_origin(steps)
-        coarse = [(a.numpy(), d.numpy()) for a, d in self._graphs.small_steps(tf.constant(small))]
+        # Of a few lines alone: all maps of a large small picture take more memory than the rest of the work.
+        every = [max(1, n // SAMPLED) for n in small.shape[:2]]
+        lines = tf.constant(small[:: every[0]]), tf.constant(small[:, :: every[1]])
+        coarse = [(a.numpy(), d.numpy()) for a, d in self._graphs.small_steps(*lines)]
         side = 1 << self._request.octaves
         column, row = (slice(at * side, (at + 1) * side) for at in calm_origin(coarse))
         return calm_origin(steps, (column, row))
