@@ -32,7 +32,7 @@ pytestmark = [
 
 
 def training(photo, kimg, run="stripes"):
-    return TrainingConfig(run, (str(photo),), "nano", minutes=None, kimg=kimg, scale=1.0)
+    return TrainingConfig(run, (str(photo),), "nano", None, kimg, 1.0, octaves=0)
 
 
 def progress(ear, job):
