@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
@@ -20,9 +20,11 @@ from gan_worker.gan.networks.precision import reduced_precision
 from gan_worker.gan.networks.upsampler import Upsampler
 from gan_worker.gan.training.losses import (
     band_distance,
-    gradient_penalty,
     patch_distance,
+    penalties_when_due,
+    penalty_signs,
     relativistic_losses,
+    weighted_penalties,
 )
 
 if TYPE_CHECKING:
@@ -355,8 +357,15 @@ class DetailStep:
                 + p.small_weight * small
                 + p.moved_weight * far
             )
-        r1, r2, slopes = self._penalties(number, judge, *shown, seed)
         trained = self.upsampler.trainable_variables, self.discriminator.trainable_variables
+        weight = p.gamma / 2 * self.channels / 3 * p.penalty_every
+        r1, r2, slopes = penalties_when_due(
+            number % p.penalty_every == 0,
+            lambda: weighted_penalties(
+                judge, shown, penalty_signs(config, seed + [0, 60]), weight, trained[1]
+            ),
+            trained[1],
+        )
         plain = discriminator_tape.gradient(discriminator_loss, trained[1])
         gradients = generator_tape.gradient(total, trained[0]), list(map(tf.add, plain, slopes))
         for optimizer, found, variables in zip(self._optimizers, gradients, trained, strict=True):
@@ -373,34 +382,6 @@ class DetailStep:
             "detail_r1_penalty": r1,
             "detail_r2_penalty": r2,
         }
-
-    def _penalties(
-        self, number: tf.Tensor, judge: Any, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor
-    ) -> Any:
-        p = self.parameters
-
-        def none() -> list[tf.Tensor]:
-            trained = self.discriminator.trainable_variables
-            return [tf.constant(0.0), tf.constant(0.0), *map(tf.zeros_like, trained)]
-
-        def measured() -> list[tf.Tensor]:
-            weight = p.gamma / 2 * self.channels / 3 * p.penalty_every
-            side = self.config.crop >> (len(self.config.discriminator_channels) - 1)
-            shape = (self.config.batch, side, side)
-            coins = tf.random.stateless_uniform(shape, seed + [0, 60], 0, 2, tf.int32)
-            signs = tf.cast(coins * 2 - 1, tf.float32)
-            with tf.GradientTape() as tape:
-                penalties = [gradient_penalty(judge, crops, signs) for crops in (real, fake)]
-                total = weight * (penalties[0] + penalties[1])
-            slopes = tape.gradient(
-                total,
-                [v.value for v in self.discriminator.trainable_variables],
-                unconnected_gradients=tf.UnconnectedGradients.ZERO,
-            )
-            return [*penalties, *map(tf.convert_to_tensor, slopes)]
-
-        r1, r2, *slopes = tf.cond(number % p.penalty_every == 0, measured, none)
-        return r1, r2, slopes
 
 
 def band(x: tf.Tensor) -> tf.Tensor:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
 from gan_worker.gan.metrics.distances import local_variance
+
+if TYPE_CHECKING:
+    from gan_worker.config import DetailConfig, NetworkConfig
 
 
 def relativistic_losses(
@@ -44,6 +48,56 @@ def gradient_penalty(
         total = tf.reduce_sum(discriminator(crops) * signs)
     gradient = tape.gradient(total, crops)
     return tf.reduce_sum(tf.square(gradient)) / tf.cast(tf.size(signs), tf.float32)
+
+
+def penalty_signs(sizes: NetworkConfig | DetailConfig, seed: tf.Tensor) -> tf.Tensor:
+    """Random signs for the logits of a batch, ±1, (batch, patches, patches)."""
+    side = sizes.crop >> (len(sizes.discriminator_channels) - 1)
+    coins = tf.random.stateless_uniform((sizes.batch, side, side), seed, 0, 2, tf.int32)
+    return tf.cast(coins * 2 - 1, tf.float32)
+
+
+def weighted_penalties(
+    discriminator: Callable[[tf.Tensor], tf.Tensor],
+    pair: Sequence[tf.Tensor],
+    signs: tf.Tensor,
+    weight: float,
+    variables: Sequence[Any],
+) -> list[tf.Tensor]:
+    """Both penalties, then the gradients of their weighted sum for each variable of the discriminator.
+
+    Args:
+        discriminator: crops to logits.
+        pair: real and generated crops.
+        signs: of `penalty_signs`.
+        weight: of the sum.
+        variables: of the discriminator that are trained.
+    """
+    with tf.GradientTape() as tape:
+        penalties = [gradient_penalty(discriminator, crops, signs) for crops in pair]
+        total = weight * (penalties[0] + penalties[1])
+    # What is added after the last unit changes no slope, and has no gradient.
+    slopes = tape.gradient(
+        total,
+        [v.value for v in variables],
+        unconnected_gradients=tf.UnconnectedGradients.ZERO,
+    )
+    return [*penalties, *map(tf.convert_to_tensor, slopes)]
+
+
+def penalties_when_due(
+    due: tf.Tensor, measure: Callable[[], list[tf.Tensor]], variables: Sequence[Any]
+) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
+    """Both penalties and their gradients, of `weighted_penalties`, or all 0 on steps without.
+
+    Decided inside the graph: one graph for each kind of step would take twice as long to build.
+    """
+
+    def none() -> list[tf.Tensor]:
+        return [tf.constant(0.0), tf.constant(0.0), *map(tf.zeros_like, variables)]
+
+    r1, r2, *slopes = tf.cond(due, measure, none)
+    return r1, r2, slopes
 
 
 def patch_distance(

@@ -25,7 +25,13 @@ from gan_worker.gan.networks.discriminator import Discriminator
 from gan_worker.gan.networks.generator import Generator
 from gan_worker.gan.networks.graphs import unoptimized_graphs
 from gan_worker.gan.networks.precision import reduced_precision
-from gan_worker.gan.training.losses import gradient_penalty, patch_distance, relativistic_losses
+from gan_worker.gan.training.losses import (
+    patch_distance,
+    penalties_when_due,
+    penalty_signs,
+    relativistic_losses,
+    weighted_penalties,
+)
 from gan_worker.gan.training.materials import Conditioning, MaterialStyles
 from gan_worker.gan.training.pretrained import Pretrained, bring_together
 
@@ -294,8 +300,12 @@ class TrainingStep:
             distance = self._patch_distance(all_real, self._whole(fake), seed + [0, 20])
             # Of the whole batch, and each replica has the gradient of its share: their sum is wanted, not the mean.
             total = generator_loss + self.parameters.patch_weight * self._replicas * distance
-        r1, r2, slopes = self._penalties(number, judge, real, fake, seed)
         trained = self.generator.trainable_variables, self.discriminator.trainable_variables
+        r1, r2, slopes = penalties_when_due(
+            number % self.parameters.penalty_every == 0,
+            lambda: self.measure_penalties(judge, real, fake, seed),
+            trained[1],
+        )
         plain = discriminator_tape.gradient(discriminator_loss, trained[1])
         gradients = generator_tape.gradient(total, trained[0]), list(map(tf.add, plain, slopes))
         losses = {
@@ -315,44 +325,15 @@ class TrainingStep:
             assign(mean, mean * ema + variable * (1 - ema))
         return losses
 
-    def _penalties(
-        self, number: tf.Tensor, judge: Judge, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
-        """Both penalties and the discriminator's gradients of them, all 0 on steps without.
-
-        Decided inside the graph: one graph for each kind of step would take twice as long to build.
-        """
-
-        def none() -> list[tf.Tensor]:
-            trained = self.discriminator.trainable_variables
-            return [tf.constant(0.0), tf.constant(0.0), *map(tf.zeros_like, trained)]
-
-        due = number % self.parameters.penalty_every == 0
-        r1, r2, *slopes = tf.cond(
-            due, lambda: self.measure_penalties(judge, real, fake, seed), none
-        )
-        return r1, r2, slopes
-
     def measure_penalties(
         self, judge: Judge, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor
     ) -> list[tf.Tensor]:
         """Both penalties, then the gradients of their weighted sum for each variable of the discriminator."""
         p = self.parameters
         weight = p.gamma / 2 * self.dataset.channels / 3 * p.penalty_every
-        side = self.network.crop >> (len(self.network.discriminator_channels) - 1)
-        shape = (self.network.batch, side, side)
-        coins = tf.random.stateless_uniform(shape, seed + [0, 60], 0, 2, tf.int32)
-        signs = self._own(tf.cast(coins * 2 - 1, tf.float32))
-        with tf.GradientTape() as tape:
-            penalties = [gradient_penalty(judge, crops, signs) for crops in (real, fake)]
-            total = weight * (penalties[0] + penalties[1])
-        # What is added after the last unit changes no slope, and has no gradient.
-        slopes = tape.gradient(
-            total,
-            [v.value for v in self.discriminator.trainable_variables],
-            unconnected_gradients=tf.UnconnectedGradients.ZERO,
-        )
-        return [*penalties, *map(tf.convert_to_tensor, slopes)]
+        signs = self._own(penalty_signs(self.network, seed + [0, 60]))
+        trained = self.discriminator.trainable_variables
+        return weighted_penalties(judge, (real, fake), signs, weight, trained)
 
     def _labels(self, seed: tf.Tensor) -> tf.Tensor | None:
         if self.conditioning is None:
