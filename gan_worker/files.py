@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import os
+import shutil
 import sqlite3
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,6 +17,11 @@ from typing import Any
 
 from gan_worker.errors import PictureError, StorageError
 
+logger = logging.getLogger(__name__)
+
+# Of one damaged file; a fourth takes the place of the third.
+DAMAGED_KEPT = 3
+DAMAGED = ".damaged-"
 # Windows does not know all of them.
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
@@ -67,6 +75,114 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def make_private(folder: Path) -> Path:
+    """Make a folder that its owner alone can enter, and what is missing above it; one that is there stays as it is.
+
+    Raises:
+        StorageError: `disk_full` or `file_unwritable`.
+    """
+    with storage_errors(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def make_own(folder: Path) -> list[StorageError]:
+    """Make a private folder of the program's own; a file that stands in its place is put aside.
+
+    Returns:
+        What was put aside, to be told.
+
+    Raises:
+        StorageError: `disk_full` or `file_unwritable`.
+    """
+    told = []
+    if os.path.lexists(folder) and not folder.is_dir():
+        told.append(put_aside(folder, "it is no folder", "What was in it is gone."))
+    make_private(folder)
+    return told
+
+
+def put_aside(place: Path, why: str, cure: str) -> StorageError:
+    """Give something damaged a name of its own beside its place, which is free then.
+
+    Args:
+        place: a file or a folder; what SQLite keeps beside a database goes with it.
+        why: what is wrong with it.
+        cure: what is lost by that, and what to do.
+
+    Returns:
+        A sentence about it, `file_damaged`, for whoever is to be told; it is in the log already.
+
+    Raises:
+        StorageError: `file_unwritable` where it cannot be moved.
+    """
+    free = [place.with_name(f"{place.name}{DAMAGED}{n + 1}") for n in range(DAMAGED_KEPT)]
+    target = next((name for name in free if not os.path.lexists(name)), free[-1])
+    with storage_errors(place):
+        remove(target)
+        place.rename(target)
+        for beside in ("-wal", "-shm", "-journal"):
+            remove(place.with_name(place.name + beside))
+    error = StorageError(
+        "file_damaged",
+        f"{place.name} must hold what Tilewright wrote; {why}. It was put aside as {target.name}.",
+        cure,
+    )
+    logger.error("%s: %s", target, error)
+    return error
+
+
+def remove(place: Path) -> None:
+    """Delete a file or a folder with all that is in it; harmless where there is none."""
+    if place.is_dir() and not place.is_symlink():
+        shutil.rmtree(place)
+    else:
+        place.unlink(missing_ok=True)
+
+
+def write_private(file: Path, data: bytes) -> None:
+    """Give a file that its owner alone can read new content in one step, whoever else does so at the same time.
+
+    Raises:
+        OSError: as the system says; the file is as it was.
+    """
+    with _private_draft(file, data) as draft:
+        draft.replace(file)
+
+
+def write_private_once(file: Path, data: bytes) -> None:
+    """Write a private file unless there is one; of several processes that do so at once one is first.
+
+    Raises:
+        OSError: as the system says.
+    """
+    with _private_draft(file, data) as draft:
+        try:
+            if os.name == "nt":
+                draft.rename(file)  # fails where the name is taken; elsewhere a link is what does
+            else:
+                file.hardlink_to(draft)
+        except FileExistsError:
+            logger.debug("another process wrote %s first", file)
+        except OSError:  # a file system without links
+            if not file.exists():
+                draft.replace(file)
+
+
+@contextmanager
+def _private_draft(file: Path, data: bytes) -> Iterator[Path]:
+    descriptor, name = tempfile.mkstemp(".tmp", f"{file.name}.", file.parent)
+    draft = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as opened:
+            opened.write(data)
+            opened.flush()
+            os.fsync(opened.fileno())
+        yield draft
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def write_json(file: Path, data: Any) -> None:

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from gan_worker.cli import terminal
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError, require
-from gan_worker.files import storage_errors
+from gan_worker.files import make_private
 from gan_worker.limits import DETAILS
 from gan_worker.materials.pictures import Bits
 from gan_worker.progress import GenerationProgress
@@ -38,11 +38,7 @@ Detail = Annotated[
 
 
 def runs_folder(home: Path | None) -> Path:
-    if home is None:
-        return run.home_folder() / "runs"
-    with storage_errors(home):
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return home / "runs"
+    return (run.home_folder() if home is None else make_private(home)) / "runs"
 
 
 def model_for(config: GenerationConfig, home: Path | None) -> Path:

@@ -153,10 +153,10 @@ def check_memory() -> Finding:
 
 def check_disk(home: Path) -> Finding:
     """Whether the home folder can be written to and has room."""
-    from gan_worker.files import storage_errors, write_synced
+    from gan_worker.files import make_private, storage_errors, write_synced
 
     with storage_errors(home):
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(home)
         with tempfile.TemporaryDirectory(dir=home, prefix=".doctor-") as folder:
             write_synced(Path(folder) / "try", b"written")
     free = shutil.disk_usage(home).free / GIB

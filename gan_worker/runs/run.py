@@ -29,7 +29,7 @@ from gan_worker import __version__
 from gan_worker.config import Credits, TrainingConfig
 from gan_worker.dataclass_json import from_json
 from gan_worker.errors import RequestError, StorageError
-from gan_worker.files import read_json, replace_file, storage_errors, write_json
+from gan_worker.files import make_private, read_json, replace_file, storage_errors, write_json
 from gan_worker.limits import OCTAVES
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.metadata import model_metadata
@@ -134,6 +134,7 @@ class Run:
         if is_taken(runs_folder, name):
             raise name_is_taken(name)
         path = runs_folder / name
+        make_private(runs_folder.parent)
         with storage_errors(path):
             path.mkdir(parents=True, exist_ok=True)
         return cls(path)
@@ -400,6 +401,4 @@ def home_folder() -> Path:
         from platformdirs import user_data_dir
 
         home = Path(user_data_dir("tilewright", appauthor=False))
-    with storage_errors(home):
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return home
+    return make_private(home)

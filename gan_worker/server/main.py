@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from gan_worker.errors import RequestError, TilewrightError, WorkerError
+from gan_worker.files import make_own, make_private
 from gan_worker.server.scheduler import MOST
 from gan_worker.server.server import Server, ServerConfig
 from gan_worker.server.supervisor import Patience
@@ -105,6 +106,8 @@ def _config(options: argparse.Namespace) -> ServerConfig:
         keys, clients = _keys_from_stdin()
     else:
         folder = _key_folder(options)
+        if options.keys is None:
+            make_own(folder)
         keys, client = open_key_folder(folder)
         paired = read_clients(folder)
         clients = frozenset({client.public, *paired})
@@ -142,8 +145,10 @@ def _ports_as_before(folder: Path, ports: tuple[int, int]) -> tuple[int, int]:
         before = read_connection(folder)
     except WorkerError:
         return ports
-    control, bulk = (int(address.rpartition(":")[2]) for address in (before.control, before.bulk))
-    return ports[0] or control, ports[1] or bulk
+    control, bulk = (address.rpartition(":")[2] for address in (before.control, before.bulk))
+    if not (control.isdecimal() and bulk.isdecimal()):  # it was edited, and says nothing
+        return ports
+    return ports[0] or int(control), ports[1] or int(bulk)
 
 
 def _pairing_text(listen: str, port: int, code: str) -> str:
@@ -177,7 +182,7 @@ def _processes(text: str) -> int:
 
 def _home(options: argparse.Namespace) -> Path:
     if options.home is not None:
-        return Path(options.home)
+        return make_private(Path(options.home))
     from gan_worker.runs.run import home_folder
 
     return home_folder()

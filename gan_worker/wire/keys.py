@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gan_worker.errors import StorageError, WorkerError
+from gan_worker.files import put_aside, write_private, write_private_once
+
+_KEY_LOST = "A new pair takes its place: whoever was paired with the old one must be paired again."
 
 
 @dataclass(frozen=True)
@@ -66,21 +69,19 @@ def open_client_pair(folder: Path) -> KeyPair:
 
 
 def read_clients(folder: Path) -> dict[str, str]:
-    """The clients that were paired with this worker: public key → name.
+    """The clients that were paired with this worker: public key → name; a damaged list is put aside.
 
     Raises:
         StorageError: `file_unwritable` where the list cannot be read: nobody is let in by mistake.
     """
     file = folder / "clients.json"
-    try:
-        found = json.loads(file.read_text("utf-8")) if file.exists() else {}
-        return {str(key): str(name) for key, name in found.items()}
-    except (OSError, ValueError, AttributeError) as error:
-        raise StorageError(
-            "file_unwritable",
-            f"The list of paired clients must be readable; {file} is not ({error}).",
-            "Delete it, and pair each Blender again.",
-        ) from error
+    with _private(folder):
+        try:
+            found = json.loads(file.read_text("utf-8")) if os.path.lexists(file) else {}
+            return {str(key): str(name) for key, name in found.items()}
+        except (ValueError, AttributeError, IsADirectoryError, RecursionError) as error:
+            put_aside(file, f"it is no list of clients ({error})", "Pair each Blender again.")
+            return {}
 
 
 def write_clients(folder: Path, clients: dict[str, str]) -> None:
@@ -90,7 +91,7 @@ def write_clients(folder: Path, clients: dict[str, str]) -> None:
         StorageError: `file_unwritable`.
     """
     with _private(folder):
-        write_private(folder / "clients.json", json.dumps(clients, indent=1))
+        _write(folder / "clients.json", clients)
 
 
 @contextmanager
@@ -110,9 +111,9 @@ def _private(folder: Path) -> Iterator[None]:
 
 def write_connection(folder: Path, control: str, bulk: str, server_key: str) -> None:
     """Leave the worker's address and public key for clients of the same user."""
-    text = json.dumps({"control": control, "bulk": bulk, "server_key": server_key})
+    told = {"control": control, "bulk": bulk, "server_key": server_key}
     with _private(folder):
-        write_private(folder / "connection.json", text)
+        _write(folder / "connection.json", told)
 
 
 def read_connection(folder: Path) -> WorkerConnection:
@@ -124,8 +125,9 @@ def read_connection(folder: Path) -> WorkerConnection:
     try:
         found = json.loads((folder / "connection.json").read_text("utf-8"))
         keys = _read_pair(folder / "client.key")
-        return WorkerConnection(found["control"], found["bulk"], found["server_key"], keys)
-    except (OSError, ValueError, KeyError) as error:
+        control, bulk, server_key = (str(found[n]) for n in ("control", "bulk", "server_key"))
+        return WorkerConnection(control, bulk, server_key, keys)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise WorkerError(
             "worker_silent",
             f"A worker must have been started with the key folder {folder}; it holds no address.",
@@ -133,27 +135,41 @@ def read_connection(folder: Path) -> WorkerConnection:
         ) from error
 
 
-def write_private(path: Path, text: str) -> None:
-    """Replace a file by one that only its owner can read, never half-written."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+def _write(file: Path, found: dict[str, str]) -> None:
+    if file.is_dir():
+        put_aside(file, "it is a folder", "Nothing of it is needed.")
+    write_private(file, json.dumps(found, indent=1).encode())
 
 
 def _open_pair(path: Path) -> KeyPair:
-    if path.exists():
-        path.chmod(stat.S_IRUSR | stat.S_IWUSR)
-        return _read_pair(path)
+    """The key pair of a file; one that is damaged is put aside, and what several processes make at once is one."""
+    if os.path.lexists(path):
+        try:
+            if path.is_file():
+                path.chmod(stat.S_IRUSR | stat.S_IWUSR)
+            return _read_pair(path)
+        except (ValueError, IsADirectoryError, FileNotFoundError) as error:
+            put_aside(path, f"it is no key pair ({error})", _KEY_LOST)
     pair = new_key_pair()
-    write_private(path, json.dumps({"public": pair.public, "secret": pair.secret}))
-    return pair
+    write_private_once(path, json.dumps({"public": pair.public, "secret": pair.secret}).encode())
+    return _read_pair(path)
 
 
 def _read_pair(path: Path) -> KeyPair:
-    found = json.loads(path.read_text("utf-8"))
-    return KeyPair(found["public"], found["secret"])
+    """Read a key pair.
+
+    Raises:
+        OSError: as the system says.
+        ValueError: it is none, or its halves do not belong together.
+    """
+    import zmq
+
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        pair = KeyPair(found["public"], found["secret"])
+        public = zmq.curve_public(pair.secret.encode("ascii"))
+    except (KeyError, TypeError, AttributeError, RecursionError, zmq.ZMQError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+    if public != pair.public.encode():
+        raise ValueError("its halves do not belong together")
+    return pair

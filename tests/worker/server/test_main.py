@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 
@@ -61,6 +63,27 @@ def test_a_second_server_of_the_same_home_keeps_out_of_the_way(by_hand, tmp_path
         ear.event(Connected)
         ear.client.close()
     assert {p.name for p in (tmp_path / "home" / "server").iterdir()} == {"1", "2"}
+
+
+@pytest.fixture
+def open_to_all():
+    """New files and folders may be read by everybody, as is usual."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are those of POSIX")
+def test_a_new_home_is_for_its_owner_alone(open_to_all, by_hand, tmp_path):
+    by_hand()
+    assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o700
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are those of POSIX")
+def test_a_home_that_is_there_keeps_its_mode(open_to_all, by_hand, tmp_path):
+    (tmp_path / "home").mkdir(mode=0o750)
+    by_hand()
+    assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o750
 
 
 def test_a_client_can_end_a_server_on_its_own_computer(by_hand, tmp_path, make_ear):
