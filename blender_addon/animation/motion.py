@@ -12,7 +12,6 @@ import bpy
 
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
-from gan_worker.materials.maps import MAPS
 from gan_worker.materials.sequences import SequenceWriter
 from gan_worker.styles import motion
 
@@ -208,7 +207,7 @@ class MotionBake(BackgroundTask):
 def _sequence(key: str, map_name: str, first: Path) -> bpy.types.Image:
     image = bpy.data.images.load(str(first))
     image.source = "SEQUENCE"
-    image.colorspace_settings.name = MAPS[map_name].color_space
+    images.set_color_space(image, map_name)
     image[images.JOB_KEY], image[images.MAP_KEY] = key, map_name
     if bpy.data.filepath:
         try:

@@ -239,7 +239,8 @@ def _write_copy(material: bpy.types.Material, folder: Path) -> Path:
     loose = [i for i in node_tree.images_of(material).values() if not i.packed_file]
     try:
         for image in loose:
-            _pack(image)
+            with images.keeping_color_space(image):
+                image.pack()
         bpy.data.libraries.write(str(draft), {material}, fake_user=True, compress=True)
         draft.replace(file)
     except (OSError, RuntimeError) as error:
@@ -250,12 +251,6 @@ def _write_copy(material: bpy.types.Material, folder: Path) -> Path:
             if image.packed_file and image.filepath:
                 image.unpack(method="REMOVE")  # the file beside the .blend is used again
     return file
-
-
-def _pack(image: bpy.types.Image) -> None:
-    space = image.colorspace_settings.name
-    image.pack()
-    image.colorspace_settings.name = space
 
 
 def _unwritable(place: Path, reason: str) -> StorageError:

@@ -175,6 +175,7 @@ def start(obj: bpy.types.Object | None, on_vertices: bool = False) -> bpy.types.
         RequestError: `invalid_config` where something is missing.
     """
     obj, material = check(obj)
+    projection.select_rendered_uv_map(obj)
     node_tree.ensure_unique(material)
     image = _image(material)
     tools = bpy.context.scene.tool_settings.image_paint
@@ -213,16 +214,10 @@ def check(obj: bpy.types.Object | None) -> tuple[bpy.types.Object, bpy.types.Mat
         f"There must be two looks or more to paint with; there are {count}.",
         "Keep looks with Add Favorite, then add them here.",
     )
-    layers = obj.data.uv_layers
     require(
-        layers.active is not None,
+        obj.data.uv_layers,
         f"A mesh must have a UV map to be painted; {obj.name} has none.",
         "Unwrap it: in Edit Mode press U and choose Smart UV Project.",
-    )
-    require(
-        layers.active.active_render,
-        f"The UV map that is chosen must be the one that renders; of {obj.name} it is {layers.active.name}.",
-        "Choose the one with the camera in the object's UV Maps.",
     )
     return obj, material
 

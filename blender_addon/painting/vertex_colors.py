@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
+from ..shader import projection
+
 # Candidates of a batch of triangles: some 30 MB of numbers at once.
 _MOST_CANDIDATES = 500_000
 _EDGE = 1e-4  # a pixel on the edge of two triangles belongs to both
@@ -28,9 +30,9 @@ class Unwrapping:
 
 
 def unwrap(mesh: bpy.types.Mesh, side: int) -> Unwrapping | None:
-    """Find all pixels of the mesh's UV map; None where it covers none."""
+    """Find all pixels of the mesh's rendered UV map; None where it covers none."""
     uvs = np.empty(len(mesh.loops) * 2, np.float32)
-    mesh.uv_layers.active.uv.foreach_get("vector", uvs)
+    projection.rendered_uv_map(mesh).uv.foreach_get("vector", uvs)
     mesh.calc_loop_triangles()
     triangles = np.empty(len(mesh.loop_triangles) * 3, np.int32)
     mesh.loop_triangles.foreach_get("loops", triangles)

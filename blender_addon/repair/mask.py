@@ -32,6 +32,7 @@ def start(obj: bpy.types.Object | None) -> bpy.types.Image:
         RequestError: `invalid_config` where something is missing.
     """
     obj, material = check(obj)
+    projection.select_rendered_uv_map(obj)
     node_tree.ensure_unique(material)
     image = _image(material)
     if not is_painted(material):
@@ -71,7 +72,7 @@ def check(obj: bpy.types.Object | None) -> tuple[bpy.types.Object, bpy.types.Mat
         "Undo their deletion, or generate another material.",
     )
     require(
-        material.tilewright.projection == "UV" and obj.data.uv_layers.active,
+        material.tilewright.projection == "UV" and obj.data.uv_layers,
         f"A mask is painted through the UV map; {obj.name} does not show the material by one.",
         "Unwrap it with U in Edit Mode, and choose UV as Projection in the Surface panel.",
     )

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, TypeVar
 import bpy
 from mathutils.geometry import interpolate_bezier
 
-from gan_worker.materials.maps import MAPS
 from gan_worker.scenes.description import Point, Scene, SceneObject, Value
 
 from ..shader import images, node_tree
@@ -160,7 +159,7 @@ class Applier:
         if known and known.get(images.JOB_KEY) == key:
             return known
         image = bpy.data.images.load(str(file))
-        image.colorspace_settings.name = MAPS[map_name].color_space
+        images.set_color_space(image, map_name)
         image[images.JOB_KEY], image[images.MAP_KEY] = key, map_name
         if self._packed:
             image.pack()

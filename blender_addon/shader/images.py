@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import bpy
 import numpy as np
 
 from gan_worker.errors import StorageError
-from gan_worker.materials.maps import MAPS
+from gan_worker.materials.maps import MAPS, Kind
 from gan_worker.materials.png import encode_png as encode_png
 from gan_worker.materials.png import png_pieces as png_pieces
+
+from .. import state
 
 # Pixels converted or compressed between two looks at the clock: 1 to 2 ms each.
 PIXELS_PER_STEP = 64 * 1024
@@ -52,10 +55,51 @@ def new_image(name: str, map_name: str, pixels: np.ndarray, job: str = "") -> bp
     image = bpy.data.images.new(
         name, width, height, alpha=False, float_buffer=pixels.dtype != np.uint8
     )
-    image.colorspace_settings.name = MAPS[map_name].color_space
+    set_color_space(image, map_name)
     image[JOB_KEY] = job
     image[MAP_KEY] = map_name
     return image
+
+
+# ---- color spaces: what they are called is up to the color management that Blender was started with
+
+
+def set_color_space(image: bpy.types.Image, map_name: str) -> None:
+    """Tell Blender how a map's numbers are meant: as data, or as colors of a byte image."""
+    if MAPS[map_name].kind is Kind.color:
+        image.colorspace_settings.name = _space_of_colors()
+    else:
+        image.colorspace_settings.is_data = True
+
+
+def _space_of_colors() -> str:
+    fresh = bpy.data.images.new("tilewright", 1, 1)
+    try:
+        return fresh.colorspace_settings.name
+    finally:
+        bpy.data.images.remove(fresh)
+
+
+@contextmanager
+def keeping_color_space(image: bpy.types.Image) -> Iterator[None]:
+    """Leave an image in its color space while it becomes a file or is packed, which may set another."""
+    space = image.colorspace_settings.name
+    yield
+    if space:  # there is none while Blender does not know its name
+        image.colorspace_settings.name = space
+
+
+class _ColorSpaces(state.FilePart):
+    """Files that were saved under another color management name spaces that this one may lack."""
+
+    def opened(self) -> None:
+        for image in bpy.data.images:
+            if image.get(MAP_KEY) in MAPS and not image.library and not _has_space(image):
+                set_color_space(image, image[MAP_KEY])
+
+
+def _has_space(image: bpy.types.Image) -> bool:
+    return image.colorspace_settings.is_data or bool(image.colorspace_settings.name)
 
 
 def live_image(target: str, map_name: str, pixels: np.ndarray) -> bpy.types.Image:
@@ -77,9 +121,8 @@ def pack_live_images() -> None:
     """Pack previews that are shown while the file is saved: their pixels are nowhere else."""
     for image in bpy.data.images:
         if is_live(image) and image.users and not image.library:
-            space = image.colorspace_settings.name
-            image.pack()
-            image.colorspace_settings.name = space
+            with keeping_color_space(image):
+                image.pack()
 
 
 def rgba_pieces(pixels: np.ndarray, out: np.ndarray) -> Iterator[None]:
@@ -168,11 +211,10 @@ def copy_image(image: bpy.types.Image) -> bpy.types.Image:
 
 def pack_png(image: bpy.types.Image, png: bytes) -> None:
     """Put an encoded picture into the .blend, so that it is kept when the file is saved."""
-    space = image.colorspace_settings.name
-    image.pack(data=png, data_len=len(png))
-    # A generated image would forget its pixels; one with a file reads them from what was packed.
-    image.source = "FILE"
-    image.colorspace_settings.name = space
+    with keeping_color_space(image):
+        image.pack(data=png, data_len=len(png))
+        # A generated image would forget its pixels; one with a file reads them from what was packed.
+        image.source = "FILE"
 
 
 def pack_until_saving(image: bpy.types.Image, png: bytes, folder: str) -> None:
@@ -234,10 +276,9 @@ def save_png(image: bpy.types.Image, png: bytes, folder: str) -> Path:
             f"The texture {target} must be writable; {error.strerror or error}.",
             "Choose another texture folder, or pack the textures into the .blend.",
         ) from error
-    space = image.colorspace_settings.name
-    image.filepath_raw = bpy.path.relpath(str(target)) if bpy.data.filepath else str(target)
-    image.source = "FILE"
-    image.colorspace_settings.name = space
+    with keeping_color_space(image):
+        image.filepath_raw = bpy.path.relpath(str(target)) if bpy.data.filepath else str(target)
+        image.source = "FILE"
     return target
 
 

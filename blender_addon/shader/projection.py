@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import bpy
 import numpy as np
 
@@ -106,10 +108,24 @@ def _aspect(material: bpy.types.Material) -> float:
     return kept.height / kept.width if kept.model else 1.0
 
 
+def rendered_uv_map(mesh: bpy.types.Mesh) -> bpy.types.MeshUVLoopLayer | None:
+    """The UV map that materials are laid on by: the one with the camera, whichever is selected for editing."""
+    layers = mesh.uv_layers
+    return next((layer for layer in layers if layer.active_render), layers.active)
+
+
+def select_rendered_uv_map(obj: bpy.types.Object) -> None:
+    """Let brushes paint a mesh through the UV map that is rendered: they take the one that is selected."""
+    mesh = cast(bpy.types.Mesh, obj.data)
+    rendered = rendered_uv_map(mesh)
+    if rendered != mesh.uv_layers.active:
+        mesh.uv_layers.active = rendered
+
+
 def measure(obj: bpy.types.Object, projection: str) -> tuple[float, float, float] | None:
     """Meters that one unit of the coordinates spans on this object, along each axis.
 
-    With a UV map this is the mean over its surface: the root of area over area on the map.
+    With a UV map, the rendered one, this is the mean over its surface: the root of area over area on the map.
 
     Args:
         obj: any object that shows a material.
@@ -120,7 +136,7 @@ def measure(obj: bpy.types.Object, projection: str) -> tuple[float, float, float
     """
     if projection == "BOX":
         return tuple(abs(factor) for factor in obj.matrix_world.to_scale())
-    if not isinstance(obj.data, bpy.types.Mesh) or not obj.data.uv_layers.active:
+    if not isinstance(obj.data, bpy.types.Mesh) or not obj.data.uv_layers:
         return None
     surface, flat = _areas(obj)
     if surface == 0 or flat == 0:
@@ -130,12 +146,12 @@ def measure(obj: bpy.types.Object, projection: str) -> tuple[float, float, float
 
 
 def _areas(obj: bpy.types.Object) -> tuple[float, float]:
-    """Area of a mesh in the world and on its active UV map."""
-    mesh = obj.data
+    """Area of a mesh in the world and on its rendered UV map."""
+    mesh = cast(bpy.types.Mesh, obj.data)
     mesh.calc_loop_triangles()
     count = len(mesh.loop_triangles)
     points = _read(mesh.vertices, "co", len(mesh.vertices) * 3).reshape(-1, 3)
-    places = _read(mesh.uv_layers.active.uv, "vector", len(mesh.loops) * 2).reshape(-1, 2)
+    places = _read(rendered_uv_map(mesh).uv, "vector", len(mesh.loops) * 2).reshape(-1, 2)
     points = points @ np.array(obj.matrix_world.to_3x3(), np.float32).T
     corners = _read(mesh.loop_triangles, "vertices", count * 3, np.int32).reshape(-1, 3)
     loops = _read(mesh.loop_triangles, "loops", count * 3, np.int32).reshape(-1, 3)

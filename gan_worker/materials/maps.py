@@ -83,11 +83,6 @@ class MaterialMap:
         return 1 if self.kind is Kind.value else 3
 
     @property
-    def color_space(self) -> str:
-        """Blender's name of the color space its pixels are in."""
-        return "sRGB" if self.kind is Kind.color else "Non-Color"
-
-    @property
     def label(self) -> str:
         """What people read."""
         return self.name.replace("_", " ").title()

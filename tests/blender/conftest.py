@@ -200,6 +200,17 @@ def plane() -> bpy.types.Object:
     return add_plane()
 
 
+def add_lightmap(mesh: bpy.types.Mesh) -> bpy.types.MeshUVLoopLayer:
+    """A second UV map a tenth as large, which is selected for editing and not rendered."""
+    rendered = mesh.uv_layers[0]
+    made = mesh.uv_layers.new(name="Lightmap")
+    for corner, small in zip(rendered.uv, made.uv, strict=True):
+        small.vector = corner.vector * 0.1
+    mesh.uv_layers[0].active_render = True
+    mesh.uv_layers.active = mesh.uv_layers["Lightmap"]
+    return mesh.uv_layers["Lightmap"]
+
+
 @pytest.fixture
 def planes() -> list[bpy.types.Object]:
     """Three selected planes; the last one is active."""

@@ -19,6 +19,8 @@ from gan_worker.config import GenerationConfig
 from gan_worker.errors import TilewrightError
 from gan_worker.style import Look, Seed, read_weights
 
+from ..conftest import add_lightmap
+
 FULL = GenerationConfig("bricks", seed=5, width=512, height=512)
 LOOKS = (
     Look(((Seed(7), 1.0),), 1.0, (("pca 1", 1.5),)),
@@ -295,8 +297,6 @@ def test_what_is_missing_is_said_with_its_cure(painter):
         return f"{caught.value.info.message} {caught.value.info.cure}"
 
     mesh = painter.obj.data
-    mesh.uv_layers.new(name="second", do_init=False).active = True
-    assert "second" in says()
     while mesh.uv_layers:
         mesh.uv_layers.remove(mesh.uv_layers[0])
     assert "has none. Unwrap it" in says()
@@ -471,6 +471,17 @@ def test_colors_of_a_mesh_that_nobody_chose_to_paint_with_are_left_alone(painter
     bpy.ops.object.mode_set(mode="VERTEX_PAINT")
     pump.tick()
     assert painter.shares() == [0.5, 0.5]
+
+
+def test_looks_are_painted_through_the_uv_map_that_is_rendered(fine_painter):
+    add_lightmap(fine_painter.obj.data)
+    bpy.ops.tilewright.paint_looks(on_vertices=True)
+    assert fine_painter.obj.data.uv_layers.active.active_render
+    fine_painter.answer()
+    # Choosing the other one while painting changes what brushes paint through, not how vertices lie.
+    fine_painter.obj.data.uv_layers.active = fine_painter.obj.data.uv_layers["Lightmap"]
+    color(fine_painter, 0.5)
+    assert fine_painter.shares() == [0.47, 0.53]
 
 
 @pytest.mark.parametrize("domain", ["POINT", "CORNER"])

@@ -25,6 +25,7 @@ from gan_worker.materials.pictures import read_header, read_stored
 from gan_worker.materials.sets import find_materials
 from gan_worker.progress import GenerationProgress, Notice
 
+from ..conftest import add_lightmap
 from ..test_panels import draw
 
 CONFIG = GenerationConfig("bricks", seed=5, width=48, height=32)
@@ -214,6 +215,13 @@ def test_mask_is_shown_over_one_tile_while_it_is_painted(bench):
     assert surface.links[0].from_node == nodes[node_tree.SHADER]
     assert bpy.context.object.mode == "OBJECT"
     assert not {repair_mask.MASK, repair_mask.RED, repair_mask.MIX} & set(nodes.keys())
+
+
+def test_mask_is_painted_through_the_uv_map_that_is_rendered(bench, plane):
+    add_lightmap(plane.data)
+    bpy.ops.tilewright.paint_repair_mask()
+    assert plane.data.uv_layers.active.active_render
+    assert plane.data.uv_layers.active.name != "Lightmap"
 
 
 def test_copied_material_has_a_mask_of_its_own_and_shows_it(bench, plane):

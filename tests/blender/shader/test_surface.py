@@ -20,6 +20,8 @@ from blender_addon.worker import pump
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
 
+from ..conftest import add_lightmap
+
 ALL = ("base_color", "roughness", "metallic", "normal", "height", "ambient_occlusion")
 
 
@@ -93,6 +95,24 @@ def test_box_without_height_falls_back_to_luminance(plane, maps):
     surface.project(material, "UV", plane)
     assert node_tree.BUMP not in material.node_tree.nodes
     assert node(material, SHADER).inputs["Normal"].links[0].from_node.name == NORMAL_MAP
+
+
+def test_a_tile_is_measured_on_the_uv_map_that_is_rendered(material, plane):
+    small = add_lightmap(plane.data)
+    surface.measure_tile(material, plane)
+    assert tuple(material.tilewright.unit_size) == pytest.approx((2.0, 2.0, 1.0))
+    small.active_render = True
+    plane.data.uv_layers.active_index = 0
+    surface.measure_tile(material, plane)
+    assert tuple(material.tilewright.unit_size) == pytest.approx((20.0, 20.0, 1.0))
+
+
+def test_a_selected_uv_map_with_an_area_does_not_stand_in_for_the_rendered_one(material, plane):
+    add_lightmap(plane.data)
+    for corner in plane.data.uv_layers[0].uv:
+        corner.vector = (0.5, 0.5)
+    with pytest.raises(RequestError, match="a UV map with an area"):
+        surface.measure_tile(material, plane)
 
 
 def test_tile_has_the_proportion_of_its_pixels(material, plane):
