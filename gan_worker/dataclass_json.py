@@ -11,8 +11,6 @@ import types
 import typing
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
-from gan_worker.errors import StorageError
-
 DEPTH_LIMIT = 16
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -23,26 +21,6 @@ T = TypeVar("T")
 
 class InvalidJson(ValueError):
     """No strict JSON, or not what a dataclass holds: says what must hold and what was found."""
-
-
-def read_stored(kind: type[T], text: str | bytes, where: str, cure: str) -> T:
-    """Read the dataclass that a file keeps.
-
-    Args:
-        kind: of dataclass.
-        text: JSON.
-        where: what keeps it, by name, as the beginning of a sentence.
-        cure: what the person does next where it is damaged.
-
-    Raises:
-        StorageError: `file_damaged`.
-    """
-    try:
-        return from_json(kind, json.loads(text))
-    except ValueError as error:
-        raise StorageError(
-            "file_damaged", f"{where} must hold what Tilewright wrote; {error}.", cure
-        ) from error
 
 
 def dump(value: Any) -> str:
@@ -72,9 +50,18 @@ def load(data: bytes) -> Any:
             dump(value).encode("utf-8")
     except (ValueError, RecursionError) as error:
         raise InvalidJson(f"it is not strict JSON ({type(error).__name__})") from None
+    check_depth(value)
+    return value
+
+
+def check_depth(value: Any) -> None:
+    """Look whether what JSON holds is nested as deep as a message may be, and no deeper.
+
+    Raises:
+        InvalidJson: it is.
+    """
     if _depth(value) > DEPTH_LIMIT:
         raise InvalidJson("it is nested too deep")
-    return value
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -215,6 +202,8 @@ def _shape(hint: Any) -> tuple[Any, tuple[Any, ...]]:
 
 def _read(hint: Any, value: Any, where: str) -> Any:
     if hint is Any or (type(value) is hint and hint in _PLAIN):
+        if hint is int and abs(value) >= _INTEGER_LIMIT:
+            raise InvalidJson(f"{where} must be below 2**53, got one of {len(str(value))} digits")
         return value
     origin, args = _shape(hint)
     if origin in (types.UnionType, typing.Union):
@@ -230,11 +219,18 @@ def _read(hint: Any, value: Any, where: str) -> Any:
     if isinstance(hint, type) and _is_dataclass(hint):
         return from_json(hint, value)
     if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
+        return _float(value, where)
     if isinstance(hint, type) and type(value) is hint:
         return value
     wanted = " or ".join(map(repr, args)) if origin is Literal else getattr(hint, "__name__", hint)
     raise InvalidJson(f"{where} must be {wanted}, got {str(value)[:40]!r}")
+
+
+def _float(value: float, where: str) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise InvalidJson(f"{where} must be a number that fits into 64 bits") from None
 
 
 def _value_of(form: Any) -> Any:

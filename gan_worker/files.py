@@ -8,13 +8,15 @@ import logging
 import os
 import shutil
 import sqlite3
+import stat
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from gan_worker.dataclass_json import InvalidJson, check_depth, from_json
 from gan_worker.errors import PictureError, StorageError
 
 logger = logging.getLogger(__name__)
@@ -22,8 +24,12 @@ logger = logging.getLogger(__name__)
 # Of one damaged file; a fourth takes the place of the third.
 DAMAGED_KEPT = 3
 DAMAGED = ".damaged-"
+# Bytes; a run that learned from 100,000 pictures writes half as many into one file.
+JSON_LIMIT = 64 * 1024 * 1024
 # Windows does not know all of them.
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+T = TypeVar("T")
 
 
 def shown_name(name: str) -> str:
@@ -203,8 +209,78 @@ def as_json(data: Any) -> str:
 
 
 def read_json(file: Path) -> Any:
-    """Read JSON; the system's errors and `ValueError` pass."""
-    return json.loads(file.read_bytes())
+    """Read a file of JSON.
+
+    Raises:
+        OSError: as the system says, or as `read_regular`.
+        ValueError: it is no JSON, or more, or nested deeper, than any that is ours.
+    """
+    return parse_json(read_regular(file, JSON_LIMIT))
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Read JSON that was kept.
+
+    Raises:
+        ValueError: it is no JSON, or nested deeper than any that is ours.
+    """
+    try:
+        found = json.loads(text)
+    except RecursionError:
+        raise InvalidJson("it is nested too deep") from None
+    check_depth(found)
+    return found
+
+
+def read_stored(kind: type[T], text: str | bytes, where: str, cure: str) -> T:
+    """Read the dataclass that a file keeps.
+
+    Args:
+        kind: of dataclass.
+        text: JSON.
+        where: what keeps it, by name, as the beginning of a sentence.
+        cure: what the person does next where it is damaged.
+
+    Raises:
+        StorageError: `file_damaged`.
+    """
+    try:
+        return from_json(kind, parse_json(text))
+    except ValueError as error:
+        raise StorageError(
+            "file_damaged", f"{where} must hold what Tilewright wrote; {error}.", cure
+        ) from error
+
+
+def check_regular(file: Path) -> int:
+    """Look whether a file is one that ends, not a pipe, a device or a folder.
+
+    Returns:
+        How many bytes it holds.
+
+    Raises:
+        OSError: it is none, or as the system says.
+    """
+    status = file.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "it is no plain file", str(file))
+    return status.st_size
+
+
+def read_regular(file: Path, most: int | None = None) -> bytes:
+    """Read all of a file.
+
+    Args:
+        file: where it is.
+        most: bytes; None for any number.
+
+    Raises:
+        OSError: it is no plain file or holds more, or as the system says.
+    """
+    size = check_regular(file)
+    if most is not None and size > most:
+        raise OSError(errno.EFBIG, f"it holds {size} bytes, more than {most}", str(file))
+    return file.read_bytes()
 
 
 @contextmanager

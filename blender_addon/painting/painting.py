@@ -11,7 +11,7 @@ import bpy
 import numpy as np
 
 from gan_worker.config import GenerationConfig
-from gan_worker.dataclass_json import read_stored
+from gan_worker.files import read_stored
 from gan_worker.style import LOOKS_LIMIT, Look, LookMap
 from gan_worker.styles.mixing import parts
 from gan_worker.styles.painting import COLORS, paint

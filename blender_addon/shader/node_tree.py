@@ -11,8 +11,9 @@ from uuid import uuid4
 import bpy
 
 from gan_worker.config import Recipe
-from gan_worker.dataclass_json import read_stored, to_json
+from gan_worker.dataclass_json import to_json
 from gan_worker.errors import RequestError
+from gan_worker.files import read_stored
 from gan_worker.materials.maps import MAPS, Connection, MaterialMap
 from gan_worker.materials.metadata import material_metadata, repair_metadata
 

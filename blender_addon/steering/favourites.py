@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import bpy
 
 from gan_worker.config import GenerationConfig
-from gan_worker.dataclass_json import read_stored, to_json
+from gan_worker.dataclass_json import to_json
 from gan_worker.errors import RequestError
+from gan_worker.files import read_stored
 from gan_worker.styles.favourites import Favourite, mixed, read_favourites, write_favourites
 
 from .. import state

@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_worker.errors import StorageError
-from gan_worker.files import replace_file, storage_errors, sync_folder, write_synced
+from gan_worker.files import (
+    check_regular,
+    parse_json,
+    read_json,
+    read_regular,
+    replace_file,
+    storage_errors,
+    sync_folder,
+    write_synced,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +36,7 @@ WEIGHTS, STATE, MANIFEST = "weights.safetensors", "state.json", "manifest.json"
 _PARTIAL, _REPLACED, _QUARANTINE = ".tmp", ".old", "quarantine"
 
 Arrays = dict[str, NDArray[Any]]
+Shapes = Mapping[str, tuple[int, ...]]
 
 
 class Checkpoints:
@@ -161,18 +172,18 @@ def read_checkpoint(folder: Path) -> tuple[Arrays, dict[str, Any]]:
         StorageError: `checkpoint_corrupt` or `model_format`.
     """
     try:
-        manifest = json.loads((folder / MANIFEST).read_bytes())
+        manifest = read_json(folder / MANIFEST)
         # Before anything is looked for: another version may call its files otherwise.
         check_format(manifest["format"], f"checkpoint {folder.name}")
         hashes = {name: manifest["sha256"][name] for name in (WEIGHTS, STATE)}
-        files = {name: (folder / name).read_bytes() for name in hashes}
+        files = {name: read_regular(folder / name) for name in hashes}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise unreadable(f"{MANIFEST} of checkpoint {folder.name}", error) from error
     for name, data in files.items():
         if hashlib.sha256(data).hexdigest() != hashes[name]:
             raise damaged(f"{folder.name}/{name} has another")
     try:
-        state = json.loads(files[STATE])
+        state = parse_json(files[STATE])
     except ValueError as error:
         raise unreadable(f"{STATE} of checkpoint {folder.name}", error) from error
     return parse_tensors(files[WEIGHTS], f"{folder.name}/{WEIGHTS}"), state
@@ -191,7 +202,7 @@ def parse_tensors(data: bytes, name: str) -> Arrays:
     """Parse safetensors, a format that can hold numbers only and no code.
 
     Raises:
-        StorageError: `checkpoint_corrupt`.
+        StorageError: `checkpoint_corrupt`, also where a number is not finite.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load
@@ -200,7 +211,39 @@ def parse_tensors(data: bytes, name: str) -> Arrays:
         arrays: dict[str, np.ndarray[Any, Any]] = load(data)
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise damaged(f"{name} holds no tensors ({error})") from error
+    _check_finite(arrays, name)
     return arrays
+
+
+def _check_finite(arrays: Arrays, name: str) -> None:
+    for tensor, array in arrays.items():
+        if np.issubdtype(array.dtype, np.inexact) and not np.isfinite(array).all():
+            raise not_finite(f"{tensor} of {name} holds one that is not")
+
+
+def not_finite(what: str) -> StorageError:
+    """The error of weights that can make nothing but black or white pictures."""
+    return StorageError(
+        "checkpoint_corrupt",
+        f"Weights, and all that is made of them, must be finite numbers; {what}.",
+        "Train it again, or bring it back from a copy.",
+    )
+
+
+def read_shapes(file: Path) -> Shapes:
+    """Names and shapes of the arrays that a file of safetensors holds; none of them is read.
+
+    Raises:
+        StorageError: `checkpoint_corrupt`.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        check_regular(file)
+        with safe_open(file, "numpy") as opened:
+            return {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, ValueError) as error:
+        raise damaged(f"{file.name} holds no tensors ({error})") from error
 
 
 def damaged(what: str) -> StorageError:

@@ -29,7 +29,15 @@ from gan_worker import __version__
 from gan_worker.config import Credits, TrainingConfig
 from gan_worker.dataclass_json import from_json
 from gan_worker.errors import RequestError, StorageError
-from gan_worker.files import make_private, read_json, replace_file, storage_errors, write_json
+from gan_worker.files import (
+    make_private,
+    parse_json,
+    read_json,
+    read_regular,
+    replace_file,
+    storage_errors,
+    write_json,
+)
 from gan_worker.limits import OCTAVES
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.metadata import model_metadata
@@ -39,10 +47,12 @@ from gan_worker.runs.checkpoints import (
     FORMAT,
     Arrays,
     Checkpoints,
+    Shapes,
     check_format,
     damaged,
     format_tensors,
     parse_tensors,
+    read_shapes,
     unreadable,
 )
 
@@ -202,7 +212,7 @@ class Run:
         ticks: list[TrainingProgress] = []
         for line in file.read_bytes().splitlines() if file.exists() else []:
             try:
-                tick = from_json(TrainingProgress, json.loads(line))
+                tick = from_json(TrainingProgress, parse_json(line))
             except ValueError:
                 continue
             while ticks and ticks[-1].step >= tick.step:
@@ -278,27 +288,38 @@ def weights_name(model_hash: str) -> str:
     return f"generator-{model_hash[:16]}.safetensors"
 
 
-def load_model_files(folder: Path) -> tuple[ModelInfo, Arrays]:
+def load_model_files(
+    folder: Path, check: Callable[[ModelInfo, Shapes], None] | None = None
+) -> tuple[ModelInfo, Arrays]:
     """Read and verify `model.json` and its weights.
+
+    Args:
+        folder: of the model.
+        check: is given what the file of weights says of its arrays, before they are read, and raises where they are
+            not those that `model.json` speaks of.
 
     Raises:
         StorageError: `checkpoint_corrupt` or `model_format`.
     """
     info = read_model_info(folder)
     try:
-        return info, _load_weights(folder, info)
+        return info, _load_weights(folder, info, check)
     except StorageError:
         # The training may have published a newer one between the two readings.
         newer = read_model_info(folder)
         if newer.hash == info.hash:
             raise
-        return newer, _load_weights(folder, newer)
+        return newer, _load_weights(folder, newer, check)
 
 
-def _load_weights(folder: Path, info: ModelInfo) -> Arrays:
+def _load_weights(
+    folder: Path, info: ModelInfo, check: Callable[[ModelInfo, Shapes], None] | None
+) -> Arrays:
     name = weights_name(info.hash)
+    if check:
+        check(info, read_shapes(folder / name))
     try:
-        data = (folder / name).read_bytes()
+        data = read_regular(folder / name)
     except OSError as error:
         raise damaged(f"{name} of model {info.name!r} cannot be read ({error})") from error
     if hashlib.sha256(data).hexdigest() != info.hash:

@@ -12,7 +12,6 @@ from gan_worker.dataclass_json import (
     dump,
     from_json,
     load,
-    read_stored,
     to_json,
 )
 from gan_worker.errors import StorageError, TilewrightError
@@ -93,13 +92,13 @@ def test_a_recipe_without_what_it_needs_is_refused(missing):
         from_json(Recipe, {name: value for name, value in RECIPE.items() if name != missing})
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"model": 1}'])
-def test_what_a_file_keeps_is_named_where_it_is_damaged(text):
-    with pytest.raises(StorageError) as caught:
-        read_stored(GenerationConfig, text, "The favourite 'moss'", "Keep it again.")
-    assert caught.value.code == "file_damaged"
-    assert caught.value.info.message.startswith("The favourite 'moss' must hold")
-    assert caught.value.info.cure == "Keep it again."
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("seed", 2**53), ("seed", -(10**400)), ("truncation_psi", 10**400), ("width", 10**30)],
+)
+def test_a_number_that_no_message_can_carry_is_no_value(field, value):
+    with pytest.raises(InvalidJson, match=field):
+        from_json(GenerationConfig, {"model": "oak", field: value})
 
 
 # ---- damaged files: each reader says which, what must hold and what was found, and nothing of a protocol

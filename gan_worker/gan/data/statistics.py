@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
@@ -52,14 +54,20 @@ class Statistics:
 
     @classmethod
     def from_json(cls, data: Mapping) -> Statistics:
-        return cls(
-            {
-                name: MapStatistics(
-                    tuple(m["mean"]), tuple(tuple(a) for a in m["axes"]), tuple(m["spread"])
-                )
-                for name, m in data.items()
-            }
-        )
+        """The way back from `to_json`.
+
+        Raises:
+            LookupError, TypeError, ValueError: it is none, or holds what is not finite.
+        """
+        maps = {
+            name: MapStatistics(
+                tuple(m["mean"]), tuple(tuple(a) for a in m["axes"]), tuple(m["spread"])
+            )
+            for name, m in data.items()
+        }
+        for name, m in maps.items():
+            _check_sizes(name, m)
+        return cls(maps)
 
     def standardise(self, maps: Mapping[str, np.ndarray]) -> np.ndarray:
         """Maps of one material, (height, width, map channels) in 0..1, to (height, width, channels)."""
@@ -100,6 +108,15 @@ class Statistics:
             name: _shown(name, self.stored(name, part))
             for name, part in zip(self.maps, parts, strict=True)
         }
+
+
+def _check_sizes(name: str, m: MapStatistics) -> None:
+    channels = 2 if MAPS[name].kind is Kind.direction else MAPS[name].channels
+    fits = len(m.mean) == channels >= len(m.axes) == len(m.spread)
+    if not (fits and all(len(axis) == channels for axis in m.axes)):
+        raise ValueError(f"the statistics of {name} do not fit together")
+    if not all(map(math.isfinite, (*m.mean, *m.spread, *itertools.chain(*m.axes)))):
+        raise ValueError(f"the statistics of {name} are not finite")
 
 
 def _stored(name: str, values: np.ndarray) -> np.ndarray:

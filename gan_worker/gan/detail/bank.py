@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
@@ -18,6 +20,10 @@ from gan_worker.gan.detail.matching import (
     place_features,
 )
 from gan_worker.gan.networks.layers import downsample, upsample
+from gan_worker.limits import MOST_PIXELS
+
+if TYPE_CHECKING:
+    from gan_worker.runs.checkpoints import Shapes
 
 # Numbers that describe the surroundings of a block, patches from which they are measured, and places among which the
 # nearest is looked for. With four times as many the moved detail alone came out 3 to 8 % nearer to the real one in its
@@ -27,6 +33,30 @@ FEATURES, MEASURED, KEYS = 16, 20_000, 4_096
 SPREAD = 40.0
 # What the arrays of a model's file are called.
 PICTURE, SCALES, KERNEL, BIAS = "bank/picture/", "bank/scales", "bank/kernel/", "bank/bias/"
+
+
+def bank_shapes(
+    stored: Shapes, materials: int, channels: int, octaves: int
+) -> dict[str, tuple[int, ...]]:
+    """Shapes of what the file of a model holds of its real pictures, by name.
+
+    Args:
+        stored: shapes that a file says it holds; the sides of its pictures are taken where they can be right.
+        materials: that it has pictures of.
+        channels: standardised channels of all maps together.
+        octaves: of the model.
+    """
+    least = PATCH << octaves
+    shapes: dict[str, tuple[int, ...]] = {SCALES: (2, channels)}
+    for index in range(materials):
+        name = f"{PICTURE}{index:03d}"
+        sides = stored.get(name, ())[:2]
+        good = len(sides) == 2 and min(sides) >= least and math.prod(sides) <= MOST_PIXELS
+        shapes[name] = (*(sides if good else (least, least)), channels)
+    for octave in range(octaves):
+        shapes[f"{KERNEL}{octave}"] = PATCH, PATCH, channels, FEATURES
+        shapes[f"{BIAS}{octave}"] = (FEATURES,)
+    return shapes
 
 
 def pyramid(native: tf.Tensor, octaves: int) -> list[tf.Tensor]:

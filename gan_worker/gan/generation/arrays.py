@@ -3,37 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 
 from gan_worker.errors import StorageError
 
+if TYPE_CHECKING:
+    from gan_worker.runs.checkpoints import Shapes
+
 Groups = Mapping[str, Iterable[tf.Variable]]
 
 
-def to_arrays(groups: Groups) -> dict[str, np.ndarray]:
-    """Name every variable `<group>/<index>` and copy its value."""
+def by_name(groups: Groups) -> dict[str, tf.Variable]:
+    """Name every variable `<group>/<index>`."""
     return {
-        f"{group}/{index:03d}": np.asarray(variable)
+        f"{group}/{index:03d}": variable
         for group, variables in groups.items()
         for index, variable in enumerate(variables)
     }
 
 
-def assign_arrays(groups: Groups, arrays: Mapping[str, np.ndarray]) -> None:
-    """Give every variable its stored value; all names and shapes are compared before the first is touched.
+def to_arrays(groups: Groups) -> dict[str, np.ndarray]:
+    """Name every variable `<group>/<index>` and copy its value."""
+    return {name: np.asarray(variable) for name, variable in by_name(groups).items()}
+
+
+def check_shapes(expected: Shapes, received: Shapes) -> None:
+    """Compare all names and shapes.
 
     Raises:
-        StorageError: `model_format` when the arrays are those of another architecture.
+        StorageError: `model_format`, naming the first that differs.
     """
-    pairs = [
-        (f"{group}/{index:03d}", variable)
-        for group, variables in groups.items()
-        for index, variable in enumerate(variables)
-    ]
-    expected = {name: tuple(variable.shape) for name, variable in pairs}
-    received = {name: array.shape for name, array in arrays.items()}
     if expected != received:
         name = sorted(set(expected.items()) ^ set(received.items()))[0][0]
         raise StorageError(
@@ -42,5 +44,18 @@ def assign_arrays(groups: Groups, arrays: Mapping[str, np.ndarray]) -> None:
             f"{expected.get(name, 'nothing')} expected, {received.get(name, 'nothing')} received.",
             "Use the preset the run was started with, or start a new run.",
         )
-    for name, variable in pairs:
+
+
+def assign_arrays(groups: Groups, arrays: Mapping[str, np.ndarray]) -> None:
+    """Give every variable its stored value; all names and shapes are compared before the first is touched.
+
+    Raises:
+        StorageError: `model_format` when the arrays are those of another architecture.
+    """
+    variables = by_name(groups)
+    check_shapes(
+        {name: tuple(variable.shape) for name, variable in variables.items()},
+        {name: array.shape for name, array in arrays.items()},
+    )
+    for name, variable in variables.items():
         variable.assign(arrays[name])

@@ -5,34 +5,40 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 
 from gan_worker import __version__
-from gan_worker.config import GenerationConfig, NetworkConfig, Recipe
-from gan_worker.errors import StorageError
+from gan_worker.config import GenerationConfig, Recipe
 from gan_worker.gan.data.statistics import Statistics
-from gan_worker.gan.data.waves import patterns_from_json, waves_of_levels
+from gan_worker.gan.data.waves import patterns_from_json
 from gan_worker.gan.detail.bank import KeptPictures
 from gan_worker.gan.detail.stage import DetailStage
 from gan_worker.gan.generation import arrays
+from gan_worker.gan.generation.building import (
+    STORED,
+    check_model_shapes,
+    groups_of,
+    new_networks,
+)
 from gan_worker.gan.generation.latents import Latents, draw_latents
 from gan_worker.gan.generation.rendering import Graphs, Rendering, Request
 from gan_worker.gan.generation.seams import rolled, seam_ratio
 from gan_worker.gan.generation.styles import Styles
-from gan_worker.gan.networks.architectures import AnyGenerator, network_from_json, new_generator
-from gan_worker.gan.networks.upsampler import Upsampler
 from gan_worker.progress import GeneratedMaterial, GenerationProgress
 from gan_worker.runs import run
-from gan_worker.runs.checkpoints import Arrays, damaged
+
+if TYPE_CHECKING:
+    from gan_worker.gan.networks.architectures import AnyGenerator
+    from gan_worker.runs.checkpoints import Arrays
 
 # Latents and five maps of 8 and 16 bits take about 18 bytes a pixel, so the largest fits into 3 GiB with all else.
 LARGEST = 8192 * 8192
 
-# Among a model's tensors the weights are named after this, and each stored style starts with that.
-WEIGHTS, STORED = "generator", "styles/"
-UPSAMPLER, BANK = "upsampler", "bank/"
+# Among a model's tensors those of its real pictures start with this.
+BANK = "bank/"
 
 # Take GPU memory as it is needed: Blender renders on the same card.
 for _gpu in tf.config.list_physical_devices("GPU"):
@@ -70,16 +76,16 @@ class Model:
         self.detail = detail
         self.styles = Styles(generator, named or {})
         self.statistics = Statistics.from_json(info.statistics)
-        self.network = network_from_json(info.network)
+        self.network = generator.network
         self.patterns = patterns_from_json(info.network)
         self.graphs = Graphs(generator, self.statistics, detail)
         self._named = named or {}
 
     def tensors(self) -> Arrays:
         """All that the file of a model holds: the weights, and the styles of the training materials."""
-        found: Arrays = arrays.to_arrays({WEIGHTS: self.generator.variables})
+        upsampler = self.detail.upsampler if self.detail else None
+        found: Arrays = arrays.to_arrays(groups_of(self.generator, upsampler))
         if self.detail:
-            found |= arrays.to_arrays({UPSAMPLER: self.detail.upsampler.variables})
             found |= self.detail.kept.to_arrays()
         return {**found, **{STORED + name: w for name, w in self._named.items()}}
 
@@ -185,49 +191,12 @@ def load_model(folder: Path) -> Model:
     Raises:
         StorageError: `checkpoint_corrupt` or `model_format`.
     """
-    info, tensors = run.load_model_files(folder)
-    try:
-        statistics = Statistics.from_json(info.statistics)
-        network = network_from_json(info.network)
-        waves = waves_of_levels(patterns_from_json(info.network), network)
-        generator = new_generator(network, statistics.channels, waves)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise damaged(f"model.json of {info.name!r} describes no network ({error!r})") from error
-    named = _take_named(info, generator.network.w_dim, tensors)
-    detail = _take_detail(info, generator, tensors)
-    groups = {WEIGHTS: generator.variables}
-    if detail:
-        groups[UPSAMPLER] = detail.upsampler.variables
-    arrays.assign_arrays(groups, tensors)
+    info, tensors = run.load_model_files(folder, check_model_shapes)
+    generator, upsampler = new_networks(info)
+    named = {name: tensors.pop(STORED + name) for name in info.styles}
+    detail = None
+    if upsampler:
+        bank = {name: tensors.pop(name) for name in list(tensors) if name.startswith(BANK)}
+        detail = DetailStage(upsampler, KeptPictures.from_arrays(bank, info.octaves))
+    arrays.assign_arrays(groups_of(generator, upsampler), tensors)
     return Model(info, generator, named, detail)
-
-
-def _take_detail(
-    info: run.ModelInfo, generator: AnyGenerator, tensors: Arrays
-) -> DetailStage | None:
-    """Take the bank out of the tensors, and make the stage that it belongs to, still without weights."""
-    network = generator.network
-    if not info.octaves or not isinstance(network, NetworkConfig):
-        return None
-    bank = {name: tensors.pop(name) for name in list(tensors) if name.startswith(BANK)}
-    try:
-        kept = KeptPictures.from_arrays(bank, info.octaves)
-        channels = kept.scales.shape[-1]
-        upsampler = Upsampler(network.detail, channels, info.octaves, network.w_dim)
-    except (LookupError, TypeError, ValueError) as error:
-        raise damaged(f"the weights of {info.name!r} hold no detail ({error!r})") from error
-    return DetailStage(upsampler, kept)
-
-
-def _take_named(info: run.ModelInfo, w_dim: int, tensors: Arrays) -> Arrays:
-    """Take the stored styles out of the tensors; what is left belongs to the network."""
-    named = {name: tensors.pop(STORED + name, np.empty(0)) for name in info.styles}
-    wrong = [name for name, w in named.items() if w.shape != (w_dim,)]
-    if wrong:
-        raise StorageError(
-            "model_format",
-            f"The style of a training material must be stored with {w_dim} numbers; that of "
-            f"{wrong[0]!r} is not.",
-            "Train the model again.",
-        )
-    return named

@@ -27,6 +27,7 @@ from gan_worker.gan.generation.tiles import (
 )
 from gan_worker.gan.networks.layers import PaintedStyle, upsample
 from gan_worker.progress import GenerationProgress
+from gan_worker.runs.checkpoints import not_finite
 
 if TYPE_CHECKING:
     from gan_worker.gan.data.statistics import Statistics
@@ -71,8 +72,8 @@ class Graphs:
         every: tf.Tensor,
         kept: tuple[tuple[str, int | None], ...],
         measured: tuple[str, ...],
-    ) -> tuple[dict[str, tf.Tensor], dict[str, Samples]]:
-        """Maps of a piece as they are kept, and its lines on which steps are measured.
+    ) -> tuple[dict[str, tf.Tensor], dict[str, Samples], tf.Tensor]:
+        """Maps of a piece as they are kept, its lines on which steps are measured, and whether all of it is finite.
 
         Args:
             channels: of the piece and of what is left of its halo.
@@ -87,7 +88,8 @@ class Graphs:
             channels[halo[0] : halo[0] + height, halo[1] : halo[1] + width]
         )
         lines = {name: sample_lines(maps[name], top, left, every) for name in measured}
-        return {name: as_stored(maps[name], bits) for name, bits in kept}, lines
+        finite = tf.reduce_all(tf.math.is_finite(channels))
+        return {name: as_stored(maps[name], bits) for name, bits in kept}, lines, finite
 
     def _small_steps_in_graph(
         self, rows: tf.Tensor, columns: tf.Tensor
@@ -164,6 +166,7 @@ class Rendering:
 
         Raises:
             Cancelled: `should_stop` said so.
+            StorageError: `checkpoint_corrupt` where the weights make what is not finite.
         """
         request = self._request
         config, graphs = request.config, self._graphs
@@ -184,9 +187,12 @@ class Rendering:
             corner = tile.rows.start * fineness, tile.columns.start * fineness
             size = tile.rows.length * fineness, tile.columns.length * fineness
             place = tf.constant((corner, size))
-            canvas.put(
-                *corner, *graphs.finish(channels, place, every, tuple(kept.items()), measured)
+            maps, lines, finite = graphs.finish(
+                channels, place, every, tuple(kept.items()), measured
             )
+            if not finite:
+                raise not_finite(f"the picture of {config.model} at seed {config.seed} is not")
+            canvas.put(*corner, maps, lines)
             self._tell()
         # Where pictures lie side by side on a sheet, each stays whole, and a border that closes means nothing.
         painted = (0, 0) if config.has_map or sheet else None

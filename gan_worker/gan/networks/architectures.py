@@ -12,12 +12,31 @@ from gan_worker.gan.networks.generator import Generator
 AnyGenerator = Generator | ClassicGenerator
 
 
+# Layers of one kind in a network; the files of ours have eight at most.
+MOST_LAYERS = 32
+
+
 def network_from_json(data: Mapping[str, Any]) -> Network:
-    """The sizes of networks, from the entry `network` of `model.json`."""
+    """The sizes of networks, from the entry `network` of `model.json`.
+
+    Raises:
+        LookupError, TypeError, ValueError: it describes none.
+    """
     fields = _with_tuples(data["config"])
     if "detail" in fields:
         fields["detail"] = DetailConfig(**_with_tuples(fields["detail"]))
-    return ClassicConfig(**fields) if "side" in fields else NetworkConfig(**fields)
+    network = ClassicConfig(**fields) if "side" in fields else NetworkConfig(**fields)
+    _check_layers(network)
+    if isinstance(network, NetworkConfig):
+        _check_layers(network.detail, network.detail.blocks)
+    return network
+
+
+def _check_layers(sizes: Network | DetailConfig, blocks: int = 0) -> None:
+    """A file of a few letters can ask for more layers than can be built in a lifetime."""
+    counts = [blocks, *(len(v) for v in vars(sizes).values() if isinstance(v, tuple))]
+    if max(counts) > MOST_LAYERS:
+        raise ValueError(f"{max(counts)} layers of one kind, more than {MOST_LAYERS}")
 
 
 def _with_tuples(fields: Mapping[str, Any]) -> dict[str, Any]:
