@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 
+from gan_worker.streams import write_any_letter
+
 
 def main() -> int:
     """Run the command in `sys.argv` and return its exit code."""
+    write_any_letter()
     if sys.argv[1:2] == ["serve"]:
         from gan_worker.server import main as server
 

@@ -1,4 +1,4 @@
-"""Atomic files, old or new after any crash; file locks, and the system's errors as ours."""
+"""Atomic files, old or new after any crash; and the system's errors as ours."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ import json
 import logging
 import os
 import shutil
-import sqlite3
 import stat
 import tempfile
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,13 +81,16 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def make_private(folder: Path) -> Path:
+_CHECK_FOLDER = "Check the folder's permissions."
+
+
+def make_private(folder: Path, cure: str = _CHECK_FOLDER) -> Path:
     """Make a folder that its owner alone can enter, and what is missing above it; one that is there stays as it is.
 
     Raises:
         StorageError: `disk_full` or `file_unwritable`.
     """
-    with storage_errors(folder):
+    with storage_errors(folder, cure):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 
@@ -284,8 +285,8 @@ def read_regular(file: Path, most: int | None = None) -> bytes:
 
 
 @contextmanager
-def storage_errors(place: Path) -> Iterator[None]:
-    """Turn the system's errors while writing into ours."""
+def storage_errors(place: Path, cure: str = _CHECK_FOLDER) -> Iterator[None]:
+    """Turn the system's errors while writing into ours, with what to do where it is not that the disk is full."""
     try:
         yield
     except OSError as error:
@@ -298,39 +299,5 @@ def storage_errors(place: Path) -> Iterator[None]:
         raise StorageError(
             "file_unwritable",
             f"{place} must be writable; the system says: {error.strerror or error}.",
-            "Check the folder's permissions.",
+            cure,
         ) from error
-
-
-class FolderLock:
-    """Held by one process at a time; SQLite's own file lock, which dies with the process.
-
-    Args:
-        folder: must exist; the lock is the file `.lock` in it.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / ".lock"
-        self._held: sqlite3.Connection | None = None
-
-    def acquire(self, patience: float = 0.0) -> bool:
-        """Take the lock, trying for so many seconds; False where another process holds it."""
-        connection = sqlite3.connect(self._path, timeout=0, isolation_level=None)
-        end = time.monotonic() + patience
-        while True:
-            try:
-                connection.execute("BEGIN EXCLUSIVE")
-            except sqlite3.OperationalError:
-                if time.monotonic() >= end:
-                    connection.close()
-                    return False
-                time.sleep(0.1)
-            else:
-                self._held = connection
-                return True
-
-    def release(self) -> None:
-        """Give it back; harmless where it is not held."""
-        if self._held is not None:
-            self._held.close()
-            self._held = None

@@ -30,6 +30,7 @@ from gan_worker.progress import BatchProgress
 from gan_worker.scenes.parser import read_recipe
 from gan_worker.scenes.plan import COLUMNS, BatchPlan
 from gan_worker.scenes.recipe import PROCESSES
+from gan_worker.streams import write_any_letter
 from gan_worker.wire.messages import ModelList
 
 from ..worker import connection, preferences, pump, session
@@ -148,7 +149,9 @@ def main(
     Returns:
         Exit code: 0 done, 75 worth another try, 1 failed, 130 cancelled.
     """
-    tell = tell or _print
+    if tell is None:
+        write_any_letter()
+        tell = _print
     try:
         if dry_run:
             tell("plan", plan_recipe(recipe, scene, tell))

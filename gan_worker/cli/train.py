@@ -16,7 +16,8 @@ from gan_worker.cli import terminal
 from gan_worker.cli.options import Home, quiet_loading, runs_folder
 from gan_worker.config import PRESETS, TrainingConfig
 from gan_worker.errors import Cancelled, RequestError, WorkerError, require
-from gan_worker.files import FolderLock, check_places, read_json
+from gan_worker.files import check_places, read_json
+from gan_worker.locks import FolderLock
 from gan_worker.runs import run as runs
 
 

@@ -78,8 +78,8 @@ class GanProgram:
         report: Callable[[Report], None],
         should_stop: Callable[[], bool],
     ) -> None:
-        from gan_worker.files import FolderLock
         from gan_worker.gan.training import loop
+        from gan_worker.locks import FolderLock
         from gan_worker.runs.run import Run
 
         make = Run.open if config.resume else Run.create

@@ -63,4 +63,10 @@ def report_lines(finding: Finding) -> list[str]:
 
 def anonymous(text: str) -> str:
     """Text in which no folder names the user."""
-    return _PERSONAL.sub(r"\1…", text.replace(str(Path.home()), "~"))
+    try:
+        home = Path.home()
+    except RuntimeError:  # as in a container, for a user who stands in no list
+        home = Path("/")
+    # The folder of a user without one of its own is the root of all.
+    shown = text if home == home.parent else text.replace(str(home), "~")
+    return _PERSONAL.sub(r"\1…", shown)

@@ -407,19 +407,33 @@ def _model_folder(runs_folder: Path, name: str) -> Path | None:
     return next((folder for folder in folders if (folder / "model.json").is_file()), None)
 
 
+_NAME_HOME = (
+    "Name one that you may write to: --home FOLDER, or the environment variable TILEWRIGHT_HOME."
+)
+
+
+def _chosen_home() -> Path:
+    named = os.environ.get("TILEWRIGHT_HOME")
+    if named:
+        return Path(named).expanduser()
+    from platformdirs import user_data_dir
+
+    return Path(user_data_dir("tilewright", appauthor=False))
+
+
 def home_folder() -> Path:
     """Where runs and keys live, made for this user alone.
 
     It is `$TILEWRIGHT_HOME`, or the system's folder for a user's data.
 
     Raises:
-        StorageError: `disk_full` or `file_unwritable`.
+        StorageError: `disk_full` or `file_unwritable`, also for a user who has no folder at all.
     """
-    named = os.environ.get("TILEWRIGHT_HOME")
-    if named:
-        home = Path(named).expanduser()
-    else:
-        from platformdirs import user_data_dir
-
-        home = Path(user_data_dir("tilewright", appauthor=False))
-    return make_private(home)
+    try:
+        home = _chosen_home()
+    except RuntimeError as error:  # no HOME, and the user stands in no list, as in many containers
+        message = (
+            "Runs and keys must have a folder; this user has no home folder, and none was named."
+        )
+        raise StorageError("file_unwritable", message, _NAME_HOME) from error
+    return make_private(home, _NAME_HOME)

@@ -10,6 +10,7 @@ from typing import Any
 
 from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.errors import ErrorInfo, StorageError
+from gan_worker.locks import open_database
 from gan_worker.wire.messages import FINAL_STATES, JobKind, JobState, Result, State
 
 EVENTS_KEPT = 2000
@@ -78,7 +79,7 @@ class Journal:
 
     def __init__(self, path: Path | str) -> None:
         self._path = path
-        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db = open_database(path)
         try:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")

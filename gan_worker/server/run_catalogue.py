@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan_worker.errors import TilewrightError, WorkerError, require
-from gan_worker.files import FolderLock, read_json, storage_errors
+from gan_worker.files import read_json, storage_errors
+from gan_worker.locks import FolderLock
 from gan_worker.names import check_name, name_is_taken
 from gan_worker.wire.messages import THUMBNAIL_SIDE, RunEntry, RunPicture
 

@@ -16,7 +16,7 @@ import zmq
 
 from gan_worker import __version__
 from gan_worker.errors import WorkerError
-from gan_worker.files import FolderLock
+from gan_worker.locks import FolderLock
 from gan_worker.server.allowed_folders import AllowedFolders
 from gan_worker.server.blobs import BlobStore
 from gan_worker.server.handlers import RequestHandlers

@@ -18,7 +18,7 @@ from gan_worker.cli import app, terminal
 from gan_worker.cli import options as shared
 from gan_worker.config import TrainingConfig
 from gan_worker.errors import Cancelled, ErrorInfo, RequestError
-from gan_worker.files import FolderLock
+from gan_worker.locks import FolderLock
 from gan_worker.materials import pictures
 from gan_worker.materials.metadata import read_metadata
 from gan_worker.progress import (

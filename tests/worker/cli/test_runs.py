@@ -10,7 +10,7 @@ import pytest
 
 from gan_worker.cli import app
 from gan_worker.config import TrainingConfig
-from gan_worker.files import FolderLock
+from gan_worker.locks import FolderLock
 from gan_worker.runs import run as runs
 
 INFO = runs.ModelInfo("", "", 8, 16, ("height",), "nano", {}, {}, 1.0, "2030-01-02", 5, 2.5)

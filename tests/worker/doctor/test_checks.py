@@ -15,7 +15,7 @@ import pytest
 from gan_worker.doctor import checks as doctor
 from gan_worker.doctor import tensorflow as acceleration
 from gan_worker.doctor import view
-from gan_worker.doctor.findings import Finding, finding_from_json, report, worst
+from gan_worker.doctor.findings import Finding, anonymous, finding_from_json, report, worst
 from gan_worker.doctor.tensorflow import SET_UP, Probe, why_no_gpu
 from gan_worker.runs import run as runs
 from gan_worker.runs.run import ModelInfo, Run
@@ -243,3 +243,13 @@ def test_something_bad_is_exit_code_1_and_shown_with_its_cure(tmp_path, capsys, 
     shown = capsys.readouterr().out
     assert "bad      Disk         full\n" in shown
     assert "Cure: Free some space." in shown
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has a folder for everybody")
+@pytest.mark.parametrize("home", [None, "", "/"])
+def test_text_for_others_stays_readable_for_a_user_without_a_home(home, monkeypatch):
+    monkeypatch.setattr("pwd.getpwuid", lambda user: {}[user])
+    monkeypatch.delenv("HOME", raising=False)
+    if home is not None:
+        monkeypatch.setenv("HOME", home)
+    assert anonymous("1 of 2 in /data/runs, /home/ann/x") == "1 of 2 in /data/runs, /home/…/x"

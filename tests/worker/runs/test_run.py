@@ -438,3 +438,26 @@ class TestHome:
         with pytest.raises(StorageError) as caught:
             runs.home_folder()
         assert caught.value.code == "file_unwritable"
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has a folder for everybody")
+    def test_a_user_without_a_home_is_told_how_to_name_one(self, monkeypatch):
+        for name in ("TILEWRIGHT_HOME", "HOME", "XDG_DATA_HOME"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setattr("pwd.getpwuid", lambda user: {}[user])
+        with pytest.raises(StorageError) as caught:
+            runs.home_folder()
+        assert "TILEWRIGHT_HOME" in caught.value.info.cure
+        monkeypatch.setenv("TILEWRIGHT_HOME", "~/runs")
+        with pytest.raises(StorageError):
+            runs.home_folder()
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows finds it in another way")
+    def test_a_home_that_is_none_is_named_with_the_cure(self, monkeypatch):
+        home = "/dev/null"  # of a daemon
+        for name in ("TILEWRIGHT_HOME", "XDG_DATA_HOME"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("HOME", home)
+        with pytest.raises(StorageError) as caught:
+            runs.home_folder()
+        assert home in caught.value.info.message
+        assert "TILEWRIGHT_HOME" in caught.value.info.cure

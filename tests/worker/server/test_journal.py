@@ -1,5 +1,6 @@
 """The journal: what was written is there after a crash, numbered without gaps."""
 
+import shutil
 import sqlite3
 from dataclasses import replace
 
@@ -22,10 +23,14 @@ def path(tmp_path):
 
 @pytest.fixture
 def opened():
-    """Opens journals, and closes them in the end."""
+    """Opens journals, a second one from what a crash would leave on the disk, and closes them in the end."""
     made = []
 
     def start(path):
+        if made:
+            left = path.parent / f"left {len(made)}"
+            shutil.copytree(path.parent, left, ignore=shutil.ignore_patterns("left*"))
+            path = left / path.name
         made.append(Journal(path))
         return made[-1]
 

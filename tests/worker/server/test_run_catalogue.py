@@ -15,7 +15,7 @@ import pytest
 from gan_worker.client.client import _thumbnail
 from gan_worker.client.events import Connected, JobReport, RunPreviewReady, RunRenamed
 from gan_worker.config import Credits, TrainingConfig
-from gan_worker.files import FolderLock
+from gan_worker.locks import FolderLock
 from gan_worker.progress import Stage, TrainingProgress
 from gan_worker.runs.run import ModelInfo, Run
 from gan_worker.server.allowed_folders import AllowedFolders
