@@ -9,6 +9,7 @@ import math
 import re
 import types
 import typing
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 DEPTH_LIMIT = 16
@@ -165,6 +166,21 @@ def from_json(kind: type[T], data: Any) -> T:
         elif field.needed:
             raise InvalidJson(f"the field {field.name} is missing")
     return kind(**values)
+
+
+def with_texts(value: Any, change: Callable[[str], str]) -> Any:
+    """A dataclass, or what one holds, with every text in it changed; keys of dictionaries stay."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, (tuple, list)):
+        return type(value)(with_texts(v, change) for v in value)
+    if isinstance(value, dict):
+        return {k: with_texts(v, change) for k, v in value.items()}
+    kind: Any = type(value)
+    if not _is_dataclass(kind):
+        return value
+    names = [f.name for f in dataclasses.fields(value)]
+    return dataclasses.replace(value, **{n: with_texts(getattr(value, n), change) for n in names})
 
 
 class _Field(NamedTuple):

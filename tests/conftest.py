@@ -146,7 +146,8 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
         config = ServerConfig(
             home=tmp_path / "home",
             keys=server_keys or new_key_pair(),
-            clients=frozenset({keys.public, *(c.public for c in clients)}),
+            clients=(known := frozenset({keys.public, *(c.public for c in clients)})),
+            local=known,
             compute_command=(sys.executable, str(STAND_IN)),
             patience=Patience(leave_terminate=2, leave_kill=3),
         )

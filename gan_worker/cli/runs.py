@@ -22,7 +22,7 @@ def rename(
 ) -> None:
     """Give a run, and so its model, another name."""
     folder = runs_folder(home)
-    RunCatalogue(folder, AllowedFolders({}, local=True)).rename(run, name, ())
+    RunCatalogue(folder, AllowedFolders({}, ())).rename(run, name, ())
     terminal.output.print(f"{run} is now {name}, in {folder / name}", soft_wrap=True, markup=False)
 
 
@@ -33,7 +33,7 @@ def delete(
 ) -> None:
     """Delete a run with its model and checkpoints, for good."""
     folder = runs_folder(home)
-    store = RunCatalogue(folder, AllowedFolders({}, local=True))
+    store = RunCatalogue(folder, AllowedFolders({}, ()))
     path = runs.Run.open(folder, run).path
     if not yes:
         if not sys.stdin.isatty():

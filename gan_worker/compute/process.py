@@ -20,6 +20,7 @@ import zmq
 
 from gan_worker.compute.jobs import GanProgram, Program
 from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
+from gan_worker.confinement import confine
 from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.errors import (
     Cancelled,
@@ -291,6 +292,7 @@ def main(make_program: Callable[[Path], Program] = GanProgram) -> int:
     )
     _be_modest()
     told = json.loads(_first_line())
+    confine(told["roots"])
     orphaned = threading.Event()
     threading.Thread(target=_watch_server, args=(orphaned,), daemon=True).start()
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()

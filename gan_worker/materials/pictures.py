@@ -13,6 +13,7 @@ import numpy as np
 import OpenImageIO as oiio
 from numpy.typing import NDArray
 
+from gan_worker.confinement import LED_OUT, leads_out
 from gan_worker.errors import PictureError, StorageError
 from gan_worker.files import shown_name
 from gan_worker.materials.pixels import Bits as Bits
@@ -210,6 +211,8 @@ def _open(file: Path, most: int) -> oiio.ImageInput:
 def _read_head(file: Path) -> bytes:
     try:
         str(file).encode()
+        if leads_out(file):
+            raise _unreadable(file, f"it is {LED_OUT}")
         if not file.is_file():
             raise PictureError(
                 "picture_missing",

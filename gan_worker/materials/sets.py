@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gan_worker.confinement import LED_OUT, leads_out
 from gan_worker.errors import PictureError
 from gan_worker.files import check_places, shown_name
 from gan_worker.materials.maps import MAPS, PACKED_MAPS, Kind, split_file_stem
@@ -132,10 +133,17 @@ def _walk(
             folders.clear()
             continue
         visited.add(real)
+        if leads_out(parent):
+            skipped.append(_skip(Path(parent), LED_OUT))
+            folders.clear()
+            continue
         folders[:] = sorted(f for f in folders if not f.startswith("."))
         for name in sorted(files):
             if not name.startswith("."):
                 file = Path(parent, name)
+                if leads_out(file):
+                    skipped.append(_skip(file, LED_OUT))
+                    continue
                 yield file, os.path.realpath(file) if file.is_symlink() else f"{real}{os.sep}{name}"
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from gan_worker.confinement import LED_OUT, leads_out
 from gan_worker.files import shown_name
 
 LONGEST = 120
@@ -120,6 +121,9 @@ class AttributionFinder:
 
     def _read(self, file: Path) -> str:
         if not os.path.lexists(file):
+            return ""
+        if leads_out(file):
+            self.problems.append(f"{shown_name(str(file))} is {LED_OUT}; it is not read.")
             return ""
         try:
             return file.read_text("utf-8")

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from gan_worker.errors import RequestError, TilewrightError, UnexpectedError
+from gan_worker.errors import TilewrightError, UnexpectedError, require
 from gan_worker.wire import messages
 from gan_worker.wire.codec import BadMessage, Message, encode
 
@@ -38,7 +38,8 @@ class RequestHandlers:
         runs: there are.
         store: where results lie.
         subscriptions: the clients.
-        end: ends the server; None where clients are elsewhere, and may not.
+        is_local: whether a key is of a client that may end the server.
+        end: ends it.
     """
 
     def __init__(
@@ -50,11 +51,12 @@ class RequestHandlers:
         runs: RunCatalogue,
         store: BlobStore,
         subscriptions: Subscriptions,
-        end: Callable[[], None] | None,
+        is_local: Callable[[str], bool],
+        end: Callable[[], None],
     ) -> None:
         self._jobs, self._journal, self._scheduler = jobs, journal, scheduler
         self._validation, self._runs, self._store = validation, runs, store
-        self._subscriptions, self._end = subscriptions, end
+        self._subscriptions, self._is_local, self._end = subscriptions, is_local, end
 
     def answer(self, client: Subscriber, message: Message) -> Any:
         """Carry a request out and return what to answer, if anything."""
@@ -86,7 +88,7 @@ class RequestHandlers:
         )
 
     def _on_run_settings(self, client: Subscriber, body: messages.AskRunSettings) -> Any:
-        return messages.RunConfig(body.run, self._runs.settings(body.run))
+        return messages.RunConfig(body.run, self._runs.settings(body.run, client.owner))
 
     def _on_run_preview(self, client: Subscriber, body: messages.AskRunPreview) -> Any:
         return self._runs.picture(body.run)
@@ -115,12 +117,13 @@ class RequestHandlers:
         return messages.Pong()
 
     def _on_shutdown(self, client: Subscriber, body: messages.Shutdown) -> Any:
-        if self._end is None:
-            raise RequestError(
-                "not_allowed",
-                "A worker can be ended only from its own computer; this client is elsewhere.",
-                "End it on the computer it runs on.",
-            )
+        require(
+            self._is_local(client.owner),
+            "A worker can be ended only by who started it, from its own computer",
+            "this from a client that was let in",
+            "End it on the computer it runs on.",
+            "not_allowed",
+        )
         self._end()
         return messages.Done()
 

@@ -104,13 +104,15 @@ def _config(options: argparse.Namespace) -> ServerConfig:
         )
     if options.keys_from_stdin:
         keys, clients = _keys_from_stdin()
+        local = clients
     else:
         folder = _key_folder(options)
         if options.keys is None:
             make_own(folder)
         keys, client = open_key_folder(folder)
         paired = read_clients(folder)
-        clients = frozenset({client.public, *paired})
+        local = frozenset({client.public})
+        clients = local.union(paired)
         if options.pair or paired:
             ports = _ports_as_before(folder, ports)
         admit = partial(_admit, folder) if options.pair else None
@@ -122,7 +124,7 @@ def _config(options: argparse.Namespace) -> ServerConfig:
         control_port=ports[0],
         bulk_port=ports[1],
         roots=dict(_root(text) for text in options.root),
-        local=options.keys_from_stdin or options.listen in ("127.0.0.1", "::1", "localhost"),
+        local=local,
         patience=_patience(options.idle_seconds),
         admit=admit,
         pair_port=options.pair_port,

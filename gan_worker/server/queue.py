@@ -127,7 +127,7 @@ class JobQueue:
                 self.find(owner, request.job)
                 return JobAccepted(request.job, duplicate=True)
             self._check_room(owner)
-            name = self._validation.check(request.kind, request.config, self.training())
+            name = self._validation.check(owner, request.kind, request.config, self.training())
             job = JobRecord(request.job, owner, request.kind, name, request.config, request.channel)
             self._journal.add(job)
         except TilewrightError as error:
@@ -182,7 +182,7 @@ class JobQueue:
             if place is None:
                 continue
             try:
-                config = self._validation.resolve(kind, job.config, job.attempt)
+                config = self._validation.resolve(job.owner, kind, job.config, job.attempt)
             except TilewrightError as error:
                 self._move(job, "failed", error=error.info)
                 continue

@@ -85,15 +85,15 @@ class RunCatalogue:
             self._index[run.name] = stamp, entry
         return entry
 
-    def settings(self, name: str) -> TrainingConfig:
-        """What a run was started with, its pictures named as clients may name them.
+    def settings(self, name: str, key: str) -> TrainingConfig:
+        """What a run was started with, its pictures named as the client with this key may name them.
 
         Raises:
             RequestError: `unknown_run`.
             StorageError: `checkpoint_corrupt` where they cannot be read.
         """
         config = self._open(name).load_config()
-        pictures = self._folders.names(config.pictures)
+        pictures = self._folders.names(key, config.pictures)
         return replace(config, run=name, pictures=pictures, resume=False)
 
     def picture(self, name: str) -> RunPicture:

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import zmq
 
 from gan_worker import __version__
+from gan_worker.dataclass_json import with_texts
 from gan_worker.errors import WorkerError
 from gan_worker.locks import FolderLock
 from gan_worker.server.allowed_folders import AllowedFolders
@@ -29,6 +30,7 @@ from gan_worker.server.supervisor import COMMAND, ComputeProcess, Patience
 from gan_worker.server.validation import Validation
 from gan_worker.wire import messages
 from gan_worker.wire.authentication import Authenticator
+from gan_worker.wire.backlog import BacklogLimit
 from gan_worker.wire.codec import VERSION, BadMessage, Message, bad_message, decode, encode
 from gan_worker.wire.keys import KeyPair, new_key_pair
 from gan_worker.wire.pairing import Offer
@@ -57,7 +59,7 @@ class ServerConfig:
         control_port: 0 for any.
         bulk_port: 0 for any.
         roots: alias → folder of pictures clients may name.
-        local: whether clients are the same user on the same computer.
+        local: those of the same user on the same computer, who may name any file and end the server.
         patience: how long the compute process is waited for.
         compute_command: how it is started; tests give another.
         admit: is given the public key and the name of a client that knew the pairing code; None pairs nobody.
@@ -72,7 +74,7 @@ class ServerConfig:
     control_port: int = 0
     bulk_port: int = 0
     roots: Mapping[str, Path] = field(default_factory=dict)
-    local: bool = True
+    local: frozenset[str] = frozenset()
     patience: Patience = field(default_factory=Patience)
     compute_command: Sequence[str] = COMMAND
     admit: Callable[[str, str], None] | None = None
@@ -103,7 +105,7 @@ class Server:
         self._journal = Journal(self._folder / "journal.sqlite")
         self._store = BlobStore(self._folder / "results")
         self._subscriptions = Subscriptions(self._journal, self._send)
-        folders = AllowedFolders(config.roots, config.local)
+        self._folders = folders = AllowedFolders(config.roots, config.local, config.home)
         validation = Validation(config.home / "runs", folders)
         self._runs = RunCatalogue(config.home / "runs", folders)
         self._jobs = JobQueue(self._journal, validation, self._job_changed)
@@ -116,13 +118,15 @@ class Server:
             self._runs,
             self._store,
             self._subscriptions,
-            self.end if config.local else None,
+            folders.is_local,
+            self.end,
         )
         self._dropped = self._faults = 0
         self._status: tuple[Any, ...] = ()
         self._status_at = self._swept_at = 0.0
         self._ending = threading.Event()
         self._jobs.replay(config.clients)
+        self._backlog = BacklogLimit(self._context, [self._control, self._bulk])
 
     def _bind_sockets(self) -> None:
         config = self._config
@@ -147,7 +151,11 @@ class Server:
             keys.public,
             lambda allowed: self._authenticator.allow(domain, allowed),
             self._folder / (f"compute-{place + 1}.log" if place else "compute.log"),
-            {"home": str(config.home), "results": str(self._folder / "results")},
+            {
+                "home": str(config.home),
+                "results": str(self._folder / "results"),
+                "roots": [str(folder.resolve()) for folder in config.roots.values()],
+            },
             config.compute_command,
             config.patience,
             environment,
@@ -245,6 +253,7 @@ class Server:
         self._jobs.ending = True
         self._jobs.interrupt_all()
         self._subscriptions.deliver()
+        self._backlog.close()
         for socket in (self._control, self._bulk, *self._compute_sockets):
             socket.close(500)
         if self._pairing is not None:
@@ -315,6 +324,7 @@ class Server:
         frames = receive(self._control, 3)
         if frames is None:
             return False
+        self._backlog.took(frames[-1])
         route, owner = frames[0].bytes, _owner(frames)
         try:
             message = _read(frames, messages.Request)
@@ -349,13 +359,14 @@ class Server:
         frames = receive(self._bulk, 3)
         if frames is None:
             return False
+        self._backlog.took(frames[-1])
         route, owner = frames[0].bytes, _owner(frames)
         try:
             message = _read(frames, messages.Fetch)
         except BadMessage as error:
             self._refuse(self._bulk, route, error)
             return True
-        self._send_on(self._bulk, route, self._handlers.chunk(owner, message))
+        self._send_on(self._bulk, route, self._told(owner, self._handlers.chunk(owner, message)))
         return True
 
     # ---- from the compute processes
@@ -387,7 +398,15 @@ class Server:
     # ---- sending
 
     def _send(self, route: bytes, message: Message) -> bool:
-        return self._send_on(self._control, route, message)
+        subscriber = self._subscriptions.get(route)
+        owner = subscriber.owner if subscriber is not None else ""
+        return self._send_on(self._control, route, self._told(owner, message))
+
+    def _told(self, owner: str, message: Message) -> Message:
+        """A message as the client with this key may read it."""
+        if self._folders.tells_all(owner):
+            return message
+        return replace(message, body=with_texts(message.body, partial(self._folders.told, owner)))
 
     def _send_on(self, socket: zmq.Socket[bytes], route: bytes, message: Message) -> bool:
         try:

@@ -76,7 +76,7 @@ class ComputeProcess:
         server_key: str,
         allow: Callable[[set[str]], None],
         log_path: Path,
-        settings: dict[str, str],
+        settings: dict[str, Any],
         command: Sequence[str] = COMMAND,
         patience: Patience | None = None,
         environment: Mapping[str, str] | None = None,

@@ -14,6 +14,7 @@ from gan_worker.wire.codec import read_fields
 from gan_worker.wire.messages import JobKind, ModelEntry
 
 if TYPE_CHECKING:
+    from gan_worker.runs.run import Run
     from gan_worker.server.allowed_folders import AllowedFolders
 
 
@@ -29,10 +30,13 @@ class Validation:
         self._runs = runs_folder
         self._folders = folders
 
-    def check(self, kind: JobKind, config: dict[str, Any], training: Collection[str]) -> str:
+    def check(
+        self, owner: str, kind: JobKind, config: dict[str, Any], training: Collection[str]
+    ) -> str:
         """Check a config as it came from a client.
 
         Args:
+            owner: public key of the client.
             kind: of the job.
             config: fields of `TrainingConfig`, `GenerationConfig` or `RepairConfig`.
             training: names of runs that wait or train now.
@@ -44,19 +48,22 @@ class Validation:
             TilewrightError: what must hold and does not.
         """
         if kind == "train":
-            return self._check_training(read_fields(TrainingConfig, config), training)
+            return self._check_training(owner, read_fields(TrainingConfig, config), training)
         if kind == "repair":
-            return self._check_repair(read_fields(RepairConfig, config))
+            return self._check_repair(owner, read_fields(RepairConfig, config))
         return self._check_generation(read_fields(GenerationConfig, config), training)
 
-    def resolve(self, kind: JobKind, config: dict[str, Any], attempt: int) -> dict[str, Any]:
+    def resolve(
+        self, owner: str, kind: JobKind, config: dict[str, Any], attempt: int
+    ) -> dict[str, Any]:
         """Turn names of pictures into paths, and a later attempt at a run into its resumption."""
         if kind == "generate":
             return config
         if kind == "repair":
-            picture, mask = self._folders.resolve([config["picture"], config["mask"]])
+            picture, mask = self._folders.resolve(owner, [config["picture"], config["mask"]])
             return dict(config, picture=picture, mask=mask)
-        chosen = dict(config, pictures=list(self._folders.resolve(config.get("pictures", []))))
+        pictures = self._folders.resolve(owner, config.get("pictures", []))
+        chosen = dict(config, pictures=list(pictures))
         if attempt > 1 and (self._runs / chosen["run"]).exists():
             chosen["resume"] = True
         return chosen
@@ -84,7 +91,7 @@ class Validation:
         ]
         return sorted(entries, key=lambda entry: entry.created, reverse=True)
 
-    def _check_training(self, config: TrainingConfig, training: Collection[str]) -> str:
+    def _check_training(self, owner: str, config: TrainingConfig, training: Collection[str]) -> str:
         config.check()
         require(
             config.run not in training,
@@ -93,17 +100,30 @@ class Validation:
             "Stop it first, or choose another name.",
             "run_exists",
         )
-        self._check_run(config)
-        self._folders.resolve(config.pictures)
+        self._check_run(owner, config)
+        self._folders.resolve(owner, config.pictures)
         return config.run
 
-    def _check_run(self, config: TrainingConfig) -> None:
+    def _check_run(self, owner: str, config: TrainingConfig) -> None:
         from gan_worker.runs import run
 
         if config.resume:
-            run.Run.open(self._runs, config.run)
+            self._check_pictures(owner, run.Run.open(self._runs, config.run))
         elif run.is_taken(self._runs, config.run):
             raise name_is_taken(config.run)
+
+    def _check_pictures(self, owner: str, run: Run) -> None:
+        """Who may not name the pictures of a run may not learn from them by going on with it either."""
+        if self._folders.is_local(owner):
+            return
+        stored = run.load_config().pictures
+        require(
+            len(self._folders.names(owner, stored)) >= len(stored),
+            "A run can only be resumed by who may name its pictures",
+            f"{run.name}, which learned from others",
+            "Resume it on the worker's computer, or train a run of your own.",
+            "not_allowed",
+        )
 
     def _check_generation(self, config: GenerationConfig, training: Collection[str]) -> str:
         from gan_worker.runs import run
@@ -113,10 +133,10 @@ class Validation:
             config.check_for(run.read_model_info(run.open_model(self._runs, config.model)))
         return config.model
 
-    def _check_repair(self, config: RepairConfig) -> str:
+    def _check_repair(self, owner: str, config: RepairConfig) -> str:
         from gan_worker.runs import run
 
         config.check()
         run.open_model(self._runs, config.model)
-        self._folders.resolve([config.picture, config.mask])
+        self._folders.resolve(owner, [config.picture, config.mask])
         return config.model

@@ -12,12 +12,12 @@ from gan_worker.wire.messages import Finished, JobAccepted, JobRejected, Submit
 class OpenDoor:
     """Takes everything."""
 
-    def check(self, kind, config, training):
+    def check(self, owner, kind, config, training):
         if config.get("bad"):
             raise RequestError("invalid_config", "It is bad.", "Make it good.")
         return config.get("run", "oak")
 
-    def resolve(self, kind, config, attempt):
+    def resolve(self, owner, kind, config, attempt):
         if config.get("gone"):
             raise RequestError("invalid_config", "It is gone.", "Bring it back.")
         return {**config, "resume": attempt > 1}

@@ -114,7 +114,7 @@ def long_ago(tmp_path, monkeypatch):
 def test_what_rests_is_not_walked_again(tmp_path, long_ago):
     with_model(make_run(tmp_path))
     walked = long_ago()
-    store = RunCatalogue(tmp_path / "runs", AllowedFolders({}, local=True))
+    store = RunCatalogue(tmp_path / "runs", AllowedFolders({}, ()))
     (first,) = store.entries(())
     assert walked
     walked.clear()
@@ -159,16 +159,16 @@ def test_the_list_follows_every_change(tmp_path, long_ago, change):
     with_model(run)
     save_checkpoint(run, "000005")
     long_ago()
-    store = RunCatalogue(tmp_path / "runs", AllowedFolders({}, local=True))
+    store = RunCatalogue(tmp_path / "runs", AllowedFolders({}, ()))
     before = store.entries(())
     change(run)
-    fresh = RunCatalogue(tmp_path / "runs", AllowedFolders({}, local=True)).entries(())
+    fresh = RunCatalogue(tmp_path / "runs", AllowedFolders({}, ())).entries(())
     assert store.entries(()) == fresh != before
 
 
 def test_changes_within_one_tick_of_the_clock_are_seen(tmp_path):
     run = make_run(tmp_path)
-    store = RunCatalogue(tmp_path / "runs", AllowedFolders({}, local=True))
+    store = RunCatalogue(tmp_path / "runs", AllowedFolders({}, ()))
     assert store.entries(())[0].preset == "nano"
     file = run.path / "config.json"
     found = file.stat()
@@ -182,7 +182,7 @@ def test_an_evaluation_of_other_weights_counts_for_nothing(tmp_path):
     with_model(run)
     old = {"model_hash": "0" * 64, "rows": {"model": {"critic_auc": 0.5}}}
     (run.path / "evaluation.json").write_text(json.dumps(old))
-    store = RunCatalogue(tmp_path / "runs", AllowedFolders({}, local=True))
+    store = RunCatalogue(tmp_path / "runs", AllowedFolders({}, ()))
     assert store.entries(())[0].critic_auc is None
 
 
@@ -300,7 +300,7 @@ def test_settings_come_as_they_were_chosen(served, ear):
 
 def test_another_computer_hears_of_pictures_below_its_roots_alone(serve, tmp_path):
     (tmp_path / "photos").mkdir()
-    served = serve(local=False, roots={"photos": tmp_path / "photos"})
+    served = serve(local=frozenset(), roots={"photos": tmp_path / "photos"})
     ear = served.connect()
     run = Run.create(served.home / "runs", "oak")
     mine, secret = tmp_path / "photos" / "a" / "b.png", tmp_path / "secret.png"
@@ -312,7 +312,7 @@ def test_another_computer_hears_of_pictures_below_its_roots_alone(serve, tmp_pat
 def test_what_a_crash_left_of_a_deletion_is_removed(tmp_path):
     left = tmp_path / "runs" / f"{DELETED}x" / "checkpoints"
     left.mkdir(parents=True)
-    store = RunCatalogue(tmp_path / "runs", AllowedFolders({}, local=True))
+    store = RunCatalogue(tmp_path / "runs", AllowedFolders({}, ()))
     assert store.entries(()) == []
     store.sweep()
     assert not left.parent.exists()

@@ -7,13 +7,14 @@ import os
 import signal
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import zmq
 from odd_configs import TWO_CHOICES
+from raw_peers import hello, raw
 
 from gan_worker.client.client import Client
 from gan_worker.client.events import (
@@ -31,7 +32,7 @@ from gan_worker.runs.run import ModelInfo, Run
 from gan_worker.server.supervisor import Patience
 from gan_worker.style import CellMap, Latent, Material
 from gan_worker.wire import codec, messages
-from gan_worker.wire.codec import EVENT_CREDIT, FLAGS, MAGIC, VERSION, Message, decode, encode
+from gan_worker.wire.codec import EVENT_CREDIT, FLAGS, MAGIC, VERSION, Message, encode
 from gan_worker.wire.keys import new_key_pair
 from gan_worker.wire.messages import (
     JobAccepted,
@@ -43,7 +44,6 @@ from gan_worker.wire.messages import (
     WorkerFault,
     WorkerStatus,
 )
-from gan_worker.wire.sockets import connect_dealer
 
 STARTER = "Starter Red Bricks"
 
@@ -522,45 +522,6 @@ def test_requests_without_a_worker_do_not_pile_up():
 
 
 # ---- bad peers
-
-
-@dataclass
-class Raw:
-    """A peer with a good key that says whatever the test wants."""
-
-    socket: zmq.Socket
-
-    def ask(self, message):
-        try:
-            self.socket.send_multipart(encode(message))
-        except zmq.Again:
-            return None
-        return self.answer()
-
-    def answer(self, seconds=5.0):
-        if not self.socket.poll(round(seconds * 1000)):
-            return None
-        return decode(self.socket.recv_multipart())
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        self.socket.close(0)
-        self.socket.context.term()
-
-
-def raw(served, keys, bulk=False, server_key=None):
-    where = served.server.announcement
-    address = where["bulk" if bulk else "control"]
-    context = zmq.Context()
-    socket = connect_dealer(context, keys, server_key or where["server_key"], address, bulk)
-    socket.setsockopt(zmq.SNDTIMEO, 2000)
-    return Raw(socket)
-
-
-def hello():
-    return Message(messages.Hello("raw"))
 
 
 def test_a_key_that_is_not_allowed_gets_no_answer(served):
