@@ -28,7 +28,7 @@ from gan_worker.errors import (
     TilewrightError,
     UnexpectedError,
 )
-from gan_worker.memory import resident_memory_mb
+from gan_worker.memory import ran_out_of_memory, resident_memory_mb
 from gan_worker.progress import DataReport, GeneratedMaterial, LiveModel, Preview, Report
 from gan_worker.server.blobs import BlobStore
 from gan_worker.wire import messages
@@ -82,7 +82,7 @@ class Compute:
         self._live: LiveModel | None = None
         # The hash and the file let go of the interpreter, so maps are written side by side.
         self._writers = ThreadPoolExecutor()
-        self._work = 0
+        self._work = self._heard = 0
         self._beat_at = 0.0
 
     def run(self) -> None:
@@ -205,7 +205,8 @@ class Compute:
         now = time.monotonic()
         if now - self._beat_at >= BEAT_EVERY:
             self._beat_at = now
-            send(self._socket, encode(Message(messages.Beat(self._work, resident_memory_mb()))))
+            beat = messages.Beat(self._work, resident_memory_mb(), self._heard)
+            send(self._socket, encode(Message(beat)))
 
     # ---- what the server says
 
@@ -222,6 +223,8 @@ class Compute:
                 self._orphaned.set()
 
     def _obey(self, command: messages.Command) -> None:
+        self._heard += 1
+        self._beat_at = 0.0  # so that the server hears of it at once
         marks = {"cancel": self._cancelled, "stop": self._stopped, "pause": self._paused}
         if command.action == "resume":
             self._paused.discard(command.job)
@@ -269,7 +272,7 @@ def _info(error: Exception) -> ErrorInfo:
     if isinstance(error, TilewrightError):
         return error.info
     logger.exception("a job failed", exc_info=error)
-    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+    if ran_out_of_memory(error):
         return ErrorInfo(
             "out_of_memory",
             "The computer or its GPU must have room for the job; it ran out of memory.",

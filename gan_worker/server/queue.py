@@ -23,6 +23,7 @@ from gan_worker.wire.messages import (
 )
 
 if TYPE_CHECKING:
+    from gan_worker.server.supervisor import Wish
     from gan_worker.server.validation import Validation
 
 logger = logging.getLogger(__name__)
@@ -74,6 +75,15 @@ class JobQueue:
     def place_of(self, job: str) -> int | None:
         """The compute process that has this job."""
         return self._places.get(job)
+
+    def wish_at(self, place: int) -> Wish | None:
+        """The strongest of what clients want of the jobs that are with this compute process."""
+        held = self.running_at(place)
+        if any(job.state == "cancelling" for job in held):
+            return "cancel"
+        if any(job.job in self._stopping for job in held):
+            return "stop"
+        return "pause" if any(job.state == "paused" for job in held) else None
 
     @property
     def unplaced(self) -> int:
@@ -236,7 +246,7 @@ class JobQueue:
         """
         held = self.running_at(place) or ([] if others else self._heads())
         for job in held:
-            self._after_death(job, _died(job, reason))
+            self._after_death(job, _died(job, reason, self._stays(job)))
 
     def interrupt_all(self) -> None:
         """The server ends: what waits is left for another day."""
@@ -322,10 +332,14 @@ class JobQueue:
             heads.setdefault(job.kind, job)
         return list(heads.values())
 
+    def _stays(self, job: JobRecord) -> bool:
+        """Whether a job that breaks off is left where it is: nobody waits for it to go on by itself."""
+        return self.ending or job.job in self._stopping or job.state == "paused"
+
     def _after_death(self, job: JobRecord, error: ErrorInfo) -> None:
         if job.state == "cancelling":
             self._move(job, "cancelled")
-        elif self.ending or job.job in self._stopping:
+        elif self._stays(job):
             self._move(job, "interrupted", error=error)
         elif job.attempt >= DEATHS:
             self._move(job, "failed", error=error)
@@ -374,8 +388,10 @@ def _unknown(job: str) -> RequestError:
     )
 
 
-def _died(job: JobRecord, reason: str) -> ErrorInfo:
+def _died(job: JobRecord, reason: str, stays: bool) -> ErrorInfo:
     again = "It is started again" if job.attempt < DEATHS else f"It died {DEATHS} times with it"
+    if stays:
+        again = "Resume it, and it goes on from its last checkpoint"
     return ErrorInfo(
         "compute_died",
         f"The compute process must stay alive while {job.name} is with it; it ended: {reason}.",

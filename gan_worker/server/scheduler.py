@@ -55,15 +55,13 @@ class Scheduler:
         told = self._jobs.command(owner, job, action)
         place = self._jobs.place_of(job)
         if told is not None and place is not None:
-            self._pool[place].send(told)
-            if told.action == "cancel":
-                self._pool[place].press("a job that was cancelled did not end")
+            self._pool[place].tell(told)
+            self.note_wishes()
 
-    def relax(self) -> None:
-        """Press no process any longer that holds nothing which is being cancelled."""
+    def note_wishes(self) -> None:
+        """Give every process time for what is wanted of its jobs, and none any longer that has done it."""
         for place, process in enumerate(self._pool):
-            if not any(j.state == "cancelling" for j in self._jobs.running_at(place)):
-                process.relax()
+            process.ask(self._jobs.wish_at(place))
 
     def warm_up(self) -> None:
         """Start a process before there is a job, where none is there."""

@@ -316,7 +316,7 @@ class Server:
         logger.info("job %s (%s %s) is %s", job.job, job.kind, job.name, job.state)
         if job.final:
             self._subscriptions.forget_reports(job.job)
-        self._scheduler.relax()
+        self._scheduler.note_wishes()
 
     # ---- from clients, on control
 
@@ -380,7 +380,7 @@ class Server:
         if isinstance(body, messages.ComputeReady):
             self._compute.came_up(place, frames[0].bytes, body.device)
         elif isinstance(body, messages.Beat):
-            self._compute[place].sign(body.memory_mb)
+            self._compute[place].sign(body.memory_mb, body.heard)
         elif isinstance(body, messages.ReportEvent):
             self._offer(body.job, report_key(body), body)
         elif isinstance(body, messages.PreviewEvent):

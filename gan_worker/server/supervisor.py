@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import zmq
 
@@ -28,6 +28,14 @@ LOG_LIMIT = 4 * 1024 * 1024
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
 COMMAND = (sys.executable, "-m", "gan_worker.compute.process")
 
+# What somebody wants of a job that runs; from the strongest to the weakest.
+Wish = Literal["cancel", "stop", "pause"]
+WISHES: dict[Wish, str] = {
+    "cancel": "a job that was cancelled did not end",
+    "stop": "a training that was stopped did not end",
+    "pause": "a training that was paused did not pause",
+}
+
 
 @dataclass(frozen=True)
 class Patience:
@@ -36,8 +44,9 @@ class Patience:
     Attributes:
         terminate: from asking it to give up a job to SIGTERM.
         kill: from asking to SIGKILL.
-        leave_terminate: from asking it to save and end to SIGTERM.
-        leave_kill: from asking it to save and end to SIGKILL.
+        leave_terminate: from asking it to save and end to SIGTERM; for a training that is stopped or paused, from its
+            last sign of work, but never less than `terminate` from the asking.
+        leave_kill: the same to SIGKILL, and `kill`.
         stall: without a sign of work while it has a job, before it counts as wedged.
         start: for it to come up.
         idle: without a job, before it is ended so that its memory returns.
@@ -92,7 +101,9 @@ class ComputeProcess:
         self._route = b""
         self._deadlines: tuple[float, float] | None = None
         self._pressed_by = ""
-        self._sign_at = 0.0
+        self._wish: Wish | None = None
+        self._told_commands = 0
+        self._asked_at = self._sign_at = 0.0
         self.state: ComputeState = "off"
         self.device = ""
         self.memory_mb = 0.0
@@ -110,6 +121,7 @@ class ComputeProcess:
         keys = new_key_pair()
         self._allow({keys.public})
         self._route, self._deadlines, self._pressed_by = b"", None, ""
+        self._wish, self._told_commands = None, 0
         self._sign_at = time.monotonic()
         with self._open_log() as log:
             self._process = subprocess.Popen(
@@ -132,6 +144,10 @@ class ComputeProcess:
             logger.warning("the compute process cannot be reached: %s", error)
             return False
 
+    def tell(self, command: Any) -> None:
+        """Tell it a command, of which it says in its signs that it has heard it."""
+        self._told_commands += self.send(command)
+
     def came_up(self, route: bytes, device: str) -> None:
         """It is there and knows its device."""
         self._route, self.device = route, device
@@ -139,11 +155,19 @@ class ComputeProcess:
             self.state = "idle"
         self.sign()
 
-    def sign(self, memory_mb: float | None = None) -> None:
-        """It gave a sign of work."""
+    def sign(self, memory_mb: float | None = None, heard: int = 0) -> None:
+        """It gave a sign of work.
+
+        Args:
+            memory_mb: that it holds, where the sign says so.
+            heard: commands that it has taken so far; 0 where the sign says nothing of it.
+        """
         self._sign_at = time.monotonic()
         if memory_mb is not None:
             self.memory_mb = memory_mb
+        if self._wish in ("stop", "pause") and self._deadlines and self.state != "stopping":
+            paused = self._wish == "pause" and heard >= self._told_commands
+            self._deadlines = None if paused else self._deadlines_of_wish()
 
     def set_busy(self, busy: bool) -> None:
         """Note whether it has a job; where that changes, waiting for signs starts anew."""
@@ -153,16 +177,34 @@ class ComputeProcess:
             self._sign_at = time.monotonic()
 
     def press(self, why: str) -> None:
-        """It was asked to give up a job: from now on it has `kill` seconds."""
+        """It must end: from now on it has `kill` seconds."""
         if self._deadlines is None:
             now = time.monotonic()
             self._deadlines = (now + self._patience.terminate, now + self._patience.kill)
             self._pressed_by = why
 
-    def relax(self) -> None:
-        """It did what it was pressed for."""
-        if self.state != "stopping":
-            self._deadlines = None
+    def ask(self, wish: Wish | None) -> None:
+        """Note the strongest that is wanted of its jobs: where it does not do that in time, it is ended.
+
+        Args:
+            wish: None where it has done all.
+        """
+        if wish == self._wish or self.state == "stopping":
+            return
+        self._wish, self._asked_at = wish, time.monotonic()
+        self._deadlines = self._deadlines_of_wish() if wish else None
+        self._pressed_by = WISHES[wish] if wish else ""
+
+    def _deadlines_of_wish(self) -> tuple[float, float]:
+        """To cancel it has nothing to do; for the rest it may be in a slow step, and saves, while it gives signs."""
+        patience, asked, sign = self._patience, self._asked_at, self._sign_at
+        terminate, kill = asked + patience.terminate, asked + patience.kill
+        if self._wish == "cancel":
+            return terminate, kill
+        return (
+            max(terminate, sign + patience.leave_terminate),
+            max(kill, sign + patience.leave_kill),
+        )
 
     def leave(self, message: Any) -> None:
         """Ask it to save and end; its stdin closes, so that it hears that in any case.

@@ -427,10 +427,11 @@ class ComputeReady(Body):
 
 @dataclass(frozen=True)
 class Beat(Body):
-    """The compute process is between two steps; `work` counts them."""
+    """The compute process is between two steps; `work` counts them, and `heard` the commands it has taken."""
 
     work: int
     memory_mb: float = 0.0
+    heard: int = 0
 
 
 @dataclass(frozen=True)

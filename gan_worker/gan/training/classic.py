@@ -191,6 +191,10 @@ class ClassicStep:
     def restored(self) -> None:
         """Nothing follows from the variables that they do not hold."""
 
+    def divide(self) -> bool:
+        """Never: its whole batch takes less memory than TensorFlow itself."""
+        return False
+
     def named_styles(self, _names: Sequence[str]) -> Mapping[str, np.ndarray]:
         """None: there are no styles."""
         return {}

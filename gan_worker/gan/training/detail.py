@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -26,6 +26,7 @@ from gan_worker.gan.training.losses import (
     relativistic_losses,
     weighted_penalties,
 )
+from gan_worker.gan.training.shares import WHOLE, Measured, Share, Step, step_in_parts
 
 if TYPE_CHECKING:
     from gan_worker.config import DetailConfig
@@ -67,6 +68,22 @@ class Drawn:
     channels: tf.Tensor
     w: tf.Tensor
     material: int
+
+
+class Batch(NamedTuple):
+    """What a step learns from, (batch, …) each: what the upsampler is given, then what is real."""
+
+    w: tf.Tensor
+    octave: tf.Tensor
+    low: tf.Tensor
+    moved: tf.Tensor
+    noise: tf.Tensor
+    kept: tf.Tensor
+    real: tf.Tensor
+
+    def of(self, share: Share) -> Batch:
+        """A share of it."""
+        return Batch(*map(share.own, self))
 
 
 class Table:
@@ -170,7 +187,8 @@ class DetailStep:
         self._prepare_real(kept)
         self._prepare_pool(w_dim)
         self.stage = DetailStage(self.ema_upsampler, kept, self.banks)
-        self._step = tf.function(self._step_in_graph, autograph=False)
+        self._step: Step = tf.function(self._step_in_graph, autograph=False)
+        self._parts = 1
 
     def _prepare_real(self, kept: KeptPictures) -> None:
         materials, octaves = range(len(kept.pictures)), range(self.octaves)
@@ -242,6 +260,14 @@ class DetailStep:
             bank = self.banks[int(materials[place])]
             low = self._pool_low.picture(number)
             self._pool_moved.replace(number, bank.octaves[octave].move(low[None])[0])
+
+    def divide(self) -> bool:
+        """See `TrainingStep.divide`."""
+        if self.config.batch % (2 * self._parts):
+            return False
+        self._parts *= 2
+        self._step = step_in_parts(self._parts, self._fakes, self._measure, self._apply)
+        return True
 
     def _refresh(self, number: int) -> None:
         """Draw one picture of the pool anew, and from it what each octave starts from."""
@@ -317,71 +343,106 @@ class DetailStep:
     def _step_in_graph(
         self, number: tf.Tensor, rate: tf.Tensor, ema: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        p, config = self.parameters, self.config
-        seed = tf.stack([number * 65_537 + self.seed, 1000])
+        gradients, losses = self._measure(number, WHOLE)
+        self._apply(gradients, rate, ema)
+        return losses
+
+    def _seed_of(self, number: tf.Tensor) -> tf.Tensor:
+        return tf.stack([number * 65_537 + self.seed, 1000])
+
+    def _batch(self, seed: tf.Tensor) -> Batch:
         octave, w, low, moved, real = self._inputs(seed)
-        kept = tf.cast(
-            tf.random.stateless_uniform((config.batch,), seed + [0, 9]) >= p.unmoved, tf.float32
-        )
+        drawn = tf.random.stateless_uniform((self.config.batch,), seed + [0, 9])
+        kept = tf.cast(drawn >= self.parameters.unmoved, tf.float32)
         moved *= kept[:, None, None, None]
         noise = tf.random.stateless_normal((*moved.shape[:3], 1), seed + [0, 10])
-        deviations = tf.gather(self._deviations, octave)[:, None, None, :]
-        labels = octave if self.octaves > 1 else None
-        reach = self.upsampler.reach
+        return Batch(w, octave, low, moved, noise, kept, real)
 
-        def inner(x: tf.Tensor, cells: int) -> tf.Tensor:
-            return x[:, cells:-cells, cells:-cells]
+    def _fake(self, batch: Batch) -> tf.Tensor:
+        return inner(self.upsampler(*batch[:6]), 2 * self.upsampler.reach)
+
+    def _fakes(self, number: tf.Tensor, share: Share) -> tf.Tensor:
+        batch = self._batch(self._seed_of(number)).of(share)
+        with reduced_precision(self.config.width):
+            return self._fake(batch)
+
+    def _measure(self, number: tf.Tensor, share: Share) -> Measured:
+        """Gradients and losses of a share of a step's batch."""
+        p, reach, seed = self.parameters, self.upsampler.reach, self._seed_of(number)
+        batch = self._batch(seed)
+        own = batch.of(share)
+        deviations = tf.gather(self._deviations, batch.octave)[:, None, None, :]
 
         def with_band(x: tf.Tensor) -> tf.Tensor:
             return tf.concat([x, band(x) / deviations], axis=-1)
 
         def judge(x: tf.Tensor) -> tf.Tensor:
-            return self.discriminator(x, labels=labels)
+            return self.discriminator(x, labels=own.octave if self.octaves > 1 else None)
 
-        start = inner(upsample(low) + moved, 2 * reach)
+        start = inner(upsample(own.low) + own.moved, 2 * reach)
         with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
-            with reduced_precision(config.width):
-                fake = inner(self.upsampler(w, octave, low, moved, noise, kept), 2 * reach)
-                shown = with_band(real), with_band(fake)
+            with reduced_precision(self.config.width):
+                fake = self._fake(own)
+                whole = share.whole(fake)
+                all_shown = with_band(batch.real), with_band(whole)
+                shown = [share.own(x) for x in all_shown]
                 real_logits, fake_logits = judge(shown[0]), judge(shown[1])
             discriminator_loss, generator_loss = relativistic_losses(real_logits, fake_logits)
-            patches = patch_distance(real, fake, seed + [0, 20])
-            edges = [inner(x[..., self.channels :], 1) for x in shown]
+            patches = patch_distance(batch.real, whole, seed + [0, 20])
+            edges = [inner(x[..., self.channels :], 1) for x in all_shown]
             bands = band_distance(edges[0], edges[1], seed + [0, 30])
-            small = tf.reduce_mean(tf.abs(downsample(fake) - inner(low, reach)))
-            far = tf.reduce_mean(tf.abs(fake - start) * kept[:, None, None, None])
+            small = tf.reduce_mean(tf.abs(downsample(fake) - inner(own.low, reach)))
+            far = tf.reduce_mean(tf.abs(fake - start) * own.kept[:, None, None, None])
             total = (
                 generator_loss
-                + p.patch_weight * patches
-                + p.band_weight * bands
+                # Of the whole batch, as in `TrainingStep`.
+                + p.patch_weight * share.count * patches
+                + p.band_weight * share.count * bands
                 + p.small_weight * small
                 + p.moved_weight * far
             )
-        trained = self.upsampler.trainable_variables, self.discriminator.trainable_variables
+        trained = self._trained()
         weight = p.gamma / 2 * self.channels / 3 * p.penalty_every
+        signs = share.own(penalty_signs(self.config, seed + [0, 60]))
         r1, r2, slopes = penalties_when_due(
             number % p.penalty_every == 0,
-            lambda: weighted_penalties(
-                judge, shown, penalty_signs(config, seed + [0, 60]), weight, trained[1]
-            ),
+            lambda: weighted_penalties(judge, shown, signs, weight, trained[1]),
             trained[1],
         )
         plain = discriminator_tape.gradient(discriminator_loss, trained[1])
         gradients = generator_tape.gradient(total, trained[0]), list(map(tf.add, plain, slopes))
-        for optimizer, found, variables in zip(self._optimizers, gradients, trained, strict=True):
-            assign(optimizer.learning_rate, rate)
-            optimizer.apply(found, variables)
-        for mean, variable in zip(
-            self.ema_upsampler.variables, self.upsampler.variables, strict=True
-        ):
-            assign(mean, mean * ema + variable * (1 - ema))
-        return {
+        losses = {
             "detail_generator": generator_loss,
             "detail_discriminator": discriminator_loss,
             "detail_distance": patches + bands + small,
             "detail_r1_penalty": r1,
             "detail_r2_penalty": r2,
         }
+        return gradients, losses
+
+    def _trained(self) -> tuple[list[Any], list[Any]]:
+        return self.upsampler.trainable_variables, self.discriminator.trainable_variables
+
+    def _apply(
+        self,
+        gradients: tuple[Sequence[tf.Tensor], Sequence[tf.Tensor]],
+        rate: tf.Tensor,
+        ema: tf.Tensor,
+    ) -> None:
+        """Update both networks and the running mean."""
+        both = zip(self._optimizers, gradients, self._trained(), strict=True)
+        for optimizer, found, variables in both:
+            assign(optimizer.learning_rate, rate)
+            optimizer.apply(found, variables)
+        for mean, variable in zip(
+            self.ema_upsampler.variables, self.upsampler.variables, strict=True
+        ):
+            assign(mean, mean * ema + variable * (1 - ema))
+
+
+def inner(x: tf.Tensor, cells: int) -> tf.Tensor:
+    """Pictures without so many pixels at each border."""
+    return x[:, cells:-cells, cells:-cells]
 
 
 def band(x: tf.Tensor) -> tf.Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gan_worker.config import PRESETS, TrainingConfig
-from gan_worker.errors import TrainingError
+from gan_worker.errors import TrainingError, WorkerError
 from gan_worker.gan.generation import arrays as checkpoint
 from gan_worker.gan.generation.model import Model
 from gan_worker.gan.training.collapse import diverged
@@ -21,7 +22,7 @@ from gan_worker.gan.training.native import NativeStep
 from gan_worker.gan.training.pipelines import Pipeline, new_pipeline
 from gan_worker.gan.training.previews import Previews
 from gan_worker.gan.training.training_set import read_training_set
-from gan_worker.memory import resident_memory_mb
+from gan_worker.memory import ran_out_of_memory, resident_memory_mb
 from gan_worker.progress import (
     LiveModel,
     Notice,
@@ -35,6 +36,8 @@ from gan_worker.runs.checkpoints import format_of
 from gan_worker.runs.curves import draw_curves
 from gan_worker.runs.provenance import Provenance, read_provenance, write_provenance
 from gan_worker.runs.run import ModelInfo, Run
+
+logger = logging.getLogger(__name__)
 
 # Seconds between two checkpoints; the first comes early, so that little is lost from the start.
 FIRST_CHECKPOINT, CHECKPOINT_EVERY = 5.0, 30.0
@@ -64,6 +67,7 @@ def train(
         RequestError: `invalid_config`.
         StorageError: a checkpoint cannot be written, or belongs to other networks.
         TrainingError: `diverged`.
+        WorkerError: `out_of_memory`.
     """
     config.check()
     training = Training(config, run, report, new_pipeline(config.preset))
@@ -172,9 +176,53 @@ class Training:
 
     def _step(self, log: TrainingLog) -> None:
         started = time.perf_counter()
-        log.add(self.update.step(self.steps, self.fraction))
+        while (losses := self._losses()) is None:
+            self._divide(log)
+        log.add(losses)
         self.steps += 1
         self.seconds += time.perf_counter() - started
+
+    def _losses(self) -> dict[str, Any] | None:
+        """Those of one more step; None where there was not enough memory for it."""
+        try:
+            return self.update.step(self.steps, self.fraction)
+        except Exception as error:
+            if not ran_out_of_memory(error):
+                raise
+            logger.warning("no memory for a step: %s", error)
+            return None
+
+    def _divide(self, log: TrainingLog) -> None:
+        """Work batches off in smaller parts, from the last checkpoint on: what broke off may have changed some weights.
+
+        Raises:
+            WorkerError: `out_of_memory` where there are no smaller parts.
+        """
+        if not self.update.divide():
+            raise WorkerError(
+                "out_of_memory",
+                "The computer or its GPU must have room for a step of the training; it ran out of memory even with "
+                "the smallest parts of a batch.",
+                "Choose a smaller preset, or end other programs that use the GPU; then resume.",
+            )
+        step = self._take_back(log)
+        self.report(
+            Notice(
+                f"There was not enough memory for step {step}, so each batch is now worked off in smaller parts. "
+                "The result is the same, but for rounding; it takes a little longer."
+            )
+        )
+
+    def _take_back(self, log: TrainingLog) -> int:
+        """Take the last good checkpoint, or the start where there is none; returns its step."""
+        stored = self.run.load_checkpoint()
+        arrays, step = (stored[0], stored[1]["step"]) if stored else (self._start, 0)
+        self._assign(arrays or {}, stored[1].get("octaves", 0) if stored else self.data.octaves)
+        self.steps = step
+        self.previews.forget()
+        log.clear()
+        self._next_preview = self.seconds
+        return int(step)
 
     def _keep_up(self, log: TrainingLog, ended: bool) -> None:
         """Tell, show and save what is due after a step; at the end all of it."""
@@ -199,20 +247,14 @@ class Training:
         self.rollbacks += 1
         if self.rollbacks > MOST_ROLLBACKS:
             raise error
-        stored = self.run.load_checkpoint()
-        arrays, step = (stored[0], stored[1]["step"]) if stored else (self._start, 0)
-        self._assign(arrays or {}, stored[1].get("octaves", 0) if stored else self.data.octaves)
+        wrong, step = self.steps, self._take_back(log)
         self.report(
             Notice(
-                f"At step {self.steps} something went wrong: {error.info.message} Training goes on from step "
-                f"{step} with half the learning rate."
+                f"At step {wrong} something went wrong: {error.info.message} Training goes on from step {step} with "
+                "half the learning rate."
             )
         )
-        self.steps = step
         self.update.rate_factor /= 2
-        self.previews.forget()
-        log.clear()
-        self._next_preview = self.seconds
 
     def _progress(self, log: TrainingLog) -> None:
         steps, seconds, losses = log.take()

@@ -69,6 +69,10 @@ class NativeStep:
         """Work out again what follows from variables that were given values."""
         self.detail.restored()
 
+    def divide(self) -> bool:
+        """Both parts' batches; see `TrainingStep.divide`."""
+        return any([self.small.divide(), self.detail.divide()])
+
     def step(self, number: int, fraction: float) -> dict[str, tf.Tensor]:
         """Update one of both parts once; see `TrainingStep.step`."""
         if fraction >= FIRST and number % TURNS[0] < TURNS[1]:

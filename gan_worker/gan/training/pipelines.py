@@ -50,6 +50,9 @@ class Networks(Protocol):
     def step(self, number: int, fraction: float) -> dict[str, Any]:
         """Update the networks once, at this step and share of the budget; losses by name, scalars."""
 
+    def divide(self) -> bool:
+        """Take less memory: work batches off in smaller parts, with the same result; False where there are none."""
+
     def named_styles(self, names: Sequence[str]) -> Mapping[str, np.ndarray]:
         """The style w of each material that they know by name."""
 

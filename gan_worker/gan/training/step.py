@@ -34,6 +34,7 @@ from gan_worker.gan.training.losses import (
 )
 from gan_worker.gan.training.materials import Conditioning, MaterialStyles
 from gan_worker.gan.training.pretrained import Pretrained, bring_together
+from gan_worker.gan.training.shares import WHOLE, Measured, ReplicaShare, Share, Step, step_in_parts
 
 if TYPE_CHECKING:
     from gan_worker.config import NetworkConfig
@@ -154,7 +155,8 @@ class TrainingStep:
             self._build()
         # Nothing in it depends on a tensor; without autograph the first step comes a second earlier.
         step = self._step_on_replicas if strategy else self._step_in_graph
-        self._step = tf.function(step, autograph=False)
+        self._step: Step = tf.function(step, autograph=False)
+        self._parts = 1
 
     def _build(self) -> None:
         network, dataset, parameters = self.network, self.dataset, self.parameters
@@ -201,6 +203,14 @@ class TrainingStep:
 
     def restored(self) -> None:
         """Nothing follows from the variables that they do not hold."""
+
+    def divide(self) -> bool:
+        """Work every batch off in twice as many parts from now on; False where there are no smaller ones."""
+        if self._replicas > 1 or self.network.batch % (2 * self._parts):
+            return False
+        self._parts *= 2
+        self._step = step_in_parts(self._parts, self._fakes, self._measure, self._apply)
+        return True
 
     def named_styles(self, names: Sequence[str]) -> Mapping[str, np.ndarray]:
         """The style w of each of several materials as it is when it is asked for; none of a single one."""
@@ -256,22 +266,6 @@ class TrainingStep:
             for name, loss in losses.items()
         }
 
-    def _own(self, whole: tf.Tensor) -> tf.Tensor:
-        """This replica's share of what was drawn for the whole batch: so nothing depends on how many there are."""
-        if self._replicas == 1:
-            return whole
-        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        return tf.split(whole, self._replicas)[tf.get_static_value(replica)]
-
-    def _whole(self, own: tf.Tensor) -> tf.Tensor:
-        """The shares of all replicas; only the own one has a gradient."""
-        if self._replicas == 1:
-            return own
-        context = tf.distribute.get_replica_context()
-        shares = tf.split(context.all_gather(tf.stop_gradient(own), 0), self._replicas)
-        shares[tf.get_static_value(context.replica_id_in_sync_group)] = own
-        return tf.concat(shares, 0)
-
     def _mean(self, values: Any) -> Any:
         """The mean over all replicas of every tensor."""
         if self._replicas == 1:
@@ -281,29 +275,44 @@ class TrainingStep:
     def _step_in_graph(
         self, number: tf.Tensor, rate: tf.Tensor, ema: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        # Two numbers make a seed; the second is raised by those who need independent draws in one step.
-        seed = tf.stack([number * 65_537 + self.seed, 0])
+        share = ReplicaShare(self._replicas) if self._replicas > 1 else WHOLE
+        gradients, losses = self._mean(self._measure(number, share))
+        self._apply(gradients, rate, ema)
+        return dict(losses)
+
+    def _fakes(self, number: tf.Tensor, share: Share) -> tf.Tensor:
+        seed = self._seed_of(number)
+        with reduced_precision(max(self.network.generator_channels)):
+            return self._fake_crops(seed, self._labels(seed), share)
+
+    def _seed_of(self, number: tf.Tensor) -> tf.Tensor:
+        """Two numbers make a seed; the second is raised by those who need independent draws in one step."""
+        return tf.stack([number * 65_537 + self.seed, 0])
+
+    def _measure(self, number: tf.Tensor, share: Share) -> Measured:
+        """Gradients and losses of a share of a step's batch."""
+        seed = self._seed_of(number)
         all_real = self.dataset.crops(seed, self.network.batch, self.network.crop)
         all_labels = self._labels(seed)
-        real, labels = self._own(all_real), None
+        real, labels = share.own(all_real), None
         if all_labels is not None:
-            labels = self._own(all_labels)
+            labels = share.own(all_labels)
 
         def judge(crops: tf.Tensor) -> tf.Tensor:
             return self.discriminator(crops, labels=labels)
 
         with tf.GradientTape() as generator_tape, tf.GradientTape() as discriminator_tape:
             with reduced_precision(max(self.network.generator_channels)):
-                fake = self._fake_crops(seed, all_labels)
+                fake = self._fake_crops(seed, all_labels, share)
                 real_logits, fake_logits = judge(real), judge(fake)
             discriminator_loss, generator_loss = relativistic_losses(real_logits, fake_logits)
-            distance = self._patch_distance(all_real, self._whole(fake), seed + [0, 20])
-            # Of the whole batch, and each replica has the gradient of its share: their sum is wanted, not the mean.
-            total = generator_loss + self.parameters.patch_weight * self._replicas * distance
-        trained = self.generator.trainable_variables, self.discriminator.trainable_variables
+            distance = self._patch_distance(all_real, share.whole(fake), seed + [0, 20])
+            # Of the whole batch, and each share has its own part of the gradient: their sum is wanted, not the mean.
+            total = generator_loss + self.parameters.patch_weight * share.count * distance
+        trained = self._trained()
         r1, r2, slopes = penalties_when_due(
             number % self.parameters.penalty_every == 0,
-            lambda: self.measure_penalties(judge, real, fake, seed),
+            lambda: self.measure_penalties(judge, real, fake, seed, share),
             trained[1],
         )
         plain = discriminator_tape.gradient(discriminator_loss, trained[1])
@@ -315,23 +324,39 @@ class TrainingStep:
             "r1_penalty": r1,
             "r2_penalty": r2,
         }
-        gradients, losses = self._mean((gradients, losses))
-        for optimizer, found, variables in zip(self._optimizers, gradients, trained, strict=True):
+        return gradients, losses
+
+    def _trained(self) -> tuple[list[Any], list[Any]]:
+        return self.generator.trainable_variables, self.discriminator.trainable_variables
+
+    def _apply(
+        self,
+        gradients: tuple[Sequence[tf.Tensor], Sequence[tf.Tensor]],
+        rate: tf.Tensor,
+        ema: tf.Tensor,
+    ) -> None:
+        """Update both networks and the running mean."""
+        both = zip(self._optimizers, gradients, self._trained(), strict=True)
+        for optimizer, found, variables in both:
             assign(optimizer.learning_rate, rate)
             optimizer.apply(found, variables)
         for mean, variable in zip(
             self.ema_generator.variables, self.generator.variables, strict=True
         ):
             assign(mean, mean * ema + variable * (1 - ema))
-        return losses
 
     def measure_penalties(
-        self, judge: Judge, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor
+        self,
+        judge: Judge,
+        real: tf.Tensor,
+        fake: tf.Tensor,
+        seed: tf.Tensor,
+        share: Share = WHOLE,
     ) -> list[tf.Tensor]:
         """Both penalties, then the gradients of their weighted sum for each variable of the discriminator."""
         p = self.parameters
         weight = p.gamma / 2 * self.dataset.channels / 3 * p.penalty_every
-        signs = self._own(penalty_signs(self.network, seed + [0, 60]))
+        signs = share.own(penalty_signs(self.network, seed + [0, 60]))
         trained = self.discriminator.trainable_variables
         return weighted_penalties(judge, (real, fake), signs, weight, trained)
 
@@ -348,7 +373,7 @@ class TrainingStep:
         pairs = [patch_distance(real[i : i + 1], fake[i : i + 1], seed) for i in range(own)]
         return (tf.reduce_mean(pairs) + patch_distance(real[own:], fake[own:], seed)) / 2
 
-    def _fake_crops(self, seed: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
+    def _fake_crops(self, seed: tf.Tensor, labels: tf.Tensor | None, share: Share) -> tf.Tensor:
         """Crops of a torus rolled by half its size, so that its border lies inside what is judged."""
         z = tf.random.stateless_normal((self.network.batch, self.network.z_dim), seed + [0, 10])
         which = tf.zeros(self.network.batch, tf.int64)
@@ -357,7 +382,7 @@ class TrainingStep:
             which = self.conditioning.nearest(z, self.generator)
         local, noise = self._draw(seed, which)
         return self._crop(
-            self.generator(self._own(z), self._own(local), [self._own(n) for n in noise])
+            self.generator(share.own(z), share.own(local), [share.own(n) for n in noise])
         )
 
     def _crop(self, torus: tf.Tensor) -> tf.Tensor:

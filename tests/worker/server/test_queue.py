@@ -230,6 +230,38 @@ def test_a_stopped_job_is_not_started_again_after_a_death(desk):
     assert desk.next_run("train").config["resume"]
 
 
+def test_a_paused_job_is_not_started_again_after_a_death_or_a_restart(desk, journal):
+    job = desk.submit()
+    desk.next_run("train")
+    desk.jobs.command("me", job, "pause")
+    new = Desk(journal)
+    new.jobs.replay(frozenset({"me"}))
+    assert new.states(job) == ["interrupted"]
+    desk.jobs.compute_died("signal 9")
+    assert desk.states(job)[-1] == "interrupted"
+    assert "Resume" in journal.get(job).error.cure
+    assert desk.next_run("train") is None
+    desk.jobs.command("me", job, "resume")
+    assert desk.next_run("train").config["resume"]
+
+
+def test_the_strongest_wish_of_a_process_counts(desk):
+    train, made = desk.submit(), desk.submit("generate")
+    desk.next_run("train")
+    desk.next_run("generate")
+    assert desk.jobs.wish_at(0) is None
+    seen = []
+    for job, action in ((train, "pause"), (train, "stop"), (made, "cancel")):
+        desk.jobs.command("me", job, action)
+        seen.append(desk.jobs.wish_at(0))
+    assert seen == ["pause", "stop", "cancel"]
+    desk.jobs.finish(Finished(made))
+    assert desk.jobs.wish_at(0) == "stop"
+    assert desk.jobs.wish_at(1) is None
+    desk.jobs.finish(Finished(train))
+    assert desk.jobs.wish_at(0) is None
+
+
 def test_the_newest_of_a_channel_replaces_those_that_wait(desk):
     first = desk.submit("generate", channel="slider")
     desk.next_run("generate")

@@ -377,6 +377,47 @@ def test_cancel_ends_a_process_that_hears_neither_words_nor_sigterm(serve, pictu
     assert not _alive(process_of(served)[0])
 
 
+@pytest.mark.parametrize("action", ["stop", "pause"])
+def test_stop_and_pause_end_a_process_that_hears_nothing(serve, picture, action):
+    quick = Patience(terminate=0.1, kill=0.3, leave_terminate=0.2, leave_kill=0.4)
+    served = serve(patience=quick)
+    ear = served.connect()
+    job = ear.client.submit(training(picture, "deaf"))
+    ear.until(lambda heard: (served.home / "did.txt").exists() and "deaf now" in did(served))
+    getattr(ear.client, action)(job)
+    error = ear.state(job, "interrupted", 5).error
+    assert error.code == "compute_died"
+    assert {"stop": "was stopped", "pause": "was paused"}[action] in error.message
+    assert "Resume" in error.cure
+    good = ear.client.submit(training(picture, "good", 10))
+    ear.state(good, "succeeded")
+    assert not _alive(process_of(served)[0])
+    assert ear.states(job)[-1] == "interrupted", "and is not begun again by itself"
+
+
+def test_a_training_that_saves_for_long_when_it_is_stopped_is_let_do_so(serve, picture):
+    served = serve(patience=Patience(terminate=0.05, kill=0.1))
+    ear = served.connect()
+    job = started(served, ear, training(picture, "saves slowly"))
+    ear.client.stop(job)
+    ear.state(job, "succeeded")
+    assert did(served)[-1].startswith("saved saves slowly")
+
+
+def test_a_paused_training_may_be_silent_for_as_long_as_the_work_beside_it(serve, picture):
+    served = serve(patience=Patience(0.05, 0.1, 0.1, 0.2))
+    ear = served.connect()
+    job = started(served, ear, training(picture))
+    ear.client.pause(job)
+    ear.state(job, "paused")
+    made = ear.client.submit(material(seed=777))  # longer than all these limits
+    ear.event(MaterialReady, job=made)
+    ear.client.resume(job)
+    ear.client.stop(job)
+    ear.state(job, "succeeded")
+    assert len(process_of(served)) == 1
+
+
 def test_a_wedged_process_is_found_out(serve, picture):
     served = serve(patience=Patience(stall=0.3))
     ear = served.connect()
