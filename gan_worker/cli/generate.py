@@ -29,7 +29,7 @@ from gan_worker.files import storage_errors
 from gan_worker.materials.files import Format, file_bits, save_material
 from gan_worker.materials.metadata import model_metadata
 from gan_worker.materials.pictures import write_picture
-from gan_worker.progress import GeneratedMaterial, GenerationProgress
+from gan_worker.progress import GeneratedMaterial, GenerationProgress, Notice
 from gan_worker.runs import run
 from gan_worker.style import Choice, Latent, Material, check_seed
 from gan_worker.styles.text import parse_direction, parse_mix, read_latent, read_style_map
@@ -102,7 +102,10 @@ def generate(
     made: list[GeneratedMaterial] = []
     with reporting() as tell:
 
-        def report(piece: GenerationProgress) -> None:
+        def report(piece: GenerationProgress | Notice) -> None:
+            if isinstance(piece, Notice):
+                tell(piece)
+                return
             done = len(made) * piece.total + piece.done
             tell(GenerationProgress(done, len(seeds) * piece.total))
 

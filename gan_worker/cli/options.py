@@ -19,7 +19,7 @@ from gan_worker.errors import RequestError, require
 from gan_worker.files import make_private
 from gan_worker.limits import DETAILS
 from gan_worker.materials.pictures import Bits
-from gan_worker.progress import GenerationProgress
+from gan_worker.progress import GenerationProgress, Notice
 from gan_worker.runs import run
 
 MOST_SEEDS = 10_000
@@ -77,8 +77,17 @@ def load(folder: Path) -> Any:
 
 
 @contextmanager
-def reporting(text: str = "generating") -> Iterator[Callable[[GenerationProgress], None]]:
+def reporting(
+    text: str = "generating",
+) -> Iterator[Callable[[GenerationProgress | Notice], None]]:
     """A bar of pictures or their pieces, drawn in a terminal."""
+
+    def tell(news: GenerationProgress | Notice) -> None:
+        if isinstance(news, Notice):
+            terminal.show_notice(news)
+        else:
+            bar.update(task, completed=news.done, total=news.total)
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(
         *columns,
@@ -88,7 +97,7 @@ def reporting(text: str = "generating") -> Iterator[Callable[[GenerationProgress
         disable=not terminal.output.is_terminal,
     ) as bar:
         task = bar.add_task(text, total=None)
-        yield lambda news: bar.update(task, completed=news.done, total=news.total)
+        yield tell
 
 
 def parse_seeds(text: str) -> list[int]:

@@ -193,7 +193,7 @@ class TrainingView:
         elif isinstance(news, Stage):
             show_stage(news.text)
         elif isinstance(news, Notice):
-            output.print(Text(news.text, style="yellow"), soft_wrap=True)
+            show_notice(news)
         elif isinstance(news, TrainingProgress):
             self.last = news
             self._show_progress(news)
@@ -207,6 +207,11 @@ class TrainingView:
         elif time.monotonic() >= self._line_at or news.fraction >= 1:
             self._line_at = time.monotonic() + LINE_EVERY
             output.print(f"{news.fraction:>4.0%} {line}", soft_wrap=True, highlight=False)
+
+
+def show_notice(notice: Notice) -> None:
+    """Say something that a person should know."""
+    output.print(Text(notice.text, style="yellow"), soft_wrap=True)
 
 
 def progress_line(news: TrainingProgress) -> str:

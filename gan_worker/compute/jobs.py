@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -52,6 +53,9 @@ class Program(Protocol):
         should_stop: Callable[[], bool],
     ) -> GeneratedMaterial:
         """Fill what is masked in a material with the saved model; what files hold stays uint8 or uint16."""
+
+    def free_memory(self) -> None:
+        """Forget what can be read again."""
 
 
 class GanProgram:
@@ -117,6 +121,10 @@ class GanProgram:
         from gan_worker.compute.repair import repair
 
         return repair(self._model(config.model), config, report, should_stop)
+
+    def free_memory(self) -> None:
+        self._models.clear()
+        gc.collect()
 
     def _model(self, name: str) -> Any:
         from gan_worker.gan.generation import model as generation

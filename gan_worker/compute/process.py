@@ -18,6 +18,7 @@ from typing import Any
 
 import zmq
 
+from gan_worker.compute.guard import start_guard
 from gan_worker.compute.jobs import GanProgram, Program
 from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
 from gan_worker.confinement import confine
@@ -27,8 +28,14 @@ from gan_worker.errors import (
     ErrorInfo,
     TilewrightError,
     UnexpectedError,
+    WorkerError,
 )
-from gan_worker.memory import ran_out_of_memory, resident_memory_mb
+from gan_worker.memory import (
+    LEAST_LEFT,
+    memory_left_mb,
+    ran_out_of_memory,
+    resident_memory_mb,
+)
 from gan_worker.progress import DataReport, GeneratedMaterial, LiveModel, Preview, Report
 from gan_worker.server.blobs import BlobStore
 from gan_worker.wire import messages
@@ -82,7 +89,7 @@ class Compute:
         self._live: LiveModel | None = None
         # The hash and the file let go of the interpreter, so maps are written side by side.
         self._writers = ThreadPoolExecutor()
-        self._work = self._heard = 0
+        self._work = self._heard = self._short = 0
         self._beat_at = 0.0
 
     def run(self) -> None:
@@ -101,6 +108,8 @@ class Compute:
         def work() -> messages.Finished:
             config = from_json(TrainingConfig, run.config)
             self._program.train(config, report, should_stop)
+            if self._gives_way:
+                raise no_memory_left("It was saved; resume it once there is more.")
             return messages.Finished(run.job)
 
         def report(news: Report) -> None:
@@ -189,6 +198,8 @@ class Compute:
         self._between(job)
         if self._orphaned.is_set():
             raise Cancelled
+        if self._gives_way:
+            raise no_memory_left("Choose a smaller size.")
         return False
 
     def _between(self, job: str) -> None:
@@ -199,14 +210,31 @@ class Compute:
             raise Cancelled
 
     def _leaving(self, job: str) -> bool:
-        return job in self._stopped or self._orphaned.is_set()
+        return job in self._stopped or self._orphaned.is_set() or self._gives_way
+
+    @property
+    def _gives_way(self) -> bool:
+        """Whether there was too little memory left twice: before and after all was freed that is not needed."""
+        return self._short > 1
 
     def _beat(self) -> None:
         now = time.monotonic()
         if now - self._beat_at >= BEAT_EVERY:
             self._beat_at = now
+            self._watch_memory()
             beat = messages.Beat(self._work, resident_memory_mb(), self._heard)
             send(self._socket, encode(Message(beat)))
+
+    def _watch_memory(self) -> None:
+        """Give way to other programs before the system ends one of them, or this."""
+        left = memory_left_mb()
+        if left >= LEAST_LEFT:
+            self._short = 0
+            return
+        self._short += 1
+        logger.warning("%.0f MiB of memory are left", left)
+        if self._short == 1:
+            self._program.free_memory()
 
     # ---- what the server says
 
@@ -253,6 +281,16 @@ class Compute:
             logger.error("the server takes no messages")
 
 
+def no_memory_left(advice: str) -> WorkerError:
+    """What a job ends with that gives way to other programs."""
+    return WorkerError(
+        "out_of_memory",
+        f"At least {LEAST_LEFT:.0f} MiB of memory must be left to the computer while a job runs; there were less, so "
+        "it was ended before the system ends something.",
+        f"End other programs that need much memory. {advice}",
+    )
+
+
 def _shortened(report: DataReport) -> DataReport:
     """A report that fits one message, however many files there were."""
     hidden = [
@@ -295,6 +333,8 @@ def main(make_program: Callable[[Path], Program] = GanProgram) -> int:
     )
     _be_modest()
     told = json.loads(_first_line())
+    guard = start_guard()
+    logger.info("guarded by process %d", guard.pid)
     confine(told["roots"])
     orphaned = threading.Event()
     threading.Thread(target=_watch_server, args=(orphaned,), daemon=True).start()

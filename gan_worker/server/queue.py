@@ -221,20 +221,42 @@ class JobQueue:
         held = (j for j in self.running if j.kind == "train" and j.name == job.name)
         return next((self._places[j.job] for j in held), None)
 
-    def finish(self, finished: Finished) -> None:
-        """A job ended in the compute process."""
+    def finish(self, finished: Finished) -> bool:
+        """A job ended in the compute process.
+
+        Returns:
+            Whether the process had no memory for it and must end, so that what it holds is free again.
+        """
         job = self._active.get(finished.job)
         if job is None or job.state not in RUNNING_STATES:
-            return
-        error = finished.error
+            return False
+        error, place = finished.error, self._places[job.job]
         if job.state == "cancelling" or (error is not None and error.code == "cancelled"):
             self._move(job, "cancelled", error=None)
+        elif error is not None and error.code == "out_of_memory":
+            return self._starve(job, error, place)
         elif error is not None:
             self._move(job, "failed", error=error)
         elif self.ending and job.kind == "train" and job.job not in self._stopping:
             self._move(job, "interrupted", error=_left())
         else:
             self._move(job, "succeeded", error=None, result=finished.result)
+        return False
+
+    def _starve(self, job: JobRecord, error: ErrorInfo, place: int) -> bool:
+        """There was no memory: a training waits to be resumed, anything else is tried once more in a new process."""
+        alone = self.running_at(place) == [job]
+        if job.kind == "train":
+            self._move(job, "interrupted", error=error)
+        elif job.attempt > 1 or not alone or self.ending:
+            tried = " A new compute process had no room for it either." if job.attempt > 1 else ""
+            self._move(job, "failed", error=replace(error, message=error.message + tried))
+        else:
+            again = "It is tried once more in a new compute process."
+            told = replace(error, cure=f"{again} {error.cure}")
+            self._move(job, "interrupted", error=told)
+            self._requeue(replace(job, error=told, attempt=2))
+        return alone
 
     def compute_died(self, reason: str, place: int = 0, others: bool = False) -> None:
         """A compute process is gone: cancel what was being cancelled, try the rest again.

@@ -58,6 +58,11 @@ class Scheduler:
             self._pool[place].tell(told)
             self.note_wishes()
 
+    def finish(self, place: int, finished: messages.Finished) -> None:
+        """A job ended in this process; where it had no memory for it, the process ends too, and its memory returns."""
+        if self._jobs.finish(finished):
+            self._pool[place].leave(messages.Leave())
+
     def note_wishes(self) -> None:
         """Give every process time for what is wanted of its jobs, and none any longer that has done it."""
         for place, process in enumerate(self._pool):

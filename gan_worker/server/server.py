@@ -387,7 +387,7 @@ class Server:
             self._store.keep_newest_previews(body.job)
             self._offer(body.job, (body.job, "preview"), body)
         elif isinstance(body, messages.Finished):
-            self._jobs.finish(body)
+            self._scheduler.finish(place, body)
         return True
 
     def _offer(self, job: str, key: Key, body: Any) -> None:

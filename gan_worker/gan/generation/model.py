@@ -24,10 +24,10 @@ from gan_worker.gan.generation.building import (
     new_networks,
 )
 from gan_worker.gan.generation.latents import Latents, draw_latents
-from gan_worker.gan.generation.rendering import Graphs, Rendering, Request
+from gan_worker.gan.generation.rendering import Graphs, Request, render
 from gan_worker.gan.generation.seams import rolled, seam_ratio
 from gan_worker.gan.generation.styles import Styles
-from gan_worker.progress import GeneratedMaterial, GenerationProgress
+from gan_worker.progress import GeneratedMaterial, GenerationProgress, Notice
 from gan_worker.runs import run
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Model:
         self,
         config: GenerationConfig,
         bits: Mapping[str, int] | None = None,
-        report: Callable[[GenerationProgress], None] = lambda progress: None,
+        report: Callable[[GenerationProgress | Notice], None] = lambda news: None,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> GeneratedMaterial:
         """Make the maps of one material, large ones in pieces.
@@ -103,24 +103,24 @@ class Model:
         Args:
             config: what to make.
             bits: map name → bits of its whole numbers, 8 or 16; None for float32 in 0..1.
-            report: is told after each piece.
+            report: is told after each piece, and where pieces had to be made smaller.
             should_stop: is asked before each piece.
 
         Raises:
             RequestError: `invalid_size`, `invalid_latent`, `invalid_config`.
+            WorkerError: `out_of_memory`.
             Cancelled: `should_stop` said so.
         """
         config.check()
         config.check_for(self.info)
         names = tuple(config.maps) or self.info.maps
         request = self._request(config, names, bits or {})
-        rendering = Rendering(self.graphs, request, report, should_stop)
-        canvas, origin = rendering.render()
-        steps = canvas.steps()
-        shown = {name: canvas.take(name, origin) for name in names}
+        done = render(self.graphs, request, report, should_stop)
+        steps, origin = done.canvas.steps(), done.origin
+        shown = {name: done.canvas.take(name, origin) for name in names}
         measured = names if self.network.seamless else ()
         ratios = {name: seam_ratio(rolled(steps[name], origin)) for name in measured}
-        return GeneratedMaterial(shown, self._recipe(config, origin), ratios, rendering.seconds)
+        return GeneratedMaterial(shown, self._recipe(config, origin), ratios, done.seconds)
 
     def _request(
         self, config: GenerationConfig, names: tuple[str, ...], bits: Mapping[str, int]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from gan_worker.config import GenerationConfig
-from gan_worker.errors import Cancelled
+from gan_worker.errors import Cancelled, WorkerError
 from gan_worker.gan.detail.stage import DetailStage, next_shares
 from gan_worker.gan.generation.latents import Latents, fine_noise
 from gan_worker.gan.generation.seams import SAMPLED, LineSteps, calm_origin, mean_steps
@@ -26,7 +27,8 @@ from gan_worker.gan.generation.tiles import (
     split,
 )
 from gan_worker.gan.networks.layers import PaintedStyle, upsample
-from gan_worker.progress import GenerationProgress
+from gan_worker.memory import ran_out_of_memory
+from gan_worker.progress import GenerationProgress, Notice
 from gan_worker.runs.checkpoints import not_finite
 
 if TYPE_CHECKING:
@@ -34,7 +36,11 @@ if TYPE_CHECKING:
     from gan_worker.gan.networks.architectures import AnyGenerator
     from gan_worker.style import Sway
 
+logger = logging.getLogger(__name__)
+
 Style: TypeAlias = "tf.Tensor | PaintedStyle"
+# So often pieces are halved where there is no memory for them.
+MOST_HALVINGS = 3
 
 
 class Graphs:
@@ -126,6 +132,61 @@ class Request:
     still: Request | None = None
 
 
+@dataclass(frozen=True)
+class Rendered:
+    """What came of a request.
+
+    Attributes:
+        canvas: the maps.
+        origin: the column and row that become the left and top edge.
+        seconds: that the networks took.
+    """
+
+    canvas: Canvas
+    origin: tuple[int, int]
+    seconds: float
+
+
+def render(
+    graphs: Graphs,
+    request: Request,
+    report: Callable[[GenerationProgress | Notice], None],
+    should_stop: Callable[[], bool],
+) -> Rendered:
+    """Draw a picture, in pieces of half the size where memory runs out, and of half of that.
+
+    Args:
+        graphs: of the model.
+        request: what is rendered.
+        report: is told after each piece.
+        should_stop: is asked before each piece.
+
+    Raises:
+        Cancelled: `should_stop` said so.
+        WorkerError: `out_of_memory` where the smallest pieces do not fit.
+    """
+    for halvings in range(MOST_HALVINGS + 1):
+        if halvings:
+            report(
+                Notice(
+                    f"There was not enough memory, so it is drawn in smaller pieces (1/{1 << halvings}). The result "
+                    "is the same; it takes longer."
+                )
+            )
+        try:
+            return Rendering(graphs, request, report, should_stop, halvings).render()
+        except Exception as error:
+            if not ran_out_of_memory(error):
+                raise
+            logger.warning("no memory for pieces halved %d times: %s", halvings, error)
+    raise WorkerError(
+        "out_of_memory",
+        "The computer or its GPU must have room for a piece of the picture; it ran out of memory even with pieces that "
+        f"were halved {MOST_HALVINGS} times.",
+        "Choose a smaller size, or end other programs that use the GPU.",
+    )
+
+
 class Rendering:
     """One picture in the making.
 
@@ -134,6 +195,7 @@ class Rendering:
         request: what is rendered.
         report: is told after each piece.
         should_stop: is asked before each piece.
+        halvings: of the sides of pieces.
 
     Attributes:
         seconds: that the networks took.
@@ -145,6 +207,7 @@ class Rendering:
         request: Request,
         report: Callable[[GenerationProgress], None],
         should_stop: Callable[[], bool],
+        halvings: int = 0,
     ):
         self._graphs, self._request = graphs, request
         self._report, self._should_stop = report, should_stop
@@ -152,17 +215,17 @@ class Rendering:
         rows, columns = request.latents.local.shape[1:3]
         self._cells = rows, columns
         self.seconds = 0.0
-        small = split(*self._cells, LONGEST // self._stride)
-        longest = LONGEST // (self._stride << request.octaves)
-        self._pieces = split(*self._cells, longest) if request.octaves else small
-        self._small_pieces = small if request.octaves else []
+
+        def pieces(fineness: int) -> list[Tile]:
+            longest = min(LONGEST // fineness, max(self._cells))
+            return split(*self._cells, longest >> halvings)
+
+        self._pieces = pieces(self._stride << request.octaves)
+        self._small_pieces = pieces(self._stride) if request.octaves else []
         self._done = 0
 
-    def render(self) -> tuple[Canvas, tuple[int, int]]:
+    def render(self) -> Rendered:
         """Draw everything.
-
-        Returns:
-            The maps, and the column and row that become the left and top edge.
 
         Raises:
             Cancelled: `should_stop` said so.
@@ -197,7 +260,8 @@ class Rendering:
         # Where pictures lie side by side on a sheet, each stays whole, and a border that closes means nothing.
         painted = (0, 0) if config.has_map or sheet else None
         origin = config.origin or painted
-        return canvas, origin or self._calm_origin(list(canvas.steps().values()), small)
+        origin = origin or self._calm_origin(list(canvas.steps().values()), small)
+        return Rendered(canvas, origin, self.seconds)
 
     def _calm_origin(self, steps: list[LineSteps], small: np.ndarray | None) -> tuple[int, int]:
         """Where the border is calm: with octaves, on a pixel of the small picture, the same at every level of detail.

@@ -8,14 +8,14 @@ import pytest
 import tensorflow as tf
 
 from gan_worker.config import PRESETS, GenerationConfig
-from gan_worker.errors import Cancelled
+from gan_worker.errors import Cancelled, WorkerError
 from gan_worker.gan.data.statistics import MapStatistics, Statistics
 from gan_worker.gan.data.waves import Pattern, waves_of_levels
 from gan_worker.gan.generation import rendering, tiles
 from gan_worker.gan.generation.model import Model
 from gan_worker.gan.generation.seams import line_steps, rolled, seam_ratio
 from gan_worker.gan.networks.generator import Generator
-from gan_worker.progress import GenerationProgress
+from gan_worker.progress import GenerationProgress, Notice
 from gan_worker.runs.run import ModelInfo
 from gan_worker.style import CellMap, Seed
 
@@ -83,6 +83,43 @@ def test_pieces_make_the_whole(model, small_pieces, monkeypatch, style_map):
         assert whole.maps[name].std() > 0.02
         np.testing.assert_allclose(made.maps[name], whole.maps[name], rtol=0, atol=ROUNDING)
         assert made.seam_ratios[name] == pytest.approx(whole.seam_ratios[name], rel=1e-4)
+
+
+def out_of_memory(monkeypatch, times):
+    """Let the generator run out of memory so many times."""
+    synthesis, left = rendering.Graphs.synthesis, [times]
+
+    def cramped(self, w, latents):
+        if left[0]:
+            left[0] -= 1
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+        return synthesis(self, w, latents)
+
+    monkeypatch.setattr(rendering.Graphs, "synthesis", cramped)
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_without_memory_pieces_are_halved_and_it_says_so(model, monkeypatch, times):
+    whole = model.generate(WANTED)
+    out_of_memory(monkeypatch, times)
+    told = []
+    made = model.generate(WANTED, report=told.append)
+    assert [type(news) for news in told[: times + 1]] == [Notice] * times + [GenerationProgress]
+    assert all("smaller pieces" in news.text for news in told[:times])
+    # Sides of 19 and 34 cells.
+    assert told[-1].total == {1: 2 * 2, 3: 5 * 9}[times]
+    assert made.recipe == whole.recipe
+    for name in STATISTICS.maps:
+        np.testing.assert_allclose(made.maps[name], whole.maps[name], rtol=0, atol=ROUNDING)
+
+
+def test_where_no_piece_fits_it_ends_with_the_reason(model, monkeypatch):
+    out_of_memory(monkeypatch, 99)
+    told = []
+    with pytest.raises(WorkerError) as caught:
+        model.generate(WANTED, report=told.append)
+    assert caught.value.code == "out_of_memory"
+    assert len(told) == rendering.MOST_HALVINGS
 
 
 def test_a_narrower_halo_would_not_do(model, small_pieces, monkeypatch):

@@ -77,6 +77,7 @@ def test_a_training_without_memory_goes_on_in_parts_and_learns_the_same(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_with_detail_both_parts_of_a_training_are_divided(config, exact, monkeypatch, tmp_path):
     # Beyond the share of the budget that belongs to the small pictures.
     native = dataclasses.replace(config, octaves=1, scale=1.0, kimg=0.02)

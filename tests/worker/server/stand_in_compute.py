@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 from gan_worker.compute.process import main
 from gan_worker.config import GenerationConfig, Recipe, check_size
@@ -43,6 +45,9 @@ class StandIn:
         saved = run / "step.txt"
         step = int(saved.read_text()) if saved.exists() else 0
         self._misbehave(config.run, step)
+        if config.run.startswith("starved"):
+            vms = psutil.Process().memory_info().vms
+            resource.setrlimit(resource.RLIMIT_AS, (vms + 100 * 2**20,) * 2)
         report(Stage("learning"))
         report(LiveModel(config.run, self))
         steps = round((config.kimg or 0.1) * 1000)
@@ -64,8 +69,10 @@ class StandIn:
         self._note(f"generate {config.model} {config.seed}")
         check_size(config.width, config.height, 8)
         pieces = LONG if config.seed == 999 else 1
+        if config.seed == 888 and self._is_first():
+            raise MemoryError
         if config.seed == 777:
-            time.sleep(0.8)
+            time.sleep(2.2)
         for number in range(pieces):
             time.sleep(STEP)
             should_stop()
@@ -95,6 +102,13 @@ class StandIn:
             GenerationConfig(config.model, config.seed, 16, 8, origin=(0, 0)), "0" * 64, "0"
         )
         return GeneratedMaterial(maps, recipe)
+
+    def free_memory(self):
+        self._note("freed memory")
+
+    def _is_first(self) -> bool:
+        """Whether this is the first process of this home."""
+        return (self._home / "did.txt").read_text().count("process ") == 1
 
     def _misbehave(self, name: str, step: int) -> None:
         if name.startswith("always dies") or (name.startswith("dies once") and step == 0):

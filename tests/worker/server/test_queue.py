@@ -262,6 +262,39 @@ def test_the_strongest_wish_of_a_process_counts(desk):
     assert desk.jobs.wish_at(0) is None
 
 
+NO_ROOM = ErrorInfo("out_of_memory", "There must be room.", "Choose a smaller size.")
+
+
+def test_a_generation_without_memory_is_tried_again_once(desk, journal):
+    job = desk.submit("generate")
+    for tries in range(2):
+        desk.next_run("generate")
+        assert desk.jobs.finish(Finished(job, NO_ROOM)), "the process must end"
+        assert desk.states(job)[-1] == ("failed" if tries else "queued")
+    error = journal.get(job).error
+    assert error.code == "out_of_memory"
+    assert "new compute process had no room" in error.message
+
+
+def test_a_training_without_memory_can_be_resumed(desk):
+    job = desk.submit()
+    desk.next_run("train")
+    assert desk.jobs.finish(Finished(job, NO_ROOM))
+    assert desk.states(job)[-1] == "interrupted"
+    assert desk.next_run("train") is None
+    desk.jobs.command("me", job, "resume")
+    assert desk.next_run("train").config["resume"]
+
+
+def test_where_others_work_beside_it_no_process_is_ended_for_want_of_memory(desk):
+    train, made = desk.submit(), desk.submit("generate")
+    desk.next_run("train")
+    desk.next_run("generate")
+    assert not desk.jobs.finish(Finished(made, NO_ROOM))
+    assert desk.states(made)[-1] == "failed"
+    assert desk.states(train)[-1] == "running"
+
+
 def test_the_newest_of_a_channel_replaces_those_that_wait(desk):
     first = desk.submit("generate", channel="slider")
     desk.next_run("generate")

@@ -377,6 +377,40 @@ def test_cancel_ends_a_process_that_hears_neither_words_nor_sigterm(serve, pictu
     assert not _alive(process_of(served)[0])
 
 
+def test_a_generation_without_memory_is_tried_once_more_in_a_new_process(served, ear, picture):
+    ear.state(ear.client.submit(training(picture, steps=10)), "succeeded")
+    (served.home / "runs" / "oak" / "model.json").write_text("")
+    served.server._jobs._validation.check = lambda kind, config, training: "oak"
+    job = ear.client.submit(material(seed=888))
+    ear.event(MaterialReady, job=job)
+    expected = ["queued", "running", "interrupted", "queued", "running", "succeeded"]
+    assert ear.states(job) == expected
+    told = ear.state(job, "interrupted").error
+    assert told.code == "out_of_memory"
+    assert "once more in a new compute process" in told.cure
+    first, second = process_of(served)
+    assert not _alive(first)
+    assert _alive(second)
+
+
+def test_a_generation_without_memory_takes_no_training_with_it(served, ear, picture):
+    train = started(served, ear, training(picture))
+    job = ear.client.submit(material(seed=888))
+    assert ear.state(job, "failed").error.code == "out_of_memory"
+    assert ear.states(train)[-1] == "running"
+    assert len(process_of(served)) == 1
+
+
+def test_a_training_gives_way_before_the_memory_is_used_up(served, ear, picture):
+    job = ear.client.submit(training(picture, "starved"))
+    error = ear.state(job, "interrupted").error
+    assert error.code == "out_of_memory"
+    assert "resume" in error.cure
+    assert did(served)[-2] == "freed memory", "which came first"
+    assert did(served)[-1].startswith("saved starved")
+    ear.event(WorkerStatus, compute_state="off")  # and what the process held is free
+
+
 @pytest.mark.parametrize("action", ["stop", "pause"])
 def test_stop_and_pause_end_a_process_that_hears_nothing(serve, picture, action):
     quick = Patience(terminate=0.1, kill=0.3, leave_terminate=0.2, leave_kill=0.4)
@@ -405,7 +439,7 @@ def test_a_training_that_saves_for_long_when_it_is_stopped_is_let_do_so(serve, p
 
 
 def test_a_paused_training_may_be_silent_for_as_long_as_the_work_beside_it(serve, picture):
-    served = serve(patience=Patience(0.05, 0.1, 0.1, 0.2))
+    served = serve(patience=Patience(1.0, 2.0, 1.0, 2.0))
     ear = served.connect()
     job = started(served, ear, training(picture))
     ear.client.pause(job)
