@@ -15,6 +15,7 @@ from gan_worker.gan.networks import generator, layers
 from gan_worker.gan.networks.adam import assign
 from gan_worker.gan.networks.discriminator import Discriminator
 from gan_worker.gan.training import losses, step
+from gan_worker.gan.training.shares import Share
 from gan_worker.gan.training.step import TrainingStep
 
 
@@ -48,9 +49,9 @@ class WithBatchNorm(TrainingStep):
         layers.StyleNorm = generator.StyleNorm = BatchStyleNorm  # type: ignore[attr-defined, misc]
         super().__init__(*arguments)
 
-    def _fake_crops(self, seed: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
+    def _fake_crops(self, seed: tf.Tensor, labels: tf.Tensor | None, share: Share) -> tf.Tensor:
         BatchStyleNorm.training = True
-        fake = super()._fake_crops(seed, labels)
+        fake = super()._fake_crops(seed, labels, share)
         BatchStyleNorm.training = False
         return fake
 
