@@ -34,7 +34,9 @@ MEMBERS = {
     # A subclass's, where only a name or the user's choice says which one it is.
     "bpy.types.Node": (
         *("image", "image_user", "projection", "projection_blend"),
-        *("operation", "data_type", "blend_type"),
+        *("operation", "data_type", "blend_type", "factor_mode", "use_clamp", "clamp_result"),
+        *("mapping", "color_ramp", "interpolation_type", "interpolation", "clamp", "clamp_type"),
+        *("node_tree", "is_active_output", "invert", "space", "uv_map", "vector_type"),
     ),
     "bpy.types.NodeSocket": ("default_value",),
     "bpy.types.Space": ("shading",),

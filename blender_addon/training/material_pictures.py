@@ -1,27 +1,26 @@
-"""The images of a material as pictures to learn from: which map each one feeds, and as files."""
+"""The images of a material as pictures to learn from: as files."""
 
 from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bpy
 import numpy as np
 
 from gan_worker.errors import PictureError, StorageError
-from gan_worker.materials.maps import MAPS, Connection, MaterialMap, split_file_stem
+from gan_worker.materials.maps import MAPS, Kind, split_file_stem
 
-from ..shader import images
+from ..shader import baking, images
+from ..shader.inputs import Feed
+from ..shader.inputs import find_images as find_images
+from ..shader.inputs import survey as survey
+from ..shader.node_values import has_images as has_images
 
 # How the names of files end, so that the worker knows which map is in them.
 _WORDS = {name: kind.file_word for name, kind in MAPS.items()}
 _WORDS["normal_directx"] = "normal_directx"
-# Inputs that steer a node and bring no picture.
-_STEERING = ("Fac", "Factor", "Strength", "Scale", "Midlevel", "Distance", "Vector", "Normal")
-_CHANNELS = {"Red": 0, "R": 0, "Green": 1, "G": 1, "Blue": 2, "B": 2}
 # First bytes of the formats that Blender packs and the worker reads.
 _SIGNATURES = (
     (b"\x89PNG", ".png"),
@@ -33,151 +32,6 @@ _SIGNATURES = (
     (b"#?", ".hdr"),
     (b"BM", ".bmp"),
 )
-
-
-@dataclass(frozen=True)
-class Feed:
-    """An image on its way to an input.
-
-    Attributes:
-        image: what feeds it.
-        channel: the only one that is used, 0 red to 2 blue, 3 alpha; None for the three colors.
-        inverted: whether it is turned around on its way, as a glossiness is.
-        factor: whether it only darkens another one, as ambient occlusion does.
-    """
-
-    image: bpy.types.Image
-    channel: int | None = None
-    inverted: bool = False
-    factor: bool = False
-
-    @property
-    def plain(self) -> bool:
-        """Whether the image's own file would do."""
-        return self.channel is None and not self.inverted
-
-
-def has_images(material: bpy.types.Material | None) -> bool:
-    """Whether a material has image nodes with images in them."""
-    tree = material.node_tree if material else None
-    return bool(tree) and any(n.type == "TEX_IMAGE" and n.image for n in tree.nodes)
-
-
-def find_images(material: bpy.types.Material) -> dict[str, Feed]:
-    """The images of a material by what they feed.
-
-    Returns:
-        Map name or `normal_directx` → what feeds it; what feeds two of them counts for the first.
-    """
-    found: dict[str, Feed] = {}
-    for kind, feed in (*_feeds_by_kind(material.node_tree), *_unconnected(material.node_tree)):
-        used = {(f.image, f.channel) for f in found.values()}
-        if kind not in found and (feed.image, feed.channel) not in used:
-            found[kind] = feed
-    return found
-
-
-def _shader_and_output(
-    tree: bpy.types.NodeTree,
-) -> tuple[bpy.types.Node | None, bpy.types.Node | None]:
-    output = tree.get_output_node("ALL")
-    waiting, seen = [output] if output else [], set()
-    while waiting:
-        node = waiting.pop(0)
-        if node.type == "BSDF_PRINCIPLED":
-            return node, output
-        for link in (link for socket in node.inputs for link in socket.links):
-            if link.from_node.name not in seen:
-                seen.add(link.from_node.name)
-                waiting.append(link.from_node)
-    return None, output
-
-
-def _feeds_by_kind(tree: bpy.types.NodeTree) -> Iterator[tuple[str, Feed]]:
-    shader, output = _shader_and_output(tree)
-    for kind in MAPS.values():
-        owner = output if kind.connection is Connection.displacement else shader
-        if owner:
-            yield from _feeds_of(kind, owner.inputs[kind.socket])
-
-
-def _feeds_of(kind: MaterialMap, socket: bpy.types.NodeSocket) -> Iterator[tuple[str, Feed]]:
-    """What feeds a map's input, and which map that is."""
-    if kind.connection is Connection.normal_map:
-        yield from _relief(socket)
-        return
-    # Where two maps share an input, the one that is multiplied in only darkens the other.
-    shared = sum(other.socket == kind.socket for other in MAPS.values()) > 1
-    multiplied = kind.connection is Connection.multiplied
-    for feed in _feeds(socket):
-        if not shared or feed.factor == multiplied:
-            yield kind.name, feed
-
-
-def _unconnected(tree: bpy.types.NodeTree) -> Iterator[tuple[str, Feed]]:
-    """Ambient occlusion is often there and feeds nothing; its name tells."""
-    for node in tree.nodes:
-        if node.type == "TEX_IMAGE" and node.image and not any(s.is_linked for s in node.outputs):
-            kind = split_file_stem(Path(node.image.filepath or node.image.name).stem)[1]
-            if kind in MAPS:
-                yield kind, Feed(node.image)
-
-
-def _relief(socket: bpy.types.NodeSocket) -> Iterator[tuple[str, Feed]]:
-    """What feeds the input for normals: a normal map, a bump, or one upon the other."""
-    for node in _nodes_before(socket):
-        if node.type == "BUMP":
-            yield from (("height", f) for f in _feeds(node.inputs["Height"]))
-            yield from _relief(node.inputs["Normal"])
-        else:
-            through = list(_feeds(socket))  # DirectX's green is turned around on its way
-            kind = "normal_directx" if any(f.inverted for f in through) else "normal"
-            yield from ((kind, Feed(f.image)) for f in through)
-
-
-def _nodes_before(socket: bpy.types.NodeSocket) -> Iterator[bpy.types.Node]:
-    for link in socket.links:
-        node = link.from_node
-        if node.type == "REROUTE":
-            yield from _nodes_before(node.inputs[0])
-        else:
-            yield node
-
-
-def _feeds(socket: bpy.types.NodeSocket, depth: int = 0) -> Iterator[Feed]:
-    """The images that a socket takes its values from, whatever lies between."""
-    for link in socket.links if depth < 32 else ():
-        node = link.from_node
-        if node.type == "TEX_IMAGE":
-            if node.image:
-                yield Feed(node.image, 3 if link.from_socket.name == "Alpha" else None)
-            continue
-        for source in node.inputs:
-            if source.name in _STEERING or not source.is_linked:
-                continue
-            for feed in _feeds(source, depth + 1):
-                yield _after(node, link.from_socket, source, feed)
-
-
-def _after(
-    node: bpy.types.Node, leaves: bpy.types.NodeSocket, enters: bpy.types.NodeSocket, feed: Feed
-) -> Feed:
-    """What a node makes of what comes in."""
-    if node.type in ("SEPARATE_COLOR", "SEPRGB"):
-        return replace(feed, channel=_CHANNELS.get(leaves.name))
-    if node.type in ("COMBINE_COLOR", "COMBRGB"):
-        return replace(feed, channel=None)
-    if node.type == "INVERT" or (
-        node.type == "MATH" and node.operation == "SUBTRACT" and enters == node.inputs[1]
-    ):
-        return replace(feed, inverted=not feed.inverted)
-    if node.type in ("MIX", "MIX_RGB") and node.blend_type == "MULTIPLY":
-        second = enters.name in ("B", "Color2")
-        return replace(feed, factor=feed.factor or second)
-    return feed
-
-
-# ---- as files
 
 
 def as_places(material: bpy.types.Material, folder: Path) -> list[Path]:
@@ -200,7 +54,8 @@ def as_places(material: bpy.types.Material, folder: Path) -> list[Path]:
             "Connect the image nodes to a Principled BSDF, or add the pictures as files.",
         )
     for feed in found.values():
-        _check(feed.image)
+        for image in feed.images or (feed.image,):
+            _check(image)
     files = {
         kind: file
         for kind, feed in found.items()
@@ -208,7 +63,7 @@ def as_places(material: bpy.types.Material, folder: Path) -> list[Path]:
     }
     if len(files) == len(found) and _is_a_set(files):
         return list(files.values())
-    return [_write(bpy.path.clean_name(material.name), found, folder)]
+    return [_write(material, found, folder)]
 
 
 def _check(image: bpy.types.Image) -> None:
@@ -247,13 +102,13 @@ def _is_a_set(files: dict[str, Path]) -> bool:
     )
 
 
-def _write(name: str, found: dict[str, Feed], folder: Path) -> Path:
-    manager = bpy.context.window_manager
+def _write(material: bpy.types.Material, found: dict[str, Feed], folder: Path) -> Path:
+    name, manager = bpy.path.clean_name(material.name), bpy.context.window_manager
     manager.progress_begin(0, len(found))
     try:
         contents = {}
         for done, (kind, feed) in enumerate(found.items()):
-            suffix, data = _content(feed)
+            suffix, data = _content(material, kind, feed)
             contents[f"{name}_{_WORDS[kind]}{suffix}"] = data
             manager.progress_update(done + 1)
         digest = hashlib.sha256()
@@ -284,8 +139,21 @@ def _write_all(target: Path, contents: dict[str, bytes]) -> None:
         whole.rename(target)
 
 
-def _content(feed: Feed) -> tuple[str, bytes]:
-    """The bytes of a picture file with just these pixels, and its extension."""
+def _content(material: bpy.types.Material, kind: str, feed: Feed) -> tuple[str, bytes]:
+    """The bytes of a picture file with just the pixels of a map, and its extension."""
+    if feed.baked is None:
+        return _as_it_is(feed)
+    meaning = Kind.direction if kind == "normal_directx" else MAPS[kind].kind
+    size = feed.image.size[0], feed.image.size[1]
+    pixels = baking.bake(material, feed.baked, size, meaning, feed.is_normal)
+    if feed.inverted:
+        pixels = 1 - pixels
+    if meaning is Kind.color:
+        return ".png", images.encode_png(_as_bytes(pixels))
+    return ".exr", _as_exr(pixels)
+
+
+def _as_it_is(feed: Feed) -> tuple[str, bytes]:
     image, path = feed.image, _own_file(feed.image)
     if path and feed.plain:
         return path.suffix.lower(), path.read_bytes()
@@ -300,7 +168,11 @@ def _content(feed: Feed) -> tuple[str, bytes]:
         pixels = 1 - pixels
     if image.is_float:
         return ".exr", _as_exr(pixels)
-    return ".png", images.encode_png(np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8))
+    return ".png", images.encode_png(_as_bytes(pixels))
+
+
+def _as_bytes(pixels: np.ndarray) -> np.ndarray:
+    return np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
 
 
 def _as_exr(pixels: np.ndarray) -> bytes:

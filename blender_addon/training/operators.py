@@ -146,14 +146,21 @@ class TILEWRIGHT_OT_add_material_pictures(Action, bpy.types.Operator):
 
     @classmethod
     def obstacle(cls, _context: bpy.types.Context) -> str:
+        material = sliders.active_material()
         return unless(
-            material_pictures.has_images(sliders.active_material()),
+            material and material_pictures.has_images(material.node_tree),
             "The active object has no material with image nodes",
         )
 
     def act(self, context: bpy.types.Context) -> None:
-        places = training.add_material_pictures(context.scene, still(sliders.active_material()))
-        self.report({"INFO"}, f"Added {', '.join(place.name for place in places)}")
+        material = still(sliders.active_material())
+        places = training.add_material_pictures(context.scene, material)
+        left_out = material_pictures.survey(material).left_out
+        told = f"Added {', '.join(place.name for place in places)}"
+        if left_out:
+            self.report({"WARNING"}, f"{told}. Left out: {'; '.join(left_out)}")
+        else:
+            self.report({"INFO"}, told)
 
 
 register, unregister = bpy.utils.register_classes_factory(
