@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_worker.materials.maps import MAPS
+from gan_worker.materials.maps import FILE_KINDS, MAPS
+from gan_worker.materials.maps import SMOOTHNESS as SMOOTHNESS
 from gan_worker.materials.pixels import Bits, Picture, as_floats
 
 Maps = Mapping[str, NDArray[np.generic]]
 
-SMOOTHNESS, BLACK = "smoothness", "black"
+BLACK = ""
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Texture:
 
     Attributes:
         word: how its file's name ends.
-        channels: maps, `smoothness` (one minus roughness) and `black`, one after the other with all channels they have.
+        channels: as in `FileKind`; what is not used is black.
         use: what is in it and how to import it, for a person.
         directx: whether green points down, as DirectX has it, for normals.
         only_with: a map without which another texture of the same word is written in its place.
@@ -52,6 +53,12 @@ class Texture:
     def fits(self, maps: Collection[str]) -> bool:
         """Whether the material has any of its maps, and the one it is only with."""
         return any(name in maps for name in self.maps) and self.only_with in ("", *maps)
+
+    @property
+    def kind(self) -> str:
+        """What is in it, as one of `FILE_KINDS`."""
+        holds = (self.channels, self.directx)
+        return next(name for name, k in FILE_KINDS.items() if (k.channels, k.directx) == holds)
 
     @property
     def depth(self) -> int:

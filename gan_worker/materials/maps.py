@@ -5,7 +5,6 @@ Whatever else tells maps apart looks it up here, so a new map is a new row; only
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -50,7 +49,8 @@ class MaterialMap:
         flag: stands for it in sets of maps that .blend files hold: a power of two that no other map has or had, for
             life.
         kind: what its numbers mean.
-        words: what ambientCG, Poly Haven and artists call it at the end of a file name, lower case.
+        words: what vendors, tools and artists call it in file names, lower case and without separators; where a
+            material has several such files, the earliest word's is taken.
         file_word: how the names of our files and images end, so that Blender's Node Wrangler knows them.
         neutral: what each channel holds where a material has no such map, 0..1 as in its files; shaders without it
             show the same.
@@ -97,8 +97,9 @@ MAPS: dict[str, MaterialMap] = {
             flag=1,
             kind=Kind.color,
             words=(
-                *("color", "basecolor", "base_color", "colour", "basecolour"),
-                *("diff", "diffuse", "albedo", "col"),
+                *("basecolor", "basecolour", "color", "colour", "albedo", "diffuse", "diff", "col"),
+                *("basemap", "basecol", "bcol", "albedocolor", "diffusecolor", "maincolor"),
+                *("alb", "dif", "clr", "bc", "c", "d", "a"),
             ),
             file_word="basecolor",
             neutral=(0.9, 0.9, 0.9),
@@ -110,7 +111,7 @@ MAPS: dict[str, MaterialMap] = {
             name="roughness",
             flag=2,
             kind=Kind.value,
-            words=("roughness", "rough"),
+            words=("roughness", "rough", "specularroughness", "rgh", "roug", "rougness", "r"),
             file_word="roughness",
             neutral=(0.5,),
             socket="Roughness",
@@ -120,7 +121,7 @@ MAPS: dict[str, MaterialMap] = {
             name="metallic",
             flag=4,
             kind=Kind.value,
-            words=("metalness", "metallic", "metal"),
+            words=("metalness", "metallic", "metal", "metallness", "met", "mtl", "mt", "m"),
             file_word="metallic",
             neutral=(0.0,),
             socket="Metallic",
@@ -130,8 +131,9 @@ MAPS: dict[str, MaterialMap] = {
             flag=8,
             kind=Kind.direction,
             words=(
-                *("normalgl", "normal_gl", "normal_opengl", "normalopengl", "nor_gl"),
-                *("normal", "nor", "nrm"),
+                *("normal", "normals", "nor", "nrm", "norm", "nrml", "nml", "normaltangent"),
+                *("tangentnormal", "normaltangentspace", "tangentspacenormal", "nm"),
+                *("normalbump", "bumpnormal", "n"),
             ),
             file_word="normal",
             neutral=(0.5, 0.5, 1.0),
@@ -142,7 +144,10 @@ MAPS: dict[str, MaterialMap] = {
             name="height",
             flag=16,
             kind=Kind.value,
-            words=("displacement", "disp", "height", "bump"),
+            words=(
+                *("displacement", "disp", "height", "displ", "displace", "dsp", "hgt", "parallax"),
+                *("dp", "h", "depth", "bump", "bmp", "b"),
+            ),
             file_word="height",
             neutral=(0.5,),
             socket="Displacement",
@@ -156,7 +161,10 @@ MAPS: dict[str, MaterialMap] = {
             name="ambient_occlusion",
             flag=32,
             kind=Kind.value,
-            words=("ambientocclusion", "ambient_occlusion", "occlusion", "ao"),
+            words=(
+                *("ambientocclusion", "occlusion", "ao", "occ", "ambocc", "mixedao", "bakedao"),
+                *("mixedambientocclusion", "meshao", "o"),
+            ),
             file_word="ao",
             neutral=(1.0,),
             socket="Base Color",
@@ -167,7 +175,7 @@ MAPS: dict[str, MaterialMap] = {
             flag=64,
             kind=Kind.value,
             # Not "mask": what Poly Haven calls so is a mix of two looks here, a cut-out there.
-            words=("opacity", "alpha", "opacitymask", "opacity_mask", "alphamask", "alpha_mask"),
+            words=("opacity", "alpha", "opacitymask", "alphamask", "cutout", "opac", "op"),
             file_word="opacity",
             neutral=(1.0,),
             socket="Alpha",
@@ -179,8 +187,8 @@ MAPS: dict[str, MaterialMap] = {
             flag=128,
             kind=Kind.color,
             words=(
-                *("emission", "emissive", "emit"),
-                *("emissioncolor", "emission_color", "emissivecolor", "emissive_color"),
+                *("emission", "emissive", "emit", "emissioncolor", "emissivecolor", "emis"),
+                *("emiss", "glow", "selfillumination", "incandescence", "luminosity", "em", "e"),
             ),
             file_word="emission",
             neutral=(0.0, 0.0, 0.0),
@@ -192,49 +200,107 @@ MAPS: dict[str, MaterialMap] = {
     )
 }
 
-# One file, three maps: red ambient occlusion, green roughness, blue metallic (Poly Haven, glTF).
-PACKED_WORDS = ("arm", "orm")
-PACKED_MAPS = ("ambient_occlusion", "roughness", "metallic")
+# What a channel can hold beside maps: one minus roughness.
+SMOOTHNESS = "smoothness"
 
-# Normals with green pointing down: the green channel is inverted when they are read.
-DIRECTX_WORDS = ("normaldx", "normal_dx", "normal_directx", "normaldirectx", "nor_dx")
+
+@dataclass(frozen=True)
+class FileKind:
+    """What a picture file holds.
+
+    Attributes:
+        channels: maps, `smoothness`, and empty names for what is not used, one after the other with all channels
+            they have; a file of one map may have any number of channels.
+        words: what its kind is called in file names, as in `MaterialMap`.
+        directx: whether the green of its normals points down, as DirectX has it.
+    """
+
+    channels: tuple[str, ...]
+    words: tuple[str, ...]
+    directx: bool = False
+
+    @property
+    def maps(self) -> tuple[str, ...]:
+        """The maps that it gives."""
+        return tuple("roughness" if c == SMOOTHNESS else c for c in self.channels if c)
+
+    @property
+    def depth(self) -> int:
+        """How many channels are looked at."""
+        return sum(MAPS[c].channels if c in MAPS else 1 for c in self.channels)
+
+
+# Kinds of files by name: a map as it is by the map's own; names are written into files, so they stay.
+FILE_KINDS: dict[str, FileKind] = {
+    **{m.name: FileKind((m.name,), m.words) for m in MAPS.values()},
+    # No words: they are those of normals, and what is said of their convention.
+    "normal_directx": FileKind(("normal",), (), directx=True),
+    "glossiness": FileKind(
+        (SMOOTHNESS,), ("glossiness", "gloss", "smoothness", "glossy", "gls", "microsurface", "g")
+    ),
+    # glTF, Unreal, Poly Haven.
+    "packed": FileKind(
+        ("ambient_occlusion", "roughness", "metallic"),
+        (
+            *("orm", "arm", "aorm", "occlusionroughnessmetallic", "occlusionroughnessmetalness"),
+            *("aoroughnessmetallic", "aoroughnessmetalness", "ambientocclusionroughnessmetallic"),
+        ),
+    ),
+    "metallic_roughness": FileKind(
+        ("", "roughness", "metallic"),
+        ("metallicroughness", "metalnessroughness", "metalroughness", "mr"),
+    ),
+    "packed_rma": FileKind(
+        ("roughness", "metallic", "ambient_occlusion"), ("rma", "rmao", "roughnessmetallicao")
+    ),
+    "packed_mra": FileKind(
+        ("metallic", "roughness", "ambient_occlusion"),
+        ("mra", "mrao", "metallicroughnessao", "metallicroughnessocclusion"),
+    ),
+    # Megascans for Unreal.
+    "packed_height": FileKind(
+        ("ambient_occlusion", "roughness", "height"), ("ordp", "ord", "orh", "ordisp")
+    ),
+    # Unity: HDRP, URP and the older Standard.
+    "mask_map": FileKind(
+        ("metallic", "ambient_occlusion", "", SMOOTHNESS),
+        ("maskmap", "masksmap", "mads", "hdrpmask", "metallicocclusionsmoothness"),
+    ),
+    "metallic_smoothness": FileKind(
+        ("metallic", "", "", SMOOTHNESS),
+        ("metallicsmoothness", "metalnesssmoothness", "metallicgloss", "metallicglossiness"),
+    ),
+    "specular_smoothness": FileKind(
+        ("", "", "", SMOOTHNESS),
+        ("specularsmoothness", "specularglossiness", "specularglossmap", "specgloss"),
+    ),
+    "base_color_smoothness": FileKind(
+        ("base_color", SMOOTHNESS), ("albedosmoothness", "basecolorsmoothness", "diffusegloss")
+    ),
+    "base_color_opacity": FileKind(
+        ("base_color", "opacity"),
+        (
+            *("albedotransparency", "basecoloropacity", "basecoloralpha", "albedoopacity"),
+            *("albedoalpha", "diffusealpha", "coloralpha", "alphamasked", "colalphamasked"),
+        ),
+    ),
+    # Terrain3D.
+    "base_color_height": FileKind(("base_color", "height"), ("albht", "albedoheight")),
+    "normal_roughness": FileKind(("normal", "roughness"), ("nrmrgh", "normalroughness")),
+}
 
 # Maps that sets come with and that are not learned; beside a set they are no photos.
 UNUSED_WORDS = (
-    *("spec", "specular", "spec_ior", "gloss", "glossiness", "mask", "transparency"),
-    *("scattering", "translucent", "translucency", "transmission"),
-    *("cavity", "curvature", "anisotropy", "sheen", "thickness", "idmap"),
-    *("vectordisplacement", "preview", "sphere"),
+    *("spec", "specular", "specularcolor", "specularlevel", "specularlevels", "speclevel", "s"),
+    *("refl", "reflection", "reflect", "reflectivity", "ior", "specior", "f0", "specularf0"),
+    *("mask", "masks", "maskid", "id", "idmap", "matid", "colorid", "colormask", "blendmask"),
+    *("transparency", "transmission", "trans", "translucency", "translucent", "scattering"),
+    *("sss", "subsurface", "subsurfacecolor", "fuzz", "sheen", "sheencolor", "sheenroughness"),
+    *("cavity", "curvature", "curv", "thickness", "thick", "position", "flow", "direction"),
+    *("anisotropy", "anisotropic", "anisotropylevel", "anisotropyangle", "diffuseroughness"),
+    *("coat", "clearcoat", "coatroughness", "clearcoatroughness", "coatnormal", "coatcolor"),
+    *("vectordisplacement", "vdisp", "bentnormal", "bentnormals", "normalobject", "objectnormal"),
+    *("normalobjectspace", "objectspacenormal", "worldspacenormal", "worldspacenormals"),
+    *("wsnormal", "normalworld", "detailnormal", "detailmask", "lightmap", "roughao"),
+    *("roughnessmetallic", "preview", "sphere", "thumb", "thumbnail", "render", "rendered"),
 )
-
-_MEANINGS = {
-    **{word: m.name for m in MAPS.values() for word in m.words},
-    **dict.fromkeys(DIRECTX_WORDS, "normal_directx"),
-    **dict.fromkeys(PACKED_WORDS, "packed"),
-    **dict.fromkeys(UNUSED_WORDS, "unused"),
-}
-_WORD = re.compile(rf"(?:^|[_\-. ])({'|'.join(map(re.escape, _MEANINGS))})$", re.IGNORECASE)
-
-# Bare numbers count only where they are a power of two: `Bricks_008` is a name.
-_RESOLUTION = re.compile(
-    r"[_\-. ](\d{1,2}k([-_](jpg|png|exr))?|\d{3,5}px|256|512|1024|2048|4096|8192)$", re.IGNORECASE
-)
-
-
-def split_file_stem(stem: str) -> tuple[str, str | None]:
-    """Split a file stem into the material's name and which map it is.
-
-    Args:
-        stem: file name without extension, such as `Bricks008_1K-JPG_NormalGL` or
-            `brick_wall_nor_gl_1k`.
-
-    Returns:
-        The material's name without map word and resolution (empty where the stem is but a word),
-        and one of `MAPS`, `normal_directx`, `packed`, `unused`, or None where no word is recognised
-        (a plain photo).
-    """
-    rest = _RESOLUTION.sub("", stem)
-    word = _WORD.search(rest)
-    if word is None:
-        return stem, None
-    return _RESOLUTION.sub("", rest[: word.start()]), _MEANINGS[word[1].lower()]

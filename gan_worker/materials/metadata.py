@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from gan_worker.dataclass_json import to_json
+from gan_worker.materials.maps import FILE_KINDS
 
 if TYPE_CHECKING:
     from gan_worker.config import Credits, Recipe
@@ -19,6 +20,8 @@ COMPOSITE_TYPE = (
     "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 )
 SOURCE_TYPE_KEY = "Iptc4xmpExt:DigitalSourceType"
+# What is in the file, as in `maps.FILE_KINDS`, where its name does not say all of it.
+FILE_KIND_KEY = "Tilewright File Kind"
 MODEL_KEY, HASH_KEY, RECIPE_KEY = "tilewright:Model", "tilewright:ModelHash", "tilewright:Recipe"
 
 _LABELS = {
@@ -88,8 +91,7 @@ def repair_metadata(
         MODEL_KEY: model,
         HASH_KEY: model_hash,
     }
-    if "Artist" in before:
-        texts["Artist"] = before["Artist"]
+    texts |= {key: before[key] for key in ("Artist", FILE_KIND_KEY) if key in before}
     return _with_packet(texts, version, credits.authors)
 
 
@@ -118,6 +120,21 @@ def read_metadata(texts: Mapping[str, str]) -> dict[str, Any] | None:
         # A picture editor may have cut it; the rest still counts.
         found["recipe"] = None
     return found
+
+
+def file_kind_metadata(kind: str) -> dict[str, str]:
+    """The text by which a file says what is in it, one of `maps.FILE_KINDS`."""
+    return {FILE_KIND_KEY: kind}
+
+
+def read_file_kind(texts: Mapping[str, str]) -> str | None:
+    """What a file of ours says is in it; None for others, and for kinds of later versions.
+
+    Args:
+        texts: of `pictures.read_header`.
+    """
+    kind = texts.get(FILE_KIND_KEY)
+    return kind if kind in FILE_KINDS else None
 
 
 def credit_line(credits: Credits) -> str:

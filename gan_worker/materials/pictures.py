@@ -48,39 +48,46 @@ _BAND_READ = 128
 _HEAD = 4096
 
 
-def read_picture(file: Path) -> Picture:
+def read_picture(file: Path, alpha: bool = False) -> Picture:
     """Read a picture as it is stored, without any conversion of color.
 
-    Rotation by EXIF is applied, alpha is dropped, palettes are looked up, CMYK becomes RGB.
+    Rotation by EXIF is applied, palettes are looked up, CMYK becomes RGB.
+
+    Args:
+        file: the picture.
+        alpha: whether alpha is read too, where there is one; or else it is dropped.
 
     Returns:
-        float32, shape (height, width, 1 or 3), top row first; 0..1, except for EXR and HDR, which
-        may go beyond.
+        float32, shape (height, width, 1 or 3, and one more with alpha), top row first; 0..1, except for EXR and
+        HDR, which may go beyond.
 
     Raises:
         PictureError: `picture_missing` or `picture_unreadable`, with the reason.
     """
     opened = _open(file, LARGEST_WHOLE)
     try:
-        return turned(_without_alpha(_decode(file, opened)), _orientation(opened))
+        pixels = _decode(file, opened)
+        return turned(pixels if alpha else _without_alpha(pixels), _orientation(opened))
     finally:
         opened.close()
 
 
-def read_bands(file: Path) -> Iterator[Picture]:
+def read_bands(file: Path, alpha: bool = False) -> Iterator[Picture]:
     """Read a picture in bands of rows, so that one of any size takes little memory.
 
-    Alpha is dropped, palettes are looked up, CMYK becomes RGB; its rotation is left to `turned`.
+    Palettes are looked up, CMYK becomes RGB; alpha is dropped where it is not asked for; its rotation is left to
+    `turned`.
 
     Yields:
-        float32, shape (some rows, width, 1 or 3), from the top down.
+        float32, shape (some rows, width, 1 or 3, and one more with alpha), from the top down.
 
     Raises:
         PictureError: as `read_picture`.
     """
     opened = _open(file, LARGEST)
     try:
-        yield from map(_without_alpha, _decode_bands(file, opened))
+        bands = _decode_bands(file, opened)
+        yield from bands if alpha else map(_without_alpha, bands)
     finally:
         opened.close()
 

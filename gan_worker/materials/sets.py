@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -13,61 +15,139 @@ import numpy as np
 from gan_worker.confinement import LED_OUT, leads_out
 from gan_worker.errors import PictureError
 from gan_worker.files import check_places, shown_name
-from gan_worker.materials.maps import MAPS, PACKED_MAPS, Kind, split_file_stem
-from gan_worker.materials.pictures import (
-    EXTENSIONS,
-    LINEAR_EXTENSIONS,
-    Picture,
-    check_picture,
-    read_picture,
-    to_screen,
+from gan_worker.materials.content import (
+    SURE_TILT,
+    green_points_down,
+    has_alpha,
+    is_grey,
+    is_normals,
+    is_varied,
+    may_be_value,
+    read_sample,
 )
+from gan_worker.materials.maps import FILE_KINDS, MAPS
+from gan_worker.materials.metadata import read_file_kind
+from gan_worker.materials.names import UNUSED, Reading, read_name
+from gan_worker.materials.pictures import EXTENSIONS, Picture, check_picture, read_header
+from gan_worker.materials.reading import MaterialSet as MaterialSet
+from gan_worker.materials.reading import check_sizes
+from gan_worker.materials.reading import read_material as read_material
 from gan_worker.progress import SkippedFile
 
 NAMES_SHOWN = 5
+# What people call maps that are read as something else than their names say.
+_CALLED = {"normal": "normals", "height": "heights"}
 
+# How the name of a picture is read in which no word stands.
+_PHOTO = Reading("", "")
 
-@dataclass(frozen=True)
-class MaterialSet:
-    """The files of one material.
-
-    Attributes:
-        name: as the files call it.
-        files: map name, `normal_directx` or `packed` → file.
-    """
-
-    name: str
-    files: dict[str, Path]
-
-    @property
-    def maps(self) -> tuple[str, ...]:
-        """Names of the maps these files give, in the order of `MAPS`."""
-        given = {name for kind in self.files for name in _maps_of(kind)}
-        return tuple(name for name in MAPS if name in given)
-
-
-def _maps_of(kind: str) -> tuple[str, ...]:
-    """The maps that a file of this kind gives."""
-    return {"packed": PACKED_MAPS, "normal_directx": ("normal",)}.get(kind, (kind,))
+_Key = tuple[Path, str]
 
 
 @dataclass(frozen=True)
 class _Found:
-    """A readable picture, what its name says, and its size in pixels."""
+    """A readable picture, its size in pixels, and how its name was read; of no kind where it has no word."""
 
     file: Path
-    name: str
-    kind: str | None
     size: tuple[int, int]
+    readings: tuple[Reading, ...] = ()
+    reading: Reading = _PHOTO
 
     @property
-    def key(self) -> tuple[Path, str]:
-        """The same for all files of a set; systems differ in case and in how they store umlauts."""
-        name = unicodedata.normalize("NFC", self.name or self.file.parent.name)
-        return self.file.parent, name.casefold()
+    def stem(self) -> str:
+        return shown_name(self.file.stem)
 
-    def as_photo(self) -> _Found:
-        return replace(self, name=shown_name(self.file.stem), kind=None)
+    @property
+    def kind(self) -> str:
+        return self.reading.kind
+
+    @property
+    def sample(self) -> Picture:
+        """Its first rows; of what cannot be read, which is refused when all of it is, a single pixel."""
+        try:
+            return read_sample(self.file)
+        except PictureError:
+            return np.zeros((1, 1, 1), np.float32)
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        return self.reading.order
+
+
+class _Group:
+    """Files that lie together and whose names begin alike.
+
+    Args:
+        members: of kinds that are maps, one at least.
+        variation: what tells them from others of that name.
+        extra: of kinds that are not learned.
+    """
+
+    def __init__(self, members: Sequence[_Found], variation: str, extra: Sequence[_Found] = ()):
+        first = (*members, *extra)[0]
+        self.members, self.extra = list(members), list(extra)
+        self.folder = first.file.parent
+        # Without the variation, with it, and as people read it.
+        self.base = first.reading.name
+        self.name = "_".join(filter(None, (self.base, variation)))
+        self.shown = self.name or shown_name(self.folder.name)
+
+    @property
+    def key(self) -> _Key:
+        return _key(self.folder, self.name)
+
+    @property
+    def maps(self) -> set[str]:
+        return {name for one in self.members for name in FILE_KINDS[one.kind].maps}
+
+    @property
+    def has_normals(self) -> bool:
+        """Whether it has normals that no photo is taken for."""
+        normals = (one for one in self.members if "normal" in FILE_KINDS[one.kind].maps)
+        return any(is_normals(one.sample) for one in normals)
+
+    def is_named_like(self, one: _Found) -> bool:
+        """Whether a file's name begins as those of the group."""
+        base = _plain(self.base or self.folder.name)
+        rest = _plain(one.stem)
+        if not rest.startswith(base):
+            return False
+        following = one.stem[len(base) :][:1]
+        return not following.isalnum() or (
+            following.isupper() and one.stem[len(base) - 1].islower()
+        )
+
+    def in_order(self) -> Iterator[tuple[str, list[_Found]]]:
+        """Files by kind, the first of which counts: of the size that most maps have, rather than another copy."""
+        kinds: dict[str, list[_Found]] = defaultdict(list)
+        for one in self.members:
+            kinds[one.kind].append(one)
+        sizes = Counter(size for files in kinds.values() for size in {one.size for one in files})
+        best = max(sizes, key=lambda size: (sizes[size], size))
+        for kind, files in kinds.items():
+            yield kind, sorted(files, key=lambda one: (one.size != best, one.order, one.file.name))
+
+
+class _Neighbors:
+    """Sets by where they lie, so that those around a picture are found among many."""
+
+    def __init__(self, groups: Iterable[_Group]):
+        self._here: dict[Path, list[_Group]] = defaultdict(list)
+        self._below: dict[Path, list[_Group]] = defaultdict(list)
+        for group in groups:
+            self._here[group.folder].append(group)
+            for above in group.folder.parents:
+                self._below[above].append(group)
+
+    def in_folder(self, one: _Found) -> list[_Group]:
+        return self._here.get(one.file.parent, [])
+
+    def named_like(self, one: _Found) -> _Group | None:
+        """The set that a picture is named like, in its folder, above or below it."""
+        folder = one.file.parent
+        above = (group for f in (folder, *folder.parents) for group in self._here.get(f, ()))
+        near = chain(above, self._below.get(folder, ()))
+        return next((g for g in near if one not in g.members and g.is_named_like(one)), None)
 
 
 def find_materials(
@@ -75,9 +155,10 @@ def find_materials(
 ) -> tuple[list[MaterialSet], list[SkippedFile], list[str]]:
     """Find the materials in files and folders, sub-folders too.
 
-    A file whose name ends in a map's word belongs to the set of that name in that folder; any other
-    picture is a material of its own, with its base color alone. Maps that not every material has
-    are left out, unless told otherwise.
+    A file whose name has a map's word belongs to the set of that name in that folder; any other
+    picture is a material of its own, with its base color alone, unless a set lies beside it. What
+    normals and heights hold is looked at too. Maps that not every material has are left out, unless
+    told otherwise.
 
     Args:
         places: files and folders.
@@ -94,9 +175,9 @@ def find_materials(
     skipped: list[SkippedFile] = []
     notes: list[str] = []
     found = _readable(list(_all_files(places, skipped)), places, skipped)
-    mapped, photos = _sorted_out(found, skipped, notes)
-    sets = [_settled(files, skipped) for files in mapped.values()]
-    sets += [MaterialSet(p.name, {"base_color": p.file}) for p in photos]
+    groups, photos = _sorted_out(_read_together(found))
+    sets = [_settled(group, skipped, notes) for group in groups]
+    sets += _photos(photos, groups, skipped, notes)
     if not sets:
         raise _nothing(places, skipped)
     sets.sort(key=lambda material: (material.name, str(next(iter(material.files.values())))))
@@ -164,63 +245,246 @@ def _readable(
             continue
         try:
             size = check_picture(file)
+            found.append(_Found(file, size, _readings(file)))
         except PictureError as error:
             # Where one picture was asked for, its own error says more than an empty list.
             if len(places) == 1 and Path(places[0]) == file:
                 raise
             skipped.append(_skip(file, error.info.message))
-            continue
-        name, word = split_file_stem(shown_name(file.stem))
-        found.append(_Found(file, name, word, size))
     return found
 
 
-def _sorted_out(
-    found: Sequence[_Found], skipped: list[SkippedFile], notes: list[str]
-) -> tuple[dict[tuple[Path, str], dict[str, _Found]], list[_Found]]:
+def _readings(file: Path) -> tuple[Reading, ...]:
+    """How its name can be read; a file of ours says what is in it."""
+    readings = read_name(shown_name(file.stem))
+    if readings and (kind := read_file_kind(read_header(file)[2])):
+        return tuple(replace(r, kind=kind, certain=True, weak=False) for r in readings)
+    return readings
+
+
+# ---- names that lie together
+
+
+def _plain(name: str) -> str:
+    """Equal for names that are one; systems differ in case and in how they store umlauts."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _key(folder: Path, name: str) -> _Key:
+    return folder, _plain(name or folder.name)
+
+
+def _read_together(found: Sequence[_Found]) -> list[_Found]:
+    """Read each name so that as many other files as can be have the same material's."""
+    votes = Counter(
+        key for one in found for key in {_key(one.file.parent, r.name) for r in one.readings}
+    )
+
+    def read(one: _Found) -> _Found:
+        ways = sorted(one.readings, key=lambda r: -votes[_key(one.file.parent, r.name)])
+        return replace(one, reading=ways[0]) if ways else one
+
+    return [read(one) for one in found]
+
+
+def _sorted_out(found: Sequence[_Found]) -> tuple[list[_Group], list[_Found]]:
     """Divide what was found into sets of maps and plain photos."""
-    mapped: dict[tuple[Path, str], dict[str, _Found]] = {}
+    named: dict[_Key, list[_Found]] = defaultdict(list)
+    photos: dict[_Key, list[_Found]] = defaultdict(list)
     for one in found:
-        if one.kind in (None, "unused"):
-            continue
-        files = mapped.setdefault(one.key, {})
-        if one.kind in files:
-            skipped.append(_skip(one.file, f"{one.name or one.file.parent.name} has that map"))
+        if one.kind:
+            named[_key(one.file.parent, one.reading.name)].append(one)
         else:
-            files[str(one.kind)] = one
-    photos = _lonely(mapped, notes)
-    for one in found:
-        if one.kind is None and one.key in mapped:
-            skipped.append(_skip(one.file, f"taken for a preview of {one.name}, which has maps"))
-        elif one.kind == "unused" and one.key in mapped:
-            skipped.append(_skip(one.file, "a kind of map that is not learned"))
-        elif one.kind in (None, "unused"):
-            photos.append(one.as_photo())
-    return mapped, photos
+            photos[_key(one.file.parent, one.stem)].append(one)
+    groups = [group for files in named.values() for group in _varied(files)]
+    sets = []
+    # Single files first, because one of them may be the base color of another group.
+    for group in sorted(groups, key=lambda g: (len(g.members), g.has_normals)):
+        _complete(group, photos)
+        if _is_set(group):
+            sets.append(group)
+        else:
+            for one in group.members + group.extra:
+                photos[_key(one.file.parent, one.stem)].append(one)
+    kept, stray = _without_stray(sets)
+    return kept, sorted(stray + [p for some in photos.values() for p in some], key=lambda p: p.file)
 
 
-def _lonely(mapped: dict[tuple[Path, str], dict[str, _Found]], notes: list[str]) -> list[_Found]:
-    """Take out what only seems to be a map: `old_metal.jpg`, with no other map beside it."""
-    photos = []
-    for key, files in list(mapped.items()):
-        bare = not all(one.name for one in files.values())
-        if "base_color" in files or (len(files) > 1 and not bare):
-            continue
-        photos += [one.as_photo() for one in files.values()]
-        del mapped[key]
-    if photos:
-        names = _listed([p.file.name for p in photos])
-        notes.append(f"Taken for photos, because no base color of that name is there: {names}.")
-    return photos
+def _varied(files: Sequence[_Found]) -> list[_Group]:
+    """One set, or one for each number where all maps have numbers and some have the same map."""
+    variations: dict[str, list[_Found]] = defaultdict(list)
+    maps = [one for one in files if one.kind != UNUSED]
+    for one in maps:
+        variations[one.reading.variation].append(one)
+    kinds = {one.kind for one in maps}
+    apart = "" not in variations and len(kinds) < len(maps)
+    if not apart and len(kinds) > 1:
+        same = next(iter(variations)) if len(variations) == 1 else ""
+        variations = {same: maps}
+    extra = [one for one in files if one.kind == UNUSED]
+    first, *others = sorted(variations.items()) or [("", [])]
+    return [_Group(first[1], first[0], extra), *(_Group(part, said) for said, part in others)]
 
 
-def _settled(files: dict[str, _Found], skipped: list[SkippedFile]) -> MaterialSet:
-    """Where a set has both kinds of normals, ours is the OpenGL one."""
-    if "normal" in files and "normal_directx" in files:
-        skipped.append(_skip(files.pop("normal_directx").file, "the set has OpenGL normals too"))
-    first = next(iter(files.values()))
-    name = first.name or shown_name(first.file.parent.name)
-    return MaterialSet(name, {kind: one.file for kind, one in files.items()})
+def _complete(group: _Group, photos: dict[_Key, list[_Found]]) -> None:
+    """Take a picture of just the set's name for its base color, where that is missing: `brick`, `brick_normal`."""
+    plain = photos.get(group.key)
+    if not plain or "base_color" in group.maps or not all(map(_may_be_map, group.members)):
+        return
+    if plain[0].size in {one.size for one in group.members}:
+        color = plain.pop(0)
+        group.members.append(replace(color, reading=Reading(group.base, "base_color")))
+
+
+def _is_set(group: _Group) -> bool:
+    """Whether the files are maps indeed, and not photos such as `old_metal` and `left_arm`."""
+    readings = [one.reading for one in group.members]
+    certain = not all(r.weak for r in readings) or group.has_normals
+    several = len(group.members) > 1
+    if "base_color" in group.maps:
+        return certain or (several and not all(r.letter for r in readings))
+    return several and certain and bool(group.name) and all(map(_may_be_map, group.members))
+
+
+def _may_be_map(one: _Found) -> bool:
+    """Whether no pixels say that a file is a photo of what its name has a map's word for."""
+    sample = one.sample
+    if "normal" in FILE_KINDS[one.kind].maps:
+        return is_normals(sample) or not is_varied(sample)
+    return len(FILE_KINDS[one.kind].maps) > 1 or may_be_value(sample)
+
+
+def _without_stray(groups: Sequence[_Group]) -> tuple[list[_Group], list[_Found]]:
+    """Tell single colors that are named like a set beside them, such as another variation, from the sets."""
+    whole = _Neighbors(group for group in groups if len(group.maps) > 1)
+    kept, stray = [], []
+    for group in groups:
+        if group.maps == {"base_color"} and whole.named_like(group.members[0]):
+            stray += group.members + group.extra
+        else:
+            kept.append(group)
+    return kept, stray
+
+
+def _photos(
+    photos: Sequence[_Found], groups: Sequence[_Group], skipped: list[SkippedFile], notes: list[str]
+) -> list[MaterialSet]:
+    """What is a material of its own; beside a set no picture is one."""
+    kept, normals = [], []
+    around = _Neighbors(groups)
+    for one in photos:
+        reason = _why_not(one, around)
+        if reason:
+            skipped.append(_skip(one.file, reason))
+        elif is_normals(one.sample, SURE_TILT):
+            normals.append(one)
+        else:
+            kept.append(one)
+    if not groups and not kept:
+        return [MaterialSet(one.stem, {"normal": one.file}) for one in normals]
+    for one in normals:
+        reason = "it holds normals, and no base color of that name lies beside it"
+        skipped.append(_skip(one.file, reason))
+    if named := [one.file.name for one in kept if one.kind not in ("", UNUSED)]:
+        why = "because no base color of that name is there"
+        notes.append(f"Taken for photos, {why}: {_listed(named)}.")
+    return [MaterialSet(one.stem, {"base_color": one.file}) for one in kept]
+
+
+def _why_not(one: _Found, around: _Neighbors) -> str:
+    """Why a picture is no photo; empty for one that is."""
+    group = around.named_like(one)
+    if group and _plain(one.stem) == _plain(group.base or group.folder.name):
+        return f"taken for a preview of {group.shown}, which has maps"
+    beside = any(len(other.maps) > 1 for other in around.in_folder(one))
+    if one.kind == UNUSED and (group or beside):
+        return "a kind of map that is not learned"
+    if group:
+        return f"named like {group.shown}, whose maps lie there, but none that is known"
+    if beside:
+        return "it lies among the maps of a set; put photos into a folder of their own"
+    return ""
+
+
+# ---- files of a set
+
+
+def _settled(group: _Group, skipped: list[SkippedFile], notes: list[str]) -> MaterialSet:
+    """The one file for each map of a set."""
+    skipped += [_skip(one.file, "a kind of map that is not learned") for one in group.extra]
+    chosen: dict[str, _Found] = {}
+    for kind, (first, *others) in group.in_order():
+        chosen[kind] = first
+        reason = f"{group.shown} has that map: {first.file.name}"
+        skipped += [_skip(one.file, reason) for one in others]
+    for kind, reason in _replaced(chosen):
+        skipped.append(_skip(chosen.pop(kind).file, reason))
+    _check_content(group, chosen, skipped, notes)
+    return MaterialSet(group.shown, {kind: one.file for kind, one in chosen.items()})
+
+
+def _replaced(chosen: Mapping[str, _Found]) -> Iterator[tuple[str, str]]:
+    """Kinds of files of a set that give nothing beside its others, and why."""
+    own = {kind for kind in chosen if kind in MAPS}
+    if "normal" in own and "normal_directx" in chosen:
+        yield "normal_directx", "the set has OpenGL normals too"
+    for kind in chosen:
+        if kind not in MAPS and kind != "normal_directx" and own.issuperset(FILE_KINDS[kind].maps):
+            yield kind, "its maps have files of their own"
+
+
+def _check_content(
+    group: _Group, chosen: dict[str, _Found], skipped: list[SkippedFile], notes: list[str]
+) -> None:
+    """Hold names against pixels: what are normals, which way their green points, and what alpha is for."""
+    cut = chosen.get("base_color_opacity")
+    if cut and not has_alpha(cut.file):
+        chosen.setdefault("base_color", chosen.pop("base_color_opacity"))
+    height = chosen.get("height")
+    if height and is_normals(height.sample, SURE_TILT):
+        _rename(group, chosen, "height", "normal", skipped, notes)
+    for kind in ("normal", "normal_directx"):
+        sample = chosen[kind].sample if kind in chosen else None
+        if sample is not None and is_grey(sample) and is_varied(sample):
+            _rename(group, chosen, kind, "height", skipped, notes)
+    _check_green(chosen, notes)
+
+
+def _rename(
+    group: _Group,
+    chosen: dict[str, _Found],
+    kind: str,
+    other: str,
+    skipped: list[SkippedFile],
+    notes: list[str],
+) -> None:
+    one = chosen.pop(kind)
+    said = f"its pixels are {_CALLED[other]}, not {_CALLED[FILE_KINDS[kind].maps[0]]}"
+    if {other, f"{other}_directx"} & set(chosen):
+        skipped.append(_skip(one.file, f"{said}, and {group.shown} has them already"))
+    else:
+        chosen[other] = one
+        notes.append(f"{one.file.name} is read as {_CALLED[other]}: {said}.")
+
+
+def _check_green(chosen: dict[str, _Found], notes: list[str]) -> None:
+    """Read normals as their height says, and as Unreal has them where nothing else tells."""
+    normals, height = chosen.get("normal") or chosen.get("normal_directx"), chosen.get("height")
+    if normals is None or normals.reading.certain:
+        return
+    down = None
+    if height and height.size == normals.size:
+        down = green_points_down(normals.sample, height.sample)
+    if down is None:
+        if not normals.reading.unreal or normals.reading.told:
+            return
+        down = True
+    told = "normal_directx" if down else "normal"
+    if told not in chosen:
+        chosen[told] = chosen.pop("normal" if down else "normal_directx")
+        way = "down, as DirectX has it" if down else "up, as OpenGL has it"
+        by = "by its height" if height else "for all that is known"
+        notes.append(f"The green of {normals.file.name} points {way}, {by}.")
 
 
 def _nothing(places: Sequence[str | Path], skipped: Sequence[SkippedFile]) -> PictureError:
@@ -249,7 +513,9 @@ def _common(sets: list[MaterialSet], notes: list[str]) -> list[MaterialSet]:
     if not common:
         return sets
     return [
-        replace(s, files={k: f for k, f in s.files.items() if common.intersection(_maps_of(k))})
+        replace(
+            s, files={k: f for k, f in s.files.items() if common.intersection(FILE_KINDS[k].maps)}
+        )
         for s in sets
     ]
 
@@ -263,101 +529,3 @@ def _listed(names: Sequence[str]) -> str:
 def _check_sizes(sets: Sequence[MaterialSet], sizes: dict[Path, tuple[int, int]]) -> None:
     for material in sets:
         check_sizes(material.name, {file: sizes[file] for file in material.files.values()})
-
-
-def read_material(material: MaterialSet) -> dict[str, Picture]:
-    """Read all maps of a set.
-
-    Returns:
-        Map name → float32 array (height, width, channels), 0..1, all of one size, in the order of
-        `MAPS`. Colors are sRGB, normals are OpenGL's.
-
-    Raises:
-        PictureError: `map_size_mismatch`, naming two files; `picture_missing`;
-            `picture_unreadable`.
-    """
-    read: dict[str, Picture] = {}
-    sizes: dict[Path, tuple[int, int]] = {}
-    for kind, file in in_order(material):
-        picture = read_picture(file)
-        sizes[file] = (picture.shape[1], picture.shape[0])
-        check_sizes(material.name, sizes)
-        read.update(as_maps(kind, picture, file))
-    return {name: read[name] for name in MAPS if name in read}
-
-
-def in_order(material: MaterialSet) -> list[tuple[str, Path]]:
-    """The files to read with their kinds: a packed one first, so that a file of its own for one of its maps wins."""
-    return sorted(material.files.items(), key=lambda entry: entry[0] != "packed")
-
-
-def check_sizes(name: str, sizes: Mapping[Path, tuple[int, int]]) -> None:
-    """Check that all files of a material have one size, (width, height).
-
-    Raises:
-        PictureError: `map_size_mismatch`, naming two files.
-    """
-    first, *others = sizes
-    for other in others:
-        if sizes[other] != sizes[first]:
-            raise _sizes_differ(name, first, sizes[first], other, sizes[other])
-
-
-def as_maps(
-    kind: str, picture: Picture, file: Path, span: tuple[float, float] | None = None
-) -> dict[str, Picture]:
-    """The maps in one file, each with its channels and within 0..1.
-
-    Args:
-        kind: of file.
-        picture: what stands in it, or a part of that.
-        file: its name tells whether colors are linear.
-        span: least and largest value of all of it; None where the picture is all.
-    """
-    linear = file.suffix.lower() in LINEAR_EXTENSIONS
-    if not np.isfinite(picture).all():
-        picture = np.nan_to_num(picture, nan=0.0, posinf=1.0, neginf=0.0)
-    if kind == "packed":
-        last = picture.shape[-1] - 1
-        planes = {name: picture[..., [min(i, last)]] for i, name in enumerate(PACKED_MAPS)}
-        return {name: np.clip(plane, 0, 1) for name, plane in planes.items()}
-    name = _maps_of(kind)[0]
-    described = MAPS[name]
-    picture = _with_channels(picture, described.channels)
-    low, high = span or (float(picture.min()), float(picture.max()))
-    if described.kind is Kind.color and linear:
-        picture = to_screen(picture)
-    if described.kind is Kind.direction and low < 0:
-        picture = picture / np.float32(2) + np.float32(0.5)
-    if described.any_range:
-        picture = _within_range(picture, low, high)
-    if kind == "normal_directx":
-        picture = np.stack([picture[..., 0], 1 - picture[..., 1], picture[..., 2]], axis=-1)
-    return {name: np.clip(picture, 0, 1).astype(np.float32)}
-
-
-def _within_range(height: Picture, low: float, high: float) -> Picture:
-    """Heights of a floating-point file may be in any unit; only their relation is kept then."""
-    if low >= 0 and high <= 1:
-        return height
-    return (height - low) / max(high - low, 1e-9)
-
-
-def _with_channels(picture: Picture, channels: int) -> Picture:
-    """Grey to three equal channels, or color to its mean."""
-    if picture.shape[-1] == channels:
-        return picture
-    if channels == 3:
-        return np.repeat(picture, 3, axis=-1)
-    return np.asarray(picture.mean(axis=-1, keepdims=True), np.float32)
-
-
-def _sizes_differ(
-    name: str, file: Path, size: tuple[int, int], other: Path, other_size: tuple[int, int]
-) -> PictureError:
-    return PictureError(
-        "map_size_mismatch",
-        f"All maps of a material must have one size; of {name}, {file.name} is {size[0]}×{size[1]} "
-        f"and {other.name} is {other_size[0]}×{other_size[1]}.",
-        "Scale them to the same size, or leave one out.",
-    )

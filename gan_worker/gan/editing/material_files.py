@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from gan_worker.errors import PictureError, RequestError
 from gan_worker.files import storage_errors
-from gan_worker.materials.maps import MAPS, PACKED_MAPS
 from gan_worker.materials.pictures import (
     Picture,
     quantise,
@@ -21,6 +20,7 @@ from gan_worker.materials.pictures import (
     read_stored,
     write_picture,
 )
+from gan_worker.materials.reading import in_channels
 from gan_worker.materials.sets import MaterialSet, find_materials, read_material
 
 if TYPE_CHECKING:
@@ -170,10 +170,9 @@ def changed_files(
     files = {}
     for kind, before in material.stored.items():
         bits = 8 if before.dtype == np.uint8 else 16
-        colors = 1 if before.shape[-1] < 3 else 3
         files[kind] = before.copy()
-        new = _as_file(kind, maps, colors)[changed]
-        files[kind][changed, :colors] = quantise(new, bits)
+        for channels, new in in_channels(kind, maps, before.shape[-1]):
+            files[kind][changed, channels] = quantise(new[changed], bits)
     return files
 
 
@@ -207,17 +206,3 @@ def write_changed(
 def read_texts(material: StoredMaterial) -> dict[str, dict[str, str]]:
     """What each file says of itself."""
     return {kind: read_header(file)[2] for kind, file in material.material_set.files.items()}
-
-
-def _as_file(kind: str, maps: Mapping[str, Picture], colors: int) -> Picture:
-    """The maps in one file, as `read_material` has taken them from it."""
-    if kind == "packed":
-        planes = [maps[name] for name in PACKED_MAPS[:colors]]
-        return np.concatenate(planes, axis=-1)
-    picture = maps["normal" if kind == "normal_directx" else kind]
-    if kind == "normal_directx":
-        picture = np.stack([picture[..., 0], 1 - picture[..., 1], picture[..., 2]], axis=-1)
-    if colors == MAPS["normal" if kind == "normal_directx" else kind].channels:
-        return picture
-    spread = picture.mean(axis=-1, keepdims=True)
-    return np.repeat(spread, colors, axis=-1)

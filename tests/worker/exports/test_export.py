@@ -339,7 +339,9 @@ class TestCommand:
         assert first == second
 
     def test_every_material_of_a_folder_keeps_the_maps_that_it_has(self, folder, tmp_path, capsys):
-        write_picture(folder / "sheet.png", np.zeros((4, 4, 3)))
+        (folder / "photos").mkdir()
+        for photo in ("photos/sheet.png", "preview.png"):
+            write_picture(folder / photo, np.zeros((4, 4, 3)))
         assert self.export(folder, "--to", "godot", "--out", tmp_path / "out") == 0
         names = {file.name for file in (tmp_path / "out").iterdir()}
         wanted = {f"{NAME}_{word}.png" for word in ("albedo", "normal", "orm", "height")}

@@ -166,11 +166,8 @@ class TestMapsLearnedTogether:
         assert len(find_materials([tmp_path])[0]) == 2
 
     def test_a_hundred_names_fit_one_sentence(self, tmp_path):
-        put(
-            tmp_path,
-            "plain.png",
-            *(f"m{i:03d}_{w}.png" for i in range(40) for w in ("color", "ao")),
-        )
+        put(tmp_path / "photos", "plain.png")
+        put(tmp_path, *(f"m{i:03d}_{w}.png" for i in range(40) for w in ("color", "ao")))
         _, _, notes = find_materials([tmp_path])
         assert len(notes) == 1
         assert "40 of 41" in notes[0]
