@@ -27,7 +27,7 @@ import numpy as np
 from gan_worker.client.events import JobReport
 from gan_worker.errors import UnexpectedError, error_from_info
 from gan_worker.limits import DETAILS
-from gan_worker.materials.names import split_file_stem
+from gan_worker.materials.file_names import split_file_stem
 from gan_worker.progress import DataReport, Notice, Stage, TrainingProgress
 from gan_worker.wire.messages import JobState, ModelEntry
 

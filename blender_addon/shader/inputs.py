@@ -7,7 +7,8 @@ from pathlib import Path
 
 import bpy
 
-from gan_worker.materials.maps import MAPS, Connection, Kind, MaterialMap, split_file_stem
+from gan_worker.materials.file_names import split_file_stem
+from gan_worker.materials.maps import MAPS, Connection, Kind, MaterialMap
 
 from .images import MAP_KEY
 from .node_values import (

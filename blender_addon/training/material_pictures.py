@@ -10,8 +10,8 @@ import bpy
 import numpy as np
 
 from gan_worker.errors import PictureError, StorageError
+from gan_worker.materials.file_names import split_file_stem
 from gan_worker.materials.maps import MAPS, Kind
-from gan_worker.materials.names import split_file_stem
 
 from ..shader import baking, images
 from ..shader.inputs import Feed

@@ -10,7 +10,7 @@ import bpy
 
 from gan_worker.config import PRESETS, TrainingConfig
 from gan_worker.errors import RequestError
-from gan_worker.materials.names import split_file_stem
+from gan_worker.materials.file_names import split_file_stem
 from gan_worker.names import check_name
 
 from ..ui.layouts import file_name

@@ -1,8 +1,7 @@
-"""Content of map files: what their pixels say against their names, from the first rows of each."""
+"""Content of map files: what their pixels say against their names, from the beginning of each."""
 
 from __future__ import annotations
 
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +9,8 @@ from numpy.typing import NDArray
 
 from gan_worker.materials.pictures import Picture, read_bands
 
-# Bands of rows that are looked at; those of a file are hundreds of rows high.
-BANDS = 2
+# Rows that are looked at, by at least as many as are read at once, and columns.
+ROWS, COLUMNS = 128, 512
 # Differences below which values are equal, of 0..1.
 EQUAL = 0.02
 # How far normals lean on average at most; and where no name says that they are normals, because a clear sky is as blue.
@@ -19,12 +18,13 @@ TILT, SURE_TILT = 0.25, 0.06
 
 
 def read_sample(file: Path) -> Picture:
-    """The first rows of a picture, without its alpha.
+    """The beginning of a picture, without its alpha.
 
     Raises:
         PictureError: as `pictures.read_picture`.
     """
-    return np.nan_to_num(np.concatenate(list(islice(read_bands(file), BANDS))))
+    band = next(read_bands(file))
+    return np.nan_to_num(band[:ROWS, :COLUMNS])
 
 
 def may_be_value(sample: Picture) -> bool:
@@ -62,13 +62,13 @@ def is_normals(sample: Picture, tilt: float = TILT) -> bool:
 
 
 def green_points_down(normals: Picture, height: Picture) -> bool | None:
-    """Whether the green of normals points down, as DirectX has it, by the height of the same rows.
-
-    Args:
-        normals: first rows, and columns.
-        height: the same, or more or fewer rows where the file is stored in tiles.
+    """Whether the green of normals points down, as DirectX has it, by the height of the same place.
 
     Red tells whether the height is the normals' own, and which of its ends is up.
+
+    Args:
+        normals: beginning of a picture.
+        height: the same of another; it may have fewer rows, as a file stored in tiles gives them.
 
     Returns:
         None where the two have too little in common to tell.

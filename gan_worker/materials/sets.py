@@ -25,9 +25,9 @@ from gan_worker.materials.content import (
     may_be_value,
     read_sample,
 )
+from gan_worker.materials.file_names import UNUSED, Reading, read_name
 from gan_worker.materials.maps import FILE_KINDS, MAPS
 from gan_worker.materials.metadata import read_file_kind
-from gan_worker.materials.names import UNUSED, Reading, read_name
 from gan_worker.materials.pictures import EXTENSIONS, Picture, check_picture, read_header
 from gan_worker.materials.reading import MaterialSet as MaterialSet
 from gan_worker.materials.reading import check_sizes
@@ -134,7 +134,9 @@ class _Neighbors:
     def __init__(self, groups: Iterable[_Group]):
         self._here: dict[Path, list[_Group]] = defaultdict(list)
         self._below: dict[Path, list[_Group]] = defaultdict(list)
+        self.any = False
         for group in groups:
+            self.any = True
             self._here[group.folder].append(group)
             for above in group.folder.parents:
                 self._below[above].append(group)
@@ -175,9 +177,11 @@ def find_materials(
     skipped: list[SkippedFile] = []
     notes: list[str] = []
     found = _readable(list(_all_files(places, skipped)), places, skipped)
-    groups, photos = _sorted_out(_read_together(found))
+    groups, others = _sorted_out(_read_together(found))
+    around = _Neighbors(groups)
+    photos = [one for one in others if not _joins(one, around, notes)]
     sets = [_settled(group, skipped, notes) for group in groups]
-    sets += _photos(photos, groups, skipped, notes)
+    sets += _photos(photos, around, skipped, notes)
     if not sets:
         raise _nothing(places, skipped)
     sets.sort(key=lambda material: (material.name, str(next(iter(material.files.values())))))
@@ -299,7 +303,9 @@ def _sorted_out(found: Sequence[_Found]) -> tuple[list[_Group], list[_Found]]:
     groups = [group for files in named.values() for group in _varied(files)]
     sets = []
     # Single files first, because one of them may be the base color of another group.
-    for group in sorted(groups, key=lambda g: (len(g.members), g.has_normals)):
+    for group in sorted(
+        groups, key=lambda g: (len(g.members), len(g.members) == 1 and g.has_normals)
+    ):
         _complete(group, photos)
         if _is_set(group):
             sets.append(group)
@@ -329,7 +335,7 @@ def _varied(files: Sequence[_Found]) -> list[_Group]:
 def _complete(group: _Group, photos: dict[_Key, list[_Found]]) -> None:
     """Take a picture of just the set's name for its base color, where that is missing: `brick`, `brick_normal`."""
     plain = photos.get(group.key)
-    if not plain or "base_color" in group.maps or not all(map(_may_be_map, group.members)):
+    if not plain or "base_color" in group.maps or not _holds_maps(group):
         return
     if plain[0].size in {one.size for one in group.members}:
         color = plain.pop(0)
@@ -343,7 +349,13 @@ def _is_set(group: _Group) -> bool:
     several = len(group.members) > 1
     if "base_color" in group.maps:
         return certain or (several and not all(r.letter for r in readings))
-    return several and certain and bool(group.name) and all(map(_may_be_map, group.members))
+    return several and certain and bool(group.name) and _holds_maps(group)
+
+
+def _holds_maps(group: _Group) -> bool:
+    """Whether a word says so that nobody would use of a photo, or no pixels speak against it."""
+    words = any(not (r.everyday or r.weak) for r in (one.reading for one in group.members))
+    return words or all(map(_may_be_map, group.members))
 
 
 def _may_be_map(one: _Found) -> bool:
@@ -366,12 +378,23 @@ def _without_stray(groups: Sequence[_Group]) -> tuple[list[_Group], list[_Found]
     return kept, stray
 
 
+def _joins(one: _Found, around: _Neighbors, notes: list[str]) -> bool:
+    """Add a picture to the set it is named like, whose normals it holds by all pixels if by no known word."""
+    group = around.named_like(one)
+    if not group or one.kind or group not in around.in_folder(one) or "normal" in group.maps:
+        return False
+    if not is_normals(one.sample, SURE_TILT):
+        return False
+    group.members.append(replace(one, reading=Reading(group.base, "normal")))
+    notes.append(f"{one.file.name} is read as normals, because its pixels are.")
+    return True
+
+
 def _photos(
-    photos: Sequence[_Found], groups: Sequence[_Group], skipped: list[SkippedFile], notes: list[str]
+    photos: Sequence[_Found], around: _Neighbors, skipped: list[SkippedFile], notes: list[str]
 ) -> list[MaterialSet]:
     """What is a material of its own; beside a set no picture is one."""
     kept, normals = [], []
-    around = _Neighbors(groups)
     for one in photos:
         reason = _why_not(one, around)
         if reason:
@@ -380,7 +403,7 @@ def _photos(
             normals.append(one)
         else:
             kept.append(one)
-    if not groups and not kept:
+    if not around.any and not kept:
         return [MaterialSet(one.stem, {"normal": one.file}) for one in normals]
     for one in normals:
         reason = "it holds normals, and no base color of that name lies beside it"
@@ -417,7 +440,7 @@ def _settled(group: _Group, skipped: list[SkippedFile], notes: list[str]) -> Mat
         chosen[kind] = first
         reason = f"{group.shown} has that map: {first.file.name}"
         skipped += [_skip(one.file, reason) for one in others]
-    for kind, reason in _replaced(chosen):
+    for kind, reason in list(_replaced(chosen)):
         skipped.append(_skip(chosen.pop(kind).file, reason))
     _check_content(group, chosen, skipped, notes)
     return MaterialSet(group.shown, {kind: one.file for kind, one in chosen.items()})
@@ -475,15 +498,15 @@ def _check_green(chosen: dict[str, _Found], notes: list[str]) -> None:
     down = None
     if height and height.size == normals.size:
         down = green_points_down(normals.sample, height.sample)
+    by = "by its height"
     if down is None:
         if not normals.reading.unreal or normals.reading.told:
             return
-        down = True
+        down, by = True, "as in textures of Unreal"
     told = "normal_directx" if down else "normal"
     if told not in chosen:
         chosen[told] = chosen.pop("normal" if down else "normal_directx")
         way = "down, as DirectX has it" if down else "up, as OpenGL has it"
-        by = "by its height" if height else "for all that is known"
         notes.append(f"The green of {normals.file.name} points {way}, {by}.")
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from gan_worker.materials.file_names import split_file_stem
 from gan_worker.materials.maps import FILE_KINDS, MAPS, UNUSED_WORDS, Kind, MaterialMap
-from gan_worker.materials.names import split_file_stem
 
 NAMED = {
     # ambientCG

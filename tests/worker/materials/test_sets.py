@@ -125,6 +125,204 @@ class TestSets:
         assert list(reasons(skipped)) == ["wall_NormalDX.png"]
 
 
+class TestBeside:
+    """What lies beside a set is never a photo that costs all others their maps."""
+
+    @pytest.mark.parametrize(
+        "name", ["wall_grime.png", "Wall preview 2.png", "wallView.png", "IMG_1.jpg"]
+    )
+    def test_other_pictures_in_the_folder_of_a_set_are_left_out(self, name, tmp_path):
+        put(tmp_path, "wall_color.png", "wall_rough.png", name)
+        sets, skipped, notes = find_materials([tmp_path])
+        assert [(s.name, s.maps) for s in sets] == [("wall", ("base_color", "roughness"))]
+        assert list(reasons(skipped)) == [name]
+        assert notes == []
+
+    @pytest.mark.parametrize("place", ["", "2K", "2K/png"])
+    def test_a_picture_named_like_a_set_above_or_below_it_is_left_out(self, place, tmp_path):
+        put(tmp_path / place, "wall_color.png", "wall_rough.png")
+        put(tmp_path / place / "renders", "wall_view.png", "wall.png")
+        put(tmp_path, "wall_front.png")
+        put(tmp_path / "photos", "walls.png")
+        sets, skipped, _ = find_materials([tmp_path])
+        assert [s.name for s in sets] == ["wall", "walls"]
+        assert set(reasons(skipped)) == {"wall_view.png", "wall.png", "wall_front.png"}
+
+    def test_photos_in_a_folder_of_their_own_are_photos(self, tmp_path):
+        put(tmp_path / "set", "wall_color.png", "wall_rough.png")
+        put(tmp_path / "photos", "wall.png", "wall_2.png")
+        assert set(found(tmp_path)) == {"wall", "wall_2"}
+
+    def test_another_variation_of_the_color_is_no_material(self, tmp_path):
+        put(tmp_path, "wall_color_01.png", "wall_color_02.png", "wall_rough_01.png")
+        put(tmp_path, "door_color.png", "door_rough.png", "door_old_color.png")
+        sets, skipped, _ = find_materials([tmp_path])
+        assert {s.name: s.maps for s in sets} == dict.fromkeys(
+            ("door", "wall_01"), ("base_color", "roughness")
+        )
+        assert set(reasons(skipped)) == {"wall_color_02.png", "door_old_color.png"}
+
+    def test_numbered_photos_stay_photos_each(self, tmp_path):
+        put(tmp_path, *(f"wood_color_{n}.png" for n in (1, 2, 3)), "metal_01.png", "metal_02.png")
+        assert len(found(tmp_path)) == 5
+
+    def test_letters_number_photos_where_no_map_lies_beside_them(self, tmp_path):
+        put(tmp_path, *(f"wall_{letter}.png" for letter in "ABCDEH"))
+        assert set(found(tmp_path)) == {f"wall_{letter}" for letter in "ABCDEH"}
+
+    def test_the_picture_of_just_the_sets_name_is_its_missing_color(self, tmp_path):
+        put(tmp_path, "brick.png", "brick_normal.png", "old_metal.png", "old_metal_disp.png")
+        assert found(tmp_path) == {
+            "brick": ("base_color",),
+            "old_metal": ("base_color",),
+        }
+        maps = {s.name: s.maps for s in find_materials([tmp_path], alike=False)[0]}
+        assert maps == {"brick": ("base_color", "normal"), "old_metal": ("base_color", "height")}
+
+    def test_of_two_resolutions_the_larger_is_taken_for_all_maps(self, tmp_path):
+        small, large = np.zeros((4, 4, 3)), np.zeros((8, 8, 3))
+        put(tmp_path, "w_1K_Color.png", "w_1K_Rough.png", picture=small)
+        put(tmp_path, "w_2K_Color.png", "w_2K_Rough.png", "w_ao.png", picture=large)
+        ((only,), skipped, _) = find_materials([tmp_path])
+        assert {f.name for f in only.files.values()} == {
+            "w_2K_Color.png",
+            "w_2K_Rough.png",
+            "w_ao.png",
+        }
+        assert set(reasons(skipped)) == {"w_1K_Color.png", "w_1K_Rough.png"}
+
+    def test_udim_tiles_are_sets_of_their_own(self, tmp_path):
+        put(tmp_path, *(f"w_{m}.{t}.png" for m in ("Color", "Normal") for t in (1001, 1002)))
+        assert found(tmp_path) == dict.fromkeys(("w_1001", "w_1002"), ("base_color", "normal"))
+
+    @pytest.mark.parametrize("other", ["w_gloss.png", "w_bump.png", "w_Glossiness.png"])
+    def test_what_gives_the_same_map_less_well_is_left_out(self, other, tmp_path):
+        put(tmp_path, "w_color.png", "w_rough.png", "w_disp.png", other)
+        ((only,), skipped, _) = find_materials([tmp_path])
+        assert set(only.files) == {"base_color", "roughness", "height"}
+        assert list(reasons(skipped)) == [other]
+
+    def test_a_packed_file_whose_maps_are_all_there_may_have_any_size(self, tmp_path):
+        put(tmp_path, *(f"w_{w}.png" for w in ("color", "ao", "rough", "metal")))
+        put(tmp_path, "w_orm.png", picture=np.zeros((4, 4, 3)))
+        ((only,), skipped, _) = find_materials([tmp_path])
+        assert "packed" not in only.files
+        assert list(reasons(skipped)) == ["w_orm.png"]
+
+
+def relief(size=64, seed=0):
+    """A height of smooth hills and its normals as OpenGL has them."""
+    noise = np.random.default_rng(seed).normal(size=(size, size))
+    rows, columns = np.fft.fftfreq(size)[:, None], np.fft.fftfreq(size)[None]
+    smooth = np.fft.ifft2(np.fft.fft2(noise) * np.exp(-200 * (rows**2 + columns**2))).real
+    height = (smooth - smooth.min()) / np.ptp(smooth)
+    down, right = np.gradient(8 * height)
+    vectors = np.stack([-right, down, np.ones_like(height)], axis=-1)
+    vectors /= np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return height[..., None].astype(np.float32), (vectors / 2 + 0.5).astype(np.float32)
+
+
+def green_turned(normals):
+    return normals * (1, -1, 1) + np.array((0, 1, 0), np.float32)
+
+
+class TestPixels:
+    """Names are held against what the files hold."""
+
+    height, normals = relief()
+    color = np.random.default_rng(1).random((64, 64, 3)).astype(np.float32)
+
+    def put(self, folder, **pictures):
+        for name, picture in pictures.items():
+            put(folder, f"{name}.png", picture=picture)
+        return find_materials([folder])
+
+    @pytest.mark.parametrize("word", ["Normal", "NormalGL", "NormalDX"])
+    @pytest.mark.parametrize("polarity", [1, -1])
+    @pytest.mark.parametrize("turned", [False, True])
+    def test_green_points_as_the_height_says(self, word, polarity, turned, tmp_path):
+        stored = green_turned(self.normals) if turned else self.normals
+        height = self.height if polarity > 0 else 1 - self.height
+        files = {"w_Color": self.color, f"w_{word}": stored, "w_Height": height}
+        (only,), _, notes = self.put(tmp_path, **files)
+        assert np.abs(read_material(only)["normal"] - self.normals).max() < 0.01
+        assert any("points" in note for note in notes) == (turned != (word == "NormalDX"))
+
+    def test_a_height_of_something_else_changes_nothing(self, tmp_path):
+        other = relief(seed=7)[0]
+        files = {"w_Color": self.color, "w_NormalDX": self.normals, "w_Height": other}
+        (only,), _, _ = self.put(tmp_path, **files)
+        assert "normal_directx" in only.files
+
+    def test_textures_of_unreal_have_normals_of_directx_where_nothing_says_otherwise(
+        self, tmp_path
+    ):
+        files = {"T_w_BC": self.color, "T_w_N": green_turned(self.normals), "T_w_ORM": self.color}
+        (only,), _, notes = self.put(tmp_path, **files)
+        assert np.abs(read_material(only)["normal"] - self.normals).max() < 0.01
+        assert "as in textures of Unreal" in notes[0]
+
+    def test_and_those_that_say_opengl_are_believed(self, tmp_path):
+        (only,), _, _ = self.put(tmp_path, T_w_BC=self.color, T_w_NormalGL=self.normals)
+        assert "normal" in only.files
+
+    @pytest.mark.parametrize("word", ["bump", "Displacement"])
+    def test_normals_that_are_called_height_are_normals(self, word, tmp_path):
+        (only,), _, notes = self.put(tmp_path, w_color=self.color, **{f"w_{word}": self.normals})
+        assert only.maps == ("base_color", "normal")
+        assert "normals, not heights" in notes[0]
+
+    def test_heights_that_are_called_normal_are_heights(self, tmp_path):
+        (only,), _, _ = self.put(tmp_path, w_color=self.color, w_normal=self.height)
+        assert only.maps == ("base_color", "height")
+
+    def test_and_are_left_out_where_there_are_some(self, tmp_path):
+        files = {"w_color": self.color, "w_normal": self.height, "w_disp": self.height}
+        (only,), skipped, _ = self.put(tmp_path, **files)
+        assert only.maps == ("base_color", "height")
+        assert list(reasons(skipped)) == ["w_normal.png"]
+
+    def test_normals_without_a_known_word_are_no_photo(self, tmp_path):
+        put(tmp_path / "photos", "a.png", picture=self.color)
+        sets, skipped, _ = self.put(tmp_path, IMG_7=self.normals)
+        assert [s.name for s in sets] == ["a"]
+        assert "normals" in reasons(skipped)["IMG_7.png"]
+
+    def test_and_beside_a_set_without_normals_they_are_its_own(self, tmp_path):
+        files = {"w_color": self.color, "w_rough": self.height, "w_tangents": self.normals}
+        (only,), skipped, notes = self.put(tmp_path, **files)
+        assert only.maps == ("base_color", "roughness", "normal")
+        assert (skipped, len(notes)) == ([], 1)
+
+    def test_normals_alone_are_learned_as_normals(self, tmp_path):
+        (only,), _, _ = self.put(tmp_path, brick_normal=self.normals)
+        assert only.maps == ("normal",)
+
+    def test_a_letter_counts_where_the_normals_are_normals(self, tmp_path):
+        files = {"stone": self.color, "stone_n": self.normals, "stone_h": self.height}
+        (only,), _, _ = self.put(tmp_path, **files)
+        assert only.maps == ("base_color", "normal", "height")
+
+    def test_photos_of_rough_and_of_metal_are_photos(self, tmp_path):
+        sets, _, notes = self.put(tmp_path, barn_rough=self.color, barn_metal=self.color[::-1])
+        assert {s.name for s in sets} == {"barn_rough", "barn_metal"}
+        assert "barn_rough.png" in notes[0]
+
+    def test_a_blue_photo_is_a_photo(self, tmp_path):
+        sky = np.array((0.42, 0.6, 0.93)) + 0.03 * (self.color - 0.5)
+        (only,), _, _ = self.put(tmp_path, sky=sky.astype(np.float32))
+        assert only.maps == ("base_color",)
+
+    def test_a_map_that_ends_early_is_told_when_it_is_read(self, tmp_path):
+        put(tmp_path, "w_color.png", "w_normal.png", picture=self.color)
+        data = (tmp_path / "w_normal.png").read_bytes()
+        (tmp_path / "w_normal.png").write_bytes(data[:200] + data[-40:])
+        (only,), _, _ = find_materials([tmp_path])
+        with pytest.raises(PictureError) as caught:
+            read_material(only)
+        assert caught.value.code == "picture_unreadable"
+
+
 class TestPhotos:
     def test_each_photo_is_a_material_of_its_own(self, tmp_path):
         put(tmp_path, "IMG_2001.jpg", "IMG_2002.png")

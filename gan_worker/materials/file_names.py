@@ -18,13 +18,18 @@ from gan_worker.materials.maps import FILE_KINDS, UNUSED_WORDS
 UNUSED = "unused"
 # Words of a name that can be one word of the table together.
 _JOINED = 6
-# Shorter words, as `bc`, count where a separator divides them from the name, and letters only beside other maps.
+# Short words, as `bc`, count where a separator divides them from the name, or capitals as in `WallAO`; letters only
+# beside other maps.
 _SHORT = 2
 # Words that are as long stand for a map wherever they are in a name, if other maps lie beside it.
 _LONG = 6
 
 # Short words that by themselves are names rather.
 _NAMES = ("norm", "met", "op", "em", "dp", "bc", "mt", "nm", "mr", "id")
+
+_EVERYDAY = frozenset(
+    ("metal", "rough", "bump", "arm", "depth", "glow", "glossy", "gloss", "cutout")
+)
 
 _MEANINGS = {
     **{word: (kind, n) for kind, k in FILE_KINDS.items() for n, word in enumerate(k.words)},
@@ -39,7 +44,7 @@ _RESOLUTION = re.compile(
     re.IGNORECASE,
 )
 _CONVENTION = re.compile(
-    r"[_\-. ]*(?P<convention>open_?gl|ogl|gl|direct_?x|dx|d3d)$", re.IGNORECASE
+    r"[_\-. ]*(?P<convention>open[_\-. ]?gl|ogl|gl|direct[_\-. ]?x|dx|d3d)$", re.IGNORECASE
 )
 # Arroway: three maps in one.
 _THREE_IN_ONE = re.compile(r"[_\-. ]s\d{2,3}-g\d{2,3}-r\d{2,3}$", re.IGNORECASE)
@@ -55,6 +60,7 @@ class Reading:
         variation: a number, UDIM tile or word that tells files of one map apart, or empty.
         order: what is preferred of several files for one map: less comes first.
         weak: whether it counts only beside other maps, as a word at the beginning does.
+        everyday: whether the word may just as well say what a photo shows.
         letter: whether the word is a single letter, which may number photos.
         unreal: whether the name begins as Unreal's textures do, whose normals are DirectX's.
         told: whether the name tells which way the green of its normals points.
@@ -66,6 +72,7 @@ class Reading:
     variation: str = ""
     order: tuple[int, ...] = ()
     weak: bool = False
+    everyday: bool = False
     letter: bool = False
     unreal: bool = False
     told: bool = False
@@ -135,7 +142,7 @@ def read_name(stem: str) -> tuple[Reading, ...]:
     if three := _THREE_IN_ONE.search(stem):
         return (Reading(stem[: three.start()], UNUSED),)
     found: dict[tuple[str, str], Reading] = {}
-    unreal = stem.startswith("T_")
+    unreal = stem.lower().startswith("t_")
     for rest in _rests(stem):
         for reading in _at_the_end(rest):
             weak = reading.weak and not unreal
@@ -191,7 +198,8 @@ def _reading(rest: _Rest, start: int, word: str) -> Reading | None:
     kind, rank = _MEANINGS[word]
     before = rest.text[:start]
     divided = not before or before[-1] in _SEPARATORS
-    if len(word) <= _SHORT and not divided:
+    acronym = len(word) > 1 and rest.text[start:].isupper() and before[-1:].islower()
+    if len(word) <= _SHORT and not divided and not acronym:
         return None
     name, convention = _plain(before), rest.convention
     # `Metal049` is a name, and so is what is no color.
@@ -213,6 +221,7 @@ def _reading(rest: _Rest, start: int, word: str) -> Reading | None:
         rest.variation,
         (rest.copies, rest.coarse, rank),
         weak=letter or (not name and word in _NAMES),
+        everyday=word in _EVERYDAY,
         letter=letter,
         told=bool(convention),
     )
