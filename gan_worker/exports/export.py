@@ -19,7 +19,6 @@ from gan_worker.exports.targets import TOOLS, ExportTarget
 from gan_worker.exports.textures import Maps, Texture
 from gan_worker.exports.usd import write_usd
 from gan_worker.files import replace_file, storage_errors
-from gan_worker.materials.metadata import file_kind_metadata
 from gan_worker.materials.pixels import Bits, quantise
 from gan_worker.materials.png import png_pieces, text_chunks
 
@@ -126,5 +125,5 @@ def _encode(
         band = {name: whole[top : top + rows] for name, whole in material.maps.items()}
         pixels[top : top + rows] = quantise(texture.picture(band), bits)
         yield
-    texts = {**material.metadata, **file_kind_metadata(texture.kind)}
+    texts = {**material.metadata, **texture.metadata}
     yield from png_pieces(pixels, parts, text_chunks(texts))

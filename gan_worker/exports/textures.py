@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_worker.materials.maps import FILE_KINDS, MAPS
+from gan_worker.materials.maps import FILE_KIND_KEY, FILE_KINDS, MAPS
 from gan_worker.materials.maps import SMOOTHNESS as SMOOTHNESS
 from gan_worker.materials.pixels import Bits, Picture, as_floats
 
@@ -55,10 +55,11 @@ class Texture:
         return any(name in maps for name in self.maps) and self.only_with in ("", *maps)
 
     @property
-    def kind(self) -> str:
-        """What is in it, as one of `FILE_KINDS`."""
+    def metadata(self) -> dict[str, str]:
+        """What its file says of what is in it, so that it is read back as it was meant."""
         holds = (self.channels, self.directx)
-        return next(name for name, k in FILE_KINDS.items() if (k.channels, k.directx) == holds)
+        kinds = (name for name, k in FILE_KINDS.items() if (k.channels, k.directx) == holds)
+        return {FILE_KIND_KEY: next(kinds)}
 
     @property
     def depth(self) -> int:

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_worker.materials.pictures import Picture, read_bands
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
-# Rows that are looked at, by at least as many as are read at once, and columns.
-ROWS, COLUMNS = 128, 512
+    from gan_worker.materials.pixels import Picture
+
 # Differences below which values are equal, of 0..1.
 EQUAL = 0.02
 # How far normals lean on average at most; and where no name says that they are normals, because a clear sky is as blue.
 TILT, SURE_TILT = 0.25, 0.06
-
-
-def read_sample(file: Path) -> Picture:
-    """The beginning of a picture, without its alpha.
-
-    Raises:
-        PictureError: as `pictures.read_picture`.
-    """
-    band = next(read_bands(file))
-    return np.nan_to_num(band[:ROWS, :COLUMNS])
 
 
 def may_be_value(sample: Picture) -> bool:
@@ -45,8 +36,8 @@ def is_varied(sample: Picture) -> bool:
 def is_normals(sample: Picture, tilt: float = TILT) -> bool:
     """Whether the colors are vectors that point out of the surface, of any convention.
 
-    Of 305 normal maps of libraries two are not known by it, of which one is damaged, and none of 511 other pictures
-    is taken for one. Vectors that were averaged are shorter than one.
+    Of 305 normal maps of libraries 304 are known by it, and none of 1207 other pictures is taken for one. Vectors that
+    were averaged are shorter than one.
 
     Args:
         sample: (height, width, channels); 0..1, or -1..1 as floating-point files may have it.
@@ -91,14 +82,14 @@ def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     return float((one * other).sum()) / size if size > 1e-6 else 0.0
 
 
-def has_alpha(file: Path) -> bool:
+def has_alpha(bands: Iterable[Picture]) -> bool:
     """Whether a picture has an alpha that is not the same everywhere.
 
-    Raises:
-        PictureError: as `pictures.read_picture`.
+    Args:
+        bands: of rows, with the alpha.
     """
     least, most = 1.0, 0.0
-    for band in read_bands(file, alpha=True):
+    for band in bands:
         if band.shape[-1] not in (2, 4):
             return False
         least, most = min(least, float(band[..., -1].min())), max(most, float(band[..., -1].max()))

@@ -78,6 +78,11 @@ class Reading:
     told: bool = False
     certain: bool = False
 
+    @property
+    def maps(self) -> tuple[str, ...]:
+        """The maps that such a file gives."""
+        return FILE_KINDS[self.kind].maps if self.kind in FILE_KINDS else ()
+
 
 @dataclass(frozen=True)
 class _Rest:

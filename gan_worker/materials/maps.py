@@ -230,6 +230,8 @@ class FileKind:
         return sum(MAPS[c].channels if c in MAPS else 1 for c in self.channels)
 
 
+# By this name a file's metadata say of which kind it is, where it is one of ours.
+FILE_KIND_KEY = "Tilewright File Kind"
 # Kinds of files by name: a map as it is by the map's own; names are written into files, so they stay.
 FILE_KINDS: dict[str, FileKind] = {
     **{m.name: FileKind((m.name,), m.words) for m in MAPS.values()},

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from gan_worker.dataclass_json import to_json
-from gan_worker.materials.maps import FILE_KINDS
+from gan_worker.materials.maps import FILE_KIND_KEY
 
 if TYPE_CHECKING:
     from gan_worker.config import Credits, Recipe
@@ -20,8 +20,6 @@ COMPOSITE_TYPE = (
     "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 )
 SOURCE_TYPE_KEY = "Iptc4xmpExt:DigitalSourceType"
-# What is in the file, as in `maps.FILE_KINDS`, where its name does not say all of it.
-FILE_KIND_KEY = "Tilewright File Kind"
 MODEL_KEY, HASH_KEY, RECIPE_KEY = "tilewright:Model", "tilewright:ModelHash", "tilewright:Recipe"
 
 _LABELS = {
@@ -120,21 +118,6 @@ def read_metadata(texts: Mapping[str, str]) -> dict[str, Any] | None:
         # A picture editor may have cut it; the rest still counts.
         found["recipe"] = None
     return found
-
-
-def file_kind_metadata(kind: str) -> dict[str, str]:
-    """The text by which a file says what is in it, one of `maps.FILE_KINDS`."""
-    return {FILE_KIND_KEY: kind}
-
-
-def read_file_kind(texts: Mapping[str, str]) -> str | None:
-    """What a file of ours says is in it; None for others, and for kinds of later versions.
-
-    Args:
-        texts: of `pictures.read_header`.
-    """
-    kind = texts.get(FILE_KIND_KEY)
-    return kind if kind in FILE_KINDS else None
 
 
 def credit_line(credits: Credits) -> str:

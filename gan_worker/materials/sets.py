@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import os
-import unicodedata
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
 
 from gan_worker.confinement import LED_OUT, leads_out
 from gan_worker.errors import PictureError
@@ -22,13 +17,18 @@ from gan_worker.materials.content import (
     is_grey,
     is_normals,
     is_varied,
-    may_be_value,
-    read_sample,
 )
 from gan_worker.materials.file_names import UNUSED, Reading, read_name
-from gan_worker.materials.maps import FILE_KINDS, MAPS
-from gan_worker.materials.metadata import read_file_kind
-from gan_worker.materials.pictures import EXTENSIONS, Picture, check_picture, read_header
+from gan_worker.materials.grouping import (
+    Found,
+    Group,
+    Neighbors,
+    plain_name,
+    read_together,
+    sort_out,
+)
+from gan_worker.materials.maps import FILE_KIND_KEY, FILE_KINDS, MAPS
+from gan_worker.materials.pictures import EXTENSIONS, check_picture, read_bands, read_header
 from gan_worker.materials.reading import MaterialSet as MaterialSet
 from gan_worker.materials.reading import check_sizes
 from gan_worker.materials.reading import read_material as read_material
@@ -37,119 +37,6 @@ from gan_worker.progress import SkippedFile
 NAMES_SHOWN = 5
 # What people call maps that are read as something else than their names say.
 _CALLED = {"normal": "normals", "height": "heights"}
-
-# How the name of a picture is read in which no word stands.
-_PHOTO = Reading("", "")
-
-_Key = tuple[Path, str]
-
-
-@dataclass(frozen=True)
-class _Found:
-    """A readable picture, its size in pixels, and how its name was read; of no kind where it has no word."""
-
-    file: Path
-    size: tuple[int, int]
-    readings: tuple[Reading, ...] = ()
-    reading: Reading = _PHOTO
-
-    @property
-    def stem(self) -> str:
-        return shown_name(self.file.stem)
-
-    @property
-    def kind(self) -> str:
-        return self.reading.kind
-
-    @property
-    def sample(self) -> Picture:
-        """Its first rows; of what cannot be read, which is refused when all of it is, a single pixel."""
-        try:
-            return read_sample(self.file)
-        except PictureError:
-            return np.zeros((1, 1, 1), np.float32)
-
-    @property
-    def order(self) -> tuple[int, ...]:
-        return self.reading.order
-
-
-class _Group:
-    """Files that lie together and whose names begin alike.
-
-    Args:
-        members: of kinds that are maps, one at least.
-        variation: what tells them from others of that name.
-        extra: of kinds that are not learned.
-    """
-
-    def __init__(self, members: Sequence[_Found], variation: str, extra: Sequence[_Found] = ()):
-        first = (*members, *extra)[0]
-        self.members, self.extra = list(members), list(extra)
-        self.folder = first.file.parent
-        # Without the variation, with it, and as people read it.
-        self.base = first.reading.name
-        self.name = "_".join(filter(None, (self.base, variation)))
-        self.shown = self.name or shown_name(self.folder.name)
-
-    @property
-    def key(self) -> _Key:
-        return _key(self.folder, self.name)
-
-    @property
-    def maps(self) -> set[str]:
-        return {name for one in self.members for name in FILE_KINDS[one.kind].maps}
-
-    @property
-    def has_normals(self) -> bool:
-        """Whether it has normals that no photo is taken for."""
-        normals = (one for one in self.members if "normal" in FILE_KINDS[one.kind].maps)
-        return any(is_normals(one.sample) for one in normals)
-
-    def is_named_like(self, one: _Found) -> bool:
-        """Whether a file's name begins as those of the group."""
-        base = _plain(self.base or self.folder.name)
-        rest = _plain(one.stem)
-        if not rest.startswith(base):
-            return False
-        following = one.stem[len(base) :][:1]
-        return not following.isalnum() or (
-            following.isupper() and one.stem[len(base) - 1].islower()
-        )
-
-    def in_order(self) -> Iterator[tuple[str, list[_Found]]]:
-        """Files by kind, the first of which counts: of the size that most maps have, rather than another copy."""
-        kinds: dict[str, list[_Found]] = defaultdict(list)
-        for one in self.members:
-            kinds[one.kind].append(one)
-        sizes = Counter(size for files in kinds.values() for size in {one.size for one in files})
-        best = max(sizes, key=lambda size: (sizes[size], size))
-        for kind, files in kinds.items():
-            yield kind, sorted(files, key=lambda one: (one.size != best, one.order, one.file.name))
-
-
-class _Neighbors:
-    """Sets by where they lie, so that those around a picture are found among many."""
-
-    def __init__(self, groups: Iterable[_Group]):
-        self._here: dict[Path, list[_Group]] = defaultdict(list)
-        self._below: dict[Path, list[_Group]] = defaultdict(list)
-        self.any = False
-        for group in groups:
-            self.any = True
-            self._here[group.folder].append(group)
-            for above in group.folder.parents:
-                self._below[above].append(group)
-
-    def in_folder(self, one: _Found) -> list[_Group]:
-        return self._here.get(one.file.parent, [])
-
-    def named_like(self, one: _Found) -> _Group | None:
-        """The set that a picture is named like, in its folder, above or below it."""
-        folder = one.file.parent
-        above = (group for f in (folder, *folder.parents) for group in self._here.get(f, ()))
-        near = chain(above, self._below.get(folder, ()))
-        return next((g for g in near if one not in g.members and g.is_named_like(one)), None)
 
 
 def find_materials(
@@ -177,8 +64,8 @@ def find_materials(
     skipped: list[SkippedFile] = []
     notes: list[str] = []
     found = _readable(list(_all_files(places, skipped)), places, skipped)
-    groups, others = _sorted_out(_read_together(found))
-    around = _Neighbors(groups)
+    groups, others = sort_out(read_together(found))
+    around = Neighbors(groups)
     photos = [one for one in others if not _joins(one, around, notes)]
     sets = [_settled(group, skipped, notes) for group in groups]
     sets += _photos(photos, around, skipped, notes)
@@ -238,7 +125,7 @@ def _skip(file: Path, reason: str) -> SkippedFile:
 
 def _readable(
     files: Sequence[Path], places: Sequence[str | Path], skipped: list[SkippedFile]
-) -> list[_Found]:
+) -> list[Found]:
     found = []
     for file in files:
         if file.name == "REUSE.toml" or file.suffix == ".license":
@@ -249,7 +136,7 @@ def _readable(
             continue
         try:
             size = check_picture(file)
-            found.append(_Found(file, size, _readings(file)))
+            found.append(Found(file, size, _readings(file)))
         except PictureError as error:
             # Where one picture was asked for, its own error says more than an empty list.
             if len(places) == 1 and Path(places[0]) == file:
@@ -259,126 +146,14 @@ def _readable(
 
 
 def _readings(file: Path) -> tuple[Reading, ...]:
-    """How its name can be read; a file of ours says what is in it."""
+    """How its name can be read; a file of ours says what is in it, unless a later version knows more kinds."""
     readings = read_name(shown_name(file.stem))
-    if readings and (kind := read_file_kind(read_header(file)[2])):
+    if readings and (kind := read_header(file)[2].get(FILE_KIND_KEY)) in FILE_KINDS:
         return tuple(replace(r, kind=kind, certain=True, weak=False) for r in readings)
     return readings
 
 
-# ---- names that lie together
-
-
-def _plain(name: str) -> str:
-    """Equal for names that are one; systems differ in case and in how they store umlauts."""
-    return unicodedata.normalize("NFC", name).casefold()
-
-
-def _key(folder: Path, name: str) -> _Key:
-    return folder, _plain(name or folder.name)
-
-
-def _read_together(found: Sequence[_Found]) -> list[_Found]:
-    """Read each name so that as many other files as can be have the same material's."""
-    votes = Counter(
-        key for one in found for key in {_key(one.file.parent, r.name) for r in one.readings}
-    )
-
-    def read(one: _Found) -> _Found:
-        ways = sorted(one.readings, key=lambda r: -votes[_key(one.file.parent, r.name)])
-        return replace(one, reading=ways[0]) if ways else one
-
-    return [read(one) for one in found]
-
-
-def _sorted_out(found: Sequence[_Found]) -> tuple[list[_Group], list[_Found]]:
-    """Divide what was found into sets of maps and plain photos."""
-    named: dict[_Key, list[_Found]] = defaultdict(list)
-    photos: dict[_Key, list[_Found]] = defaultdict(list)
-    for one in found:
-        if one.kind:
-            named[_key(one.file.parent, one.reading.name)].append(one)
-        else:
-            photos[_key(one.file.parent, one.stem)].append(one)
-    groups = [group for files in named.values() for group in _varied(files)]
-    sets = []
-    # Single files first, because one of them may be the base color of another group.
-    for group in sorted(
-        groups, key=lambda g: (len(g.members), len(g.members) == 1 and g.has_normals)
-    ):
-        _complete(group, photos)
-        if _is_set(group):
-            sets.append(group)
-        else:
-            for one in group.members + group.extra:
-                photos[_key(one.file.parent, one.stem)].append(one)
-    kept, stray = _without_stray(sets)
-    return kept, sorted(stray + [p for some in photos.values() for p in some], key=lambda p: p.file)
-
-
-def _varied(files: Sequence[_Found]) -> list[_Group]:
-    """One set, or one for each number where all maps have numbers and some have the same map."""
-    variations: dict[str, list[_Found]] = defaultdict(list)
-    maps = [one for one in files if one.kind != UNUSED]
-    for one in maps:
-        variations[one.reading.variation].append(one)
-    kinds = {one.kind for one in maps}
-    apart = "" not in variations and len(kinds) < len(maps)
-    if not apart and len(kinds) > 1:
-        same = next(iter(variations)) if len(variations) == 1 else ""
-        variations = {same: maps}
-    extra = [one for one in files if one.kind == UNUSED]
-    first, *others = sorted(variations.items()) or [("", [])]
-    return [_Group(first[1], first[0], extra), *(_Group(part, said) for said, part in others)]
-
-
-def _complete(group: _Group, photos: dict[_Key, list[_Found]]) -> None:
-    """Take a picture of just the set's name for its base color, where that is missing: `brick`, `brick_normal`."""
-    plain = photos.get(group.key)
-    if not plain or "base_color" in group.maps or not _holds_maps(group):
-        return
-    if plain[0].size in {one.size for one in group.members}:
-        color = plain.pop(0)
-        group.members.append(replace(color, reading=Reading(group.base, "base_color")))
-
-
-def _is_set(group: _Group) -> bool:
-    """Whether the files are maps indeed, and not photos such as `old_metal` and `left_arm`."""
-    readings = [one.reading for one in group.members]
-    certain = not all(r.weak for r in readings) or group.has_normals
-    several = len(group.members) > 1
-    if "base_color" in group.maps:
-        return certain or (several and not all(r.letter for r in readings))
-    return several and certain and bool(group.name) and _holds_maps(group)
-
-
-def _holds_maps(group: _Group) -> bool:
-    """Whether a word says so that nobody would use of a photo, or no pixels speak against it."""
-    words = any(not (r.everyday or r.weak) for r in (one.reading for one in group.members))
-    return words or all(map(_may_be_map, group.members))
-
-
-def _may_be_map(one: _Found) -> bool:
-    """Whether no pixels say that a file is a photo of what its name has a map's word for."""
-    sample = one.sample
-    if "normal" in FILE_KINDS[one.kind].maps:
-        return is_normals(sample) or not is_varied(sample)
-    return len(FILE_KINDS[one.kind].maps) > 1 or may_be_value(sample)
-
-
-def _without_stray(groups: Sequence[_Group]) -> tuple[list[_Group], list[_Found]]:
-    """Tell single colors that are named like a set beside them, such as another variation, from the sets."""
-    whole = _Neighbors(group for group in groups if len(group.maps) > 1)
-    kept, stray = [], []
-    for group in groups:
-        if group.maps == {"base_color"} and whole.named_like(group.members[0]):
-            stray += group.members + group.extra
-        else:
-            kept.append(group)
-    return kept, stray
-
-
-def _joins(one: _Found, around: _Neighbors, notes: list[str]) -> bool:
+def _joins(one: Found, around: Neighbors, notes: list[str]) -> bool:
     """Add a picture to the set it is named like, whose normals it holds by all pixels if by no known word."""
     group = around.named_like(one)
     if not group or one.kind or group not in around.in_folder(one) or "normal" in group.maps:
@@ -391,7 +166,7 @@ def _joins(one: _Found, around: _Neighbors, notes: list[str]) -> bool:
 
 
 def _photos(
-    photos: Sequence[_Found], around: _Neighbors, skipped: list[SkippedFile], notes: list[str]
+    photos: Sequence[Found], around: Neighbors, skipped: list[SkippedFile], notes: list[str]
 ) -> list[MaterialSet]:
     """What is a material of its own; beside a set no picture is one."""
     kept, normals = [], []
@@ -414,10 +189,10 @@ def _photos(
     return [MaterialSet(one.stem, {"base_color": one.file}) for one in kept]
 
 
-def _why_not(one: _Found, around: _Neighbors) -> str:
+def _why_not(one: Found, around: Neighbors) -> str:
     """Why a picture is no photo; empty for one that is."""
     group = around.named_like(one)
-    if group and _plain(one.stem) == _plain(group.base or group.folder.name):
+    if group and plain_name(one.stem) == plain_name(group.base or group.folder.name):
         return f"taken for a preview of {group.shown}, which has maps"
     beside = any(len(other.maps) > 1 for other in around.in_folder(one))
     if one.kind == UNUSED and (group or beside):
@@ -432,10 +207,10 @@ def _why_not(one: _Found, around: _Neighbors) -> str:
 # ---- files of a set
 
 
-def _settled(group: _Group, skipped: list[SkippedFile], notes: list[str]) -> MaterialSet:
+def _settled(group: Group, skipped: list[SkippedFile], notes: list[str]) -> MaterialSet:
     """The one file for each map of a set."""
     skipped += [_skip(one.file, "a kind of map that is not learned") for one in group.extra]
-    chosen: dict[str, _Found] = {}
+    chosen: dict[str, Found] = {}
     for kind, (first, *others) in group.in_order():
         chosen[kind] = first
         reason = f"{group.shown} has that map: {first.file.name}"
@@ -446,7 +221,7 @@ def _settled(group: _Group, skipped: list[SkippedFile], notes: list[str]) -> Mat
     return MaterialSet(group.shown, {kind: one.file for kind, one in chosen.items()})
 
 
-def _replaced(chosen: Mapping[str, _Found]) -> Iterator[tuple[str, str]]:
+def _replaced(chosen: Mapping[str, Found]) -> Iterator[tuple[str, str]]:
     """Kinds of files of a set that give nothing beside its others, and why."""
     own = {kind for kind in chosen if kind in MAPS}
     if "normal" in own and "normal_directx" in chosen:
@@ -457,11 +232,11 @@ def _replaced(chosen: Mapping[str, _Found]) -> Iterator[tuple[str, str]]:
 
 
 def _check_content(
-    group: _Group, chosen: dict[str, _Found], skipped: list[SkippedFile], notes: list[str]
+    group: Group, chosen: dict[str, Found], skipped: list[SkippedFile], notes: list[str]
 ) -> None:
     """Hold names against pixels: what are normals, which way their green points, and what alpha is for."""
     cut = chosen.get("base_color_opacity")
-    if cut and not has_alpha(cut.file):
+    if cut and not has_alpha(read_bands(cut.file, alpha=True)):
         chosen.setdefault("base_color", chosen.pop("base_color_opacity"))
     height = chosen.get("height")
     if height and is_normals(height.sample, SURE_TILT):
@@ -474,8 +249,8 @@ def _check_content(
 
 
 def _rename(
-    group: _Group,
-    chosen: dict[str, _Found],
+    group: Group,
+    chosen: dict[str, Found],
     kind: str,
     other: str,
     skipped: list[SkippedFile],
@@ -490,7 +265,7 @@ def _rename(
         notes.append(f"{one.file.name} is read as {_CALLED[other]}: {said}.")
 
 
-def _check_green(chosen: dict[str, _Found], notes: list[str]) -> None:
+def _check_green(chosen: dict[str, Found], notes: list[str]) -> None:
     """Read normals as their height says, and as Unreal has them where nothing else tells."""
     normals, height = chosen.get("normal") or chosen.get("normal_directx"), chosen.get("height")
     if normals is None or normals.reading.certain:
