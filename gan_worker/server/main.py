@@ -22,6 +22,7 @@ from gan_worker.server.server import Server, ServerConfig
 from gan_worker.server.supervisor import Patience
 from gan_worker.wire.keys import (
     KeyPair,
+    open_clients,
     open_key_folder,
     read_clients,
     read_connection,
@@ -110,7 +111,7 @@ def _config(options: argparse.Namespace) -> ServerConfig:
         if options.keys is None:
             make_own(folder)
         keys, client = open_key_folder(folder)
-        paired = read_clients(folder)
+        paired = open_clients(folder)
         local = frozenset({client.public})
         clients = local.union(paired)
         if options.pair or paired:

@@ -69,10 +69,11 @@ def open_client_pair(folder: Path) -> KeyPair:
 
 
 def read_clients(folder: Path) -> dict[str, str]:
-    """The clients that were paired with this worker: public key → name; a damaged list is put aside.
+    """The clients that were paired with this worker: public key → name.
 
     Raises:
-        StorageError: `file_unwritable` where the list cannot be read: nobody is let in by mistake.
+        StorageError: `file_unwritable` where the list cannot be read, `file_damaged` where it is none: nobody is let
+            in by mistake.
     """
     file = folder / "clients.json"
     with _private(folder):
@@ -80,8 +81,23 @@ def read_clients(folder: Path) -> dict[str, str]:
             found = json.loads(file.read_text("utf-8")) if os.path.lexists(file) else {}
             return {str(key): str(name) for key, name in found.items()}
         except (ValueError, AttributeError, IsADirectoryError, RecursionError) as error:
-            put_aside(file, f"it is no list of clients ({error})", "Pair each Blender again.")
-            return {}
+            raise StorageError(
+                "file_damaged",
+                f"{file} must hold the list of paired clients; it does not ({error}).",
+                "Delete it, or let gan-worker serve put it aside; then pair each Blender again.",
+            ) from error
+
+
+def open_clients(folder: Path) -> dict[str, str]:
+    """What `read_clients` gives, for a worker that starts: it puts a damaged list aside, and lets nobody on it in."""
+    try:
+        return read_clients(folder)
+    except StorageError as error:
+        if error.code != "file_damaged":
+            raise
+        cure = "Pair each Blender again."
+        put_aside(folder / "clients.json", "it is no list of clients", cure)
+        return {}
 
 
 def write_clients(folder: Path, clients: dict[str, str]) -> None:

@@ -7,7 +7,7 @@ from threading import Barrier
 
 import pytest
 
-from gan_worker.errors import WorkerError
+from gan_worker.errors import StorageError, WorkerError
 from gan_worker.wire import keys
 
 
@@ -110,7 +110,10 @@ def test_damage_again_and_again_fills_no_folder(tmp_path):
 @pytest.mark.parametrize("text", ["", "[]", "{", '"x"', "[" * 100_000])
 def test_a_damaged_list_of_clients_lets_nobody_in_and_is_put_aside(tmp_path, text):
     (tmp_path / "clients.json").write_text(text)
-    assert keys.read_clients(tmp_path) == {}
+    with pytest.raises(StorageError) as caught:
+        keys.read_clients(tmp_path)
+    assert caught.value.code == "file_damaged"
+    assert keys.open_clients(tmp_path) == {}
     assert (tmp_path / "clients.json.damaged-1").read_text() == text
     keys.write_clients(tmp_path, {"key": "name"})
     assert keys.read_clients(tmp_path) == {"key": "name"}
