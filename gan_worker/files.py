@@ -284,13 +284,18 @@ def read_regular(file: Path, most: int | None = None) -> bytes:
     return file.read_bytes()
 
 
+def is_full(error: OSError) -> bool:
+    """Whether the system says that the disk, or a person's share of it, has no room left."""
+    return error.errno in _FULL
+
+
 @contextmanager
 def storage_errors(place: Path, cure: str = _CHECK_FOLDER) -> Iterator[None]:
     """Turn the system's errors while writing into ours, with what to do where it is not that the disk is full."""
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if is_full(error):
             raise StorageError(
                 "disk_full",
                 f"There must be room on the disk of {place}; there is none.",

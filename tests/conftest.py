@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import queue
+import subprocess
 import sys
 import threading
 import time
@@ -152,13 +154,14 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
             patience=Patience(leave_terminate=2, leave_kill=3),
         )
         made: queue.Queue[Any] = queue.Queue()
-        thread = threading.Thread(target=_run, args=(replace(config, **fields), made))
+        config = replace(config, **fields)
+        thread = threading.Thread(target=_run, args=(config, made))
         thread.start()
         server = made.get(timeout=PATIENCE)
         if isinstance(server, Exception):
             thread.join()
             raise server
-        started.append(Served(server, keys, tmp_path / "home", thread))
+        started.append(Served(server, keys, config.home, thread))
         return started[-1]
 
     yield start
@@ -166,6 +169,52 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
         for ear in served.ears:
             ear.client.close()
         served.end()
+
+
+class SmallDisk:
+    """A disk of its own that can be filled to the last byte.
+
+    Args:
+        folder: where it is mounted.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._ballast = folder / "ballast"
+
+    def fill(self) -> None:
+        """Leave no room at all."""
+        with self._ballast.open("ab", buffering=0) as file:
+            try:
+                while True:
+                    file.write(bytes(4096))
+            except OSError as error:
+                assert error.errno == errno.ENOSPC
+
+    def free(self) -> None:
+        """Somebody makes room."""
+        self._ballast.unlink()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[int], SmallDisk]]:
+    """Mounts disks of so many MiB; only root may, and only Linux has them."""
+    if not sys.platform.startswith("linux") or os.geteuid() != 0:
+        pytest.skip("mounting a small disk needs root, on Linux")
+    mounted: list[Path] = []
+
+    def mount(size: int) -> SmallDisk:
+        folder = tmp_path / f"disk-{len(mounted)}"
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}m", "tmpfs", str(folder)]
+        if subprocess.run(command, check=False, capture_output=True).returncode:
+            pytest.skip("this computer mounts no tmpfs, as some containers")
+        mounted.append(folder)
+        return SmallDisk(folder)
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.fixture

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.errors import ErrorInfo, StorageError
-from gan_worker.locks import open_database
+from gan_worker.files import put_aside
+from gan_worker.server.journal_file import COLUMNS, Foreign, cannot_write, open_journal
 from gan_worker.wire.messages import FINAL_STATES, JobKind, JobState, Result, State
 
+logger = logging.getLogger(__name__)
+
+# Of each owner.
 EVENTS_KEPT = 2000
 JOBS_KEPT = 2000
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS jobs (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    job TEXT UNIQUE NOT NULL, owner TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
-    config TEXT NOT NULL, channel TEXT NOT NULL, event TEXT NOT NULL, final INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS events (
-    owner TEXT NOT NULL, sequence INTEGER NOT NULL, event TEXT NOT NULL,
-    PRIMARY KEY (owner, sequence)) WITHOUT ROWID;
-"""
+# Owners that may not connect now, such as Blenders of other days; of more, those that had work last are kept.
+STRANGERS_KEPT = 8
+_CHANGE = "UPDATE jobs SET event = ?, final = ? WHERE job = ?"
+_OWNER = (
+    "INSERT INTO owners VALUES (?, ?) ON CONFLICT (owner) DO UPDATE SET last = excluded.last "
+    "WHERE last <> excluded.last"
+)
+_ADD = "INSERT INTO jobs VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True)
@@ -67,45 +71,157 @@ class JobRecord:
 
 
 class Journal:
-    """Jobs and events in SQLite; whatever a method was asked to write is on disk when it returns.
+    """Jobs and events in SQLite, read as they are told: what a full disk did not take is kept in memory until it does.
+
+    A row that cannot be read, of a newer version or of a torn page, is left out and hides no other.
 
     Args:
-        path: the file; `:memory:` works too.
+        path: the file; `:memory:` works too. One that is no journal, or that of a newer version, is put aside.
+
+    Attributes:
+        damaged: sentences about what was put aside.
 
     Raises:
-        StorageError: `disk_full` or `file_unwritable`, from every method that writes; `file_damaged`, at once or
-            from every method that reads.
+        StorageError: `disk_full` or `file_unwritable`.
     """
 
     def __init__(self, path: Path | str) -> None:
-        self._path = path
-        self._db = open_database(path)
+        self.damaged: list[StorageError] = []
+        # What the disk did not take: jobs with the numbers of their events, the oldest first.
+        self._unwritten: list[tuple[JobRecord, int]] = []
+        self._failed: StorageError | None = None
         try:
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._db.executescript(_SCHEMA)
-            rows = self._db.execute("SELECT owner, MAX(sequence) FROM events GROUP BY owner")
-            self._last: dict[str, int] = dict(rows.fetchall())
-        except sqlite3.DatabaseError as error:
-            self._db.close()
-            busy = isinstance(error, sqlite3.OperationalError)
-            raise (_cannot_write(error) if busy else self._damaged(error)) from error
+            self._db = open_journal(path)
+        except Foreign as error:
+            cure = "Jobs from before are forgotten; runs and models are all there."
+            self.damaged.append(put_aside(Path(path), str(error), cure))
+            self._db = open_journal(path)
+        rows = self._db.execute(
+            "SELECT owner, MAX(last) FROM (SELECT owner, MAX(sequence) AS last FROM events GROUP BY owner "
+            "UNION ALL SELECT owner, last FROM owners) GROUP BY owner"
+        )
+        self._last: dict[str, int] = dict(rows.fetchall())
 
     def close(self) -> None:
+        """Write what is left to write, and close the file."""
+        self.retry()
         self._db.close()
 
+    # ---- writing
+
+    @property
+    def failure(self) -> StorageError | None:
+        """Why there are changes that are not on the disk; None where all are."""
+        return self._failed
+
     def add(self, job: JobRecord) -> None:
-        """Write a new job and its first event."""
+        """Write a new job and its first event; both are on the disk when it returns.
+
+        Raises:
+            StorageError: `disk_full` or `file_unwritable`; nothing of the job is kept.
+        """
+        self.retry()
+        if self._failed is not None:
+            raise self._failed
+        event, number = _text(job), self.last(job.owner) + 1
         row = (job.job, job.owner, job.kind, job.name, json.dumps(job.config), job.channel)
-        event = _text(job)
-        text = "INSERT INTO jobs VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)"
-        self._write(job, event, text, (*row, event, int(job.final)))
+        with _Transaction(self._db):
+            self._db.execute(_ADD, (*row, event, int(job.final)))
+            self._db.execute("INSERT INTO events VALUES (?, ?, ?)", (job.owner, number, event))
+        self._last[job.owner] = number
 
     def change(self, job: JobRecord) -> None:
-        """Write a job's new state and the event that tells it."""
-        event = _text(job)
-        text = "UPDATE jobs SET event = ?, final = ? WHERE job = ?"
-        self._write(job, event, text, (event, int(job.final), job.job))
+        """Note a job's new state and the event that tells it, on the disk unless that takes nothing now."""
+        number = self._last[job.owner] = self.last(job.owner) + 1
+        self._unwritten = [*self._unwritten, (job, number)][-EVENTS_KEPT:]
+        self.retry()
+
+    def retry(self) -> None:
+        """Write what the disk did not take before; call from time to time."""
+        if not self._unwritten:
+            return
+        try:
+            with _Transaction(self._db):
+                for job, number in self._unwritten:
+                    event = _text(job)
+                    self._db.execute(_CHANGE, (event, int(job.final), job.job))
+                    self._db.execute(
+                        "INSERT INTO events VALUES (?, ?, ?)", (job.owner, number, event)
+                    )
+        except StorageError as error:
+            if self._failed is None:
+                logger.error("job states are kept in memory, and told from there: %s", error)
+            self._failed = error
+        else:
+            if self._failed is not None:
+                logger.info("%d job states are in the journal now", len(self._unwritten))
+            self._failed, self._unwritten = None, []
+
+    def adopt(self, jobs: Iterable[JobRecord]) -> int:
+        """Take over jobs of another journal, with one event for each that says where it is; all of them, or none.
+
+        Returns:
+            How many were not known here.
+
+        Raises:
+            StorageError: as `add`.
+        """
+        new = [job for job in jobs if self.owner(job.job) is None]
+        last = dict(self._last)
+        with _Transaction(self._db):
+            for job in new:
+                event = _text(job)
+                last[job.owner] = last.get(job.owner, 0) + 1
+                row = (job.job, job.owner, job.kind, job.name, json.dumps(job.config), job.channel)
+                self._db.execute(_ADD, (*row, event, int(job.final)))
+                self._db.execute(
+                    "INSERT INTO events VALUES (?, ?, ?)", (job.owner, last[job.owner], event)
+                )
+        self._last = last
+        return len(new)
+
+    def prune(self, owners: Collection[str] = ()) -> None:
+        """Forget the oldest finished jobs and events of each owner, and owners of long ago.
+
+        Args:
+            owners: that may connect now, and so are not forgotten.
+
+        Raises:
+            StorageError: `disk_full` or `file_unwritable`.
+        """
+        with _Transaction(self._db):
+            forgotten = self._strangers(owners)[STRANGERS_KEPT:]
+            for owner in forgotten:
+                self._db.execute("DELETE FROM jobs WHERE owner = ? AND final = 1", (owner,))
+                self._db.execute("DELETE FROM events WHERE owner = ?", (owner,))
+                self._db.execute("DELETE FROM owners WHERE owner = ?", (owner,))
+            for (owner,) in self._db.execute("SELECT DISTINCT owner FROM jobs").fetchall():
+                self._db.execute(
+                    "DELETE FROM jobs WHERE owner = ? AND final = 1 AND number <= (SELECT number FROM jobs "
+                    "WHERE owner = ? ORDER BY number DESC LIMIT 1 OFFSET ?)",
+                    (owner, owner, JOBS_KEPT),
+                )
+            kept = {o: last for o, last in self._last.items() if o not in forgotten}
+            for owner, last in kept.items():
+                oldest = (owner, last - EVENTS_KEPT)
+                self._db.execute("DELETE FROM events WHERE owner = ? AND sequence <= ?", oldest)
+                # Their numbers go on where they were, also when no event is left.
+                self._db.execute(_OWNER, (owner, last))
+        self._last = kept
+
+    def shrink(self) -> None:
+        """Give back to the disk what is free in the file.
+
+        Raises:
+            StorageError: `disk_full` or `file_unwritable`; the file is as it was.
+        """
+        try:
+            self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.DatabaseError as error:
+            raise cannot_write(error) from error
+
+    # ---- reading
 
     def get(self, job: str) -> JobRecord | None:
         """The job of that id, whoever owns it."""
@@ -118,15 +234,19 @@ class Journal:
 
     def unfinished(self) -> list[JobRecord]:
         """Jobs that are in no final state, oldest first."""
-        return self._jobs("WHERE final = 0 ORDER BY number")
+        return [job for job in self._jobs("WHERE final = 0 ORDER BY number") if not job.final]
+
+    def all(self) -> list[JobRecord]:
+        """All jobs, oldest first."""
+        return self._jobs("ORDER BY number")
 
     def newest(self, owner: str, most: int) -> list[JobRecord]:
         """The newest jobs of an owner, newest first."""
         return self._jobs("WHERE owner = ? ORDER BY number DESC LIMIT ?", owner, most)
 
-    def ids(self) -> set[str]:
-        """Ids of all jobs that are known."""
-        return {row[0] for row in self._db.execute("SELECT job FROM jobs")}
+    def owners(self) -> dict[str, str]:
+        """Ids of all jobs that are known, and whose they are."""
+        return dict(self._db.execute("SELECT job, owner FROM jobs").fetchall())
 
     def last(self, owner: str) -> int:
         """Number of the owner's newest event; 0 where there is none."""
@@ -136,93 +256,130 @@ class Journal:
         """Number of the oldest event that is still kept."""
         text = "SELECT MIN(sequence) FROM events WHERE owner = ?"
         found = self._db.execute(text, (owner,)).fetchone()[0]
-        return int(found) if found is not None else self.last(owner) + 1
+        if found is not None:
+            return int(found)
+        return next((n for job, n in self._unwritten if job.owner == owner), self.last(owner) + 1)
 
     def events(self, owner: str, after: int, most: int) -> list[tuple[int, JobState]]:
-        """The owner's events after that number, oldest first."""
+        """The owner's events after that number, oldest first, without those that cannot be read."""
         text = (
             "SELECT sequence, event FROM events WHERE owner = ? AND sequence > ? "
             "ORDER BY sequence LIMIT ?"
         )
         rows = self._db.execute(text, (owner, after, most)).fetchall()
-        return [(number, self._read_event(event)) for number, event in rows]
+        read = [(number, _read_event(event)) for number, event in rows]
+        found = [(number, event) for number, event in read if event is not None]
+        if len(found) < len(rows):
+            self._forget_events(owner, max(number for number, event in read if event is None))
+        kept = [(n, job.event()) for job, n in self._unwritten if job.owner == owner and n > after]
+        return [*found, *kept][:most]
 
-    def prune(self) -> None:
-        """Forget the oldest finished jobs and events."""
-        self._db.execute(
-            "DELETE FROM jobs WHERE final = 1 AND number <= (SELECT MAX(number) FROM jobs) - ?",
-            (JOBS_KEPT,),
+    # ---- the small parts
+
+    def _strangers(self, owners: Collection[str]) -> list[str]:
+        """Owners that are not among these and have no work, the one that had some last first."""
+        rows = self._db.execute(
+            "SELECT owner FROM jobs GROUP BY owner HAVING MIN(final) = 1 ORDER BY MAX(number) DESC"
         )
-        for owner, last in self._last.items():
-            self._db.execute(
-                "DELETE FROM events WHERE owner = ? AND sequence <= ?", (owner, last - EVENTS_KEPT)
-            )
+        ended = [owner for (owner,) in rows]
+        jobless = self._last.keys() - set(self.owners().values())
+        return [owner for owner in (*ended, *sorted(jobless)) if owner not in owners]
 
     def _jobs(self, condition: str, *values: Any) -> list[JobRecord]:
-        text = f"SELECT job, owner, kind, name, config, channel, event FROM jobs {condition}"
-        return [self._read_job(row) for row in self._db.execute(text, values)]
+        rows = self._db.execute(f"SELECT {COLUMNS} FROM jobs {condition}", values).fetchall()
+        unwritten = {job.job: job for job, _ in self._unwritten}
+        found = {row[0]: unwritten.get(row[0]) or _read_job(row) for row in rows}
+        for job in [job for job, record in found.items() if record is None]:
+            self._forget_job(job)
+        return [job for job in found.values() if job is not None]
 
-    def _read_job(self, row: tuple[str, ...]) -> JobRecord:
-        event = self._read_event(row[6])
-        try:
-            config = json.loads(row[4])
-        except ValueError as error:
-            raise self._damaged(error) from error
-        job = JobRecord(row[0], row[1], event.kind, row[3], config, row[5])
-        return replace(
-            job, state=event.state, error=event.error, attempt=event.attempt, result=event.result
-        )
+    def _forget_job(self, job: str) -> None:
+        """Nobody could do anything with it, and its id must be free for another try."""
+        logger.error("job %s in the journal cannot be read by this version; it is forgotten", job)
+        self.damaged.append(_unreadable_job(job))
+        self._delete("DELETE FROM jobs WHERE job = ?", job)
 
-    def _read_event(self, text: str) -> JobState:
-        try:
-            return from_json(JobState, json.loads(text))
-        except ValueError as error:
-            raise self._damaged(error) from error
+    def _forget_events(self, owner: str, number: int) -> None:
+        """Clients hear that they missed some, and ask for the jobs."""
+        logger.error("an event in the journal cannot be read by this version; it is forgotten")
+        self._delete("DELETE FROM events WHERE owner = ? AND sequence <= ?", owner, number)
 
-    def _damaged(self, error: Exception) -> StorageError:
-        return StorageError(
-            "file_damaged",
-            f"The journal {self._path} must hold the jobs that Tilewright wrote; {error}.",
-            "Move it away and start the worker again: it forgets its jobs, and keeps runs and models.",
-        )
-
-    def _write(self, job: JobRecord, event: str, text: str, values: tuple[Any, ...]) -> None:
-        number = self.last(job.owner) + 1
+    def _delete(self, text: str, *values: Any) -> None:
         try:
             with _Transaction(self._db):
                 self._db.execute(text, values)
-                row = (job.owner, number, event)
-                self._db.execute("INSERT INTO events VALUES (?, ?, ?)", row)
-        except sqlite3.OperationalError as error:
-            raise _cannot_write(error) from error
-        self._last[job.owner] = number
+        except StorageError as error:
+            logger.warning("%s", error)
 
 
 class _Transaction:
+    """All or nothing.
+
+    Raises:
+        StorageError: `disk_full` or `file_unwritable`.
+    """
+
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
 
-    def __enter__(self) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
+    def __enter__(self) -> sqlite3.Connection:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+        except sqlite3.DatabaseError as error:
+            raise cannot_write(error) from error
+        return self._db
 
-    def __exit__(self, kind: object, *rest: object) -> None:
+    def __exit__(self, kind: object, error: object, *rest: object) -> None:
         try:
             if kind is None:
                 self._db.execute("COMMIT")
+        except sqlite3.DatabaseError as failed:
+            raise cannot_write(failed) from failed
         finally:
+            self._roll_back()
+        if isinstance(error, sqlite3.DatabaseError) and not isinstance(
+            error, sqlite3.IntegrityError
+        ):
+            raise cannot_write(error) from error
+
+    def _roll_back(self) -> None:
+        try:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
+        except sqlite3.DatabaseError as error:
+            logger.warning("a transaction was not rolled back: %s", error)
+
+
+def _read_job(row: tuple[str, ...]) -> JobRecord | None:
+    """The job of a row; None where this version cannot read it."""
+    event = _read_event(row[6])
+    try:
+        config = json.loads(row[4])
+    except (ValueError, TypeError, RecursionError):
+        return None
+    if event is None or not isinstance(config, dict):
+        return None
+    job = JobRecord(row[0], row[1], event.kind, row[3], config, row[5])
+    return replace(
+        job, state=event.state, error=event.error, attempt=event.attempt, result=event.result
+    )
+
+
+def _read_event(text: str) -> JobState | None:
+    """An event; None where this version cannot read it."""
+    try:
+        return from_json(JobState, json.loads(text))
+    except (ValueError, TypeError, RecursionError):
+        return None
 
 
 def _text(job: JobRecord) -> str:
     return json.dumps(to_json(job.event()))
 
 
-def _cannot_write(error: sqlite3.DatabaseError) -> StorageError:
-    code = "disk_full" if "full" in str(error) else "file_unwritable"
+def _unreadable_job(job: str) -> StorageError:
     return StorageError(
-        code,
-        f"The worker must be able to write its journal; it cannot ({error}).",
-        "Free space on the worker's disk, then try again.",
-        retry_after=30.0,
+        "file_damaged",
+        f"The journal's jobs must be such as this version writes; {job[:40]!r} is not, and was forgotten.",
+        "Ask for it again.",
     )

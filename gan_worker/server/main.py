@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from gan_worker.errors import RequestError, TilewrightError, WorkerError
-from gan_worker.files import make_own, make_private
+from gan_worker.files import make_own, make_private, storage_errors
 from gan_worker.server.scheduler import MOST
 from gan_worker.server.server import Server, ServerConfig
 from gan_worker.server.supervisor import Patience
@@ -50,7 +50,8 @@ def main(argv: Sequence[str]) -> int:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     try:
-        server = Server(_config(options))
+        with storage_errors(_home(options)):
+            server = Server(_config(options))
     except TilewrightError as error:
         print(json.dumps({"error": asdict(error.info)}), flush=True)
         logger.error("%s", error)

@@ -32,6 +32,7 @@ WAITING_PER_OWNER = 64
 WAITING_IN_ALL = 256
 DEATHS = 3
 TEXT_LIMIT = 2000
+CHANNEL_LIMIT = 200
 RUNNING_STATES = ("running", "paused", "cancelling")
 
 
@@ -137,8 +138,15 @@ class JobQueue:
                 self.find(owner, request.job)
                 return JobAccepted(request.job, duplicate=True)
             self._check_room(owner)
-            name = self._validation.check(owner, request.kind, request.config, self.training())
-            job = JobRecord(request.job, owner, request.kind, name, request.config, request.channel)
+            name, config = self._validation.check(
+                owner, request.kind, request.config, self.training()
+            )
+            require(
+                len(request.channel) <= CHANNEL_LIMIT,
+                f"The name of a channel must have {CHANNEL_LIMIT} letters at most",
+                f"one of {len(request.channel)}",
+            )
+            job = JobRecord(request.job, owner, request.kind, name, config, request.channel)
             self._journal.add(job)
         except TilewrightError as error:
             return JobRejected(request.job, error.info)
@@ -375,7 +383,7 @@ class JobQueue:
         self._move(job, "queued")
 
     def _move(self, job: JobRecord, state: State, **changes: Any) -> None:
-        """Write a new state; where the disk takes none, the state holds in memory all the same."""
+        """A new state: in the journal, which keeps and tells what the disk does not take now."""
         moved = replace(job, state=state, **changes)
         moved = replace(moved, error=_clipped(moved.error))
         if state not in RUNNING_STATES:
@@ -385,10 +393,7 @@ class JobQueue:
             self._stopping.discard(job.job)
         else:
             self._active[job.job] = moved
-        try:
-            self._journal.change(moved)
-        except TilewrightError:
-            logger.exception("the state %s of job %s is not in the journal", state, job.job)
+        self._journal.change(moved)
         self._changed(moved)
 
 

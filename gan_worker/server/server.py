@@ -16,8 +16,8 @@ import zmq
 
 from gan_worker import __version__
 from gan_worker.dataclass_json import with_texts
-from gan_worker.errors import WorkerError
-from gan_worker.locks import FolderLock
+from gan_worker.errors import StorageError, WorkerError
+from gan_worker.files import make_private
 from gan_worker.server.allowed_folders import AllowedFolders
 from gan_worker.server.blobs import BlobStore
 from gan_worker.server.handlers import RequestHandlers
@@ -25,6 +25,7 @@ from gan_worker.server.journal import JobRecord, Journal
 from gan_worker.server.queue import JobQueue
 from gan_worker.server.run_catalogue import RunCatalogue
 from gan_worker.server.scheduler import ComputePool, Scheduler, environments
+from gan_worker.server.state_folder import JOURNAL, RESULTS, take_over, take_slot
 from gan_worker.server.subscriptions import Key, Subscriptions, report_key
 from gan_worker.server.supervisor import COMMAND, ComputeProcess, Patience
 from gan_worker.server.validation import Validation
@@ -42,7 +43,7 @@ POLL_MS = 100
 MESSAGES_PER_TURN = 64
 STATUS_EVERY = 1.0
 SWEEP_EVERY = 60.0
-SLOTS = 16
+RETRY_EVERY = 1.0
 
 T = TypeVar("T")
 
@@ -92,18 +93,20 @@ class Server:
 
     Raises:
         WorkerError: `port_in_use`.
-        StorageError: where its folder cannot be written.
+        StorageError: `disk_full` or `file_unwritable`, where its folder cannot be written.
     """
 
     def __init__(self, config: ServerConfig) -> None:
         self._config = config
-        self._folder, self._lock = _take_slot(config.home / "server")
+        make_private(config.home)
+        self._folder, self._lock = take_slot(config.home / "server")
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._authenticator = Authenticator(self._context)
         self._bind_sockets()
         self._pairing = self._offer_pairing()
-        self._journal = Journal(self._folder / "journal.sqlite")
-        self._store = BlobStore(self._folder / "results")
+        self._journal = Journal(self._folder / JOURNAL)
+        self._store = BlobStore(self._folder / RESULTS)
+        adopted = take_over(self._folder, self._journal, self._store)
         self._subscriptions = Subscriptions(self._journal, self._send)
         self._folders = folders = AllowedFolders(config.roots, config.local, config.home)
         validation = Validation(config.home / "runs", folders)
@@ -123,10 +126,13 @@ class Server:
         )
         self._dropped = self._faults = 0
         self._status: tuple[Any, ...] = ()
-        self._status_at = self._swept_at = 0.0
+        self._status_at = self._swept_at = self._retried_at = 0.0
         self._ending = threading.Event()
         self._jobs.replay(config.clients)
         self._backlog = BacklogLimit(self._context, [self._control, self._bulk])
+        # What every client is told once it is there.
+        self._damaged = [*self._journal.damaged, *self._store.damaged, *adopted]
+        self._warned: StorageError | None = None
 
     def _bind_sockets(self) -> None:
         config = self._config
@@ -153,7 +159,7 @@ class Server:
             self._folder / (f"compute-{place + 1}.log" if place else "compute.log"),
             {
                 "home": str(config.home),
-                "results": str(self._folder / "results"),
+                "results": str(self._folder / RESULTS),
                 "roots": [str(folder.resolve()) for folder in config.roots.values()],
             },
             config.compute_command,
@@ -292,7 +298,7 @@ class Server:
         if self._pairing is not None and self._pairing.open:
             self._pairing.tend()
         self._tell_status()
-        self._sweep()
+        self._keep()
         self._subscriptions.deliver()
 
     def _tell_status(self) -> None:
@@ -304,13 +310,27 @@ class Server:
             body = messages.WorkerStatus(compute.state, compute.device, compute.memory_mb)
             self._subscriptions.offer_all(("status",), body)
 
-    def _sweep(self) -> None:
+    def _keep(self) -> None:
+        """Write what the disk did not take, and remove what is not needed any more."""
         now = time.monotonic()
+        if now - self._retried_at > RETRY_EVERY:
+            self._retried_at = now
+            self._journal.retry()
+            self._warn()
+            self._shielded(lambda: self._store.expire(self._jobs.active))
         if not self._swept_at or now - self._swept_at > SWEEP_EVERY:
             self._swept_at = now
-            self._journal.prune()
-            self._runs.sweep()
-            self._store.sweep(self._journal.ids(), self._jobs.active)
+            # One after the other: what a full disk refuses keeps nothing else from being removed.
+            self._shielded(self._runs.sweep)
+            self._shielded(lambda: self._store.sweep(self._journal.owners(), self._jobs.active))
+            self._shielded(lambda: self._journal.prune(self._clients))
+
+    def _warn(self) -> None:
+        """Tell everybody, once, that the journal takes nothing now."""
+        failure = self._journal.failure
+        if failure is not None and self._warned is None:
+            self._subscriptions.tell_all(messages.WorkerFault(failure.info))
+        self._warned = failure
 
     def _job_changed(self, job: JobRecord) -> None:
         logger.info("job %s (%s %s) is %s", job.job, job.kind, job.name, job.state)
@@ -350,6 +370,9 @@ class Server:
             __version__, self._compute.device, self._compute.state, subscriber.session, VERSION
         )
         self._send(route, Message(body, re=message.id, session=subscriber.session))
+        for error in (*self._damaged, *filter(None, [self._warned])):
+            fault = messages.WorkerFault(error.info)
+            self._send(route, Message(fault, session=subscriber.session))
         if message.body.warm:
             self._scheduler.warm_up()
 
@@ -452,18 +475,3 @@ def _owner(frames: Sequence[zmq.Frame]) -> str:
 def _is_power_of_two(count: int) -> bool:
     """For counts of what may come in floods: logging only these, no flood fills the log."""
     return count & (count - 1) == 0
-
-
-def _take_slot(folder: Path) -> tuple[Path, FolderLock]:
-    """The first state folder that no other server of this home holds."""
-    for number in range(1, SLOTS + 1):
-        slot = folder / str(number)
-        slot.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = FolderLock(slot)
-        if lock.acquire():
-            return slot, lock
-    raise WorkerError(
-        "busy",
-        f"At most {SLOTS} workers may use the folder {folder}; as many do.",
-        "End one of them, or choose another --home.",
-    )

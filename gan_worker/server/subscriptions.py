@@ -107,6 +107,11 @@ class Subscriptions:
         for subscriber in self._by_route.values():
             subscriber.latest[key] = body
 
+    def tell_all(self, body: Any) -> None:
+        """Tell everybody now; whose socket takes no more is not told."""
+        for subscriber in list(self._by_route.values()):
+            self._send(subscriber.route, Message(body, session=subscriber.session))
+
     def deliver(self) -> None:
         """Send each client what its socket and its credit allow."""
         for subscriber in list(self._by_route.values()):

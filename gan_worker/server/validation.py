@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
+from gan_worker.dataclass_json import to_json
 from gan_worker.errors import require
 from gan_worker.names import name_is_taken
 from gan_worker.style import slider_directions
@@ -32,7 +33,7 @@ class Validation:
 
     def check(
         self, owner: str, kind: JobKind, config: dict[str, Any], training: Collection[str]
-    ) -> str:
+    ) -> tuple[str, dict[str, Any]]:
         """Check a config as it came from a client.
 
         Args:
@@ -42,16 +43,19 @@ class Validation:
             training: names of runs that wait or train now.
 
         Returns:
-            The name of the run or the model.
+            The name of the run or the model, and the config without fields that nobody reads.
 
         Raises:
             TilewrightError: what must hold and does not.
         """
         if kind == "train":
-            return self._check_training(owner, read_fields(TrainingConfig, config), training)
+            trained = read_fields(TrainingConfig, config)
+            return self._check_training(owner, trained, training), to_json(trained)
         if kind == "repair":
-            return self._check_repair(owner, read_fields(RepairConfig, config))
-        return self._check_generation(read_fields(GenerationConfig, config), training)
+            repaired = read_fields(RepairConfig, config)
+            return self._check_repair(owner, repaired), to_json(repaired)
+        generated = read_fields(GenerationConfig, config)
+        return self._check_generation(generated, training), to_json(generated)
 
     def resolve(
         self, owner: str, kind: JobKind, config: dict[str, Any], attempt: int

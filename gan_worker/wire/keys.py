@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gan_worker.errors import StorageError, WorkerError
-from gan_worker.files import put_aside, write_private, write_private_once
+from gan_worker.files import is_full, put_aside, storage_errors, write_private, write_private_once
 
 _KEY_LOST = "A new pair takes its place: whoever was paired with the old one must be paired again."
 
@@ -118,6 +118,9 @@ def _private(folder: Path) -> Iterator[None]:
         folder.chmod(stat.S_IRWXU)
         yield
     except OSError as error:
+        if is_full(error):
+            with storage_errors(folder):
+                raise
         raise StorageError(
             "file_unwritable",
             f"The key folder must be writable by you alone; {folder} is not ({error.strerror}).",

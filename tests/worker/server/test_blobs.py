@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gan_worker.errors import RequestError, StorageError
+from gan_worker.server import blobs
 from gan_worker.server.blobs import BlobStore
 from gan_worker.wire.codec import BadMessage
 
@@ -68,8 +69,103 @@ def test_a_sweep_removes_strangers_and_the_oldest_above_the_quota(tmp_path):
     jobs = [f"{n:032x}" for n in range(4)]
     for job in jobs:
         store.write(job, "height", np.zeros((1, 10, 1), np.uint8))
-    store.sweep(jobs[1:], busy=jobs[1:2])
+    store.sweep(dict.fromkeys(jobs[1:], "me"), busy=jobs[1:2])
     left = {path.name for path in tmp_path.iterdir()}
     assert jobs[0] not in left
     assert jobs[1] in left
     assert len(left) == 2
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Time that passes when it is told to."""
+    now = [1000.0]
+    monkeypatch.setattr(blobs.time, "monotonic", lambda: now[0])
+    return now
+
+
+@pytest.fixture
+def disk(monkeypatch):
+    """A disk with room, or without."""
+    usage = type("Usage", (), {"free": 10 * blobs.AMPLE})
+    monkeypatch.setattr(blobs.shutil, "disk_usage", lambda place: usage)
+    return usage
+
+
+def fetch(store, name="height", length=10):
+    store.read(JOB, name, 0, length)
+
+
+def there(store, job=JOB):
+    return (store.folder / job).exists()
+
+
+@pytest.mark.parametrize(
+    ("free", "kept"), [(10 * blobs.AMPLE, blobs.KEPT_DELIVERED), (0, blobs.KEPT_SHORTLY)]
+)
+def test_a_result_goes_some_time_after_all_of_it_was_read(store, clock, disk, free, kept):
+    disk.free = free
+    store.write(JOB, "height", np.zeros((1, 10, 1), np.uint8))
+    fetch(store)
+    clock[0] += kept - 1
+    store.expire()
+    assert there(store)
+    clock[0] += 2
+    store.expire()
+    assert not there(store)
+
+
+def test_what_was_not_read_to_its_end_stays(store, clock, disk):
+    for name in ("height", "normal", "roughness"):
+        store.write(JOB, name, np.zeros((1, 10, 1), np.uint8))
+    fetch(store)
+    fetch(store, "normal", length=9)
+    clock[0] += 2 * blobs.KEPT_DELIVERED
+    store.expire()
+    assert there(store)
+
+
+def test_a_job_that_runs_keeps_what_was_read(store, clock, disk):
+    store.write(JOB, "preview_1", np.zeros((1, 10, 1), np.uint8))
+    fetch(store, "preview_1")
+    clock[0] += 2 * blobs.KEPT_DELIVERED
+    store.expire({JOB})
+    assert there(store)
+
+
+def test_previews_of_a_training_go_with_its_end(store, disk):
+    store.write(JOB, "preview_7", np.zeros((1, 10, 3), np.uint8))
+    store.sweep({JOB: "me"}, busy={JOB})
+    assert there(store)
+    store.sweep({JOB: "me"})
+    assert not there(store)
+
+
+def write_all(store, jobs):
+    for job in jobs:
+        store.write(job, "height", np.zeros((1, 10, 1), np.uint8))
+
+
+def test_who_holds_most_makes_room_first(tmp_path, disk):
+    store = BlobStore(tmp_path, quota=45)
+    mine, yours = f"{1:032x}", [f"{n:032x}" for n in range(2, 6)]
+    write_all(store, [mine, *yours])
+    store.sweep({mine: "me", **dict.fromkeys(yours, "you")})
+    assert there(store, mine)
+    assert [there(store, job) for job in yours] == [False, True, True, True]
+
+
+def test_on_a_small_disk_half_of_it_is_enough(tmp_path, disk):
+    disk.free = 0
+    store = BlobStore(tmp_path)
+    jobs = [f"{n:032x}" for n in range(4)]
+    write_all(store, jobs)
+    store.sweep(dict.fromkeys(jobs, "me"))
+    assert [there(store, job) for job in jobs] == [False, False, True, True]
+
+
+def test_what_is_no_folder_of_a_job_is_removed(store, disk):
+    (store.folder / "stray").write_text("x")
+    (store.folder / "empty").mkdir()
+    store.sweep({})
+    assert list(store.folder.iterdir()) == []

@@ -15,7 +15,7 @@ class OpenDoor:
     def check(self, owner, kind, config, training):
         if config.get("bad"):
             raise RequestError("invalid_config", "It is bad.", "Make it good.")
-        return config.get("run", "oak")
+        return config.get("run", "oak"), config
 
     def resolve(self, owner, kind, config, attempt):
         if config.get("gone"):

@@ -92,7 +92,7 @@ def test_two_long_materials_are_made_and_cancelled_apart(served, ear):
 
 def _allow(served, name):
     """Let the server take materials of a run of which the stand-in saved no model."""
-    served.server._jobs._validation.check = lambda owner, kind, config, training: name
+    served.server._jobs._validation.check = lambda owner, kind, config, training: (name, config)
 
 
 def test_idle_processes_are_all_ended(serve):

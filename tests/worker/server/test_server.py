@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,13 +27,15 @@ from gan_worker.client.events import (
     PreviewReady,
 )
 from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
+from gan_worker.dataclass_json import to_json
 from gan_worker.errors import WorkerError
 from gan_worker.progress import GenerationProgress, Stage, TrainingProgress
 from gan_worker.runs.run import ModelInfo, Run
+from gan_worker.server.journal import Journal
 from gan_worker.server.supervisor import Patience
 from gan_worker.style import CellMap, Latent, Material
 from gan_worker.wire import codec, messages
-from gan_worker.wire.codec import EVENT_CREDIT, FLAGS, MAGIC, VERSION, Message, encode
+from gan_worker.wire.codec import EVENT_CREDIT, FLAGS, MAGIC, VERSION, Message, encode, new_id
 from gan_worker.wire.keys import new_key_pair
 from gan_worker.wire.messages import (
     JobAccepted,
@@ -41,6 +44,7 @@ from gan_worker.wire.messages import (
     JobState,
     ModelList,
     Release,
+    Submit,
     WorkerFault,
     WorkerStatus,
 )
@@ -380,7 +384,7 @@ def test_cancel_ends_a_process_that_hears_neither_words_nor_sigterm(serve, pictu
 def test_a_generation_without_memory_is_tried_once_more_in_a_new_process(served, ear, picture):
     ear.state(ear.client.submit(training(picture, steps=10)), "succeeded")
     (served.home / "runs" / "oak" / "model.json").write_text("")
-    served.server._jobs._validation.check = lambda kind, config, training: "oak"
+    served.server._jobs._validation.check = lambda owner, kind, config, training: ("oak", config)
     job = ear.client.submit(material(seed=888))
     ear.event(MaterialReady, job=job)
     expected = ["queued", "running", "interrupted", "queued", "running", "succeeded"]
@@ -831,3 +835,70 @@ def test_a_fault_of_the_server_itself_ends_nothing(served, ear, picture, monkeyp
     rejected = ear.client.submit(material())
     assert ear.event(JobRejected, job=rejected).error.code == "unexpected"
     ear.state(job, "succeeded")
+
+
+# ---- the disk
+
+
+def test_the_end_of_a_job_on_a_full_disk_is_told_and_outlives_the_server(small_disk, serve):
+    disk = small_disk(8)
+    keys = new_key_pair()
+    served = serve(keys, home=disk.folder / "home")
+    ear = served.connect()
+    ear.event(Connected)
+    _allow_all(served)
+    waits = ear.client.submit(material(seed=999))
+    ear.state(waits, "running")
+    queued = ear.client.submit(material(seed=1))
+    ear.event(JobAccepted, job=queued)
+    disk.fill()
+    ear.client.cancel(queued)
+    ear.state(queued, "cancelled")
+    for _ in range(200):  # whatever room there was within the journal's file is used up
+        ear.client.pause(waits)
+    ear.client.cancel(waits)
+    ear.state(waits, "cancelled")
+    refused = ear.client.submit(material(seed=2))
+    assert ear.event(JobRejected, job=refused).error.code == "disk_full"
+    disk.free()
+    again = ear.client.submit(material(seed=3))
+    ear.event(JobAccepted, job=again)
+    ear.state(again, "succeeded")
+    served.end()
+    with closing(Journal(served.home / "server" / "1" / "journal.sqlite")) as journal:
+        ends = {job.job: job.state for job in journal.all()}
+    assert ends == {waits: "cancelled", queued: "cancelled", again: "succeeded"}
+
+
+def _allow_all(served):
+    """Let the server take materials of a run of which the stand-in saved no model."""
+    served.server._jobs._validation.check = lambda owner, kind, config, training: ("oak", config)
+
+
+def test_what_was_put_aside_at_the_start_is_told_to_who_connects(serve, tmp_path):
+    state = tmp_path / "home" / "server" / "1"
+    state.mkdir(parents=True)
+    (state / "journal.sqlite").write_bytes(b"no database at all")
+    served = serve()
+    told = served.connect().event(WorkerFault).error
+    assert told.code == "file_damaged"
+    assert "journal.sqlite.damaged-1" in told.message
+    assert str(tmp_path) not in told.message, "other computers have no business with its folders"
+
+
+def test_fields_that_nobody_knows_are_not_kept(served, ear, picture):
+    job = ear.client.submit(training(picture, steps=10))
+    ear.state(job, "succeeded")
+    sent = Submit(new_id(), "train", {**to_json(training(picture, "pine", 10)), "x": "y" * 9999})
+    ear.client.ask(sent)
+    ear.state(sent.job, "succeeded")
+    served.end()
+    with closing(Journal(served.home / "server" / "1" / "journal.sqlite")) as journal:
+        known, unknown = (journal.get(found).config for found in (job, sent.job))
+    assert known.keys() == unknown.keys()
+
+
+def test_the_name_of_a_channel_has_an_end(ear):
+    sent = Submit(new_id(), "generate", to_json(GenerationConfig(STARTER)), "x" * 5000)
+    ear.client.ask(sent)
+    assert ear.event(JobRejected, job=sent.job).error.code == "invalid_config"

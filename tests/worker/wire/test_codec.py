@@ -66,6 +66,7 @@ OF_RECIPES = (
     (("result", "recipe", "credits"), {"contained": False}),
 )
 SINCE = {
+    "beat": (((), {"heard": 0}),),
     "hello": (((), {"warm": False}),),
     "model_list": ((("models", 0), {"octaves": 0, "scale": 1.0}),),
     "run_config": ((("config",), {"octaves": None}),),
