@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,9 @@ ACTOR_BYTES, STORE_BYTES = 1536 * 1024**2, 128 * 1024**2
 # Times that an item is begun again where its actor dies.
 RETRIES = 2
 ACTORS_WITHIN = 300.0
+# Seconds for an item, and for every million of its pixels more, before its actor counts as hanging. One processor
+# takes about two for a million.
+ITEM_WITHIN, MEGAPIXEL_WITHIN = 300.0, 60.0
 KNOCK_WITHIN = 10.0
 
 Files = dict[str, bytes]
@@ -121,8 +124,8 @@ def make_on_ray(
 ) -> Generator[tuple[WorkItem, MadeFiles], None, None]:
     """Make items on a cluster, each at most once kept, in the order in which they get ready.
 
-    An actor that dies is started again and its item begun again. Few items are on their way at once, so that
-    memory stays flat however many there are.
+    An actor that dies, or is ended because it hangs, is started again and its item begun again. Few items are on their
+    way at once, so that memory stays flat however many there are.
 
     Args:
         items: what to make.
@@ -143,36 +146,62 @@ def make_on_ray(
         yield from _spread(ray, _start_actors(ray, len(waiting)), waiting, stored)
 
 
+@dataclass
+class _Call:
+    """What one actor does: come up, or make an item, within a time that begins anew where it is begun again."""
+
+    actor: Any
+    item: WorkItem | None = None
+    since: float = field(default_factory=time.monotonic)
+
+    @property
+    def hangs(self) -> bool:
+        if self.item is None:
+            return False
+        config = self.item.config
+        patience = ITEM_WITHIN + MEGAPIXEL_WITHIN * config.width * config.height / 1e6
+        return time.monotonic() - self.since > patience
+
+
 def _spread(
     ray: Any, actors: list[Any], waiting: deque[WorkItem], stored: Mapping[str, Any]
 ) -> Iterator[tuple[WorkItem, MadeFiles]]:
     """Give every actor that is up an item, and the next one when that is back."""
-    under_way: dict[Any, tuple[Any, WorkItem | None]] = {
-        a.ready.remote(): (a, None) for a in actors
-    }
+    under_way = {actor.ready.remote(): _Call(actor) for actor in actors}
     left, heard_at = len(waiting), time.monotonic()
     while left:
         # Its own timeout, or Ctrl+C would not come through.
         ready, _ = ray.wait(list(under_way), num_returns=1, timeout=1.0)
-        if not ready and not any(item for _, item in under_way.values()):
+        if not ready and not any(call.item for call in under_way.values()):
             _check_patience(heard_at)
+        _end_hanging(ray, under_way.values())
         for ref in ready:
             heard_at = time.monotonic()
-            actor, item = under_way.pop(ref)
+            call = under_way.pop(ref)
+            actor, item = call.actor, call.item
             made = _fetch(ray, ref, item)
             if waiting:
                 following = waiting.popleft()
                 # In a list, so that it is fetched once by each actor and not with every item.
-                call = actor.make.remote(following, [stored[following.config.model]])
-                under_way[call] = actor, following
+                making = actor.make.remote(following, [stored[following.config.model]])
+                under_way[making] = _Call(actor, following)
             if item is not None:
                 left -= 1
                 yield item, made
 
 
+def _end_hanging(ray: Any, calls: Iterable[_Call]) -> None:
+    """End actors that hang; Ray starts them again and begins their items again, as where they die."""
+    for call in calls:
+        if call.hangs:
+            logger.warning("a Ray actor hangs and is ended")
+            ray.kill(call.actor, no_restart=False)
+            call.since = time.monotonic()
+
+
 def _fetch(ray: Any, ref: Any, item: WorkItem | None) -> MadeFiles:
     try:
-        made = ray.get(ref)
+        made = ray.get(ref, timeout=ITEM_WITHIN)
     except ray.exceptions.RayError as error:
         what = item.key[:8] if item else "nothing yet"
         return MadeFiles({}, error=_actor_died(what, error))
@@ -276,7 +305,7 @@ def _model_changed(model: str) -> RequestError:
 def _actor_died(what: str, error: Exception) -> ErrorInfo:
     return ErrorInfo(
         "compute_died",
-        f"A Ray actor must stay alive while it makes an item ({what}); it ended {RETRIES + 1} times: "
+        f"A Ray actor must stay alive, and not hang, while it makes an item ({what}); it ended {RETRIES + 1} times: "
         f"{str(error).strip().splitlines()[0]}",
         "Look at Ray's logs for why, often memory; then run it again: only what is missing is made.",
     )
