@@ -199,13 +199,15 @@ class MotionBake(BackgroundTask):
             )
         live.forget(self._target)
         key = uuid.uuid4().hex
-        shown = {name: _sequence(key, name, file) for name, file in first.items()}
+        model = bpy.path.clean_name(self._base.model)
+        shown = {name: _sequence(key, name, file, model) for name, file in first.items()}
         node_tree.show_sequence(material, shown, count, self._plan.start, self._plan.closes)
         results.push_undo("Bake Loop" if self._plan.closes else "Bake Animation")
 
 
-def _sequence(key: str, map_name: str, first: Path) -> bpy.types.Image:
+def _sequence(key: str, map_name: str, first: Path, model: str) -> bpy.types.Image:
     image = bpy.data.images.load(str(first))
+    image.name = images.whole_name(model, first.name.removeprefix(model))
     image.source = "SEQUENCE"
     images.set_color_space(image, map_name)
     image[images.JOB_KEY], image[images.MAP_KEY] = key, map_name

@@ -37,7 +37,7 @@ class TILEWRIGHT_OT_generate_material(Action, bpy.types.Operator):
 
     def act(self, context: bpy.types.Context) -> None:
         chosen = context.scene.tilewright
-        objects = requests.target_objects(context)
+        objects, left_out = requests.target_objects(context), requests.left_out(context)
         vary = chosen.vary_per_object and chosen.target == "SELECTED" and bool(objects)
         order = requests.result_order(context.scene)
         jobs = requests.generate_for_objects(
@@ -46,9 +46,11 @@ class TILEWRIGHT_OT_generate_material(Action, bpy.types.Operator):
         if self.wait:
             for job in jobs:
                 pump.wait_for_job(job, self.timeout)
-        self._warn(objects)
+        self._warn(objects, left_out)
 
-    def _warn(self, objects: list[bpy.types.Object]) -> None:
+    def _warn(self, objects: list[bpy.types.Object], left_out: list[str]) -> None:
+        for sentence in left_out:
+            self.report({"WARNING"}, sentence)
         if not objects:
             self.report({"WARNING"}, "No object takes a material: it is kept in the .blend unused")
         for name in requests.objects_without_uv(objects):

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import bpy
 
 from gan_worker.config import GenerationConfig
-from gan_worker.errors import StorageError
+from gan_worker.errors import RequestError, StorageError
 from gan_worker.limits import SEEDS
 from gan_worker.names import unknown_model
 
-from ..shader import images, node_tree, surface
+from ..shader import images, node_tree, slots, surface
 from ..steering import levels, live
 from ..worker import session
 from . import results
@@ -64,16 +64,26 @@ def result_order(scene: bpy.types.Scene) -> results.Order:
 
 
 def target_objects(context: bpy.types.Context) -> list[bpy.types.Object]:
-    """The objects the panel applies to: those that can have a material, in order of their names."""
+    """The objects the panel applies to: those that take a material, in order of their names."""
+    return [obj for obj in _chosen_objects(context) if not refusal(obj)]
+
+
+def left_out(context: bpy.types.Context) -> list[str]:
+    """Why others that were chosen and have materials, or could, get none; a sentence for each."""
+    reasons = {o.name: refusal(o) for o in _chosen_objects(context) if hasattr(o.data, "materials")}
+    return [f"{name} gets no material: {reason}" for name, reason in reasons.items() if reason]
+
+
+def refusal(obj: bpy.types.Object) -> str:
+    """Why the active slot of an object takes no material; empty where it does."""
+    return slots.refusal(obj, slots.active_number(obj))
+
+
+def _chosen_objects(context: bpy.types.Context) -> list[bpy.types.Object]:
+    objects = context.view_layer.objects
     if context.scene.tilewright.target == "ACTIVE":
-        chosen = [context.view_layer.objects.active]
-    else:
-        chosen = [o for o in context.view_layer.objects if o.select_get()]
-    return sorted((o for o in chosen if o and _takes_material(o)), key=lambda o: o.name)
-
-
-def _takes_material(obj: bpy.types.Object) -> bool:
-    return obj.is_editable and hasattr(obj.data, "materials") and obj.data.is_editable
+        return [objects.active] if objects.active else []
+    return sorted((o for o in objects if o.select_get()), key=lambda o: o.name)
 
 
 def generate_for_objects(
@@ -96,16 +106,31 @@ def generate_for_objects(
         The jobs, in the objects' order where `vary` is set.
 
     Raises:
-        RequestError: as `check_request`, before anything was changed.
+        RequestError: as `check_request`, or `wrong_state` for an object that takes no material.
         WorkerError: `worker_gone` without a connection.
+
+    Whatever is raised, nothing was changed and nothing was sent.
     """
     check_request(config)
-    if not vary:
-        return [_generate(list(objects), config, order)]
+    for obj in objects:
+        _check_object(obj)
+    session.current.check_connection()
+    groups = [[obj] for obj in objects] if vary else [list(objects)]
+    measured = [surface.unit_sizes(group[0] if group else None) for group in groups]
     return [
-        _generate([obj], replace(config, seed=(config.seed + number) % SEEDS.most), order)
-        for number, obj in enumerate(objects)
+        _generate(group, sizes, replace(config, seed=(config.seed + number) % SEEDS.most), order)
+        for number, (group, sizes) in enumerate(zip(groups, measured, strict=True))
     ]
+
+
+def _check_object(obj: bpy.types.Object) -> None:
+    reason = refusal(obj)
+    if reason:
+        raise RequestError(
+            "wrong_state",
+            f"An object must take a material to get one; {obj.name} does not: {reason}.",
+            "Choose another object, or make this one local with its data.",
+        )
 
 
 def check_request(config: GenerationConfig) -> None:
@@ -123,45 +148,33 @@ def check_request(config: GenerationConfig) -> None:
 
 def _generate(
     objects: Sequence[bpy.types.Object],
+    unit_sizes: dict[str, tuple[float, float, float]],
     config: GenerationConfig,
     order: results.Order | None,
 ) -> session.Job:
-    material = _material_for(objects, f"{config.model} {config.seed}")
+    material = _material_for(objects, config)
     session.current.dismiss()
     job = session.current.generate(config, material.tilewright.uuid, results.MATERIAL)
     job.note = order
     live.forget(material.tilewright.uuid)
     material.use_fake_user = material.use_fake_user or not objects
     for obj in objects:
-        node_tree.assign(obj, material)
+        slots.assign(obj, material)
     if objects:
-        surface.find_unit_size(material, objects[0])
+        material.tilewright.unit_size = unit_sizes[material.tilewright.projection]
     return job
 
 
-def _material_for(objects: Sequence[bpy.types.Object], name: str) -> bpy.types.Material:
+def _material_for(
+    objects: Sequence[bpy.types.Object], config: GenerationConfig
+) -> bpy.types.Material:
     """The Tilewright material these objects alone have already, or a new one."""
     present = {obj.active_material for obj in objects}
     material = present.pop() if len(present) == 1 else None
-    if not node_tree.is_ours(material) or material.users > _uses(material, objects):
-        return node_tree.new_material(name)
+    if not node_tree.is_ours(material) or not slots.alone_show(objects, material):
+        return node_tree.new_material(images.whole_name(config.model, f" {config.seed}"))
     node_tree.ensure_unique(material)
     return material
-
-
-def _uses(material: bpy.types.Material, objects: Iterable[bpy.types.Object]) -> int:
-    """How many of the material's users belong to these objects."""
-    owners = {obj.data for obj in objects} | {
-        obj for obj in objects if any(s.link == "OBJECT" for s in obj.material_slots)
-    }
-    used = sum(list(_owned(owner)).count(material) for owner in owners)
-    return used + int(material.use_fake_user)
-
-
-def _owned(owner: bpy.types.ID | None) -> Iterable[bpy.types.Material | None]:
-    if isinstance(owner, bpy.types.Object):
-        return (slot.material for slot in owner.material_slots if slot.link == "OBJECT")
-    return owner.materials
 
 
 def objects_without_uv(objects: Iterable[bpy.types.Object]) -> list[str]:

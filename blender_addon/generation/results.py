@@ -126,7 +126,8 @@ def _image_name(made: GenerationConfig, map_name: str) -> str:
 
 def _new_material(event: MaterialReady) -> bpy.types.Material:
     """A new material for a result whose own is gone, kept although nothing uses it."""
-    material = node_tree.new_material(f"{event.recipe.model} {event.recipe.config.seed}")
+    config = event.recipe.config
+    material = node_tree.new_material(images.whole_name(config.model, f" {config.seed}"))
     material.use_fake_user = True
     return material
 

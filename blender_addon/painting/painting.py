@@ -175,6 +175,8 @@ def start(obj: bpy.types.Object | None, on_vertices: bool = False) -> bpy.types.
         RequestError: `invalid_config` where something is missing.
     """
     obj, material = check(obj)
+    if obj.mode == "EDIT":
+        bpy.ops.object.mode_set(mode="OBJECT")  # a mesh that is edited has no colors to read
     projection.select_rendered_uv_map(obj)
     node_tree.ensure_unique(material)
     image = _image(material)
@@ -238,7 +240,7 @@ def _begin(material: bpy.types.Material) -> None:
 def _image(material: bpy.types.Material) -> bpy.types.Image:
     kept = material.tilewright
     if kept.style_image is None or not min(kept.style_image.size):  # none yet, or its file is gone
-        name = f"{material.name} Style Map"
+        name = images.whole_name(material.name, " Style Map")
         kept.style_image = bpy.data.images.new(name, SIDE, SIDE, alpha=False, is_data=True)
         kept.style_image.generated_color = _first_color(material)
     size = "×".join(map(str, kept.style_image.size))

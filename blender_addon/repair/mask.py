@@ -124,7 +124,7 @@ def _image(material: bpy.types.Material) -> bpy.types.Image:
     kept = material.tilewright
     width, height = next(iter(node_tree.images_of(material).values())).size
     if kept.repair_mask is None or not min(kept.repair_mask.size):  # none yet, or its file is gone
-        name = f"{material.name} Repair Mask"
+        name = images.whole_name(material.name, " Repair Mask")
         kept.repair_mask = bpy.data.images.new(name, width, height, alpha=False, is_data=True)
     _fit(kept.repair_mask, (width, height))
     return kept.repair_mask

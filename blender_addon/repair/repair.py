@@ -217,7 +217,9 @@ def _replacement(
 ) -> bpy.types.Image:
     """The image that takes the place of an old one."""
     stem = old.name.rpartition("_")[0].removesuffix("_repaired")
-    name = f"{stem}_repaired_{MAPS[map_name].file_word}"
+    model = stem.rsplit("_", 2)[0]  # before seed and size
+    end = f"{stem.removeprefix(model)}_repaired_{MAPS[map_name].file_word}"
+    name = images.whole_name(model, end)
     image = images.new_image(name, map_name, ready.maps[map_name], ready.job)
     if folder is None:
         images.pack_png(image, png)

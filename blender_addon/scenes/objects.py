@@ -12,14 +12,14 @@ from mathutils.geometry import interpolate_bezier
 
 from gan_worker.scenes.description import Point, Scene, SceneObject, Value
 
-from ..shader import images, node_tree
+from ..shader import images, node_tree, places, slots
 
 if TYPE_CHECKING:
+    from mathutils import Matrix
+
     from gan_worker.scenes.plan import Assignment
     from gan_worker.scenes.store import Made
 
-# Types whose data has slots for materials with a surface.
-TYPES = ("MESH", "CURVE", "SURFACE", "FONT", "META", "CURVES", "POINTCLOUD")
 # On a material: which item it shows, and how often it repeats.
 ITEM_KEY = "tilewright_item"
 
@@ -36,32 +36,40 @@ def describe(scene: bpy.types.Scene, curves: Collection[str]) -> Scene:
         scene: what is described; objects that can have no materials are left out.
         curves: names of the curve objects whose points are wanted.
     """
-    scene.view_layers[0].update()  # places in the world are known only then
     below = scene.collection.children_recursive
     lies_in: dict[str, set[str]] = {}
     for collection in below:
         for obj in collection.all_objects:
             lies_in.setdefault(obj.name, set()).add(collection.name)
-    found = {}
+    found: dict[str, bpy.types.Object] = {}
     for obj in scene.objects:
         # Of a local object and a linked one of the same name, the local one counts.
-        if obj.type in TYPES and (obj.name not in found or not obj.library):
-            found[obj.name] = _object(obj, frozenset(lies_in.get(obj.name, ())))
-    named = {name: bpy.data.objects.get((name, None)) for name in curves}
-    lines = {n: tuple(_points(o)) for n, o in named.items() if o and o.type == "CURVE"}
-    return Scene(tuple(found.values()), frozenset(c.name for c in below), lines)
+        if obj.type in slots.TYPES and (obj.name not in found or not obj.library):
+            found[obj.name] = obj
+    known = bpy.data.objects
+    named = {name: known.get((name, None)) or known.get(name) for name in curves}
+    guides = {name: obj for name, obj in named.items() if obj and obj.type == "CURVE"}
+    matrices = places.world_matrices(
+        scene, scene.view_layers[0], [*found.values(), *guides.values()]
+    )
+    where = iter(matrices)
+    objects = tuple(
+        _object(obj, next(where), frozenset(lies_in.get(name, ()))) for name, obj in found.items()
+    )
+    lines = {name: tuple(_points(obj.data, next(where))) for name, obj in guides.items()}
+    return Scene(objects, frozenset(c.name for c in below), lines)
 
 
-def _object(obj: bpy.types.Object, collections: frozenset[str]) -> SceneObject:
+def _object(obj: bpy.types.Object, place: Matrix, collections: frozenset[str]) -> SceneObject:
     return SceneObject(
         name=obj.name,
         type=obj.type,
         collections=collections,
         slots=tuple(s.material.name if s.material else "" for s in obj.material_slots),
         properties=dict(_properties(obj)),
-        location=_rounded(obj.matrix_world.translation),
-        new_slots=obj.data.is_editable,
-        refusal="" if obj.is_editable else "it is linked from another file",
+        location=_rounded(place.translation),
+        new_slots=slots.has_room(obj),
+        refusal=slots.refusal(obj),
     )
 
 
@@ -71,9 +79,9 @@ def _properties(obj: bpy.types.Object) -> Iterator[tuple[str, Value]]:
             yield name, value
 
 
-def _points(curve: bpy.types.Object) -> Iterator[Point]:
+def _points(curve: bpy.types.Curve, matrix: Matrix) -> Iterator[Point]:
     """Points along a curve's first spline, in the world."""
-    splines = curve.data.splines
+    splines = curve.splines
     if not splines:
         return
     spline = splines[0]
@@ -83,7 +91,7 @@ def _points(curve: bpy.types.Object) -> Iterator[Point]:
     elif spline.use_cyclic_u:
         places.append(places[0])
     for place in places:
-        yield _rounded(curve.matrix_world @ place)
+        yield _rounded(matrix @ place)
 
 
 def _bezier(spline: bpy.types.Spline) -> Iterator[object]:
@@ -117,11 +125,11 @@ class Applier:
         self._patterns: dict[tuple[str, ...], str] = {}
 
     def apply(self, assignment: Assignment, made: Made) -> bool:
-        """Put a material into its slot; False where the object is gone."""
+        """Put a material into its slot; False where the object is gone, or takes none any more."""
         obj = bpy.data.objects.get((assignment.object, None))
-        if obj is None or not obj.is_editable:
+        if obj is None or slots.refusal(obj, assignment.slot):
             return False
-        _put(obj, assignment.slot, self._material(made, assignment.scale))
+        slots.assign(obj, self._material(made, assignment.scale), assignment.slot)
         return True
 
     def _material(self, made: Made, scale: tuple[float, float]) -> bpy.types.Material:
@@ -138,7 +146,7 @@ class Applier:
 
     def _new_material(self, made: Made) -> bpy.types.Material:
         """A copy of one with the same maps where there is one: a third of the time that building takes."""
-        pictures = {name: self._image(made.key, name, file) for name, file in made.files.items()}
+        pictures = {name: self._image(made, name, file) for name, file in made.files.items()}
         name, kind = f"{made.recipe.model} {made.key[:8]}", tuple(pictures)
         pattern = _local(bpy.data.materials, self._patterns.get(kind))
         if pattern is None:
@@ -154,11 +162,13 @@ class Applier:
         self._patterns[kind] = material.name
         return material
 
-    def _image(self, key: str, map_name: str, file: Path) -> bpy.types.Image:
+    def _image(self, made: Made, map_name: str, file: Path) -> bpy.types.Image:
+        key, model = made.key, made.recipe.model
         known = _local(bpy.data.images, self._images.get((key, map_name)))
         if known and known.get(images.JOB_KEY) == key:
             return known
         image = bpy.data.images.load(str(file))
+        image.name = images.whole_name(model, file.name.removeprefix(model))
         images.set_color_space(image, map_name)
         image[images.JOB_KEY], image[images.MAP_KEY] = key, map_name
         if self._packed:
@@ -179,12 +189,3 @@ def _relative(file: Path) -> str:
         return bpy.path.relpath(str(file))
     except ValueError:  # on another drive
         return str(file)
-
-
-def _put(obj: bpy.types.Object, number: int, material: bpy.types.Material) -> None:
-    while len(obj.material_slots) <= number:
-        obj.data.materials.append(None)
-    slot = obj.material_slots[number]
-    if obj.data.users > 1:  # the other objects with this data keep what they have
-        slot.link = "OBJECT"
-    slot.material = material

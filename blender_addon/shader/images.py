@@ -25,6 +25,9 @@ MAP_KEY = "tilewright_map"
 # Folder that a packed image goes to once the .blend is saved.
 FOLDER_KEY = "tilewright_folder"
 LIVE_PREFIX = "live "
+# Bytes of a name that stay whole. Blender keeps 63, or 255 from 5.0 on, as file systems do; room is left for a number
+# such as .001 that may follow, and for a file's ending.
+LONGEST_NAME = 59 if bpy.app.version < (5, 0, 0) else 240
 
 
 def texture_folder(scene: bpy.types.Scene) -> str | None:
@@ -35,7 +38,18 @@ def texture_folder(scene: bpy.types.Scene) -> str | None:
 
 def image_name(model: str, seed: int, width: int, height: int, map_name: str) -> str:
     """Name of a map's image, such as `bricks_7_1024x512_basecolor`."""
-    return f"{model}_{seed}_{width}x{height}_{MAPS[map_name].file_word}"
+    return whole_name(model, f"_{seed}_{width}x{height}_{MAPS[map_name].file_word}")
+
+
+def whole_name(start: str, end: str) -> str:
+    """A name that Blender keeps as a whole: where it is too long its start is shortened, never its end.
+
+    Args:
+        start: what is left of it is whole characters.
+        end: what tells it from others of the start, with what is to be between them.
+    """
+    room = LONGEST_NAME - len(end.encode())
+    return start.encode()[:room].decode(errors="ignore") + end
 
 
 def find_image(job: str, map_name: str) -> bpy.types.Image | None:

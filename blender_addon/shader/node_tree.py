@@ -93,14 +93,6 @@ def ensure_unique(material: bpy.types.Material) -> None:
         make_unique(material)
 
 
-def assign(obj: bpy.types.Object, material: bpy.types.Material) -> None:
-    """Put the material in the object's active slot, adding one where there is none."""
-    if not obj.material_slots:
-        obj.data.materials.append(material)
-    else:
-        obj.material_slots[obj.active_material_index].material = material
-
-
 def store_recipe(material: bpy.types.Material, recipe: Recipe, seam_ratios: dict) -> None:
     """Write on the material how it was made, so that it can be made again anywhere."""
     kept = material.tilewright

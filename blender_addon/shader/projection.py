@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
+
+from . import places
+
+if TYPE_CHECKING:
+    from mathutils import Matrix
 
 COORDINATES = "Tilewright Coordinates"
 # The node whose scale repeats the whole material.
@@ -17,6 +22,7 @@ BLEND = 0.2
 _AXES = {"UV": {0: 0, 1: 1}, "BOX": {0: 0, 1: 0, 2: 1}}
 _OUTPUTS = {"UV": "UV", "BOX": "Object"}
 _IMAGE_PROJECTIONS = {"UV": "FLAT", "BOX": "BOX"}
+KINDS = tuple(_AXES)
 
 
 def shape_texture(node: bpy.types.Node, projection: str) -> None:
@@ -135,28 +141,29 @@ def measure(obj: bpy.types.Object, projection: str) -> tuple[float, float, float
         None where a UV map is asked for and there is none, or it has no area.
     """
     if projection == "BOX":
-        return tuple(abs(factor) for factor in obj.matrix_world.to_scale())
+        return tuple(abs(factor) for factor in places.world_matrix(obj).to_scale())
     if not isinstance(obj.data, bpy.types.Mesh) or not obj.data.uv_layers:
         return None
-    surface, flat = _areas(obj)
+    place = places.world_matrix(obj)
+    with places.readable_mesh(obj) as mesh:
+        surface, flat = _areas(mesh, place)
     if surface == 0 or flat == 0:
         return None
     side = float(np.sqrt(surface / flat))
     return side, side, 1.0
 
 
-def _areas(obj: bpy.types.Object) -> tuple[float, float]:
-    """Area of a mesh in the world and on its rendered UV map."""
-    mesh = cast(bpy.types.Mesh, obj.data)
+def _areas(mesh: bpy.types.Mesh, place: Matrix) -> tuple[float, float]:
+    """Area of a mesh at a place in the world, and on its rendered UV map."""
     mesh.calc_loop_triangles()
     count = len(mesh.loop_triangles)
     points = _read(mesh.vertices, "co", len(mesh.vertices) * 3).reshape(-1, 3)
-    places = _read(rendered_uv_map(mesh).uv, "vector", len(mesh.loops) * 2).reshape(-1, 2)
-    points = points @ np.array(obj.matrix_world.to_3x3(), np.float32).T
+    on_map = _read(rendered_uv_map(mesh).uv, "vector", len(mesh.loops) * 2).reshape(-1, 2)
+    points = points @ np.array(place.to_3x3(), np.float32).T
     corners = _read(mesh.loop_triangles, "vertices", count * 3, np.int32).reshape(-1, 3)
     loops = _read(mesh.loop_triangles, "loops", count * 3, np.int32).reshape(-1, 3)
     a, b, c = (points[corners[:, n]] for n in range(3))
-    u, v = (places[loops[:, n]] - places[loops[:, 0]] for n in (1, 2))
+    u, v = (on_map[loops[:, n]] - on_map[loops[:, 0]] for n in (1, 2))
     surface = np.linalg.norm(np.cross(b - a, c - a), axis=1).sum()
     return float(surface), float(np.abs(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]).sum())
 

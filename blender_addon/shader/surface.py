@@ -27,13 +27,12 @@ def project(material: bpy.types.Material, kind: str, obj: bpy.types.Object | Non
         kind: `UV` or `BOX`.
         obj: shows the material, to measure how large the tile is.
     """
-    kept, times = material.tilewright, projection.repeats(material)
+    kept, times, sizes = material.tilewright, projection.repeats(material), unit_sizes(obj)
     if not projection.is_measured(material):
-        find_unit_size(material, obj)
+        kept.unit_size = sizes[kept.projection]
     width = projection.tile_size(material)
     had_normals = node_tree.NORMAL_MAP in material.node_tree.nodes
-    kept.projection = kind
-    find_unit_size(material, obj)
+    kept.projection, kept.unit_size = kind, sizes[kind]
     _rewire(material, kind)
     if width and projection.is_measured(material):
         projection.set_tile_size(material, width)
@@ -56,10 +55,12 @@ def _rewire(material: bpy.types.Material, kind: str) -> None:
         tree.links.new(output, mapping.inputs["Vector"])
 
 
-def find_unit_size(material: bpy.types.Material, obj: bpy.types.Object | None) -> None:
-    """Find out how many meters the material's coordinates span, where the object lets that be known."""
-    kept = material.tilewright
-    kept.unit_size = (projection.measure(obj, kept.projection) if obj else None) or (0.0,) * 3
+def unit_sizes(obj: bpy.types.Object | None) -> dict[str, tuple[float, float, float]]:
+    """Meters that coordinates span on an object by projection, 0 where that is not known; nothing changes."""
+    return {
+        kind: (projection.measure(obj, kind) if obj else None) or (0.0, 0.0, 0.0)
+        for kind in projection.KINDS
+    }
 
 
 def measure_tile(material: bpy.types.Material, obj: bpy.types.Object) -> None:

@@ -267,6 +267,14 @@ class Session:
         """Ask the worker for anything else; the event that follows is as `Client.ask` says."""
         self._connected_client().ask(request)
 
+    def check_connection(self) -> None:
+        """Check that something can be asked for.
+
+        Raises:
+            WorkerError: `worker_gone`.
+        """
+        self._connected_client()
+
     def _connected_client(self) -> Client:
         if not self._client or self.state in ("stopped", "starting"):
             raise WorkerError(

@@ -4,6 +4,7 @@ import bpy
 import pytest
 
 from blender_addon.scenes import objects
+from blender_addon.shader import slots
 from gan_worker.scenes.description import SceneObject
 
 
@@ -80,7 +81,7 @@ def test_objects_that_share_their_data_get_materials_of_their_own(count):
     second = mesh("b", data=first.data)
     made = [bpy.data.materials.new(name) for name in "ab"]
     for obj, material in zip((first, second), made, strict=True):
-        objects._put(obj, 0, material)
+        slots.assign(obj, material, 0)
     assert [o.material_slots[0].material for o in (first, second)] == made
     assert len(first.material_slots) == 1
 
@@ -89,5 +90,5 @@ def test_a_new_slot_comes_after_those_that_are_there():
     obj = mesh("a")
     old, new = (bpy.data.materials.new(name) for name in ("old", "new"))
     obj.data.materials.append(old)
-    objects._put(obj, 2, new)
+    slots.assign(obj, new, 2)
     assert [s.material for s in obj.material_slots] == [old, None, new]

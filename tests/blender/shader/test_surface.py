@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from blender_addon.generation import requests
-from blender_addon.shader import images, node_tree, projection, surface
+from blender_addon.shader import images, node_tree, projection, slots, surface
 from blender_addon.shader.node_tree import (
     COORDINATES,
     DISPLACEMENT,
@@ -35,8 +35,8 @@ def made(obj, maps, *names: str) -> bpy.types.Material:
     material = node_tree.new_material("oak")
     fresh = {name: images.new_image(name, name, maps[name], "job") for name in names}
     node_tree.build(material, fresh, node_tree.Wiring())
-    node_tree.assign(obj, material)
-    surface.find_unit_size(material, obj)
+    slots.assign(obj, material)
+    surface.measure_tile(material, obj)
     return material
 
 
