@@ -40,6 +40,7 @@ MEMBERS = {
     ),
     "bpy.types.NodeSocket": ("default_value",),
     "bpy.types.Space": ("shading",),
+    "bpy.types.Constraint": ("target",),
     "bpy.types.Modifier": ("subdivision_type", "levels", "render_levels"),
     # Missing.
     "bpy.types.NodeTree": ("get_output_node",),
@@ -61,12 +62,14 @@ GIVING = {"bpy.props.PointerProperty", "bpy_extras.anim_utils.action_get_channel
 ALWAYS_THERE = {
     "bpy.types.Panel.layout",
     "bpy.types.Context.scene",
+    "bpy.types.Context.view_layer",
     "bpy.types.Material.node_tree",
     "bpy.types.NodeLink.from_node",
     "bpy.types.NodeLink.from_socket",
     "bpy.types.NodeSocket.links",
     "bpy.types.Object.active_material_index",
     "bpy.types.ToolSettings.image_paint",
+    "bpy.types.ViewLayer.depsgraph",
 }
 
 

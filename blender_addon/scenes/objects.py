@@ -56,7 +56,7 @@ def describe(scene: bpy.types.Scene, curves: Collection[str]) -> Scene:
     objects = tuple(
         _object(obj, next(where), frozenset(lies_in.get(name, ()))) for name, obj in found.items()
     )
-    lines = {name: tuple(_points(obj.data, next(where))) for name, obj in guides.items()}
+    lines = {name: tuple(_points(obj, next(where))) for name, obj in guides.items()}
     return Scene(objects, frozenset(c.name for c in below), lines)
 
 
@@ -79,18 +79,18 @@ def _properties(obj: bpy.types.Object) -> Iterator[tuple[str, Value]]:
             yield name, value
 
 
-def _points(curve: bpy.types.Curve, matrix: Matrix) -> Iterator[Point]:
+def _points(curve: bpy.types.Object, matrix: Matrix) -> Iterator[Point]:
     """Points along a curve's first spline, in the world."""
-    splines = curve.splines
+    splines = curve.data.splines
     if not splines:
         return
     spline = splines[0]
-    places = [p.co.to_3d() for p in spline.points]
+    along = [p.co.to_3d() for p in spline.points]
     if spline.type == "BEZIER":
-        places = list(_bezier(spline))
+        along = list(_bezier(spline))
     elif spline.use_cyclic_u:
-        places.append(places[0])
-    for place in places:
+        along.append(along[0])
+    for place in along:
         yield _rounded(matrix @ place)
 
 

@@ -8,6 +8,9 @@ from contextlib import contextmanager
 import bpy
 from mathutils import Matrix
 
+# Constraints of one object: Blender takes the longer for each, the more there are; and so it does with objects.
+MOST_TARGETS = 32
+
 
 def world_matrices(
     scene: bpy.types.Scene, layer: bpy.types.ViewLayer, objects: Sequence[bpy.types.Object]
@@ -38,19 +41,20 @@ def world_matrix(obj: bpy.types.Object) -> Matrix:
 def _evaluated(scene: bpy.types.Scene, objects: Sequence[bpy.types.Object]) -> list[Matrix]:
     """Places of objects that no view layer shows: something must depend on them, in a scene that is there for that."""
     probe = bpy.data.scenes.new("Tilewright Places")
-    follower = bpy.data.objects.new("Tilewright Places", None)
+    starts = range(0, len(objects), MOST_TARGETS)
+    followers = [bpy.data.objects.new("Tilewright Places", None) for _ in starts]
     try:
         # Not by frame_set: it would call the handlers of others.
         probe.frame_current, probe.frame_subframe = scene.frame_current, scene.frame_subframe
-        for obj in objects:
-            follower.constraints.new("COPY_TRANSFORMS").target = obj
-        probe.collection.objects.link(follower)
+        for start, follower in zip(starts, followers, strict=True):
+            for obj in objects[start : start + MOST_TARGETS]:
+                follower.constraints.new("COPY_TRANSFORMS").target = obj
+            probe.collection.objects.link(follower)
         layer = probe.view_layers[0]
         layer.update()
         return [obj.evaluated_get(layer.depsgraph).matrix_world.copy() for obj in objects]
     finally:
-        bpy.data.objects.remove(follower)
-        bpy.data.scenes.remove(probe)
+        bpy.data.batch_remove([probe, *followers])
 
 
 @contextmanager

@@ -67,5 +67,5 @@ def alone_show(objects: Collection[bpy.types.Object], material: bpy.types.Materi
     return _users(material) <= used
 
 
-def _users(block: bpy.types.ID) -> int:
+def _users(block: bpy.types.ID | None) -> int:
     return block.users - block.use_fake_user

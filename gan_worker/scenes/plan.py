@@ -85,7 +85,7 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Skip:
-    """An object that a rule selects and leaves as it is, and why."""
+    """An object that a rule selects and leaves as it is, or a part of it, and why."""
 
     object: str
     rule: str
@@ -319,7 +319,7 @@ def _claim(
 ) -> None:
     for obj in found:
         slots, reason = _target_slots(claim.rule, obj, claims)
-        if not slots:
+        if reason:
             skips.append(Skip(obj.name, claim.rule.name, reason))
         for slot in slots:
             claims[obj.name, slot] = claim
@@ -328,7 +328,7 @@ def _claim(
 def _target_slots(
     rule: Rule, obj: SceneObject, taken: Container[tuple[str, int]]
 ) -> tuple[list[int], str]:
-    """The slots that a rule fills, or why there is none."""
+    """The slots that a rule fills, and why some or all that it asks for are left; no reason where none is."""
     count = len(obj.slots)
     if obj.refusal:
         return [], obj.refusal
@@ -345,9 +345,8 @@ def _target_slots(
         slots = [slot for slot in slots if slot >= count or not obj.slots[slot]]
         if not slots:
             return [], "keeps the material it has"
-    if not obj.new_slots:
-        slots = [slot for slot in slots if slot < count]
-    return slots, "its data is linked, so that no slot can be added"
+    there = [slot for slot in slots if slot < count or obj.new_slots]
+    return there, "" if there == slots else "its data is linked, so that no slot can be added"
 
 
 def _named_slots(rule: Rule, obj: SceneObject) -> list[int]:

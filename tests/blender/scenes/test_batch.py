@@ -381,3 +381,29 @@ def test_a_dry_run_shows_the_table_and_writes_nothing(saved, recipe, stand_in, t
     assert "Cube0 | 0 | – | bricks" in capsys.readouterr().out
     assert {path.name for path in tmp_path.iterdir()} == before
     assert not stand_in.submitted
+
+
+def test_objects_whose_meshes_are_linked_are_filled_and_what_takes_none_is_told(
+    saved, eager, tmp_path
+):
+    for obj in bpy.data.objects:
+        if obj.name != "Cube4":
+            obj.data.materials.append(bpy.data.materials.new("Old"))
+    bpy.ops.wm.save_mainfile()
+    bpy.ops.wm.read_homefile(use_empty=True)
+    with bpy.data.libraries.load(str(saved), link=True) as (_, wanted):
+        wanted.objects = [f"Cube{number}" for number in range(5)]
+    for obj in wanted.objects:
+        bpy.context.scene.collection.objects.link(obj)
+    for obj in list(wanted.objects)[:3] + [wanted.objects[4]]:
+        obj.make_local()  # its mesh stays linked
+    bpy.context.scene.tilewright.model = "bricks"
+    batch = run(folder=tmp_path / "maps")
+    assert (batch.state, batch.error, batch.applied) == ("succeeded", None, 3)
+    assert {skip.object: skip.reason for skip in batch.plan.skips} == {
+        "Cube3": "it is linked from another file",
+        "Cube4": "its data is linked, so that no slot can be added",
+    }
+    filled = [bpy.data.objects[f"Cube{n}", None].material_slots[0] for n in range(3)]
+    assert {slot.link for slot in filled} == {"OBJECT"}
+    assert all(node_tree.is_ours(slot.material) for slot in filled)

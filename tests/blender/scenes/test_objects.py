@@ -73,6 +73,34 @@ def test_what_is_linked_from_another_file_is_refused(tmp_path):
     assert (only.refusal, only.new_slots) == ("", False)
 
 
+def test_what_is_hidden_is_where_it_would_be_shown(tmp_path):
+    off = collection("Off")
+    house, tower = mesh("House"), mesh("Tower", off)
+    bpy.ops.curve.primitive_bezier_curve_add(location=(10, 0, 0))
+    guide = bpy.context.object
+    house.location, tower.location = (50, 0, 0), (0, 70, 0)
+    house.hide_viewport = guide.hide_viewport = True
+    bpy.context.view_layer.layer_collection.children["Off"].exclude = True
+    path, name = str(tmp_path / "scene.blend"), guide.name
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    found = described(name)
+    places = {o.name: o.location for o in found.objects}
+    assert (places["House"], places["Tower"]) == ((50, 0, 0), (0, 70, 0))
+    assert (found.curves[name][0], found.curves[name][-1]) == ((9, 0, 0), (11, 0, 0))
+
+
+def test_a_linked_guide_is_followed(tmp_path):
+    bpy.ops.curve.primitive_bezier_curve_add(location=(10, 0, 0))
+    path, name = str(tmp_path / "library.blend"), bpy.context.object.name
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.read_homefile(use_empty=True)
+    with bpy.data.libraries.load(path, link=True) as (_, wanted):
+        wanted.objects = [name]
+    bpy.context.scene.collection.objects.link(wanted.objects[0])
+    assert described(name).curves[name][0] == (9, 0, 0)
+
+
 @pytest.mark.parametrize("count", [0, 1])
 def test_objects_that_share_their_data_get_materials_of_their_own(count):
     first = mesh("a")

@@ -288,6 +288,16 @@ def test_what_cannot_be_changed_is_skipped_with_the_reason():
     assert "linked from another file" in made.skips[0].reason
 
 
+def test_slots_that_cannot_be_added_are_told_beside_those_that_are_filled():
+    shared = SceneObject("b", slots=("Brick",), new_slots=False)
+    made = plan(rule("slots = [0, 3]"), shared)
+    assert slots_of(made) == [(0, "Brick")]
+    assert [(s.object, s.reason) for s in made.skips] == [
+        ("b", "its data is linked, so that no slot can be added")
+    ]
+    assert not plan(rule(""), shared).skips
+
+
 def test_a_rule_that_finds_nothing_is_told():
     made = plan(rule("", '{ name = "x*" }') * 30, *row(1))
     assert len(made.notes) == 21

@@ -1,0 +1,152 @@
+"""Generate on all that a scene has: objects that are edited, share their data, or take no material."""
+
+from __future__ import annotations
+
+import bpy
+import pytest
+
+from blender_addon.generation import requests
+from blender_addon.shader import node_tree, projection, slots
+from blender_addon.worker import pump
+from gan_worker.config import GenerationConfig
+from gan_worker.errors import RequestError, WorkerError
+
+CONFIG = GenerationConfig("bricks", 5, 48, 32)
+
+
+def arrive(worker, maps) -> None:
+    for job in worker.submitted:
+        worker.finish(job, maps)
+    pump.tick()
+    pump.finish()
+
+
+def seeds(objects) -> list[int]:
+    return [obj.active_material.tilewright.latents.seed for obj in objects]
+
+
+@pytest.fixture
+def selected(stand_in):
+    """The panel applies to what is selected, each with a seed of its own."""
+    chosen = bpy.context.scene.tilewright
+    chosen.target, chosen.vary_per_object, chosen.seed = "SELECTED", True, 5
+    chosen.width, chosen.height = 48, 32
+
+
+@pytest.mark.parametrize("unwrapped", [True, False])
+def test_objects_that_are_edited_together_each_get_one(stand_in, selected, planes, maps, unwrapped):
+    if not unwrapped:
+        planes[1].data.uv_layers.remove(planes[1].data.uv_layers[0])
+    bpy.ops.object.mode_set(mode="EDIT")
+    assert {obj.mode for obj in planes} == {"EDIT"}
+    bpy.ops.mesh.select_all(action="SELECT")
+    bpy.ops.transform.resize(value=(2, 2, 2))  # twice as far apart, too
+    assert bpy.ops.tilewright.generate_material() == {"FINISHED"}
+    arrive(stand_in, maps)
+    assert seeds(planes) == [5, 6, 7]
+    sizes = [tuple(obj.active_material.tilewright.unit_size) for obj in planes]
+    assert [size[0] for size in sizes] == pytest.approx([4.0, 4.0 if unwrapped else 0.0, 4.0])
+    assert {obj.mode for obj in planes} == {"EDIT"}
+
+
+def test_surface_buttons_work_on_what_is_edited(stand_in, plane, maps):
+    requests.generate_for_objects([plane], CONFIG)
+    arrive(stand_in, maps)
+    material = plane.active_material
+    bpy.ops.object.mode_set(mode="EDIT")
+    bpy.ops.mesh.select_all(action="SELECT")
+    bpy.ops.transform.resize(value=(3, 3, 3))
+    for kind in ("BOX", "UV"):
+        assert bpy.ops.tilewright.set_projection(projection=kind) == {"FINISHED"}
+        assert material.tilewright.projection == kind
+        image = node_tree.texture_node_name("base_color")
+        assert material.node_tree.nodes[image].projection == {"UV": "FLAT", "BOX": "BOX"}[kind]
+    assert bpy.ops.tilewright.measure_tile() == {"FINISHED"}
+    assert material.tilewright.unit_size[0] == pytest.approx(6.0)
+
+
+@pytest.mark.parametrize("how", ["hide", "exclude"])
+def test_what_is_measured_is_as_large_as_it_would_be_shown(stand_in, plane, how, tmp_path):
+    plane.scale = (4, 4, 4)
+    bpy.ops.object.mode_set(mode="OBJECT")
+    if how == "hide":
+        plane.hide_viewport = True
+    else:
+        bpy.data.collections.new("off").objects.link(plane)
+        bpy.context.scene.collection.children.link(bpy.data.collections["off"])
+        bpy.context.scene.collection.objects.unlink(plane)
+        bpy.context.view_layer.layer_collection.children["off"].exclude = True
+    file = str(tmp_path / "scene.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=file)
+    bpy.ops.wm.open_mainfile(filepath=file)
+    obj = bpy.data.objects["Plane"]
+    assert projection.measure(obj, "UV") == pytest.approx((8.0, 8.0, 1.0))
+    assert projection.measure(obj, "BOX") == pytest.approx((4.0, 4.0, 4.0))
+
+
+def test_copies_that_share_a_mesh_keep_their_seeds(stand_in, selected, plane, maps):
+    copies = [plane, *(plane.copy() for _ in range(3))]
+    for copy in copies[1:]:
+        bpy.context.collection.objects.link(copy)
+    for copy in copies:
+        copy.select_set(copy != copies[3])
+    assert bpy.ops.tilewright.generate_material() == {"FINISHED"}
+    arrive(stand_in, maps)
+    assert sorted(seeds(copies[:3])) == [5, 6, 7]
+    assert copies[3].active_material is None
+    made = {obj.active_material.name for obj in copies[:3]}
+    assert bpy.ops.tilewright.next_seed() == {"FINISHED"}
+    arrive(stand_in, maps)
+    assert sorted(seeds(copies[:3])) == [6, 7, 8]
+    assert {obj.active_material.name for obj in copies[:3]} == made  # theirs alone: updated
+
+
+def test_a_material_that_a_copy_shows_too_is_left_to_it(stand_in, plane, maps):
+    requests.generate_for_objects([plane], CONFIG)
+    arrive(stand_in, maps)
+    other, before = plane.copy(), plane.active_material
+    bpy.context.collection.objects.link(other)
+    requests.generate_for_objects([plane], CONFIG)
+    assert (other.active_material, plane.active_material == before) == (before, False)
+
+
+def test_what_takes_none_is_named_with_its_reason(stand_in, selected, plane, capsys):
+    volume = bpy.data.objects.new("Smoke", bpy.data.volumes.new("Smoke"))
+    own = bpy.data.materials.new("Principled Volume")
+    volume.data.materials.append(own)
+    lamp = bpy.data.objects.new("Lamp", bpy.data.lights.new("Lamp", "SUN"))
+    for obj in (volume, lamp):
+        bpy.context.collection.objects.link(obj)
+        obj.select_set(True)
+    assert bpy.ops.tilewright.generate_material() == {"FINISHED"}
+    assert volume.active_material == own
+    assert len(stand_in.submitted) == 1
+    told = capsys.readouterr().out
+    assert "Smoke gets no material: it has no surface" in told
+    assert "Lamp gets" not in told
+
+
+@pytest.mark.parametrize("wrong", ["object", "connection"])
+def test_nothing_changes_where_one_thing_cannot_be(stand_in, planes, wrong):
+    from blender_addon.worker import session
+
+    objects, expected = planes, WorkerError
+    if wrong == "object":
+        volume = bpy.data.objects.new("Smoke", bpy.data.volumes.new("Smoke"))
+        objects, expected = [*planes, volume], RequestError
+    else:
+        session.current.state = "stopped"
+    with pytest.raises(expected):
+        requests.generate_for_objects(objects, CONFIG, vary=True)
+    assert not stand_in.submitted
+    assert not bpy.data.materials
+    assert not any(obj.material_slots for obj in planes)
+
+
+def test_an_objects_own_slot_is_filled_beside_one_of_its_data(stand_in, plane, maps):
+    other = plane.copy()
+    bpy.context.collection.objects.link(other)
+    slots.assign(other, bpy.data.materials.new("own"))
+    requests.generate_for_objects([plane, other], CONFIG)
+    assert plane.active_material == other.active_material
+    assert plane.data.materials[0] is None
