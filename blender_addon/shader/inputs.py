@@ -6,22 +6,33 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import bpy
+import numpy as np
 
 from gan_worker.materials.file_names import split_file_stem
 from gan_worker.materials.maps import MAPS, Connection, Kind, MaterialMap
 
 from .images import MAP_KEY
 from .node_values import (
-    Channel,
     Place,
     Reader,
     Value,
     gray,
+    outputs_before,
     source,
     textures_before,
     three,
+    trees,
 )
+from .projection import rendered_uv_map
 
+# Nodes that tell something of an object or a look at it, which a square to bake on does not have.
+_OF_OBJECTS = {
+    *("AMBIENT_OCCLUSION", "ATTRIBUTE", "BEVEL", "CAMERA", "FRESNEL", "HAIR_INFO", "LAYER_WEIGHT"),
+    *("LIGHT_PATH", "NEW_GEOMETRY", "OBJECT_INFO", "PARTICLE_INFO", "POINT_INFO", "SHADERTORGB"),
+    *("TANGENT", "TEX_POINTDENSITY", "VERTEX_COLOR", "VOLUME_INFO", "WIREFRAME"),
+}
+# How many nodes before a texture's vector are compared.
+_DEEPEST = 12
 # Groups that glTF files come with; what feeds their occlusion shows only where the file is exported again.
 _GLTF_GROUPS = ("glTF Material Output", "glTF Settings")
 
@@ -76,16 +87,19 @@ def find_images(material: bpy.types.Material) -> dict[str, Feed]:
 
 def survey(material: bpy.types.Material) -> Survey:
     """Look through the inputs of a material's shader, and through the groups before them."""
-    made = _Surveyor()
+    made = _Surveyor(material)
     if material.node_tree:
         made.look_through(material.node_tree)
     return made.result
 
 
 class _Surveyor:
-    def __init__(self) -> None:
+    def __init__(self, material: bpy.types.Material) -> None:
         self.result = Survey()
         self.reader = Reader()
+        shown_on = (m for m in bpy.data.meshes if m.uv_layers and material.name in m.materials)
+        self.rendered = {rendered_uv_map(mesh).name for mesh in shown_on}
+        self.layouts: set[tuple[object, ...]] = set()
 
     def look_through(self, tree: bpy.types.NodeTree) -> None:
         output = tree.get_output_node("ALL")
@@ -157,7 +171,8 @@ class _Surveyor:
         value = self.reader.read(place)
         if all(c.is_constant for c in value):
             return None
-        return _certain(kind.kind, value) or self._baked(kind, place)
+        feed = _certain(kind.kind, value) or self._baked(kind, place)
+        return feed if feed and self._lies_as_the_others(kind, place) else None
 
     def _baked(self, kind: MaterialMap, place: Place, is_normal: bool = False) -> Feed | None:
         end = source(place)
@@ -166,8 +181,12 @@ class _Surveyor:
             if end.socket.is_output:
                 self.leave_out(kind.name, f"{end.node.name} makes it without an image")
             return None
-        if len({_layout(t.input(t.node.inputs["Vector"])) for t in textures}) > 1:
+        if len(self._layouts(textures)) > 1:
             self.leave_out(kind.name, "its images are laid on in different ways")
+            return None
+        bound = next((o.node.name for o in outputs_before(end) if _is_of_an_object(o)), "")
+        if bound:
+            self.leave_out(kind.name, f"it hangs on the object too, by {bound}")
             return None
         images = tuple(dict.fromkeys(t.node.image for t in textures))
         largest = max(images, key=lambda image: image.size[0] * image.size[1])
@@ -231,10 +250,14 @@ class _Surveyor:
             self._add("height", _turned(height, turned))
         elif end.node.type == "NORMAL_MAP":
             self._normal_map(end)
-        elif (feed := self._colors_of_normals(end)) is not None:
-            self._add(*feed)  # the node between was forgotten
+        elif (colors := self._colors_of_normals(end)) is not None:
+            self._add_normal(end, *colors)  # the node between was forgotten
         else:
-            self._add("normal", self._baked(kind, end, is_normal=True))
+            self._add_normal(end, "normal", self._baked(kind, end, is_normal=True))
+
+    def _add_normal(self, place: Place, kind: str, feed: Feed | None) -> None:
+        if feed and self._lies_as_the_others(MAPS["normal"], place):
+            self._add(kind, feed)
 
     def _normal_map(self, end: Place) -> None:
         if end.node.space != "TANGENT":
@@ -251,7 +274,7 @@ class _Surveyor:
         )
         if getattr(end.node, "convention", "OPENGL") == "DIRECTX":  # from 5.1 on
             kind = "normal" if kind == "normal_directx" else "normal_directx"
-        self._add(kind, feed)
+        self._add_normal(colors, kind, feed)
 
     def _colors_of_normals(self, place: Place) -> tuple[str, Feed] | None:
         """An image of normals, and whose convention it has; None where it is not certain."""
@@ -260,8 +283,39 @@ class _Surveyor:
             return None
         if not _are_colors_of_one(value) or not (value[1].is_plain or value[1].is_inverted):
             return None
-        feed = Feed(still_image(value[0]))
+        feed = Feed(value[0].picture)
         return ("normal" if value[1].is_plain else "normal_directx"), feed
+
+    # ---- how textures are laid on
+
+    def _lies_as_the_others(self, kind: MaterialMap, place: Place) -> bool:
+        """Pixels at the same place on two maps must be of the same place on the surface."""
+        found = self._layouts(textures_before(place))
+        self.layouts = self.layouts or found
+        if found != self.layouts:
+            self.leave_out(kind.name, "it is laid on otherwise than the maps before")
+        return found == self.layouts
+
+    def _layouts(self, textures: list[Place]) -> set[tuple[object, ...]]:
+        return {self._layout(t.input(t.node.inputs["Vector"])) for t in textures}
+
+    def _layout(self, vector: Place, depth: int = 0) -> tuple[object, ...]:
+        """Equal for textures that are laid on in the same way, be it by different nodes."""
+        end = source(vector)
+        if not end.socket.is_output:
+            given = getattr(end.socket, "default_value", ())
+            return tuple(np.atleast_1d(given)) if depth else ("UV",)
+        node = end.node
+        if (node.type == "TEX_COORD" and end.socket.name == "UV") or node.type == "UVMAP":
+            name = getattr(node, "uv_map", "")
+            return ("UV", name) if name and name not in self.rendered else ("UV",)
+        if depth > _DEEPEST:
+            return end.key
+        used = [self._layout(end.input(s), depth + 1) for s in node.inputs if s.enabled]
+        if node.type == "MAPPING" and used[1:] == [(0.0,) * 3, (0.0,) * 3, (1.0,) * 3]:
+            return used[0]  # it moves nothing
+        chosen = (getattr(node, name, None) for name in ("operation", "vector_type", "node_tree"))
+        return node.bl_idname, end.socket.identifier, *chosen, *used
 
     # ---- what feeds no shader
 
@@ -274,17 +328,11 @@ class _Surveyor:
 
     def _unconnected(self, tree: bpy.types.NodeTree) -> None:
         """Ambient occlusion is often there and feeds nothing; its name tells."""
-        for node in tree.nodes:
+        for node in (node for each in trees(tree) for node in each.nodes):
             if node.type == "TEX_IMAGE" and node.image and not any(s.links for s in node.outputs):
                 kind = _said(node.image)
                 if kind in MAPS and kind not in self.result.found:
                     self._add(kind, Feed(node.image))
-
-
-def still_image(channel: Channel) -> bpy.types.Image:
-    """The image of a channel that has one."""
-    assert channel.image is not None
-    return channel.image
 
 
 def _certain(kind: Kind, value: Value) -> Feed | None:
@@ -294,13 +342,19 @@ def _certain(kind: Kind, value: Value) -> Feed | None:
         if not all(c.is_plain for c in colors):
             return None
         if _are_colors_of_one(colors):
-            return Feed(still_image(colors[0]))
+            return Feed(colors[0].picture)
     number = gray(value)
     if number.image and number.is_plain:
         return Feed(number.image, number.index)
     if number.image and number.is_inverted and kind is not Kind.color:
         return Feed(number.image, number.index, inverted=True)
     return None
+
+
+def _is_of_an_object(output: Place) -> bool:
+    if output.node.type == "TEX_COORD":
+        return output.socket.name in ("Normal", "Camera", "Window", "Reflection")
+    return output.node.type in _OF_OBJECTS
 
 
 def _are_colors_of_one(value: Value) -> bool:
@@ -334,23 +388,3 @@ def _said(image: bpy.types.Image) -> str | None:
     names = (Path(bpy.path.abspath(image.filepath)).stem, Path(image.name).stem, image.name)
     said = (split_file_stem(name)[1] for name in names)
     return image.get(MAP_KEY) or next((kind for kind in said if kind), None)
-
-
-def _layout(vector: Place) -> tuple[object, ...]:
-    """Equal for textures that are laid on in the same way."""
-    end = source(vector)
-    if not end.socket.is_output:
-        return ("UV",)
-    node = end.node
-    if node.type == "TEX_COORD":
-        return (end.socket.name,)
-    if node.type == "UVMAP":
-        return ("UV", node.uv_map) if node.uv_map else ("UV",)
-    if node.type == "MAPPING" and not any(s.links for s in node.inputs[1:]):
-        numbers = {s.name: tuple(s.default_value) for s in node.inputs[1:] if s.enabled}
-        before = _layout(end.input(node.inputs[0]))
-        moves = any(
-            n != ((1.0,) * 3 if name == "Scale" else (0.0,) * 3) for name, n in numbers.items()
-        )
-        return (node.vector_type, *numbers.values(), *before) if moves else before
-    return end.key

@@ -58,6 +58,12 @@ class Channel:
     table: np.ndarray
 
     @property
+    def picture(self) -> bpy.types.Image:
+        """The image of a channel that has one."""
+        assert self.image is not None
+        return self.image
+
+    @property
     def is_constant(self) -> bool:
         """Whether it is the same everywhere."""
         return self.image is None and self is not UNKNOWN
@@ -128,29 +134,36 @@ def _same(
     return next((s for s in sockets if s.identifier == socket.identifier), None)
 
 
-def textures_before(place: Place) -> list[Place]:
-    """The image textures that a socket's value hangs on, as their outputs, each once."""
-    found: dict[tuple[int, ...], Place] = {}
+def outputs_before(place: Place) -> Iterator[Place]:
+    """The outputs that a socket's value hangs on, each once; not what only lays a texture on."""
     waiting, seen = [place], set()
     while waiting:
-        end = source(waiting.pop())
+        end = source(waiting.pop(0))
         if not end.socket.is_output or end.key in seen or end.node.mute:
             continue
         seen.add(end.key)
-        if end.node.type == "TEX_IMAGE":
-            if end.node.image:
-                found.setdefault(end.input(end.node.inputs[0]).key, end)
-        else:
+        yield end
+        if end.node.type != "TEX_IMAGE":
             waiting += [end.input(socket) for socket in end.node.inputs if socket.enabled]
+
+
+def textures_before(place: Place) -> list[Place]:
+    """The image textures that a socket's value hangs on, as their outputs, each once."""
+    found = {
+        end.input(end.node.inputs[0]).key: end
+        for end in outputs_before(place)
+        if end.node.type == "TEX_IMAGE" and end.node.image
+    }
     return list(found.values())
 
 
 def has_images(tree: bpy.types.NodeTree | None) -> bool:
     """Whether there are image textures with images, in a tree or in its groups."""
-    return any(n.type == "TEX_IMAGE" and n.image for t in _trees(tree) for n in t.nodes)
+    return any(n.type == "TEX_IMAGE" and n.image for t in trees(tree) for n in t.nodes)
 
 
-def _trees(tree: bpy.types.NodeTree | None) -> Iterator[bpy.types.NodeTree]:
+def trees(tree: bpy.types.NodeTree | None) -> Iterator[bpy.types.NodeTree]:
+    """A tree and its groups, down to the innermost, each once."""
     waiting, seen = [tree], set()
     while waiting:
         here = waiting.pop()

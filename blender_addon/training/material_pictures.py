@@ -47,11 +47,13 @@ def as_places(material: bpy.types.Material, folder: Path) -> list[Path]:
             file of one is gone; `picture_unreadable` for a movie, a sequence or tiles.
         StorageError: `file_unwritable`.
     """
-    found = find_images(material)
+    surveyed = survey(material)
+    found = surveyed.found
     if not found:
+        why = f" ({'; '.join(surveyed.left_out)})" if surveyed.left_out else ""
         raise PictureError(
             "dataset_empty",
-            f"An image must feed the color or another input of the shader; in {material.name} none does.",
+            f"An image must feed the color or another input of the shader; in {material.name} none does{why}.",
             "Connect the image nodes to a Principled BSDF, or add the pictures as files.",
         )
     for feed in found.values():

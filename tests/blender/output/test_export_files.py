@@ -6,7 +6,9 @@ import pytest
 
 pytest.importorskip("OpenImageIO", reason="exports are made in the worker's environment")
 
+from blender_addon.training import material_pictures
 from gan_worker.exports.sources import ExportedMaterial, ExportTarget, export_material
+from gan_worker.materials.sets import find_materials, read_material
 
 
 @pytest.fixture
@@ -55,6 +57,16 @@ def check(maps):
         # Bottom row first.
         shown = np.round(pixels.reshape(8, 16, 4)[::-1, :, channel] * 255)
         assert np.array_equal(shown, maps[map_name]), name
+
+
+def test_an_imported_gltf_can_be_learned_from_with_its_occlusion(maps, tmp_path):
+    bpy.ops.import_scene.gltf(filepath=exported(maps, ExportTarget.gltf, tmp_path))
+    places = material_pictures.as_places(bpy.data.materials["oak"], tmp_path / "pictures")
+    (found,), skipped, _ = find_materials(places)
+    read = read_material(found)
+    assert not skipped and set(read) == set(maps)
+    for name, pixels in maps.items():
+        np.testing.assert_allclose(read[name], pixels / 255, atol=1e-6)
 
 
 def check_square():

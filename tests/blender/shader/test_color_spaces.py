@@ -76,8 +76,28 @@ def in_studio(saved: Path) -> None:
     preview.use_fake_user = True
     bpy.ops.wm.save_mainfile()  # packs it
     assert preview.packed_file and preview.colorspace_settings.is_data
+    tinted_color_is_baked(saved.parent / "pictures")
     assert [i for i in bpy.data.images if i.name == "tilewright"] == []
     sys.stdout.write("all of it")
+
+
+def tinted_color_is_baked(folder: Path) -> None:
+    from blender_addon.training import material_pictures
+
+    material = node_tree.new_material("tinted")
+    nodes, links = material.node_tree.nodes, material.node_tree.links
+    texture, tint = nodes.new("ShaderNodeTexImage"), nodes.new("ShaderNodeVectorMath")
+    pixels = np.full((8, 8, 3), 200, np.uint8)
+    texture.image = bpy.data.images.new("wall", 8, 8)
+    images.write_pixels(texture.image, pixels)
+    tint.operation, tint.inputs[1].default_value = "MULTIPLY", (0.5, 0.5, 0.5)
+    links.new(texture.outputs[0], tint.inputs[0])
+    links.new(tint.outputs[0], nodes["Principled BSDF"].inputs["Base Color"])
+    (made,) = material_pictures.as_places(material, folder)
+    baked = bpy.data.images.load(str(next(made.iterdir())))
+    linear = ((200 / 255 + 0.055) / 1.055) ** 2.4 / 2
+    shown = 1.055 * linear ** (1 / 2.4) - 0.055
+    np.testing.assert_allclose(images.read_pixels(baked)[..., :3], shown, atol=0.006)
 
 
 def test_everything_works_where_color_spaces_have_other_names(stand_in, plane, maps, tmp_path):

@@ -355,6 +355,16 @@ def multiplied(bench: Bench, first: str, second: str) -> bpy.types.Node:
     return mix
 
 
+def test_occlusion_that_feeds_nothing_is_told_by_its_name_inside_a_group_too(bench):
+    group = bench.group("c")
+    begin, end = borders(group)
+    bench.link(begin.outputs[0], end.inputs[0])
+    bench.link(bench.image("c"), group.inputs[0])
+    bench.feed(group.outputs[0], "Base Color")
+    bench.image("wall_ao", group.node_tree)
+    assert set(bench.found()) == {"base_color", "ambient_occlusion"}
+
+
 def test_multiplied_occlusion_is_told_by_its_name_on_either_side(bench):
     multiplied(bench, "wall_ao", "wall_color")
     wanted = {
@@ -398,6 +408,65 @@ def test_images_that_are_laid_on_differently_are_not_baked_into_one(bench):
     assert "laid on in different ways" in bench.left_out()
     far.inputs["Scale"].default_value = (1, 1, 1)
     assert "base_color" in bench.found()
+
+
+def test_a_map_that_is_laid_on_otherwise_is_left_out(bench):
+    bench.feed(bench.image("c"), "Base Color")
+    bench.feed(bench.image("r"), "Roughness")
+    bench.feed(bench.image("m"), "Metallic")
+    own = bench.tree.nodes["Image Texture.001"].inputs["Vector"]
+    mapping = bench.node("Mapping", bench.node("TexCoord").outputs["UV"])
+    bench.link(mapping.outputs[0], own)
+    assert set(bench.found()) == {"base_color", "roughness", "metallic"}
+    mapping.inputs["Scale"].default_value = (4, 4, 4)
+    assert set(bench.found()) == {"base_color", "metallic"}
+    assert "Roughness: it is laid on otherwise" in bench.left_out()
+    bench.link(bench.node("UVMap", uv_map="Lightmap").outputs[0], own)
+    assert set(bench.found()) == {"base_color", "metallic"}
+    bench.link(bench.node("UVMap", uv_map="UVMap").outputs[0], own)  # the one that is rendered
+    assert set(bench.found()) == {"base_color", "roughness", "metallic"}
+
+
+def test_mappings_that_say_the_same_are_the_same(bench):
+    for name, target in (("c", "Base Color"), ("r", "Roughness")):
+        mapping = bench.node("Mapping", bench.node("TexCoord").outputs["UV"])
+        mapping.inputs["Scale"].default_value = (3, 3, 3)
+        picture = bench.image(name)
+        bench.link(mapping.outputs[0], picture.node.inputs["Vector"])
+        bench.feed(picture, target)
+    assert set(bench.found()) == {"base_color", "roughness"}
+
+
+def test_what_hangs_on_the_object_too_is_left_out(bench, tmp_path):
+    colors = bench.node("VertexColor").outputs[0]
+    mix = bench.node("MixRGB", None, bench.image("c"), colors, blend_type="MULTIPLY")
+    bench.feed(mix.outputs[0], "Base Color")
+    assert bench.found() == {}
+    assert "it hangs on the object too, by Color Attribute" in bench.left_out()
+    with pytest.raises(TilewrightError, match=r"in Wall none does .*by Color Attribute"):
+        material_pictures.as_places(bench.material, tmp_path)
+
+
+def test_a_material_of_a_library_is_baked_too(bench, tmp_path):
+    group = bench.group("r")
+    begin, end = borders(group)
+    bench.link(bench.image("r"), group.inputs[0])
+    half = bench.node("Math", begin.outputs[0], tree=group.node_tree, operation="MULTIPLY")
+    half.inputs[1].default_value = 0.5
+    bench.link(half.outputs[0], end.inputs[0])
+    bench.feed(group.outputs[0], "Roughness")
+    bench.feed(bench.image("c"), "Base Color")
+    file = str(tmp_path / "library.blend")
+    for image in bpy.data.images:
+        if image.name in bench.pixels:
+            image.pack()
+    bpy.data.libraries.write(file, {bench.material})
+    bpy.data.materials.remove(bench.material)
+    with bpy.data.libraries.load(file, link=True) as (_, here):
+        here.materials = ["Wall"]
+    (bench.material,) = here.materials
+    read = bench.learned(tmp_path / "kept")
+    same(read["roughness"], bench.value("r") @ np.array([[0.2126], [0.7152], [0.0722]]) / 2, 1e-3)
 
 
 def test_a_second_shader_is_named(bench):
