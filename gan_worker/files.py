@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from gan_worker.dataclass_json import InvalidJson, check_depth, from_json
 from gan_worker.errors import PictureError, StorageError
+from gan_worker.printable import printable
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +32,8 @@ T = TypeVar("T")
 
 
 def shown_name(name: str) -> str:
-    """A file's name as it can be printed and sent, whatever bytes it is made of."""
-    return name.encode("utf-8", "replace").decode()
+    """A file's name as it can be printed and sent, in one line, whatever bytes it is made of."""
+    return printable(name.encode("utf-8", "replace").decode())
 
 
 def check_places(places: Iterable[str | Path]) -> None:

@@ -52,9 +52,9 @@ class TILEWRIGHT_OT_generate_material(Action, bpy.types.Operator):
         for sentence in left_out:
             self.report({"WARNING"}, sentence)
         if not objects:
-            self.report({"WARNING"}, "No object takes a material: it is kept in the .blend unused")
+            self.tell("WARNING", "No object takes a material: it is kept in the .blend unused")
         for name in requests.objects_without_uv(objects):
-            self.report({"WARNING"}, f"{name} has no UV map and will show one color only")
+            self.tell("WARNING", f"{name} has no UV map and will show one color only")
 
 
 class TILEWRIGHT_OT_next_seed(Action, bpy.types.Operator):

@@ -73,7 +73,7 @@ class TILEWRIGHT_OT_repair(Action, bpy.types.Operator):
             session.current.dismiss()
             pump.wait(lambda: repair.of(material) is None, self.timeout)
         if self.wait and session.current.last_error:
-            self.report({"ERROR"}, session.current.last_error.message)
+            self.tell("ERROR", session.current.last_error.message)
             return {"CANCELLED"}
         return None
 

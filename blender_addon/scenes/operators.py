@@ -98,7 +98,7 @@ class TILEWRIGHT_OT_show_scene_plan(Action, bpy.types.Operator):
 
     def act(self, context: bpy.types.Context) -> None:
         text = show_scene_plan(context.scene)
-        self.report({"INFO"}, f"{text.lines[0].body}: see {text.name} in the Text Editor")
+        self.tell("INFO", f"{text.lines[0].body}: see {text.name} in the Text Editor")
 
 
 class TILEWRIGHT_OT_cancel_scene_recipe(CancelTask, bpy.types.Operator):

@@ -158,9 +158,9 @@ class TILEWRIGHT_OT_add_material_pictures(Action, bpy.types.Operator):
         left_out = material_pictures.survey(material).left_out
         told = f"Added {', '.join(place.name for place in places)}"
         if left_out:
-            self.report({"WARNING"}, f"{told}. Left out: {'; '.join(left_out)}")
+            self.tell("WARNING", f"{told}. Left out: {'; '.join(left_out)}")
         else:
-            self.report({"INFO"}, told)
+            self.tell("INFO", told)
 
 
 register, unregister = bpy.utils.register_classes_factory(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import bpy
 
 from gan_worker.errors import ErrorInfo, RequestError, TilewrightError
+from gan_worker.printable import printable
 
 from ..ui.layouts import paragraph
 from . import session
@@ -59,8 +60,13 @@ _TITLES = {
 def failed(operator: bpy.types.Operator, error: TilewrightError) -> set[str]:
     """Show the error in the status bar and in the panel."""
     session.current.fail(error)
-    operator.report({"ERROR"}, str(error))
+    _tell(operator, "ERROR", str(error))
     return {"CANCELLED"}
+
+
+def _tell(operator: bpy.types.Operator, level: str, text: str) -> None:
+    """Show a text in the status bar; Blender writes it to the terminal too, which obeys nothing that stands in it."""
+    operator.report({level}, printable(text))  # type: ignore[arg-type]
 
 
 class Action(Button):
@@ -68,6 +74,10 @@ class Action(Button):
 
     A button says in `obstacle` why it cannot be pressed, and in `act` what it does.
     """
+
+    def tell(self, level: str, text: str) -> None:
+        """Show a text in the status bar, as `INFO`, `WARNING` or `ERROR`."""
+        _tell(self, level, text)
 
     @classmethod
     def obstacle(cls, _context: bpy.types.Context) -> str:

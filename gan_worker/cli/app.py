@@ -30,6 +30,7 @@ from gan_worker.errors import (
     TilewrightError,
     UnexpectedError,
 )
+from gan_worker.printable import start_logging
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ def main(argv: list[str]) -> int:
     Returns:
         Exit code: 0, or 2 for bad input, 130 when interrupted, 1 for anything else that went wrong.
     """
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    start_logging(logging.WARNING, "%(levelname)s %(message)s")
     try:
         # The name alone is a question, not a mistake.
         argv = argv or ["--help"]

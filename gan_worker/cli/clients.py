@@ -35,11 +35,9 @@ def clients(
                 "See their names with gan-worker clients.",
             )
         write_clients(folder, left)
-        terminal.output.print(
-            f"{revoke} may not connect to a worker that starts from now on", markup=False
-        )
+        terminal.output.print(f"{revoke} may not connect to a worker that starts from now on")
         return
     for name in paired.values():
-        terminal.output.print(name, markup=False)
+        terminal.output.print(name)
     if not paired:
         terminal.output.print("No client was paired; gan-worker serve --pair shows how")

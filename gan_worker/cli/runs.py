@@ -23,7 +23,7 @@ def rename(
     """Give a run, and so its model, another name."""
     folder = runs_folder(home)
     RunCatalogue(folder, AllowedFolders({}, ())).rename(run, name, ())
-    terminal.output.print(f"{run} is now {name}, in {folder / name}", soft_wrap=True, markup=False)
+    terminal.output.print(f"{run} is now {name}, in {folder / name}", soft_wrap=True)
 
 
 def delete(
@@ -45,4 +45,4 @@ def delete(
         if not typer.confirm(f"Delete {run} with its model and checkpoints in {path}, for good?"):
             raise Cancelled
     store.delete(run, ())
-    terminal.output.print(f"{run} was deleted", soft_wrap=True, markup=False)
+    terminal.output.print(f"{run} was deleted", soft_wrap=True)

@@ -9,13 +9,15 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.segment import Segment
 from rich.table import Column, Table
 from rich.text import Text
 
 from gan_worker.errors import Cancelled, ErrorInfo
 from gan_worker.limits import DETAILS
+from gan_worker.printable import printable_lines
 from gan_worker.progress import (
     DataReport,
     GeneratedMaterial,
@@ -27,8 +29,22 @@ from gan_worker.progress import (
 )
 from gan_worker.runs.run import ModelInfo, Run
 
-output = Console()
-messages = Console(stderr=True)
+
+class Terminal(Console):
+    """A console that obeys nothing that stands in texts: no escape codes, and no markup."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, **options)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else printable_lines(text), style, control)
+
+
+output = Terminal()
+messages = Terminal(stderr=True)
 
 ROWS_SHOWN = 20
 # Seconds between two lines of progress where the output is a file and no bar can be drawn.

@@ -36,6 +36,7 @@ from gan_worker.memory import (
     ran_out_of_memory,
     resident_memory_mb,
 )
+from gan_worker.printable import LINE, start_logging
 from gan_worker.progress import DataReport, GeneratedMaterial, LiveModel, Preview, Report
 from gan_worker.server.blobs import BlobStore
 from gan_worker.wire import messages
@@ -328,9 +329,7 @@ def main(make_program: Callable[[Path], Program] = GanProgram) -> int:
     Args:
         make_program: makes the program from the home folder.
     """
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    start_logging(logging.INFO, LINE)
     _be_modest()
     told = json.loads(_first_line())
     guard = start_guard()

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from gan_worker.errors import RequestError, TilewrightError, WorkerError
 from gan_worker.files import make_own, make_private, storage_errors
+from gan_worker.printable import LINE, start_logging
 from gan_worker.server.scheduler import MOST
 from gan_worker.server.server import Server, ServerConfig
 from gan_worker.server.supervisor import Patience
@@ -44,11 +45,7 @@ def main(argv: Sequence[str]) -> int:
         Exit code: 0, or 2 where it could not start; then one JSON line with the error is on stdout.
     """
     options = _parser().parse_args(argv)
-    logging.basicConfig(
-        level=options.log_level.upper(),
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
+    start_logging(options.log_level.upper(), LINE)
     try:
         with storage_errors(_home(options)):
             server = Server(_config(options))
