@@ -13,6 +13,7 @@ from typing import Any, NoReturn, get_args
 from gan_worker.errors import RequestError
 from gan_worker.limits import DETAILS, SEEDS, SIDES, Range
 from gan_worker.materials.maps import MAPS
+from gan_worker.scenes.paths import cure_of_backslash, read_path
 from gan_worker.scenes.recipe import (
     Axis,
     BetweenLatent,
@@ -69,16 +70,18 @@ def parse_recipe(text: str, folder: Path = Path()) -> SceneRecipe:
     """
     try:
         data = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also of a number with thousands of digits
+        where = re.search(r"at line (\d+)", str(error))
+        cure = cure_of_backslash(text, int(where[1])) if where else ""
         raise RequestError(
             "invalid_recipe",
             f"A recipe must be TOML; {error or 'it is nested too deep'}.",
-            "Correct that line; see https://toml.io.",
+            cure or "Correct that line; see https://toml.io.",
         ) from None
     lines = Lines(text)
     top = Table(data, "", lambda key: lines.of(None, key), WORDS)
-    textures = top.take("textures", text_value, SceneRecipe.textures)
-    kept = top.take("favourites", text_value, "")
+    textures = top.take("textures", path_value, SceneRecipe.textures)
+    kept = top.take("favourites", path_value, "")
     entries = top.take("rules", rule_tables, ())
     top.refuse_rest()
     if not entries:
@@ -285,6 +288,13 @@ def text_value(value: Any, fail: Fail) -> str:
     if not isinstance(value, str) or not value:
         fail("must be a text in quotes", value)
     return value
+
+
+def path_value(value: Any, fail: Fail) -> str:
+    try:
+        return read_path(text_value(value, fail))
+    except ValueError as error:
+        fail(str(error), repr(value))
 
 
 def _texts(value: Any, fail: Fail) -> tuple[str, ...]:

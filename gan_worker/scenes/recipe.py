@@ -2,7 +2,7 @@
 
 It is written in TOML, a list of rules. Of two rules for one slot the later one wins, so general rules stand first:
 
-    textures = "//textures"        # a folder, // is that of the .blend; or "packed"
+    textures = "//textures"        # a folder, // is that of the .blend and ~ yours; or "packed"
     favourites = "looks.json"      # written by Export Favourites; beside the recipe
 
     [[rules]]
@@ -199,7 +199,7 @@ class SceneRecipe:
 
     Attributes:
         rules: at least one.
-        textures: folder, `//` is that of the .blend; or `packed`.
+        textures: folder; `//` is that of the .blend, a share of Windows is `\\\\server\\share`; or `packed`.
         favourites: those that the rules name, each name once.
     """
 
