@@ -16,27 +16,35 @@ from numpy.typing import NDArray
 from gan_worker.confinement import LED_OUT, leads_out
 from gan_worker.errors import PictureError, StorageError
 from gan_worker.files import shown_name
+from gan_worker.limits import MOST_PIXELS
+from gan_worker.materials import heif
 from gan_worker.materials.pixels import Bits as Bits
 from gan_worker.materials.pixels import Picture as Picture
-from gan_worker.materials.pixels import as_floats
+from gan_worker.materials.pixels import as_floats, to_srgb
 from gan_worker.materials.pixels import quantise as quantise
+from gan_worker.materials.pixels import to_light as to_light
+from gan_worker.materials.pixels import to_screen as to_screen
 from gan_worker.materials.png import text_chunks, write_png
 
 # Pixels. Larger ones are refused by their header alone, before any memory is asked for: where all of it is read at
-# once, and where it is read in bands.
-LARGEST_WHOLE = 67_000_000
+# once, which the largest that we make can be, and where it is read in bands.
+LARGEST_WHOLE = MOST_PIXELS
 LARGEST = 16384 * 16384
 
-# What OpenImageIO's wheel reads and artists have.
+# What OpenImageIO's wheel reads, or `heif`, and artists have.
 EXTENSIONS = frozenset(
     (
         *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".tga", ".bmp", ".webp"),
         *(".psd", ".hdr", ".ppm", ".pgm", ".pnm", ".dpx", ".sgi"),
+        *(".jpe", ".jfif", ".jfi", ".jif", ".heic", ".heif", ".hif", ".avif"),
     )
 )
 
 # These hold light, not what a screen shows: their color is linear, and may go beyond 1.
 LINEAR_EXTENSIONS = frozenset((".exr", ".hdr"))
+
+# Names of two channels that are colors, or a direction without its third part, and not a value and its alpha.
+_TWO_COLORS = (("R", "G"), ("X", "Y"), ("U", "V"))
 
 # Where this stands near its end, a file is whole, and its pixels need not be decoded to know.
 _END_MARKS = {"jpeg": b"\xff\xd9", "png": b"IEND\xaeB`\x82"}
@@ -197,6 +205,27 @@ def _layout(opened: oiio.ImageInput) -> Layout:
 def _open(file: Path, most: int) -> oiio.ImageInput:
     head = _read_head(file)
     _check_canvas(file, head)
+    if heif.is_heif(head):
+        opened, most = _open_heif(file), LARGEST_WHOLE
+    else:
+        opened = _open_by_content(file)
+    try:
+        _check_size(file, opened.spec().width, opened.spec().height, most)
+        _check_header(file, opened, opened.spec(), head)
+    except PictureError:
+        opened.close()
+        raise
+    return opened
+
+
+def _open_heif(file: Path) -> heif.HeifInput:
+    try:
+        return heif.HeifInput(file)
+    except ValueError as error:
+        raise _unreadable(file, str(error), heif.CURE) from error
+
+
+def _open_by_content(file: Path) -> oiio.ImageInput:
     options = oiio.ImageSpec()
     # Colors below a transparent area are kept: alpha is dropped, not multiplied in.
     options.attribute("oiio:UnassociatedAlpha", 1)
@@ -206,12 +235,6 @@ def _open(file: Path, most: int) -> oiio.ImageInput:
         if not reason or "could not find" in reason:
             reason = "it is no known picture format"
         raise _unreadable(file, reason)
-    try:
-        _check_size(file, opened.spec().width, opened.spec().height, most)
-        _check_header(file, opened, opened.spec(), head)
-    except PictureError:
-        opened.close()
-        raise
     return opened
 
 
@@ -311,7 +334,10 @@ def _decoded(file: Path, opened: oiio.ImageInput, pixels: NDArray[Any] | None) -
     # JPEG decoders fill what is missing with grey and only mention it; other remarks are harmless.
     if pixels is None or "premature end" in problem.lower():
         raise _unreadable(file, problem or "the file ends too early")
-    return np.asarray(pixels, np.float32)
+    read = np.asarray(pixels, np.float32)
+    if opened.spec().channelnames in _TWO_COLORS:
+        read = np.concatenate([read, np.zeros_like(read[..., :1])], axis=-1)
+    return read
 
 
 def _orientation(opened: oiio.ImageInput) -> int:
@@ -480,18 +506,3 @@ def resize_to(picture: Picture, width: int, height: int) -> Picture:
     resized = oiio.ImageBufAlgo.resize(source, "lanczos3", roi=target)
     pixels = np.asarray(resized.get_pixels(oiio.FLOAT), np.float32)
     return np.clip(pixels.reshape(target.height, target.width, channels), 0, 1)
-
-
-def to_screen(linear: Picture) -> Picture:
-    """Linear light to sRGB values, both 0..1 (IEC 61966-2-1)."""
-    light = np.clip(linear, 0, 1)
-    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055).astype(
-        np.float32
-    )
-
-
-def to_light(screen: NDArray[Any]) -> Picture:
-    """SRGB values to linear light, both 0..1: the inverse of `to_screen`."""
-    shown = np.clip(screen, 0, 1)
-    light = np.where(shown <= 0.04045, shown / 12.92, ((shown + 0.055) / 1.055) ** 2.4)
-    return np.asarray(light, np.float32)
