@@ -4,5 +4,5 @@
 their header first. `sets` finds the maps of a material by what their `file_names` say, by what lies beside them
 (`grouping`) and by what they hold (`content`), and `reading` takes their files apart. `files` writes them, `png` and
 `pixels` encode them, `metadata` says in each file that it was generated, by what and from whose pictures. `sequences`
-are maps that move, `masks` and `poisson_blending` serve repair.
+are maps that move, `masks` serve repair, and `heif` opens what phones make.
 """

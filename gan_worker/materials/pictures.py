@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import OpenImageIO as oiio
@@ -56,52 +56,56 @@ _BAND_READ = 128
 _HEAD = 4096
 
 
-def read_picture(file: Path, alpha: bool = False) -> Picture:
-    """Read a picture as it is stored, without any conversion of color.
+def read_picture(file: Path, alpha: bool = False, srgb: bool = False) -> Picture:
+    """Read a picture as it is stored.
 
     Rotation by EXIF is applied, palettes are looked up, CMYK becomes RGB.
 
     Args:
         file: the picture.
         alpha: whether alpha is read too, where there is one; or else it is dropped.
+        srgb: whether its colors are made sRGB where it brings a profile that says they are others.
 
     Returns:
-        float32, shape (height, width, 1 or 3, and one more with alpha), top row first; 0..1, except for EXR and
-        HDR, which may go beyond.
+        float32, shape (height, width, 1 to 3, and one more with alpha), top row first; 0..1, except for EXR and
+        HDR, which may go beyond. There are two without alpha where a file has no more, as of a direction.
 
     Raises:
         PictureError: `picture_missing` or `picture_unreadable`, with the reason.
     """
     opened = _open(file, LARGEST_WHOLE)
     try:
-        pixels = _decode(file, opened)
-        return turned(pixels if alpha else _without_alpha(pixels), _orientation(opened))
+        pixels = _chosen(_decode(file, opened), opened, alpha, srgb)
+        return turned(pixels, _orientation(opened))
     finally:
         opened.close()
 
 
-def read_bands(file: Path, alpha: bool = False) -> Iterator[Picture]:
+def read_bands(file: Path, alpha: bool = False, srgb: bool = False) -> Iterator[Picture]:
     """Read a picture in bands of rows, so that one of any size takes little memory.
 
-    Palettes are looked up, CMYK becomes RGB; alpha is dropped where it is not asked for; its rotation is left to
-    `turned`.
+    As `read_picture`, but for its rotation, which is left to `turned`.
 
     Yields:
-        float32, shape (some rows, width, 1 or 3, and one more with alpha), from the top down.
+        float32, shape (some rows, width, 1 to 3, and one more with alpha), from the top down.
 
     Raises:
         PictureError: as `read_picture`.
     """
     opened = _open(file, LARGEST)
     try:
-        bands = _decode_bands(file, opened)
-        yield from bands if alpha else map(_without_alpha, bands)
+        for band in _decode_bands(file, opened):
+            yield _chosen(band, opened, alpha, srgb)
     finally:
         opened.close()
 
 
-def read_stored(file: Path) -> NDArray[Any]:
+def read_stored(file: Path, srgb: bool = False) -> NDArray[Any]:
     """Read the whole numbers of a picture, with its alpha.
+
+    Args:
+        file: the picture.
+        srgb: as for `read_picture`.
 
     Returns:
         uint8 or uint16, shape (height, width, 1 to 4), top row first; rotation by EXIF is applied.
@@ -116,8 +120,8 @@ def read_stored(file: Path) -> NDArray[Any]:
         bits = kinds.get(spec.format.basetype)
         if bits is None:
             raise _unreadable(file, "it must hold whole numbers of 8 or 16 bits")
-        pixels = turned(_decode(file, opened), _orientation(opened))
-        return quantise(pixels, bits)
+        pixels = _chosen(_decode(file, opened), opened, True, srgb)
+        return quantise(turned(pixels, _orientation(opened)), bits)
     finally:
         opened.close()
 
@@ -154,7 +158,9 @@ def read_header(file: Path) -> tuple[int, int, dict[str, str]]:
     opened = _open(file, LARGEST)
     try:
         spec = opened.spec()
-        texts = {a.name: a.value for a in spec.extra_attribs if isinstance(a.value, str)}
+        # Not by their `value`: that of a text which is missing, as color profiles have some, ends the process.
+        names = [a.name for a in spec.extra_attribs if str(a.type) == "string"]
+        texts = {name: spec.get_string_attribute(name) for name in names}
         return spec.width, spec.height, texts
     finally:
         opened.close()
@@ -218,9 +224,9 @@ def _open(file: Path, most: int) -> oiio.ImageInput:
     return opened
 
 
-def _open_heif(file: Path) -> heif.HeifInput:
+def _open_heif(file: Path) -> oiio.ImageInput:
     try:
-        return heif.HeifInput(file)
+        return cast("oiio.ImageInput", heif.HeifInput(file))  # it has what is used of one
     except ValueError as error:
         raise _unreadable(file, str(error), heif.CURE) from error
 
@@ -334,10 +340,7 @@ def _decoded(file: Path, opened: oiio.ImageInput, pixels: NDArray[Any] | None) -
     # JPEG decoders fill what is missing with grey and only mention it; other remarks are harmless.
     if pixels is None or "premature end" in problem.lower():
         raise _unreadable(file, problem or "the file ends too early")
-    read = np.asarray(pixels, np.float32)
-    if opened.spec().channelnames in _TWO_COLORS:
-        read = np.concatenate([read, np.zeros_like(read[..., :1])], axis=-1)
-    return read
+    return np.asarray(pixels, np.float32)
 
 
 def _orientation(opened: oiio.ImageInput) -> int:
@@ -356,8 +359,17 @@ def _unreadable(
     )
 
 
-def _without_alpha(pixels: Picture) -> Picture:
-    return pixels[..., :1] if pixels.shape[-1] < 3 else pixels[..., :3]
+def _chosen(pixels: Picture, opened: oiio.ImageInput, alpha: bool, srgb: bool) -> Picture:
+    """The channels that were asked for, in the colors that were asked for."""
+    spec = opened.spec()
+    two = tuple(spec.channelnames) in _TWO_COLORS
+    if not alpha:
+        pixels = pixels[..., : 3 if pixels.shape[-1] > 2 else 1 + two]
+    elif two:  # so that the second is not taken for alpha
+        pixels = np.concatenate([pixels, np.zeros_like(pixels[..., :1])], axis=-1)
+    profile = spec.getattribute("ICCProfile") if srgb else None
+    convert = None if profile is None else to_srgb(bytes(profile))
+    return convert(pixels) if convert else pixels
 
 
 def turned(pixels: Picture, orientation: int) -> Picture:

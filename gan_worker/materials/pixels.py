@@ -74,7 +74,8 @@ def to_srgb(profile: bytes) -> Callable[[Picture], Picture] | None:
         profile: ICC, for red, green and blue by curves and primaries, such as Adobe RGB and Display P3, or for grey.
 
     Returns:
-        Changes (height, width, 1 or 3, and one more with alpha) of 0..1; None where nothing is to be changed, and for profiles of other kinds.
+        Changes (height, width, 1 or 3, and one more with alpha) of 0..1; None where nothing is to be changed, and for
+        profiles of other kinds.
     """
     try:
         tags = _read_tags(profile)
@@ -103,8 +104,9 @@ class _Conversion:
             return picture  # as a grey picture with a profile for colors
         places = quantise(picture, 16)
         light = np.stack([c[places[..., n]] for n, c in enumerate(self._curves)], axis=-1)
-        shown = _shown()[quantise(light @ self._matrix, 16)]
-        return np.concatenate([shown, picture[..., self.channels :]], axis=-1)
+        shown: Picture = _shown()[quantise(light @ self._matrix, 16)]
+        rest = picture[..., self.channels :]
+        return np.concatenate([shown, rest], axis=-1, dtype=np.float32)
 
 
 @lru_cache(maxsize=1)
@@ -148,7 +150,7 @@ def _curve(tag: bytes) -> NDArray[np.float32]:
         light = np.interp(x, np.linspace(0, 1, count), values)
     if not np.isfinite(light).all():
         raise ValueError("a curve must be of numbers")
-    return np.clip(light, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(light, 0, 1), np.float32)
 
 
 def _base(values: NDArray[Any]) -> NDArray[Any]:

@@ -46,7 +46,7 @@ def read_material(material: MaterialSet) -> dict[str, Picture]:
     read: dict[str, Picture] = {}
     sizes: dict[Path, tuple[int, int]] = {}
     for kind, file in in_order(material):
-        picture = read_picture(file, has_alpha(kind))
+        picture = read_picture(file, has_alpha(kind), shows_color(kind))
         sizes[file] = (picture.shape[1], picture.shape[0])
         check_sizes(material.name, sizes)
         read.update(as_maps(kind, picture, file))
@@ -100,12 +100,17 @@ def has_alpha(kind: str) -> bool:
     return FILE_KINDS[kind].depth > 3
 
 
+def shows_color(kind: str) -> bool:
+    """Whether such a file holds what a screen shows, and not data, which no color profile changes."""
+    return any(MAPS[name].kind is Kind.color for name in FILE_KINDS[kind].maps)
+
+
 def _planes(channels: tuple[str, ...], picture: Picture) -> Iterator[tuple[str, Picture]]:
     """What the channels of a file hold, one after the other, but for what is not used."""
     if len(channels) == 1:
         yield channels[0], _with_channels(picture, _width(channels[0]))
         return
-    whole, start = _whole(picture), 0
+    whole, start = _whole(picture, sum(map(_width, channels)) > 3), 0
     for name in channels:
         start, first = start + _width(name), start
         if name:
@@ -116,12 +121,14 @@ def _width(name: str) -> int:
     return MAPS[name].channels if name in MAPS else 1
 
 
-def _whole(picture: Picture) -> Picture:
-    """Three colors and alpha, which is one where there is none."""
+def _whole(picture: Picture, alpha: bool) -> Picture:
+    """Three colors and alpha, which is one where there is none; it was asked for where `alpha` says so."""
+    if picture.shape[-1] == 2 and not alpha:
+        picture = _with_channels(picture, 3)
     channels = picture.shape[-1]
     colors = picture[..., :3] if channels > 2 else np.repeat(picture[..., :1], 3, axis=-1)
-    alpha = picture[..., -1:] if channels in (2, 4) else np.ones_like(colors[..., :1])
-    return np.concatenate([colors, alpha], axis=-1)
+    last = picture[..., -1:] if channels in (2, 4) else np.ones_like(colors[..., :1])
+    return np.concatenate([colors, last], axis=-1)
 
 
 def _as_map(
@@ -130,11 +137,22 @@ def _as_map(
     low, high = span or (float(picture.min()), float(picture.max()))
     if described.kind is Kind.color and linear:
         picture = to_screen(picture)
-    if described.kind is Kind.direction and low < 0:
-        picture = picture / np.float32(2) + np.float32(0.5)
+    if described.kind is Kind.direction:
+        if low < 0:
+            picture = picture / np.float32(2) + np.float32(0.5)
+        picture = _with_blue(picture, low < 0)
     if described.any_range:
         picture = _within_range(picture, low, high)
     return np.clip(picture, 0, 1).astype(np.float32)
+
+
+def _with_blue(normals: Picture, signed: bool) -> Picture:
+    """Normals whose blue was left out, since it follows from red and green, with it."""
+    if not np.all(normals[..., 2] == (0.5 if signed else 0)):
+        return normals
+    across = 2 * normals[..., :2] - 1
+    blue = np.sqrt(np.clip(1 - np.square(across).sum(axis=-1), 0, 1)) / 2 + 0.5
+    return np.concatenate([normals[..., :2], blue[..., None].astype(np.float32)], axis=-1)
 
 
 def _green_turned(normals: Picture) -> Picture:
@@ -184,9 +202,12 @@ def _within_range(height: Picture, low: float, high: float) -> Picture:
 
 
 def _with_channels(picture: Picture, channels: int) -> Picture:
-    """Grey to three equal channels, or color to its mean."""
+    """Grey to three equal channels, or color to its mean; of two channels the first is grey."""
     if picture.shape[-1] == channels:
         return picture
+    if picture.shape[-1] == 2:
+        zero = np.zeros_like(picture[..., :1])
+        return np.concatenate([picture, zero], axis=-1) if channels == 3 else picture[..., :1]
     if channels == 3:
         return np.repeat(picture, 3, axis=-1)
     return np.asarray(picture.mean(axis=-1, keepdims=True), np.float32)

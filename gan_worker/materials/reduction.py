@@ -10,7 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from gan_worker.materials.pictures import Layout, Picture, read_bands, read_layout, turned
-from gan_worker.materials.reading import MaterialSet, as_maps, check_sizes, has_alpha, in_order
+from gan_worker.materials.reading import (
+    MaterialSet,
+    as_maps,
+    check_sizes,
+    has_alpha,
+    in_order,
+    shows_color,
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,7 @@ def read_reduced(
         layout = layouts[file]
         span = _measure_span(file) if layout.floating else (0.0, 1.0)
         parts = _Parts(layout, shrink, side)
-        for band in read_bands(file, has_alpha(kind)):
+        for band in read_bands(file, has_alpha(kind), shows_color(kind)):
             maps = as_maps(kind, band, file, span)
             parts.add({name: finish(name, maps[name]) for name in names if name in maps})
         overview |= parts.overview()

@@ -14,6 +14,7 @@ import tensorflow as tf
 from gan_worker.gan.data.statistics import normals_from_slopes
 from gan_worker.gan.editing.material_files import check_maps, check_mask
 from gan_worker.gan.editing.native import aligned, draw_octaves
+from gan_worker.gan.editing.poisson_blending import blend
 from gan_worker.gan.editing.projection import CROP, STEPS, Projection, ProjectionTarget, project
 from gan_worker.gan.generation.seams import line_steps, seam_ratio
 from gan_worker.gan.generation.styles import resampling
@@ -25,7 +26,6 @@ from gan_worker.materials.masks import (
     mask_groups,
     window_around,
 )
-from gan_worker.materials.poisson_blending import blend
 from gan_worker.progress import GenerationProgress
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from gan_worker.materials.pictures import (
     read_stored,
     write_picture,
 )
-from gan_worker.materials.reading import in_channels
+from gan_worker.materials.reading import in_channels, shows_color
 from gan_worker.materials.sets import MaterialSet, find_materials, read_material
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def read_one(place: Path, mask: Path | None = None) -> StoredMaterial:
             "Name one picture, or put the maps of each material into a folder of their own.",
         )
     (found,) = sets
-    stored = {kind: read_stored(file) for kind, file in found.files.items()}
+    stored = {k: read_stored(file, shows_color(k)) for k, file in found.files.items()}
     return StoredMaterial(found, read_material(found), stored)
 
 

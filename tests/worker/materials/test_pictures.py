@@ -18,6 +18,7 @@ from gan_worker.materials.pictures import (
     check_picture,
     quantise,
     read_picture,
+    read_stored,
     resize,
     tile,
     write_picture,
@@ -175,6 +176,39 @@ class TestReading:
         pages = [Image.new("RGB", (8, 8), color) for color in (RED, (0, 0, 0))]
         pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
         assert read_picture(tmp_path / "a.tif")[0, 0] * 255 == pytest.approx(RED)
+
+    @pytest.mark.parametrize("extension", [".jfif", ".jpe", ".jfi", ".jif", ".JPE"])
+    def test_jpeg_by_its_other_names(self, extension, tmp_path):
+        assert extension.lower() in pictures.EXTENSIONS
+        Image.new("RGB", (9, 6), RED).save(tmp_path / f"a{extension}", "JPEG")
+        assert check_picture(tmp_path / f"a{extension}") == (9, 6)
+
+    @pytest.mark.parametrize("names", ["RG", "XY", "UV", "YA"])
+    @pytest.mark.parametrize("alpha", [True, False])
+    def test_two_channels_are_two_or_one_and_its_alpha(self, names, alpha, tmp_path):
+        write_exr(tmp_path / "a.exr", names, np.full((4, 8, 2), (0.25, 0.75), np.float32))
+        read = read_picture(tmp_path / "a.exr", alpha)
+        if "A" in names:
+            assert read[0, 0].tolist() == ([0.25, 0.75] if alpha else [0.25])
+        else:
+            assert read[0, 0].tolist() == ([0.25, 0.75, 0] if alpha else [0.25, 0.75])
+
+    def test_the_largest_that_we_make_can_be_read_everywhere(self, tmp_path, monkeypatch):
+        file = tmp_path / "rock_8K.png"
+        write_picture(file, np.zeros((8192, 8192, 1), np.uint8))
+        monkeypatch.setattr(pictures, "_decode", lambda *_: np.zeros((1, 1, 1), np.float32))
+        assert check_picture(file) == (8192, 8192)
+        for call in (read_picture, read_stored):
+            assert call(file).shape == (1, 1, 1)
+
+
+def write_exr(file, names, pixels):
+    spec = oiio.ImageSpec(pixels.shape[1], pixels.shape[0], len(names), oiio.HALF)
+    spec.channelnames = tuple(names)
+    output = oiio.ImageOutput.create(str(file))
+    assert output.open(str(file), spec)
+    assert output.write_image(pixels)
+    output.close()
 
 
 class TestRefusing:

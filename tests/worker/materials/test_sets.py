@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import OpenImageIO as oiio
 import pytest
 from PIL import Image
 
@@ -647,3 +648,39 @@ class TestRealData:
         assert Counter(s.name for s in sets) == Counter(f.stem for f in files)
         assert {s.maps for s in sets} == {("base_color",)}
         assert (skipped, notes) == ([], [])
+
+
+class TestTwoChannels:
+    """Normals whose blue was left out, as games and EXR have them."""
+
+    @pytest.mark.parametrize("stored", ["RG", "XY", "RGB"])
+    @pytest.mark.parametrize("signed", [True, False])
+    def test_the_blue_of_normals_follows_from_the_rest(self, stored, signed, tmp_path):
+        normals = relief()[1]
+        pixels = (2 * normals - 1 if signed else normals).astype(np.float32)
+        if stored == "RGB":
+            pixels = pixels * np.array([1, 1, 0], np.float32)
+        put(tmp_path, "wall_color.png", picture=np.full((*normals.shape[:2], 3), 0.5, np.float32))
+        write_channels(tmp_path / "wall_normal.exr", stored, pixels[..., : len(stored)])
+        (material,), _, _ = find_materials([tmp_path])
+        read = read_material(material)["normal"]
+        assert np.abs(read - normals).max() < 0.02
+
+    def test_what_is_grey_is_in_the_first_of_two(self, tmp_path):
+        pixels = np.full((64, 64, 2), (0.25, 0.75), np.float32)
+        put(tmp_path, "wall_color.png", picture=np.full((64, 64, 3), 0.5, np.float32))
+        for word, names in (("roughness", "RG"), ("height", "YA")):
+            write_channels(tmp_path / f"wall_{word}.exr", names, pixels)
+        (material,), _, _ = find_materials([tmp_path])
+        read = read_material(material)
+        assert read["roughness"][0, 0] == pytest.approx(0.25)
+        assert read["height"][0, 0] == pytest.approx(0.25)
+
+
+def write_channels(file, names, pixels):
+    spec = oiio.ImageSpec(pixels.shape[1], pixels.shape[0], len(names), oiio.HALF)
+    spec.channelnames = tuple(names)
+    output = oiio.ImageOutput.create(str(file))
+    assert output.open(str(file), spec)
+    assert output.write_image(np.ascontiguousarray(pixels))
+    output.close()

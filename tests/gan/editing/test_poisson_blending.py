@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gan_worker.materials.poisson_blending import blend
+from gan_worker.gan.editing.poisson_blending import blend
 
 OPEN, TORUS = (False, False), (True, True)
 
