@@ -147,6 +147,8 @@ def _bake(
     material: bpy.types.Material, kind: Literal["NORMAL", "EMIT"], made: list[bpy.types.ID]
 ) -> None:
     scene, obj = _stage(material, made)
+    if not hasattr(scene, "cycles"):
+        raise _cannot_bake("it is turned off")
     context = {
         "scene": scene,
         "view_layer": scene.view_layers[0],
@@ -162,13 +164,16 @@ def _bake(
             bpy.ops.object.bake(
                 type=kind, normal_space="TANGENT", margin=0, use_clear=True, target="IMAGE_TEXTURES"
             )
-    except (TypeError, RuntimeError) as error:
-        raise PictureError(
-            "picture_unreadable",
-            "What nodes make of an image must be baked by Cycles, and could not be: "
-            f"{' '.join(str(error).split())}",
-            "Turn Cycles on in Preferences > Add-ons and leave Edit Mode, or connect images directly.",
-        ) from error
+    except RuntimeError as error:
+        raise _cannot_bake(" ".join(str(error).split())) from error
+
+
+def _cannot_bake(why: str) -> PictureError:
+    return PictureError(
+        "picture_unreadable",
+        f"What nodes make of an image must be baked by Cycles; {why}.",
+        "Turn Cycles Render Engine on in Preferences > Add-ons, or connect the images directly.",
+    )
 
 
 def _stage(

@@ -18,6 +18,8 @@ import numpy as np
 GRID = np.linspace(0.0, 1.0, 33)
 # Longer chains of reroutes and group borders are circles.
 _LONGEST = 1000
+# Nodes one behind the other that are looked through.
+_DEEPEST = 64
 _LUMINANCE = (0.2126, 0.7152, 0.0722)
 
 
@@ -157,8 +159,9 @@ def textures_before(place: Place) -> list[Place]:
     return list(found.values())
 
 
-def has_images(tree: bpy.types.NodeTree | None) -> bool:
-    """Whether there are image textures with images, in a tree or in its groups."""
+def has_images(material: bpy.types.Material | None) -> bool:
+    """Whether a material has image textures with images, in groups or not."""
+    tree = material.node_tree if material else None
     return any(n.type == "TEX_IMAGE" and n.image for t in trees(tree) for n in t.nodes)
 
 
@@ -225,6 +228,7 @@ class Reader:
     """Reads values; what was read once is kept as long as it lives."""
 
     _known: dict[tuple[int, ...], Value] = field(default_factory=dict)
+    _depth: int = 0
 
     def read(self, place: Place) -> Value:
         """The value of a socket."""
@@ -237,11 +241,13 @@ class Reader:
             return _constant(given) if numbers else (UNKNOWN,)
         if end.key not in self._known:
             self._known[end.key] = (UNKNOWN,)  # for itself, in a circle
-            read = _NODES.get(end.node.type)
+            read = _NODES.get(end.node.type) if self._depth < _DEEPEST else None
             if end.node.mute:
                 self._known[end.key] = _constant(0.0)
             elif read:
+                self._depth += 1
                 self._known[end.key] = read(_Inputs(self, end))
+                self._depth -= 1
         return self._known[end.key]
 
 

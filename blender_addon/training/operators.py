@@ -146,9 +146,8 @@ class TILEWRIGHT_OT_add_material_pictures(Action, bpy.types.Operator):
 
     @classmethod
     def obstacle(cls, _context: bpy.types.Context) -> str:
-        material = sliders.active_material()
         return unless(
-            material and material_pictures.has_images(material.node_tree),
+            material_pictures.has_images(sliders.active_material()),
             "The active object has no material with image nodes",
         )
 

@@ -161,6 +161,15 @@ def test_a_circle_of_links_ends(bench):
     assert bench.found() == {"base_color": ("c", None, False)}
 
 
+def test_a_very_long_chain_of_nodes_is_baked_and_ends(bench):
+    last = bench.image("r")
+    for _ in range(400):
+        last = bench.node("Math", last, operation="MULTIPLY").outputs[0]
+        last.node.inputs[1].default_value = 1.0
+    bench.feed(last, "Roughness")
+    assert bench.found() == {"roughness": ("r", None, False)}
+
+
 # ---- normals
 
 
@@ -497,6 +506,22 @@ def test_a_bake_that_fails_is_told_and_leaves_nothing(bench, tmp_path, monkeypat
 
 def _gone() -> PictureError:
     return PictureError("picture_unreadable", "gone.", "")
+
+
+def test_without_cycles_it_is_told_how_to_bake(bench, tmp_path):
+    import addon_utils
+
+    bench.feed(ramp(bench, bench.image("r"), 0.2, 0.6), "Roughness")
+    bench.feed(bench.image("c"), "Base Color")
+    addon_utils.disable("cycles")
+    try:
+        with pytest.raises(
+            TilewrightError, match=r"baked by Cycles; it is turned off.*Turn Cycles"
+        ):
+            material_pictures.as_places(bench.material, tmp_path)
+    finally:
+        addon_utils.enable("cycles")
+    assert "roughness" in bench.learned(tmp_path)
 
 
 def test_a_bake_works_in_edit_mode_and_keeps_the_scene_and_the_mode(bench, tmp_path):
