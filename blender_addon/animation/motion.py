@@ -121,7 +121,8 @@ class MotionBake(BackgroundTask):
         super().__init__()
         self.evenness: motion.Evenness | None = None
         self._target, self._base, self._plan = target, base, plan
-        stem = f"{bpy.path.clean_name(base.model)}_loop_{base.width}x{base.height}"
+        model, size = bpy.path.clean_name(base.model), f"{base.width}x{base.height}"
+        stem = images.whole_name(model, f"_loop_{size}")
         self._writer = SequenceWriter(folder / stem, stem)
         self._requests = Requests("motion is baked", "Bake again.")
         self._hash = ""
@@ -199,15 +200,15 @@ class MotionBake(BackgroundTask):
             )
         live.forget(self._target)
         key = uuid.uuid4().hex
-        model = bpy.path.clean_name(self._base.model)
-        shown = {name: _sequence(key, name, file, model) for name, file in first.items()}
+        shown = {name: _sequence(key, name, file) for name, file in first.items()}
         node_tree.show_sequence(material, shown, count, self._plan.start, self._plan.closes)
         results.push_undo("Bake Loop" if self._plan.closes else "Bake Animation")
 
 
-def _sequence(key: str, map_name: str, first: Path, model: str) -> bpy.types.Image:
+def _sequence(key: str, map_name: str, first: Path) -> bpy.types.Image:
     image = bpy.data.images.load(str(first))
-    image.name = images.whole_name(model, first.name.removeprefix(model))
+    model, loop, rest = first.name.rpartition("_loop_")
+    image.name = images.whole_name(model, loop + rest)
     image.source = "SEQUENCE"
     images.set_color_space(image, map_name)
     image[images.JOB_KEY], image[images.MAP_KEY] = key, map_name

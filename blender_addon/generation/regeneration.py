@@ -41,15 +41,7 @@ def check(material: bpy.types.Material | None) -> bpy.types.Material:
         RequestError: `wrong_state` or `unknown_model`.
         WorkerError: `worker_gone`.
     """
-    if material is None or not material.tilewright.recipe:
-        raise _wrong_state(
-            "The active object must have a material with a recipe; it has none.",
-            "Generate one first.",
-        )
-    if not material.is_editable:
-        raise _wrong_state(
-            "The material must belong to this file; it is linked from another.", "Make it local."
-        )
+    material = node_tree.check_local(material)
     if not session.current.connected:
         raise WorkerError(
             "worker_gone", "No worker is connected.", "Press Start in the Worker panel."
@@ -57,10 +49,6 @@ def check(material: bpy.types.Material | None) -> bpy.types.Material:
     if not model_of(material):
         raise _missing(material.tilewright)
     return material
-
-
-def _wrong_state(message: str, cure: str) -> RequestError:
-    return RequestError("wrong_state", message, cure)
 
 
 def _missing(kept: Origin) -> RequestError:

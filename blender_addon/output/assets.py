@@ -46,12 +46,7 @@ def check(material: bpy.types.Material | None, library: str) -> None:
         RequestError: `wrong_state`.
         StorageError: `file_unwritable`.
     """
-    if not node_tree.is_ours(material) or not material.tilewright.recipe:
-        raise RequestError(
-            "wrong_state",
-            "The active object must have a material with a recipe; it has none.",
-            "Generate one first.",
-        )
+    material = node_tree.check_local(material)
     if node_tree.is_preview(material):
         raise RequestError(
             "wrong_state",
@@ -121,7 +116,7 @@ def keep(material: bpy.types.Material, catalog: str, library: str = "") -> Path:
 
 def _check_pictures(material: bpy.types.Material) -> None:
     shown = node_tree.images_of(material)
-    lost = [name for name, image in shown.items() if not image.size[0]]
+    lost = [name for name, image in shown.items() if images.is_lost(image)]
     if lost or not shown:
         raise RequestError(
             "wrong_state",
@@ -233,8 +228,8 @@ def _square(image: bpy.types.Image) -> np.ndarray:
 
 
 def _write_copy(material: bpy.types.Material, folder: Path) -> Path:
-    name = bpy.path.clean_name(material.name)
-    file = folder / f"{name}_{material.tilewright.uuid[:8]}.blend"
+    name, end = bpy.path.clean_name(material.name), f"_{material.tilewright.uuid[:8]}"
+    file = folder / f"{images.whole_name(name, end)}.blend"
     draft = file.with_name(f"{file.name}.tmp")
     loose = [i for i in node_tree.images_of(material).values() if not i.packed_file]
     try:

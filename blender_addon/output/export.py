@@ -32,7 +32,7 @@ def check(material: bpy.types.Material | None, target: ExportTarget, folder: str
     """Check that a material can be exported now.
 
     Args:
-        material: that is to be exported.
+        material: that is to be exported, in this file or linked.
         target: what for.
         folder: Blender path, such as `//export`.
 
@@ -40,11 +40,7 @@ def check(material: bpy.types.Material | None, target: ExportTarget, folder: str
         RequestError: `wrong_state`.
         StorageError: `file_unwritable` for a folder beside a .blend that was never saved.
     """
-    if not node_tree.is_ours(material) or not material.tilewright.recipe:
-        raise _wrong_state(
-            "The active object must have a material with a recipe; it has none.",
-            "Generate one first.",
-        )
+    material = node_tree.check_recipe(material)
     if node_tree.is_preview(material):
         raise _wrong_state(
             "The material must show its full size; it shows a preview.",
@@ -73,7 +69,7 @@ class MaterialExport(BackgroundTask):
     """One export; it holds no datablocks between its steps.
 
     Args:
-        material: its uuid.
+        material: its uuid, and the library that it is linked from.
         name: begins the names of the files.
         target: what for.
         folder: where to, made where it is missing.
@@ -83,7 +79,9 @@ class MaterialExport(BackgroundTask):
         folder: where to.
     """
 
-    def __init__(self, material: str, name: str, target: ExportTarget, folder: Path) -> None:
+    def __init__(
+        self, material: tuple[str, str], name: str, target: ExportTarget, folder: Path
+    ) -> None:
         super().__init__()
         self.files: list[tuple[Path, str]] = []
         self.folder = folder
@@ -111,7 +109,7 @@ class MaterialExport(BackgroundTask):
             yield False
 
     def _found(self) -> bpy.types.Material:
-        material = node_tree.find_material(self._material)
+        material = node_tree.find_material(*self._material)
         if material is None:
             raise _wrong_state("A material must stay while it is exported; it is gone.", "Undo.")
         return material
@@ -157,10 +155,12 @@ def start(material: bpy.types.Material, target: ExportTarget, folder: str) -> Ma
     check_target(target)
     if not _exported_maps(material):
         raise _wrong_state("Some map must be in use to be exported; none is.", "Tick one.")
-    node_tree.ensure_unique(material)
+    if material.is_editable:
+        node_tree.ensure_unique(material)
     place = Path(bpy.path.abspath(folder))
-    name = bpy.path.clean_name(material.name)
-    return MaterialExport(material.tilewright.uuid, name, target, place).start()
+    name = images.whole_name(bpy.path.clean_name(material.name), "")
+    found_by = material.tilewright.uuid, node_tree.library_of(material)
+    return MaterialExport(found_by, name, target, place).start()
 
 
 def look_for_libraries() -> None:

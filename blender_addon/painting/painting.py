@@ -203,11 +203,7 @@ def check(obj: bpy.types.Object | None) -> tuple[bpy.types.Object, bpy.types.Mat
     Raises:
         RequestError: `invalid_config`, saying what is missing.
     """
-    obj = require(
-        obj if obj is not None and obj.type == "MESH" else None,
-        "A mesh must be active to be painted; there is none.",
-        "Select a mesh object.",
-    )
+    obj = projection.paintable(obj)
     why = obstacle(obj.active_material)
     material = require(None if why else obj.active_material, f"{why}.", "Then press Paint again.")
     count = len(material.tilewright.painted_looks)

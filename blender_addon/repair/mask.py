@@ -52,18 +52,14 @@ def check(obj: bpy.types.Object | None) -> tuple[bpy.types.Object, bpy.types.Mat
         The object, and its material that the mask is of.
 
     Raises:
-        RequestError: `invalid_config`, saying what is missing.
+        RequestError: `invalid_config` or `wrong_state`, saying what is missing.
     """
-    obj = require(
-        obj if obj is not None and obj.type == "MESH" else None,
-        "A mesh must be active to be painted; there is none.",
-        "Select a mesh object.",
-    )
-    found = obj.active_material
-    material = require(
-        found if node_tree.is_ours(found) and node_tree.images_of(found) else None,
-        "The mesh must have a material that Tilewright made; it has none.",
-        "Generate one first.",
+    obj = projection.paintable(obj)
+    material = node_tree.check_local(obj.active_material)
+    require(
+        node_tree.images_of(material),
+        "The material must show its maps to be painted over; it shows none.",
+        "Press Regenerate first.",
     )
     nodes = material.node_tree.nodes
     require(

@@ -27,7 +27,7 @@ FOLDER_KEY = "tilewright_folder"
 LIVE_PREFIX = "live "
 # Bytes of a name that stay whole. Blender keeps 63, or 255 from 5.0 on, as file systems do; room is left for a number
 # such as .001 that may follow, and for a file's ending.
-LONGEST_NAME = 59 if bpy.app.version < (5, 0, 0) else 240
+LONGEST_NAME = 59 if bpy.app.version < (5, 0, 0) else 200
 
 
 def texture_folder(scene: bpy.types.Scene) -> str | None:
@@ -212,6 +212,13 @@ def read_pixels(image: bpy.types.Image) -> np.ndarray:
     rgba = np.empty(width * height * 4, np.float32)
     image.pixels.foreach_get(rgba)
     return rgba.reshape(height, width, 4)[::-1].copy()
+
+
+def is_lost(image: bpy.types.Image) -> bool:
+    """Whether its pixels cannot be read, or will not be there the next time: its file is gone."""
+    file = Path(bpy.path.abspath(image.filepath, library=image.library))
+    in_file = image.source in ("FILE", "SEQUENCE") and not image.packed_file
+    return (in_file and not file.is_file()) or not image.size[0]
 
 
 def copy_image(image: bpy.types.Image) -> bpy.types.Image:

@@ -52,12 +52,22 @@ class Wiring:
     displacement: float = 0.02
 
 
-def find_material(uuid: str) -> bpy.types.Material | None:
-    """The local material with this uuid, whatever it is called by now."""
+def find_material(uuid: str, library: str = "") -> bpy.types.Material | None:
+    """The material with this uuid, whatever it is called by now.
+
+    Args:
+        uuid: of the material.
+        library: name of the library that it is linked from; empty for a local one.
+    """
     for material in bpy.data.materials:
-        if material.tilewright.uuid == uuid and not material.library:
+        if material.tilewright.uuid == uuid and library_of(material) == library:
             return material
     return None
+
+
+def library_of(material: bpy.types.Material) -> str:
+    """Name of the library that a material is linked from, packed or not; empty for a local one."""
+    return material.library.name if material.library else ""
 
 
 def new_material(name: str) -> bpy.types.Material:
@@ -126,6 +136,43 @@ def recipe_of(material: bpy.types.Material) -> Recipe:
             "Generate it again.",
         )
     return recipe
+
+
+def check_recipe(material: bpy.types.Material | None) -> bpy.types.Material:
+    """Check that there is a material with a recipe, in this file or linked.
+
+    Returns:
+        The material.
+
+    Raises:
+        RequestError: `wrong_state`.
+    """
+    if material is None or not material.tilewright.recipe:
+        raise RequestError(
+            "wrong_state",
+            "The active object must have a material with a recipe; it has none.",
+            "Generate one first.",
+        )
+    return material
+
+
+def check_local(material: bpy.types.Material | None) -> bpy.types.Material:
+    """Check that there is a material with a recipe that belongs to this file, so that it can be changed.
+
+    Returns:
+        The material.
+
+    Raises:
+        RequestError: `wrong_state`.
+    """
+    material = check_recipe(material)
+    if not material.is_editable:
+        raise RequestError(
+            "wrong_state",
+            f"The material must belong to this file; it is linked from another, {library_of(material)}.",
+            "Make it local: right-click it in the Outliner and choose ID Data, Make Local.",
+        )
+    return material
 
 
 def read_metadata(material: bpy.types.Material) -> dict[str, str]:

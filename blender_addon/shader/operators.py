@@ -6,7 +6,7 @@ import bpy
 from bpy.props import EnumProperty
 
 from ..steering import sliders
-from ..worker.reporting import Action, still, unless
+from ..worker.reporting import Action, obstacle_of, still, unless
 from . import node_tree, surface
 
 
@@ -30,12 +30,21 @@ class _OfSurface(Action):
         return unless(ready, "The active object has no generated material")
 
     def change(self, material: bpy.types.Material) -> None:
-        """Change one of them."""
+        """Change one of them.
+
+        Raises:
+            RequestError: why it cannot be; nothing of it has changed then.
+        """
         raise NotImplementedError
 
     def act(self, _context: bpy.types.Context) -> None:
-        for material in sliders.steered():
-            self.change(material)
+        active = still(sliders.active_material())
+        together = sliders.steered()
+        self.change(active)
+        for other in together:
+            problem = "" if other == active else obstacle_of(self.change, other)
+            if problem:
+                self.report({"WARNING"}, f"{other.name} stays as it is. {problem}")
 
 
 class TILEWRIGHT_OT_set_projection(_OfSurface, bpy.types.Operator):

@@ -26,7 +26,7 @@ class _Material:
         problem = obstacle_of(regeneration.check, material)
         if problem:
             paragraph(layout, problem, context.region.width, "INFO")
-        if not _has_recipe(material):
+        if not _has_recipe(material) or not node_tree.is_ours(material):
             return
         _draw_sizes(layout, material)
         job = regeneration.job_of(material)
@@ -52,6 +52,10 @@ class _OfRecipe:
 class _Surface(_OfRecipe):
     bl_label = "Surface"
     bl_options = set()
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return super().poll(context) and node_tree.is_ours(sliders.active_material())
 
     def draw(self: bpy.types.Panel, context: bpy.types.Context) -> None:
         layout, material = self.layout, still(sliders.active_material())
@@ -130,7 +134,8 @@ class _Recipe(_OfRecipe):
 
 
 def _has_recipe(material: bpy.types.Material | None) -> TypeGuard[bpy.types.Material]:
-    return node_tree.is_ours(material) and bool(material.tilewright.recipe)
+    """Whether it was generated, also where it is linked."""
+    return material is not None and bool(material.tilewright.recipe)
 
 
 _PROJECTIONS = {"UV": "UV", "BOX": "Box"}

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, cast
 import bpy
 import numpy as np
 
+from gan_worker.errors import RequestError
+
 from . import places
 
 if TYPE_CHECKING:
@@ -118,6 +120,27 @@ def rendered_uv_map(mesh: bpy.types.Mesh) -> bpy.types.MeshUVLoopLayer | None:
     """The UV map that materials are laid on by: the one with the camera, whichever is selected for editing."""
     layers = mesh.uv_layers
     return next((layer for layer in layers if layer.active_render), layers.active)
+
+
+def paintable(obj: bpy.types.Object | None) -> bpy.types.Object:
+    """The object, if Blender's brushes can paint its mesh.
+
+    Raises:
+        RequestError: `invalid_config` where there is no mesh, or it belongs to another file.
+    """
+    if obj is None or obj.type != "MESH":
+        raise RequestError(
+            "invalid_config",
+            "A mesh must be active to be painted; there is none.",
+            "Select a mesh object.",
+        )
+    if not obj.data.is_editable:
+        raise RequestError(
+            "invalid_config",
+            f"A mesh must belong to this file to be painted; that of {obj.name} is linked from another.",
+            "Make it local: right-click it in the Outliner and choose ID Data, Make Local.",
+        )
+    return obj
 
 
 def select_rendered_uv_map(obj: bpy.types.Object) -> None:

@@ -150,3 +150,24 @@ def test_an_objects_own_slot_is_filled_beside_one_of_its_data(stand_in, plane, m
     requests.generate_for_objects([plane, other], CONFIG)
     assert plane.active_material == other.active_material
     assert plane.data.materials[0] is None
+
+
+@pytest.mark.parametrize("press", ["paint_looks", "paint_repair_mask"])
+def test_a_mesh_of_another_file_is_not_painted(stand_in, maps, tmp_path, press):
+    bpy.ops.mesh.primitive_plane_add()
+    bpy.context.object.data.materials.append(None)
+    path = str(tmp_path / "library.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.read_homefile(use_empty=True)
+    with bpy.data.libraries.load(path, link=True) as (_, wanted):
+        wanted.objects = ["Plane"]
+    obj = wanted.objects[0]
+    bpy.context.scene.collection.objects.link(obj)
+    obj.make_local()
+    bpy.context.view_layer.objects.active = obj
+    requests.generate_for_objects([obj], CONFIG)
+    arrive(stand_in, maps)
+    assert node_tree.images_of(obj.active_material)
+    with pytest.raises(RuntimeError, match="mesh must belong to this file"):
+        getattr(bpy.ops.tilewright, press)()
+    assert obj.mode == "OBJECT"

@@ -233,3 +233,42 @@ def test_catalogues_of_another_format_are_left_alone(tmp_path, content):
     with pytest.raises(StorageError):
         assets.catalog_id(tmp_path, "Tilewright")
     assert file.read_bytes() == content
+
+
+def test_a_linked_material_is_said_to_be_linked(saved, material):
+    name = material.name
+    bpy.ops.wm.read_homefile(use_empty=True)
+    with bpy.data.libraries.load(str(saved), link=True) as (_, wanted):
+        wanted.materials = [name]
+    with pytest.raises(RequestError) as caught:
+        assets.check(wanted.materials[0], "")
+    assert "linked from another, house.blend" in caught.value.info.message
+    assert "Make Local" in caught.value.info.cure
+
+
+@pytest.mark.parametrize("reopened", [False, True])
+@pytest.mark.parametrize("into", ["Mine", ""])
+def test_a_picture_whose_file_was_deleted_is_named_not_the_library(
+    stand_in, plane, maps, library, tmp_path, reopened, into
+):
+    chosen, path = bpy.context.scene.tilewright, str(tmp_path / "house.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    chosen.storage = "FILES"
+    (job,) = requests.generate_for_objects(
+        [plane],
+        GenerationConfig("bricks", 5, 48, 32),
+        requests.result_order(bpy.context.scene),
+    )
+    stand_in.finish(job.id, maps)
+    pump.tick()
+    pump.finish()
+    (tmp_path / "textures" / "bricks_5_48x32_roughness.png").unlink()
+    if reopened:
+        bpy.ops.wm.save_mainfile()
+        bpy.ops.wm.open_mainfile(filepath=path)
+    with pytest.raises(RequestError) as caught:
+        assets.keep(bpy.context.object.active_material, "Tilewright", into)
+    assert "roughness cannot be read" in caught.value.info.message
+    assert "Regenerate" in caught.value.info.cure
+    assert not bpy.context.object.active_material.asset_data
+    assert not library.exists()

@@ -127,3 +127,55 @@ def test_folder_that_cannot_be_made_is_said(material, tmp_path):
     with pytest.raises(RuntimeError) as caught:
         bpy.ops.tilewright.export_material(wait=True)
     assert "[file_unwritable]" in str(caught.value)
+
+
+@pytest.fixture
+def linked(material, tmp_path) -> bpy.types.Material:
+    """The material, linked from the file that it was made in."""
+    name, path = material.name, str(tmp_path / "library.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.read_homefile(use_empty=True)
+    with bpy.data.libraries.load(path, link=True) as (_, wanted):
+        wanted.materials = [name]
+    bpy.ops.mesh.primitive_plane_add()
+    bpy.context.object.data.materials.append(wanted.materials[0])
+    return wanted.materials[0]
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_linked_material_is_exported(linked, maps, tmp_path, beside):
+    if beside:  # a local copy with the same uuid and other pictures is not it
+        copy = linked.copy()
+        copy.use_fake_user = True
+        for node in copy.node_tree.nodes:
+            if node.type == "TEX_IMAGE":
+                node.image = bpy.data.images.new("black", 48, 32)
+    done = export("unreal", tmp_path / "files")
+    (tmp_path / "command").mkdir()
+    name, said = bpy.path.clean_name(linked.name), node_tree.read_metadata(linked)
+    whole = ExportedMaterial(name, maps, said)
+    wanted = [f for f, _ in export_material(whole, ExportTarget("unreal"), tmp_path / "command")]
+    assert [f.read_bytes() for f, _ in done.files] == [f.read_bytes() for f in wanted]
+
+
+def test_a_packed_material_is_exported_as_it_is(material, tmp_path):
+    """From Blender 5.0 on assets are packed when they are dropped into a scene."""
+    name, path = material.name, str(tmp_path / "library.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.read_homefile(use_empty=True)
+    try:
+        with bpy.data.libraries.load(path, link=True, pack=True) as (_, wanted):
+            wanted.materials = [name]
+    except TypeError:
+        pytest.skip("This Blender packs no linked data.")
+    bpy.ops.mesh.primitive_plane_add()
+    bpy.context.object.data.materials.append(wanted.materials[0])
+    assert not wanted.materials[0].is_editable
+    assert export("gltf", tmp_path / "files").state == "succeeded"
+
+
+def test_files_of_a_material_with_a_very_long_name_are_written(material, tmp_path):
+    material.name = "石" * 85
+    files = [file for file, _ in export("unreal", tmp_path / "files").files]
+    assert files
+    assert all(file.is_file() and len(file.name.encode()) < 256 for file in files)

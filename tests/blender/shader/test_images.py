@@ -101,3 +101,16 @@ def test_pieces_are_small_and_add_up(make):
 def test_names_end_with_what_node_wrangler_knows():
     assert images.image_name("bricks", 7, 1024, 512, "base_color") == "bricks_7_1024x512_basecolor"
     assert images.image_name("bricks", 7, 1024, 512, "ambient_occlusion").endswith("_ao")
+
+
+@pytest.mark.parametrize("model", ["old_wall_" * 9, "é" * 80, "石" * 80])
+def test_a_long_name_keeps_its_end_in_blender(model, maps):
+    name = images.image_name(model[:80], 4294967295, 16384, 16384, "ambient_occlusion")
+    first, second = (
+        images.new_image(name, "ambient_occlusion", maps["ambient_occlusion"]) for _ in range(2)
+    )
+    assert first.name == name
+    assert second.name == f"{name}.001"
+    assert name.endswith("_4294967295_16384x16384_ao")
+    assert name.startswith(model[:9])
+    assert images.whole_name("wall", "_end") == "wall_end"

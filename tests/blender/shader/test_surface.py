@@ -275,3 +275,30 @@ def render_from_above() -> np.ndarray:
     bpy.ops.render.render(write_still=True)
     shown = bpy.data.images.load(scene.render.filepath)
     return images.read_pixels(shown)[..., 0]
+
+
+def test_of_several_those_that_cannot_be_changed_stay_and_are_named(planes, maps, capsys):
+    flat = made(planes[0], maps, "base_color")
+    raised = made(planes[1], maps, "base_color", "height")
+    flat.tilewright.latents.model = raised.tilewright.latents.model = "oak"
+    bpy.context.scene.tilewright.target = "SELECTED"
+    bpy.context.view_layer.objects.active = planes[1]
+    assert bpy.ops.tilewright.set_displacement(kind="REAL") == {"FINISHED"}
+    assert (surface.displacement(raised), surface.displacement(flat)) == ("REAL", "NONE")
+    assert f"{flat.name} stays as it is. To be displaced" in capsys.readouterr().out
+
+
+def test_nothing_is_measured_where_the_active_object_cannot_be(planes, maps):
+    first, second = (made(obj, maps, "base_color") for obj in planes[:2])
+    first.tilewright.latents.model = second.tilewright.latents.model = "oak"
+    bpy.context.scene.tilewright.target = "SELECTED"
+    planes[1].data.uv_layers.remove(planes[1].data.uv_layers[0])
+    planes[0].scale = (2, 2, 2)
+    for active, size in ((planes[1], 2.0), (planes[0], 4.0)):
+        bpy.context.view_layer.objects.active = active
+        try:
+            bpy.ops.tilewright.measure_tile()
+        except RuntimeError as error:
+            assert "must have a UV map with an area" in str(error)
+        assert first.tilewright.unit_size[0] == pytest.approx(size)
+    assert second.tilewright.unit_size[0] == pytest.approx(2.0)
