@@ -21,7 +21,8 @@ from ..shader.node_values import has_images as has_images
 
 # How the names of files end, so that the worker knows which map is in them.
 _WORDS = {name: kind.file_word for name, kind in MAPS.items()}
-_WORDS["normal_directx"] = "normal_directx"
+# A name may begin as in Unreal, whose normals are DirectX's where no name says otherwise.
+_WORDS |= {"normal": "normal_opengl", "normal_directx": "normal_directx"}
 # First bytes of the formats that Blender packs and the worker reads.
 _SIGNATURES = (
     (b"\x89PNG", ".png"),

@@ -28,7 +28,22 @@ _LONG = 6
 _NAMES = ("norm", "met", "op", "em", "dp", "bc", "mt", "nm", "mr", "id")
 
 _EVERYDAY = frozenset(
-    ("metal", "rough", "bump", "arm", "depth", "glow", "glossy", "gloss", "cutout")
+    (
+        *(
+            "metal",
+            "rough",
+            "bump",
+            "arm",
+            "ram",
+            "mar",
+            "rom",
+            "depth",
+            "glow",
+            "glossy",
+            "gloss",
+            "cutout",
+        ),
+    )
 )
 
 _MEANINGS = {
@@ -43,6 +58,8 @@ _RESOLUTION = re.compile(
     r"[_\-. ](\d{1,2}k([-_ ]?(jpe?g|png|exr|tiff?))?|\d{3,5}px|256|512|1024|2048|4096|8192)$",
     re.IGNORECASE,
 )
+# Megascans: `Albedo_4K__vxyz`.
+_LEADING = re.compile(r"^\d{1,2}k[_\-. ]+", re.IGNORECASE)
 _CONVENTION = re.compile(
     r"[_\-. ]*(?P<convention>open[_\-. ]?gl|ogl|gl|direct[_\-. ]?x|dx|d3d)$", re.IGNORECASE
 )
@@ -62,7 +79,6 @@ class Reading:
         weak: whether it counts only beside other maps, as a word at the beginning does.
         everyday: whether the word may just as well say what a photo shows.
         letter: whether the word is a single letter, which may number photos.
-        unreal: whether the name begins as Unreal's textures do, whose normals are DirectX's.
         told: whether the name tells which way the green of its normals points.
         certain: whether the file itself tells its kind.
     """
@@ -74,7 +90,6 @@ class Reading:
     weak: bool = False
     everyday: bool = False
     letter: bool = False
-    unreal: bool = False
     told: bool = False
     certain: bool = False
 
@@ -147,14 +162,18 @@ def read_name(stem: str) -> tuple[Reading, ...]:
     if three := _THREE_IN_ONE.search(stem):
         return (Reading(stem[: three.start()], UNUSED),)
     found: dict[tuple[str, str], Reading] = {}
-    unreal = stem.lower().startswith("t_")
     for rest in _rests(stem):
         for reading in _at_the_end(rest):
-            weak = reading.weak and not unreal
-            found.setdefault(
-                (reading.name, reading.kind), replace(reading, unreal=unreal, weak=weak)
-            )
+            if stem.lower().startswith("t_"):
+                reading = _as_of_unreal(reading)
+            found.setdefault((reading.name, reading.kind), reading)
     return tuple(found.values()) or tuple(_anywhere(_RESOLUTION.sub("", stem)))
+
+
+def _as_of_unreal(reading: Reading) -> Reading:
+    """How a name is meant that begins as Unreal's textures do: letters are words, and normals are DirectX's."""
+    turned = reading.kind == "normal" and not reading.told
+    return replace(reading, kind="normal_directx" if turned else reading.kind, weak=False)
 
 
 def _rests(stem: str) -> Iterator[_Rest]:
@@ -244,9 +263,9 @@ def _anywhere(stem: str) -> Iterator[Reading]:
             start, end = tokens[first].start(), tokens[last - 1].end()
             word = "".join(token[0] for token in tokens[first:last]).lower()
             known = _MEANINGS.get(word)
-            divided = len(word) > _SHORT and stem[end:][:1] in tuple(_SEPARATORS)
+            divided = len(word) > 1 and stem[end:][:1] in tuple(_SEPARATORS)
             if known and divided and (start == 0 or len(word) >= _LONG):
-                before, after = _plain(stem[:start]), _plain(stem[end:])
+                before, after = _plain(stem[:start]), _LEADING.sub("", _plain(stem[end:]))
                 said = after if before else ""
                 yield Reading(before or after, known[0], said, (0, 1, known[1]), weak=True)
                 break

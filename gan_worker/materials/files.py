@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gan_worker.dataclass_json import to_json
 from gan_worker.files import write_json
-from gan_worker.materials.maps import MAPS, Kind
+from gan_worker.materials.maps import FILE_KIND_KEY, MAPS, Kind
 from gan_worker.materials.metadata import material_metadata
 from gan_worker.materials.pictures import Picture, to_light, write_picture
 
@@ -52,14 +52,13 @@ def save_material(material: GeneratedMaterial, folder: Path, format: Format) -> 
     files = []
     for name, picture in material.maps.items():
         file = folder / f"{stem}_{MAPS[name].file_word}.{format}"
+        said = {**metadata, FILE_KIND_KEY: name}
         if format is Format.exr:
             # EXR holds light; whoever opens it expects no sRGB curve.
             convert = to_light if MAPS[name].kind is Kind.color else _as_it_is
-            write_picture(file, picture, "exr", convert, metadata)
+            write_picture(file, picture, "exr", convert, said)
         else:
-            write_picture(
-                file, picture, 16 if picture.dtype.itemsize == 2 else 8, metadata=metadata
-            )
+            write_picture(file, picture, 16 if picture.dtype.itemsize == 2 else 8, metadata=said)
         files.append(file)
     write_json(folder / f"{stem}.json", to_json(material.recipe))
     return files

@@ -203,18 +203,34 @@ def _varied(files: Sequence[Found]) -> list[Group]:
 
 
 def _complete(group: Group, photos: dict[_Key, list[Found]]) -> None:
-    """Take a picture of just the set's name for its base color, where that is missing: `brick`, `brick_normal`."""
-    plain = photos.get(group.key)
-    if not plain or "base_color" in group.maps or not _holds_maps(group):
+    """Take a picture of just the set's name for its base color, where that is missing: `brick`, `brick_normal`.
+
+    And so the only one in color whose name begins like that, as `brick_texture`.
+    """
+    if "base_color" in group.maps or not _holds_maps(group):
         return
-    if plain[0].size in {one.size for one in group.members}:
-        color = plain.pop(0)
+    sizes = {one.size for one in group.members}
+    colors = [one for one in photos.get(group.key, ()) if one.size in sizes]
+    if not colors and group.base:
+        near = (one for some in photos.values() for one in some if one.file.parent == group.folder)
+        colors = [one for one in near if one.size in sizes and group.is_named_like(one)]
+        colors = [one for one in colors if one.kind != UNUSED and _is_color(one)]
+    if len(colors) == 1:
+        (color,) = colors
+        photos[_key(group.folder, color.stem)].remove(color)
         group.members.append(replace(color, reading=Reading(group.base, "base_color")))
+
+
+def _is_color(one: Found) -> bool:
+    sample = one.sample
+    return not may_be_value(sample) and not is_normals(sample)
 
 
 def _is_set(group: Group) -> bool:
     """Whether the files are maps indeed, and not photos such as `old_metal` and `left_arm`."""
     readings = [one.reading for one in group.members]
+    if any(r.certain for r in readings):
+        return True
     certain = not all(r.weak for r in readings) or group.has_normals
     several = len(group.members) > 1
     if "base_color" in group.maps:

@@ -99,7 +99,7 @@ MAPS: dict[str, MaterialMap] = {
             words=(
                 *("basecolor", "basecolour", "color", "colour", "albedo", "diffuse", "diff", "col"),
                 *("basemap", "basecol", "bcol", "albedocolor", "diffusecolor", "maincolor"),
-                *("alb", "dif", "clr", "bc", "c", "d", "a"),
+                *("maintex", "alb", "dif", "clr", "bc", "c", "d", "a"),
             ),
             file_word="basecolor",
             neutral=(0.9, 0.9, 0.9),
@@ -253,12 +253,16 @@ FILE_KINDS: dict[str, FileKind] = {
         ("metallicroughness", "metalnessroughness", "metalroughness", "mr"),
     ),
     "packed_rma": FileKind(
-        ("roughness", "metallic", "ambient_occlusion"), ("rma", "rmao", "roughnessmetallicao")
+        ("roughness", "metallic", "ambient_occlusion"),
+        ("rma", "rmo", "rmao", "roughnessmetallicao"),
     ),
     "packed_mra": FileKind(
         ("metallic", "roughness", "ambient_occlusion"),
-        ("mra", "mrao", "metallicroughnessao", "metallicroughnessocclusion"),
+        ("mra", "mro", "mrao", "metallicroughnessao", "metallicroughnessocclusion"),
     ),
+    "packed_omr": FileKind(("ambient_occlusion", "metallic", "roughness"), ("omr", "amr", "aomr")),
+    "packed_mor": FileKind(("metallic", "ambient_occlusion", "roughness"), ("mor", "mar", "maor")),
+    "packed_rom": FileKind(("roughness", "ambient_occlusion", "metallic"), ("rom", "ram", "raom")),
     # Megascans for Unreal.
     "packed_height": FileKind(
         ("ambient_occlusion", "roughness", "height"), ("ordp", "ord", "orh", "ordisp")

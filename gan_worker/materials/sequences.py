@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from gan_worker.files import storage_errors
-from gan_worker.materials.maps import MAPS
+from gan_worker.materials.maps import FILE_KIND_KEY, MAPS
 from gan_worker.materials.metadata import material_metadata
 from gan_worker.materials.png import png_pieces, text_chunks
 
@@ -62,8 +62,9 @@ class SequenceWriter:
         Raises:
             StorageError: `file_unwritable` or `disk_full`.
         """
-        texts = text_chunks(material_metadata(recipe))
+        metadata = material_metadata(recipe)
         for name, pixels in maps.items():
+            texts = text_chunks({**metadata, FILE_KIND_KEY: name})
             file = self._draft / f"{self._stem}_{MAPS[name].file_word}_{number:04}.png"
             self._first.setdefault(name, file.name)
             parts: list[bytes] = []

@@ -266,23 +266,20 @@ def _rename(
 
 
 def _check_green(chosen: dict[str, Found], notes: list[str]) -> None:
-    """Read normals as their height says, and as Unreal has them where nothing else tells."""
-    normals, height = chosen.get("normal") or chosen.get("normal_directx"), chosen.get("height")
-    if normals is None or normals.reading.certain:
+    """Read normals as their height says."""
+    kinds = [kind for kind in ("normal", "normal_directx") if kind in chosen]
+    height = chosen.get("height")
+    if not kinds or not height:
         return
-    down = None
-    if height and height.size == normals.size:
-        down = green_points_down(normals.sample, height.sample)
-    by = "by its height"
-    if down is None:
-        if not normals.reading.unreal or normals.reading.told:
-            return
-        down, by = True, "as in textures of Unreal"
-    told = "normal_directx" if down else "normal"
+    normals = chosen[kinds[0]]
+    if normals.reading.certain or height.size != normals.size:
+        return
+    down = green_points_down(normals.sample, height.sample)
+    told = {True: "normal_directx", False: "normal"}.get(down, kinds[0])
     if told not in chosen:
-        chosen[told] = chosen.pop("normal" if down else "normal_directx")
+        chosen[told] = chosen.pop(kinds[0])
         way = "down, as DirectX has it" if down else "up, as OpenGL has it"
-        notes.append(f"The green of {normals.file.name} points {way}, {by}.")
+        notes.append(f"The green of {normals.file.name} points {way}, by its height.")
 
 
 def _nothing(places: Sequence[str | Path], skipped: Sequence[SkippedFile]) -> PictureError:

@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,21 @@ from PIL import Image
 
 from gan_worker.cli import app
 from gan_worker.config import Credits, GenerationConfig, Recipe
-from gan_worker.exports.sources import ExportedMaterial, ExportTarget, export_material
+from gan_worker.exports.export import textures_of
+from gan_worker.exports.sources import (
+    ExportedMaterial,
+    ExportTarget,
+    export_material,
+    find_in_folder,
+    read_exported,
+)
+from gan_worker.exports.targets import TOOLS
 from gan_worker.exports.textures import Texture
 from gan_worker.materials.files import Format, save_material
-from gan_worker.materials.maps import MAPS
+from gan_worker.materials.maps import FILE_KINDS, MAPS
 from gan_worker.materials.metadata import read_metadata
 from gan_worker.materials.pictures import read_header, read_picture, write_picture
+from gan_worker.materials.pixels import as_floats
 from gan_worker.progress import GeneratedMaterial
 
 VALIDATOR = Path(__file__).parents[3] / ".venv" / "node_modules" / "gltf-validator"
@@ -164,6 +174,37 @@ class TestTextures:
         exported(ExportTarget.godot, tmp_path)
         height = np.round(read_picture(tmp_path / "old oak_height.png") * 65535)
         assert np.array_equal(height, material().maps["height"])
+
+
+class TestReadingBack:
+    """What was exported is read back as it was, whatever its names say."""
+
+    @pytest.mark.parametrize("target", [t for t in ExportTarget if TOOLS[t].package != "pxr"])
+    @pytest.mark.parametrize("names", MATERIALS.values(), ids=MATERIALS)
+    def test_all_maps_come_back(self, target, names, tmp_path):
+        list(exported(target, tmp_path, names))
+        kept = {c for texture in textures_of(target, names) for c in texture.maps}
+        ((only,), _) = find_in_folder(tmp_path)
+        back = read_exported(only).maps
+        assert kept.intersection(names) <= set(back)
+        for name in kept.intersection(names):
+            wanted = as_floats(material(*names).maps[name])
+            np.testing.assert_allclose(back[name], wanted, atol=1 / 255, err_msg=name)
+
+    def test_each_texture_says_what_is_in_it(self):
+        for tool in TOOLS.values():
+            for texture in tool.textures:
+                (kind,) = texture.metadata.values()
+                assert FILE_KINDS[kind].maps == texture.maps
+
+    def test_a_model_named_as_unreal_names_textures_makes_normals_of_opengl(self, tmp_path):
+        recipe = replace(RECIPE, config=replace(RECIPE.config, model="T_oak"))
+        for format in Format:
+            made = GeneratedMaterial(material("base_color", "normal").maps, recipe)
+            save_material(made, tmp_path, format)
+            ((only,), _) = find_in_folder(tmp_path)
+            assert "normal" in only.files
+            [file.unlink() for file in tmp_path.iterdir()]
 
 
 class TestGltf:

@@ -74,7 +74,10 @@ def stems(draw):
     between = draw(st.sampled_from(("_", "-", " ", ".", " - ")))
     before = draw(st.sampled_from(("", "_2K", "_1K-PNG")))
     end = draw(st.sampled_from(ENDS))
-    return name, WORDS[words], f"{name}{before}{between}{SPELLINGS[spelling](words.split())}{end}"
+    kind = WORDS[words]
+    if kind == "normal" and words == "normal" and name.startswith("T_"):
+        kind = "normal_directx"  # as Unreal has them
+    return name, kind, f"{name}{before}{between}{SPELLINGS[spelling](words.split())}{end}"
 
 
 @given(stems())

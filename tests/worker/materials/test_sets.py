@@ -180,6 +180,17 @@ class TestBeside:
         maps = {s.name: s.maps for s in find_materials([tmp_path], alike=False)[0]}
         assert maps == {"brick": ("base_color", "normal"), "old_metal": ("base_color", "height")}
 
+    def test_the_only_color_named_like_a_set_without_one_is_its_color(self, tmp_path):
+        colors = np.random.default_rng(0).random((8, 8, 3)).astype(np.float32)
+        put(tmp_path, "brick_texture.png", "stone_photo.png", "stone_view.png", picture=colors)
+        put(tmp_path, "brick_nor_gl.png", "brick_rough.png", picture=GREY)
+        put(tmp_path, "stone_nor_gl.png", "stone_rough.png", picture=GREY)
+        maps = {s.name: s.maps for s in find_materials([tmp_path], alike=False)[0]}
+        assert maps == {
+            "brick": ("base_color", "roughness", "normal"),
+            "stone": ("roughness", "normal"),
+        }
+
     def test_of_two_resolutions_the_larger_is_taken_for_all_maps(self, tmp_path):
         small, large = np.zeros((4, 4, 3)), np.zeros((8, 8, 3))
         put(tmp_path, "w_1K_Color.png", "w_1K_Rough.png", picture=small)
@@ -261,7 +272,7 @@ class TestPixels:
         files = {"T_w_BC": self.color, "T_w_N": green_turned(self.normals), "T_w_ORM": self.color}
         (only,), _, notes = self.put(tmp_path, **files)
         assert np.abs(read_material(only)["normal"] - self.normals).max() < 0.01
-        assert "as in textures of Unreal" in notes[0]
+        assert "DirectX" in notes[0]
 
     def test_and_those_that_say_opengl_are_believed(self, tmp_path):
         (only,), _, _ = self.put(tmp_path, T_w_BC=self.color, T_w_NormalGL=self.normals)

@@ -125,6 +125,35 @@ VENDORS = {
         T_Mossy_Rock_vxyzabc_2K_ORDp
         """,
     ),
+    "Megascans, newer": (
+        5,
+        """
+        Albedo_4K__tgmkdfx
+        AO_4K__tgmkdfx
+        Displacement_4K__tgmkdfx
+        Normal_4K__tgmkdfx
+        Roughness_4K__tgmkdfx
+        Specular_4K__tgmkdfx
+        Bump_4K__tgmkdfx
+        """,
+    ),
+    "Unreal, packed otherwise": (
+        5,
+        """
+        T_Rock_BC
+        T_Rock_N
+        T_Rock_OMR
+        """,
+    ),
+    "Sketchfab": (
+        5,
+        """
+        wood_mat_baseColor
+        wood_mat_metallicRoughness
+        wood_mat_normal
+        wood_mat_emissive
+        """,
+    ),
     "Textures.com": (
         5,
         """
