@@ -131,6 +131,17 @@ class Neighbors:
         """The sets that lie just where a picture does."""
         return self._here.get(one.file.parent, [])
 
+    def has_larger(self, group: Group) -> bool:
+        """Whether a set of that name lies above it, with all of its maps in more pixels."""
+        above = (g for f in group.folder.parents for g in self._here.get(f, ()))
+        return any(
+            other.base
+            and plain_name(other.name) == plain_name(group.name)
+            and other.maps >= group.maps
+            and other.members[0].size > group.members[0].size
+            for other in above
+        )
+
     def named_like(self, one: Found) -> Group | None:
         """The set that a picture is named like, in its folder, above or below it."""
         folder = one.file.parent
@@ -253,11 +264,12 @@ def _may_be_map(one: Found) -> bool:
 
 
 def _without_stray(groups: Sequence[Group]) -> tuple[list[Group], list[Found]]:
-    """Tell single colors that are named like a set beside them, such as another variation, from the sets."""
+    """Tell what only repeats a set from the sets: single colors named like one, and smaller copies below it."""
     whole = Neighbors(group for group in groups if len(group.maps) > 1)
     kept, stray = [], []
     for group in groups:
-        if group.maps == {"base_color"} and whole.named_like(group.members[0]):
+        alone = group.maps == {"base_color"} and whole.named_like(group.members[0])
+        if alone or whole.has_larger(group):
             stray += group.members + group.extra
         else:
             kept.append(group)

@@ -197,6 +197,8 @@ def _why_not(one: Found, around: Neighbors) -> str:
     beside = any(len(other.maps) > 1 for other in around.in_folder(one))
     if one.kind == UNUSED and (group or beside):
         return "a kind of map that is not learned"
+    if group and one.kind:
+        return f"named like {group.shown}, which has that map"
     if group:
         return f"named like {group.shown}, whose maps lie there, but none that is known"
     if beside:
@@ -275,8 +277,8 @@ def _check_green(chosen: dict[str, Found], notes: list[str]) -> None:
     if normals.reading.certain or height.size != normals.size:
         return
     down = green_points_down(normals.sample, height.sample)
-    told = {True: "normal_directx", False: "normal"}.get(down, kinds[0])
-    if told not in chosen:
+    told = "normal_directx" if down else "normal"
+    if down is not None and told not in chosen:
         chosen[told] = chosen.pop(kinds[0])
         way = "down, as DirectX has it" if down else "up, as OpenGL has it"
         notes.append(f"The green of {normals.file.name} points {way}, by its height.")

@@ -203,6 +203,14 @@ class TestBeside:
         }
         assert set(reasons(skipped)) == {"w_1K_Color.png", "w_1K_Rough.png"}
 
+    def test_a_smaller_copy_in_a_folder_below_is_left_out(self, tmp_path):
+        put(tmp_path, "w_2K_Albedo.png", "w_2K_Normal.png")
+        small = np.zeros((4, 4, 3))
+        put(tmp_path / "Thumbs" / "1k", "w_1K_Albedo.png", "w_1K_Normal.png", picture=small)
+        ((only,), skipped, _) = find_materials([tmp_path])
+        assert only.files["normal"].name == "w_2K_Normal.png"
+        assert set(reasons(skipped).values()) == {"named like w, which has that map"}
+
     def test_udim_tiles_are_sets_of_their_own(self, tmp_path):
         put(tmp_path, *(f"w_{m}.{t}.png" for m in ("Color", "Normal") for t in (1001, 1002)))
         assert found(tmp_path) == dict.fromkeys(("w_1001", "w_1002"), ("base_color", "normal"))
