@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # the server reads these classes too, and NumPy would double 
     from numpy.typing import NDArray
 
     from gan_worker.config import Recipe
+    from gan_worker.errors import ErrorInfo
 
 
 @dataclass(frozen=True)
@@ -242,7 +243,15 @@ class Evaluation:
     likenesses: tuple[Likeness, ...] = ()
 
 
-Report = Stage | DataReport | TrainingProgress | GenerationProgress | Preview | LiveModel | Notice
+@dataclass(frozen=True)
+class Waiting:
+    """A training waits until something can be written, which the error says; None: it goes on."""
+
+    error: ErrorInfo | None
+
+
+Working = Stage | DataReport | TrainingProgress | GenerationProgress | Notice | Waiting
+Report = Working | Preview | LiveModel
 
 
 def copy_warning(share: float | None, picture: str = "") -> str:

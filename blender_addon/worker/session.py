@@ -459,6 +459,8 @@ class Session:
         self.fail(error)
 
     def _take_state(self, job: Job, event: JobState) -> None:
+        if (job.state, event.state) == ("paused", "running"):
+            self.dismiss(job.id)  # what it waited for is there
         job.state, job.attempt = event.state, event.attempt
         job.error = event.error or job.error
         if event.error and event.state != "cancelled":

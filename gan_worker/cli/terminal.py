@@ -25,6 +25,7 @@ from gan_worker.progress import (
     Report,
     Stage,
     TrainingProgress,
+    Waiting,
     copy_warning,
 )
 from gan_worker.runs.run import ModelInfo, Run
@@ -189,6 +190,7 @@ class TrainingView:
         )
         self._task: TaskID | None = None
         self._line_at = 0.0
+        self._waits_for: ErrorInfo | None = None
 
     def __enter__(self) -> TrainingView:
         self._bar.start()
@@ -210,6 +212,9 @@ class TrainingView:
             show_stage(news.text)
         elif isinstance(news, Notice):
             show_notice(news)
+        elif isinstance(news, Waiting) and news.error != self._waits_for:
+            self._waits_for = news.error
+            show_notice(Notice(_waiting_text(news.error)))
         elif isinstance(news, TrainingProgress):
             self.last = news
             self._show_progress(news)
@@ -223,6 +228,12 @@ class TrainingView:
         elif time.monotonic() >= self._line_at or news.fraction >= 1:
             self._line_at = time.monotonic() + LINE_EVERY
             output.print(f"{news.fraction:>4.0%} {line}", soft_wrap=True, highlight=False)
+
+
+def _waiting_text(error: ErrorInfo | None) -> str:
+    if error is None:
+        return "There is room again; the training goes on."
+    return f"{error.message} The training waits, and goes on as soon as there is some."
 
 
 def show_notice(notice: Notice) -> None:

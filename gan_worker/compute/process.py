@@ -26,6 +26,7 @@ from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.errors import (
     Cancelled,
     ErrorInfo,
+    StorageError,
     TilewrightError,
     UnexpectedError,
     WorkerError,
@@ -37,7 +38,14 @@ from gan_worker.memory import (
     resident_memory_mb,
 )
 from gan_worker.printable import LINE, start_logging
-from gan_worker.progress import DataReport, GeneratedMaterial, LiveModel, Preview, Report
+from gan_worker.progress import (
+    DataReport,
+    GeneratedMaterial,
+    LiveModel,
+    Preview,
+    Report,
+    Waiting,
+)
 from gan_worker.server.blobs import BlobStore
 from gan_worker.wire import messages
 from gan_worker.wire.codec import Message, decode, encode
@@ -265,13 +273,23 @@ class Compute:
     def _report(self, job: str, news: Report) -> None:
         if isinstance(news, LiveModel):
             self._live = news
+        elif isinstance(news, Waiting):
+            state: messages.State = "running" if news.error is None else "paused"
+            self._send(messages.JobState(job, "train", "", state, news.error))
         elif isinstance(news, Preview):
-            blob = self._store.write(job, f"preview_{news.step}", news.pixels)
-            self._send(messages.PreviewEvent(job, news.step, blob))
+            self._show(job, news)
         else:
             kind = type(news).__name__
             shown = _shortened(news) if isinstance(news, DataReport) else news
             self._send(messages.ReportEvent(job, kind, to_json(shown)))  # type: ignore[arg-type]
+
+    def _show(self, job: str, news: Preview) -> None:
+        try:
+            blob = self._store.write(job, f"preview_{news.step}", news.pixels)
+        except StorageError as error:
+            logger.warning("a preview is not shown: %s", error)
+        else:
+            self._send(messages.PreviewEvent(job, news.step, blob))
 
     def _send(self, body: Any) -> None:
         """Send with patience, but where the server is gone no second is lost to saving."""

@@ -244,7 +244,9 @@ class JobQueue:
         elif error is not None and error.code == "out_of_memory":
             return self._starve(job, error, place)
         elif error is not None:
-            self._move(job, "failed", error=error)
+            # What was not saved for want of room can be resumed from what was saved before.
+            stays = error.code == "disk_full" and (self.ending or job.job in self._stopping)
+            self._move(job, "interrupted" if stays else "failed", error=error)
         elif self.ending and job.kind == "train" and job.job not in self._stopping:
             self._move(job, "interrupted", error=_left())
         else:
@@ -278,6 +280,16 @@ class JobQueue:
         for job in held:
             self._after_death(job, _died(job, reason, self._stays(job)))
 
+    def wait_for_room(self, job: str, error: ErrorInfo | None) -> None:
+        """A training finds no room on the disk and waits, or goes on where the error is None."""
+        found = self._active.get(job)
+        if found is None or (error is None and found.error is None):
+            return
+        if error is None and found.state == "paused":
+            self._move(found, "running", error=None)
+        elif error is not None and found.state == "running":
+            self._move(found, "paused", error=error)
+
     def interrupt_all(self) -> None:
         """The server ends: what waits is left for another day."""
         for job in list(self._active.values()):
@@ -296,12 +308,11 @@ class JobQueue:
     # ---- one command each
 
     def _pause(self, job: JobRecord) -> Command | None:
-        if job.state == "paused":
+        if job.state == "paused" and job.error is None:
             return None
-        _require_state(
-            job, job.state == "running" and job.kind == "train", "paused while it trains"
-        )
-        self._move(job, "paused")
+        trains = job.state in ("running", "paused") and job.kind == "train"
+        _require_state(job, trains, "paused while it trains")
+        self._move(job, "paused", error=None)
         return Command(job.job, "pause")
 
     def _resume(self, job: JobRecord) -> Command | None:
@@ -312,7 +323,7 @@ class JobQueue:
             self._requeue(replace(job, attempt=2 if job.kind == "train" else 1))
             return None
         _require_state(job, job.state == "paused", "resumed after a pause or an interruption")
-        self._move(job, "running")
+        self._move(job, "running", error=None)
         return Command(job.job, "resume")
 
     def _stop(self, job: JobRecord) -> Command | None:

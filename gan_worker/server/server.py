@@ -409,6 +409,8 @@ class Server:
         elif isinstance(body, messages.PreviewEvent):
             self._store.keep_newest_previews(body.job)
             self._offer(body.job, (body.job, "preview"), body)
+        elif isinstance(body, messages.JobState):
+            self._jobs.wait_for_room(body.job, body.error)
         elif isinstance(body, messages.Finished):
             self._scheduler.finish(place, body)
         return True

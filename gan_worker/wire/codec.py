@@ -46,7 +46,8 @@ Server to client, unasked, on control
     report, preview, status               latest wins; at most `EVENT_CREDIT` of them unseen
     fault                                 an error that belongs to no job
     unknown_session                       the server does not know this client: say hello again
-Compute process to server: compute_ready, beat, report, preview, finished
+Compute process to server: compute_ready, beat, report, preview, finished; state, where a training waits for room on
+the disk (paused, with the error) and where it goes on (running)
 Server to compute process: run, command, leave
 
 Generate jobs

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
 if TYPE_CHECKING:
     from gan_worker.progress import TrainingProgress
+
+logger = logging.getLogger(__name__)
 
 # Seconds between two reports.
 TICK = 1.0
@@ -24,7 +27,8 @@ class TrainingLog:
     """
 
     def __init__(self, folder: Path):
-        self._writer = tf.summary.create_file_writer(str(folder))
+        self._folder = folder
+        self._writer: Any = None
         self._losses: list[dict[str, float]] = []
         self._started = time.perf_counter()
 
@@ -56,6 +60,15 @@ class TrainingLog:
         return steps, seconds, means
 
     def write(self, progress: TrainingProgress) -> None:
+        """Add a tick to the TensorBoard events; one that finds no room there is in `progress.jsonl` alone."""
+        try:
+            self._write(progress)
+        except tf.errors.OpError as error:
+            logger.warning("TensorBoard will not see step %d: %s", progress.step, error)
+            self._writer = None  # one that failed once writes no more
+
+    def _write(self, progress: TrainingProgress) -> None:
+        self._writer = self._writer or tf.summary.create_file_writer(str(self._folder))
         with self._writer.as_default(step=progress.step):
             for name, value in progress.losses.items():
                 tf.summary.scalar(f"losses/{name}", value)

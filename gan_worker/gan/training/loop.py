@@ -35,6 +35,7 @@ from gan_worker.progress import (
 from gan_worker.runs.checkpoints import format_of
 from gan_worker.runs.curves import draw_curves
 from gan_worker.runs.provenance import Provenance, read_provenance, write_provenance
+from gan_worker.runs.room import Room
 from gan_worker.runs.run import ModelInfo, Run
 
 logger = logging.getLogger(__name__)
@@ -70,7 +71,8 @@ def train(
         WorkerError: `out_of_memory`.
     """
     config.check()
-    training = Training(config, run, report, new_pipeline(config.preset))
+    room = Room(report, should_stop)
+    training = Training(config, run, report, new_pipeline(config.preset), room)
     training.loop(should_stop)
 
 
@@ -82,6 +84,7 @@ class Training:
         run: the run's folder.
         report: is told what happens.
         pipeline: of the preset.
+        room: writes, and waits where the disk is full.
     """
 
     def __init__(
@@ -90,8 +93,9 @@ class Training:
         run: Run,
         report: Callable[[Report], None],
         pipeline: Pipeline,
+        room: Room,
     ):
-        self.config, self.run, self.report = config, run, report
+        self.config, self.run, self.report, self.room = config, run, report, room
         self.network = PRESETS[config.preset]
         self.steps, self.seconds = 0, 0.0
         stored = run.load_checkpoint() if config.resume else None
@@ -101,8 +105,8 @@ class Training:
         self.pictures, self.data = learned.pictures, learned.pictures.report
         self.provenance = learned.provenance
         # Only now is it known that the run can be what was chosen; one that was refused stays as it was.
-        run.save_config(config)
-        run.save_data_report(self.data)
+        room.write(lambda: run.save_config(config))
+        room.write(lambda: run.save_data_report(self.data))
         report(Stage("building the networks"))
         self.update = pipeline.new_update(config, self.pictures, learned.pretrained, report)
         self.named = self.update.named_styles(self.pictures.names)
@@ -275,7 +279,7 @@ class Training:
         )
         self.figures = {}
         log.write(progress)
-        self.run.append_progress(progress)
+        self.room.write(lambda: self.run.append_progress(progress))
         self.report(progress)
 
     def _eta(self, rate: float) -> float | None:
@@ -292,7 +296,8 @@ class Training:
         warning = copy_warning(self.previews.copied)
         if last and warning:
             self.report(Notice(warning))
-        self.run.save_preview(self.steps, shown, self.live.info.credits)
+        credits = self.live.info.credits
+        self.room.write(lambda: self.run.save_preview(self.steps, shown, credits))
         self.report(Preview(self.steps, shown))
 
     def _save(self) -> None:
@@ -313,12 +318,13 @@ class Training:
             "copied": self.previews.copied,
             "materials": [*self.named] or [self.data.materials[0].name],
         }
-        self.run.save_checkpoint(f"{self.kimg:09.3f}", arrays, state)
+        label = f"{self.kimg:09.3f}"
+        self.room.write(lambda: self.run.save_checkpoint(label, arrays, state))
         self._start = None
-        write_provenance(self.run.path, self.provenance)
-        self.run.save_model(self._info(), self.live.tensors())
-        floor = self.previews.collapse.floor
-        draw_curves(self.run.read_progress(), floor, self.run.path / "progress.png")
+        self.room.write(lambda: write_provenance(self.run.path, self.provenance))
+        self.room.write(lambda: self.run.save_model(self._info(), self.live.tensors()))
+        ticks, floor = self.run.read_progress(), self.previews.collapse.floor
+        self.room.write(lambda: draw_curves(ticks, floor, self.run.path / "progress.png"))
 
     def _info(self) -> ModelInfo:
         return ModelInfo(

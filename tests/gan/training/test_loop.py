@@ -18,8 +18,16 @@ from gan_worker.gan.training.collapse import CollapseDetector
 from gan_worker.gan.training.pipelines import new_pipeline
 from gan_worker.gan.training.step import TrainingStep
 from gan_worker.materials import pictures
-from gan_worker.progress import DataReport, LiveModel, Notice, Preview, TrainingProgress
+from gan_worker.progress import (
+    DataReport,
+    LiveModel,
+    Notice,
+    Preview,
+    TrainingProgress,
+    Waiting,
+)
 from gan_worker.runs.provenance import read_provenance
+from gan_worker.runs.room import Room
 from gan_worker.runs.run import Run, open_model
 from gan_worker.style import Latent
 
@@ -317,8 +325,36 @@ def test_a_training_that_goes_wrong_goes_back_and_finishes(
     assert all(np.all(np.isfinite(a)) for a in arrays.values())
     assert run.read_progress()[-1].step == 6
     pipeline = new_pipeline(config.preset)
-    again = loop.Training(dataclasses.replace(config, resume=True), run, listener.report, pipeline)
+    room = Room(listener.report, listener.should_stop)
+    resumed = dataclasses.replace(config, resume=True)
+    again = loop.Training(resumed, run, listener.report, pipeline, room)
     assert again.update.rate_factor == 0.5
+
+
+def test_a_training_on_a_full_disk_waits_goes_on_and_is_the_same(
+    small_disk, config, trained, monkeypatch
+):
+    monkeypatch.setattr("gan_worker.runs.room.TRY_EVERY", 0.05)
+    disk = small_disk(24)
+    run = Run.create(disk.folder / "runs", "stripes")
+    listener, waits = Listener(), []
+
+    def report(news):
+        listener.report(news)
+        if isinstance(news, TrainingProgress) and not waits:
+            disk.fill()
+        if isinstance(news, Waiting):
+            waits.append(news.error and news.error.code)
+            if len(waits) == 3:
+                disk.free()
+
+    monkeypatch.setattr(loop, "PREVIEW_EVERY", 0.0)
+    loop.train(config, run, report, listener.should_stop)
+    assert waits[:3] == ["disk_full"] * 3
+    assert waits[-1] is None
+    expected, found = weights(trained[0])[0], weights(run)[0]
+    assert all(np.array_equal(expected[name], found[name]) for name in expected)
+    assert run.read_progress()[-1].step == 6
 
 
 def test_a_collapse_is_never_saved_and_is_taken_back(config, run, monkeypatch):

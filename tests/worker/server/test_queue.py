@@ -348,3 +348,64 @@ def test_a_huge_error_text_is_cut(desk, journal):
     desk.jobs.finish(Finished(job, ErrorInfo("unexpected", "x" * 60_000, "y" * 60_000)))
     error = journal.get(job).error
     assert len(error.message) + len(error.cure) <= 2000
+
+
+def full():
+    return ErrorInfo("disk_full", "There must be room.", "Free some.")
+
+
+def test_a_training_that_finds_no_room_is_paused_with_the_reason_and_goes_on_by_itself(desk):
+    job = desk.submit()
+    desk.next_run("train")
+    for _ in range(3):
+        desk.jobs.wait_for_room(job, full())
+    assert desk.jobs.find("me", job).error == full()
+    desk.jobs.wait_for_room(job, None)
+    assert desk.states(job) == ["queued", "running", "paused", "running"]
+    assert desk.jobs.find("me", job).error is None
+    desk.jobs.finish(Finished(job))
+    assert desk.states(job)[-1] == "succeeded"
+
+
+def test_who_pauses_a_training_that_waits_for_room_finds_it_paused_when_there_is_some(desk):
+    job = desk.submit()
+    desk.next_run("train")
+    desk.jobs.wait_for_room(job, full())
+    assert desk.jobs.command("me", job, "pause").action == "pause"
+    desk.jobs.wait_for_room(job, None)
+    assert desk.states(job)[-1] == "paused"
+    assert desk.jobs.command("me", job, "resume").action == "resume"
+    assert desk.states(job)[-1] == "running"
+
+
+def test_who_resumes_a_training_that_waits_for_room_hears_that_it_still_waits(desk):
+    job = desk.submit()
+    desk.next_run("train")
+    desk.jobs.wait_for_room(job, full())
+    desk.jobs.command("me", job, "resume")
+    desk.jobs.wait_for_room(job, full())
+    assert desk.states(job)[-2:] == ["running", "paused"]
+
+
+@pytest.mark.parametrize("how", ["stop", "the server ends"])
+def test_a_training_that_ends_while_it_waits_for_room_can_be_resumed(desk, how):
+    job = desk.submit()
+    desk.next_run("train")
+    desk.jobs.wait_for_room(job, full())
+    if how == "stop":
+        desk.jobs.command("me", job, "stop")
+    else:
+        desk.jobs.ending = True
+    desk.jobs.finish(Finished(job, full()))
+    found = desk.jobs.find("me", job)
+    assert (found.state, found.error) == ("interrupted", full())
+
+
+def test_a_job_that_is_being_cancelled_is_not_paused_for_want_of_room(desk):
+    job = desk.submit()
+    desk.next_run("train")
+    desk.jobs.command("me", job, "cancel")
+    desk.jobs.wait_for_room(job, full())
+    desk.jobs.wait_for_room(job, None)
+    desk.jobs.finish(Finished(job))
+    assert desk.states(job)[-2:] == ["cancelling", "cancelled"]
