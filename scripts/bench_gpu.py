@@ -120,11 +120,13 @@ def _trained(options: Namespace, preset: str, folder: str) -> Any:
     from gan_worker.config import TrainingConfig
     from gan_worker.gan.training.loop import Training
     from gan_worker.gan.training.pipelines import new_pipeline
+    from gan_worker.runs.room import Room
     from gan_worker.runs.run import Run
 
     config = TrainingConfig("bench", (options.picture,), preset=preset, minutes=1, octaves=0)
     run = Run.create(Path(folder), "bench")
-    return Training(config, run, lambda report: None, new_pipeline(preset))
+    room = Room(lambda report: None, lambda: False)
+    return Training(config, run, lambda report: None, new_pipeline(preset), room)
 
 
 def _speed_of_training(options: Namespace, preset: str, kind: str) -> Found:

@@ -39,6 +39,7 @@ from gan_worker.gan.training.step import TrainingStep, recipe
 from gan_worker.materials.contact_sheet import contact_sheet
 from gan_worker.materials.pictures import quantise, resize, write_picture
 from gan_worker.progress import Notice
+from gan_worker.runs.room import Room
 from gan_worker.runs.run import Run
 
 # Longest side of a judged picture, and of what is shown of it, pixels.
@@ -224,7 +225,8 @@ def train_one(
 
     with tempfile.TemporaryDirectory() as home:
         run = Run.create(Path(home), "bench")
-        training = TimedTraining(watch, config, run, report, Levered(levers))
+        room = Room(report, lambda: False)
+        training = TimedTraining(watch, config, run, report, Levered(levers), room)
         training.loop(lambda: False)
         for text in told:
             print(f"  {text}", file=sys.stderr)
