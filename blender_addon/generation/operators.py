@@ -50,7 +50,7 @@ class TILEWRIGHT_OT_generate_material(Action, bpy.types.Operator):
 
     def _warn(self, objects: list[bpy.types.Object], left_out: list[str]) -> None:
         for sentence in left_out:
-            self.report({"WARNING"}, sentence)
+            self.tell("WARNING", sentence)
         if not objects:
             self.tell("WARNING", "No object takes a material: it is kept in the .blend unused")
         for name in requests.objects_without_uv(objects):

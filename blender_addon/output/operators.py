@@ -33,7 +33,7 @@ class TILEWRIGHT_OT_keep_asset(Action, bpy.types.Operator):
         pump.finish()  # what is not packed yet would be missing from a copy
         for material in dict.fromkeys([active, *others]):
             file = assets.keep(material, chosen.asset_catalog, chosen.asset_library)
-        self.report({"INFO"}, f"Kept in {chosen.asset_library or 'this file'}: {file.name}")
+        self.tell("INFO", f"Kept in {chosen.asset_library or 'this file'}: {file.name}")
         _refresh_browsers(context)
 
 

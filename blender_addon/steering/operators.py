@@ -242,7 +242,7 @@ class TILEWRIGHT_OT_export_favourites(_OfFile, bpy.types.Operator):
 
     def act(self, context: bpy.types.Context) -> None:
         count = favourites.export(context.scene, self.path())
-        self.report({"INFO"}, f"{count} favorites written")
+        self.tell("INFO", f"{count} favorites written")
 
 
 class TILEWRIGHT_OT_import_favourites(_OfFile, bpy.types.Operator):
@@ -255,7 +255,7 @@ class TILEWRIGHT_OT_import_favourites(_OfFile, bpy.types.Operator):
     def act(self, context: bpy.types.Context) -> None:
         count = favourites.load(context.scene, self.path())
         pump.wake()
-        self.report({"INFO"}, f"{count} favorites added")
+        self.tell("INFO", f"{count} favorites added")
 
 
 register, unregister = bpy.utils.register_classes_factory(

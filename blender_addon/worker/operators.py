@@ -140,7 +140,7 @@ class TILEWRIGHT_OT_copy_setup_command(Action, bpy.types.Operator):
     def act(self, context: bpy.types.Context) -> None:
         command = installation.terminal_command(installation.bundled_wheel())
         context.window_manager.clipboard = command
-        self.report({"INFO"}, "The command was copied: paste it into a terminal")
+        self.tell("INFO", "The command was copied: paste it into a terminal")
 
 
 def run_doctor() -> None:
@@ -200,7 +200,7 @@ class TILEWRIGHT_OT_copy_report(Action, bpy.types.Operator):
 
     def act(self, context: bpy.types.Context) -> None:
         context.window_manager.clipboard = doctor.get().report()
-        self.report({"INFO"}, "The report was copied")
+        self.tell("INFO", "The report was copied")
 
 
 register, unregister = bpy.utils.register_classes_factory(

@@ -49,7 +49,9 @@ class Downloads:
         self._transfers = Transfers()
         self._fetches: dict[str, tuple[str, str]] = {}
         self._materials: dict[str, _Material] = {}
+        # Job → the preview that is on its way, and the newest one that waits until it has come.
         self._previews: dict[str, messages.PreviewEvent] = {}
+        self._newer_previews: dict[str, messages.PreviewEvent] = {}
 
     @property
     def going_on(self) -> bool:
@@ -66,8 +68,16 @@ class Downloads:
             self._transfers.add(job, blob)
 
     def add_preview(self, body: messages.PreviewEvent) -> None:
-        """Begin to fetch a preview of a training, in place of an older one; `PreviewReady` follows."""
+        """Begin to fetch a preview of a training in place of an older one; `PreviewReady` follows.
+
+        One that is on its way already is not given up, and the newest waits for it: on a slow line none would ever
+        come.
+        """
         if not _plausible(body.blob) or not body.blob.name.startswith(PREVIEW_PREFIX):
+            return
+        older = self._previews.get(body.job)
+        if older is not None and self._transfers.began(body.job, older.blob):
+            self._newer_previews[body.job] = body
             return
         self._transfers.drop(lambda t: t.job == body.job and t.blob.name.startswith(PREVIEW_PREFIX))
         self._previews[body.job] = body
@@ -75,6 +85,7 @@ class Downloads:
 
     def forget_preview(self, job: str) -> None:
         """A training has ended: no more previews come."""
+        self._newer_previews.pop(job, None)
         self._previews.pop(job, None)
 
     def forget_lost(self) -> None:
@@ -116,8 +127,15 @@ class Downloads:
         preview = self._previews.get(transfer.job)
         if preview is not None and preview.blob == blob:
             self._tell(events.PreviewReady(transfer.job, Preview(preview.step, pixels)))
+            self._begin_newer_preview(transfer.job)
         elif transfer.job in self._materials:
             self._finish_map(transfer.job, blob, pixels)
+
+    def _begin_newer_preview(self, job: str) -> None:
+        self._previews.pop(job, None)
+        newer = self._newer_previews.pop(job, None)
+        if newer is not None:
+            self.add_preview(newer)
 
     def _finish_map(self, job: str, blob: messages.Blob, pixels: NDArray[Any]) -> None:
         material = self._materials[job]
@@ -139,6 +157,7 @@ class Downloads:
     def _lose_blob(self, job: str, name: str, error: ErrorInfo) -> None:
         if name.startswith(PREVIEW_PREFIX):
             self._transfers.drop(lambda t: t.job == job and t.blob.name == name)
+            self._begin_newer_preview(job)
         elif self._materials.pop(job, None) is not None:
             self._transfers.drop(lambda t: t.job == job)
             self._tell(messages.WorkerFault(error))
@@ -225,6 +244,11 @@ class Transfers:
         known = self._waiting.get((job, blob.name))
         if known is None or known.blob != blob:
             self._waiting[job, blob.name] = Transfer(job, blob)
+
+    def began(self, job: str, blob: Blob) -> bool:
+        """Whether some of a blob was asked for, and not all of it has come."""
+        transfer = self._waiting.get((job, blob.name))
+        return transfer is not None and bool(transfer.asked or transfer.come)
 
     def drop(self, unwanted: Callable[[Transfer], bool]) -> None:
         """Forget transfers; their late chunks do no harm."""

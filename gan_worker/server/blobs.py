@@ -19,7 +19,8 @@ if TYPE_CHECKING:  # the server only reads bytes and does without NumPy
     from numpy.typing import NDArray
 
 QUOTA = 2 * 1024**3
-PREVIEWS_KEPT = 2
+# Enough that one is still there when a slow and far client has asked for it and pulled it; a MiB each at most.
+PREVIEWS_KEPT = 16
 # Seconds for which a result is kept after all of it was read, for a line that is slow or breaks; less where the disk
 # has little room.
 KEPT_DELIVERED, KEPT_SHORTLY = 900.0, 40.0
@@ -109,7 +110,7 @@ class BlobStore:
         return data
 
     def keep_newest_previews(self, job: str) -> None:
-        """Remove all but the newest previews; one that is being pulled is among those kept."""
+        """Remove all but the newest previews; one that is being pulled is among those kept for a while."""
         found = sorted(
             (self.folder / check_job(job)).glob("preview_*[0-9]"),
             key=lambda path: int(path.name.rpartition("_")[2]),

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import selectors
-import socket
-import threading
-
 import numpy as np
 import pytest
+from proxies import Proxy
 
 from gan_worker.client import heartbeat
 from gan_worker.client.client import Client
@@ -15,73 +12,6 @@ from gan_worker.client.events import Connected, JobReport, LinkLost, MaterialRea
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.progress import Stage
 from gan_worker.wire.messages import JobState, ModelList, Release, WorkerStatus
-
-
-class Proxy:
-    """Passes bytes on between its port and the server's; can freeze, and break off after so many bytes."""
-
-    def __init__(self, address):
-        host, _, port = address.removeprefix("tcp://").partition(":")
-        self._target = (host, int(port))
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.address = f"tcp://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._listener, selectors.EVENT_READ)
-        self.frozen = threading.Event()
-        self._closing = threading.Event()
-        self.break_after = None
-        self.breaks = 0
-        self._peers = {}
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self):
-        while not self._closing.is_set():
-            for key, _ in self._selector.select(0.02):
-                if key.fileobj is self._listener:
-                    self._accept()
-                elif not self.frozen.is_set():
-                    self._pass_on(key.fileobj)
-            if self.frozen.is_set():
-                self._closing.wait(0.02)
-        for peer in list(self._peers):
-            self._drop(peer)
-        self._listener.close()
-        self._selector.close()
-
-    def _accept(self):
-        near, _ = self._listener.accept()
-        far = socket.create_connection(self._target)
-        for a, b in ((near, far), (far, near)):
-            self._peers[a] = b
-            self._selector.register(a, selectors.EVENT_READ)
-
-    def _pass_on(self, source):
-        if source not in self._peers:
-            return
-        try:
-            data = source.recv(65536)
-            self._peers[source].sendall(data)
-        except OSError:
-            data = b""
-        if not data:
-            self._drop(source)
-        elif self.break_after is not None:
-            self.break_after -= len(data)
-            if self.break_after < 0:
-                self.break_after, self.breaks = None, self.breaks + 1
-                self._drop(source)
-
-    def _drop(self, source):
-        for peer in (source, self._peers.get(source)):
-            if peer in self._peers:
-                self._selector.unregister(peer)
-                del self._peers[peer]
-                peer.close()
-
-    def close(self):
-        self._closing.set()
-        self._thread.join()
 
 
 @pytest.fixture

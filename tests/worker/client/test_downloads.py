@@ -102,3 +102,18 @@ def test_of_previews_only_the_newest_is_fetched(other):
     other.answer(pixels)
     (event,) = other.told
     assert isinstance(event, PreviewReady) and event.preview.step == 2
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_preview_on_its_way_is_not_given_up_and_the_newest_waits_for_it(other, gone):
+    pixels = {f"preview_{step}": np.full((2, 4, 3), step, np.uint8) for step in (1, 2, 3)}
+    for step, (name, picture) in enumerate(pixels.items(), 1):
+        other.downloads.add_preview(messages.PreviewEvent(JOB, step, blob(name, picture)))
+        other.downloads.request(other.send)
+    assert [fetch.body.name for fetch in other.asked] == ["preview_1"]
+    if gone:
+        error = messages.Error(ErrorInfo("unknown_job", "It is gone.", "Ask again."))
+        other.downloads.take(Message(error, re=other.asked.pop().id))
+    other.answer(pixels)
+    other.answer(pixels)
+    assert [event.preview.step for event in other.told] == ([3] if gone else [1, 3])

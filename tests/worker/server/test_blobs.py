@@ -9,7 +9,7 @@ import pytest
 
 from gan_worker.errors import RequestError, StorageError
 from gan_worker.server import blobs
-from gan_worker.server.blobs import BlobStore
+from gan_worker.server.blobs import PREVIEWS_KEPT, BlobStore
 from gan_worker.wire.codec import BadMessage
 
 JOB = "0" * 32
@@ -57,11 +57,12 @@ def test_a_full_disk_is_a_typed_error_and_leaves_nothing(store, monkeypatch):
 
 
 def test_only_the_newest_previews_stay(store):
-    for step in (1, 2, 11, 100):
+    steps = [1, 2, *range(11, 110 - PREVIEWS_KEPT), *range(200, 200 + PREVIEWS_KEPT)]
+    for step in steps:
         store.write(JOB, f"preview_{step}", np.zeros((1, 1, 3), np.uint8))
     store.keep_newest_previews(JOB)
     names = {path.name for path in (store.folder / JOB).iterdir()}
-    assert names == {"preview_11", "preview_100"}
+    assert names == {f"preview_{step}" for step in steps[-PREVIEWS_KEPT:]}
 
 
 def test_a_sweep_removes_strangers_and_the_oldest_above_the_quota(tmp_path):
