@@ -54,6 +54,11 @@ def device_name() -> str:
     return f"GPU {details.get('device_name', '')}".strip()
 
 
+def computed_on() -> str:
+    """What the last bits of a training depend on beside its seed: the device, and the versions of the programs."""
+    return f"{device_name()}, TensorFlow {tf.__version__}, Tilewright {__version__}"
+
+
 class Model:
     """A generator with all it needs to make materials.
 

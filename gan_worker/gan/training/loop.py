@@ -15,7 +15,7 @@ import numpy as np
 from gan_worker.config import PRESETS, TrainingConfig
 from gan_worker.errors import TrainingError, WorkerError
 from gan_worker.gan.generation import arrays as checkpoint
-from gan_worker.gan.generation.model import Model
+from gan_worker.gan.generation.model import Model, computed_on
 from gan_worker.gan.training.collapse import diverged
 from gan_worker.gan.training.log import TrainingLog
 from gan_worker.gan.training.native import NativeStep
@@ -138,6 +138,13 @@ class Training:
         self.steps, self.seconds = state["step"], state["seconds"]
         self.update.rate_factor = state.get("rate_factor", 1.0)
         self.report(Notice(f"Continued from step {self.steps}."))
+        before, now = state.get("computed_on", computed_on()), computed_on()
+        if before != now:
+            self.report(
+                Notice(
+                    f"The run was trained on {before} until now, and goes on on {now}: as well, but not bit-exact."
+                )
+            )
 
     def _assign(self, arrays: dict[str, np.ndarray], octaves: int) -> None:
         """Give the variables their stored values; a detail stage of other octaves than these starts anew."""
@@ -308,6 +315,7 @@ class Training:
             "step": self.steps,
             "seconds": self.seconds,
             "preset": self.config.preset,
+            "computed_on": computed_on(),
             "scale": self.data.scale,
             "octaves": self.data.octaves,
             "turned": self.data.turned,

@@ -246,6 +246,7 @@ def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(config, halfway, tra
     loop.train(resumed, halfway, listener.report, listener.should_stop)
     assert listener.of(DataReport)[0].turned is True
     assert any("step 3" in notice.text for notice in listener.of(Notice))
+    assert not any("bit-exact" in notice.text for notice in listener.of(Notice))
     sessions = read_provenance(halfway.path).sessions
     assert [session.step for session in sessions] == [0, 3]
 
@@ -254,6 +255,19 @@ def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(config, halfway, tra
     assert expected.keys() == received.keys()
     for name in expected:
         np.testing.assert_array_equal(received[name], expected[name], err_msg=name)
+
+
+def test_on_another_device_or_version_a_run_goes_on_and_says_that_it_is_not_bit_exact(
+    config, halfway, monkeypatch
+):
+    monkeypatch.setattr(loop, "computed_on", lambda: "GPU Other, TensorFlow 1.0")
+    listener = Listener(steps=0)
+    resumed = dataclasses.replace(config, resume=True)
+    loop.train(resumed, halfway, listener.report, listener.should_stop)
+    (told,) = [n.text for n in listener.of(Notice) if "not bit-exact" in n.text]
+    assert "GPU Other, TensorFlow 1.0" in told
+    assert f"TensorFlow {tf.__version__}" in told
+    assert weights(halfway)[1]["computed_on"] == "GPU Other, TensorFlow 1.0"
 
 
 def test_resuming_with_another_preset_is_refused(config, halfway):
