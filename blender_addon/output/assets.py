@@ -97,7 +97,7 @@ def keep(material: bpy.types.Material, catalog: str, library: str = "") -> Path:
             `disk_full`.
     """
     check(material, library)
-    _check_pictures(material)
+    node_tree.check_pictures(material)
     folder = library_folder(library) if library else _catalog_folder(Path(bpy.data.filepath))
     _make_folder(folder)
     chosen = catalog_id(folder, catalog)
@@ -112,17 +112,6 @@ def keep(material: bpy.types.Material, catalog: str, library: str = "") -> Path:
             material.asset_data.catalog_id = here  # this file has catalogues of its own
         else:
             material.asset_clear()
-
-
-def _check_pictures(material: bpy.types.Material) -> None:
-    shown = node_tree.images_of(material)
-    lost = [name for name, image in shown.items() if images.is_lost(image)]
-    if lost or not shown:
-        raise RequestError(
-            "wrong_state",
-            f"A material that is kept must have its pictures; {', '.join(lost) or 'all'} cannot be read.",
-            "Press Regenerate first.",
-        )
 
 
 def _catalog_folder(blend: Path) -> Path:

@@ -29,9 +29,10 @@ def start(obj: bpy.types.Object | None) -> bpy.types.Image:
         obj: a mesh that `check` has nothing against.
 
     Raises:
-        RequestError: `invalid_config` where something is missing.
+        RequestError: `invalid_config` or `wrong_state` where something is missing.
     """
     obj, material = check(obj)
+    node_tree.check_pictures(material)
     projection.select_rendered_uv_map(obj)
     node_tree.ensure_unique(material)
     image = _image(material)

@@ -82,6 +82,7 @@ def repair(material: bpy.types.Material) -> Repair:
         WorkerError: `worker_gone`; ProtocolError: `protocol_version`.
     """
     check(material)
+    node_tree.check_pictures(material)
     node_tree.ensure_unique(material)
     width, height = next(iter(node_tree.images_of(material).values())).size
     mask = repair_mask.read(material, (width, height))

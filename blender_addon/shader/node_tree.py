@@ -18,7 +18,7 @@ from gan_worker.materials.maps import MAPS, Connection, MaterialMap
 from gan_worker.materials.metadata import material_metadata, repair_metadata
 
 from . import projection
-from .images import JOB_KEY, copy_image, is_live
+from .images import JOB_KEY, copy_image, is_live, is_lost
 from .projection import COORDINATES
 from .projection import MAPPING as MAPPING
 
@@ -173,6 +173,22 @@ def check_local(material: bpy.types.Material | None) -> bpy.types.Material:
             "Make it local: right-click it in the Outliner and choose ID Data, Make Local.",
         )
     return material
+
+
+def check_pictures(material: bpy.types.Material) -> None:
+    """Check that all pictures that a material shows are there to be read, now and the next time; it looks at files.
+
+    Raises:
+        RequestError: `wrong_state`, naming those that are not.
+    """
+    shown = images_of(material)
+    lost = [name for name, image in shown.items() if is_lost(image)]
+    if lost or not shown:
+        raise RequestError(
+            "wrong_state",
+            f"The material must have its pictures; {', '.join(lost) or 'all'} cannot be read.",
+            "Press Regenerate first.",
+        )
 
 
 def read_metadata(material: bpy.types.Material) -> dict[str, str]:

@@ -536,3 +536,15 @@ def test_a_mesh_finer_than_the_image_is_baked_without_holes():
     baked = vertex_colors.bake(unwrapping, np.repeat(grid[:, :1], 3, axis=1).astype(np.float32))
     expected = np.broadcast_to((np.arange(256) + 0.5)[None, :, None] / 256, baked.shape)
     np.testing.assert_allclose(baked, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("on_vertices", [False, True])
+def test_a_mesh_that_is_edited_is_painted_as_it_is_now(painter, on_vertices):
+    bpy.ops.object.mode_set(mode="EDIT")
+    bpy.ops.mesh.select_all(action="SELECT")
+    bpy.ops.mesh.subdivide()
+    assert bpy.ops.tilewright.paint_looks(on_vertices=on_vertices) == {"FINISHED"}
+    assert painter.obj.mode == ("VERTEX_PAINT" if on_vertices else "TEXTURE_PAINT")
+    if on_vertices:
+        colors = painter.obj.data.color_attributes.active_color.data
+        assert len(colors) == len(painter.obj.data.loops) == 16

@@ -19,7 +19,7 @@ from blender_addon.worker import preferences, pump, session
 from blender_addon.worker.reporting import obstacle_of
 from gan_worker.client.events import JobReport, MapReady, MaterialReady
 from gan_worker.config import GenerationConfig, Recipe, RepairConfig
-from gan_worker.errors import ErrorInfo
+from gan_worker.errors import ErrorInfo, RequestError
 from gan_worker.materials.metadata import SOURCE_TYPE, read_metadata
 from gan_worker.materials.pictures import read_header, read_stored
 from gan_worker.materials.sets import find_materials
@@ -340,3 +340,26 @@ def test_panel_shows_progress_and_how_long_it_takes(bench):
     assert "Repairing: 50%, 0:00 left" in drawn() and "cancel_repair" in drawn()
     bench.finish(job)
     assert "was repaired" in drawn()
+
+
+def test_a_picture_whose_file_was_deleted_is_named(stand_in, plane, maps, tmp_path):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "house.blend"))
+    bpy.context.scene.tilewright.storage = "FILES"
+    (job,) = requests.generate_for_objects(
+        [plane], CONFIG, requests.result_order(bpy.context.scene)
+    )
+    stand_in.finish(job.id, maps)
+    pump.tick()
+    pump.finish()
+    session.current.protocol = (1, 2)
+    (tmp_path / "textures" / "bricks_5_48x32_height.png").unlink()
+    with pytest.raises(RequestError, match="height cannot be read"):
+        repair.repair(plane.active_material)
+    with pytest.raises(RequestError, match="height cannot be read"):
+        repair_mask.start(plane)
+
+
+def test_a_mask_is_painted_on_a_mesh_that_is_edited(bench):
+    bpy.ops.object.mode_set(mode="EDIT")
+    bench.mask()
+    assert bpy.context.object.mode == "TEXTURE_PAINT"
