@@ -9,7 +9,8 @@ A subject describes its part as a class and asks the owner for it; it is made wh
     state.of_file.get(Moving).targets
 
 There are two owners. What `of_file` holds is dropped when another file is opened; what `of_blender` holds, when the
-add-on is unregistered. Parts of the file are told of that, and of undo and redo: nobody else listens to these.
+add-on is unregistered. Parts of the file are told of that, of what is appended, and of undo and redo: nobody else
+listens to these.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ class FilePart(Part):
 
     def opened(self) -> None:
         """The file was just opened."""
+
+    def appended(self) -> None:
+        """Something of another file was appended or linked; Blender tells so from 4.5 on."""
 
     def undone(self) -> None:
         """Undo or redo brought another state of the file back: forget what was read from it."""
@@ -84,12 +88,20 @@ def _after_undo(*_args: object) -> None:
         of_file.get(kind).undone()
 
 
+@persistent
+def _after_appending(*_args: object) -> None:
+    for kind in FilePart.__subclasses__():
+        of_file.get(kind).appended()
+
+
 _HANDLERS = {
     "load_pre": _before_loading,
     "load_post": _after_loading,
     "undo_post": _after_undo,
     "redo_post": _after_undo,
 }
+if hasattr(bpy.app.handlers, "blend_import_post"):
+    _HANDLERS["blend_import_post"] = _after_appending
 
 
 def register() -> None:

@@ -13,7 +13,7 @@ from gan_worker.errors import PictureError
 from gan_worker.materials.maps import Kind
 
 from . import images
-from .node_values import Place, group_output
+from .node_links import Place, group_output
 
 _NAME = "tilewright"
 _SOCKETS = {

@@ -108,8 +108,10 @@ class _ColorSpaces(state.FilePart):
 
     def opened(self) -> None:
         for image in bpy.data.images:
-            if image.get(MAP_KEY) in MAPS and not image.library and not _has_space(image):
+            if image.get(MAP_KEY) in MAPS and not _has_space(image):
                 set_color_space(image, image[MAP_KEY])
+
+    appended = opened
 
 
 def _has_space(image: bpy.types.Image) -> bool:

@@ -6,23 +6,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import bpy
-import numpy as np
 
 from gan_worker.materials.file_names import split_file_stem
 from gan_worker.materials.maps import MAPS, Connection, Kind, MaterialMap
 
 from .images import MAP_KEY
-from .node_values import (
-    Place,
-    Reader,
-    Value,
-    gray,
-    outputs_before,
-    source,
-    textures_before,
-    three,
-    trees,
-)
+from .node_links import Place, layout, outputs_before, source, textures_before, trees
+from .node_values import Reader, Value, gray, three
 from .projection import rendered_uv_map
 
 # Nodes that tell something of an object or a look at it, which a square to bake on does not have.
@@ -31,8 +21,6 @@ _OF_OBJECTS = {
     *("LIGHT_PATH", "NEW_GEOMETRY", "OBJECT_INFO", "PARTICLE_INFO", "POINT_INFO", "SHADERTORGB"),
     *("TANGENT", "TEX_POINTDENSITY", "VERTEX_COLOR", "VOLUME_INFO", "WIREFRAME"),
 }
-# How many nodes before a texture's vector are compared.
-_DEEPEST = 12
 # Groups that glTF files come with; what feeds their occlusion shows only where the file is exported again.
 _GLTF_GROUPS = ("glTF Material Output", "glTF Settings")
 
@@ -99,6 +87,8 @@ class _Surveyor:
         self.reader = Reader()
         shown_on = (m for m in bpy.data.meshes if m.uv_layers and material.name in m.materials)
         self.rendered = {rendered_uv_map(mesh).name for mesh in shown_on}
+        # Where shaders are mixed with a transparent one, and whether that is the second of them.
+        self.cut_out: tuple[Place, bool] | None = None
         self.layouts: set[tuple[object, ...]] = set()
 
     def look_through(self, tree: bpy.types.NodeTree) -> None:
@@ -111,6 +101,9 @@ class _Surveyor:
                 self._relief(shader.input(shader.node.inputs[kind.socket]))
             elif shader and kind.connection is Connection.direct:
                 self._direct(kind, shader.input(shader.node.inputs[kind.socket]))
+        if self.cut_out:
+            share, turned = self.cut_out
+            self._add("opacity", _turned(self._feed(MAPS["opacity"], share), turned))
         self._occlusion_of_gltf(tree)
         self._unconnected(tree)
         # In the order of the table, whatever was looked at first.
@@ -132,7 +125,10 @@ class _Surveyor:
             if end.node.type == "BSDF_PRINCIPLED":
                 found.append(end)
                 continue
+            self.cut_out = self.cut_out or _cut_out(end)
             for socket in (s for s in end.node.inputs if s.enabled):
+                if self.cut_out and self.cut_out[0] == end.input(socket):
+                    continue
                 if socket.type == "SHADER":
                     waiting.append(end.input(socket))
                 elif textures_before(end.input(socket)):
@@ -297,25 +293,7 @@ class _Surveyor:
         return found == self.layouts
 
     def _layouts(self, textures: list[Place]) -> set[tuple[object, ...]]:
-        return {self._layout(t.input(t.node.inputs["Vector"])) for t in textures}
-
-    def _layout(self, vector: Place, depth: int = 0) -> tuple[object, ...]:
-        """Equal for textures that are laid on in the same way, be it by different nodes."""
-        end = source(vector)
-        if not end.socket.is_output:
-            given = getattr(end.socket, "default_value", ())
-            return tuple(np.atleast_1d(given)) if depth else ("UV",)
-        node = end.node
-        if (node.type == "TEX_COORD" and end.socket.name == "UV") or node.type == "UVMAP":
-            name = getattr(node, "uv_map", "")
-            return ("UV", name) if name and name not in self.rendered else ("UV",)
-        if depth > _DEEPEST:
-            return end.key
-        used = [self._layout(end.input(s), depth + 1) for s in node.inputs if s.enabled]
-        if node.type == "MAPPING" and used[1:] == [(0.0,) * 3, (0.0,) * 3, (1.0,) * 3]:
-            return used[0]  # it moves nothing
-        chosen = (getattr(node, name, None) for name in ("operation", "vector_type", "node_tree"))
-        return node.bl_idname, end.socket.identifier, *chosen, *used
+        return {layout(t.input(t.node.inputs["Vector"]), self.rendered) for t in textures}
 
     # ---- what feeds no shader
 
@@ -349,6 +327,15 @@ def _certain(kind: Kind, value: Value) -> Feed | None:
     if number.image and number.is_inverted and kind is not Kind.color:
         return Feed(number.image, number.index, inverted=True)
     return None
+
+
+def _cut_out(end: Place) -> tuple[Place, bool] | None:
+    """The share of a mix with a transparent shader, and whether that is the second one."""
+    if end.node.type != "MIX_SHADER":
+        return None
+    share, *sides = (end.input(socket) for socket in end.node.inputs)
+    clear = [s.socket.is_output and s.node.type == "BSDF_TRANSPARENT" for s in map(source, sides)]
+    return (share, clear[1]) if sum(clear) == 1 else None
 
 
 def _is_of_an_object(output: Place) -> bool:

@@ -1,4 +1,4 @@
-"""Values in node trees: where a socket's value comes from, and what happens to an image on its way there.
+"""Values in node trees: what happens to an image on its way to a socket.
 
 Only what is certain is told: a value that hangs on two images at once, or went through a node that is not known here,
 is `UNKNOWN`.
@@ -6,43 +6,20 @@ is `UNKNOWN`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import cast
 
 import bpy
 import numpy as np
 
+from .node_links import Place, source
+
 # Pixel values at which the way of an image's channel to a socket is sampled.
 GRID = np.linspace(0.0, 1.0, 33)
-# Longer chains of reroutes and group borders are circles.
-_LONGEST = 1000
 # Nodes one behind the other that are looked through.
 _DEEPEST = 64
 _LUMINANCE = (0.2126, 0.7152, 0.0722)
-
-
-@dataclass(frozen=True)
-class Place:
-    """A socket, and the group nodes that it lies in, outermost first."""
-
-    socket: bpy.types.NodeSocket
-    groups: tuple[bpy.types.Node, ...] = ()
-
-    @property
-    def node(self) -> bpy.types.Node:
-        """The node that the socket is on."""
-        return cast(bpy.types.Node, self.socket.node)
-
-    def input(self, socket: bpy.types.NodeSocket) -> Place:
-        """Another socket of the same node."""
-        return Place(socket, self.groups)
-
-    @property
-    def key(self) -> tuple[int, ...]:
-        """Equal for equal places: wrappers of sockets are made anew for each look."""
-        return (self.socket.as_pointer(), *(group.as_pointer() for group in self.groups))
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,99 +62,6 @@ UNKNOWN = Channel(None, None, np.full(GRID.shape, np.nan))
 
 # One number, or three.
 Value = tuple[Channel, ...]
-
-
-def source(place: Place) -> Place:
-    """Where a socket's value comes from: through reroutes, borders of groups and what is muted.
-
-    Returns:
-        An output, of the node that makes the value, or an input that nothing feeds.
-    """
-    for _ in range(_LONGEST):
-        if place.socket.is_output:
-            entered = _through(place)
-            if entered is None:
-                return place
-            place = entered
-        links = (link for link in place.socket.links if link.is_valid and not link.is_muted)
-        link = next(links, None)
-        if link is None:
-            return place
-        place = place.input(link.from_socket)
-    return place
-
-
-def _through(place: Place) -> Place | None:
-    """The input that an output only hands on; None where its node makes something."""
-    node, groups = place.node, place.groups
-    if node.mute:
-        handed_on = (x.from_socket for x in node.internal_links if x.to_socket == place.socket)
-        return next((place.input(socket) for socket in handed_on), None)
-    if node.type == "REROUTE":
-        return place.input(node.inputs[0])
-    if node.type == "GROUP" and node.node_tree:
-        end = group_output(node.node_tree)
-        inside = _same(end.inputs, place.socket) if end else None
-        return Place(inside, (*groups, node)) if inside else None
-    if node.type == "GROUP_INPUT" and groups:
-        outside = _same(groups[-1].inputs, place.socket)
-        return Place(outside, groups[:-1]) if outside else None
-    return None
-
-
-def group_output(tree: bpy.types.NodeTree) -> bpy.types.Node | None:
-    """The node that holds what a group gives."""
-    return next((n for n in tree.nodes if n.type == "GROUP_OUTPUT" and n.is_active_output), None)
-
-
-def _same(
-    sockets: bpy.types.NodeInputs | bpy.types.NodeOutputs, socket: bpy.types.NodeSocket
-) -> bpy.types.NodeSocket | None:
-    return next((s for s in sockets if s.identifier == socket.identifier), None)
-
-
-def outputs_before(place: Place) -> Iterator[Place]:
-    """The outputs that a socket's value hangs on, each once; not what only lays a texture on."""
-    waiting, seen = [place], set()
-    while waiting:
-        end = source(waiting.pop(0))
-        if not end.socket.is_output or end.key in seen or end.node.mute:
-            continue
-        seen.add(end.key)
-        yield end
-        if end.node.type != "TEX_IMAGE":
-            waiting += [end.input(socket) for socket in end.node.inputs if socket.enabled]
-
-
-def textures_before(place: Place) -> list[Place]:
-    """The image textures that a socket's value hangs on, as their outputs, each once."""
-    found = {
-        end.input(end.node.inputs[0]).key: end
-        for end in outputs_before(place)
-        if end.node.type == "TEX_IMAGE" and end.node.image
-    }
-    return list(found.values())
-
-
-def has_images(material: bpy.types.Material | None) -> bool:
-    """Whether a material has image textures with images, in groups or not."""
-    tree = material.node_tree if material else None
-    return any(n.type == "TEX_IMAGE" and n.image for t in trees(tree) for n in t.nodes)
-
-
-def trees(tree: bpy.types.NodeTree | None) -> Iterator[bpy.types.NodeTree]:
-    """A tree and its groups, down to the innermost, each once."""
-    waiting, seen = [tree], set()
-    while waiting:
-        here = waiting.pop()
-        if here is None or here.name_full in seen:
-            continue
-        seen.add(here.name_full)
-        yield here
-        waiting += [node.node_tree for node in here.nodes if node.type == "GROUP"]
-
-
-# ---- what happens on the way
 
 
 def gray(value: Value) -> Channel:

@@ -17,7 +17,7 @@ from ..shader import baking, images
 from ..shader.inputs import Feed
 from ..shader.inputs import find_images as find_images
 from ..shader.inputs import survey as survey
-from ..shader.node_values import has_images as has_images
+from ..shader.node_links import has_images as has_images
 
 # How the names of files end, so that the worker knows which map is in them.
 _WORDS = {name: kind.file_word for name, kind in MAPS.items()}

@@ -67,6 +67,11 @@ def in_studio(saved: Path) -> None:
     )
     bpy.ops.wm.save_mainfile()
     assert spaces(generate()) == wanted
+    if hasattr(bpy.app.handlers, "blend_import_post"):
+        bpy.data.materials.remove(bpy.data.materials["theirs"])
+        again = saved.with_name("again.blend")
+        bpy.ops.wm.append(directory=f"{again}/Material/", filename="theirs")
+        assert spaces(bpy.data.materials["theirs"]) == wanted
     files = generate(str(saved.parent / "textures"))
     bpy.ops.wm.save_mainfile()  # now they are written
     assert spaces(files) == wanted
@@ -110,7 +115,8 @@ def test_everything_works_where_color_spaces_have_other_names(stand_in, plane, m
     material.use_fake_user = True
     assert spaces(material) == expected("sRGB", "Non-Color")
     saved = tmp_path / "saved.blend"
-    bpy.ops.wm.save_as_mainfile(filepath=str(saved), copy=True)
+    for name in ("saved.blend", "again.blend"):
+        bpy.ops.wm.save_as_mainfile(filepath=str(saved.with_name(name)), copy=True)
     program = (
         "from pathlib import Path; from tests.blender.shader import test_color_spaces as tried;"
         f"tried.in_studio(Path({str(saved)!r})); import os, sys; sys.stdout.flush(); os._exit(0)"

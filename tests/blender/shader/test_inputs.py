@@ -478,6 +478,24 @@ def test_a_material_of_a_library_is_baked_too(bench, tmp_path):
     same(read["roughness"], bench.value("r") @ np.array([[0.2126], [0.7152], [0.0722]]) / 2, 1e-3)
 
 
+@pytest.mark.parametrize("clear_first", [True, False])
+def test_leaves_that_are_cut_out_by_a_transparent_shader(bench, clear_first):
+    picture = bench.image("leaf")
+    bench.feed(picture, "Base Color")
+    shaders = [
+        bench.node("BsdfTransparent").outputs[0],
+        bench.tree.nodes["Principled BSDF"].outputs[0],
+    ]
+    ordered = shaders if clear_first else shaders[::-1]
+    mix = bench.node("MixShader", picture.node.outputs["Alpha"], *ordered)
+    bench.feed(mix.outputs[0], "Surface")
+    assert bench.found() == {
+        "base_color": ("leaf", None, False),
+        "opacity": ("leaf", 3, not clear_first),
+    }
+    assert bench.left_out() == ""
+
+
 def test_a_second_shader_is_named(bench):
     mix = bench.node("MixShader", None, bench.tree.nodes["Principled BSDF"].outputs[0])
     bench.link(bench.node("BsdfPrincipled", label="Moss").outputs[0], mix.inputs[2])
