@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 # Letters behind the first box of a file: of HEIC, and of formats in the same container.
 _HEIC = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 _AVIF = (b"avif", b"avis")
+# What pillow-heif raises of damaged files.
+_FAULTS = (ValueError, LookupError, RuntimeError, OSError, EOFError, SyntaxError, MemoryError)
 CURE = "Save it as JPEG or PNG; an iPhone makes JPEG with Settings > Camera > Formats > Most Compatible."
 
 
@@ -38,20 +40,13 @@ class HeifInput:
         with file.open("rb") as opened:
             if opened.read(12)[8:] in _AVIF:
                 raise ValueError("it is AVIF")
-        try:
-            self._image: Any = pillow_heif.open_heif(file, convert_hdr_to_8bit=True)
-        except (ValueError, RuntimeError, OSError, EOFError) as error:
-            raise ValueError(str(error)) from error
-        width, height = self._image.size
-        self._spec = oiio.ImageSpec(width, height, len(self._image.mode), oiio.UINT8)
-        profile = self._image.info.get("icc_profile")
-        if profile:
-            kind = oiio.TypeDesc(f"uint8[{len(profile)}]")
-            self._spec.attribute("ICCProfile", kind, np.frombuffer(profile, np.uint8))
-        for name, text in _texts(self._image.info.get("exif")).items():
-            self._spec.attribute(name, text)
         self._pixels: NDArray[np.uint8] | None = None
         self._problem = ""
+        try:
+            self._image: Any = pillow_heif.open_heif(file, convert_hdr_to_8bit=True)
+            self._spec = _spec(self._image)
+        except _FAULTS as error:
+            raise ValueError(str(error)) from error
 
     def spec(self) -> oiio.ImageSpec:
         return self._spec
@@ -74,7 +69,7 @@ class HeifInput:
         try:
             if self._pixels is None:
                 self._pixels = np.asarray(self._image)
-        except (ValueError, RuntimeError, OSError, EOFError) as error:
+        except _FAULTS as error:
             self._problem = str(error) or "it is damaged"
             return None
         return self._pixels[top:bottom, :, first:end].astype(np.float32) / np.float32(255)
@@ -85,6 +80,18 @@ class HeifInput:
     def close(self) -> bool:
         self._image = self._pixels = None
         return True
+
+
+def _spec(image: Any) -> oiio.ImageSpec:
+    width, height = image.size
+    spec = oiio.ImageSpec(width, height, len(image.mode), oiio.UINT8)
+    profile = image.info.get("icc_profile")
+    if profile:
+        kind = oiio.TypeDesc(f"uint8[{len(profile)}]")
+        spec.attribute("ICCProfile", kind, np.frombuffer(profile, np.uint8))
+    for name, text in _texts(image.info.get("exif")).items():
+        spec.attribute(name, text)
+    return spec
 
 
 def _texts(exif: bytes | None) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -73,12 +74,9 @@ def read_picture(file: Path, alpha: bool = False, srgb: bool = False) -> Picture
     Raises:
         PictureError: `picture_missing` or `picture_unreadable`, with the reason.
     """
-    opened = _open(file, LARGEST_WHOLE)
-    try:
+    with _opened(file, LARGEST_WHOLE) as opened:
         pixels = _chosen(_decode(file, opened), opened, alpha, srgb)
         return turned(pixels, _orientation(opened))
-    finally:
-        opened.close()
 
 
 def read_bands(file: Path, alpha: bool = False, srgb: bool = False) -> Iterator[Picture]:
@@ -92,12 +90,9 @@ def read_bands(file: Path, alpha: bool = False, srgb: bool = False) -> Iterator[
     Raises:
         PictureError: as `read_picture`.
     """
-    opened = _open(file, LARGEST)
-    try:
+    with _opened(file, LARGEST) as opened:
         for band in _decode_bands(file, opened):
             yield _chosen(band, opened, alpha, srgb)
-    finally:
-        opened.close()
 
 
 def read_stored(file: Path, srgb: bool = False) -> NDArray[Any]:
@@ -113,8 +108,7 @@ def read_stored(file: Path, srgb: bool = False) -> NDArray[Any]:
     Raises:
         PictureError: `picture_missing` or `picture_unreadable`, also for a picture of floating-point numbers.
     """
-    opened = _open(file, LARGEST_WHOLE)
-    try:
+    with _opened(file, LARGEST_WHOLE) as opened:
         spec = opened.spec()
         kinds = {oiio.UINT8: 8, oiio.UINT16: 16}
         bits = kinds.get(spec.format.basetype)
@@ -122,8 +116,6 @@ def read_stored(file: Path, srgb: bool = False) -> NDArray[Any]:
             raise _unreadable(file, "it must hold whole numbers of 8 or 16 bits")
         pixels = _chosen(_decode(file, opened), opened, True, srgb)
         return quantise(turned(pixels, _orientation(opened)), bits)
-    finally:
-        opened.close()
 
 
 def check_picture(file: Path) -> tuple[int, int]:
@@ -135,14 +127,11 @@ def check_picture(file: Path) -> tuple[int, int]:
     Raises:
         PictureError: `picture_missing` or `picture_unreadable`, with the reason.
     """
-    opened = _open(file, LARGEST)
-    try:
+    with _opened(file, LARGEST) as opened:
         if not _ends_well(file, opened.format_name()):
             for _ in _decode_bands(file, opened):
                 pass
         return _layout(opened).size
-    finally:
-        opened.close()
 
 
 def read_header(file: Path) -> tuple[int, int, dict[str, str]]:
@@ -155,15 +144,11 @@ def read_header(file: Path) -> tuple[int, int, dict[str, str]]:
     Raises:
         PictureError: `picture_missing` or `picture_unreadable`, with the reason.
     """
-    opened = _open(file, LARGEST)
-    try:
+    with _opened(file, LARGEST) as opened:
         spec = opened.spec()
-        # Not by their `value`: that of a text which is missing, as color profiles have some, ends the process.
         names = [a.name for a in spec.extra_attribs if str(a.type) == "string"]
-        texts = {name: spec.get_string_attribute(name) for name in names}
+        texts = {name: _read_text(spec, name) for name in names}
         return spec.width, spec.height, texts
-    finally:
-        opened.close()
 
 
 @dataclass(frozen=True)
@@ -195,17 +180,35 @@ def read_layout(file: Path) -> Layout:
     Raises:
         PictureError: `picture_missing` or `picture_unreadable`, with the reason.
     """
-    opened = _open(file, LARGEST)
-    try:
+    with _opened(file, LARGEST) as opened:
         return _layout(opened)
-    finally:
-        opened.close()
+
+
+def _read_text(spec: oiio.ImageSpec, name: str) -> str:
+    # Not by its `value`: that of a text which is missing, as color profiles have some, ends the process.
+    try:
+        return str(spec.get_string_attribute(name))
+    except UnicodeDecodeError as error:  # as older cameras and programs write names
+        return error.object.decode("cp1252", "replace")
 
 
 def _layout(opened: oiio.ImageInput) -> Layout:
     spec = opened.spec()
     floating = spec.format.basetype in (oiio.HALF, oiio.FLOAT, oiio.DOUBLE)
     return Layout(spec.width, spec.height, _orientation(opened), floating)
+
+
+@contextmanager
+def _opened(file: Path, most: int) -> Iterator[oiio.ImageInput]:
+    opened = None
+    try:
+        opened = _open(file, most)
+        yield opened
+    except UnicodeDecodeError as error:
+        raise _unreadable(file, "its header holds what is no text") from error
+    finally:
+        if opened is not None:
+            opened.close()
 
 
 def _open(file: Path, most: int) -> oiio.ImageInput:
