@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any
 
 import numpy as np
@@ -13,21 +14,10 @@ from safetensors.numpy import save
 
 from gan_worker import __version__
 from gan_worker.cli import terminal
-from gan_worker.cli.options import Home, load, parse_size, reporting, runs_folder
+from gan_worker.cli.options import Home, load, parse_size, quiet_loading, reporting, runs_folder
 from gan_worker.config import GenerationConfig, Recipe, RepairConfig
 from gan_worker.dataclass_json import to_json
 from gan_worker.files import replace_file, storage_errors, write_json
-from gan_worker.gan.editing.material_files import (
-    POOR,
-    StoredMaterial,
-    check_maps,
-    check_mask,
-    read_mask,
-    read_one,
-    read_texts,
-    targets,
-    write_changed,
-)
 from gan_worker.materials.masks import border_band, looks_seamless
 from gan_worker.materials.metadata import model_metadata, repair_metadata
 from gan_worker.materials.pictures import write_picture
@@ -71,11 +61,12 @@ def repair(
     folder = _checked(
         RepairConfig(model, str(picture), str(mask), tileable, scale, seed, steps), home
     )
-    material = read_one(picture, mask)
-    hidden = read_mask(mask, material.size)
-    check_mask(hidden)
-    check_maps(run.read_model_info(folder), material.maps)
-    files = targets(material, out)
+    pictures = _picture_files()
+    material = pictures.read_one(picture, mask)
+    hidden = pictures.read_mask(mask, material.size)
+    pictures.check_mask(hidden)
+    pictures.check_maps(run.read_model_info(folder), material.maps)
+    files = pictures.targets(material, out)
     loaded = load(folder)
     from gan_worker.gan.editing import inpainting
 
@@ -103,9 +94,10 @@ def make_tileable(
 ) -> None:
     """Make the borders of a picture seamless; its inside stays as it is, to the bit."""
     folder = _checked(RepairConfig(model, str(picture), "", None, scale, seed, steps), home)
-    material = read_one(picture)
-    check_maps(run.read_model_info(folder), material.maps)
-    files = targets(material, out)
+    pictures = _picture_files()
+    material = pictures.read_one(picture)
+    pictures.check_maps(run.read_model_info(folder), material.maps)
+    files = pictures.targets(material, out)
     loaded = load(folder)
     from gan_worker.gan.editing import inpainting
 
@@ -135,8 +127,9 @@ def project(
     folder = _checked(RepairConfig(model, str(picture), "", None, scale, seed, steps), home)
     info = run.read_model_info(folder)
     width, height = parse_size(size) if size else 2 * (PROJECTED << info.octaves,)
-    material = read_one(picture)
-    check_maps(info, material.maps)
+    pictures = _picture_files()
+    material = pictures.read_one(picture)
+    pictures.check_maps(info, material.maps)
     loaded = load(folder)
     from gan_worker.gan.editing import inpainting
 
@@ -157,23 +150,31 @@ def project(
     terminal.output.print(f"Latents and a picture of both in {out.absolute()}", soft_wrap=True)
 
 
+def _picture_files() -> ModuleType:
+    """The module that reads and writes what is repaired: it comes with TensorFlow, which other commands do without."""
+    with quiet_loading():
+        from gan_worker.gan.editing import material_files
+    return material_files
+
+
 def _checked(config: RepairConfig, home: Path | None) -> Path:
     config.check()
     return run.open_model(runs_folder(home), config.model)
 
 
 def _write(
-    material: StoredMaterial,
+    material: Any,
     maps: dict[str, NDArray[Any]],
     changed: NDArray[np.bool_],
     files: dict[str, Path],
     info: run.ModelInfo,
 ) -> None:
+    pictures = _picture_files()
     said = {
         kind: repair_metadata(info.name, info.hash, __version__, info.credits, texts)
-        for kind, texts in read_texts(material).items()
+        for kind, texts in pictures.read_texts(material).items()
     }
-    write_changed(material, maps, changed, files, said)
+    pictures.write_changed(material, maps, changed, files, said)
 
 
 def _show(done: Any, before: dict[str, NDArray[Any]], files: dict[str, Path]) -> None:
@@ -193,7 +194,7 @@ def _show(done: Any, before: dict[str, NDArray[Any]], files: dict[str, Path]) ->
 
 
 def _note_if_poor(distance: float) -> None:
-    if distance > POOR:
+    if distance > _picture_files().POOR:
         text = "This model hardly comes near to the picture. Train one on such material, or try another --scale"
         terminal.show_notes([f"{text} or more --steps."])
 

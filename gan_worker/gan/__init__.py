@@ -19,9 +19,12 @@ be installed, and that nothing here uses: they are a third of its time to load.
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 OPTIONAL = ("cv2", "matplotlib", "pandas", "scipy", "sklearn")
 
@@ -39,5 +42,14 @@ def _hidden(names: tuple[str, ...]) -> Iterator[None]:
             del sys.modules[name]
 
 
+def _name_keras_home() -> None:
+    """Keras keeps a folder in the user's; without one of those it would make one that is named ~ wherever it runs."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ.setdefault("KERAS_HOME", str(Path(tempfile.gettempdir(), ".keras")))
+
+
+_name_keras_home()
 with _hidden(OPTIONAL):
     import keras as keras

@@ -42,6 +42,10 @@ def test_a_server_that_greets_does_without_numpy():
     assert "numpy" not in loaded_by("import gan_worker.server.main")
 
 
+def test_the_command_line_comes_without_tensorflow():
+    assert loaded_by("import gan_worker.cli.app").isdisjoint({"tensorflow", "keras", "matplotlib"})
+
+
 def test_the_doctor_runs_where_every_package_is_missing():
     missing = {"numpy", "zmq", "packaging", "psutil"}
     assert loaded_by("import gan_worker.doctor.view").isdisjoint(missing)
