@@ -117,9 +117,10 @@ def generate_for_objects(
     session.current.check_connection()
     groups = [[obj] for obj in objects] if vary else [list(objects)]
     measured = [surface.unit_sizes(group[0] if group else None) for group in groups]
+    seeds = [(config.seed + n) % SEEDS.most for n in range(len(groups))] if vary else [config.seed]
     return [
-        _generate(group, sizes, replace(config, seed=(config.seed + number) % SEEDS.most), order)
-        for number, (group, sizes) in enumerate(zip(groups, measured, strict=True))
+        _generate(group, sizes, replace(config, seed=seed), order)
+        for seed, group, sizes in zip(seeds, groups, measured, strict=True)
     ]
 
 
