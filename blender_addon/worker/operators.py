@@ -5,6 +5,8 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, FloatProperty, StringProperty
 
+from gan_worker.wire.messages import Tidy
+
 from . import connection, doctor, session
 from . import setup as installation
 from .reporting import Action, no_worker, unless, when
@@ -69,6 +71,31 @@ class TILEWRIGHT_OT_dismiss_error(Action, bpy.types.Operator):
 
     def act(self, _context: bpy.types.Context) -> None:
         session.current.dismiss(self.job)
+
+
+def tidy_worker() -> None:
+    """Let the worker remove from its folder what nobody needs any more.
+
+    Raises:
+        WorkerError: `worker_gone` without a connection.
+    """
+    session.current.ask(Tidy())
+
+
+class TILEWRIGHT_OT_tidy_worker(Action, bpy.types.Operator):
+    """Remove old results, logs and damaged files from the worker's folder. Runs and models stay"""
+
+    bl_idname = "tilewright.tidy_worker"
+    bl_label = "Tidy Up"
+
+    @classmethod
+    def obstacle(cls, _context: bpy.types.Context) -> str:
+        return no_worker() or unless(
+            session.current.speaks(1, 4), "The worker is older than the extension: set it up again"
+        )
+
+    def act(self, _context: bpy.types.Context) -> None:
+        tidy_worker()
 
 
 def set_up_worker() -> None:
@@ -209,6 +236,7 @@ register, unregister = bpy.utils.register_classes_factory(
         TILEWRIGHT_OT_stop_worker,
         TILEWRIGHT_OT_refresh_models,
         TILEWRIGHT_OT_dismiss_error,
+        TILEWRIGHT_OT_tidy_worker,
         TILEWRIGHT_OT_set_up_worker,
         TILEWRIGHT_OT_cancel_setup,
         TILEWRIGHT_OT_copy_setup_command,

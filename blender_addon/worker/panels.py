@@ -73,6 +73,11 @@ def _draw_worker(layout: bpy.types.UILayout, now: session.Session) -> None:
         if now.memory_mb:
             pair(layout, "Memory", f"{now.memory_mb / 1024:.1f} GiB")
             layout.operator("tilewright.free_memory", icon="MEMORY")
+        if now.storage:
+            found = now.storage
+            pair(layout, "Folder", f"{(found.runs + found.state) / 2**30:.1f} GiB")
+            pair(layout, "Free on Disk", f"{found.free / 2**30:.1f} GiB")
+            layout.operator("tilewright.tidy_worker", icon="BRUSH_DATA")
     row = layout.row(align=True)
     row.operator("tilewright.start_worker", icon="PLAY")
     row.operator("tilewright.stop_worker", icon="SNAP_FACE")

@@ -17,6 +17,7 @@ from gan_worker.client.launcher import Launcher
 from gan_worker.errors import ErrorInfo, TilewrightError, WorkerError, error_from_info
 from gan_worker.progress import TrainingProgress
 from gan_worker.wire.messages import (
+    AskStorage,
     JobAccepted,
     JobList,
     JobRejected,
@@ -26,6 +27,7 @@ from gan_worker.wire.messages import (
     Request,
     RunEntry,
     RunList,
+    StorageSizes,
     WorkerFault,
     WorkerStatus,
 )
@@ -55,6 +57,7 @@ class Session:
         last_error: the newest fault, shown until the next success or until it is dismissed.
         models: what the worker can generate from, as the worker described them.
         runs: what was trained, with a model or without.
+        storage: how large the worker's folder is, once it said so.
         training: the newest training job of this session.
         listeners: functions that are given every event, for scripts that print progress.
         crowded: set while results come faster than they are made into materials; no more
@@ -71,6 +74,7 @@ class Session:
         self.models: tuple[ModelEntry, ...] = ()
         self.runs: tuple[RunEntry, ...] = ()
         self.protocol: tuple[int, ...] = (1, 0)
+        self.storage: StorageSizes | None = None
         self.jobs: dict[str, Job] = {}
         self.training: Job | None = None
         self.listeners: list[Callable[[Any], None]] = []
@@ -129,6 +133,7 @@ class Session:
     def _forget(self) -> None:
         self.state, self.device, self.compute_state = "stopped", "", ""
         self.models = self.runs = ()
+        self.storage = None
         self._backlog.clear()
         for job in self.jobs.values():
             if not job.ended:
@@ -258,6 +263,8 @@ class Session:
         client.request_models()
         if self.speaks(1, 1):
             client.request_runs()
+        if self.speaks(1, 4):
+            client.ask(AskStorage())
 
     def speaks(self, major: int, minor: int) -> bool:
         """Whether the worker knows what came with that version of the protocol."""
@@ -413,6 +420,8 @@ class Session:
                 self.models = tuple(event.models)
             case RunList():
                 self.runs = tuple(event.runs)
+            case StorageSizes():
+                self.storage = event
             case JobList():
                 for entry in event.jobs:
                     self._take_listed(entry)

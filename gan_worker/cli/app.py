@@ -59,6 +59,7 @@ for command in (
     show.models,
     runs.rename,
     runs.delete,
+    runs.tidy,
     clients.clients,
 ):
     app.command()(command)

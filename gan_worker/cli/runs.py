@@ -1,4 +1,4 @@
-"""The commands that keep runs tidy: `gan-worker rename` and `gan-worker delete`."""
+"""The commands that keep a home tidy: `gan-worker rename`, `gan-worker delete` and `gan-worker tidy`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from gan_worker.cli import terminal
 from gan_worker.cli.options import Home, runs_folder
 from gan_worker.errors import Cancelled, RequestError
 from gan_worker.runs import run as runs
+from gan_worker.server import storage
 from gan_worker.server.allowed_folders import AllowedFolders
 from gan_worker.server.run_catalogue import RunCatalogue
 
@@ -46,3 +47,30 @@ def delete(
             raise Cancelled
     store.delete(run, ())
     terminal.output.print(f"{run} was deleted", soft_wrap=True)
+
+
+def tidy(home: Home = None) -> None:
+    """Remove what nobody needs any more: results that were delivered, jobs of long ago, old logs, damaged files."""
+    folder = runs_folder(home)
+    catalogue = RunCatalogue(folder, AllowedFolders({}, ()))
+    before = storage.size_of_state(folder.parent)
+    running = storage.tidy_unused(folder.parent)
+    catalogue.sweep()
+    after = storage.size_of_state(folder.parent)
+    found = storage.sizes(folder.parent, catalogue, max(0, before - after))
+    terminal.output.print(
+        f"{_megabytes(found.freed)} were freed. The runs have {_megabytes(found.runs)}, all else "
+        f"{_megabytes(found.state)}; {_megabytes(found.free)} are free on the disk",
+        soft_wrap=True,
+        markup=False,
+        highlight=False,
+    )
+    if running:
+        terminal.output.print(
+            "A worker runs and keeps its own tidy; Tidy Up in Blender's panel does so at once",
+            soft_wrap=True,
+        )
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 2**20:,.1f} MiB"

@@ -21,7 +21,8 @@ logger = logging.getLogger(__name__)
 
 PATIENCE = 30.0
 TAIL = 600
-LOGS_KEPT = 7 * 24 * 3600.0
+# Of the workers before: seconds, and how many.
+LOGS_KEPT, MOST_LOGS = 7 * 24 * 3600.0, 20
 
 
 @dataclass(frozen=True)
@@ -169,8 +170,10 @@ class Launcher:
         )
 
     def _remove_old_logs(self) -> None:
-        for path in self._folder.glob("worker-*.log"):
-            if time.time() - path.stat().st_mtime > LOGS_KEPT:
+        found = [*self._folder.glob("worker-*.log"), *self._folder.glob("worker-*.json")]
+        found.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+        for number, path in enumerate(found):
+            if number >= MOST_LOGS or time.time() - path.stat().st_mtime > LOGS_KEPT:
                 path.unlink(missing_ok=True)
 
     def _hand_over_keys(self) -> None:

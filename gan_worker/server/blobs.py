@@ -118,14 +118,16 @@ class BlobStore:
         for path in found[:-PREVIEWS_KEPT]:
             path.unlink(missing_ok=True)
 
-    def expire(self, busy: Collection[str] = ()) -> None:
+    def expire(self, busy: Collection[str] = (), now: bool = False) -> None:
         """Remove the results that were read to their ends some time ago; call often.
 
         Args:
             busy: jobs that still run; theirs are kept.
+            now: also those that were read a moment ago.
         """
         room = shutil.disk_usage(self.folder).free > AMPLE
-        limit = time.monotonic() - (KEPT_DELIVERED if room else KEPT_SHORTLY)
+        patience = 0.0 if now else KEPT_DELIVERED if room else KEPT_SHORTLY
+        limit = time.monotonic() - patience
         for job, delivery in list(self._delivered.items()):
             if job in busy or delivery.at > limit:
                 continue

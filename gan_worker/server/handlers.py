@@ -38,8 +38,10 @@ class RequestHandlers:
         runs: there are.
         store: where results lie.
         subscriptions: the clients.
-        is_local: whether a key is of a client that may end the server.
+        is_local: whether a key is of a client that may end the server, and tidy its folder.
         end: ends it.
+        sizes: how large its folder is, after so many bytes were freed.
+        tidy: removes what nobody needs any more.
     """
 
     def __init__(
@@ -53,10 +55,14 @@ class RequestHandlers:
         subscriptions: Subscriptions,
         is_local: Callable[[str], bool],
         end: Callable[[], None],
+        sizes: Callable[[int], messages.StorageSizes],
+        tidy: Callable[[], None],
     ) -> None:
         self._jobs, self._journal, self._scheduler = jobs, journal, scheduler
         self._validation, self._runs, self._store = validation, runs, store
         self._subscriptions, self._is_local, self._end = subscriptions, is_local, end
+
+        self._sizes, self._tidy = sizes, tidy
 
     def answer(self, client: Subscriber, message: Message) -> Any:
         """Carry a request out and return what to answer, if anything."""
@@ -115,6 +121,21 @@ class RequestHandlers:
 
     def _on_ping(self, client: Subscriber, body: messages.Ping) -> Any:
         return messages.Pong()
+
+    def _on_storage(self, client: Subscriber, body: messages.AskStorage) -> Any:
+        return self._sizes(0)
+
+    def _on_tidy(self, client: Subscriber, body: messages.Tidy) -> Any:
+        require(
+            self._is_local(client.owner),
+            "A worker's folder can be tidied only by who started it, from its own computer",
+            "this from a client that was let in",
+            "Tidy it on the computer it runs on, with gan-worker tidy.",
+            "not_allowed",
+        )
+        before = self._sizes(0).state
+        self._tidy()
+        return self._sizes(max(0, before - self._sizes(0).state))
 
     def _on_shutdown(self, client: Subscriber, body: messages.Shutdown) -> Any:
         require(

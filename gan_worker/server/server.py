@@ -18,6 +18,7 @@ from gan_worker import __version__
 from gan_worker.dataclass_json import with_texts
 from gan_worker.errors import StorageError, WorkerError
 from gan_worker.files import make_private
+from gan_worker.server import storage
 from gan_worker.server.allowed_folders import AllowedFolders
 from gan_worker.server.blobs import BlobStore
 from gan_worker.server.handlers import RequestHandlers
@@ -123,6 +124,8 @@ class Server:
             self._subscriptions,
             folders.is_local,
             self.end,
+            partial(storage.sizes, config.home, self._runs),
+            self._tidy,
         )
         self._dropped = self._faults = 0
         self._status: tuple[Any, ...] = ()
@@ -321,9 +324,23 @@ class Server:
         if not self._swept_at or now - self._swept_at > SWEEP_EVERY:
             self._swept_at = now
             # One after the other: what a full disk refuses keeps nothing else from being removed.
+            self._shielded(self._shorten_logs)
             self._shielded(self._runs.sweep)
             self._shielded(lambda: self._store.sweep(self._journal.owners(), self._jobs.active))
             self._shielded(lambda: self._journal.prune(self._clients))
+
+    def _tidy(self) -> None:
+        """Remove what nobody needs any more, when a person asks for it."""
+        owners, busy = self._clients, self._jobs.active
+        storage.tidy_slot(self._folder, self._journal, self._store, owners, busy)
+        storage.tidy_home(self._config.home)
+        self._runs.sweep()
+
+    def _shorten_logs(self) -> None:
+        storage.shorten_stderr()
+        for process in self._compute:
+            if process.log_path.exists():
+                storage.shorten_log(process.log_path)
 
     def _warn(self) -> None:
         """Tell everybody, once, that the journal takes nothing now."""

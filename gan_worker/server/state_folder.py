@@ -60,16 +60,13 @@ def take_over(slot: Path, journal: Journal, store: BlobStore) -> list[StorageErr
         Sentences about what was damaged.
     """
     told: list[StorageError] = []
-    for other in sorted(slot.parent.iterdir()):
-        if other == slot or not (other / JOURNAL).exists():
+    for other, free in held_slots(slot.parent):
+        if other == slot or not free or not (other / JOURNAL).exists():
             continue
-        with _held(other) as free:
-            if not free:
-                continue
-            try:
-                told += _take_over(other, journal, store)
-            except (StorageError, OSError) as error:
-                logger.error("jobs in %s are not taken over: %s", other, error)
+        try:
+            told += _take_over(other, journal, store)
+        except (StorageError, OSError) as error:
+            logger.error("jobs in %s are not taken over: %s", other, error)
     return told
 
 
@@ -87,6 +84,14 @@ def _take_over(other: Path, journal: Journal, store: BlobStore) -> list[StorageE
         remove(other / name)
     logger.info("%d jobs of %s were taken over", count, other)
     return left.damaged
+
+
+def held_slots(folder: Path) -> Iterator[tuple[Path, bool]]:
+    """All slots of a home, each held while it is looked at; whether it could be, since no server has it."""
+    for slot in sorted(folder.glob("[0-9]*")):
+        if slot.is_dir():
+            with _held(slot) as free:
+                yield slot, free
 
 
 @contextmanager

@@ -37,6 +37,7 @@ Client to server, on control              answered with
     runs, run_settings                    run_list, run_config | error                   (since 1.1)
     rename_run, delete_run, release       done | error                                   (since 1.1)
     run_preview                           run_picture | error                            (since 1.2)
+    storage, tidy                         storage_sizes | error                          (since 1.4)
     ping, shutdown, goodbye               pong, done, nothing
     seen                                  nothing; gives back credit for latest-wins events
 Client to server, on bulk
@@ -122,7 +123,7 @@ from gan_worker.dataclass_json import InvalidJson, dump, from_json, load, to_jso
 from gan_worker.errors import ProtocolError
 from gan_worker.wire.messages import BODIES, Chunk
 
-VERSION = (1, 3)
+VERSION = (1, 4)
 MAGIC = b"TW"
 FLAGS = b"\0\0"
 HEAD_LIMIT = 64 * 1024

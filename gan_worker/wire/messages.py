@@ -152,6 +152,16 @@ class Release(Request):
 
 
 @dataclass(frozen=True)
+class AskStorage(Request, wire_type="storage"):
+    """Ask how large the worker's folder is. Since 1.4."""
+
+
+@dataclass(frozen=True)
+class Tidy(Request):
+    """Remove from the worker's folder what nobody needs any more; only for who started it. Since 1.4."""
+
+
+@dataclass(frozen=True)
 class AskJobs(Request, wire_type="jobs"):
     """Ask for the newest jobs of this owner."""
 
@@ -397,6 +407,23 @@ class RunPicture(Reply):
     height: int = 0
     width: int = 0
     pixels: str = ""
+
+
+@dataclass(frozen=True)
+class StorageSizes(Reply):
+    """How large the worker's folder is, in bytes.
+
+    Attributes:
+        runs: all runs with their models and checkpoints.
+        state: all else: journal, results, logs and keys.
+        free: on its disk.
+        freed: by the tidying that this answers.
+    """
+
+    runs: int
+    state: int
+    free: int
+    freed: int = 0
 
 
 @dataclass(frozen=True)

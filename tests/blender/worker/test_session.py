@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import bpy
 import pytest
 
 from blender_addon.worker import session
@@ -16,11 +17,14 @@ from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.errors import ErrorInfo, TilewrightError, WorkerError
 from gan_worker.progress import DataReport, Notice, SkippedFile, Stage, TrainingProgress
 from gan_worker.wire.messages import (
+    AskStorage,
     JobAccepted,
     JobList,
     JobRejected,
     JobState,
     ModelList,
+    StorageSizes,
+    Tidy,
     WorkerFault,
     WorkerStatus,
 )
@@ -230,3 +234,33 @@ def test_older_pyzmq_of_another_extension_is_named(monkeypatch):
     monkeypatch.setattr(session.metadata, "version", lambda _name: "26.4.0")
     with pytest.raises(WorkerError, match=r"26\.4\.0"):
         session.check_pyzmq()
+
+
+def test_a_training_that_found_room_again_shows_its_error_no_more(now, stand_in):
+    job = now.train(TrainingConfig("bricks", ("a.png",)))
+    full = ErrorInfo("disk_full", "There must be room.", "Free some.")
+    for state, error in (("running", None), ("paused", full)):
+        stand_in.events.append(JobState(job.id, "train", "bricks", state, error))
+        now.tick()
+    assert (job.state, job.error, now.last_error) == ("paused", full, full)
+    stand_in.events.append(JobState(job.id, "train", "bricks", "running"))
+    now.tick()
+    assert (job.state, job.error, now.last_error) == ("running", None, None)
+
+
+def test_the_folder_says_how_large_it_is_and_is_tidied_by_a_button(now, stand_in):
+    stand_in.events.append(Connected("0.3.0", (1, 4), "CPU", "off"))
+    now.tick()
+    assert ("ask", AskStorage()) in stand_in.calls
+    stand_in.events.append(StorageSizes(5 * 2**30, 2**30, 9 * 2**30))
+    now.tick()
+    assert now.storage.runs + now.storage.state == 6 * 2**30
+    bpy.ops.tilewright.tidy_worker()
+    assert stand_in.calls[-1] == ("ask", Tidy())
+
+
+def test_an_older_worker_is_not_asked_for_what_it_does_not_know(now, stand_in):
+    stand_in.events.append(Connected("0.2.0", (1, 3), "CPU", "off"))
+    now.tick()
+    assert ("ask", AskStorage()) not in stand_in.calls
+    assert not bpy.ops.tilewright.tidy_worker.poll()
