@@ -100,10 +100,12 @@ class RequestHandlers:
         return self._runs.picture(body.run)
 
     def _on_rename_run(self, client: Subscriber, body: messages.RenameRun) -> Any:
+        self._runs.check_change(body.run, client.owner)
         self._runs.rename(body.run, body.name, self._jobs.in_use())
         return messages.Done()
 
     def _on_delete_run(self, client: Subscriber, body: messages.DeleteRun) -> Any:
+        self._runs.check_change(body.run, client.owner)
         self._runs.delete(body.run, self._jobs.in_use())
         return messages.Done()
 

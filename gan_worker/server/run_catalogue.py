@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan_worker.errors import TilewrightError, WorkerError, require
-from gan_worker.files import read_json, storage_errors
+from gan_worker.files import read_json, storage_errors, write_json
 from gan_worker.locks import FolderLock
 from gan_worker.names import check_name, name_is_taken
 from gan_worker.wire.messages import THUMBNAIL_SIDE, RunEntry, RunPicture
@@ -34,6 +34,8 @@ logger = logging.getLogger(__name__)
 # The last tick of a training is found in so many bytes.
 TAIL = 16 * 1024
 DELETED = ".deleted-"
+# In a run's folder: the public key of who trained it.
+TRAINER = "trainer.json"
 # Seconds after which a disk's clock tells one change from the next: FAT counts in twos.
 SETTLED = 2.5
 # What a run's entry is made of. Other files are written into these folders in one step, but for TensorBoard's, which
@@ -153,6 +155,39 @@ class RunCatalogue:
             run.path.rename(self._folder / f"{DELETED}{uuid.uuid4().hex}")
             self.sweep()
         logger.info("run %s was deleted", name)
+
+    def note_trainer(self, name: str, key: str) -> None:
+        """Remember whose run this is: of the client with this key, unless it was another's before."""
+        file = self._folder / name / TRAINER
+        if not file.parent.is_dir() or file.exists():
+            return
+        try:
+            write_json(file, {"format": 1, "key": key})
+        except TilewrightError as error:
+            logger.warning("%s", error)
+
+    def check_change(self, name: str, key: str) -> None:
+        """Check that the client with this key may go on with a run, rename or delete it.
+
+        The user of this computer may change all; a guest those that it trained, and where nobody knows who did, those
+        whose pictures it may name.
+
+        Raises:
+            RequestError: `unknown_run` or `not_allowed`.
+        """
+        run = self._open(name)
+        if self._folders.is_local(key):
+            return
+        trainer = _json(run.path / TRAINER).get("key")
+        pictures = run.load_config().pictures if trainer is None else ()
+        nameable = len(self._folders.names(key, pictures)) >= len(pictures)
+        require(
+            nameable if trainer is None else trainer == key,
+            "A run can be resumed, renamed or deleted by who trained it, or on the worker's computer",
+            f"{name}, which is another's",
+            "Ask who trained it, or train a run of your own.",
+            "not_allowed",
+        )
 
     def sweep(self) -> None:
         """Remove what an interrupted deletion left."""

@@ -110,8 +110,8 @@ class Server:
         adopted = take_over(self._folder, self._journal, self._store)
         self._subscriptions = Subscriptions(self._journal, self._send)
         self._folders = folders = AllowedFolders(config.roots, config.local, config.home)
-        validation = Validation(config.home / "runs", folders)
         self._runs = RunCatalogue(config.home / "runs", folders)
+        validation = Validation(config.home / "runs", folders, self._runs.check_change)
         self._jobs = JobQueue(self._journal, validation, self._job_changed)
         self._scheduler = Scheduler(self._jobs, self._compute)
         self._handlers = RequestHandlers(
@@ -353,6 +353,8 @@ class Server:
         logger.info("job %s (%s %s) is %s", job.job, job.kind, job.name, job.state)
         if job.final:
             self._subscriptions.forget_reports(job.job)
+        if job.final and job.kind == "train":
+            self._runs.note_trainer(job.name, job.owner)
         self._scheduler.note_wishes()
 
     # ---- from clients, on control

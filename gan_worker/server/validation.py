@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,6 @@ from gan_worker.wire.codec import read_fields
 from gan_worker.wire.messages import JobKind, ModelEntry
 
 if TYPE_CHECKING:
-    from gan_worker.runs.run import Run
     from gan_worker.server.allowed_folders import AllowedFolders
 
 
@@ -25,11 +24,18 @@ class Validation:
     Args:
         runs_folder: where runs are.
         folders: which pictures may be named.
+        check_change: refuses a run that the client with a key may not go on with.
     """
 
-    def __init__(self, runs_folder: Path, folders: AllowedFolders) -> None:
+    def __init__(
+        self,
+        runs_folder: Path,
+        folders: AllowedFolders,
+        check_change: Callable[[str, str], None],
+    ) -> None:
         self._runs = runs_folder
         self._folders = folders
+        self._check_change = check_change
 
     def check(
         self, owner: str, kind: JobKind, config: dict[str, Any], training: Collection[str]
@@ -112,22 +118,10 @@ class Validation:
         from gan_worker.runs import run
 
         if config.resume:
-            self._check_pictures(owner, run.Run.open(self._runs, config.run))
+            run.Run.open(self._runs, config.run)
+            self._check_change(config.run, owner)
         elif run.is_taken(self._runs, config.run):
             raise name_is_taken(config.run)
-
-    def _check_pictures(self, owner: str, run: Run) -> None:
-        """Who may not name the pictures of a run may not learn from them by going on with it either."""
-        if self._folders.is_local(owner):
-            return
-        stored = run.load_config().pictures
-        require(
-            len(self._folders.names(owner, stored)) >= len(stored),
-            "A run can only be resumed by who may name its pictures",
-            f"{run.name}, which learned from others",
-            "Resume it on the worker's computer, or train a run of your own.",
-            "not_allowed",
-        )
 
     def _check_generation(self, config: GenerationConfig, training: Collection[str]) -> str:
         from gan_worker.runs import run

@@ -108,7 +108,10 @@ Promises
       sha256 stand in the event that named it; a broken transfer goes on at the missing chunk.
       Pixels are C-contiguous, top row first, uint8 or little-endian uint16.
     * Pictures are named `alias:relative/name` below a root the worker was started with; absolute
-      paths only where the worker was started by the same user on the same computer.
+      paths only by the key of who started the worker. Every other key is a guest's, from wherever it
+      comes: it changes only runs that it trained, and is told of no place on the worker's computer.
+    * What is below a root is told of by its alias, and read only where it really lies below one.
+    * A client of whom 8 MiB wait that make no whole message is disconnected.
 """
 
 from __future__ import annotations

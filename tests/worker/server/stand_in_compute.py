@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import signal
@@ -120,6 +121,9 @@ class StandIn:
             time.sleep(60)
         if name.startswith("wedged"):
             time.sleep(60)
+        if name.startswith("cannot read"):
+            secret = str(self._home / "a b" / "plan.txt")
+            raise PermissionError(errno.EACCES, "Permission denied", secret)
         if name.startswith("fails"):
             raise ZeroDivisionError(new_id())
 
