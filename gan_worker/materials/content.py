@@ -23,6 +23,11 @@ def may_be_value(sample: Picture) -> bool:
     return is_grey(sample) or not is_varied(sample)
 
 
+def has_color(sample: Picture) -> bool:
+    """Whether there is any color, be it as little as asphalt has; files of values have none at all."""
+    return bool(np.ptp(sample, axis=-1).mean() > EQUAL / 10)
+
+
 def is_grey(sample: Picture) -> bool:
     """Whether all channels are the same."""
     return bool((np.ptp(sample, axis=-1) <= EQUAL).mean() > 0.99)

@@ -13,7 +13,7 @@ import numpy as np
 
 from gan_worker.errors import PictureError
 from gan_worker.files import shown_name
-from gan_worker.materials.content import is_normals, is_varied, may_be_value
+from gan_worker.materials.content import has_color, is_normals, is_varied, may_be_value
 from gan_worker.materials.file_names import UNUSED, Reading
 from gan_worker.materials.pictures import Picture, read_bands
 
@@ -234,7 +234,7 @@ def _complete(group: Group, photos: dict[_Key, list[Found]]) -> None:
 
 def _is_color(one: Found) -> bool:
     sample = one.sample
-    return not may_be_value(sample) and not is_normals(sample)
+    return has_color(sample) and not is_normals(sample)
 
 
 def _is_set(group: Group) -> bool:

@@ -156,9 +156,14 @@ def _readings(file: Path) -> tuple[Reading, ...]:
 def _joins(one: Found, around: Neighbors, notes: list[str]) -> bool:
     """Add a picture to the set it is named like, whose normals it holds by all pixels if by no known word."""
     group = around.named_like(one)
-    if not group or one.kind or group not in around.in_folder(one) or "normal" in group.maps:
+    if (
+        not group
+        or one.kind == UNUSED
+        or group not in around.in_folder(one)
+        or "normal" in group.maps
+    ):
         return False
-    if not is_normals(one.sample, SURE_TILT):
+    if not is_normals(one.sample):
         return False
     group.members.append(replace(one, reading=Reading(group.base, "normal")))
     notes.append(f"{one.file.name} is read as normals, because its pixels are.")
@@ -197,7 +202,7 @@ def _why_not(one: Found, around: Neighbors) -> str:
     beside = any(len(other.maps) > 1 for other in around.in_folder(one))
     if one.kind == UNUSED and (group or beside):
         return "a kind of map that is not learned"
-    if group and one.kind:
+    if group and one.reading.maps and group.maps.issuperset(one.reading.maps):
         return f"named like {group.shown}, which has that map"
     if group:
         return f"named like {group.shown}, whose maps lie there, but none that is known"

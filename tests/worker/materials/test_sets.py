@@ -308,6 +308,15 @@ class TestPixels:
         assert [s.name for s in sets] == ["a"]
         assert "normals" in reasons(skipped)["IMG_7.png"]
 
+    def test_whatever_words_a_material_is_named_by(self, tmp_path):
+        grey = np.repeat(self.height, 3, axis=-1) + 0.01 * self.color
+        files = {"photo": grey, "vectors": self.normals, "rough": self.height, "disp": self.height}
+        (only,), skipped, _ = self.put(
+            tmp_path, **{f"Alpha Metal_{w}": p for w, p in files.items()}
+        )
+        assert only.maps == ("base_color", "roughness", "normal", "height")
+        assert skipped == []
+
     def test_and_beside_a_set_without_normals_they_are_its_own(self, tmp_path):
         files = {"w_color": self.color, "w_rough": self.height, "w_tangents": self.normals}
         (only,), skipped, notes = self.put(tmp_path, **files)
