@@ -175,12 +175,12 @@ def read_together(found: Sequence[Found]) -> list[Found]:
 def sort_out(found: Sequence[Found]) -> tuple[list[Group], list[Found]]:
     """Divide what was found into sets of maps and plain photos."""
     named: dict[_Key, list[Found]] = defaultdict(list)
-    photos: dict[_Key, list[Found]] = defaultdict(list)
+    photos: dict[Path, list[Found]] = defaultdict(list)
     for one in found:
         if one.kind:
             named[_key(one.file.parent, one.reading.name)].append(one)
         else:
-            photos[_key(one.file.parent, one.stem)].append(one)
+            photos[one.file.parent].append(one)
     groups = [group for files in named.values() for group in _varied(files)]
     sets = []
     # Single files first, because one of them may be the base color of another group.
@@ -192,7 +192,7 @@ def sort_out(found: Sequence[Found]) -> tuple[list[Group], list[Found]]:
             sets.append(group)
         else:
             for one in group.members + group.extra:
-                photos[_key(one.file.parent, one.stem)].append(one)
+                photos[one.file.parent].append(one)
     kept, stray = _without_stray(sets)
     return kept, sorted(stray + [p for some in photos.values() for p in some], key=lambda p: p.file)
 
@@ -213,7 +213,7 @@ def _varied(files: Sequence[Found]) -> list[Group]:
     return [Group(first[1], first[0], extra), *(Group(part, said) for said, part in others)]
 
 
-def _complete(group: Group, photos: dict[_Key, list[Found]]) -> None:
+def _complete(group: Group, photos: dict[Path, list[Found]]) -> None:
     """Take a picture of just the set's name for its base color, where that is missing: `brick`, `brick_normal`.
 
     And so the only one in color whose name begins like that, as `brick_texture`.
@@ -221,14 +221,14 @@ def _complete(group: Group, photos: dict[_Key, list[Found]]) -> None:
     if "base_color" in group.maps or not _holds_maps(group):
         return
     sizes = {one.size for one in group.members}
-    colors = [one for one in photos.get(group.key, ()) if one.size in sizes]
+    beside = [one for one in photos[group.folder] if one.size in sizes]
+    colors = [one for one in beside if _key(group.folder, one.stem) == group.key]
     if not colors and group.base:
-        near = (one for some in photos.values() for one in some if one.file.parent == group.folder)
-        colors = [one for one in near if one.size in sizes and group.is_named_like(one)]
-        colors = [one for one in colors if one.kind != UNUSED and _is_color(one)]
+        near = (one for one in beside if one.kind != UNUSED and group.is_named_like(one))
+        colors = [one for one in near if _is_color(one)]
     if len(colors) == 1:
         (color,) = colors
-        photos[_key(group.folder, color.stem)].remove(color)
+        photos[group.folder].remove(color)
         group.members.append(replace(color, reading=Reading(group.base, "base_color")))
 
 
