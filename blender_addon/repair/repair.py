@@ -219,8 +219,7 @@ def _replacement(
     """The image that takes the place of an old one."""
     stem = old.name.rpartition("_")[0].removesuffix("_repaired")
     model = stem.rsplit("_", 2)[0]  # before seed and size
-    end = f"{stem.removeprefix(model)}_repaired_{MAPS[map_name].file_word}"
-    name = images.whole_name(model, end)
+    name = images.name_in_set(model, f"{stem.removeprefix(model)}_repaired", map_name)
     image = images.new_image(name, map_name, ready.maps[map_name], ready.job)
     if folder is None:
         images.pack_png(image, png)

@@ -147,7 +147,8 @@ class Applier:
     def _new_material(self, made: Made) -> bpy.types.Material:
         """A copy of one with the same maps where there is one: a third of the time that building takes."""
         pictures = {name: self._image(made, name, file) for name, file in made.files.items()}
-        name, kind = f"{made.recipe.model} {made.key[:8]}", tuple(pictures)
+        name = images.whole_name(made.recipe.model, f" {made.key[:8]}")
+        kind = tuple(pictures)
         pattern = _local(bpy.data.materials, self._patterns.get(kind))
         if pattern is None:
             material = node_tree.new_material(name)
@@ -168,7 +169,8 @@ class Applier:
         if known and known.get(images.JOB_KEY) == key:
             return known
         image = bpy.data.images.load(str(file))
-        image.name = images.whole_name(model, file.name.removeprefix(model))
+        end = file.stem.removeprefix(model).rpartition("_")[0]
+        image.name = images.name_in_set(model, end, map_name, file.suffix)
         images.set_color_space(image, map_name)
         image[images.JOB_KEY], image[images.MAP_KEY] = key, map_name
         if self._packed:

@@ -38,17 +38,32 @@ def texture_folder(scene: bpy.types.Scene) -> str | None:
 
 def image_name(model: str, seed: int, width: int, height: int, map_name: str) -> str:
     """Name of a map's image, such as `bricks_7_1024x512_basecolor`."""
-    return whole_name(model, f"_{seed}_{width}x{height}_{MAPS[map_name].file_word}")
+    return name_in_set(model, f"_{seed}_{width}x{height}", map_name)
 
 
-def whole_name(start: str, end: str) -> str:
+def name_in_set(start: str, end: str, map_name: str, ending: str = "") -> str:
+    """Name of the image of a map: those of one set differ in the map's word alone, also where they are shortened.
+
+    Args:
+        start: of the set; is shortened where the name is too long.
+        end: of the set, before the map's word.
+        map_name: of the image.
+        ending: after the map's word.
+    """
+    word = MAPS[map_name].file_word
+    spare = max(len(kind.file_word) for kind in MAPS.values()) - len(word)
+    return whole_name(start, f"{end}_{word}{ending}", spare)
+
+
+def whole_name(start: str, end: str, spare: int = 0) -> str:
     """A name that Blender keeps as a whole: where it is too long its start is shortened, never its end.
 
     Args:
         start: what is left of it is whole characters.
         end: what tells it from others of the start, with what is to be between them.
+        spare: bytes that stay free.
     """
-    room = LONGEST_NAME - len(end.encode())
+    room = LONGEST_NAME - len(end.encode()) - spare
     return start.encode()[:room].decode(errors="ignore") + end
 
 

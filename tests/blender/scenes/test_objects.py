@@ -4,8 +4,13 @@ import bpy
 import pytest
 
 from blender_addon.scenes import objects
-from blender_addon.shader import slots
+from blender_addon.shader import node_tree, slots
+from gan_worker.config import GenerationConfig, Recipe
 from gan_worker.scenes.description import SceneObject
+from gan_worker.scenes.plan import Assignment
+from gan_worker.scenes.store import Made
+
+from ..conftest import write_png
 
 
 def mesh(name, collection=None, data=None):
@@ -120,3 +125,25 @@ def test_a_new_slot_comes_after_those_that_are_there():
     obj.data.materials.append(old)
     slots.assign(obj, new, 2)
     assert [s.material for s in obj.material_slots] == [old, None, new]
+
+
+def test_long_names_of_a_batch_keep_their_ends(tmp_path, make):
+    model, key = "weathered_oak_planks_of_the_old_barn_" * 2, "b" * 64
+    maps = {
+        name: pixels for name, pixels in make(16, 16).items() if name in ("base_color", "normal")
+    }
+    words = {"base_color": "basecolor", "normal": "normal"}
+    files = {
+        name: write_png(tmp_path / f"{model}_{key[:16]}_16x16_{words[name]}.png", pixels)
+        for name, pixels in maps.items()
+    }
+    recipe = Recipe(GenerationConfig(model, 1, 16, 16, origin=(0, 0)), "a" * 64, "0.1")
+    obj = mesh("Wall")
+    assignment = Assignment("Wall", 0, "", key, (1, 1), "all")
+    assert objects.Applier(True).apply(assignment, Made(key, recipe, {}, files))
+    material = obj.active_material
+    assert material.name.endswith(" bbbbbbbb")
+    names = {name: image.name for name, image in node_tree.images_of(material).items()}
+    stems = {names[name].removesuffix(f"_{words[name]}.png") for name in words}
+    assert len(stems) == 1
+    assert stems.pop().endswith(f"_{key[:16]}_16x16")

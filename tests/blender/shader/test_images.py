@@ -112,5 +112,7 @@ def test_a_long_name_keeps_its_end_in_blender(model, maps):
     assert first.name == name
     assert second.name == f"{name}.001"
     assert name.endswith("_4294967295_16384x16384_ao")
-    assert name.startswith(model[:9])
+    assert name.startswith(model[:5])
     assert images.whole_name("wall", "_end") == "wall_end"
+    names = [images.image_name(model[:80], 7, 512, 512, name) for name in MAPS]
+    assert len({name.rpartition("_")[0] for name in names}) == 1  # files of one set begin alike
