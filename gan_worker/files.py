@@ -142,6 +142,11 @@ def put_aside(place: Path, why: str, cure: str) -> StorageError:
     return error
 
 
+def is_odd(place: Path) -> bool:
+    """Whether something stands there that is no plain file: a folder, a pipe, a link to nowhere."""
+    return os.path.lexists(place) and not place.is_file()
+
+
 def remove(place: Path) -> None:
     """Delete a file or a folder with all that is in it; harmless where there is none."""
     if place.is_dir() and not place.is_symlink():

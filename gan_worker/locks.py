@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan_worker.errors import StorageError
-from gan_worker.files import put_aside, storage_errors
+from gan_worker.files import is_odd, put_aside, storage_errors
 
 if TYPE_CHECKING:
     from filelock import SoftFileLock
@@ -74,6 +74,8 @@ def has_locks(folder: Path) -> bool:
 def _lock_file(file: Path) -> sqlite3.Connection | None:
     """Lock a file by SQLite; None where it is locked, or the file system has no locks."""
     connection: sqlite3.Connection | None = None
+    if is_odd(file):
+        put_aside(file, "it is no plain file", "Nothing is lost by that.")
     try:
         connection = sqlite3.connect(file, timeout=0, isolation_level=None)
         connection.execute("BEGIN EXCLUSIVE")

@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from gan_worker.errors import StorageError
+from gan_worker.files import is_odd
 from gan_worker.locks import open_database
 
 # The number of what is in the file, SQLite's `user_version`: 0 as versions 0.1 and 0.2 wrote it; 2 with `owners`.
@@ -41,8 +42,9 @@ def open_journal(path: Path | str) -> sqlite3.Connection:
         Foreign: it is no journal of this version or an older one.
         StorageError: `disk_full` or `file_unwritable`.
     """
-    if Path(path).is_dir():
-        raise Foreign("it is a folder")
+    for place in (f"{path}{beside}" for beside in ("", "-wal", "-shm", "-journal")):
+        if is_odd(Path(place)):
+            raise Foreign(f"{Path(place).name} is no plain file")
     db = open_database(path)
     try:
         number = db.execute("PRAGMA user_version").fetchone()[0]

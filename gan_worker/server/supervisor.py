@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import zmq
 
+from gan_worker.files import is_odd, put_aside
 from gan_worker.wire.codec import Message, encode
 from gan_worker.wire.keys import KeyPair, new_key_pair
 from gan_worker.wire.sockets import send
@@ -284,6 +285,8 @@ class ComputeProcess:
                 logger.debug("its stdin was broken already")
 
     def _open_log(self) -> Any:
+        if is_odd(self.log_path):
+            put_aside(self.log_path, "it is no plain file", "Nothing is lost by that.")
         if self.log_path.exists() and self.log_path.stat().st_size > LOG_LIMIT:
             self.log_path.replace(self.log_path.with_suffix(".old.log"))
         return self.log_path.open("ab")

@@ -11,7 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gan_worker.errors import StorageError, WorkerError
-from gan_worker.files import is_full, put_aside, storage_errors, write_private, write_private_once
+from gan_worker.files import (
+    is_full,
+    is_odd,
+    put_aside,
+    storage_errors,
+    write_private,
+    write_private_once,
+)
 
 _KEY_LOST = "A new pair takes its place: whoever was paired with the old one must be paired again."
 
@@ -78,9 +85,11 @@ def read_clients(folder: Path) -> dict[str, str]:
     file = folder / "clients.json"
     with _private(folder):
         try:
-            found = json.loads(file.read_text("utf-8")) if os.path.lexists(file) else {}
+            if is_odd(file):
+                raise ValueError("it is no plain file")
+            found = json.loads(file.read_text("utf-8")) if file.exists() else {}
             return {str(key): str(name) for key, name in found.items()}
-        except (ValueError, AttributeError, IsADirectoryError, RecursionError) as error:
+        except (ValueError, AttributeError, RecursionError) as error:
             raise StorageError(
                 "file_damaged",
                 f"{file} must hold the list of paired clients; it does not ({error}).",
@@ -142,7 +151,7 @@ def read_connection(folder: Path) -> WorkerConnection:
         WorkerError: `worker_silent` where no worker has been started with it.
     """
     try:
-        found = json.loads((folder / "connection.json").read_text("utf-8"))
+        found = json.loads(_plain(folder / "connection.json").read_text("utf-8"))
         keys = _read_pair(folder / "client.key")
         control, bulk, server_key = (str(found[n]) for n in ("control", "bulk", "server_key"))
         return WorkerConnection(control, bulk, server_key, keys)
@@ -155,9 +164,16 @@ def read_connection(folder: Path) -> WorkerConnection:
 
 
 def _write(file: Path, found: dict[str, str]) -> None:
-    if file.is_dir():
-        put_aside(file, "it is a folder", "Nothing of it is needed.")
+    if is_odd(file):
+        put_aside(file, "it is no plain file", "Nothing of it is needed.")
     write_private(file, json.dumps(found, indent=1).encode())
+
+
+def _plain(file: Path) -> Path:
+    """The file, if it is one: to open a pipe would wait for ever."""
+    if is_odd(file):
+        raise ValueError(f"{file.name} is no plain file")
+    return file
 
 
 def _open_pair(path: Path) -> KeyPair:
@@ -167,7 +183,7 @@ def _open_pair(path: Path) -> KeyPair:
             if path.is_file():
                 path.chmod(stat.S_IRUSR | stat.S_IWUSR)
             return _read_pair(path)
-        except (ValueError, IsADirectoryError, FileNotFoundError) as error:
+        except ValueError as error:
             put_aside(path, f"it is no key pair ({error})", _KEY_LOST)
     pair = new_key_pair()
     write_private_once(path, json.dumps({"public": pair.public, "secret": pair.secret}).encode())
@@ -184,7 +200,7 @@ def _read_pair(path: Path) -> KeyPair:
     import zmq
 
     try:
-        found = json.loads(path.read_text("utf-8"))
+        found = json.loads(_plain(path).read_text("utf-8"))
         pair = KeyPair(found["public"], found["secret"])
         public = zmq.curve_public(pair.secret.encode("ascii"))
     except (KeyError, TypeError, AttributeError, RecursionError, zmq.ZMQError) as error:

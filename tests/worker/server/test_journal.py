@@ -191,6 +191,9 @@ DAMAGE = {
     "no database": lambda path: path.write_bytes(os.urandom(9000)),
     "text": lambda path: path.write_bytes(b"hello"),
     "a folder": lambda path: (path.unlink(), path.mkdir(), (path / "x").touch()),
+    "a pipe": lambda path: (path.unlink(), os.mkfifo(path)),
+    "a link to nowhere": lambda path: (path.unlink(), path.symlink_to("nowhere")),
+    "a folder beside it": lambda path: path.with_name(path.name + "-wal").mkdir(),
     "of another program": of_another_program,
     "of a newer version": of_a_newer_version,
 }
@@ -206,7 +209,7 @@ def test_what_is_no_journal_is_put_aside_and_named(path, damage, opened):
     again = opened(path)
     assert "journal.sqlite.damaged-1" in again.damaged[0].info.message
     assert again.damaged[0].code == "file_damaged"
-    assert path.with_name("journal.sqlite.damaged-1").exists()
+    assert os.path.lexists(path.with_name("journal.sqlite.damaged-1"))
     again.add(job())
     again.change(job(state="running"))
     assert again.all() == [job(state="running")]

@@ -1,5 +1,8 @@
 """The state folder: a slot for each server, and nothing that a dead one accepted is lost."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -98,6 +101,15 @@ def test_a_damaged_slot_is_named_and_stands_in_nobodys_way(start):
     (told,) = new.take_over()
     assert told.code == "file_damaged"
     assert new.journal.all() == [job]
+
+
+@pytest.mark.parametrize(
+    "make", [Path.mkdir, os.mkfifo, lambda place: place.symlink_to("nowhere")], ids=range(3)
+)
+def test_a_lock_that_is_no_file_is_put_aside(tmp_path, start, make):
+    (tmp_path / "server" / "1").mkdir(parents=True)
+    make(tmp_path / "server" / "1" / ".lock")
+    assert start().path.name == "1"
 
 
 @pytest.mark.parametrize("place", ["", "1", "1/results"])

@@ -1,6 +1,7 @@
 """Keys: private files, nothing in a repr, one pair whoever is first, and a damaged one is put aside."""
 
 import json
+import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -80,6 +81,7 @@ DAMAGE = {
     "halves of two pairs": lambda path: path.write_bytes(other_pair(path)),
     "deep": lambda path: path.write_bytes(b"[" * 100_000),
     "a folder": lambda path: (path.unlink(), path.mkdir(), (path / "x").touch()),
+    "a pipe": lambda path: (path.unlink(), os.mkfifo(path)),
     "a link to nowhere": lambda path: (path.unlink(), path.symlink_to("nowhere")),
 }
 
