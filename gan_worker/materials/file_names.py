@@ -27,23 +27,10 @@ _LONG = 6
 # Short words that by themselves are names rather.
 _NAMES = ("norm", "met", "op", "em", "dp", "bc", "mt", "nm", "mr", "id")
 
-_EVERYDAY = frozenset(
-    (
-        *(
-            "metal",
-            "rough",
-            "bump",
-            "arm",
-            "ram",
-            "mar",
-            "rom",
-            "depth",
-            "glow",
-            "glossy",
-            "gloss",
-            "cutout",
-        ),
-    )
+# Words that may just as well say what a photo shows.
+_EVERYDAY = (
+    *("metal", "rough", "bump", "arm", "ram", "mar", "rom"),
+    *("depth", "glow", "glossy", "gloss", "cutout"),
 )
 
 _MEANINGS = {
