@@ -59,7 +59,7 @@ class BatchView:
                 case "stage":
                     terminal.show_stage(told)
                 case "note":
-                    terminal.output.print(Text(told, style="yellow"), soft_wrap=True)
+                    terminal.output.print(terminal.line(told, style="yellow"), soft_wrap=True)
                 case "progress":
                     self._show_progress(told)
                 case "plan":
@@ -91,7 +91,7 @@ def show_plan(told: dict[str, Any]) -> None:
         table.add_row(*map(Text, row))
     terminal.output.print(table)
     for note in told["notes"]:
-        terminal.output.print(Text(note, style="yellow"), soft_wrap=True)
+        terminal.output.print(terminal.line(note, style="yellow"), soft_wrap=True)
 
 
 def _show_done(told: dict[str, Any]) -> None:

@@ -38,6 +38,6 @@ def clients(
         terminal.output.print(f"{revoke} may not connect to a worker that starts from now on")
         return
     for name in paired.values():
-        terminal.output.print(name)
+        terminal.output.print(terminal.line(name))
     if not paired:
         terminal.output.print("No client was paired; gan-worker serve --pair shows how")

@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
-from rich.text import Text
 
 from gan_worker import __version__
 from gan_worker.cli import terminal
@@ -138,14 +137,14 @@ def show_evaluation(found: Evaluation) -> None:
         title, good = METRICS[family]
         values = [found.rows[row].get(name) for row in ROWS]
         cells = ["–" if value is None else f"{value:.3g}" for value in values]
-        table.add_row(Text(f"{title} {part}".strip()), *cells, good)
+        table.add_row(terminal.line(f"{title} {part}".strip()), *cells, good)
     output.print(table)
     output.print(
         "Real halves: one half of the real pictures against the other. Shapeless: noise with the same "
         "coarse and fine detail as the real pictures, and no shapes.",
         soft_wrap=True,
     )
-    output.print(Text(f"Most like {found.nearest}, of the real pictures."), soft_wrap=True)
+    output.print(terminal.line(f"Most like {found.nearest}, of the real pictures."), soft_wrap=True)
     warning = copy_warning(found.rows["model"]["copied"], found.nearest)
     if warning:
         show_warning(warning)

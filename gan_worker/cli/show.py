@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from gan_worker.cli import terminal
 from gan_worker.cli.options import Home, runs_folder
@@ -85,10 +84,10 @@ def show_provenance(model: str, found: Provenance, credits: Credits) -> None:
     table = Table("Picture", "Size", "Author", "License", "Source", "sha256", title=model)
     for picture in found.pictures[:ROWS_SHOWN]:
         table.add_row(
-            Text(picture.file),
+            terminal.line(picture.file),
             f"{picture.width}×{picture.height}",
             *(
-                Text(value or UNKNOWN)
+                terminal.line(value or UNKNOWN)
                 for value in (picture.author, picture.license, picture.source)
             ),
             picture.sha256[:12],
@@ -99,8 +98,10 @@ def show_provenance(model: str, found: Provenance, credits: Credits) -> None:
     for session in found.sessions:
         versions = ", ".join(f"{name} {version}" for name, version in session.versions.items())
         chosen = ", ".join(f"{name} {value}" for name, value in session.settings.items())
-        output.print(Text(f"From step {session.step}: {chosen}; {versions}"), soft_wrap=True)
-    output.print(Text(credit_line(credits)), soft_wrap=True)
+        output.print(
+            terminal.line(f"From step {session.step}: {chosen}; {versions}"), soft_wrap=True
+        )
+    output.print(terminal.line(credit_line(credits)), soft_wrap=True)
     if credits.contained:
         output.print("The model contains pieces of these pictures: who gets it gets them.")
     output.print(f"Hash {found.hash}", soft_wrap=True)
@@ -108,11 +109,11 @@ def show_provenance(model: str, found: Provenance, credits: Credits) -> None:
 
 def show_texts(title: str, texts: Mapping[str, Any]) -> None:
     """Name and value of each text, one a line; of a recipe what was chosen."""
-    table = Table("What", title=Text(title))
+    table = Table("What", title=terminal.line(title))
     table.add_column("Value", overflow="fold")
     for name, value in texts.items():
         chosen = _chosen(value) if isinstance(value, dict) else value
-        table.add_row(name.replace("_", " "), Text(str(chosen)))
+        table.add_row(name.replace("_", " "), terminal.line(str(chosen)))
     output.print(table)
 
 

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from gan_worker.errors import Cancelled, ErrorInfo
 from gan_worker.limits import DETAILS
-from gan_worker.printable import printable_lines
+from gan_worker.printable import printable, printable_lines
 from gan_worker.progress import (
     DataReport,
     GeneratedMaterial,
@@ -55,6 +55,11 @@ VISIBLE_SEAM = 1.5
 SHORT = {"generator": "G", "discriminator": "D"}
 
 
+def line(text: str, style: str = "") -> Text:
+    """A text in one line, whatever stands in it."""
+    return Text(printable(text), style)
+
+
 def show_error(info: ErrorInfo) -> None:
     """What is wrong in red, what to do about it, and the code."""
     messages.print(Text(info.message, style="bold red"), soft_wrap=True)
@@ -64,24 +69,24 @@ def show_error(info: ErrorInfo) -> None:
 
 def show_stage(text: str) -> None:
     """What is going on while there is nothing else to see."""
-    output.print(Text(f"{text} …", style="dim"))
+    output.print(line(f"{text} …", style="dim"))
 
 
 def show_warning(text: str) -> None:
     """What a person must not overlook, though the work succeeded."""
-    output.print(Text(f"Warning: {text}", style="bold yellow"), soft_wrap=True)
+    output.print(line(f"Warning: {text}", style="bold yellow"), soft_wrap=True)
 
 
 def show_data_report(report: DataReport) -> None:
     """What was found, what was left out and why, and what was guessed."""
     table = Table("Material", "Size", "Maps", title=f"Learning from {len(report.materials)}")
     for entry in report.materials[:ROWS_SHOWN]:
-        table.add_row(Text(entry.name), f"{entry.width}×{entry.height}", ", ".join(entry.maps))
+        table.add_row(line(entry.name), f"{entry.width}×{entry.height}", ", ".join(entry.maps))
     _show(table, len(report.materials))
     if report.skipped:
         skipped = Table("File", "Left out because", title=f"Left out: {len(report.skipped)}")
         for file in report.skipped[:ROWS_SHOWN]:
-            skipped.add_row(Text(file.file), Text(file.reason))
+            skipped.add_row(line(file.file), line(file.reason))
         _show(skipped, len(report.skipped))
     show_notes(report.notes)
     output.print(f"Maps: {', '.join(report.maps)}", soft_wrap=True)
@@ -91,14 +96,14 @@ def show_data_report(report: DataReport) -> None:
 def show_notes(notes: Iterable[str]) -> None:
     """Sentences a person should read."""
     for note in notes:
-        output.print(Text(f"Note: {note}", style="yellow"), soft_wrap=True)
+        output.print(line(f"Note: {note}", style="yellow"), soft_wrap=True)
 
 
 def show_exported(files: Sequence[tuple[Path, str]]) -> None:
     """What was written, and how to import each file."""
     table = Table("File", "What it is and how to import it")
     for file, use in files[:ROWS_SHOWN]:
-        table.add_row(Text(file.name), Text(use))
+        table.add_row(line(file.name), line(use))
     output.print(table)
     if len(files) > ROWS_SHOWN:
         output.print(f"… and {len(files) - ROWS_SHOWN} more, of the same kinds")
@@ -119,18 +124,18 @@ def show_models(models: Sequence[ModelInfo]) -> None:
         trained = f"{info.kimg:.1f} kimg{copied}"
         maps = ", ".join(info.maps)
         table.add_row(
-            Text(info.name), maps, info.preset, f"{info.stride} px", trained, info.created[:10]
+            line(info.name), maps, info.preset, f"{info.stride} px", trained, info.created[:10]
         )
     output.print(table)
     for info in models:
         if info.styles:
             names = ", ".join(info.styles)
-            output.print(Text(f"{info.name} knows by name: {names}"), soft_wrap=True)
+            output.print(line(f"{info.name} knows by name: {names}"), soft_wrap=True)
     for info in models:
         if info.octaves:
             ways = ", ".join(DETAILS[: info.octaves + 1])
             told = f"{info.name} has its pictures' detail at {info.scale:.0%} of their size: {ways}"
-            output.print(Text(told), soft_wrap=True)
+            output.print(line(told), soft_wrap=True)
     for info in models:
         warning = copy_warning(info.copied)
         if warning:
@@ -144,7 +149,7 @@ def show_runs(runs: Iterable[Run]) -> None:
         ticks = run.read_progress()
         last = ticks[-1] if ticks else TrainingProgress(0, 0, 0, 0, None, 0, {})
         table.add_row(
-            Text(run.name),
+            line(run.name),
             str(last.step),
             f"{last.kimg:.2f}",
             f"{last.seconds / 60:.1f}",
@@ -164,7 +169,7 @@ def show_materials(materials: Sequence[GeneratedMaterial]) -> None:
     table = Table("Seed", *names, "Seconds", title=title)
     for material in materials:
         ratios = [material.seam_ratios[name] for name in names]
-        cells = [Text(f"{r:.2f}", style="red" if r > VISIBLE_SEAM else "green") for r in ratios]
+        cells = [line(f"{r:.2f}", style="red" if r > VISIBLE_SEAM else "green") for r in ratios]
         table.add_row(str(material.recipe.config.seed), *cells, f"{material.forward_seconds:.2f}")
     output.print(table)
 
@@ -238,7 +243,7 @@ def _waiting_text(error: ErrorInfo | None) -> str:
 
 def show_notice(notice: Notice) -> None:
     """Say something that a person should know."""
-    output.print(Text(notice.text, style="yellow"), soft_wrap=True)
+    output.print(line(notice.text, style="yellow"), soft_wrap=True)
 
 
 def progress_line(news: TrainingProgress) -> str:

@@ -2,6 +2,7 @@
 
 import io
 import logging
+from dataclasses import replace
 
 import pytest
 
@@ -10,8 +11,10 @@ from gan_worker.errors import ErrorInfo
 from gan_worker.files import shown_name
 from gan_worker.printable import LineFormatter, printable, printable_lines
 from gan_worker.progress import DataReport, MaterialEntry, Notice, SkippedFile
+from gan_worker.runs.run import ModelInfo
 
 ESCAPES = "\x1b]0;owned\x07\x1b[2J\x9b31m"
+MODEL = ModelInfo("oak", "", 8, 8, ("height",), "nano", {}, {}, 1.0, "", 1, 1.0)
 FORGED = "oak.png\n2026-01-01 00:00:00 INFO gan_worker.server: all is well"
 
 
@@ -91,6 +94,8 @@ def test_a_terminal_obeys_nothing_in_names_and_texts_of_others(shown):
     terminal.show_data_report(report)
     terminal.show_error(ErrorInfo("busy", ESCAPES, ESCAPES))
     terminal.TrainingView().report(Notice(ESCAPES))
+    styles = {"styles": (name, f"a{FORGED}"), "created": ESCAPES, "preset": ESCAPES, "copied": 0.5}
+    terminal.show_models([replace(MODEL, name=FORGED, **styles)])
     terminal.output.print(f"[link=https://example.org]{ESCAPES}[/link]")
     text = shown.getvalue()
     assert "\x07" not in text
