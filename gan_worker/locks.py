@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 import time
 import uuid
@@ -87,6 +88,9 @@ def _lock_file(file: Path) -> sqlite3.Connection | None:
         if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:  # as a crash of the disk leaves it
             put_aside(file, "it is none", "Nothing is lost by that.")
             return _lock_file(file)
+        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            with storage_errors(file.parent):
+                raise OSError(errno.ENOSPC, "there is no room") from error
         raise StorageError(
             "file_unwritable",
             f"{file} must be a file that can be locked; it cannot: {error}.",

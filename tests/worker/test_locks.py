@@ -123,11 +123,19 @@ def test_a_damaged_lock_is_put_aside(tmp_path):
 
 
 def test_a_lock_that_nobody_can_hold_is_no_lock_of_another(tmp_path):
-    (tmp_path / ".lock").mkdir()
+    gone = tmp_path / "gone"
     with pytest.raises(StorageError) as caught:
-        FolderLock(tmp_path).acquire()
+        FolderLock(gone).acquire()
     assert caught.value.code == "file_unwritable"
     assert ".lock" in str(caught.value)
+
+
+def test_a_folder_in_place_of_a_lock_is_put_aside(tmp_path):
+    (tmp_path / ".lock").mkdir()
+    lock = FolderLock(tmp_path)
+    assert lock.acquire()
+    lock.release()
+    assert (tmp_path / ".lock.damaged-1").is_dir()
 
 
 def test_looking_for_locks_leaves_nothing_behind(tmp_path):

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gan_worker.errors import StorageError
 from gan_worker.server.blobs import BlobStore
 from gan_worker.server.journal import JobRecord, Journal
 from gan_worker.server.state_folder import JOURNAL, RESULTS, take_over, take_slot
@@ -120,3 +121,18 @@ def test_a_file_where_a_folder_should_be_is_put_aside(tmp_path, start, place):
     slot = start()
     assert slot.add(1) == slot.journal.all()[0]
     assert wrong.with_name(wrong.name + ".damaged-1").read_text() == "a file"
+
+
+def test_a_full_disk_at_the_start_is_told_as_what_it_is_and_goes_when_there_is_room(small_disk):
+    disk = small_disk(2)
+    slot = Slot(disk.folder / "server")
+    job = slot.add(1)
+    slot.die()
+    disk.fill()
+    with pytest.raises(StorageError) as caught:
+        Slot(disk.folder / "server")
+    assert caught.value.code == "disk_full"
+    disk.free()
+    again = Slot(disk.folder / "server")
+    assert again.journal.all() == [job]
+    again.die()
