@@ -182,19 +182,20 @@ def main() -> int:
         worker = WorkerLoop(Path(folder), options.tensorflow)
         loop = KillLoop(worker, random.Random(options.seed))
         worker.start()
-        if options.tensorflow:
-            loop.train_reference()
-        for number in range(options.rounds):
-            began = time.monotonic()
-            try:
+        try:
+            if options.tensorflow:
+                loop.train_reference()
+            for number in range(options.rounds):
+                began = time.monotonic()
                 victim = loop.play(number)
-            except (Fault, TimeoutError) as error:
-                sys.stdout.write(f"round {number}, seed {options.seed}: {error}\n")
-                sys.stdout.write(worker.launcher.log_path.read_text()[-3000:])
-                return 1
-            sys.stdout.write(f"round {number}: {victim} ({time.monotonic() - began:.1f} s)\n")
-            sys.stdout.flush()
-        worker.stop()
+                sys.stdout.write(f"round {number}: {victim} ({time.monotonic() - began:.1f} s)\n")
+                sys.stdout.flush()
+        except (Fault, TimeoutError) as error:
+            sys.stdout.write(f"seed {options.seed}: {error}\n")
+            sys.stdout.write(worker.launcher.log_path.read_text()[-3000:])
+            return 1
+        finally:
+            worker.stop()
     sys.stdout.write(f"{options.rounds} rounds with {loop.kills} deaths: nothing lost\n")
     return 0
 

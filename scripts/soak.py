@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import statistics
 import sys
@@ -78,11 +79,10 @@ class Soak:
         worker, rng = self._worker, self._rng
         self._rounds += 1
         if self._rounds % ROUNDS_A_CLIENT == 0:
-            worker.client.close()
-            worker.connect()
+            worker.reconnect()
         train = worker.client.submit(worker.training(f"run {self._rounds % 4}", rng.randint(5, 60)))
         made = [
-            worker.client.submit(worker.material(rng.randint(1, 999), rng.choice((64, 128, 256))))
+            worker.client.submit(worker.material(rng.randint(1, 700), rng.choice((64, 128, 256))))
             for _ in range(6)
         ]
         worker.client.cancel(rng.choice(made))
@@ -116,7 +116,8 @@ class Soak:
         server = self._worker.server
         with server.oneshot():
             memory, threads = server.memory_info().rss / 2**20, server.num_threads()
-        sizes = [_size(path) for path in self._worker.home.rglob("*")]
+        walked = os.walk(self._worker.home)  # which passes over folders that are removed meanwhile
+        sizes = [_size(Path(folder, name)) for folder, _, names in walked for name in names]
         self.samples.append(
             Sample(now, memory, _descriptors(server), threads, len(sizes), sum(sizes), self.jobs)
         )
@@ -187,8 +188,9 @@ def main() -> int:
         except TimeoutError as error:
             sys.stdout.write(f"{error}\n{worker.launcher.log_path.read_text()[-3000:]}\n")
             return 1
+        finally:
+            worker.stop()
         faults = judge(soak.samples)
-        worker.stop()
     sys.stdout.write("".join(f"GREW {fault}\n" for fault in faults))
     return 1 if faults else 0
 

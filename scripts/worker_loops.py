@@ -19,12 +19,12 @@ from gan_worker.client.events import MaterialReady
 from gan_worker.client.launcher import Launched, Launcher
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.materials.pictures import write_picture
-from gan_worker.wire.messages import JobState
+from gan_worker.wire.messages import JobList, JobState
 
 STAND_IN = ROOT / "tests" / "worker" / "server" / "stand_in_server.py"
 MODEL = "Starter Red Bricks"
 PATIENCE = 120.0
-POLL = 0.005
+POLL, ASK_EVERY = 0.005, 2.0
 
 T = TypeVar("T")
 
@@ -48,6 +48,7 @@ class WorkerLoop:
         write_picture(self.photo, noise.astype(np.float32))
         command = ("-m", "gan_worker") if real else (str(STAND_IN),)
         self.launcher = Launcher([sys.executable, *command], self.home, folder / "logs")
+        self._clients: list[Client] = []
         self.states: dict[str, JobState] = {}
         self.materials: dict[str, dict[str, Any]] = {}
 
@@ -58,15 +59,24 @@ class WorkerLoop:
         self.connect()
 
     def connect(self) -> None:
-        """A new client with the same key; the one before is left as it is, as if it had been killed."""
+        """A new client with the same key; the one before says and hears nothing any more, as if it had been killed."""
         where = self.launched
         self.client = Client(where.control, where.bulk, where.server_key, where.keys)
+        self._clients.append(self.client)
+
+    def reconnect(self) -> None:
+        """A new client in the place of one that takes its leave."""
+        self._clients.remove(self.client)
+        self.client.close()
+        self.connect()
 
     def collect(self) -> None:
         """Take in what has come."""
         for event in self.client.collect():
             if isinstance(event, JobState):
                 self.states[event.job] = event
+            elif isinstance(event, JobList):
+                self.states |= {job.job: job for job in event.jobs}
             elif isinstance(event, MaterialReady):
                 self.materials[event.job] = event.maps
         time.sleep(POLL)
@@ -78,9 +88,13 @@ class WorkerLoop:
             TimeoutError: it never was.
         """
         end = time.monotonic() + seconds
+        asked_at = time.monotonic()
         while not (result := found()):
             if time.monotonic() > end:
                 raise TimeoutError(f"not within {seconds:.0f} s: {what}")
+            if time.monotonic() > asked_at + ASK_EVERY:  # of what ended before this client came
+                asked_at = time.monotonic()
+                self.client.request_jobs()
             self.collect()
         return result
 
@@ -105,7 +119,8 @@ class WorkerLoop:
 
     def stop(self) -> None:
         """End it all in order."""
-        self.client.close()
+        for client in self._clients:
+            client.close()
         self.launcher.stop()
         self.launcher.wait(60)
 

@@ -292,12 +292,14 @@ class Compute:
             self._send(messages.PreviewEvent(job, news.step, blob))
 
     def _send(self, body: Any) -> None:
-        """Send with patience, but where the server is gone no second is lost to saving."""
-        patience = ORPHAN_SEND_PATIENCE_MS if self._orphaned.is_set() else SEND_PATIENCE_MS
-        if self._socket.poll(patience, zmq.POLLOUT):
-            send(self._socket, encode(Message(body)))
-        else:
-            logger.error("the server takes no messages")
+        """Send with patience, but where the server is gone, or goes meanwhile, no second is lost to saving."""
+        waited = 0
+        while not self._socket.poll(ORPHAN_SEND_PATIENCE_MS, zmq.POLLOUT):
+            waited += ORPHAN_SEND_PATIENCE_MS
+            if self._orphaned.is_set() or waited >= SEND_PATIENCE_MS:
+                logger.error("the server takes no messages")
+                return
+        send(self._socket, encode(Message(body)))
 
 
 def no_memory_left(advice: str) -> WorkerError:
