@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 # Codes of what may go well another time, with nothing changed.
@@ -26,6 +26,9 @@ TRANSIENT = frozenset(
     ("worker_gone", "worker_silent", "compute_died", "out_of_memory", "busy", "port_in_use")
     + ("ray_unreachable",)
 )
+
+# Letters of an error that travels.
+TEXT_LIMIT = 2000
 
 # What the optional parts need beside the worker, as in pyproject.toml; installed by these names, since the program
 # itself may come from a checkout, a wheel or the extension.
@@ -40,6 +43,13 @@ class ErrorInfo:
     message: str
     cure: str
     retry_after: float | None = None
+
+    def clipped(self) -> ErrorInfo:
+        """It, short enough for every message it may stand in."""
+        if len(self.message) + len(self.cure) <= TEXT_LIMIT:
+            return self
+        half = TEXT_LIMIT // 2
+        return replace(self, message=self.message[:half], cure=self.cure[:half])
 
 
 class TilewrightError(Exception):

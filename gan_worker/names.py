@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 from gan_worker.errors import RequestError, require
 
+# Bytes of a name in UTF-8: systems keep 255 of a folder's, and some are added while it is deleted.
+MOST_BYTES = 240
+# Names that an error says at most, and letters of one that it repeats.
+NAMED, REPEATED = 10, 100
 # Windows opens a device for these, with any extension too.
 _DEVICES = frozenset(
     ("con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in "123456789¹²³"))
@@ -21,14 +26,15 @@ def check_name(name: str, what: str) -> str:
     """
     good = (
         0 < len(name) <= 80
+        and len(name.encode("utf-8", "replace")) <= MOST_BYTES
         and all(c.isalnum() or c in "-_. " for c in name)
         and name == name.strip(". ")
     )
     require(
         good,
-        f"The name of a {what} must be 1 to 80 letters, digits, spaces, '-', '_' or '.', and neither start nor end "
-        "with a dot or space",
-        repr(name),
+        f"The name of a {what} must be 1 to 80 letters, digits, spaces, '-', '_' or '.', {MOST_BYTES} bytes in UTF-8 "
+        "at most, and neither start nor end with a dot or space",
+        repr(name[:REPEATED]),
         "Choose a plainer name.",
     )
     require(
@@ -50,11 +56,19 @@ def name_is_taken(name: str) -> RequestError:
     )
 
 
+def _listed(known: Iterable[str]) -> str:
+    """Names for a sentence that must fit into a message, whatever folders are called."""
+    names = list(itertools.islice(known, NAMED + 1))
+    shown = [name.encode("utf-8", "replace").decode()[:REPEATED] for name in names[:NAMED]]
+    more = " and others" if len(names) > NAMED else ""
+    return ", ".join(shown) + more or "none"
+
+
 def unknown_run(name: str, known: Iterable[str]) -> RequestError:
     """The error for a run that a worker does not have, naming those it has."""
     return RequestError(
         "unknown_run",
-        f"The run must be one this worker has; {name!r} is not. It has: {', '.join(known) or 'none'}.",
+        f"The run must be one this worker has; {name!r} is not. It has: {_listed(known)}.",
         "Check the name, or start a new run.",
     )
 
@@ -63,6 +77,6 @@ def unknown_model(name: str, known: Iterable[str]) -> RequestError:
     """The error for a model that a worker does not have, naming those it has."""
     return RequestError(
         "unknown_model",
-        f"The model must be one this worker has; {name!r} is not. It has: {', '.join(known) or 'none'}.",
+        f"The model must be one this worker has; {name!r} is not. It has: {_listed(known)}.",
         "Choose one of these, or train one.",
     )

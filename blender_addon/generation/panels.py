@@ -11,6 +11,8 @@ from ..worker import session
 from ..worker.reporting import draw_job_error
 from . import requests, results
 
+UNREADABLE_SHOWN = 2
+
 
 class TILEWRIGHT_PT_generation(TabPanel, bpy.types.Panel):
     bl_label = "Generate"
@@ -23,6 +25,7 @@ class TILEWRIGHT_PT_generation(TabPanel, bpy.types.Panel):
         model = session.current.model(chosen.model)
         if model:
             draw_copies(layout, model.copied, context.region.width)
+        _draw_unreadable(layout, context.region.width)
         column = properties_column(layout)
         column.prop(chosen, "seed")
         size = column.column(align=True)
@@ -60,6 +63,15 @@ class TILEWRIGHT_PT_maps(TabPanel, bpy.types.Panel):
             column.prop(chosen, name)
         if chosen.storage == "FILES":
             column.prop(chosen, "texture_folder")
+
+
+def _draw_unreadable(layout: bpy.types.UILayout, width: int) -> None:
+    """Models that are not to choose from, or not with all there is of them."""
+    found = session.current.unreadable
+    for one in found[:UNREADABLE_SHOWN]:
+        paragraph(layout, f"{one.name}: {one.reason}", width, "ERROR")
+    if len(found) > UNREADABLE_SHOWN:
+        layout.label(text=f"{len(found) - UNREADABLE_SHOWN} more models cannot be read: see Runs")
 
 
 def _draw_generating(layout: bpy.types.UILayout, width: int) -> None:

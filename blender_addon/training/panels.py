@@ -178,6 +178,7 @@ class TILEWRIGHT_UL_runs(bpy.types.UIList):
             return
         icon: IconItems
         icon = "PLAY" if entry.training else "MATERIAL" if entry.has_model else "FILE_BLANK"
+        icon = "ERROR" if entry.problem else icon
         split = layout.split(factor=0.5)
         if run_pictures.is_there(entry.name):
             split.label(text=entry.name, icon_value=run_pictures.icon(entry.name))
@@ -227,7 +228,9 @@ def _draw_entry(layout: bpy.types.UILayout, entry: RunEntry, width: int) -> None
     if copied is not None:
         pair(column, "Copied", f"{copied:.0%} of small pieces")
         draw_copies(layout, copied, width)
-    if not entry.has_model:
+    if entry.problem:
+        paragraph(layout, entry.problem, width, "ERROR")
+    elif not entry.has_model:
         column.label(text="It has no model yet", icon="INFO")
 
 

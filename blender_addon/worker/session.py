@@ -28,6 +28,7 @@ from gan_worker.wire.messages import (
     RunEntry,
     RunList,
     StorageSizes,
+    Unreadable,
     WorkerFault,
     WorkerStatus,
 )
@@ -56,6 +57,7 @@ class Session:
         device: what the worker computes on, once it said so.
         last_error: the newest fault, shown until the next success or until it is dismissed.
         models: what the worker can generate from, as the worker described them.
+        unreadable: what would be a model if the worker could read it, and why it cannot.
         runs: what was trained, with a model or without.
         storage: how large the worker's folder is, once it said so.
         training: the newest training job of this session.
@@ -72,6 +74,7 @@ class Session:
         self.memory_mb = 0.0
         self.last_error: ErrorInfo | None = None
         self.models: tuple[ModelEntry, ...] = ()
+        self.unreadable: tuple[Unreadable, ...] = ()
         self.runs: tuple[RunEntry, ...] = ()
         self.protocol: tuple[int, ...] = (1, 0)
         self.storage: StorageSizes | None = None
@@ -132,7 +135,7 @@ class Session:
 
     def _forget(self) -> None:
         self.state, self.device, self.compute_state = "stopped", "", ""
-        self.models = self.runs = ()
+        self.models = self.runs = self.unreadable = ()
         self.storage = None
         self._backlog.clear()
         for job in self.jobs.values():
@@ -417,7 +420,7 @@ class Session:
             case WorkerFault():
                 self.fail(event.error)
             case ModelList():
-                self.models = tuple(event.models)
+                self.models, self.unreadable = tuple(event.models), tuple(event.unreadable)
             case RunList():
                 self.runs = tuple(event.runs)
             case StorageSizes():

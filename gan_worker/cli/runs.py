@@ -57,6 +57,7 @@ def tidy(home: Home = None) -> None:
     running = storage.tidy_unused(folder.parent)
     catalogue.sweep()
     after = storage.size_of_state(folder.parent)
+    catalogue.read()
     found = storage.sizes(folder.parent, catalogue, max(0, before - after))
     terminal.output.print(
         f"{_megabytes(found.freed)} were freed. The runs have {_megabytes(found.runs)}, all else "

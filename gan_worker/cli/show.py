@@ -70,7 +70,7 @@ def _show_origin(file: Path, json: bool) -> None:
 
 def models(home: Home = None) -> None:
     """List the models."""
-    terminal.show_models(run.list_models(runs_folder(home)))
+    terminal.show_models(*run.list_models(runs_folder(home)))
 
 
 def show_runs(home: Home = None) -> None:

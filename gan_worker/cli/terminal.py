@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
@@ -15,7 +15,7 @@ from rich.segment import Segment
 from rich.table import Column, Table
 from rich.text import Text
 
-from gan_worker.errors import Cancelled, ErrorInfo
+from gan_worker.errors import Cancelled, ErrorInfo, TilewrightError
 from gan_worker.limits import DETAILS
 from gan_worker.printable import printable, printable_lines
 from gan_worker.progress import (
@@ -28,7 +28,7 @@ from gan_worker.progress import (
     Waiting,
     copy_warning,
 )
-from gan_worker.runs.run import ModelInfo, Run
+from gan_worker.runs.run import ModelInfo, Run, has_model
 
 
 class Terminal(Console):
@@ -115,8 +115,8 @@ def _show(table: Table, rows: int) -> None:
         output.print(f"… and {rows - ROWS_SHOWN} more, all in data_report.json")
 
 
-def show_models(models: Sequence[ModelInfo]) -> None:
-    """All models, newest first."""
+def show_models(models: Sequence[ModelInfo], unreadable: Mapping[str, str]) -> None:
+    """All models, newest first, and why others are none."""
     name, made = Column("Model", no_wrap=True), Column("Made", no_wrap=True)
     table = Table(name, "Maps", "Preset", "Size in steps of", "Trained", made)
     for info in models:
@@ -140,24 +140,40 @@ def show_models(models: Sequence[ModelInfo]) -> None:
         warning = copy_warning(info.copied)
         if warning:
             show_warning(f"{info.name}: {warning}")
+    _show_unreadable(unreadable)
+
+
+def _show_unreadable(unreadable: Mapping[str, str]) -> None:
+    for name, reason in unreadable.items():
+        show_warning(printable(f"{name} cannot be listed: {reason}"))
 
 
 def show_runs(runs: Iterable[Run]) -> None:
-    """All runs with how far each has come."""
+    """All runs with how far each has come, and why other folders are none."""
     table = Table("Run", "Step", "kimg", "Minutes", "Budget used", "Checkpoints", "Model")
+    unreadable: dict[str, str] = {}
     for run in runs:
-        ticks = run.read_progress()
-        last = ticks[-1] if ticks else TrainingProgress(0, 0, 0, 0, None, 0, {})
-        table.add_row(
-            line(run.name),
-            str(last.step),
-            f"{last.kimg:.2f}",
-            f"{last.seconds / 60:.1f}",
-            f"{last.fraction:.0%}",
-            str(len(run.checkpoints())),
-            "yes" if (run.path / "model.json").exists() else "no",
-        )
+        try:
+            run.check_name()
+            table.add_row(*_cells(run))
+        except TilewrightError as error:
+            unreadable[run.name] = error.info.message
     output.print(table if table.rows else "No runs yet: gan-worker train PICTURES --run NAME")
+    _show_unreadable(unreadable)
+
+
+def _cells(run: Run) -> list[Text | str]:
+    ticks = run.read_progress()
+    last = ticks[-1] if ticks else TrainingProgress(0, 0, 0, 0, None, 0, {})
+    return [
+        line(run.name),
+        str(last.step),
+        f"{last.kimg:.2f}",
+        f"{last.seconds / 60:.1f}",
+        f"{last.fraction:.0%}",
+        str(len(run.checkpoints())),
+        "yes" if has_model(run.path) else "no",
+    ]
 
 
 def show_materials(materials: Sequence[GeneratedMaterial]) -> None:

@@ -111,10 +111,17 @@ class Checkpoints:
             shutil.rmtree(self.folder / label, ignore_errors=True)
 
     def labels(self) -> list[str]:
-        """Labels of the published checkpoints, oldest first."""
-        if not self.folder.is_dir():
+        """Labels of the published checkpoints, oldest first.
+
+        Raises:
+            StorageError: `checkpoint_corrupt` where they cannot be listed.
+        """
+        try:
+            names = [entry.name for entry in self.folder.iterdir() if entry.is_dir()]
+        except (FileNotFoundError, NotADirectoryError):
             return []
-        names = [entry.name for entry in self.folder.iterdir() if entry.is_dir()]
+        except OSError as error:
+            raise unreadable(f"checkpoints of {self.folder.parent.name!r}", error) from error
         return sorted((n for n in names if not n.endswith(_PARTIAL) and n != _QUARANTINE), key=_age)
 
     def load(self) -> tuple[Arrays, dict[str, Any], list[str]] | None:

@@ -27,18 +27,19 @@ from numpy.typing import NDArray
 import gan_worker
 from gan_worker import __version__
 from gan_worker.config import Credits, TrainingConfig
-from gan_worker.dataclass_json import from_json
-from gan_worker.errors import RequestError, StorageError
+from gan_worker.dataclass_json import dump, from_json
+from gan_worker.errors import RequestError, StorageError, TilewrightError
 from gan_worker.files import (
     make_private,
     parse_json,
     read_json,
     read_regular,
     replace_file,
+    shown_name,
     storage_errors,
     write_json,
 )
-from gan_worker.limits import OCTAVES
+from gan_worker.limits import OCTAVES, SIDES
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.metadata import model_metadata
 from gan_worker.names import check_name, name_is_taken, unknown_model, unknown_run
@@ -60,8 +61,8 @@ logger = logging.getLogger(__name__)
 
 # Models that come with the program, for the time before any training.
 BUNDLED = Path(gan_worker.__file__).parent / "bundled_models"
-# Letters of a model's credits.
-MOST_CREDITED = 4_000
+# Letters of a model's credits, and of what is a word or a time.
+MOST_CREDITED, MOST_LETTERS = 4_000, 60
 # What tells that a run got anywhere; a folder without any of these is free to be started again.
 _YIELDS = ("checkpoints", "model.json", "progress.jsonl", "previews")
 
@@ -161,6 +162,14 @@ class Run:
             raise unknown_run(name, list_runs(runs_folder))
         return cls(path)
 
+    def check_name(self) -> None:
+        """Look whether the run can be opened by its name.
+
+        Raises:
+            RequestError: `invalid_config`.
+        """
+        check_name(self.name, "run")
+
     def save_config(self, config: TrainingConfig) -> None:
         """Keep what was chosen."""
         write_json(self.path / "config.json", asdict(config))
@@ -207,10 +216,19 @@ class Run:
 
         Lines that were torn by a crash are left out, and so are ticks that a resume from an earlier
         checkpoint made again.
+
+        Raises:
+            StorageError: `checkpoint_corrupt` where the file cannot be read.
         """
         file = self.path / "progress.jsonl"
         ticks: list[TrainingProgress] = []
-        for line in file.read_bytes().splitlines() if file.exists() else []:
+        try:
+            lines = read_regular(file).splitlines()
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise unreadable(f"progress.jsonl of {self.name!r}", error) from error
+        for line in lines:
             try:
                 tick = from_json(TrainingProgress, parse_json(line))
             except ValueError:
@@ -353,10 +371,11 @@ def _check_fields(info: ModelInfo) -> None:
         ValueError: naming the first that is not.
     """
     rules: dict[str, Callable[[Any], bool]] = {
-        "stride": lambda v: v > 0,
+        "stride": lambda v: v in SIDES,
         "octaves": lambda v: v in OCTAVES,
         # The preset classic has no style, and so a z of no numbers.
         **dict.fromkeys(("z_dim", "step"), lambda v: v >= 0),
+        **dict.fromkeys(("preset", "created"), lambda v: len(v) <= MOST_LETTERS),
         **dict.fromkeys(("kimg", "scale"), lambda v: 0 <= v < math.inf),
         "copied": lambda v: v is None or 0 <= v <= 1,
         # They travel with every recipe, in messages that have an end.
@@ -366,27 +385,50 @@ def _check_fields(info: ModelInfo) -> None:
     for name, is_right in rules.items():
         if not is_right(getattr(info, name)):
             raise ValueError(f"{name} must not be {str(getattr(info, name))[:60]!r}")
+    # Half of a pair of UTF-16 can stand in JSON and in no text that is printed or sent.
+    dump([info.preset, info.created, info.styles, asdict(info.credits)]).encode()
 
 
 def list_runs(runs_folder: Path) -> list[str]:
-    """Names of the runs, sorted."""
-    if not runs_folder.is_dir():
+    """Names of the runs, sorted; also of folders that nobody can open as one, such as those that are no text."""
+    try:
+        with os.scandir(runs_folder) as entries:
+            return sorted(e.name for e in entries if not e.name.startswith(".") and _is_folder(e))
+    except OSError as error:
+        if not isinstance(error, FileNotFoundError):
+            logger.warning("the runs cannot be listed: %s", error)
         return []
-    entries = [entry for entry in runs_folder.iterdir() if not entry.name.startswith(".")]
-    return sorted(entry.name for entry in entries if entry.is_dir())
 
 
-def list_models(runs_folder: Path) -> list[ModelInfo]:
-    """The models that can be read, those that come with the program too, newest first."""
-    models = []
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to where nobody may look
+        return False
+
+
+def has_model(folder: Path) -> bool:
+    """Whether a run's folder has a `model.json`, which need not be readable."""
+    return os.path.lexists(folder / "model.json")
+
+
+def list_models(runs_folder: Path) -> tuple[list[ModelInfo], dict[str, str]]:
+    """The models there are, those that come with the program too.
+
+    Returns:
+        Those that can be read, newest first; and why not, by name, of the others.
+    """
+    models: list[ModelInfo] = []
+    unreadable: dict[str, str] = {}
     for name in sorted({*list_runs(runs_folder), *list_runs(BUNDLED)}):
         folder = _model_folder(runs_folder, name)
         if folder:
             try:
+                check_name(name, "model")
                 models.append(read_model_info(folder))
-            except StorageError as error:
-                logger.warning("%s", error)
-    return sorted(models, key=lambda info: str(info.created), reverse=True)
+            except TilewrightError as error:
+                unreadable[shown_name(name)] = error.info.message
+    return sorted(models, key=lambda info: str(info.created), reverse=True), unreadable
 
 
 def open_model(runs_folder: Path, name: str) -> Path:
@@ -398,13 +440,14 @@ def open_model(runs_folder: Path, name: str) -> Path:
     folder = _model_folder(runs_folder, check_name(name, "model"))
     if folder:
         return folder
-    raise unknown_model(name, (info.name for info in list_models(runs_folder)))
+    known = sorted({*list_runs(runs_folder), *list_runs(BUNDLED)})
+    raise unknown_model(name, (n for n in known if _model_folder(runs_folder, n)))
 
 
 def _model_folder(runs_folder: Path, name: str) -> Path | None:
     """Where the model of that name is, or None; one that was trained here comes before one of the program's."""
     folders = (runs_folder / name, BUNDLED / name)
-    return next((folder for folder in folders if (folder / "model.json").is_file()), None)
+    return next((folder for folder in folders if has_model(folder)), None)
 
 
 _NAME_HOME = (

@@ -73,7 +73,7 @@ class BlobStore:
         path = self._path(job, name)
         temporary = path.with_name(name + ".tmp")
         try:
-            path.parent.mkdir(mode=0o700, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             temporary.write_bytes(raw)
             temporary.replace(path)
         except OSError as error:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gan_worker.errors import TilewrightError, UnexpectedError, require
 from gan_worker.wire import messages
-from gan_worker.wire.codec import BadMessage, Message, encode
+from gan_worker.wire.codec import BadMessage, Message, encode, new_id
 
 if TYPE_CHECKING:
     from gan_worker.server.blobs import BlobStore
@@ -17,11 +18,15 @@ if TYPE_CHECKING:
     from gan_worker.server.run_catalogue import RunCatalogue
     from gan_worker.server.scheduler import Scheduler
     from gan_worker.server.subscriptions import Subscriber, Subscriptions
-    from gan_worker.server.validation import Validation
 
 logger = logging.getLogger(__name__)
 
 MODELS_SHOWN = 100
+UNREADABLE_SHOWN = 20
+# They are read from folders that may be many and slow.
+LISTS = (messages.AskModels, messages.AskRuns, messages.AskStorage, messages.Tidy)
+# As long as any: a body must leave room for what else stands in a head.
+SESSION = 4 * new_id()
 JOBS_SHOWN = 40
 
 T = TypeVar("T")
@@ -34,7 +39,6 @@ class RequestHandlers:
         jobs: all of the server.
         journal: where they are written.
         scheduler: hands them to the compute processes.
-        validation: knows the models.
         runs: there are.
         store: where results lie.
         subscriptions: the clients.
@@ -49,7 +53,6 @@ class RequestHandlers:
         jobs: JobQueue,
         journal: Journal,
         scheduler: Scheduler,
-        validation: Validation,
         runs: RunCatalogue,
         store: BlobStore,
         subscriptions: Subscriptions,
@@ -59,15 +62,26 @@ class RequestHandlers:
         tidy: Callable[[], None],
     ) -> None:
         self._jobs, self._journal, self._scheduler = jobs, journal, scheduler
-        self._validation, self._runs, self._store = validation, runs, store
+        self._runs, self._store = runs, store
         self._subscriptions, self._is_local, self._end = subscriptions, is_local, end
-
         self._sizes, self._tidy = sizes, tidy
 
-    def answer(self, client: Subscriber, message: Message) -> Any:
-        """Carry a request out and return what to answer, if anything."""
-        handler = getattr(self, f"_on_{message.body.wire_type}")
-        return _answered(lambda: handler(client, message.body))
+    def answer(self, client: Subscriber, message: Message, reply: Callable[[Any], None]) -> None:
+        """Carry a request out.
+
+        Args:
+            client: that asks.
+            message: the request.
+            reply: is given what to answer, if anything; of a list, once the folders have been looked through.
+        """
+        handler = partial(getattr(self, f"_on_{message.body.wire_type}"), client, message.body)
+        if isinstance(message.body, LISTS):
+            later = partial(self._runs.when_read, client.owner, lambda: reply(_answered(handler)))
+            answer = _answered(later)
+        else:
+            answer = _answered(handler)
+        if answer is not None:
+            reply(answer)
 
     def _on_subscribe(self, client: Subscriber, body: messages.Subscribe) -> Any:
         active = [j for j in self._jobs.active if self._jobs.owner_of(j) == client.owner]
@@ -82,16 +96,13 @@ class RequestHandlers:
         return messages.Done()
 
     def _on_models(self, client: Subscriber, body: messages.AskModels) -> Any:
-        found = self._validation.models(self._jobs.training())
-        return _fitting(
-            lambda some, all_: messages.ModelList(tuple(some), all_), found[:MODELS_SHOWN]
-        )
+        found, unreadable = self._runs.models(self._jobs.training())
+        told = tuple(unreadable[:UNREADABLE_SHOWN])
+        return _fitting(lambda some, all_: messages.ModelList(tuple(some), all_, told), found)
 
     def _on_runs(self, client: Subscriber, body: messages.AskRuns) -> Any:
-        found = self._runs.entries(self._jobs.training())
-        return _fitting(
-            lambda some, all_: messages.RunList(tuple(some), all_), found[:MODELS_SHOWN]
-        )
+        found = self._runs.runs(self._jobs.training())
+        return _fitting(lambda some, all_: messages.RunList(tuple(some), all_), found)
 
     def _on_run_settings(self, client: Subscriber, body: messages.AskRunSettings) -> Any:
         return messages.RunConfig(body.run, self._runs.settings(body.run, client.owner))
@@ -175,20 +186,20 @@ def _answered(work: Callable[[], T]) -> T | messages.Error:
     try:
         return work()
     except TilewrightError as error:
-        return messages.Error(error.info)
+        return messages.Error(error.info.clipped())
     except Exception as error:
         logger.exception("a request failed")
-        return messages.Error(UnexpectedError(error).info)
+        return messages.Error(UnexpectedError(error).info.clipped())
 
 
 def _fitting(make: Callable[[list[T], bool], Any], items: list[T]) -> Any:
-    """The body with as many items as one message can hold."""
-    complete = True
+    """The body with as many items as one message can hold, the first ones."""
+    shown, complete = items[:MODELS_SHOWN], len(items) <= MODELS_SHOWN
     while True:
-        body = make(items, complete)
+        body = make(shown, complete)
         try:
-            encode(Message(body))
+            encode(Message(body, session=SESSION))
         except BadMessage:
-            items, complete = items[: len(items) // 2], False
+            shown, complete = shown[: len(shown) * 7 // 8], False
         else:
             return body

@@ -31,7 +31,6 @@ logger = logging.getLogger(__name__)
 WAITING_PER_OWNER = 64
 WAITING_IN_ALL = 256
 DEATHS = 3
-TEXT_LIMIT = 2000
 CHANNEL_LIMIT = 200
 RUNNING_STATES = ("running", "paused", "cancelling")
 
@@ -56,6 +55,8 @@ class JobQueue:
         self._active: dict[str, JobRecord] = {}
         self._stopping: set[str] = set()
         self._places: dict[str, int] = {}
+        # Owner → number of its last turn; who never had one, or is to have it again, comes first.
+        self._turns: dict[str, int] = {}
         self.ending = False
 
     # ---- what there is
@@ -149,7 +150,7 @@ class JobQueue:
             job = JobRecord(request.job, owner, request.kind, name, config, request.channel)
             self._journal.add(job)
         except TilewrightError as error:
-            return JobRejected(request.job, error.info)
+            return JobRejected(request.job, error.info.clipped())
         self._active[job.job] = job
         self._changed(job)
         self._supersede(job)
@@ -177,7 +178,9 @@ class JobQueue:
     def next_run(
         self, kind: JobKind, ready: Sequence[int], able: int = 1
     ) -> tuple[int, RunJob] | None:
-        """Move the oldest waiting job of a kind that a compute process can take now to running.
+        """Move a waiting job of a kind that a compute process can take now to running.
+
+        It is the oldest of the owner whose turn was the longest ago.
 
         Args:
             kind: of the job.
@@ -187,7 +190,10 @@ class JobQueue:
         Returns:
             The compute process, and what it must be told.
         """
-        waiting = [job for job in self.waiting if job.kind == kind]
+        waiting = sorted(
+            (job for job in self.waiting if job.kind == kind),
+            key=lambda job: self._turns.get(job.owner, 0),
+        )
         if self.ending or not waiting:
             return None
         kinds: dict[int, list[str]] = {place: [] for place in ready}
@@ -205,6 +211,7 @@ class JobQueue:
                 self._move(job, "failed", error=error.info)
                 continue
             self._places[job.job] = place
+            self._turns[job.owner] = max(self._turns.values(), default=0) + 1
             self._move(job, "running", error=None)
             return place, RunJob(job.job, kind, config, job.attempt)
         return None
@@ -391,12 +398,13 @@ class JobQueue:
     def _requeue(self, job: JobRecord) -> None:
         """Wait again, before all others: it had its turn already."""
         self._active = {job.job: job, **self._active}
+        self._turns.pop(job.owner, None)
         self._move(job, "queued")
 
     def _move(self, job: JobRecord, state: State, **changes: Any) -> None:
         """A new state: in the journal, which keeps and tells what the disk does not take now."""
         moved = replace(job, state=state, **changes)
-        moved = replace(moved, error=_clipped(moved.error))
+        moved = replace(moved, error=moved.error and moved.error.clipped())
         if state not in RUNNING_STATES:
             self._places.pop(job.job, None)
         if moved.final:
@@ -443,11 +451,3 @@ def _left() -> ErrorInfo:
         "The worker must run until a job ends; it was ended before.",
         "Resume the job or the run.",
     )
-
-
-def _clipped(error: ErrorInfo | None) -> ErrorInfo | None:
-    """An error short enough for every message it may stand in."""
-    if error is None or len(error.message) + len(error.cure) <= TEXT_LIMIT:
-        return error
-    half = TEXT_LIMIT // 2
-    return replace(error, message=error.message[:half], cure=error.cure[:half])

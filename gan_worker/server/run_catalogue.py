@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 import base64
-import json
 import logging
-import math
-import os
 import shutil
 import time
 import uuid
 import zlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gan_worker.errors import TilewrightError, WorkerError, require
-from gan_worker.files import read_json, storage_errors, write_json
+from gan_worker.files import check_regular, read_json, storage_errors, write_json
 from gan_worker.locks import FolderLock
 from gan_worker.names import check_name, name_is_taken
-from gan_worker.wire.messages import THUMBNAIL_SIDE, RunEntry, RunPicture
+from gan_worker.runs.entries import read_entry
+from gan_worker.server.turns import FairTurns
+from gan_worker.wire.messages import THUMBNAIL_SIDE, RunPicture, Unreadable
 
 if TYPE_CHECKING:  # it needs NumPy, which a server that only greets does without
     from gan_worker.config import TrainingConfig
-    from gan_worker.runs.run import ModelInfo, Run
+    from gan_worker.runs.entries import Listed
+    from gan_worker.runs.run import Run
     from gan_worker.server.allowed_folders import AllowedFolders
+    from gan_worker.wire.messages import ModelEntry, RunEntry
 
 logger = logging.getLogger(__name__)
 
-# The last tick of a training is found in so many bytes.
-TAIL = 16 * 1024
 DELETED = ".deleted-"
 # In a run's folder: the public key of who trained it.
 TRAINER = "trainer.json"
@@ -46,6 +43,9 @@ _SOURCES = (
 )
 # Of each source: its number on the disk, when it changed in nanoseconds, bytes; zeros where it is not there.
 _Stamp = tuple[tuple[int, int, int], ...]
+# At most: lists of one client that wait, pixels of a preview that is made small, and small ones that are kept.
+LISTS_AT_ONCE, MOST_SHOWN, PICTURES_KEPT = 64, 2048 * 1024, 200
+Later = Callable[[], None]
 
 
 class RunCatalogue:
@@ -59,33 +59,107 @@ class RunCatalogue:
     def __init__(self, folder: Path, folders: AllowedFolders) -> None:
         self._folder = folder
         self._folders = folders
-        self._index: dict[str, tuple[_Stamp, RunEntry]] = {}
+        self._index: dict[Path, tuple[_Stamp | None, Listed]] = {}
+        # What waits for a reading that is still to begin, for the one that goes on, and for its turn after one.
+        self._asked, self._begun, self._ready = (FairTurns[Later](LISTS_AT_ONCE) for _ in range(3))
+        self._reading: Iterator[None] | None = None
+        # Small pictures by run, each with the state of the file that it is made of.
+        self._pictures: dict[str, tuple[tuple[str, tuple[int, int, int]], RunPicture]] = {}
 
-    def entries(self, training: Collection[str]) -> list[RunEntry]:
-        """All runs, the newest first.
+    # ---- the index, which is read anew in small pieces
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is anything for `tend` to do."""
+        return bool(self._asked or self._begun or self._ready)
+
+    def when_read(self, owner: str, then: Later) -> None:
+        """Have something called once all that is in the folder now is in the index.
+
+        Args:
+            owner: public key of the client that asks.
+            then: what is called, from `tend`.
+
+        Raises:
+            WorkerError: `busy` where this owner asked too often.
+        """
+        if not self._asked.has_room(owner):
+            raise WorkerError(
+                "busy",
+                f"A client may ask for at most {LISTS_AT_ONCE} lists at once; this one does already.",
+                "Wait for the answers, then ask again.",
+                retry_after=1.0,
+            )
+        self._asked.add(owner, then)
+
+    def tend(self, until: float) -> None:
+        """Read on, and call what waits for it, until this time of the monotonic clock."""
+        while self.busy and time.monotonic() < until:
+            if self._ready:
+                self._ready.next()()
+            elif self._reading is None:
+                self._begun, self._asked = self._asked, self._begun
+                self._reading = self._read_all()
+            elif next(self._reading, self) is self:
+                self._reading = None
+                self._ready, self._begun = self._begun, self._ready
+
+    def read(self) -> None:
+        """Read all at once, as a command line may."""
+        for _ in self._read_all():
+            pass
+
+    def _read_all(self) -> Iterator[None]:
+        from gan_worker.runs import run as runs
+
+        found = {}
+        for folder in (runs.BUNDLED, self._folder):
+            for name in runs.list_runs(folder):
+                yield
+                found[folder / name] = yield from self._entry(folder / name)
+        self._index = found
+
+    def _entry(self, folder: Path) -> Generator[None, None, tuple[_Stamp | None, Listed]]:
+        """What stands in the index of a run, or its files once they have changed."""
+        stamp = _stamp(folder)
+        known = self._index.get(folder)
+        if known is not None and known[0] == stamp:
+            return known
+        listed = yield from read_entry(folder)
+        # What is changed again within one tick of the disk's clock looks as before.
+        settled = max(changed for _, changed, _ in stamp) < time.time_ns() - SETTLED * 1e9
+        return stamp if settled else None, listed
+
+    def runs(self, training: Collection[str]) -> list[RunEntry]:
+        """All runs of the index, the newest first; behind them what is none that can be read.
 
         Args:
             training: names of runs that wait or train now.
         """
-        from gan_worker.runs import run as runs
+        found = [listed.run for folder, (_, listed) in self._index.items() if self._is_own(folder)]
+        entries = [replace(run, training=run.name in training) for run in found]
+        return sorted(entries, key=lambda run: (not run.problem, run.created), reverse=True)
 
-        found = [runs.Run(self._folder / name) for name in runs.list_runs(self._folder)]
-        entries = [replace(self._entry(run), training=run.name in training) for run in found]
-        for gone in self._index.keys() - {run.name for run in found}:
-            del self._index[gone]
-        return sorted(entries, key=lambda entry: entry.created, reverse=True)
+    def models(self, training: Collection[str]) -> tuple[list[ModelEntry], list[Unreadable]]:
+        """All models of the index, the newest first, and what of them cannot be told.
 
-    def _entry(self, run: Run) -> RunEntry:
-        """What stands in the index of a run, or its files once they have changed."""
-        stamp = _stamp(run.path)
-        known = self._index.get(run.name)
-        if known is not None and known[0] == stamp:
-            return known[1]
-        entry = _read_entry(run)
-        # What is changed again within one tick of the disk's clock looks as before.
-        if max(changed for _, changed, _ in stamp) < time.time_ns() - SETTLED * 1e9:
-            self._index[run.name] = stamp, entry
-        return entry
+        One that was trained here stands for one of the program's with the same name.
+
+        Args:
+            training: names of runs that wait or train now.
+        """
+        found = {f.name: listed for f, (_, listed) in self._index.items() if listed.has_model}
+        models = [entry for listed in found.values() if (entry := listed.model)]
+        entries = [replace(entry, live=entry.name in training) for entry in models]
+        unreadable = [
+            Unreadable(one.run.name, one.problem) for one in found.values() if one.problem
+        ]
+        return sorted(entries, key=lambda entry: entry.created, reverse=True), unreadable
+
+    def _is_own(self, folder: Path) -> bool:
+        return folder.parent == self._folder
+
+    # ---- one run
 
     def settings(self, name: str, key: str) -> TrainingConfig:
         """What a run was started with, its pictures named as the client with this key may name them.
@@ -104,23 +178,18 @@ class RunCatalogue:
         Raises:
             RequestError: `unknown_run`.
         """
-        from gan_worker.materials.pictures import quantise, read_picture, resize
-
-        run = self._open(name)
-        newest = max(run.path.glob("previews/*.png"), default=None)
+        newest = max(self._open(name).path.glob("previews/*.png"), default=None)
         if newest is None:
             return RunPicture(name)
-        try:
-            picture = read_picture(newest)
-        except TilewrightError as error:
-            logger.warning("%s", error)
-            return RunPicture(name)
-        first = picture[:, : picture.shape[0]]  # samples lie side by side
-        small = quantise(resize(first, min(1.0, THUMBNAIL_SIDE / max(first.shape[:2]))), 8)
-        if small.shape[2] == 1:
-            small = small.repeat(3, axis=2)
-        text = base64.b64encode(zlib.compress(small.tobytes())).decode("ascii")
-        return RunPicture(name, small.shape[0], small.shape[1], text)
+        stamp = newest.name, _state(newest)
+        before, picture = self._pictures.pop(name, (None, RunPicture(name)))
+        if before != stamp:
+            picture = _small_picture(name, newest)
+        # The one that was asked for last comes last.
+        self._pictures[name] = stamp, picture
+        if len(self._pictures) > PICTURES_KEPT:
+            del self._pictures[next(iter(self._pictures))]
+        return picture
 
     def rename(self, name: str, new: str, used: Collection[str]) -> None:
         """Give a run, and so its model, another name.
@@ -178,7 +247,7 @@ class RunCatalogue:
         run = self._open(name)
         if self._folders.is_local(key):
             return
-        trainer = _json(run.path / TRAINER).get("key")
+        trainer = _trainer(run.path)
         pictures = run.load_config().pictures if trainer is None else ()
         nameable = len(self._folders.names(key, pictures)) >= len(pictures)
         require(
@@ -232,99 +301,31 @@ def _state(path: Path) -> tuple[int, int, int]:
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
-def _read_entry(run: Run) -> RunEntry:
-    info = _model_info(run)
-    config = _json(run.path / "config.json")
-    ticks = _newest_ticks(run.path / "progress.jsonl")
-    last = next(ticks, {})
-    copied = {"copied": info.copied} if info and info.copied is not None else {}
-    return RunEntry(
-        run.name,
-        info.created if info else _changed(run.path),
-        info.preset if info else str(config.get("preset", "")),
-        info.kimg if info else float(last.get("kimg", 0.0)),
-        float(last.get("seconds", 0.0)) / 60,
-        _size(run.path),
-        info is not None,
-        False,
-        _critic_auc(run.path, info),
-        _figures(chain([last], ticks)) | copied,
-    )
-
-
-def _model_info(run: Run) -> ModelInfo | None:
-    from gan_worker.runs.run import read_model_info
-
-    if not (run.path / "model.json").exists():
-        return None
+def _trainer(folder: Path) -> object:
+    """The public key of who trained a run; None where nobody knows."""
     try:
-        return read_model_info(run.path)
-    except TilewrightError as error:
-        logger.warning("%s", error)
-        return None
-
-
-def _critic_auc(folder: Path, info: ModelInfo | None) -> float | None:
-    """What `gan-worker evaluate` found of these weights; None where it was never asked."""
-    found = _json(folder / "evaluation.json")
-    if info is None or found.get("model_hash") != info.hash:
-        return None
-    try:
-        return float(found["rows"]["model"]["critic_auc"])
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-def _json(file: Path) -> dict[str, Any]:
-    """An object in a file; empty where there is none that can be read."""
-    try:
-        found = read_json(file)
+        found = read_json(folder / TRAINER)
     except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        return None
+    return found.get("key") if isinstance(found, dict) else None
 
 
-def _newest_ticks(file: Path) -> Iterator[dict[str, Any]]:
-    """The last whole lines of a run's progress, the newest first; a line is read when it is asked for."""
+def _small_picture(name: str, file: Path) -> RunPicture:
+    """A preview, small; without pixels where it cannot be read."""
+    from gan_worker.materials.pictures import quantise, read_header, read_picture, resize
+
     try:
-        with file.open("rb") as opened:
-            opened.seek(max(0, opened.seek(0, os.SEEK_END) - TAIL))
-            lines = opened.read().splitlines()
-    except OSError:
-        return
-    for line in reversed(lines):
-        try:
-            tick = json.loads(line)
-        except ValueError:
-            continue  # torn by a crash, or by where the reading began
-        if isinstance(tick, dict):
-            yield tick
-
-
-def _figures(ticks: Iterable[dict[str, Any]]) -> dict[str, float]:
-    """The figures of the newest tick that has some."""
-    for tick in ticks:
-        figures = tick.get("figures")
-        if isinstance(figures, dict) and figures:
-            numbers = {str(k): v for k, v in figures.items() if isinstance(v, int | float)}
-            return {name: float(v) for name, v in numbers.items() if math.isfinite(v)}
-    return {}
-
-
-def _size(folder: Path | str) -> int:
-    """Bytes of all files below a folder; a training that writes them may go on meanwhile."""
-    size = 0
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    size += _size(entry.path)
-                else:
-                    size += entry.stat(follow_symlinks=False).st_size
-    except FileNotFoundError:
-        logger.debug("%s went away while it was measured", folder)
-    return size
-
-
-def _changed(folder: Path) -> str:
-    return datetime.fromtimestamp(folder.stat().st_mtime, UTC).isoformat(timespec="seconds")
+        check_regular(file)
+        width, height, _ = read_header(file)
+        if width * height > MOST_SHOWN:  # of ours none is; it would take seconds
+            return RunPicture(name)
+        picture = read_picture(file)
+    except (TilewrightError, OSError) as error:
+        logger.warning("%s", error)
+        return RunPicture(name)
+    first = picture[:, : picture.shape[0]]  # samples lie side by side
+    small = quantise(resize(first, min(1.0, THUMBNAIL_SIDE / max(first.shape[:2]))), 8)
+    if small.shape[2] != 3:
+        small = small[..., :1].repeat(3, axis=2)
+    text = base64.b64encode(zlib.compress(small.tobytes())).decode("ascii")
+    return RunPicture(name, small.shape[0], small.shape[1], text)

@@ -29,6 +29,7 @@ from gan_worker.server.scheduler import ComputePool, Scheduler, environments
 from gan_worker.server.state_folder import JOURNAL, RESULTS, take_over, take_slot
 from gan_worker.server.subscriptions import Key, Subscriptions, report_key
 from gan_worker.server.supervisor import COMMAND, ComputeProcess, Patience
+from gan_worker.server.turns import FairTurns
 from gan_worker.server.validation import Validation
 from gan_worker.wire import messages
 from gan_worker.wire.authentication import Authenticator
@@ -42,6 +43,8 @@ logger = logging.getLogger(__name__)
 
 POLL_MS = 100
 MESSAGES_PER_TURN = 64
+# Seconds of a turn for the messages of clients, of each for the lists that they ask for, and messages of one that wait.
+TURN, LIST_TURN, WAITING_PER_OWNER = 0.05, 0.02, 64
 STATUS_EVERY = 1.0
 SWEEP_EVERY = 60.0
 RETRY_EVERY = 1.0
@@ -118,7 +121,6 @@ class Server:
             self._jobs,
             self._journal,
             self._scheduler,
-            validation,
             self._runs,
             self._store,
             self._subscriptions,
@@ -127,6 +129,7 @@ class Server:
             partial(storage.sizes, config.home, self._runs),
             self._tidy,
         )
+        self._turns: FairTurns[Callable[[], None]] = FairTurns(WAITING_PER_OWNER)
         self._dropped = self._faults = 0
         self._status: tuple[Any, ...] = ()
         self._status_at = self._swept_at = self._retried_at = 0.0
@@ -248,12 +251,15 @@ class Server:
         for socket in (self._authenticator.socket, *(s for s, _ in sources)):
             poller.register(socket, zmq.POLLIN)
         while not self._done():
-            ready = dict(poller.poll(POLL_MS))
+            at_once = bool(self._turns) or self._runs.busy
+            ready = dict(poller.poll(0 if at_once else POLL_MS))
             if self._authenticator.socket in ready:
                 self._authenticator.answer()
             for socket, take in sources:
                 if socket in ready:
                     self._take_some(take)
+            self._give_turns()
+            self._shielded(lambda: self._runs.tend(time.monotonic() + LIST_TURN))
             self._shielded(self._tend)
 
     def close(self) -> None:
@@ -285,6 +291,12 @@ class Server:
         for _ in range(MESSAGES_PER_TURN):
             if self._shielded(take) is False:
                 return
+
+    def _give_turns(self) -> None:
+        """Carry out what clients asked for, one message of each owner after the other, for a short time."""
+        end = time.monotonic() + TURN
+        while self._turns and time.monotonic() < end:
+            self._shielded(self._turns.next())
 
     def _shielded(self, work: Callable[[], T]) -> T | None:
         """Do something of which no fault may end the jobs of everybody."""
@@ -360,27 +372,33 @@ class Server:
     # ---- from clients, on control
 
     def _take_control(self) -> bool:
-        frames = receive(self._control, 3)
+        # Where one has as many messages waiting as it may, libzmq holds the rest up, and nothing is lost.
+        frames = None if self._turns.full else receive(self._control, 3)
         if frames is None:
             return False
         self._backlog.took(frames[-1])
+        self._turns.add(_owner(frames), partial(self._carry_out, frames))
+        return True
+
+    def _carry_out(self, frames: Sequence[zmq.Frame]) -> None:
         route, owner = frames[0].bytes, _owner(frames)
         try:
             message = _read(frames, messages.Request)
         except BadMessage as error:
             self._refuse(self._control, route, error)
-            return True
+            return
         subscriber = self._subscriptions.get(route)
         if isinstance(message.body, messages.Hello):
             self._welcome(route, owner, message)
         elif subscriber is None or message.session != subscriber.session:
             self._send(route, Message(messages.UnknownSession(), session=message.session))
         else:
-            answer = self._handlers.answer(subscriber, message)
-            if answer is not None:
-                session = subscriber.session
-                self._send(route, Message(answer, re=message.id, session=session))
-        return True
+            session = subscriber.session
+            self._handlers.answer(
+                subscriber,
+                message,
+                lambda body: self._reply(route, Message(body, re=message.id, session=session)),
+            )
 
     def _welcome(self, route: bytes, owner: str, message: Message) -> None:
         subscriber = self._subscriptions.welcome(route, owner)
@@ -398,18 +416,21 @@ class Server:
     # ---- from clients, on bulk
 
     def _take_bulk(self) -> bool:
-        frames = receive(self._bulk, 3)
+        frames = None if self._turns.full else receive(self._bulk, 3)
         if frames is None:
             return False
         self._backlog.took(frames[-1])
+        self._turns.add(_owner(frames), partial(self._give_chunk, frames))
+        return True
+
+    def _give_chunk(self, frames: Sequence[zmq.Frame]) -> None:
         route, owner = frames[0].bytes, _owner(frames)
         try:
             message = _read(frames, messages.Fetch)
         except BadMessage as error:
             self._refuse(self._bulk, route, error)
-            return True
+            return
         self._send_on(self._bulk, route, self._told(owner, self._handlers.chunk(owner, message)))
-        return True
 
     # ---- from the compute processes
 
@@ -451,6 +472,14 @@ class Server:
         if self._folders.tells_all(owner):
             return message
         return replace(message, body=with_texts(message.body, partial(self._folders.told, owner)))
+
+    def _reply(self, route: bytes, message: Message) -> None:
+        """Answer a request; where no message can carry the answer, say so: who gets none asks for ever."""
+        try:
+            self._send(route, message)
+        except BadMessage as error:
+            logger.warning("no message can carry an answer: %s", error)
+            self._send(route, replace(message, body=messages.Error(error.info.clipped())))
 
     def _send_on(self, socket: zmq.Socket[bytes], route: bytes, message: Message) -> bool:
         try:

@@ -32,10 +32,10 @@ def sizes(home: Path, runs: RunCatalogue, freed: int = 0) -> StorageSizes:
 
     Args:
         home: its folder.
-        runs: its runs, whose sizes stand in an index.
+        runs: its runs, which were read: their sizes stand in an index.
         freed: bytes that a tidying has just given back.
     """
-    of_runs = sum(entry.size for entry in runs.entries(()))
+    of_runs = sum(entry.size for entry in runs.runs(()))
     free = shutil.disk_usage(home).free
     return StorageSizes(of_runs, size_of_state(home), free, freed)
 

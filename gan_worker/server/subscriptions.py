@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from gan_worker.wire.codec import EVENT_CREDIT, Message, new_id
+from gan_worker.wire.codec import EVENT_CREDIT, BadMessage, Message, new_id
+from gan_worker.wire.messages import JobState
 
 if TYPE_CHECKING:
     from gan_worker.server.journal import Journal
     from gan_worker.wire.messages import ReportEvent
 
+logger = logging.getLogger(__name__)
+
 EVENTS_AT_ONCE = 16
 NOTICES_KEPT = 16
-CLIENTS_KEPT = 256
+# Clients of one owner, and of all: one that has more loses its own.
+OF_ONE_OWNER, CLIENTS_KEPT = 32, 256
 
 Key = tuple[Hashable, ...]
 
@@ -62,11 +68,22 @@ class Subscriptions:
 
     def welcome(self, route: bytes, owner: str) -> Subscriber:
         """A client said hello; what was known of its connection before is forgotten."""
-        if len(self._by_route) >= CLIENTS_KEPT:
-            # Harmless where it is still there: it hears that its session is unknown and says hello.
-            del self._by_route[next(iter(self._by_route))]
+        self._by_route.pop(route, None)
+        self._make_room(owner)
         self._by_route[route] = subscriber = Subscriber(route, owner)
         return subscriber
+
+    def _make_room(self, owner: str) -> None:
+        """Forget the oldest client of this owner, or where there are too many in all, of the owner that has most.
+
+        Harmless where it is still there: it hears that its session is unknown and says hello.
+        """
+        counts = Counter(subscriber.owner for subscriber in self._by_route.values())
+        if counts[owner] < OF_ONE_OWNER:
+            if len(self._by_route) < CLIENTS_KEPT:
+                return
+            owner = counts.most_common(1)[0][0]
+        del self._by_route[next(r for r, s in self._by_route.items() if s.owner == owner)]
 
     def forget(self, route: bytes) -> None:
         self._by_route.pop(route, None)
@@ -118,6 +135,18 @@ class Subscriptions:
             if self._deliver_states(subscriber):
                 self._deliver_latest(subscriber)
 
+    def _tell(self, subscriber: Subscriber, message: Message) -> bool:
+        """Send an event; one that no message can carry must not hold up what comes after it."""
+        try:
+            return self._send(subscriber.route, message)
+        except BadMessage as error:
+            logger.warning("an event cannot be told: %s", error)
+        body = message.body
+        if not (isinstance(body, JobState) and body.result):
+            return True
+        # How the job ended can be told; who asks for its result hears why there is none.
+        return self._tell(subscriber, replace(message, body=replace(body, result=None)))
+
     def _deliver_states(self, subscriber: Subscriber) -> bool:
         """Send state events in order; False where some are left, and reports wait behind them."""
         last = self._journal.last(subscriber.owner)
@@ -125,7 +154,7 @@ class Subscriptions:
             batch = self._journal.events(subscriber.owner, subscriber.cursor, EVENTS_AT_ONCE)
             for number, event in batch:
                 message = Message(event, session=subscriber.session, sequence=number)
-                if not self._send(subscriber.route, message):
+                if not self._tell(subscriber, message):
                     return False
                 subscriber.cursor = number
             if not batch:
@@ -136,7 +165,7 @@ class Subscriptions:
         while subscriber.latest and subscriber.credit > 0:
             key = next(iter(subscriber.latest))
             message = Message(subscriber.latest[key], session=subscriber.session)
-            if not self._send(subscriber.route, message):
+            if not self._tell(subscriber, message):
                 return
             del subscriber.latest[key]
             subscriber.credit -= 1

@@ -289,6 +289,8 @@ class ComputeProcess:
             put_aside(self.log_path, "it is no plain file", "Nothing is lost by that.")
         if self.log_path.exists() and self.log_path.stat().st_size > LOG_LIMIT:
             self.log_path.replace(self.log_path.with_suffix(".old.log"))
+        # Somebody may have tidied up under a worker that runs.
+        self.log_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self.log_path.open("ab")
 
 

@@ -10,12 +10,11 @@ from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
 from gan_worker.dataclass_json import to_json
 from gan_worker.errors import require
 from gan_worker.names import name_is_taken
-from gan_worker.style import slider_directions
 from gan_worker.wire.codec import read_fields
-from gan_worker.wire.messages import JobKind, ModelEntry
 
 if TYPE_CHECKING:
     from gan_worker.server.allowed_folders import AllowedFolders
+    from gan_worker.wire.messages import JobKind
 
 
 class Validation:
@@ -77,29 +76,6 @@ class Validation:
         if attempt > 1 and (self._runs / chosen["run"]).exists():
             chosen["resume"] = True
         return chosen
-
-    def models(self, training: Collection[str]) -> list[ModelEntry]:
-        """The models there are, newest first."""
-        from gan_worker.runs import (
-            run,  # it needs NumPy, which a server that only greets does without
-        )
-
-        found = run.list_models(self._runs)
-        entries = [
-            ModelEntry(
-                **{
-                    name: getattr(info, name)
-                    for name in (
-                        *("name", "hash", "stride", "z_dim", "maps", "preset", "created"),
-                        *("step", "kimg", "styles", "copied", "octaves", "scale"),
-                    )
-                },
-                live=info.name in training,
-                directions=slider_directions(info.w_dim),
-            )
-            for info in found
-        ]
-        return sorted(entries, key=lambda entry: entry.created, reverse=True)
 
     def _check_training(self, owner: str, config: TrainingConfig, training: Collection[str]) -> str:
         config.check()

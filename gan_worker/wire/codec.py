@@ -87,7 +87,8 @@ Training jobs
 Models
     In `model_list`, `stride` is the pixels of a cell of the latent grid with all detail. `octaves` and `scale` (since
     1.3) say how much there is: the smallest picture is 2 ** octaves times smaller, and the largest has `scale` pixels
-    for one of the training pictures. Where they are missing, there are no octaves.
+    for one of the training pictures. Where they are missing, there are no octaves. `unreadable` there, and `problem` of
+    an entry of `run_list` (both since 1.3), say what cannot be read, or not all of it, and why.
 
 Repair jobs (since 1.2)
     The config of `submit` has the fields of `config.RepairConfig`. The worker reads the material and the mask, so both
@@ -98,6 +99,8 @@ Promises
     * The client makes the job id (32 hex digits); submitted twice, it runs once. `accepted` is sent
       after the journal is on disk, and says `duplicate` where the job was known.
     * The client sends a request again, with the same id, until it is answered.
+    * Owners have their turns one after the other, for requests and for jobs. A list is answered once the folders have
+      been looked through, between other requests; 64 of one owner may wait for that, more are refused (`busy`).
     * Acknowledgements come within 1 s whatever the compute process does. A silent client is never
       taken for dead.
     * A job of another owner is answered as a job that does not exist.
@@ -231,7 +234,7 @@ def encode(message: Message) -> list[bytes | memoryview]:
     }
     try:
         text = dump(head).encode("utf-8")
-    except InvalidJson as error:
+    except (InvalidJson, UnicodeEncodeError) as error:
         raise bad_message(str(error)) from None
     if len(text) > HEAD_LIMIT:
         raise bad_message(f"a head must be at most {HEAD_LIMIT} bytes, got {len(text)}")

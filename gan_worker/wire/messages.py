@@ -338,11 +338,23 @@ class ModelEntry:
 
 
 @dataclass(frozen=True)
+class Unreadable:
+    """A folder that would be a model if it could be read, or a model of which not all can be told, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class ModelList(Reply):
-    """The models, newest first; `complete` is false where there are too many for one message."""
+    """The models, newest first; `complete` is false where there are too many for one message.
+
+    `unreadable` (since 1.4) are those that cannot be listed, or not with all there is of them.
+    """
 
     models: tuple[ModelEntry, ...]
     complete: bool = True
+    unreadable: tuple[Unreadable, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -362,6 +374,7 @@ class RunEntry:
             None where `gan-worker evaluate` was not asked.
         figures: metric → value of its newest preview that was measured, as in `TrainingProgress`; `copied`
             is that of its model.
+        problem: what of its folder cannot be read, and why; empty where all can. Since 1.4.
     """
 
     name: str
@@ -374,6 +387,7 @@ class RunEntry:
     training: bool
     critic_auc: float | None = None
     figures: dict[str, float] = field(default_factory=dict)
+    problem: str = ""
 
 
 @dataclass(frozen=True)

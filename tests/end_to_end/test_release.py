@@ -54,7 +54,7 @@ import gan_worker
 from gan_worker.runs.run import list_models
 from gan_worker.cli import app
 assert gan_worker.__file__.startswith(sys.argv[1]), gan_worker.__file__
-assert "Starter Red Bricks" in [model.name for model in list_models(Path("none"))]
+assert "Starter Red Bricks" in [model.name for model in list_models(Path("none"))[0]]
 """
 # Publishes the same files as a later version.
 PUBLISH = """

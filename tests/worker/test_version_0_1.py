@@ -43,7 +43,7 @@ def test_a_checkpoint_is_whole(runs):
 
 
 def test_a_model_is_listed_and_its_weights_are_those_it_names(runs):
-    (listed,) = (found for found in run.list_models(runs) if found.name == MODEL)
+    (listed,) = (found for found in run.list_models(runs)[0] if found.name == MODEL)
     info, tensors = run.load_model_files(run.open_model(runs, MODEL))
     assert info.hash == listed.hash == HASH
     assert info.maps == SIX

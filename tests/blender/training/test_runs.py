@@ -8,6 +8,7 @@ import bpy
 import numpy as np
 import pytest
 
+from blender_addon.generation import panels as generation_panels
 from blender_addon.training import panels, run_pictures, run_requests, training
 from blender_addon.training import runs as run_rows
 from blender_addon.worker import pump, session
@@ -24,6 +25,7 @@ from gan_worker.wire.messages import (
     RunConfig,
     RunEntry,
     RunList,
+    Unreadable,
     WorkerFault,
 )
 
@@ -78,6 +80,29 @@ def test_the_rows_come_back_after_another_file_was_opened(listed):
     bpy.ops.wm.read_homefile(use_empty=True)
     pump.tick()
     assert rows() == ["oak", "pine", "fir"]
+
+
+def test_a_run_that_cannot_be_read_is_listed_with_the_reason_and_can_be_deleted(stand_in):
+    reason = "model.json of 'elm' must hold what Tilewright wrote"
+    odd = replace(OAK, name="elm", preset="", has_model=False, problem=reason)
+    come(stand_in, RunList((OAK, odd)))
+    assert rows() == ["oak", "elm"]
+    shown().run_index = 1
+    text = draw(panels.TILEWRIGHT_PT_runs)
+    assert reason in " ".join(text.split("\n"))
+    assert "no model yet" not in text
+    bpy.ops.tilewright.delete_run("EXEC_DEFAULT")
+    assert ("ask", DeleteRun("elm")) in stand_in.calls
+
+
+def test_models_that_cannot_be_read_are_told_where_one_is_chosen(stand_in):
+    found = [Unreadable(f"elm {n}", "its weights are gone") for n in range(5)]
+    come(stand_in, ModelList((), True, tuple(found)))
+    text = draw(generation_panels.TILEWRIGHT_PT_generation)
+    assert "elm 0: its weights are gone" in text
+    assert "3 more models" in text
+    come(stand_in, ModelList(()))
+    assert "elm" not in draw(generation_panels.TILEWRIGHT_PT_generation)
 
 
 def test_buttons_act_on_the_chosen_run_and_scripts_name_one(listed):

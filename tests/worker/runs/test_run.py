@@ -89,10 +89,23 @@ class TestNames:
         assert Run.create(folder, name).name == name
         assert runs.list_runs(folder) == [name]
 
-    def test_a_name_too_long_for_the_disk_is_no_crash(self, folder):
-        with pytest.raises(StorageError) as caught:
-            Run.create(folder, "𠮷" * 80)
-        assert caught.value.code == "file_unwritable"
+    @pytest.mark.parametrize("use", [Run.create, Run.open, runs.open_model])
+    def test_a_name_too_long_for_the_disk_is_refused(self, folder, use):
+        """Letters beyond the first plane take four bytes each, of which systems keep 255."""
+        with pytest.raises(RequestError, match="240 bytes") as caught:
+            use(folder, "𠮷" * 80)
+        assert caught.value.code == "invalid_config"
+
+    def test_a_name_of_letters_of_three_bytes_may_be_as_long_as_any(self, folder):
+        Run.create(folder, "木" * 80).save_model(INFO, weights(1))
+        assert [info.name for info in own_models(folder)] == ["木" * 80]
+
+    def test_of_many_runs_an_error_names_a_few(self, folder):
+        for number in range(3000):
+            (folder / f"a run of many {number}").mkdir(parents=True)
+        with pytest.raises(RequestError, match="many 1005 and others") as caught:
+            Run.open(folder, "oak")
+        assert len(str(caught.value)) < 1000
 
     def test_a_run_that_got_somewhere_keeps_its_name(self, run, folder):
         run.append_progress(tick(1))
@@ -207,7 +220,7 @@ class TestProgress:
 def own_models(folder):
     """All models but those that come with the program."""
     bundled = runs.list_runs(runs.BUNDLED)
-    return [info for info in runs.list_models(folder) if info.name not in bundled]
+    return [info for info in runs.list_models(folder)[0] if info.name not in bundled]
 
 
 STARTER = "Starter Red Bricks"
@@ -215,7 +228,7 @@ STARTER = "Starter Red Bricks"
 
 class TestBundledModels:
     def test_they_can_be_used_before_any_training(self, folder):
-        found = {info.name: info for info in runs.list_models(folder)}
+        found = {info.name: info for info in runs.list_models(folder)[0]}
         assert len(found) == 6
         bricks = found[STARTER]
         assert runs.load_model_files(runs.open_model(folder, STARTER))[0] == bricks
@@ -230,7 +243,7 @@ class TestBundledModels:
         (folder / STARTER).mkdir(parents=True)
         saved = Run(folder / STARTER).save_model(INFO, weights(1))
         assert runs.open_model(folder, STARTER) == folder / STARTER
-        hashes = {info.name: info.hash for info in runs.list_models(folder)}
+        hashes = {info.name: info.hash for info in runs.list_models(folder)[0]}
         assert hashes[STARTER] == saved.hash
 
 
@@ -257,6 +270,8 @@ class TestModel:
         broken.save_model(INFO, weights(3))
         (broken.path / "model.json").write_text("{")
         assert [info.name for info in own_models(folder)] == ["ash", "oak"]
+        (told,) = runs.list_models(folder)[1].items()
+        assert (told[0], "model.json of 'elm' must hold" in told[1]) == ("elm", True)
 
     def test_a_renamed_folder_is_a_renamed_model(self, run, folder):
         run.save_model(INFO, weights(1))

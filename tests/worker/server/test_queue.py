@@ -409,3 +409,24 @@ def test_a_job_that_is_being_cancelled_is_not_paused_for_want_of_room(desk):
     desk.jobs.wait_for_room(job, None)
     desk.jobs.finish(Finished(job))
     assert desk.states(job)[-2:] == ["cancelling", "cancelled"]
+
+
+def test_owners_have_their_turns_one_after_the_other(desk):
+    """A queue full of one owner's jobs holds up another's by one job."""
+    greedy = [desk.submit("generate", owner="greedy") for _ in range(WAITING_PER_OWNER)]
+    modest = [desk.submit("generate", owner="modest") for _ in range(3)]
+    order = []
+    while (found := desk.next_run("generate")) is not None:
+        order.append(found.job)
+        desk.jobs.finish(Finished(found.job))
+    assert order[:6] == [*(greedy[0], modest[0], greedy[1]), *(modest[1], greedy[2], modest[2])]
+    assert order[6:] == greedy[3:]
+
+
+def test_a_job_that_lost_its_process_has_the_next_turn_again(desk):
+    first, other = desk.submit(owner="a", run="a"), desk.submit(owner="b", run="b")
+    assert desk.next_run("train").job == first
+    desk.jobs.compute_died("killed by signal 9")
+    assert desk.next_run("train").job == first
+    desk.jobs.finish(Finished(first))
+    assert desk.next_run("train").job == other

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import shutil
+import time
 import zlib
 from dataclasses import replace
 
@@ -15,11 +16,14 @@ import pytest
 from gan_worker.client.client import _thumbnail
 from gan_worker.client.events import Connected, JobReport, RunPreviewReady, RunRenamed
 from gan_worker.config import Credits, TrainingConfig
+from gan_worker.errors import WorkerError
 from gan_worker.locks import FolderLock
+from gan_worker.materials import pictures
+from gan_worker.materials.pictures import write_picture
 from gan_worker.progress import Stage, TrainingProgress
-from gan_worker.runs.run import ModelInfo, Run
+from gan_worker.runs.run import BUNDLED, ModelInfo, Run
 from gan_worker.server.allowed_folders import AllowedFolders
-from gan_worker.server.run_catalogue import DELETED, RunCatalogue
+from gan_worker.server.run_catalogue import DELETED, LISTS_AT_ONCE, RunCatalogue
 from gan_worker.wire import messages
 from gan_worker.wire.messages import (
     AskRunPreview,
@@ -60,6 +64,11 @@ def packed(data):
 
 def with_model(run):
     return run.save_model(INFO, {"a": np.zeros(1000)})
+
+
+def listed(store, training):
+    store.read()
+    return store.runs(training)
 
 
 def names(entries):
@@ -115,13 +124,13 @@ def test_what_rests_is_not_walked_again(tmp_path, long_ago):
     with_model(make_run(tmp_path))
     walked = long_ago()
     store = RunCatalogue(tmp_path / "runs", AllowedFolders({}, ()))
-    (first,) = store.entries(())
+    (first,) = listed(store, ())
     assert walked
     walked.clear()
-    assert store.entries(("oak",)) == [replace(first, training=True)]
-    assert store.entries(()) == [first]
-    # That folder alone is listed, as some Pythons do it.
-    assert [folder for folder in walked if folder != str(tmp_path / "runs")] == []
+    assert listed(store, ("oak",)) == [replace(first, training=True)]
+    assert listed(store, ()) == [first]
+    # The folders of all runs and of the models that come with the program are listed, and none in them.
+    assert set(walked) <= {str(tmp_path / "runs"), str(BUNDLED)}
 
 
 def add_tick(run):
@@ -160,21 +169,21 @@ def test_the_list_follows_every_change(tmp_path, long_ago, change):
     save_checkpoint(run, "000005")
     long_ago()
     store = RunCatalogue(tmp_path / "runs", AllowedFolders({}, ()))
-    before = store.entries(())
+    before = listed(store, ())
     change(run)
-    fresh = RunCatalogue(tmp_path / "runs", AllowedFolders({}, ())).entries(())
-    assert store.entries(()) == fresh != before
+    fresh = listed(RunCatalogue(tmp_path / "runs", AllowedFolders({}, ())), ())
+    assert listed(store, ()) == fresh != before
 
 
 def test_changes_within_one_tick_of_the_clock_are_seen(tmp_path):
     run = make_run(tmp_path)
     store = RunCatalogue(tmp_path / "runs", AllowedFolders({}, ()))
-    assert store.entries(())[0].preset == "nano"
+    assert listed(store, ())[0].preset == "nano"
     file = run.path / "config.json"
     found = file.stat()
     file.write_text(file.read_text().replace("nano", "tiny"))
     os.utime(file, ns=(found.st_atime_ns, found.st_mtime_ns))
-    assert store.entries(())[0].preset == "tiny"
+    assert listed(store, ())[0].preset == "tiny"
 
 
 def test_an_evaluation_of_other_weights_counts_for_nothing(tmp_path):
@@ -183,7 +192,7 @@ def test_an_evaluation_of_other_weights_counts_for_nothing(tmp_path):
     old = {"model_hash": "0" * 64, "rows": {"model": {"critic_auc": 0.5}}}
     (run.path / "evaluation.json").write_text(json.dumps(old))
     store = RunCatalogue(tmp_path / "runs", AllowedFolders({}, ()))
-    assert store.entries(())[0].critic_auc is None
+    assert listed(store, ())[0].critic_auc is None
 
 
 def test_damaged_files_leave_a_run_in_the_list_that_can_be_deleted(served, ear):
@@ -313,7 +322,7 @@ def test_what_a_crash_left_of_a_deletion_is_removed(tmp_path):
     left = tmp_path / "runs" / f"{DELETED}x" / "checkpoints"
     left.mkdir(parents=True)
     store = RunCatalogue(tmp_path / "runs", AllowedFolders({}, ()))
-    assert store.entries(()) == []
+    assert listed(store, ()) == []
     store.sweep()
     assert not left.parent.exists()
 
@@ -356,3 +365,61 @@ def test_a_picture_that_is_none_does_no_harm(height, width, pixels):
 def test_a_picture_never_takes_more_memory_than_its_size_says():
     bomb = packed(b"\0" * 50_000_000)
     assert _thumbnail(messages.RunPicture("oak", 2, 2, bomb)).shape == (2, 2, 3)
+
+
+def test_lists_wait_for_what_is_there_when_they_are_asked_for(tmp_path):
+    store, told = RunCatalogue(tmp_path / "runs", AllowedFolders({}, ())), []
+
+    def tell():
+        told.append(names(store.runs(())))
+
+    make_run(tmp_path)
+    store.when_read("me", tell)
+    store.tend(time.monotonic() - 1)  # there is no time now
+    assert (told, store.busy) == ([], True)
+    store.when_read("me", lambda: store.when_read("me", tell))
+    make_run(tmp_path, "elm")
+    store.tend(time.monotonic() + 30)
+    assert [sorted(one) for one in told] == [["elm", "oak"], ["elm", "oak"]]
+    assert not store.busy
+
+
+def test_who_asks_for_more_lists_than_may_wait_is_refused_and_others_are_not(tmp_path):
+    store, told = RunCatalogue(tmp_path / "runs", AllowedFolders({}, ())), []
+    for _ in range(LISTS_AT_ONCE):
+        store.when_read("greedy", lambda: told.append("greedy"))
+    with pytest.raises(WorkerError) as caught:
+        store.when_read("greedy", lambda: told.append("refused"))
+    assert (caught.value.code, caught.value.info.retry_after) == ("busy", 1.0)
+    store.when_read("modest", lambda: told.append("modest"))
+    store.tend(time.monotonic() + 30)
+    assert told[:2] == ["greedy", "modest"]
+    assert told.count("greedy") == LISTS_AT_ONCE
+
+
+@pytest.mark.parametrize("odd", ["pipe", "huge", "no picture"])
+def test_a_preview_that_is_none_of_ours_has_no_pixels(tmp_path, odd):
+    run = make_run(tmp_path)
+    run.save_preview(1, np.zeros((8, 8, 3), np.uint8), Credits())
+    last = run.path / "previews" / "99999999.png"
+    if odd == "pipe":
+        os.mkfifo(last)
+    elif odd == "huge":
+        write_picture(last, np.zeros((2049, 2049, 1), np.uint8))
+    else:
+        last.write_bytes(b"no picture")
+    store = RunCatalogue(tmp_path / "runs", AllowedFolders({}, ()))
+    assert store.picture("oak").pixels == ""
+
+
+def test_a_picture_is_made_small_once_and_anew_where_it_has_changed(tmp_path, monkeypatch):
+    run, read = make_run(tmp_path), []
+    run.save_preview(1, np.zeros((8, 8, 3), np.uint8), Credits())
+    store = RunCatalogue(tmp_path / "runs", AllowedFolders({}, ()))
+    one_read = pictures.read_picture
+    monkeypatch.setattr(pictures, "read_picture", lambda file: read.append(file) or one_read(file))
+    first = [store.picture("oak") for _ in range(3)]
+    assert (len(read), len(set(first))) == (1, 1)
+    run.save_preview(2, np.full((8, 8, 3), 200, np.uint8), Credits())
+    assert store.picture("oak") != first[0]
+    assert len(read) == 2

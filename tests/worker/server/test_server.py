@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -902,3 +903,78 @@ def test_the_name_of_a_channel_has_an_end(ear):
     sent = Submit(new_id(), "generate", to_json(GenerationConfig(STARTER)), "x" * 5000)
     ear.client.ask(sent)
     assert ear.event(JobRejected, job=sent.job).error.code == "invalid_config"
+
+
+def flood(served, keys, bodies):
+    """Sends these, as a peer that reads no answer yet."""
+    peer = raw(served, keys)
+    peer.socket.setsockopt(zmq.SNDTIMEO, 20_000)
+    session = peer.ask(hello()).session
+    for body in bodies:
+        peer.socket.send_multipart(encode(Message(body, session=session)))
+    return peer
+
+
+def many_runs(home, count):
+    for number in range(count):
+        folder = home / "runs" / f"run {number:04d}"
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_text('{"preset": "nano"}')
+
+
+@pytest.mark.parametrize("body", [messages.AskRuns(), messages.AskModels()])
+def test_many_lists_of_one_client_hold_up_no_other(serve, body):
+    greedy, modest = new_key_pair(), new_key_pair()
+    served = serve(clients=(greedy, modest))
+    many_runs(served.home, 300)
+    with flood(served, greedy, [body] * 60) as peer:
+        asked = time.monotonic()
+        ear = served.connect(modest)
+        ear.event(Connected)
+        ear.client.request_models()
+        ear.event(ModelList)
+        took = time.monotonic() - asked
+        kind = messages.RunList if isinstance(body, messages.AskRuns) else ModelList
+        answers = [peer.answer(30.0) for _ in range(60)]
+    assert all(isinstance(answer.body, kind) for answer in answers)
+    assert took < 5  # on a computer that does much else; one after the other they took 20
+
+
+def test_requests_are_carried_out_in_their_order(served):
+    """As many as a peer may ask that listens to none of the answers meanwhile."""
+    with flood(served, served.keys, []) as peer:
+        session = peer.ask(hello()).session
+        for _ in range(5):
+            asked = [Message(messages.Ping(), session=session) for _ in range(30)]
+            for message in asked:
+                peer.socket.send_multipart(encode(message))
+            assert [peer.answer().re for _ in asked] == [message.id for message in asked]
+
+
+def test_an_answer_that_no_message_can_carry_is_an_error(served):
+    """Who gets no answer asks for ever."""
+    run = Run.create(served.home / "runs", "oak")
+    run.save_config(TrainingConfig("oak", ("a" * 200,) * 1000))
+    (served.home / "runs" / "ash").mkdir()
+    odd = json.dumps({"run": "ash", "pictures": ["a\ud800.png"]})
+    (served.home / "runs" / "ash" / "config.json").write_text(odd)
+    with raw(served, served.keys) as peer:
+        session = peer.ask(hello()).session
+        for name in ("oak", "ash"):
+            answer = peer.ask(Message(messages.AskRunSettings(name), session=session))
+            assert isinstance(answer.body, messages.Error)
+        answer = peer.ask(Message(messages.AskRunSettings("x" * 60_000), session=session))
+        assert len(answer.body.error.message) < 2000
+
+
+def test_state_that_somebody_tidied_away_is_made_again(served, ear, picture):
+    """Results, logs and runs of a worker that runs are gone; the next job does not care."""
+    first = ear.client.submit(training(picture, steps=3))
+    ear.state(first, "succeeded")
+    for folder in (served.home / "server").glob("*/results"):
+        shutil.rmtree(folder)
+    shutil.rmtree(served.home / "runs")
+    second = ear.client.submit(training(picture, "ash", steps=3))
+    ear.state(second, "succeeded")
+    ear.client.request_runs()
+    assert ear.event(messages.RunList)

@@ -68,7 +68,8 @@ OF_RECIPES = (
 SINCE = {
     "beat": (((), {"heard": 0}),),
     "hello": (((), {"warm": False}),),
-    "model_list": ((("models", 0), {"octaves": 0, "scale": 1.0}),),
+    "model_list": ((("models", 0), {"octaves": 0, "scale": 1.0}), ((), {"unreadable": []})),
+    "run_list": ((("runs", 0), {"problem": ""}),),
     "run_config": ((("config",), {"octaves": None}),),
     "state": OF_RECIPES,
     "finished": OF_RECIPES,
