@@ -18,6 +18,8 @@ from worker_loops import PATIENCE, WorkerLoop
 # Samples of this share of the time, from the start, say nothing yet: caches and pools are filled.
 WARM_UP = 0.25
 SAMPLE_EVERY = 1.0
+# Seconds between two rounds: some ten jobs a second are more than people ask for, and what is kept of them is little.
+PAUSE = 0.5
 # A new client takes the place of the one before after so many rounds of work.
 ROUNDS_A_CLIENT = 20
 # MiB that the memory of the server may differ by from sample to sample, and by which it may grow in an hour.
@@ -82,7 +84,7 @@ class Soak:
             worker.reconnect()
         train = worker.client.submit(worker.training(f"run {self._rounds % 4}", rng.randint(5, 60)))
         made = [
-            worker.client.submit(worker.material(rng.randint(1, 700), rng.choice((64, 128, 256))))
+            worker.client.submit(worker.material(rng.randint(1, 700), rng.choice((64, 128))))
             for _ in range(6)
         ]
         worker.client.cancel(rng.choice(made))
@@ -90,6 +92,9 @@ class Soak:
             ask()
         self._wait_for([train, *made])
         self.jobs += 1 + len(made)
+        end = time.monotonic() + PAUSE
+        while time.monotonic() < end:
+            worker.collect()
         worker.states.clear()
         worker.materials.clear()
 
