@@ -114,6 +114,15 @@ class Journal:
         """Why there are changes that are not on the disk; None where all are."""
         return self._failed
 
+    def check_memory(self) -> None:
+        """Look whether more changes can be kept in memory; those that must be are not asked.
+
+        Raises:
+            StorageError: `disk_full` or `file_unwritable`, where the disk took none for long.
+        """
+        if self._failed is not None and len(self._unwritten) >= EVENTS_KEPT:
+            raise self._failed
+
     def add(self, job: JobRecord) -> None:
         """Write a new job and its first event; both are on the disk when it returns.
 
@@ -133,8 +142,9 @@ class Journal:
     def change(self, job: JobRecord) -> None:
         """Note a job's new state and the event that tells it, on the disk unless that takes nothing now."""
         number = self._last[job.owner] = self.last(job.owner) + 1
-        self._unwritten = [*self._unwritten, (job, number)][-EVENTS_KEPT:]
-        self.retry()
+        self._unwritten.append((job, number))
+        if self._failed is None:
+            self.retry()
 
     def retry(self) -> None:
         """Write what the disk did not take before; call from time to time."""

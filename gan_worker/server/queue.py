@@ -164,6 +164,7 @@ class JobQueue:
 
         Raises:
             RequestError: `unknown_job`, or `wrong_state` where the command makes no sense now.
+            StorageError: `disk_full`, of a pause, after very many that the disk did not take.
         """
         found = self.find(owner, job)
         return {
@@ -319,6 +320,7 @@ class JobQueue:
             return None
         trains = job.state in ("running", "paused") and job.kind == "train"
         _require_state(job, trains, "paused while it trains")
+        self._journal.check_memory()
         self._move(job, "paused", error=None)
         return Command(job.job, "pause")
 
@@ -330,6 +332,7 @@ class JobQueue:
             self._requeue(replace(job, attempt=2 if job.kind == "train" else 1))
             return None
         _require_state(job, job.state == "paused", "resumed after a pause or an interruption")
+        self._journal.check_memory()
         self._move(job, "running", error=None)
         return Command(job.job, "resume")
 

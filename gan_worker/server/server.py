@@ -48,6 +48,7 @@ TURN, LIST_TURN, WAITING_PER_OWNER = 0.05, 0.02, 64
 STATUS_EVERY = 1.0
 SWEEP_EVERY = 60.0
 RETRY_EVERY = 1.0
+TIDY_EVERY = 30.0
 
 T = TypeVar("T")
 
@@ -132,7 +133,7 @@ class Server:
         self._turns: FairTurns[Callable[[], None]] = FairTurns(WAITING_PER_OWNER)
         self._dropped = self._faults = 0
         self._status: tuple[Any, ...] = ()
-        self._status_at = self._swept_at = self._retried_at = 0.0
+        self._status_at = self._swept_at = self._retried_at = self._tidied_at = 0.0
         self._ending = threading.Event()
         self._jobs.replay(config.clients)
         self._backlog = BacklogLimit(self._context, [self._control, self._bulk])
@@ -343,6 +344,10 @@ class Server:
 
     def _tidy(self) -> None:
         """Remove what nobody needs any more, when a person asks for it."""
+        now = time.monotonic()
+        if self._tidied_at and now - self._tidied_at < TIDY_EVERY:
+            return  # it takes long enough to hold others up, and there is nothing new
+        self._tidied_at = now
         owners, busy = self._clients, self._jobs.active
         storage.tidy_slot(self._folder, self._journal, self._store, owners, busy)
         storage.tidy_home(self._config.home)

@@ -1,8 +1,10 @@
 """The queue: states, limits, owners, deaths and replay, without any socket."""
 
+from contextlib import closing
+
 import pytest
 
-from gan_worker.errors import ErrorInfo, RequestError
+from gan_worker.errors import ErrorInfo, RequestError, StorageError
 from gan_worker.server.journal import Journal
 from gan_worker.server.queue import DEATHS, WAITING_PER_OWNER, JobQueue
 from gan_worker.wire.codec import new_id
@@ -430,3 +432,27 @@ def test_a_job_that_lost_its_process_has_the_next_turn_again(desk):
     assert desk.next_run("train").job == first
     desk.jobs.finish(Finished(first))
     assert desk.next_run("train").job == other
+
+
+def test_pausing_again_and_again_on_a_full_disk_has_an_end_and_cancelling_still_works(
+    small_disk, monkeypatch
+):
+    monkeypatch.setattr("gan_worker.server.journal.EVENTS_KEPT", 50)
+    disk = small_disk(1)
+    with closing(Journal(disk.folder / "journal.sqlite")) as journal:
+        desk = Desk(journal)
+        job = desk.submit()
+        desk.next_run("train")
+        disk.fill()
+        with pytest.raises(StorageError) as caught:
+            for _ in range(5000):
+                desk.jobs.command("me", job, "pause")
+                desk.jobs.command("me", job, "resume")
+        assert caught.value.code == "disk_full"
+        desk.jobs.command("me", job, "cancel")
+        desk.jobs.finish(Finished(job))
+        disk.free()
+        journal.retry()
+        assert journal.get(job).state == "cancelled"
+        told = [event.state for _, event in journal.events("me", 0, 99_999)]
+        assert told == desk.states(job), "none was left out"
