@@ -96,7 +96,7 @@ def _options() -> argparse.Namespace:
         "DetailHyperparameters or DetailConfig such as detail.band_weight=0; detail.from=0.3 is the share of the "
         "budget after which detail is learned; patterns=none trains without waves and grain, isotropic=true also "
         "with turned crops, precision=float32 in full precision, start=none from noise instead of pre-trained "
-        "weights; and one of scripts/levers.py, such as contrasts=none",
+        "weights, detail.start=none so only the detail stage; and one of scripts/levers.py, such as contrasts=none",
     )
     parser.add_argument("--again", action="store_true", help="also what has been measured already")
     parser.add_argument(

@@ -109,6 +109,7 @@ class Levers:
     network: NetworkConfig
     patterned: bool
     from_noise: bool
+    detail_from_noise: bool
     isotropic: bool
 
 
@@ -124,6 +125,7 @@ def read_levers(preset: str, told: Sequence[str]) -> Levers:
     values = dict(lever.split("=") for lever in told if lever not in LEVERS)
     patterned = values.pop("patterns", "") != "none"
     from_noise = values.pop("start", "") == "none"
+    detail_from_noise = from_noise or values.pop("detail.start", "") == "none"
     isotropic = json.loads(values.pop("isotropic", "false"))
     if values.pop("precision", "") == "float32":
         precision.has_bfloat16 = lambda: False  # type: ignore[assignment]
@@ -144,7 +146,7 @@ def read_levers(preset: str, told: Sequence[str]) -> Levers:
     )
     network = replace(network, detail=changed["detail. "])
     kind = kinds[0] if kinds else TrainingStep
-    return Levers(kind, changed[""], network, patterned, from_noise, isotropic)
+    return Levers(kind, changed[""], network, patterned, from_noise, detail_from_noise, isotropic)
 
 
 def _changed(part: Any, values: dict[str, str], prefix: str) -> Any:
@@ -183,7 +185,10 @@ class Levered(MaterialPipeline):
             return update
         natives = [pictures.statistics.standardise(picture) for picture in pictures.natives]
         kept = KeptPictures.of(natives, pictures.report.octaves)
-        return NativeStep(update, kept, config.seed)
+        native = NativeStep(update, kept, config.seed)
+        if pretrained and not levers.detail_from_noise:
+            native.detail.start_from(pretrained, pictures.statistics)
+        return native
 
 
 def train_one(

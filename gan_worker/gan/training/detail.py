@@ -30,7 +30,9 @@ from gan_worker.gan.training.shares import WHOLE, Measured, Share, Step, step_in
 
 if TYPE_CHECKING:
     from gan_worker.config import DetailConfig
+    from gan_worker.gan.data.statistics import Statistics
     from gan_worker.gan.detail.bank import Basis, KeptPictures
+    from gan_worker.gan.training.pretrained import Pretrained
 
 # Generated pictures that are kept to learn from, and steps after which one of them is drawn anew.
 POOL, REFRESH = 4, 20
@@ -71,7 +73,9 @@ class Drawn:
 
 
 class Batch(NamedTuple):
-    """What a step learns from, (batch, …) each: what the upsampler is given, then what is real."""
+    """What a step learns from, (batch, …) each: what the upsampler is given, then what is real and how much its
+    bands deviate, (batch, 1, 1, channels).
+    """
 
     w: tf.Tensor
     octave: tf.Tensor
@@ -80,6 +84,7 @@ class Batch(NamedTuple):
     noise: tf.Tensor
     kept: tf.Tensor
     real: tf.Tensor
+    deviations: tf.Tensor
 
     def of(self, share: Share) -> Batch:
         """A share of it."""
@@ -189,6 +194,16 @@ class DetailStep:
         self.stage = DetailStage(self.ema_upsampler, kept, self.banks)
         self._step: Step = tf.function(self._step_in_graph, autograph=False)
         self._parts = 1
+
+    def start_from(self, weights: Pretrained, statistics: Statistics) -> None:
+        """Take over weights that know the detail of many materials.
+
+        Args:
+            weights: nothing is taken over where they hold none of this stage.
+            statistics: of the pictures, which say which channel is which.
+        """
+        upsamplers = self.upsampler, self.ema_upsampler
+        weights.lend_detail(upsamplers, self.discriminator, statistics)
 
     def _prepare_real(self, kept: KeptPictures) -> None:
         materials, octaves = range(len(kept.pictures)), range(self.octaves)
@@ -312,7 +327,8 @@ class DetailStep:
             return self._step(tf.constant(number), *weights)
 
     def _inputs(self, seed: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """Octaves, styles, small crops and moved detail of a batch, half real and half generated; then what is real."""
+        """Of a batch, half real and half generated: octaves, styles, small crops, moved detail; then what is real, and how much
+        its bands deviate."""
         config = self.config
         batch, half = config.batch, config.batch // 2
         side = self._side
@@ -338,7 +354,8 @@ class DetailStep:
         kind = tf.concat([material, tf.gather(self._pool_material, place)], 0)
         target = octave * materials + kind
         spots = self._targets.spots(target, seed + [0, 8], config.crop)
-        return octave, w, low, moved, self._targets.crops(target, spots, config.crop)
+        real = self._targets.crops(target, spots, config.crop)
+        return octave, w, low, moved, real, tf.gather(self._deviations, octave)
 
     def _step_in_graph(
         self, number: tf.Tensor, rate: tf.Tensor, ema: tf.Tensor
@@ -351,12 +368,12 @@ class DetailStep:
         return tf.stack([number * 65_537 + self.seed, 1000])
 
     def _batch(self, seed: tf.Tensor) -> Batch:
-        octave, w, low, moved, real = self._inputs(seed)
+        octave, w, low, moved, real, deviations = self._inputs(seed)
         drawn = tf.random.stateless_uniform((self.config.batch,), seed + [0, 9])
         kept = tf.cast(drawn >= self.parameters.unmoved, tf.float32)
         moved *= kept[:, None, None, None]
         noise = tf.random.stateless_normal((*moved.shape[:3], 1), seed + [0, 10])
-        return Batch(w, octave, low, moved, noise, kept, real)
+        return Batch(w, octave, low, moved, noise, kept, real, deviations[:, None, None, :])
 
     def _fake(self, batch: Batch) -> tf.Tensor:
         return inner(self.upsampler(*batch[:6]), 2 * self.upsampler.reach)
@@ -371,10 +388,9 @@ class DetailStep:
         p, reach, seed = self.parameters, self.upsampler.reach, self._seed_of(number)
         batch = self._batch(seed)
         own = batch.of(share)
-        deviations = tf.gather(self._deviations, batch.octave)[:, None, None, :]
 
         def with_band(x: tf.Tensor) -> tf.Tensor:
-            return tf.concat([x, band(x) / deviations], axis=-1)
+            return tf.concat([x, band(x) / batch.deviations], axis=-1)
 
         def judge(x: tf.Tensor) -> tf.Tensor:
             return self.discriminator(x, labels=own.octave if self.octaves > 1 else None)

@@ -125,7 +125,10 @@ class MaterialPipeline:
             return update
         natives = [pictures.statistics.standardise(native) for native in pictures.natives]
         kept = KeptPictures.of(natives, pictures.report.octaves)
-        return NativeStep(update, kept, config.seed)
+        native = NativeStep(update, kept, config.seed)
+        if pretrained:
+            native.detail.start_from(pretrained, pictures.statistics)
+        return native
 
     def new_dataset(self, pictures: MeasuredPictures) -> Dataset:
         """What crops are taken from."""

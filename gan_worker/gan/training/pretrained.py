@@ -25,16 +25,22 @@ if TYPE_CHECKING:
     from gan_worker.gan.data.statistics import Statistics
     from gan_worker.gan.networks.discriminator import Discriminator
     from gan_worker.gan.networks.generator import Generator
+    from gan_worker.gan.networks.upsampler import Upsampler
 
 FOLDER = Path(gan_worker.__file__).parent / "pretrained"
 # How far apart the looks of one material start, as a share of how far apart the looks of different materials lie.
 SPREAD = 0.3
 # What the arrays of such a file are called.
 GENERATOR, DISCRIMINATOR, CHANNELS, LATENTS = "generator", "discriminator", "channels/", "latents"
+UPSAMPLER, DETAIL_DISCRIMINATOR = "upsampler", "detail_discriminator"
 
 
 def to_arrays(
-    generator: Generator, discriminator: Discriminator, statistics: Statistics, latents: np.ndarray
+    generator: Generator,
+    discriminator: Discriminator,
+    statistics: Statistics,
+    latents: np.ndarray,
+    detail: tuple[Upsampler, Discriminator] | None = None,
 ) -> Arrays:
     """What a file of such weights holds.
 
@@ -45,12 +51,21 @@ def to_arrays(
         discriminator: trained with it.
         statistics: say which channel is which.
         latents: of the materials, (materials, z_dim).
+        detail: both networks of a detail stage with the same channels, whose octaves count from the finest.
 
     Returns:
         `generator/000` and so on, `discriminator/000` and so on, `latents`, and for each map `channels/<map>`, the
-        places of its standardised channels.
+        places of its standardised channels; with `detail`, `upsampler/000` and `detail_discriminator/000` and so on.
     """
-    groups = {GENERATOR: generator.variables, DISCRIMINATOR: discriminator.shared_variables}
+    groups: dict[str, list] = {
+        GENERATOR: generator.variables,
+        DISCRIMINATOR: discriminator.shared_variables,
+    }
+    if detail:
+        upsampler, judge = detail
+        assert judge.embedding is not None, "it must be told of several octaves"
+        groups[UPSAMPLER] = upsampler.variables
+        groups[DETAIL_DISCRIMINATOR] = [*judge.shared_variables, judge.embedding]
     weights = {name: a.astype(np.float16) for name, a in checkpoint.to_arrays(groups).items()}
     places = {name: statistics.place(name) for name in statistics.maps}
     channels = {
@@ -122,14 +137,71 @@ class Pretrained:
                 stored = _replaced(variable, np.s_[:, :, here], kept)
             variable.assign(stored)
 
+    def lend_detail(
+        self, upsamplers: Sequence[Upsampler], discriminator: Discriminator, statistics: Statistics
+    ) -> None:
+        """Give the networks of a detail stage these weights, if there are any; see `lend`.
+
+        What was learned of the finest octave is taken for the finest octave here.
+
+        Args:
+            upsamplers: of one architecture.
+            discriminator: the one that judges them.
+            statistics: say which channel is which.
+        """
+        if f"{UPSAMPLER}/000" not in self._arrays:
+            return
+        here, there = self._shared_channels(statistics)
+        known = sum(len(a) for name, a in self._arrays.items() if name.startswith(CHANNELS))
+        own = statistics.channels
+
+        def parts(places: Sequence[int], channels: int, count: int) -> list[int]:
+            """The places in so many groups of channels one after the other."""
+            return [part * channels + place for part in range(count) for place in places]
+
+        # Small maps and the moved detail of four pixels; after them come the noise and whether anything was moved.
+        after = tuple(range(5))
+        entry = [
+            [*parts(places, channels, 5), *(5 * channels + place for place in after)]
+            for places, channels in ((here, own), (there, known))
+        ]
+        exits = [parts(here, own, 4), parts(there, known, 4)]
+        for upsampler in upsamplers:
+            for variable, stored in self._pairs(UPSAMPLER, upsampler.variables):
+                if variable is upsampler.entry.kernel:
+                    stored = _replaced(variable, np.s_[:, :, entry[0]], stored[:, :, entry[1]])
+                elif variable is upsampler.exit.kernel:
+                    stored = _replaced(variable, np.s_[..., exits[0]], stored[..., exits[1]])
+                elif variable is upsampler.exit.bias:
+                    stored = _replaced(variable, exits[0], stored[exits[1]])
+                elif variable is upsampler.octave:
+                    stored = _from_the_finest(stored, upsampler.octaves)
+                variable.assign(stored)
+        self._lend_judge(discriminator, parts(here, own, 2), parts(there, known, 2))
+
+    def _lend_judge(
+        self, discriminator: Discriminator, here: Sequence[int], there: Sequence[int]
+    ) -> None:
+        """Of a detail stage, which is told the octave only where there are several."""
+        *weights, told = self._of_group(DETAIL_DISCRIMINATOR)
+        for variable, stored in zip(discriminator.shared_variables, weights, strict=True):
+            if variable is discriminator.entry.kernel:
+                stored = _replaced(variable, np.s_[:, :, here], stored[:, :, there])
+            elif variable is discriminator.exit.kernel and discriminator.embedding is None:
+                stored = stored + told[0][None, None, :, None]
+            variable.assign(stored)
+        if discriminator.embedding is not None:
+            discriminator.embedding.assign(_from_the_finest(told, discriminator.embedding.shape[0]))
+
+    def _of_group(self, group: str) -> list[np.ndarray]:
+        """Its stored weights, in order."""
+        return [self._arrays[name] for name in sorted(self._arrays) if name.startswith(f"{group}/")]
+
     def _pairs(
         self, group: str, variables: Iterable[tf.Variable]
     ) -> Iterator[tuple[tf.Variable, np.ndarray]]:
         """Each variable with its stored weight."""
-        stored = [
-            self._arrays[name] for name in sorted(self._arrays) if name.startswith(f"{group}/")
-        ]
-        return zip(variables, stored, strict=True)
+        return zip(variables, self._of_group(group), strict=True)
 
     def _shared_channels(self, statistics: Statistics) -> tuple[list[int], list[int]]:
         """Places of the channels that both know, here and there."""
@@ -150,6 +222,11 @@ def _replaced(variable: tf.Variable, place: Any, values: np.ndarray) -> np.ndarr
     value = np.array(variable)
     value[place] = values
     return value
+
+
+def _from_the_finest(stored: np.ndarray, octaves: int) -> np.ndarray:
+    """What is stored of each octave from the finest on, for so many octaves of which the finest is the last."""
+    return stored[[min(octave, len(stored) - 1) for octave in reversed(range(octaves))]]
 
 
 def bring_together(generator: Generator, z: tf.Tensor) -> None:

@@ -1,6 +1,7 @@
 """Weights to start from: they mean the same in other networks, bring looks together, and are told of."""
 
 import importlib
+import shutil
 import sys
 from pathlib import Path
 
@@ -8,13 +9,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan_worker.config import PRESETS, TrainingConfig
+from gan_worker.config import PRESETS, DetailConfig, TrainingConfig
 from gan_worker.errors import StorageError
 from gan_worker.gan.data.dataset import Dataset
 from gan_worker.gan.data.statistics import MapStatistics, Statistics, measure_statistics
 from gan_worker.gan.data.waves import Pattern
 from gan_worker.gan.networks.discriminator import Discriminator
 from gan_worker.gan.networks.generator import Generator
+from gan_worker.gan.networks.upsampler import Upsampler
 from gan_worker.gan.training import loop
 from gan_worker.gan.training.pretrained import SPREAD, Pretrained, bring_together, to_arrays
 from gan_worker.gan.training.step import Hyperparameters, TrainingStep
@@ -24,6 +26,7 @@ from gan_worker.runs.provenance import read_provenance
 from gan_worker.runs.run import Run
 
 NANO = PRESETS["nano"]
+DETAIL = DetailConfig(width=12, discriminator_channels=(6, 8))
 
 
 def statistics(**counts):
@@ -125,6 +128,77 @@ def test_maps_that_the_weights_do_not_know_keep_their_own(weights, networks):
     np.testing.assert_allclose(ratio, ratio.mean(), rtol=1e-4)
 
 
+@pytest.fixture(scope="module")
+def detail():
+    """Of a detail stage of five channels and four octaves, which differ everywhere from what networks begin with."""
+    tf.keras.utils.set_random_seed(6)
+    networks = Upsampler(DETAIL, 5, 4, NANO.w_dim), Discriminator(DETAIL, 10, materials=4)
+    for variable in (v for network in networks for v in network.variables):
+        noise = tf.random.stateless_normal(variable.shape, (1, 2), stddev=0.02)
+        variable.assign(tf.cast(tf.cast(variable + noise, tf.float16), tf.float32))
+    return networks
+
+
+@pytest.fixture(scope="module")
+def with_detail(networks, detail, tmp_path_factory):
+    latents = np.zeros((2, NANO.z_dim), np.float32)
+    file = tmp_path_factory.mktemp("weights") / "nano.safetensors"
+    file.write_bytes(format_tensors(to_arrays(*networks, KNOWN, latents, detail)))
+    return Pretrained(file)
+
+
+def drawn(upsampler, octave, low, moved):
+    w, noise = tf.random.stateless_normal((1, NANO.w_dim), (1, 1)), tf.ones((1, 16, 16, 1))
+    return upsampler(w, tf.constant([octave]), low, moved, noise, tf.ones(1)).numpy()
+
+
+def small_and_moved(channels):
+    shapes = ((1, 8, 8, channels), (1, 16, 16, channels))
+    return [tf.random.stateless_normal(shape, (2, 2)) for shape in shapes]
+
+
+@pytest.mark.parametrize(("octave", "lent"), [(2, 0), (0, 2)])
+def test_the_finest_octave_is_drawn_as_the_finest_one_that_was_lent(
+    with_detail, detail, octave, lent
+):
+    borrower = Upsampler(DETAIL, 5, 3, NANO.w_dim)
+    with_detail.lend_detail([borrower], Discriminator(DETAIL, 10, 3), KNOWN)
+    inputs = small_and_moved(5)
+    np.testing.assert_allclose(
+        drawn(borrower, octave, *inputs), drawn(detail[0], lent, *inputs), atol=1e-5
+    )
+
+
+def test_a_detail_stage_of_fewer_maps_draws_them_as_if_the_others_were_flat(with_detail, detail):
+    borrower = Upsampler(DETAIL, 2, 4, NANO.w_dim)
+    maps = statistics(roughness=1, height=1)
+    with_detail.lend_detail([borrower], Discriminator(DETAIL, 4, 4), maps)
+    low, moved = small_and_moved(2)
+
+    def among_all(x):
+        flat = tf.zeros_like(x[..., :1])
+        return tf.concat([flat, flat, flat, x[..., 1:], x[..., :1]], -1)
+
+    lent = drawn(detail[0], 3, among_all(low), among_all(moved))
+    np.testing.assert_allclose(drawn(borrower, 0, low, moved), lent[..., [4, 3]], atol=1e-5)
+
+
+@pytest.mark.parametrize(("octaves", "label", "lent"), [(0, None, 0), (2, 1, 0), (2, 0, 1)])
+def test_detail_is_judged_as_the_one_that_lent_judges_it(with_detail, detail, octaves, label, lent):
+    borrower = Discriminator(DETAIL, 10, octaves)
+    with_detail.lend_detail([], borrower, KNOWN)
+    crops = tf.random.stateless_normal((2, 32, 32, 10), (4, 4))
+    labels = None if label is None else tf.constant([label] * 2)
+    expected = detail[1](crops, labels=tf.constant([lent] * 2))
+    np.testing.assert_allclose(borrower(crops, labels=labels), expected, atol=1e-5)
+
+
+def test_weights_without_detail_leave_a_detail_stage_as_it_is(weights):
+    borrower = Upsampler(DETAIL, 5, 3, NANO.w_dim)
+    weights.lend_detail([borrower], Discriminator(DETAIL, 10, 3), KNOWN)
+    assert not np.any(borrower.exit.kernel.numpy())
+
+
 def test_looks_come_together_around_one_that_stays(networks):
     generator = Generator(NANO, 5)
     for own, other in zip(generator.variables, networks[0].variables, strict=True):
@@ -197,28 +271,59 @@ def test_the_script_writes_what_a_training_starts_from(script, tmp_path, monkeyp
     monkeypatch.setattr(drawn, "MATERIALS", few)
     monkeypatch.setattr(script, "PRESET", "nano")
     monkeypatch.setattr(script, "SIZE", 128)
-    file = tmp_path / "weights" / "nano.safetensors"
-    monkeypatch.setattr(sys, "argv", ["pretrained_weights", str(file), "--steps", "2"])
+    folder = tmp_path / "sets" / "Moss_01"
+    folder.mkdir(parents=True)
+    spots = np.random.default_rng(3).random((8, 8, 3)).repeat(32, 0).repeat(32, 1)
+    pictures.write_picture(folder / "Moss_01_color.png", spots.astype(np.float32))
+    shutil.copytree(folder, tmp_path / "sets" / "Bark_01")
+    file, state = tmp_path / "weights" / "nano.safetensors", tmp_path / "state"
+    told = [str(tmp_path / "sets"), "--file", str(file), "--state", str(state)]
+    told += ["--held-back", "bark", "--steps"]
+    monkeypatch.setattr(sys, "argv", ["pretrained_weights", *told, "2", "--detail-steps", "1"])
+    script.main()
+    first = Pretrained(file)
+    # Again, and it goes on where it was.
+    monkeypatch.setattr(sys, "argv", ["pretrained_weights", *told, "2", "--detail-steps", "2"])
     script.main()
     written = Pretrained(file)
-    assert written.latents.shape == (2, NANO.z_dim)
-    borrower = Generator(NANO, 3)
-    before = borrower.exit.kernel.numpy()
-    written.lend([borrower], Discriminator(NANO, 3), statistics(height=1, normal=2))
-    assert not np.any(np.isclose(borrower.exit.kernel.numpy(), before))
+    assert written.latents.shape == (3, NANO.z_dim)
+    maps = statistics(height=1, normal=2)
+    made = []
+    for weights in (first, written):
+        borrower = Generator(NANO, 3)
+        before = borrower.exit.kernel.numpy()
+        weights.lend([borrower], Discriminator(NANO, 3), maps)
+        assert not np.any(np.isclose(borrower.exit.kernel.numpy(), before))
+        upsampler = Upsampler(NANO.detail, 3, 2, NANO.w_dim)
+        weights.lend_detail([upsampler], Discriminator(NANO.detail, 6, 2), maps)
+        made.append((borrower.exit.kernel.numpy(), upsampler.entry.kernel.numpy()))
+    assert np.array_equal(made[0][0], made[1][0])
+    assert not np.array_equal(made[0][1], made[1][1])
 
 
-def test_each_material_is_standardised_as_if_it_were_the_only_one(script):
+def test_each_material_is_standardised_as_if_it_were_the_only_one(script, tmp_path):
+    pretraining = importlib.import_module("pretraining")
     draw = np.random.default_rng(0)
-    loud = draw.normal(0.5, 0.2, (40, 40, 3)), draw.normal(0.5, 0.3, (40, 40, 1))
-    quiet = np.repeat(draw.normal(0.3, 0.05, (40, 40, 1)), 3, -1), np.full((40, 40, 1), 0.2)
-    materials = [
-        {"base_color": color.astype(np.float32), "roughness": rough.astype(np.float32)}
-        for color, rough in (loud, quiet)
-    ]
-    common, alone = script.each_by_itself(materials, ("base_color", "roughness"))
-    first, second = (common.standardise(material) for material in alone)
-    assert first.shape == second.shape == (40, 40, 4)
-    np.testing.assert_allclose(first.std((0, 1)), 1, atol=0.1)
+    grey = np.repeat(draw.normal(0.3, 0.05, (80, 80, 1)), 3, -1)
+    loud = {
+        "color": draw.normal(0.5, 0.2, (80, 80, 3)),
+        "roughness": draw.normal(0.5, 0.3, (80, 80, 1)),
+    }
+    quiet = {"color": grey, "roughness": np.full((80, 80, 1), 0.2)}
+    found = []
+    for name, maps in (("loud", loud), ("quiet", quiet)):
+        (tmp_path / name).mkdir()
+        for kind, picture in maps.items():
+            file = tmp_path / name / f"{name}_{kind}.png"
+            pictures.write_picture(file, np.clip(picture, 0, 1).astype(np.float32))
+        known = pretraining.read_known(tmp_path / name, 64, 0, tmp_path)
+        again = pretraining.read_known(tmp_path / name, 64, 0, tmp_path)
+        assert np.array_equal(known.small, again.small)
+        found.append(known.small.astype(np.float32))
+    first, second = found
+    # Color, height, normals, roughness, ambient occlusion and whether it is metal.
+    np.testing.assert_allclose(first.std((0, 1)), [1, 1, 1, 0, 0, 0, 1, 0, 0], atol=0.1)
     # Grey all over and of one roughness: a single channel is left.
-    np.testing.assert_allclose(second.std((0, 1)), [1, 0, 0, 0], atol=0.1)
+    np.testing.assert_allclose(second.std((0, 1)), [1, 0, 0, 0, 0, 0, 0, 0, 0], atol=0.1)
+    maps = pretraining.as_maps(first)
+    np.testing.assert_allclose(pretraining.statistics().standardise(maps), first, atol=1e-6)
