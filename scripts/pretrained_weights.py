@@ -36,6 +36,8 @@ from gan_worker.runs.checkpoints import format_tensors, parse_tensors
 
 PRESET = "tiny"
 SIZE, SEED = 384, 7
+# Looks of which a training of one material starts from the most alike.
+LOOKS = 64
 # Seconds between two times of keeping what was learned.
 PATIENCE = 120.0
 
@@ -69,10 +71,10 @@ def main() -> None:
     learn(
         step, lambda _, fraction: step.step(fraction), "detail", chosen.detail_steps, chosen.state
     )
-    assert small.conditioning
+    latents = most_different(small, LOOKS)
     arrays = to_arrays(
         *(small.ema_generator, small.discriminator, statistics()),
-        small.conditioning.latents.numpy(),
+        latents,
         (step.ema_upsampler, step.discriminator),
     )
     chosen.file.parent.mkdir(parents=True, exist_ok=True)
@@ -110,6 +112,22 @@ def train_small(pictures: Sequence[np.ndarray], steps: int, state: Path) -> Trai
     )
     learn(update, update.step, "small", steps, state)
     return update
+
+
+def most_different(update: TrainingStep, count: int) -> np.ndarray:
+    """The latents of so many materials at most, (count, z_dim), each as far as can be from those before it.
+
+    A training compares its picture with all of them before its first step.
+    """
+    assert update.conditioning
+    latents = update.conditioning.latents.numpy()
+    w = update.ema_generator.style(tf.constant(latents)).numpy()
+    chosen = [int(np.argmin(np.linalg.norm(w - w.mean(axis=0), axis=1)))]
+    nearest = np.linalg.norm(w - w[chosen[0]], axis=1)
+    while len(chosen) < min(count, len(w)):
+        chosen.append(int(np.argmax(nearest)))
+        nearest = np.minimum(nearest, np.linalg.norm(w - w[chosen[-1]], axis=1))
+    return latents[sorted(chosen)]
 
 
 def learn(

@@ -327,8 +327,12 @@ class DetailStep:
             return self._step(tf.constant(number), *weights)
 
     def _inputs(self, seed: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """Of a batch, half real and half generated: octaves, styles, small crops, moved detail; then what is real, and how much
-        its bands deviate."""
+        """Of a batch, half real and half generated.
+
+        Returns:
+            Octaves, styles, small crops and their moved detail; then real crops to judge beside what is drawn, and how
+            much their bands deviate.
+        """
         config = self.config
         batch, half = config.batch, config.batch // 2
         side = self._side

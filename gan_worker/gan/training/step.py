@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 # Crops of which the variances within and between are compared.
 CROPS = 128
+# Of many latents, how many are generated at once.
+AT_ONCE = 16
 # Crops to logits.
 Judge = Callable[[tf.Tensor], tf.Tensor]
 
@@ -229,13 +231,16 @@ class TrainingStep:
 
     def unlikeness(self, latents: tf.Tensor) -> list[float]:
         """Distance from patches of real crops to those of generated ones for each latent, (latents, z_dim)."""
-        seed, batch, count = tf.constant([self.seed, 0]), self.network.batch, len(latents)
+        seed, batch, found = tf.constant([self.seed, 0]), self.network.batch, []
         real = self.dataset.crops(seed, batch, self.network.crop)
-        local, noise = self._draw(seed, tf.zeros(batch, tf.int64))
-        # All at once: one after the other, starting an operation would take longer than its work.
-        local, *noise = [tf.tile(field, (count, 1, 1, 1)) for field in (local, *noise)]
-        fake = self._crop(self.generator(tf.repeat(latents, batch, 0), local, noise))
-        return [float(patch_distance(real, made, seed)) for made in tf.split(fake, count)]
+        fields = self._draw(seed, tf.zeros(batch, tf.int64))
+        for first in range(0, len(latents), AT_ONCE):
+            some = latents[first : first + AT_ONCE]
+            # Many at once: one after the other, starting an operation would take longer than its work.
+            local, *noise = [tf.tile(x, (len(some), 1, 1, 1)) for x in (fields[0], *fields[1])]
+            fake = self._crop(self.generator(tf.repeat(some, batch, 0), local, noise))
+            found += [float(patch_distance(real, x, seed)) for x in tf.split(fake, len(some))]
+        return found
 
     def step(self, number: int, fraction: float) -> dict[str, tf.Tensor]:
         """Update both networks once.
