@@ -16,8 +16,8 @@ import tensorflow as tf
 from gan_worker.gan.data.dataset import Material, read_pictures
 from gan_worker.gan.data.statistics import MapStatistics, Statistics, measure_statistics
 from gan_worker.gan.detail.bank import Octave, measure_basis, pyramid
-from gan_worker.gan.training import detail
-from gan_worker.gan.training.detail import DetailStep, Table, band
+from gan_worker.gan.detail.matching import ALIGNMENT
+from gan_worker.gan.training.detail import LEAST_DEVIATION, DetailStep, Table, band
 from gan_worker.materials.maps import MAPS, Kind
 
 # Maps that the weights know, and standardised channels of each: a channel that a material lacks is 0.
@@ -215,7 +215,7 @@ class ManyDetails(DetailStep):
         self.banks: list = []
         self._octave = tf.constant([w.octave for w in windows])
         self._targets = Table([tf.constant(w.target) for w in windows], self.config.crop)
-        sides = [-(-least // detail.ALIGNMENT) * detail.ALIGNMENT] * 2
+        sides = [-(-least // ALIGNMENT) * ALIGNMENT] * 2
         lows = [low for w in windows for low in w.lows]
         moved = [m for w in windows for m in w.moved]
         self._real_low = Table([tf.constant(low) for low in lows], sides[0])
@@ -223,9 +223,7 @@ class ManyDetails(DetailStep):
         bands = [band(tf.cast(tf.constant(w.target[None]), tf.float32))[0].numpy() for w in windows]
         spread = np.stack([b.std(axis=(0, 1)) for b in bands])
         # What a material lacks is 0 in all pictures, and is not blown up.
-        self._spread = tf.constant(
-            np.where(spread > 0, spread + detail.LEAST_DEVIATION, 1.0), tf.float32
-        )
+        self._spread = tf.constant(np.where(spread > 0, spread + LEAST_DEVIATION, 1.0), tf.float32)
 
     def _prepare_pool(self, w_dim: int) -> None:
         """There is no generator to draw small pictures."""
