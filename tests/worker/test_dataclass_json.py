@@ -1,7 +1,6 @@
 """JSON ↔ dataclass: strict, and what is wrong is said with the name of what is damaged."""
 
 import json
-import sqlite3
 
 import pytest
 
@@ -23,7 +22,7 @@ from gan_worker.runs.provenance import (
     write_provenance,
 )
 from gan_worker.runs.run import ModelInfo, Run, read_model_info
-from gan_worker.server.journal import JobRecord, Journal
+from gan_worker.server.journal import JobRecord
 from gan_worker.styles.favourites import Favourite, read_favourites, write_favourites
 
 
@@ -165,34 +164,6 @@ def test_a_file_that_is_no_json_of_ours_is_named(kind, text, tmp_path):
 
 
 JOB = JobRecord("0" * 32, "owner", "train", "oak", {})
-
-
-@pytest.mark.parametrize(
-    ("column", "text"), [("event", "{"), ("event", '{"job": 7}'), ("config", "{")]
-)
-def test_a_damaged_journal_is_named(column, text, tmp_path):
-    file = tmp_path / "journal.sqlite"
-    journal = Journal(file)
-    journal.add(JOB)
-    journal.close()
-    with sqlite3.connect(file) as db:
-        db.execute(f"UPDATE jobs SET {column} = ?", (text,))
-    db.close()
-    journal = Journal(file)
-    with pytest.raises(StorageError) as caught:
-        journal.unfinished()
-    journal.close()
-    assert caught.value.code == "file_damaged"
-    assert str(file) in caught.value.info.message
-
-
-def test_a_journal_that_is_no_database_is_named(tmp_path):
-    file = tmp_path / "journal.sqlite"
-    file.write_bytes(b"no database at all" * 100)
-    with pytest.raises(StorageError) as caught:
-        Journal(file)
-    assert caught.value.code == "file_damaged"
-    assert str(file) in caught.value.info.message
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}"])

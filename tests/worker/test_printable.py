@@ -95,7 +95,7 @@ def test_a_terminal_obeys_nothing_in_names_and_texts_of_others(shown):
     terminal.show_error(ErrorInfo("busy", ESCAPES, ESCAPES))
     terminal.TrainingView().report(Notice(ESCAPES))
     styles = {"styles": (name, f"a{FORGED}"), "created": ESCAPES, "preset": ESCAPES, "copied": 0.5}
-    terminal.show_models([replace(MODEL, name=FORGED, **styles)])
+    terminal.show_models([replace(MODEL, name=FORGED, **styles)], {name: ESCAPES, FORGED: FORGED})
     terminal.output.print(f"[link=https://example.org]{ESCAPES}[/link]")
     text = shown.getvalue()
     assert "\x07" not in text

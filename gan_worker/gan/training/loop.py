@@ -241,6 +241,8 @@ class Training:
         # What is saved has been looked at first.
         preview_due = save_due or self.seconds >= self._next_preview
         if preview_due:
+            # What is not finite shows nothing.
+            self._finite_arrays()
             self._preview(ended)
             self._next_preview = self.seconds + PREVIEW_EVERY
         if not log.empty and (preview_due or log.is_due()):
@@ -307,10 +309,19 @@ class Training:
         self.room.write(lambda: self.run.save_preview(self.steps, shown, credits))
         self.report(Preview(self.steps, shown))
 
-    def _save(self) -> None:
+    def _finite_arrays(self) -> dict[str, np.ndarray]:
+        """All that makes the next step what it is.
+
+        Raises:
+            TrainingError: `diverged` where a number is not finite.
+        """
         arrays = checkpoint.to_arrays(self.update.variables())
         if not all(np.all(np.isfinite(a)) for a in arrays.values()):
             raise diverged(f"at step {self.steps} weights were not finite")
+        return arrays
+
+    def _save(self) -> None:
+        arrays = self._finite_arrays()
         state = {
             "step": self.steps,
             "seconds": self.seconds,
