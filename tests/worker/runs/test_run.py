@@ -2,10 +2,13 @@
 
 import errno
 import hashlib
+import io
 import itertools
 import json
 import os
+import pickle
 import sys
+import zipfile
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -54,6 +57,33 @@ ODD_NAMES = [
 
 class Killed(BaseException):
     """Stands for the end of the process."""
+
+
+class Poison:
+    """Makes a file where it is unpickled."""
+
+    def __init__(self, told):
+        self.told = told
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.told),)
+
+
+def poisoned(kind, told):
+    """Bytes of a model as other programs keep theirs, with code in it."""
+    pickled = pickle.dumps(Poison(told))
+    if kind == "pkl":
+        return pickled
+    if kind == "h5":
+        return b"\x89HDF\r\n\x1a\n" + bytes(88) + pickled
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        array = io.BytesIO()
+        np.save(array, np.array([Poison(told)], object), allow_pickle=True)
+        archive.writestr("a.npy", array.getvalue())
+        archive.writestr("config.json", '{"class_name": "Lambda"}')
+        archive.writestr("../../above.txt", "x")
+    return packed.getvalue()
 
 
 @pytest.fixture
@@ -423,6 +453,21 @@ class TestModel:
         with pytest.raises(StorageError) as caught:
             runs.load_model_files(run.path)
         assert caught.value.code == "checkpoint_corrupt"
+
+    @pytest.mark.parametrize("kind", ["keras", "h5", "pkl", "npz", "zip"])
+    def test_files_of_other_kinds_are_refused_and_what_they_hold_is_not_run(
+        self, kind, run, tmp_path
+    ):
+        told = tmp_path / "it was run"
+        data = poisoned(kind, told)
+        name = hashlib.sha256(data).hexdigest()
+        self.change(run, hash=name)
+        (run.path / runs.weights_name(name)).write_bytes(data)
+        (run.path / f"model.{kind}").write_bytes(data)
+        with pytest.raises(StorageError) as caught:
+            runs.load_model_files(run.path)
+        assert caught.value.code == "checkpoint_corrupt"
+        assert not told.exists()
 
     @pytest.mark.parametrize("data", [b"", b"\x80\x04pickle", b"\xff" * 64, b"PK\x03\x04" * 9])
     def test_weights_that_are_no_tensors_are_refused(self, data, run):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 
 import pytest
+from raw_peers import hello, raw
 
 from gan_worker.client.events import Connected
 from gan_worker.config import TrainingConfig
 from gan_worker.runs.run import Run
 from gan_worker.server.main import main
 from gan_worker.server.run_catalogue import TRAINER
+from gan_worker.wire.codec import Message
 from gan_worker.wire.keys import new_key_pair, open_client_pair, open_key_folder
 from gan_worker.wire.messages import (
     AskRunSettings,
@@ -18,10 +20,13 @@ from gan_worker.wire.messages import (
     Done,
     JobList,
     JobRejected,
+    Ping,
+    Pong,
     RenameRun,
     RunConfig,
     RunList,
     Shutdown,
+    UnknownSession,
     WorkerFault,
 )
 from gan_worker.wire.pairing import Pairing
@@ -143,3 +148,14 @@ def test_the_own_key_is_local_whatever_the_worker_listens_on(tmp_path, monkeypat
             main(["--home", str(tmp_path), "--listen", listen, "--pair"])
     own = open_key_folder(tmp_path / "keys")[1].public
     assert [config.local for config in made] == [frozenset({own})] * 2
+
+
+def test_the_session_of_another_is_worth_nothing(shared):
+    with raw(shared, OWNER) as owner, raw(shared, GUEST) as thief:
+        session = owner.ask(hello()).session
+        stolen = Message(Ping(), session=session)
+        assert isinstance(thief.ask(stolen).body, UnknownSession), "before it says hello"
+        own = thief.ask(hello()).session
+        assert own != session
+        assert isinstance(thief.ask(stolen).body, UnknownSession), "and after it"
+        assert owner.ask(stolen).body == Pong(), "and whose it is does not notice"

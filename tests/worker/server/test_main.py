@@ -129,7 +129,7 @@ def test_a_parent_that_is_gone_ends_the_server(tmp_path):
 def test_strangers_get_no_answer_and_shut_nobody_out(by_hand, tmp_path, make_ear):
     _, said = by_hand()
     host, _, port = said["control"].removeprefix("tcp://").partition(":")
-    strangers = [socket.create_connection((host, int(port))) for _ in range(300)]
+    strangers = [socket.create_connection((host, int(port))) for _ in range(500)]
     try:
         strangers[0].sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         strangers[1].sendall(bytes(range(256)) * 400)

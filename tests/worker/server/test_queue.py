@@ -5,6 +5,7 @@ from contextlib import closing
 import pytest
 
 from gan_worker.errors import ErrorInfo, RequestError, StorageError
+from gan_worker.memory import resident_memory_mb
 from gan_worker.server.journal import Journal
 from gan_worker.server.queue import DEATHS, WAITING_PER_OWNER, JobQueue
 from gan_worker.wire.codec import new_id
@@ -146,6 +147,19 @@ def test_too_many_waiting_are_rejected_with_a_time_to_come_back(desk):
     assert desk.answer.error.retry_after
     desk.submit("generate", owner="you")
     assert isinstance(desk.answer, JobAccepted)
+
+
+def test_ten_thousand_asked_for_at_once_take_no_memory(desk):
+    for _ in range(100):
+        desk.submit("generate")
+    desk.told.clear()
+    before = resident_memory_mb()
+    for number in range(10_000):
+        desk.submit("generate", note=f"{number:010000d}")  # 100 MB in all
+        assert desk.answer.error.code == "busy"
+    assert resident_memory_mb() - before < 10
+    assert not desk.told
+    assert len(desk.jobs.waiting) == WAITING_PER_OWNER
 
 
 def test_a_job_of_another_owner_does_not_exist(desk):
