@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 from pathlib import Path
@@ -17,9 +18,12 @@ DOCUMENTS = sorted(
         "blender_addon/**/*.md",
         "gan_worker/**/*.md",
         "scripts/**/*.md",
+        "tests/*.md",
     )
     for path in ROOT.glob(pattern)
 )
+# A line of the table of what must be survived: number, case, tests, date.
+CASE = re.compile(r"^\| ([A-Z]\d+b?) \| (.*?) \| (.*?) \| (.*?) \|$", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -72,6 +76,53 @@ def test_files_that_texts_name_are_there(name):
 def test_every_package_explains_itself(package):
     for file in (ROOT / package).rglob("__init__.py"):
         assert file.read_text("utf-8").startswith('"""'), file
+
+
+def cases() -> list[tuple[str, ...]]:
+    return CASE.findall((ROOT / "tests/README.md").read_text("utf-8"))
+
+
+def names_in(file: Path) -> set[str]:
+    """Names of all tests in a file, of those in classes with their class."""
+    found = set()
+    for node in ast.parse(file.read_text("utf-8")).body:
+        parts = node.body if isinstance(node, ast.ClassDef) else [node]
+        before = f"{node.name}::" if isinstance(node, ast.ClassDef) else ""
+        found |= {before + part.name for part in parts if isinstance(part, ast.FunctionDef)}
+    return found
+
+
+@pytest.mark.parametrize("case", cases(), ids=lambda case: case[0])
+def test_every_case_is_shown_by_tests_that_exist(case):
+    _, sentence, shown, date = case
+    names = re.findall(r"`([\w/]+\.py)::([\w:]+)`", shown)
+    assert sentence
+    assert names
+    assert len(names) == shown.count("`") // 2
+    assert re.fullmatch(r"20\d\d-\d\d-\d\d", date)
+    for file, name in names:
+        assert name.rpartition("::")[2].startswith("test_")
+        assert name in names_in(ROOT / "tests" / file), f"{file}::{name}"
+
+
+def test_no_case_was_forgotten():
+    last = {
+        "N": 10,
+        "W": 7,
+        "C": 5,
+        "D": 8,
+        "K": 5,
+        "B": 5,
+        "M": 5,
+        "H": 16,
+        "R": 7,
+        "V": 4,
+        "E": 10,
+    }
+    wanted = [f"{letter}{n}" for letter, most in last.items() for n in range(1, most + 1)]
+    wanted = [number for number in wanted if number != "H3"]
+    numbers = [number for number, *_ in cases()]
+    assert sorted(numbers) == sorted([*wanted, "W5b", "W6b"])
 
 
 def test_nothing_is_installed_from_an_index_that_does_not_have_it():
