@@ -15,6 +15,7 @@ from ..ui.layouts import (
     pair,
     paragraph,
     properties_column,
+    size,
     ui_scale,
 )
 from ..worker import session
@@ -126,7 +127,7 @@ def _draw_progress(layout: bpy.types.UILayout, progress: TrainingProgress, ended
     column = layout.column(align=True)
     pair(column, "Step", f"{progress.step} ({progress.images_per_second:.1f} images/s)")
     # Losses say nothing to an artist; the curves of quality do, in a panel of their own.
-    pair(column, "Memory", f"{progress.memory_mb / 1024:.1f} GiB")
+    pair(column, "Memory", size(progress.memory_mb * 2**20))
 
 
 def _draw_data(layout: bpy.types.UILayout, report: DataReport, chosen: bool, width: int) -> None:

@@ -8,7 +8,7 @@ import bpy
 
 from gan_worker.doctor.findings import Finding, worst
 
-from ..ui.layouts import TabPanel, duration, pair, paragraph
+from ..ui.layouts import TabPanel, duration, pair, paragraph, size
 from . import doctor, preferences, session
 from . import setup as installation
 from .reporting import draw_error
@@ -71,12 +71,12 @@ def _draw_worker(layout: bpy.types.UILayout, now: session.Session) -> None:
             pair(layout, "Device", now.device)
         pair(layout, "Computing", _COMPUTING.get(now.compute_state, now.compute_state))
         if now.memory_mb:
-            pair(layout, "Memory", f"{now.memory_mb / 1024:.1f} GiB")
+            pair(layout, "Memory", size(now.memory_mb * 2**20))
             layout.operator("tilewright.free_memory", icon="MEMORY")
         if now.storage:
             found = now.storage
-            pair(layout, "Folder", f"{(found.runs + found.state) / 2**30:.1f} GiB")
-            pair(layout, "Free on Disk", f"{found.free / 2**30:.1f} GiB")
+            pair(layout, "Folder", size(found.runs + found.state))
+            pair(layout, "Free on Disk", size(found.free))
             layout.operator("tilewright.tidy_worker", icon="BRUSH_DATA")
     row = layout.row(align=True)
     row.operator("tilewright.start_worker", icon="PLAY")

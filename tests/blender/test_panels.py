@@ -47,7 +47,7 @@ from gan_worker.progress import (
 )
 from gan_worker.scenes.parser import parse_recipe
 from gan_worker.styles.motion import Evenness
-from gan_worker.wire.messages import JobRejected, ModelList, RunEntry, RunList
+from gan_worker.wire.messages import JobRejected, ModelList, RunEntry, RunList, StorageSizes
 
 
 class RecordingLayout:
@@ -200,6 +200,13 @@ def test_a_moving_sliders_error_stands_with_the_sliders(stand_in, plane, maps):
     pump.tick()
     assert "It does not fit." in draw(latent_panels.TILEWRIGHT_PT_latents)
     assert "It does not fit." not in draw(worker_panels.TILEWRIGHT_PT_worker)
+
+
+def test_sizes_are_told_in_units_that_show_them(stand_in):
+    stand_in.events.append(StorageSizes(5 * 2**20, 2**20, 3 * 2**29))
+    pump.tick()
+    text = draw(worker_panels.TILEWRIGHT_PT_worker)
+    assert "Folder\n6 MiB\nFree on Disk\n1.5 GiB\nTidy Up" in text
 
 
 def test_runs_are_listed_with_what_is_known_of_the_chosen_one(stand_in):
