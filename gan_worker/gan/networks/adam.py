@@ -43,3 +43,27 @@ class Adam(keras.optimizers.Adam):
 def assign(variable: keras.Variable, value: tf.Tensor) -> None:
     """Give a variable a value; of several replicas each gives its own copy the same one."""
     tf.raw_ops.AssignVariableOp(resource=variable.value.handle, value=value)
+
+
+def update(
+    optimizers: Sequence[Adam],
+    gradients: Sequence[Sequence[tf.Tensor]],
+    trained: Sequence[Sequence],
+    rate: tf.Tensor,
+) -> None:
+    """Move the variables of each network once, each by its own optimizer, at the same learning rate."""
+    for optimizer, found, variables in zip(optimizers, gradients, trained, strict=True):
+        assign(optimizer.learning_rate, rate)
+        optimizer.apply(found, variables)
+
+
+def follow(means: keras.Model, network: keras.Model, memory: tf.Tensor) -> None:
+    """Move the running means of a network's variables, which a twin of it holds.
+
+    Args:
+        means: the twin.
+        network: that was updated.
+        memory: share of the means that is kept, 0..1.
+    """
+    for mean, variable in zip(means.variables, network.variables, strict=True):
+        assign(mean, mean * memory + variable * (1 - memory))

@@ -12,7 +12,7 @@ import tensorflow as tf
 from gan_worker.gan.detail.bank import Bank, Octave
 from gan_worker.gan.detail.matching import ALIGNMENT
 from gan_worker.gan.detail.stage import DetailStage
-from gan_worker.gan.networks.adam import Adam, assign
+from gan_worker.gan.networks.adam import Adam, follow, update
 from gan_worker.gan.networks.discriminator import Discriminator
 from gan_worker.gan.networks.graphs import unoptimized_graphs
 from gan_worker.gan.networks.layers import downsample, upsample
@@ -450,14 +450,8 @@ class DetailStep:
         ema: tf.Tensor,
     ) -> None:
         """Update both networks and the running mean."""
-        both = zip(self._optimizers, gradients, self._trained(), strict=True)
-        for optimizer, found, variables in both:
-            assign(optimizer.learning_rate, rate)
-            optimizer.apply(found, variables)
-        for mean, variable in zip(
-            self.ema_upsampler.variables, self.upsampler.variables, strict=True
-        ):
-            assign(mean, mean * ema + variable * (1 - ema))
+        update(self._optimizers, gradients, self._trained(), rate)
+        follow(self.ema_upsampler, self.upsampler, ema)
 
 
 def inner(x: tf.Tensor, cells: int) -> tf.Tensor:

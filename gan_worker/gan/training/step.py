@@ -20,7 +20,7 @@ from gan_worker.gan.data.waves import (
     wave_fields,
     waves_of_levels,
 )
-from gan_worker.gan.networks.adam import Adam, assign
+from gan_worker.gan.networks.adam import Adam, follow, update
 from gan_worker.gan.networks.discriminator import Discriminator
 from gan_worker.gan.networks.generator import Generator
 from gan_worker.gan.networks.graphs import unoptimized_graphs
@@ -341,14 +341,8 @@ class TrainingStep:
         ema: tf.Tensor,
     ) -> None:
         """Update both networks and the running mean."""
-        both = zip(self._optimizers, gradients, self._trained(), strict=True)
-        for optimizer, found, variables in both:
-            assign(optimizer.learning_rate, rate)
-            optimizer.apply(found, variables)
-        for mean, variable in zip(
-            self.ema_generator.variables, self.generator.variables, strict=True
-        ):
-            assign(mean, mean * ema + variable * (1 - ema))
+        update(self._optimizers, gradients, self._trained(), rate)
+        follow(self.ema_generator, self.generator, ema)
 
     def measure_penalties(
         self,
