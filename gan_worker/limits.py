@@ -55,5 +55,11 @@ TRUNCATIONS = Range(0.0, 2.0)
 AMOUNTS = Range(-10.0, 10.0)
 SWAYS = Range(0.0, 1.0)
 
+# Of what is made of estimated maps: factors on depth and on other strengths, levels that are added, and shares.
+DEPTHS = Range(0.0, 4.0)
+STRENGTHS = Range(0.0, 2.0)
+LEVELS = Range(-1.0, 1.0)
+SHARES = Range(0.0, 1.0)
+
 # Of the search for what fits into a hole.
 SEARCH_STEPS = Range(1, 10_000)

@@ -1,0 +1,91 @@
+"""Estimation: how maps that nobody gave are estimated from the color, and how the estimates are to look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gan_worker.errors import require
+from gan_worker.limits import DEPTHS, LEVELS, SHARES, STRENGTHS
+
+# Maps that can be estimated from the color, in the order of `materials.maps.MAPS`.
+ESTIMATED_MAPS = ("base_color", "roughness", "metallic", "normal", "height", "ambient_occlusion")
+
+
+@dataclass(frozen=True)
+class Estimation:
+    """What is made of the estimates of a material's maps; another one needs no new estimate.
+
+    Attributes:
+        surface: name of the kind of surface these were chosen for, one of `SURFACES`.
+        depth: factor on all slopes, and so on height and normals together.
+        invert: whether what was taken for high is low.
+        coarse: factor on the slopes of shapes, from about 16 pixels of the coarse view up.
+        fine: factor on the slopes of what is finer.
+        roughness: added to it, -1..1.
+        roughness_range: factor on how far roughness lies from its mean.
+        occlusion: exponent of the ambient occlusion: 0 has none, 1 is as estimated.
+        metallic: of all of it, 0..1; such a map is only made above 0.
+        light: share of the light on the picture that is taken out of the base color, 0..1.
+    """
+
+    surface: str = "general"
+    depth: float = 1.0
+    invert: bool = False
+    coarse: float = 1.0
+    fine: float = 1.0
+    roughness: float = 0.0
+    roughness_range: float = 1.0
+    occlusion: float = 1.0
+    metallic: float = 0.0
+    light: float = 1.0
+
+    def check(self) -> None:
+        """Check all numbers.
+
+        Raises:
+            RequestError: `invalid_config`.
+        """
+        require(
+            self.surface in SURFACES,
+            f"The surface must be one of {', '.join(SURFACES)}",
+            repr(self.surface),
+            "Choose one of these.",
+        )
+        for name, limits in (
+            ("depth", DEPTHS),
+            ("coarse", STRENGTHS),
+            ("fine", STRENGTHS),
+            ("roughness", LEVELS),
+            ("roughness_range", STRENGTHS),
+            ("occlusion", STRENGTHS),
+            ("metallic", SHARES),
+            ("light", SHARES),
+        ):
+            value = getattr(self, name)
+            require(
+                value in limits, f"{name.replace('_', ' ').capitalize()} must be {limits}", value
+            )
+
+    def maps(self, learned: Mapping[str, object] | tuple[str, ...]) -> tuple[str, ...]:
+        """Maps that are estimated for a material that has some already.
+
+        Args:
+            learned: what it has; its base color, if nothing else.
+        """
+        wanted = (n for n in ESTIMATED_MAPS if n != "base_color" and n not in learned)
+        return tuple(n for n in wanted if n != "metallic" or self.metallic > 0)
+
+
+# Kinds of surface an artist chooses among: what her eyes know and no estimate does.
+SURFACES: dict[str, Estimation] = {
+    e.surface: e
+    for e in (
+        Estimation("general"),
+        Estimation("stone", roughness=0.05),
+        Estimation("wood", roughness=-0.05, fine=1.2),
+        Estimation("fabric", roughness=0.2, roughness_range=0.6, fine=1.2),
+        Estimation("metal", roughness=-0.25, metallic=1.0),
+        Estimation("wet", roughness=-0.45, roughness_range=1.3, depth=0.8),
+    )
+}

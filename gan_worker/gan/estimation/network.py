@@ -1,0 +1,140 @@
+"""The estimator: a U-Net from color to slopes, roughness, occlusion and shading, told what the whole picture is."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+from gan_worker.gan.estimation.relief import BANDS, luminance_bands, slopes_of_bands
+from gan_worker.gan.networks.layers import (
+    Convolution,
+    StyleBlock,
+    StyleNorm,
+    downsample,
+    leaky_relu,
+    upsample,
+)
+
+WIDTHS = (32, 64, 96, 128)
+CONTEXT = 64
+# Pixels that the sides of a picture are a multiple of.
+STRIDE = 2 << (len(WIDTHS) - 1)
+# Channels of what it finds, in order: slopes along x and y, roughness, occlusion, the logarithm of the shading, and
+# the logarithms of the errors expected of slopes, roughness and occlusion.
+OUTPUTS = (2, 1, 1, 1, 3)
+
+
+class Estimate(NamedTuple):
+    """What the estimator finds of a picture, (batch, height, width, …).
+
+    Attributes:
+        slopes: of the height along x and along y upwards, pixels a pixel, 2 channels.
+        roughness: 0..1, 1 channel.
+        occlusion: 0..1, 1 where it is open, 1 channel.
+        shading: natural logarithm of the light on the picture over that of its mean, 1 channel.
+        doubts: natural logarithms of the errors that are expected of normals (radians), roughness and occlusion,
+            3 channels.
+    """
+
+    slopes: tf.Tensor
+    roughness: tf.Tensor
+    occlusion: tf.Tensor
+    shading: tf.Tensor
+    doubts: tf.Tensor
+
+
+class Estimator(keras.Model):
+    """Colors to maps; all convolutions are circular, and all features are modulated by what the whole picture is.
+
+    The same brightness is a joint in one material and a stone in another: so a vector that describes the whole picture,
+    the mean of features of it at half its size, changes what every block does, as a style does in the generator. It
+    also says how much of each octave of brightness is relief, and which way; the network draws what differs from that.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(name="estimator")
+        first = WIDTHS[0]
+        inputs = 4 * (3 + BANDS)
+        self.seen = [Convolution(w) for w in WIDTHS[:3]]
+        self.context = keras.layers.Dense(CONTEXT)
+        self.gains = keras.layers.Dense(BANDS, kernel_initializer="zeros")
+        self.entry = Convolution(first)
+        self.down = [[StyleBlock(w), StyleBlock(w)] for w in WIDTHS]
+        self.widen = [Convolution(w, size=1) for w in WIDTHS[1:]]
+        self.join = [Convolution(w, size=1) for w in WIDTHS[:-1]]
+        self.up = [[StyleBlock(w)] for w in WIDTHS[:-1]]
+        self.exit_norm = StyleNorm()
+        self.exit = Convolution(4 * sum(OUTPUTS), silent=True)
+        self._build_layers(inputs)
+
+    def _build_layers(self, inputs: int) -> None:
+        style = (None, CONTEXT)
+        before = inputs
+        for layer, width in zip(self.seen, WIDTHS, strict=False):
+            layer.build((None, None, None, before))
+            before = width
+        self.context.build((None, 2 * before))
+        self.gains.build((None, CONTEXT))
+        self.entry.build((None, None, None, inputs))
+        for index, width in enumerate(WIDTHS):
+            shape = (None, None, None, width)
+            for block in self.down[index]:
+                block.build(shape, style)
+            if index:
+                self.widen[index - 1].build((None, None, None, WIDTHS[index - 1]))
+            if index < len(WIDTHS) - 1:
+                self.join[index].build((None, None, None, width + WIDTHS[index + 1]))
+                for block in self.up[index]:
+                    block.build(shape, style)
+        first = (None, None, None, WIDTHS[0])
+        self.exit_norm.build(first, style)
+        self.exit.build(first)
+        self.built = True
+
+    def describe(self, color: tf.Tensor) -> tf.Tensor:
+        """What whole pictures look like, (batch, CONTEXT).
+
+        Args:
+            color: sRGB, 0..1, (batch, height, width, 3).
+        """
+        small = downsample(color)
+        x = _inputs(small, luminance_bands(small))
+        for layer in self.seen:
+            x = downsample(leaky_relu(layer(x)))
+        mean, variance = tf.nn.moments(x, (1, 2))
+        return leaky_relu(self.context(tf.concat([mean, tf.sqrt(variance + 1e-4)], axis=-1)))
+
+    def call(self, color: tf.Tensor, context: tf.Tensor | None = None) -> Estimate:
+        """Estimate the maps of circular pictures.
+
+        Args:
+            color: sRGB, 0..1, (batch, height, width, 3); sides are multiples of STRIDE.
+            context: of `describe`; of these pictures themselves where it is left out.
+        """
+        w = self.describe(color) if context is None else context
+        bands = luminance_bands(color)
+        x = self.entry(_inputs(color, bands))
+        kept = []
+        for index, blocks in enumerate(self.down):
+            if index:
+                x = self.widen[index - 1](downsample(x))
+            for block in blocks:
+                x = block(x, w)
+            kept.append(x)
+        for index in reversed(range(len(WIDTHS) - 1)):
+            x = self.join[index](tf.concat([kept[index], upsample(x)], axis=-1))
+            for block in self.up[index]:
+                x = block(x, w)
+        drawn = tf.nn.depth_to_space(self.exit(leaky_relu(self.exit_norm(x, w))), 2)
+        slopes, roughness, occlusion, shading, doubts = tf.split(drawn, OUTPUTS, axis=-1)
+        slopes += slopes_of_bands(bands, self.gains(w))
+        return Estimate(
+            slopes, tf.sigmoid(roughness + 0.5), tf.sigmoid(occlusion + 2.0), shading, doubts - 2.0
+        )
+
+
+def _inputs(color: tf.Tensor, bands: tf.Tensor) -> tf.Tensor:
+    """What the network sees of pictures, folded to half their size."""
+    return tf.nn.space_to_depth(tf.concat([color * 4 - 2, bands], axis=-1), 2)

@@ -1,0 +1,154 @@
+"""The estimator on whole pictures: pieces, views, tori, cancelling, and what an artist makes of what it finds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gan_worker.errors import Cancelled
+from gan_worker.estimation import ESTIMATED_MAPS, SURFACES, Estimation
+from gan_worker.gan.estimation import estimator
+from gan_worker.gan.estimation.estimator import Estimates, coarse_octaves, estimate
+from gan_worker.gan.estimation.maps import make_maps
+from gan_worker.materials.maps import MAPS
+
+BITS = {name: MAPS[name].bits for name in ESTIMATED_MAPS}
+
+
+def stones(height: int = 96, width: int = 64) -> np.ndarray:
+    """A picture of light squares with dark joints, which tiles."""
+    rows, columns = np.mgrid[:height, :width]
+    joint = (rows % 32 < 4) | (columns % 32 < 4)
+    grain = np.random.default_rng(3).uniform(-0.1, 0.1, (height, width, 3))
+    picture: np.ndarray = np.clip(np.where(joint, 0.2, 0.6)[..., None] + grain, 0, 1)
+    return picture.astype(np.float32)
+
+
+def test_every_map_has_the_size_of_the_picture():
+    color = stones(90, 70)  # no multiple of anything
+    for closed in (True, False):
+        found = estimate(color, closed)
+        made = make_maps(color, found, Estimation(metallic=0.5), ESTIMATED_MAPS, BITS)
+        assert {n: (m.shape, m.dtype) for n, m in made.items()} == {
+            n: ((90, 70, MAPS[n].channels), np.dtype(f"uint{BITS[n]}")) for n in ESTIMATED_MAPS
+        }
+    assert set(found.errors) == {"normal", "roughness", "ambient_occlusion"}
+    assert 0 < found.errors["roughness"] < 0.5 and 0 < found.errors["normal"] < 45
+
+
+def test_a_tile_moved_around_gives_estimates_moved_around():
+    color = stones()
+    moved = np.roll(color, (32, 16), (0, 1))
+    back = np.roll(estimate(moved, True).values, (-32, -16), (0, 1))
+    np.testing.assert_allclose(back, estimate(color, True).values, atol=4e-3)
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_pieces_are_as_the_whole(monkeypatch, closed):
+    color = stones(320, 288)
+    whole = estimate(color, closed, 0).values.astype(np.float32)
+    monkeypatch.setattr(estimator, "LONGEST", 128)
+    told = []
+    pieces = estimate(color, closed, 0, report=told.append).values
+    assert len(told) == told[-1].total == told[-1].done == 9
+    assert np.abs(pieces - whole).max() < 1 / 255
+
+
+def test_shapes_are_seen_on_the_coarse_view():
+    large = stones(64, 64).repeat(4, 0).repeat(4, 1)
+    coarse = estimate(stones(64, 64), True, 0).values.astype(np.float32)
+    values = estimate(large, True, 2).values.astype(np.float32)
+    means = values.reshape(64, 4, 64, 4, 5).mean((1, 3))
+    assert np.abs(means - coarse).mean() < 0.1 * np.abs(coarse[..., :2]).mean()
+    assert coarse_octaves(768, 4000) == 0
+    assert coarse_octaves(1024, 4000) == 1
+    assert coarse_octaves(8192, 8192) == 4
+
+
+def test_it_stops_when_asked():
+    with pytest.raises(Cancelled):
+        estimate(stones(), True, should_stop=lambda: True)
+
+
+# ---- what is made of it
+
+
+def waves() -> Estimates:
+    """Estimates of coarse and fine waves on a torus of 64 pixels."""
+    x = 2 * np.pi * np.arange(64) / 64
+    values = np.zeros((64, 64, 5), np.float16)
+    values[..., 0] = 0.3 * np.sin(x) + 0.2 * np.sin(16 * x)
+    values[..., 2] = 0.5 + 0.2 * np.sin(x)
+    values[..., 3] = 0.8
+    values[..., 4] = 0.3 * np.sin(x)[:, None]
+    return Estimates(values, 0, True, {})
+
+
+def made(chosen: Estimation, *names: str) -> list[np.ndarray]:
+    color = np.full((64, 64, 3), 0.5, np.float32)
+    found = make_maps(color, waves(), chosen, names, {})
+    return [found[name] for name in names]
+
+
+def slopes(normal: np.ndarray) -> np.ndarray:
+    vector = 2 * normal - 1
+    return -vector[..., 0] / vector[..., 2]
+
+
+def test_depth_moves_height_and_normals_together():
+    normal, height = made(Estimation(), "normal", "height")
+    deep_normal, deep_height = made(Estimation(depth=2), "normal", "height")
+    np.testing.assert_allclose(slopes(deep_normal), 2 * slopes(normal), atol=1e-3)
+    np.testing.assert_allclose(deep_height - 0.5, 2 * (height - 0.5), atol=1e-4)
+    flat_normal, flat_height = made(Estimation(depth=0), "normal", "height")
+    assert np.ptp(flat_height) == 0 and flat_normal[0, 0].tolist() == [0.5, 0.5, 1.0]
+
+
+def test_what_is_inverted_is_the_other_way_up():
+    normal, height = made(Estimation(), "normal", "height")
+    other_normal, other_height = made(Estimation(invert=True), "normal", "height")
+    np.testing.assert_allclose(slopes(other_normal), -slopes(normal), atol=1e-4)
+    np.testing.assert_allclose(other_height, 1 - height, atol=1e-5)
+
+
+def test_coarse_and_fine_relief_are_apart():
+    (fine,) = made(Estimation(coarse=0), "normal")
+    (coarse,) = made(Estimation(fine=0), "normal")
+    spectrum = [np.abs(np.fft.rfft(slopes(n)[0])) / 32 for n in (fine, coarse)]
+    assert spectrum[0][16] == pytest.approx(0.2, abs=0.01) and spectrum[0][1] < 0.03
+    assert spectrum[1][1] == pytest.approx(0.3, abs=0.03) and spectrum[1][16] < 0.01
+
+
+def test_roughness_occlusion_metal_and_light_follow():
+    rough, occlusion = made(Estimation(), "roughness", "ambient_occlusion")
+    smooth, none = made(
+        Estimation(roughness=-0.2, roughness_range=0, occlusion=0), "roughness", "ambient_occlusion"
+    )
+    assert np.ptp(rough) == pytest.approx(0.4, abs=0.01)
+    assert smooth == pytest.approx(0.3, abs=2e-3) and occlusion == pytest.approx(0.8, abs=2e-3)
+    assert none == pytest.approx(1)
+    assert made(Estimation(metallic=1), "metallic")[0] == pytest.approx(1)
+    lit, unlit = (made(Estimation(light=n), "base_color")[0] for n in (0, 1))
+    assert lit == pytest.approx(0.5, abs=1e-3)
+    # Where the light was, less of it is left.
+    assert unlit[16, 0, 0] < 0.46 and unlit[48, 0, 0] > 0.54
+
+
+def test_every_kind_of_surface_may_be_chosen():
+    for name, surface in SURFACES.items():
+        surface.check()
+        assert surface.surface == name
+    with pytest.raises(Exception, match="surface"):
+        replace(Estimation(), surface="cheese").check()
+    with pytest.raises(Exception, match="Depth"):
+        replace(Estimation(), depth=float("nan")).check()
+
+
+def test_maps_that_are_learned_are_not_estimated():
+    everything = ("roughness", "normal", "height", "ambient_occlusion")
+    assert Estimation().maps(("base_color",)) == everything
+    assert Estimation(metallic=1).maps(("base_color", "normal")) == (
+        *("roughness", "metallic", "height", "ambient_occlusion"),
+    )
