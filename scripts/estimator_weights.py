@@ -49,8 +49,8 @@ CROP, BATCH, SIDE = 192, 6, 1024
 RATE, FINAL, LAST, EMA = 1e-3, 0.02, 0.2, 0.999
 # Pixels at the border of a crop that are not judged: there the circular network sees the opposite side.
 BORDER = 24
-# Seeds of each drawn material, made-up pairs, and the shares of crops from real relief, filtered relief, drawn materials
-# and made-up pairs.
+# Seeds of each drawn material, made-up pairs, and the shares of crops from real relief, filtered relief, drawn
+# materials and made-up pairs.
 DRAWN, PAIRS = 4, 300
 SHARES = (0.5, 0.15, 0.1, 0.25)
 # Share of real pictures whose brightness is turned over while their relief stays.
