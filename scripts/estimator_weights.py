@@ -221,7 +221,7 @@ def batches(pools: Sequence[Sequence[Sample]], step: int) -> Iterator[tuple]:
                 color, targets = (
                     x.reshape(CROP, factor, CROP, factor, -1).mean((1, 3)) for x in (color, targets)
                 )
-            facts = np.float32([*sample.known, number < 2, number == 3])
+            facts = np.array([*sample.known, number < 2, number == 3], np.float32)
             crops.append((*turned(color, targets, generator), facts))
         yield tuple(tf.constant(np.stack(parts)) for parts in zip(*crops, strict=True))
         step += 1
@@ -229,9 +229,9 @@ def batches(pools: Sequence[Sequence[Sample]], step: int) -> Iterator[tuple]:
 
 def turned(color: np.ndarray, targets: np.ndarray, generator: np.random.Generator) -> tuple:
     if generator.random() < 0.5:
-        color, targets = color[:, ::-1], targets[:, ::-1] * np.float32([-1, 1, 1, 1])
+        color, targets = color[:, ::-1], targets[:, ::-1] * np.array([-1, 1, 1, 1], np.float32)
     if generator.random() < 0.5:
-        color, targets = color[::-1], targets[::-1] * np.float32([1, -1, 1, 1])
+        color, targets = color[::-1], targets[::-1] * np.array([1, -1, 1, 1], np.float32)
     if generator.random() < 0.5:
         color, targets = color.swapaxes(0, 1), targets.swapaxes(0, 1)
         targets = np.concatenate([-targets[..., 1::-1], targets[..., 2:]], axis=-1)
@@ -282,7 +282,15 @@ class Training:
     def variables(self) -> list:
         return [*self.estimator.variables, *self.ema.variables, *self.optimizer.variables]
 
-    def _step(self, number, rate, ema, color, targets, facts):
+    def _step(
+        self,
+        number: tf.Tensor,
+        rate: tf.Tensor,
+        ema: tf.Tensor,
+        color: tf.Tensor,
+        targets: tf.Tensor,
+        facts: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
         seed = tf.stack([number, 5])
         seen, log_light = as_photographed(color, targets, facts, seed)
         known = facts[:, :3]
@@ -365,7 +373,7 @@ def reflection_loss(
 
 def evaluate(estimator: Estimator, samples: Sequence[Sample]) -> str:
     """Mean figures of the held-back sets, those with relief of their own first."""
-    rows = {True: [], False: []}
+    rows: dict[bool, list[tuple[float, ...]]] = {True: [], False: []}
     for sample in samples:
         found = estimator(tf.constant(sample.color[None].astype(np.float32)))
         slopes, true = found.slopes[0].numpy(), sample.targets[..., :2].astype(np.float32)
@@ -434,7 +442,8 @@ def main() -> None:
         step = int(arrays.pop("step"))
         for index, variable in enumerate(training.variables()):
             variable.assign(arrays[f"{index:04d}"])
-    started, shown, sums = time.monotonic(), time.monotonic(), {}
+    started, shown = time.monotonic(), time.monotonic()
+    sums: dict[str, list[float]] = {}
     for color, targets, known in batches(pools, step):
         left = max(0.0, 1 - step / chosen.steps) / LAST
         rate = RATE * min(1, (step + 1) / 200) * max(FINAL, min(1.0, left))
