@@ -9,6 +9,7 @@ from typing import Protocol
 
 from gan_worker.dataclass_json import flat
 from gan_worker.errors import RequestError, require
+from gan_worker.estimation import Estimation
 from gan_worker.limits import (
     DETAILS,
     GPUS,
@@ -277,6 +278,8 @@ class GenerationConfig:
             all layouts of one distance are a closed path around the seed's.
         steady: whether it is one of the frames of a sequence: the real detail of an octave is chosen for the seed's
             own layout in the mean style then, so that it keeps its place while look and layout move.
+        estimation: what is made of maps that the model was not given, which are estimated from its base color, whose
+            light is taken out; None leaves them out, and the color as it is.
     """
 
     model: str
@@ -291,6 +294,7 @@ class GenerationConfig:
     directions: Directions = ()
     sway: Sway = (0.0, 0.0)
     steady: bool = False
+    estimation: Estimation | None = None
 
     @property
     def has_map(self) -> bool:
@@ -342,6 +346,8 @@ class GenerationConfig:
             "Use 0 to leave things where the seed puts them.",
         )
         check_style(self.style, self.directions)
+        if self.estimation:
+            self.estimation.check()
 
     def check_for(self, model: ModelFacts) -> None:
         """Check what depends on the model that shall make it.
@@ -356,12 +362,14 @@ class GenerationConfig:
             "Use 0 for all the detail it has.",
         )
         check_size(self.width, self.height, model.stride >> self.mip)
-        unknown = ", ".join(name for name in self.maps if name not in model.maps)
+        estimated = self.estimation.maps(model.maps) if self.estimation else ()
+        known = {*model.maps, *estimated}
+        unknown = ", ".join(name for name in self.maps if name not in known)
         require(
             not unknown,
             f"Maps must be among those this model makes ({', '.join(model.maps)})",
             unknown,
-            "Ask for maps that were among the training pictures.",
+            "Ask for maps that were among the training pictures, or have the others estimated.",
         )
         if self.style is not None or self.directions:
             check_has_styles(model.z_dim)
@@ -408,12 +416,15 @@ class Recipe:
         model_hash: sha256 of the model's weights, hex.
         version: version of Tilewright that made it.
         credits: of the model.
+        estimated: map that was estimated → the mean error that is expected, in degrees for normals, else of values
+            0..1.
     """
 
     config: GenerationConfig = field(metadata=flat("maps"))
     model_hash: str
     version: str
     credits: Credits = Credits()
+    estimated: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "config", replace(self.config, maps=()))

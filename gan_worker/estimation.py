@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from gan_worker.errors import require
@@ -67,7 +67,7 @@ class Estimation:
                 value in limits, f"{name.replace('_', ' ').capitalize()} must be {limits}", value
             )
 
-    def maps(self, learned: Mapping[str, object] | tuple[str, ...]) -> tuple[str, ...]:
+    def maps(self, learned: Collection[str]) -> tuple[str, ...]:
         """Maps that are estimated for a material that has some already.
 
         Args:

@@ -170,8 +170,8 @@ def plan_scene(recipe: SceneRecipe, scene: Scene, models: Sequence[ModelEntry]) 
 def work_item(config: GenerationConfig, model_hash: str) -> WorkItem:
     """The work item for a config, with its key."""
     asked = to_json(config)
-    # Stores from before there were levels of detail and steady frames keep their keys.
-    for later in ("mip", "steady"):
+    # Stores from before there were levels of detail, steady frames and estimates keep their keys.
+    for later in ("mip", "steady", "estimation"):
         if not asked[later]:
             del asked[later]
     text = json.dumps([asked, model_hash], sort_keys=True, separators=(",", ":"))

@@ -129,7 +129,7 @@ from gan_worker.dataclass_json import InvalidJson, dump, from_json, load, to_jso
 from gan_worker.errors import ProtocolError
 from gan_worker.wire.messages import BODIES, Chunk
 
-VERSION = (1, 4)
+VERSION = (1, 5)
 MAGIC = b"TW"
 FLAGS = b"\0\0"
 HEAD_LIMIT = 64 * 1024

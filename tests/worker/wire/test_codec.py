@@ -62,7 +62,7 @@ def test_what_is_written_is_read_again(body):
 
 # Fields that came later, by where they stand in a body; those who do not know them ignore them.
 OF_RECIPES = (
-    (("result", "recipe"), {"mip": 0, "steady": False}),
+    (("result", "recipe"), {"mip": 0, "steady": False, "estimation": None, "estimated": {}}),
     (("result", "recipe", "credits"), {"contained": False}),
 )
 SINCE = {
