@@ -93,7 +93,9 @@ class TILEWRIGHT_PT_setup(TabPanel, bpy.types.Panel):
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
         setup = installation.get()
-        return bool(setup.need or setup.running or setup.error)
+        # A worker that answers is neither missing nor astray.
+        need = setup.need == "outdated" if session.current.connected else bool(setup.need)
+        return bool(need or setup.running or setup.error)
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, setup, width = self.layout, installation.get(), context.region.width

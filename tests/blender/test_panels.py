@@ -268,6 +268,7 @@ def test_without_a_worker_its_setup_is_offered(monkeypatch):
         assert said in " ".join(draw(worker_panels.TILEWRIGHT_PT_setup).split())
         assert "Start\nStop" in draw(worker_panels.TILEWRIGHT_PT_worker)
     setup.need = "missing"
+    assert worker_panels.TILEWRIGHT_PT_setup.poll(bpy.context)
     monkeypatch.setattr(installation.Setup, "running", True)
     setup.step, setup.fraction, setup.seconds = "Downloading", 0.5, 75.0
     setup.lines.append("Collecting keras")
@@ -278,6 +279,15 @@ def test_without_a_worker_its_setup_is_offered(monkeypatch):
     setup.lines.append("ERROR: full")
     text = draw(worker_panels.TILEWRIGHT_PT_setup)
     assert "No room.\nFree some space.\nCollecting keras\nERROR: full\nWorker Doctor\n" in text
+
+
+def test_a_worker_that_answers_is_not_called_missing(monkeypatch, stand_in):
+    setup = installation.Setup()
+    monkeypatch.setattr(installation, "get", lambda: setup)
+    for need, offered in (("missing", False), ("astray", False), ("outdated", True), ("", False)):
+        setup.need = need
+        assert session.current.connected
+        assert worker_panels.TILEWRIGHT_PT_setup.poll(bpy.context) == offered
 
 
 def test_findings_of_the_doctor_stand_with_their_cures(monkeypatch):

@@ -142,23 +142,38 @@ class Window:
             self.settle()
 
     def find(self, what: str, column: float = 0.4) -> tuple[int, int]:
-        """The place of a button of the sidebar, found by going down one of its columns.
+        """The place of a button of the sidebar, found by going down one of its columns, which is scrolled if need be.
 
         Args:
             what: part of the operator call or of the data path.
             column: 0 is the left side of the sidebar, 1 the right one.
         """
+        x, seen = 0, ""
+        for pause in (0.03, 0.3):  # a busy computer hands mouse moves on late
+            for turn in range(4):
+                if turn == 1:
+                    self.press("Home")  # the first header comes to the top
+                elif turn:
+                    self.call("xdotool", *("click", 5) * 9)  # panels above have grown
+                    self.settle()
+                x, y = self.look_for(what, column, pause)
+                if y:
+                    return x, y
+            seen = self.buttons(column)
+        state = self.ask("(session().state, str(session().last_error), sorted(drawn))")
+        shown = self.photograph("missing")
+        raise AssertionError(f"no button {what} at {column}, but {seen}; {state}; see {shown.name}")
+
+    def look_for(self, what: str, column: float, pause: float) -> tuple[int, int]:
+        """The place of a button among those that the sidebar shows now; y is 0 where it is not."""
         left, top, width, height = self.ask("sidebar()")
         x, near = left + int(width * column), self.where.get(what, top)
-        places = sorted(range(top + 10, top + height, 16), key=lambda y: abs(y - near))
-        for pause in (0.03, 0.3):  # a busy computer hands mouse moves on late
-            for y in places:
-                self.move(x, y, pause)
-                if what in self.ask("under_pointer()"):
-                    self.where[what] = y
-                    return x, y
-        shown = self.photograph("missing")
-        raise AssertionError(f"no button {what} in the sidebar at {column}; see {shown.name}")
+        for y in sorted(range(top + 10, top + height, 16), key=lambda y: abs(y - near)):
+            self.move(x, y, pause)
+            if what in self.ask("under_pointer()"):
+                self.where[what] = y
+                return x, y
+        return x, 0
 
     def buttons(self, column: float = 0.4) -> str:
         """Operator calls and data paths of all buttons in a column of the sidebar, from the top."""
