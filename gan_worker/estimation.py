@@ -6,10 +6,22 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from gan_worker.errors import require
-from gan_worker.limits import DEPTHS, LEVELS, SHARES, STRENGTHS
+from gan_worker.limits import DEPTHS, LEVELS, SHARES, STRENGTHS, Range
 
 # Maps that can be estimated from the color, in the order of `materials.maps.MAPS`.
 ESTIMATED_MAPS = ("base_color", "roughness", "metallic", "normal", "height", "ambient_occlusion")
+
+# What each number of an `Estimation` may be.
+LIMITS: dict[str, Range[float]] = {
+    "depth": DEPTHS,
+    "coarse": STRENGTHS,
+    "fine": STRENGTHS,
+    "roughness": LEVELS,
+    "roughness_range": STRENGTHS,
+    "occlusion": STRENGTHS,
+    "metallic": SHARES,
+    "light": SHARES,
+}
 
 
 @dataclass(frozen=True)
@@ -52,16 +64,7 @@ class Estimation:
             repr(self.surface),
             "Choose one of these.",
         )
-        for name, limits in (
-            ("depth", DEPTHS),
-            ("coarse", STRENGTHS),
-            ("fine", STRENGTHS),
-            ("roughness", LEVELS),
-            ("roughness_range", STRENGTHS),
-            ("occlusion", STRENGTHS),
-            ("metallic", SHARES),
-            ("light", SHARES),
-        ):
+        for name, limits in LIMITS.items():
             value = getattr(self, name)
             require(
                 value in limits, f"{name.replace('_', ' ').capitalize()} must be {limits}", value

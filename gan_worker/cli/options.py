@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from gan_worker.cli import terminal
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError, require
+from gan_worker.estimation import LIMITS, SURFACES, Estimation
 from gan_worker.files import make_private
 from gan_worker.limits import DETAILS
 from gan_worker.materials.pictures import Bits
@@ -35,6 +39,105 @@ Detail = Annotated[
         "and the same size shows more of it."
     ),
 ]
+
+Estimate = Annotated[
+    bool | None,
+    typer.Option(
+        "--estimate/--no-estimate",
+        help="Estimate the maps that are not there from the base color, and take the light out of it. On where there "
+        "is a base color alone, or one of the options below is given.",
+    ),
+]
+
+_ADJUSTMENTS = {
+    "depth": "Of estimated normals and height together, {}.",
+    "coarse": "Strength of estimated shapes, {}.",
+    "fine": "Strength of estimated relief that is finer, {}.",
+    "roughness": "Added to the estimated roughness, {}.",
+    "roughness_range": "Factor on how far it lies from its mean, {}.",
+    "occlusion": "Strength of the estimated ambient occlusion, {}.",
+    "metallic": "Of all of the surface, {}; above 0 there is such a map.",
+    "light": "Share of the light on the picture that is taken out of the base color, {}.",
+}
+# Options for the fields of an `Estimation`, in order.
+_ESTIMATION_OPTIONS: dict[str, Any] = {
+    "surface": Annotated[
+        str | None,
+        typer.Option(help=f"{', '.join(SURFACES)}: sets what follows, where it is not given."),
+    ],
+    "invert": Annotated[
+        bool | None, typer.Option("--invert/--no-invert", help="What was taken for high is low.")
+    ],
+} | {
+    name: Annotated[float | None, typer.Option(help=text.format(LIMITS[name]))]
+    for name, text in _ADJUSTMENTS.items()
+}
+
+
+def takes_estimation(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command that has a parameter `estimation` an option for each of an `Estimation`'s fields instead.
+
+    The command gets an `Estimation` that passes `check`, or None where none of the options was given.
+    """
+
+    @wraps(command)
+    def with_options(**given: Any) -> Any:
+        moved = {name: given.pop(name) for name in _ESTIMATION_OPTIONS}
+        return command(**given, estimation=_estimation(moved))
+
+    signature = inspect.signature(command, eval_str=True)
+    own = [p for p in signature.parameters.values() if p.name != "estimation"]
+    options = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+        for name, kind in _ESTIMATION_OPTIONS.items()
+    ]
+    own = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
+    with_options.__signature__ = signature.replace(parameters=own + options)  # type: ignore[attr-defined]
+    with_options.__annotations__ = {p.name: p.annotation for p in own + options}
+    return with_options
+
+
+def _estimation(given: dict[str, Any]) -> Estimation | None:
+    """What the options say, on top of what the kind of surface sets.
+
+    Raises:
+        RequestError: `invalid_config`.
+    """
+    moved = {name: value for name, value in given.items() if value is not None}
+    if not moved:
+        return None
+    kind = Estimation(surface=moved.get("surface", Estimation.surface))
+    kind.check()
+    chosen = replace(SURFACES[kind.surface], **moved)
+    chosen.check()
+    return chosen
+
+
+def estimation_for(
+    model: str, home: Path | None, estimate: bool | None, estimation: Estimation | None
+) -> Estimation | None:
+    """What is made of estimated maps of a model's materials; None where none are estimated.
+
+    Args:
+        model: its name.
+        home: folder of runs and keys.
+        estimate: what the option `--estimate` says.
+        estimation: what the other options say.
+
+    Raises:
+        RequestError: `invalid_config`, or as `run.open_model`.
+    """
+    require(
+        estimate is not False or estimation is None,
+        "--no-estimate leaves nothing to adjust",
+        "options that adjust estimated maps beside it",
+        "Leave either out.",
+    )
+    if estimate is None and estimation is None:
+        info = run.read_model_info(run.open_model(runs_folder(home), model))
+        # The sheets of the preset classic are no surfaces.
+        estimate = info.maps == ("base_color",) and info.preset != "classic"
+    return estimation or (Estimation() if estimate else None)
 
 
 def runs_folder(home: Path | None) -> Path:
