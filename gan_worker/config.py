@@ -23,6 +23,7 @@ from gan_worker.limits import (
     TRAINING_SCALES,
 )
 from gan_worker.names import check_name
+from gan_worker.preparation import Preparation
 from gan_worker.style import (
     CellMap,
     Choice,
@@ -176,6 +177,7 @@ class TrainingConfig:
         isotropic: learn the pictures turned and mirrored too. More to learn from where they are small, but light
             that falls from one side falls from all sides then. Not with `classic`.
         gpus: of one computer, among which every batch is divided; where there are fewer, those.
+        prepare: what is done to photos first; sets of several maps stay as they are. A resumed run keeps it.
     """
 
     run: str
@@ -192,6 +194,7 @@ class TrainingConfig:
     source: str = ""
     isotropic: bool = False
     gpus: int = 1
+    prepare: Preparation = Preparation()
 
     def check(self) -> None:
         """Check all that can be known of it alone, before anything is read.
@@ -213,6 +216,7 @@ class TrainingConfig:
             "Name or add a picture or a folder.",
         )
         self._check_budget()
+        self.prepare.check()
         require(self.seed in SEEDS, f"The seed of a training must be {SEEDS}", self.seed)
         require(self.gpus in GPUS, f"The number of GPUs must be {GPUS}", self.gpus)
         # A resumed run keeps its scale and its turns, whatever is said here.

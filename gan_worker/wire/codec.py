@@ -83,6 +83,8 @@ Training jobs
     The config of `submit` has the fields of `config.TrainingConfig`. `octaves` (since 1.3) says how often the size
     doubles from what the generator learns to the finest detail; null measures it. `scale` is the factor on the size of
     the pictures at the finest detail, null their own. A run that is resumed may get octaves, or more than it had.
+    `prepare` (since 1.5) says what is done to photos first, with the fields of `preparation.Preparation`; a worker that
+    does not know it learns them as they are, and a run that is resumed keeps what it was started with.
 
 Models
     In `model_list`, `stride` is the pixels of a cell of the latent grid with all detail. `octaves` and `scale` (since

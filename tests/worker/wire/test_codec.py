@@ -65,12 +65,13 @@ OF_RECIPES = (
     (("result", "recipe"), {"mip": 0, "steady": False, "estimation": None, "estimated": {}}),
     (("result", "recipe", "credits"), {"contained": False}),
 )
+NO_PREPARATION = {"corners": [], "even_light": 0.0, "white_balance": 0.0, "neutral": None}
 SINCE = {
     "beat": (((), {"heard": 0}),),
     "hello": (((), {"warm": False}),),
     "model_list": ((("models", 0), {"octaves": 0, "scale": 1.0}), ((), {"unreadable": []})),
     "run_list": ((("runs", 0), {"problem": ""}),),
-    "run_config": ((("config",), {"octaves": None}),),
+    "run_config": ((("config",), {"octaves": None, "prepare": NO_PREPARATION}),),
     "state": OF_RECIPES,
     "finished": OF_RECIPES,
 }

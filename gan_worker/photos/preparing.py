@@ -1,0 +1,42 @@
+"""Preparing: all that a `Preparation` says, done to one photo."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gan_worker.photos.light import balance, even_out
+from gan_worker.photos.straightening import straighten, straightened_size
+
+if TYPE_CHECKING:
+    from gan_worker.materials.pixels import Picture
+    from gan_worker.preparation import Preparation
+
+
+def prepare(picture: Picture, preparation: Preparation) -> Picture:
+    """Do it: straightened first, then lit evenly, then balanced.
+
+    Args:
+        picture: (height, width, channels), sRGB in 0..1, top row first.
+        preparation: what to do; an empty one gives the very same picture back.
+
+    Returns:
+        float32, (height, width, channels) in 0..1 of `prepared_size`.
+
+    Raises:
+        RequestError: `invalid_config`, as `Preparation.check`.
+    """
+    preparation.check()
+    if preparation.corners:
+        picture = straighten(picture, preparation.corners)
+    if preparation.even_light:
+        picture = even_out(picture, preparation.even_light)
+    if preparation.white_balance:
+        picture = balance(picture, preparation.white_balance, preparation.neutral)
+    return picture
+
+
+def prepared_size(width: int, height: int, preparation: Preparation) -> tuple[int, int]:
+    """Width and height in pixels that a photo of this size has afterwards."""
+    if not preparation.corners:
+        return width, height
+    return straightened_size(width, height, preparation.corners)
