@@ -23,7 +23,7 @@ from gan_worker.limits import (
     TRAINING_SCALES,
 )
 from gan_worker.names import check_name
-from gan_worker.preparation import Preparation
+from gan_worker.preparation import AS_IT_IS, Preparation
 from gan_worker.style import (
     CellMap,
     Choice,
@@ -194,7 +194,7 @@ class TrainingConfig:
     source: str = ""
     isotropic: bool = False
     gpus: int = 1
-    prepare: Preparation = Preparation()
+    prepare: Preparation = AS_IT_IS
 
     def check(self) -> None:
         """Check all that can be known of it alone, before anything is read.
@@ -256,6 +256,8 @@ class TrainingConfig:
         require(not self.octaves, rule, f"octaves {self.octaves}", cure)
         rule = "The preset classic learns pictures upright, not turned and mirrored"
         require(not self.isotropic, rule, "turned and mirrored", cure)
+        rule = "The preset classic takes pictures as they are"
+        require(self.prepare.is_empty, rule, "what to do to photos first", cure)
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,10 @@ class Preparation:
             _check_corners(self.corners)
 
 
+# What is done where nothing is asked for.
+AS_IT_IS = Preparation()
+
+
 def _check_corners(corners: tuple[Corner, ...]) -> None:
     cure = "Name them clockwise from the upper left one: x1,y1,x2,y2,x3,y3,x4,y4."
     shown = ", ".join(f"({x:g}, {y:g})" for x, y in corners)

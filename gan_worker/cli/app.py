@@ -15,6 +15,7 @@ from gan_worker.cli import (
     export,
     generate,
     loop,
+    photos,
     repair,
     runs,
     show,
@@ -44,6 +45,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for command in (
+    photos.prepare,
     train.train,
     generate.generate,
     export.export,

@@ -14,6 +14,7 @@ import typer
 
 from gan_worker.cli import terminal
 from gan_worker.cli.options import Home, quiet_loading, runs_folder
+from gan_worker.cli.photos import Corners, EvenLight, WhiteBalance, parse_preparation
 from gan_worker.config import PRESETS, TrainingConfig
 from gan_worker.errors import Cancelled, RequestError, WorkerError, require
 from gan_worker.files import check_places, read_json
@@ -47,6 +48,9 @@ def train(
     isotropic: Annotated[
         bool, typer.Option("--isotropic", help="Learn the pictures turned and mirrored too.")
     ] = False,
+    corners: Corners = "",
+    even_light: EvenLight = 0.0,
+    white_balance: WhiteBalance = "0",
     seed: Annotated[int | None, typer.Option(help="Fixes the training. [0]")] = None,
     author: Annotated[
         str, typer.Option(help="Who made the pictures, where they do not say it themselves.")
@@ -65,8 +69,17 @@ def train(
         "neither" if run is None else "both",
         "Give --run NAME to start a new run, or --resume RUN to continue one.",
     )
+    preparation = parse_preparation(corners, even_light, white_balance)
     if resume is not None:
-        _refuse_kept(preset=preset, scale=scale, isotropic=isotropic or None, seed=seed)
+        _refuse_kept(
+            preset=preset,
+            scale=scale,
+            isotropic=isotropic or None,
+            seed=seed,
+            corners=corners or None,
+            even_light=even_light or None,
+            white_balance=preparation.white_balance or None,
+        )
         opened = runs.Run.open(folder, resume)
         config = replace(_resumed(opened, places, minutes, kimg), gpus=gpus, octaves=octaves)
         config.check()
@@ -85,6 +98,7 @@ def train(
         seed or 0,
         isotropic=isotropic,
         gpus=gpus,
+        prepare=preparation,
     )
     config.check()
     check_places(config.pictures)
@@ -105,10 +119,10 @@ def _with_attribution(
 
 
 def _refuse_kept(**options: object) -> None:
-    given = [f"--{name}" for name, value in options.items() if value is not None]
+    given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
     require(
         not given,
-        "A resumed run keeps its preset, scale, isotropy and seed",
+        "A resumed run keeps its preset, scale, isotropy and seed, and what is done to its photos",
         ", ".join(given),
         "Leave these options out, or start a new run.",
     )

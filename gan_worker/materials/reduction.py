@@ -19,6 +19,9 @@ from gan_worker.materials.reading import (
     shows_color,
 )
 
+# Rows of maps in memory that are reduced at a time.
+ROWS = 128
+
 
 @dataclass(frozen=True)
 class Reduced:
@@ -71,6 +74,15 @@ def read_reduced(
         window |= parts.window()
     size = next(iter(layouts.values())).size
     return Reduced(size, shrink, {n: overview[n] for n in names}, {n: window[n] for n in names})
+
+
+def reduce_maps(maps: Mapping[str, Picture], shrink: int, side: int) -> Reduced:
+    """The same of maps that are in memory already; arguments as of `read_reduced`."""
+    height, width = next(iter(maps.values())).shape[:2]
+    parts = _Parts(Layout(width, height, orientation=1, floating=False), shrink, side)
+    for top in range(0, height, ROWS):
+        parts.add({name: picture[top : top + ROWS] for name, picture in maps.items()})
+    return Reduced((width, height), shrink, parts.overview(), parts.window())
 
 
 def _measure_span(file: Path) -> tuple[float, float]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gan_worker.photos.light import balance, even_out
+from gan_worker.photos.problems import PhotoProblem, find_problems
 from gan_worker.photos.straightening import straighten, straightened_size
 
 if TYPE_CHECKING:
@@ -33,6 +35,15 @@ def prepare(picture: Picture, preparation: Preparation) -> Picture:
     if preparation.white_balance:
         picture = balance(picture, preparation.white_balance, preparation.neutral)
     return picture
+
+
+def prepare_and_inspect(
+    picture: Picture, preparation: Preparation
+) -> tuple[Picture, tuple[PhotoProblem, ...]]:
+    """The same, and what is wrong with the part that is used; before its light is changed, which would hide some."""
+    straight = prepare(picture, replace(preparation, even_light=0.0, white_balance=0.0))
+    problems = find_problems(straight)
+    return prepare(straight, replace(preparation, corners=())), problems
 
 
 def prepared_size(width: int, height: int, preparation: Preparation) -> tuple[int, int]:

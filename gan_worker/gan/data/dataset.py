@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
@@ -22,8 +22,13 @@ from gan_worker.gan.data.waves import Pattern, patterns_from_json
 from gan_worker.limits import OCTAVES
 from gan_worker.materials.maps import MAPS, Kind
 from gan_worker.materials.sets import MaterialSet, find_materials
+from gan_worker.preparation import AS_IT_IS, Preparation
 from gan_worker.progress import DataReport, MaterialEntry
 from gan_worker.style import NAME_LIMIT
+
+if TYPE_CHECKING:
+    from gan_worker.gan.data.source import LargeSource, Source
+    from gan_worker.photos.problems import PhotoProblem
 
 # Size of elements in crops above which a person is told: after five minutes of `tiny`, paving stones of 0.91 came out
 # as blotches and bricks of 0.75 as bricks; at two thirds of its scale the paving had its shapes.
@@ -73,6 +78,7 @@ def read_pictures(
     scale: float | None,
     turned: bool = False,
     octaves: int | None = 0,
+    preparation: Preparation = AS_IT_IS,
 ) -> Pictures:
     """Find, read and scale all materials; normals get unit length.
 
@@ -82,6 +88,7 @@ def read_pictures(
         scale: factor on the size; None leaves it as it is, but for what too few octaves leave out.
         turned: whether they will be learned turned and mirrored too, for the report.
         octaves: times they are halved for the generator; None measures it.
+        preparation: what is done to photos first.
 
     Raises:
         PictureError: `picture_missing`, `dataset_empty`, `map_size_mismatch`, `picture_too_small`.
@@ -89,7 +96,7 @@ def read_pictures(
     sets, skipped, notes = find_materials(files)
     names = _common_maps(sets)
     side = int((KEPT_PIXELS / len(sets)) ** 0.5)
-    sources = [open_source(material_set, names, side, len(sets)) for material_set in sets]
+    sources = [open_source(one, names, side, len(sets), preparation) for one in sets]
     elements = [source.element for source in sources]
     if scale is None or octaves is None:
         sides = [source.side for source in sources]
@@ -105,7 +112,8 @@ def read_pictures(
     scaled = tuple(at.small for at in sized)
     isotropic = all(map(is_isotropic, scaled))
     # First, because a panel shows the first few.
-    told = (*_note_large(entries, np.array(elements) * scale / 2**octaves / crop), *notes)
+    large = _note_large(entries, np.array(elements) * scale / 2**octaves / crop)
+    told = (*large, *_note_problems(sets, sources), *notes)
     report = DataReport(
         tuple(entries), tuple(skipped), names, scale, told, isotropic, turned, octaves
     )
@@ -185,11 +193,28 @@ def _note_large(entries: Sequence[MaterialEntry], seen: np.ndarray) -> list[str]
     large = [entry.name for entry, share in zip(entries, seen, strict=True) if share > LARGE]
     if not large:
         return []
-    named = ", ".join(large[:3]) + (f" and {len(large) - 3} more" if len(large) > 3 else "")
     return [
-        f"The main shapes of {named} fill nearly all that the networks see at once, or more, and may come out as "
-        "blotches: take a picture that shows more of the material."
+        f"The main shapes of {_listed(large)} fill nearly all that the networks see at once, or more, and may come out "
+        "as blotches: take a picture that shows more of the material."
     ]
+
+
+def _note_problems(
+    sets: Sequence[MaterialSet], sources: Sequence[Source | LargeSource]
+) -> Iterator[str]:
+    """Sentences about what is wrong with photos, each kind once, with the photos that have it."""
+    found: dict[str, list[tuple[str, PhotoProblem]]] = {}
+    for material_set, source in zip(sets, sources, strict=True):
+        for problem in source.problems:
+            found.setdefault(problem.kind, []).append((material_set.name, problem))
+    for (name, problem), *others in found.values():
+        more = [other for other, _ in others]
+        also = f" So it is with {_listed(more)}." if more else ""
+        yield f"{name}: {problem.message}{also} {problem.cure}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def all_files(sets: Sequence[MaterialSet]) -> tuple[Path, ...]:

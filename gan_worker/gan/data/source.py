@@ -5,15 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gan_worker.errors import PictureError
+from gan_worker.files import shown_name
 from gan_worker.gan.data.periodicity import find_cell
 from gan_worker.gan.data.statistics import unit_normals
 from gan_worker.materials.maps import MAPS, Kind
 from gan_worker.materials.pictures import read_layout, resize
-from gan_worker.materials.reduction import Reduced, read_reduced
+from gan_worker.materials.reduction import Reduced, read_reduced, reduce_maps
 from gan_worker.materials.sets import MaterialSet, read_material
+from gan_worker.photos.preparing import prepare_and_inspect
+from gan_worker.photos.problems import PhotoProblem, find_problems
+from gan_worker.preparation import AS_IT_IS, Preparation
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Material = Mapping[str, np.ndarray]
 
@@ -23,6 +32,8 @@ WHOLE = 2**24
 OVERVIEWS, OVERVIEW, MEASURED = 2**24, 2**20, 2**22
 # Side of the window that is read of a larger one, at least.
 WINDOW = 2**10
+# Pixels of a photo that something is done to, at most: all of it is held for that, which takes 1.6 GiB.
+PREPARED = 2**26
 
 
 @dataclass(frozen=True)
@@ -45,14 +56,16 @@ class Source:
 
     Args:
         maps: at the size of their files.
+        problems: of a photo.
 
     Attributes:
         element: size of the main elements, pixels.
         side: shorter one of the pictures, pixels.
+        problems: as they were given.
     """
 
-    def __init__(self, maps: Material):
-        self._maps = maps
+    def __init__(self, maps: Material, problems: Sequence[PhotoProblem] = ()):
+        self._maps, self.problems = maps, problems
         self.element = _main_element(maps)
         self.side = min(_size(maps))
 
@@ -74,14 +87,16 @@ class LargeSource:
 
     Args:
         reduced: with normals of unit length.
+        problems: of a photo.
 
     Attributes:
         element: size of the main elements, pixels.
         side: shorter one of the pictures, pixels.
+        problems: as they were given.
     """
 
-    def __init__(self, reduced: Reduced):
-        self._reduced = reduced
+    def __init__(self, reduced: Reduced, problems: Sequence[PhotoProblem] = ()):
+        self._reduced, self.problems = reduced, problems
         self.side = min(reduced.size)
         shown: Material = reduced.overview
         shrink = reduced.shrink
@@ -109,7 +124,11 @@ class LargeSource:
 
 
 def open_source(
-    material: MaterialSet, names: Sequence[str], side: int, materials: int
+    material: MaterialSet,
+    names: Sequence[str],
+    side: int,
+    materials: int,
+    preparation: Preparation = AS_IT_IS,
 ) -> Source | LargeSource:
     """Read what is needed of a material.
 
@@ -118,18 +137,64 @@ def open_source(
         names: of the maps.
         side: of the middle that will be kept, pixels.
         materials: how many share the memory.
+        preparation: what is done to it first where it is a photo, which has no maps but its base color.
 
     Raises:
-        PictureError: as `read_material`.
+        PictureError: as `read_material`; `picture_unreadable` for a photo that is too large to be prepared.
     """
-    width, height = read_layout(next(iter(material.files.values()))).size
-    if width * height <= WHOLE:
-        maps = read_material(material)
-        return Source({name: maps[name] for name in names})
+    is_photo = material.maps == ("base_color",)
+    if is_photo and not preparation.is_empty:
+        return _open_prepared(material, side, materials, preparation)
+    size = read_layout(next(iter(material.files.values()))).size
+    if math.prod(size) <= WHOLE:
+        read = read_material(material)
+        maps = {name: read[name] for name in names}
+        return Source(maps, _problems(maps) if is_photo else ())
+    shrink = _shrink(size, materials)
+    reduced = read_reduced(material, names, shrink, max(WINDOW, side), _unit)
+    return LargeSource(reduced, _problems(reduced.window, reduced.overview) if is_photo else ())
+
+
+def _open_prepared(
+    material: MaterialSet, side: int, materials: int, preparation: Preparation
+) -> Source | LargeSource:
+    """A photo, straightened, looked at for problems, and then lit evenly and balanced."""
+    file = material.files["base_color"]
+    if math.prod(read_layout(file).size) > PREPARED:
+        raise _too_large(file)
+    photo, problems = prepare_and_inspect(read_material(material)["base_color"], preparation)
+    maps = {"base_color": photo}
+    if math.prod(_size(maps)) <= WHOLE:
+        return Source(maps, problems)
+    shrink = _shrink(_size(maps), materials)
+    return LargeSource(reduce_maps(maps, shrink, max(WINDOW, side)), problems)
+
+
+def _problems(*parts: Material) -> tuple[PhotoProblem, ...]:
+    """Those of a photo, each kind once, from all of it or from parts of it."""
+    found = {
+        problem.kind: problem for maps in parts for problem in find_problems(maps["base_color"])
+    }
+    return tuple(found.values())
+
+
+def _shrink(size: tuple[int, int], materials: int) -> int:
+    """Side of the boxes that bring a picture of this size to an overview."""
+    width, height = size
     shrink = 1
     while (width // shrink) * (height // shrink) > max(OVERVIEW, OVERVIEWS // materials):
         shrink *= 2
-    return LargeSource(read_reduced(material, names, shrink, max(WINDOW, side), _unit))
+    return shrink
+
+
+def _too_large(file: Path) -> PictureError:
+    side = math.isqrt(PREPARED)
+    return PictureError(
+        "picture_unreadable",
+        f"A photo that something is done to first may have {side}×{side} pixels at most; {shown_name(file.name)} has "
+        "more.",
+        "Make it smaller, cut the part out in a picture editor, or leave out what shall be done to it.",
+    )
 
 
 def _size(maps: Material) -> tuple[int, int]:

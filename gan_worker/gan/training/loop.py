@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from gan_worker.config import PRESETS, TrainingConfig
+from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.errors import TrainingError, WorkerError
 from gan_worker.gan.generation import arrays as checkpoint
 from gan_worker.gan.generation.model import Model, computed_on
@@ -23,6 +24,7 @@ from gan_worker.gan.training.pipelines import Pipeline, new_pipeline
 from gan_worker.gan.training.previews import Previews
 from gan_worker.gan.training.training_set import read_training_set
 from gan_worker.memory import ran_out_of_memory, resident_memory_mb
+from gan_worker.preparation import Preparation
 from gan_worker.progress import (
     LiveModel,
     Notice,
@@ -100,6 +102,10 @@ class Training:
         self.steps, self.seconds = 0, 0.0
         stored = run.load_checkpoint() if config.resume else None
         state: dict[str, Any] = stored[1] if stored else {}
+        if stored:
+            # Its weights mean what it was started with.
+            kept = from_json(Preparation, state.get("prepare", {}))
+            self.config = config = replace(config, prepare=kept)
         before = read_provenance(run.path) or Provenance()
         learned = read_training_set(config, pipeline.read, state, before, report)
         self.pictures, self.data = learned.pictures, learned.pictures.report
@@ -330,6 +336,7 @@ class Training:
             "scale": self.data.scale,
             "octaves": self.data.octaves,
             "turned": self.data.turned,
+            "prepare": to_json(self.config.prepare),
             "statistics": self.pictures.statistics.to_json(),
             "patterns": [asdict(pattern) for pattern in self.pictures.patterns],
             "hyperparameters": asdict(self.update.parameters),

@@ -100,7 +100,9 @@ class MaterialPipeline:
             octaves = max(state.get("octaves", 0), octaves or 0)
             scale = state["scale"] * 2.0 ** (octaves - state.get("octaves", 0))
             turned = state.get("turned", False)
-        pictures = read_pictures(config.pictures, self._network.crop, scale, turned, octaves)
+        pictures = read_pictures(
+            config.pictures, self._network.crop, scale, turned, octaves, config.prepare
+        )
         if state:
             pictures = with_maps(pictures, tuple(state["statistics"]))
         return measure_pictures(pictures, self._network.stride, state)
