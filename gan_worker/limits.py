@@ -54,10 +54,9 @@ TRUNCATIONS = Range(0.0, 2.0)
 # Steps of a direction; beyond them no training ever saw a style.
 AMOUNTS = Range(-10.0, 10.0)
 SWAYS = Range(0.0, 1.0)
-# Of what is done to a photo: from nothing to all of it.
-STRENGTHS = Range(0.0, 1.0)
 
-# Of what is made of estimated maps: factors on depth and on other strengths, levels that are added, and shares.
+# Of what is made of estimated maps: factors on depth and on other strengths, levels that are added, and shares,
+# as of what is done to a photo too.
 DEPTHS = Range(0.0, 4.0)
 STRENGTHS = Range(0.0, 2.0)
 LEVELS = Range(-1.0, 1.0)

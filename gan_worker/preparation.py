@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from gan_worker.errors import require
-from gan_worker.limits import STRENGTHS
+from gan_worker.limits import SHARES
 
 Corner = tuple[float, float]
 Color = tuple[float, float, float]
@@ -48,7 +48,7 @@ class Preparation:
             ("Even light", self.even_light),
             ("White balance", self.white_balance),
         ):
-            require(strength in STRENGTHS, f"{name} must be {STRENGTHS}", strength)
+            require(strength in SHARES, f"{name} must be {SHARES}", strength)
         if self.neutral is not None:
             rule = "The color that is grey in truth must have three parts above 0, and 1 at most"
             require(all(0 < part <= 1 for part in self.neutral), rule, self.neutral)

@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 
+from gan_worker.errors import PictureError
 from gan_worker.gan.data import source
 from gan_worker.gan.data.dataset import read_pictures
-from gan_worker.materials.pictures import write_picture
+from gan_worker.materials.pictures import read_picture, write_picture
+from gan_worker.photos.preparing import prepare
+from gan_worker.preparation import Preparation
 
 SIDE = 512
 
@@ -79,3 +82,61 @@ def test_what_repeats_finer_than_the_overview_is_seen(tmp_path, large, monkeypat
     write_picture(tmp_path / "cloth.png", np.repeat(weave[..., None], 3, axis=-1))
     reduced, whole = read_both([str(tmp_path)], monkeypatch, large, scale=None, octaves=None)
     assert reduced.report.octaves == whole.report.octaves == 0
+
+
+# ---- photos that something is done to first
+
+SLANTED = Preparation(((0.1, 0.0), (0.9, 0.1), (1.0, 1.0), (0.0, 0.9)), even_light=1.0)
+
+
+@pytest.fixture
+def photo(blobs, tmp_path):
+    """A photo on which light falls from the left."""
+    light = np.linspace(1, 0.3, SIDE, dtype=np.float32)[None, :, None]
+    file = tmp_path / "photos" / "floor.png"
+    file.parent.mkdir()
+    write_picture(file, (0.2 + 0.6 * blobs(SIDE, 6)) * light * np.ones(3, np.float32))
+    return file
+
+
+def test_a_photo_is_learned_as_it_was_prepared(photo):
+    read = read_pictures([str(photo)], 32, 1.0, preparation=SLANTED)
+    expected = prepare(read_picture(photo), SLANTED)
+    np.testing.assert_array_equal(read.materials[0]["base_color"], expected)
+    (entry,) = read.report.materials
+    assert (entry.width, entry.height) == (expected.shape[1], expected.shape[0])
+
+
+def test_a_set_of_several_maps_stays_as_it_is(wall):
+    plain, asked = (read_pictures(wall, 32, 1.0, preparation=p) for p in (Preparation(), SLANTED))
+    for name, picture in plain.materials[0].items():
+        np.testing.assert_array_equal(asked.materials[0][name], picture)
+
+
+def test_a_large_photo_is_prepared_whole_and_then_reduced(photo, large, monkeypatch):
+    chosen = {"scale": 1.0, "octaves": 1, "preparation": SLANTED}
+    reduced, whole = read_both([str(photo)], monkeypatch, large, **chosen)
+    assert reduced.report.materials == whole.report.materials
+    small, expected = (read.materials[0]["base_color"] for read in (reduced, whole))
+    np.testing.assert_allclose(small, expected, atol=1e-5)
+
+
+def test_a_photo_too_large_to_be_prepared_is_refused_with_a_cure(photo, monkeypatch):
+    monkeypatch.setattr(source, "PREPARED", SIDE**2 - 1)
+    with pytest.raises(PictureError, match=r"511×511 pixels at most; floor\.png") as caught:
+        read_pictures([str(photo)], 32, 1.0, preparation=SLANTED)
+    assert "smaller" in caught.value.info.cure
+    # As it is, it can be read.
+    read_pictures([str(photo)], 32, 1.0)
+
+
+def test_what_is_wrong_with_photos_is_told_once_for_each_kind(photo, blobs):
+    smooth = np.repeat(0.2 + 0.6 * blobs(SIDE, 12), 3, axis=-1)
+    names = [f"smooth{n}" for n in range(5)]
+    for name in names:
+        write_picture(photo.with_name(f"{name}.png"), smooth)
+    photo.unlink()
+    notes = read_pictures([str(photo.parent)], 32, 1.0).report.notes
+    (note,) = [note for note in notes if "blurred" in note]
+    assert note.startswith("smooth0: ") and "smooth1, smooth2, smooth3 and 1 more" in note
+    assert "in focus" in note
