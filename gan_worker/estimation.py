@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
 
 from gan_worker.errors import require
 from gan_worker.limits import DEPTHS, LEVELS, SHARES, STRENGTHS, Range
@@ -92,3 +93,37 @@ SURFACES: dict[str, Estimation] = {
         Estimation("wet", roughness=-0.45, roughness_range=1.3, depth=0.8),
     )
 }
+
+# Mean errors on held-back materials of what knows nothing of the picture: flat normals, and each map's mean.
+_NOTHING_KNOWN = {"normal": 19.0, "roughness": 0.159, "ambient_occlusion": 0.112}
+# What has more than this share of such an error is a guess.
+_GUESSED = 0.8
+
+
+def certainty(name: str, error: float) -> str:
+    """How sure an estimated map is, in words.
+
+    Args:
+        name: of the map.
+        error: the mean error that is expected, in degrees for normals, else of values 0..1.
+    """
+    kind = "a guess" if error > _GUESSED * _NOTHING_KNOWN.get(name, math.inf) else "estimated"
+    return (
+        f"{kind}, within {error:.0f}° on average"
+        if name == "normal"
+        else f"{kind}, within {error:.2f} on average"
+    )
+
+
+def weighted(shares: Sequence[tuple[Estimation, float]]) -> Estimation:
+    """What lies between several: numbers are their weighted mean, the rest is as in the one of most weight.
+
+    Args:
+        shares: each with its weight, which add up to 1; some may lie below 0.
+    """
+    heaviest = max(shares, key=lambda pair: pair[1])[0]
+    means = {
+        name: limits.nearest(round(sum(getattr(one, name) * share for one, share in shares), 6))
+        for name, limits in LIMITS.items()
+    }
+    return Estimation(**{**asdict(heaviest), **means})

@@ -162,6 +162,21 @@ class TILEWRIGHT_OT_switch_area(_Making, bpy.types.Operator):
         regeneration.switch_area(material, self.times)
 
 
+class TILEWRIGHT_OT_estimate_maps(_Making, bpy.types.Operator):
+    """Estimate the maps that this material has not from its base color; its look and its size stay"""
+
+    bl_idname = "tilewright.estimate_maps"
+    bl_label = "Estimate Missing Maps"
+
+    @classmethod
+    def obstacle(cls, _context: bpy.types.Context) -> str:
+        return obstacle_of(regeneration.check_missing, sliders.active_material())
+
+    def make(self, material: bpy.types.Material) -> None:
+        if regeneration.missing_maps(material):
+            regeneration.estimate_missing(material)
+
+
 class TILEWRIGHT_OT_cancel_regeneration(Action, bpy.types.Operator):
     """Stop making this material; it stays as it is shown"""
 
@@ -198,6 +213,7 @@ register, unregister = bpy.utils.register_classes_factory(
         TILEWRIGHT_OT_regenerate,
         TILEWRIGHT_OT_switch_size,
         TILEWRIGHT_OT_switch_area,
+        TILEWRIGHT_OT_estimate_maps,
         TILEWRIGHT_OT_cancel_regeneration,
     )
 )

@@ -36,6 +36,8 @@ class TILEWRIGHT_PT_generation(TabPanel, bpy.types.Panel):
             paragraph(layout, requests.detail_in_words(chosen, model), context.region.width, "INFO")
             column = properties_column(layout)
         column.prop(chosen, "truncation_psi")
+        if model and requests.missing_maps(model):
+            column.prop(chosen, "estimate_maps")
         column.row().prop(chosen, "target", expand=True)
         if chosen.target == "SELECTED":
             column.prop(chosen, "vary_per_object")
@@ -56,7 +58,7 @@ class TILEWRIGHT_PT_maps(TabPanel, bpy.types.Panel):
         model = session.current.model(chosen.model)
         layout.label(text="All the Model Has" if not chosen.maps else "Only These")
         grid = layout.grid_flow(columns=2, even_columns=True, align=True)
-        for name in model.maps if model else ():
+        for name in requests.offered_maps(chosen, model) if model else ():
             grid.prop_enum(chosen, "maps", name)
         column = properties_column(layout)
         for name in ("scale", "multiply_occlusion", "displacement", "storage"):

@@ -76,6 +76,12 @@ class GenerationChoices:
         options={"ENUM_FLAG"},
         default=set(),
     )
+    estimate_maps: BoolProperty(
+        name="Estimate Missing Maps",
+        description="Estimate the maps that the model has not learned from the base color that it makes, such as "
+        "normals of a model that has seen photos",
+        default=True,
+    )
     target: EnumProperty(
         name="Apply To",
         description="Which objects get the material",

@@ -12,6 +12,7 @@ from gan_worker.errors import RequestError, WorkerError
 from ..shader import node_tree
 from ..steering import levels, live, sliders
 from ..worker import session
+from . import requests
 
 if TYPE_CHECKING:
     from gan_worker.config import GenerationConfig
@@ -79,8 +80,51 @@ def regenerate(material: bpy.types.Material) -> session.Job:
     config, _ = _prepare(material)
     if not node_tree.is_preview(material):  # its own recipe is that of a small picture
         recipe = node_tree.recipe_of(material).config
-        config = replace(recipe, model=config.model, maps=config.maps)
+        estimation = recipe.estimation or config.estimation
+        config = replace(recipe, model=config.model, maps=config.maps, estimation=estimation)
     return _ask(material, config)
+
+
+def missing_maps(material: bpy.types.Material) -> tuple[str, ...]:
+    """Maps that can be estimated for a material that has none estimated yet."""
+    model = model_of(material)
+    if model is None or material.tilewright.latents.estimation.used:
+        return ()
+    return requests.missing_maps(model)
+
+
+def check_missing(material: bpy.types.Material | None) -> bpy.types.Material:
+    """Check that there are maps to estimate for a material.
+
+    Returns:
+        The material.
+
+    Raises:
+        RequestError: as `check`, or `wrong_state` where it has all that can be estimated.
+        WorkerError: `worker_gone`.
+    """
+    material = check(material)
+    if not missing_maps(material):
+        raise RequestError(
+            "wrong_state",
+            "A map must be missing to be estimated; this material has all that can be estimated.",
+            "Move the sliders of Estimated Maps, if it has some.",
+        )
+    return material
+
+
+def estimate_missing(material: bpy.types.Material) -> session.Job:
+    """Give a material the maps that its model has not learned, at the size and with the look that it has.
+
+    Raises:
+        RequestError: as `check_missing`.
+        WorkerError: `worker_gone`.
+    """
+    check_missing(material)
+    config, model = _prepare(material)
+    config = replace(config, estimation=requests.estimation_for(model), maps=())
+    sliders.store(material, config)
+    return _ask(material, sliders.wanted(material))
 
 
 def switch_size(material: bpy.types.Material, side: int) -> session.Job | None:

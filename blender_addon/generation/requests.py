@@ -10,6 +10,7 @@ import bpy
 
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError, StorageError
+from gan_worker.estimation import Estimation
 from gan_worker.limits import SEEDS
 from gan_worker.names import unknown_model
 
@@ -36,7 +37,28 @@ def generation_config(scene: bpy.types.Scene) -> GenerationConfig:
         truncation_psi=round(chosen.truncation_psi, 6),
     )
     model = session.current.model(chosen.model)
-    return levels.with_area(config, model, int(chosen.tile_area)) if model else config
+    if model is None:
+        return config
+    if chosen.estimate_maps and missing_maps(model):
+        config = replace(config, estimation=estimation_for(model))
+    return levels.with_area(config, model, int(chosen.tile_area))
+
+
+def missing_maps(model: ModelEntry) -> tuple[str, ...]:
+    """Maps that a model has not learned and that can be estimated; none where the worker is too old for that."""
+    if "base_color" not in model.maps or not session.current.speaks(1, 5):
+        return ()
+    return Estimation().maps(model.maps)
+
+
+def offered_maps(chosen: GenerationChoices, model: ModelEntry) -> tuple[str, ...]:
+    """Maps to choose from in the Generate panel."""
+    return (*model.maps, *(missing_maps(model) if chosen.estimate_maps else ()))
+
+
+def estimation_for(model: ModelEntry) -> Estimation:
+    """What is made of estimates at first: where the colors came with other maps, there is no light on them."""
+    return Estimation(light=0.0 if len(model.maps) > 1 else Estimation.light)
 
 
 def detail_in_words(chosen: GenerationChoices, model: ModelEntry) -> str:

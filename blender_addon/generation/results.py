@@ -85,12 +85,13 @@ def apply(event: MaterialReady, target: str, order: Order, is_rest: bool = False
 
 
 def _is_wanted(made: GenerationConfig, target: str) -> bool:
-    """Whether its material is there still, and no undo took the size away meanwhile."""
+    """Whether its material is there still, and no undo took the size or the wish for estimates away meanwhile."""
     material = node_tree.find_material(target)
     if material is None:
         return False
-    wanted = material.tilewright.latents
-    return (made.width, made.height, made.mip) == (wanted.width, wanted.height, wanted.mip)
+    wanted, estimated = material.tilewright.latents, made.estimation is not None
+    asked = (wanted.width, wanted.height, wanted.mip, wanted.estimation.used)
+    return (made.width, made.height, made.mip, estimated) == asked
 
 
 def _show(event: MaterialReady, target: str, order: Order, is_rest: bool) -> None:

@@ -7,11 +7,12 @@ from typing import TypeGuard
 
 import bpy
 
+from gan_worker.estimation import certainty
 from gan_worker.materials.maps import MAPS
 
 from ..generation import regeneration
 from ..output.export import MaterialExport
-from ..steering import sliders
+from ..steering import live, sliders
 from ..ui.layouts import ShaderEditor, TabPanel, draw_task, pair, paragraph, properties_column
 from ..worker.reporting import obstacle_of, still
 from . import node_tree, projection, surface
@@ -86,6 +87,42 @@ class _Surface(_OfRecipe):
             paragraph(layout, reason, context.region.width, "INFO")
 
 
+class _Estimates(_OfRecipe):
+    bl_label = "Estimated Maps"
+    bl_options = set()
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        material = sliders.active_material()
+        if not super().poll(context) or not node_tree.is_ours(material):
+            return False
+        return material.tilewright.latents.estimation.used or bool(
+            regeneration.missing_maps(material)
+        )
+
+    def draw(self: bpy.types.Panel, context: bpy.types.Context) -> None:
+        layout, material = self.layout, still(sliders.active_material())
+        kept, width = material.tilewright.latents.estimation, context.region.width
+        if not kept.used:
+            missing = ", ".join(MAPS[n].label.lower() for n in regeneration.missing_maps(material))
+            paragraph(layout, f"It has no {missing}: they can be estimated", width, "INFO")
+            layout.operator("tilewright.estimate_maps", icon="SHADERFX")
+            return
+        reason = live.obstacle(material)
+        if reason:
+            paragraph(layout, reason, width, "INFO")
+        column = properties_column(layout)
+        column.enabled = not reason
+        column.prop(kept, "surface")
+        for part in _ESTIMATES:
+            part_column = column.column(align=True)
+            for name in part:
+                part_column.prop(kept, name, slider=name != "invert")
+        for name, error in still(node_tree.read_recipe(material)).estimated.items():
+            text = f"{MAPS[name].label}: {certainty(name, error)}"
+            paragraph(layout, text, width, "QUESTION")
+
+
 class _Keeping(_OfRecipe):
     bl_label = "Keep"
     bl_options = set()
@@ -138,6 +175,12 @@ def _has_recipe(material: bpy.types.Material | None) -> TypeGuard[bpy.types.Mate
     return material is not None and bool(material.tilewright.recipe)
 
 
+# Sliders of estimated maps, those of one map together.
+_ESTIMATES = (
+    ("depth", "coarse", "fine", "invert"),
+    ("roughness", "roughness_range"),
+    ("occlusion", "metallic", "light"),
+)
 _PROJECTIONS = {"UV": "UV", "BOX": "Box"}
 _DISPLACEMENTS = {"NONE": "None", "BUMP": "Bump", "REAL": "Real"}
 
@@ -203,6 +246,10 @@ class TILEWRIGHT_PT_surface(_Surface, _Sidebar, bpy.types.Panel):
     bl_parent_id = "TILEWRIGHT_PT_material"
 
 
+class TILEWRIGHT_PT_estimates(_Estimates, _Sidebar, bpy.types.Panel):
+    bl_parent_id = "TILEWRIGHT_PT_material"
+
+
 class TILEWRIGHT_PT_keeping(_Keeping, _Sidebar, bpy.types.Panel):
     bl_parent_id = "TILEWRIGHT_PT_material"
 
@@ -220,6 +267,10 @@ class TILEWRIGHT_PT_material_shader(_Material, ShaderEditor, bpy.types.Panel):
 
 
 class TILEWRIGHT_PT_surface_shader(_Surface, ShaderEditor, bpy.types.Panel):
+    bl_parent_id = "TILEWRIGHT_PT_material_shader"
+
+
+class TILEWRIGHT_PT_estimates_shader(_Estimates, ShaderEditor, bpy.types.Panel):
     bl_parent_id = "TILEWRIGHT_PT_material_shader"
 
 
@@ -243,6 +294,10 @@ class TILEWRIGHT_PT_surface_properties(_Surface, _Properties, bpy.types.Panel):
     bl_parent_id = "TILEWRIGHT_PT_material_properties"
 
 
+class TILEWRIGHT_PT_estimates_properties(_Estimates, _Properties, bpy.types.Panel):
+    bl_parent_id = "TILEWRIGHT_PT_material_properties"
+
+
 class TILEWRIGHT_PT_keeping_properties(_Keeping, _Properties, bpy.types.Panel):
     bl_parent_id = "TILEWRIGHT_PT_material_properties"
 
@@ -259,16 +314,19 @@ register, unregister = bpy.utils.register_classes_factory(
     (
         TILEWRIGHT_PT_material,
         TILEWRIGHT_PT_surface,
+        TILEWRIGHT_PT_estimates,
         TILEWRIGHT_PT_keeping,
         TILEWRIGHT_PT_export,
         TILEWRIGHT_PT_recipe,
         TILEWRIGHT_PT_material_shader,
         TILEWRIGHT_PT_surface_shader,
+        TILEWRIGHT_PT_estimates_shader,
         TILEWRIGHT_PT_keeping_shader,
         TILEWRIGHT_PT_export_shader,
         TILEWRIGHT_PT_recipe_shader,
         TILEWRIGHT_PT_material_properties,
         TILEWRIGHT_PT_surface_properties,
+        TILEWRIGHT_PT_estimates_properties,
         TILEWRIGHT_PT_keeping_properties,
         TILEWRIGHT_PT_export_properties,
         TILEWRIGHT_PT_recipe_properties,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,7 +102,13 @@ def picture_name(favourite: TILEWRIGHT_PG_favourite) -> str:
 
 def apply(material: bpy.types.Material, favourite: TILEWRIGHT_PG_favourite) -> None:
     """Give the material these latents, at its own size and with its own maps."""
-    live.take(material, config_of(favourite))
+    live.take(material, fitting(material, config_of(favourite)))
+
+
+def fitting(material: bpy.types.Material, config: GenerationConfig) -> GenerationConfig:
+    """A look for this material: what was kept before maps were estimated leaves these as they are."""
+    own = sliders.wanted(material).estimation
+    return config if config.estimation else replace(config, estimation=own)
 
 
 def mixed_by(chosen: SteeringChoices) -> GenerationConfig:

@@ -42,7 +42,7 @@ def _mix(chosen: SteeringChoices) -> list[bpy.types.Material]:
         return []
     changed = sliders.steered()
     for material in changed:
-        sliders.exchange(material, config)
+        sliders.exchange(material, favourites.fitting(material, config))
     return changed
 
 

@@ -1,9 +1,12 @@
 """Steering choices: the latents of a material, and what was chosen in the panels that move them."""
 
+from dataclasses import asdict, replace
+
 import bpy
 from bpy.props import (
     BoolProperty,
     CollectionProperty,
+    EnumProperty,
     FloatProperty,
     FloatVectorProperty,
     IntProperty,
@@ -11,10 +14,21 @@ from bpy.props import (
     StringProperty,
 )
 
+from gan_worker.estimation import LIMITS, SURFACES, Estimation
 from gan_worker.limits import AMOUNTS, SEEDS, TRUNCATIONS
 
 from ..worker import session
-from .changes import tell
+from .changes import quietly, tell
+
+# What a kind of surface is for, and the number that stands for it in .blend files, for life.
+SURFACE_TEXTS = {
+    "general": ("Of any kind", 0),
+    "stone": ("Stone, concrete, brick and plaster: duller than most", 1),
+    "wood": ("Wood and bark: a little smoother, with more of the grain", 2),
+    "fabric": ("Cloth, carpet and leather: dull everywhere, with more of the weave", 3),
+    "metal": ("Bare metal: reflects in its own color", 4),
+    "wet": ("Anything that is wet: glossy and flatter", 5),
+}
 
 
 def _style_names(owner: "TILEWRIGHT_PG_latents", _context: object, _typed: str) -> list[str]:
@@ -48,6 +62,82 @@ class TILEWRIGHT_PG_direction(bpy.types.PropertyGroup):
     )
 
 
+def _choose_surface(owner: "TILEWRIGHT_PG_estimation", context: bpy.types.Context) -> None:
+    """Move the sliders to where they are for this kind of surface; the light and what is high are the picture's."""
+    with quietly():
+        own = {"invert": owner.invert, "light": owner.light}
+        owner.take(replace(SURFACES[owner.surface], **own))
+    tell("surface")(owner, context)
+
+
+def _strength(field: str, name: str, description: str, soft_max: float | None = None) -> object:
+    """A slider of what is made of estimates; keyframes belong to latents."""
+    limits = LIMITS[field]
+    return FloatProperty(  # type: ignore[func-returns-value]  # a deferred property, says Blender
+        name=name,
+        description=description,
+        default=getattr(Estimation, field),
+        min=limits.least,
+        max=limits.most,
+        soft_max=limits.most if soft_max is None else soft_max,
+        precision=2,
+        step=5,
+        options=set(),
+        update=tell(field),
+    )
+
+
+class TILEWRIGHT_PG_estimation(bpy.types.PropertyGroup):
+    """What is made of the estimates of maps that nobody gave; see `Estimation`."""
+
+    used: BoolProperty(description="Whether maps that the model has not are estimated")
+    surface: EnumProperty(
+        name="Surface",
+        description="What the picture shows. It sets the sliders below",
+        items=[
+            (name, name.capitalize(), *SURFACE_TEXTS.get(name, ("", 100 + number)))
+            for number, name in enumerate(SURFACES)
+        ],
+        options=set(),
+        update=_choose_surface,
+    )
+    depth: _strength(
+        "depth", "Depth", "How deep the relief is, of normals and height together", soft_max=2.0
+    )
+    invert: BoolProperty(
+        name="Invert",
+        description="What was taken for high is low. Turn it on where light joints or dark stones were taken for the "
+        "opposite",
+        options=set(),
+        update=tell("invert"),
+    )
+    coarse: _strength(
+        "coarse", "Coarse", "How much of the relief of shapes there is, such as stones"
+    )
+    fine: _strength(
+        "fine", "Fine", "How much of the relief of what is finer there is, such as grain"
+    )
+    roughness: _strength(
+        "roughness", "Roughness", "Added to the estimated roughness: below 0 it gets glossier"
+    )
+    roughness_range: _strength(
+        "roughness_range",
+        "Roughness Range",
+        "How much roughness differs over the surface. At 0 it is the same everywhere",
+    )
+    occlusion: _strength("occlusion", "Occlusion", "How dark it gets in the joints and pits")
+    metallic: _strength("metallic", "Metallic", "How much of a metal all of the surface is")
+    light: _strength(
+        "light", "Light Removed", "How much of the light on the picture is taken out of the color"
+    )
+
+    def take(self, estimation: Estimation) -> None:
+        """Move the sliders to where they are for it."""
+        for name, value in asdict(estimation).items():
+            if getattr(self, name) != value:  # a surface, the first, moves all others
+                setattr(self, name, value)
+
+
 class TILEWRIGHT_PG_latents(bpy.types.PropertyGroup):
     """What the artist wants a material to be; its recipe says what it shows."""
 
@@ -76,6 +166,7 @@ class TILEWRIGHT_PG_latents(bpy.types.PropertyGroup):
         update=tell("material"),
     )
     directions: CollectionProperty(type=TILEWRIGHT_PG_direction)
+    estimation: PointerProperty(type=TILEWRIGHT_PG_estimation)
     width: IntProperty(name="Width", subtype="PIXEL", default=512)
     height: IntProperty(name="Height", subtype="PIXEL", default=512)
     mip: IntProperty(
@@ -176,6 +267,7 @@ register, unregister = bpy.utils.register_classes_factory(
     (
         TILEWRIGHT_PG_direction_label,
         TILEWRIGHT_PG_direction,
+        TILEWRIGHT_PG_estimation,
         TILEWRIGHT_PG_latents,
         TILEWRIGHT_PG_favourite,
     )

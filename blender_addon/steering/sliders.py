@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, TypeGuard
 
 import bpy
 
 from gan_worker.config import GenerationConfig, Recipe
 from gan_worker.dataclass_json import from_json, to_json
+from gan_worker.estimation import LIMITS, Estimation
 from gan_worker.limits import SEEDS
 
 from ..shader import node_tree
@@ -19,7 +20,11 @@ from . import levels
 from .changes import quietly
 
 if TYPE_CHECKING:
-    from .properties import TILEWRIGHT_PG_direction, TILEWRIGHT_PG_latents
+    from .properties import (
+        TILEWRIGHT_PG_direction,
+        TILEWRIGHT_PG_estimation,
+        TILEWRIGHT_PG_latents,
+    )
 
 # Sliders have single precision; what differs by less is the same.
 _DIGITS = 4
@@ -27,6 +32,7 @@ _DIGITS = 4
 _LARGEST_PICTURE = 256
 SIZE = ("width", "height", "mip")
 _REST = ("z", "mix", "style_map", "maps", "sway")
+_ESTIMATION = tuple(asdict(Estimation()))
 
 
 def has_latents(material: bpy.types.Material | None) -> TypeGuard[bpy.types.Material]:
@@ -50,6 +56,9 @@ def store(material: bpy.types.Material, config: GenerationConfig) -> None:
         add_sliders(material, amounts)
         for direction in kept.directions:
             direction.amount = amounts.get(direction.name, 0.0)
+        kept.estimation.used = config.estimation is not None
+        if config.estimation:
+            kept.estimation.take(config.estimation)
     if config.origin:
         _place(material, config)
 
@@ -90,8 +99,20 @@ def wanted(material: bpy.types.Material) -> GenerationConfig:
             for d in kept.directions
             if round(d.amount, _DIGITS) != 0
         ),
+        estimation=_estimation(kept.estimation),
     )
     return replace(config, origin=_placed(material, config))
+
+
+def _estimation(kept: TILEWRIGHT_PG_estimation) -> Estimation | None:
+    """What the sliders of estimated maps ask for; None where none are estimated."""
+    values = {name: getattr(kept, name) for name in _ESTIMATION}
+    return _rounded(Estimation(**values)) if kept.used else None
+
+
+def _rounded(estimation: Estimation) -> Estimation:
+    numbers = {name: round(getattr(estimation, name), _DIGITS) for name in LIMITS}
+    return replace(estimation, **numbers)
 
 
 def keep_place(material: bpy.types.Material, recipe: Recipe) -> None:
@@ -137,6 +158,7 @@ def _essence(config: GenerationConfig) -> GenerationConfig:
         directions=tuple(
             sorted((n, round(a, _DIGITS)) for n, a in config.directions if round(a, _DIGITS))
         ),
+        estimation=_rounded(config.estimation) if config.estimation else None,
     )
 
 
@@ -243,12 +265,12 @@ def steered() -> list[bpy.types.Material]:
 
 
 def spread(
-    owner: TILEWRIGHT_PG_latents | TILEWRIGHT_PG_direction, name: str
+    owner: TILEWRIGHT_PG_latents | TILEWRIGHT_PG_direction | TILEWRIGHT_PG_estimation, name: str
 ) -> list[bpy.types.Material]:
     """Give a latent that was changed by hand to all that follow.
 
     Args:
-        owner: the latents of a material, or one direction of them.
+        owner: the latents of a material, one direction of them, or what is made of its estimates.
         name: of the property that was changed.
 
     Returns:
@@ -256,6 +278,8 @@ def spread(
     """
     source = owner.id_data
     together = followers(source)
+    if name in _ESTIMATION:
+        together = [m for m in together if m.tilewright.latents.estimation.used]
     with quietly():
         for number, other in enumerate(together):
             if other != source:
@@ -265,11 +289,14 @@ def spread(
 
 def _take_over(
     other: bpy.types.Material,
-    owner: TILEWRIGHT_PG_latents | TILEWRIGHT_PG_direction,
+    owner: TILEWRIGHT_PG_latents | TILEWRIGHT_PG_direction | TILEWRIGHT_PG_estimation,
     name: str,
     distance: int,
 ) -> None:
     kept = other.tilewright.latents
+    if name in _ESTIMATION:  # relief means the same to all models
+        setattr(kept.estimation, name, getattr(owner, name))
+        return
     if kept.model != owner.id_data.tilewright.latents.model and name != "truncation_psi":
         return
     if name == "amount":

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gan_worker.errors import require
+from gan_worker.estimation import weighted
 from gan_worker.limits import AMOUNTS, TRUNCATIONS
 from gan_worker.style import STYLES_LIMIT, CellMap, LookMap, Mix, Seed, Style, as_mix
 
@@ -48,12 +49,14 @@ def blended(
         "Mix favorites that are mixtures of fewer.",
     )
     truncation_psi = sum(look.truncation_psi * share for look, share in looks)
+    relief = [(look.estimation, share) for look, share in looks if look.estimation]
     return replace(
         base,
         style=mix,
         truncation_psi=round(TRUNCATIONS.nearest(truncation_psi), DIGITS),
         directions=tuple((name, within_limit(amount)) for name, amount in amounts.items()),
         origin=None,
+        estimation=weighted(relief) if len(relief) == len(looks) else base.estimation,
     )
 
 

@@ -136,7 +136,9 @@ class StandInClient:
         config = self.submitted[job]
         height, width = next(iter(maps.values())).shape[:2]
         made = replace(config, width=width, height=height, origin=config.origin or (16, 32))
-        recipe = Recipe(made, "a" * 64, "0.1")
+        estimated = config.estimation.maps(("base_color",)) if config.estimation else ()
+        errors = {name: 14.2 if name == "normal" else 0.15 for name in estimated if name in maps}
+        recipe = Recipe(made, "a" * 64, "0.1", estimated=errors)
         self.state(job, "succeeded")
         self.events += [MapReady(job, name, pixels) for name, pixels in maps.items()]
         self.events.append(MaterialReady(job, recipe, maps, dict.fromkeys(maps, 1.0), 0.1))

@@ -34,6 +34,7 @@ from gan_worker.client.events import JobReport, PreviewReady
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.doctor.findings import Finding
 from gan_worker.errors import ErrorInfo, WorkerError
+from gan_worker.estimation import Estimation
 from gan_worker.exports.targets import ExportTarget
 from gan_worker.progress import (
     BatchProgress,
@@ -439,6 +440,34 @@ def test_material_panel_shows_what_can_be_changed_and_why_not(stand_in, plane, m
     session.current.models = ()
     text = " ".join(draw(panel).split())
     assert "bricks (hash aaaaaaaaaaaa); the worker has no such model. Copy the model's" in text
+
+
+def test_estimated_maps_say_how_sure_they_are(stand_in, plane, make):
+    panel = material_panels.TILEWRIGHT_PT_estimates
+    stand_in.events.append(ModelList((replace(session.current.models[0], maps=("base_color",)),)))
+    session.current.protocol = (1, 5)
+    pump.tick()
+    assert "Estimate Missing Maps" in draw(generation_panels.TILEWRIGHT_PT_generation)
+    plain = GenerationConfig("bricks", 5, 48, 32)
+    for config in (plain, replace(plain, estimation=Estimation())):
+        (job,) = requests.generate_for_objects([plane], config)
+        maps = make(48, 32)
+        if config is plain:
+            stand_in.finish(job.id, {"base_color": maps["base_color"]})
+            pump.tick()
+            pump.finish()
+            offered = " ".join(draw(panel).split())
+            assert "It has no roughness, normal, height, ambient occlusion: they can" in offered
+            assert offered.endswith("Estimate Missing Maps")
+    stand_in.finish(job.id, {n: maps[n] for n in ("base_color", "normal", "roughness")})
+    pump.tick()
+    pump.finish()
+    text = " ".join(draw(panel).split())
+    assert text.startswith("Surface Depth Coarse Fine Invert Roughness Roughness Range Occlusion")
+    assert "Normal: estimated, within 14° on average" in text
+    assert "Roughness: a guess, within 0.15 on average" in text
+    session.current.models = ()
+    assert "The worker has no model bricks" in " ".join(draw(panel).split())
 
 
 def test_area_and_its_finest_resolution_stand_where_a_model_has_levels(stand_in, plane, maps):

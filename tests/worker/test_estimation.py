@@ -1,0 +1,39 @@
+"""What is made of estimates: how sure they are in words, and what lies between two looks of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from gan_worker.config import GenerationConfig
+from gan_worker.estimation import Estimation, certainty, weighted
+from gan_worker.styles.favourites import mixed
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "words"),
+    [
+        ("normal", 14.2, "estimated, within 14° on average"),
+        ("normal", 17.6, "a guess, within 18° on average"),
+        ("roughness", 0.1, "estimated, within 0.10 on average"),
+        ("roughness", 0.149, "a guess, within 0.15 on average"),
+        ("ambient_occlusion", 0.08, "estimated, within 0.08 on average"),
+        ("base_color", 0.3, "estimated, within 0.30 on average"),
+    ],
+)
+def test_certainty_is_said_in_the_unit_of_the_map(name, error, words):
+    assert certainty(name, error) == words
+
+
+def test_what_lies_between_two_keeps_the_rest_of_the_nearer():
+    one, other = Estimation("stone", depth=1.0, invert=True), Estimation("wet", depth=3.0)
+    assert weighted([(one, 0.75), (other, 0.25)]) == Estimation("stone", depth=1.5, invert=True)
+    assert weighted([(one, 0.0), (other, 1.0)]) == other
+    assert weighted([(one, -1.0), (other, 2.0)]).depth == 4.0, "the limit, not beyond"
+
+
+def test_mixing_looks_mixes_their_relief_where_all_have_some():
+    plain = GenerationConfig("oak", 1)
+    deep, flat = (GenerationConfig("oak", n, estimation=Estimation(depth=float(n))) for n in (3, 1))
+    assert mixed(deep, flat, 0.5).estimation == Estimation(depth=2.0)
+    assert mixed(deep, plain, 0.5).estimation == Estimation(depth=3.0)
+    assert mixed(plain, deep, 0.5).estimation is None
