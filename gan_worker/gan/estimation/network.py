@@ -8,16 +8,11 @@ import keras
 import tensorflow as tf
 
 from gan_worker.gan.estimation.relief import BANDS, luminance_bands, slopes_of_bands
-from gan_worker.gan.networks.layers import (
-    Convolution,
-    StyleBlock,
-    StyleNorm,
-    downsample,
-    leaky_relu,
-    upsample,
-)
+from gan_worker.gan.networks.layers import Convolution, downsample, leaky_relu, upsample
 
-WIDTHS = (32, 64, 96, 128)
+# Features a level, from half of the picture's size down, and blocks on the way down and up again.
+WIDTHS = (32, 64, 96, 128, 128)
+DOWN, UP = (1, 2, 2, 3, 2), (1, 1, 1, 1)
 CONTEXT = 64
 # Pixels that the sides of a picture are a multiple of.
 STRIDE = 2 << (len(WIDTHS) - 1)
@@ -45,6 +40,29 @@ class Estimate(NamedTuple):
     doubts: tf.Tensor
 
 
+class Block(keras.layers.Layer):
+    """Residual block: circular 3×3, scale and shift by the context, circular 3×3 that starts silent.
+
+    Nothing is normalized: how much a pixel differs from its neighbors is what relief is read from. With the generator's
+    norm at each pixel, which hides that, the network learned its own training pictures hardly better than flat.
+    """
+
+    def __init__(self, filters: int):
+        super().__init__()
+        self.first = Convolution(filters)
+        self.affine = keras.layers.Dense(2 * filters, kernel_initializer="zeros")
+        self.second = Convolution(filters, silent=True)
+
+    def build(self, feature_shape: tuple, context_shape: tuple) -> None:
+        self.first.build(feature_shape)
+        self.affine.build(context_shape)
+        self.second.build(feature_shape)
+
+    def call(self, x: tf.Tensor, context: tf.Tensor) -> tf.Tensor:
+        scale, shift = tf.split(self.affine(context)[:, None, None, :], 2, axis=-1)
+        return x + self.second(leaky_relu(self.first(leaky_relu(x)) * (1 + scale) + shift))
+
+
 class Estimator(keras.Model):
     """Colors to maps; all convolutions are circular, and all features are modulated by what the whole picture is.
 
@@ -61,16 +79,15 @@ class Estimator(keras.Model):
         self.context = keras.layers.Dense(CONTEXT)
         self.gains = keras.layers.Dense(BANDS, kernel_initializer="zeros")
         self.entry = Convolution(first)
-        self.down = [[StyleBlock(w), StyleBlock(w)] for w in WIDTHS]
+        self.down = [[Block(w) for _ in range(n)] for w, n in zip(WIDTHS, DOWN, strict=True)]
         self.widen = [Convolution(w, size=1) for w in WIDTHS[1:]]
         self.join = [Convolution(w, size=1) for w in WIDTHS[:-1]]
-        self.up = [[StyleBlock(w)] for w in WIDTHS[:-1]]
-        self.exit_norm = StyleNorm()
+        self.up = [[Block(w) for _ in range(n)] for w, n in zip(WIDTHS, UP, strict=False)]
         self.exit = Convolution(4 * sum(OUTPUTS), silent=True)
         self._build_layers(inputs)
 
     def _build_layers(self, inputs: int) -> None:
-        style = (None, CONTEXT)
+        context = (None, CONTEXT)
         before = inputs
         for layer, width in zip(self.seen, WIDTHS, strict=False):
             layer.build((None, None, None, before))
@@ -81,16 +98,14 @@ class Estimator(keras.Model):
         for index, width in enumerate(WIDTHS):
             shape = (None, None, None, width)
             for block in self.down[index]:
-                block.build(shape, style)
+                block.build(shape, context)
             if index:
                 self.widen[index - 1].build((None, None, None, WIDTHS[index - 1]))
             if index < len(WIDTHS) - 1:
                 self.join[index].build((None, None, None, width + WIDTHS[index + 1]))
                 for block in self.up[index]:
-                    block.build(shape, style)
-        first = (None, None, None, WIDTHS[0])
-        self.exit_norm.build(first, style)
-        self.exit.build(first)
+                    block.build(shape, context)
+        self.exit.build((None, None, None, WIDTHS[0]))
         self.built = True
 
     def describe(self, color: tf.Tensor) -> tf.Tensor:
@@ -127,7 +142,7 @@ class Estimator(keras.Model):
             x = self.join[index](tf.concat([kept[index], upsample(x)], axis=-1))
             for block in self.up[index]:
                 x = block(x, w)
-        drawn = tf.nn.depth_to_space(self.exit(leaky_relu(self.exit_norm(x, w))), 2)
+        drawn = tf.nn.depth_to_space(self.exit(leaky_relu(x)), 2)
         slopes, roughness, occlusion, shading, doubts = tf.split(drawn, OUTPUTS, axis=-1)
         slopes += slopes_of_bands(bands, self.gains(w))
         return Estimate(
