@@ -14,7 +14,7 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,6 +32,7 @@ from gan_worker.gan.estimation.learning import RATE, Training
 from gan_worker.gan.estimation.network import Estimator
 from gan_worker.gan.estimation.relief import height_of_slopes, normals_of_slopes, slopes_of_height
 from gan_worker.gan.estimation.samples import Sample, batches, read_sample
+from gan_worker.materials.sets import find_materials
 from gan_worker.runs.checkpoints import format_tensors, parse_tensors
 
 # The rate falls to a share of it in the last part of the steps.
@@ -59,10 +60,15 @@ def read_samples(folders: Sequence[Path]) -> list[Sample]:
             with table.open(encoding="utf-8") as file:
                 facts = {row["set"]: row for row in csv.DictReader(file)}
         for place in sorted(p for p in folder.iterdir() if p.is_dir()):
-            sample = read_sample(place, facts.get(place.name))
+            sample = _read_folder(place, facts.get(place.name))
             if sample:
                 found.append(sample)
     return found
+
+
+def _read_folder(place: Path, facts: Mapping[str, str] | None) -> Sample | None:
+    (found, *_), _, _ = find_materials([place])
+    return read_sample(found, facts)
 
 
 def kept(file: Path, make: Callable[[], list[Sample]]) -> list[Sample]:
@@ -89,7 +95,7 @@ def drawn_samples(seeds: int) -> list[Sample]:
     for seed in range(seeds):
         with tempfile.TemporaryDirectory() as folder:
             for place in write_materials(Path(folder), 384, 100 + seed):
-                sample = read_sample(
+                sample = _read_folder(
                     Path(place), {"relief_r2_from_luminance": "0", "mean_slope_deg": "9"}
                 )
                 if sample:
@@ -148,12 +154,6 @@ def angle(slopes: np.ndarray, true: np.ndarray) -> float:
     return float(np.degrees(np.arccos(np.clip((pair[0] * pair[1]).sum(-1), -1, 1))).mean())
 
 
-def write_weights(estimator: Estimator, file: Path) -> None:
-    """Write what the product reads, rounded to half precision."""
-    weights = {f"{i:04d}": v.numpy().astype(np.float16) for i, v in enumerate(estimator.variables)}
-    replace_file(file, format_tensors(weights))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", nargs="+", type=Path, help="folders of material sets")
@@ -208,7 +208,7 @@ def main() -> None:
             arrays = {f"{i:04d}": np.asarray(v) for i, v in enumerate(training.variables())}
             chosen.state.parent.mkdir(parents=True, exist_ok=True)
             replace_file(chosen.state, format_tensors({**arrays, "step": np.array(step)}))
-            write_weights(training.ema, chosen.file)
+            replace_file(chosen.file, format_tensors(training.weights()))
         if over:
             break
 

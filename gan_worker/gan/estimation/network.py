@@ -146,7 +146,12 @@ class Estimator(keras.Model):
         slopes, roughness, occlusion, shading, doubts = tf.split(drawn, OUTPUTS, axis=-1)
         slopes += slopes_of_bands(bands, self.gains(w))
         return Estimate(
-            slopes, tf.sigmoid(roughness + 0.5), tf.sigmoid(occlusion + 2.0), shading, doubts - 2.0
+            slopes,
+            tf.sigmoid(roughness + 0.5),
+            tf.sigmoid(occlusion + 2.0),
+            shading,
+            # From a thousandth to all: an error that is taken for nothing would make its loss endless.
+            3.5 * tf.tanh(doubts / 3.5 + 0.45) - 3.5,
         )
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from gan_worker.gan.estimation.relief import luminance, slopes_of_normals
 from gan_worker.materials import pictures
-from gan_worker.materials.sets import find_materials, read_material
+from gan_worker.materials.sets import MaterialSet, read_material
 
 # Side of a crop, crops a step, and the shorter side of a set at most and at least, pixels.
 CROP, BATCH, SIDE, LEAST = 256, 4, 1024, 192
@@ -43,10 +42,14 @@ class Sample:
     made_up: bool = False
 
 
-def read_sample(place: Path, facts: Mapping[str, str] | None) -> Sample | None:
-    """A folder of maps; None where it has no color or no normals, or is smaller than a crop."""
-    sets, _, _ = find_materials([str(place)])
-    material = read_material(sets[0])
+def read_sample(found: MaterialSet, facts: Mapping[str, str] | None = None) -> Sample | None:
+    """Read a set to learn from; None where it has no color or no normals, or is too small.
+
+    Args:
+        found: the set.
+        facts: columns of SOURCES.csv where they are known; else it is measured whether its relief is its own.
+    """
+    material = read_material(found)
     if "base_color" not in material or "normal" not in material:
         return None
     shape = material["base_color"].shape[:2]
@@ -71,7 +74,7 @@ def read_sample(place: Path, facts: Mapping[str, str] | None) -> Sample | None:
         float("ambient_occlusion" in maps),
     )
     targets = np.concatenate(parts, -1).astype(np.float16)
-    return Sample(place.name, maps["base_color"].astype(np.float16), targets, known, own_relief)
+    return Sample(found.name, maps["base_color"].astype(np.float16), targets, known, own_relief)
 
 
 def measure_own(color: np.ndarray, slopes: np.ndarray) -> tuple[float, float]:
@@ -99,13 +102,14 @@ def blurred(grey: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def batches(
-    pools: Sequence[tuple[float, Sequence[Sample]]], step: int
+    pools: Sequence[tuple[float, Sequence[Sample]]], step: int, seed: int = 17
 ) -> Iterator[tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
     """Endless batches; the one of a step depends on its number alone.
 
     Args:
         pools: samples, and how often a crop is one of them.
         step: number of the first.
+        seed: of what is drawn.
 
     Yields:
         Color, (BATCH, CROP, CROP, 3), targets, (BATCH, CROP, CROP, 4), and how much slopes, roughness and occlusion
@@ -114,7 +118,7 @@ def batches(
     pools = [pool for pool in pools if pool[1]]
     shares = np.array([share for share, _ in pools])
     while True:
-        generator = np.random.default_rng([17, step])
+        generator = np.random.default_rng([seed, step])
         crops = []
         for _ in range(BATCH):
             number = generator.choice(len(pools), p=shares / shares.sum())

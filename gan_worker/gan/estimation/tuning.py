@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 import tensorflow as tf
 
 from gan_worker.errors import Cancelled, PictureError
@@ -15,20 +16,26 @@ from gan_worker.gan.estimation.learning import Training
 from gan_worker.gan.estimation.samples import Sample, batches, read_sample
 from gan_worker.materials.sets import find_materials
 from gan_worker.progress import GenerationProgress
-from gan_worker.runs.checkpoints import Arrays
+
+if TYPE_CHECKING:
+    from gan_worker.runs.checkpoints import Arrays
 
 # A few sets are learned by heart at the rate that many were learned with.
 TUNING_RATE, MEMORY = 1.5e-4, 0.99
 
 
 def read_own(places: Sequence[Path]) -> list[Sample]:
-    """Read the sets that have what an estimator learns from.
+    """Read the sets that have what an estimator learns from; the relief of each counts, whatever it was made by.
 
     Raises:
         PictureError: `dataset_empty` where none has color and normals.
     """
     sets, _, _ = find_materials(list(places))
-    found = [sample for one in sets if (sample := read_sample(one, None))]
+    found = [
+        replace(sample, known=(1.0, *sample.known[1:]))
+        for one in sets
+        if (sample := read_sample(one))
+    ]
     if found:
         return found
     raise PictureError(
