@@ -1,8 +1,9 @@
 """Tilewright in Blender: registers its subjects in order, and unregisters them in reverse.
 
-A folder is a subject, with what it needs of operators, panels, properties and plain functions: `worker`, `training`,
-`generation`, `steering`, `shader`, `animation`, `painting`, `repair`, `output`, `scenes`; `ui` is what their panels
-are laid out with. A button calls a plain function, and so can a script. Panels only lay out what is already known.
+A folder is a subject, with what it needs of operators, panels, properties and plain functions: `worker`, `photos`,
+`training`, `generation`, `steering`, `shader`, `animation`, `painting`, `repair`, `output`, `scenes`; `ui` is what
+their panels are laid out with. A button calls a plain function, and so can a script. Panels only lay out what is
+already known.
 All of it runs on Blender's main thread: the pump in `worker` takes in, a few milliseconds at a time, what a worker in
 another process has sent.
 
@@ -23,6 +24,7 @@ register, unregister = in_order(
     "properties",
     "ui.thumbnails",
     "worker",
+    "photos",
     "training",
     "generation",
     "steering",

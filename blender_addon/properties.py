@@ -1,7 +1,7 @@
-"""Properties of scenes, materials and the window, composed of what each subject keeps there.
+"""Properties of scenes, materials, images and the window, composed of what each subject keeps there.
 
-What stands in saved files is named `scene.tilewright.NAME` and `material.tilewright.NAME`, whichever subject it
-belongs to: a name that was given once stays, and no two subjects may have the same.
+What stands in saved files is named `scene.tilewright.NAME`, `material.tilewright.NAME` and `image.tilewright.NAME`,
+whichever subject it belongs to: a name that was given once stays, and no two subjects may have the same.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from .animation.properties import MotionChoices
 from .generation.properties import GenerationChoices, Origin
 from .output.properties import OutputChoices
 from .painting.properties import Painted
+from .photos.properties import Prepared
 from .repair.properties import Repaired
 from .scenes.properties import RecipeChoices
 from .shader.properties import Shading, ShadingChoices
@@ -41,10 +42,15 @@ class TILEWRIGHT_PG_material(Shading, Steered, Painted, Repaired, Origin, bpy.ty
     """How a material was made, and the uuid by which results find it."""
 
 
+class TILEWRIGHT_PG_image(Prepared, bpy.types.PropertyGroup):
+    """What is to be done to a photo before it is used."""
+
+
 _OWNERS = {
     bpy.types.Scene: TILEWRIGHT_PG_scene,
     bpy.types.WindowManager: TILEWRIGHT_PG_window,
     bpy.types.Material: TILEWRIGHT_PG_material,
+    bpy.types.Image: TILEWRIGHT_PG_image,
 }
 
 

@@ -12,6 +12,7 @@ from gan_worker.config import TrainingConfig
 from gan_worker.errors import RequestError
 from gan_worker.files import check_places
 
+from ..photos import preparation
 from ..worker import preferences, pump, session
 from . import curves, material_pictures, preview, runs
 
@@ -41,9 +42,10 @@ def training_config(scene: bpy.types.Scene, resume: bool = False) -> TrainingCon
         RequestError: `unknown_run` where there is no run to resume.
     """
     chosen = scene.tilewright
+    pictures = tuple(_absolute(item.path) for item in chosen.pictures if item.path)
     return TrainingConfig(
         run=_run_name(scene, resume),
-        pictures=tuple(_absolute(item.path) for item in chosen.pictures if item.path),
+        pictures=pictures,
         preset=chosen.preset,
         minutes=round(chosen.minutes, 4),
         scale=_scale(chosen),
@@ -53,6 +55,7 @@ def training_config(scene: bpy.types.Scene, resume: bool = False) -> TrainingCon
         license=chosen.license.strip(),
         source=chosen.source.strip(),
         resume=resume,
+        prepare=preparation.shared(pictures).preparation,
     )
 
 

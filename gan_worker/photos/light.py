@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan_worker.materials.pixels import Picture, to_light, to_screen
+from gan_worker.photos.pieces import Pieces, finished
 
 if TYPE_CHECKING:
     from gan_worker.preparation import Color
@@ -50,6 +51,11 @@ def even_out(picture: Picture, strength: float) -> Picture:
     Returns:
         float32, the same shape, sRGB in 0..1.
     """
+    return finished(even_out_pieces(picture, strength))
+
+
+def even_out_pieces(picture: Picture, strength: float) -> Pieces[Picture]:
+    """As `even_out`, some rows at a time."""
     height, width = picture.shape[:2]
     down, across = (_places(n) for n in (height, width))
     surface = fit_light(picture)
@@ -57,6 +63,7 @@ def even_out(picture: Picture, strength: float) -> Picture:
     for rows in _bands(height):
         gain = np.exp(-strength * (down[rows] @ surface @ across.T)).astype(np.float32)
         result[rows] = to_screen(to_light(picture[rows]) * gain[..., None])
+        yield
     return result
 
 
@@ -111,6 +118,11 @@ def balance(picture: Picture, strength: float, neutral: Color | None) -> Picture
     Returns:
         float32, the same shape, sRGB in 0..1.
     """
+    return finished(balance_pieces(picture, strength, neutral))
+
+
+def balance_pieces(picture: Picture, strength: float, neutral: Color | None) -> Pieces[Picture]:
+    """As `balance`, some rows at a time."""
     if picture.shape[2] < 3:
         return picture
     light = to_light(np.array(neutral)) if neutral else _light_by_edges(picture)
@@ -119,6 +131,7 @@ def balance(picture: Picture, strength: float, neutral: Color | None) -> Picture
     result = np.empty_like(picture, np.float32)
     for rows in _bands(len(picture)):
         result[rows] = to_screen(to_light(picture[rows]) * gains)
+        yield
     return result
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gan_worker.photos.light import balance, even_out
+from gan_worker.photos.light import balance_pieces, even_out_pieces
+from gan_worker.photos.pieces import Pieces, finished
 from gan_worker.photos.problems import PhotoProblem, find_problems
-from gan_worker.photos.straightening import straighten, straightened_size
+from gan_worker.photos.straightening import straighten_pieces, straightened_size
 
 if TYPE_CHECKING:
     from gan_worker.materials.pixels import Picture
@@ -27,13 +28,18 @@ def prepare(picture: Picture, preparation: Preparation) -> Picture:
     Raises:
         RequestError: `invalid_config`, as `Preparation.check`.
     """
+    return finished(prepare_pieces(picture, preparation))
+
+
+def prepare_pieces(picture: Picture, preparation: Preparation) -> Pieces[Picture]:
+    """As `prepare`, some milliseconds at a time: for who has a window to keep alive."""
     preparation.check()
     if preparation.corners:
-        picture = straighten(picture, preparation.corners)
+        picture = yield from straighten_pieces(picture, preparation.corners)
     if preparation.even_light:
-        picture = even_out(picture, preparation.even_light)
+        picture = yield from even_out_pieces(picture, preparation.even_light)
     if preparation.white_balance:
-        picture = balance(picture, preparation.white_balance, preparation.neutral)
+        picture = yield from balance_pieces(picture, preparation.white_balance, preparation.neutral)
     return picture
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_worker.photos.pieces import Pieces, finished
+
 if TYPE_CHECKING:
     from gan_worker.materials.pixels import Picture
     from gan_worker.preparation import Corner
@@ -54,6 +56,11 @@ def straighten(picture: Picture, corners: Sequence[Corner]) -> Picture:
     Returns:
         float32, (height, width, channels) in 0..1.
     """
+    return finished(straighten_pieces(picture, corners))
+
+
+def straighten_pieces(picture: Picture, corners: Sequence[Corner]) -> Pieces[Picture]:
+    """As `straighten`, a few milliseconds at a time."""
     height, width = picture.shape[:2]
     box = _upright(width, height, corners)
     if box:
@@ -61,7 +68,8 @@ def straighten(picture: Picture, corners: Sequence[Corner]) -> Picture:
         return picture[top:bottom, left:right]
     across, down = straightened_size(width, height, corners)
     target = SQUARE * (across, down)
-    return _resampled(picture, homography(target, _places(width, height, corners)), across, down)
+    matrix = homography(target, _places(width, height, corners))
+    return (yield from _resampled(picture, matrix, across, down))
 
 
 def homography(before: Matrix, after: Matrix) -> Matrix:
@@ -107,7 +115,7 @@ def _upright(
     return first, above, max(first + 1, round(right)), max(above + 1, round(bottom))
 
 
-def _resampled(picture: Picture, matrix: Matrix, width: int, height: int) -> Picture:
+def _resampled(picture: Picture, matrix: Matrix, width: int, height: int) -> Pieces[Picture]:
     """A picture seen through a map from the result's pixels to its own; borders go on beyond the edge."""
     result = np.empty((height, width, picture.shape[2]), np.float32)
     rows = max(1, min(height, math.isqrt(PIXELS_AT_ONCE)))
@@ -116,6 +124,7 @@ def _resampled(picture: Picture, matrix: Matrix, width: int, height: int) -> Pic
         for left in range(0, width, columns):
             tile = result[top : top + rows, left : left + columns]
             tile[...] = _tile(picture, matrix, left, top, tile.shape[1], tile.shape[0])
+            yield
     return np.clip(result, 0, 1, out=result)
 
 

@@ -1,0 +1,178 @@
+"""Preparation of images: what their properties say is to be done to them, for the worker and for all who ask."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+
+from gan_worker.errors import PictureError, RequestError
+from gan_worker.limits import MOST_PIXELS
+from gan_worker.preparation import Corner, Preparation
+
+from . import orientation
+from .properties import RECTANGLE
+
+NOTHING = Preparation()
+# A worker elsewhere calls its pictures `alias:name`; a letter alone is a drive.
+_ELSEWHERE = re.compile(r"[^/\\:]{2,}:")
+
+
+def photo_of(image: bpy.types.Image | None) -> bpy.types.Image | None:
+    """The photo that an image shows: itself, or where it shows the outcome of a preparation, what that was made of."""
+    return (image.tilewright.prepared_of or image) if image else None
+
+
+def check(image: bpy.types.Image | None) -> bpy.types.Image:
+    """Check that an image can be prepared.
+
+    Returns:
+        The photo: the image, or what it was made of.
+
+    Raises:
+        RequestError: `invalid_config` without an image, `not_allowed` for one of another file.
+        PictureError: `picture_unreadable` where it is no single picture or too large, `picture_missing` without pixels.
+    """
+    photo = photo_of(image)
+    if photo is None:
+        message = "An image must be open in this editor; none is."
+        raise RequestError("invalid_config", message, "Open a photo, or drop one here.")
+    if photo.source not in ("FILE", "GENERATED"):
+        kind = photo.source.lower()
+        raise PictureError(
+            "picture_unreadable",
+            f"A photo must be a single picture; {photo.name} is of the kind {kind}.",
+            "Save one picture of it as a file, and open that.",
+        )
+    if not photo.is_editable:
+        raise RequestError(
+            "not_allowed",
+            f"What is to be done to a photo is kept with it; {photo.name} is linked from another file.",
+            "Make it local with a right click in the Outliner, or open its picture here.",
+        )
+    _check_size(photo)
+    return photo
+
+
+def _check_size(photo: bpy.types.Image) -> None:
+    width, height = photo.size
+    if not (width and height):
+        raise PictureError(
+            "picture_missing",
+            f"A photo must have pixels; {photo.name} has none: {photo.filepath or 'no file'}.",
+            "Find its file with File > External Data > Find Missing Files, or open another.",
+        )
+    if width * height > MOST_PIXELS:
+        raise PictureError(
+            "picture_unreadable",
+            f"A photo may have {MOST_PIXELS / 1e6:.0f} million pixels; {photo.name} has "
+            f"{width * height / 1e6:.0f} million.",
+            "Shrink it with Image > Resize, or use a part of it.",
+        )
+
+
+def corners_of(photo: bpy.types.Image) -> tuple[Corner, ...]:
+    """The four corners on the picture as Blender shows it, as `Preparation.corners`; none where all of it is used."""
+    kept = photo.tilewright
+    if not kept.is_cut:
+        return ()
+    numbers = [round(n, 6) for n in kept.corners]
+    return tuple(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+def set_corners(photo: bpy.types.Image, corners: tuple[Corner, ...]) -> None:
+    """Use what lies between four corners; none uses all of the photo."""
+    kept = photo.tilewright
+    kept.is_cut = bool(corners)
+    kept.corners = [n for corner in corners for n in corner] or RECTANGLE
+
+
+def as_shown(photo: bpy.types.Image) -> Preparation:
+    """What is to be done to the picture as Blender shows it."""
+    kept = photo.tilewright
+    return Preparation(corners_of(photo), round(kept.even_light, 4), round(kept.white_balance, 4))
+
+
+def of(image: bpy.types.Image) -> Preparation:
+    """What is to be done to the file of an image, by who undoes how the camera was held, as the worker does.
+
+    For an image that shows the outcome of a preparation, that of its photo.
+    """
+    photo = photo_of(image)
+    assert photo is not None
+    shown = as_shown(photo)
+    if not shown.corners:
+        return shown
+    turned = orientation.upright(shown.corners, orientation.read_orientation(_stored(photo)))
+    return Preparation(turned, shown.even_light, shown.white_balance)
+
+
+def _stored(photo: bpy.types.Image) -> bytes:
+    """The file that the worker reads; nothing where it is written from the pixels that Blender has."""
+    if photo.is_dirty or photo.source != "FILE":
+        return b""
+    if photo.packed_file:
+        return bytes(photo.packed_file.data)
+    try:
+        return _path(photo).read_bytes()
+    except OSError:
+        return b""  # gone, and said by who reads its pixels
+
+
+def _path(photo: bpy.types.Image) -> Path:
+    return Path(bpy.path.abspath(photo.filepath, library=photo.library))
+
+
+# ---- pictures to learn from
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What is done to all photos of one training, which prepares them alike.
+
+    Attributes:
+        preparation: that of the first one that has any.
+        photo: name of that; empty where none has.
+        others: names of those that were to be prepared otherwise.
+    """
+
+    preparation: Preparation = NOTHING
+    photo: str = ""
+    others: tuple[str, ...] = ()
+
+
+def shared(places: Iterable[str]) -> Shared:
+    """What is to be done to pictures of a training.
+
+    Args:
+        places: files and folders; of a worker elsewhere as it calls them, where the name of the file tells.
+    """
+    found = [_image_at(place) for place in places]
+    prepared = [image for image in found if image and not as_shown(image).is_empty]
+    if not prepared:
+        return Shared()
+    first = of(prepared[0])
+    others = tuple(image.name for image in found if image and of(image) != first)
+    return Shared(first, prepared[0].name, others)
+
+
+def _image_at(place: str) -> bpy.types.Image | None:
+    """The image of this file that shows a picture; one that is to be prepared, where several do."""
+    elsewhere = _ELSEWHERE.match(place)
+    path = Path(bpy.path.abspath(place))
+    name = place.rpartition("/")[2].rpartition(":")[2]
+    shows = [
+        image
+        for image in bpy.data.images
+        if image.source == "FILE"
+        and image.tilewright.prepared_of is None
+        and (
+            (elsewhere and Path(image.filepath).name == name)
+            or (image.filepath and not elsewhere and _path(image) == path)
+            or (image.tilewright.written_to and image.tilewright.written_to == place)
+        )
+    ]
+    return max(shows, key=lambda image: not as_shown(image).is_empty, default=None)
