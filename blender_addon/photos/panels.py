@@ -8,7 +8,7 @@ from gan_worker.photos.preparing import prepared_size
 
 from ..ui.layouts import TabPanel, draw_task, paragraph, properties_column
 from ..worker.reporting import obstacle_of
-from . import look, overlay, preparation, preview, reading
+from . import look, overlay, preparation, preview
 
 
 class TILEWRIGHT_PT_photo(TabPanel, bpy.types.Panel):
@@ -46,15 +46,17 @@ class TILEWRIGHT_PT_photo_problems(TabPanel, bpy.types.Panel):
         layout, width = self.layout, context.region.width
         photo = preparation.photo_of(context.space_data.image)
         assert photo is not None
-        view = reading.known(photo)
-        for problem in view.problems if view else ():
-            paragraph(layout, problem.message, width, "ERROR")
-            paragraph(layout, problem.cure, width, "LIGHT")
-        if view and not view.problems:
-            paragraph(layout, "It is sharp, and its light can be used", width, "CHECKMARK")
+        task = look.newest(photo)
+        draw_task(layout, task, width, "tilewright.cancel_photo")
         if not look.running(photo):
             layout.operator("tilewright.check_photo", icon="VIEWZOOM")
-        draw_task(layout, look.newest(photo), width, "tilewright.cancel_photo")
+        if task is None or task.state != "succeeded":
+            return
+        for problem in task.problems:
+            paragraph(layout, problem.message, width, "ERROR")
+            paragraph(layout, problem.cure, width, "LIGHT")
+        if not task.problems:
+            paragraph(layout, "Nothing is wrong with it", width, "CHECKMARK")
 
 
 def _draw_corners(layout: bpy.types.UILayout, photo: bpy.types.Image, edited: bool) -> None:

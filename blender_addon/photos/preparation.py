@@ -11,12 +11,11 @@ import bpy
 
 from gan_worker.errors import PictureError, RequestError
 from gan_worker.limits import MOST_PIXELS
-from gan_worker.preparation import Corner, Preparation
+from gan_worker.preparation import AS_IT_IS, Corner, Preparation
 
 from . import orientation
 from .properties import RECTANGLE
 
-NOTHING = Preparation()
 # A worker elsewhere calls its pictures `alias:name`; a letter alone is a drive.
 _ELSEWHERE = re.compile(r"[^/\\:]{2,}:")
 
@@ -139,7 +138,7 @@ class Shared:
         others: names of those that were to be prepared otherwise.
     """
 
-    preparation: Preparation = NOTHING
+    preparation: Preparation = AS_IT_IS
     photo: str = ""
     others: tuple[str, ...] = ()
 

@@ -1,4 +1,4 @@
-"""Reading of photos: what a preview is made of and what is wrong with them, kept while one is looked at."""
+"""Reading of photos: what a preview is made of, and what is judged of them, kept while one is looked at."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ import bpy
 import numpy as np
 
 from gan_worker.materials.pixels import to_screen
-from gan_worker.photos.problems import PhotoProblem, find_problems
 
 from .. import state
 
-# Pixels along the longer side of what is shown: so many that a preview follows a slider.
+# Pixels along the longer side of what is shown and judged: so many that a preview follows a slider.
 SIDE = 640
 # Pixels that are averaged between two looks at the clock: 2 ms.
 PIXELS_PER_STEP = 128 * 1024
@@ -22,21 +21,23 @@ PIXELS_PER_STEP = 128 * 1024
 
 @dataclass(frozen=True)
 class View:
-    """What was read of a photo.
+    """What was read of a photo: float32, (height, width, 3), sRGB in 0..1, top row first, about `SIDE` long at most.
 
     Attributes:
         key: of the photo as it was then.
-        picture: float32, (height, width, 3), sRGB in 0..1, top row first; at most about `SIDE` pixels long.
-        problems: what is wrong with it.
+        picture: all of it, averaged: for a preview.
+        thinned: all of it, every so many pixels one: what is clipped is so no longer where it was averaged.
+        middle: the middle at its full size, where blur shows.
     """
 
     key: tuple[object, ...]
     picture: np.ndarray
-    problems: tuple[PhotoProblem, ...]
+    thinned: np.ndarray
+    middle: np.ndarray
 
 
 @dataclass
-class Views(state.FilePart):
+class _Views(state.FilePart):
     """The photo that was read last; others are read again."""
 
     last: View | None = None
@@ -45,15 +46,9 @@ class Views(state.FilePart):
         self.last = None  # what was painted on it may have changed
 
 
-def known(photo: bpy.types.Image) -> View | None:
-    """What was read of a photo, if it is as it was then."""
-    last = state.of_file.get(Views).last
-    return last if last is not None and last.key == _key(photo) else None
-
-
 def forget() -> None:
     """Read the next time: what is painted on a photo changes nothing else."""
-    state.of_file.get(Views).last = None
+    state.of_file.get(_Views).last = None
 
 
 def _key(photo: bpy.types.Image) -> tuple[object, ...]:
@@ -66,23 +61,20 @@ def read(photo: bpy.types.Image) -> Generator[bool, None, View]:
     Args:
         photo: one that `preparation.check` has nothing against; not looked at after the first piece.
     """
-    view = known(photo)
-    if view is not None:
-        return view
-    key, (width, height) = _key(photo), photo.size
+    last, key = state.of_file.get(_Views).last, _key(photo)
+    if last is not None and last.key == key:
+        return last
     linear = photo.is_float and not photo.colorspace_settings.is_data
-    rgba = np.empty((height, width, 4), np.float32)
+    rgba = np.empty((photo.size[1], photo.size[0], 4), np.float32)
     photo.pixels.foreach_get(rgba.reshape(-1))
     yield False
-    picture = np.clip((yield from _shrunk(rgba)), 0, 1)
-    picture = to_screen(picture) if linear else picture
-    problems: list[PhotoProblem] = []
-    for looked_at, kinds in _looked_at(rgba):
+    pictures = [(yield from _shrunk(rgba)), _thinned(rgba), _middle(rgba)]
+    for n, picture in enumerate(pictures):
+        bounded = np.clip(picture, 0, 1)
+        pictures[n] = to_screen(bounded) if linear else bounded
         yield False
-        found = find_problems(to_screen(looked_at) if linear else looked_at)
-        problems += [problem for problem in found if problem.kind in kinds]
-    view = View(key, picture, tuple(problems))
-    state.of_file.get(Views).last = view
+    view = View(key, *pictures)
+    state.of_file.get(_Views).last = view
     return view
 
 
@@ -102,15 +94,11 @@ def _shrunk(rgba: np.ndarray) -> Generator[bool, None, np.ndarray]:
     return small[::-1].copy()
 
 
-def _looked_at(rgba: np.ndarray) -> list[tuple[np.ndarray, tuple[str, ...]]]:
-    """Parts of a photo small enough to be judged at once, and what each can tell.
+def _thinned(rgba: np.ndarray) -> np.ndarray:
+    every = max(1, max(rgba.shape[:2]) // SIDE)
+    return rgba[::every, ::every, :3][::-1]
 
-    Blur is one of its own pixels, in the middle; what is clipped is no longer so where pixels were averaged.
-    """
-    height, width = rgba.shape[:2]
-    top, left = max(0, height - SIDE) // 2, max(0, width - SIDE) // 2
-    middle = rgba[top : top + SIDE, left : left + SIDE, :3][::-1]
-    every = max(1, max(height, width) // SIDE)
-    thinned = rgba[::every, ::every, :3][::-1]
-    parts = (middle, ("blurred",)), (thinned, ("clipped", "shadow"))
-    return [(np.clip(part, 0, 1), kinds) for part, kinds in parts]
+
+def _middle(rgba: np.ndarray) -> np.ndarray:
+    top, left = (max(0, n - SIDE) // 2 for n in rgba.shape[:2])
+    return rgba[top : top + SIDE, left : left + SIDE, :3][::-1]
