@@ -133,14 +133,27 @@ class Shared:
     """What is done to all photos of one training, which prepares them alike.
 
     Attributes:
-        preparation: that of the first one that has any.
-        photo: name of that; empty where none has.
+        photo: the first one that has something to be done to it; None where none has.
         others: names of those that were to be prepared otherwise.
     """
 
-    preparation: Preparation = AS_IT_IS
-    photo: str = ""
+    photo: bpy.types.Image | None = None
     others: tuple[str, ...] = ()
+
+    @property
+    def preparation(self) -> Preparation:
+        """What is done to their files; one of them is read for it."""
+        return of(self.photo) if self.photo else AS_IT_IS
+
+
+def in_words(prepared: Preparation) -> str:
+    """What is done to a photo, such as `straightened, light evened by 50%`."""
+    parts = [
+        (bool(prepared.corners), "cut to four corners"),
+        (prepared.even_light > 0, f"light evened by {prepared.even_light:.0%}"),
+        (prepared.white_balance > 0, f"white balanced by {prepared.white_balance:.0%}"),
+    ]
+    return ", ".join(text for is_done, text in parts if is_done)
 
 
 def shared(places: Iterable[str]) -> Shared:
@@ -153,9 +166,9 @@ def shared(places: Iterable[str]) -> Shared:
     prepared = [image for image in found if image and not as_shown(image).is_empty]
     if not prepared:
         return Shared()
-    first = of(prepared[0])
-    others = tuple(image.name for image in found if image and of(image) != first)
-    return Shared(first, prepared[0].name, others)
+    first = as_shown(prepared[0])
+    others = tuple(image.name for image in found if image and as_shown(image) != first)
+    return Shared(prepared[0], others)
 
 
 def _image_at(place: str) -> bpy.types.Image | None:

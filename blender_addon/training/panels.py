@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
+from ..photos import preparation
 from ..ui.layouts import (
     TabPanel,
     draw_copies,
@@ -44,6 +45,7 @@ class TILEWRIGHT_PT_training(TabPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout, chosen = self.layout, context.scene.tilewright
         _draw_pictures(layout, chosen)
+        _draw_preparation(layout, chosen, context.region.width)
         column = properties_column(layout)
         column.prop(chosen, "run", placeholder=runs.proposed_name(context.scene))
         column.prop(chosen, "preset")
@@ -89,6 +91,20 @@ def _draw_pictures(layout: bpy.types.UILayout, chosen: TrainingChoices) -> None:
     column = layout.column(align=True)
     column.operator("tilewright.add_pictures", icon="ADD")
     column.operator("tilewright.add_material_pictures", icon="MATERIAL")
+
+
+def _draw_preparation(layout: bpy.types.UILayout, chosen: TrainingChoices, width: int) -> None:
+    """What is done to the photos first, as was chosen in the Image Editor."""
+    shared = preparation.shared(item.path for item in chosen.pictures)
+    if not shared.photo:
+        return
+    words = preparation.in_words(preparation.as_shown(shared.photo))
+    text = f"As chosen for {shared.photo.name}: {words}"
+    paragraph(layout, text, width, "IMAGE_DATA")
+    if shared.others:
+        names = ", ".join(shared.others)
+        text = f"A training prepares all its photos alike, also {names}, for which something else is chosen"
+        paragraph(layout, text, width, "ERROR")
 
 
 def _draw_training(layout: bpy.types.UILayout, job: session.Job, width: int) -> None:

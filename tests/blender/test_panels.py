@@ -148,6 +148,20 @@ def test_chosen_pictures_are_shown_by_their_names():
     assert draw(panels.TILEWRIGHT_PT_training_details).count("Picture\n") + 1 >= 3
 
 
+def test_what_is_done_to_photos_first_stands_with_them_and_which_were_to_be_otherwise(photo):
+    from blender_addon.training import training
+
+    other = photo.with_name("other.png")
+    other.write_bytes(photo.read_bytes())
+    training.set_pictures(bpy.context.scene, [photo, other])
+    panel = bpy.types.TILEWRIGHT_PT_training
+    assert "As chosen" not in draw(panel)
+    bpy.data.images.load(str(photo)).tilewright.even_light = 0.5
+    assert "As chosen for waves.png: light evened by 50%" in draw(panel).replace("\n", " ")
+    bpy.data.images.load(str(other))
+    assert "alike, also other.png" in draw(panel).replace("\n", " ")
+
+
 def test_error_stands_with_its_cure():
     session.current.last_error = ErrorInfo("port_in_use", "Port 5555 is taken.", "Choose another.")
     text = draw(worker_panels.TILEWRIGHT_PT_worker)

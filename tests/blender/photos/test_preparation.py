@@ -169,7 +169,7 @@ def test_a_training_on_a_photo_that_is_open_nowhere_prepares_nothing(photo, tmp_
 def test_a_photo_of_a_worker_elsewhere_is_known_by_its_name(photo):
     load(photo).tilewright.white_balance = 1.0
     assert preparation.shared([f"photos:walls/{photo.name}"]).preparation.white_balance == 1
-    assert preparation.shared([f"photos:{photo.name}"]).photo == photo.name
+    assert preparation.shared([f"photos:{photo.name}"]).photo.name == photo.name
     assert preparation.shared(["photos:other.png"]).preparation.is_empty
 
 
@@ -180,7 +180,7 @@ def test_photos_that_are_to_be_prepared_otherwise_are_named(photo, tmp_path):
     load(other)
     shared = preparation.shared([str(other), str(photo)])
     assert shared.preparation.even_light == 0.5
-    assert (shared.photo, shared.others) == (photo.name, (other.name,))
+    assert (shared.photo.name, shared.others) == (photo.name, (other.name,))
 
 
 def test_the_outcome_stands_for_its_photo(photo):
