@@ -22,7 +22,7 @@ RATE = 5e-4
 # Length of a gradient at most.
 LONGEST_STEP = 1.0
 # Pixels at the border of a crop that are not judged: there the circular network sees the opposite side.
-BORDER = 32
+BORDER = 24
 # Share of real pictures whose brightness is turned over while their relief stays.
 INVERTED = 0.15
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from gan_worker.gan.estimation.relief import BANDS, luminance_bands, slopes_of_bands
+from gan_worker.gan.estimation.relief import BANDS, STEEPEST, luminance_bands, slopes_of_bands
 from gan_worker.gan.networks.layers import Convolution, downsample, leaky_relu, upsample
 
 # Features a level, from half of the picture's size down, and blocks on the way down and up again.
@@ -41,11 +41,7 @@ class Estimate(NamedTuple):
 
 
 class Block(keras.layers.Layer):
-    """Residual block: circular 3×3, scale and shift by the context, circular 3×3 that starts silent.
-
-    Nothing is normalized: how much a pixel differs from its neighbors is what relief is read from. With the generator's
-    norm at each pixel, which hides that, the network learned its own training pictures hardly better than flat.
-    """
+    """Residual block: soft norm, circular 3×3, scale and shift by the context, circular 3×3 that starts silent."""
 
     def __init__(self, filters: int):
         super().__init__()
@@ -60,7 +56,17 @@ class Block(keras.layers.Layer):
 
     def call(self, x: tf.Tensor, context: tf.Tensor) -> tf.Tensor:
         scale, shift = tf.split(self.affine(context)[:, None, None, :], 2, axis=-1)
-        return x + self.second(leaky_relu(self.first(leaky_relu(x)) * (1 + scale) + shift))
+        inner = self.first(leaky_relu(soft_norm(x))) * (1 + scale) + shift
+        return x + self.second(leaky_relu(inner))
+
+
+def soft_norm(x: tf.Tensor) -> tf.Tensor:
+    """Small features as they are, large ones with a root mean square of 1 at each pixel.
+
+    How much a pixel differs from its neighbors is what relief is read from, and the generator's norm hides it; without
+    any norm, features grew beyond all bounds on one picture in some thousand.
+    """
+    return x * tf.math.rsqrt(1.0 + tf.reduce_mean(tf.square(x), axis=-1, keepdims=True))
 
 
 class Estimator(keras.Model):
@@ -142,14 +148,14 @@ class Estimator(keras.Model):
             x = self.join[index](tf.concat([kept[index], upsample(x)], axis=-1))
             for block in self.up[index]:
                 x = block(x, w)
-        drawn = tf.nn.depth_to_space(self.exit(leaky_relu(x)), 2)
+        drawn = tf.nn.depth_to_space(self.exit(leaky_relu(soft_norm(x))), 2)
         slopes, roughness, occlusion, shading, doubts = tf.split(drawn, OUTPUTS, axis=-1)
         slopes += slopes_of_bands(bands, self.gains(w))
         return Estimate(
-            slopes,
+            STEEPEST * tf.tanh(slopes / STEEPEST),
             tf.sigmoid(roughness + 0.5),
             tf.sigmoid(occlusion + 2.0),
-            shading,
+            tf.tanh(shading),
             # From a thousandth to all: an error that is taken for nothing would make its loss endless.
             3.5 * tf.tanh(doubts / 3.5 + 0.45) - 3.5,
         )

@@ -13,7 +13,7 @@ from gan_worker.materials import pictures
 from gan_worker.materials.sets import MaterialSet, read_material
 
 # Side of a crop, crops a step, and the shorter side of a set at most and at least, pixels.
-CROP, BATCH, SIDE, LEAST = 256, 4, 1024, 192
+CROP, BATCH, SIDE, LEAST = 192, 6, 1024, 192
 # Of the set of a publisher who made its normals by a filter of the color, a luminance filter explains more than that
 # share of the slopes; and below so many degrees in the mean there is little to tell.
 FILTERED, LEAST_SLOPE = 0.5, 4.0
