@@ -49,6 +49,7 @@ for command in (
     train.train,
     generate.generate,
     export.export,
+    export.validate,
     generate.sheet,
     generate.directions,
     loop.loop,

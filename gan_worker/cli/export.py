@@ -1,4 +1,4 @@
-"""The command `gan-worker export`: writes materials for other programs and game engines."""
+"""The commands `gan-worker export` and `validate`: materials for other programs, and what is wrong with them."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from gan_worker.errors import require
 from gan_worker.exports.sources import (
     ExportedMaterial,
     ExportTarget,
+    check_material,
     check_target,
     export_material,
     find_in_folder,
@@ -37,6 +38,8 @@ from gan_worker.materials.files import Format, file_bits
 from gan_worker.progress import GenerationProgress
 from gan_worker.runs import run
 from gan_worker.style import Material
+from gan_worker.validation.findings import State
+from gan_worker.validation.material import validate as find_faults
 
 
 def export(
@@ -81,14 +84,41 @@ def export(
         count, materials = len(seeds), _generate_for_export(model, config, seeds, bits)
     with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
+    # What a model makes closes; of maps from elsewhere the first one tells.
+    closed = None if folder.is_dir() else True
     written: list[tuple[Path, str]] = []
+    faults: list[str] = []
     with reporting(f"exporting to {to}") as tell:
         for done, made in enumerate(materials):
             tell(GenerationProgress(done, count))
             written += export_material(made, to, out, deep)
+            faults += check_material(made, closed)
         tell(GenerationProgress(count, count))
     terminal.show_exported(written)
+    terminal.show_notes(faults)
     terminal.output.print(f"{len(written)} files in {out.absolute()}", soft_wrap=True)
+
+
+def validate(
+    folders: Annotated[list[Path], typer.Argument(help="Folders of maps, or pictures.")],
+    tileable: Annotated[
+        bool | None,
+        typer.Option(
+            "--tileable/--not-tileable",
+            help="Whether they must tile; otherwise the first map tells.",
+        ),
+    ] = None,
+) -> int:
+    """Say what is wrong with materials, and what to do; fails where something is bad."""
+    bad = 0
+    for folder in folders:
+        sets, notes = find_in_folder(folder)
+        terminal.show_notes(notes)
+        for material_set in sets:
+            findings = find_faults(read_exported(material_set).maps, tileable)
+            terminal.show_findings(material_set.name, findings)
+            bad += any(finding.state is State.bad for finding in findings)
+    return 1 if bad else 0
 
 
 def _refuse_with_folder(folder: Path, out: Path, options: Mapping[str, object]) -> None:

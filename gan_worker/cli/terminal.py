@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
@@ -29,6 +29,9 @@ from gan_worker.progress import (
     copy_warning,
 )
 from gan_worker.runs.run import ModelInfo, Run, has_model
+
+if TYPE_CHECKING:
+    from gan_worker.validation.findings import Finding
 
 
 class Terminal(Console):
@@ -52,6 +55,7 @@ ROWS_SHOWN = 20
 LINE_EVERY = 10.0
 # A border that stands out this much more than the inside is worth a look.
 VISIBLE_SEAM = 1.5
+STATE_STYLES = {"ok": "green", "warn": "yellow", "bad": "bold red"}
 SHORT = {"generator": "G", "discriminator": "D"}
 
 
@@ -97,6 +101,19 @@ def show_notes(notes: Iterable[str]) -> None:
     """Sentences a person should read."""
     for note in notes:
         output.print(line(f"Note: {note}", style="yellow"), soft_wrap=True)
+
+
+def show_findings(name: str, findings: Sequence[Finding]) -> None:
+    """What a check of a material says of each of its maps."""
+    table = Table("Map", "", "What was found", "What to do", title=line(name))
+    for finding in findings:
+        table.add_row(
+            finding.map or "all",
+            line(finding.state, style=STATE_STYLES[finding.state]),
+            line(finding.message),
+            line(finding.cure),
+        )
+    output.print(table)
 
 
 def show_exported(files: Sequence[tuple[Path, str]]) -> None:

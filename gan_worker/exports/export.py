@@ -21,6 +21,7 @@ from gan_worker.exports.usd import write_usd
 from gan_worker.files import replace_file, storage_errors
 from gan_worker.materials.pixels import Bits, quantise
 from gan_worker.materials.png import png_pieces, text_chunks
+from gan_worker.validation.material import validate
 
 # Pixels made ready between two looks at the clock.
 PIXELS_PER_STEP = 64 * 1024
@@ -63,6 +64,17 @@ def check_target(target: ExportTarget) -> None:
             f"To export to {target}, {package} must be installed; it is not.",
             f"Install them: {install_command(*EXTRAS['export'])}",
         )
+
+
+def check_material(material: ExportedMaterial, closed: bool | None = None) -> list[str]:
+    """What is wrong with a material that is exported, sentences with what to do.
+
+    Args:
+        material: its maps.
+        closed: whether it shall tile, as of `validate`.
+    """
+    findings = [finding for finding in validate(material.maps, closed) if not finding.is_ok]
+    return [f"{material.name}: {finding.message} {finding.cure}" for finding in findings]
 
 
 def export_material(

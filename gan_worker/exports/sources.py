@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from gan_worker.config import Recipe
 from gan_worker.dataclass_json import InvalidJson, from_json
 from gan_worker.exports.export import ExportedMaterial as ExportedMaterial
+from gan_worker.exports.export import check_material as check_material
 from gan_worker.exports.export import check_target as check_target
 from gan_worker.exports.export import export_material as export_material
 from gan_worker.exports.targets import ExportTarget as ExportTarget

@@ -70,15 +70,25 @@ def green_points_down(normals: Picture, height: Picture) -> bool | None:
         None where the two have too little in common to tell.
     """
     rows = min(len(normals), len(height))
-    normals, grey = normals[:rows], height[:rows].mean(axis=-1)
-    if normals.shape[-1] != 3 or min(grey.shape) < 2:
+    if normals.shape[-1] != 3 or min(rows, height.shape[1]) < 2:
         return None
-    across = _correlation(-np.gradient(grey, axis=1), normals[..., 0])
-    down = _correlation(np.gradient(grey, axis=0), normals[..., 1])
+    across, down = slope_correlations(normals[:rows], height[:rows])
     # Of 158 sets with both, 150 can be told, all of them rightly.
     if min(abs(across), abs(down)) < 0.1 or abs(across * down) < 0.04:
         return None
     return across * down < 0
+
+
+def slope_correlations(normals: Picture, height: Picture) -> tuple[float, float]:
+    """How the x and the y of normals, as OpenGL has them, correlate with the slopes of a height: -1..1 each.
+
+    Args:
+        normals: (height, width, 3), at least two pixels along each side.
+        height: of the same rows and columns.
+    """
+    grey = height.mean(axis=-1)
+    across = _correlation(-np.gradient(grey, axis=1), normals[..., 0])
+    return across, _correlation(np.gradient(grey, axis=0), normals[..., 1])
 
 
 def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:

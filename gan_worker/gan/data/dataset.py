@@ -28,7 +28,6 @@ from gan_worker.style import NAME_LIMIT
 
 if TYPE_CHECKING:
     from gan_worker.gan.data.source import LargeSource, Source
-    from gan_worker.photos.problems import PhotoProblem
 
 # Size of elements in crops above which a person is told: after five minutes of `tiny`, paving stones of 0.91 came out
 # as blotches and bricks of 0.75 as bricks; at two thirds of its scale the paving had its shapes.
@@ -202,15 +201,15 @@ def _note_large(entries: Sequence[MaterialEntry], seen: np.ndarray) -> list[str]
 def _note_problems(
     sets: Sequence[MaterialSet], sources: Sequence[Source | LargeSource]
 ) -> Iterator[str]:
-    """Sentences about what is wrong with photos, each kind once, with the photos that have it."""
-    found: dict[str, list[tuple[str, PhotoProblem]]] = {}
+    """Sentences about what is wrong with the pictures, each cure once, with all that need it."""
+    found: dict[str, list[tuple[str, str]]] = {}
     for material_set, source in zip(sets, sources, strict=True):
         for problem in source.problems:
-            found.setdefault(problem.kind, []).append((material_set.name, problem))
-    for (name, problem), *others in found.values():
+            found.setdefault(problem.cure, []).append((material_set.name, problem.message))
+    for cure, ((name, message), *others) in found.items():
         more = [other for other, _ in others]
         also = f" So it is with {_listed(more)}." if more else ""
-        yield f"{name}: {problem.message}{also} {problem.cure}"
+        yield f"{name}: {message}{also} {cure}"
 
 
 def _listed(names: Sequence[str]) -> str:

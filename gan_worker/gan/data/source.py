@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -20,11 +20,15 @@ from gan_worker.materials.sets import MaterialSet, read_material
 from gan_worker.photos.preparing import prepare_and_inspect
 from gan_worker.photos.problems import PhotoProblem, find_problems
 from gan_worker.preparation import AS_IT_IS, Preparation
+from gan_worker.validation.material import validate
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from gan_worker.validation.findings import Finding
+
 Material = Mapping[str, np.ndarray]
+Problems: TypeAlias = "Sequence[PhotoProblem | Finding]"
 
 # Pixels of a picture that is read whole, at most.
 WHOLE = 2**24
@@ -56,7 +60,7 @@ class Source:
 
     Args:
         maps: at the size of their files.
-        problems: of a photo.
+        problems: of a photo, or of the maps of a set.
 
     Attributes:
         element: size of the main elements, pixels.
@@ -64,7 +68,7 @@ class Source:
         problems: as they were given.
     """
 
-    def __init__(self, maps: Material, problems: Sequence[PhotoProblem] = ()):
+    def __init__(self, maps: Material, problems: Problems = ()):
         self._maps, self.problems = maps, problems
         self.element = _main_element(maps)
         self.side = min(_size(maps))
@@ -87,7 +91,7 @@ class LargeSource:
 
     Args:
         reduced: with normals of unit length.
-        problems: of a photo.
+        problems: of a photo, or of the maps of a set.
 
     Attributes:
         element: size of the main elements, pixels.
@@ -95,7 +99,7 @@ class LargeSource:
         problems: as they were given.
     """
 
-    def __init__(self, reduced: Reduced, problems: Sequence[PhotoProblem] = ()):
+    def __init__(self, reduced: Reduced, problems: Problems = ()):
         self._reduced, self.problems = reduced, problems
         self.side = min(reduced.size)
         shown: Material = reduced.overview
@@ -149,10 +153,12 @@ def open_source(
     if math.prod(size) <= WHOLE:
         read = read_material(material)
         maps = {name: read[name] for name in names}
-        return Source(maps, _problems(maps) if is_photo else ())
+        return Source(maps, _problems(maps) if is_photo else _faults(maps))
     shrink = _shrink(size, materials)
     reduced = read_reduced(material, names, shrink, max(WINDOW, side), _unit)
-    return LargeSource(reduced, _problems(reduced.window, reduced.overview) if is_photo else ())
+    if is_photo:
+        return LargeSource(reduced, _problems(reduced.window, reduced.overview))
+    return LargeSource(reduced, _faults(reduced.window))
 
 
 def _open_prepared(
@@ -176,6 +182,11 @@ def _problems(*parts: Material) -> tuple[PhotoProblem, ...]:
         problem.kind: problem for maps in parts for problem in find_problems(maps["base_color"])
     }
     return tuple(found.values())
+
+
+def _faults(maps: Material) -> tuple[Finding, ...]:
+    """What is wrong with the maps of a set, which need not tile."""
+    return tuple(finding for finding in validate(maps, closed=False) if not finding.is_ok)
 
 
 def _shrink(size: tuple[int, int], materials: int) -> int:

@@ -255,11 +255,7 @@ def find_latents(
 
 def seam_ratios(maps: Maps) -> dict[str, float]:
     """The seam ratio of each map."""
-    found = {}
-    for name, picture in maps.items():
-        across, down = line_steps(tf.constant(picture, tf.float32))
-        found[name] = seam_ratio((across.numpy(), down.numpy()))
-    return found
+    return {name: seam_ratio(line_steps(picture)) for name, picture in maps.items()}
 
 
 def band_width(model: Model, scale: float | None) -> int:

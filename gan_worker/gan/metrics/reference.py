@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-import tensorflow as tf
 
 from gan_worker.errors import PictureError, RequestError
 from gan_worker.gan.data.statistics import measure_statistics
@@ -288,8 +287,7 @@ def in_groups(windows: np.ndarray, count: int) -> list[np.ndarray]:
 def seam_figures(pictures: Sequence[Material]) -> Row:
     row = {}
     for name in pictures[0]:
-        lines = [line_steps(tf.constant(p[name], tf.float32)) for p in pictures]
-        steps = [(np.asarray(across), np.asarray(down)) for across, down in lines]
+        steps = [line_steps(p[name]) for p in pictures]
         for label, measure in (("ratio", seam_ratio), ("rank", seam_rank), ("band", band_ratio)):
             row[f"seam_{label}/{name}"] = float(np.mean([measure(s) for s in steps]))
     return row

@@ -140,3 +140,11 @@ def test_what_is_wrong_with_photos_is_told_once_for_each_kind(photo, blobs):
     (note,) = [note for note in notes if "blurred" in note]
     assert note.startswith("smooth0: ") and "smooth1, smooth2, smooth3 and 1 more" in note
     assert "in focus" in note
+
+
+def test_what_is_wrong_with_a_set_is_told(wall):
+    file = f"{wall[0]}/wall_height.png"
+    normals = read_picture(file.replace("height", "normal"))
+    write_picture(file.replace("height", "normal"), normals * (-1, -1, 1) + (1, 1, 0))
+    notes = read_pictures(wall, 32, 1.0).report.notes
+    assert any("wall: The height is inverted" in note and "Invert it." in note for note in notes)
