@@ -185,8 +185,9 @@ def _problems(*parts: Material) -> tuple[PhotoProblem, ...]:
 
 
 def _faults(maps: Material) -> tuple[Finding, ...]:
-    """What is wrong with the maps of a set, which need not tile."""
-    return tuple(finding for finding in validate(maps, closed=False) if not finding.is_ok)
+    """What is wrong with the maps of a set, which need not tile and whose normals get their length here."""
+    learned = {name: _unit(name, picture) for name, picture in maps.items()}
+    return tuple(finding for finding in validate(learned, closed=False) if not finding.is_ok)
 
 
 def _shrink(size: tuple[int, int], materials: int) -> int:

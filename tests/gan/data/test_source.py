@@ -1,5 +1,7 @@
 """Large pictures are learned as small ones are, from an overview of all and a window of the middle."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -143,8 +145,7 @@ def test_what_is_wrong_with_photos_is_told_once_for_each_kind(photo, blobs):
 
 
 def test_what_is_wrong_with_a_set_is_told(wall):
-    file = f"{wall[0]}/wall_height.png"
-    normals = read_picture(file.replace("height", "normal"))
-    write_picture(file.replace("height", "normal"), normals * (-1, -1, 1) + (1, 1, 0))
+    file = Path(wall[0]) / "wall_normal.png"
+    write_picture(file, read_picture(file) * (-1, -1, 1) + (1, 1, 0))
     notes = read_pictures(wall, 32, 1.0).report.notes
     assert any("wall: The height is inverted" in note and "Invert it." in note for note in notes)
