@@ -212,10 +212,7 @@ def speed(weights: Path) -> Row:
         made = make_maps(color, estimate(color, True, weights=weights), Estimation(), names, bits)
         best = min(best, time.perf_counter() - began)
         processor = min(processor, time.process_time() - used)
-    ratios = {}
-    for name in names:
-        steps = line_steps(tf.constant(made[name] / np.float32(np.iinfo(made[name].dtype).max)))
-        ratios[f"seam {name}"] = seam_ratio(tuple(s.numpy() for s in steps))
+    ratios = {f"seam {name}": seam_ratio(line_steps(made[name])) for name in names}
     return {"seconds": best, "processor": processor, **ratios}
 
 
