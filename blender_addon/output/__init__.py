@@ -2,4 +2,4 @@
 
 from ..ui.registration import in_order
 
-register, unregister = in_order(__name__, "operators", "export")
+register, unregister = in_order(__name__, "operators", "panels", "export")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
@@ -20,9 +21,13 @@ from gan_worker.files import storage_errors
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.pixels import quantise
 from gan_worker.progress import BatchProgress
+from gan_worker.validation.material import validate
 
 from ..shader import images, node_tree
 from ..worker.background_task import BackgroundTask
+
+if TYPE_CHECKING:
+    from gan_worker.validation.findings import Finding
 
 # Targets whose package this Blender lacks; looked up once, when the add-on is registered.
 _missing: set[ExportTarget] = set()
@@ -77,6 +82,7 @@ class MaterialExport(BackgroundTask):
     Attributes:
         files: what was written, with what is in it.
         folder: where to.
+        findings: what is wrong with the maps.
     """
 
     def __init__(
@@ -85,6 +91,7 @@ class MaterialExport(BackgroundTask):
         super().__init__()
         self.files: list[tuple[Path, str]] = []
         self.folder = folder
+        self.findings: tuple[Finding, ...] = ()
         self._material, self._name, self._target = material, name, target
 
     @property
@@ -97,6 +104,8 @@ class MaterialExport(BackgroundTask):
         maps: dict[str, np.ndarray] = {}
         for name in _exported_maps(self._found()):
             yield from self._read(name, maps)
+        self.findings = tuple(finding for finding in validate(maps) if not finding.is_ok)
+        yield False
         textures = len(textures_of(self._target, maps))
         self.expect(textures)
         with storage_errors(self.folder):

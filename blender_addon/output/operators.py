@@ -10,7 +10,7 @@ from gan_worker.exports.targets import ExportTarget
 from ..steering import sliders
 from ..worker import pump
 from ..worker.reporting import Action, CancelTask, obstacle_of, still
-from . import assets
+from . import assets, validation
 from . import export as material_export
 
 
@@ -88,10 +88,48 @@ class TILEWRIGHT_OT_cancel_export(CancelTask, bpy.types.Operator):
         return material_export.MaterialExport.running()
 
 
+class TILEWRIGHT_OT_validate_material(Action, bpy.types.Operator):
+    """Look whether the maps of the material are what real surfaces have and fit each other, whatever made them"""
+
+    bl_idname = "tilewright.validate_material"
+    bl_label = "Validate Material"
+
+    wait: BoolProperty(
+        name="Wait", description="Return only when all was looked at", options={"SKIP_SAVE"}
+    )
+
+    @classmethod
+    def obstacle(cls, _context: bpy.types.Context) -> str:
+        return obstacle_of(validation.check, sliders.active_material())
+
+    def act(self, _context: bpy.types.Context) -> None:
+        pump.finish()  # maps that are not there yet would be missing
+        task = validation.start(still(sliders.active_material()))
+        if self.wait:
+            task.wait()
+            task.raise_error()
+
+
+class TILEWRIGHT_OT_cancel_validation(CancelTask, bpy.types.Operator):
+    """Stop looking at the material"""
+
+    bl_idname = "tilewright.cancel_validation"
+    bl_label = "Cancel"
+    nothing = "No material is being looked at"
+
+    @classmethod
+    def task(cls, _context: bpy.types.Context) -> validation.Validation | None:
+        material = sliders.active_material()
+        newest = validation.newest(material) if material else None
+        return newest if newest and newest.state == "running" else None
+
+
 register, unregister = bpy.utils.register_classes_factory(
     (
         TILEWRIGHT_OT_keep_asset,
         TILEWRIGHT_OT_export_material,
         TILEWRIGHT_OT_cancel_export,
+        TILEWRIGHT_OT_validate_material,
+        TILEWRIGHT_OT_cancel_validation,
     )
 )

@@ -13,7 +13,15 @@ from gan_worker.materials.maps import MAPS
 from ..generation import regeneration
 from ..output.export import MaterialExport
 from ..steering import live, sliders
-from ..ui.layouts import ShaderEditor, TabPanel, draw_task, pair, paragraph, properties_column
+from ..ui.layouts import (
+    ShaderEditor,
+    TabPanel,
+    draw_findings,
+    draw_task,
+    pair,
+    paragraph,
+    properties_column,
+)
 from ..worker.reporting import obstacle_of, still
 from . import node_tree, projection, surface
 
@@ -149,6 +157,7 @@ class _Export(_OfRecipe):
         if export and export.state == "succeeded":
             text = f"{len(export.files)} files in {export.folder}"
             paragraph(layout, text, context.region.width, "CHECKMARK")
+            draw_findings(layout, export.findings, context.region.width)
 
 
 class _Recipe(_OfRecipe):

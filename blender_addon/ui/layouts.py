@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import IconItems
 
     from gan_worker.errors import TilewrightError
+    from gan_worker.validation.findings import Finding
 
 _LETTER = 6.7  # pixels of an average letter
 
@@ -108,6 +109,20 @@ def draw_task(layout: bpy.types.UILayout, task: Task | None, width: int, cancel:
     elif task is not None and task.state == "failed" and task.error:
         paragraph(layout, task.error.info.message, width, "ERROR")
         paragraph(layout, task.error.info.cure, width, "LIGHT")
+
+
+def draw_findings(layout: bpy.types.UILayout, findings: tuple[Finding, ...], width: int) -> None:
+    """What was found about a material: what is wrong with its cure, and what is not in one line."""
+    for finding in findings:
+        if finding.is_ok:
+            continue
+        column = layout.column(align=True)
+        column.alert = finding.state == "bad"
+        paragraph(column, finding.message, width, "CANCEL" if column.alert else "ERROR")
+        paragraph(layout, finding.cure, width, "LIGHT")
+    sound = [finding.map.replace("_", " ") for finding in findings if finding.is_ok]
+    if sound:
+        paragraph(layout, f"Nothing is wrong with {', '.join(sound)}", width, "CHECKMARK")
 
 
 def draw_copies(layout: bpy.types.UILayout, share: float | None, width: int) -> None:

@@ -66,9 +66,9 @@ def session() -> object:
 
 
 def view() -> tuple:
-    """The window, and the 3D View with its sidebar."""
+    """The window, and the largest editor, the 3D View at first, with its sidebar."""
     window = bpy.context.window_manager.windows[0]
-    area = next(a for a in window.screen.areas if a.type == "VIEW_3D")
+    area = max(window.screen.areas, key=lambda area: area.width * area.height)
     return window, area, next(r for r in area.regions if r.type == "UI")
 
 
@@ -82,6 +82,41 @@ def open_tab(name: str) -> bool:
         region.tag_redraw()
         return False
     return True
+
+
+def show_picture(path: str) -> None:
+    """Turn the editor to an Image Editor with a picture and a sidebar."""
+    area = view()[1]
+    area.type = "IMAGE_EDITOR"
+    area.spaces.active.image = bpy.data.images.load(path)
+    area.spaces.active.show_region_ui = True
+
+
+def show_view() -> None:
+    """Turn the editor to a 3D View again."""
+    view()[1].type = "VIEW_3D"
+
+
+def photo() -> object:
+    """The photo that the Image Editor shows, before or after it is prepared."""
+    return addon("photos.preparation").photo_of(view()[1].spaces.active.image)
+
+
+def corner(index: int) -> list:
+    """Where a corner of the part that is used lies, in pixels from the window's upper left corner."""
+    window, area, _ = view()
+    region = next(r for r in area.regions if r.type == "WINDOW")
+    corners = addon("photos.preparation").corners_of(photo())
+    x, y = addon("photos.overlay").places(region, corners)[index]
+    return [round(region.x + x), round(window.height - region.y - y)]
+
+
+def look_at_light() -> float:
+    """By how much the right side of what the Image Editor shows is brighter than the left one."""
+    image = view()[1].spaces.active.image
+    rows = pixels(image).reshape(image.size[1], image.size[0], 3)
+    left, right = (part.mean() for part in np.array_split(rows, 2, axis=1))
+    return abs(float(right - left))
 
 
 def sidebar() -> list:
