@@ -164,7 +164,8 @@ def tick() -> float:
 
 def _timer() -> float:
     """What Blender calls. It must not raise: Blender would drop the timer for good."""
-    before, seen = _visible_state(), statistics.seen
+    # Also where the last long work ends in this tick: panels say what came of it.
+    before, seen, ran = _visible_state(), statistics.seen, companions()
     try:
         interval = tick()
     except Exception as error:
@@ -172,7 +173,7 @@ def _timer() -> float:
         session.current.fail(UnexpectedError(error))
         interval = IDLE_INTERVAL
     # Not at every tick of a training: with overlapping regions, a sidebar takes the 3D View with it.
-    if _visible_state() != before or statistics.seen != seen or _companions:
+    if _visible_state() != before or statistics.seen != seen or ran or _companions:
         _redraw()
     return interval
 

@@ -348,6 +348,89 @@ def test_more_pixels_are_the_same_tile_with_more_detail(window: Any) -> None:
     window.photograph("more_pixels")
 
 
+# Where the upper left corner of a slanted photo is dragged: share of the way to the opposite one.
+CORNER = (0.28, 0.16)
+
+
+@pytest.fixture(scope="module")
+def slanted(picture: Path) -> Path:
+    """A photo of tiles that was taken askew, with light from one side."""
+    y, x = np.mgrid[0:480, 0:640] / 480
+    far = 0.6 + 0.4 * y  # the upper edge is further away
+    across, down = (x - 0.66) / far, 1 / far
+    mortar = (np.mod(across * 6, 1) < 0.1) | (np.mod(down * 12, 1) < 0.12)
+    light = 0.35 + 0.65 * x / x.max()
+    tiles = np.where(mortar[..., None], (0.8, 0.8, 0.75), (0.65, 0.3, 0.2)) * light[..., None]
+    path = picture.with_name("slanted.png")
+    Image.fromarray((tiles * 255).astype(np.uint8)).save(path)
+    return path
+
+
+def test_corners_of_a_photo_are_dragged_in_the_image_editor(window: Any, slanted: Path) -> None:
+    window.ask(f"show_picture({str(slanted)!r})")
+    window.wait("open_tab('Tilewright')")
+    window.settle(20)
+    window.hover_view()
+    window.press("Home")  # all of it is seen
+    window.click("edit_corners(", 0.25)
+    window.settle(20)
+    start, (x, y) = window.ask("corner(0)"), window.ask("corner(2)")
+    window.move(*start)
+    window.call("xdotool", "mousedown", 1)
+    window.settle(2)
+    wanted = [round(a + share * (b - a)) for a, b, share in zip(start, (x, y), CORNER, strict=True)]
+    window.move(*wanted)
+    window.release()
+    reached = window.ask("corner(0)")
+    assert max(abs(a - b) for a, b in zip(reached, wanted, strict=True)) <= 2
+    window.photograph("photo_corners")
+    window.press("Escape")
+    window.settle(20)
+    assert not window.ask("photo().tilewright.is_cut"), "as it was before"
+
+
+def test_a_zoomed_corner_is_taken_and_confirmed(window: Any) -> None:
+    window.click("edit_corners(", 0.25)
+    x, y = window.ask("corner(0)")
+    window.move(x, y)
+    window.call("xdotool", "click", "--repeat", 3, 4)  # the wheel zooms to the pointer
+    window.settle(20)
+    x, y = window.ask("corner(0)")
+    window.move(x, y)
+    window.call("xdotool", "mousedown", 1)
+    window.settle(2)
+    window.move(x + 60, y + 40)
+    window.release()
+    window.photograph("photo_zoomed")
+    window.press("Return")
+    window.settle(20)
+    assert window.ask("photo().tilewright.is_cut")
+    assert window.ask("list(photo().tilewright.corners)[0] > 0.1")
+    assert window.ask("addon('photos.overlay').editing().area") == 0
+
+
+def test_before_and_after(window: Any) -> None:
+    window.hover_view()
+    window.press("Home")
+    window.enter("tilewright.even_light", "1")
+    window.photograph("photo_before")
+    before = window.ask("look_at_light()")
+    window.click("show_prepared(")
+    window.wait("addon('photos.preview').newest(photo()).state == 'succeeded'")
+    window.settle(20)
+    window.photograph("photo_after")
+    assert window.ask("look_at_light()") < before / 3
+    window.click("check_photo(")
+    window.wait("addon('photos.look').newest(photo()).state == 'succeeded'")
+    window.settle(20)
+    window.photograph("photo_checked")
+    window.click("show_prepared(")
+    assert window.ask("photo() == view()[1].spaces.active.image")
+    window.ask("show_view()")
+    window.wait("open_tab('Tilewright')")
+    window.where.clear()
+
+
 def test_the_doctor_looks_at_everything(window: Any) -> None:
     window.open_only("Worker")
     window.click("run_doctor")

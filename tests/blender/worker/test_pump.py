@@ -101,6 +101,20 @@ def test_the_sidebar_is_not_drawn_anew_with_every_piece_of_work(stand_in, plane,
     assert len(drawn) <= 3
 
 
+def test_the_sidebar_is_drawn_anew_once_long_work_has_ended(monkeypatch):
+    done, drawn = [], []
+    monkeypatch.setattr(pump, "_redraw", lambda: drawn.append(len(done)))
+
+    def work():
+        yield False
+        done.append(1)
+
+    pump.run_along(work())
+    while pump.companions():
+        pump._timer()
+    assert drawn[-1] == 1, "what came of it is shown"
+
+
 def test_several_objects_share_one_material(stand_in, planes, maps):
     stand_in.finish(generate(planes).id, maps)
     pump_all()
