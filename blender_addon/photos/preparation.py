@@ -179,12 +179,11 @@ def _image_at(place: str) -> bpy.types.Image | None:
     shows = [
         image
         for image in bpy.data.images
-        if image.source == "FILE"
-        and image.tilewright.prepared_of is None
+        if image.tilewright.prepared_of is None
         and (
             (elsewhere and Path(image.filepath).name == name)
             or (image.filepath and not elsewhere and _path(image) == path)
-            or (image.tilewright.written_to and image.tilewright.written_to == place)
+            or image.tilewright.written_to == place
         )
     ]
     return max(shows, key=lambda image: not as_shown(image).is_empty, default=None)

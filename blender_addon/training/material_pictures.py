@@ -67,7 +67,10 @@ def as_places(material: bpy.types.Material, folder: Path) -> list[Path]:
     }
     if len(files) == len(found) and _is_a_set(files):
         return list(files.values())
-    return [_write(material, found, folder)]
+    place, (first, *others) = _write(material, found, folder), found.values()
+    if not others and first.image.is_editable:
+        first.image.tilewright.written_to = str(place)  # by which its preparation is found
+    return [place]
 
 
 def _check(image: bpy.types.Image) -> None:

@@ -94,7 +94,9 @@ def show_picture(path: str) -> None:
 
 def show_view() -> None:
     """Turn the editor to a 3D View again."""
-    view()[1].type = "VIEW_3D"
+    area = view()[1]
+    area.type = "VIEW_3D"
+    area.spaces.active.show_region_ui = True
 
 
 def photo() -> object:

@@ -166,6 +166,23 @@ def test_a_training_on_a_photo_that_is_open_nowhere_prepares_nothing(photo, tmp_
     assert training.training_config(bpy.context.scene).prepare.is_empty
 
 
+@pytest.mark.parametrize("pack", [False, True])
+def test_a_photo_that_is_in_no_file_is_prepared_where_its_material_is_learned(pack, plane):
+    image = bpy.data.images.new("Painted", 32, 32)
+    if pack:
+        image.pack()
+    image.tilewright.even_light = 0.5
+    material = bpy.data.materials.new("Wall")
+    if bpy.app.version < (5, 0, 0):
+        material.use_nodes = True
+    texture = material.node_tree.nodes.new("ShaderNodeTexImage")
+    texture.image = image
+    shader = material.node_tree.nodes["Principled BSDF"]
+    material.node_tree.links.new(texture.outputs["Color"], shader.inputs["Base Color"])
+    training.add_material_pictures(bpy.context.scene, material)
+    assert training.training_config(bpy.context.scene).prepare == Preparation(even_light=0.5)
+
+
 def test_a_photo_of_a_worker_elsewhere_is_known_by_its_name(photo):
     load(photo).tilewright.white_balance = 1.0
     assert preparation.shared([f"photos:walls/{photo.name}"]).preparation.white_balance == 1
