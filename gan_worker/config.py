@@ -130,6 +130,20 @@ class ClassicConfig:
         return self.side
 
 
+@dataclass(frozen=True)
+class PhotoConfig:
+    """A photo that is its own model: nothing is learned of it, its pixels come back with the maps estimated from them.
+
+    Attributes:
+        seamless: whether its borders meet.
+    """
+
+    seamless: bool = True
+
+    has_styles = False
+    z_dim = w_dim = 0
+
+
 Network = NetworkConfig | ClassicConfig
 
 # Networks of materials, by preset.
@@ -150,7 +164,9 @@ MATERIAL_PRESETS: dict[str, NetworkConfig] = {
         detail=DetailConfig(96, 3, (32, 64, 96), crop=128, batch=16),
     ),
 }
-PRESETS: dict[str, Network] = {**MATERIAL_PRESETS, "classic": ClassicConfig()}
+# Networks that learn, and all that a training can be.
+NETWORKS: dict[str, Network] = {**MATERIAL_PRESETS, "classic": ClassicConfig()}
+PRESETS: dict[str, Network | PhotoConfig] = {**NETWORKS, "photo": PhotoConfig()}
 
 
 @dataclass(frozen=True)
@@ -161,7 +177,7 @@ class TrainingConfig:
         run: name of the run, and of the model that comes out of it.
         pictures: files or folders to learn from; `alias:relative/name` where a worker is remote.
         preset: size of the networks: `nano` (tests), `tiny` (2 cores), `full` (one GPU); `classic` is
-            the plain dense GAN on small grey pictures.
+            the plain dense GAN on small grey pictures, and `photo` has no networks: the one photo is the model.
         minutes: stop after this time spent in training steps, counted over all resumes; None for no bound.
         kimg: stop after this many thousand real crops, counted over all resumes; None for no bound.
         scale: factor on the pictures' size before training; None leaves it as it is. Not with `classic`, which brings
@@ -178,6 +194,7 @@ class TrainingConfig:
             that falls from one side falls from all sides then. Not with `classic`.
         gpus: of one computer, among which every batch is divided; where there are fewer, those.
         prepare: what is done to photos first; sets of several maps stay as they are. A resumed run keeps it.
+        tileable: whether the borders of a photo are made to meet; with `photo` alone, all others learn to.
     """
 
     run: str
@@ -195,6 +212,7 @@ class TrainingConfig:
     isotropic: bool = False
     gpus: int = 1
     prepare: Preparation = AS_IT_IS
+    tileable: bool = False
 
     def check(self) -> None:
         """Check all that can be known of it alone, before anything is read.
@@ -230,6 +248,11 @@ class TrainingConfig:
             require(self.octaves in OCTAVES, rule, self.octaves)
         if self.preset == "classic":
             self._check_classic()
+        if self.preset == "photo":
+            self._check_photo()
+        rule = "Only a photo that is its own model is made tileable: other presets learn to make what tiles"
+        cure = "Leave it out, or choose the preset photo."
+        require(not self.tileable or self.preset == "photo", rule, f"preset {self.preset}", cure)
 
     def _check_budget(self) -> None:
         given = [value for value in (self.minutes, self.kimg) if value is not None]
@@ -258,6 +281,16 @@ class TrainingConfig:
         require(not self.isotropic, rule, "turned and mirrored", cure)
         rule = "The preset classic takes pictures as they are"
         require(self.prepare.is_empty, rule, "what to do to photos first", cure)
+
+    def _check_photo(self) -> None:
+        if self.resume:
+            return
+        cure = "Leave it out, or choose another preset."
+        rule = "The preset photo keeps a photo as it is, so it"
+        require(self.scale is None, f"{rule} takes no scale", self.scale, cure)
+        require(self.octaves is None, f"{rule} takes no octaves", self.octaves, cure)
+        require(not self.isotropic, f"{rule} stays upright", "turned and mirrored", cure)
+        require(self.gpus == 1, f"{rule} takes 1 GPU", self.gpus, cure)
 
 
 @dataclass(frozen=True)
@@ -367,7 +400,7 @@ class GenerationConfig:
             self.mip,
             "Use 0 for all the detail it has.",
         )
-        check_size(self.width, self.height, model.stride >> self.mip)
+        check_size(self.width, self.height, *size_step(model, self.mip))
         estimated = self.estimation.maps(model.maps) if self.estimation else ()
         known = {*model.maps, *estimated}
         unknown = ", ".join(name for name in self.maps if name not in known)
@@ -477,6 +510,14 @@ class RepairConfig:
             rule = f"The scale of a picture must be {REPAIR_SCALES}"
             require(self.scale in REPAIR_SCALES, rule, self.scale, "Use 1, or leave it out.")
 
+    def check_for(self, model: ModelFacts) -> None:
+        """Check what depends on the model that shall do it.
+
+        Raises:
+            RequestError: `invalid_config`.
+        """
+        check_learned(model)
+
 
 JobConfig = TrainingConfig | GenerationConfig | RepairConfig
 
@@ -504,20 +545,51 @@ class ModelFacts(Protocol):
     def styles(self) -> Collection[str]:
         """Names of training materials whose style it knows."""
 
+    @property
+    def tile(self) -> tuple[int, int] | None:
+        """Width and height of the one picture that it has, pixels; None where it draws any size."""
 
-def check_size(width: int, height: int, stride: int) -> None:
-    """Check the size of a picture against a model's stride.
+
+def size_step(model: ModelFacts, mip: int) -> tuple[int, int]:
+    """What widths and what heights of a model's pictures are multiples of, pixels, at a level of detail."""
+    across, down = model.tile or (model.stride, model.stride)
+    return max(1, across >> mip), max(1, down >> mip)
+
+
+def check_size(width: int, height: int, across: int, down: int) -> None:
+    """Check the size of a picture against what it must be a multiple of.
+
+    Args:
+        width: of the picture, pixels.
+        height: of the picture, pixels.
+        across: of `size_step`.
+        down: of `size_step`.
 
     Raises:
         RequestError: `invalid_size`, naming the nearest sizes that work.
     """
-    if width > 0 and height > 0 and width % stride == 0 and height % stride == 0:
+    if width > 0 and height > 0 and width % across == 0 and height % down == 0:
         return
-    nearest = tuple(max(stride, round(v / stride) * stride) for v in (width, height))
+    nearest = (max(1, round(v / n)) * n for v, n in ((width, across), (height, down)))
+    steps = f"{across}" if across == down else f"{across}×{down}"
     raise RequestError(
         "invalid_size",
-        f"Width and height must be multiples of {stride} pixels for this model; received {width}×{height}.",
-        f"Try {nearest[0]}×{nearest[1]}.",
+        f"Width and height must be multiples of {steps} pixels for this model; received {width}×{height}.",
+        f"Try {'×'.join(map(str, nearest))}.",
+    )
+
+
+def check_learned(model: ModelFacts) -> None:
+    """Refuse what a photo that is its own model cannot do.
+
+    Raises:
+        RequestError: `invalid_config`.
+    """
+    require(
+        model.tile is None,
+        "This needs a model that has learned its material",
+        "one of the preset photo, which has nothing but its one picture",
+        "Train the picture with another preset, such as tiny, or use another model.",
     )
 
 
@@ -533,6 +605,6 @@ def check_has_styles(z_dim: int) -> None:
     require(
         z_dim,
         "This needs a model with styles",
-        "one of the preset classic, which has none: its pictures depend on the seed alone",
-        "Change the seed alone, or use a model of another preset.",
+        "one of the preset classic or photo, which has none",
+        "Leave its style as it is, or use a model of another preset.",
     )

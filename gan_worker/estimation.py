@@ -105,8 +105,12 @@ def certainty(name: str, error: float) -> str:
 
     Args:
         name: of the map.
-        error: the mean error that is expected, in degrees for normals, else of values 0..1.
+        error: the mean error that is expected, in degrees for normals and the height of their slopes, else of values
+            0..1.
     """
+    if name == "metallic":
+        return "as chosen"
+    name = "normal" if name == "height" else name
     kind = "a guess" if error > _GUESSED * _NOTHING_KNOWN.get(name, math.inf) else "estimated"
     return (
         f"{kind}, within {error:.0f}° on average"

@@ -31,7 +31,11 @@ def repair(**fields: Any) -> RepairConfig:
 # Each with its code, and words of its message.
 ODD_TRAININGS = [
     (training(run="../oak"), "invalid_config", "'../oak'"),
-    (training(preset="giant"), "invalid_config", "nano, tiny, full, classic; received 'giant'"),
+    (
+        training(preset="giant"),
+        "invalid_config",
+        "nano, tiny, full, classic, photo; received 'giant'",
+    ),
     (training(pictures=()), "invalid_config", "must have pictures to learn from; received none"),
     (training(minutes=None), "invalid_config", "must have an end"),
     (training(minutes=0.0), "invalid_config", "above 0; received 0"),
@@ -48,6 +52,12 @@ ODD_TRAININGS = [
     (training(octaves=7), "invalid_config", "from 0 to 6, or left out to be measured; received 7"),
     (training(octaves=-1), "invalid_config", "from 0 to 6, or left out to be measured"),
     (training(preset="classic", octaves=1), "invalid_config", "no detail beyond its own size"),
+    (training(preset="photo", scale=0.5), "invalid_config", "takes no scale; received 0.5"),
+    (training(preset="photo", octaves=0), "invalid_config", "takes no octaves; received 0"),
+    (training(preset="photo", isotropic=True), "invalid_config", "stays upright"),
+    (training(preset="photo", gpus=2), "invalid_config", "takes 1 GPU; received 2"),
+    (training(tileable=True), "invalid_config", "received preset tiny"),
+    (training(preset="classic", tileable=True), "invalid_config", "received preset classic"),
 ]
 ODD_MATERIALS = [
     (material(model="../oak"), "invalid_config", "'../oak'"),

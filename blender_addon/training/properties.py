@@ -25,6 +25,11 @@ PRESET_TEXTS = {
         "The plain GAN of the textbooks: a sheet of 28×28 gray pictures, learned from a folder of many",
         3,
     ),
+    "photo": (
+        "One Photo, no Training",
+        "The photo itself is the model: there in seconds, with the maps estimated from it",
+        4,
+    ),
 }
 
 

@@ -60,7 +60,7 @@ def training_config(scene: bpy.types.Scene, resume: bool = False) -> TrainingCon
 
 
 def _scale(chosen: TrainingChoices) -> float | None:
-    if chosen.picture_scale or chosen.preset == "classic":
+    if chosen.picture_scale or chosen.preset in ("classic", "photo"):
         return chosen.picture_scale or None
     return DETAILS[chosen.detail]
 

@@ -47,6 +47,7 @@ app = typer.Typer(
 for command in (
     photos.prepare,
     train.train,
+    photos.estimate,
     generate.generate,
     export.export,
     export.validate,

@@ -13,6 +13,7 @@ from gan_worker.cli import terminal
 from gan_worker.cli.options import (
     Detail,
     Home,
+    at_own_size,
     checked_bits,
     load,
     parse_detail,
@@ -49,7 +50,10 @@ def export(
     to: Annotated[ExportTarget, typer.Option(help="What for.")],
     seed: Annotated[str | None, typer.Option(help="Of a model: 7, 1-9 or 1,4,7. [1]")] = None,
     size: Annotated[
-        str | None, typer.Option(help="Of a model: width and height in pixels. [1024x1024]")
+        str | None,
+        typer.Option(
+            help="Of a model: width and height in pixels. [1024x1024, or that of a photo]"
+        ),
     ] = None,
     detail: Detail | None = None,
     psi: Annotated[
@@ -80,6 +84,7 @@ def export(
             config, width=width, height=height, style=Material(material) if material else None
         )
         seeds = parse_seeds(seed or "1")
+        config = config if size else at_own_size(config, home)
         model = run.open_model(runs_folder(home), of)
         count, materials = len(seeds), _generate_for_export(model, config, seeds, bits)
     with storage_errors(out):

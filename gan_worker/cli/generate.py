@@ -14,6 +14,8 @@ from gan_worker.cli import terminal
 from gan_worker.cli.options import (
     Detail,
     Home,
+    Size,
+    at_own_size,
     checked_bits,
     load,
     model_for,
@@ -40,7 +42,7 @@ NO_PIXELS = np.empty(0, np.float32)
 def generate(
     model: Annotated[str, typer.Argument(help="Name of a model; see gan-worker models.")],
     seed: Annotated[str, typer.Option(help="Seeds, such as 7, 1-9 or 1,4,7.")] = "1",
-    size: Annotated[str, typer.Option(help="Width and height in pixels.")] = "512x512",
+    size: Size = "",
     detail: Detail = "full",
     maps: Annotated[str, typer.Option(help="all, or maps such as base_color,normal.")] = "all",
     psi: Annotated[float, typer.Option(help="0: the mean style, 1: full variety.")] = 1.0,
@@ -70,7 +72,7 @@ def generate(
     home: Home = None,
 ) -> None:
     """Make seamless materials from a model."""
-    seeds, (width, height) = parse_seeds(seed), parse_size(size)
+    seeds, (width, height) = parse_seeds(seed), parse_size(size or "512")
     checked_bits(bits)
     names = () if maps == "all" else tuple(name.strip() for name in maps.split(","))
     require(
@@ -95,6 +97,7 @@ def generate(
         mip=parse_detail(detail),
         directions=tuple(map(parse_direction, direction or ())),
     )
+    config = config if size else at_own_size(config, home)
     folder = model_for(config, home)
     with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)

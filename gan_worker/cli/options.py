@@ -17,7 +17,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gan_worker.cli import terminal
-from gan_worker.config import GenerationConfig
+from gan_worker.config import GenerationConfig, size_step
 from gan_worker.errors import RequestError, require
 from gan_worker.estimation import LIMITS, SURFACES, Estimation
 from gan_worker.files import make_private
@@ -30,6 +30,10 @@ MOST_SEEDS = 10_000
 
 Home = Annotated[
     Path | None, typer.Option(help="Folder of runs and keys; otherwise $TILEWRIGHT_HOME.")
+]
+
+Size = Annotated[
+    str, typer.Option(help="Width and height in pixels. [512x512, or that of a photo]")
 ]
 
 Detail = Annotated[
@@ -233,6 +237,19 @@ def parse_size(text: str) -> tuple[int, int]:
             "Correct --size.",
         )
     return int(match[1]), int(match[2] or match[1])
+
+
+def at_own_size(config: GenerationConfig, home: Path | None) -> GenerationConfig:
+    """A config for which no size was given: that of a photo that is its own model, else it stays.
+
+    Raises:
+        RequestError: as `run.open_model`.
+    """
+    info = run.read_model_info(run.open_model(runs_folder(home), config.model))
+    if not info.tile:
+        return config
+    width, height = size_step(info, config.mip)
+    return replace(config, width=width, height=height)
 
 
 def parse_detail(text: str) -> int:

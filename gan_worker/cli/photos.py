@@ -1,19 +1,29 @@
-"""Photos: the options that say what is done to them first, and the command `gan-worker prepare`, which shows it."""
+"""Photos: the commands `gan-worker prepare` and `estimate`, and the options that say what is done to photos first."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
 
 from gan_worker.cli import terminal
-from gan_worker.errors import RequestError, require
+from gan_worker.cli.options import quiet_loading, takes_estimation
+from gan_worker.config import GenerationConfig, TrainingConfig
+from gan_worker.errors import RequestError, TilewrightError, require
+from gan_worker.estimation import Estimation, certainty
+from gan_worker.files import storage_errors
+from gan_worker.materials.files import Format, file_bits, save_estimated
 from gan_worker.materials.pictures import Picture, read_picture, write_picture
 from gan_worker.photos.preparing import prepare_and_inspect
 from gan_worker.preparation import Preparation
+from gan_worker.progress import DataReport, GeneratedMaterial, Notice, Report, Stage
+
+# Names no model: none is kept.
+NAME = "photo"
 
 Corners = Annotated[
     str,
@@ -50,6 +60,100 @@ def prepare(
         terminal.show_warning(f"{problem.message} {problem.cure}")
     write_picture(out, result)
     terminal.output.print(f"Written to {out.absolute()}", soft_wrap=True)
+
+
+@takes_estimation
+def estimate(
+    pictures: Annotated[
+        list[Path], typer.Argument(help="Photos, or folders with the maps that a material has.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder; each picture gets one of its name in it.")],
+    tileable: Annotated[
+        bool, typer.Option("--tileable", help="Make the borders of each picture meet.")
+    ] = False,
+    corners: Corners = "",
+    even_light: EvenLight = 0.0,
+    white_balance: WhiteBalance = "0",
+    author: Annotated[
+        str, typer.Option(help="Who made the pictures, where they do not say it themselves.")
+    ] = "",
+    license: Annotated[str, typer.Option(help="Their license, such as CC0-1.0.")] = "",
+    source: Annotated[str, typer.Option(help="Where they come from.")] = "",
+    estimation: Estimation | None = None,
+) -> None:
+    """Make materials of photos: normals, height, roughness and occlusion are estimated, without any training."""
+    preparation = parse_preparation(corners, even_light, white_balance)
+    failed = 0
+    for picture, folder in _named_apart(pictures, out):
+        config = TrainingConfig(
+            NAME,
+            (str(picture.absolute()),),
+            "photo",
+            author=author,
+            license=license,
+            source=source,
+            prepare=preparation,
+            tileable=tileable,
+        )
+        config.check()
+        try:
+            _estimate(config, folder, estimation or Estimation())
+        except TilewrightError as error:
+            if len(pictures) == 1 or error.code == "cancelled":
+                raise
+            terminal.show_error(error.info)
+            failed += 1
+    if failed:
+        raise RequestError(
+            "invalid_config",
+            f"All pictures must be such that maps can be estimated; {failed} of {len(pictures)} were not.",
+            "See above for what is wrong with each.",
+        )
+
+
+def _named_apart(pictures: Sequence[Path], out: Path) -> Iterator[tuple[Path, Path]]:
+    """A folder for each picture; two of one name would overwrite each other's files."""
+    taken: set[str] = set()
+    for picture in pictures:
+        stem = picture.stem if picture.is_file() else picture.absolute().name
+        name, number = stem, 2
+        while name.casefold() in taken:
+            name, number = f"{stem} {number}", number + 1
+        taken.add(name.casefold())
+        yield picture, out / name
+
+
+def _tell(news: Report) -> None:
+    if isinstance(news, Stage):
+        terminal.show_stage(news.text)
+    elif isinstance(news, Notice):
+        terminal.show_notice(news)
+    elif isinstance(news, DataReport):
+        terminal.show_notes(news.notes)
+
+
+def _estimate(config: TrainingConfig, folder: Path, estimation: Estimation) -> None:
+    with quiet_loading():
+        from gan_worker.gan.generation.photo import PhotoModel
+        from gan_worker.gan.photo.making import make_photo
+    with terminal.StopWish(resumed=False) as wish:
+        made = make_photo(config, _tell, wish.asked)
+    model: Any = PhotoModel(made.info, made.tensors)
+    width, height = model.info.tile
+    wanted = GenerationConfig(NAME, width=width, height=height, estimation=estimation)
+    material: GeneratedMaterial = model.generate(wanted, file_bits(None, Format.png))
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    save_estimated(material, folder)
+    for name in material.maps:
+        sure = material.recipe.estimated.get(name)
+        told = "the picture's own" if sure is None else certainty(name, sure)
+        if name == "base_color" and estimation.light > 0:
+            told = "the picture's own, with less of the light on it"
+        terminal.output.print(
+            terminal.line(f"{name.replace('_', ' ').capitalize()}: {told}"), soft_wrap=True
+        )
+    terminal.output.print(f"{len(material.maps)} maps in {folder.absolute()}", soft_wrap=True)
 
 
 def parse_preparation(corners: str, even_light: float, white_balance: str) -> Preparation:

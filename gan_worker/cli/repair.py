@@ -159,7 +159,9 @@ def _picture_files() -> ModuleType:
 
 def _checked(config: RepairConfig, home: Path | None) -> Path:
     config.check()
-    return run.open_model(runs_folder(home), config.model)
+    folder = run.open_model(runs_folder(home), config.model)
+    config.check_for(run.read_model_info(folder))
+    return folder
 
 
 def _write(

@@ -53,7 +53,8 @@ def provenance(
     if json:
         typer.echo(as_json(asdict(found)))
     else:
-        contained = run.read_model_info(folder).octaves > 0
+        info = run.read_model_info(folder)
+        contained = info.octaves > 0 or info.tile is not None
         show_provenance(of, found, replace(found.credits, contained=contained))
 
 

@@ -138,11 +138,10 @@ def show_models(models: Sequence[ModelInfo], unreadable: Mapping[str, str]) -> N
     table = Table(name, "Maps", "Preset", "Size in steps of", "Trained", made)
     for info in models:
         copied = "" if info.copied is None else f", {info.copied:.0%} copied"
-        trained = f"{info.kimg:.1f} kimg{copied}"
+        trained = "not at all" if info.tile else f"{info.kimg:.1f} kimg{copied}"
+        step = "×".join(map(str, info.tile or (info.stride,)))
         maps = ", ".join(info.maps)
-        table.add_row(
-            line(info.name), maps, info.preset, f"{info.stride} px", trained, info.created[:10]
-        )
+        table.add_row(line(info.name), maps, info.preset, f"{step} px", trained, info.created[:10])
     output.print(table)
     for info in models:
         if info.styles:
@@ -255,7 +254,8 @@ class TrainingView:
             show_notice(Notice(_waiting_text(news.error)))
         elif isinstance(news, TrainingProgress):
             self.last = news
-            self._show_progress(news)
+            if news.step:  # a photo is not trained
+                self._show_progress(news)
 
     def _show_progress(self, news: TrainingProgress) -> None:
         line = progress_line(news)

@@ -15,7 +15,7 @@ import typer
 from gan_worker.cli import terminal
 from gan_worker.cli.options import Home, quiet_loading, runs_folder
 from gan_worker.cli.photos import Corners, EvenLight, WhiteBalance, parse_preparation
-from gan_worker.config import PRESETS, TrainingConfig
+from gan_worker.config import NETWORKS, PRESETS, TrainingConfig
 from gan_worker.errors import Cancelled, RequestError, WorkerError, require
 from gan_worker.files import check_places, read_json
 from gan_worker.locks import FolderLock
@@ -48,6 +48,10 @@ def train(
     isotropic: Annotated[
         bool, typer.Option("--isotropic", help="Learn the pictures turned and mirrored too.")
     ] = False,
+    tileable: Annotated[
+        bool,
+        typer.Option("--tileable", help="Make the borders of a photo meet; with the preset photo."),
+    ] = False,
     corners: Corners = "",
     even_light: EvenLight = 0.0,
     white_balance: WhiteBalance = "0",
@@ -75,12 +79,14 @@ def train(
             preset=preset,
             scale=scale,
             isotropic=isotropic or None,
+            tileable=tileable or None,
             seed=seed,
             corners=corners or None,
             even_light=even_light or None,
             white_balance=preparation.white_balance or None,
         )
         opened = runs.Run.open(folder, resume)
+        opened.check_goes_on()
         config = replace(_resumed(opened, places, minutes, kimg), gpus=gpus, octaves=octaves)
         config.check()
         _train(_with_attribution(config, author, license, source), opened)
@@ -99,6 +105,7 @@ def train(
         isotropic=isotropic,
         gpus=gpus,
         prepare=preparation,
+        tileable=tileable,
     )
     config.check()
     check_places(config.pictures)
@@ -146,7 +153,7 @@ def _check_budget(run: runs.Run, config: TrainingConfig) -> None:
     try:
         state = read_json(run.path / "checkpoints" / run.checkpoints()[-1] / "state.json")
         minutes = float(state["seconds"]) / 60
-        kimg = float(state["step"]) * PRESETS[config.preset].batch / 1000
+        kimg = float(state["step"]) * NETWORKS[config.preset].batch / 1000
     except (OSError, ValueError, LookupError, TypeError):
         return  # none, or a damaged one that training puts aside
     used = []
@@ -181,10 +188,11 @@ def _train(config: TrainingConfig, run: runs.Run) -> None:
             raise Cancelled from error  # TensorFlow wraps what is raised while it traces
         raise
     steps = view.last.step if view.last else 0
-    terminal.output.print(f"Trained {run.name} for {steps} steps; all of it is in {run.path}")
-    terminal.output.print(
-        f"Next: gan-worker generate {shlex.quote(run.name)} --seed 1-9 --out FOLDER"
-    )
+    told, more = f"Trained {run.name} for {steps} steps", " --seed 1-9"
+    if config.preset == "photo":
+        told, more = f"{run.name} is a model now", ""
+    terminal.output.print(f"{told}; all of it is in {run.path}")
+    terminal.output.print(f"Next: gan-worker generate {shlex.quote(run.name)}{more} --out FOLDER")
 
 
 def _free_name(run: runs.Run) -> None:

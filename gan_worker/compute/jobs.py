@@ -108,7 +108,7 @@ class GanProgram:
         should_stop: Callable[[], bool],
     ) -> GeneratedMaterial:
         model = live if live is not None else self._model(config.model)
-        bits = {name: MAPS[name].bits for name in model.info.maps}
+        bits = {name: kind.bits for name, kind in MAPS.items()}
         material: GeneratedMaterial = model.generate(config, bits, report, should_stop)
         return material
 

@@ -43,6 +43,7 @@ def repair(
     from gan_worker.gan.editing import inpainting
 
     config.check()
+    config.check_for(model.info)
     mask = Path(config.mask)
     material = read_one(Path(config.picture), mask)
     hidden = read_mask(mask, material.size)

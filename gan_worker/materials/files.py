@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gan_worker.dataclass_json import to_json
 from gan_worker.files import write_json
 from gan_worker.materials.maps import FILE_KIND_KEY, MAPS, Kind
-from gan_worker.materials.metadata import material_metadata
+from gan_worker.materials.metadata import estimate_metadata, material_metadata
 from gan_worker.materials.pictures import Picture, to_light, write_picture
 
 if TYPE_CHECKING:
@@ -61,6 +61,25 @@ def save_material(material: GeneratedMaterial, folder: Path, format: Format) -> 
             write_picture(file, picture, 16 if picture.dtype.itemsize == 2 else 8, metadata=said)
         files.append(file)
     write_json(folder / f"{stem}.json", to_json(material.recipe))
+    return files
+
+
+def save_estimated(material: GeneratedMaterial, folder: Path) -> list[Path]:
+    """Write one PNG a map of a photo, each marked as what it is: the photo's own, changed, or estimated.
+
+    Args:
+        material: of a photo, with `file_bits`.
+        folder: where to, it exists; the files have its name.
+
+    Returns:
+        The files, named `<folder>_<suffix>.png`.
+    """
+    files = []
+    for name, picture in material.maps.items():
+        file = folder / f"{folder.name}_{MAPS[name].file_word}.png"
+        said = {**estimate_metadata(material.recipe, name), FILE_KIND_KEY: name}
+        write_picture(file, picture, 16 if picture.dtype.itemsize == 2 else 8, metadata=said)
+        files.append(file)
     return files
 
 

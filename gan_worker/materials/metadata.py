@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
@@ -21,12 +22,16 @@ COMPOSITE_TYPE = (
 )
 SOURCE_TYPE_KEY = "Iptc4xmpExt:DigitalSourceType"
 MODEL_KEY, HASH_KEY, RECIPE_KEY = "tilewright:Model", "tilewright:ModelHash", "tilewright:Recipe"
+# Of a map that was estimated from a photo: its name and the mean error that is expected; and what was made of it.
+ESTIMATED_KEY, ESTIMATION_KEY = "tilewright:Estimated", "tilewright:Estimation"
 
 _LABELS = {
     "source_type": SOURCE_TYPE_KEY,
     "software": "Software",
     "model": MODEL_KEY,
     "model_hash": HASH_KEY,
+    "estimated": ESTIMATED_KEY,
+    "estimation": ESTIMATION_KEY,
     "rights": "Copyright",
 }
 
@@ -93,6 +98,27 @@ def repair_metadata(
     return _with_packet(texts, version, credits.authors)
 
 
+def estimate_metadata(recipe: Recipe, name: str) -> dict[str, str]:
+    """The texts of one map of a photo; see `model_metadata`.
+
+    Args:
+        recipe: of what was made of it, of a model that nobody keeps.
+        name: of the map; one that is the photo's own and was not changed is not marked as made by an algorithm.
+    """
+    chosen, error = recipe.config.estimation, recipe.estimated.get(name)
+    texts = {
+        "Software": f"Tilewright {recipe.version}",
+        "Copyright": f"Made from {_pictures_and_terms(replace(recipe.credits, contained=False))}",
+    }
+    if error is not None:
+        texts |= {SOURCE_TYPE_KEY: SOURCE_TYPE, ESTIMATED_KEY: json.dumps({name: error})}
+    elif name == "base_color" and chosen and chosen.light > 0:
+        texts[SOURCE_TYPE_KEY] = COMPOSITE_TYPE
+    if chosen and SOURCE_TYPE_KEY in texts:
+        texts[ESTIMATION_KEY] = json.dumps(to_json(chosen), sort_keys=True)
+    return _with_packet(texts, recipe.version, recipe.credits.authors)
+
+
 def _with_packet(texts: dict[str, str], version: str, authors: Sequence[str]) -> dict[str, str]:
     texts = {name: _printable(text) for name, text in texts.items()}
     return {**texts, "xmp": _packet(texts, version, tuple(map(_printable, authors)))}
@@ -124,6 +150,10 @@ def credit_line(credits: Credits) -> str:
     """One sentence that says whose pictures the model has learned from, and under which licences."""
     if not credits.pictures:
         return "Made by a trained model whose training pictures are not recorded."
+    return f"Made by a model trained on {_pictures_and_terms(credits)}"
+
+
+def _pictures_and_terms(credits: Credits) -> str:
     count = "1 picture" if credits.pictures == 1 else f"{credits.pictures} pictures"
     authors = f" by {', '.join(credits.authors)}" if credits.authors else ""
     known = credits.pictures - credits.unlicensed
@@ -139,7 +169,7 @@ def credit_line(credits: Credits) -> str:
     else:
         terms = f"licence: {licenses}" if len(credits.licenses) == 1 else f"licences: {licenses}"
     pieces = ", with pieces of " + ("it" if credits.pictures == 1 else "them")
-    return f"Made by a model trained on {count}{authors}{pieces * credits.contained}; {terms}."
+    return f"{count}{authors}{pieces * credits.contained}; {terms}."
 
 
 def _packet(texts: dict[str, str], version: str, authors: Sequence[str]) -> str:
@@ -153,7 +183,7 @@ def _packet(texts: dict[str, str], version: str, authors: Sequence[str]) -> str:
         _add(description, "dc:contributor", *authors, kind="rdf:Bag")
     _add(description, "Iptc4xmpExt:AISystemUsed", "Tilewright")
     _add(description, "Iptc4xmpExt:AISystemVersionUsed", version)
-    for key in (SOURCE_TYPE_KEY, MODEL_KEY, HASH_KEY, RECIPE_KEY):
+    for key in (SOURCE_TYPE_KEY, MODEL_KEY, HASH_KEY, ESTIMATED_KEY, ESTIMATION_KEY, RECIPE_KEY):
         if key in texts:
             _add(description, key, texts[key])
     for prefix, uri in _NAMESPACES.items():

@@ -28,8 +28,8 @@ from gan_worker.files import (
 logger = logging.getLogger(__name__)
 
 # Version of a checkpoint's manifest and of model.json; others are refused.
-# What has octaves of detail has a number of its own, so that versions that draw none refuse it.
-FORMAT, WITH_OCTAVES = 1, 2
+# What has octaves of detail has a number of its own, so that versions that draw none refuse it, and so has a photo.
+FORMAT, WITH_OCTAVES, OF_A_PHOTO = 1, 2, 3
 KEPT = 3
 
 WEIGHTS, STATE, MANIFEST = "weights.safetensors", "state.json", "manifest.json"
@@ -276,16 +276,23 @@ def format_of(octaves: int) -> int:
     return WITH_OCTAVES if octaves else FORMAT
 
 
-def check_format(number: object, what: str) -> None:
+def check_format(
+    number: object, what: str, known: tuple[int, ...] = (FORMAT, WITH_OCTAVES)
+) -> None:
     """Refuse what another version of Tilewright wrote.
+
+    Args:
+        number: of its format.
+        what: it is.
+        known: formats that this version can read.
 
     Raises:
         StorageError: `model_format`.
     """
-    if number not in (FORMAT, WITH_OCTAVES):
+    if number not in known:
         raise StorageError(
             "model_format",
-            f"The format of a {what} must be {FORMAT} or {WITH_OCTAVES} for this version of Tilewright; it is "
-            f"{number!r}.",
+            f"The format of a {what} must be {', '.join(map(str, known[:-1]))} or {known[-1]} for this version of "
+            f"Tilewright; it is {number!r}.",
             "Update Tilewright on this computer.",
         )

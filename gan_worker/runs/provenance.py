@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gan_worker.config import Credits
+from gan_worker.config import Credits, TrainingConfig
 from gan_worker.dataclass_json import from_json
 from gan_worker.files import read_json, shown_name, write_json
 from gan_worker.materials.pictures import read_header
@@ -134,6 +134,34 @@ def describe_picture(file: Path) -> TrainingPicture:
         PictureError: `picture_missing` or `picture_unreadable`.
     """
     return _describe(file, AttributionFinder([file.parent]), Attribution())
+
+
+def describe_training(
+    config: TrainingConfig,
+    files: Sequence[Path],
+    step: int,
+    settings: Mapping[str, Any],
+    versions: dict[str, str],
+    report: Callable[[Report], None],
+) -> tuple[list[TrainingPicture], TrainingSession]:
+    """Where the pictures of one session come from, and with what it was trained.
+
+    Args:
+        config: what was chosen.
+        files: that were read.
+        step: at which it begins.
+        settings: what was found on top of what was chosen.
+        versions: of the programs.
+        report: as for `describe_pictures`.
+
+    Raises:
+        PictureError: as `describe_pictures`.
+    """
+    attribution = Attribution(config.author, config.license, config.source)
+    described = describe_pictures(files, config.pictures, attribution, report)
+    told = ("pictures", "run", "resume", "author", "license", "source")
+    chosen = {name: value for name, value in asdict(config).items() if name not in told}
+    return described, TrainingSession(step, chosen | dict(settings), versions)
 
 
 def describe_pictures(

@@ -46,6 +46,8 @@ from gan_worker.names import check_name, name_is_taken, unknown_model, unknown_r
 from gan_worker.progress import DataReport, TrainingProgress
 from gan_worker.runs.checkpoints import (
     FORMAT,
+    OF_A_PHOTO,
+    WITH_OCTAVES,
     Arrays,
     Checkpoints,
     Shapes,
@@ -61,6 +63,8 @@ logger = logging.getLogger(__name__)
 
 # Models that come with the program, for the time before any training.
 BUNDLED = Path(gan_worker.__file__).parent / "bundled_models"
+# Formats of model.json that this version reads.
+FORMATS = (FORMAT, WITH_OCTAVES, OF_A_PHOTO)
 # Letters of a model's credits, and of what is a word or a time.
 MOST_CREDITED, MOST_LETTERS = 4_000, 60
 # What tells that a run got anywhere; a folder without any of these is free to be started again.
@@ -84,11 +88,14 @@ class ModelInfo:
         created: ISO 8601 time in UTC.
         step: updates it was trained for.
         kimg: thousands of crops it has seen.
-        format: version of this file: 1, or 2 where there are octaves, which older versions do not draw.
+        format: version of this file: 1, or 2 where there are octaves and 3 for a photo, which older versions do not
+            draw.
         styles: names of training materials whose style w is stored, as `styles/<name>` with the weights.
         credits: whose pictures it has learned from, summed up from `provenance.json`.
         copied: share of its pieces that are copies of training pictures, 0..1; None where that was not measured.
-        octaves: times the detail stage doubles the size of what the generator draws.
+        octaves: times the detail stage doubles the size of what the generator draws; of a photo, times that it can be
+            halved.
+        tile: width and height of a photo that is its own model, pixels; None where a generator draws any size.
     """
 
     name: str
@@ -108,6 +115,14 @@ class ModelInfo:
     credits: Credits = field(default_factory=Credits)
     copied: float | None = None
     octaves: int = 0
+    tile: tuple[int, int] | None = None
+
+    @property
+    def tileable(self) -> bool:
+        """Whether its pictures close at their borders; those of `classic` lie side by side on a sheet."""
+        config = self.network.get("config")
+        sizes = config if isinstance(config, dict) else {}
+        return bool(sizes.get("seamless", "side" not in sizes))
 
     @property
     def w_dim(self) -> int:
@@ -252,6 +267,20 @@ class Run:
         texts = model_metadata(self.name, "", __version__, credits)
         write_picture(folder / f"{step:08d}.png", pixels, metadata=texts)
 
+    def check_goes_on(self) -> None:
+        """Look whether there is anything that could be trained further.
+
+        Raises:
+            RequestError: `wrong_state` for a photo that is its own model.
+            StorageError: as `read_model_info`.
+        """
+        if has_model(self.path) and read_model_info(self.path).tile:
+            raise RequestError(
+                "wrong_state",
+                f"A run to resume must have something to learn; {self.name!r} is a photo that is its own model.",
+                "Start a new run: with the preset photo it takes seconds, and others learn from it.",
+            )
+
     def save_checkpoint(self, label: str, tensors: Arrays, state: dict[str, Any]) -> None:
         """Publish a checkpoint; see `Checkpoints.save`."""
         self._checkpoints.save(label, tensors, state)
@@ -353,7 +382,7 @@ def read_model_info(folder: Path) -> ModelInfo:
     """
     try:
         data = read_json(folder / "model.json")
-        check_format(from_json(_Versioned, data).format, "model")
+        check_format(from_json(_Versioned, data).format, "model", FORMATS)
         # Folders may be renamed; the name by which it is opened is that of its folder.
         info = from_json(ModelInfo, {**data, "name": folder.name})
         _check_fields(info)
@@ -373,7 +402,8 @@ def _check_fields(info: ModelInfo) -> None:
     rules: dict[str, Callable[[Any], bool]] = {
         "stride": lambda v: v in SIDES,
         "octaves": lambda v: v in OCTAVES,
-        # The preset classic has no style, and so a z of no numbers.
+        "tile": lambda v: v is None or all(n in SIDES and n % (1 << info.octaves) == 0 for n in v),
+        # The presets classic and photo have no style, and so a z of no numbers.
         **dict.fromkeys(("z_dim", "step"), lambda v: v >= 0),
         **dict.fromkeys(("preset", "created"), lambda v: len(v) <= MOST_LETTERS),
         **dict.fromkeys(("kimg", "scale"), lambda v: 0 <= v < math.inf),

@@ -94,8 +94,9 @@ class Validation:
         from gan_worker.runs import run
 
         if config.resume:
-            run.Run.open(self._runs, config.run)
+            opened = run.Run.open(self._runs, config.run)
             self._check_change(config.run, owner)
+            opened.check_goes_on()
         elif run.is_taken(self._runs, config.run):
             raise name_is_taken(config.run)
 
@@ -111,6 +112,6 @@ class Validation:
         from gan_worker.runs import run
 
         config.check()
-        run.open_model(self._runs, config.model)
+        config.check_for(run.read_model_info(run.open_model(self._runs, config.model)))
         self._folders.resolve(owner, [config.picture, config.mask])
         return config.model

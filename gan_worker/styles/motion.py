@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_worker.config import GenerationConfig, ModelFacts
+from gan_worker.config import GenerationConfig, ModelFacts, size_step
 from gan_worker.errors import require
 from gan_worker.styles.mixing import DIGITS, blended, within_limit
 
@@ -231,9 +231,9 @@ def probe_config(config: GenerationConfig, model: ModelFacts) -> GenerationConfi
         config: a place on the path.
         model: that makes it.
     """
-    stride = model.stride >> model.octaves
-    side = max(1, PROBE_SIDE // stride) * stride
-    probe = replace(config, width=side, height=side, mip=model.octaves)
+    steps = size_step(model, model.octaves)
+    width, height = (max(1, PROBE_SIDE // step) * step for step in steps)
+    probe = replace(config, width=width, height=height, mip=model.octaves)
     return replace(probe, maps=(shown_map(model.maps),), origin=(0, 0))
 
 

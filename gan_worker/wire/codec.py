@@ -84,13 +84,18 @@ Training jobs
     doubles from what the generator learns to the finest detail; null measures it. `scale` is the factor on the size of
     the pictures at the finest detail, null their own. A run that is resumed may get octaves, or more than it had.
     `prepare` (since 1.5) says what is done to photos first, with the fields of `preparation.Preparation`; a worker that
-    does not know it learns them as they are, and a run that is resumed keeps what it was started with.
+    does not know it learns them as they are, and a run that is resumed keeps what it was started with. The preset
+    `photo` (since 1.5) learns nothing: the one photo is the model, after seconds, and `tileable` closes its borders.
+    Such a run cannot be resumed (`wrong_state`).
 
 Models
     In `model_list`, `stride` is the pixels of a cell of the latent grid with all detail. `octaves` and `scale` (since
     1.3) say how much there is: the smallest picture is 2 ** octaves times smaller, and the largest has `scale` pixels
     for one of the training pictures. Where they are missing, there are no octaves. `unreadable` there, and `problem` of
-    an entry of `run_list` (both since 1.3), say what cannot be read, or not all of it, and why.
+    an entry of `run_list` (both since 1.3), say what cannot be read, or not all of it, and why. `tile` (since 1.5) is
+    the width and height of a photo that is its own model, null for others: sizes are multiples of these >> `mip`, in
+    place of `stride`, and `octaves` are the times it can be halved. `tileable` (since 1.5) says whether its pictures
+    close at their borders; where it is missing, they do but for the preset `classic`.
 
 Repair jobs (since 1.2)
     The config of `submit` has the fields of `config.RepairConfig`. The worker reads the material and the mask, so both

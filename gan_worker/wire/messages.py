@@ -317,7 +317,8 @@ class ModelEntry:
     """One model, as a panel needs it.
 
     `directions` are those worth a slider, the strongest first; `copied` is the share of its pieces that are copies of
-    training pictures, 0..1, or None where that was not measured. `octaves` and `scale` are those of `ModelInfo`.
+    training pictures, 0..1, or None where that was not measured. `octaves`, `scale` and `tile` (since 1.5) are those of
+    `ModelInfo`, and `tileable` (since 1.5) tells whether its pictures close at their borders.
     """
 
     name: str
@@ -335,6 +336,8 @@ class ModelEntry:
     copied: float | None = None
     octaves: int = 0
     scale: float = 1.0
+    tile: tuple[int, int] | None = None
+    tileable: bool = True
 
 
 @dataclass(frozen=True)

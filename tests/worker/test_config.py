@@ -78,6 +78,7 @@ def arguments(config: TrainingConfig | GenerationConfig | RepairConfig) -> list[
     if isinstance(config, TrainingConfig):
         names = ("run", "preset", "minutes", "kimg", "scale", "octaves", "seed", "gpus")
         turned = ["--isotropic"] if config.isotropic else []
+        turned += ["--tileable"] if config.tileable else []
         return ["train", *config.pictures, *_options(config, names), *turned]
     if isinstance(config, RepairConfig):
         given = _options(config, ("mask", "scale", "seed", "steps"))

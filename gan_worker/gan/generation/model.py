@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
@@ -24,6 +24,7 @@ from gan_worker.gan.generation.building import (
     new_networks,
 )
 from gan_worker.gan.generation.latents import Latents, draw_latents
+from gan_worker.gan.generation.photo import PhotoModel, photo_shapes
 from gan_worker.gan.generation.rendering import Graphs, Request, render
 from gan_worker.gan.generation.seams import rolled, seam_ratio
 from gan_worker.gan.generation.styles import Styles
@@ -32,7 +33,7 @@ from gan_worker.runs import run
 
 if TYPE_CHECKING:
     from gan_worker.gan.networks.architectures import AnyGenerator
-    from gan_worker.runs.checkpoints import Arrays
+    from gan_worker.runs.checkpoints import Arrays, Shapes
 
 # Latents and five maps of 8 and 16 bits take about 18 bytes a pixel, so the largest fits into 3 GiB with all else.
 LARGEST = 8192 * 8192
@@ -190,13 +191,18 @@ class Model:
         return len(self.patterns) > 1 and any(pattern.is_any for pattern in self.patterns)
 
 
-def load_model(folder: Path) -> Model:
+def load_model(folder: Path) -> Any:
     """Read a model's folder.
+
+    Returns:
+        A `Model`, or a `PhotoModel` for a photo that is its own.
 
     Raises:
         StorageError: `checkpoint_corrupt` or `model_format`.
     """
-    info, tensors = run.load_model_files(folder, check_model_shapes)
+    info, tensors = run.load_model_files(folder, _check_shapes)
+    if info.tile:
+        return PhotoModel(info, tensors)
     generator, upsampler = new_networks(info)
     named = {name: tensors.pop(STORED + name) for name in info.styles}
     detail = None
@@ -205,3 +211,10 @@ def load_model(folder: Path) -> Model:
         detail = DetailStage(upsampler, KeptPictures.from_arrays(bank, info.octaves))
     arrays.assign_arrays(groups_of(generator, upsampler), tensors)
     return Model(info, generator, named, detail)
+
+
+def _check_shapes(info: run.ModelInfo, stored: Shapes) -> None:
+    if info.tile:
+        arrays.check_shapes(photo_shapes(info), stored)
+    else:
+        check_model_shapes(info, stored)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 
-from gan_worker.config import GenerationConfig
+from gan_worker.config import GenerationConfig, check_learned
 from gan_worker.errors import RequestError
 from gan_worker.gan.data.dataset import read_pictures
 from gan_worker.gan.metrics.nearest import PATCH, Match
@@ -49,6 +49,7 @@ def evaluate_model(
         RequestError: `invalid_config` for less than two seeds, for pictures without any map that the model makes, and
             for a model whose pictures are no material.
     """
+    check_learned(model.info)
     if not model.network.seamless:
         raise RequestError(
             "invalid_config",

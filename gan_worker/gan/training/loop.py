@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from gan_worker.config import PRESETS, TrainingConfig
+from gan_worker.config import NETWORKS, TrainingConfig
 from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.errors import TrainingError, WorkerError
 from gan_worker.gan.generation import arrays as checkpoint
 from gan_worker.gan.generation.model import Model, computed_on
+from gan_worker.gan.photo.making import save_photo_model
 from gan_worker.gan.training.collapse import diverged
 from gan_worker.gan.training.log import TrainingLog
 from gan_worker.gan.training.native import NativeStep
@@ -73,6 +74,11 @@ def train(
         WorkerError: `out_of_memory`.
     """
     config.check()
+    if config.resume:
+        run.check_goes_on()
+    if config.preset == "photo":
+        save_photo_model(config, run, report, should_stop)
+        return
     room = Room(report, should_stop)
     training = Training(config, run, report, new_pipeline(config.preset), room)
     training.loop(should_stop)
@@ -98,7 +104,7 @@ class Training:
         room: Room,
     ):
         self.config, self.run, self.report, self.room = config, run, report, room
-        self.network = PRESETS[config.preset]
+        self.network = NETWORKS[config.preset]
         self.steps, self.seconds = 0, 0.0
         stored = run.load_checkpoint() if config.resume else None
         state: dict[str, Any] = stored[1] if stored else {}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from gan_worker.config import PRESETS, ClassicConfig, NetworkConfig, TrainingConfig
+from gan_worker.config import NETWORKS, ClassicConfig, NetworkConfig, TrainingConfig
 from gan_worker.gan.data.dataset import (
     Dataset,
     MeasuredPictures,
@@ -142,7 +142,7 @@ class MaterialPipeline:
 
 def new_pipeline(preset: str) -> Pipeline:
     """The pipeline of a preset's networks."""
-    network = PRESETS[preset]
+    network = NETWORKS[preset]
     if isinstance(network, ClassicConfig):
         return ClassicPipeline(network)
     return MaterialPipeline(network)

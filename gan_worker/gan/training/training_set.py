@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-import keras
-import tensorflow as tf
-
-from gan_worker import __version__
 from gan_worker.config import TrainingConfig
 from gan_worker.errors import RequestError
-from gan_worker.gan.data.dataset import MeasuredPictures, Pictures
+from gan_worker.gan.data.dataset import MeasuredPictures
+from gan_worker.gan.networks.versions import program_versions
 from gan_worker.gan.training.pretrained import Pretrained
 from gan_worker.progress import Report, Stage
-from gan_worker.runs.licences import Attribution
-from gan_worker.runs.provenance import Provenance, TrainingSession, describe_pictures
+from gan_worker.runs.provenance import Provenance, describe_training
 
 # Reads and measures the pictures of a config, or takes what was measured from the state of a checkpoint, if any.
 Read = Callable[[TrainingConfig, Mapping[str, Any]], MeasuredPictures]
@@ -65,31 +60,10 @@ def read_training_set(
     report(pictures.report)
     pretrained = None if state else Pretrained.of_preset(config.preset)
     settings = {"pretrained": pretrained.hash} if pretrained else {}
-    provenance = _describe(config, pictures, state.get("step", 0), settings, before, report)
+    session = state.get("step", 0), settings, program_versions()
+    provenance = before.extended(*describe_training(config, pictures.files, *session, report))
     _check_materials(state, pictures.names)
     return TrainingSet(pictures, provenance, pretrained)
-
-
-def _describe(
-    config: TrainingConfig,
-    pictures: Pictures,
-    step: int,
-    more: dict[str, Any],
-    before: Provenance,
-    report: Callable[[Report], None],
-) -> Provenance:
-    """Where the pictures come from, added to what the run has learned from before, and with what it was trained."""
-    attribution = Attribution(config.author, config.license, config.source)
-    described = describe_pictures(pictures.files, config.pictures, attribution, report)
-    told = ("pictures", "run", "resume", "author", "license", "source")
-    settings = {name: value for name, value in asdict(config).items() if name not in told} | more
-    versions = {
-        "tilewright": __version__,
-        "python": platform.python_version(),
-        "tensorflow": tf.__version__,
-        "keras": keras.__version__,
-    }
-    return before.extended(described, TrainingSession(step, settings, versions))
 
 
 def _check_preset(config: TrainingConfig, state: Mapping[str, Any]) -> None:

@@ -68,7 +68,7 @@ class StandIn:
 
     def generate(self, config, live, report, should_stop):
         self._note(f"generate {config.model} {config.seed}")
-        check_size(config.width, config.height, 8)
+        check_size(config.width, config.height, 8, 8)
         pieces = LONG if config.seed == 999 else 1
         if config.seed == 888 and self._is_first():
             raise MemoryError

@@ -69,9 +69,12 @@ NO_PREPARATION = {"corners": [], "even_light": 0.0, "white_balance": 0.0, "neutr
 SINCE = {
     "beat": (((), {"heard": 0}),),
     "hello": (((), {"warm": False}),),
-    "model_list": ((("models", 0), {"octaves": 0, "scale": 1.0}), ((), {"unreadable": []})),
+    "model_list": (
+        (("models", 0), {"octaves": 0, "scale": 1.0, "tile": None, "tileable": True}),
+        ((), {"unreadable": []}),
+    ),
     "run_list": ((("runs", 0), {"problem": ""}),),
-    "run_config": ((("config",), {"octaves": None, "prepare": NO_PREPARATION}),),
+    "run_config": ((("config",), {"octaves": None, "prepare": NO_PREPARATION, "tileable": False}),),
     "state": OF_RECIPES,
     "finished": OF_RECIPES,
 }

@@ -1,0 +1,151 @@
+"""Making: a photo becomes the model of a run, read, closed if wanted, and its maps estimated once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+
+import numpy as np
+
+from gan_worker.config import PhotoConfig, TrainingConfig
+from gan_worker.errors import Cancelled, RequestError
+from gan_worker.gan.estimation.estimator import Estimates, estimate
+from gan_worker.gan.generation.photo import COLOR, ESTIMATES, stored_maps
+from gan_worker.gan.networks.versions import program_versions
+from gan_worker.gan.photo.reading import Photo, read_photo
+from gan_worker.progress import DataReport, Preview, Report, Stage, TrainingProgress
+from gan_worker.runs.checkpoints import OF_A_PHOTO, Arrays
+from gan_worker.runs.provenance import Provenance, describe_training, write_provenance
+from gan_worker.runs.run import ModelInfo, Run
+
+# Side of a run's preview at most, pixels.
+SHOWN = 512
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoMade:
+    """A photo's model before it is saved.
+
+    Attributes:
+        info: what will stand in `model.json`.
+        tensors: what its file will hold.
+        found: what was found in the picture, for a person.
+        provenance: whose the picture is, and what was done to it.
+        shown: a small preview, uint8 (height, width, 3).
+    """
+
+    info: ModelInfo
+    tensors: Arrays
+    found: DataReport
+    provenance: Provenance
+    shown: np.ndarray
+
+
+def make_photo(
+    config: TrainingConfig, report: Callable[[Report], None], should_stop: Callable[[], bool]
+) -> PhotoMade:
+    """Read a photo and estimate the maps that it lacks.
+
+    Args:
+        config: of the preset photo, checked.
+        report: is told what happens.
+        should_stop: is asked now and then; it may raise `Cancelled`.
+
+    Raises:
+        Cancelled: `should_stop` said so.
+        PictureError: the picture cannot be used.
+        RequestError: `invalid_config`.
+    """
+
+    def check() -> bool:
+        if should_stop():
+            raise Cancelled
+        return False
+
+    photo = read_photo(config, report, check)
+    report(photo.report)
+    provenance = _provenance(config, photo, report)
+    report(Stage("estimating its maps"))
+    stored = stored_maps(photo.fitted.maps)
+    color = stored[COLOR]
+    found = estimate(color, photo.fitted.closed, report=report, should_stop=check)
+    check()
+    info = _info(config, photo, found, provenance)
+    tensors = {**stored, ESTIMATES: found.values}
+    return PhotoMade(info, tensors, photo.report, provenance, _preview(color))
+
+
+def save_photo_model(
+    config: TrainingConfig,
+    run: Run,
+    report: Callable[[Report], None],
+    should_stop: Callable[[], bool],
+) -> None:
+    """Make a photo the model of a run; begun again after an interruption, it starts anew.
+
+    Args: as of `make_photo`, and the run's folder.
+
+    Raises:
+        StorageError: it cannot be written; and as `make_photo`.
+    """
+    started = time.perf_counter()
+    if run.checkpoints():
+        raise RequestError(
+            "invalid_config",
+            f"A run keeps its preset; {run.name!r} was started with another than photo.",
+            "Resume with the same preset, or start a new run.",
+        )
+    made = make_photo(config, report, should_stop)
+    report(Stage("saving"))
+    done = TrainingProgress(0, 0.0, time.perf_counter() - started, 1.0, 0.0, 0.0, {})
+    run.save_config(config)
+    run.save_data_report(made.found)
+    write_provenance(run.path, made.provenance)
+    run.save_preview(0, made.shown, made.info.credits)
+    run.append_progress(done)
+    run.save_model(made.info, made.tensors)
+    report(Preview(0, made.shown))
+    report(done)
+
+
+def _provenance(
+    config: TrainingConfig, photo: Photo, report: Callable[[Report], None]
+) -> Provenance:
+    height, width = photo.fitted.maps["base_color"].shape[:2]
+    done = {"kept": f"{width}×{height}", "closed": photo.fitted.closed, "scale": photo.scale}
+    return Provenance().extended(
+        *describe_training(config, photo.files, 0, done, program_versions(), report)
+    )
+
+
+def _info(
+    config: TrainingConfig, photo: Photo, found: Estimates, provenance: Provenance
+) -> ModelInfo:
+    fitted = photo.fitted
+    height, width = fitted.maps["base_color"].shape[:2]
+    return ModelInfo(
+        name=config.run,
+        hash="",
+        stride=1 << fitted.octaves,
+        z_dim=0,
+        maps=tuple(fitted.maps),
+        preset="photo",
+        network={"config": asdict(PhotoConfig(fitted.closed))},
+        statistics={"octaves": found.octaves, "errors": found.errors},
+        scale=photo.scale,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        step=0,
+        kimg=0.0,
+        format=OF_A_PHOTO,
+        credits=replace(provenance.credits, contained=True),
+        octaves=fitted.octaves,
+        tile=(width, height),
+    )
+
+
+def _preview(color: np.ndarray) -> np.ndarray:
+    """The photo, small."""
+    step = max(1, -(-max(color.shape[:2]) // SHOWN))
+    return np.ascontiguousarray(color[::step, ::step])

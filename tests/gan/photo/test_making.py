@@ -1,0 +1,194 @@
+"""Photos that become models without any training."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from gan_worker.config import GenerationConfig, TrainingConfig
+from gan_worker.errors import Cancelled, PictureError, RequestError, TilewrightError
+from gan_worker.estimation import Estimation
+from gan_worker.gan.generation.model import load_model
+from gan_worker.gan.training.loop import train
+from gan_worker.materials.pictures import write_picture
+from gan_worker.progress import DataReport, Notice, Preview, Stage
+from gan_worker.runs.entries import read_entry
+from gan_worker.runs.provenance import read_provenance
+from gan_worker.runs.run import Run, read_model_info
+
+
+def listed(folder):
+    entries = read_entry(folder)
+    while True:
+        try:
+            next(entries)
+        except StopIteration as done:
+            return done.value
+
+
+def made(tmp_path, pictures, name="photo", stop=lambda: False, **chosen):
+    """Train with the preset; the run and all that was told."""
+    told = []
+    config = TrainingConfig(name, tuple(map(str, pictures)), "photo", **chosen)
+    run = Run.create(tmp_path / "runs", name)
+    train(config, run, told.append, stop)
+    return run, told
+
+
+@pytest.fixture(scope="session")
+def open_photo(blobs, tmp_path_factory):
+    """137×171 of blobs that close nowhere."""
+    file = tmp_path_factory.mktemp("photos") / "lichen.png"
+    tones = np.array([0.9, 0.7, 0.5])
+    write_picture(file, np.clip(blobs(256, 4.0)[:137, :171] * tones, 0, 1).astype(np.float32))
+    return file
+
+
+@pytest.fixture(scope="session")
+def closed_photo(blobs, tmp_path_factory):
+    """128×128 of blobs on a torus."""
+    file = tmp_path_factory.mktemp("photos") / "moss.png"
+    picture = np.clip(blobs(128, 4.0) * np.array([0.4, 0.9, 0.5]), 0, 1).astype(np.float32)
+    write_picture(file, picture)
+    return file
+
+
+@pytest.fixture(scope="session")
+def closed_run(closed_photo, tmp_path_factory):
+    return made(tmp_path_factory.mktemp("home"), [closed_photo], "moss")
+
+
+def test_a_run_is_there_that_explains_itself(closed_run, closed_photo):
+    run, told = closed_run
+    info = read_model_info(run.path)
+    assert (info.preset, info.tile, info.maps, info.z_dim) == (
+        "photo",
+        (128, 128),
+        ("base_color",),
+        0,
+    )
+    assert info.tileable and info.octaves == 1 and info.stride == 2 and info.format == 3
+    assert info.credits.contained and info.credits.pictures == 1
+    provenance = read_provenance(run.path)
+    assert provenance.pictures[0].file == closed_photo.name
+    settings = provenance.sessions[0].settings
+    assert settings["kept"] == "128×128" and settings["closed"] is True
+    assert "tensorflow" in provenance.sessions[0].versions
+    entry = listed(run.path)
+    assert entry.model.tile == (128, 128) and entry.model.tileable and not entry.model.directions
+    assert entry.run.has_model and entry.run.preset == "photo" and not entry.problem
+    assert len(list((run.path / "previews").iterdir())) == 1
+    assert {type(news) for news in told} >= {Stage, DataReport, Preview, Notice}
+
+
+def test_a_photo_whose_borders_meet_comes_back_to_the_bit(closed_run, closed_photo):
+    from gan_worker.materials.pictures import read_stored
+
+    model = load_model(closed_run[0].path)
+    config = GenerationConfig("moss", width=128, height=128)
+    (picture,) = model.generate(config, {"base_color": 8}).maps.values()
+    assert np.array_equal(picture, read_stored(closed_photo))
+
+
+def test_an_open_photo_loses_what_cannot_be_halved_and_no_more(open_photo, tmp_path):
+    run, _ = made(tmp_path, [open_photo])
+    info = read_model_info(run.path)
+    assert (info.tile, info.octaves, info.tileable) == ((170, 136), 1, False)
+    assert not listed(run.path).model.tileable
+
+
+def test_a_photo_is_made_tileable_where_that_is_asked(open_photo, tmp_path):
+    run, told = made(tmp_path, [open_photo], tileable=True)
+    model = load_model(run.path)
+    assert model.info.tileable and all(side % 2 == 0 for side in model.info.tile)
+    notes = next(news.notes for news in told if isinstance(news, DataReport))
+    assert any("made to meet" in note for note in notes)
+    width, height = model.info.tile
+    done = model.generate(
+        GenerationConfig("photo", width=width, height=height, estimation=Estimation())
+    )
+    assert set(done.seam_ratios) == set(done.maps) and done.seam_ratios["base_color"] <= 1.05
+
+
+def test_maps_that_a_set_has_are_kept_and_the_rest_is_estimated(closed_photo, blobs, tmp_path):
+    from gan_worker.materials.pictures import read_picture
+
+    folder = tmp_path / "moss"
+    folder.mkdir()
+    write_picture(folder / "moss_color.png", read_picture(closed_photo))
+    height = np.clip(blobs(128, 4.0), 0, 1).astype(np.float32)
+    write_picture(folder / "moss_height.png", height, 16)
+    run, _ = made(tmp_path, [folder])
+    model = load_model(run.path)
+    assert model.info.maps == ("base_color", "height")
+    config = GenerationConfig("photo", width=128, height=128, estimation=Estimation())
+    done = model.generate(config, {"height": 16})
+    assert np.abs(done.maps["height"] / 65535 - height).max() <= 1 / 65535
+    assert set(done.recipe.estimated) == {"normal", "roughness", "ambient_occlusion"}
+
+
+@pytest.mark.parametrize("after", [0, 1, 2])
+def test_a_cancelled_one_leaves_no_model(closed_photo, tmp_path, after):
+    asked = []
+
+    def stop():
+        asked.append(1)
+        return len(asked) > after
+
+    with pytest.raises(Cancelled):
+        made(tmp_path, [closed_photo], stop=stop)
+    assert not (tmp_path / "runs" / "photo" / "model.json").exists()
+
+
+def test_it_is_begun_anew_after_an_interruption_and_refused_once_it_is_there(
+    closed_photo, tmp_path
+):
+    config = TrainingConfig("photo", (str(closed_photo),), "photo", resume=True)
+    run = Run.create(tmp_path / "runs", "photo")
+    train(config, run, lambda news: None, lambda: False)
+    for preset in ("photo", "nano"):
+        again = dataclasses.replace(config, preset=preset)
+        with pytest.raises(RequestError, match="its own model") as caught:
+            train(again, run, lambda news: None, lambda: False)
+        assert caught.value.code == "wrong_state" and caught.value.info.cure
+
+
+def test_several_materials_and_one_without_a_color_are_refused(
+    closed_photo, open_photo, blobs, tmp_path
+):
+    with pytest.raises(RequestError, match="received 2"):
+        made(tmp_path, [closed_photo, open_photo], "several")
+    folder = tmp_path / "set"
+    folder.mkdir()
+    write_picture(folder / "set_height.png", np.clip(blobs(64, 3.0), 0, 1).astype("f4"), 16)
+    write_picture(folder / "set_roughness.png", np.clip(blobs(64, 3.0), 0, 1).astype("f4"))
+    with pytest.raises(RequestError, match="base color"):
+        made(tmp_path, [folder], "colorless")
+    with pytest.raises(PictureError):
+        made(tmp_path, [tmp_path / "nothing.png"], "missing")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"tile": [64, 128]},
+        {"tile": [128, 127]},
+        {"tile": [0, 0]},
+        {"statistics": {}},
+        {"statistics": {"octaves": "many", "errors": {}}},
+        {"maps": ["base_color", "height"]},
+        {"tile": None},
+    ],
+)
+def test_a_model_whose_description_does_not_fit_is_refused(closed_run, tmp_path, change):
+    folder = tmp_path / "moss"
+    folder.mkdir()
+    for file in closed_run[0].path.iterdir():
+        if file.is_file():
+            (folder / file.name).write_bytes(file.read_bytes())
+    told = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps(told | change))
+    with pytest.raises(TilewrightError) as caught:
+        load_model(folder)
+    assert caught.value.code in ("checkpoint_corrupt", "model_format")
