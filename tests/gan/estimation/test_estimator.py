@@ -61,7 +61,7 @@ def test_shapes_are_seen_on_the_coarse_view():
     coarse = estimate(stones(64, 64), True, 0).values.astype(np.float32)
     values = estimate(large, True, 2).values.astype(np.float32)
     means = values.reshape(64, 4, 64, 4, 5).mean((1, 3))
-    assert np.abs(means - coarse).mean() < 0.1 * np.abs(coarse[..., :2]).mean()
+    assert np.corrcoef(means.ravel(), coarse.ravel())[0, 1] > 0.98
     assert coarse_octaves(768, 4000) == 0
     assert coarse_octaves(1024, 4000) == 1
     assert coarse_octaves(8192, 8192) == 4
