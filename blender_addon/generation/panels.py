@@ -9,7 +9,7 @@ from ..steering import sliders
 from ..ui.layouts import TabPanel, draw_copies, paragraph, properties_column
 from ..worker import session
 from ..worker.reporting import draw_job_error
-from . import requests, results
+from . import estimates, requests, results
 
 UNREADABLE_SHOWN = 2
 
@@ -36,7 +36,7 @@ class TILEWRIGHT_PT_generation(TabPanel, bpy.types.Panel):
             paragraph(layout, requests.detail_in_words(chosen, model), context.region.width, "INFO")
             column = properties_column(layout)
         column.prop(chosen, "truncation_psi")
-        if model and requests.missing_maps(model):
+        if model and estimates.missing_maps(model):
             column.prop(chosen, "estimate_maps")
         column.row().prop(chosen, "target", expand=True)
         if chosen.target == "SELECTED":

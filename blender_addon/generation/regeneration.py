@@ -12,7 +12,7 @@ from gan_worker.errors import RequestError, WorkerError
 from ..shader import node_tree
 from ..steering import levels, live, sliders
 from ..worker import session
-from . import requests
+from . import estimates
 
 if TYPE_CHECKING:
     from gan_worker.config import GenerationConfig
@@ -90,7 +90,7 @@ def missing_maps(material: bpy.types.Material) -> tuple[str, ...]:
     model = model_of(material)
     if model is None or material.tilewright.latents.estimation.used:
         return ()
-    return requests.missing_maps(model)
+    return estimates.missing_maps(model)
 
 
 def check_missing(material: bpy.types.Material | None) -> bpy.types.Material:
@@ -122,7 +122,7 @@ def estimate_missing(material: bpy.types.Material) -> session.Job:
     """
     check_missing(material)
     config, model = _prepare(material)
-    config = replace(config, estimation=requests.estimation_for(model), maps=())
+    config = replace(config, estimation=estimates.estimation_for(model), maps=())
     sliders.store(material, config)
     return _ask(material, sliders.wanted(material))
 

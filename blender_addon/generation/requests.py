@@ -10,14 +10,13 @@ import bpy
 
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError, StorageError
-from gan_worker.estimation import Estimation
 from gan_worker.limits import SEEDS
 from gan_worker.names import unknown_model
 
 from ..shader import images, node_tree, slots, surface
 from ..steering import levels, live
 from ..worker import session
-from . import results
+from . import estimates, results
 
 if TYPE_CHECKING:
     from gan_worker.wire.messages import ModelEntry
@@ -39,26 +38,14 @@ def generation_config(scene: bpy.types.Scene) -> GenerationConfig:
     model = session.current.model(chosen.model)
     if model is None:
         return config
-    if chosen.estimate_maps and missing_maps(model):
-        config = replace(config, estimation=estimation_for(model))
+    if chosen.estimate_maps and estimates.missing_maps(model):
+        config = replace(config, estimation=estimates.estimation_for(model))
     return levels.with_area(config, model, int(chosen.tile_area))
-
-
-def missing_maps(model: ModelEntry) -> tuple[str, ...]:
-    """Maps that a model has not learned and that can be estimated; none where the worker is too old for that."""
-    if "base_color" not in model.maps or not session.current.speaks(1, 5):
-        return ()
-    return Estimation().maps(model.maps)
 
 
 def offered_maps(chosen: GenerationChoices, model: ModelEntry) -> tuple[str, ...]:
     """Maps to choose from in the Generate panel."""
-    return (*model.maps, *(missing_maps(model) if chosen.estimate_maps else ()))
-
-
-def estimation_for(model: ModelEntry) -> Estimation:
-    """What is made of estimates at first: where the colors came with other maps, there is no light on them."""
-    return Estimation(light=0.0 if len(model.maps) > 1 else Estimation.light)
+    return (*model.maps, *(estimates.missing_maps(model) if chosen.estimate_maps else ()))
 
 
 def detail_in_words(chosen: GenerationChoices, model: ModelEntry) -> str:
