@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import bpy
-from bpy.props import BoolProperty, FloatProperty, IntProperty
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
+from bpy_extras.view3d_utils import region_2d_to_origin_3d, region_2d_to_vector_3d
 
 from gan_worker.limits import SEEDS
 
@@ -11,8 +12,26 @@ from ..shader import node_tree
 from ..steering import sliders
 from ..steering.steering import settle
 from ..worker import pump, session
-from ..worker.reporting import Action, no_worker, obstacle_of, unless
-from . import regeneration, requests
+from ..worker.reporting import Action, CancelTask, no_worker, obstacle_of, require, unless
+from . import photo, regeneration, requests
+
+# Of pictures that the worker reads and people have.
+PICTURE_SUFFIXES = (
+    *(
+        ".avif",
+        ".bmp",
+        ".exr",
+        ".heic",
+        ".heif",
+        ".jpeg",
+        ".jpg",
+        ".png",
+        ".tga",
+        ".tif",
+        ".tiff",
+        ".webp",
+    ),
+)
 
 
 class TILEWRIGHT_OT_generate_material(Action, bpy.types.Operator):
@@ -177,6 +196,105 @@ class TILEWRIGHT_OT_estimate_maps(_Making, bpy.types.Operator):
             regeneration.estimate_missing(material)
 
 
+class TILEWRIGHT_OT_photo_to_material(Action, bpy.types.Operator):
+    """Make a material of one photo, in seconds and without training: all maps that are missing are estimated"""
+
+    bl_idname = "tilewright.photo_to_material"
+    bl_label = "Photo to Material"
+
+    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    source: EnumProperty(
+        name="Source",
+        items=[
+            ("FILE", "File", "A picture file"),
+            ("IMAGE", "Image", "The image that the Image Editor shows"),
+            (
+                "MATERIAL",
+                "Material",
+                "The images of the active material; what they lack is estimated",
+            ),
+        ],
+        options={"SKIP_SAVE"},
+    )
+    filter_image: BoolProperty(default=True, options={"SKIP_SAVE", "HIDDEN"})
+    filter_folder: BoolProperty(default=True, options={"SKIP_SAVE", "HIDDEN"})
+    wait: BoolProperty(
+        name="Wait", description="Return only when the material is there", options={"SKIP_SAVE"}
+    )
+
+    @classmethod
+    def obstacle(cls, _context: bpy.types.Context) -> str:
+        return no_worker() or obstacle_of(photo.check)
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if self.source == "FILE" and not self.filepath:
+            context.window_manager.fileselect_add(self)
+            return {"RUNNING_MODAL"}
+        self.below = _object_below(context, event) if self.filepath else None
+        return self.execute(context)
+
+    def act(self, context: bpy.types.Context) -> None:
+        below = getattr(self, "below", None)  # where it was dropped
+        objects = [below] if below else requests.target_objects(context)
+        task = self._start(context, objects)
+        if self.wait:
+            task.wait()
+            task.raise_error()
+            pump.finish()
+
+    def _start(
+        self, context: bpy.types.Context, objects: list[bpy.types.Object]
+    ) -> photo.PhotoMaterial:
+        if self.source == "FILE":
+            return photo.start(context.scene, [bpy.path.abspath(self.filepath)], objects)
+        if self.source == "MATERIAL":
+            rule = "The active object must have a material; it has none."
+            material = require(sliders.active_material(), rule, "Choose one, or a file.")
+            return photo.start_from_material(context.scene, material, objects)
+        rule, cure = "An image must be shown in an Image Editor; none is.", "Open one there."
+        image = require(getattr(context.space_data, "image", None), rule, cure)
+        return photo.start_from_image(context.scene, image, objects)
+
+
+def _object_below(context: bpy.types.Context, event: bpy.types.Event) -> bpy.types.Object | None:
+    """The object under the mouse in a 3D View that takes a material."""
+    region, view = context.region, context.region_data
+    if not (region and view and region.type == "WINDOW"):
+        return None
+    at = event.mouse_region_x, event.mouse_region_y
+    start = region_2d_to_origin_3d(region, view, at)
+    direction = region_2d_to_vector_3d(region, view, at)
+    graph = context.evaluated_depsgraph_get()
+    *_, found, _ = context.scene.ray_cast(graph, start, direction)
+    obj = found.original if found else None
+    return obj if obj and not requests.refusal(obj) else None
+
+
+class TILEWRIGHT_OT_cancel_photo_to_material(CancelTask, bpy.types.Operator):
+    """Stop making a material of the photo; nothing has changed yet"""
+
+    bl_idname = "tilewright.cancel_photo_to_material"
+    bl_label = "Cancel"
+    nothing = "No photo becomes a material"
+
+    @classmethod
+    def task(cls, _context: bpy.types.Context) -> photo.PhotoMaterial | None:
+        return photo.PhotoMaterial.running()
+
+
+class TILEWRIGHT_FH_photo(bpy.types.FileHandler):
+    """Takes photos that are dropped onto an object; Blender itself takes those beside all objects."""
+
+    bl_idname = "TILEWRIGHT_FH_photo"
+    bl_label = "Photo to Material"
+    bl_import_operator = "tilewright.photo_to_material"
+    bl_file_extensions = ";".join(sorted(PICTURE_SUFFIXES))
+
+    @classmethod
+    def poll_drop(cls, context: bpy.types.Context) -> bool:
+        return context.area is not None and context.area.type == "VIEW_3D"
+
+
 class TILEWRIGHT_OT_cancel_regeneration(Action, bpy.types.Operator):
     """Stop making this material; it stays as it is shown"""
 
@@ -214,6 +332,9 @@ register, unregister = bpy.utils.register_classes_factory(
         TILEWRIGHT_OT_switch_size,
         TILEWRIGHT_OT_switch_area,
         TILEWRIGHT_OT_estimate_maps,
+        TILEWRIGHT_OT_photo_to_material,
+        TILEWRIGHT_OT_cancel_photo_to_material,
+        TILEWRIGHT_FH_photo,
         TILEWRIGHT_OT_cancel_regeneration,
     )
 )

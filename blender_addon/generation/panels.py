@@ -2,16 +2,58 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import bpy
 
 from ..shader import node_tree
 from ..steering import sliders
-from ..ui.layouts import TabPanel, draw_copies, paragraph, properties_column
+from ..ui.layouts import TabPanel, draw_copies, draw_task, paragraph, properties_column
 from ..worker import session
 from ..worker.reporting import draw_job_error
-from . import estimates, requests, results
+from . import estimates, photo, requests, results
+
+if TYPE_CHECKING:
+    from bpy.stub_internal.rna_enums import IconItems
+
+    from gan_worker.wire.messages import ModelEntry
+
+    from .properties import GenerationChoices
 
 UNREADABLE_SHOWN = 2
+
+
+class TILEWRIGHT_PT_photo_to_material(TabPanel, bpy.types.Panel):
+    bl_label = "Photo to Material"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        _draw_photo(
+            self.layout,
+            context,
+            ("Choose Photo", "FILE_IMAGE", "FILE"),
+            ("Images of Material", "MATERIAL", "MATERIAL"),
+        )
+
+
+class TILEWRIGHT_PT_photo_to_material_image(TabPanel, bpy.types.Panel):
+    bl_label = "Photo to Material"
+    bl_space_type = "IMAGE_EDITOR"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        _draw_photo(self.layout, context, ("Make Material", "MATERIAL", "IMAGE"))
+
+
+def _draw_photo(
+    layout: bpy.types.UILayout, context: bpy.types.Context, *buttons: tuple[str, IconItems, str]
+) -> None:
+    """What a photo is taken from: what is on each button, its icon and the source; and how far one is."""
+    if not photo.PhotoMaterial.running():
+        for text, icon, source in buttons:
+            button = layout.operator("tilewright.photo_to_material", text=text, icon=icon)
+            button.source = source
+    properties_column(layout).prop(context.scene.tilewright, "tileable")
+    task = photo.PhotoMaterial.newest()
+    draw_task(layout, task, context.region.width, "tilewright.cancel_photo_to_material")
 
 
 class TILEWRIGHT_PT_generation(TabPanel, bpy.types.Panel):
@@ -26,24 +68,18 @@ class TILEWRIGHT_PT_generation(TabPanel, bpy.types.Panel):
         if model:
             draw_copies(layout, model.copied, context.region.width)
         _draw_unreadable(layout, context.region.width)
+        _draw_choices(layout, chosen, model, context.region.width)
         column = properties_column(layout)
-        column.prop(chosen, "seed")
-        size = column.column(align=True)
-        size.prop(chosen, "width")
-        size.prop(chosen, "height")
-        if model and model.octaves:
-            column.row().prop(chosen, "tile_area", expand=True)
-            paragraph(layout, requests.detail_in_words(chosen, model), context.region.width, "INFO")
-            column = properties_column(layout)
-        column.prop(chosen, "truncation_psi")
         if model and estimates.missing_maps(model):
             column.prop(chosen, "estimate_maps")
         column.row().prop(chosen, "target", expand=True)
-        if chosen.target == "SELECTED":
+        has_seeds = not (model and model.tile)
+        if chosen.target == "SELECTED" and has_seeds:
             column.prop(chosen, "vary_per_object")
         row = layout.row(align=True)
         row.operator("tilewright.generate_material", icon="SHADERFX")
-        row.operator("tilewright.next_seed", text="", icon="FORWARD")
+        if has_seeds:
+            row.operator("tilewright.next_seed", text="", icon="FORWARD")
         _draw_generating(layout, context.region.width)
         _draw_shading(layout, context)
 
@@ -65,6 +101,25 @@ class TILEWRIGHT_PT_maps(TabPanel, bpy.types.Panel):
             column.prop(chosen, name)
         if chosen.storage == "FILES":
             column.prop(chosen, "texture_folder")
+
+
+def _draw_choices(
+    layout: bpy.types.UILayout, chosen: GenerationChoices, model: ModelEntry | None, width: int
+) -> None:
+    """Seed, size and how far seeds go; of a photo there is one tile and no other."""
+    has_seeds = not (model and model.tile)
+    column = properties_column(layout)
+    if has_seeds:
+        column.prop(chosen, "seed")
+    size = column.column(align=True)
+    size.prop(chosen, "width")
+    size.prop(chosen, "height")
+    if model and model.octaves and has_seeds:
+        column.row().prop(chosen, "tile_area", expand=True)
+    if model and (model.octaves or model.tile):
+        paragraph(layout, requests.detail_in_words(chosen, model), width, "INFO")
+    if has_seeds:
+        properties_column(layout).prop(chosen, "truncation_psi")
 
 
 def _draw_unreadable(layout: bpy.types.UILayout, width: int) -> None:
@@ -101,5 +156,10 @@ def _draw_shading(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
 
 
 register, unregister = bpy.utils.register_classes_factory(
-    (TILEWRIGHT_PT_generation, TILEWRIGHT_PT_maps)
+    (
+        TILEWRIGHT_PT_photo_to_material,
+        TILEWRIGHT_PT_photo_to_material_image,
+        TILEWRIGHT_PT_generation,
+        TILEWRIGHT_PT_maps,
+    )
 )

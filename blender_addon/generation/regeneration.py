@@ -167,13 +167,23 @@ def switch_area(material: bpy.types.Material, times: int) -> session.Job | None:
 def areas(material: bpy.types.Material) -> dict[int, int]:
     """Areas that can be chosen: how many times as wide as the natural tile → pixels of its side with all detail.
 
-    There are none where the model has one level of detail: the resolution says how much is shown then.
+    There are none where the model has one level of detail: the resolution says how much is shown then; and none of a
+    photo, which is all there is.
     """
     model = model_of(material)
-    if model is None or not model.octaves:
+    if model is None or not model.octaves or model.tile:
         return {}
     offered = bpy.context.scene.tilewright.bl_rna.properties["tile_area"].enum_items
     return {item.value: levels.tile_side(model, item.value) for item in offered}
+
+
+def sides(material: bpy.types.Material) -> dict[int, str]:
+    """Longest sides in pixels that can be chosen, and what artists call them; of a photo, those of its levels."""
+    model = model_of(material)
+    if model is None or model.tile is None:
+        return SIDES
+    found = [max(model.tile) >> mip for mip in range(model.octaves, -1, -1)]
+    return {side: levels.pixels(side) for side in found[-len(SIDES) :]}
 
 
 def _ask_sized(

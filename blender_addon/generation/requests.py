@@ -43,6 +43,20 @@ def generation_config(scene: bpy.types.Scene) -> GenerationConfig:
     return levels.with_area(config, model, int(chosen.tile_area))
 
 
+def photo_config(model: ModelEntry, estimated: bool) -> GenerationConfig:
+    """All of a photo that is its own model, with all its detail.
+
+    Args:
+        model: the photo.
+        estimated: whether the maps that it has not are estimated.
+    """
+    assert model.tile is not None
+    missing = estimated and estimates.missing_maps(model)
+    estimation = estimates.estimation_for(model) if missing else None
+    width, height = model.tile
+    return GenerationConfig(model.name, width=width, height=height, estimation=estimation)
+
+
 def offered_maps(chosen: GenerationChoices, model: ModelEntry) -> tuple[str, ...]:
     """Maps to choose from in the Generate panel."""
     return (*model.maps, *(estimates.missing_maps(model) if chosen.estimate_maps else ()))

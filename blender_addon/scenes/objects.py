@@ -13,6 +13,7 @@ from mathutils.geometry import interpolate_bezier
 from gan_worker.scenes.description import Point, Scene, SceneObject, Value
 
 from ..shader import images, node_tree, places, slots
+from ..steering import sliders
 
 if TYPE_CHECKING:
     from mathutils import Matrix
@@ -141,6 +142,7 @@ class Applier:
         material.node_tree.nodes[node_tree.MAPPING].inputs["Scale"].default_value = (*scale, 1.0)
         material[ITEM_KEY] = item
         node_tree.store_recipe(material, made.recipe, made.seam_ratios)
+        sliders.store(material, made.recipe.config)
         self._materials[item] = material.name
         return material
 

@@ -7,7 +7,6 @@ from typing import TypeGuard
 
 import bpy
 
-from gan_worker.estimation import certainty
 from gan_worker.materials.maps import MAPS
 
 from ..generation import regeneration
@@ -126,9 +125,8 @@ class _Estimates(_OfRecipe):
             part_column = column.column(align=True)
             for name in part:
                 part_column.prop(kept, name, slider=name != "invert")
-        for name, error in still(node_tree.read_recipe(material)).estimated.items():
-            text = f"{MAPS[name].label}: {certainty(name, error)}"
-            paragraph(layout, text, width, "QUESTION")
+        for name, sure in sliders.certainties(material).items():
+            paragraph(layout, f"{MAPS[name].label}: {sure}", width, "QUESTION")
 
 
 class _Keeping(_OfRecipe):
@@ -216,7 +214,7 @@ def _draw_sizes(layout: bpy.types.UILayout, material: bpy.types.Material) -> Non
     wanted = material.tilewright.latents
     present = max(wanted.width, wanted.height) if wanted.model else 0
     row = layout.row(align=True)
-    for side, text in regeneration.SIDES.items():
+    for side, text in regeneration.sides(material).items():
         row.operator("tilewright.switch_size", text=text, depress=side == present).side = side
     areas = regeneration.areas(material)
     row = _named_row(layout, "Tile Area") if areas else layout

@@ -1,7 +1,8 @@
 """Levels of detail: at which size and level a tile is asked for, so that it stays the same tile.
 
 A tile has an area, its pixels with all the detail of the model, and a resolution, the pixels that are made of it. Each
-level (mip) halves the resolution of the same area, down to what the generator draws alone.
+level (mip) halves the resolution of the same area, down to what the generator draws alone. A photo that is its own
+model has one tile, the photo.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ CELLS = 32
 
 
 def tile_side(model: ModelEntry, times: int = 1) -> int:
-    """Pixels across a tile that is so many times as wide as that of area ×1, with all detail."""
-    return CELLS * model.stride * times
+    """Longer side of a tile that is so many times as wide as that of area ×1, with all detail, pixels."""
+    return max(model.tile) if model.tile else CELLS * model.stride * times
 
 
 def area(config: GenerationConfig) -> tuple[int, int]:
@@ -42,7 +43,7 @@ def level(model: ModelEntry, side: int, resolution: int) -> int:
 
 def with_area(config: GenerationConfig, model: ModelEntry, times: int) -> GenerationConfig:
     """At the resolution it has, with the level that comes nearest to an area."""
-    if not model.octaves:
+    if not (model.octaves or model.tile):
         return config
     side = max(config.width, config.height)
     return _sized(config, model, side, level(model, tile_side(model, times), side))
@@ -70,6 +71,9 @@ def at_area(config: GenerationConfig, model: ModelEntry, times: int) -> Generati
 
 
 def _sized(config: GenerationConfig, model: ModelEntry, side: int, mip: int) -> GenerationConfig:
+    if model.tile:
+        width, height = (n >> mip for n in model.tile)
+        return replace(config, width=width, height=height, mip=mip)
     stride = model.stride >> mip
     factor = side / max(config.width, config.height)
     width, height = (
@@ -109,12 +113,12 @@ def small_tile(
     Args:
         config: what is wanted.
         model: that makes it.
-        most: pixels that the longer side may have.
+        most: pixels that the longer side may have; a photo is no larger than it is.
     """
-    if model is None or not model.octaves:
+    if model is None or not (model.octaves or model.tile):
         return None
     small = at_level(config, model.octaves, model.octaves)
-    return small if max(small.width, small.height) <= most else None
+    return small if model.tile or max(small.width, small.height) <= most else None
 
 
 def small_part(config: GenerationConfig, model: ModelEntry | None, most: int) -> GenerationConfig:
@@ -134,6 +138,12 @@ def small_part(config: GenerationConfig, model: ModelEntry | None, most: int) ->
 
 def in_words(resolution: int, model: ModelEntry, times: int) -> str:
     """What a resolution shows of an area, in a line."""
+    if model.tile:
+        made = level(model, max(model.tile), resolution)
+        now, all_of_it = (
+            f"{n >> m} × {k >> m}" for n, k, m in ((*model.tile, made), (*model.tile, 0))
+        )
+        return f"All of the photo, {now} pixels" + ("" if not made else f" of {all_of_it}")
     finest = tile_side(model, times)
     if resolution > finest:
         return f"Finest of this area is {pixels(finest)}; more pixels show more area"

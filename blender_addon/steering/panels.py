@@ -9,7 +9,7 @@ import bpy
 from ..ui import thumbnails
 from ..ui.layouts import ShaderEditor, TabPanel, paragraph, properties_column, ui_scale
 from ..worker import session
-from ..worker.reporting import draw_job_error
+from ..worker.reporting import draw_job_error, still
 from . import favourites, live, sliders, variations
 
 if TYPE_CHECKING:
@@ -34,8 +34,13 @@ class _Latents:
             return
         column = layout.column()
         column.enabled = not reason
-        _draw_seed(column, material)
-        _draw_sliders(column, context.scene, material)
+        if sliders.is_photo(material):
+            text = "A photo has no latents: Material › Estimated Maps moves its maps"
+            paragraph(column, text, context.region.width, "INFO")
+        else:
+            _draw_seed(column, material)
+            _draw_sliders(column, context.scene, material)
+        _draw_showing(column, context.scene.tilewright)
         _draw_state(layout, material)
         draw_job_error(layout, context.region.width, live.PREVIEW, live.AT_REST)
 
@@ -67,11 +72,14 @@ def _draw_sliders(
         row.prop(direction, "amount", text="", slider=True)
     if not kept.directions:
         layout.label(text="This model has only seeds", icon="INFO")
+    properties_column(layout).prop(kept, "truncation_psi", slider=True)
+
+
+def _draw_showing(layout: bpy.types.UILayout, chosen: SteeringChoices) -> None:
     column = properties_column(layout)
-    column.prop(kept, "truncation_psi", slider=True)
-    column.prop(scene.tilewright, "scale")
-    column.prop(scene.tilewright, "preview_size")
-    column.row().prop(scene.tilewright, "target", expand=True)
+    column.prop(chosen, "scale")
+    column.prop(chosen, "preview_size")
+    column.row().prop(chosen, "target", expand=True)
 
 
 def _draw_state(layout: bpy.types.UILayout, material: bpy.types.Material) -> None:
@@ -94,7 +102,10 @@ class _Explore:
 
     def draw(self: bpy.types.Panel, context: bpy.types.Context) -> None:
         layout, chosen = self.layout, context.scene.tilewright
-        width, reason = context.region.width, live.obstacle(sliders.active_material())
+        width, material = context.region.width, sliders.active_material()
+        reason = live.obstacle(material)
+        if not reason and sliders.is_photo(still(material)):
+            reason = "A photo has no variations: train on it to have some"
         layout.active = chosen.explore
         if reason:
             paragraph(layout, reason, width, "INFO")

@@ -11,7 +11,7 @@ import bpy
 
 from gan_worker.config import GenerationConfig, Recipe
 from gan_worker.dataclass_json import from_json, to_json
-from gan_worker.estimation import LIMITS, Estimation
+from gan_worker.estimation import LIMITS, Estimation, certainty
 from gan_worker.limits import SEEDS
 
 from ..shader import node_tree
@@ -124,6 +124,20 @@ def keep_place(material: bpy.types.Material, recipe: Recipe) -> None:
         _place(material, config)
 
 
+def certainties(material: bpy.types.Material) -> dict[str, str]:
+    """How sure its estimated maps are that are shown: name → words."""
+    recipe = node_tree.read_recipe(material)
+    errors = recipe.estimated if recipe else {}
+    shown = node_tree.images_of(material)
+    return {name: certainty(name, errors[name]) for name in shown if name in errors}
+
+
+def is_photo(material: bpy.types.Material) -> bool:
+    """Whether its model is a photo, which has no latents, as far as the worker has told."""
+    model = session.current.model(material.tilewright.latents.model)
+    return model is not None and model.tile is not None
+
+
 def take_up_recipes() -> None:
     """Give latents to materials of files that were made before there were any."""
     for material in bpy.data.materials:
@@ -173,9 +187,9 @@ def _placed(material: bpy.types.Material, config: GenerationConfig) -> tuple[int
 
 def _place(material: bpy.types.Material, config: GenerationConfig) -> None:
     """Keep its border, in pixels with all detail, so that it is the same at every resolution."""
-    if _placed(material, config) == config.origin:
-        return  # a coarser picture would say it less exactly
     model = session.current.model(config.model)
+    if _placed(material, config) == config.origin or (model and model.tile):
+        return  # a coarser picture would say it less exactly, and a photo has its own borders
     origin = levels.at_level(config, 0, model.octaves if model else config.mip).origin
     placed = {"of": _place_of(config), "origin": origin}
     material.tilewright.latents.placed = json.dumps(placed)

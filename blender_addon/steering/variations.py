@@ -169,7 +169,7 @@ def _ask_for_due() -> None:
     _remember(material.tilewright.uuid, centre)
     chosen = bpy.context.scene.tilewright
     model = session.current.model(centre.model)
-    if chosen.explore and model:
+    if chosen.explore and model and not model.tile:  # a photo is all there is
         _choose_configs(material, centre, model, chosen)
         here = _here()
         if here.due and not any(_is_drawn(place) for place in range(COUNT)):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import bpy
@@ -73,6 +75,19 @@ def as_places(material: bpy.types.Material, folder: Path) -> list[Path]:
     return [place]
 
 
+def as_place(image: bpy.types.Image, folder: Path) -> Path:
+    """One image as a file: its own, or one that is written as `as_places` does, with its errors."""
+    _check(image)
+    own = _own_file(image)
+    if own is not None:
+        return own
+    name = bpy.path.clean_name(image.name)
+    with _writing(folder):
+        suffix, data = _as_it_is(Feed(image))
+        file = f"{name}_{_WORDS['base_color']}{suffix}"
+        return _kept(name, {file: data}, folder) / file
+
+
 def _check(image: bpy.types.Image) -> None:
     if image.source not in ("FILE", "GENERATED"):
         raise PictureError(
@@ -113,25 +128,37 @@ def _write(material: bpy.types.Material, found: dict[str, Feed], folder: Path) -
     name, manager = bpy.path.clean_name(material.name), bpy.context.window_manager
     manager.progress_begin(0, len(found))
     try:
-        contents = {}
-        for done, (kind, feed) in enumerate(found.items()):
-            suffix, data = _content(material, kind, feed)
-            contents[f"{name}_{_WORDS[kind]}{suffix}"] = data
-            manager.progress_update(done + 1)
-        digest = hashlib.sha256()
-        for file, data in contents.items():
-            digest.update(f"{file} {len(data)} ".encode() + data)
-        target = folder / f"{name} {digest.hexdigest()[:8]}"
-        if not target.is_dir():
-            _write_all(target, contents)
+        with _writing(folder):
+            contents = {}
+            for done, (kind, feed) in enumerate(found.items()):
+                suffix, data = _content(material, kind, feed)
+                contents[f"{name}_{_WORDS[kind]}{suffix}"] = data
+                manager.progress_update(done + 1)
+            return _kept(name, contents, folder)
+    finally:
+        manager.progress_end()
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise StorageError(
             "file_unwritable",
             f"The pictures of the material must be written to {folder}; {error.strerror or error}.",
             "Check the folder and its permissions, or free some space.",
         ) from error
-    finally:
-        manager.progress_end()
+
+
+def _kept(name: str, contents: dict[str, bytes], folder: Path) -> Path:
+    """The folder with these files, whose name tells their content: it is written once."""
+    digest = hashlib.sha256()
+    for file, data in contents.items():
+        digest.update(f"{file} {len(data)} ".encode() + data)
+    target = folder / f"{name} {digest.hexdigest()[:8]}"
+    if not target.is_dir():
+        _write_all(target, contents)
     return target
 
 

@@ -49,9 +49,12 @@ class TILEWRIGHT_PT_training(TabPanel, bpy.types.Panel):
         column = properties_column(layout)
         column.prop(chosen, "run", placeholder=runs.proposed_name(context.scene))
         column.prop(chosen, "preset")
-        if chosen.preset != "classic" and not chosen.picture_scale:
-            column.row().prop(chosen, "detail", expand=True)
-        column.prop(chosen, "minutes")
+        if chosen.preset == "photo":
+            column.prop(chosen, "tileable")
+        else:
+            if chosen.preset != "classic" and not chosen.picture_scale:
+                column.row().prop(chosen, "detail", expand=True)
+            column.prop(chosen, "minutes")
         if not session.current.running("train") and runs.is_taken(chosen.run.strip()):
             text = "There is one of that name: press Continue, or choose another"
             paragraph(layout, text, context.region.width, "INFO")
@@ -111,7 +114,7 @@ def _draw_training(layout: bpy.types.UILayout, job: session.Job, width: int) -> 
     box = layout.box()
     doing = job.stage if job.state == "running" else _TRAINING.get(job.state, job.state)
     box.label(text=f"{job.name}: {doing}")
-    if job.progress:
+    if job.progress and getattr(job.config, "preset", "") != "photo":
         _draw_progress(box, job.progress, job.ended)
     if not job.done:
         _draw_steering(box.row(align=True), job)

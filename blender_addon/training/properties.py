@@ -105,6 +105,12 @@ class TrainingChoices:
         "direction; light that falls from one side falls from all sides then",
         default=False,
     )
+    tileable: BoolProperty(
+        name="Tileable",
+        description="Make the borders of a photo meet that becomes a material without training. One whose borders "
+        "meet already stays as it is",
+        default=True,
+    )
     training_seed: IntProperty(
         name="Training Seed",
         description="Fixes the start of the training",

@@ -67,6 +67,8 @@ def take_settings(scene: bpy.types.Scene, config: TrainingConfig) -> None:
         chosen.minutes = config.minutes
     chosen.detail, chosen.picture_scale = "FULL", config.scale or 0.0
     chosen.isotropic = config.isotropic
+    if config.preset == "photo":
+        chosen.tileable = config.tileable
     chosen.training_seed = config.seed
     chosen.author, chosen.license, chosen.source = config.author, config.license, config.source
 
@@ -74,6 +76,11 @@ def take_settings(scene: bpy.types.Scene, config: TrainingConfig) -> None:
 def proposed_name(scene: bpy.types.Scene) -> str:
     """The name of a run that was given none: that of the first picture or folder, as it is free."""
     return free_name(_name_of_pictures(scene), taken_names())
+
+
+def name_after(path: str) -> str:
+    """The name of a run of one picture or folder, as it is free."""
+    return free_name(_stem(path), taken_names())
 
 
 def name_to_continue(scene: bpy.types.Scene) -> str:
@@ -112,7 +119,11 @@ def is_taken(name: str) -> bool:
 
 def _name_of_pictures(scene: bpy.types.Scene) -> str:
     paths = [item.path for item in scene.tilewright.pictures if item.path]
-    name = file_name(paths[0]).rpartition(":")[2] if paths else ""
+    return _stem(paths[0] if paths else "")
+
+
+def _stem(path: str) -> str:
+    name = file_name(path).rpartition(":")[2]
     stem = re.sub(r"\.[A-Za-z]\w{1,4}$", "", name)
     material = split_file_stem(stem)[0]
     # What a folder's name may hold; some letters are left for a number.

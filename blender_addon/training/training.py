@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,6 +55,28 @@ def training_config(scene: bpy.types.Scene, resume: bool = False) -> TrainingCon
         license=chosen.license.strip(),
         source=chosen.source.strip(),
         resume=resume,
+        prepare=preparation.shared(pictures).preparation,
+        tileable=chosen.tileable and chosen.preset == "photo",
+    )
+
+
+def photo_config(scene: bpy.types.Scene, places: Sequence[str | Path]) -> TrainingConfig:
+    """A photo that is its own model, as it was chosen in the panel.
+
+    Args:
+        scene: whose choices count.
+        places: the photo; or the maps that there are of one material.
+    """
+    chosen = scene.tilewright
+    pictures = tuple(map(str, places))
+    return TrainingConfig(
+        run=runs.name_after(pictures[0]),
+        pictures=pictures,
+        preset="photo",
+        author=chosen.author.strip(),
+        license=chosen.license.strip(),
+        source=chosen.source.strip(),
+        tileable=chosen.tileable,
         prepare=preparation.shared(pictures).preparation,
     )
 
@@ -153,9 +175,37 @@ def add_material_pictures(scene: bpy.types.Scene, material: bpy.types.Material) 
         The files or the folder that were added.
 
     Raises:
-        RequestError: `not_allowed` where the worker is on another computer, which cannot read them.
+        RequestError: as `check_same_computer`.
         PictureError: `dataset_empty`, `picture_missing` or `picture_unreadable`.
         StorageError: `file_unwritable`.
+    """
+    places = places_of_material(material)
+    known = {item.path for item in scene.tilewright.pictures}
+    add_pictures(scene, [place for place in places if str(place) not in known])
+    return places
+
+
+def places_of_material(material: bpy.types.Material) -> list[Path]:
+    """The images of a material as files; as `add_material_pictures`, with its errors."""
+    check_same_computer()
+    return material_pictures.as_places(material, preferences.picture_folder())
+
+
+def place_of_image(image: bpy.types.Image) -> Path:
+    """A photo as a file, if that of what an image shows prepared; as `add_material_pictures`, with its errors."""
+    check_same_computer()
+    photo = preparation.photo_of(image) or image
+    place = material_pictures.as_place(photo, preferences.picture_folder())
+    if photo.is_editable:
+        photo.tilewright.written_to = str(place)  # what is to be done to it is found by this
+    return place
+
+
+def check_same_computer() -> None:
+    """Check that the worker can read the files of this computer.
+
+    Raises:
+        RequestError: `not_allowed` where it is on another computer.
     """
     host = preferences.other_computer(preferences.get())
     if host:
@@ -165,7 +215,3 @@ def add_material_pictures(scene: bpy.types.Scene, material: bpy.types.Material) 
             "Copy them to a folder there that the worker was started with, such as --root photos=FOLDER, and add "
             "photos:NAME to the list.",
         )
-    places = material_pictures.as_places(material, preferences.picture_folder())
-    known = {item.path for item in scene.tilewright.pictures}
-    add_pictures(scene, [place for place in places if str(place) not in known])
-    return places

@@ -169,6 +169,10 @@ class BackgroundTask:
         """So much is to be done from now on."""
         self.progress, self._began = BatchProgress(0, total), time.monotonic()
 
+    def reach(self, done: int, total: int) -> None:
+        """So much of it is done, as the worker tells."""
+        self.progress = BatchProgress(done, total)
+
     def advance(self) -> None:
         """One more is done."""
         done, total = self.progress.done + 1, self.progress.total

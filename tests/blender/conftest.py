@@ -105,7 +105,8 @@ class StandInClient:
     """A client whose worker does what a test wants: late, in the wrong order, or not at all."""
 
     def __init__(self) -> None:
-        self.events: list[Any] = [ModelList((MODEL,))]
+        self.models = (MODEL,)
+        self.events: list[Any] = [ModelList(self.models)]
         self.submitted: dict[str, Any] = {}
         self.calls: list[tuple[str, str]] = []
         self.closed = False
@@ -123,7 +124,7 @@ class StandInClient:
 
     def request_models(self) -> None:
         self.calls.append(("request_models", ""))
-        self.events.append(ModelList((MODEL,)))
+        self.events.append(ModelList(self.models))
 
     def close(self) -> None:
         self.closed = True

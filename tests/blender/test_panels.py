@@ -13,6 +13,7 @@ import pytest
 from blender_addon.animation import motion
 from blender_addon.animation import panels as motion_panels
 from blender_addon.generation import panels as generation_panels
+from blender_addon.generation import photo as photos
 from blender_addon.generation import requests
 from blender_addon.output import export as material_export
 from blender_addon.scenes import batch as scene_batch
@@ -482,6 +483,41 @@ def test_estimated_maps_say_how_sure_they_are(stand_in, plane, make):
     assert "Roughness: a guess, within 0.15 on average" in text
     session.current.models = ()
     assert "The worker has no model bricks" in " ".join(draw(panel).split())
+
+
+def test_a_photo_shows_what_it_has_and_no_latents(stand_in, plane, make):
+    entry = replace(
+        session.current.models[0], maps=("base_color",), octaves=2, tile=(48, 32), directions=()
+    )
+    stand_in.events.append(ModelList((entry,)))
+    pump.tick()
+    generation = draw(generation_panels.TILEWRIGHT_PT_generation).split("\n")
+    assert "All of the photo, 48 × 32 pixels" in generation
+    assert not {"Seed", "Variety", "×1", "Next Seed"} & set(generation)
+    (job,) = requests.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
+    stand_in.finish(job.id, {"base_color": make(48, 32)["base_color"]})
+    pump.tick()
+    pump.finish()
+    steering = " ".join(draw(latent_panels.TILEWRIGHT_PT_latents).split())
+    assert "A photo has no latents" in steering and "Repeats" in steering
+    assert "Seed" not in steering
+    assert "A photo has no variations" in draw(latent_panels.TILEWRIGHT_PT_explore)
+    material = draw(material_panels.TILEWRIGHT_PT_material).split("\n")
+    assert material[:3] == ["12", "24", "48"]
+
+
+def test_a_photo_on_its_way_says_how_far_it_is(stand_in, plane, photo):
+    panel = generation_panels.TILEWRIGHT_PT_photo_to_material
+    session.current.protocol = (1, 5)
+    assert draw(panel).split("\n") == ["Choose Photo", "Images of Material", "Tileable"]
+    task = photos.start(bpy.context.scene, [photo], [plane])
+    stand_in.events.append(JobReport(session.current.training.id, Stage("making it tileable")))
+    pump.wait(lambda: task.stage == "making it tileable", 10)
+    assert draw(panel).split("\n") == ["Tileable", "Making it tileable", ""]
+    why = ErrorInfo("picture_too_small", "A photo must be larger.", "Take a larger one.")
+    stand_in.state(session.current.training.id, "failed", why)
+    pump.wait(lambda: task.state == "failed", 10)
+    assert draw(panel).split("\n")[-2:] == ["A photo must be larger.", "Take a larger one."]
 
 
 def test_area_and_its_finest_resolution_stand_where_a_model_has_levels(stand_in, plane, maps):

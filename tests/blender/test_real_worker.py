@@ -116,6 +116,42 @@ def test_operator_and_function_make_the_same_pixels(model, planes):
     np.testing.assert_array_equal(*pixels)
 
 
+def test_a_photo_becomes_a_material_whose_relief_follows_its_sliders(connected, plane, photo):
+    path = photo.rename(photo.with_name("gravel.png"))
+    bpy.context.scene.tilewright.tileable = False
+    assert bpy.ops.tilewright.photo_to_material(filepath=str(path), wait=True) == {"FINISHED"}
+    material = plane.active_material
+    before = pixels_of(material)
+    assert set(before) == {"base_color", "roughness", "normal", "height", "ambient_occlusion"}
+    assert {pixels.shape[:2] for pixels in before.values()} == {(160, 160)}
+    marked = node_tree.read_recipe(material).estimated
+    assert set(marked) == set(before) - {"base_color"}
+    relief = material.tilewright.latents.estimation
+    relief.depth = 2.0
+    steering.settle()
+    deep = pixels_of(material)
+    assert steepness(deep["normal"]) > 1.3 * steepness(before["normal"])
+    for name in ("base_color", "roughness"):
+        np.testing.assert_array_equal(deep[name], before[name])
+    relief.surface = "metal"
+    steering.settle()
+    metal = pixels_of(material)
+    assert metal["metallic"][..., 0].min() == 1.0
+    assert steepness(metal["normal"]) == pytest.approx(steepness(before["normal"]), rel=0.01)
+    latents.store(material, node_tree.read_recipe(material).config)
+    assert bpy.ops.tilewright.switch_size(side=80, wait=True) == {"FINISHED"}
+    assert {pixels.shape[:2] for pixels in pixels_of(material).values()} == {(80, 80)}
+
+
+def pixels_of(material: bpy.types.Material) -> dict[str, np.ndarray]:
+    return {n: images.read_pixels(i) for n, i in node_tree.images_of(material).items()}
+
+
+def steepness(normals: np.ndarray) -> float:
+    """How far normals lean on average."""
+    return float(np.hypot(*(normals[..., :2] * 2 - 1).transpose(2, 0, 1)).mean())
+
+
 def test_more_pixels_are_the_same_tile_with_more_detail(connected, plane, tmp_path):
     train_grain(tmp_path)
     chosen = bpy.context.scene.tilewright

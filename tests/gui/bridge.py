@@ -6,6 +6,7 @@ import logging
 import os
 import select
 import socket
+from pathlib import Path
 
 import bpy
 import numpy as np
@@ -166,6 +167,19 @@ def shade(kind: str) -> None:
     """Show the 3D View in that way; one sample is enough, and all that a slow computer can do."""
     bpy.context.scene.eevee.taa_samples = 1
     view()[1].spaces.active.shading.type = kind
+
+
+def drop(path: str) -> None:
+    """What Blender does where a file is dropped onto the 3D View, under the pointer."""
+    window, area, _ = view()
+    region = next(r for r in area.regions if r.type == "WINDOW")
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        (handler,) = (
+            h for h in bpy.types.FileHandler.__subclasses__() if h.__name__ == "TILEWRIGHT_FH_photo"
+        )
+        assert handler.poll_drop(bpy.context)
+        assert Path(path).suffix in handler.bl_file_extensions
+        bpy.ops.tilewright.photo_to_material("INVOKE_DEFAULT", filepath=path)
 
 
 def file_browser() -> object:

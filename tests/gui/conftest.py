@@ -20,7 +20,7 @@ PICTURES = ROOT / "out" / "gui"
 WIDTH, HEIGHT = 1600, 1000
 # The tab's panels from the top.
 PANELS = (
-    *("Worker", "Train", "Generate", "Latents", "Explore", "Favorites"),
+    *("Worker", "Train", "Photo to Material", "Generate", "Latents", "Explore", "Favorites"),
     *("Material", "Motion", "Paint Looks", "Repair", "Scene Recipe"),
 )
 # Nothing here is measured: a slow computer may take its time.

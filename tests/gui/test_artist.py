@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -334,7 +335,9 @@ def test_more_pixels_are_the_same_tile_with_more_detail(window: Any) -> None:
     window.open_only("Generate")
     window.ask(f"{CHOSEN}.model, {CHOSEN}.seed = 'grain', 11")
     window.click(GENERATE)
-    assert wait_for_seed(window, 11)["base_color"]["size"] == [SIZE, SIZE]
+    maps = wait_for_seed(window, 11)
+    assert maps["base_color"]["size"] == [SIZE, SIZE]
+    assert {"roughness", "normal", "height"} <= set(maps), "what it has not learned is estimated"
     window.ask("remember()")
     window.photograph("tile_area")
     repeats = window.ask(f"addon('shader.projection').repeats({MATERIAL})")
@@ -429,6 +432,89 @@ def test_before_and_after(window: Any) -> None:
     window.ask("show_view()")
     window.wait("open_tab('Tilewright')")
     window.where.clear()
+
+
+@pytest.fixture(scope="module")
+def photo(window: Any) -> Path:
+    """A wall of bricks with light joints, drawn."""
+    y, x = np.mgrid[0:256, 0:256]
+    across = (x + 32 * (y // 32 % 2)) % 64
+    joint = (y % 32 < 4) | (across < 4)
+    grain = np.random.default_rng(2).normal(0, 12, joint.shape)
+    wall = np.where(joint[..., None], (200, 195, 185), (150, 70, 50)) + grain[..., None]
+    path = window.work / "wall.png"
+    Image.fromarray(np.clip(wall, 0, 255).astype(np.uint8)).save(path)
+    return path
+
+
+def test_a_photo_becomes_a_material(window: Any, photo: Path) -> None:
+    window.open_only("Photo to Material")
+    window.click("photo_to_material(")
+    choose_in_file_browser(window, photo)
+    task = "addon('generation.photo').PhotoMaterial.newest()"
+    window.wait(f"{task} and {task}.state != 'running'")
+    assert window.ask(f"{task}.state") == "succeeded", window.ask(f"str({task}.error)")
+    window.wait("is_quiet() and 'normal' in look()['maps']")
+    maps = window.ask("look()['maps']")
+    assert set(maps) == {"base_color", "roughness", "normal", "height", "ambient_occlusion"}
+    assert all(found["kept"] for found in maps.values())
+    window.hover_view()
+    window.ask("shade('MATERIAL')")
+    window.settle(40)
+    window.photograph("photo_to_material")
+
+
+def test_a_photo_dropped_onto_an_object_becomes_its_material(window: Any, photo: Path) -> None:
+    before = window.ask(f"{MATERIAL}.name")
+    window.ask("bpy.data.objects.new('Elsewhere', None)")
+    window.ask("bpy.context.collection.objects.link(bpy.data.objects['Elsewhere'])")
+    window.ask("setattr(bpy.context.view_layer.objects, 'active', bpy.data.objects['Elsewhere'])")
+    window.move(543, 459)  # the cube
+    window.ask(f"drop({str(photo)!r})")
+    window.wait(f"bpy.data.objects['Cube'].active_material.name != {before!r} and is_quiet()")
+    window.ask("setattr(bpy.context.view_layer.objects, 'active', bpy.data.objects['Cube'])")
+    window.wait("is_quiet() and 'normal' in look()['maps']")
+    assert window.ask(f"{CHOSEN}.model") == "wall 2"
+
+
+def test_its_relief_follows_the_sliders(window: Any) -> None:
+    window.open_only("Material")
+    before = window.ask("look()")
+    window.photograph("estimated_maps")
+    window.hold("estimation.depth")
+    window.pull(40)
+    window.wait(f"look()['maps']['normal'] != {before['maps']['normal']!r}")
+    window.photograph("depth")
+    window.release()
+    window.wait("is_quiet()")
+    deep = window.ask("look()")
+    assert window.ask(f"{MATERIAL}.tilewright.latents.estimation.depth") > 1
+    assert deep["maps"]["normal"]["spread"] > 1.1 * before["maps"]["normal"]["spread"]
+    assert deep["maps"]["base_color"] == before["maps"]["base_color"]
+    window.hover_view()
+    window.press("ctrl+z")
+    window.wait(f"is_quiet() and look() == {before!r}")
+    window.press("ctrl+shift+z")
+    window.wait(f"is_quiet() and look() == {deep!r}")
+    window.click("estimation.invert", 0.6)
+    window.wait(f"is_quiet() and look()['maps']['height'] != {deep['maps']['height']!r}")
+    assert window.ask(f"{MATERIAL}.tilewright.latents.estimation.invert")
+    window.settle(20)
+    window.photograph("inverted")
+
+
+def test_it_is_exported_with_all_its_maps(window: Any) -> None:
+    folder = window.work / "exported"
+    window.ask(f"{CHOSEN}.export_target, {CHOSEN}.export_folder = 'gltf', {str(folder)!r}")
+    window.ask("bpy.ops.tilewright.export_material() and None")
+    export = "addon('output.export').MaterialExport.newest()"
+    window.wait(f"{export} and {export}.state != 'running'")
+    assert window.ask(f"{export}.state") == "succeeded", window.ask(f"str({export}.error)")
+    (file,) = folder.rglob("*.gltf")
+    (found,) = json.loads(file.read_text())["materials"]
+    assert {"normalTexture", "occlusionTexture"} <= set(found)
+    assert "metallicRoughnessTexture" in found["pbrMetallicRoughness"]
+    window.ask("shade('SOLID')")
 
 
 def test_the_doctor_looks_at_everything(window: Any) -> None:

@@ -17,6 +17,8 @@ from gan_worker.styles.favourites import mixed
         ("roughness", 0.1, "estimated, within 0.10 on average"),
         ("roughness", 0.149, "a guess, within 0.15 on average"),
         ("ambient_occlusion", 0.08, "estimated, within 0.08 on average"),
+        ("height", 15.6, "a guess, within 16° on average"),
+        ("metallic", 0.0, "as chosen"),
         ("base_color", 0.3, "estimated, within 0.30 on average"),
     ],
 )

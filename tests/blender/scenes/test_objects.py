@@ -5,7 +5,9 @@ import pytest
 
 from blender_addon.scenes import objects
 from blender_addon.shader import node_tree, slots
+from blender_addon.steering import sliders
 from gan_worker.config import GenerationConfig, Recipe
+from gan_worker.estimation import Estimation
 from gan_worker.scenes.description import SceneObject
 from gan_worker.scenes.plan import Assignment
 from gan_worker.scenes.store import Made
@@ -127,7 +129,7 @@ def test_a_new_slot_comes_after_those_that_are_there():
     assert [s.material for s in obj.material_slots] == [old, None, new]
 
 
-def test_long_names_of_a_batch_keep_their_ends(tmp_path, make):
+def test_what_a_batch_made_keeps_the_end_of_its_name_and_its_relief(tmp_path, make):
     model, key = "weathered_oak_planks_of_the_old_barn_" * 2, "b" * 64
     maps = {
         name: pixels for name, pixels in make(16, 16).items() if name in ("base_color", "normal")
@@ -137,7 +139,9 @@ def test_long_names_of_a_batch_keep_their_ends(tmp_path, make):
         name: write_png(tmp_path / f"{model}_{key[:16]}_16x16_{words[name]}.png", pixels)
         for name, pixels in maps.items()
     }
-    recipe = Recipe(GenerationConfig(model, 1, 16, 16, origin=(0, 0)), "a" * 64, "0.1")
+    relief = Estimation("stone", depth=1.5)
+    config = GenerationConfig(model, 1, 16, 16, origin=(0, 0), estimation=relief)
+    recipe = Recipe(config, "a" * 64, "0.1", estimated={"normal": 14.0})
     obj = mesh("Wall")
     assignment = Assignment("Wall", 0, "", key, (1, 1), "all")
     assert objects.Applier(True).apply(assignment, Made(key, recipe, {}, files))
@@ -147,3 +151,7 @@ def test_long_names_of_a_batch_keep_their_ends(tmp_path, make):
     stems = {names[name].removesuffix(f"_{words[name]}.png") for name in words}
     assert len(stems) == 1
     assert stems.pop().endswith(f"_{key[:16]}_16x16")
+    # Its sliders stand where the recipe of the scene has put them.
+    assert sliders.wanted(material).estimation == relief
+    assert sliders.is_shown(material)
+    assert node_tree.read_recipe(material).estimated == {"normal": 14.0}

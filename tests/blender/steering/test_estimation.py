@@ -14,7 +14,6 @@ from blender_addon.steering import favourites, live, sliders, variations
 from blender_addon.worker import pump, session
 from gan_worker.config import GenerationConfig
 from gan_worker.estimation import SURFACES, Estimation
-from gan_worker.wire.messages import ModelList
 
 PLAIN = GenerationConfig("photo", seed=5, width=64, height=32)
 ESTIMATED = replace(PLAIN, estimation=Estimation())
@@ -30,7 +29,8 @@ class Artist:
     def has_model(self, *maps: str, **changed: Any) -> None:
         """Let the worker have one model, which makes these maps."""
         entry = replace(session.current.models[0], name="photo", maps=maps, **changed)
-        self.client.events.append(ModelList((entry,)))
+        self.client.models = (entry,)
+        self.client.request_models()
         session.current.protocol = (1, 5)
         pump.tick()
         bpy.context.scene.tilewright.model = "photo"
