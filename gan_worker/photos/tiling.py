@@ -48,8 +48,8 @@ def make_tile(maps: Maps, whole: int = 1) -> dict[str, Picture]:
         whole: what both sides of the tile shall be multiples of, pixels.
 
     Returns:
-        Map name → (height, width, channels), float32 in 0..1; normals may have lost their length. Its border is where
-        all maps are calm.
+        Map name → (height, width, channels), float32 in 0..1; normals may have lost their length. The cut runs inside
+        the tile, not along its border.
 
     Raises:
         PictureError: `picture_too_small`.
@@ -63,19 +63,7 @@ def make_tile(maps: Maps, whole: int = 1) -> dict[str, Picture]:
         )
     tile = _close_columns(maps, circle=False)
     tile = _turned(_close_columns(_turned(tile), circle=True))
-    tile = {name: np.clip(_to_whole(picture, whole), 0, 1) for name, picture in tile.items()}
-    shift = _calmest_row(tile), _calmest_row(_turned(tile))
-    return {name: np.roll(p, (-shift[0], -shift[1]), (0, 1)) for name, p in tile.items()}
-
-
-def _calmest_row(maps: Maps) -> int:
-    """The row of a tile to which the step from the one before is small in all maps; an edge shows at a border."""
-    steps = []
-    for picture in maps.values():
-        shown = picture[:, :: max(1, picture.shape[1] // SEARCHED)]
-        step = np.abs(shown - np.roll(shown, 1, 0)).mean((1, 2), dtype=np.float64)
-        steps.append(step / max(1e-9, step.mean()))
-    return int(np.argmin(np.max(steps, axis=0)))
+    return {name: np.clip(_to_whole(picture, whole), 0, 1) for name, picture in tile.items()}
 
 
 def _turned(maps: Maps) -> dict[str, Picture]:

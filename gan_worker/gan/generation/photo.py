@@ -12,6 +12,7 @@ import numpy as np
 from gan_worker import __version__
 from gan_worker.config import GenerationConfig, PhotoConfig, Recipe
 from gan_worker.errors import Cancelled
+from gan_worker.estimation import Estimation
 from gan_worker.gan.data.statistics import unit_normals
 from gan_worker.gan.estimation.estimator import CHANNELS, Estimates
 from gan_worker.gan.estimation.maps import make_maps
@@ -19,7 +20,7 @@ from gan_worker.materials.maps import MAPS, Kind
 from gan_worker.materials.pixels import as_floats, quantise
 from gan_worker.progress import GeneratedMaterial, GenerationProgress, Notice
 from gan_worker.runs.checkpoints import damaged
-from gan_worker.validation.seams import line_steps, seam_ratio
+from gan_worker.validation.seams import calm_origin, line_steps, seam_ratio
 
 if TYPE_CHECKING:
     from gan_worker.runs.checkpoints import Arrays, Shapes
@@ -143,6 +144,20 @@ def stored_maps(maps: Mapping[str, np.ndarray]) -> Arrays:
         maps: map name → (height, width, channels), 0..1.
     """
     return {STORED + n: quantise(p, 8 * stored_kind(n).itemsize) for n, p in maps.items()}
+
+
+def with_calm_border(stored: Arrays, found: Estimates) -> tuple[Arrays, Estimates]:
+    """A closed photo, rolled so that its border lies where all its maps are calm, estimated ones too.
+
+    Args:
+        stored: of `stored_maps`.
+        found: its estimates.
+    """
+    names = Estimation().maps(())
+    maps = [*stored.values(), *make_maps(stored[COLOR], found, Estimation(), names, {}).values()]
+    across, down = calm_origin([line_steps(picture) for picture in maps])
+    rolled = {name: np.roll(p, (-down, -across), (0, 1)) for name, p in stored.items()}
+    return rolled, replace(found, values=np.roll(found.values, (-down, -across), (0, 1)))
 
 
 def photo_shapes(info: ModelInfo) -> Shapes:

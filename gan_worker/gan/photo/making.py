@@ -12,7 +12,7 @@ import numpy as np
 from gan_worker.config import PhotoConfig, TrainingConfig
 from gan_worker.errors import Cancelled, RequestError
 from gan_worker.gan.estimation.estimator import Estimates, estimate
-from gan_worker.gan.generation.photo import COLOR, ESTIMATES, stored_maps
+from gan_worker.gan.generation.photo import COLOR, ESTIMATES, stored_maps, with_calm_border
 from gan_worker.gan.networks.versions import program_versions
 from gan_worker.gan.photo.reading import Photo, read_photo
 from gan_worker.progress import DataReport, Preview, Report, Stage, TrainingProgress
@@ -69,12 +69,13 @@ def make_photo(
     provenance = _provenance(config, photo, report)
     report(Stage("estimating its maps"))
     stored = stored_maps(photo.fitted.maps)
-    color = stored[COLOR]
-    found = estimate(color, photo.fitted.closed, report=report, should_stop=check)
+    found = estimate(stored[COLOR], photo.fitted.closed, report=report, should_stop=check)
     check()
+    if photo.fitted.was_closed:
+        stored, found = with_calm_border(stored, found)
     info = _info(config, photo, found, provenance)
     tensors = {**stored, ESTIMATES: found.values}
-    return PhotoMade(info, tensors, photo.report, provenance, _preview(color))
+    return PhotoMade(info, tensors, photo.report, provenance, _preview(stored[COLOR]))
 
 
 def save_photo_model(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gan_worker.errors import RequestError
+from gan_worker.errors import PictureError, RequestError
 from gan_worker.gan.data.statistics import unit_normals
 from gan_worker.materials.maps import MAPS, Kind
 from gan_worker.materials.masks import looks_seamless
@@ -17,7 +17,7 @@ from gan_worker.materials.pictures import read_layout
 from gan_worker.materials.reduction import read_reduced
 from gan_worker.materials.sets import find_materials, read_material
 from gan_worker.photos.preparing import prepare_and_inspect
-from gan_worker.photos.tiling import make_tile, shrunk
+from gan_worker.photos.tiling import SMALLEST, make_tile, shrunk
 from gan_worker.progress import DataReport, MaterialEntry, Stage
 
 if TYPE_CHECKING:
@@ -42,11 +42,13 @@ class Fitted:
         maps: map name → (height, width, channels), float32 in 0..1.
         closed: whether their borders meet.
         octaves: how often both sides can be halved.
+        was_closed: whether they meet because they were made to; nobody has seen that border yet.
     """
 
     maps: Maps
     closed: bool
     octaves: int
+    was_closed: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,11 +96,22 @@ def read_photo(
         maps["base_color"], problems = prepare_and_inspect(maps["base_color"], config.prepare)
         notes += [f"{problem.message} {problem.cure}" for problem in problems]
         should_stop()
+    _check_size(maps["base_color"])
     fitted = _fitted(maps, config.tileable, report, notes)
     height, width = fitted.maps["base_color"].shape[:2]
     entry = MaterialEntry(material.name, width, height, tuple(maps))
     told = DataReport((entry,), tuple(skipped), tuple(maps), 1 / shrink, tuple(notes))
     return Photo(fitted, 1 / shrink, tuple(sorted(set(material.files.values()))), told)
+
+
+def _check_size(picture: np.ndarray) -> None:
+    height, width = picture.shape[:2]
+    if min(height, width) < SMALLEST:
+        raise PictureError(
+            "picture_too_small",
+            f"A photo must have {SMALLEST}×{SMALLEST} pixels at least; {width}×{height} are left of this one.",
+            "Use a larger picture, or a larger part of it.",
+        )
 
 
 def _only(sets: list[MaterialSet]) -> MaterialSet:
@@ -152,7 +165,7 @@ def _fitted(
     notes.append(
         f"Its borders were made to meet: {wide}×{tall} pixels of {width}×{height} are left."
     )
-    return Fitted(maps, True, octaves)
+    return Fitted(maps, True, octaves, was_closed=True)
 
 
 def _meets(maps: Maps) -> bool:

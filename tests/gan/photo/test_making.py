@@ -6,7 +6,9 @@ import json
 import numpy as np
 import pytest
 
-from gan_worker.config import GenerationConfig, TrainingConfig
+from gan_worker.compute.jobs import GanProgram
+from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
+from gan_worker.dataclass_json import to_json
 from gan_worker.errors import Cancelled, PictureError, RequestError, TilewrightError
 from gan_worker.estimation import Estimation
 from gan_worker.gan.generation.model import load_model
@@ -16,6 +18,8 @@ from gan_worker.progress import DataReport, Notice, Preview, Stage
 from gan_worker.runs.entries import read_entry
 from gan_worker.runs.provenance import read_provenance
 from gan_worker.runs.run import Run, read_model_info
+from gan_worker.server.allowed_folders import AllowedFolders
+from gan_worker.server.validation import Validation
 
 
 def listed(folder):
@@ -108,7 +112,8 @@ def test_a_photo_is_made_tileable_where_that_is_asked(open_photo, tmp_path):
     done = model.generate(
         GenerationConfig("photo", width=width, height=height, estimation=Estimation())
     )
-    assert set(done.seam_ratios) == set(done.maps) and done.seam_ratios["base_color"] <= 1.05
+    assert set(done.seam_ratios) == set(done.maps)
+    assert max(done.seam_ratios.values()) <= 1.05
 
 
 def test_maps_that_a_set_has_are_kept_and_the_rest_is_estimated(closed_photo, blobs, tmp_path):
@@ -126,6 +131,24 @@ def test_maps_that_a_set_has_are_kept_and_the_rest_is_estimated(closed_photo, bl
     done = model.generate(config, {"height": 16})
     assert np.abs(done.maps["height"] / 65535 - height).max() <= 1 / 65535
     assert set(done.recipe.estimated) == {"normal", "roughness", "ambient_occlusion"}
+
+
+@pytest.mark.parametrize("size", [(1, 40), (40, 20), (5, 5)])
+def test_a_photo_that_shows_next_to_nothing_is_refused(size, tmp_path):
+    file = tmp_path / "small.png"
+    write_picture(file, np.random.default_rng(0).random((*size, 3), np.float32))
+    with pytest.raises(PictureError, match="32×32") as caught:
+        made(tmp_path, [file])
+    assert caught.value.code == "picture_too_small"
+
+
+def test_a_photo_larger_than_what_is_kept_is_kept_smaller(open_photo, tmp_path, monkeypatch):
+    monkeypatch.setattr("gan_worker.gan.photo.reading.KEPT", 10_000)
+    run, told = made(tmp_path, [open_photo])
+    info = read_model_info(run.path)
+    assert (info.tile, info.scale) == ((85, 68), 0.5)
+    notes = next(news.notes for news in told if isinstance(news, DataReport))
+    assert any("1/2 of its size" in note for note in notes)
 
 
 @pytest.mark.parametrize("after", [0, 1, 2])
@@ -192,3 +215,34 @@ def test_a_model_whose_description_does_not_fit_is_refused(closed_run, tmp_path,
     with pytest.raises(TilewrightError) as caught:
         load_model(folder)
     assert caught.value.code in ("checkpoint_corrupt", "model_format")
+
+
+def test_a_compute_process_makes_it_generates_from_it_and_refuses_to_repair_with_it(
+    closed_photo, tmp_path
+):
+    program = GanProgram(tmp_path)
+    config = TrainingConfig("moss", (str(closed_photo),), "photo")
+    program.train(config, lambda news: None, lambda: False)
+    wanted = GenerationConfig("moss", width=64, height=128, mip=1, estimation=Estimation())
+    done = program.generate(wanted, None, lambda news: None, lambda: False)
+    kinds = {name: picture.dtype.name for name, picture in done.maps.items()}
+    assert kinds == dict.fromkeys(kinds, "uint8") | {"height": "uint16"}
+    assert len(kinds) == 5 and {p.shape[:2] for p in done.maps.values()} == {(128, 64)}
+    with pytest.raises(RequestError, match="learned its material"):
+        program.repair(RepairConfig("moss", "a", "b"), lambda news: None, lambda: False)
+
+
+def test_a_server_refuses_at_once_what_a_photo_cannot_do(closed_run, tmp_path):
+    runs = closed_run[0].path.parent
+    validation = Validation(runs, AllowedFolders({}, {"me"}), lambda run, owner: None)
+    resumed = TrainingConfig("moss", minutes=1.0, resume=True)
+    repaired = RepairConfig("moss", "/a.png", "/b.png")
+    odd = GenerationConfig("moss", width=100, height=128)
+    for kind, config, code in (
+        ("train", resumed, "wrong_state"),
+        ("repair", repaired, "invalid_config"),
+        ("generate", odd, "invalid_size"),
+    ):
+        with pytest.raises(RequestError) as caught:
+            validation.check("me", kind, to_json(config), ())
+        assert caught.value.code == code and caught.value.info.cure

@@ -8,11 +8,11 @@ from gan_worker.photos.tiling import make_tile
 
 
 def seam(picture):
-    """Wrap step over mean interior step, the larger of both axes."""
+    """Largest step between two lines of the endless picture over that of the ninth decile, the larger of both axes."""
     ratios = []
     for axis in (0, 1):
         steps = np.abs(picture - np.roll(picture, 1, axis)).mean((1 - axis, 2))
-        ratios.append(steps[0] / steps[1:].mean())
+        ratios.append(steps.max() / np.quantile(steps, 0.9))
     return max(ratios)
 
 
@@ -59,7 +59,7 @@ def test_all_maps_are_cut_along_the_same_lines(blobs_map):
 
 def test_a_picture_without_any_rhythm_closes_too(blobs_map):
     (tile,) = make_tile({"base_color": blobs_map}).values()
-    assert seam(blobs_map) > 1.5 and seam(tile) <= 1.05
+    assert seam(blobs_map) > 3 and seam(tile) <= 1.3
     assert min(tile.shape[:2]) >= 0.5 * min(blobs_map.shape[:2])
     assert tile.dtype == np.float32 and tile.min() >= 0 and tile.max() <= 1
 
