@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -162,28 +162,29 @@ def shared(places: Iterable[str]) -> Shared:
     Args:
         places: files and folders; of a worker elsewhere as it calls them, where the name of the file tells.
     """
-    found = [_image_at(place) for place in places]
-    prepared = [image for image in found if image and not as_shown(image).is_empty]
+    photos = [image for image in bpy.data.images if image.tilewright.prepared_of is None]
+    if all(as_shown(photo).is_empty for photo in photos):
+        return Shared()  # panels ask often
+    found = list(filter(None, map(_finder(photos), places)))
+    prepared = [photo for photo in found if not as_shown(photo).is_empty]
     if not prepared:
         return Shared()
     first = as_shown(prepared[0])
-    others = tuple(image.name for image in found if image and as_shown(image) != first)
-    return Shared(prepared[0], others)
+    others = (photo.name for photo in found if as_shown(photo) != first)
+    return Shared(prepared[0], tuple(dict.fromkeys(others)))
 
 
-def _image_at(place: str) -> bpy.types.Image | None:
-    """The image of this file that shows a picture; one that is to be prepared, where several do."""
-    elsewhere = _ELSEWHERE.match(place)
-    path = Path(bpy.path.abspath(place))
-    name = place.rpartition("/")[2].rpartition(":")[2]
-    shows = [
-        image
-        for image in bpy.data.images
-        if image.tilewright.prepared_of is None
-        and (
-            (elsewhere and Path(image.filepath).name == name)
-            or (image.filepath and not elsewhere and _path(image) == path)
-            or image.tilewright.written_to == place
-        )
-    ]
-    return max(shows, key=lambda image: not as_shown(image).is_empty, default=None)
+def _finder(photos: list[bpy.types.Image]) -> Callable[[str], bpy.types.Image | None]:
+    """What finds the photo of a place; one that is to be prepared, where several show it."""
+    photos = sorted(photos, key=lambda photo: not as_shown(photo).is_empty)
+    in_files = [photo for photo in photos if photo.filepath]
+    by_path = {_path(photo): photo for photo in in_files}
+    by_name = {Path(photo.filepath).name: photo for photo in in_files}
+    written = {kept: photo for photo in photos if (kept := photo.tilewright.written_to)}
+
+    def find(place: str) -> bpy.types.Image | None:
+        if _ELSEWHERE.match(place):
+            return by_name.get(place.rpartition("/")[2].rpartition(":")[2])
+        return by_path.get(Path(bpy.path.abspath(place))) or written.get(place)
+
+    return find
