@@ -104,6 +104,9 @@ def _draw_preparation(layout: bpy.types.UILayout, chosen: TrainingChoices, width
     words = preparation.in_words(preparation.as_shown(shared.photo))
     text = f"As chosen for {shared.photo.name}: {words}"
     paragraph(layout, text, width, "IMAGE_DATA")
+    if session.current.connected and not session.current.speaks(1, 5):
+        text = "The worker is older and learns the photos as they are: update Tilewright there"
+        paragraph(layout, text, width, "ERROR")
     if shared.others:
         names = ", ".join(shared.others)
         text = f"A training prepares all its photos alike, also {names}, for which something else is chosen"

@@ -163,6 +163,18 @@ def test_what_is_done_to_photos_first_stands_with_them_and_which_were_to_be_othe
     assert "alike, also other.png" in draw(panel).replace("\n", " ")
 
 
+def test_an_older_worker_that_prepares_nothing_is_told(photo, stand_in):
+    from blender_addon.training import training
+    from blender_addon.worker import session
+
+    training.set_pictures(bpy.context.scene, [photo])
+    bpy.data.images.load(str(photo)).tilewright.even_light = 0.5
+    session.current.protocol = (1, 4)
+    assert "worker is older" in draw(bpy.types.TILEWRIGHT_PT_training)
+    session.current.protocol = (1, 5)
+    assert "worker is older" not in draw(bpy.types.TILEWRIGHT_PT_training)
+
+
 def test_error_stands_with_its_cure():
     session.current.last_error = ErrorInfo("port_in_use", "Port 5555 is taken.", "Choose another.")
     text = draw(worker_panels.TILEWRIGHT_PT_worker)
