@@ -10,12 +10,10 @@ import numpy as np
 from gan_worker.errors import RequestError
 from gan_worker.materials.maps import MAPS, Kind
 from gan_worker.materials.pixels import to_screen
-from gan_worker.validation.findings import Finding, State
-from gan_worker.validation.material import validate
+from gan_worker.validation.material import Finding, State, validate
 
 from ..shader import images, inputs, node_tree
 from ..worker.background_task import BackgroundTask
-from ..worker.reporting import require
 
 _DIRECTX = "normal_directx"
 
@@ -73,10 +71,10 @@ def check(material: bpy.types.Material | None) -> bpy.types.Material:
     Raises:
         RequestError: `invalid_config` without a material that has nodes.
     """
-    rule = "The active object must have a material with nodes; it has none."
-    return require(
-        material if material and material.node_tree else None, rule, "Choose or make one."
-    )
+    if material is None or not material.node_tree:
+        rule = "The active object must have a material with nodes; it has none."
+        raise RequestError("invalid_config", rule, "Choose or make one.")
+    return material
 
 
 def start(material: bpy.types.Material) -> Validation:
@@ -86,9 +84,10 @@ def start(material: bpy.types.Material) -> Validation:
         RequestError: `invalid_config` where none of its inputs is fed by an image.
     """
     feeds, left_out = _feeds(check(material))
-    why = f" ({'; '.join(left_out)})" if left_out else ""
-    rule = f"An image must feed an input of the shader; in {material.name} none does{why}."
-    require(feeds, rule, "Connect the image nodes to a Principled BSDF.")
+    if not feeds:
+        why = f" ({'; '.join(left_out)})" if left_out else ""
+        rule = f"An image must feed an input of the shader; in {material.name} none does{why}."
+        raise RequestError("invalid_config", rule, "Connect the image nodes to a Principled BSDF.")
     return Validation(material).start(str(material.session_uid))
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty
 
-from gan_worker.errors import TilewrightError
-
 from ..ui.layouts import ui_scale
-from ..worker.reporting import Action, CancelTask, failed, obstacle_of, require, still, unless, when
+from ..worker.reporting import Action, CancelTask, obstacle_of, require, still, unless, when
 from . import corners, look, overlay, preparation, preview
 
 # Pixels beside a handle at which the mouse still takes it, however far one has zoomed.
@@ -60,10 +58,10 @@ class TILEWRIGHT_OT_edit_corners(_OfPhoto, bpy.types.Operator):
         )
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        try:
-            photo, area = _photo(context), still(context.area)
-        except TilewrightError as error:
-            return failed(self, error)
+        return self.execute(context)
+
+    def act(self, context: bpy.types.Context) -> set[str]:
+        photo, area = _photo(context), still(context.area)
         preview.show_before(_editor(context))
         self.drag = _Drag(area, photo)
         context.workspace.status_text_set(_HELP)

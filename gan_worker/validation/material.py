@@ -12,7 +12,8 @@ from gan_worker.materials.content import slope_correlations
 from gan_worker.materials.maps import MAPS, Kind
 from gan_worker.materials.masks import VISIBLE_SEAM
 from gan_worker.materials.pixels import Picture, as_floats
-from gan_worker.validation.findings import Finding, State
+from gan_worker.validation.findings import Finding as Finding
+from gan_worker.validation.findings import State as State
 from gan_worker.validation.seams import LineSteps, line_steps, seam_ratio
 
 # The limits were tuned on 323 CC0 sets; how many of them each lets through is said with it. What it takes for dark,
