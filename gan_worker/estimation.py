@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 
 from gan_worker.errors import require
 from gan_worker.limits import DEPTHS, LEVELS, SHARES, STRENGTHS, Range
@@ -79,6 +79,23 @@ class Estimation:
         """
         wanted = (n for n in ESTIMATED_MAPS if n != "base_color" and n not in learned)
         return tuple(n for n in wanted if n != "metallic" or self.metallic > 0)
+
+
+def adjusted(surface: str, changes: Mapping[str, float | None]) -> Estimation:
+    """What a kind of surface sets, and what was chosen beside it.
+
+    Args:
+        surface: one of `SURFACES`.
+        changes: field → its value; None for what the kind sets.
+
+    Raises:
+        RequestError: `invalid_config`.
+    """
+    Estimation(surface).check()
+    given = {name: value for name, value in changes.items() if value is not None}
+    chosen = replace(SURFACES[surface], **given)  # type: ignore[arg-type]
+    chosen.check()
+    return chosen
 
 
 # Kinds of surface an artist chooses among: what her eyes know and no estimate does.

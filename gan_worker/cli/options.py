@@ -8,7 +8,6 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +18,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from gan_worker.cli import terminal
 from gan_worker.config import GenerationConfig, size_step
 from gan_worker.errors import RequestError, require
-from gan_worker.estimation import LIMITS, SURFACES, Estimation
+from gan_worker.estimation import LIMITS, SURFACES, adjusted
+from gan_worker.estimation import Estimation as Estimation
 from gan_worker.files import make_private
 from gan_worker.limits import DETAILS
 from gan_worker.materials.pictures import Bits
@@ -107,14 +107,10 @@ def _estimation(given: dict[str, Any]) -> Estimation | None:
     Raises:
         RequestError: `invalid_config`.
     """
-    moved = {name: value for name, value in given.items() if value is not None}
-    if not moved:
+    if all(value is None for value in given.values()):
         return None
-    kind = Estimation(surface=moved.get("surface", Estimation.surface))
-    kind.check()
-    chosen = replace(SURFACES[kind.surface], **moved)
-    chosen.check()
-    return chosen
+    surface = given.pop("surface")
+    return adjusted(Estimation.surface if surface is None else surface, given)
 
 
 def estimation_for(

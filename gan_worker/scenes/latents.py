@@ -95,7 +95,7 @@ class RuleLatents:
                 return self._look(latent, config)
 
     def _look(self, look: Style | FavouriteLatent, config: GenerationConfig) -> GenerationConfig:
-        """A look at the size, with the detail and the maps of a config."""
+        """A look at the size, with the detail and the maps of a config, estimated ones too where it has them."""
         if not isinstance(look, FavouriteLatent):
             return with_style(config, look)
         kept = self._favourites[look.favourite]
@@ -105,6 +105,7 @@ class RuleLatents:
             height=config.height,
             mip=config.mip,
             maps=config.maps,
+            estimation=config.estimation or kept.estimation,
             truncation_psi=kept.truncation_psi * config.truncation_psi,
             origin=None,
         )

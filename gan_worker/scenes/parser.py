@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn, get_args
 
 from gan_worker.errors import RequestError
+from gan_worker.estimation import LIMITS, SURFACES, Estimation, adjusted
 from gan_worker.limits import DETAILS, SEEDS, SIDES, Range
 from gan_worker.materials.maps import MAPS
 from gan_worker.scenes.paths import cure_of_backslash, read_path
@@ -354,6 +355,25 @@ def _maps(value: Any, fail: Fail) -> tuple[str, ...]:
     return tuple(name for name in MAPS if name in names)
 
 
+def _boolean(value: Any, fail: Fail) -> bool:
+    if not isinstance(value, bool):
+        fail("must be true or false", value)
+    return bool(value)
+
+
+def _estimate(value: Any, fail: Fail) -> Estimation | bool:
+    if isinstance(value, bool):
+        return Estimation() if value else False
+    table = Table(
+        _table(value, fail, '{ surface = "stone", depth = 1.5 }, true or false'), "", fail=fail
+    )
+    surface = table.take("surface", _choice(*SURFACES), Estimation.surface)
+    readers = {"invert": _boolean} | {name: _number(limits) for name, limits in LIMITS.items()}
+    found = {key: table.take(key, read, None) for key, read in readers.items()}
+    table.refuse_rest()
+    return adjusted(surface, found)
+
+
 def _slots(value: Any, fail: Fail) -> tuple[int | str, ...]:
     values = value if isinstance(value, list) else [value]
     good = [(type(v) is int and 0 <= v < 1000) or (isinstance(v, str) and v) for v in values]
@@ -460,6 +480,7 @@ READERS: Mapping[str, Callable[[Any, Fail], Any]] = {
     "size": _pair(_whole(SIDES)),
     "detail": _detail,
     "maps": _maps,
+    "estimate": _estimate,
     "scale": _pair(_number(Range(1e-3, 1e6))),
     "psi": _number(Range(0.0, 1.0)),
     "slots": _slots,
@@ -470,5 +491,6 @@ READERS: Mapping[str, Callable[[Any, Fail], Any]] = {
 # All that have a meaning in a recipe.
 WORDS = (
     *(*MAPS, *DETAILS, *_LATENTS, *get_args(Existing), *Selection.__dataclass_fields__),
+    *(*SURFACES, *LIMITS, "invert"),
     *(key for _, readers in _LATENTS.values() for key in readers),
 )

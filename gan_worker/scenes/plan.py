@@ -394,7 +394,15 @@ def _check_model(
 
 def _plain_config(rule: Rule) -> GenerationConfig:
     """What a rule asks for, before an object's latent is chosen."""
-    return GenerationConfig(rule.model, 0, *rule.size, rule.maps, rule.psi, mip=rule.detail)
+    return GenerationConfig(
+        rule.model,
+        0,
+        *rule.size,
+        rule.maps,
+        rule.psi,
+        mip=rule.detail,
+        estimation=rule.estimate or None,
+    )
 
 
 def _named_styles(rule: Rule, favourites: Mapping[str, GenerationConfig]) -> Iterator[Style]:

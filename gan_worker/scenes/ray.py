@@ -84,7 +84,7 @@ class ItemMaker:
         """
         try:
             model = self._model(item.config.model, source)
-            bits = {name: MAPS[name].bits for name in model.info.maps}
+            bits = {name: kind.bits for name, kind in MAPS.items()}
             material = model.generate(item.config, bits)
             if material.recipe.model_hash != item.model_hash:
                 raise _model_changed(item.config.model)

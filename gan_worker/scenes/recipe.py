@@ -14,6 +14,8 @@ It is written in TOML, a list of rules. Of two rules for one slot the later one 
     detail = "half"                # or full, quarter, eighth ...: so many times fewer pixels for a piece of the
                                    # material, and a size shows so many times more of it; left out: full
     maps = ["base_color", "normal"]  # left out: all that the model has
+    estimate = { surface = "stone", depth = 1.5 }  # the maps that the model does not make, of its color; or true;
+                                   # left out or false: none
     scale = 4                      # repeats over the UV square; or [4, 2]
     psi = 0.8
     slots = ["Brick*", 0]          # left out: the first, or those that select.material names
@@ -23,6 +25,9 @@ It is written in TOML, a list of rules. Of two rules for one slot the later one 
     like = "facades"               # takes what it does not say from that rule, except name and select
     select = { material = "Brick*" }
     latent = { by = "name", variants = 12 }
+
+What is estimated is said by surface = "general", "stone", "wood", "fabric", "metal" or "wet", and beside or instead of
+it by depth, invert, coarse, fine, roughness, roughness_range, occlusion, metallic and light, as `Estimation` has them.
 
 A latent is one of
 
@@ -42,6 +47,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from gan_worker.estimation import Estimation
 from gan_worker.style import Style
 from gan_worker.styles.favourites import Favourite
 
@@ -160,6 +166,7 @@ class Rule:
         size: width and height, pixels.
         detail: level of it, 0 for all; each further one halves the pixels that a piece of the material has across.
         maps: which maps, empty for all that the model has.
+        estimate: what is made of the maps that the model does not make; False leaves them out.
         scale: repeats of the tile over the UV square.
         psi: truncation, 0..1; a favourite's own is multiplied by it.
         slots: numbers from 0, or patterns for the materials in them (`*` takes empty slots too); empty for
@@ -175,6 +182,7 @@ class Rule:
     size: tuple[int, int] = (512, 512)
     detail: int = 0
     maps: tuple[str, ...] = ()
+    estimate: Estimation | Literal[False] = False
     scale: tuple[float, float] = (1.0, 1.0)
     psi: float = 1.0
     slots: tuple[int | str, ...] = ()

@@ -8,6 +8,7 @@ import pytest
 
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
+from gan_worker.estimation import SURFACES
 from gan_worker.scenes.description import Scene, SceneObject
 from gan_worker.scenes.parser import parse_recipe
 from gan_worker.scenes.plan import in_part, plan_scene, work_item
@@ -72,6 +73,18 @@ def test_less_detail_is_asked_of_the_model_and_shown_with_the_size():
         plan_scene(parse_recipe(rule('detail = "eighth"', size=48)), scene, models)
     assert refused.value.code == "invalid_recipe"
     assert "from 0 to 2 for this model; received 3" in refused.value.info.message
+
+
+def test_estimated_maps_are_asked_of_the_model_and_change_the_key():
+    (plain,) = plan(rule(""), *row(1)).items
+    (none,) = plan(rule("estimate = false"), *row(1)).items
+    (item,) = plan(rule('estimate = { surface = "wet" }'), *row(1)).items.values()
+    assert none == plain != item.key
+    assert item.config.estimation == SURFACES["wet"]
+    normal = 'maps = ["normal"]\n'
+    assert plan(rule(normal + "estimate = true"), *row(1)).items
+    with pytest.raises(RequestError, match="have the others estimated"):
+        plan(rule(normal), *row(1))
 
 
 def test_a_favourite_is_made_with_the_detail_of_its_rule(tmp_path):

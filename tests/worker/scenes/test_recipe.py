@@ -1,12 +1,14 @@
 """Recipes of scenes: what is read from them, and how mistakes are named."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
 from gan_worker.errors import RequestError
+from gan_worker.estimation import SURFACES, Estimation
 from gan_worker.scenes.parser import parse_recipe, read_recipe
 from gan_worker.scenes.recipe import (
     BetweenLatent,
@@ -60,7 +62,27 @@ def test_what_is_left_out_has_sensible_values():
     rule = parse_recipe('[[rules]]\nselect = { name = "*" }\nmodel = "m"').rules[0]
     assert (rule.size, rule.maps, rule.scale, rule.psi) == ((512, 512), (), (1.0, 1.0), 1.0)
     assert (rule.slots, rule.existing, rule.detail) == ((), "replace", 0)
+    assert rule.estimate is False
     assert SceneRecipe((rule,)).textures == "//textures"
+
+
+def test_what_is_estimated_starts_from_the_kind_of_surface():
+    def read(*values):
+        rules = [f'[[rules]]\nname = "{n}"\n{value}' for n, value in enumerate(values)]
+        first = 'select = { name = "*" }\nmodel = "m"\n'
+        text = (
+            rules[0]
+            + "\n"
+            + first
+            + "\n".join(f'{rule}\nselect = {{ name = "*" }}\nlike = "0"' for rule in rules[1:])
+        )
+        return [rule.estimate for rule in parse_recipe(text).rules]
+
+    metal = 'estimate = { surface = "metal", depth = 2, invert = true, roughness = 0 }'
+    wanted = replace(SURFACES["metal"], depth=2.0, invert=True, roughness=0.0)
+    assert read(metal, "", "estimate = false", "estimate = true") == [
+        *(wanted, wanted, False, Estimation())
+    ]
 
 
 @pytest.mark.parametrize(
@@ -76,6 +98,12 @@ def test_what_is_left_out_has_sensible_values():
         ("scale = 4", "scale = 0", 9, "scale"),
         ("scale = 4", 'detail = "haf"', 9, "Did you mean 'half'?"),
         ("scale = 4", "detail = 1", 9, "detail must be one of full, half, quarter"),
+        ("scale = 4", 'estimate = { depht = 2 }', 9, "Did you mean 'depth'?"),
+        ("scale = 4", "estimate = { depth = 5 }", 9, "depth must be a number from 0 to 4"),
+        ("scale = 4", "estimate = { depth = nan }", 9, "depth must be a number from 0 to 4"),
+        ("scale = 4", 'estimate = { surface = "stoen" }', 9, "Did you mean 'stone'?"),
+        ("scale = 4", "estimate = { invert = 1 }", 9, "invert must be true or false"),
+        ("scale = 4", "estimate = 1", 9, "must be a table such as"),
         ('"new slot"', '"replcae"', 12, "Did you mean 'replace'?"),
         ('slots = ["Brick*", 0]', "slots = [-1]", 11, "slots"),
         ('model = "bricks"', "model = 7", 5, "must be a text in quotes"),
