@@ -19,6 +19,7 @@ from gan_worker.exports.targets import TOOLS, ExportTarget
 from gan_worker.exports.textures import Maps, Texture
 from gan_worker.exports.usd import write_usd
 from gan_worker.files import replace_file, storage_errors
+from gan_worker.materials.metadata import ESTIMATED_KEY
 from gan_worker.materials.pixels import Bits, quantise
 from gan_worker.materials.png import png_pieces, text_chunks
 from gan_worker.validation.material import validate
@@ -27,7 +28,8 @@ from gan_worker.validation.material import validate
 PIXELS_PER_STEP = 64 * 1024
 
 
-# What writes the document of a target that has one: file, name, textures, width over height, line of copyright.
+# What writes the document of a target that has one: file, name, textures, width over height, whose it is and what of
+# it was estimated.
 Write = Callable[[Path, str, dict[Texture, Path], float, str], None]
 _WRITERS: dict[ExportTarget, Write] = {
     ExportTarget.gltf: write_gltf,
@@ -114,8 +116,9 @@ def export_pieces(
     if tool.suffix:
         document = folder / f"{material.name}{tool.suffix}"
         height, width = next(iter(material.maps.values())).shape[:2]
-        copyright_line = material.metadata.get("Copyright", "")
-        _WRITERS[target](document, material.name, written, width / height, copyright_line)
+        said = (material.metadata.get(key, "") for key in ("Copyright", ESTIMATED_KEY))
+        line = " ".join(filter(None, said))
+        _WRITERS[target](document, material.name, written, width / height, line)
         yield document, tool.use
 
 

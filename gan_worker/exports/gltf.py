@@ -31,7 +31,7 @@ def write_gltf(
         name: of the material.
         files: the textures that were written.
         aspect: width over height.
-        copyright_line: of its pictures.
+        copyright_line: of its pictures, and which of them were estimated.
 
     Raises:
         StorageError: `disk_full` or `file_unwritable`.

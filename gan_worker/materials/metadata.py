@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from gan_worker.dataclass_json import to_json
-from gan_worker.materials.maps import FILE_KIND_KEY
+from gan_worker.materials.maps import FILE_KIND_KEY, MAPS, Kind, MaterialMap
 
 if TYPE_CHECKING:
     from gan_worker.config import Credits, Recipe
@@ -22,7 +22,7 @@ COMPOSITE_TYPE = (
 )
 SOURCE_TYPE_KEY = "Iptc4xmpExt:DigitalSourceType"
 MODEL_KEY, HASH_KEY, RECIPE_KEY = "tilewright:Model", "tilewright:ModelHash", "tilewright:Recipe"
-# Of a map that was estimated from a photo: its name and the mean error that is expected; and what was made of it.
+# Which maps were estimated and the mean errors that are expected, in words; and what was made of the estimates.
 ESTIMATED_KEY, ESTIMATION_KEY = "tilewright:Estimated", "tilewright:Estimation"
 
 _LABELS = {
@@ -70,11 +70,17 @@ def model_metadata(
     }
     if recipe:
         texts[RECIPE_KEY] = json.dumps(to_json(recipe), sort_keys=True)
+        texts |= estimated_text(recipe.estimated)
     return _with_packet(texts, version, credits.authors)
 
 
 def repair_metadata(
-    model: str, model_hash: str, version: str, credits: Credits, before: Mapping[str, str]
+    model: str,
+    model_hash: str,
+    version: str,
+    credits: Credits,
+    before: Mapping[str, str],
+    estimated: Mapping[str, float] | None = None,
 ) -> dict[str, str]:
     """The texts of a picture of which a model has made a part; see `model_metadata`.
 
@@ -84,6 +90,7 @@ def repair_metadata(
         version: of Tilewright.
         credits: of the model.
         before: what the picture said of itself, of `pictures.read_header`.
+        estimated: as in `Recipe`, where there is what was estimated of it.
     """
     whole = before.get(SOURCE_TYPE_KEY) == SOURCE_TYPE
     old, new = before.get("Copyright", ""), credit_line(credits)
@@ -94,7 +101,8 @@ def repair_metadata(
         MODEL_KEY: model,
         HASH_KEY: model_hash,
     }
-    texts |= {key: before[key] for key in ("Artist", FILE_KIND_KEY) if key in before}
+    texts |= {key: before[key] for key in ("Artist", FILE_KIND_KEY, ESTIMATED_KEY) if key in before}
+    texts |= estimated_text(estimated or {})
     return _with_packet(texts, version, credits.authors)
 
 
@@ -111,7 +119,7 @@ def estimate_metadata(recipe: Recipe, name: str) -> dict[str, str]:
         "Copyright": f"Made from {_pictures_and_terms(replace(recipe.credits, contained=False))}",
     }
     if error is not None:
-        texts |= {SOURCE_TYPE_KEY: SOURCE_TYPE, ESTIMATED_KEY: json.dumps({name: error})}
+        texts |= {SOURCE_TYPE_KEY: SOURCE_TYPE} | estimated_text({name: error})
     elif name == "base_color" and chosen and chosen.light > 0:
         texts[SOURCE_TYPE_KEY] = COMPOSITE_TYPE
     if chosen and SOURCE_TYPE_KEY in texts:
@@ -170,6 +178,25 @@ def _pictures_and_terms(credits: Credits) -> str:
         terms = f"licence: {licenses}" if len(credits.licenses) == 1 else f"licences: {licenses}"
     pieces = ", with pieces of " + ("it" if credits.pictures == 1 else "them")
     return f"{count}{authors}{pieces * credits.contained}; {terms}."
+
+
+def estimated_text(errors: Mapping[str, float]) -> dict[str, str]:
+    """The text that says which maps were estimated, under its name; nothing where none was.
+
+    Args:
+        errors: as `Recipe.estimated`.
+    """
+    if not errors:
+        return {}
+    words = [f"{kind.label}{_error(kind, errors[n])}" for n, kind in MAPS.items() if n in errors]
+    return {ESTIMATED_KEY: f"Estimated from the base color: {', '.join(words)}."}
+
+
+def _error(kind: MaterialMap, error: float) -> str:
+    """How wrong a map may be; of a height nothing, because its unit is free."""
+    if kind.any_range or not error:
+        return ""
+    return f" (±{error:.0f}°)" if kind.kind is Kind.direction else f" (±{error:.2f})"
 
 
 def _packet(texts: dict[str, str], version: str, authors: Sequence[str]) -> str:

@@ -20,6 +20,7 @@ from gan_worker.exports.sources import (
     ExportTarget,
     export_material,
     find_in_folder,
+    from_generated,
     read_exported,
 )
 from gan_worker.exports.targets import TOOLS
@@ -73,6 +74,28 @@ def material(*names):
         kind, most = (np.uint16, 65535) if name == "height" else (np.uint8, 255)
         made[name] = ((values * 7 + number * 31) % most).astype(kind)
     return GeneratedMaterial(made, RECIPE)
+
+
+@pytest.mark.parametrize("target", list(ExportTarget))
+def test_estimated_maps_of_a_photo_are_in_every_target_which_says_so(target, tmp_path):
+    if TOOLS[target].package and importlib.util.find_spec(TOOLS[target].package) is None:
+        pytest.skip(f"needs {TOOLS[target].package} of the extra 'export'")
+    names = ("base_color", "roughness", "normal", "height", "ambient_occlusion")
+    estimated = {"roughness": 0.12, "normal": 14.2, "height": 14.2, "ambient_occlusion": 0.08}
+    recipe = replace(RECIPE, estimated=estimated)
+    made = from_generated(replace(material(*names), recipe=recipe))
+    files = [file for file, _ in export_material(made, target, tmp_path)]
+    assert {m for t in textures_of(target, names) for m in t.maps} >= set(names)
+    line = "Normal (±14°), Height, Ambient Occlusion (±0.08)."
+    pictures = [file for file in files if file.suffix == ".png"]
+    for file in pictures:
+        assert read_metadata(read_header(file)[2])["estimated"].endswith(line)
+    for document in set(files) - set(pictures):
+        assert line in json.dumps(document.read_text(encoding="utf-8"), ensure_ascii=False)
+    if target is ExportTarget.gltf:
+        (shown,) = json.loads(files[-1].read_text(encoding="utf-8"))["materials"]
+        used = {"normalTexture", "occlusionTexture"} <= shown.keys()
+        assert used and "metallicRoughnessTexture" in shown["pbrMetallicRoughness"]
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What generated files say of themselves, read again as others would read it, and always the same."""
 
 import json
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -10,7 +11,13 @@ from PIL import Image
 
 from gan_worker.config import Credits, GenerationConfig, Recipe
 from gan_worker.materials.files import Format, save_material
-from gan_worker.materials.metadata import SOURCE_TYPE, credit_line, model_metadata, read_metadata
+from gan_worker.materials.metadata import (
+    SOURCE_TYPE,
+    credit_line,
+    model_metadata,
+    read_metadata,
+    repair_metadata,
+)
 from gan_worker.materials.pictures import read_header, read_picture
 from gan_worker.progress import GeneratedMaterial
 from gan_worker.style import Latent
@@ -46,6 +53,26 @@ def test_every_map_says_how_it_was_made(bits, format, tmp_path):
         assert "Zoë & Sons" in found["rights"]
         assert (found["recipe"]["seed"], found["recipe"]["z"]) == (7, [0.5])
         assert found["recipe"]["credits"]["provenance"] == "c" * 64
+
+
+def test_estimated_maps_are_named_with_how_sure_they_are(tmp_path):
+    estimated = {"ambient_occlusion": 0.081, "normal": 14.2, "height": 14.2, "metallic": 0.0}
+    made = replace(material(8), recipe=replace(RECIPE, estimated=estimated))
+    line = (
+        "Estimated from the base color: Metallic, Normal (±14°), Height, Ambient Occlusion (±0.08)."
+    )
+    (tmp_path / "out").mkdir()
+    for file in save_material(made, tmp_path / "out", Format.png):
+        texts = read_header(file)[2]
+        found = read_metadata(texts)
+        assert found["estimated"] == line
+        assert found["recipe"]["estimated"] == estimated
+        with Image.open(file) as opened:
+            assert line in opened.info["XML:com.adobe.xmp"]
+        # What is repaired later keeps saying so.
+        again = repair_metadata("oak", "a" * 64, "0.1.0", CREDITS, texts)
+        assert read_metadata(again)["estimated"] == line
+    assert "estimated" not in read_metadata(read_header(saved(tmp_path / "plain")[0])[2])
 
 
 def test_marks_leave_the_pixels_alone(tmp_path):
