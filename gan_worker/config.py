@@ -401,7 +401,15 @@ class GenerationConfig:
             "Use 0 for all the detail it has.",
         )
         check_size(self.width, self.height, *size_step(model, self.mip))
-        estimated = self.estimation.maps(model.maps) if self.estimation else ()
+        estimated: tuple[str, ...] = ()
+        if self.estimation:
+            require(
+                "base_color" in model.maps,
+                "Maps are estimated from a base color, which the model must make",
+                ", ".join(model.maps),
+                "Leave estimation out, or use a model that was trained on base colors.",
+            )
+            estimated = self.estimation.maps(model.maps)
         known = {*model.maps, *estimated}
         unknown = ", ".join(name for name in self.maps if name not in known)
         require(
@@ -455,8 +463,8 @@ class Recipe:
         model_hash: sha256 of the model's weights, hex.
         version: version of Tilewright that made it.
         credits: of the model.
-        estimated: map that was estimated → the mean error that is expected, in degrees for normals, else of values
-            0..1.
+        estimated: map that was estimated → the mean error that is expected: in degrees for normals and for the height
+            that is made of the same slopes, else of values 0..1; 0 for metallic, which a person has chosen.
     """
 
     config: GenerationConfig = field(metadata=flat("maps"))

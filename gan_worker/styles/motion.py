@@ -234,7 +234,7 @@ def probe_config(config: GenerationConfig, model: ModelFacts) -> GenerationConfi
     steps = size_step(model, model.octaves)
     width, height = (max(1, PROBE_SIDE // step) * step for step in steps)
     probe = replace(config, width=width, height=height, mip=model.octaves)
-    return replace(probe, maps=(shown_map(model.maps),), origin=(0, 0))
+    return replace(probe, maps=(shown_map(model.maps),), origin=(0, 0), estimation=None)
 
 
 def shown_map(names: Collection[str]) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gan_worker.errors import PictureError, RequestError
 from gan_worker.files import storage_errors
+from gan_worker.materials.maps import FILE_KIND_KEY, FILE_KINDS, MAPS
 from gan_worker.materials.pictures import (
     Picture,
     quantise,
@@ -130,6 +131,20 @@ def check_mask(hidden: NDArray[np.bool_]) -> None:
         )
 
 
+def check_color(maps: Collection[str]) -> None:
+    """See that there is what the other maps are estimated from.
+
+    Raises:
+        RequestError: `invalid_config`.
+    """
+    if "base_color" not in maps:
+        raise RequestError(
+            "invalid_config",
+            f"Maps are estimated from a base color, which must be given; received {', '.join(maps)}.",
+            "Leave --estimate out, or put the base color beside these maps.",
+        )
+
+
 def targets(material: StoredMaterial, out: Path) -> dict[str, Path]:
     """The file that each of a material's files becomes: a PNG of the same name, or the one that was named.
 
@@ -206,3 +221,30 @@ def write_changed(
 def read_texts(material: StoredMaterial) -> dict[str, dict[str, str]]:
     """What each file says of itself."""
     return {kind: read_header(file)[2] for kind, file in material.material_set.files.items()}
+
+
+def write_beside(
+    maps: Mapping[str, NDArray[Any]], files: Mapping[str, Path], said: Mapping[str, str]
+) -> list[Path]:
+    """Write maps beside the file of the base color, so that they are found as one material.
+
+    Args:
+        maps: map name → whole numbers of 8 or 16 bits.
+        files: kind of file → where it lies, one with the base color among them.
+        said: what each shall say of itself.
+
+    Returns:
+        The new files.
+
+    Raises:
+        StorageError: `disk_full` or `file_unwritable`.
+    """
+    (color,) = (file for kind, file in files.items() if "base_color" in FILE_KINDS[kind].maps)
+    ((found,), _, _) = find_materials([color], alike=False)
+    written = []
+    for name, pixels in maps.items():
+        file = color.with_name(f"{found.name}_{MAPS[name].file_word}.png")
+        bits: Literal[8, 16] = 8 if pixels.dtype == np.uint8 else 16
+        write_picture(file, pixels, bits, metadata={**said, FILE_KIND_KEY: name})
+        written.append(file)
+    return written

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -50,6 +50,12 @@ class Estimates:
     closed: bool
     errors: dict[str, float]
 
+    def expected(self, estimated: Sequence[str]) -> dict[str, float]:
+        """Map that was estimated → the mean error that is expected, as in `Recipe.estimated`."""
+        # The height is made of the same slopes as the normals, and metallic is a person's choice.
+        errors = {**self.errors, "height": self.errors["normal"], "metallic": 0.0}
+        return {name: errors[name] for name in estimated}
+
 
 def coarse_octaves(height: int, width: int) -> int:
     """How often a photo is halved for its coarse view."""
@@ -57,6 +63,11 @@ def coarse_octaves(height: int, width: int) -> int:
     while min(height, width) >> octaves > COARSE:
         octaves += 1
     return octaves
+
+
+def count_pieces(height: int, width: int, octaves: int) -> int:
+    """Of how many pieces `estimate` reports."""
+    return sum(len(_pieces(-(-height >> o), -(-width >> o))) for o in range(octaves + 1))
 
 
 def estimate(

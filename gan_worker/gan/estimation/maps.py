@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
-from gan_worker.gan.estimation.estimator import BAND, Estimates, as_float
+from gan_worker.gan.estimation.estimator import BAND, Estimates, as_float, estimate
 from gan_worker.gan.estimation.light import to_linear, to_srgb
 from gan_worker.gan.estimation.relief import height_of_slopes, normals_of_slopes
+from gan_worker.materials.maps import MAPS
 from gan_worker.materials.pictures import Picture, quantise
 
 if TYPE_CHECKING:
     from gan_worker.estimation import Estimation
+    from gan_worker.progress import GenerationProgress
 
 # Slopes of shapes are those of averages over so many pixels of the coarse view.
 SHAPES = 8
@@ -138,3 +140,33 @@ def _in_bands(make: Any, bits: int | None, *fields: np.ndarray) -> np.ndarray:
 def _stored(values: Picture, bits: int | None) -> np.ndarray:
     values = np.clip(values, 0, 1).astype(np.float32, copy=False)
     return values if bits is None else quantise(values, bits)
+
+
+def estimate_maps(
+    color: np.ndarray,
+    closed: bool,
+    chosen: Estimation,
+    names: Sequence[str],
+    report: Callable[[GenerationProgress], None] = lambda news: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    """Estimate maps of a photo, and make them at once.
+
+    Args:
+        color: sRGB, (height, width, 3), float32 in 0..1 or uint8.
+        closed: whether its sides meet.
+        chosen: what is made of the estimates.
+        names: of `ESTIMATED_MAPS`.
+        report: is told after each piece.
+        should_stop: is asked before each piece.
+
+    Returns:
+        Map name → whole numbers of as many bits as the map needs, and what `Estimates.expected` says of them.
+
+    Raises:
+        Cancelled: `should_stop` said so.
+    """
+    found = estimate(color, closed, report=report, should_stop=should_stop)
+    bits = {name: MAPS[name].bits for name in names}
+    made = make_maps(color, found, chosen, names, bits)
+    return made, found.expected([name for name in names if name != "base_color"])

@@ -23,6 +23,12 @@ from gan_worker.gan.generation.building import (
     groups_of,
     new_networks,
 )
+from gan_worker.gan.generation.estimated import (
+    DrawnPictures,
+    adjusted_maps,
+    draw_and_estimate,
+    octaves_of_shapes,
+)
 from gan_worker.gan.generation.latents import Latents, draw_latents
 from gan_worker.gan.generation.photo import PhotoModel, photo_shapes
 from gan_worker.gan.generation.rendering import Graphs, Request, render
@@ -32,6 +38,7 @@ from gan_worker.progress import GeneratedMaterial, GenerationProgress, Notice
 from gan_worker.runs import run
 
 if TYPE_CHECKING:
+    from gan_worker.estimation import Estimation
     from gan_worker.gan.networks.architectures import AnyGenerator
     from gan_worker.runs.checkpoints import Arrays, Shapes
 
@@ -86,6 +93,7 @@ class Model:
         self.patterns = patterns_from_json(info.network)
         self.graphs = Graphs(generator, self.statistics, detail)
         self._named = named or {}
+        self._drawn = DrawnPictures()
 
     def tensors(self) -> Arrays:
         """All that the file of a model holds: the weights, and the styles of the training materials."""
@@ -119,6 +127,8 @@ class Model:
         """
         config.check()
         config.check_for(self.info)
+        if config.estimation:
+            return self._with_estimates(config, config.estimation, bits or {}, report, should_stop)
         names = tuple(config.maps) or self.info.maps
         request = self._request(config, names, bits or {})
         done = render(self.graphs, request, report, should_stop)
@@ -127,6 +137,41 @@ class Model:
         measured = names if self.network.seamless else ()
         ratios = {name: seam_ratio(rolled(steps[name], origin)) for name in measured}
         return GeneratedMaterial(shown, self._recipe(config, origin), ratios, done.seconds)
+
+    def _with_estimates(
+        self,
+        config: GenerationConfig,
+        chosen: Estimation,
+        bits: Mapping[str, int],
+        report: Callable[[GenerationProgress | Notice], None],
+        should_stop: Callable[[], bool],
+    ) -> GeneratedMaterial:
+        """`generate` with maps that are estimated from the base color."""
+        estimated = chosen.maps(self.info.maps)
+        names = config.maps or (*self.info.maps, *estimated)
+        own = [name for name in self.info.maps if name in names or name == "base_color"]
+        drawn = self._drawn.find(config, bits, own)
+        if drawn is None:
+            drawn = draw_and_estimate(
+                lambda tell: render(
+                    self.graphs, self._request(config, tuple(own), bits), tell, should_stop
+                ),
+                octaves_of_shapes(self.info.octaves, config.mip),
+                self.network.seamless,
+                (config.height, config.width),
+                report,
+                should_stop,
+            )
+            # A model in training, which has no hash yet, draws another picture after the next step.
+            if self.info.hash:
+                self._drawn.keep(config, bits, drawn)
+        maps, steps = adjusted_maps(drawn, chosen, names, bits)
+        measured = names if self.network.seamless else ()
+        ratios = {name: seam_ratio(steps[name]) for name in measured}
+        recipe = replace(
+            self._recipe(config, drawn.origin), estimated=drawn.found.expected(estimated)
+        )
+        return GeneratedMaterial(maps, recipe, ratios, drawn.seconds)
 
     def _request(
         self, config: GenerationConfig, names: tuple[str, ...], bits: Mapping[str, int]

@@ -1,0 +1,173 @@
+"""Estimated maps of generated materials: made of the color of the whole picture, and made anew without any network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gan_worker.gan.estimation.estimator import Estimates, count_pieces, estimate
+from gan_worker.gan.estimation.maps import make_maps
+from gan_worker.gan.generation.seams import LineSteps, rolled, sampled_steps
+from gan_worker.progress import GenerationProgress, Notice
+
+if TYPE_CHECKING:
+    from gan_worker.config import GenerationConfig
+    from gan_worker.estimation import Estimation
+    from gan_worker.gan.generation.rendering import Rendered
+
+# How many pictures are remembered, and pixels of each at most: an artist adjusts one, and looks back at another.
+REMEMBERED, LARGEST = 2, 2048 * 2048
+# Octaves that the coarse view has above the generator's own picture, whose shapes fit into what networks see at once.
+VIEWED = 2
+
+Told = Callable[[GenerationProgress | Notice], None]
+
+
+def octaves_of_shapes(octaves: int, mip: int) -> int:
+    """How often a picture is halved for its coarse view, which is the same one at every level of detail.
+
+    Args:
+        octaves: of the model.
+        mip: level of detail of the picture.
+    """
+    return max(0, octaves - VIEWED - mip)
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """A picture that was drawn, with the pattern's own place at its upper left, and what was found of it.
+
+    Attributes:
+        maps: that the model makes, unadjusted: map name → (height, width, channels).
+        steps: `line_steps` of all of these.
+        origin: the column and row that become the left and top edge.
+        seconds: that the generator took.
+        found: of the base color.
+    """
+
+    maps: dict[str, np.ndarray]
+    steps: dict[str, LineSteps]
+    origin: tuple[int, int]
+    seconds: float
+    found: Estimates
+
+
+class DrawnPictures:
+    """The newest pictures of a model, so that other adjustments of their estimated maps need no network."""
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[GenerationConfig, Mapping[str, int], Drawn]] = []
+
+    def find(
+        self, config: GenerationConfig, bits: Mapping[str, int], names: Sequence[str]
+    ) -> Drawn | None:
+        """The same picture with at least these of the model's maps in so many bits, if it is remembered."""
+        wanted = _unadjusted(config)
+        for kept, kept_bits, drawn in self._kept:
+            same = kept == wanted and drawn.maps.keys() >= set(names)
+            if same and all(kept_bits.get(name) == bits.get(name) for name in names):
+                return drawn
+        return None
+
+    def keep(self, config: GenerationConfig, bits: Mapping[str, int], drawn: Drawn) -> None:
+        """Remember a picture that is not too large, and forget the oldest."""
+        if config.width * config.height > LARGEST:
+            return
+        wanted = _unadjusted(config)
+        others = [entry for entry in self._kept if entry[0] != wanted]
+        self._kept = [(wanted, bits, drawn), *others][:REMEMBERED]
+
+
+def _unadjusted(config: GenerationConfig) -> GenerationConfig:
+    return replace(config, estimation=None, maps=())
+
+
+class CombinedProgress:
+    """Pieces of the generator and then of the estimator, told as those of one work.
+
+    Args:
+        report: is told.
+        pieces: of the estimator.
+    """
+
+    def __init__(self, report: Told, pieces: int):
+        self._report, self._pieces, self._before = report, pieces, 0
+
+    def of_generator(self, news: GenerationProgress | Notice) -> None:
+        """Tell of a piece that was drawn."""
+        if isinstance(news, GenerationProgress):
+            self._before = news.total
+            news = replace(news, total=news.total + self._pieces)
+        self._report(news)
+
+    def of_estimator(self, news: GenerationProgress) -> None:
+        """Tell of a piece that was estimated."""
+        self._report(GenerationProgress(self._before + news.done, self._before + news.total))
+
+
+def draw_and_estimate(
+    render: Callable[[Told], Rendered],
+    octaves: int,
+    closed: bool,
+    size: tuple[int, int],
+    report: Told,
+    should_stop: Callable[[], bool],
+) -> Drawn:
+    """Draw a picture and estimate what it shows.
+
+    Args:
+        render: draws it, base color included, and tells of each piece.
+        octaves: of `octaves_of_shapes`.
+        closed: whether its sides meet.
+        size: height and width, pixels.
+        report: is told after each piece of either work.
+        should_stop: is asked before each piece.
+
+    Raises:
+        Cancelled: `should_stop` said so.
+        WorkerError: as `rendering.render`.
+    """
+    progress = CombinedProgress(report, count_pieces(*size, octaves))
+    done = render(progress.of_generator)
+    canvas = done.canvas
+    found = estimate(
+        canvas.maps["base_color"],
+        closed,
+        octaves,
+        report=progress.of_estimator,
+        should_stop=should_stop,
+    )
+    return Drawn(canvas.maps, canvas.steps(), done.origin, done.seconds, found)
+
+
+def adjusted_maps(
+    drawn: Drawn, chosen: Estimation, names: Sequence[str], bits: Mapping[str, int]
+) -> tuple[dict[str, np.ndarray], dict[str, LineSteps]]:
+    """Maps of a picture as an artist wants them, and the steps between their lines.
+
+    Args:
+        drawn: the picture.
+        chosen: what is made of its estimates.
+        names: of maps, those that the model makes and estimated ones.
+        bits: map name → bits of its whole numbers.
+
+    Returns:
+        Map name → (height, width, channels), in the order of the names, and `line_steps`.
+    """
+    made = [name for name in names if name not in drawn.maps or _is_lit(name, chosen)]
+    maps = make_maps(drawn.maps["base_color"], drawn.found, chosen, made, bits)
+    shown, steps = {}, {}
+    for name in names:
+        whole = maps.pop(name) if name in made else drawn.maps[name]
+        shown[name] = np.roll(whole, (-drawn.origin[1], -drawn.origin[0]), (0, 1))
+        steps[name] = (
+            sampled_steps(shown[name]) if name in made else rolled(drawn.steps[name], drawn.origin)
+        )
+    return shown, steps
+
+
+def _is_lit(name: str, chosen: Estimation) -> bool:
+    return name == "base_color" and chosen.light > 0
