@@ -12,15 +12,19 @@ import typer
 from gan_worker.cli import terminal
 from gan_worker.cli.options import (
     Detail,
+    Estimate,
+    Estimation,
     Home,
     at_own_size,
     checked_bits,
+    estimation_for,
     load,
     parse_detail,
     parse_seeds,
     parse_size,
     reporting,
     runs_folder,
+    takes_estimation,
 )
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import require
@@ -43,6 +47,7 @@ from gan_worker.validation.findings import State
 from gan_worker.validation.material import validate as find_faults
 
 
+@takes_estimation
 def export(
     of: Annotated[
         str, typer.Argument(metavar="MODEL|FOLDER", help="A model's name, or a folder of maps.")
@@ -66,14 +71,23 @@ def export(
         int | None, typer.Option(help="8 or 16 bits a value; otherwise 16 for height alone.")
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("export"),
+    estimate: Estimate = None,
     home: Home = None,
+    estimation: Estimation | None = None,
 ) -> None:
     """Write materials as glTF, MaterialX, USD, or textures for a game engine."""
     deep = checked_bits(bits)
     check_target(to)
     folder = Path(of)
     if folder.is_dir():
-        given = {"seed": seed, "size": size, "detail": detail, "psi": psi, "material": material}
+        given: dict[str, object] = {
+            "seed": seed,
+            "size": size,
+            "detail": detail,
+            "psi": psi,
+            "material": material,
+        }
+        given["estimate"] = estimation or estimate
         _refuse_with_folder(folder, out, given)
         count, materials = _read_for_export(folder)
     else:
@@ -81,7 +95,11 @@ def export(
         config = GenerationConfig(of, truncation_psi=1.0 if psi is None else psi, mip=mip)
         width, height = parse_size(size or "1024")
         config = replace(
-            config, width=width, height=height, style=Material(material) if material else None
+            config,
+            width=width,
+            height=height,
+            style=Material(material) if material else None,
+            estimation=estimation_for(of, home, estimate, estimation),
         )
         seeds = parse_seeds(seed or "1")
         config = config if size else at_own_size(config, home)

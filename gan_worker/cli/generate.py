@@ -13,10 +13,13 @@ from gan_worker import __version__
 from gan_worker.cli import terminal
 from gan_worker.cli.options import (
     Detail,
+    Estimate,
+    Estimation,
     Home,
     Size,
     at_own_size,
     checked_bits,
+    estimation_for,
     load,
     model_for,
     parse_detail,
@@ -24,6 +27,7 @@ from gan_worker.cli.options import (
     parse_size,
     reporting,
     runs_folder,
+    takes_estimation,
 )
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import require
@@ -39,6 +43,7 @@ from gan_worker.styles.text import parse_direction, parse_mix, read_latent, read
 NO_PIXELS = np.empty(0, np.float32)
 
 
+@takes_estimation
 def generate(
     model: Annotated[str, typer.Argument(help="Name of a model; see gan-worker models.")],
     seed: Annotated[str, typer.Option(help="Seeds, such as 7, 1-9 or 1,4,7.")] = "1",
@@ -69,7 +74,9 @@ def generate(
         int | None, typer.Option(help="8 or 16 bits a value; otherwise 16 for height alone.")
     ] = None,
     format: Annotated[Format, typer.Option(help="EXR holds half floats, linear.")] = Format.png,
+    estimate: Estimate = None,
     home: Home = None,
+    estimation: Estimation | None = None,
 ) -> None:
     """Make seamless materials from a model."""
     seeds, (width, height) = parse_seeds(seed), parse_size(size or "512")
@@ -96,6 +103,7 @@ def generate(
         ),
         mip=parse_detail(detail),
         directions=tuple(map(parse_direction, direction or ())),
+        estimation=estimation_for(model, home, estimate, estimation),
     )
     config = config if size else at_own_size(config, home)
     folder = model_for(config, home)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,24 +14,29 @@ import typer
 from gan_worker.cli import terminal
 from gan_worker.cli.options import (
     Detail,
+    Estimate,
+    Estimation,
     Home,
+    estimation_for,
     load,
     model_for,
     parse_detail,
     parse_size,
     reporting,
+    takes_estimation,
 )
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import require
 from gan_worker.limits import AMOUNTS, SWAYS
 from gan_worker.materials.files import Format, file_bits
 from gan_worker.materials.sequences import SequenceWriter
-from gan_worker.progress import GenerationProgress
+from gan_worker.progress import GeneratedMaterial, GenerationProgress
 from gan_worker.styles import motion
 from gan_worker.styles.mixing import with_style
 from gan_worker.styles.text import parse_style
 
 
+@takes_estimation
 def loop(
     model: Annotated[str, typer.Argument(help="Name of a model; see gan-worker models.")],
     frames: Annotated[
@@ -58,12 +64,15 @@ def loop(
     out: Annotated[Path, typer.Option(help="Folder for the frames; it must be new.")] = Path(
         "loop"
     ),
+    estimate: Estimate = None,
     home: Home = None,
+    estimation: Estimation | None = None,
 ) -> None:
     """Make image sequences that end where they begin, in even steps."""
     width, height = parse_size(size)
     names = () if maps == "all" else tuple(name.strip() for name in maps.split(","))
     base = GenerationConfig(model, seed, width, height, names, psi, mip=parse_detail(detail))
+    base = replace(base, estimation=estimation_for(model, home, estimate, estimation))
     path = _path(base, styles, direction or [], radius)
     require(
         not out.exists(),
@@ -73,19 +82,29 @@ def loop(
     )
     loaded = load(model_for(base, home))
     configs = motion.loop_frames(path, _lengths(loaded, path), frames, sway)
-    meter = motion.StepMeter()
+    meters: defaultdict[str, motion.StepMeter] = defaultdict(motion.StepMeter)
     with _writing(SequenceWriter(out, _stem(base))) as writer, reporting() as tell:
         origin = None
         for number, config in enumerate(configs, start=1):
             made = loaded.generate(replace(config, origin=origin), file_bits(None, Format.png))
             origin = made.recipe.config.origin  # the border stays where the first frame has it
-            meter.add(made.maps[motion.shown_map(list(made.maps))])
+            for name in _measured(made):
+                meters[name].add(made.maps[name])
             for _ in writer.write(number, made.maps, made.recipe):
                 pass
             tell(GenerationProgress(number, frames))
         first = writer.publish()
-    terminal.output.print(f"{frames} frames: {meter.evenness(closes=True)}", soft_wrap=True)
+    for name, meter in meters.items():
+        label = f"{frames} frames, {name.replace('_', ' ')}"
+        terminal.output.print(f"{label}: {meter.evenness(closes=True)}", soft_wrap=True)
     terminal.output.print(f"{len(first) * frames} pictures in {out.absolute()}", soft_wrap=True)
+
+
+def _measured(made: GeneratedMaterial) -> list[str]:
+    """Maps whose steps are told: what is seen, and the normals where they are estimated from that."""
+    shown = motion.shown_map(list(made.maps))
+    estimated = "normal" in made.recipe.estimated and "normal" in made.maps
+    return [shown, "normal"] if estimated and shown != "normal" else [shown]
 
 
 def _path(

@@ -14,12 +14,22 @@ from safetensors.numpy import save
 
 from gan_worker import __version__
 from gan_worker.cli import terminal
-from gan_worker.cli.options import Home, load, parse_size, quiet_loading, reporting, runs_folder
+from gan_worker.cli.options import (
+    Estimation,
+    Home,
+    load,
+    parse_size,
+    quiet_loading,
+    reporting,
+    runs_folder,
+    takes_estimation,
+)
 from gan_worker.config import GenerationConfig, Recipe, RepairConfig
 from gan_worker.dataclass_json import to_json
 from gan_worker.files import replace_file, storage_errors, write_json
+from gan_worker.materials.maps import FILE_KINDS, MAPS
 from gan_worker.materials.masks import border_band, looks_seamless
-from gan_worker.materials.metadata import model_metadata, repair_metadata
+from gan_worker.materials.metadata import estimated_text, model_metadata, repair_metadata
 from gan_worker.materials.pictures import write_picture
 from gan_worker.runs import run
 from gan_worker.style import Latent
@@ -36,8 +46,17 @@ Seed = Annotated[int, typer.Option(help="Another one gives another result.")]
 # Side of what is searched in a photo's middle, pixels that the generator draws.
 PROJECTED = 256
 Steps = Annotated[int, typer.Option(help="How long to search.")]
+Missing = Annotated[
+    bool,
+    typer.Option(
+        "--estimate",
+        help="Estimate the maps that are missing from the color of the result, and write them beside it. Implied by "
+        "the options below.",
+    ),
+]
 
 
+@takes_estimation
 def repair(
     model: ModelName,
     picture: PictureOrSet,
@@ -55,7 +74,9 @@ def repair(
     scale: Scale = None,
     seed: Seed = 1,
     steps: Steps = 150,
+    estimate: Missing = False,
     home: Home = None,
+    estimation: Estimation | None = None,
 ) -> None:
     """Fill the masked places of a picture so that they fit; all else stays as it is, to the bit."""
     folder = _checked(
@@ -66,6 +87,7 @@ def repair(
     hidden = pictures.read_mask(mask, material.size)
     pictures.check_mask(hidden)
     pictures.check_maps(run.read_model_info(folder), material.maps)
+    missing = _wanted(estimate, estimation, material.maps)
     files = pictures.targets(material, out)
     loaded = load(folder)
     from gan_worker.gan.editing import inpainting
@@ -80,9 +102,11 @@ def repair(
             loaded, material.maps, hidden, tileable, scale, seed, steps, tell, wish.asked
         )
     _write(material, done.maps, hidden, files, loaded.info)
+    _write_missing(done.maps, tileable, missing, material, files, loaded.info)
     _show(done, material.maps, files)
 
 
+@takes_estimation
 def make_tileable(
     model: ModelName,
     picture: PictureOrSet,
@@ -90,13 +114,16 @@ def make_tileable(
     scale: Scale = None,
     seed: Seed = 1,
     steps: Steps = 150,
+    estimate: Missing = False,
     home: Home = None,
+    estimation: Estimation | None = None,
 ) -> None:
     """Make the borders of a picture seamless; its inside stays as it is, to the bit."""
     folder = _checked(RepairConfig(model, str(picture), "", None, scale, seed, steps), home)
     pictures = _picture_files()
     material = pictures.read_one(picture)
     pictures.check_maps(run.read_model_info(folder), material.maps)
+    missing = _wanted(estimate, estimation, material.maps)
     files = pictures.targets(material, out)
     loaded = load(folder)
     from gan_worker.gan.editing import inpainting
@@ -107,9 +134,11 @@ def make_tileable(
     band = inpainting.band_width(loaded, scale)
     changed = border_band(height, width, band)
     _write(material, done.maps, changed, files, loaded.info)
+    _write_missing(done.maps, True, missing, material, files, loaded.info)
     _show(done, material.maps, files)
 
 
+@takes_estimation
 def project(
     model: ModelName,
     picture: PictureOrSet,
@@ -121,7 +150,9 @@ def project(
     scale: Scale = None,
     seed: Seed = 1,
     steps: Steps = 150,
+    estimate: Missing = False,
     home: Home = None,
+    estimation: Estimation | None = None,
 ) -> None:
     """Search the latents whose picture is nearest to a photo, to start from them."""
     folder = _checked(RepairConfig(model, str(picture), "", None, scale, seed, steps), home)
@@ -130,6 +161,7 @@ def project(
     pictures = _picture_files()
     material = pictures.read_one(picture)
     pictures.check_maps(info, material.maps)
+    missing = _wanted(estimate, estimation, material.maps)
     loaded = load(folder)
     from gan_worker.gan.editing import inpainting
 
@@ -141,6 +173,8 @@ def project(
         )
     stem = f"{loaded.info.name}_{material.material_set.name}"
     _write_found(found, loaded, out, stem)
+    if missing:
+        _write_projected(found.made, missing, out / f"{stem}_projected", loaded.info)
     distances = f"{found.projection.first:.3f} at the start, {found.projection.distance:.3f} found"
     terminal.output.print(
         f"Distance in standard deviations: {distances}, after {found.projection.steps} steps",
@@ -179,6 +213,64 @@ def _write(
     pictures.write_changed(material, maps, changed, files, said)
 
 
+def _wanted(
+    estimate: bool, estimation: Estimation | None, maps: dict[str, Any]
+) -> Estimation | None:
+    """What is made of estimated maps, if any are to be, and the pictures have what they are estimated from."""
+    if not (estimate or estimation):
+        return None
+    _picture_files().check_color(maps)
+    return estimation or Estimation()
+
+
+def _write_missing(
+    maps: dict[str, NDArray[Any]],
+    closed: bool,
+    chosen: Estimation | None,
+    material: Any,
+    files: dict[str, Path],
+    info: run.ModelInfo,
+) -> None:
+    """Estimate what a repaired material lacks, and write it beside its files."""
+    if chosen is None:
+        return
+    texts = next(
+        said
+        for kind, said in _picture_files().read_texts(material).items()
+        if "base_color" in FILE_KINDS[kind].maps
+    )
+    made, errors = _estimate(maps, closed, chosen)
+    said = repair_metadata(info.name, info.hash, __version__, info.credits, texts, errors)
+    _show_written(_picture_files().write_beside(made, files, said))
+
+
+def _write_projected(
+    maps: dict[str, NDArray[Any]], chosen: Estimation, stem: Path, info: run.ModelInfo
+) -> None:
+    """Write the picture that was found with the maps that are estimated from it."""
+    made, errors = _estimate(maps, False, chosen)
+    said = model_metadata(info.name, info.hash, __version__, info.credits)
+    said |= estimated_text(errors)
+    files = {"base_color": stem.with_name(f"{stem.name}_{MAPS['base_color'].file_word}.png")}
+    write_picture(files["base_color"], maps["base_color"], metadata=said)
+    _show_written([*files.values(), *_picture_files().write_beside(made, files, said)])
+
+
+def _estimate(
+    maps: dict[str, NDArray[Any]], closed: bool, chosen: Estimation
+) -> tuple[dict[str, NDArray[Any]], dict[str, float]]:
+    from gan_worker.gan.estimation.maps import estimate_maps
+
+    missing = chosen.maps(maps)
+    with reporting("estimating maps") as tell, terminal.StopWish(resumed=True) as wish:
+        return estimate_maps(maps["base_color"], closed, chosen, missing, tell, wish.asked)
+
+
+def _show_written(files: list[Path]) -> None:
+    for file in files:
+        terminal.output.print(f"{file.absolute()}", soft_wrap=True)
+
+
 def _show(done: Any, before: dict[str, NDArray[Any]], files: dict[str, Path]) -> None:
     """Seams before and after, how well it fits, and where it is."""
     from gan_worker.gan.editing.inpainting import seam_ratios
@@ -191,8 +283,7 @@ def _show(done: Any, before: dict[str, NDArray[Any]], files: dict[str, Path]) ->
     text = f"What surrounds it is met to {done.distance:.2f} standard deviations"
     terminal.output.print(f"{text}, after {done.steps} steps")
     _note_if_poor(done.distance)
-    for file in files.values():
-        terminal.output.print(f"{file.absolute()}", soft_wrap=True)
+    _show_written(list(files.values()))
 
 
 def _note_if_poor(distance: float) -> None:

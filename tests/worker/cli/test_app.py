@@ -95,6 +95,9 @@ def test_help_names_every_command(arguments, capsys):
         (["generate", "oak", "--format", "jpg"], "invalid_config", "png"),
         (["generate", "oak", "--mix", "1:much"], "invalid_config", "1:0.5,7:0.5"),
         (["generate", "oak", "--direction", "pca 1"], "invalid_config", "pca 1=2.5"),
+        (["generate", "oak", "--depth", "9"], "invalid_config", "from 0 to 4"),
+        (["generate", "oak", "--surface", "jelly"], "invalid_config", "general, stone"),
+        (["loop", "oak", "--metallic", "nan"], "invalid_config", "from 0 to 1"),
         (["generate", "oak", "--styles", "3,8"], "invalid_config", "--style-map"),
         (["generate", "oak", "--style-map", "PICTURE", "--styles", "3"], "invalid_config", "3,8"),
         (["sheet", "oak"], "unknown_model", "Starter Red Bricks"),
@@ -326,14 +329,36 @@ class TestTrainedModel:
         assert app.main(["generate", "wall", *made]) == 0
         assert "Seam ratio" in capsys.readouterr().out
         files = sorted((tmp_path / "out").glob("*.png"))
-        assert [f.name for f in files] == [f"wall_{s}_128x64_basecolor.png" for s in (1, 3)]
-        for picture in map(pictures.read_picture, files):
+        # It has learned a photo: all else is estimated.
+        words = ("ao", "basecolor", "height", "normal", "roughness")
+        assert [f.name for f in files] == [
+            f"wall_{s}_128x64_{w}.png" for s in (1, 3) for w in words
+        ]
+        for picture in (pictures.read_picture(f) for f in files if f.stem.endswith("basecolor")):
             assert picture.shape == (64, 128, 3)
             for axis in (0, 1):
                 steps = np.abs(picture - np.roll(picture, 1, axis)).mean(axis=(1 - axis, 2))
                 assert steps[0] < 1.5 * steps[1:].mean()
         recipe = json.loads((tmp_path / "out" / "wall_3_128x64.json").read_text())
         assert (recipe["seed"], recipe["model"]) == (3, "wall")
+        assert set(recipe["estimated"]) == {"roughness", "normal", "height", "ambient_occlusion"}
+        assert app.main(["provenance", str(files[-1])]) == 0
+        assert "Estimated from the base color" in " ".join(capsys.readouterr().out.split())
+
+    def test_estimates_are_adjusted_or_left_out(self, tmp_path, capsys):
+        assert self.generate(tmp_path / "plain") == 0
+        assert len(list((tmp_path / "plain").glob("*.png"))) == 1
+        options = ["--surface", "metal", "--depth", "2", "--invert", "--maps", "metallic,normal"]
+        made = ["--size", "128x64", "--out", str(tmp_path / "metal"), *options]
+        assert app.main(["generate", "wall", *made]) == 0
+        assert len(list((tmp_path / "metal").glob("*.png"))) == 2
+        recipe = json.loads((tmp_path / "metal" / "wall_1_128x64.json").read_text())
+        said = recipe["estimation"]
+        assert (said["surface"], said["depth"], said["invert"]) == ("metal", 2.0, True)
+        assert said["metallic"] == 1.0  # as metal has it
+        capsys.readouterr()
+        assert self.generate(tmp_path / "none", "--depth", "2") == 2
+        assert "Leave either out" in capsys.readouterr().err
 
     def test_it_says_whose_pictures_it_has_learned_from(self, home, trained, capsys):
         assert "names no license" in trained[1]
@@ -367,7 +392,7 @@ class TestTrainedModel:
 
     def test_it_is_exported_as_files_that_say_how_they_were_made(self, tmp_path, capsys):
         made = ["--to", "gltf", "--seed", "2,5", "--size", "64x32", "--out", str(tmp_path / "out")]
-        assert app.main(["export", "wall", *made]) == 0
+        assert app.main(["export", "wall", "--no-estimate", *made]) == 0
         assert "4 files in" in capsys.readouterr().out
         names = sorted(file.name for file in (tmp_path / "out").iterdir())
         assert names == [
@@ -384,7 +409,8 @@ class TestTrainedModel:
         assert "--resume wall" in capsys.readouterr().err
 
     def generate(self, out, *options):
-        return app.main(["generate", "wall", "--size", "64", "--out", str(out), *options])
+        asked = ["--size", "64", "--no-estimate", "--out", str(out), *options]
+        return app.main(["generate", "wall", *asked])
 
     def test_exr_holds_light(self, tmp_path):
         assert self.generate(tmp_path) == 0

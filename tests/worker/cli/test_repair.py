@@ -10,8 +10,13 @@ import pytest
 from safetensors.numpy import load_file
 
 from gan_worker.cli import app
+from gan_worker.estimation import Estimation
+from gan_worker.gan.estimation.estimator import estimate
+from gan_worker.gan.estimation.maps import make_maps
+from gan_worker.materials.maps import FILE_KIND_KEY
 from gan_worker.materials.metadata import COMPOSITE_TYPE, read_metadata
 from gan_worker.materials.pictures import read_header, read_stored, write_picture
+from gan_worker.materials.sets import find_materials, read_material
 
 MODEL = "Starter Red Bricks"
 
@@ -101,9 +106,40 @@ def test_borders_of_a_photo_are_made_anew(photo, tmp_path, capsys):
     assert (after[0] != before[0]).mean() > 0.9 and (after[:, -1] != before[:, -1]).mean() > 0.9
 
 
+def test_what_is_missing_is_estimated_of_the_result_and_found_beside_it(photo, tmp_path, capsys):
+    out = tmp_path / "new" / "tile.png"
+    arguments = ["make-tileable", MODEL, str(photo), "--out", str(out), "--steps", "1"]
+    out.parent.mkdir()
+    assert app.main([*arguments, "--estimate"]) == 0
+    (found,), _, _ = find_materials([out.parent], alike=False)
+    maps = read_material(found)
+    assert set(maps) == {"base_color", "roughness", "normal", "height", "ambient_occlusion"}
+    assert "tile_normal.png" in capsys.readouterr().out
+    said = read_metadata(read_header(out.parent / "tile_normal.png")[2])
+    assert "Normal" in said["estimated"] and said["model"] == MODEL
+    assert read_header(out.parent / "tile_normal.png")[2][FILE_KIND_KEY] == "normal"
+    # As the color is closed, so is what is estimated of it.
+    again = estimate(maps["base_color"], True)
+    wanted = make_maps(maps["base_color"], again, Estimation(), ["normal"], {"normal": 8})["normal"]
+    written = read_stored(out.parent / "tile_normal.png")
+    assert np.abs(written.astype(int) - wanted).max() <= 1
+
+
+def test_maps_are_estimated_from_a_base_color_alone(photo, tmp_path, capsys):
+    write_picture(tmp_path / "only_height.png", np.ones((48, 64, 1), np.float32) / 2)
+    asked = [str(tmp_path / "only_height.png"), "--out", str(tmp_path / "new.png")]
+    assert app.main(["make-tileable", MODEL, *asked, "--depth", "2"]) == 2
+    assert "received height" in capsys.readouterr().err
+    assert not (tmp_path / "new.png").exists()
+
+
 def test_a_photo_is_projected_and_its_look_is_a_start(photo, tmp_path, capsys):
     out = tmp_path / "found"
-    assert app.main(["project", MODEL, str(photo), "--out", str(out), "--steps", "2"]) == 0
+    assert (
+        app.main(["project", MODEL, str(photo), "--out", str(out), "--steps", "2", "--estimate"])
+        == 0
+    )
+    assert len(list(out.glob("*_projected_*.png"))) == 5
     assert "Distance" in capsys.readouterr().out
     assert read_stored(out / f"{MODEL}_photo_projection.png").shape == (48, 128, 3)
     arrays = load_file(out / f"{MODEL}_photo_latents.safetensors")
