@@ -195,6 +195,8 @@ class TrainingConfig:
         gpus: of one computer, among which every batch is divided; where there are fewer, those.
         prepare: what is done to photos first; sets of several maps stay as they are. A resumed run keeps it.
         tileable: whether the borders of a photo are made to meet; with `photo` alone, all others learn to.
+        learn_maps: learn photos with all maps, which are estimated from them first, and not their color alone. A
+            resumed run keeps it. Not with `classic`.
     """
 
     run: str
@@ -213,6 +215,7 @@ class TrainingConfig:
     gpus: int = 1
     prepare: Preparation = AS_IT_IS
     tileable: bool = False
+    learn_maps: bool = False
 
     def check(self) -> None:
         """Check all that can be known of it alone, before anything is read.
@@ -281,6 +284,8 @@ class TrainingConfig:
         require(not self.isotropic, rule, "turned and mirrored", cure)
         rule = "The preset classic takes pictures as they are"
         require(self.prepare.is_empty, rule, "what to do to photos first", cure)
+        rule = "The preset classic learns one map"
+        require(not self.learn_maps, rule, "all maps of photos", cure)
 
     def _check_photo(self) -> None:
         if self.resume:
@@ -291,6 +296,7 @@ class TrainingConfig:
         require(self.octaves is None, f"{rule} takes no octaves", self.octaves, cure)
         require(not self.isotropic, f"{rule} stays upright", "turned and mirrored", cure)
         require(self.gpus == 1, f"{rule} takes 1 GPU", self.gpus, cure)
+        require(not self.learn_maps, f"{rule} learns no maps", "all maps of photos", cure)
 
 
 @dataclass(frozen=True)

@@ -102,8 +102,8 @@ def repair(
             loaded, material.maps, hidden, tileable, scale, seed, steps, tell, wish.asked
         )
     _write(material, done.maps, hidden, files, loaded.info)
-    _write_missing(done.maps, tileable, missing, material, files, loaded.info)
     _show(done, material.maps, files)
+    _write_missing(done.maps, tileable, missing, material, files, loaded.info)
 
 
 @takes_estimation
@@ -134,8 +134,8 @@ def make_tileable(
     band = inpainting.band_width(loaded, scale)
     changed = border_band(height, width, band)
     _write(material, done.maps, changed, files, loaded.info)
-    _write_missing(done.maps, True, missing, material, files, loaded.info)
     _show(done, material.maps, files)
+    _write_missing(done.maps, True, missing, material, files, loaded.info)
 
 
 @takes_estimation

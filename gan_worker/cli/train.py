@@ -52,6 +52,14 @@ def train(
         bool,
         typer.Option("--tileable", help="Make the borders of a photo meet; with the preset photo."),
     ] = False,
+    learn_maps: Annotated[
+        bool,
+        typer.Option(
+            "--learn-maps",
+            help="Estimate all maps of photos first, and learn them together, instead of estimating them from "
+            "each color that the model makes.",
+        ),
+    ] = False,
     corners: Corners = "",
     even_light: EvenLight = 0.0,
     white_balance: WhiteBalance = "0",
@@ -80,6 +88,7 @@ def train(
             scale=scale,
             isotropic=isotropic or None,
             tileable=tileable or None,
+            learn_maps=learn_maps or None,
             seed=seed,
             corners=corners or None,
             even_light=even_light or None,
@@ -106,6 +115,7 @@ def train(
         gpus=gpus,
         prepare=preparation,
         tileable=tileable,
+        learn_maps=learn_maps,
     )
     config.check()
     check_places(config.pictures)

@@ -76,12 +76,17 @@ def read_reduced(
     return Reduced(size, shrink, {n: overview[n] for n in names}, {n: window[n] for n in names})
 
 
-def reduce_maps(maps: Mapping[str, Picture], shrink: int, side: int) -> Reduced:
+def reduce_maps(
+    maps: Mapping[str, Picture],
+    shrink: int,
+    side: int,
+    finish: Callable[[str, Picture], Picture] = lambda _, band: band,
+) -> Reduced:
     """The same of maps that are in memory already; arguments as of `read_reduced`."""
     height, width = next(iter(maps.values())).shape[:2]
     parts = _Parts(Layout(width, height, orientation=1, floating=False), shrink, side)
     for top in range(0, height, ROWS):
-        parts.add({name: picture[top : top + ROWS] for name, picture in maps.items()})
+        parts.add({name: finish(name, p[top : top + ROWS]) for name, p in maps.items()})
     return Reduced((width, height), shrink, parts.overview(), parts.window())
 
 

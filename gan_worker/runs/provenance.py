@@ -57,7 +57,8 @@ class TrainingSession:
 
     Attributes:
         step: at which it began.
-        settings: what was chosen; `pretrained` is the sha256 of the weights that it started from.
+        settings: what was chosen; `pretrained` is the sha256 of the weights that it started from,
+            `learn_maps` says whether maps of photos were estimated, by those that come with this version.
         versions: of `tilewright`, `python`, `tensorflow` and `keras`.
     """
 

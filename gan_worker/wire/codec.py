@@ -87,6 +87,7 @@ Training jobs
     does not know it learns them as they are, and a run that is resumed keeps what it was started with. The preset
     `photo` (since 1.5) learns nothing: the one photo is the model, after seconds, and `tileable` closes its borders.
     Such a run cannot be resumed (`wrong_state`).
+    `learn_maps` (since 1.5) has all maps of photos estimated first, and learned together.
 
 Models
     In `model_list`, `stride` is the pixels of a cell of the latent grid with all detail. `octaves` and `scale` (since

@@ -14,9 +14,10 @@ import tensorflow as tf
 from gan_worker.errors import PictureError, RequestError
 from gan_worker.gan.data.isotropy import is_isotropic
 from gan_worker.gan.data.periodicity import measure_pattern
+from gan_worker.gan.data.source import PHOTO, open_source
 from gan_worker.gan.data.source import Material as Material
+from gan_worker.gan.data.source import PhotoMaps as PhotoMaps
 from gan_worker.gan.data.source import measure_element as measure_element
-from gan_worker.gan.data.source import open_source
 from gan_worker.gan.data.statistics import Statistics, measure_statistics
 from gan_worker.gan.data.waves import Pattern, patterns_from_json
 from gan_worker.limits import OCTAVES
@@ -78,6 +79,7 @@ def read_pictures(
     turned: bool = False,
     octaves: int | None = 0,
     preparation: Preparation = AS_IT_IS,
+    estimate: PhotoMaps | None = None,
 ) -> Pictures:
     """Find, read and scale all materials; normals get unit length.
 
@@ -88,14 +90,15 @@ def read_pictures(
         turned: whether they will be learned turned and mirrored too, for the report.
         octaves: times they are halved for the generator; None measures it.
         preparation: what is done to photos first.
+        estimate: gives photos the maps that they lack, which are learned too; None leaves them as they are.
 
     Raises:
         PictureError: `picture_missing`, `dataset_empty`, `map_size_mismatch`, `picture_too_small`.
     """
     sets, skipped, notes = find_materials(files)
-    names = _common_maps(sets)
+    names = _common_maps([_maps_of(one, estimate) for one in sets])
     side = int((KEPT_PIXELS / len(sets)) ** 0.5)
-    sources = [open_source(one, names, side, len(sets), preparation) for one in sets]
+    sources = [open_source(one, names, side, len(sets), preparation, estimate) for one in sets]
     elements = [source.element for source in sources]
     if scale is None or octaves is None:
         sides = [source.side for source in sources]
@@ -112,7 +115,7 @@ def read_pictures(
     isotropic = all(map(is_isotropic, scaled))
     # First, because a panel shows the first few.
     large = _note_large(entries, np.array(elements) * scale / 2**octaves / crop)
-    told = (*large, *_note_problems(sets, sources), *notes)
+    told = (*large, *_note_estimates(sets, estimate), *_note_problems(sets, sources), *notes)
     report = DataReport(
         tuple(entries), tuple(skipped), names, scale, told, isotropic, turned, octaves
     )
@@ -221,15 +224,30 @@ def all_files(sets: Sequence[MaterialSet]) -> tuple[Path, ...]:
     return tuple(sorted({file for material_set in sets for file in material_set.files.values()}))
 
 
-def _common_maps(sets: Sequence[MaterialSet]) -> tuple[str, ...]:
-    common = set.intersection(*(set(s.maps) for s in sets))
+def _maps_of(material: MaterialSet, estimate: PhotoMaps | None) -> tuple[str, ...]:
+    """The maps that there will be of a material."""
+    return estimate.names if estimate and material.maps == PHOTO else material.maps
+
+
+def _note_estimates(sets: Sequence[MaterialSet], estimate: PhotoMaps | None) -> tuple[str, ...]:
+    photos = [one.name for one in sets if estimate and one.maps == PHOTO]
+    if not photos:
+        return ()
+    which = photos[0] if len(photos) == 1 else f"{len(photos)} photos"
+    return (
+        f"All maps but the color of {which} are estimated, and the light is taken out of that.",
+    )
+
+
+def _common_maps(sets: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    common = set.intersection(*map(set, sets))
     if not common:
         raise PictureError(
             "dataset_empty",
             "All materials of a run must share at least one map; these share none.",
             "Train them in separate runs, or add a base color picture to each.",
         )
-    return tuple(name for name in sets[0].maps if name in common)
+    return tuple(name for name in sets[0] if name in common)
 
 
 def _check_size(name: str, width: int, height: int, crop: int, scale: float) -> None:

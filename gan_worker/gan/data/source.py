@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -14,7 +14,8 @@ from gan_worker.files import shown_name
 from gan_worker.gan.data.periodicity import find_cell
 from gan_worker.gan.data.statistics import unit_normals
 from gan_worker.materials.maps import MAPS, Kind
-from gan_worker.materials.pictures import read_layout, resize
+from gan_worker.materials.pictures import quantise, read_layout, resize
+from gan_worker.materials.pixels import as_floats
 from gan_worker.materials.reduction import Reduced, read_reduced, reduce_maps
 from gan_worker.materials.sets import MaterialSet, read_material
 from gan_worker.photos.preparing import prepare_and_inspect
@@ -30,14 +31,30 @@ if TYPE_CHECKING:
 Material = Mapping[str, np.ndarray]
 Problems: TypeAlias = "Sequence[PhotoProblem | Finding]"
 
+# Maps of a picture that is a photo.
+PHOTO = ("base_color",)
 # Pixels of a picture that is read whole, at most.
 WHOLE = 2**24
 # Of the overviews of larger ones: of all materials together, of each at least, and what is measured on one at most.
 OVERVIEWS, OVERVIEW, MEASURED = 2**24, 2**20, 2**22
 # Side of the window that is read of a larger one, at least.
 WINDOW = 2**10
-# Pixels of a photo that something is done to, at most: all of it is held for that, which takes 1.6 GiB.
+# Pixels of a photo that something is done to, at most: all of it is held for that, which takes 1.6 GiB, and
+# twice that where its maps are estimated.
 PREPARED = 2**26
+
+
+@dataclass(frozen=True)
+class PhotoMaps:
+    """How a photo gets all maps.
+
+    Attributes:
+        names: of all of them, base color included.
+        make: makes them of a photo's color, uint8, at its size: whole numbers.
+    """
+
+    names: tuple[str, ...]
+    make: Callable[[np.ndarray], Material]
 
 
 @dataclass(frozen=True)
@@ -133,6 +150,7 @@ def open_source(
     side: int,
     materials: int,
     preparation: Preparation = AS_IT_IS,
+    estimate: PhotoMaps | None = None,
 ) -> Source | LargeSource:
     """Read what is needed of a material.
 
@@ -142,13 +160,14 @@ def open_source(
         side: of the middle that will be kept, pixels.
         materials: how many share the memory.
         preparation: what is done to it first where it is a photo, which has no maps but its base color.
+        estimate: gives a photo its other maps; None leaves it with its color alone.
 
     Raises:
-        PictureError: as `read_material`; `picture_unreadable` for a photo that is too large to be prepared.
+        PictureError: as `read_material`; `picture_unreadable` for a photo that is too large for what is done to it.
     """
-    is_photo = material.maps == ("base_color",)
-    if is_photo and not preparation.is_empty:
-        return _open_prepared(material, side, materials, preparation)
+    is_photo = material.maps == PHOTO
+    if is_photo and (estimate or not preparation.is_empty):
+        return _open_prepared(material, names, side, materials, preparation, estimate)
     size = read_layout(next(iter(material.files.values()))).size
     if math.prod(size) <= WHOLE:
         read = read_material(material)
@@ -162,18 +181,33 @@ def open_source(
 
 
 def _open_prepared(
-    material: MaterialSet, side: int, materials: int, preparation: Preparation
+    material: MaterialSet,
+    names: Sequence[str],
+    side: int,
+    materials: int,
+    preparation: Preparation,
+    estimate: PhotoMaps | None,
 ) -> Source | LargeSource:
-    """A photo, straightened, looked at for problems, and then lit evenly and balanced."""
+    """A photo, straightened, looked at for problems, and then lit evenly and balanced; then its maps are estimated."""
     file = material.files["base_color"]
     if math.prod(read_layout(file).size) > PREPARED:
         raise _too_large(file)
     photo, problems = prepare_and_inspect(read_material(material)["base_color"], preparation)
-    maps = {"base_color": photo}
+    maps: Material = {"base_color": photo}
+    if estimate:
+        color = quantise(photo, 8)
+        del photo, maps
+        maps = estimate.make(color)
+    maps = {name: maps[name] for name in names}
     if math.prod(_size(maps)) <= WHOLE:
-        return Source(maps, problems)
+        return Source({n: _as_read(n, picture) for n, picture in maps.items()}, problems)
     shrink = _shrink(_size(maps), materials)
-    return LargeSource(reduce_maps(maps, shrink, max(WINDOW, side)), problems)
+    return LargeSource(reduce_maps(maps, shrink, max(WINDOW, side), _as_read), problems)
+
+
+def _as_read(name: str, picture: np.ndarray) -> np.ndarray:
+    """Floats of 0..1, and normals of unit length."""
+    return _unit(name, as_floats(picture))
 
 
 def _problems(*parts: Material) -> tuple[PhotoProblem, ...]:

@@ -111,7 +111,8 @@ class Training:
         if stored:
             # Its weights mean what it was started with.
             kept = from_json(Preparation, state.get("prepare", {}))
-            self.config = config = replace(config, prepare=kept)
+            learned = state.get("learn_maps", False)
+            self.config = config = replace(config, prepare=kept, learn_maps=learned)
         before = read_provenance(run.path) or Provenance()
         learned = read_training_set(config, pipeline.read, state, before, report)
         self.pictures, self.data = learned.pictures, learned.pictures.report
@@ -343,6 +344,7 @@ class Training:
             "octaves": self.data.octaves,
             "turned": self.data.turned,
             "prepare": to_json(self.config.prepare),
+            "learn_maps": self.config.learn_maps,
             "statistics": self.pictures.statistics.to_json(),
             "patterns": [asdict(pattern) for pattern in self.pictures.patterns],
             "hyperparameters": asdict(self.update.parameters),

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from gan_worker.config import NETWORKS, ClassicConfig, NetworkConfig, TrainingConfig
+from gan_worker.estimation import Estimation
 from gan_worker.gan.data.dataset import (
     Dataset,
     MeasuredPictures,
+    PhotoMaps,
     measure_pictures,
     read_pictures,
     with_maps,
 )
 from gan_worker.gan.detail.bank import KeptPictures
+from gan_worker.gan.estimation.maps import estimate_maps
 from gan_worker.gan.training.classic import ClassicPipeline
 from gan_worker.gan.training.gpus import divide_training
 from gan_worker.gan.training.native import NativeStep
@@ -82,6 +85,13 @@ class Pipeline(Protocol):
         """What previews are measured against: real pictures of the first map, as a preview shows its own."""
 
 
+def _photo_maps() -> PhotoMaps:
+    """All maps of photos as they are estimated without adjustment, which takes the light off the color."""
+    chosen = Estimation()
+    names = ("base_color", *chosen.maps(("base_color",)))
+    return PhotoMaps(names, lambda color: estimate_maps(color, False, chosen, names)[0])
+
+
 class MaterialPipeline:
     """The pipeline of the networks that make seamless materials.
 
@@ -101,7 +111,13 @@ class MaterialPipeline:
             scale = state["scale"] * 2.0 ** (octaves - state.get("octaves", 0))
             turned = state.get("turned", False)
         pictures = read_pictures(
-            config.pictures, self._network.crop, scale, turned, octaves, config.prepare
+            config.pictures,
+            self._network.crop,
+            scale,
+            turned,
+            octaves,
+            config.prepare,
+            _photo_maps() if config.learn_maps else None,
         )
         if state:
             pictures = with_maps(pictures, tuple(state["statistics"]))

@@ -149,3 +149,52 @@ def test_what_is_wrong_with_a_set_is_told(wall):
     write_picture(file, read_picture(file) * (-1, -1, 1) + (1, 1, 0))
     notes = read_pictures(wall, 32, 1.0).report.notes
     assert any("wall: The height is inverted" in note and "Invert it." in note for note in notes)
+
+
+# ---- photos of which maps are estimated first
+
+
+def estimated(color):
+    """Stands for the estimator: normals of no particular length, and a height that is the brightness."""
+    gray = color.mean(axis=-1, keepdims=True)
+    flat = np.full((*color.shape[:2], 1), 128, np.uint8)
+    return {
+        "base_color": color // 2,
+        "roughness": flat,
+        "normal": np.concatenate([color[..., :1] // 2 + 64, flat, flat + 40], axis=-1),
+        "height": (gray * 257).astype(np.uint16),
+        "ambient_occlusion": flat,
+    }
+
+
+ALL = ("base_color", "roughness", "normal", "height", "ambient_occlusion")
+MAPS_OF_PHOTOS = source.PhotoMaps(ALL, estimated)
+
+
+def test_a_photo_is_learned_with_all_maps_as_if_they_were_given(photo):
+    read = read_pictures([str(photo)], 32, 1.0, estimate=MAPS_OF_PHOTOS)
+    assert read.report.maps == read.report.materials[0].maps == ALL
+    (learned,) = read.materials
+    np.testing.assert_allclose(learned["base_color"], read_picture(photo) / 2, atol=0.01)
+    lengths = np.linalg.norm(learned["normal"] * 2 - 1, axis=-1)
+    np.testing.assert_allclose(lengths, 1, atol=1e-5)
+    assert "of floor are estimated" in read.report.notes[0]
+    assert read_pictures([str(photo)], 32, 1.0).report.maps == ("base_color",)
+
+
+def test_sets_keep_their_maps_and_photos_beside_them_have_what_they_share(photo, wall):
+    asked = [str(photo), *(str(file) for file in sorted(Path(wall[0]).glob("wall_*.png")))]
+    read = read_pictures(asked, 32, 1.0, estimate=MAPS_OF_PHOTOS)
+    assert read.report.maps == ("base_color", "normal", "height")
+    plain = read_pictures(asked[1:], 32, 1.0)
+    by_name = {e.name: m for e, m in zip(read.report.materials, read.materials, strict=True)}
+    for name, picture in plain.materials[0].items():
+        np.testing.assert_array_equal(by_name["wall"][name], picture)
+
+
+def test_maps_of_a_large_photo_are_estimated_whole_and_then_reduced(photo, large, monkeypatch):
+    chosen = {"scale": 1.0, "octaves": 1, "estimate": MAPS_OF_PHOTOS}
+    reduced, whole = read_both([str(photo)], monkeypatch, large, **chosen)
+    assert reduced.report.materials == whole.report.materials
+    for name, expected in whole.materials[0].items():
+        np.testing.assert_allclose(reduced.materials[0][name], expected, atol=1e-5)

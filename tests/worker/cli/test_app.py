@@ -86,6 +86,7 @@ def test_help_names_every_command(arguments, capsys):
         (["train", "PICTURE", "--run", "a", "--preset", "huge"], "invalid_config", "nano, tiny"),
         (["train", "--resume", "oak"], "unknown_run", "start"),
         (["train", "--resume", "oak", "--seed", "2"], "invalid_config", "--seed"),
+        (["train", "--resume", "oak", "--learn-maps"], "invalid_config", "--learn-maps"),
         (["generate", "oak"], "unknown_model", "Starter Red Bricks"),
         (["generate", "../oak"], "invalid_config", "plainer name"),
         (["generate", "oak", "--seed", "9-1"], "invalid_config", "1,4,7"),

@@ -126,11 +126,13 @@ def test_what_is_missing_is_estimated_of_the_result_and_found_beside_it(photo, t
 
 
 def test_maps_are_estimated_from_a_base_color_alone(photo, tmp_path, capsys):
-    write_picture(tmp_path / "only_height.png", np.ones((48, 64, 1), np.float32) / 2)
-    asked = [str(tmp_path / "only_height.png"), "--out", str(tmp_path / "new.png")]
+    (tmp_path / "bare").mkdir()
+    for word in ("Height", "Roughness"):
+        write_picture(tmp_path / "bare" / f"bare_{word}.png", np.ones((48, 64, 1), np.float32) / 2)
+    asked = [str(tmp_path / "bare"), "--out", str(tmp_path / "new")]
     assert app.main(["make-tileable", MODEL, *asked, "--depth", "2"]) == 2
-    assert "received height" in capsys.readouterr().err
-    assert not (tmp_path / "new.png").exists()
+    assert "received roughness, height" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_photo_is_projected_and_its_look_is_a_start(photo, tmp_path, capsys):

@@ -74,7 +74,12 @@ SINCE = {
         ((), {"unreadable": []}),
     ),
     "run_list": ((("runs", 0), {"problem": ""}),),
-    "run_config": ((("config",), {"octaves": None, "prepare": NO_PREPARATION, "tileable": False}),),
+    "run_config": (
+        (
+            ("config",),
+            {"octaves": None, "prepare": NO_PREPARATION, "tileable": False, "learn_maps": False},
+        ),
+    ),
     "state": OF_RECIPES,
     "finished": OF_RECIPES,
 }
