@@ -14,10 +14,11 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import bpy
 
-from gan_worker.dataclass_json import to_json
+from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.errors import (
     TRANSIENT,
     Cancelled,
@@ -29,7 +30,7 @@ from gan_worker.errors import (
 from gan_worker.progress import BatchProgress
 from gan_worker.scenes.parser import read_recipe
 from gan_worker.scenes.plan import COLUMNS, BatchPlan
-from gan_worker.scenes.recipe import PROCESSES
+from gan_worker.scenes.recipe import PROCESSES, Estimation, SceneRecipe
 from gan_worker.streams import write_any_letter
 from gan_worker.wire.messages import ModelList
 
@@ -45,7 +46,7 @@ Tell = Callable[[str, object], None]
 
 
 def run_recipe(
-    recipe: str | Path,
+    recipe: str | Path | SceneRecipe,
     out: str | Path | None = None,
     scene: str | Path | None = None,
     keep_going: bool = False,
@@ -57,7 +58,7 @@ def run_recipe(
     """Fill a scene with materials and save it; needs a connected worker, or starts one.
 
     Args:
-        recipe: TOML file.
+        recipe: TOML file, or what was read from it.
         out: where the scene is saved; the file it came from where that is left out.
         scene: .blend to open first; what is open now where that is left out.
         keep_going: apply and save what could be made although something could not.
@@ -69,7 +70,7 @@ def run_recipe(
     Raises:
         TilewrightError: why nothing was saved.
     """
-    rules = read_recipe(Path(recipe))
+    rules = _rules(recipe)
     open_scene(scene)
     target = Path(out).absolute() if out else _present_file()
     folder = scene_batch.maps_folder(rules, target, Path(results) if results else None)
@@ -92,21 +93,23 @@ def run_recipe(
 
 
 def plan_recipe(
-    recipe: str | Path, scene: str | Path | None = None, tell: Tell = lambda kind, news: None
+    recipe: str | Path | SceneRecipe,
+    scene: str | Path | None = None,
+    tell: Tell = lambda kind, news: None,
 ) -> BatchPlan:
     """What `run_recipe` would do; nothing is changed.
 
     Raises:
         TilewrightError: what is wrong with the recipe, the scene or the worker.
     """
-    rules = read_recipe(Path(recipe))
+    rules = _rules(recipe)
     open_scene(scene)
     with _Worker(tell):
         return scene_batch.make_plan(rules, bpy.context.scene)
 
 
 def list_items(
-    recipe: str | Path,
+    recipe: str | Path | SceneRecipe,
     out: str | Path | None = None,
     scene: str | Path | None = None,
     results: str | Path | None = None,
@@ -117,11 +120,15 @@ def list_items(
     Raises:
         TilewrightError: what is wrong with the recipe, the scene or the worker.
     """
-    plan = plan_recipe(recipe, scene, tell)
+    rules = _rules(recipe)
+    plan = plan_recipe(rules, scene, tell)
     target = Path(out).absolute() if out else _present_file()
-    rules = read_recipe(Path(recipe))
     folder = scene_batch.maps_folder(rules, target, Path(results) if results else None)
     return ItemList(plan, folder)
+
+
+def _rules(recipe: str | Path | SceneRecipe) -> SceneRecipe:
+    return recipe if isinstance(recipe, SceneRecipe) else read_recipe(Path(recipe))
 
 
 @dataclass(frozen=True)
@@ -143,8 +150,11 @@ def main(
     part: tuple[int, int] | None = None,
     processes: int = PROCESSES,
     items: bool = False,
+    estimate: Estimation | Literal[False] | None = None,
 ) -> int:
     """As `run_recipe`, or `plan_recipe` for a dry run, or `list_items`, with everything told in words.
+
+    `estimate` is as of `SceneRecipe.estimating`.
 
     Returns:
         Exit code: 0 done, 75 worth another try, 1 failed, 130 cancelled.
@@ -153,13 +163,14 @@ def main(
         write_any_letter()
         tell = _print
     try:
+        rules = _rules(recipe).estimating(estimate)
         if dry_run:
-            tell("plan", plan_recipe(recipe, scene, tell))
+            tell("plan", plan_recipe(rules, scene, tell))
             return DONE
         if items:
-            tell("items", list_items(recipe, out, scene, results, tell))
+            tell("items", list_items(rules, out, scene, results, tell))
             return DONE
-        batch = run_recipe(recipe, out, scene, keep_going, results, tell, part, processes)
+        batch = run_recipe(rules, out, scene, keep_going, results, tell, part, processes)
         tell("done", {"applied": batch.applied, **asdict(batch.progress)})
         if batch.error:  # the first of what it went on after
             tell("error", batch.error)
@@ -351,4 +362,6 @@ def run_for_program(options: str) -> int:
     known = preferences.get()
     known.location, known.worker_python = "LOCAL", chosen.pop("python")
     known.home_folder = chosen.pop("home")
+    if chosen.get("estimate"):
+        chosen["estimate"] = from_json(Estimation, chosen["estimate"])
     return main(**chosen, tell=tell_program)

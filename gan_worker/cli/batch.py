@@ -22,8 +22,9 @@ from gan_worker.cli.background_blender import (
     run_blender,
 )
 from gan_worker.cli.batch_view import BatchView
+from gan_worker.cli.options import Estimation, Home, chosen_estimation, takes_estimation
 from gan_worker.config import GenerationConfig
-from gan_worker.dataclass_json import from_json
+from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.errors import TRANSIENT, Cancelled, RequestError, TilewrightError, error_from_info
 from gan_worker.runs.run import home_folder
 from gan_worker.scenes.parser import read_recipe
@@ -36,6 +37,7 @@ from gan_worker.server.scheduler import MOST
 INTERRUPTED = 130
 
 
+@takes_estimation
 def batch(
     recipe: Annotated[Path, typer.Argument(help="TOML file with the rules.")],
     scene: Annotated[Path, typer.Option(help="The .blend to fill.")],
@@ -68,9 +70,15 @@ def batch(
     blender: Annotated[
         str | None, typer.Option(help="Blender's program; otherwise its Python module, or blender.")
     ] = None,
-    home: Annotated[
-        Path | None, typer.Option(help="Folder of runs and keys; otherwise $TILEWRIGHT_HOME.")
+    estimate: Annotated[
+        bool | None,
+        typer.Option(
+            "--estimate/--no-estimate",
+            help="Estimate the maps that models do not make in all rules, or in none; otherwise as the rules say.",
+        ),
     ] = None,
+    home: Home = None,
+    estimation: Estimation | None = None,
 ) -> None:
     """Fill a scene with materials by a recipe; run again, it makes only what is missing.
 
@@ -90,6 +98,7 @@ def batch(
             "home": str((home or home_folder()).absolute()),
             "part": chosen_part,
             "processes": processes or PROCESSES,
+            "estimate": to_json(chosen_estimation(estimate, estimation)),
         }
         command = find_blender(blender)
         code = DONE

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -127,16 +127,31 @@ def estimation_for(
     Raises:
         RequestError: `invalid_config`, or as `run.open_model`.
     """
+    chosen = chosen_estimation(estimate, estimation)
+    if chosen is None:
+        info = run.read_model_info(run.open_model(runs_folder(home), model))
+        # The sheets of the preset classic are no surfaces.
+        if info.maps == ("base_color",) and info.preset != "classic":
+            return Estimation()
+    return chosen or None
+
+
+def chosen_estimation(
+    estimate: bool | None, estimation: Estimation | None
+) -> Estimation | Literal[False] | None:
+    """What the options say together: nothing, that none is wanted, or which.
+
+    Raises:
+        RequestError: `invalid_config` where they contradict each other.
+    """
     require(
         estimate is not False or estimation is None,
         "--no-estimate leaves nothing to adjust",
         "options that adjust estimated maps beside it",
         "Leave either out.",
     )
-    if estimate is None and estimation is None:
-        info = run.read_model_info(run.open_model(runs_folder(home), model))
-        # The sheets of the preset classic are no surfaces.
-        estimate = info.maps == ("base_color",) and info.preset != "classic"
+    if estimate is False:
+        return False
     return estimation or (Estimation() if estimate else None)
 
 

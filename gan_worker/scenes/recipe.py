@@ -44,10 +44,10 @@ A latent is one of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from gan_worker.estimation import Estimation
+from gan_worker.estimation import Estimation as Estimation
 from gan_worker.style import Style
 from gan_worker.styles.favourites import Favourite
 
@@ -214,3 +214,16 @@ class SceneRecipe:
     rules: tuple[Rule, ...]
     textures: str = "//textures"
     favourites: tuple[Favourite, ...] = ()
+
+    def estimating(self, wanted: Estimation | Literal[False] | None) -> SceneRecipe:
+        """The same with other estimates.
+
+        Args:
+            wanted: of rules that ask for none; False: no rule has any; None: as the rules say.
+        """
+        if wanted is None:
+            return self
+        rules = (
+            replace(rule, estimate=wanted and (rule.estimate or wanted)) for rule in self.rules
+        )
+        return replace(self, rules=tuple(rules))

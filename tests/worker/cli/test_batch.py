@@ -13,6 +13,7 @@ from gan_worker.cli import app, background_blender, batch
 from gan_worker.config import GenerationConfig
 from gan_worker.dataclass_json import to_json
 from gan_worker.errors import ErrorInfo, RequestError
+from gan_worker.estimation import SURFACES, Estimation
 from gan_worker.scenes.plan import work_item
 from gan_worker.scenes.ray import MadeFiles, make_on_ray
 from gan_worker.scenes.recipe import PROCESSES
@@ -163,6 +164,22 @@ def test_a_part_and_the_number_of_processes_are_handed_on(place, blender):
     assert run("--part", "2/8", "--results", "maps", "--processes", "3", *program) == 0
     asked = json.loads((place / "asked.json").read_text())
     assert (asked["part"], asked["processes"], asked["out"]) == ([2, 8], 3, None)
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        ((), None),
+        (("--no-estimate",), False),
+        (("--estimate",), to_json(Estimation())),
+        (("--surface", "stone"), to_json(SURFACES["stone"])),
+    ],
+)
+def test_what_is_estimated_is_handed_on(place, blender, options, wanted):
+    end = 'tell(done={"applied": 0, "total": 0, "made": 0, "kept": 0, "failed": 0})'
+    program = blender(f'open("asked.json", "w").write(sys.argv[-1])\n{end}')
+    assert run("--out", "o.blend", *options, *program) == 0
+    assert json.loads((place / "asked.json").read_text())["estimate"] == wanted
 
 
 # ---- on a cluster

@@ -85,6 +85,16 @@ def test_what_is_estimated_starts_from_the_kind_of_surface():
     ]
 
 
+def test_estimates_can_be_asked_of_rules_that_have_none_or_of_no_rule():
+    text = GOOD.replace("scale = 4", 'estimate = { surface = "wet" }').replace(
+        'like = "facades"', 'model = "m"'
+    )
+    recipe = parse_recipe(text)
+    wet, stone = SURFACES["wet"], SURFACES["stone"]
+    for wanted, found in ((None, [wet, False]), (False, [False, False]), (stone, [wet, stone])):
+        assert [rule.estimate for rule in recipe.estimating(wanted).rules] == found
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line", "words"),
     [
