@@ -38,9 +38,12 @@ NAMES_SHOWN = 5
 # What people call maps that are read as something else than their names say.
 _CALLED = {"normal": "normals", "height": "heights"}
 
+# Maps of a photo's files.
+PHOTO = ("base_color",)
+
 
 def find_materials(
-    places: Sequence[str | Path], alike: bool = True
+    places: Sequence[str | Path], alike: bool = True, of_photos: Sequence[str] = PHOTO
 ) -> tuple[list[MaterialSet], list[SkippedFile], list[str]]:
     """Find the materials in files and folders, sub-folders too.
 
@@ -52,6 +55,7 @@ def find_materials(
     Args:
         places: files and folders.
         alike: whether all materials shall have the same maps; if not, each keeps what it has.
+        of_photos: maps that a photo is going to have.
 
     Returns:
         The sets sorted by name, the files left out with their reasons, and sentences a person
@@ -72,7 +76,7 @@ def find_materials(
     if not sets:
         raise _nothing(places, skipped)
     sets.sort(key=lambda material: (material.name, str(next(iter(material.files.values())))))
-    sets = _common(sets, notes) if alike else sets
+    sets = _common(sets, notes, of_photos) if alike else sets
     _check_sizes(sets, {f.file: f.size for f in found})
     return sets, skipped, notes
 
@@ -300,11 +304,14 @@ def _nothing(places: Sequence[str | Path], skipped: Sequence[SkippedFile]) -> Pi
     )
 
 
-def _common(sets: list[MaterialSet], notes: list[str]) -> list[MaterialSet]:
+def _common(
+    sets: list[MaterialSet], notes: list[str], of_photos: Sequence[str]
+) -> list[MaterialSet]:
     """Keep the files of the maps that every material has, and say what is left out."""
-    common = set.intersection(*(set(s.maps) for s in sets))
+    made = [set(of_photos if s.maps == PHOTO else s.maps) for s in sets]
+    common = set.intersection(*made)
     for name in MAPS:
-        having = [s.name for s in sets if name in s.maps]
+        having = [s.name for s, maps in zip(sets, made, strict=True) if name in maps]
         if having and name not in common:
             verb = "has" if len(having) == 1 else "have"
             share = f"{len(having)} of {len(sets)} materials {verb} it ({_listed(having)})"

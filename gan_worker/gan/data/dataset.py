@@ -14,15 +14,15 @@ import tensorflow as tf
 from gan_worker.errors import PictureError, RequestError
 from gan_worker.gan.data.isotropy import is_isotropic
 from gan_worker.gan.data.periodicity import measure_pattern
-from gan_worker.gan.data.source import PHOTO, open_source
 from gan_worker.gan.data.source import Material as Material
 from gan_worker.gan.data.source import PhotoMaps as PhotoMaps
 from gan_worker.gan.data.source import measure_element as measure_element
+from gan_worker.gan.data.source import open_source
 from gan_worker.gan.data.statistics import Statistics, measure_statistics
 from gan_worker.gan.data.waves import Pattern, patterns_from_json
 from gan_worker.limits import OCTAVES
 from gan_worker.materials.maps import MAPS, Kind
-from gan_worker.materials.sets import MaterialSet, find_materials
+from gan_worker.materials.sets import PHOTO, MaterialSet, find_materials
 from gan_worker.preparation import AS_IT_IS, Preparation
 from gan_worker.progress import DataReport, MaterialEntry
 from gan_worker.style import NAME_LIMIT
@@ -95,7 +95,7 @@ def read_pictures(
     Raises:
         PictureError: `picture_missing`, `dataset_empty`, `map_size_mismatch`, `picture_too_small`.
     """
-    sets, skipped, notes = find_materials(files)
+    sets, skipped, notes = find_materials(files, of_photos=estimate.names if estimate else PHOTO)
     names = _common_maps([_maps_of(one, estimate) for one in sets])
     side = int((KEPT_PIXELS / len(sets)) ** 0.5)
     sources = [open_source(one, names, side, len(sets), preparation, estimate) for one in sets]

@@ -17,7 +17,7 @@ from gan_worker.materials.maps import MAPS, Kind
 from gan_worker.materials.pictures import quantise, read_layout, resize
 from gan_worker.materials.pixels import as_floats
 from gan_worker.materials.reduction import Reduced, read_reduced, reduce_maps
-from gan_worker.materials.sets import MaterialSet, read_material
+from gan_worker.materials.sets import PHOTO, MaterialSet, read_material
 from gan_worker.photos.preparing import prepare_and_inspect
 from gan_worker.photos.problems import PhotoProblem, find_problems
 from gan_worker.preparation import AS_IT_IS, Preparation
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 Material = Mapping[str, np.ndarray]
 Problems: TypeAlias = "Sequence[PhotoProblem | Finding]"
 
-# Maps of a picture that is a photo.
-PHOTO = ("base_color",)
 # Pixels of a picture that is read whole, at most.
 WHOLE = 2**24
 # Of the overviews of larger ones: of all materials together, of each at least, and what is measured on one at most.

@@ -183,10 +183,10 @@ def test_a_photo_is_learned_with_all_maps_as_if_they_were_given(photo):
 
 
 def test_sets_keep_their_maps_and_photos_beside_them_have_what_they_share(photo, wall):
-    asked = [str(photo), *(str(file) for file in sorted(Path(wall[0]).glob("wall_*.png")))]
-    read = read_pictures(asked, 32, 1.0, estimate=MAPS_OF_PHOTOS)
+    kept = photo.parent.rename(Path(wall[0]).with_name(f"{Path(wall[0]).name}_photos"))
+    read = read_pictures([str(kept), *wall], 32, 1.0, estimate=MAPS_OF_PHOTOS)
     assert read.report.maps == ("base_color", "normal", "height")
-    plain = read_pictures(asked[1:], 32, 1.0)
+    plain = read_pictures(wall, 32, 1.0)
     by_name = {e.name: m for e, m in zip(read.report.materials, read.materials, strict=True)}
     for name, picture in plain.materials[0].items():
         np.testing.assert_array_equal(by_name["wall"][name], picture)
