@@ -10,7 +10,7 @@ import numpy as np
 
 from gan_worker.gan.estimation.estimator import Estimates, count_pieces, estimate
 from gan_worker.gan.estimation.maps import make_maps
-from gan_worker.gan.generation.seams import LineSteps, rolled, sampled_steps
+from gan_worker.gan.generation.seams import LineSteps, line_steps, rolled
 from gan_worker.progress import GenerationProgress, Notice
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def adjusted_maps(
         whole = maps.pop(name) if name in made else drawn.maps[name]
         shown[name] = np.roll(whole, (-drawn.origin[1], -drawn.origin[0]), (0, 1))
         steps[name] = (
-            sampled_steps(shown[name]) if name in made else rolled(drawn.steps[name], drawn.origin)
+            line_steps(shown[name]) if name in made else rolled(drawn.steps[name], drawn.origin)
         )
     return shown, steps
 

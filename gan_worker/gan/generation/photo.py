@@ -120,10 +120,8 @@ class PhotoModel:
         made = replace(config, model=self.info.name, origin=origin)
         estimated = {}
         if config.estimation:
-            errors = self._levels[0][1].errors
-            # The height is made of the normals' slopes, and metallic was chosen.
-            errors = {**errors, "height": errors["normal"], "metallic": 0.0}
-            estimated = {name: errors[name] for name in config.estimation.maps(self.info.maps)}
+            names = config.estimation.maps(self.info.maps)
+            estimated = self._levels[0][1].expected(names)
         return Recipe(made, self.info.hash, __version__, self.info.credits, estimated)
 
     def _level(self, mip: int) -> tuple[Maps, Estimates]:

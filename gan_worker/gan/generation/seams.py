@@ -14,14 +14,6 @@ from gan_worker.validation.seams import seam_rank as seam_rank
 from gan_worker.validation.seams import seam_ratio as seam_ratio
 
 
-def sampled_steps(picture: np.ndarray) -> LineSteps:
-    """`line_steps` of a whole picture of any type, of which little is read and nothing else is made."""
-    every = [max(1, n // SAMPLED) for n in picture.shape[:2]]
-    parts = (picture[:: every[0]], picture[:, :: every[1]])
-    across, down = (tf.constant(np.asarray(part, np.float32)) for part in parts)
-    return mean_steps(across, 1).numpy(), mean_steps(down, 0).numpy()
-
-
 def mean_steps(picture: tf.Tensor, axis: int) -> tf.Tensor:
     """Mean absolute step to each line across an axis, 0 or 1, from the line before; the first is the wrap.
 
