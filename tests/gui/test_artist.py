@@ -110,7 +110,7 @@ def test_start_connects(window: Any, workers: Any) -> None:
     assert workers()
     window.wait(f"{MODEL!r} in session().model_names()")
     # All that the panel says of a worker stands there, so what is below is as far down as it gets.
-    window.wait("session().memory_mb and session().storage")
+    window.wait("session().storage")
     window.settle(20)
     window.photograph("connected")
 
