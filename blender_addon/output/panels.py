@@ -21,8 +21,8 @@ class _Validation:
     def draw(self: bpy.types.Panel, context: bpy.types.Context) -> None:
         layout, width = self.layout, context.region.width
         task = validation.newest(still(sliders.active_material()))
-        if task is None or task.state != "running":
-            layout.operator("tilewright.validate_material", icon="VIEWZOOM")
+        # It stays while it runs: Blender would highlight what comes in the place of a button that was pressed.
+        layout.operator("tilewright.validate_material", icon="VIEWZOOM")
         draw_task(layout, task, width, "tilewright.cancel_validation")
         if task and task.state == "succeeded":
             draw_findings(layout, task.findings, width)

@@ -47,9 +47,9 @@ class TILEWRIGHT_PT_photo_problems(TabPanel, bpy.types.Panel):
         photo = preparation.photo_of(context.space_data.image)
         assert photo is not None
         task = look.newest(photo)
+        # It stays while it runs: Blender would highlight what comes in the place of a button that was pressed.
+        layout.operator("tilewright.check_photo", icon="VIEWZOOM")
         draw_task(layout, task, width, "tilewright.cancel_photo")
-        if not look.running(photo):
-            layout.operator("tilewright.check_photo", icon="VIEWZOOM")
         if task is None or task.state != "succeeded":
             return
         for problem in task.problems:
