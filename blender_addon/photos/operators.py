@@ -256,6 +256,10 @@ class TILEWRIGHT_OT_cancel_photo(CancelTask, bpy.types.Operator):
     nothing = "No photo is being looked at"
 
     @classmethod
+    def obstacle(cls, context: bpy.types.Context) -> str:
+        return obstacle_of(_photo, context) or super().obstacle(context)
+
+    @classmethod
     def task(cls, context: bpy.types.Context) -> look.Look | None:
         photo = preparation.photo_of(_editor(context).image)
         return look.running(photo) if photo else None

@@ -111,7 +111,7 @@ def draw(panel: type, shading: Any = None) -> str:
         object=bpy.context.object,
         material=bpy.context.object and bpy.context.object.active_material,
         window_manager=bpy.context.window_manager,
-        space_data=SimpleNamespace(tree_type="ShaderNodeTree", shading=shading),
+        space_data=SimpleNamespace(tree_type="ShaderNodeTree", shading=shading, image=None),
     )
     if not hasattr(panel, "poll") or panel.poll(context):
         panel.draw(SimpleNamespace(layout=layout), context)
