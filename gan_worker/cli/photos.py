@@ -19,6 +19,7 @@ from gan_worker.files import storage_errors
 from gan_worker.materials.files import Format, file_bits, save_estimated
 from gan_worker.materials.pictures import Picture, read_picture, write_picture
 from gan_worker.photos.preparing import prepare_and_inspect
+from gan_worker.photos.suggestion import suggest_corners
 from gan_worker.preparation import Preparation
 from gan_worker.progress import DataReport, GeneratedMaterial, Notice, Report, Stage
 
@@ -58,6 +59,10 @@ def prepare(
     result, problems = prepare_and_inspect(np.clip(colors, 0, 1), preparation)
     for problem in problems:
         terminal.show_warning(f"{problem.message} {problem.cure}")
+    found = None if corners else suggest_corners(result)
+    if found:
+        shown = ",".join(f"{n:.3f}" for corner in found for n in corner)
+        terminal.show_notes([f"By its pattern it is upright with --corners {shown}"])
     write_picture(out, result)
     terminal.output.print(f"Written to {out.absolute()}", soft_wrap=True)
 

@@ -18,6 +18,7 @@ from gan_worker.gan.training.collapse import CollapseDetector
 from gan_worker.gan.training.pipelines import new_pipeline
 from gan_worker.gan.training.step import TrainingStep
 from gan_worker.materials import pictures
+from gan_worker.preparation import AS_IT_IS, Preparation
 from gan_worker.progress import (
     DataReport,
     LiveModel,
@@ -43,6 +44,7 @@ def config(striped_file):
         scale=1.0,
         octaves=0,
         isotropic=True,
+        prepare=Preparation(even_light=0.1),
     )
 
 
@@ -241,14 +243,16 @@ def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(config, halfway, tra
     whole, _ = trained
     assert weights(halfway)[1]["step"] == 3
     listener = Listener()
-    # Stripes have a direction; a run that learns them turned all the same goes on with that.
-    resumed = dataclasses.replace(config, resume=True, isotropic=False)
+    # Stripes have a direction; a run that learns them turned all the same goes on with that, and with what was done to
+    # its photo.
+    resumed = dataclasses.replace(config, resume=True, isotropic=False, prepare=AS_IT_IS)
     loop.train(resumed, halfway, listener.report, listener.should_stop)
     assert listener.of(DataReport)[0].turned is True
     assert any("step 3" in notice.text for notice in listener.of(Notice))
     assert not any("bit-exact" in notice.text for notice in listener.of(Notice))
     sessions = read_provenance(halfway.path).sessions
     assert [session.step for session in sessions] == [0, 3]
+    assert [session.settings["prepare"]["even_light"] for session in sessions] == [0.1, 0.1]
 
     (expected, state), (received, resumed_state) = weights(whole), weights(halfway)
     assert state["step"] == resumed_state["step"] == 6
