@@ -5,23 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
 
 from gan_worker.cli import terminal
 from gan_worker.cli.options import quiet_loading, takes_estimation
-from gan_worker.config import GenerationConfig, TrainingConfig
+from gan_worker.config import TrainingConfig
 from gan_worker.errors import RequestError, TilewrightError, require
 from gan_worker.estimation import Estimation, certainty
-from gan_worker.files import storage_errors
 from gan_worker.materials.files import Format, file_bits, save_estimated
 from gan_worker.materials.pictures import Picture, read_picture, write_picture
 from gan_worker.photos.preparing import prepare_and_inspect
 from gan_worker.photos.suggestion import suggest_corners
 from gan_worker.preparation import Preparation
-from gan_worker.progress import DataReport, GeneratedMaterial, Notice, Report, Stage
 
 # Names no model: none is kept.
 NAME = "photo"
@@ -128,27 +126,12 @@ def _named_apart(pictures: Sequence[Path], out: Path) -> Iterator[tuple[Path, Pa
         yield picture, out / name
 
 
-def _tell(news: Report) -> None:
-    if isinstance(news, Stage):
-        terminal.show_stage(news.text)
-    elif isinstance(news, Notice):
-        terminal.show_notice(news)
-    elif isinstance(news, DataReport):
-        terminal.show_notes(news.notes)
-
-
 def _estimate(config: TrainingConfig, folder: Path, estimation: Estimation) -> None:
     with quiet_loading():
-        from gan_worker.gan.generation.photo import PhotoModel
-        from gan_worker.gan.photo.making import make_photo
+        from gan_worker.gan.photo.making import make_material
     with terminal.StopWish(resumed=False) as wish:
-        made = make_photo(config, _tell, wish.asked)
-    model: Any = PhotoModel(made.info, made.tensors)
-    width, height = model.info.tile
-    wanted = GenerationConfig(NAME, width=width, height=height, estimation=estimation)
-    material: GeneratedMaterial = model.generate(wanted, file_bits(None, Format.png))
-    with storage_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        bits = file_bits(None, Format.png)
+        material = make_material(config, estimation, bits, terminal.show_news, wish.asked)
     save_estimated(material, folder)
     for name in material.maps:
         sure = material.recipe.estimated.get(name)

@@ -274,6 +274,16 @@ def _waiting_text(error: ErrorInfo | None) -> str:
     return f"{error.message} The training waits, and goes on as soon as there is some."
 
 
+def show_news(news: Report) -> None:
+    """What is done to a picture, and what a person should know of it."""
+    if isinstance(news, Stage):
+        show_stage(news.text)
+    elif isinstance(news, Notice):
+        show_notice(news)
+    elif isinstance(news, DataReport):
+        show_notes(news.notes)
+
+
 def show_notice(notice: Notice) -> None:
     """Say something that a person should know."""
     output.print(line(notice.text, style="yellow"), soft_wrap=True)

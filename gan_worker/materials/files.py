@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan_worker.dataclass_json import to_json
-from gan_worker.files import write_json
+from gan_worker.files import storage_errors, write_json
 from gan_worker.materials.maps import FILE_KIND_KEY, MAPS, Kind
 from gan_worker.materials.metadata import estimate_metadata, material_metadata
 from gan_worker.materials.pictures import Picture, to_light, write_picture
@@ -69,11 +69,16 @@ def save_estimated(material: GeneratedMaterial, folder: Path) -> list[Path]:
 
     Args:
         material: of a photo, with `file_bits`.
-        folder: where to, it exists; the files have its name.
+        folder: where to; the files have its name.
 
     Returns:
         The files, named `<folder>_<suffix>.png`.
+
+    Raises:
+        StorageError: `disk_full` or `file_unwritable`.
     """
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     files = []
     for name, picture in material.maps.items():
         file = folder / f"{folder.name}_{MAPS[name].file_word}.png"

@@ -46,7 +46,6 @@ from gan_worker.names import check_name, name_is_taken, unknown_model, unknown_r
 from gan_worker.progress import DataReport, TrainingProgress
 from gan_worker.runs.checkpoints import (
     FORMAT,
-    OF_A_PHOTO,
     WITH_OCTAVES,
     Arrays,
     Checkpoints,
@@ -58,6 +57,7 @@ from gan_worker.runs.checkpoints import (
     read_shapes,
     unreadable,
 )
+from gan_worker.runs.checkpoints import OF_A_PHOTO as OF_A_PHOTO
 
 logger = logging.getLogger(__name__)
 

@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gan_worker.config import PhotoConfig, TrainingConfig
+from gan_worker.config import GenerationConfig, PhotoConfig, TrainingConfig
 from gan_worker.errors import Cancelled, RequestError
 from gan_worker.gan.estimation.estimator import Estimates, estimate
-from gan_worker.gan.generation.photo import COLOR, ESTIMATES, stored_maps, with_calm_border
+from gan_worker.gan.generation.photo import (
+    COLOR,
+    ESTIMATES,
+    PhotoModel,
+    stored_maps,
+    with_calm_border,
+)
 from gan_worker.gan.networks.versions import program_versions
 from gan_worker.gan.photo.reading import Photo, read_photo
-from gan_worker.progress import DataReport, Preview, Report, Stage, TrainingProgress
-from gan_worker.runs.checkpoints import OF_A_PHOTO, Arrays
+from gan_worker.progress import (
+    DataReport,
+    GeneratedMaterial,
+    Preview,
+    Report,
+    Stage,
+    TrainingProgress,
+)
 from gan_worker.runs.provenance import Provenance, describe_training, write_provenance
-from gan_worker.runs.run import ModelInfo, Run
+from gan_worker.runs.run import OF_A_PHOTO, ModelInfo, Run
+
+if TYPE_CHECKING:
+    from gan_worker.estimation import Estimation
+    from gan_worker.runs.checkpoints import Arrays
 
 # Side of a run's preview at most, pixels.
 SHOWN = 512
@@ -76,6 +93,25 @@ def make_photo(
     info = _info(config, photo, found, provenance)
     tensors = {**stored, ESTIMATES: found.values}
     return PhotoMade(info, tensors, photo.report, provenance, _preview(stored[COLOR]))
+
+
+def make_material(
+    config: TrainingConfig,
+    estimation: Estimation,
+    bits: Mapping[str, int],
+    report: Callable[[Report], None],
+    should_stop: Callable[[], bool],
+) -> GeneratedMaterial:
+    """The whole material of a photo, of which no model is kept.
+
+    Args: as of `make_photo`, what is made of the estimates, and the bits of each map's whole numbers.
+
+    Raises: as `make_photo`.
+    """
+    made = make_photo(config, report, should_stop)
+    width, height = made.info.tile or (0, 0)
+    wanted = GenerationConfig(config.run, width=width, height=height, estimation=estimation)
+    return PhotoModel(made.info, made.tensors).generate(wanted, bits)
 
 
 def save_photo_model(
