@@ -7,7 +7,7 @@ from bpy.props import BoolProperty
 
 from ..ui.layouts import ui_scale
 from ..worker.reporting import Action, CancelTask, obstacle_of, require, still, unless, when
-from . import corners, look, overlay, preparation, preview
+from . import corners, look, overlay, preparation, preview, suggestion
 
 # Pixels beside a handle at which the mouse still takes it, however far one has zoomed.
 _REACH = 16.0
@@ -40,7 +40,10 @@ class _OfPhoto(Action):
 
     @classmethod
     def obstacle(cls, context: bpy.types.Context) -> str:
-        return obstacle_of(_photo, context)
+        busy = overlay.editing().area
+        return obstacle_of(_photo, context) or when(
+            busy, "Corners are being dragged: press Done first"
+        )
 
 
 class TILEWRIGHT_OT_edit_corners(_OfPhoto, bpy.types.Operator):
@@ -49,13 +52,6 @@ class TILEWRIGHT_OT_edit_corners(_OfPhoto, bpy.types.Operator):
     bl_idname = "tilewright.edit_corners"
     bl_label = "Corners"
     bl_options = {"UNDO"}
-
-    @classmethod
-    def obstacle(cls, context: bpy.types.Context) -> str:
-        busy = overlay.editing().area
-        return obstacle_of(_photo, context) or when(
-            busy, "Corners are being dragged: press Enter or Esc"
-        )
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         return self.execute(context)
@@ -214,6 +210,24 @@ class TILEWRIGHT_OT_end_corners(Action, bpy.types.Operator):
         overlay.editing().is_done = True
 
 
+class TILEWRIGHT_OT_suggest_corners(_OfPhoto, bpy.types.Operator):
+    """Look for a regular pattern, such as bricks or tiles, and put the corners where it repeats"""
+
+    bl_idname = "tilewright.suggest_corners"
+    bl_label = "Suggest"
+
+    wait: BoolProperty(
+        name="Wait", description="Return only when it was looked for", options={"SKIP_SAVE"}
+    )
+
+    def act(self, context: bpy.types.Context) -> None:
+        preview.show_before(_editor(context))
+        task = suggestion.suggest(_photo(context))
+        if self.wait:
+            task.wait()
+            task.raise_error()
+
+
 class TILEWRIGHT_OT_use_whole_photo(_OfPhoto, bpy.types.Operator):
     """Use all of the photo, as it lies"""
 
@@ -260,9 +274,10 @@ class TILEWRIGHT_OT_cancel_photo(CancelTask, bpy.types.Operator):
         return obstacle_of(_photo, context) or super().obstacle(context)
 
     @classmethod
-    def task(cls, context: bpy.types.Context) -> look.Look | None:
-        photo = preparation.photo_of(_editor(context).image)
-        return look.running(photo) if photo else None
+    def task(cls, context: bpy.types.Context) -> preview.PhotoTask | None:
+        photo = _photo(context)
+        tasks = (look.newest(photo), suggestion.newest(photo))
+        return next((task for task in tasks if task and task.state == "running"), None)
 
 
 class TILEWRIGHT_OT_show_prepared(_OfPhoto, bpy.types.Operator):
@@ -275,13 +290,6 @@ class TILEWRIGHT_OT_show_prepared(_OfPhoto, bpy.types.Operator):
     wait: BoolProperty(
         name="Wait", description="Return only when it is shown", options={"SKIP_SAVE"}
     )
-
-    @classmethod
-    def obstacle(cls, context: bpy.types.Context) -> str:
-        busy = overlay.is_edited(context.area)
-        return obstacle_of(_photo, context) or when(
-            busy, "Corners are being dragged: press Done first"
-        )
 
     def act(self, context: bpy.types.Context) -> None:
         if preview.is_after(_editor(context).image):
@@ -297,6 +305,7 @@ register, unregister = bpy.utils.register_classes_factory(
     (
         TILEWRIGHT_OT_edit_corners,
         TILEWRIGHT_OT_end_corners,
+        TILEWRIGHT_OT_suggest_corners,
         TILEWRIGHT_OT_use_whole_photo,
         TILEWRIGHT_OT_check_photo,
         TILEWRIGHT_OT_cancel_photo,

@@ -8,7 +8,7 @@ from gan_worker.photos.preparing import prepared_size
 
 from ..ui.layouts import TabPanel, draw_task, paragraph, properties_column
 from ..worker.reporting import obstacle_of
-from . import look, overlay, preparation, preview
+from . import look, overlay, preparation, preview, suggestion
 
 
 class TILEWRIGHT_PT_photo(TabPanel, bpy.types.Panel):
@@ -30,6 +30,7 @@ class TILEWRIGHT_PT_photo(TabPanel, bpy.types.Panel):
         after = preview.is_after(image)
         text = "Show Before" if after else "Show After"
         layout.operator("tilewright.show_prepared", text=text, icon="HIDE_OFF", depress=after)
+        _draw_suggestion(layout, photo, width)
         _draw_outcome(layout, photo, width)
 
 
@@ -65,8 +66,17 @@ def _draw_corners(layout: bpy.types.UILayout, photo: bpy.types.Image, edited: bo
         row.operator("tilewright.end_corners", icon="CHECKMARK")
     else:
         row.operator("tilewright.edit_corners", icon="SELECT_SET")
+        row.operator("tilewright.suggest_corners", icon="MESH_GRID")
     if photo.tilewright.is_cut and not edited:
         row.operator("tilewright.use_whole_photo", text="", icon="X")
+
+
+def _draw_suggestion(layout: bpy.types.UILayout, photo: bpy.types.Image, width: int) -> None:
+    task = suggestion.newest(photo)
+    draw_task(layout, task, width, "tilewright.cancel_photo")
+    if task and task.state == "succeeded" and not task.found and not photo.tilewright.is_cut:
+        text = "No regular pattern was found that can be trusted: drag the corners yourself"
+        paragraph(layout, text, width, "INFO")
 
 
 def _draw_outcome(layout: bpy.types.UILayout, photo: bpy.types.Image, width: int) -> None:

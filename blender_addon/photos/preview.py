@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import bpy
 import numpy as np
@@ -19,6 +19,8 @@ from . import changes, preparation, reading
 
 if TYPE_CHECKING:
     from gan_worker.photos.pieces import Pieces
+
+Result = TypeVar("Result")
 
 _ENDING = " prepared"
 
@@ -66,13 +68,13 @@ class Preview(PhotoTask):
             image.pack()
 
 
-def in_turns(pieces: Pieces[np.ndarray]) -> Generator[bool, None, np.ndarray]:
+def in_turns(pieces: Pieces[Result]) -> Generator[bool, None, Result]:
     """What comes of pieces of work, for a task that gives the window its turn after each."""
     while True:
         try:
             next(pieces)
         except StopIteration as end:
-            result: np.ndarray = end.value
+            result: Result = end.value
             return result
         yield False
 

@@ -7,7 +7,7 @@ large. The slant that makes the spectrum stand out most is searched; the lattice
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from gan_worker.photos.lattice import Likeness, find_lattice, measure_exactly
 from gan_worker.photos.light import luminance, shrunk_light
+from gan_worker.photos.pieces import Pieces, finished
 
 if TYPE_CHECKING:
     from gan_worker.materials.pixels import Picture
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Slant = tuple[float, float]
+Corners = tuple["Corner", "Corner", "Corner", "Corner"]
 
 # Pixels along the sides of what is looked at: at many slants, at few, and for the lattice.
 COARSE, FINE, MEASURED = 192, 320, 384
@@ -47,7 +49,7 @@ FLAT = 0.005
 CORNERS: Array = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
 
 
-def suggest_corners(picture: Picture) -> tuple[Corner, Corner, Corner, Corner] | None:
+def suggest_corners(picture: Picture) -> Corners | None:
     """The corners of a rectangle on the surface, as `Preparation.corners`.
 
     It says nothing rather than something wrong: of 72 slanted photos that were rendered of bricks, tiles, pavements and
@@ -60,12 +62,20 @@ def suggest_corners(picture: Picture) -> tuple[Corner, Corner, Corner, Corner] |
     Returns:
         Those of the photo itself where it is upright already; None where no pattern can be trusted.
     """
+    return finished(suggest_pieces(picture))
+
+
+def suggest_pieces(picture: Picture) -> Pieces[Corners | None]:
+    """As `suggest_corners`, some milliseconds at a time."""
     gray = np.sqrt(luminance(shrunk_light(picture, 2 * FINE))).astype(np.float64)
     if min(gray.shape) < COARSE or gray.std() < FLAT:
         return None
-    slant = _find_slant(gray)
-    if slant is None or not all(_is_found_in(gray, slant, part) for part in PARTS):
+    slant = yield from _find_slant(gray)
+    if slant is None:
         return None
+    for part in PARTS:
+        if not (yield from _is_found_in(gray, slant, part)):
+            return None
     axes = _upright_axes(gray, slant)
     corners = None if axes is None else _largest_rectangle(slant, axes)
     if corners is None:
@@ -79,18 +89,26 @@ def suggest_corners(picture: Picture) -> tuple[Corner, Corner, Corner, Corner] |
 # ---- the slant
 
 
-def _find_slant(gray: Array) -> Slant | None:
+def _find_slant(gray: Array) -> Pieces[Slant | None]:
     tried = ((a, b) for a, b in product(FIRST, FIRST) if abs(a) + abs(b) < TOGETHER)
-    first = max(tried, key=lambda slant: _regularity(gray, slant, COARSE))
-    return _climbed(gray, first, STEP, LAST_STEP)
+    _, first = yield from _most_regular(gray, tried, COARSE)
+    return (yield from _climbed(gray, first, STEP, LAST_STEP))
 
 
-def _climbed(gray: Array, slant: Slant, step: float, last: float) -> Slant | None:
+def _most_regular(gray: Array, slants: Iterable[Slant], side: int) -> Pieces[tuple[float, Slant]]:
+    """How regular the pattern is at the best of several slants, and which that is."""
+    found = []
+    for slant in slants:
+        found.append((_regularity(gray, slant, side), slant))
+        yield
+    return max(found)
+
+
+def _climbed(gray: Array, slant: Slant, step: float, last: float) -> Pieces[Slant | None]:
     """The slant near to one at which the pattern is most regular; None where it leads too far away."""
     value = _regularity(gray, slant, FINE)
     while step > last:
-        near = [(_regularity(gray, other, FINE), other) for other in _around(slant, step)]
-        best, other = max(near)
+        best, other = yield from _most_regular(gray, _around(slant, step), FINE)
         if best <= value:
             step /= 2
         else:
@@ -108,14 +126,14 @@ def _around(slant: Slant, step: float) -> Iterator[Slant]:
     )
 
 
-def _is_found_in(gray: Array, slant: Slant, part: tuple[float, float]) -> bool:
+def _is_found_in(gray: Array, slant: Slant, part: tuple[float, float]) -> Pieces[bool]:
     """Whether a part of the photo has that slant too; as seen from its own middle, at its own size."""
     start, stop = part
     rows, columns = (slice(int(start * n), int(stop * n)) for n in gray.shape)
     middle, size = start + stop - 1, stop - start
     nearer = 1 + middle * sum(slant)
     x, y = (size * n / nearer for n in slant)
-    found = _climbed(gray[rows, columns], (x, y), AFAR, 2 * LAST_STEP)
+    found = yield from _climbed(gray[rows, columns], (x, y), AFAR, 2 * LAST_STEP)
     if found is None:
         return False
     back = [n / size for n in found]

@@ -412,6 +412,17 @@ def test_a_zoomed_corner_is_taken_and_confirmed(window: Any) -> None:
     assert window.ask("addon('photos.overlay').editing().area") == 0
 
 
+def test_suggest_finds_the_tiles(window: Any) -> None:
+    window.hover_view()
+    window.press("Home")
+    window.click("suggest_corners(", 0.7)
+    suggested = "addon('photos.suggestion').newest(photo())"
+    window.wait(f"{suggested}.state == 'succeeded'")
+    assert window.ask(f"{suggested}.found")
+    window.settle(20)
+    window.photograph("photo_suggested")
+
+
 def test_before_and_after(window: Any) -> None:
     window.hover_view()
     window.press("Home")
