@@ -113,12 +113,16 @@ def small_tile(
     Args:
         config: what is wanted.
         model: that makes it.
-        most: pixels that the longer side may have; a photo is no larger than it is.
+        most: pixels that the longer side may have. Of a photo it is the finest level with so many, or else the
+            coarsest: nothing has to be drawn.
     """
-    if model is None or not (model.octaves or model.tile):
+    if model is not None and model.tile:
+        fits = (m for m in range(model.octaves) if max(model.tile) >> m <= most)
+        return at_level(config, next(fits, model.octaves), model.octaves)
+    if model is None or not model.octaves:
         return None
     small = at_level(config, model.octaves, model.octaves)
-    return small if model.tile or max(small.width, small.height) <= most else None
+    return small if max(small.width, small.height) <= most else None
 
 
 def small_part(config: GenerationConfig, model: ModelEntry | None, most: int) -> GenerationConfig:

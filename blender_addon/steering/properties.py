@@ -122,7 +122,7 @@ class TILEWRIGHT_PG_estimation(bpy.types.PropertyGroup):
     )
     roughness_range: _strength(
         "roughness_range",
-        "Roughness Range",
+        "Range",
         "How much roughness differs over the surface. At 0 it is the same everywhere",
     )
     occlusion: _strength("occlusion", "Occlusion", "How dark it gets in the joints and pits")

@@ -258,13 +258,14 @@ def test_levels_of_a_photo_are_its_resolutions(worker, plane, photo, make):
     config.check_for(replace(PHOTO, name=config.model))
 
 
-def test_a_slider_asks_for_the_smallest_level(worker, plane, photo, make):
+def test_a_slider_asks_for_the_finest_level_that_a_preview_may_have(worker, plane, photo, make):
     bpy.ops.tilewright.photo_to_material(filepath=str(photo))
     read_photo(worker)
     make_maps(worker, make)
+    bpy.context.scene.tilewright.preview_size = 100
     plane.active_material.tilewright.latents.estimation.depth = 2.0
     config = worker.submitted[job_of(worker, GenerationConfig)]
-    assert (config.width, config.height, config.mip) == (40, 24, 2)
+    assert (config.width, config.height, config.mip) == (80, 48, 1)
     assert config.estimation == Estimation(depth=2.0)
 
 
