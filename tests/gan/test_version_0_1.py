@@ -52,7 +52,7 @@ def test_a_look_by_name_differs_from_the_other(runs):
 
 
 def test_a_run_is_continued(runs, monkeypatch):
-    monkeypatch.setitem(config.PRESETS, "nano", SMALL)
+    monkeypatch.setitem(config.NETWORKS, "nano", SMALL)
     run = Run.open(runs, MODEL)
     asked = TrainingConfig(
         MODEL, (str(OLD / "pictures"),), "nano", None, kimg=0.208, scale=1.0, resume=True
@@ -67,7 +67,7 @@ def test_a_run_is_continued(runs, monkeypatch):
 
 def test_a_run_is_continued_with_a_detail_stage(runs, monkeypatch):
     detailed = replace(SMALL, detail=config.MATERIAL_PRESETS["nano"].detail)
-    monkeypatch.setitem(config.PRESETS, "nano", detailed)
+    monkeypatch.setitem(config.NETWORKS, "nano", detailed)
     before = generation.load_model(open_model(runs, MODEL))
     asked = TrainingConfig(
         MODEL, (str(OLD / "pictures"),), "nano", None, kimg=0.208, octaves=1, resume=True
