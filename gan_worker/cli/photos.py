@@ -58,7 +58,8 @@ def prepare(
     for problem in problems:
         terminal.show_warning(f"{problem.message} {problem.cure}")
     found = None if corners else suggest_corners(result)
-    if found:
+    # One that is upright already needs none.
+    if found and found[0] != (0, 0):
         shown = ",".join(f"{n:.3f}" for corner in found for n in corner)
         terminal.show_notes([f"By its pattern it is upright with --corners {shown}"])
     write_picture(out, result)
