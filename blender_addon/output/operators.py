@@ -9,7 +9,7 @@ from gan_worker.exports.targets import ExportTarget
 
 from ..steering import sliders
 from ..worker import pump
-from ..worker.reporting import Action, CancelTask, obstacle_of, still, when
+from ..worker.reporting import Action, CancelTask, obstacle_of, still
 from . import assets, validation
 from . import export as material_export
 
@@ -99,11 +99,8 @@ class TILEWRIGHT_OT_validate_material(Action, bpy.types.Operator):
     )
 
     @classmethod
-    def obstacle(cls, context: bpy.types.Context) -> str:
-        running = TILEWRIGHT_OT_cancel_validation.task(context)
-        return obstacle_of(validation.check, sliders.active_material()) or when(
-            running, "It is being looked at: wait for it, or cancel it"
-        )
+    def obstacle(cls, _context: bpy.types.Context) -> str:
+        return obstacle_of(validation.check, sliders.active_material())
 
     def act(self, _context: bpy.types.Context) -> None:
         pump.finish()  # maps that are not there yet would be missing

@@ -78,7 +78,7 @@ def check(material: bpy.types.Material | None) -> bpy.types.Material:
 
 
 def start(material: bpy.types.Material) -> Validation:
-    """Begin to look at a material, of any origin.
+    """Begin to look at a material, of any origin; one look at a time.
 
     Raises:
         RequestError: `invalid_config` where none of its inputs is fed by an image.
@@ -88,7 +88,8 @@ def start(material: bpy.types.Material) -> Validation:
         why = f" ({'; '.join(left_out)})" if left_out else ""
         rule = f"An image must feed an input of the shader; in {material.name} none does{why}."
         raise RequestError("invalid_config", rule, "Connect the image nodes to a Principled BSDF.")
-    return Validation(material).start(str(material.session_uid))
+    about = str(material.session_uid)
+    return Validation.running(about) or Validation(material).start(about)
 
 
 def newest(material: bpy.types.Material) -> Validation | None:

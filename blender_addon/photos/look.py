@@ -41,17 +41,13 @@ class Look(PhotoTask):
 
 
 def look(photo: bpy.types.Image) -> Look:
-    """Read a photo once more, whatever was painted on it since, and look what is wrong with it."""
+    """Read a photo once more, whatever was painted on it since, and look what is wrong with it; one at a time."""
     reading.forget()
-    return Look(photo).start(str(photo.session_uid))
+    about = str(photo.session_uid)
+    return Look.running(about) or Look(photo).start(about)
 
 
 def newest(photo: bpy.types.Image) -> Look | None:
     """The last time that this part of it was looked at."""
     found = Look.newest(str(photo.session_uid))
     return found if found and found.corners == preparation.corners_of(photo) else None
-
-
-def running(photo: bpy.types.Image) -> Look | None:
-    """The same, while it is."""
-    return Look.running(str(photo.session_uid))

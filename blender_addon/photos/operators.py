@@ -245,12 +245,6 @@ class TILEWRIGHT_OT_check_photo(_OfPhoto, bpy.types.Operator):
     bl_idname = "tilewright.check_photo"
     bl_label = "Check Photo"
 
-    @classmethod
-    def obstacle(cls, context: bpy.types.Context) -> str:
-        return super().obstacle(context) or when(
-            look.running(_photo(context)), "It is being looked at: wait for it, or cancel it"
-        )
-
     wait: BoolProperty(
         name="Wait", description="Return only when it is done", options={"SKIP_SAVE"}
     )

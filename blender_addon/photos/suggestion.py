@@ -38,7 +38,8 @@ class Suggestion(PhotoTask):
 def suggest(photo: bpy.types.Image) -> Suggestion:
     """Look for the corners of a photo's pattern, whatever was painted on it since it was read."""
     reading.forget()
-    return Suggestion(photo).start(str(photo.session_uid))
+    about = str(photo.session_uid)
+    return Suggestion.running(about) or Suggestion(photo).start(about)
 
 
 def newest(photo: bpy.types.Image) -> Suggestion | None:

@@ -165,6 +165,13 @@ def test_a_clipped_photo_is_told_with_a_cure(space):
     assert problem.kind == "clipped" and problem.cure
 
 
+def test_a_photo_is_looked_at_once_however_often_it_is_pressed(space, shown):
+    task = look.look(shown)
+    assert look.look(shown) is task
+    task.wait()
+    assert look.look(shown) is not task
+
+
 def test_only_the_part_that_is_used_is_judged(space):
     random = np.random.default_rng(0)
     colors = random.integers(60, 200, (128, 128, 3), np.uint8)
