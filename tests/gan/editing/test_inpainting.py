@@ -155,7 +155,7 @@ def test_another_scale_than_the_models_gives_the_same_size(model, material):
 
 def roughest_border(maps):
     """The step over the border against the largest one inside; the most of all maps and both axes."""
-    steps = [s.numpy() for p in maps.values() for s in line_steps(tf.constant(p))]
+    steps = [s for p in maps.values() for s in line_steps(p)]
     return max(s[0] / s[1:].max() for s in steps)
 
 
