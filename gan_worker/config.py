@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Protocol
 
+from gan_worker import __version__
 from gan_worker.dataclass_json import flat
 from gan_worker.errors import RequestError, require
 from gan_worker.estimation import Estimation
@@ -481,6 +483,17 @@ class Recipe:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "config", replace(self.config, maps=()))
+
+    @classmethod
+    def of_now(
+        cls,
+        config: GenerationConfig,
+        model_hash: str,
+        credits: Credits,
+        estimated: Mapping[str, float] = MappingProxyType({}),
+    ) -> Recipe:
+        """Of what this version makes."""
+        return cls(config, model_hash, __version__, credits, dict(estimated))
 
     @property
     def model(self) -> str:

@@ -209,7 +209,11 @@ def _as_stored(material: bpy.types.Material, map_name: str) -> np.ndarray:
 
 def _marks(made: Recipe, before: Recipe) -> dict[str, str]:
     return repair_metadata(
-        made.model, made.model_hash, made.version, made.credits, material_metadata(before)
+        made.model,
+        made.model_hash,
+        made.credits,
+        material_metadata(before),
+        version=made.version,
     )
 
 

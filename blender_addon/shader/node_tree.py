@@ -197,7 +197,9 @@ def read_metadata(material: bpy.types.Material) -> dict[str, str]:
     made = material_metadata(recipe)
     if not material.tilewright.repaired:
         return made
-    return repair_metadata(recipe.model, recipe.model_hash, recipe.version, recipe.credits, made)
+    return repair_metadata(
+        recipe.model, recipe.model_hash, recipe.credits, made, version=recipe.version
+    )
 
 
 def build(

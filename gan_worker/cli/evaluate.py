@@ -11,7 +11,6 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from gan_worker import __version__
 from gan_worker.cli import terminal
 from gan_worker.cli.options import Home, quiet_loading, runs_folder
 from gan_worker.cli.terminal import output, show_stage, show_warning
@@ -81,9 +80,7 @@ def evaluate(
     terminal.output.print(f"All figures in {file.absolute()}", soft_wrap=True)
     picture = file.with_name(f"{file.stem}_likeness.png")
     info = loaded.info
-    write_picture(
-        picture, sheet, metadata=model_metadata(info.name, info.hash, __version__, info.credits)
-    )
+    write_picture(picture, sheet, metadata=model_metadata(info.name, info.hash, info.credits))
     terminal.output.print(
         f"Generated pieces beside the real ones most like them in {picture.absolute()}",
         soft_wrap=True,

@@ -43,7 +43,7 @@ from gan_worker.materials.files import Format, file_bits
 from gan_worker.progress import GenerationProgress
 from gan_worker.runs import run
 from gan_worker.style import Material
-from gan_worker.validation.findings import State
+from gan_worker.validation.material import State
 from gan_worker.validation.material import validate as find_faults
 
 

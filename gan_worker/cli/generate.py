@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from gan_worker import __version__
 from gan_worker.cli import terminal
 from gan_worker.cli.options import (
     Detail,
@@ -176,7 +175,5 @@ def directions(
 
 
 def _write_sheet(picture: Any, info: run.ModelInfo, out: Path) -> None:
-    write_picture(
-        out, picture, metadata=model_metadata(info.name, info.hash, __version__, info.credits)
-    )
+    write_picture(out, picture, metadata=model_metadata(info.name, info.hash, info.credits))
     terminal.output.print(f"{out.absolute()}", soft_wrap=True)

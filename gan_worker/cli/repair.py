@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from rich.table import Table
 from safetensors.numpy import save
 
-from gan_worker import __version__
 from gan_worker.cli import terminal
 from gan_worker.cli.options import (
     Estimation,
@@ -207,7 +206,7 @@ def _write(
 ) -> None:
     pictures = _picture_files()
     said = {
-        kind: repair_metadata(info.name, info.hash, __version__, info.credits, texts)
+        kind: repair_metadata(info.name, info.hash, info.credits, texts)
         for kind, texts in pictures.read_texts(material).items()
     }
     pictures.write_changed(material, maps, changed, files, said)
@@ -240,7 +239,7 @@ def _write_missing(
         if "base_color" in FILE_KINDS[kind].maps
     )
     made, errors = _estimate(maps, closed, chosen)
-    said = repair_metadata(info.name, info.hash, __version__, info.credits, texts, errors)
+    said = repair_metadata(info.name, info.hash, info.credits, texts, errors)
     _show_written(_picture_files().write_beside(made, files, said))
 
 
@@ -249,7 +248,7 @@ def _write_projected(
 ) -> None:
     """Write the picture that was found with the maps that are estimated from it."""
     made, errors = _estimate(maps, False, chosen)
-    said = model_metadata(info.name, info.hash, __version__, info.credits)
+    said = model_metadata(info.name, info.hash, info.credits)
     said |= estimated_text(errors)
     files = {"base_color": stem.with_name(f"{stem.name}_{MAPS['base_color'].file_word}.png")}
     write_picture(files["base_color"], maps["base_color"], metadata=said)
@@ -303,7 +302,7 @@ def _write_found(found: Any, loaded: Any, out: Path, stem: str) -> None:
         style=Latent(tuple(float(v) for v in latents.z[0])),
         origin=(0, 0),
     )
-    recipe = Recipe(made, info.hash, __version__, info.credits)
+    recipe = Recipe.of_now(made, info.hash, info.credits)
     write_json(out / f"{stem}_latent.json", to_json(recipe))
     arrays = {"z": latents.z, "local": latents.local}
     arrays |= {f"noise/{i}": noise for i, noise in enumerate(latents.noise)}
@@ -314,5 +313,5 @@ def _write_found(found: Any, loaded: Any, out: Path, stem: str) -> None:
         np.concatenate([found.wanted[name], found.made[name]], axis=1) for name in found.wanted
     ]
     sheet = np.concatenate([np.broadcast_to(x, (*x.shape[:2], 3)) for x in lines])
-    said = model_metadata(info.name, info.hash, __version__, info.credits)
+    said = model_metadata(info.name, info.hash, info.credits)
     write_picture(out / f"{stem}_projection.png", sheet, metadata=said)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gan_worker import __version__
 from gan_worker.config import GenerationConfig, Recipe, RepairConfig
 from gan_worker.gan.editing.material_files import (
     POOR,
@@ -74,4 +73,4 @@ def repair(
 
 def _recipe(info: Any, seed: int, size: tuple[int, int]) -> Recipe:
     made = GenerationConfig(info.name, seed, size[1], size[0], origin=(0, 0))
-    return Recipe(made, info.hash, __version__, info.credits)
+    return Recipe.of_now(made, info.hash, info.credits)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
+from gan_worker import __version__
 from gan_worker.dataclass_json import to_json
 from gan_worker.materials.maps import FILE_KIND_KEY, MAPS, Kind, MaterialMap
 
@@ -47,16 +48,20 @@ _PACKET = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n{}\n<?xpack
 
 
 def model_metadata(
-    model: str, model_hash: str, version: str, credits: Credits, recipe: Recipe | None = None
+    model: str,
+    model_hash: str,
+    credits: Credits,
+    recipe: Recipe | None = None,
+    version: str = __version__,
 ) -> dict[str, str]:
     """The texts that a generated picture carries; the same for the same request, so without a time.
 
     Args:
         model: the model's name.
         model_hash: sha256 of its weights, hex; empty for one in training.
-        version: of Tilewright.
         credits: of the model.
         recipe: of a material; None for pictures that show several.
+        version: of Tilewright.
 
     Returns:
         Name as OpenImageIO has it → text, and under `xmp` a packet of XMP that says the same.
@@ -77,20 +82,20 @@ def model_metadata(
 def repair_metadata(
     model: str,
     model_hash: str,
-    version: str,
     credits: Credits,
     before: Mapping[str, str],
     estimated: Mapping[str, float] | None = None,
+    version: str = __version__,
 ) -> dict[str, str]:
     """The texts of a picture of which a model has made a part; see `model_metadata`.
 
     Args:
         model: the model's name.
         model_hash: sha256 of its weights, hex.
-        version: of Tilewright.
         credits: of the model.
         before: what the picture said of itself, of `pictures.read_header`.
         estimated: as in `Recipe`, where there is what was estimated of it.
+        version: of Tilewright.
     """
     whole = before.get(SOURCE_TYPE_KEY) == SOURCE_TYPE
     old, new = before.get("Copyright", ""), credit_line(credits)
@@ -134,7 +139,7 @@ def _with_packet(texts: dict[str, str], version: str, authors: Sequence[str]) ->
 
 def material_metadata(recipe: Recipe) -> dict[str, str]:
     """What the maps of a material carry; see `model_metadata`."""
-    return model_metadata(recipe.model, recipe.model_hash, recipe.version, recipe.credits, recipe)
+    return model_metadata(recipe.model, recipe.model_hash, recipe.credits, recipe, recipe.version)
 
 
 def read_metadata(texts: Mapping[str, str]) -> dict[str, Any] | None:

@@ -25,7 +25,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 import gan_worker
-from gan_worker import __version__
 from gan_worker.config import Credits, TrainingConfig
 from gan_worker.dataclass_json import dump, from_json
 from gan_worker.errors import RequestError, StorageError, TilewrightError
@@ -264,7 +263,7 @@ class Run:
         folder = self.path / "previews"
         with storage_errors(folder):
             folder.mkdir(exist_ok=True)
-        texts = model_metadata(self.name, "", __version__, credits)
+        texts = model_metadata(self.name, "", credits)
         write_picture(folder / f"{step:08d}.png", pixels, metadata=texts)
 
     def check_goes_on(self) -> None:

@@ -12,8 +12,7 @@ import numpy as np
 from gan_worker.errors import PictureError
 from gan_worker.files import shown_name
 from gan_worker.gan.data.periodicity import find_cell
-from gan_worker.gan.data.statistics import unit_normals
-from gan_worker.materials.maps import MAPS, Kind
+from gan_worker.gan.data.statistics import with_unit_normals
 from gan_worker.materials.pictures import quantise, read_layout, resize
 from gan_worker.materials.pixels import as_floats
 from gan_worker.materials.reduction import Reduced, read_reduced, reduce_maps
@@ -172,7 +171,7 @@ def open_source(
         maps = {name: read[name] for name in names}
         return Source(maps, _problems(maps) if is_photo else _faults(maps))
     shrink = _shrink(size, materials)
-    reduced = read_reduced(material, names, shrink, max(WINDOW, side), _unit)
+    reduced = read_reduced(material, names, shrink, max(WINDOW, side), with_unit_normals)
     if is_photo:
         return LargeSource(reduced, _problems(reduced.window, reduced.overview))
     return LargeSource(reduced, _faults(reduced.window))
@@ -205,7 +204,7 @@ def _open_prepared(
 
 def _as_read(name: str, picture: np.ndarray) -> np.ndarray:
     """Floats of 0..1, and normals of unit length."""
-    return _unit(name, as_floats(picture))
+    return with_unit_normals(name, as_floats(picture))
 
 
 def _problems(*parts: Material) -> tuple[PhotoProblem, ...]:
@@ -218,7 +217,7 @@ def _problems(*parts: Material) -> tuple[PhotoProblem, ...]:
 
 def _faults(maps: Material) -> tuple[Finding, ...]:
     """What is wrong with the maps of a set, which need not tile and whose normals get their length here."""
-    learned = {name: _unit(name, picture) for name, picture in maps.items()}
+    learned = {name: with_unit_normals(name, picture) for name, picture in maps.items()}
     return tuple(finding for finding in validate(learned, closed=False) if not finding.is_ok)
 
 
@@ -247,13 +246,8 @@ def _size(maps: Material) -> tuple[int, int]:
     return width, height
 
 
-def _unit(name: str, picture: np.ndarray) -> np.ndarray:
-    """Normals with unit length, other maps as they are."""
-    return unit_normals(picture) if MAPS[name].kind is Kind.direction else picture
-
-
 def _scaled(maps: Material, scale: float) -> Material:
-    return {name: _unit(name, resize(picture, scale)) for name, picture in maps.items()}
+    return {name: with_unit_normals(name, resize(picture, scale)) for name, picture in maps.items()}
 
 
 def _halved(maps: Material, octaves: int) -> Material:

@@ -137,6 +137,11 @@ def normals_from_slopes(values: tf.Tensor) -> tf.Tensor:
     return tf.concat([values, z], axis=-1) * 0.5 + 0.5
 
 
+def with_unit_normals(name: str, picture: np.ndarray) -> np.ndarray:
+    """A map as it is learned: one of normals with `unit_normals`, others as they are."""
+    return unit_normals(picture) if MAPS[name].kind is Kind.direction else picture
+
+
 def unit_normals(picture: np.ndarray) -> np.ndarray:
     """Normals as a renderer sees them, which gives every one unit length: maps made smaller hold shorter ones.
 

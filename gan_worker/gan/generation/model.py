@@ -191,7 +191,7 @@ class Model:
 
     def _recipe(self, config: GenerationConfig, origin: tuple[int, int]) -> Recipe:
         made = replace(config, model=self.info.name, origin=origin)
-        return Recipe(made, self.info.hash, __version__, self.info.credits)
+        return Recipe.of_now(made, self.info.hash, self.info.credits)
 
     def cells(self, config: GenerationConfig) -> tuple[int, int]:
         """Rows and columns of the latent grid of a request."""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gan_worker import __version__
 from gan_worker.config import GenerationConfig, PhotoConfig, Recipe
 from gan_worker.errors import Cancelled
 from gan_worker.estimation import Estimation
@@ -122,7 +121,7 @@ class PhotoModel:
         if config.estimation:
             names = config.estimation.maps(self.info.maps)
             estimated = self._levels[0][1].expected(names)
-        return Recipe(made, self.info.hash, __version__, self.info.credits, estimated)
+        return Recipe.of_now(made, self.info.hash, self.info.credits, estimated)
 
     def _level(self, mip: int) -> tuple[Maps, Estimates]:
         while len(self._levels) <= mip:

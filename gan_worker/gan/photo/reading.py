@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gan_worker.errors import PictureError, RequestError
-from gan_worker.gan.data.statistics import unit_normals
-from gan_worker.materials.maps import MAPS, Kind
+from gan_worker.gan.data.statistics import with_unit_normals
 from gan_worker.materials.masks import looks_seamless
 from gan_worker.materials.pictures import read_layout
 from gan_worker.materials.reduction import read_reduced
@@ -139,12 +138,8 @@ def _read(material: MaterialSet) -> tuple[int, Maps]:
     while (width // shrink) * (height // shrink) > KEPT:
         shrink *= 2
     if shrink > 1:
-        return shrink, read_reduced(material, material.maps, shrink, 1, _unit).overview
-    return shrink, {name: _unit(name, p) for name, p in read_material(material).items()}
-
-
-def _unit(name: str, picture: np.ndarray) -> np.ndarray:
-    return unit_normals(picture) if MAPS[name].kind is Kind.direction else picture
+        return shrink, read_reduced(material, material.maps, shrink, 1, with_unit_normals).overview
+    return shrink, {name: with_unit_normals(name, p) for name, p in read_material(material).items()}
 
 
 def _fitted(
@@ -160,7 +155,7 @@ def _fitted(
         return Fitted(_cropped(maps, 1 << octaves), False, octaves)
     report(Stage("making it tileable"))
     tile = make_tile(maps, 1 << octaves)
-    maps = {name: _unit(name, picture) for name, picture in tile.items()}
+    maps = {name: with_unit_normals(name, picture) for name, picture in tile.items()}
     tall, wide = maps["base_color"].shape[:2]
     notes.append(
         f"Its borders were made to meet: {wide}×{tall} pixels of {width}×{height} are left."

@@ -132,14 +132,12 @@ def test_a_repaired_photo_is_a_composite_and_keeps_whose_it_is(tmp_path):
     credits = Credits("h", 1, 0, ("Ann",), ("CC0-1.0",))
     before = {"Artist": "Zoë", "Copyright": "© Zoë"}
     file = tmp_path / "wall.png"
-    write_picture(
-        file, noise(3, np.uint8), metadata=repair_metadata("oak", "a", "1", credits, before)
-    )
+    write_picture(file, noise(3, np.uint8), metadata=repair_metadata("oak", "a", credits, before))
     texts = read_header(file)[2]
     assert texts["Artist"] == "Zoë"
     assert texts["Copyright"].startswith("© Zoë Parts of it: Made by a model trained on 1 picture")
     assert read_metadata(texts)["source_type"] == COMPOSITE_TYPE
-    again = repair_metadata("oak", "a", "1", credits, read_texts(read_one(file))["base_color"])
+    again = repair_metadata("oak", "a", credits, read_texts(read_one(file))["base_color"])
     assert again["Copyright"] == texts["Copyright"]
-    whole = repair_metadata("oak", "a", "1", credits, model_metadata("oak", "a", "1", credits))
+    whole = repair_metadata("oak", "a", credits, model_metadata("oak", "a", credits))
     assert read_metadata(whole)["source_type"] == SOURCE_TYPE

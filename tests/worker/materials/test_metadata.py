@@ -70,7 +70,7 @@ def test_estimated_maps_are_named_with_how_sure_they_are(tmp_path):
         with Image.open(file) as opened:
             assert line in opened.info["XML:com.adobe.xmp"]
         # What is repaired later keeps saying so.
-        again = repair_metadata("oak", "a" * 64, "0.1.0", CREDITS, texts)
+        again = repair_metadata("oak", "a" * 64, CREDITS, texts, version="0.1.0")
         assert read_metadata(again)["estimated"] == line
     assert "estimated" not in read_metadata(read_header(saved(tmp_path / "plain")[0])[2])
 
@@ -111,14 +111,14 @@ def test_exr_carries_the_same_packet(tmp_path):
     opened = oiio.ImageInput.open(str(file))
     assert (
         opened.spec().getattribute("xmp")
-        == model_metadata("oak", "a" * 64, "0.1.0", CREDITS, RECIPE)["xmp"]
+        == model_metadata("oak", "a" * 64, CREDITS, RECIPE, "0.1.0")["xmp"]
     )
     opened.close()
 
 
 def test_a_photo_has_no_marks_and_a_cut_recipe_loses_only_itself():
     assert read_metadata({"Software": "Camera 1"}) is None
-    texts = model_metadata("oak", "", "0.1.0", CREDITS, RECIPE)
+    texts = model_metadata("oak", "", CREDITS, RECIPE, "0.1.0")
     found = read_metadata({**texts, "tilewright:Recipe": json.dumps({"a": 1})[:4]})
     assert found["recipe"] is None
     assert found["model"] == "oak"
