@@ -207,7 +207,7 @@ def test_varied_objects_look_different_and_the_file_keeps_them(model, planes, tm
         images.read_pixels(node_tree.images_of(m)["base_color"])[..., :3] for m in found
     )
     assert np.abs(first - second).mean() > 0.005
-    assert node_tree.BUMP in found[0].node_tree.nodes
+    assert node_tree.texture_node_name("normal") in found[0].node_tree.nodes
 
 
 def test_painted_looks_lie_where_they_were_painted(model, plane):

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import bpy
 import numpy as np
 import pytest
-from PIL import Image
 
 from blender_addon.photos import orientation, preparation
 from blender_addon.training import training
@@ -115,11 +114,12 @@ def test_generated_packed_and_float_images_can_be_prepared(pack, is_float):
 
 
 def with_exif(held: int, format: str) -> bytes:
+    image = pytest.importorskip("PIL.Image", reason="written in the worker's environment")
     colors = np.zeros((16, 24, 3), np.uint8)
     colors[:8, :12] = 255, 0, 0
-    exif, file = Image.Exif(), io.BytesIO()
+    exif, file = image.Exif(), io.BytesIO()
     exif[0x0112] = held
-    Image.fromarray(colors).save(file, format, exif=exif, quality=95)
+    image.fromarray(colors).save(file, format, exif=exif, quality=95)
     return file.getvalue()
 
 
