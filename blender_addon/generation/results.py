@@ -66,21 +66,24 @@ def make_image(job: str, map_name: str, pixels: np.ndarray) -> Iterator[None]:
 
 
 def apply(event: MaterialReady, target: str, order: Order, is_rest: bool = False) -> Iterator[None]:
-    """A whole material: missing images, the node tree, and then the packing.
+    """A whole material: missing images, the node tree, and the packing.
 
     What comes when a slider rests belongs to the undo step of the slider, and is of no use without
     its material.
     """
     for name, pixels in event.maps.items():
         yield from make_image(event.job, name, pixels)
+    if is_rest:
+        # The slider may be let go at any moment: images that its undo step finds in use must be packed by then, or it
+        # would bring them back black.
+        yield from _keep_all(event, order.folder, is_rest)
     is_lost = is_rest and not _is_wanted(event.recipe.config, target)
     if session.current.is_newest(event.job, target) and not is_lost:  # none was asked for meanwhile
         _show(event, target, order, is_rest)
     _clean_up(event.job)
     yield
-    for name, pixels in event.maps.items():
-        yield from _keep(event, name, pixels, order.folder, is_rest)
     if not is_rest:
+        yield from _keep_all(event, order.folder, is_rest)
         push_undo("Tilewright Material")
 
 
@@ -131,6 +134,11 @@ def _new_material(event: MaterialReady) -> bpy.types.Material:
     material = node_tree.new_material(images.whole_name(config.model, f" {config.seed}"))
     material.use_fake_user = True
     return material
+
+
+def _keep_all(event: MaterialReady, folder: str | None, is_rest: bool) -> Iterator[None]:
+    for name, pixels in event.maps.items():
+        yield from _keep(event, name, pixels, folder, is_rest)
 
 
 def _keep(

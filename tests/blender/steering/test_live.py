@@ -105,6 +105,20 @@ def test_moving_shows_a_preview_and_resting_the_full_size(hand, material, rest):
     assert not any(images.is_live(i) for i in bpy.data.images)
 
 
+def test_an_undo_step_finds_only_packed_images_in_use(hand, material, rest):
+    """A slider that rests in the artist's hand may be let go, which is an undo step, while the full size comes in."""
+    hand.move(material, 1.5)
+    hand.answer(hand.jobs[0])
+    rest()
+    full = hand.jobs[-1]
+    hand.worker.finish(full, {n: m for n, m in hand.make(512, 256).items() if n != "normal"})
+    ready = hand.worker.events[-1]
+    for _ in results.apply(ready, material.tilewright.uuid, results.Order(), is_rest=True):
+        used = node_tree.images_of(material).values()
+        assert all(images.is_live(image) or image.packed_file for image in used)
+    assert sliders.is_shown(material)
+
+
 def test_nothing_is_sent_at_full_size_before_the_slider_rests(hand, material):
     hand.move(material, 1.0)
     hand.answer(hand.jobs[0])
