@@ -171,7 +171,7 @@ def measure() -> list[Measure]:
         Measure("modules", len(files), None, f"in {len(folders)} folders"),
         Measure("modules in the largest folder", folders[largest], 16, largest),
         Measure("longest chain of imports", len(chain), 13, " > ".join(chain)),
-        Measure("imports a module", round(edges / len(graph), 2), 4.1),
+        Measure("imports a module", round(edges / len(graph), 2), 4),
         Measure("longest chain, with types", len(read_chain), None),
         Measure("imports a module, with types", round(read_edges / len(read), 2), None),
         Measure("circles of imports", len(circular), 0, "; ".join(map(" ".join, circular))),

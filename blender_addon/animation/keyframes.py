@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import bpy
 from bpy.app.handlers import persistent
 
-from gan_worker.limits import SEEDS
 from gan_worker.styles.mixing import within_limit
 
 from ..shader import node_tree
@@ -47,7 +46,7 @@ def configs_of(material: bpy.types.Material, first: int, last: int) -> Iterator[
             if name == "amount":
                 amounts[material.path_resolve(owner).name] = within_limit(value)
             elif name == "seed":
-                fields["seed"] = SEEDS.nearest(round(value))
+                fields["seed"] = sliders.nearest_seed(value)
             elif name == "truncation_psi":
                 fields[name] = min(2.0, max(0.0, value))
         moved = tuple((name, amount) for name, amount in amounts.items() if amount)

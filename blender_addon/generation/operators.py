@@ -6,8 +6,6 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 from bpy_extras.view3d_utils import region_2d_to_origin_3d, region_2d_to_vector_3d
 
-from gan_worker.limits import SEEDS
-
 from ..shader import node_tree
 from ..steering import sliders
 from ..steering.steering import settle
@@ -91,7 +89,7 @@ class TILEWRIGHT_OT_next_seed(Action, bpy.types.Operator):
 
     def act(self, context: bpy.types.Context) -> set[str]:
         chosen = context.scene.tilewright
-        chosen.seed = (chosen.seed + self.step) % SEEDS.most
+        chosen.seed = sliders.later_seed(chosen.seed, self.step)
         return bpy.ops.tilewright.generate_material()  # type: ignore[attr-defined]  # ours, which the stub has not
 
 

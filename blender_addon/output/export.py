@@ -18,8 +18,6 @@ from gan_worker.exports.export import (
 )
 from gan_worker.exports.targets import TOOLS, ExportTarget
 from gan_worker.files import storage_errors
-from gan_worker.materials.maps import MAPS
-from gan_worker.materials.pixels import quantise
 from gan_worker.progress import BatchProgress
 from gan_worker.validation.material import validate
 
@@ -130,15 +128,7 @@ class MaterialExport(BackgroundTask):
                 f"A material that is exported must have its pictures; {name} cannot be read.",
                 "Press Regenerate first.",
             )
-        kind, rgba = MAPS[name], images.read_pixels(image)
-        whole = np.empty(
-            (*rgba.shape[:2], kind.channels), np.uint8 if kind.bits == 8 else np.uint16
-        )
-        maps[name] = whole
-        yield False
-        for top in range(0, len(rgba), rows := max(1, images.PIXELS_PER_STEP // rgba.shape[1])):
-            band = slice(top, top + rows)
-            whole[band] = quantise(rgba[band, :, : kind.channels], kind.bits)
+        for _ in images.stored_pieces(image, name, maps):
             yield False
 
 

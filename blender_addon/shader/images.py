@@ -11,6 +11,7 @@ import numpy as np
 
 from gan_worker.errors import StorageError
 from gan_worker.materials.maps import MAPS, Kind
+from gan_worker.materials.pixels import quantise
 from gan_worker.materials.png import encode_png as encode_png
 from gan_worker.materials.png import png_pieces as png_pieces
 
@@ -154,6 +155,20 @@ def pack_live_images() -> None:
         if is_live(image) and image.users and not image.library:
             with keeping_color_space(image):
                 image.pack()
+
+
+def stored_pieces(
+    image: bpy.types.Image, map_name: str, found: dict[str, np.ndarray]
+) -> Iterator[None]:
+    """Put the whole numbers that an image's map has in files into `found`, a few rows at a time, top row first."""
+    kind, rgba = MAPS[map_name], read_pixels(image)
+    whole = np.empty((*rgba.shape[:2], kind.channels), np.uint8 if kind.bits == 8 else np.uint16)
+    found[map_name] = whole
+    yield
+    for top in range(0, len(rgba), rows := max(1, PIXELS_PER_STEP // rgba.shape[1])):
+        band = slice(top, top + rows)
+        whole[band] = quantise(rgba[band, :, : kind.channels], kind.bits)
+        yield
 
 
 def rgba_pieces(pixels: np.ndarray, out: np.ndarray) -> Iterator[None]:

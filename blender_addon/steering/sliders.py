@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, TypeGuard
@@ -317,6 +318,21 @@ def _take_over(
         add_sliders(other, (owner.name,))
         kept.directions[owner.name].amount = owner.amount
     elif name == "seed" and bpy.context.scene.tilewright.vary_per_object:
-        kept.seed = (owner.seed + distance) % SEEDS.most
+        kept.seed = later_seed(owner.seed, distance)
     else:
         setattr(kept, name, getattr(owner, name))
+
+
+def later_seed(seed: int, steps: int) -> int:
+    """The seed so many further; after the last comes the first."""
+    return (seed + steps) % SEEDS.most
+
+
+def drawn_seed(source: random.Random) -> int:
+    """Any seed."""
+    return source.randrange(SEEDS.most)
+
+
+def nearest_seed(value: float) -> int:
+    """The seed that a curve means."""
+    return SEEDS.nearest(round(value))

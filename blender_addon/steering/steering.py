@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping
 
 import bpy
 
-from gan_worker.limits import SEEDS
-
 from ..worker import pump
 from . import live, sliders
 from .changes import quietly
@@ -47,7 +45,8 @@ def change_seed(materials: Iterable[bpy.types.Material], step: int | None) -> No
     """Count each material's seed on by a step, or draw a new one where there is none."""
     for material in materials:
         seed = material.tilewright.latents.seed
-        fresh = random.randrange(SEEDS.most) if step is None else (seed + step) % SEEDS.most
+        drawn = sliders.drawn_seed(random.Random())
+        fresh = drawn if step is None else sliders.later_seed(seed, step)
         steer(material, seed=fresh)
 
 

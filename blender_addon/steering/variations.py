@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import bpy
 
 from gan_worker.config import GenerationConfig
-from gan_worker.limits import SEEDS
 from gan_worker.styles.motion import moved_layout
 
 from .. import state
@@ -86,7 +85,7 @@ def neighbours(
         if place == CENTRE:
             made.append(centre)
         elif not model.directions:
-            made.append(replace(centre, seed=drawn.randrange(SEEDS.most)))
+            made.append(replace(centre, seed=sliders.drawn_seed(drawn)))
         else:
             moved = _moved(centre, {n: steps * drawn.gauss(0, 1) for n in model.directions})
             made.append(replace(moved, sway=moved_layout(centre.sway, away, turns[place] / COUNT)))
@@ -98,7 +97,7 @@ def strangers(centre: GenerationConfig, roll: int) -> list[GenerationConfig]:
     made = [
         replace(
             centre,
-            seed=random.Random(f"{roll} {place}").randrange(SEEDS.most),
+            seed=sliders.drawn_seed(random.Random(f"{roll} {place}")),
             style=None,
             directions=(),
             sway=(0.0, 0.0),

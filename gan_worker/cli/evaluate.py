@@ -12,12 +12,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from gan_worker.cli import terminal
-from gan_worker.cli.options import Home, quiet_loading, runs_folder
+from gan_worker.cli.options import Home, quiet_loading, runs_folder, write_sheet
 from gan_worker.cli.terminal import output, show_stage, show_warning
 from gan_worker.errors import require
 from gan_worker.files import check_places, write_json
-from gan_worker.materials.metadata import model_metadata
-from gan_worker.materials.pictures import write_picture
 from gan_worker.progress import Evaluation, GenerationProgress, Report, Stage, copy_warning
 from gan_worker.runs import run
 
@@ -79,8 +77,7 @@ def evaluate(
     write_json(file, asdict(found))
     terminal.output.print(f"All figures in {file.absolute()}", soft_wrap=True)
     picture = file.with_name(f"{file.stem}_likeness.png")
-    info = loaded.info
-    write_picture(picture, sheet, metadata=model_metadata(info.name, info.hash, info.credits))
+    write_sheet(picture, sheet, loaded.info)
     terminal.output.print(
         f"Generated pieces beside the real ones most like them in {picture.absolute()}",
         soft_wrap=True,

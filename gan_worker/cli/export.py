@@ -19,6 +19,7 @@ from gan_worker.cli.options import (
     checked_bits,
     estimation_for,
     load,
+    make_folder,
     parse_detail,
     parse_seeds,
     parse_size,
@@ -38,7 +39,6 @@ from gan_worker.exports.sources import (
     from_generated,
     read_exported,
 )
-from gan_worker.files import storage_errors
 from gan_worker.materials.files import Format, file_bits
 from gan_worker.progress import GenerationProgress
 from gan_worker.runs import run
@@ -105,8 +105,7 @@ def export(
         config = config if size else at_own_size(config, home)
         model = run.open_model(runs_folder(home), of)
         count, materials = len(seeds), _generate_for_export(model, config, seeds, bits)
-    with storage_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     # What a model makes closes; of maps from elsewhere the first one tells.
     closed = None if folder.is_dir() else True
     written: list[tuple[Path, str]] = []

@@ -20,6 +20,7 @@ from gan_worker.cli.options import (
     checked_bits,
     estimation_for,
     load,
+    make_folder,
     model_for,
     parse_detail,
     parse_seeds,
@@ -27,13 +28,11 @@ from gan_worker.cli.options import (
     reporting,
     runs_folder,
     takes_estimation,
+    write_sheet,
 )
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import require
-from gan_worker.files import storage_errors
 from gan_worker.materials.files import Format, file_bits, save_material
-from gan_worker.materials.metadata import model_metadata
-from gan_worker.materials.pictures import write_picture
 from gan_worker.progress import GeneratedMaterial, GenerationProgress, Notice
 from gan_worker.runs import run
 from gan_worker.style import Choice, Latent, Material, check_seed
@@ -106,8 +105,7 @@ def generate(
     )
     config = config if size else at_own_size(config, home)
     folder = model_for(config, home)
-    with storage_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     loaded = load(folder)
     made: list[GeneratedMaterial] = []
     with reporting() as tell:
@@ -175,5 +173,5 @@ def directions(
 
 
 def _write_sheet(picture: Any, info: run.ModelInfo, out: Path) -> None:
-    write_picture(out, picture, metadata=model_metadata(info.name, info.hash, info.credits))
+    write_sheet(out, picture, info)
     terminal.output.print(f"{out.absolute()}", soft_wrap=True)

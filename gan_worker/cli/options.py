@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
+from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gan_worker.cli import terminal
@@ -21,9 +22,10 @@ from gan_worker.config import GenerationConfig, size_step
 from gan_worker.errors import RequestError, require
 from gan_worker.estimation import LIMITS, SURFACES, adjusted
 from gan_worker.estimation import Estimation as Estimation
-from gan_worker.files import make_private
+from gan_worker.files import make_private, storage_errors
 from gan_worker.limits import DETAILS
-from gan_worker.materials.pictures import Bits
+from gan_worker.materials.metadata import model_metadata
+from gan_worker.materials.pictures import Bits, write_picture
 from gan_worker.progress import GenerationProgress, Notice
 from gan_worker.runs import run
 
@@ -281,3 +283,18 @@ def parse_detail(text: str) -> int:
 def checked_bits(bits: int | None) -> Bits | None:
     require(bits in (None, 8, 16), "--bits must be 8 or 16", bits, "Use --bits 8 or --bits 16.")
     return None if bits is None else 16 if bits == 16 else 8
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder that a command writes to, where it is not there.
+
+    Raises:
+        StorageError: `disk_full` or `file_unwritable`.
+    """
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def write_sheet(file: Path, picture: NDArray[Any], info: run.ModelInfo) -> None:
+    """Write a picture that shows several things a model makes, marked as such."""
+    write_picture(file, picture, metadata=model_metadata(info.name, info.hash, info.credits))

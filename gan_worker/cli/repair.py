@@ -17,11 +17,13 @@ from gan_worker.cli.options import (
     Estimation,
     Home,
     load,
+    make_folder,
     parse_size,
     quiet_loading,
     reporting,
     runs_folder,
     takes_estimation,
+    write_sheet,
 )
 from gan_worker.config import GenerationConfig, Recipe, RepairConfig
 from gan_worker.dataclass_json import to_json
@@ -164,8 +166,7 @@ def project(
     loaded = load(folder)
     from gan_worker.gan.editing import inpainting
 
-    with storage_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     with reporting("searching latents") as tell, terminal.StopWish(resumed=True) as wish:
         found = inpainting.find_latents(
             loaded, material.maps, (height, width), scale, seed, steps, tell, wish.asked
@@ -313,5 +314,4 @@ def _write_found(found: Any, loaded: Any, out: Path, stem: str) -> None:
         np.concatenate([found.wanted[name], found.made[name]], axis=1) for name in found.wanted
     ]
     sheet = np.concatenate([np.broadcast_to(x, (*x.shape[:2], 3)) for x in lines])
-    said = model_metadata(info.name, info.hash, info.credits)
-    write_picture(out / f"{stem}_projection.png", sheet, metadata=said)
+    write_sheet(out / f"{stem}_projection.png", sheet, info)

@@ -10,6 +10,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_worker.materials.maps import MAPS, Kind
+
+# Shorter normals of a picture have no direction that eight bits could tell.
+SHORTEST = 4 / 255
+
 Bits = Literal[8, 16, "exr"]
 Picture = NDArray[np.float32]
 
@@ -156,3 +161,24 @@ def _curve(tag: bytes) -> NDArray[np.float32]:
 def _base(values: NDArray[Any]) -> NDArray[Any]:
     """What can be raised to any power; where it was below zero another term counts."""
     return np.maximum(values, 0)
+
+
+def with_unit_normals(name: str, picture: NDArray[Any]) -> NDArray[Any]:
+    """A map as it is learned: one of normals with `unit_normals`, others as they are."""
+    return unit_normals(picture) if MAPS[name].kind is Kind.direction else picture
+
+
+def unit_normals(picture: NDArray[Any]) -> NDArray[Any]:
+    """Normals as a renderer sees them, which gives every one unit length: maps made smaller hold shorter ones.
+
+    Args:
+        picture: a normal map, (height, width, 3) in 0..1.
+
+    Returns:
+        The same shape; where nothing can be made of a normal, it points outwards.
+    """
+    vectors = picture * 2 - 1
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    up = np.array([0, 0, 1], np.float32)
+    unit = np.where(length > SHORTEST, vectors / np.maximum(length, SHORTEST), up)
+    return (unit * 0.5 + 0.5).astype(np.float32)

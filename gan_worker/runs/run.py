@@ -24,7 +24,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import gan_worker
 from gan_worker.config import Credits, TrainingConfig
 from gan_worker.dataclass_json import dump, from_json
 from gan_worker.errors import RequestError, StorageError, TilewrightError
@@ -61,7 +60,7 @@ from gan_worker.runs.checkpoints import OF_A_PHOTO as OF_A_PHOTO
 logger = logging.getLogger(__name__)
 
 # Models that come with the program, for the time before any training.
-BUNDLED = Path(gan_worker.__file__).parent / "bundled_models"
+BUNDLED = Path(__file__).parents[1] / "bundled_models"
 # Formats of model.json that this version reads.
 FORMATS = (FORMAT, WITH_OCTAVES, OF_A_PHOTO)
 # Letters of a model's credits, and of what is a word or a time.

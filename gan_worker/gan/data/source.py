@@ -12,9 +12,8 @@ import numpy as np
 from gan_worker.errors import PictureError
 from gan_worker.files import shown_name
 from gan_worker.gan.data.periodicity import find_cell
-from gan_worker.gan.data.statistics import with_unit_normals
 from gan_worker.materials.pictures import quantise, read_layout, resize
-from gan_worker.materials.pixels import as_floats
+from gan_worker.materials.pixels import as_floats, with_unit_normals
 from gan_worker.materials.reduction import Reduced, read_reduced, reduce_maps
 from gan_worker.materials.sets import PHOTO, MaterialSet, read_material
 from gan_worker.photos.preparing import prepare_and_inspect

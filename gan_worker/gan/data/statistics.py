@@ -17,8 +17,6 @@ CONSTANT = 1.5 / 255
 # A color axis weaker than this share of the strongest keeps its true proportion, so that the color noise of
 # a nearly grey photo is not blown up to the importance of its shapes.
 WEAKEST_AXIS = 0.2
-# Shorter normals of a picture have no direction that eight bits could tell.
-SHORTEST = 4 / 255
 # Longest x and y of a generated normal together, so that it always points outwards.
 STEEPEST = 0.98
 
@@ -135,27 +133,6 @@ def normals_from_slopes(values: tf.Tensor) -> tf.Tensor:
     values *= tf.minimum(1.0, STEEPEST * tf.math.rsqrt(tf.maximum(steepness, 1e-12)))
     z = tf.sqrt(1.0 - tf.minimum(steepness, STEEPEST**2))
     return tf.concat([values, z], axis=-1) * 0.5 + 0.5
-
-
-def with_unit_normals(name: str, picture: np.ndarray) -> np.ndarray:
-    """A map as it is learned: one of normals with `unit_normals`, others as they are."""
-    return unit_normals(picture) if MAPS[name].kind is Kind.direction else picture
-
-
-def unit_normals(picture: np.ndarray) -> np.ndarray:
-    """Normals as a renderer sees them, which gives every one unit length: maps made smaller hold shorter ones.
-
-    Args:
-        picture: a normal map, (height, width, 3) in 0..1.
-
-    Returns:
-        The same shape; where nothing can be made of a normal, it points outwards.
-    """
-    vectors = picture * 2 - 1
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    up = np.array([0, 0, 1], np.float32)
-    unit = np.where(length > SHORTEST, vectors / np.maximum(length, SHORTEST), up)
-    return (unit * 0.5 + 0.5).astype(np.float32)
 
 
 def measure_statistics(

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 
-import gan_worker
 from gan_worker.errors import Cancelled
 from gan_worker.gan.estimation.network import STRIDE, Estimator
 from gan_worker.gan.networks.layers import downsample, upsample
@@ -21,7 +20,7 @@ from gan_worker.runs.checkpoints import parse_tensors
 if TYPE_CHECKING:
     from gan_worker.materials.pictures import Picture
 
-WEIGHTS = Path(gan_worker.__file__).parent / "pretrained" / "estimator.safetensors"
+WEIGHTS = Path(__file__).parents[2] / "pretrained" / "estimator.safetensors"
 # Sides of pieces and of what is seen around them, pixels, multiples of the stride. The network's reach is 212; what is
 # farther than this moves no value by half a step of 8 bits.
 LONGEST, HALO = 1024, 96

@@ -15,7 +15,6 @@ from gan_worker.gan.estimation.estimator import WEIGHTS, load_estimator
 from gan_worker.gan.estimation.learning import Training
 from gan_worker.gan.estimation.samples import Sample, batches, read_sample
 from gan_worker.materials.sets import find_materials
-from gan_worker.progress import GenerationProgress
 
 if TYPE_CHECKING:
     from gan_worker.runs.checkpoints import Arrays
@@ -50,7 +49,7 @@ def tune(
     samples: Sequence[Sample],
     minutes: float,
     seed: int = 0,
-    report: Callable[[GenerationProgress], None] = lambda news: None,
+    report: Callable[[float], None] = lambda share: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Arrays:
     """Let the shipped estimator learn from sets.
@@ -59,7 +58,7 @@ def tune(
         samples: of `read_own`.
         minutes: spent in steps.
         seed: of what is drawn.
-        report: is told of seconds done and in all.
+        report: is told which share of the time is over, 0..1.
         should_stop: is asked before each step.
 
     Returns:
@@ -82,5 +81,5 @@ def tune(
         training.step(
             tf.constant(step), *(tf.constant(n, tf.float32) for n in (rate, memory)), *crops
         )
-        report(GenerationProgress(int(past), max(1, int(whole))))
+        report(past / whole)
     return training.weights()

@@ -12,11 +12,10 @@ import numpy as np
 from gan_worker.config import GenerationConfig, PhotoConfig, Recipe
 from gan_worker.errors import Cancelled
 from gan_worker.estimation import Estimation
-from gan_worker.gan.data.statistics import unit_normals
 from gan_worker.gan.estimation.estimator import CHANNELS, Estimates
 from gan_worker.gan.estimation.maps import make_maps
 from gan_worker.materials.maps import MAPS, Kind
-from gan_worker.materials.pixels import as_floats, quantise
+from gan_worker.materials.pixels import as_floats, quantise, unit_normals
 from gan_worker.progress import GeneratedMaterial, GenerationProgress, Notice
 from gan_worker.runs.checkpoints import damaged
 from gan_worker.validation.seams import calm_origin, line_steps, seam_ratio

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gan_worker.errors import PictureError, RequestError
-from gan_worker.gan.data.statistics import with_unit_normals
 from gan_worker.materials.masks import looks_seamless
 from gan_worker.materials.pictures import read_layout
+from gan_worker.materials.pixels import with_unit_normals
 from gan_worker.materials.reduction import read_reduced
 from gan_worker.materials.sets import find_materials, read_material
 from gan_worker.photos.preparing import prepare_and_inspect

@@ -25,7 +25,6 @@ from gan_worker.gan.training.pipelines import Pipeline, new_pipeline
 from gan_worker.gan.training.previews import Previews
 from gan_worker.gan.training.training_set import read_training_set
 from gan_worker.memory import ran_out_of_memory, resident_memory_mb
-from gan_worker.preparation import Preparation
 from gan_worker.progress import (
     LiveModel,
     Notice,
@@ -110,9 +109,9 @@ class Training:
         state: dict[str, Any] = stored[1] if stored else {}
         if stored:
             # Its weights mean what it was started with.
-            kept = from_json(Preparation, state.get("prepare", {}))
-            learned = state.get("learn_maps", False)
-            self.config = config = replace(config, prepare=kept, learn_maps=learned)
+            kept = {name: state[name] for name in ("prepare", "learn_maps") if name in state}
+            as_before = {"prepare": {}, "learn_maps": False, **kept}
+            self.config = config = from_json(TrainingConfig, {**to_json(config), **as_before})
         before = read_provenance(run.path) or Provenance()
         learned = read_training_set(config, pipeline.read, state, before, report)
         self.pictures, self.data = learned.pictures, learned.pictures.report

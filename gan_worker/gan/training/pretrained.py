@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-import gan_worker
 from gan_worker.errors import StorageError
 from gan_worker.gan.generation import arrays as checkpoint
 from gan_worker.runs.checkpoints import Arrays, parse_tensors
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from gan_worker.gan.networks.generator import Generator
     from gan_worker.gan.networks.upsampler import Upsampler
 
-FOLDER = Path(gan_worker.__file__).parent / "pretrained"
+FOLDER = Path(__file__).parents[2] / "pretrained"
 # How far apart the looks of one material start, as a share of how far apart the looks of different materials lie.
 SPREAD = 0.3
 # What the arrays of such a file are called.

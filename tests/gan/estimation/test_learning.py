@@ -83,7 +83,7 @@ def test_it_goes_on_learning_from_own_sets(tmp_path, cobblestone):
     file.write_bytes(format_tensors(weights))
     before, after = (load_estimator(f).variables for f in (WEIGHTS, file))
     moved = [float(np.abs(a - b).max()) for a, b in zip(before, after, strict=True)]
-    assert 0 < max(moved) < 0.1 and told[-1].total == 1
+    assert 0 < max(moved) < 0.1 and 0 <= told[0] <= told[-1] < 1
 
 
 def test_what_has_no_normals_is_nothing_to_learn_from(cobblestone):
