@@ -110,6 +110,19 @@ def flat(*but: str) -> dict[str, tuple[str, ...]]:
     return {_FLAT: but}
 
 
+# In a field's metadata: what it is where it is not written.
+_ABSENT = "absent"
+
+
+def absent(value: Any) -> dict[str, Any]:
+    """Metadata of a field that older versions did not write, and whose default is not what they did.
+
+    Args:
+        value: what JSON without that field means.
+    """
+    return {_ABSENT: value}
+
+
 # What is one of several kinds can be written as one dataclass with the fields of all, its form: each kind names it by
 # this attribute, and the hint is `Annotated[A | B, form]`. `form.of(value)` makes it; its `value()` gives the value
 # again, or raises ValueError where JSON says several at once, which no value can.
@@ -163,6 +176,8 @@ def from_json(kind: type[T], data: Any) -> T:
             values[field.name] = _read(field.hint, data, field.name)
         elif field.name in data:
             values[field.name] = _read(field.hint, data[field.name], field.name)
+        elif field.absent is not None:
+            values[field.name] = field.absent
         elif field.needed:
             raise InvalidJson(f"the field {field.name} is missing")
     return kind(**values)
@@ -184,12 +199,13 @@ def with_texts(value: Any, change: Callable[[str], str]) -> Any:
 
 
 class _Field(NamedTuple):
-    """Name and type of a field, whether it must be there, and what is not written of one that is flat."""
+    """Name and type of a field, whether it must be there or what it is else, and what is not written of a flat one."""
 
     name: str
     hint: Any
     needed: bool
     left_out: tuple[str, ...] | None
+    absent: Any
 
 
 @functools.cache
@@ -201,6 +217,7 @@ def _fields(kind: type[Any]) -> list[_Field]:
             hints[f.name],
             f.default is missing and f.default_factory is missing,
             f.metadata.get(_FLAT),
+            f.metadata.get(_ABSENT),
         )
         for f in dataclasses.fields(kind)
     ]

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
+from gan_worker.dataclass_json import absent
 from gan_worker.errors import require
 from gan_worker.limits import DEPTHS, LEVELS, SHARES, STRENGTHS, Range
 
 # Maps that can be estimated from the color, in the order of `materials.maps.MAPS`.
 ESTIMATED_MAPS = ("base_color", "roughness", "metallic", "normal", "height", "ambient_occlusion")
+
+# Of how maps are made of estimates; see `Estimation.version`.
+VERSIONS = (1, 2)
 
 # What each number of an `Estimation` may be.
 LIMITS: dict[str, Range[float]] = {
@@ -40,6 +44,9 @@ class Estimation:
         occlusion: exponent of the ambient occlusion: 0 has none, 1 is as estimated.
         metallic: of all of it, 0..1; such a map is only made above 0.
         light: share of the light on the picture that is taken out of the base color, 0..1.
+        version: of how maps are made of estimates, one of `VERSIONS`. In 1, which is that of recipes that name none,
+            each picture's own deepest place sets the scale of its heights. In 2 it is the depth of the model or photo,
+            at all sizes, in all frames and tiles.
     """
 
     surface: str = "general"
@@ -52,6 +59,7 @@ class Estimation:
     occlusion: float = 1.0
     metallic: float = 0.0
     light: float = 1.0
+    version: int = field(default=VERSIONS[-1], metadata=absent(1))
 
     def check(self) -> None:
         """Check all numbers.
@@ -64,6 +72,12 @@ class Estimation:
             f"The surface must be one of {', '.join(SURFACES)}",
             repr(self.surface),
             "Choose one of these.",
+        )
+        require(
+            self.version in VERSIONS,
+            f"The version of estimated maps must be one of {', '.join(map(str, VERSIONS))}",
+            self.version,
+            "Update the worker, which knows no newer one.",
         )
         for name, limits in LIMITS.items():
             value = getattr(self, name)

@@ -14,7 +14,7 @@ from bpy.props import (
     StringProperty,
 )
 
-from gan_worker.estimation import LIMITS, SURFACES, Estimation
+from gan_worker.estimation import LIMITS, SURFACES, VERSIONS, Estimation
 from gan_worker.limits import AMOUNTS, SEEDS, TRUNCATIONS
 
 from ..worker import session
@@ -65,7 +65,7 @@ class TILEWRIGHT_PG_direction(bpy.types.PropertyGroup):
 def _choose_surface(owner: "TILEWRIGHT_PG_estimation", context: bpy.types.Context) -> None:
     """Move the sliders to where they are for this kind of surface; the light and what is high are the picture's."""
     with quietly():
-        own = {"invert": owner.invert, "light": owner.light}
+        own = {"invert": owner.invert, "light": owner.light, "version": owner.version}
         owner.take(replace(SURFACES[owner.surface], **own))
     tell("surface")(owner, context)
 
@@ -91,6 +91,10 @@ class TILEWRIGHT_PG_estimation(bpy.types.PropertyGroup):
     """What is made of the estimates of maps that nobody gave; see `Estimation`."""
 
     used: BoolProperty(description="Whether maps that the model has not are estimated")
+    version: IntProperty(
+        description="Of how maps are made of estimates; files of the first one do not have it",
+        default=VERSIONS[0],
+    )
     surface: EnumProperty(
         name="Surface",
         description="What the picture shows. It sets the sliders below",

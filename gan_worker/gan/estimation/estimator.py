@@ -42,12 +42,15 @@ class Estimates:
         octaves: how often the coarse view was halved; slopes of shapes count from there.
         closed: whether the picture's sides meet.
         errors: map name → the mean error that is expected: of the normal in degrees, else of values 0..1.
+        depth: of the material's relief, pixels, which sets the scale of heights, as of `maps.relief_depth`; None where
+            this picture is all there is of the material.
     """
 
     values: np.ndarray
     octaves: int
     closed: bool
     errors: dict[str, float]
+    depth: float | None = None
 
     def expected(self, estimated: Sequence[str]) -> dict[str, float]:
         """Map that was estimated → the mean error that is expected, as in `Recipe.estimated`."""

@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from gan_worker.gan.estimation.estimator import BAND, Estimates, as_float, estimate
 from gan_worker.gan.estimation.light import to_linear, to_srgb
-from gan_worker.gan.estimation.relief import height_of_slopes, normals_of_slopes
+from gan_worker.gan.estimation.relief import normals_of_slopes
+from gan_worker.gan.estimation.spectral import blur, integrate
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.pictures import Picture, quantise
 
@@ -20,8 +21,18 @@ if TYPE_CHECKING:
 
 # Slopes of shapes are those of averages over so many pixels of the coarse view.
 SHAPES = 8
-# Part of the range of heights that the deepest place takes at depth 1: four times as deep still fits.
-RANGE = 0.125
+# Part of the range of heights that the depth of a material takes: four times as deep still fits. In version 1 of
+# `Estimation` the depth was that of the deepest place of each picture.
+SHARE_OF_RANGE = 0.125
+# Share of the pixels that lie within the depth: single ones that stick out set no scale.
+WITHIN = 0.999
+# The least depth, as a share of the side of a tile: what is flatter is plain, and its noise is no relief. The flattest
+# of 27 published materials, of wood, has a depth of 1/3300, the median one 1/220, the deepest 1/11.
+FLATTEST = 2.0**-13
+# Pixels along the shorter side of what depth is measured on: what is finer is not deep.
+MEASURED = 1024
+# From here on, of half the range, what is deeper is pressed together instead of cut off.
+KNEE = 0.8
 
 
 def make_maps(
@@ -44,97 +55,125 @@ def make_maps(
         Map name → (height, width, channels).
     """
     made: dict[str, np.ndarray] = {}
+    height, width = found.values.shape[:2]
     if "normal" in names or "height" in names:
         slopes = _slopes(found, chosen)
         if "normal" in names:
             made["normal"] = _in_bands(
-                lambda s: normals_of_slopes(s) / 2 + 0.5, bits.get("normal"), slopes
+                lambda rows: normals_of_slopes(tf.constant(slopes(rows))) / 2 + 0.5,
+                (height, width, 3),
+                bits.get("normal"),
             )
         if "height" in names:
-            made["height"] = _stored(_height(slopes, found, chosen), bits.get("height"))
+            made["height"] = _height(slopes, found, chosen, bits.get("height"))
     values = found.values
     if "base_color" in names:
         made["base_color"] = _in_bands(
-            lambda c, light: _without_light(c, light, chosen.light),
+            lambda rows: _without_light(
+                as_float(color[rows]), as_float(values[rows, :, 4:5]), chosen.light
+            ),
+            (height, width, 3),
             bits.get("base_color"),
-            color,
-            values[..., 4:5],
         )
     if "roughness" in names:
         mean = float(values[..., 2].mean(dtype=np.float64))
         level = mean + chosen.roughness
         made["roughness"] = _in_bands(
-            lambda r: level + (r - mean) * chosen.roughness_range,
+            lambda rows: level + (as_float(values[rows, :, 2:3]) - mean) * chosen.roughness_range,
+            (height, width, 1),
             bits.get("roughness"),
-            values[..., 2:3],
         )
     if "ambient_occlusion" in names:
         made["ambient_occlusion"] = _in_bands(
-            lambda o: tf.pow(tf.clip_by_value(o, 0.0, 1.0), chosen.occlusion),
+            lambda rows: tf.pow(
+                tf.clip_by_value(tf.constant(as_float(values[rows, :, 3:4])), 0.0, 1.0),
+                chosen.occlusion,
+            ),
+            (height, width, 1),
             bits.get("ambient_occlusion"),
-            values[..., 3:4],
         )
     if "metallic" in names:
-        whole = np.full((*values.shape[:2], 1), chosen.metallic, np.float32)
-        made["metallic"] = _stored(whole, bits.get("metallic"))
+        made["metallic"] = _in_bands(
+            lambda rows: np.full((1, 1, 1), chosen.metallic, np.float32),
+            (height, width, 1),
+            bits.get("metallic"),
+        )
     return made
 
 
-def _slopes(found: Estimates, chosen: Estimation) -> np.ndarray:
-    """Slopes as they are wanted, (height, width, 2) float32."""
+def _slopes(found: Estimates, chosen: Estimation) -> Callable[[slice], np.ndarray]:
+    """Gives the slopes of some rows as they are wanted, (rows, width, 2) float32."""
+    shapes = _shapes(found) if chosen.coarse != chosen.fine else None
+    depth = np.float32(-chosen.depth if chosen.invert else chosen.depth)
+
+    def of_rows(rows: slice) -> np.ndarray:
+        slopes = np.float32(chosen.fine) * found.values[rows, :, :2].astype(np.float32)
+        if shapes is not None:
+            slopes += np.float32(chosen.coarse - chosen.fine) * shapes[rows]
+        slopes *= depth
+        return slopes
+
+    return of_rows
+
+
+def _shapes(found: Estimates) -> np.ndarray:
+    """Slopes of shapes alone, (height, width, 2) float32."""
     slopes = found.values[..., :2].astype(np.float32)
-    sign = -1.0 if chosen.invert else 1.0
-    if chosen.coarse != chosen.fine:
-        slopes = chosen.fine * slopes + (chosen.coarse - chosen.fine) * _shapes(found, slopes)
-    else:
-        slopes *= chosen.fine
-    slopes *= sign * chosen.depth
+    blur(slopes, SHAPES * 2.0**found.octaves / 2, found.closed)
     return slopes
 
 
-def _shapes(found: Estimates, slopes: np.ndarray) -> np.ndarray:
-    """Slopes of shapes alone, by a Gaussian in the Fourier domain."""
-    padded = (
-        slopes
-        if found.closed
-        else np.pad(slopes, [(0, s) for s in slopes.shape[:2]] + [(0, 0)], "symmetric")
-    )
-    sigma = SHAPES * 2.0**found.octaves / 2
-    height, width = padded.shape[:2]
-    rows, columns = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]
-    soft = np.exp(-2 * (np.pi * sigma) ** 2 * (rows**2 + columns**2)).astype(np.float32)
-    parts = [
-        tf.signal.irfft2d(
-            tf.signal.rfft2d(padded[..., axis]) * tf.cast(soft, tf.complex64), [height, width]
-        )
-        for axis in (0, 1)
-    ]
-    shapes: np.ndarray = np.stack(parts, -1)[: slopes.shape[0], : slopes.shape[1]]
-    return shapes
-
-
-def _height(slopes: np.ndarray, found: Estimates, chosen: Estimation) -> np.ndarray:
+def _height(
+    slopes: Callable[[slice], np.ndarray], found: Estimates, chosen: Estimation, bits: int | None
+) -> np.ndarray:
     """Heights around one half, (height, width, 1)."""
-    height = height_of_slopes(slopes, found.closed)
-    most = float(np.abs(height).max())
+    height = integrate(slopes, found.values.shape[:2], found.closed)[..., None]
+    if chosen.version > 1:
+        gain = np.float32(SHARE_OF_RANGE / (found.depth or relief_depth(found)))
+        return _in_bands(lambda rows: 0.5 + _pressed(gain * height[rows]), height.shape, bits)
+    most = max(float(height.max()), -float(height.min()))
     # What is flat stays flat: heights below a hundredth of a pixel are rounding.
-    share = RANGE * min(chosen.depth, 4.0) if most > 0.01 else 0.0
-    found_height: np.ndarray = 0.5 + height[..., None] * np.float32(share / max(most, 0.01))
-    return found_height
+    share = SHARE_OF_RANGE * min(chosen.depth, 4.0) if most > 0.01 else 0.0
+    gain = np.float32(share / max(most, 0.01))
+    return _in_bands(lambda rows: 0.5 + gain * height[rows], height.shape, bits)
 
 
-def _without_light(color: tf.Tensor, light: tf.Tensor, share: float) -> tf.Tensor:
+def _pressed(heights: np.ndarray) -> np.ndarray:
+    """Within -1/2..1/2: from the knee on ever less, without a bend, so that what is higher stays higher."""
+    knee, room = np.float32(KNEE / 2), np.float32((1 - KNEE) / 2)
+    beyond = np.maximum(np.abs(heights) - knee, 0)
+    pressed = beyond / (beyond + room) * room
+    return np.asarray(np.clip(heights, -knee, knee) + np.sign(heights) * pressed)
+
+
+def relief_depth(found: Estimates) -> float:
+    """How deep a relief is: the height, pixels, above or below the mean that nearly all of it lies within.
+
+    Slopes are pixels a pixel, so the height of a tile in shares of its side, and with it the stored 1/2 + height /
+    (8 * depth), is the same at each of its sizes. A model measures its depth once, for all it makes.
+    """
+    height, width = found.values.shape[:2]
+    box = max(1, min(height, width) // MEASURED)
+    rows, columns = height // box, width // box
+    cut = found.values[: rows * box, : columns * box, :2]
+    slopes = cut.reshape(rows, box, columns, box, 2).mean((1, 3), dtype=np.float32)
+    heights = integrate(lambda band: slopes[band], (rows, columns), found.closed)
+    return box * max(float(np.quantile(np.abs(heights), WITHIN)), FLATTEST * min(rows, columns))
+
+
+def _without_light(color: np.ndarray, light: np.ndarray, share: float) -> tf.Tensor:
     """The color with less of the light on it."""
-    return to_srgb(tf.clip_by_value(to_linear(color) * tf.exp(-share * light), 0.0, 1.0))
+    linear = to_linear(tf.constant(color)) * tf.exp(-share * tf.constant(light))
+    return to_srgb(tf.clip_by_value(linear, 0.0, 1.0))
 
 
-def _in_bands(make: Any, bits: int | None, *fields: np.ndarray) -> np.ndarray:
-    """Values made of rows of all fields, band by band, so that few are in memory as floating-point numbers."""
-    parts = []
-    for top in range(0, len(fields[0]), BAND):
-        values = make(*(tf.constant(as_float(f[top : top + BAND])) for f in fields))
-        parts.append(_stored(values.numpy(), bits))
-    return np.concatenate(parts)
+def _in_bands(make: Callable[[slice], Any], shape: tuple[int, ...], bits: int | None) -> np.ndarray:
+    """A map made some rows at a time, so that few are in memory as floating-point numbers."""
+    whole = np.empty(shape, {None: np.float32, 8: np.uint8, 16: np.uint16}[bits])
+    for top in range(0, shape[0], BAND):
+        rows = slice(top, top + BAND)
+        whole[rows] = _stored(np.asarray(make(rows)), bits)
+    return whole
 
 
 def _stored(values: Picture, bits: int | None) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from gan_worker.gan.estimation.spectral import integrate
 from gan_worker.gan.networks.layers import downsample, upsample
 
 # Octaves into which luminance is divided.
@@ -88,29 +89,4 @@ def height_of_slopes(slopes: np.ndarray, closed: bool = True) -> np.ndarray:
     Returns:
         (height, width) float32, pixels, mean 0.
     """
-    rows, columns = slopes.shape[:2]
-    p, q = slopes[..., 0], slopes[..., 1]
-    if not closed:
-        p, q = np.concatenate([p, -p[:, ::-1]], 1), np.concatenate([q, q[:, ::-1]], 1)
-        p, q = np.concatenate([p, p[::-1]], 0), np.concatenate([q, -q[::-1]], 0)
-    height, width = p.shape
-    # The derivative of the interpolating wave, which the highest frequency of an even length has none of.
-    across = 2j * np.pi * np.fft.rfftfreq(width).astype(np.float32)
-    down = -2j * np.pi * np.fft.fftfreq(height).astype(np.float32)
-    if width % 2 == 0:
-        across[-1] = 0
-    if height % 2 == 0:
-        down[height // 2] = 0
-    across, down = across.astype(np.complex64)[None], down.astype(np.complex64)[:, None]
-    spectrum = np.conj(across) * _spectrum(p)
-    spectrum += np.conj(down) * _spectrum(q)
-    power = np.abs(across) ** 2 + np.abs(down) ** 2
-    spectrum /= np.maximum(power, 1e-12)
-    spectrum[power == 0] = 0
-    found: np.ndarray = tf.signal.irfft2d(spectrum, [height, width]).numpy()
-    return found[:rows, :columns]
-
-
-def _spectrum(field: np.ndarray) -> np.ndarray:
-    found: np.ndarray = tf.signal.rfft2d(tf.constant(field, tf.float32)).numpy()
-    return found
+    return integrate(lambda rows: slopes[rows], slopes.shape[:2], closed)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gan_worker.gan.estimation.estimator import Estimates, count_pieces, estimate
-from gan_worker.gan.estimation.maps import make_maps
+from gan_worker.gan.estimation.maps import make_maps, relief_depth
 from gan_worker.gan.generation.seams import LineSteps, line_steps, rolled
 from gan_worker.progress import GenerationProgress, Notice
 
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 REMEMBERED, LARGEST = 2, 2048 * 2048
 # Octaves that the coarse view has above the generator's own picture, whose shapes fit into what networks see at once.
 VIEWED = 2
+
+# Seeds of the pictures whose relief sets the scale of a model's heights, and their side on the latent grid, which shows
+# three or four of the main shapes.
+DEPTH_SEEDS, DEPTH_CELLS = range(4), 12
 
 Told = Callable[[GenerationProgress | Notice], None]
 
@@ -108,11 +112,22 @@ class CombinedProgress:
         self._report(GenerationProgress(self._before + news.done, self._before + news.total))
 
 
+def measured_depth(draw: Callable[[int], np.ndarray], closed: bool) -> float:
+    """How deep the relief of a model is, pixels: that of the deepest of a few looks.
+
+    Args:
+        draw: gives the base color of the generator's own picture for a seed.
+        closed: whether its sides meet.
+    """
+    return max(relief_depth(estimate(draw(seed), closed, octaves=0)) for seed in DEPTH_SEEDS)
+
+
 def draw_and_estimate(
     render: Callable[[Told], Rendered],
     octaves: int,
     closed: bool,
     size: tuple[int, int],
+    depth: float | None,
     report: Told,
     should_stop: Callable[[], bool],
 ) -> Drawn:
@@ -123,6 +138,7 @@ def draw_and_estimate(
         octaves: of `octaves_of_shapes`.
         closed: whether its sides meet.
         size: height and width, pixels.
+        depth: of the model's relief at this level of detail, as in `Estimates`.
         report: is told after each piece of either work.
         should_stop: is asked before each piece.
 
@@ -140,6 +156,7 @@ def draw_and_estimate(
         report=progress.of_estimator,
         should_stop=should_stop,
     )
+    found = replace(found, depth=depth)
     return Drawn(canvas.maps, canvas.steps(), done.origin, done.seconds, found)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +25,11 @@ from gan_worker.gan.generation.building import (
     new_networks,
 )
 from gan_worker.gan.generation.estimated import (
+    DEPTH_CELLS,
     DrawnPictures,
     adjusted_maps,
     draw_and_estimate,
+    measured_depth,
     octaves_of_shapes,
 )
 from gan_worker.gan.generation.latents import Latents, draw_latents
@@ -159,6 +162,7 @@ class Model:
                 octaves_of_shapes(self.info.octaves, config.mip),
                 self.network.seamless,
                 (config.height, config.width),
+                self._depth(config.mip),
                 report,
                 should_stop,
             )
@@ -172,6 +176,24 @@ class Model:
             self._recipe(config, drawn.origin), estimated=drawn.found.expected(estimated)
         )
         return GeneratedMaterial(maps, recipe, ratios, drawn.seconds)
+
+    def _depth(self, mip: int) -> float | None:
+        """How deep its relief is at a level of detail, pixels; None of a model in training, which is soon another."""
+        return self._measured_depth / 2**mip if self.info.hash else None
+
+    @cached_property
+    def _measured_depth(self) -> float:
+        """With all detail; it is measured on what the generator draws alone, once."""
+        octaves = self.info.octaves
+        side = DEPTH_CELLS * self.info.stride >> octaves
+
+        def draw(seed: int) -> np.ndarray:
+            config = GenerationConfig(
+                self.info.name, seed, side, side, ("base_color",), mip=octaves, origin=(0, 0)
+            )
+            return self.generate(config).maps["base_color"]
+
+        return measured_depth(draw, self.network.seamless) * 2**octaves
 
     def _request(
         self, config: GenerationConfig, names: tuple[str, ...], bits: Mapping[str, int]

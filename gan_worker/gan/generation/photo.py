@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ from gan_worker.config import GenerationConfig, PhotoConfig, Recipe
 from gan_worker.errors import Cancelled
 from gan_worker.estimation import Estimation
 from gan_worker.gan.estimation.estimator import CHANNELS, Estimates
-from gan_worker.gan.estimation.maps import make_maps
+from gan_worker.gan.estimation.maps import make_maps, relief_depth
 from gan_worker.materials.maps import MAPS, Kind
 from gan_worker.materials.pixels import as_floats, quantise, unit_normals
 from gan_worker.progress import GeneratedMaterial, GenerationProgress, Notice
@@ -102,6 +103,7 @@ class PhotoModel:
         names = set(config.maps or self._names(config))
         made: Maps = {}
         if chosen:
+            found = replace(found, depth=self._depth / 2**config.mip)
             # Of what the picture brings, the light is taken out of the color alone.
             lit = {"base_color"} if chosen.light > 0 else set()
             wanted = [n for n in MAPS if n in names and (n in lit or n not in stored)]
@@ -109,6 +111,11 @@ class PhotoModel:
         for name in names & set(stored) - set(made):
             made[name] = _as_wanted(stored[name], bits.get(name))
         return {name: made[name] for name in MAPS if name in made}
+
+    @cached_property
+    def _depth(self) -> float:
+        """How deep its relief is at its full size, pixels."""
+        return relief_depth(self._levels[0][1])
 
     def _names(self, config: GenerationConfig) -> tuple[str, ...]:
         estimated = config.estimation.maps(self.info.maps) if config.estimation else ()

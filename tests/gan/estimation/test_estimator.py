@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from gan_worker.errors import Cancelled
 from gan_worker.estimation import ESTIMATED_MAPS, SURFACES, Estimation
-from gan_worker.gan.estimation import estimator
+from gan_worker.gan.estimation import estimator, maps, spectral
 from gan_worker.gan.estimation.estimator import Estimates, coarse_octaves, estimate
 from gan_worker.gan.estimation.maps import make_maps
 from gan_worker.materials.maps import MAPS
@@ -152,3 +153,85 @@ def test_maps_that_are_learned_are_not_estimated():
     assert Estimation(metallic=1).maps(("base_color", "normal")) == (
         *("roughness", "metallic", "height", "ambient_occlusion"),
     )
+
+
+# ---- the scale of heights
+
+
+def relief(side: int = 64, deep: float = 1.0, closed: bool = True) -> Estimates:
+    """Slopes of the same two waves on a tile of any size."""
+    x = 2 * np.pi * (np.arange(side) + 0.5) / side
+    values = np.zeros((side, side, 5), np.float16)
+    values[..., 0] = deep * (0.1 * np.cos(2 * x) + 0.1 * np.cos(5 * x))
+    return Estimates(values, 0, closed, {})
+
+
+def height_of(
+    found: Estimates, chosen: Estimation = SURFACES["general"], bits: int = 0
+) -> np.ndarray:
+    color = np.zeros((*found.values.shape[:2], 3), np.uint8)
+    return make_maps(color, found, chosen, ["height"], {"height": bits} if bits else {})["height"]
+
+
+def test_a_tile_has_the_same_heights_at_each_of_its_sizes():
+    small, large = height_of(relief(64)), height_of(relief(256))
+    means = large.reshape(64, 4, 64, 4, 1).mean((1, 3))
+    assert np.ptp(small) > 0.2
+    np.testing.assert_allclose(means, small, atol=0.01)
+
+
+def test_pictures_of_one_material_have_one_scale():
+    one, other = (replace(relief(deep=n), depth=2.0) for n in (1.0, 0.5))
+    np.testing.assert_allclose(height_of(other) - 0.5, (height_of(one) - 0.5) / 2, atol=1e-4)
+    smaller = replace(relief(32), depth=1.0)
+    assert np.ptp(height_of(smaller)) == pytest.approx(np.ptp(height_of(one)), rel=0.02)
+
+
+def test_one_pixel_that_sticks_out_flattens_nothing():
+    found = relief(128)
+    values = found.values.copy()
+    values[64, 64, :2] = 20.0
+    spoiled = height_of(replace(found, values=values))
+    away = np.abs(spoiled - height_of(found))[:32]
+    assert away.max() < 0.1 and spoiled.min() >= 0 and spoiled.max() <= 1
+    assert np.ptp(spoiled[:32]) > 0.2
+
+
+def test_what_is_very_deep_is_pressed_together_and_keeps_its_order():
+    calm = np.unique(height_of(relief(), Estimation(depth=4.0), 16))
+    deep = np.unique(height_of(replace(relief(), depth=0.3), Estimation(depth=4.0), 16))
+    assert len(deep) > 0.95 * len(calm)
+    assert deep.min() > 0 and deep.max() < 65535
+
+
+def test_heights_use_many_of_their_steps():
+    for deep in (0.02, 1.0, 5.0):
+        found = height_of(relief(deep=deep), bits=16)
+        assert np.ptp(found.astype(np.int64)) > 8192, deep
+
+
+def test_what_is_nearly_flat_stays_so():
+    assert np.ptp(height_of(relief(deep=1e-5))) < 0.01
+
+
+def test_version_1_scales_each_picture_by_its_deepest_place():
+    for deep in (0.3, 1.0):
+        found = height_of(relief(deep=deep), Estimation(depth=2.0, version=1))
+        assert np.abs(found - 0.5).max() == pytest.approx(0.25, abs=1e-4)
+
+
+def test_maps_take_little_memory_beside_themselves(monkeypatch):
+    monkeypatch.setattr(maps, "BAND", 16)
+    monkeypatch.setattr(spectral, "AT_ONCE", 2**13)
+    side = 512
+    values = np.random.default_rng(1).normal(0, 0.2, (side, side, 5)).astype(np.float16)
+    found = Estimates(values, 0, True, {}, depth=3.0)
+    color = np.zeros((side, side, 3), np.uint8)
+    for chosen, most in ((Estimation(), 9), (Estimation(coarse=0.5), 17)):
+        tracemalloc.start()
+        try:
+            made = make_maps(color, found, chosen, ESTIMATED_MAPS, BITS)
+            peak = tracemalloc.get_traced_memory()[1] - sum(m.nbytes for m in made.values())
+        finally:
+            tracemalloc.stop()
+        assert peak < most * side**2, f"{peak / side**2:.1f} bytes a pixel"
