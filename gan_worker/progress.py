@@ -54,6 +54,7 @@ class DataReport:
         isotropic: whether they look the same turned and mirrored, as measured; None where that was not.
         turned: whether they are learned turned and mirrored too.
         octaves: times they are halved for the generator; the detail stage learns what is lost by it.
+        learned: whether anything is learned from them; a photo that is its own model is kept instead.
     """
 
     materials: tuple[MaterialEntry, ...]
@@ -64,6 +65,7 @@ class DataReport:
     isotropic: bool | None = None
     turned: bool = False
     octaves: int = 0
+    learned: bool = True
 
     def in_words(self, chosen: bool = False) -> tuple[str, ...]:
         """What was suggested for the pictures, as sentences.
@@ -71,6 +73,9 @@ class DataReport:
         Args:
             chosen: whether the scale was chosen by a person.
         """
+        if not self.learned:
+            kept = "its full size" if self.scale == 1 else f"{self.scale:.3g} of its size"
+            return (f"The photo is the model, kept at {kept}. Nothing is learned from it.",)
         if self.scale == 1:
             size = "The pictures are learned at their full size."
         else:

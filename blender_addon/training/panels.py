@@ -37,6 +37,7 @@ _TRAINING = {
     "queued": "waits for its turn",
     "succeeded": "has learned, press Generate",
 }
+_OF_A_PHOTO = {"succeeded": "is ready, press Generate"}
 
 
 class TILEWRIGHT_PT_training(TabPanel, bpy.types.Panel):
@@ -115,9 +116,11 @@ def _draw_preparation(layout: bpy.types.UILayout, chosen: TrainingChoices, width
 
 def _draw_training(layout: bpy.types.UILayout, job: session.Job, width: int) -> None:
     box = layout.box()
-    doing = job.stage if job.state == "running" else _TRAINING.get(job.state, job.state)
+    is_photo = getattr(job.config, "preset", "") == "photo"
+    told = _TRAINING | _OF_A_PHOTO if is_photo else _TRAINING
+    doing = job.stage if job.state == "running" else told.get(job.state, job.state)
     box.label(text=f"{job.name}: {doing}")
-    if job.progress and getattr(job.config, "preset", "") != "photo":
+    if job.progress and not is_photo:
         _draw_progress(box, job.progress, job.ended)
     if not job.done:
         _draw_steering(box.row(align=True), job)

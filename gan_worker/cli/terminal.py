@@ -83,7 +83,8 @@ def show_warning(text: str) -> None:
 
 def show_data_report(report: DataReport) -> None:
     """What was found, what was left out and why, and what was guessed."""
-    table = Table("Material", "Size", "Maps", title=f"Learning from {len(report.materials)}")
+    title = f"Learning from {len(report.materials)}" if report.learned else "The photo"
+    table = Table("Material", "Size", "Maps", title=title)
     for entry in report.materials[:ROWS_SHOWN]:
         table.add_row(line(entry.name), f"{entry.width}×{entry.height}", ", ".join(entry.maps))
     _show(table, len(report.materials))

@@ -96,6 +96,10 @@ class GanProgram:
                 "Wait until it has ended, or choose another name.",
             )
         try:
+            if _was_made(config, run):
+                for tick in run.read_progress()[-1:]:
+                    report(tick)
+                return
             loop.train(_completed(config, run), run, report, should_stop)
         finally:
             lock.release()
@@ -139,6 +143,18 @@ class GanProgram:
         while len(self._models) > MODELS_KEPT:
             del self._models[next(iter(self._models))]
         return known[1]
+
+
+def _was_made(config: TrainingConfig, run: Any) -> bool:
+    """Whether an earlier attempt has made this very photo the run's model, and was ended before anybody heard of it.
+
+    Who asks to resume such a run is refused before it comes here.
+    """
+    from gan_worker.runs.run import has_model
+
+    if config.preset != "photo" or not config.resume or not has_model(run.path):
+        return False
+    return bool(dataclasses.replace(run.load_config(), resume=True) == config)
 
 
 def _completed(config: TrainingConfig, run: Any) -> TrainingConfig:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gan_worker.config import GenerationConfig
+from gan_worker.dataclass_json import from_json, to_json
+from gan_worker.errors import RequestError
 from gan_worker.estimation import Estimation, certainty, weighted
 from gan_worker.styles.favourites import mixed
 
@@ -39,3 +41,18 @@ def test_mixing_looks_mixes_their_relief_where_all_have_some():
     assert mixed(deep, flat, 0.5).estimation == Estimation(depth=2.0)
     assert mixed(deep, plain, 0.5).estimation == Estimation(depth=3.0)
     assert mixed(plain, deep, 0.5).estimation is None
+
+
+def test_what_names_no_version_is_of_the_first():
+    old = {name: value for name, value in to_json(Estimation()).items() if name != "version"}
+    assert from_json(Estimation, old) == Estimation(version=1)
+    assert from_json(Estimation, {}).version == 1
+    assert from_json(Estimation, to_json(Estimation())) == Estimation() != Estimation(version=1)
+    config = from_json(GenerationConfig, {"model": "oak", "estimation": {"depth": 2.0}})
+    assert config.estimation == Estimation(depth=2.0, version=1)
+
+
+def test_a_version_that_nobody_knows_is_refused():
+    for version in (0, 3, -1):
+        with pytest.raises(RequestError, match="version"):
+            Estimation(version=version).check()

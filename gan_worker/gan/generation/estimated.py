@@ -127,7 +127,6 @@ def draw_and_estimate(
     octaves: int,
     closed: bool,
     size: tuple[int, int],
-    depth: float | None,
     report: Told,
     should_stop: Callable[[], bool],
 ) -> Drawn:
@@ -138,7 +137,6 @@ def draw_and_estimate(
         octaves: of `octaves_of_shapes`.
         closed: whether its sides meet.
         size: height and width, pixels.
-        depth: of the model's relief at this level of detail, as in `Estimates`.
         report: is told after each piece of either work.
         should_stop: is asked before each piece.
 
@@ -156,7 +154,6 @@ def draw_and_estimate(
         report=progress.of_estimator,
         should_stop=should_stop,
     )
-    found = replace(found, depth=depth)
     return Drawn(canvas.maps, canvas.steps(), done.origin, done.seconds, found)
 
 

@@ -162,13 +162,15 @@ class Model:
                 octaves_of_shapes(self.info.octaves, config.mip),
                 self.network.seamless,
                 (config.height, config.width),
-                self._depth(config.mip),
                 report,
                 should_stop,
             )
             # A model in training, which has no hash yet, draws another picture after the next step.
             if self.info.hash:
                 self._drawn.keep(config, bits, drawn)
+        if "height" in names and "height" in estimated:
+            found = replace(drawn.found, depth=self._depth(config.mip))
+            drawn = replace(drawn, found=found)
         maps, steps = adjusted_maps(drawn, chosen, names, bits)
         measured = names if self.network.seamless else ()
         ratios = {name: seam_ratio(steps[name]) for name in measured}

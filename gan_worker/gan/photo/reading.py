@@ -99,7 +99,9 @@ def read_photo(
     fitted = _fitted(maps, config.tileable, report, notes)
     height, width = fitted.maps["base_color"].shape[:2]
     entry = MaterialEntry(material.name, width, height, tuple(maps))
-    told = DataReport((entry,), tuple(skipped), tuple(maps), 1 / shrink, tuple(notes))
+    told = DataReport(
+        (entry,), tuple(skipped), tuple(maps), 1 / shrink, tuple(notes), learned=False
+    )
     return Photo(fitted, 1 / shrink, tuple(sorted(set(material.files.values()))), told)
 
 

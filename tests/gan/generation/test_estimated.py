@@ -11,6 +11,7 @@ from gan_worker.errors import Cancelled, RequestError
 from gan_worker.estimation import Estimation
 from gan_worker.gan.estimation.estimator import Estimates
 from gan_worker.gan.estimation.light import to_linear
+from gan_worker.gan.estimation.relief import height_of_slopes, slopes_of_normals
 from gan_worker.gan.generation import estimated, model
 from gan_worker.gan.generation.estimated import octaves_of_shapes
 from gan_worker.gan.generation.model import Model, load_model
@@ -177,6 +178,21 @@ def test_estimated_maps_have_no_seam_where_the_color_has_none(monkeypatch):
         varied = {n for n, whole in made.maps.items() if np.ptp(whole) > 8}
         assert varied >= {"base_color", "normal", "height"}
         assert max(made.seam_ratios[n] for n in varied) <= 1.05, made.seam_ratios
+
+
+def test_heights_of_a_model_have_one_scale(native, monkeypatch):
+    """At each size, level of detail and look: so many of the model's pixels are one step of the map."""
+    monkeypatch.setattr(native, "info", replace(native.info, maps=("base_color",)))
+    found = []
+    for seed, width, height, mip in ((30, 128, 96, 0), (31, 128, 64, 0), (30, 64, 48, 1)):
+        config = replace(WANTED, seed=seed, width=width, height=height, mip=mip)
+        made = native.generate(config, BITS).maps
+        normals = tf.constant(made["normal"] / 255, tf.float32)
+        real = height_of_slopes(slopes_of_normals(normals).numpy())
+        stored = made["height"][..., 0] / 65535 - 0.5
+        found.append(2**mip * (real * stored).sum() / (stored**2).sum())
+        assert np.corrcoef(real.ravel(), stored.ravel())[0, 1] > 0.95
+    assert found == pytest.approx([found[0]] * 3, rel=0.1)
 
 
 def test_all_levels_of_detail_see_shapes_on_the_same_picture():

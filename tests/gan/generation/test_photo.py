@@ -95,6 +95,26 @@ def test_estimated_maps_close_and_are_as_steep_at_every_level(model, mip):
     assert set(done.seam_ratios) == set(done.maps)
 
 
+@pytest.mark.parametrize("mip", [1, 2])
+def test_estimated_heights_are_the_same_at_every_level(model, mip):
+    whole, small = (
+        model.generate(
+            config(
+                width=WIDTH >> m,
+                height=HEIGHT >> m,
+                mip=m,
+                maps=("height",),
+                estimation=Estimation(),
+            )
+        ).maps["height"]
+        for m in (0, mip)
+    )
+    side = 1 << mip
+    means = whole.reshape(HEIGHT // side, side, WIDTH // side, side, 1).mean((1, 3))
+    assert np.ptp(whole) > 0.2
+    np.testing.assert_allclose(small, means, atol=0.02)
+
+
 def test_sliders_change_maps_and_not_the_picture_and_make_the_same_again(model):
     flat, plain, deep, inverted = (
         model.generate(config(estimation=Estimation(light=0, **chosen)), BITS)

@@ -8,13 +8,13 @@ import pytest
 
 from gan_worker.compute.jobs import GanProgram
 from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
-from gan_worker.dataclass_json import to_json
+from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.errors import Cancelled, PictureError, RequestError, TilewrightError
 from gan_worker.estimation import Estimation
 from gan_worker.gan.generation.model import load_model
 from gan_worker.gan.training.loop import train
 from gan_worker.materials.pictures import write_picture
-from gan_worker.progress import DataReport, Notice, Preview, Stage
+from gan_worker.progress import DataReport, Notice, Preview, Stage, TrainingProgress
 from gan_worker.runs.entries import read_entry
 from gan_worker.runs.provenance import read_provenance
 from gan_worker.runs.run import Run, read_model_info
@@ -175,6 +175,53 @@ def test_it_is_begun_anew_after_an_interruption_and_refused_once_it_is_there(
         with pytest.raises(RequestError, match="its own model") as caught:
             train(again, run, lambda news: None, lambda: False)
         assert caught.value.code == "wrong_state" and caught.value.info.cure
+
+
+def test_another_attempt_at_what_was_made_and_not_told_succeeds(closed_photo, tmp_path):
+    program, told = GanProgram(tmp_path), []
+    first = TrainingConfig("moss", (str(closed_photo),), "photo", author="Ann")
+    program.train(first, told.append, lambda: False)
+    files = {f: f.stat().st_mtime_ns for f in (tmp_path / "runs" / "moss").rglob("*")}
+    validation = Validation(tmp_path / "runs", AllowedFolders({}, {"me"}), lambda run, owner: None)
+    for attempt in (2, 3):
+        again = validation.resolve("me", "train", to_json(first), attempt)
+        heard: list = []
+        program.train(from_json(TrainingConfig, again), heard.append, lambda: False)
+        assert [news for news in heard if isinstance(news, TrainingProgress)] == told[-1:]
+    assert {f: f.stat().st_mtime_ns for f in (tmp_path / "runs" / "moss").rglob("*")} == files
+
+
+def test_an_attempt_that_was_ended_before_the_model_was_saved_is_made_anew(closed_photo, tmp_path):
+    program = GanProgram(tmp_path)
+    config = TrainingConfig("moss", (str(closed_photo),), "photo")
+    program.train(config, lambda news: None, lambda: False)
+    folder = tmp_path / "runs" / "moss"
+    (folder / "model.json").unlink()
+    again = dataclasses.replace(config, resume=True)
+    program.train(again, lambda news: None, lambda: False)
+    assert read_model_info(folder).preset == "photo"
+
+
+def test_another_picture_is_no_other_attempt(closed_photo, open_photo, tmp_path):
+    program = GanProgram(tmp_path)
+    config = TrainingConfig("moss", (str(closed_photo),), "photo")
+    program.train(config, lambda news: None, lambda: False)
+    other = dataclasses.replace(config, pictures=(str(open_photo),), resume=True)
+    for changed in (other, dataclasses.replace(config, preset="nano", resume=True)):
+        with pytest.raises(RequestError, match="its own model"):
+            program.train(changed, lambda news: None, lambda: False)
+
+
+def test_nothing_is_said_to_be_learned(closed_photo, open_photo, tmp_path, monkeypatch):
+    _, told = made(tmp_path, [closed_photo])
+    (report,) = (news for news in told if isinstance(news, DataReport))
+    assert report.in_words() == (
+        "The photo is the model, kept at its full size. Nothing is learned from it.",
+    )
+    monkeypatch.setattr("gan_worker.gan.photo.reading.KEPT", 10_000)
+    _, told = made(tmp_path, [open_photo], "smaller")
+    (report,) = (news for news in told if isinstance(news, DataReport))
+    assert "kept at 0.5 of its size" in " ".join(report.in_words())
 
 
 def test_several_materials_and_one_without_a_color_are_refused(
