@@ -6,10 +6,20 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gan_worker.materials.pictures import Layout, Picture, read_bands, read_layout, turned
+from gan_worker.materials.maps import MAPS
+from gan_worker.materials.pictures import (
+    Layout,
+    Picture,
+    quantise,
+    read_bands,
+    read_layout,
+    turned,
+)
 from gan_worker.materials.reading import (
     MaterialSet,
     as_maps,
@@ -88,6 +98,50 @@ def reduce_maps(
     for top in range(0, height, ROWS):
         parts.add({name: finish(name, p[top : top + ROWS]) for name, p in maps.items()})
     return Reduced((width, height), shrink, parts.overview(), parts.window())
+
+
+def read_part(photo: MaterialSet, box: tuple[int, int, int, int]) -> NDArray[np.uint16]:
+    """Read a part of a photo, however large that is, in bands.
+
+    Args:
+        photo: a set of a base color alone.
+        box: left, top, right and bottom pixel of the part, in the upright picture.
+
+    Returns:
+        sRGB as whole numbers of 16 bits, (height, width, 3), upright.
+
+    Raises:
+        PictureError: as `read_material`.
+    """
+    kind, file = in_order(photo)[0]
+    layout = read_layout(file)
+    span = _measure_span(file) if layout.floating else (0.0, 1.0)
+    left, top, right, bottom = box
+    part = np.empty((bottom - top, right - left, MAPS["base_color"].channels), np.uint16)
+    stored, (rows, columns) = _as_stored(part, box, layout)
+    at = 0
+    for band in read_bands(file, has_alpha(kind), shows_color(kind)):
+        first, last = max(rows.start, at), min(rows.stop, at + len(band))
+        if first < last:
+            cut = as_maps(kind, band[first - at : last - at, columns], file, span)["base_color"]
+            stored[first - rows.start : last - rows.start] = quantise(cut, 16)
+        at += len(band)
+    return part
+
+
+def _as_stored(
+    part: NDArray[Any], box: tuple[int, int, int, int], layout: Layout
+) -> tuple[NDArray[Any], tuple[slice, slice]]:
+    """A view of an upright part as its file has it, and its rows and columns there: the other way round as `turned`."""
+    (width, height), (left, top, right, bottom) = layout.size, box
+    if layout.orientation in (2, 3, 6, 7):
+        part, left, right = part[:, ::-1], width - right, width - left
+    if layout.orientation in (3, 4, 7, 8):
+        part, top, bottom = part[::-1], height - bottom, height - top
+    rows, columns = slice(top, bottom), slice(left, right)
+    if layout.orientation in (5, 6, 7, 8):
+        return part.transpose(1, 0, 2), (columns, rows)
+    return part, (rows, columns)
 
 
 def _measure_span(file: Path) -> tuple[float, float]:

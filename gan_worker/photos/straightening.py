@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gan_worker.materials.pixels import as_floats
 from gan_worker.photos.pieces import Pieces, finished
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ Matrix = NDArray[np.float64]
 
 # Pixels of the result that are worked out at a time: what belongs to them fits into the caches.
 PIXELS_AT_ONCE = 2**13
+# Pixels around the corners that are needed beside those between them.
+AROUND = 4
 # Samples along each side of a pixel at most, where the photo is that much finer than the result.
 MOST_SAMPLES = 8
 # Pixels by which one of the result may span more than its samples have, before there are more: three times the work.
@@ -46,27 +49,50 @@ def straightened_size(width: int, height: int, corners: Sequence[Corner]) -> tup
     return max(1, round(across)), max(1, round(down))
 
 
-def straighten(picture: Picture, corners: Sequence[Corner]) -> Picture:
+def part_of(
+    width: int, height: int, corners: Sequence[Corner]
+) -> tuple[tuple[int, int, int, int], tuple[Corner, ...]]:
+    """The part of a photo that corners need.
+
+    Args: as of `straightened_size`.
+
+    Returns:
+        Its left, top, right and bottom pixel, and the corners in it.
+    """
+    places = _places(width, height, corners)
+    left, top = (max(0, math.floor(n) - AROUND) for n in places.min(axis=0))
+    right, bottom = (
+        min(side, math.ceil(n) + AROUND)
+        for n, side in zip(places.max(axis=0), (width, height), strict=True)
+    )
+    within = (places - (left, top)) / (right - left, bottom - top)
+    return (left, top, right, bottom), tuple((float(x), float(y)) for x, y in within)
+
+
+def straighten(picture: NDArray[Any], corners: Sequence[Corner], shrink: int = 1) -> Picture:
     """The part of a photo between four corners, as an upright rectangle of `straightened_size`.
 
     Args:
-        picture: (height, width, channels) in 0..1, top row first.
+        picture: (height, width, channels) in 0..1 or whole numbers, top row first.
         corners: as `Preparation.corners`, four.
+        shrink: what the sides of the rectangle are divided by, within `MOST_SAMPLES`.
 
     Returns:
         float32, (height, width, channels) in 0..1.
     """
-    return finished(straighten_pieces(picture, corners))
+    return finished(straighten_pieces(picture, corners, shrink))
 
 
-def straighten_pieces(picture: Picture, corners: Sequence[Corner]) -> Pieces[Picture]:
+def straighten_pieces(
+    picture: NDArray[Any], corners: Sequence[Corner], shrink: int = 1
+) -> Pieces[Picture]:
     """As `straighten`, a few milliseconds at a time."""
     height, width = picture.shape[:2]
     box = _upright(width, height, corners)
     if box:
         left, top, right, bottom = box
-        return picture[top:bottom, left:right]
-    across, down = straightened_size(width, height, corners)
+        return (yield from _boxes(picture[top:bottom, left:right], shrink))
+    across, down = (max(1, n // shrink) for n in straightened_size(width, height, corners))
     target = SQUARE * (across, down)
     matrix = homography(target, _places(width, height, corners))
     return (yield from _resampled(picture, matrix, across, down))
@@ -115,7 +141,22 @@ def _upright(
     return first, above, max(first + 1, round(right)), max(above + 1, round(bottom))
 
 
-def _resampled(picture: Picture, matrix: Matrix, width: int, height: int) -> Pieces[Picture]:
+def _boxes(picture: NDArray[Any], side: int) -> Pieces[Picture]:
+    """The means of square boxes; what fills none is left out."""
+    if side == 1:
+        return as_floats(picture)
+    height, width = (n // side for n in picture.shape[:2])
+    result = np.empty((height, width, picture.shape[2]), np.float32)
+    rows = max(1, PIXELS_AT_ONCE // (side**2 * width))
+    for top in range(0, height, rows):
+        cut = as_floats(picture[top * side : (top + rows) * side, : width * side])
+        boxes = cut[: len(cut) // side * side].reshape(-1, side, width, side, picture.shape[2])
+        result[top : top + rows] = boxes.mean(axis=(1, 3))
+        yield
+    return result
+
+
+def _resampled(picture: NDArray[Any], matrix: Matrix, width: int, height: int) -> Pieces[Picture]:
     """A picture seen through a map from the result's pixels to its own; borders go on beyond the edge."""
     result = np.empty((height, width, picture.shape[2]), np.float32)
     rows = max(1, min(height, math.isqrt(PIXELS_AT_ONCE)))
@@ -129,7 +170,7 @@ def _resampled(picture: Picture, matrix: Matrix, width: int, height: int) -> Pie
 
 
 def _tile(
-    picture: Picture, matrix: Matrix, left: int, top: int, width: int, height: int
+    picture: NDArray[Any], matrix: Matrix, left: int, top: int, width: int, height: int
 ) -> Picture:
     """The mean of so many samples a pixel as the photo has pixels there, along each side."""
     samples = _samples(matrix, left, top, width, height)
@@ -139,7 +180,8 @@ def _tile(
         for right in inside:
             x, y = np.meshgrid(left + np.arange(width) + right, top + np.arange(height) + below)
             total += _cubic(picture, *project(matrix, x, y))
-    return total / np.float32(samples**2)
+    whole = np.iinfo(picture.dtype).max if picture.dtype.kind == "u" else 1
+    return total / np.float32(samples**2 * whole)
 
 
 def _samples(matrix: Matrix, left: int, top: int, width: int, height: int) -> int:
@@ -151,7 +193,7 @@ def _samples(matrix: Matrix, left: int, top: int, width: int, height: int) -> in
     return min(MOST_SAMPLES, max(1, math.ceil(widest - SLACK)))
 
 
-def _cubic(picture: Picture, x: Matrix, y: Matrix) -> Picture:
+def _cubic(picture: NDArray[Any], x: Matrix, y: Matrix) -> Picture:
     """Values between pixels by cubic convolution (Keys 1981, a = -1/2), at places in pixels from the upper left."""
     height, width, channels = picture.shape
     x, y = x - 0.5, y - 0.5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -16,7 +16,8 @@ from gan_worker.materials.pictures import quantise, read_layout, resize
 from gan_worker.materials.pixels import as_floats, with_unit_normals
 from gan_worker.materials.reduction import Reduced, read_reduced, reduce_maps
 from gan_worker.materials.sets import PHOTO, MaterialSet, read_material
-from gan_worker.photos.preparing import prepare_and_inspect
+from gan_worker.photos.large import straighten_file
+from gan_worker.photos.preparing import prepare_and_inspect, prepared_size
 from gan_worker.photos.problems import PhotoProblem, find_problems
 from gan_worker.preparation import AS_IT_IS, Preparation
 from gan_worker.validation.material import validate
@@ -185,10 +186,7 @@ def _open_prepared(
     estimate: PhotoMaps | None,
 ) -> Source | LargeSource:
     """A photo, straightened, looked at for problems, and then lit evenly and balanced; then its maps are estimated."""
-    file = material.files["base_color"]
-    if math.prod(read_layout(file).size) > PREPARED:
-        raise _too_large(file)
-    photo, problems = prepare_and_inspect(read_material(material)["base_color"], preparation)
+    photo, problems = _prepared(material, preparation)
     maps: Material = {"base_color": photo}
     if estimate:
         color = quantise(photo, 8)
@@ -199,6 +197,20 @@ def _open_prepared(
         return Source({n: _as_read(n, picture) for n, picture in maps.items()}, problems)
     shrink = _shrink(_size(maps), materials)
     return LargeSource(reduce_maps(maps, shrink, max(WINDOW, side), _as_read), problems)
+
+
+def _prepared(
+    material: MaterialSet, preparation: Preparation
+) -> tuple[np.ndarray, Sequence[PhotoProblem]]:
+    """A photo with all that shall be done to it, and what is wrong with it; of a large one, what corners cut out."""
+    file = material.files["base_color"]
+    size = read_layout(file).size
+    if math.prod(size) <= PREPARED:
+        return prepare_and_inspect(read_material(material)["base_color"], preparation)
+    if math.prod(prepared_size(*size, preparation)) > PREPARED:
+        raise _too_large(file)
+    photo, _ = straighten_file(material, preparation.corners, PREPARED)
+    return prepare_and_inspect(photo, replace(preparation, corners=()))
 
 
 def _as_read(name: str, picture: np.ndarray) -> np.ndarray:
@@ -234,8 +246,8 @@ def _too_large(file: Path) -> PictureError:
     return PictureError(
         "picture_unreadable",
         f"A photo that something is done to first may have {side}×{side} pixels at most; {shown_name(file.name)} has "
-        "more.",
-        "Make it smaller, cut the part out in a picture editor, or leave out what shall be done to it.",
+        "more, also between its corners if it has any.",
+        "Make it smaller, choose corners of a smaller part, or leave out what shall be done to it.",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +14,8 @@ from gan_worker.materials.masks import looks_seamless
 from gan_worker.materials.pictures import read_layout
 from gan_worker.materials.pixels import with_unit_normals
 from gan_worker.materials.reduction import read_reduced
-from gan_worker.materials.sets import find_materials, read_material
+from gan_worker.materials.sets import PHOTO, find_materials, read_material
+from gan_worker.photos.large import straighten_file
 from gan_worker.photos.preparing import prepare_and_inspect
 from gan_worker.photos.tiling import SMALLEST, make_tile, shrunk
 from gan_worker.progress import DataReport, MaterialEntry, Stage
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from gan_worker.config import TrainingConfig
     from gan_worker.materials.sets import MaterialSet
+    from gan_worker.preparation import Preparation
 
 # Pixels that are kept of a photo: cameras have as many. What is made of them takes some 60 bytes each for a while.
 KEPT = 2**25
@@ -84,7 +86,7 @@ def read_photo(
     report(Stage("reading the photo"))
     sets, skipped, notes = find_materials(config.pictures, alike=False)
     material = _only(sets)
-    shrink, maps = _read(material)
+    shrink, maps, preparation = _read(material, config.prepare)
     notes += [] if shrink == 1 else [f"It is kept at 1/{shrink} of its size: it is very large."]
     should_stop()
     if len(maps) > 1:
@@ -92,7 +94,7 @@ def read_photo(
             notes.append("What shall be done to photos is not done to it: it has maps of its own.")
     else:
         report(Stage("preparing the photo"))
-        maps["base_color"], problems = prepare_and_inspect(maps["base_color"], config.prepare)
+        maps["base_color"], problems = prepare_and_inspect(maps["base_color"], preparation)
         notes += [f"{problem.message} {problem.cure}" for problem in problems]
         should_stop()
     _check_size(maps["base_color"])
@@ -133,15 +135,23 @@ def _only(sets: list[MaterialSet]) -> MaterialSet:
     return sets[0]
 
 
-def _read(material: MaterialSet) -> tuple[int, Maps]:
-    """How often its sides were divided so that it can be kept, and its maps."""
+def _read(material: MaterialSet, preparation: Preparation) -> tuple[int, Maps, Preparation]:
+    """How often its sides were divided so that it can be kept, its maps, and what is still to be done to a photo.
+
+    Of a large one corners are cut out of all its pixels, and what is left may be no larger than what can be kept.
+    """
     width, height = read_layout(next(iter(material.files.values()))).size
+    if width * height > KEPT and material.maps == PHOTO and preparation.corners:
+        color, shrink = straighten_file(material, preparation.corners, KEPT)
+        return shrink, {"base_color": color}, replace(preparation, corners=())
     shrink = 1
     while (width // shrink) * (height // shrink) > KEPT:
         shrink *= 2
     if shrink > 1:
-        return shrink, read_reduced(material, material.maps, shrink, 1, with_unit_normals).overview
-    return shrink, {name: with_unit_normals(name, p) for name, p in read_material(material).items()}
+        maps = read_reduced(material, material.maps, shrink, 1, with_unit_normals).overview
+    else:
+        maps = {name: with_unit_normals(name, p) for name, p in read_material(material).items()}
+    return shrink, maps, preparation
 
 
 def _fitted(

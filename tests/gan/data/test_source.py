@@ -123,11 +123,24 @@ def test_a_large_photo_is_prepared_whole_and_then_reduced(photo, large, monkeypa
     np.testing.assert_allclose(small, expected, atol=1e-5)
 
 
-def test_a_photo_too_large_to_be_prepared_is_refused_with_a_cure(photo, monkeypatch):
+def test_of_a_photo_too_large_for_that_corners_are_cut_out(photo, monkeypatch):
     monkeypatch.setattr(source, "PREPARED", SIDE**2 - 1)
-    with pytest.raises(PictureError, match=r"511×511 pixels at most; floor\.png") as caught:
-        read_pictures([str(photo)], 32, 1.0, preparation=SLANTED)
-    assert "smaller" in caught.value.info.cure
+    (read,) = read_pictures([str(photo)], 32, 1.0, preparation=SLANTED).materials
+    expected = prepare(read_picture(photo), SLANTED)
+    np.testing.assert_allclose(read["base_color"], expected, atol=1e-4)
+
+
+def test_a_photo_too_large_to_be_prepared_is_refused_with_a_cure(photo, monkeypatch):
+    for most, side, preparation in (
+        (SIDE**2 - 1, SIDE - 1, Preparation(even_light=1.0)),
+        (100**2, 100, SLANTED),
+    ):
+        monkeypatch.setattr(source, "PREPARED", most)
+        with pytest.raises(
+            PictureError, match=rf"{side}×{side} pixels at most; floor\.png"
+        ) as caught:
+            read_pictures([str(photo)], 32, 1.0, preparation=preparation)
+        assert "smaller" in caught.value.info.cure
     # As it is, it can be read.
     read_pictures([str(photo)], 32, 1.0)
 

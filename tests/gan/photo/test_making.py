@@ -14,6 +14,7 @@ from gan_worker.estimation import Estimation
 from gan_worker.gan.generation.model import load_model
 from gan_worker.gan.training.loop import train
 from gan_worker.materials.pictures import write_picture
+from gan_worker.preparation import Preparation
 from gan_worker.progress import DataReport, Notice, Preview, Stage, TrainingProgress
 from gan_worker.runs.entries import read_entry
 from gan_worker.runs.provenance import read_provenance
@@ -149,6 +150,23 @@ def test_a_photo_larger_than_what_is_kept_is_kept_smaller(open_photo, tmp_path, 
     assert (info.tile, info.scale) == ((85, 68), 0.5)
     notes = next(news.notes for news in told if isinstance(news, DataReport))
     assert any("1/2 of its size" in note for note in notes)
+
+
+def test_corners_of_a_large_photo_keep_its_detail(open_photo, tmp_path, monkeypatch):
+    corners = ((0.2, 0.25), (0.7, 0.2), (0.75, 0.7), (0.2, 0.75))
+    prepare = Preparation(corners, even_light=0.5)
+    whole, _ = made(tmp_path, [open_photo], "whole", prepare=prepare)
+    monkeypatch.setattr("gan_worker.gan.photo.reading.KEPT", 10_000)
+    cut, told = made(tmp_path, [open_photo], "cut", prepare=prepare)
+    assert read_model_info(cut.path).scale == 1.0
+    pictures = [
+        load_model(run.path).generate(GenerationConfig(run.name, width=width, height=height)).maps
+        for run in (whole, cut)
+        for width, height in [read_model_info(run.path).tile]
+    ]
+    assert np.abs(pictures[0]["base_color"] - pictures[1]["base_color"]).max() <= 1.01 / 255
+    notes = next(news.notes for news in told if isinstance(news, DataReport))
+    assert not any("very large" in note for note in notes)
 
 
 @pytest.mark.parametrize("after", [0, 1, 2])
