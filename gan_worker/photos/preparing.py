@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gan_worker.photos.light import balance_pieces, even_out_pieces
 from gan_worker.photos.pieces import Pieces, finished
 from gan_worker.photos.problems import PhotoProblem, find_problems
+from gan_worker.photos.straightening import straighten_part as straighten_part
 from gan_worker.photos.straightening import straighten_pieces, straightened_size
 
 if TYPE_CHECKING:

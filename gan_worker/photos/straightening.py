@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from gan_worker.preparation import Corner
 
 Matrix = NDArray[np.float64]
+# Left, top, right and bottom pixel.
+Box = tuple[int, int, int, int]
 
 # Pixels of the result that are worked out at a time: what belongs to them fits into the caches.
 PIXELS_AT_ONCE = 2**13
@@ -49,26 +51,6 @@ def straightened_size(width: int, height: int, corners: Sequence[Corner]) -> tup
     return max(1, round(across)), max(1, round(down))
 
 
-def part_of(
-    width: int, height: int, corners: Sequence[Corner]
-) -> tuple[tuple[int, int, int, int], tuple[Corner, ...]]:
-    """The part of a photo that corners need.
-
-    Args: as of `straightened_size`.
-
-    Returns:
-        Its left, top, right and bottom pixel, and the corners in it.
-    """
-    places = _places(width, height, corners)
-    left, top = (max(0, math.floor(n) - AROUND) for n in places.min(axis=0))
-    right, bottom = (
-        min(side, math.ceil(n) + AROUND)
-        for n, side in zip(places.max(axis=0), (width, height), strict=True)
-    )
-    within = (places - (left, top)) / (right - left, bottom - top)
-    return (left, top, right, bottom), tuple((float(x), float(y)) for x, y in within)
-
-
 def straighten(picture: NDArray[Any], corners: Sequence[Corner], shrink: int = 1) -> Picture:
     """The part of a photo between four corners, as an upright rectangle of `straightened_size`.
 
@@ -96,6 +78,34 @@ def straighten_pieces(
     target = SQUARE * (across, down)
     matrix = homography(target, _places(width, height, corners))
     return (yield from _resampled(picture, matrix, across, down))
+
+
+def straighten_part(
+    read: Callable[[Box], NDArray[Any]],
+    size: tuple[int, int],
+    corners: Sequence[Corner],
+    most: int,
+) -> tuple[Picture, int]:
+    """As `straighten`, of a photo too large to be held: no more than what lies around the corners is read.
+
+    Args:
+        read: gives the part of the photo that a box has, (height, width, channels) in 0..1 or whole numbers.
+        size: width and height of the photo, pixels.
+        corners: as `Preparation.corners`, four.
+        most: pixels that may be left; where there would be more, each is the mean of a box of them.
+
+    Returns:
+        float32, (height, width, channels) in 0..1, and the side of those boxes, pixels.
+    """
+    shrink, (across, down) = 1, straightened_size(*size, corners)
+    while (across // shrink) * (down // shrink) > most:
+        shrink *= 2
+    places = _places(*size, corners)
+    first = np.maximum(np.floor(places.min(axis=0)) - AROUND, 0).astype(int)
+    last = np.minimum(np.ceil(places.max(axis=0)) + AROUND, size).astype(int)
+    within = (places - first) / (last - first)
+    part = read((first[0], first[1], last[0], last[1]))
+    return straighten(part, [(x, y) for x, y in within.tolist()], shrink), shrink
 
 
 def homography(before: Matrix, after: Matrix) -> Matrix:
@@ -127,9 +137,7 @@ def _places(width: int, height: int, corners: Sequence[Corner]) -> Matrix:
     return np.array(corners, np.float64) * (width, height)
 
 
-def _upright(
-    width: int, height: int, corners: Sequence[Corner]
-) -> tuple[int, int, int, int] | None:
+def _upright(width: int, height: int, corners: Sequence[Corner]) -> Box | None:
     """Left, top, right and bottom pixel of corners that make an upright rectangle already."""
     places = _places(width, height, corners)
     left, top = (places[[0, 3], 0].mean(), places[[0, 1], 1].mean())

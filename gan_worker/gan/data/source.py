@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -14,10 +15,9 @@ from gan_worker.files import shown_name
 from gan_worker.gan.data.periodicity import find_cell
 from gan_worker.materials.pictures import quantise, read_layout, resize
 from gan_worker.materials.pixels import as_floats, with_unit_normals
-from gan_worker.materials.reduction import Reduced, read_reduced, reduce_maps
+from gan_worker.materials.reduction import Reduced, read_part, read_reduced, reduce_maps
 from gan_worker.materials.sets import PHOTO, MaterialSet, read_material
-from gan_worker.photos.large import straighten_file
-from gan_worker.photos.preparing import prepare_and_inspect, prepared_size
+from gan_worker.photos.preparing import prepare_and_inspect, prepared_size, straighten_part
 from gan_worker.photos.problems import PhotoProblem, find_problems
 from gan_worker.preparation import AS_IT_IS, Preparation
 from gan_worker.validation.material import validate
@@ -209,7 +209,8 @@ def _prepared(
         return prepare_and_inspect(read_material(material)["base_color"], preparation)
     if math.prod(prepared_size(*size, preparation)) > PREPARED:
         raise _too_large(file)
-    photo, _ = straighten_file(material, preparation.corners, PREPARED)
+    read = partial(read_part, material)
+    photo, _ = straighten_part(read, size, preparation.corners, PREPARED)
     return prepare_and_inspect(photo, replace(preparation, corners=()))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,10 +14,9 @@ from gan_worker.errors import PictureError, RequestError
 from gan_worker.materials.masks import looks_seamless
 from gan_worker.materials.pictures import read_layout
 from gan_worker.materials.pixels import with_unit_normals
-from gan_worker.materials.reduction import read_reduced
+from gan_worker.materials.reduction import read_part, read_reduced
 from gan_worker.materials.sets import PHOTO, find_materials, read_material
-from gan_worker.photos.large import straighten_file
-from gan_worker.photos.preparing import prepare_and_inspect
+from gan_worker.photos.preparing import prepare_and_inspect, straighten_part
 from gan_worker.photos.tiling import SMALLEST, make_tile, shrunk
 from gan_worker.progress import DataReport, MaterialEntry, Stage
 
@@ -142,7 +142,8 @@ def _read(material: MaterialSet, preparation: Preparation) -> tuple[int, Maps, P
     """
     width, height = read_layout(next(iter(material.files.values()))).size
     if width * height > KEPT and material.maps == PHOTO and preparation.corners:
-        color, shrink = straighten_file(material, preparation.corners, KEPT)
+        read = partial(read_part, material)
+        color, shrink = straighten_part(read, (width, height), preparation.corners, KEPT)
         return shrink, {"base_color": color}, replace(preparation, corners=())
     shrink = 1
     while (width // shrink) * (height // shrink) > KEPT:
