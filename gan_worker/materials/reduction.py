@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_worker.materials.maps import MAPS
 from gan_worker.materials.pictures import (
     Layout,
     Picture,
@@ -117,7 +116,7 @@ def read_part(photo: MaterialSet, box: tuple[int, int, int, int]) -> NDArray[np.
     layout = read_layout(file)
     span = _measure_span(file) if layout.floating else (0.0, 1.0)
     left, top, right, bottom = box
-    part = np.empty((bottom - top, right - left, MAPS["base_color"].channels), np.uint16)
+    part = np.empty((bottom - top, right - left, 3), np.uint16)
     stored, (rows, columns) = _as_stored(part, box, layout)
     at = 0
     for band in read_bands(file, has_alpha(kind), shows_color(kind)):
