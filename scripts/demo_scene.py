@@ -32,8 +32,12 @@ from gan_worker.progress import DataReport, Notice, Stage, TrainingProgress
 from gan_worker.wire.messages import JobState, ModelEntry
 
 ADDON = "blender_addon"
-# What wall, sphere and floor are made with where nothing is trained.
-STARTERS = ("Starter Red Bricks", "Starter Peeling Paint", "Starter Cobblestone")
+# What wall, sphere and floor are made with where nothing is trained: of each the first that there is.
+STARTERS = (
+    ("Starter Aged Bricks", "Starter Red Bricks"),
+    ("Starter Rusty Steel", "Starter Peeling Paint"),
+    ("Starter Mossy Cobblestone", "Starter Cobblestone"),
+)
 Report = Callable[[str, float | None], None]
 
 # Meters of wall or floor that a tile of so many cells of the latent grid covers.
@@ -127,7 +131,7 @@ def run(
             clock.lap("training")
         report("generating three materials", None)
         model = bpy.context.scene.tilewright.model
-        models = [model] * len(objects) if images else STARTERS
+        models = [model] * len(objects) if images else _starters()
         pieces = [
             _put_material(obj, name, seed, size)
             for seed, (obj, name) in enumerate(zip(objects, models, strict=True), 1)
@@ -170,6 +174,13 @@ def _enable_addon(python: str, home: Path) -> None:
     preferences.location = "LOCAL"
     preferences.worker_python = python
     preferences.home_folder = str(home.absolute())
+
+
+def _starters() -> list[str]:
+    """Names of models that come with the program, for wall, sphere and floor."""
+    from blender_addon.worker import session
+
+    return [next(filter(session.current.model, names)) for names in STARTERS]
 
 
 def _wait_for_models() -> None:

@@ -1,71 +1,228 @@
-"""Makes the starter models that come with the program: draws materials, trains on each, puts the models in place.
+"""Makes the starter models that come with the program: trains one on each material of `starters.toml`, then places all.
 
-Takes about 35 minutes on two processor cores. The materials are drawn by `starter_materials.py` and the models learn
-from nothing else, so that both are free of anyone's rights.
+Each takes the minutes that are given of two processor cores. A run that was interrupted goes on where it was, and one
+that has had its minutes is not trained again, so that the same command is given until all are there.
 """
 
 from __future__ import annotations
 
+import argparse
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 import numpy as np
 
+from gan_worker.files import read_json, write_json
+from gan_worker.materials.maps import MAPS, Kind
 from gan_worker.runs import provenance
-from gan_worker.runs.run import BUNDLED, Run, load_model_files
+from gan_worker.runs.run import BUNDLED, Run, has_model, list_runs
 
-# Folder of the drawn material → name of the model. Each is a model of its own, because after minutes of training one
-# material alone is far better than one of many.
-MODELS = {
-    "RedBricks": "Starter Red Bricks",
-    "Cobblestone": "Starter Cobblestone",
-    "PeelingPaint": "Starter Peeling Paint",
-    "WeatheredPlanks": "Starter Weathered Wood",
-    "HexagonTiles": "Starter Hexagon Tiles",
-    "CrackedMud": "Starter Cracked Mud",
-}
-KIMG = 6.4
-RIGHTS = (
-    *("--author", "Tilewright contributors"),
-    *("--license", "CC0-1.0"),
-    *("--source", "scripts/starter_materials.py"),
-)
-LICENCE = (
-    "This model was trained on procedural materials that are part of Tilewright (scripts/starter_materials.py).\n"
-    "It is dedicated to the public domain: CC0 1.0, https://creativecommons.org/publicdomain/zero/1.0/\n"
+if TYPE_CHECKING:
+    from gan_worker.gan.data.statistics import Statistics
+
+HOME = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tilewright" / "starters"
+LIST = ROOT / "scripts" / "starters.toml"
+MINUTES = 8.0
+# Significant bits of a weight, of the eleven that half precision has: maps change by a fifth of a step of 8 bits, one
+# at most in 99 of 100 pixels, and a zip takes a fifth less.
+BITS = 7
+# Pixels of the real picture that a model keeps, from side to side, and how many steps of 8 bits are one of its own.
+SIDE, STEPS = 512, 2.0
+
+
+@dataclass(frozen=True)
+class Starter:
+    """One of the models.
+
+    Attributes:
+        set: folder of the material.
+        name: of the model.
+        author: who published the material.
+        page: of the publisher.
+        by_way_of: where the files were taken from; empty where that is the page.
+        meters: that the picture shows from left to right, about; 0 where nobody knows.
+    """
+
+    set: str
+    name: str
+    author: str
+    page: str
+    by_way_of: str = ""
+    meters: float = 0.0
+
+    @property
+    def source(self) -> str:
+        """Where the pictures come from, as the provenance says it."""
+        return f"{self.page}, by way of {self.by_way_of}" if self.by_way_of else self.page
+
+    @property
+    def license_text(self) -> str:
+        """What lies beside the model."""
+        shown = (
+            f" Its picture shows about {self.meters:g} m from left to right." if self.meters else ""
+        )
+        return (
+            f"This model was trained on the material {self.set} by {self.author}, and may hold pieces of it.{shown}\n"
+            f"Source: {self.source}\n"
+            "The material and this model are dedicated to the public domain: CC0 1.0,\n"
+            "https://creativecommons.org/publicdomain/zero/1.0/\n"
+        )
+
+
+def _drawn(material: str, name: str) -> Starter:
+    return Starter(
+        material, f"Starter {name}", "Tilewright contributors", "scripts/starter_materials.py"
+    )
+
+
+# Those of the first versions, of materials that the project draws: they stay for what was made with them.
+DRAWN = (
+    _drawn("RedBricks", "Red Bricks"),
+    _drawn("Cobblestone", "Cobblestone"),
+    _drawn("PeelingPaint", "Peeling Paint"),
+    _drawn("WeatheredPlanks", "Weathered Wood"),
+    _drawn("HexagonTiles", "Hexagon Tiles"),
+    _drawn("CrackedMud", "Cracked Mud"),
 )
 
 
 def main() -> int:
-    with tempfile.TemporaryDirectory() as folder:
-        drawn, home = Path(folder) / "materials", Path(folder) / "home"
-        subprocess.run([sys.executable, ROOT / "scripts/starter_materials.py", drawn], check=True)
-        for material, name in MODELS.items():
-            train = [sys.executable, "-m", "gan_worker", "train", str(drawn / material)]
-            train += ["--run", name, "--preset", "tiny", "--kimg", str(KIMG), "--scale", "1"]
-            subprocess.run([*train, *RIGHTS, "--home", str(home)], cwd=ROOT, check=True)
-            put_in_place(home / "runs" / name)
+    options = _options()
+    folders = [folder.resolve() for folder in options.folders]
+    with tempfile.TemporaryDirectory() as drawn:
+        if not folders:
+            subprocess.run(
+                [sys.executable, ROOT / "scripts/starter_materials.py", drawn], check=True
+            )
+        starters = read_starters() if folders else DRAWN
+        chosen = [one for one in starters if not options.only or one.name in options.only]
+        places = [find_set(one, folders or [Path(drawn)]) for one in chosen]
+        for one, place in zip(chosen, places, strict=True):
+            train(one, place, options.minutes, options.home)
+    # All at once and last: until then those that were there are.
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    for one in chosen:
+        put_in_place(one, options.home / "runs" / one.name, options.into, created)
+    if folders and not options.only:
+        retire(options.into)
+    print(f"{len(chosen)} starter models are in {options.into}")
     return 0
 
 
-def put_in_place(run: Path) -> None:
-    """Publish the model of a run where the program looks for those it brings along.
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/starter_models", description=__doc__)
+    parser.add_argument(
+        "folders",
+        type=Path,
+        nargs="*",
+        metavar="FOLDER_OF_SETS",
+        help="where the materials of scripts/starters.toml are; none for those that the project draws",
+    )
+    parser.add_argument("--minutes", type=float, default=MINUTES, help="for each (default: 8)")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="of models (default: all)")
+    parser.add_argument(
+        "--home", type=Path, default=HOME, help=f"of their runs, which are kept (default: {HOME})"
+    )
+    parser.add_argument(
+        "--into", type=Path, default=BUNDLED, help="where they are put (default: the package)"
+    )
+    return parser.parse_args()
 
-    Weights are rounded to half precision, which halves the wheel and changes no map by more than it could store.
+
+def read_starters() -> list[Starter]:
+    """The list that is committed, in its order."""
+    return [Starter(**entry) for entry in tomllib.loads(LIST.read_text("utf-8"))["starters"]]
+
+
+def find_set(starter: Starter, folders: Sequence[Path]) -> Path:
+    """The folder of a material below those that were named."""
+    found = next(
+        (folder / starter.set for folder in folders if (folder / starter.set).is_dir()), None
+    )
+    if found is None:
+        sys.exit(f"The material {starter.set} must be in {' or '.join(map(str, folders))}.")
+    return found
+
+
+def train(starter: Starter, place: Path, minutes: float, home: Path) -> None:
+    """Train until it has had its minutes, from where it was left."""
+    folder = home / "runs" / starter.name
+    ticks = Run(folder).read_progress() if folder.is_dir() else []
+    if ticks and ticks[-1].seconds >= 60 * minutes and has_model(folder):
+        print(f"{starter.name} has had its {minutes:g} minutes")
+        return
+    command = [sys.executable, "-m", "gan_worker", "train", str(place), "--minutes", str(minutes)]
+    if ticks and Run(folder).checkpoints():
+        command += ["--resume", starter.name]
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+        command += ["--run", starter.name, "--preset", "tiny"]
+    rights = ("--author", starter.author, "--license", "CC0-1.0", "--source", starter.source)
+    subprocess.run([*command, *rights, "--home", str(home)], cwd=ROOT, check=True)
+
+
+def put_in_place(starter: Starter, run: Path, into: Path, created: str) -> Path:
+    """Publish the model of a run where the program looks for those it brings along, in as few bytes as can be.
+
+    Args:
+        starter: whose it is.
+        run: its folder.
+        into: folder of models.
+        created: ISO 8601 time in UTC, the same for all: lists begin with the newest, and these shall be in the order of
+            the alphabet.
+
+    Returns:
+        The folder of the model.
     """
-    info, tensors = load_model_files(run)
-    model = BUNDLED / run.name
+    from gan_worker.gan.generation.model import load_model
+
+    trained = load_model(run)
+    tensors = {name: rounded(array) for name, array in trained.tensors().items()}
+    if trained.detail:
+        kept = trained.detail.kept.reduced(SIDE, STEPS * _steps(trained.statistics))
+        tensors |= kept.to_arrays()
+    model = into / starter.name
     shutil.rmtree(model, ignore_errors=True)
     model.mkdir(parents=True)
-    Run(model).save_model(info, {n: a.astype(np.float16) for n, a in tensors.items()})
+    Run(model).save_model(replace(trained.info, created=created), tensors)
     shutil.copy2(run / provenance.FILE, model)
-    (model / "LICENSE.txt").write_text(LICENCE)
+    (model / "LICENSE.txt").write_text(starter.license_text, "utf-8")
+    return model
+
+
+def rounded(array: np.ndarray) -> np.ndarray:
+    """Weights in half precision, of which the last bits are zeros; whole numbers stay."""
+    if array.dtype.kind != "f":
+        return array
+    mantissa, exponent = np.frexp(array.astype(np.float32))
+    return np.ldexp(np.round(mantissa * 2**BITS), exponent - BITS).astype(np.float16)
+
+
+def _steps(statistics: Statistics) -> np.ndarray:
+    """What one step of 8 bits in the files is in each standardised channel."""
+    of_a_map = {
+        name: (2 if MAPS[name].kind is Kind.direction else 1) / 255 for name in statistics.maps
+    }
+    return np.array([of_a_map[n] / s for n, m in statistics.maps.items() for s in m.spread])
+
+
+def retire(models: Path) -> None:
+    """Have the drawn ones offered no more; what was made with them goes on."""
+    for name in {one.name for one in DRAWN} & {*list_runs(models)}:
+        file = models / name / "model.json"
+        write_json(file, {**read_json(file), "retired": True})
 
 
 if __name__ == "__main__":

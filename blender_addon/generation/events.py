@@ -26,7 +26,7 @@ def _choose_a_model(found: ModelList) -> None:
         if scene.is_editable and chosen.awaited_model in names:
             chosen.model, chosen.awaited_model = chosen.awaited_model, ""
         elif scene.is_editable and not chosen.model:
-            chosen.model = names[0]
+            chosen.model = next((m.name for m in found.models if not m.retired), names[0])
 
 
 def _make_image(event: MapReady, _job: session.Job) -> Iterator[None]:

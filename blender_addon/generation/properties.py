@@ -14,9 +14,14 @@ from gan_worker.materials.maps import MAPS
 from ..worker import session
 
 
+def offered_models() -> list[str]:
+    """Names of the models that one can choose: those that are retired are there for what was made with them."""
+    return [model.name for model in session.current.models if not model.retired]
+
+
 # All of them: Blender filters by what is typed, and begins with what the field holds.
 def _model_names(_owner: object, _context: object, _typed: str) -> list[str]:
-    return session.current.model_names()
+    return offered_models()
 
 
 class GenerationChoices:

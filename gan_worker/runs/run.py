@@ -94,6 +94,7 @@ class ModelInfo:
         octaves: times the detail stage doubles the size of what the generator draws; of a photo, times that it can be
             halved.
         tile: width and height of a photo that is its own model, pixels; None where a generator draws any size.
+        retired: whether it is there for what was made with it alone, and not offered any more.
     """
 
     name: str
@@ -114,6 +115,7 @@ class ModelInfo:
     copied: float | None = None
     octaves: int = 0
     tile: tuple[int, int] | None = None
+    retired: bool = False
 
     @property
     def tileable(self) -> bool:

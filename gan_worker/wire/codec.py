@@ -96,7 +96,8 @@ Models
     an entry of `run_list` (both since 1.3), say what cannot be read, or not all of it, and why. `tile` (since 1.5) is
     the width and height of a photo that is its own model, null for others: sizes are multiples of these >> `mip`, in
     place of `stride`, and `octaves` are the times it can be halved. `tileable` (since 1.5) says whether its pictures
-    close at their borders; where it is missing, they do but for the preset `classic`.
+    close at their borders; where it is missing, they do but for the preset `classic`. A `retired` one (since 1.5) came
+    with an earlier version: it is there for what was made with it, and not offered for more.
 
 Repair jobs (since 1.2)
     The config of `submit` has the fields of `config.RepairConfig`. The worker reads the material and the mask, so both

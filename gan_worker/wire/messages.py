@@ -318,7 +318,8 @@ class ModelEntry:
 
     `directions` are those worth a slider, the strongest first; `copied` is the share of its pieces that are copies of
     training pictures, 0..1, or None where that was not measured. `octaves`, `scale` and `tile` (since 1.5) are those of
-    `ModelInfo`, and `tileable` (since 1.5) tells whether its pictures close at their borders.
+    `ModelInfo`, `tileable` (since 1.5) tells whether its pictures close at their borders, and a `retired` one (since
+    1.5) is not offered any more.
     """
 
     name: str
@@ -338,6 +339,7 @@ class ModelEntry:
     scale: float = 1.0
     tile: tuple[int, int] | None = None
     tileable: bool = True
+    retired: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 import types
+from dataclasses import replace
 
 import bpy
 import numpy as np
 import pytest
 
-from blender_addon.generation import requests, results
+from blender_addon.generation import properties, requests, results
 from blender_addon.shader import images, node_tree
 from blender_addon.worker import pump, session
 from gan_worker.client.events import JobReport, MapReady
@@ -17,7 +18,9 @@ from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.errors import ErrorInfo
 from gan_worker.materials.metadata import SOURCE_TYPE
 from gan_worker.progress import Stage
-from gan_worker.wire.messages import JobRejected
+from gan_worker.wire.messages import JobRejected, ModelList
+
+from ..conftest import MODEL
 
 CONFIG = GenerationConfig("bricks", seed=5, width=48, height=32)
 
@@ -70,6 +73,22 @@ def test_a_model_is_chosen_where_none_was(stand_in):
     stand_in.request_models()
     pump_all()
     assert chosen.model == "granite"
+
+
+def test_a_retired_model_is_neither_offered_nor_chosen(stand_in):
+    chosen = bpy.context.scene.tilewright
+    retired = replace(MODEL, name="cobble", retired=True)
+    stand_in.events.append(ModelList((retired, MODEL)))
+    chosen.model = ""
+    pump_all()
+    assert chosen.model == MODEL.name
+    assert properties.offered_models() == [MODEL.name]
+    # What was made with it goes on.
+    chosen.model = "cobble"
+    stand_in.events.append(ModelList((retired, MODEL)))
+    pump_all()
+    assert chosen.model == "cobble"
+    assert session.current.model("cobble") == retired
 
 
 def test_the_sidebar_is_drawn_anew_only_where_something_was_heard(stand_in, monkeypatch):

@@ -88,6 +88,22 @@ def test_neighbours_go_on_in_one_source(sizes):
     assert continued(found) > 20
 
 
+def test_reduced_pictures_are_the_middle_in_steps_no_finer_than_asked(native):
+    kept = KeptPictures.of([native], 2)
+    steps = 4 * kept.scales[1]
+    steps[0] = 0.0  # finer than the picture has, which stays as it is
+    reduced = kept.reduced(64, steps)
+    (picture,) = reduced.pictures
+    top, left = ((n - 64) // 2 for n in native.shape[:2])
+    middle = native[top : top + 64, left : left + 64]
+    assert picture.shape == middle.shape
+    np.testing.assert_array_equal(reduced.scales[1], [kept.scales[1][0], *steps[1:]])
+    wrong = np.abs(reduced.pyramid(0, 0)[0] - middle)
+    assert np.all(wrong <= 0.51 * (reduced.scales[1] + kept.scales[1]))
+    whole = kept.reduced(10_000, 0 * steps)
+    np.testing.assert_array_equal(whole.pictures[0], kept.pictures[0])
+
+
 def test_kept_pictures_come_back_from_a_file(native):
     kept = KeptPictures.of([native, native[:96]], 2)
     again = KeptPictures.from_arrays(kept.to_arrays(), 2)

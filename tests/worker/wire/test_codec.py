@@ -70,7 +70,10 @@ SINCE = {
     "beat": (((), {"heard": 0}),),
     "hello": (((), {"warm": False}),),
     "model_list": (
-        (("models", 0), {"octaves": 0, "scale": 1.0, "tile": None, "tileable": True}),
+        (
+            ("models", 0),
+            {"octaves": 0, "scale": 1.0, "tile": None, "tileable": True, "retired": False},
+        ),
         ((), {"unreadable": []}),
     ),
     "run_list": ((("runs", 0), {"problem": ""}),),

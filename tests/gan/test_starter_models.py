@@ -1,0 +1,164 @@
+"""The script that makes the starter models: its list, what it trains, and what is left of a model in the wheel."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import zlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gan_worker.config import GenerationConfig
+from gan_worker.gan.generation.model import load_model
+from gan_worker.names import check_name
+from gan_worker.progress import TrainingProgress
+from gan_worker.runs.provenance import Provenance, read_provenance, write_provenance
+from gan_worker.runs.run import BUNDLED, Run, list_models, load_model_files
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+CREATED = "2030-01-01T00:00:00+00:00"
+# Without the octaves of detail, in which a block that is most like another one now gets other detail.
+WANTED = GenerationConfig("native", 1, 32, 32, mip=2, origin=(0, 0))
+
+
+@pytest.fixture(scope="module")
+def script():
+    sys.path.insert(0, str(SCRIPTS))
+    yield importlib.import_module("starter_models")
+    sys.path.remove(str(SCRIPTS))
+
+
+@pytest.fixture
+def starter(script):
+    return script.Starter(
+        "Oak01", "Starter Oak", "Ann", "https://example.org/oak", "https://example.org/copy", 1.5
+    )
+
+
+def deflated(folder):
+    (weights,) = folder.glob("*.safetensors")
+    return len(zlib.compress(weights.read_bytes()))
+
+
+def test_each_of_the_list_has_all_that_is_told_of_it(script):
+    starters = script.read_starters()
+    names = [one.name for one in starters]
+    assert 12 <= len(starters) <= 16
+    assert len(set(names)) == len({one.set for one in starters}) == len(starters)
+    assert not {*names} & {one.name for one in script.DRAWN}
+    for one in starters:
+        assert check_name(one.name, "model").startswith("Starter ")
+        assert one.page.endswith(f"/{one.set}")
+        assert one.by_way_of.startswith("https://github.com/")
+        assert 0.1 <= one.meters <= 5
+        for told in (one.set, one.author, one.page, one.by_way_of, "CC0 1.0"):
+            assert told in one.license_text
+
+
+def test_the_drawn_ones_are_there_for_what_was_made_with_them(script):
+    assert all((BUNDLED / one.name / "model.json").is_file() for one in script.DRAWN)
+
+
+def test_a_model_is_put_in_place_small_and_makes_the_same(script, starter, native_model, tmp_path):
+    run = Run.create(tmp_path / "runs", starter.name)
+    run.save_model(native_model.info, native_model.tensors())
+    write_provenance(run.path, Provenance().extended((), _session()))
+    # What was there before goes.
+    (tmp_path / "into" / starter.name).mkdir(parents=True)
+    (tmp_path / "into" / starter.name / "generator-0.safetensors").write_bytes(b"old")
+    model = script.put_in_place(starter, run.path, tmp_path / "into", CREATED)
+    assert deflated(model) < 0.65 * deflated(run.path)
+    assert (model / "LICENSE.txt").read_text("utf-8") == starter.license_text
+    assert read_provenance(model) == read_provenance(run.path)
+    before, again = load_model(run.path), load_model(model)
+    assert again.info == replace(before.info, created=CREATED, hash=again.info.hash)
+    first, second = before.generate(WANTED).maps, again.generate(WANTED).maps
+    for name in first:
+        assert np.percentile(np.abs(first[name] - second[name]), 99) < 2 / 255
+
+
+def _session():
+    from gan_worker.runs.provenance import TrainingSession
+
+    return TrainingSession(0, {}, {})
+
+
+def test_weights_keep_seven_bits_and_whole_numbers_all(script):
+    weights = np.random.default_rng(0).normal(0, 0.1, 1000).astype(np.float32)
+    found = script.rounded(weights)
+    assert found.dtype == np.float16
+    assert np.all(found.view(np.uint16) % 16 == 0)
+    assert np.all(np.abs(found - weights) <= np.abs(weights) / 2**7)
+    whole = np.arange(256, dtype=np.uint8)
+    assert script.rounded(whole) is whole
+
+
+def test_retired_ones_can_be_read_as_before(script, tmp_path):
+    name = script.DRAWN[0].name
+    shown = {"a.txt": b"1"}
+    model = tmp_path / name
+    model.mkdir()
+    for file in (BUNDLED / name).iterdir():
+        shown[file.name] = file.read_bytes()
+        (model / file.name).write_bytes(shown[file.name])
+    script.retire(tmp_path)
+    info, _ = load_model_files(model)
+    before = json.loads(shown["model.json"])
+    assert (info.retired, info.hash) == (True, before["hash"])
+    assert [one.retired for one in list_models(tmp_path)[0] if one.name == name] == [True]
+
+
+class Commands:
+    """What would have been run."""
+
+    def __init__(self):
+        self.given: list[list[str]] = []
+
+    def run(self, command, **_options):
+        self.given.append([str(part) for part in command])
+
+
+@pytest.fixture
+def commands(script, monkeypatch):
+    kept = Commands()
+    monkeypatch.setattr(script, "subprocess", kept)
+    return kept
+
+
+def trained(run, minutes, native_model):
+    """A run that was trained for so long."""
+    run.append_progress(TrainingProgress(1, 0.1, 60 * minutes, 1.0, None, 9.0, {}))
+    run.save_checkpoint("1", {"a": np.zeros(1, np.float32)}, {})
+    run.save_model(native_model.info, native_model.tensors())
+
+
+def test_a_run_begins_goes_on_and_is_left_when_it_has_had_its_minutes(
+    script, starter, commands, native_model, tmp_path
+):
+    script.train(starter, tmp_path / "Oak01", 8.0, tmp_path)
+    (first,) = commands.given
+    assert first[first.index("--run") + 1] == starter.name
+    for option, told in (
+        ("--author", "Ann"),
+        ("--license", "CC0-1.0"),
+        ("--source", starter.source),
+    ):
+        assert first[first.index(option) + 1] == told
+    trained(Run.create(tmp_path / "runs", starter.name), 3.0, native_model)
+    script.train(starter, tmp_path / "Oak01", 8.0, tmp_path)
+    second = commands.given[1]
+    assert second[second.index("--resume") + 1] == starter.name
+    assert "--preset" not in second
+    script.train(starter, tmp_path / "Oak01", 3.0, tmp_path)
+    assert len(commands.given) == 2
+
+
+def test_a_material_that_is_nowhere_is_named(script, starter, tmp_path):
+    (tmp_path / "b" / "Oak01").mkdir(parents=True)
+    assert script.find_set(starter, [tmp_path, tmp_path / "b"]) == tmp_path / "b" / "Oak01"
+    with pytest.raises(SystemExit, match="Oak01"):
+        script.find_set(starter, [tmp_path])
