@@ -23,6 +23,7 @@ own_blender.use_own_folder()
 
 import bpy
 import numpy as np
+import render_scenes
 
 from gan_worker.client.events import JobReport
 from gan_worker.errors import UnexpectedError, error_from_info
@@ -31,32 +32,26 @@ from gan_worker.materials.file_names import split_file_stem
 from gan_worker.progress import DataReport, Notice, Stage, TrainingProgress
 from gan_worker.wire.messages import JobState, ModelEntry
 
-ADDON = "blender_addon"
-# What wall, sphere and floor are made with where nothing is trained: of each the first that there is.
-STARTERS = (
-    ("Starter Aged Bricks", "Starter Red Bricks"),
-    ("Starter Rusty Steel", "Starter Peeling Paint"),
-    ("Starter Mossy Cobblestone", "Starter Cobblestone"),
-)
+# What each scene shows where nothing is trained: the first that there is.
+STARTERS = {
+    "ball": ("Starter Rusty Steel", "Starter Peeling Paint"),
+    "corner": ("Starter Aged Bricks", "Starter Red Bricks"),
+    "floor": ("Starter Weathered Planks", "Starter Weathered Wood"),
+}
+# The scene that shows the material of another from near, and which.
+CLOSE, CLOSE_OF = "close", "ball"
 Report = Callable[[str, float | None], None]
 
-# Meters of wall or floor that a tile of so many cells of the latent grid covers.
+# Meters that a tile of so many cells of the latent grid covers.
 TILE_METERS, TILE_CELLS = 2.0, 64
 # Pixels of a tile of a model without octaves, and the most of one with them where nobody chose.
 PLAIN_TILE, LARGEST_TILE = 512, 2048
-SPHERE_REPEATS, RADIUS = (3.0, 1.5), 0.75
-# Height of the relief, meters, and how often the meshes are halved so that it can move them.
-RELIEF, PLANE_LEVELS, SPHERE_LEVELS = 0.025, 8, 3
-MIDDLE_GREY = 0.18
 # Pictures that a browser shows, and the most of them on the page.
 SHOWN, MOST_SOURCES = (".png", ".jpg", ".jpeg", ".webp"), 10
-RENDER_SIZE = (1280, 720)
-# Meters from the sphere to the camera that looks at it closely: about a pixel of the render for one of the material.
-CLOSE = 0.95
-CAMERAS = ("Camera", "Close-Up")
+# Width of the first render and of the others, pixels.
+LARGE, SMALL = render_scenes.SIZE[0], 960
 # Pixels of the source and of the result that are shown side by side.
 CROP = 460
-RENDER_SAMPLES = 16  # and the denoiser
 
 
 @dataclass
@@ -125,33 +120,33 @@ def run(
         _press("start_worker", wait=True)
         _wait_for_models()
         clock.lap("worker")
-        objects = build_scene()
+        scenes = {name: render_scenes.build(name) for name in STARTERS}
+        render_scenes.keep_only([scene for scene, _ in scenes.values()])
+        model = _train(images, minutes, preset, _free_name(home, images)) if images else ""
         if images:
-            _train(images, minutes, preset, _free_name(home, images))
             clock.lap("training")
         report("generating three materials", None)
-        model = bpy.context.scene.tilewright.model
-        models = [model] * len(objects) if images else _starters()
         pieces = [
-            _put_material(obj, name, seed, size)
-            for seed, (obj, name) in enumerate(zip(objects, models, strict=True), 1)
+            _put_material(*scenes[name], model or _starter(name), seed, size)
+            for seed, name in enumerate(STARTERS, 1)
         ]
         clock.lap("generation")
     finally:
         session.current.listeners.remove(listener)
         session.current.stop_worker()
-    materials = [obj.active_material for obj in objects if obj.active_material]
-    for piece, material in zip(pieces, materials, strict=True):
-        write_maps(piece, material, out / "maps")
-    scene, renders = out / "scene.blend", (out / "render.png", out / "close_up.png")
-    expose_for(materials)
-    bpy.ops.wm.save_as_mainfile(filepath=str(scene), check_existing=False)
+    for piece, (_, wearer) in zip(pieces, scenes.values(), strict=True):
+        write_maps(piece, wearer, out / "maps")
+    scenes[CLOSE] = render_scenes.build(CLOSE)
+    render_scenes.wear(scenes[CLOSE][1], render_scenes.worn(scenes[CLOSE_OF][1]))
+    file, renders = out / "scene.blend", [out / f"{name}.png" for name in scenes]
+    bpy.context.window.scene = scenes[CLOSE_OF][0]
+    bpy.ops.wm.save_as_mainfile(filepath=str(file), check_existing=False, compress=True)
     report("rendering", None)
-    for camera, file in zip(CAMERAS, renders, strict=True):
-        render_scene(bpy.data.objects[camera], file)
+    for (scene, _), picture in zip(scenes.values(), renders, strict=True):
+        render_scenes.render(scene, picture, LARGE if picture is renders[0] else SMALL)
     clock.lap("render")
     summary = write_summary(out, renders, find_sources(images), pieces, clock.seconds)
-    return DemoResult(scene, renders[0], summary, pieces, clock.seconds)
+    return DemoResult(file, renders[0], summary, pieces, clock.seconds)
 
 
 class _Clock:
@@ -166,21 +161,18 @@ class _Clock:
 
 def _enable_addon(python: str, home: Path) -> None:
     """Enable the extension from its source folder and say which worker it is to start."""
-    import addon_utils  # there only once bpy has been imported
-
-    if not addon_utils.check(ADDON)[1]:
-        addon_utils.enable(ADDON, default_set=True)
-    preferences = bpy.context.preferences.addons[ADDON].preferences
+    render_scenes.enable_addon()
+    preferences = bpy.context.preferences.addons[render_scenes.ADDON].preferences
     preferences.location = "LOCAL"
     preferences.worker_python = python
     preferences.home_folder = str(home.absolute())
 
 
-def _starters() -> list[str]:
-    """Names of models that come with the program, for wall, sphere and floor."""
+def _starter(scene: str) -> str:
+    """Name of a model that comes with the program, for that scene."""
     from blender_addon.worker import session
 
-    return [next(filter(session.current.model, names)) for names in STARTERS]
+    return next(filter(session.current.model, STARTERS[scene]))
 
 
 def _wait_for_models() -> None:
@@ -232,13 +224,15 @@ def _tell_report(said: object, report: Report) -> None:
             report(said.text, None)
 
 
-def _train(images: Sequence[str | Path], minutes: float, preset: str, name: str) -> None:
+def _train(images: Sequence[str | Path], minutes: float, preset: str, name: str) -> str:
+    """Train on pictures, and give the name of the model."""
     from blender_addon.training import training
 
     chosen = bpy.context.scene.tilewright
     training.set_pictures(bpy.context.scene, [Path(image).absolute() for image in images])
     chosen.run, chosen.minutes, chosen.preset = name, minutes, preset
     _press("start_training", wait=True, timeout=minutes * 60 * 3 + 300)
+    return chosen.model
 
 
 def _free_name(home: Path, images: Sequence[str | Path]) -> str:
@@ -252,25 +246,28 @@ def _free_name(home: Path, images: Sequence[str | Path]) -> str:
 
 
 def _put_material(
-    obj: bpy.types.Object, model: str, seed: int, size: tuple[int, int] | None
+    scene: bpy.types.Scene,
+    obj: bpy.types.Object,
+    model: str,
+    seed: int,
+    size: tuple[int, int] | None,
 ) -> Piece:
-    """Generate a material of its own for the object, as the Generate panel would."""
+    """Generate a material of its own for the object, as the Generate panel would, and lay it on in its own size."""
     from blender_addon.shader import node_tree
     from blender_addon.worker import session
 
-    chosen = bpy.context.scene.tilewright
+    bpy.context.window.scene = scene
     entry = session.current.model(model)
     assert entry is not None  # it was just trained, or comes with the program
-    size = size or _whole_tile(entry)
     bpy.context.view_layer.objects.active = obj
+    chosen = scene.tilewright
     chosen.model, chosen.seed, chosen.target = model, seed, "ACTIVE"
-    chosen.width, chosen.height = size
-    chosen.displacement = RELIEF
+    chosen.width, chosen.height = size or _whole_tile(entry)
     _press("generate_material", wait=True, timeout=300.0)
-    assert obj.active_material is not None
-    config = node_tree.recipe_of(obj.active_material).config
-    stride = entry.stride >> config.mip
-    chosen.scale = repeats(obj, (config.width / stride, config.height / stride))
+    material = render_scenes.worn(obj)
+    config = node_tree.recipe_of(material).config
+    cells = config.width / (entry.stride >> config.mip)
+    render_scenes.fit(material, TILE_METERS * cells / TILE_CELLS)
     return Piece(obj.name, model, seed, detail=DETAILS[config.mip])
 
 
@@ -282,151 +279,13 @@ def _whole_tile(model: ModelEntry) -> tuple[int, int]:
     return side, side
 
 
-def repeats(obj: bpy.types.Object, cells: tuple[float, float]) -> tuple[float, float]:
-    """How often the tile is repeated over the object's UV square.
-
-    Flat objects have one UV unit per meter; the sphere takes a whole number of columns, so that it
-    closes.
-
-    Args:
-        obj: one of the scene's.
-        cells: of the latent grid, across and down.
-    """
-    shares = (TILE_CELLS / cells[0], TILE_CELLS / cells[1])
-    if "sphere" in obj.name.lower():
-        return float(max(1, round(SPHERE_REPEATS[0] * shares[0]))), SPHERE_REPEATS[1] * shares[1]
-    return shares[0] / TILE_METERS, shares[1] / TILE_METERS
-
-
-def build_scene() -> list[bpy.types.Object]:
-    """An empty scene with a wall, a sphere on a floor, a camera and lights.
-
-    Returns:
-        Wall, sphere and floor.
-    """
-    for obj in list(bpy.data.objects):
-        bpy.data.objects.remove(obj)
-    wall = _plane("Wall", (12.0, 1.5), (0, 1.6, 0.75), (np.pi / 2, 0, 0))
-    floor = _plane("Floor", (12.0, 6.0), (0, -1.4, 0), (0, 0, 0))
-    bpy.ops.mesh.primitive_uv_sphere_add(segments=96, ring_count=48, radius=RADIUS)
-    sphere = bpy.context.selected_objects[0]
-    sphere.name, sphere.location = "Sphere", (0.55, -0.3, RADIUS)
-    bpy.ops.object.shade_smooth()
-    _refine(sphere, SPHERE_LEVELS)
-    _light()
-    _camera()
-    return [wall, sphere, floor]
-
-
-def _plane(
-    name: str,
-    size: tuple[float, float],
-    place: tuple[float, float, float],
-    turn: tuple[float, float, float],
-) -> bpy.types.Object:
-    """A plane whose UV map has one unit per meter."""
-    bpy.ops.mesh.primitive_plane_add(size=1, location=place, rotation=turn)
-    plane = bpy.context.selected_objects[0]
-    plane.name = name
-    plane.scale = (*size, 1)
-    for loop in plane.data.uv_layers.active.data:
-        loop.uv = (loop.uv[0] * size[0], loop.uv[1] * size[1])
-    _refine(plane, PLANE_LEVELS)
-    return plane
-
-
-def _refine(obj: bpy.types.Object, levels: int) -> None:
-    """Give the surface points enough for a real displacement, in renders alone."""
-    modifier = obj.modifiers.new("Points for the Relief", "SUBSURF")
-    modifier.subdivision_type = "SIMPLE"
-    modifier.levels, modifier.render_levels = 0, levels
-
-
-def _light() -> None:
-    """A low sun, and around it the evening sky of a picture that comes with Blender."""
-    sun = bpy.data.objects.new("Sun", bpy.data.lights.new("Sun", "SUN"))
-    sun.data.energy, sun.data.angle, sun.data.color = 4.0, np.radians(3), (1.0, 0.93, 0.84)
-    sun.rotation_euler = (np.radians(55), 0, np.radians(-48))
-    bpy.context.collection.objects.link(sun)
-    world = bpy.context.scene.world or bpy.data.worlds.new("World")
-    bpy.context.scene.world = world
-    if bpy.app.version < (5, 0, 0):
-        world.use_nodes = True
-    tree = world.node_tree
-    background = next(n for n in tree.nodes if n.bl_idname == "ShaderNodeBackground")
-    surroundings = tree.nodes.new("ShaderNodeTexEnvironment")
-    surroundings.image = bpy.data.images.load(str(environment()))
-    tree.links.new(surroundings.outputs["Color"], background.inputs["Color"])
-    background.inputs["Strength"].default_value = 0.8
-
-
-def environment() -> Path:
-    """One of the surroundings that Blender lights its viewport with."""
-    data = bpy.utils.system_resource("DATAFILES")  # type: ignore[attr-defined]  # the stub forgets it
-    return Path(data) / "studiolights/world/sunset.exr"
-
-
-def _camera() -> None:
-    """One camera that sees all, and one that looks at the sphere from near."""
-    for name, lens in zip(CAMERAS, (34, 50), strict=True):
-        camera = bpy.data.objects.new(name, bpy.data.cameras.new(name))
-        camera.data.lens, camera.data.clip_start = lens, 0.01
-        bpy.context.collection.objects.link(camera)
-        bpy.context.scene.camera = bpy.context.scene.camera or camera
-    whole, near = (bpy.data.objects[name] for name in CAMERAS)
-    whole.location, whole.rotation_euler = (
-        (-0.9, -3.7, 1.45),
-        (np.radians(79), 0, np.radians(-12)),
-    )
-    sphere = bpy.data.objects["Sphere"]
-    towards = (whole.location - sphere.location).normalized()
-    near.location = sphere.location + towards * (RADIUS + CLOSE)
-    near.rotation_euler = towards.to_track_quat("Z", "Y").to_euler()
-
-
-def expose_for(materials: Sequence[bpy.types.Material]) -> None:
-    """Expose like a photographer would: dark materials longer, up to one and a half stops."""
-    from blender_addon.shader import images
-    from blender_addon.shader.node_tree import images_of
-
-    colors = [images_of(material).get("base_color") for material in materials]
-    means = [float((images.read_pixels(c)[..., :3] ** 2.2).mean()) for c in colors if c]
-    stops = np.log2(MIDDLE_GREY / max(1e-4, float(np.mean(means)))) if means else 0.0
-    bpy.context.scene.view_settings.exposure = float(np.clip(stops, 0.0, 1.5))
-
-
-def render_scene(camera: bpy.types.Object, path: Path) -> None:
-    """Render with Cycles on the CPU, denoised where this Blender can."""
-    scene = bpy.context.scene
-    scene.camera = camera
-    scene.render.engine = "CYCLES"
-    scene.cycles.device = "CPU"
-    scene.cycles.samples = RENDER_SAMPLES
-    scene.cycles.use_adaptive_sampling = True
-    scene.cycles.adaptive_threshold = 0.05
-    scene.cycles.max_bounces = 4
-    try:
-        scene.cycles.use_denoising = True
-        scene.cycles.denoiser = "OPENIMAGEDENOISE"
-    except TypeError:  # built without the denoiser
-        scene.cycles.use_denoising = False
-    scene.render.resolution_x, scene.render.resolution_y = RENDER_SIZE
-    scene.view_settings.view_transform, scene.view_settings.look = (
-        "AgX",
-        "AgX - Medium High Contrast",
-    )
-    scene.render.image_settings.file_format = "PNG"
-    scene.render.filepath = str(path)
-    bpy.ops.render.render(write_still=True)
-
-
-def write_maps(piece: Piece, material: bpy.types.Material, folder: Path) -> None:
-    """Write each map and a 2×2 tiling of it, and measure the seams of what was written."""
+def write_maps(piece: Piece, wearer: bpy.types.Object, folder: Path) -> None:
+    """Write each map of what an object wears and a 2×2 tiling of it, and measure the seams of what was written."""
     from blender_addon.shader import images, node_tree
 
     folder.mkdir(parents=True, exist_ok=True)
-    for name, image in node_tree.images_of(material).items():
-        stem = f"{piece.name.lower()}_{image.name}"
+    for name, image in node_tree.images_of(render_scenes.worn(wearer)).items():
+        stem = f"{piece.name.lower().replace(' ', '_')}_{image.name}"
         piece.files[name] = folder / f"{stem}.png"
         piece.files[name].write_bytes(image.packed_file.data)
         pixels = images.read_pixels(image)
@@ -465,8 +324,9 @@ def write_summary(
     pieces: list[Piece],
     seconds: dict[str, float],
 ) -> Path:
-    """One page: the render, what was learned from beside what came out, and each map with its tiling and seam ratio."""
+    """One page: the renders, source beside result, and each map with its tiling and seam ratio."""
     rows = "\n".join(_summary_rows(piece, out) for piece in pieces)
+    shown = "\n".join(f'<img src="{file.name}" alt="{file.stem}">' for file in renders)
     times = ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items())
     page = f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Tilewright demo</title>
@@ -477,9 +337,8 @@ img {{ max-width: 100% }} .crop {{ width: {CROP}px; height: {CROP}px; background
 td, th {{ padding: 6px 12px; text-align: left }}
 </style></head><body>
 <h1>Tilewright demo</h1>
-<p>What wall, sphere and floor wear was generated just now; every seed gives another variant.</p>
-<img src="{renders[0].name}" alt="the rendered scene">
-<img src="{renders[1].name}" alt="the sphere from near">
+<p>What these scenes wear was generated just now; every seed gives another variant.</p>
+{shown}
 <p>Time: {times}. The scene with all textures packed: <a href="scene.blend">scene.blend</a>.</p>
 {_sources_beside_result(out, sources, pieces)}
 <p>The seam ratio is the mean step across the border over the mean step inside; 1 means that the

@@ -1,0 +1,508 @@
+"""Scenes that show a material: a shader ball, the corner of a wall, a floor in daylight, and a ball from near.
+
+A library for the demo and the pictures of the README, and a command:
+
+    render_scenes.py FOLDER_OF_MAPS --scene ball --file out.png
+
+Only what comes with Blender lights them. Their objects are measured in meters, and so is the material.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+
+import own_blender
+
+own_blender.use_own_folder()
+
+import bpy
+import numpy as np
+from mathutils import Euler, Vector
+from scene_meshes import (
+    Surface,
+    arc,
+    box,
+    extruded,
+    joined,
+    lathe,
+    rectangle,
+    softened,
+)
+
+from gan_worker.materials.maps import MAPS
+from gan_worker.materials.pictures import quantise, read_picture
+from gan_worker.materials.sets import find_materials
+
+ADDON = "blender_addon"
+SIZE = (1280, 720)
+SAMPLES = 20  # and the denoiser
+# Meters that a tile of a material covers where nobody says so.
+METERS = 1.0
+# The deepest relief that is shown, as a part of the width of the tile, and the steepest normals that tell of it.
+DEEPEST, STEEPEST = 0.035, 0.2
+
+# Of the soft lamp, meters.
+KEY_PLACE = (-2.4, -1.6, 2.6)
+
+Place = tuple[float, float, float]
+Build = Callable[[], bpy.types.Object]
+
+
+@dataclass(frozen=True)
+class View:
+    """From where a camera looks at what.
+
+    Attributes:
+        place: of the camera, meters.
+        target: what is in the middle of the picture, meters.
+        lens: focal length, millimeters of a sensor 36 wide.
+    """
+
+    place: Place
+    target: Place
+    lens: float
+
+
+@dataclass(frozen=True)
+class Light:
+    """An environment that comes with Blender.
+
+    Attributes:
+        environment: name of its file.
+        turn: around the vertical, degrees.
+        strength: of it.
+        key: of a soft lamp at the left, watts; 0 for none.
+        sun: watts on a square meter that faces it; 0 for none.
+        sun_place: where it shines from: degrees from the right to the back, and above the horizon.
+    """
+
+    environment: str
+    turn: float
+    strength: float
+    key: float = 0.0
+    sun: float = 0.0
+    sun_place: tuple[float, float] = (0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A scene: who makes its objects and gives the one that wears the material, from where, in which light."""
+
+    title: str
+    build: Build
+    view: View
+    light: Light
+
+
+# ---- ball
+
+RADIUS = 0.5
+# Height of the ball's middle over the floor, and where its flat face looks.
+MIDDLE, AXIS = 0.64, Vector((0.36, -0.80, 0.46))
+BEVEL, STEP = 0.012, 0.006
+
+
+def _ball() -> bpy.types.Object:
+    """A ball with a flat face, in a groove, in two shells on a stand; a gray core, neck and backdrop."""
+    shells = joined([lathe(_front_shell(), 400), lathe(_back_shell(), 200).turned(_half_turn())])
+    turn = np.array(AXIS.to_track_quat("Z", "Y").to_matrix())
+    foot = lathe(softened(np.array([(0, 0.07), (0.44, 0.07), (0.44, 0.0)]), BEVEL, STEP), 300)
+    ball = _object("Shader Ball", joined([shells.turned(turn).moved(0, 0, MIDDLE), foot]))
+    _refine(ball, 1)
+    core = lathe(arc(RADIUS - 0.15, 0, 180), 64).turned(turn).moved(0, 0, MIDDLE)
+    neck = np.array([(0.0, 0.2), (0.14, 0.2), (0.16, 0.1), (0.24, 0.07), (0.26, 0.0701)])
+    dark = _object("Core", joined([core, lathe(neck, 96)]))
+    dark.data.materials.append(_plain("Rubber", 0.03, 0.5))
+    _backdrop(0.22)
+    return ball
+
+
+def _front_shell() -> np.ndarray:
+    """Profile from the middle of the flat face to the split behind the ball's widest place."""
+    face = RADIUS * np.cos(np.radians(29))
+    groove = [(0.0, face), (0.195, face), (0.195, face - 0.045), (0.235, face - 0.045)]
+    outside = arc(RADIUS, 30, 106)
+    return softened(np.array([*groove, *outside, outside[-1] * 0.88]), BEVEL, STEP)
+
+
+def _back_shell() -> np.ndarray:
+    outside = arc(RADIUS, 0, 180 - 109.5)
+    return softened(np.array([*outside, outside[-1] * 0.88]), BEVEL, STEP)
+
+
+def _half_turn() -> np.ndarray:
+    return np.diag([1.0, -1.0, -1.0])
+
+
+def _backdrop(gray: float) -> None:
+    """A floor that bends up into a wall."""
+    path = softened(np.array([(-8.0, 0.0), (3.0, 0.0), (3.0, 6.0)]), 1.2, 0.1)
+    bent = extruded(path, np.array([-9.0, 9.0]))
+    # Its heights run to the right, its path backwards and up.
+    turn = np.array([[0, 0, -1], [1, 0, 0], [0, 1, 0]], float)
+    _object("Backdrop", bent.turned(turn)).data.materials.append(_plain("Paper", gray, 0.7))
+
+
+# ---- corner
+
+
+def _corner() -> bpy.types.Object:
+    """The outer corner of a wall, one side in the sun, with a plain pavement before it."""
+    path = softened(np.array([(-3.6, 4.4), (0.0, 0.0), (4.6, 1.7)]), 0.03, 0.01)
+    wall = _object("Wall Corner", extruded(path, np.linspace(0.0, 3.6, 91)))
+    _refine(wall, 2)
+    _object("Pavement", rectangle(40, 40, 40)).data.materials.append(_plain("Concrete", 0.25, 0.8))
+    return wall
+
+
+# ---- floor
+
+ROOM = 2.4  # meters from the middle of the floor to its walls
+WINDOW = (
+    0.6,
+    2.3,
+    -0.5,
+    1.5,
+)  # its lower and upper edge, and where it begins and ends along the wall
+
+
+def _floor() -> bpy.types.Object:
+    """The floor of a plain room, with the sun on it through a window."""
+    floor = _object("Floor", rectangle(2 * ROOM, 4 * ROOM, 0.04))
+    _refine(floor, 2)
+    plaster = _plain("Plaster", 0.7, 0.8)
+    for name, place, size in _room():
+        _object(name, box(size).moved(*place)).data.materials.append(plaster)
+    return floor
+
+
+def _room() -> list[tuple[str, Place, Place]]:
+    """Middle and size of a wall behind, its skirting board, and of a wall at the left with a window of two by two."""
+    low, high, near, far = WINDOW
+    middle, thick, left = (near + far) / 2, 0.16, -ROOM - 0.08
+    tall = 3.0
+    return [
+        ("Wall", (0, ROOM + 0.08, tall / 2), (2 * ROOM, thick, tall)),
+        ("Skirting Board", (0, ROOM - 0.01, 0.05), (2 * ROOM, 0.02, 0.1)),
+        ("Below", (left, middle, low / 2), (thick, far - near, low)),
+        ("Above", (left, middle, (high + tall) / 2), (thick, far - near, tall - high)),
+        ("Before", (left, (near - ROOM) / 2, tall / 2), (thick, near + ROOM, tall)),
+        ("Behind", (left, (far + ROOM) / 2, tall / 2), (thick, ROOM - far, tall)),
+        ("Bar", (left, middle, (low + high) / 2), (0.04, 0.05, high - low)),
+        ("Crossbar", (left, middle, (low + high) / 2), (0.04, far - near, 0.05)),
+    ]
+
+
+# ---- close
+
+
+def _close() -> bpy.types.Object:
+    """A ball of a meter across from near."""
+    ball = lathe(arc(RADIUS, 0, 179.9), 400)
+    turn = np.array(Vector((0.0, -0.9, 0.25)).to_track_quat("Z", "Y").to_matrix())
+    near = _object("Ball", ball.turned(turn).moved(0, 0, RADIUS))
+    _refine(near, 2)
+    _backdrop(0.12)
+    return near
+
+
+SCENES = {
+    "ball": Setting(
+        "Shader Ball",
+        _ball,
+        View((0.0, -4.9, 1.6), (0.0, 0.0, 0.52), 76),
+        Light("forest", 120, 0.9, key=190),
+    ),
+    "corner": Setting(
+        "Wall Corner",
+        _corner,
+        View((-0.3, -4.3, 1.5), (0.3, 0.0, 1.32), 36),
+        Light("city", -12, 0.55, sun=4.5, sun_place=(2, 40)),
+    ),
+    "floor": Setting(
+        "Floor",
+        _floor,
+        View((0.9, -3.0, 1.35), (-0.35, 0.4, 0.05), 30),
+        Light("city", -186, 0.7, sun=5, sun_place=(155, 42)),
+    ),
+    "close": Setting(
+        "Close-Up",
+        _close,
+        View((-0.1, -1.15, 0.95), (-0.22, 0.0, 0.66), 50),
+        Light("forest", 120, 0.8, key=60),
+    ),
+}
+
+
+def build(name: str) -> tuple[bpy.types.Scene, bpy.types.Object]:
+    """Make one of `SCENES` in a Blender scene of its own, and show that.
+
+    Returns:
+        The scene, and the object that is to wear the material; its UV map has one unit per meter.
+    """
+    setting = SCENES[name]
+    scene = bpy.data.scenes.new(setting.title)
+    bpy.context.window.scene = scene
+    wearer = setting.build()
+    _look(scene, setting.view)
+    _surround(scene, setting.light)
+    _light(scene, setting.light, setting.view.target)
+    _choose_renderer(scene)
+    return scene, wearer
+
+
+def _object(name: str, surface: Surface) -> bpy.types.Object:
+    """An object with that surface, smooth, in the scene that is shown."""
+    mesh = bpy.data.meshes.new(name)
+    mesh.vertices.add(len(surface.vertices))
+    mesh.loops.add(surface.faces.size)
+    mesh.polygons.add(len(surface.faces))
+    mesh.vertices.foreach_set("co", surface.vertices.ravel())
+    mesh.loops.foreach_set("vertex_index", surface.faces.ravel())
+    mesh.polygons.foreach_set("loop_start", np.arange(0, surface.faces.size, 4))
+    mesh.update(calc_edges=True)
+    mesh.uv_layers.new(name="UVMap").uv.foreach_set("vector", surface.uv.ravel())
+    mesh.validate()
+    mesh.shade_smooth()
+    obj = bpy.data.objects.new(name, mesh)
+    bpy.context.scene.collection.objects.link(obj)
+    return obj
+
+
+def _refine(obj: bpy.types.Object, levels: int) -> None:
+    """Give the surface points enough for a real displacement, in renders alone."""
+    modifier = obj.modifiers.new("Points for the Relief", "SUBSURF")
+    modifier.subdivision_type = "SIMPLE"
+    modifier.levels, modifier.render_levels = 0, levels
+
+
+def _plain(name: str, gray: float, roughness: float) -> bpy.types.Material:
+    """A material of one gray."""
+    material = bpy.data.materials.new(name)
+    shader = _nodes(material)["Principled BSDF"]
+    shader.inputs["Base Color"].default_value = (gray, gray, gray, 1)
+    shader.inputs["Roughness"].default_value = roughness
+    return material
+
+
+def _nodes(owner: bpy.types.Material | bpy.types.World) -> bpy.types.Nodes:
+    if bpy.app.version < (5, 0, 0):  # from 5.0 on all have nodes, and asking warns
+        owner.use_nodes = True
+    return owner.node_tree.nodes
+
+
+def _look(scene: bpy.types.Scene, view: View) -> None:
+    camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+    camera.data.lens, camera.data.clip_start = view.lens, 0.01
+    camera.location = view.place
+    camera.rotation_euler = _towards(view.place, view.target)
+    scene.collection.objects.link(camera)
+    scene.camera = camera
+
+
+def _towards(place: Place, target: Place) -> Euler:
+    return (Vector(place) - Vector(target)).to_track_quat("Z", "Y").to_euler()
+
+
+def _surround(scene: bpy.types.Scene, light: Light) -> None:
+    """The environment, turned."""
+    scene.world = bpy.data.worlds.new(light.environment)
+    nodes, links = _nodes(scene.world), scene.world.node_tree.links
+    background = nodes["Background"]
+    background.inputs["Strength"].default_value = light.strength
+    around = nodes.new("ShaderNodeTexEnvironment")
+    around.image = bpy.data.images.load(str(environment(light.environment)), check_existing=True)
+    mapping, place = nodes.new("ShaderNodeMapping"), nodes.new("ShaderNodeTexCoord")
+    mapping.inputs["Rotation"].default_value = (0, 0, np.radians(light.turn))
+    links.new(place.outputs["Generated"], mapping.inputs["Vector"])
+    links.new(mapping.outputs["Vector"], around.inputs["Vector"])
+    links.new(around.outputs["Color"], background.inputs["Color"])
+
+
+def _light(scene: bpy.types.Scene, light: Light, target: Place) -> None:
+    """The lamps."""
+    if light.key:
+        key = _lamp(scene, "AREA", KEY_PLACE, target)
+        key.data.energy, key.data.size = light.key, 1.5
+    if light.sun:
+        around, above = np.radians(light.sun_place)
+        flat = np.cos(above)
+        place = (np.cos(around) * flat, np.sin(around) * flat, np.sin(above))
+        sun = _lamp(scene, "SUN", place, (0, 0, 0))
+        sun.data.energy, sun.data.angle = light.sun, np.radians(1.2)
+        sun.data.color = (1.0, 0.93, 0.84)
+
+
+def _lamp(
+    scene: bpy.types.Scene, kind: Literal["AREA", "SUN"], place: Place, target: Place
+) -> bpy.types.Object:
+    lamp = bpy.data.objects.new(kind.title(), bpy.data.lights.new(kind.title(), kind))
+    lamp.location, lamp.rotation_euler = place, _towards(place, target)
+    scene.collection.objects.link(lamp)
+    return lamp
+
+
+def environment(name: str) -> Path:
+    """One of the surroundings that Blender lights its viewport with."""
+    data = bpy.utils.system_resource("DATAFILES")  # type: ignore[attr-defined]  # the stub forgets it
+    return Path(data) / f"studiolights/world/{name}.exr"
+
+
+def _choose_renderer(scene: bpy.types.Scene) -> None:
+    """Cycles on the CPU, denoised where this Blender can, colors by AgX."""
+    scene.render.engine = "CYCLES"
+    cycles = scene.cycles
+    cycles.device, cycles.samples = "CPU", SAMPLES
+    cycles.use_adaptive_sampling, cycles.adaptive_threshold = True, 0.05
+    cycles.adaptive_min_samples = 8
+    cycles.max_bounces, cycles.sample_clamp_indirect = 4, 4.0
+    cycles.caustics_reflective = cycles.caustics_refractive = False
+    try:
+        cycles.use_denoising = True
+        cycles.denoiser = "OPENIMAGEDENOISE"
+    except TypeError:  # built without the denoiser
+        cycles.use_denoising = False
+    scene.render.resolution_x, scene.render.resolution_y = SIZE
+    scene.view_settings.view_transform = "AgX"
+    scene.view_settings.look = "AgX - Medium High Contrast"
+    scene.render.image_settings.file_format = "PNG"
+
+
+def render(scene: bpy.types.Scene, file: Path, width: int = SIZE[0]) -> None:
+    """Write a picture of a scene.
+
+    Args:
+        scene: with a camera.
+        file: a PNG.
+        width: pixels; the height is in proportion.
+    """
+    scene.render.resolution_percentage = round(100 * width / SIZE[0])
+    scene.render.filepath = str(file)
+    bpy.ops.render.render(write_still=True, scene=scene.name)
+
+
+# ---- material
+
+
+def read_maps(folder: Path) -> dict[str, np.ndarray]:
+    """The maps of the first material in a folder: name → whole numbers, (height, width, channels).
+
+    Raises:
+        PictureError: there is none, or a picture cannot be read.
+    """
+    found, _, _ = find_materials([folder])
+    return {
+        name: quantise(read_picture(file)[..., : MAPS[name].channels], MAPS[name].bits)
+        for name, file in found[0].files.items()
+    }
+
+
+def make_material(name: str, maps: dict[str, np.ndarray], meters: float) -> bpy.types.Material:
+    """A material as the extension makes it.
+
+    Args:
+        name: of it.
+        maps: of a tile: name → whole numbers, (height, width, channels).
+        meters: width of the tile.
+    """
+    from blender_addon.shader import images, node_tree
+
+    material = node_tree.new_material(name)
+    shown = {kind: images.new_image(f"{name} {kind}", kind, maps[kind]) for kind in maps}
+    for kind, image in shown.items():
+        images.write_pixels(image, maps[kind])
+    node_tree.build(material, shown, node_tree.Wiring())
+    fit(material, meters)
+    return material
+
+
+def fit(material: bpy.types.Material, meters: float) -> None:
+    """Lay a material on in its own size, with the relief that its normals speak of.
+
+    Args:
+        material: of the extension.
+        meters: width of its tile.
+    """
+    from blender_addon.shader import images, node_tree, surface
+
+    shown = node_tree.images_of(material)
+    width, height = next(iter(shown.values())).size
+    mapping = material.node_tree.nodes[node_tree.MAPPING]
+    mapping.inputs["Scale"].default_value = (1 / meters, width / height / meters, 1)
+    if {"height", "normal"} <= set(shown):
+        pictures = (images.read_pixels(shown[name]) for name in ("height", "normal"))
+        surface.raise_surface(material, "REAL", relief(*pictures) * meters)
+
+
+def relief(height: np.ndarray, normal: np.ndarray) -> float:
+    """How far black is below white, as a part of the tile's width, so that the slopes are those of the normals.
+
+    Args:
+        height: of a tile, 0..1, (height, width, channels).
+        normal: of the same, OpenGL.
+    """
+    directions = normal[..., :3] * 2 - 1
+    slopes = -directions[..., :2] / np.maximum(directions[..., 2:], STEEPEST)
+    rises = np.stack([_rise(height[..., 0], 1), -_rise(height[..., 0], 0)], -1)
+    pixels = (slopes * rises).sum() / max(1e-9, (rises**2).sum())
+    return float(np.clip(pixels / height.shape[1], 0.0, DEEPEST))
+
+
+def _rise(height: np.ndarray, axis: int) -> np.ndarray:
+    return (np.roll(height, -1, axis) - np.roll(height, 1, axis)) / 2
+
+
+def wear(obj: bpy.types.Object, material: bpy.types.Material) -> None:
+    """Give an object this material alone."""
+    obj.data.materials.clear()
+    obj.data.materials.append(material)
+
+
+def worn(obj: bpy.types.Object) -> bpy.types.Material:
+    """The material that an object wears."""
+    assert obj.active_material is not None
+    return obj.active_material
+
+
+def keep_only(scenes: Sequence[bpy.types.Scene]) -> None:
+    """Remove all other scenes from the file, and what only they have."""
+    for other in set(bpy.data.scenes) - set(scenes):
+        bpy.data.scenes.remove(other)
+    for obj in list(bpy.data.objects):
+        if not obj.users_scene:
+            bpy.data.objects.remove(obj)
+
+
+def enable_addon() -> None:
+    """Enable the extension from its source folder."""
+    import addon_utils  # there only once bpy has been imported
+
+    if not addon_utils.check(ADDON)[1]:
+        addon_utils.enable(ADDON, default_set=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Render a material on one of the scenes.")
+    parser.add_argument("folder", type=Path, help="with the maps of one material")
+    parser.add_argument("--scene", choices=SCENES, default="ball")
+    parser.add_argument("--file", type=Path, default=Path("out.png"))
+    parser.add_argument("--meters", type=float, default=METERS, help="width of a tile (default: 1)")
+    parser.add_argument("--width", type=int, default=SIZE[0], help="pixels (default: 1280)")
+    options = parser.parse_args()
+    enable_addon()
+    scene, wearer = build(options.scene)
+    wear(wearer, make_material(options.folder.name, read_maps(options.folder), options.meters))
+    render(scene, options.file.absolute(), options.width)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
