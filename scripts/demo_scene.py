@@ -42,14 +42,12 @@ STARTERS = {
 CLOSE, CLOSE_OF = "close", "ball"
 Report = Callable[[str, float | None], None]
 
-# Meters that a tile of so many cells of the latent grid covers.
-TILE_METERS, TILE_CELLS = 2.0, 64
 # Pixels of a tile of a model without octaves, and the most of one with them where nobody chose.
 PLAIN_TILE, LARGEST_TILE = 512, 2048
 # Pictures that a browser shows, and the most of them on the page.
 SHOWN, MOST_SOURCES = (".png", ".jpg", ".jpeg", ".webp"), 10
-# Width of the first render and of the others, pixels.
-LARGE, SMALL = render_scenes.SIZE[0], 960
+# Width and height of the first render and of the others, pixels.
+LARGE, SMALL = render_scenes.SIZE, (960, 540)
 # Pixels of the source and of the result that are shown side by side.
 CROP = 460
 
@@ -267,7 +265,7 @@ def _put_material(
     material = render_scenes.worn(obj)
     config = node_tree.recipe_of(material).config
     cells = config.width / (entry.stride >> config.mip)
-    render_scenes.fit(material, TILE_METERS * cells / TILE_CELLS)
+    render_scenes.fit(material, render_scenes.tile_meters(cells))
     return Piece(obj.name, model, seed, detail=DETAILS[config.mip])
 
 

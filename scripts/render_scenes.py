@@ -37,18 +37,22 @@ from scene_meshes import (
     softened,
 )
 
+from gan_worker.errors import TilewrightError
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.pictures import quantise, read_picture
 from gan_worker.materials.sets import find_materials
 
 ADDON = "blender_addon"
 SIZE = (1280, 720)
-SAMPLES = 20  # and the denoiser
-# Meters that a tile of a material covers where nobody says so.
+SAMPLES = 12  # and the denoiser
+# Meters that a tile covers where nobody says so, and one of a model that is so many cells of its latent grid wide.
 METERS = 1.0
+TILE_METERS, TILE_CELLS = 2.0, 64
 # The deepest relief that is shown, as a part of the width of the tile, and the steepest normals that tell of it.
 DEEPEST, STEEPEST = 0.035, 0.2
 
+# Millimeters: with it lenses are those of a 36 mm wide film in 16:9.
+FILM = 20.25
 # Of the soft lamp, meters.
 KEY_PLACE = (-2.4, -1.6, 2.6)
 
@@ -63,7 +67,7 @@ class View:
     Attributes:
         place: of the camera, meters.
         target: what is in the middle of the picture, meters.
-        lens: focal length, millimeters of a sensor 36 wide.
+        lens: focal length, millimeters, where a picture is `FILM` high.
     """
 
     place: Place
@@ -302,6 +306,7 @@ def _nodes(owner: bpy.types.Material | bpy.types.World) -> bpy.types.Nodes:
 def _look(scene: bpy.types.Scene, view: View) -> None:
     camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
     camera.data.lens, camera.data.clip_start = view.lens, 0.01
+    camera.data.sensor_fit, camera.data.sensor_height = "VERTICAL", FILM
     camera.location = view.place
     camera.rotation_euler = _towards(view.place, view.target)
     scene.collection.objects.link(camera)
@@ -370,21 +375,20 @@ def _choose_renderer(scene: bpy.types.Scene) -> None:
         cycles.denoiser = "OPENIMAGEDENOISE"
     except TypeError:  # built without the denoiser
         cycles.use_denoising = False
-    scene.render.resolution_x, scene.render.resolution_y = SIZE
     scene.view_settings.view_transform = "AgX"
     scene.view_settings.look = "AgX - Medium High Contrast"
     scene.render.image_settings.file_format = "PNG"
 
 
-def render(scene: bpy.types.Scene, file: Path, width: int = SIZE[0]) -> None:
+def render(scene: bpy.types.Scene, file: Path, size: tuple[int, int] = SIZE) -> None:
     """Write a picture of a scene.
 
     Args:
         scene: with a camera.
         file: a PNG.
-        width: pixels; the height is in proportion.
+        size: width and height, pixels; what is seen is as high in all of them.
     """
-    scene.render.resolution_percentage = round(100 * width / SIZE[0])
+    scene.render.resolution_x, scene.render.resolution_y = size
     scene.render.filepath = str(file)
     bpy.ops.render.render(write_still=True, scene=scene.name)
 
@@ -466,6 +470,11 @@ def wear(obj: bpy.types.Object, material: bpy.types.Material) -> None:
     obj.data.materials.append(material)
 
 
+def tile_meters(cells: float) -> float:
+    """Width in meters of a tile that is so many cells of a model's latent grid wide."""
+    return TILE_METERS * cells / TILE_CELLS
+
+
 def worn(obj: bpy.types.Object) -> bpy.types.Material:
     """The material that an object wears."""
     assert obj.active_material is not None
@@ -490,6 +499,7 @@ def enable_addon() -> None:
 
 
 def main() -> int:
+    """Render a folder of maps; 0 done, 2 where they cannot be read."""
     parser = argparse.ArgumentParser(description="Render a material on one of the scenes.")
     parser.add_argument("folder", type=Path, help="with the maps of one material")
     parser.add_argument("--scene", choices=SCENES, default="ball")
@@ -498,9 +508,14 @@ def main() -> int:
     parser.add_argument("--width", type=int, default=SIZE[0], help="pixels (default: 1280)")
     options = parser.parse_args()
     enable_addon()
+    try:
+        maps = read_maps(options.folder)
+    except TilewrightError as error:
+        print(error.info.message, error.info.cure, file=sys.stderr)
+        return 2
     scene, wearer = build(options.scene)
-    wear(wearer, make_material(options.folder.name, read_maps(options.folder), options.meters))
-    render(scene, options.file.absolute(), options.width)
+    wear(wearer, make_material(options.folder.name, maps, options.meters))
+    render(scene, options.file.absolute(), (options.width, options.width * SIZE[1] // SIZE[0]))
     return 0
 
 

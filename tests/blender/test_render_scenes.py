@@ -88,7 +88,7 @@ def test_pictures_show_the_material(tmp_path):
     for color in ((200, 40, 40), (40, 40, 200)):
         maps = {"base_color": np.full((8, 8, 3), color, np.uint8)}
         render_scenes.wear(wearer, render_scenes.make_material(str(color), maps, 1.0))
-        render_scenes.render(scene, tmp_path / "picture.png", 64)
+        render_scenes.render(scene, tmp_path / "picture.png", (64, 36))
         pictures.append(np.asarray(Image.open(tmp_path / "picture.png").convert("RGB"), float))
     red, blue = (picture.mean((0, 1)) for picture in pictures)
     assert pictures[0].shape == (36, 64, 3)
