@@ -264,8 +264,7 @@ def _put_material(
     _press("generate_material", wait=True, timeout=300.0)
     material = render_scenes.worn(obj)
     config = node_tree.recipe_of(material).config
-    cells = config.width / (entry.stride >> config.mip)
-    render_scenes.fit(material, render_scenes.tile_meters(cells))
+    render_scenes.fit(material, render_scenes.tile_meters(entry, config.width << config.mip))
     return Piece(obj.name, model, seed, detail=DETAILS[config.mip])
 
 

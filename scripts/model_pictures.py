@@ -34,6 +34,8 @@ from gan_worker.style import Material
 
 # The larger side of what a ball wears, pixels: a render does not show more.
 MOST_PIXELS = 1024
+# Meters of a tile, at least and at most: a ball of a meter shows neither threads nor half a wall.
+BALL_TILE = (0.7, 2.0)
 # Side of each picture of the sheet, pixels.
 SIDE = 400
 # The moving picture: width and height, pixels, for how long each frame is seen, ms, frames for each slider, how far it
@@ -91,7 +93,8 @@ def tile_of(info: run.ModelInfo) -> tuple[GenerationConfig, float]:
     width, height = info.tile or (cells * info.stride,) * 2
     mip = max(0, math.ceil(math.log2(max(width, height) / MOST_PIXELS)))
     config = GenerationConfig(info.name, 1, width >> mip, height >> mip, mip=mip)
-    return config, render_scenes.tile_meters(width / info.stride)
+    meters = render_scenes.tile_meters(info, width)
+    return config, min(max(meters, BALL_TILE[0]), BALL_TILE[1])
 
 
 def looks(info: run.ModelInfo) -> Iterator[tuple[str, GenerationConfig, float]]:
@@ -120,6 +123,12 @@ def make_sheet(folders: Sequence[Path], side: int = SIDE) -> Image.Image:
             labels.append(label)
             print(label, flush=True)
     return Image.fromarray(contact_sheet(shown, labels, columns=math.ceil(len(shown) ** 0.5)))
+
+
+def offered() -> Iterator[Path]:
+    """Folders of the models that come with the program and are not retired."""
+    folders = (run.BUNDLED / name for name in run.list_runs(run.BUNDLED))
+    return (folder for folder in folders if not run.read_model_info(folder).retired)
 
 
 def bits() -> dict[str, int]:
@@ -250,8 +259,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         if options.kind == "sheet":
-            folders = [run.BUNDLED / name for name in run.list_runs(run.BUNDLED)]
-            make_sheet(folders, options.side).save(options.file)
+            make_sheet(list(offered()), options.side).save(options.file)
         else:
             write_loop(make_slider(run.BUNDLED / options.model, options.direction), options.file)
     except TilewrightError as error:

@@ -36,11 +36,14 @@ from scene_meshes import (
     rectangle,
     softened,
 )
+from starter_models import read_starters
 
 from gan_worker.errors import TilewrightError
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.pictures import quantise, read_picture
 from gan_worker.materials.sets import find_materials
+from gan_worker.runs.run import ModelInfo
+from gan_worker.wire.messages import ModelEntry
 
 ADDON = "blender_addon"
 SIZE = (1280, 720)
@@ -48,6 +51,8 @@ SAMPLES = 12  # and the denoiser
 # Meters that a tile covers where nobody says so, and one of a model that is so many cells of its latent grid wide.
 METERS = 1.0
 TILE_METERS, TILE_CELLS = 2.0, 64
+# Pixels of the pictures that starters learn from, from left to right.
+PICTURE = 1024
 # The deepest relief that is shown, as a part of the width of the tile, and the steepest normals that tell of it.
 DEEPEST, STEEPEST = 0.035, 0.2
 
@@ -470,9 +475,12 @@ def wear(obj: bpy.types.Object, material: bpy.types.Material) -> None:
     obj.data.materials.append(material)
 
 
-def tile_meters(cells: float) -> float:
-    """Width in meters of a tile that is so many cells of a model's latent grid wide."""
-    return TILE_METERS * cells / TILE_CELLS
+def tile_meters(model: ModelInfo | ModelEntry, pixels: int) -> float:
+    """Width in meters of so many pixels of a model's material with all detail; of starters it is known."""
+    known = {starter.name: starter.meters for starter in read_starters()}
+    if model.name in known:
+        return known[model.name] * pixels / (PICTURE * model.scale)
+    return TILE_METERS * pixels / (TILE_CELLS * model.stride)
 
 
 def worn(obj: bpy.types.Object) -> bpy.types.Material:
