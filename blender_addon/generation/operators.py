@@ -63,15 +63,8 @@ class TILEWRIGHT_OT_generate_material(Action, bpy.types.Operator):
         if self.wait:
             for job in jobs:
                 pump.wait_for_job(job, self.timeout)
-        self._warn(objects, left_out)
-
-    def _warn(self, objects: list[bpy.types.Object], left_out: list[str]) -> None:
-        for sentence in left_out:
+        for sentence in requests.warnings(objects, left_out):
             self.tell("WARNING", sentence)
-        if not objects:
-            self.tell("WARNING", "No object takes a material: it is kept in the .blend unused")
-        for name in requests.objects_without_uv(objects):
-            self.tell("WARNING", f"{name} has no UV map and will show one color only")
 
 
 class TILEWRIGHT_OT_next_seed(Action, bpy.types.Operator):
@@ -232,13 +225,30 @@ class TILEWRIGHT_OT_photo_to_material(Action, bpy.types.Operator):
         return self.execute(context)
 
     def act(self, context: bpy.types.Context) -> None:
-        below = getattr(self, "below", None)  # where it was dropped
-        objects = [below] if below else requests.target_objects(context)
+        objects, left_out = self._targets(context)
         task = self._start(context, objects)
         if self.wait:
             task.wait()
             task.raise_error()
             pump.finish()
+        for sentence in requests.warnings(objects, left_out):
+            self.tell("WARNING", sentence)
+
+    def _targets(self, context: bpy.types.Context) -> tuple[list[bpy.types.Object], list[str]]:
+        """What gets the material, and why others that were chosen do not.
+
+        Raises:
+            RequestError: `invalid_config` where it was dropped onto what takes none.
+        """
+        below = getattr(self, "below", None)  # where it was dropped
+        if below is None:
+            return requests.target_objects(context), requests.left_out(context)
+        reason = requests.refusal(below)
+        rule = (
+            f"What a photo is dropped onto must take a material; {below.name} does not: {reason}."
+        )
+        require(not reason, rule, "Drop it onto another object.")
+        return [below], []
 
     def _start(
         self, context: bpy.types.Context, objects: list[bpy.types.Object]
@@ -255,7 +265,7 @@ class TILEWRIGHT_OT_photo_to_material(Action, bpy.types.Operator):
 
 
 def _object_below(context: bpy.types.Context, event: bpy.types.Event) -> bpy.types.Object | None:
-    """The object under the mouse in a 3D View that takes a material."""
+    """The object under the mouse in a 3D View."""
     region, view = context.region, context.region_data
     if not (region and view and region.type == "WINDOW"):
         return None
@@ -264,8 +274,7 @@ def _object_below(context: bpy.types.Context, event: bpy.types.Event) -> bpy.typ
     direction = region_2d_to_vector_3d(region, view, at)
     graph = context.evaluated_depsgraph_get()
     *_, found, _ = context.scene.ray_cast(graph, start, direction)
-    obj = found.original if found else None
-    return obj if obj and not requests.refusal(obj) else None
+    return found.original if found else None
 
 
 class TILEWRIGHT_OT_cancel_photo_to_material(CancelTask, bpy.types.Operator):
@@ -281,7 +290,7 @@ class TILEWRIGHT_OT_cancel_photo_to_material(CancelTask, bpy.types.Operator):
 
 
 class TILEWRIGHT_FH_photo(bpy.types.FileHandler):
-    """Takes photos that are dropped onto an object; Blender itself takes those beside all objects."""
+    """Takes photos that are dropped onto a 3D View; a menu offers it beside what Blender itself makes of pictures."""
 
     bl_idname = "TILEWRIGHT_FH_photo"
     bl_label = "Photo to Material"

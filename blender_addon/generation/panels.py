@@ -52,8 +52,10 @@ def _draw_photo(
             button = layout.operator("tilewright.photo_to_material", text=text, icon=icon)
             button.source = source
     properties_column(layout).prop(context.scene.tilewright, "tileable")
-    task = photo.PhotoMaterial.newest()
-    draw_task(layout, task, context.region.width, "tilewright.cancel_photo_to_material")
+    task, width = photo.PhotoMaterial.newest(), context.region.width
+    draw_task(layout, task, width, "tilewright.cancel_photo_to_material")
+    for number, sentence in enumerate(task.outcome if task else ()):
+        paragraph(layout, sentence, width, "INFO" if number else "CHECKMARK")
 
 
 class TILEWRIGHT_PT_generation(TabPanel, bpy.types.Panel):

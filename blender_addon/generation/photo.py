@@ -39,6 +39,7 @@ class PhotoMaterial(BackgroundTask):
 
     Attributes:
         job: the newest that was sent.
+        outcome: what has become of the photo, in sentences, once it is a material.
     """
 
     stage = "asking the worker"
@@ -52,6 +53,7 @@ class PhotoMaterial(BackgroundTask):
     ) -> None:
         super().__init__()
         self.job = job
+        self.outcome: tuple[str, ...] = ()
         self._order, self._estimated = order, estimated
         self._uids = [obj.session_uid for obj in objects]
 
@@ -64,16 +66,19 @@ class PhotoMaterial(BackgroundTask):
             session.current.cancel(self.job)
 
     def work(self) -> Generator[bool]:
-        yield from self._finish(self.job)
+        photo = self.job
+        yield from self._finish(photo)
         self.stage = "waiting for the model"
-        model = yield from self._find_model(self.job.name)
+        model = yield from self._find_model(photo.name)
         training.choose_when_ready(bpy.context.scene, model.name)
         self.stage = "generating"
         found = [o for o in bpy.data.objects if o.session_uid in self._uids]
         objects = [o for o in found if not requests.refusal(o)]
         config = requests.photo_config(model, self._estimated)
+        worn = f"the material of {', '.join(o.name for o in objects)}" if objects else "a material"
         (self.job,) = requests.generate_for_objects(objects, config, self._order)
         yield from self._finish(self.job)
+        self.outcome = (f"{model.name} is {worn} now", *photo.notices)
 
     def _finish(self, job: session.Job) -> Iterator[bool]:
         """Wait until a job has ended well."""

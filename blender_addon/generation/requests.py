@@ -201,9 +201,17 @@ def _material_for(
     return material
 
 
-def objects_without_uv(objects: Iterable[bpy.types.Object]) -> list[str]:
-    """Names of meshes that would show one color only: a texture needs a UV map."""
-    return [o.name for o in objects if isinstance(o.data, bpy.types.Mesh) and not o.data.uv_layers]
+def warnings(objects: Sequence[bpy.types.Object], left_out: Iterable[str]) -> list[str]:
+    """What is to be told of what gets a material, a sentence each.
+
+    Args:
+        objects: that get it.
+        left_out: as `left_out` gives.
+    """
+    unused = "No object takes a material: it is kept in the .blend unused"
+    flat = [o.name for o in objects if isinstance(o.data, bpy.types.Mesh) and not o.data.uv_layers]
+    without_uv = [f"{name} has no UV map and will show one color only" for name in flat]
+    return [*left_out, *([] if objects else [unused]), *without_uv]
 
 
 def cancel_generation() -> None:

@@ -96,7 +96,7 @@ class TILEWRIGHT_PG_estimation(bpy.types.PropertyGroup):
         default=VERSIONS[0],
     )
     surface: EnumProperty(
-        name="Surface",
+        name="Surface Kind",
         description="What the picture shows. It sets the sliders below",
         items=[
             (name, name.capitalize(), *SURFACE_TEXTS.get(name, ("", 100 + number)))

@@ -119,7 +119,7 @@ def _draw_training(layout: bpy.types.UILayout, job: session.Job, width: int) -> 
     is_photo = getattr(job.config, "preset", "") == "photo"
     told = _TRAINING | _OF_A_PHOTO if is_photo else _TRAINING
     doing = job.stage if job.state == "running" else told.get(job.state, job.state)
-    box.label(text=f"{job.name}: {doing}")
+    paragraph(box, f"{job.name}: {doing}", width)
     if job.progress and not is_photo:
         _draw_progress(box, job.progress, job.ended)
     if not job.done:

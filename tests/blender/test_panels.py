@@ -490,7 +490,7 @@ def test_estimated_maps_say_how_sure_they_are(stand_in, plane, make):
     pump.tick()
     pump.finish()
     text = " ".join(draw(panel).split())
-    assert text.startswith("Surface Depth Coarse Fine Invert Roughness Range Occlusion")
+    assert text.startswith("Surface Kind Depth Coarse Fine Invert Roughness Range Occlusion")
     assert "Normal: estimated, within 14° on average" in text
     assert "Roughness: a guess, within 0.15 on average" in text
     session.current.models = ()
@@ -530,6 +530,23 @@ def test_a_photo_on_its_way_says_how_far_it_is(stand_in, plane, photo):
     stand_in.state(session.current.training.id, "failed", why)
     pump.wait(lambda: task.state == "failed", 10)
     assert draw(panel).split("\n")[-2:] == ["A photo must be larger.", "Take a larger one."]
+
+
+def test_a_photo_that_is_a_material_says_so_and_what_became_of_it(stand_in, plane, photo, make):
+    session.current.protocol = (1, 5)
+    task = photos.start(bpy.context.scene, [photo], [plane])
+    made = session.current.training
+    stand_in.models = (replace(stand_in.models[0], name=made.name, tile=(48, 32)),)
+    stand_in.events.append(JobReport(made.id, Notice("Its borders were made to meet.")))
+    stand_in.state(made.id, "succeeded")
+    pump.wait(lambda: task.job is not made, 10)
+    stand_in.finish(task.job.id, {"base_color": make(48, 32)["base_color"]})
+    pump.wait(lambda: task.state != "running", 10)
+    pump.finish()
+    words = " ".join(draw(generation_panels.TILEWRIGHT_PT_photo_to_material).split())
+    assert words.endswith("waves is the material of Plane now Its borders were made to meet.")
+    told = draw(panels.TILEWRIGHT_PT_training)
+    assert "is ready, press Generate" in " ".join(told.split())
 
 
 def test_area_and_its_finest_resolution_stand_where_a_model_has_levels(stand_in, plane, maps):

@@ -6,7 +6,6 @@ import logging
 import os
 import select
 import socket
-from pathlib import Path
 
 import bpy
 import numpy as np
@@ -85,11 +84,10 @@ def open_tab(name: str) -> bool:
     return True
 
 
-def show_picture(path: str) -> None:
-    """Turn the editor to an Image Editor with a picture and a sidebar."""
+def show_image_editor() -> None:
+    """Turn the editor to an Image Editor with a sidebar."""
     area = view()[1]
     area.type = "IMAGE_EDITOR"
-    area.spaces.active.image = bpy.data.images.load(path)
     area.spaces.active.show_region_ui = True
 
 
@@ -105,13 +103,17 @@ def photo() -> object:
     return addon("photos.preparation").photo_of(view()[1].spaces.active.image)
 
 
-def corner(index: int) -> list:
-    """Where a corner of the part that is used lies, in pixels from the window's upper left corner."""
+def corners() -> list:
+    """Corners of the part of the photo that is used, as shares of its width and height."""
+    return addon("photos.preparation").corners_of(photo())
+
+
+def places(shares: list) -> list:
+    """Where places of the photo lie, in pixels from the window's upper left corner."""
     window, area, _ = view()
     region = next(r for r in area.regions if r.type == "WINDOW")
-    corners = addon("photos.preparation").corners_of(photo())
-    x, y = addon("photos.overlay").places(region, corners)[index]
-    return [round(region.x + x), round(window.height - region.y - y)]
+    found = addon("photos.overlay").places(region, shares)
+    return [[round(region.x + x), round(window.height - region.y - y)] for x, y in found]
 
 
 def look_at_light() -> float:
@@ -163,23 +165,16 @@ def under_pointer() -> str:
     return manager.clipboard
 
 
+def middle() -> list:
+    """The middle of the largest editor, in pixels from the window's upper left corner."""
+    window, area, _ = view()
+    return [area.x + area.width // 3, window.height - area.y - area.height // 2]
+
+
 def shade(kind: str) -> None:
     """Show the 3D View in that way; one sample is enough, and all that a slow computer can do."""
     bpy.context.scene.eevee.taa_samples = 1
     view()[1].spaces.active.shading.type = kind
-
-
-def drop(path: str) -> None:
-    """What Blender does where a file is dropped onto the 3D View, under the pointer."""
-    window, area, _ = view()
-    region = next(r for r in area.regions if r.type == "WINDOW")
-    with bpy.context.temp_override(window=window, area=area, region=region):
-        (handler,) = (
-            h for h in bpy.types.FileHandler.__subclasses__() if h.__name__ == "TILEWRIGHT_FH_photo"
-        )
-        assert handler.poll_drop(bpy.context)
-        assert Path(path).suffix in handler.bl_file_extensions
-        bpy.ops.tilewright.photo_to_material("INVOKE_DEFAULT", filepath=path)
 
 
 def file_browser() -> object:

@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -234,6 +235,29 @@ class Window:
         self.settle(20, 1.0)  # panels glide
         assert (panel in self.open_panels()) != was_open, self.photograph("missing")
 
+    def open_part(self, part: str, above: str, closed: int = 0) -> None:
+        """Open a part of the panel that is open.
+
+        Args:
+            part: its label.
+            above: part of the operator call of the last button above it.
+            closed: how many parts between that button and it show their headers alone.
+        """
+        x, y = self.lower_edge(above)
+        scale = self.ask("bpy.context.preferences.system.ui_scale")
+        self.move(x, y + int(scale * (23 + 26 * closed)))
+        self.press("a")
+        self.settle(20, 1.0)  # panels glide
+        assert part in self.open_panels(), self.photograph("missing")
+
+    def lower_edge(self, what: str, column: float = 0.4) -> tuple[int, int]:
+        """The first place below a button; the pointer is there."""
+        x, y = self.find(what, column)
+        while what in self.ask("under_pointer()"):
+            y += 1
+            self.move(x, y)
+        return x, y
+
     def header(self, number: int) -> tuple[int, int]:
         """Where the header of a panel is when those above it are closed."""
         left, top, width, _ = self.ask("sidebar()")
@@ -268,10 +292,7 @@ class Window:
             picture: name of a picture of the open list; none without.
             column: as in `find`.
         """
-        x, y = self.find(what, column)
-        while what in self.ask("under_pointer()"):  # the list hangs from the field's lower edge
-            y += 1
-            self.move(x, y)
+        x, y = self.lower_edge(what, column)  # from which the list hangs
         self.move(x, y - 4)
         self.click_here()
         self.settle(20)
@@ -280,6 +301,22 @@ class Window:
         scale = self.ask("bpy.context.preferences.system.ui_scale")
         self.move(x, y + int(scale * (10.5 + 21 * (place + 0.5))))
         self.click_here()
+
+    def choose_file(self, path: Path) -> None:
+        """In the file browser that opens."""
+        self.wait(f"browse({str(path)!r})")
+        self.settle()
+        self.press("Return")
+        self.wait("file_browser() is None")
+
+    def drop(self, path: Path, x: int, y: int) -> None:
+        """Drag a file from elsewhere on the desktop to a place, and let it go there."""
+        self.move(x, y)
+        source = Path(__file__).with_name("drag_source.py")
+        command = [sys.executable, source, self.environment["DISPLAY"], str(x), str(y), path]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        self.settle()
 
     def hover_view(self) -> None:
         """Go where keys mean the 3D View."""
@@ -293,6 +330,15 @@ class Window:
         return Path(shutil.copy(path, PICTURES))
 
     # -- the worker -----------------------------------------------------------------------------
+
+    def start_worker(self) -> None:
+        """The checkout's, by the button in the panel."""
+        preferences = "addon('worker.preferences').get()"
+        self.ask(f"{preferences}.worker_python = {str(self.worker_python())!r}")
+        self.ask(f"{preferences}.home_folder = {str(self.work / 'models')!r}")
+        self.click("ops.tilewright.start_worker(", 0.25)
+        self.wait("session().connected or session().last_error")
+        assert self.ask("session().connected"), self.ask("session().last_error")
 
     def worker_python(self) -> Path:
         """The checkout's Python, to be started by Blender: it lies outside of Blender's folder."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -101,12 +100,7 @@ def test_a_wrong_worker_python_is_named_with_its_cure(window: Any) -> None:
 
 
 def test_start_connects(window: Any, workers: Any) -> None:
-    preferences = "addon('worker.preferences').get()"
-    window.ask(f"{preferences}.worker_python = {str(window.worker_python())!r}")
-    window.ask(f"{preferences}.home_folder = {str(window.work / 'models')!r}")
-    window.click(START, 0.25)
-    window.wait(STARTED)
-    assert window.ask(CONNECTED), window.ask("session().last_error")
+    window.start_worker()
     assert workers()
     window.wait(f"{MODEL!r} in session().model_names()")
     # All that the panel says of a worker stands there, so what is below is as far down as it gets.
@@ -191,16 +185,9 @@ def test_a_variation_is_chosen_by_its_picture(window: Any) -> None:
     assert not window.ask(f"{CHOSEN}.explore")
 
 
-def choose_in_file_browser(window: Any, path: Path) -> None:
-    window.wait(f"browse({str(path)!r})")
-    window.settle()
-    window.press("Return")
-    window.wait("file_browser() is None")
-
-
 def test_training_can_be_watched_and_stopped(window: Any, picture: Path) -> None:
     window.click("add_pictures")
-    choose_in_file_browser(window, picture)
+    window.choose_file(picture)
     assert window.ask(f"[p.path for p in {CHOSEN}.pictures]") == [str(picture)]
     window.enter("tilewright.minutes", "30")
     window.choose("tilewright.preset", "s")
@@ -349,212 +336,3 @@ def test_more_pixels_are_the_same_tile_with_more_detail(window: Any) -> None:
     assert finer > 0.3, "what is finer than they are is there"
     assert window.ask(f"addon('shader.projection').repeats({MATERIAL})") == repeats
     window.photograph("more_pixels")
-
-
-# Where the upper left corner of a slanted photo is dragged: share of the way to the opposite one.
-CORNER = (0.28, 0.16)
-
-
-@pytest.fixture(scope="module")
-def slanted(picture: Path) -> Path:
-    """A photo of tiles that was taken askew, with light from one side."""
-    y, x = np.mgrid[0:480, 0:640] / 480
-    far = 0.6 + 0.4 * y  # the upper edge is further away
-    across, down = (x - 0.66) / far, 1 / far
-    mortar = (np.mod(across * 6, 1) < 0.1) | (np.mod(down * 12, 1) < 0.12)
-    light = 0.35 + 0.65 * x / x.max()
-    tiles = np.where(mortar[..., None], (0.8, 0.8, 0.75), (0.65, 0.3, 0.2)) * light[..., None]
-    path = picture.with_name("slanted.png")
-    Image.fromarray((tiles * 255).astype(np.uint8)).save(path)
-    return path
-
-
-def test_corners_of_a_photo_are_dragged_in_the_image_editor(window: Any, slanted: Path) -> None:
-    window.ask(f"show_picture({str(slanted)!r})")
-    window.wait("open_tab('Tilewright')")
-    window.settle(20)
-    window.hover_view()
-    window.press("Home")  # all of it is seen
-    window.click("edit_corners(", 0.25)
-    window.settle(20)
-    start, (x, y) = window.ask("corner(0)"), window.ask("corner(2)")
-    window.move(*start)
-    window.call("xdotool", "mousedown", 1)
-    window.settle(2)
-    wanted = [round(a + share * (b - a)) for a, b, share in zip(start, (x, y), CORNER, strict=True)]
-    window.move(*wanted)
-    window.release()
-    reached = window.ask("corner(0)")
-    assert max(abs(a - b) for a, b in zip(reached, wanted, strict=True)) <= 2
-    window.photograph("photo_corners")
-    window.press("Escape")
-    window.settle(20)
-    assert not window.ask("photo().tilewright.is_cut"), "as it was before"
-
-
-def test_a_zoomed_corner_is_taken_and_confirmed(window: Any) -> None:
-    window.click("edit_corners(", 0.25)
-    x, y = window.ask("corner(0)")
-    window.move(x, y)
-    window.call("xdotool", "click", "--repeat", 3, 4)  # the wheel zooms to the pointer
-    window.settle(20)
-    x, y = window.ask("corner(0)")
-    window.move(x, y)
-    window.call("xdotool", "mousedown", 1)
-    window.settle(2)
-    window.move(x + 60, y + 40)
-    window.release()
-    window.photograph("photo_zoomed")
-    window.press("Return")
-    window.settle(20)
-    assert window.ask("photo().tilewright.is_cut")
-    assert window.ask("list(photo().tilewright.corners)[0] > 0.1")
-    assert window.ask("addon('photos.overlay').editing().area") == 0
-
-
-def test_suggest_finds_the_tiles(window: Any) -> None:
-    window.hover_view()
-    window.press("Home")
-    window.click("suggest_corners(", 0.7)
-    suggested = "addon('photos.suggestion').newest(photo())"
-    window.wait(f"{suggested}.state == 'succeeded'")
-    assert window.ask(f"{suggested}.found")
-    window.settle(20)
-    window.photograph("photo_suggested")
-
-
-def test_before_and_after(window: Any) -> None:
-    window.hover_view()
-    window.press("Home")
-    window.enter("tilewright.even_light", "1")
-    window.photograph("photo_before")
-    before = window.ask("look_at_light()")
-    window.click("show_prepared(")
-    window.wait("addon('photos.preview').newest(photo()).state == 'succeeded'")
-    window.settle(20)
-    window.photograph("photo_after")
-    assert window.ask("look_at_light()") < before / 3
-    window.click("check_photo(")
-    window.wait("addon('photos.look').newest(photo()).state == 'succeeded'")
-    window.settle(20)
-    window.photograph("photo_checked")
-    window.click("show_prepared(")
-    assert window.ask("photo() == view()[1].spaces.active.image")
-    window.ask("show_view()")
-    window.wait("open_tab('Tilewright')")
-    window.where.clear()
-
-
-@pytest.fixture(scope="module")
-def photo(window: Any) -> Path:
-    """A wall of bricks with light joints, drawn."""
-    y, x = np.mgrid[0:256, 0:256]
-    across = (x + 32 * (y // 32 % 2)) % 64
-    joint = (y % 32 < 4) | (across < 4)
-    grain = np.random.default_rng(2).normal(0, 12, joint.shape)
-    wall = np.where(joint[..., None], (200, 195, 185), (150, 70, 50)) + grain[..., None]
-    path = window.work / "wall.png"
-    Image.fromarray(np.clip(wall, 0, 255).astype(np.uint8)).save(path)
-    return path
-
-
-def test_a_photo_becomes_a_material(window: Any, photo: Path) -> None:
-    window.open_only("Photo to Material")
-    window.click("photo_to_material(")
-    choose_in_file_browser(window, photo)
-    task = "addon('generation.photo').PhotoMaterial.newest()"
-    window.wait(f"{task} and {task}.state != 'running'")
-    assert window.ask(f"{task}.state") == "succeeded", window.ask(f"str({task}.error)")
-    window.wait("is_quiet() and 'normal' in look()['maps']")
-    maps = window.ask("look()['maps']")
-    assert set(maps) == {"base_color", "roughness", "normal", "height", "ambient_occlusion"}
-    assert all(found["kept"] for found in maps.values())
-    window.hover_view()
-    window.ask("shade('MATERIAL')")
-    window.settle(40)
-    window.photograph("photo_to_material")
-
-
-def test_a_photo_dropped_onto_an_object_becomes_its_material(window: Any, photo: Path) -> None:
-    window.ask("bpy.data.objects.new('Elsewhere', None)")
-    window.ask("bpy.context.collection.objects.link(bpy.data.objects['Elsewhere'])")
-    window.ask("setattr(bpy.context.view_layer.objects, 'active', bpy.data.objects['Elsewhere'])")
-    window.move(543, 459)  # the cube
-    window.ask(f"drop({str(photo)!r})")
-    made = "bpy.data.objects['Cube'].active_material.tilewright.model"
-    window.wait(f"{made} == 'wall 2' and is_quiet()")
-    window.ask("setattr(bpy.context.view_layer.objects, 'active', bpy.data.objects['Cube'])")
-    window.ask("bpy.ops.ed.undo_push(message='Active') and None")  # an undo comes back to here
-    window.wait("is_quiet() and 'normal' in look()['maps']")
-
-
-def test_its_relief_follows_the_sliders(window: Any) -> None:
-    window.open_only("Material")
-    before = window.ask("look()")
-    window.photograph("estimated_maps")
-    window.hold("estimation.depth")
-    window.pull(40)
-    window.wait(f"look()['maps']['normal'] != {before['maps']['normal']!r}")
-    window.photograph("depth")
-    window.release()
-    window.wait("is_quiet()")
-    deep = window.ask("look()")
-    assert window.ask(f"{MATERIAL}.tilewright.latents.estimation.depth") > 1
-    assert deep["maps"]["normal"]["mean"] < before["maps"]["normal"]["mean"], "blue, as they lean"
-    assert deep["maps"]["base_color"] == before["maps"]["base_color"]
-    window.hover_view()
-    window.press("ctrl+z")
-    window.wait(f"is_quiet() and look() == {before!r}")
-    window.press("ctrl+shift+z")
-    window.wait(f"is_quiet() and look() == {deep!r}")
-    window.click("estimation.invert", 0.6)
-    window.wait(f"is_quiet() and look()['maps']['height'] != {deep['maps']['height']!r}")
-    assert window.ask(f"{MATERIAL}.tilewright.latents.estimation.invert")
-    window.settle(20)
-    window.photograph("inverted")
-
-
-def test_it_is_exported_with_all_its_maps(window: Any) -> None:
-    folder = window.work / "exported"
-    window.ask(f"{CHOSEN}.export_target, {CHOSEN}.export_folder = 'gltf', {str(folder)!r}")
-    window.ask("bpy.ops.tilewright.export_material() and None")
-    export = "addon('output.export').MaterialExport.newest()"
-    window.wait(f"{export} and {export}.state != 'running'")
-    assert window.ask(f"{export}.state") == "succeeded", window.ask(f"str({export}.error)")
-    (file,) = folder.rglob("*.gltf")
-    (found,) = json.loads(file.read_text())["materials"]
-    assert {"normalTexture", "occlusionTexture"} <= set(found)
-    assert "metallicRoughnessTexture" in found["pbrMetallicRoughness"]
-    window.ask("shade('SOLID')")
-
-
-def test_the_doctor_looks_at_everything(window: Any) -> None:
-    window.open_only("Worker")
-    window.click("run_doctor")
-    doctor = "addon('worker.doctor').get()"
-    window.wait(f"{doctor}.ran and not {doctor}.running")
-    found = dict(window.ask(f"[(f.name, f.state) for f in {doctor}.findings]"))
-    assert {"Python", "TensorFlow", "Disk", "Memory"} <= set(found)
-    assert "bad" not in found.values(), found
-    window.photograph("doctor")
-
-
-def test_stop_ends_the_worker(window: Any, workers: Any) -> None:
-    window.click(STOP, 0.75)
-    window.wait("session().state == 'stopped'")
-    end = time.monotonic() + 60
-    while workers():
-        assert time.monotonic() < end, workers()
-        window.settle(20)
-
-
-def test_quitting_leaves_no_worker_behind(window: Any, workers: Any) -> None:
-    window.click(START, 0.25)
-    window.wait(STARTED)
-    assert window.ask(CONNECTED), window.ask("session().last_error")
-    window.ask("bpy.app.timers.register(bpy.ops.wm.quit_blender, first_interval=0.1)")
-    assert window.process.wait(60) == 0
-    end = time.monotonic() + 10  # a compute process that was just started takes a second to end
-    while workers():
-        assert time.monotonic() < end, workers()
-        time.sleep(0.05)

@@ -80,6 +80,7 @@ def test_a_photo_becomes_the_material_of_the_active_object(worker, plane, photo,
     assert material.tilewright.latents.estimation.used
     assert bpy.context.scene.tilewright.model == "waves"
     assert _task().state == "succeeded"
+    assert _task().outcome == ("waves is the material of Plane now",)
 
 
 def _task() -> photos.PhotoMaterial:
@@ -102,6 +103,17 @@ def test_the_same_photo_again_is_another_model(worker, plane, photo, make):
     make_maps(worker, make)
     bpy.ops.tilewright.photo_to_material(filepath=str(photo))
     assert trained(worker).run == "waves 2"
+
+
+def test_what_will_not_show_it_is_told(worker, plane, photo, capsys):
+    plane.data.uv_layers.remove(plane.data.uv_layers[0])
+    bpy.ops.tilewright.photo_to_material(filepath=str(photo))
+    assert "Plane has no UV map" in capsys.readouterr().out
+    worker.state(job_of(worker, TrainingConfig), "cancelled")
+    wait_for_end()
+    bpy.context.view_layer.objects.active = None
+    bpy.ops.tilewright.photo_to_material(filepath=str(photo))
+    assert "No object takes a material" in capsys.readouterr().out
 
 
 def test_images_of_a_material_are_taken_as_its_files(worker, plane, photo):
