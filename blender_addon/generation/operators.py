@@ -227,12 +227,12 @@ class TILEWRIGHT_OT_photo_to_material(Action, bpy.types.Operator):
     def act(self, context: bpy.types.Context) -> None:
         objects, left_out = self._targets(context)
         task = self._start(context, objects)
+        for sentence in requests.warnings(objects, left_out):
+            self.tell("WARNING", sentence)
         if self.wait:
             task.wait()
             task.raise_error()
             pump.finish()
-        for sentence in requests.warnings(objects, left_out):
-            self.tell("WARNING", sentence)
 
     def _targets(self, context: bpy.types.Context) -> tuple[list[bpy.types.Object], list[str]]:
         """What gets the material, and why others that were chosen do not.

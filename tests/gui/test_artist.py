@@ -15,15 +15,12 @@ SIZE, LARGER = 256, 512
 SOME_SPREAD = 4.0  # of 255
 # Every wait has its own limit.
 pytestmark = pytest.mark.timeout(1800)
-GENERATE, START, STOP = (
-    f"ops.tilewright.{n}(" for n in ("generate_material", "start_worker", "stop_worker")
-)
+GENERATE, START = (f"ops.tilewright.{n}(" for n in ("generate_material", "start_worker"))
 CHOSEN = "bpy.context.scene.tilewright"
 MATERIAL = "bpy.context.object.active_material"
 CONNECTED = "session().connected"
 SLIDER = "latents.directions[0].amount"
 DRAWN = "addon('steering.variations').configs() and not addon('steering.variations').is_drawing()"
-STARTED = "session().connected or session().last_error"
 
 
 @pytest.fixture(scope="module")
