@@ -25,6 +25,14 @@ DAMAGED_KEPT = 3
 DAMAGED = ".damaged-"
 # Bytes; a run that learned from 100,000 pictures writes half as many into one file.
 JSON_LIMIT = 64 * 1024 * 1024
+# What OpenImageIO's wheel reads, or `heif`, and artists have.
+PICTURE_EXTENSIONS = frozenset(
+    (
+        *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".tga", ".bmp", ".webp"),
+        *(".psd", ".hdr", ".ppm", ".pgm", ".pnm", ".dpx", ".sgi"),
+        *(".jpe", ".jfif", ".jfi", ".jif", ".heic", ".heif", ".hif", ".avif"),
+    )
+)
 # Windows does not know all of them.
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 

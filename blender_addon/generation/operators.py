@@ -13,24 +13,6 @@ from ..worker import pump, session
 from ..worker.reporting import Action, CancelTask, no_worker, obstacle_of, require, unless
 from . import photo, regeneration, requests
 
-# Of pictures that the worker reads and people have.
-PICTURE_SUFFIXES = (
-    *(
-        ".avif",
-        ".bmp",
-        ".exr",
-        ".heic",
-        ".heif",
-        ".jpeg",
-        ".jpg",
-        ".png",
-        ".tga",
-        ".tif",
-        ".tiff",
-        ".webp",
-    ),
-)
-
 
 class TILEWRIGHT_OT_generate_material(Action, bpy.types.Operator):
     """Generate a material and put it on the active or the selected objects"""
@@ -207,7 +189,7 @@ class TILEWRIGHT_OT_photo_to_material(Action, bpy.types.Operator):
         ],
         options={"SKIP_SAVE"},
     )
-    filter_image: BoolProperty(default=True, options={"SKIP_SAVE", "HIDDEN"})
+    filter_glob: StringProperty(default=photo.PICTURES, options={"SKIP_SAVE", "HIDDEN"})
     filter_folder: BoolProperty(default=True, options={"SKIP_SAVE", "HIDDEN"})
     wait: BoolProperty(
         name="Wait", description="Return only when the material is there", options={"SKIP_SAVE"}
@@ -295,7 +277,7 @@ class TILEWRIGHT_FH_photo(bpy.types.FileHandler):
     bl_idname = "TILEWRIGHT_FH_photo"
     bl_label = "Photo to Material"
     bl_import_operator = "tilewright.photo_to_material"
-    bl_file_extensions = ";".join(sorted(PICTURE_SUFFIXES))
+    bl_file_extensions = photo.PICTURES.replace("*", "")
 
     @classmethod
     def poll_drop(cls, context: bpy.types.Context) -> bool:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from .results import Order
 
 
+PICTURES = training.PICTURES
+
+
 class PhotoMaterial(BackgroundTask):
     """A photo on its way to a material. The file changes only when the model is there.
 

@@ -82,7 +82,7 @@ class GenerationChoices:
         default=set(),
     )
     estimate_maps: BoolProperty(
-        name="Estimate Missing Maps",
+        name="Estimate Maps",
         description="Estimate the maps that the model has not learned from the base color that it makes, such as "
         "normals of a model that has seen photos",
         default=True,

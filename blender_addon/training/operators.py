@@ -31,7 +31,7 @@ class TILEWRIGHT_OT_add_pictures(Action, bpy.types.Operator):
     files: CollectionProperty(
         type=bpy.types.OperatorFileListElement, options={"SKIP_SAVE", "HIDDEN"}
     )
-    filter_image: BoolProperty(default=True, options={"SKIP_SAVE", "HIDDEN"})
+    filter_glob: StringProperty(default=training.PICTURES, options={"SKIP_SAVE", "HIDDEN"})
     filter_folder: BoolProperty(default=True, options={"SKIP_SAVE", "HIDDEN"})
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:

@@ -10,7 +10,7 @@ import bpy
 
 from gan_worker.config import TrainingConfig
 from gan_worker.errors import RequestError
-from gan_worker.files import check_places
+from gan_worker.files import PICTURE_EXTENSIONS, check_places
 
 from ..photos import preparation
 from ..worker import preferences, pump, session
@@ -19,6 +19,8 @@ from . import curves, material_pictures, preview, runs
 if TYPE_CHECKING:
     from .properties import TrainingChoices
 
+# What the worker reads, as file browsers are told: Blender itself does not take photos of phones for pictures.
+PICTURES = ";".join(f"*{extension}" for extension in sorted(PICTURE_EXTENSIONS))
 # What is chosen as Detail → factor on the pictures' size.
 DETAILS = {"FULL": None, "HALF": 0.5, "QUARTER": 0.25}
 

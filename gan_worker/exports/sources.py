@@ -15,7 +15,7 @@ from gan_worker.exports.export import check_target as check_target
 from gan_worker.exports.export import export_material as export_material
 from gan_worker.exports.targets import ExportTarget as ExportTarget
 from gan_worker.materials.metadata import material_metadata, read_metadata
-from gan_worker.materials.pictures import EXTENSIONS, read_header
+from gan_worker.materials.pictures import PICTURE_EXTENSIONS, read_header
 from gan_worker.materials.sets import MaterialSet, find_materials, read_material
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def find_in_folder(folder: Path) -> tuple[list[MaterialSet], list[str]]:
     unread = [
         f"{Path(s.file).name} is left out: {s.reason}"
         for s in skipped
-        if Path(s.file).suffix.lower() in EXTENSIONS
+        if Path(s.file).suffix.lower() in PICTURE_EXTENSIONS
     ]
     return _named_apart(sets), [*notes, *unread]
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from gan_worker.confinement import LED_OUT, leads_out
 from gan_worker.errors import PictureError, StorageError
+from gan_worker.files import PICTURE_EXTENSIONS as PICTURE_EXTENSIONS
 from gan_worker.files import shown_name
 from gan_worker.limits import MOST_PIXELS
 from gan_worker.materials import heif
@@ -31,15 +32,6 @@ from gan_worker.materials.png import text_chunks, write_png
 # once, which the largest that we make can be, and where it is read in bands.
 LARGEST_WHOLE = MOST_PIXELS
 LARGEST = 16384 * 16384
-
-# What OpenImageIO's wheel reads, or `heif`, and artists have.
-EXTENSIONS = frozenset(
-    (
-        *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".tga", ".bmp", ".webp"),
-        *(".psd", ".hdr", ".ppm", ".pgm", ".pnm", ".dpx", ".sgi"),
-        *(".jpe", ".jfif", ".jfi", ".jif", ".heic", ".heif", ".hif", ".avif"),
-    )
-)
 
 # These hold light, not what a screen shows: their color is linear, and may go beyond 1.
 LINEAR_EXTENSIONS = frozenset((".exr", ".hdr"))

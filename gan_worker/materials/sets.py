@@ -28,7 +28,7 @@ from gan_worker.materials.grouping import (
     sort_out,
 )
 from gan_worker.materials.maps import FILE_KIND_KEY, FILE_KINDS, MAPS
-from gan_worker.materials.pictures import EXTENSIONS, check_picture, read_bands, read_header
+from gan_worker.materials.pictures import PICTURE_EXTENSIONS, check_picture, read_bands, read_header
 from gan_worker.materials.reading import MaterialSet as MaterialSet
 from gan_worker.materials.reading import check_sizes
 from gan_worker.materials.reading import read_material as read_material
@@ -134,7 +134,7 @@ def _readable(
     for file in files:
         if file.name == "REUSE.toml" or file.suffix == ".license":
             continue  # what it says of the pictures is read with their provenance
-        if file.suffix.lower() not in EXTENSIONS:
+        if file.suffix.lower() not in PICTURE_EXTENSIONS:
             kind = file.suffix.lower() or "no extension"
             skipped.append(_skip(file, f"no picture format that can be read ({kind})"))
             continue

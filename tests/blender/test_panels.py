@@ -474,7 +474,7 @@ def test_estimated_maps_say_how_sure_they_are(stand_in, plane, make):
     stand_in.events.append(ModelList((replace(session.current.models[0], maps=("base_color",)),)))
     session.current.protocol = (1, 5)
     pump.tick()
-    assert "Estimate Missing Maps" in draw(generation_panels.TILEWRIGHT_PT_generation)
+    assert "Estimate Maps" in draw(generation_panels.TILEWRIGHT_PT_generation)
     plain = GenerationConfig("bricks", 5, 48, 32)
     for config in (plain, replace(plain, estimation=Estimation())):
         (job,) = requests.generate_for_objects([plane], config)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fnmatch import fnmatch
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -114,6 +116,15 @@ def test_what_will_not_show_it_is_told(worker, plane, photo, capsys):
     bpy.context.view_layer.objects.active = None
     bpy.ops.tilewright.photo_to_material(filepath=str(photo))
     assert "No object takes a material" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["wall.jpg", "IMG_0815.HEIC", "saved.jfif", "sky.hdr"])
+def test_what_the_worker_reads_can_be_chosen_and_dropped(name):
+    (handler,) = (h for h in bpy.types.FileHandler.__subclasses__() if "TILEWRIGHT" in h.__name__)
+    assert Path(name).suffix.lower() in handler.bl_file_extensions.split(";")
+    for operator in (bpy.ops.tilewright.photo_to_material, bpy.ops.tilewright.add_pictures):
+        shown = operator.get_rna_type().properties["filter_glob"].default.split(";")
+        assert any(fnmatch(name.lower(), pattern) for pattern in shown)
 
 
 def test_images_of_a_material_are_taken_as_its_files(worker, plane, photo):

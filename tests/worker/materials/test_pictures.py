@@ -179,7 +179,7 @@ class TestReading:
 
     @pytest.mark.parametrize("extension", [".jfif", ".jpe", ".jfi", ".jif", ".JPE"])
     def test_jpeg_by_its_other_names(self, extension, tmp_path):
-        assert extension.lower() in pictures.EXTENSIONS
+        assert extension.lower() in pictures.PICTURE_EXTENSIONS
         Image.new("RGB", (9, 6), RED).save(tmp_path / f"a{extension}", "JPEG")
         assert check_picture(tmp_path / f"a{extension}") == (9, 6)
 
