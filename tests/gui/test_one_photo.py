@@ -211,8 +211,8 @@ def test_it_is_learned_and_what_is_generated_has_all_maps(window: Any, photo: Pa
     name = window.ask("session().training.name")
     window.wait(f"{CHOSEN}.model == {name!r}")
     window.open_only("Generate")
-    for name in ("width", "height"):
-        window.enter(f"tilewright.{name}", str(SIZE))
+    for side in ("width", "height"):
+        window.enter(f"tilewright.{side}", str(SIZE))
     window.photograph("photo_generate")
     window.click("ops.tilewright.generate_material(")
     window.wait(f"is_quiet() and look().get('maps') and {MATERIAL}.tilewright.model == {name!r}")
@@ -240,8 +240,8 @@ def test_it_is_validated(window: Any) -> None:
 
 def test_it_is_exported_with_all_its_maps(window: Any) -> None:
     folder = window.work / "exported"
+    window.ask(f"{CHOSEN}.export_folder = {str(folder)!r}")
     window.open_part("Export", "keep_asset(")
-    window.enter("tilewright.export_folder", str(folder))
     window.click("export_material(")
     export = "addon('output.export').MaterialExport.newest()"
     window.wait(f"{export} and {export}.state != 'running'")
