@@ -53,6 +53,7 @@ class Starter:
         page: of the publisher.
         by_way_of: where the files were taken from; empty where that is the page.
         meters: that the picture shows from left to right, about; 0 where nobody knows.
+        octaves: of detail; None measures them.
     """
 
     set: str
@@ -61,6 +62,7 @@ class Starter:
     page: str
     by_way_of: str = ""
     meters: float = 0.0
+    octaves: int | None = None
 
     @property
     def source(self) -> str:
@@ -106,8 +108,7 @@ def main() -> int:
             subprocess.run(
                 [sys.executable, ROOT / "scripts/starter_materials.py", drawn], check=True
             )
-        starters = read_starters() if folders else DRAWN
-        chosen = [one for one in starters if not options.only or one.name in options.only]
+        chosen = choose(read_starters() if folders else DRAWN, options.only)
         places = [find_set(one, folders or [Path(drawn)]) for one in chosen]
         for one, place in zip(chosen, places, strict=True):
             train(one, place, options.minutes, options.home)
@@ -115,9 +116,9 @@ def main() -> int:
     created = datetime.now(UTC).isoformat(timespec="seconds")
     for one in chosen:
         put_in_place(one, options.home / "runs" / one.name, options.into, created)
-    if folders and not options.only:
+    if folders:
         retire(options.into)
-    print(f"{len(chosen)} starter models are in {options.into}")
+    print(f"{len(chosen)} starter models are in {options.into}", flush=True)
     return 0
 
 
@@ -146,6 +147,15 @@ def read_starters() -> list[Starter]:
     return [Starter(**entry) for entry in tomllib.loads(LIST.read_text("utf-8"))["starters"]]
 
 
+def choose(starters: Sequence[Starter], names: Sequence[str] | None) -> list[Starter]:
+    """Those of these names, in their order; all where none is named."""
+    unknown = {*(names or ())} - {one.name for one in starters}
+    if unknown:
+        known = ", ".join(one.name for one in starters)
+        sys.exit(f"Models must be among {known}; received {', '.join(sorted(unknown))}.")
+    return [one for one in starters if not names or one.name in names]
+
+
 def find_set(starter: Starter, folders: Sequence[Path]) -> Path:
     """The folder of a material below those that were named."""
     found = next(
@@ -161,7 +171,7 @@ def train(starter: Starter, place: Path, minutes: float, home: Path) -> None:
     folder = home / "runs" / starter.name
     ticks = Run(folder).read_progress() if folder.is_dir() else []
     if ticks and ticks[-1].seconds >= 60 * minutes and has_model(folder):
-        print(f"{starter.name} has had its {minutes:g} minutes")
+        print(f"{starter.name} has had its {minutes:g} minutes", flush=True)
         return
     command = [sys.executable, "-m", "gan_worker", "train", str(place), "--minutes", str(minutes)]
     if ticks and Run(folder).checkpoints():
@@ -169,6 +179,8 @@ def train(starter: Starter, place: Path, minutes: float, home: Path) -> None:
     else:
         shutil.rmtree(folder, ignore_errors=True)
         command += ["--run", starter.name, "--preset", "tiny"]
+        if starter.octaves is not None:
+            command += ["--octaves", str(starter.octaves)]
     rights = ("--author", starter.author, "--license", "CC0-1.0", "--source", starter.source)
     subprocess.run([*command, *rights, "--home", str(home)], cwd=ROOT, check=True)
 

@@ -17,6 +17,8 @@ bpy = pytest.importorskip("bpy", reason="Blender's own tool makes the index")
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 OFFLINE = 75
+# Bytes; what comes with it is models and weights.
+LARGEST_WHEEL = 40_000_000
 
 INSTALL_AND_UPDATE = """
 import runpy, sys, tomllib
@@ -98,6 +100,7 @@ def test_the_checksums_are_those_of_all_files(release):
 
 def test_the_wheel_needs_no_checkout(release, tmp_path):
     (wheel,) = release.glob("*.whl")
+    assert wheel.stat().st_size < LARGEST_WHEEL
     packed = zipfile.ZipFile(wheel)
     packed.extractall(tmp_path)
     done = subprocess.run(

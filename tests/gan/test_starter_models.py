@@ -139,8 +139,9 @@ def trained(run, minutes, native_model):
 def test_a_run_begins_goes_on_and_is_left_when_it_has_had_its_minutes(
     script, starter, commands, native_model, tmp_path
 ):
-    script.train(starter, tmp_path / "Oak01", 8.0, tmp_path)
+    script.train(replace(starter, octaves=2), tmp_path / "Oak01", 8.0, tmp_path)
     (first,) = commands.given
+    assert first[first.index("--octaves") + 1] == "2"
     assert first[first.index("--run") + 1] == starter.name
     for option, told in (
         ("--author", "Ann"),
@@ -162,3 +163,11 @@ def test_a_material_that_is_nowhere_is_named(script, starter, tmp_path):
     assert script.find_set(starter, [tmp_path, tmp_path / "b"]) == tmp_path / "b" / "Oak01"
     with pytest.raises(SystemExit, match="Oak01"):
         script.find_set(starter, [tmp_path])
+
+
+def test_some_can_be_chosen_by_name(script, starter):
+    ash = replace(starter, name="Starter Ash")
+    assert script.choose([starter, ash], None) == [starter, ash]
+    assert script.choose([starter, ash], ["Starter Ash"]) == [ash]
+    with pytest.raises(SystemExit, match="Starter Elm"):
+        script.choose([starter], ["Starter Elm"])
