@@ -198,6 +198,7 @@ def put_in_place(starter: Starter, run: Path, into: Path, created: str) -> Path:
     Returns:
         The folder of the model.
     """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from gan_worker.gan.generation.model import load_model
 
     trained = load_model(run)
