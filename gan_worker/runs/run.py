@@ -470,7 +470,8 @@ def open_model(runs_folder: Path, name: str) -> Path:
     folder = _model_folder(runs_folder, check_name(name, "model"))
     if folder:
         return folder
-    known = sorted({*list_runs(runs_folder), *list_runs(BUNDLED)})
+    # Her own first: of many not all are named.
+    known = dict.fromkeys((*list_runs(runs_folder), *list_runs(BUNDLED)))
     raise unknown_model(name, (n for n in known if _model_folder(runs_folder, n)))
 
 

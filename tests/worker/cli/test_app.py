@@ -32,6 +32,8 @@ from gan_worker.progress import (
 from gan_worker.runs import run as runs
 from gan_worker.runs.run import ModelInfo, Run, read_model_info
 
+FIRST_STARTER = runs.list_runs(runs.BUNDLED)[0]
+
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
@@ -87,7 +89,7 @@ def test_help_names_every_command(arguments, capsys):
         (["train", "--resume", "oak"], "unknown_run", "start"),
         (["train", "--resume", "oak", "--seed", "2"], "invalid_config", "--seed"),
         (["train", "--resume", "oak", "--learn-maps"], "invalid_config", "--learn-maps"),
-        (["generate", "oak"], "unknown_model", "Starter Red Bricks"),
+        (["generate", "oak"], "unknown_model", FIRST_STARTER),
         (["generate", "../oak"], "invalid_config", "plainer name"),
         (["generate", "oak", "--seed", "9-1"], "invalid_config", "1,4,7"),
         (["generate", "oak", "--seed", "1-99999999"], "invalid_config", "10000"),
@@ -101,9 +103,9 @@ def test_help_names_every_command(arguments, capsys):
         (["loop", "oak", "--metallic", "nan"], "invalid_config", "from 0 to 1"),
         (["generate", "oak", "--styles", "3,8"], "invalid_config", "--style-map"),
         (["generate", "oak", "--style-map", "PICTURE", "--styles", "3"], "invalid_config", "3,8"),
-        (["sheet", "oak"], "unknown_model", "Starter Red Bricks"),
-        (["export", "oak", "--to", "gltf"], "unknown_model", "Starter Red Bricks"),
-        (["provenance", "oak"], "unknown_model", "Starter Red Bricks"),
+        (["sheet", "oak"], "unknown_model", FIRST_STARTER),
+        (["export", "oak", "--to", "gltf"], "unknown_model", FIRST_STARTER),
+        (["provenance", "oak"], "unknown_model", FIRST_STARTER),
         (["directions", "oak", "--count", "0"], "invalid_config", "--count"),
     ],
 )
@@ -206,8 +208,8 @@ def test_lists_say_what_there_is(home, capsys):
     assert app.main(["models"]) == 0
     shown = capsys.readouterr().out
     assert "oak knows by name: bark, moss [wet]" in shown
-    assert "detail" not in shown
-    assert "Warning" not in shown
+    assert "oak has its" not in shown
+    assert "Warning: oak" not in shown
     detailed = replace(info, octaves=3, scale=0.5, format=2, copied=0.2)
     run.save_model(detailed, {"a": np.zeros(2)})
     assert app.main(["models"]) == 0
