@@ -115,6 +115,8 @@ class TrainingProgress:
         losses: name → value averaged over the last tick.
         memory_mb: resident memory of the process, MiB.
         figures: metric → value of the preview, where there was one since the last tick.
+        stopped_for: seconds of training since the previews stopped getting better; None while they do, or before that
+            can be known.
     """
 
     step: int
@@ -126,6 +128,16 @@ class TrainingProgress:
     losses: dict[str, float]
     memory_mb: float = 0.0
     figures: dict[str, float] = field(default_factory=dict)
+    stopped_for: float | None = None
+
+    def advice(self) -> str:
+        """What a person should know and may do where the training has stopped getting better; else empty."""
+        if self.stopped_for is None:
+            return ""
+        return (
+            f"It has not improved for {max(1, round(self.stopped_for / 60))} min: stop and keep it, or give it more "
+            "pictures or more detail."
+        )
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,8 @@ def _draw_training(layout: bpy.types.UILayout, job: session.Job, width: int) -> 
     paragraph(box, f"{job.name}: {doing}", width)
     if job.progress and not is_photo:
         _draw_progress(box, job.progress, job.ended)
+        if not job.ended and job.progress.stopped_for is not None:
+            paragraph(box, job.progress.advice(), width, "INFO")
     if not job.done:
         _draw_steering(box.row(align=True), job)
     if job.failure:

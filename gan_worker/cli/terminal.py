@@ -229,6 +229,7 @@ class TrainingView:
         self._task: TaskID | None = None
         self._line_at = 0.0
         self._waits_for: ErrorInfo | None = None
+        self._improves = True
 
     def __enter__(self) -> TrainingView:
         self._bar.start()
@@ -259,6 +260,9 @@ class TrainingView:
                 self._show_progress(news)
 
     def _show_progress(self, news: TrainingProgress) -> None:
+        if self._improves != (news.stopped_for is None):
+            self._improves = news.stopped_for is None
+            show_notice(Notice(news.advice() or "It improves again."))
         line = progress_line(news)
         if output.is_terminal:
             if self._task is None:

@@ -88,6 +88,8 @@ Training jobs
     `photo` (since 1.5) learns nothing: the one photo is the model, after seconds, and `tileable` closes its borders.
     Such a run cannot be resumed (`wrong_state`).
     `learn_maps` (since 1.5) has all maps of photos estimated first, and learned together.
+    `stopped_for` of a report `TrainingProgress` (since 1.5), seconds, says that its previews have stopped getting
+    better; null, or missing, while they do. It only tells: nothing ends by it.
 
 Models
     In `model_list`, `stride` is the pixels of a cell of the latent grid with all detail. `octaves` and `scale` (since

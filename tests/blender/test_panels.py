@@ -356,6 +356,24 @@ def test_training_shows_progress_eta_memory_report_and_picture(stand_in):
     assert "Resume" in draw(panels.TILEWRIGHT_PT_training)
 
 
+def test_a_training_that_stopped_getting_better_says_so_until_it_ends(stand_in):
+    job = session.current.train(TrainingConfig("bricks", ("a.png",)))
+    stand_in.state(job.id, "running")
+    progress = TrainingProgress(120, 1.9, 900.0, 0.25, 185.0, 31.5, {})
+
+    def shown():
+        pump.tick()
+        return " ".join(draw(panels.TILEWRIGHT_PT_training).split())
+
+    advice = "not improved for 5 min: stop and keep it, or give it more pictures or more detail"
+    for stopped_for in (None, 300.0, None, 300.0):
+        report = replace(progress, stopped_for=stopped_for)
+        stand_in.events.append(JobReport(job.id, report))
+        assert (advice in shown()) == (stopped_for is not None)
+    stand_in.state(job.id, "succeeded")
+    assert advice not in shown()
+
+
 def test_curves_of_quality_grow_with_the_training(stand_in):
     assert draw(panels.TILEWRIGHT_PT_curves) == ""
     session.current.train(TrainingConfig("bricks", ("a.png",)))

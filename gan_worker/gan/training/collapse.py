@@ -55,11 +55,50 @@ class Suspicion:
         self.count = 0
 
 
-class CollapseDetector:
-    """Measures the previews of one training.
+class RealDistances:
+    """How far pictures are from real ones of one training.
 
     Attributes:
-        floor: figures of one half of a real picture against the other.
+        floor: of one half of a real picture from the other.
+
+    Args:
+        pictures: one map of the real materials, (height, width, channels), 0..1.
+        side: of what is compared with them, pixels.
+    """
+
+    def __init__(self, pictures: Sequence[np.ndarray], side: int):
+        values = np.concatenate([p[::3, ::3].reshape(-1, p.shape[-1]) for p in pictures])
+        self._mean = values.mean(axis=0)
+        self._spread = max(float(np.sqrt(values.var(axis=0).mean())), 1e-6)
+        self._side = min(side, SIDE, *(n // 2 for p in pictures for n in p.shape[:2])) // 16 * 16
+        flat = self.standardised(pictures[:: -(-len(pictures) // COMPARED)])
+        first, second = (_corners(flat, self._side, end) for end in (False, True))
+        self._real = self._described(np.concatenate([first, second]))
+        self.floor = self._compare(self._described(first), self._described(second))
+
+    def standardised(self, pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Pictures with the mean and spread of the real ones taken out."""
+        return [((p - self._mean) / self._spread).astype(np.float32) for p in pictures]
+
+    def of(self, flat: Sequence[np.ndarray]) -> dict[str, float]:
+        """`swd/0` and `local_contrast` as in `distances`, of two corners of each standardised picture."""
+        corners = [_corners(flat, self._side, end) for end in (False, True)]
+        return self._compare(self._real, self._described(np.concatenate(corners)))
+
+    def _described(self, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        x = tf.constant(windows)
+        return projected(split_detail(x)[0], 0), local_contrast(x, CONTRAST_SIDE)
+
+    def _compare(
+        self, first: tuple[np.ndarray, ...], second: tuple[np.ndarray, ...]
+    ) -> dict[str, float]:
+        names = ("swd/0", "local_contrast")
+        found = zip(names, first, second, strict=True)
+        return {name: 1000 * _quantile_distance(a, b) for name, a, b in found}
+
+
+class CollapseDetector:
+    """Measures the previews of one training.
 
     Args:
         pictures: one map of the real materials, (height, width, channels), 0..1, at training scale.
@@ -69,19 +108,17 @@ class CollapseDetector:
     """
 
     def __init__(self, pictures: Sequence[np.ndarray], side: int, stride: int, lively: bool = True):
-        values = np.concatenate([p[::3, ::3].reshape(-1, p.shape[-1]) for p in pictures])
-        self._mean = values.mean(axis=0)
-        self._spread = max(float(np.sqrt(values.var(axis=0).mean())), 1e-6)
-        self._side = min(side, SIDE, *(n // 2 for p in pictures for n in p.shape[:2])) // 16 * 16
+        self._distances = RealDistances(pictures, side)
         self._stride = stride
         self._contrast = min(map(_contrast, pictures))
         self._regular = min(_places(p, stride) for p in pictures) < REGULAR
-        flat = [self._standardised(p) for p in pictures[:: -(-len(pictures) // COMPARED)]]
-        first, second = (_corners(flat, self._side, end) for end in (False, True))
-        self._real = self._described(np.concatenate([first, second]))
-        self.floor = self._compare(self._described(first), self._described(second))
         self._lively = lively
         self._alive, self._dead, self._suspicion = False, False, Suspicion()
+
+    @property
+    def floor(self) -> dict[str, float]:
+        """Figures of one half of a real picture against the other."""
+        return self._distances.floor
 
     @property
     def calm(self) -> bool:
@@ -117,11 +154,8 @@ class CollapseDetector:
         self._dead = self._lively and health["contrast"] < DEAD
         if step >= YOUNG or (self._dead and last):
             self._judge(health, step, last)
-        flat = [self._standardised(p) for p in pictures]
-        made = self._described(
-            np.concatenate([_corners(flat, self._side, e) for e in (False, True)])
-        )
-        return {**self._compare(self._real, made), "diversity": pixel_diversity(flat)}
+        flat = self._distances.standardised(pictures)
+        return {**self._distances.of(flat), "diversity": pixel_diversity(flat)}
 
     def health(self, pictures: Sequence[np.ndarray]) -> dict[str, float]:
         """Contrast, difference of places and difference of seeds, each as a share of what is normal."""
@@ -145,29 +179,17 @@ class CollapseDetector:
             shares = ", ".join(f"{name} {health[name]:.2f} of what is normal" for name in low)
             raise diverged(f"the previews collapsed ({shares})")
 
-    def _standardised(self, picture: np.ndarray) -> np.ndarray:
-        return ((picture - self._mean) / self._spread).astype(np.float32)
-
-    def _described(self, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        x = tf.constant(windows)
-        return projected(split_detail(x)[0], 0), local_contrast(x, CONTRAST_SIDE)
-
-    def _compare(
-        self, first: tuple[np.ndarray, ...], second: tuple[np.ndarray, ...]
-    ) -> dict[str, float]:
-        names = ("swd/0", "local_contrast")
-        found = zip(names, first, second, strict=True)
-        return {name: 1000 * _quantile_distance(a, b) for name, a, b in found}
-
 
 class DetailCollapseDetector:
     """Measures the native previews of one training: whether their finest octave is as strong as in truth.
 
     Args:
         natives: one map of the real materials at their own size, (height, width, channels), 0..1.
+        side: of a preview picture, pixels.
     """
 
-    def __init__(self, natives: Sequence[np.ndarray]):
+    def __init__(self, natives: Sequence[np.ndarray], side: int):
+        self._distances = RealDistances(natives, side)
         strengths = [_finest_strength(picture) for picture in natives]
         self._least, self._most = min(strengths), max(strengths)
         self._suspicion = Suspicion()
@@ -190,7 +212,8 @@ class DetailCollapseDetector:
             last: there will be no other, so that a first suspicion counts.
 
         Returns:
-            `detail_strength`: of the finest octave, 1 where it is that of a real material or between two.
+            `detail_strength`: of the finest octave, 1 where it is that of a real material or between two;
+            `native_swd`: distance of its patches, as `swd/0` of the small pictures.
 
         Raises:
             TrainingError: `diverged` for what is not finite, and for a collapse: several previews in a row and for
@@ -206,7 +229,8 @@ class DetailCollapseDetector:
             self._suspicion.add(step)
         if self._suspicion.is_proven(step, last):
             raise diverged(f"the finest detail collapsed (to {share:.2f} of its real strength)")
-        return {"detail_strength": share}
+        distance = self._distances.of(self._distances.standardised([picture]))["swd/0"]
+        return {"detail_strength": share, "native_swd": distance}
 
 
 def _finest_strength(picture: np.ndarray) -> float:

@@ -297,6 +297,7 @@ class Training:
             losses=losses,
             memory_mb=resident_memory_mb(),
             figures=self.figures,
+            stopped_for=self.previews.plateau.stopped_for(self.seconds),
         )
         self.figures = {}
         log.write(progress)

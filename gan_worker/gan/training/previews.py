@@ -1,4 +1,4 @@
-"""Previews: the same latents getting better, and what is seen in them: a collapse, or copies of real pictures."""
+"""Previews: the same latents getting better, and what is seen in them: a collapse, a plateau, copies."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gan_worker.config import GenerationConfig, Network
+from gan_worker.gan.metrics.plateau import PlateauDetector
 from gan_worker.gan.training.collapse import CollapseDetector, DetailCollapseDetector
 from gan_worker.gan.training.copies import CopyDetector
 from gan_worker.materials.pictures import quantise
@@ -33,6 +34,7 @@ class Previews:
     Attributes:
         collapse: has seen every preview.
         copies: has seen some, native ones where there are any; None where nothing can be said of copies.
+        plateau: has seen all that show everything the model will have.
     """
 
     def __init__(
@@ -46,10 +48,11 @@ class Previews:
     ):
         self._cells, self._side = cells, cells * network.stride
         self.collapse = CollapseDetector(real, self._side, network.stride, lively=network.seamless)
-        self._detail = DetailCollapseDetector(natives) if natives else None
+        self._detail = DetailCollapseDetector(natives, self._side) if natives else None
         # Separate small pictures are blank for the most part, and all blank pieces are alike.
         found = CopyDetector(natives or real, turned, copied)
         self.copies = found if network.seamless else None
+        self.plateau = PlateauDetector()
 
     @property
     def copied(self) -> float | None:
@@ -64,6 +67,7 @@ class Previews:
     def forget(self) -> None:
         """Start anew after the training went back."""
         self.collapse.forget()
+        self.plateau.forget()
         if self._detail:
             self._detail.forget()
 
@@ -92,6 +96,8 @@ class Previews:
         if self._detail and model.detail and (last or model.detail.has_learned):
             natives = [self._picture(model, SEEDS[0], -(-self._cells >> octaves), 0)]
             figures |= self._detail.look(natives[0], step, last)
+        if natives or not self._detail:
+            self.plateau.look(seconds, figures)
         if self.copies and (natives or not self._detail):
             figures |= self.copies.look(natives or pictures, seconds, last)
         side = self._side

@@ -13,6 +13,7 @@ from gan_worker.config import Credits, GenerationConfig, TrainingConfig
 from gan_worker.errors import Cancelled, PictureError, RequestError, TrainingError
 from gan_worker.gan.generation import model as generation
 from gan_worker.gan.generation.seams import line_steps, seam_ratio
+from gan_worker.gan.metrics import plateau
 from gan_worker.gan.training import collapse, loop
 from gan_worker.gan.training.collapse import CollapseDetector
 from gan_worker.gan.training.pipelines import new_pipeline
@@ -397,6 +398,28 @@ def test_a_collapse_is_never_saved_and_is_taken_back(config, run, monkeypatch):
     assert "contrast 0.01" in notice
     assert "from step 2 with half" in notice
     assert weights(run)[1]["step"] == 6
+
+
+def test_a_training_that_gets_no_better_says_so_and_goes_on(config, run, monkeypatch):
+    monkeypatch.setattr(loop, "PREVIEW_EVERY", 0.0)
+    monkeypatch.setattr(plateau, "LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(plateau, "LEAST_PREVIEWS", 4)
+    step = TrainingStep.step
+
+    def learns_nothing(update, number, fraction):
+        update.rate_factor = 0.0
+        return step(update, number, fraction)
+
+    monkeypatch.setattr(TrainingStep, "step", learns_nothing)
+    listener = Listener()
+    longer = dataclasses.replace(config, kimg=0.08)
+    loop.train(longer, run, listener.report, listener.should_stop)
+    ticks = listener.of(TrainingProgress)
+    assert ticks[-1].step == 20
+    assert [t.stopped_for for t in ticks[:3]] == [None] * 3
+    assert ticks[-1].stopped_for > 0
+    assert "stop and keep it" in ticks[-1].advice()
+    assert run.read_progress()[-1] == ticks[-1]
 
 
 def test_curves_and_figures_are_in_the_run_folder(trained):

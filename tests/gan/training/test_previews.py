@@ -69,7 +69,7 @@ def test_a_finest_octave_that_is_gone_or_overdone_is_a_collapse(native_material,
     color = native_material["base_color"]
     boxes = color.reshape(128, 2, 128, 2, 3).mean(axis=(1, 3)).repeat(2, 0).repeat(2, 1)
     wrong = boxes + factor * (color - boxes)
-    detector = DetailCollapseDetector([color])
+    detector = DetailCollapseDetector([color], 96)
     assert detector.look(color, 1)["detail_strength"] == pytest.approx(1)
     for number in range(PATIENCE - 1):
         detector.look(wrong, number * LASTING)
@@ -82,7 +82,7 @@ def test_a_finest_octave_that_is_gone_or_overdone_is_a_collapse(native_material,
 
 def test_a_good_preview_between_bad_ones_is_no_collapse(native_material):
     color = native_material["base_color"]
-    detector = DetailCollapseDetector([color])
+    detector = DetailCollapseDetector([color], 96)
     for number in range(4 * PATIENCE):
         detector.look(color if number % 2 else color * 0, number * LASTING)
     with pytest.raises(TrainingError, match="finite"):

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from gan_worker.config import GenerationConfig, Recipe, TrainingConfig
-from gan_worker.dataclass_json import to_json
+from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.errors import ErrorInfo
+from gan_worker.progress import TrainingProgress
 from gan_worker.style import Latent
 from gan_worker.wire import codec, messages
 from gan_worker.wire.codec import (
@@ -204,6 +205,14 @@ def test_another_major_is_refused_with_both_versions_named():
     assert ".".join(map(str, VERSION)) in caught.value.info.message
     assert "7.3" in caught.value.info.message
     assert caught.value.message_id == "a1"
+
+
+def test_a_worker_that_does_not_know_whether_a_training_improves_says_nothing_of_it():
+    told = to_json(TrainingProgress(3, 0.1, 2.0, 0.25, 60.0, 12.0, {}))
+    del told["stopped_for"]
+    known = from_json(messages.REPORTS["TrainingProgress"], told)
+    assert known.stopped_for is None
+    assert known.advice() == ""
 
 
 def test_another_minor_works():
