@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -16,10 +17,19 @@ from gan_worker.cli.options import Home, quiet_loading, runs_folder, write_sheet
 from gan_worker.cli.terminal import output, show_stage, show_warning
 from gan_worker.errors import require
 from gan_worker.files import check_places, write_json
-from gan_worker.progress import Evaluation, GenerationProgress, Report, Stage, copy_warning
+from gan_worker.progress import (
+    Evaluation,
+    GenerationProgress,
+    Report,
+    Row,
+    Stage,
+    copy_warning,
+)
 from gan_worker.runs import run
 
 MOST_JUDGED = 64
+# A model is dotted or melted where its figure is so many times the real halves', and by so much more.
+DOTTED, MELTED, LEAST_MELTED = 1.3, 2.0, 0.15
 ROWS = {
     "model": "Model",
     "floor": "Real halves",
@@ -30,6 +40,8 @@ ROWS = {
 METRICS = {
     "critic_auc": ("Told from real by a critic", "0.5: cannot tell, 1: always"),
     "local_contrast": ("Calm and busy places", "near real halves"),
+    "dots": ("Dots at single pixels", "near 1; far above: dotted noise"),
+    "melted": ("Edges and sizes of shapes", "near real halves; far above: melted"),
     "swd": ("Small pieces", "near real halves; 0 is the finest detail"),
     "gram": ("Textures in a random network", "near real halves"),
     "spectrum": ("Coarse against fine, dB", "near real halves"),
@@ -140,8 +152,27 @@ def show_evaluation(found: Evaluation) -> None:
     )
     output.print(terminal.line(f"Most like {found.nearest}, of the real pictures."), soft_wrap=True)
     warning = copy_warning(found.rows["model"]["copied"], found.nearest)
-    if warning:
-        show_warning(warning)
+    for text in [warning] * bool(warning) + fault_warnings(found.rows):
+        show_warning(text)
+
+
+def fault_warnings(rows: Mapping[str, Row]) -> list[str]:
+    """What an artist would see in the model's pictures at once, and what to do about it, a sentence for each map."""
+    found = []
+    for name, value in rows["model"].items():
+        family, _, part = name.partition("/")
+        real, what = rows["floor"][name], part.replace("_", " ")
+        if family == "dots" and value > DOTTED * max(1.0, real):
+            found.append(
+                f"There is dotted noise in {what}: single pixels stand out {value:.1f} times as much as in the real "
+                "pictures. Train longer, or give it more pictures."
+            )
+        if family == "melted" and value > max(MELTED * real, real + LEAST_MELTED):
+            found.append(
+                f"Shapes in {what} have melted: their edges and sizes are {value / max(real, 0.01):.1f} times as far "
+                "from the real pictures as one half of those from the other. Train longer, or give it more pictures."
+            )
+    return found
 
 
 def _order(name: str) -> tuple[int, str]:

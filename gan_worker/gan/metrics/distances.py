@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 import tensorflow as tf
 
+from gan_worker.gan.metrics.faults import Faults, describe_faults, fault_figures
 from gan_worker.materials.maps import MAPS, Kind
 
 # Of the patches whose distributions are compared.
@@ -29,11 +30,13 @@ class Layout:
         channels: map name → its channels.
         mean: of each channel, in 0..1.
         spread: of each channel, one value a map, in 0..1.
+        halvings: how often pictures are halved where their shapes are described.
     """
 
     channels: Mapping[str, slice]
     mean: np.ndarray
     spread: np.ndarray
+    halvings: int = 0
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Description:
         values: sorted values, (samples, channels).
         correlations: between the intensities of the maps, (maps, maps).
         normal_height: correlation of the normals' slope with the height's; NaN without these maps.
+        faults: dots at the pixel, and shapes.
     """
 
     projections: tuple[np.ndarray, ...]
@@ -59,6 +63,7 @@ class Description:
     values: np.ndarray
     correlations: np.ndarray
     normal_height: float
+    faults: Faults
 
 
 def describe(windows: np.ndarray, layout: Layout) -> Description:
@@ -78,6 +83,7 @@ def describe(windows: np.ndarray, layout: Layout) -> Description:
         values=_sorted_sample(x),
         correlations=map_correlations(windows, layout),
         normal_height=normal_height(windows, layout),
+        faults=faults_of(windows, layout),
     )
 
 
@@ -88,7 +94,8 @@ def distances(real: Description, other: Description, layout: Layout) -> dict[str
         `swd/<level>` (0 is the full resolution), `swd` (their mean), `local_contrast`, all three Wasserstein
         distances of standardised values × 1000; `gram` (relative, × 1000); `spectrum` (mean difference, dB);
         `autocorrelation` (root mean square difference × 1000); `histogram/<map>` (Wasserstein distance, 8-bit levels);
-        `correlations` (largest difference); `normal_height` (difference).
+        `correlations` (largest difference); `normal_height` (difference); and those of `faults.fault_figures`, of
+        which `dots/<map>` are 1 for the same windows.
     """
     levels = [
         1000 * wasserstein(a, b) for a, b in zip(real.projections, other.projections, strict=True)
@@ -117,7 +124,12 @@ def distances(real: Description, other: Description, layout: Layout) -> dict[str
         found["correlations"] = float(np.abs(real.correlations - other.correlations).max())
     if np.isfinite(real.normal_height):
         found["normal_height"] = abs(real.normal_height - other.normal_height)
-    return found
+    return found | fault_figures(real.faults, other.faults)
+
+
+def faults_of(windows: np.ndarray, layout: Layout) -> Faults:
+    """What an artist would see in windows, (count, side, side, channels), standardised."""
+    return describe_faults(windows, map_intensities(windows, layout), layout)
 
 
 def wasserstein(first: np.ndarray, second: np.ndarray) -> float:
@@ -253,6 +265,17 @@ def _autocorrelation(windows: np.ndarray) -> np.ndarray:
     return correlation / np.maximum(correlation[lags, lags], 1e-12)
 
 
+def map_intensities(windows: np.ndarray, layout: Layout) -> dict[str, np.ndarray]:
+    """The mean of each map's channels, of normals the steepness, (count, side, side)."""
+    intensities = {}
+    for name, channels in layout.channels.items():
+        part = windows[..., channels]
+        if MAPS[name].kind is Kind.direction:
+            part = np.hypot(*np.moveaxis(part * layout.spread[channels], -1, 0))[..., None]
+        intensities[name] = part.mean(axis=-1)
+    return intensities
+
+
 def map_correlations(windows: np.ndarray, layout: Layout, finest: bool = False) -> np.ndarray:
     """Correlations between the maps' intensities, (maps, maps): the mean of the channels, of normals the steepness.
 
@@ -261,13 +284,8 @@ def map_correlations(windows: np.ndarray, layout: Layout, finest: bool = False) 
         layout: of the channels.
         finest: of what a blur over five pixels takes away, alone.
     """
-    intensities = []
-    for name, channels in layout.channels.items():
-        part = windows[..., channels]
-        if MAPS[name].kind is Kind.direction:
-            part = np.hypot(*np.moveaxis(part * layout.spread[channels], -1, 0))[..., None]
-        intensities.append(part.mean(axis=-1))
-    stacked = np.stack(intensities, axis=-1)
+    intensities = map_intensities(windows, layout)
+    stacked = np.stack(list(intensities.values()), axis=-1)
     if finest:
         # Less a blur that is centered, which a level of the pyramid is not: a trace of slopes would be left there.
         x = tf.constant(stacked, tf.float32)

@@ -14,6 +14,7 @@ from gan_worker.gan.generation.seams import band_ratio, line_steps, seam_rank, s
 from gan_worker.gan.metrics.baselines import noise_like, random_phase_like
 from gan_worker.gan.metrics.classifier_test import held_out_auc
 from gan_worker.gan.metrics.distances import Description, Layout, describe, distances
+from gan_worker.gan.metrics.faults import halvings_of
 from gan_worker.gan.metrics.nearest import (
     SEARCHED,
     SMALLEST,
@@ -37,6 +38,8 @@ SIDE, PIXELS = 128, 2**18
 # Sets of windows of generated material that are compared with each half.
 GROUPS = 4
 STAND_INS = 4
+# Materials of which the size of shapes is measured, at most.
+MEASURED = 16
 
 
 class Reference:
@@ -247,7 +250,11 @@ def measure_layout(materials: Sequence[Material]) -> Layout:
             "A picture to judge by must show something; all of these are one flat color.",
             "Choose pictures with visible structure.",
         )
-    return Layout(channels, np.concatenate(means), np.concatenate(spreads))
+    first = next(iter(channels))
+    halvings = [halvings_of(_stored(first, m[first]).mean(axis=-1)) for m in materials[:MEASURED]]
+    return Layout(
+        channels, np.concatenate(means), np.concatenate(spreads), round(np.median(halvings))
+    )
 
 
 def smallest_side(pictures: Sequence[np.ndarray]) -> int:

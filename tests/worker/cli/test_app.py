@@ -16,6 +16,7 @@ import pytest
 
 from gan_worker.cli import app, terminal
 from gan_worker.cli import options as shared
+from gan_worker.cli.evaluate import fault_warnings
 from gan_worker.config import TrainingConfig
 from gan_worker.errors import Cancelled, ErrorInfo, RequestError
 from gan_worker.locks import FolderLock
@@ -262,6 +263,31 @@ def test_what_training_tells_is_shown(capsys):
     ):
         assert part in shown
     assert "25% step 3 · 12 images/s · G 0.5 · ETA 1:01:11" in shown
+
+
+def test_a_training_that_stops_getting_better_is_told_of_once_and_when_it_is_over(capsys):
+    tick = TrainingProgress(3, 0.1, 2.0, 0.25, 60.0, 12.0, {})
+    with terminal.TrainingView() as view:
+        for stopped_for in (None, 250.0, 251.0, None, None, 20.0):
+            view.report(replace(tick, stopped_for=stopped_for))
+    shown = capsys.readouterr().out
+    assert shown.count("stop and keep it, or give it more pictures") == 2
+    assert shown.count("It improves again.") == 1
+    assert shown.index("not improved for 4 min") < shown.index("It improves again.")
+    assert shown.index("It improves again.") < shown.index("not improved for 1 min")
+
+
+def test_dotted_noise_and_melted_shapes_are_told_by_their_map():
+    floor = {"dots/base_color": 1.1, "dots/ambient_occlusion": 1.0, "melted/base_color": 0.1}
+    good = {"dots/base_color": 1.3, "dots/ambient_occlusion": 0.6, "melted/base_color": 0.2}
+    bad = {"dots/base_color": 1.2, "dots/ambient_occlusion": 2.34, "melted/base_color": 0.5}
+    assert fault_warnings({"model": floor, "floor": floor}) == []
+    assert fault_warnings({"model": good | {"swd/0": 900.0}, "floor": floor | {"swd/0": 1.0}}) == []
+    dots, melted = fault_warnings({"model": bad, "floor": floor})
+    assert "dotted noise in ambient occlusion" in dots
+    assert "2.3 times" in dots
+    assert "Shapes in base color have melted" in melted
+    assert "5.0 times" in melted
 
 
 def test_octaves_beyond_the_pictures_own_size_are_told():
