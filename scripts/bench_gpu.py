@@ -227,13 +227,13 @@ def _pictures(options: Namespace, file: str) -> Found:
 
 def _quality_table(options: Namespace) -> str:
     """The same measurement as `bench_quality`, in minutes of this GPU."""
-    from bench_quality import train_in_a_process
+    from bench_quality import REAL, train_in_a_process
     from quality_tables import table
 
     text, picture = "", Path(options.picture)
     for preset, marks in (("full", options.minutes), ("tiny", [0.5])):
         for minutes in marks:
-            found = train_in_a_process(preset, picture, minutes, {}, real=True)
+            found = train_in_a_process(preset, picture, minutes, {}, REAL)
             text += f"\n## {preset}, {minutes:g} minutes\n\n" + table({picture.stem: found})
         print(text, flush=True)
     return text

@@ -29,6 +29,8 @@ from quality_tables import RECIPES, tables
 
 RESULTS, TABLE = (ROOT / f"scripts/bench_quality.{ending}" for ending in ("json", "md"))
 SHEETS = ROOT / "out/bench_quality"
+# Rows that are the same whatever is trained, and for how long.
+REAL = ("floor", "random_phase")
 
 
 def main() -> None:
@@ -53,11 +55,14 @@ def main() -> None:
             if f"{minutes:g}" in found and not options.again:
                 continue
             print(f"{place}, {minutes:g} minutes", flush=True)
-            real = item.stem not in kept["real"]
-            made = train_in_a_process(name, item, minutes, paces[item.stem], real)
-            if real:
-                there = {row: made["rows"].pop(row) for row in ("floor", "random_phase")}
-                kept["real"][item.stem] = there
+            real = kept["real"].setdefault(item.stem, {})
+            matched = kept.setdefault("matched", {}).setdefault(item.stem, {})
+            extra = [row for row in REAL if "dots" not in real.get(row, {})]
+            extra += ["patch_matching"] * (f"{minutes:g}" not in matched)
+            made = train_in_a_process(name, item, minutes, paces[item.stem], extra)
+            for row in extra:
+                there, key = (real, row) if row in REAL else (matched, f"{minutes:g}")
+                there[key] = made["rows"].pop(row)
             found[f"{minutes:g}"] = made
             _keep(kept)
     print(tables(kept))
@@ -121,7 +126,11 @@ def find_items(places: Sequence[str]) -> list[Path]:
 
 
 def train_in_a_process(
-    name: str, item: Path, minutes: float, pace: Mapping[str, float] | None, real: bool = False
+    name: str,
+    item: Path,
+    minutes: float,
+    pace: Mapping[str, float] | None,
+    extra: Sequence[str] = (),
 ) -> dict[str, Any]:
     """What `quality_training.train_one` finds, in a process of its own.
 
@@ -130,7 +139,7 @@ def train_in_a_process(
         item: file or folder.
         minutes: the budget.
         pace: seconds of a step of each kind; empty for this computer's as it is, None to measure it and nothing else.
-        real: also measure the rows that no training has a part in.
+        extra: rows that no training has a part in and that are measured too.
     """
     file = SHEETS / f"{name.replace(' ', '_')}_{item.stem}_{minutes:g}.png"
     told = json.dumps(
@@ -140,7 +149,7 @@ def train_in_a_process(
             "minutes": minutes,
             "pace": pace,
             "sheet": str(file),
-            "real": real,
+            "extra": extra,
         }
     )
     command = [sys.executable, str(ROOT / "scripts/bench_quality.py"), "--child", told]
@@ -154,7 +163,7 @@ def _child(told: dict[str, Any]) -> dict[str, Any]:
     from quality_training import train_one
 
     item, sheet, names = Path(told["item"]), Path(told["sheet"]), told["name"].split(" ")
-    return train_one(item, names, told["minutes"], told["pace"], sheet, told["real"])
+    return train_one(item, names, told["minutes"], told["pace"], sheet, told["extra"])
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from gan_worker.gan.metrics.classifier_test import held_out_auc
 from gan_worker.gan.metrics.distances import (
     CONTRAST_SIDES,
     Layout,
+    faults_of,
     local_contrast,
     map_correlations,
     normal_height,
@@ -21,6 +22,7 @@ from gan_worker.gan.metrics.distances import (
     pyramid,
     wasserstein,
 )
+from gan_worker.gan.metrics.faults import Faults, fault_figures
 from gan_worker.gan.metrics.nearest import copied_share, halves, intensities, nearest_distances
 from gan_worker.gan.metrics.reference import (
     GROUPS,
@@ -53,6 +55,7 @@ class Description:
         contrasts: for each side, sorted local standard deviations, (samples, channels).
         normal_height: correlation of the slopes that normals and height say; NaN without them.
         correlations: between the maps in the finest band, (maps, maps).
+        faults: dots at the pixel, and shapes.
     """
 
     bands: tuple[np.ndarray, ...]
@@ -60,6 +63,7 @@ class Description:
     contrasts: tuple[np.ndarray, ...]
     normal_height: float
     correlations: np.ndarray
+    faults: Faults
 
 
 def describe(windows: np.ndarray, layout: Layout) -> Description:
@@ -76,12 +80,14 @@ def describe(windows: np.ndarray, layout: Layout) -> Description:
         contrasts=tuple(local_contrast(x, side) for side in CONTRAST_SIDES),
         normal_height=normal_height(windows, layout),
         correlations=map_correlations(windows, layout, finest=True),
+        faults=faults_of(windows, layout),
     )
 
 
 def distances(real: Description, other: Description) -> Row:
     """Lower is better: `color/<band>` and `swd/<band>` (0 is the finest) and `contrast`, Wasserstein distances of
-    standardised values × 1000; `correlations` (largest difference) and `normal_height` (difference)."""
+    standardised values × 1000; `correlations` (largest difference) and `normal_height` (difference); and of the worst
+    map `dots` (1 as in the real material) and `melted`, as in `faults`."""
     found: Row = {}
     for name, pairs in (
         ("color", zip(real.colors, other.colors, strict=True)),
@@ -94,6 +100,9 @@ def distances(real: Description, other: Description) -> Row:
         found["correlations"] = float(np.abs(real.correlations - other.correlations).max())
     if np.isfinite(real.normal_height):
         found["normal_height"] = abs(real.normal_height - other.normal_height)
+    faults = fault_figures(real.faults, other.faults)
+    for family in ("dots", "melted"):
+        found[family] = max(v for name, v in faults.items() if name.startswith(f"{family}/"))
     return found
 
 

@@ -15,6 +15,8 @@ COLUMNS = {
     "swd/1": "2nd band",
     "swd/2": "3rd band",
     "contrast": "contrast",
+    "dots": "dots",
+    "melted": "melted",
     "critic/32": "critic 32 px",
     "critic/64": "critic 64 px",
     "correlations": "finest correlations off by",
@@ -28,6 +30,7 @@ ROWS = {
     "transfer": "moved detail alone",
     "scale_1": "trained at scale 1",
     "lanczos": "small picture, resized",
+    "patch_matching": "patch matching, no network",
     "random_phase": "random phase",
     "held_back": "held back",
     "floor": "floor",
@@ -37,14 +40,18 @@ TOLD = """# Quality of what is trained, at the pictures' own resolution
 Two pictures of each material, of its own size and 1024² at most, against the real one; lower is better, and 0.5 is best
 of critics. In brackets and as `floor`: one half of the real picture against its other half. `moved detail alone` is
 real detail put into place without the network, `small picture, resized` what the generator draws, enlarged by Lanczos,
-`trained at scale 1` a generator that learned the pictures at their own size in as many minutes; `random phase` has the
-picture's spectrum and no shapes. `held back` is the real small picture of one half, with detail drawn from what the
-other half has for it, against that real half: what the detail stage does where the small picture is right.
+`trained at scale 1` a generator that learned the pictures at their own size in as many minutes; `patch matching` moves
+pixels until their patches are distributed as the real ones (GPDM), in as many minutes for both pictures together;
+`random phase` has the picture's spectrum and no shapes. `held back` is the real small picture of one half, with detail
+drawn from what the other half has for it, against that real half: what the detail stage does where the small picture is
+right.
 SWD compares the patches of a band, the finest first, of the color alone and of all maps together, `contrast` how busy
-small windows are. A critic is a network trained afresh to tell patches of that side from real ones. `copied` is the
-share of patches of that side that are far nearer to the real picture than its halves are to each other; `seam` the step
-at the border over steps inside, of the worst map. Minutes are those of two idle cores in all, for small pictures and
-detail together. Seconds are those of 1024² with warm graphs.
+small windows are. `dots` says how much single pixels stand out, as a multiple of the real picture's, and `melted` how
+far the edges and sizes of shapes are from it, in standard deviations, both of the worst map. A critic is a network
+trained afresh to tell patches of that side from real ones. `copied` is the share of patches of that side that are far
+nearer to the real picture than its halves are to each other; `seam` the step at the border over steps inside, of the
+worst map. Minutes are those of two idle cores in all, for small pictures and detail together. Seconds are those of
+1024² with warm graphs.
 """
 Items = Mapping[str, Mapping[str, Any]]
 
@@ -72,6 +79,8 @@ def _items(kept: Mapping[str, Any], name: str, minutes: str) -> dict[str, dict[s
         if minutes not in marks:
             continue
         rows = {**marks[minutes]["rows"], **kept["real"].get(item, {})}
+        if matched := kept.get("matched", {}).get(item, {}).get(minutes):
+            rows["patch_matching"] = matched
         old = kept["results"].get("scale_1", {}).get(item, {}).get(minutes)
         if old:
             rows["scale_1"] = old["rows"]["result"]
@@ -148,8 +157,8 @@ def _behind(item: Mapping[str, Any]) -> float | None:
     lanczos = item["rows"].get("lanczos")
     if lanczos is None:
         return None
-    others = ("copied/16", "copied/32", "seam")
-    result = {f: v for f, v in item["rows"]["result"].items() if f not in others}
+    others = ("copied/16", "copied/32", "seam", "dots")
+    result = {f: v for f, v in item["rows"]["result"].items() if f in lanczos and f not in others}
     return float(sum(value > lanczos[figure] for figure, value in result.items()))
 
 
@@ -162,6 +171,8 @@ GOALS: tuple[tuple[str, Callable[[Mapping[str, Any]], float | None], float], ...
     ("finest SWD ≤ ⅛ of the small picture, resized", _over("swd/0", "lanczos"), 0.125),
     ("finest color SWD ≤ ⅛ of it", _over("color/0", "lanczos"), 0.125),
     ("contrast ≤ 2.5 × floor", _over("contrast", "floor"), 2.5),
+    ("dots ≤ 1.3", _of("dots"), 1.3),
+    ("melted ≤ 2 × floor", _over("melted", "floor"), 2.0),
     ("copied 16 px ≤ 2 %", _of("copied/16"), 0.02),
     ("copied 32 px ≤ 2 %", _of("copied/32"), 0.02),
     ("seam ≤ 1.05", _of("seam"), 1.05),

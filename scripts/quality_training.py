@@ -26,6 +26,7 @@ from gan_worker.gan.detail.matching import ALIGNMENT
 from gan_worker.gan.detail.stage import DetailStage
 from gan_worker.gan.generation.latents import fine_noise
 from gan_worker.gan.generation.model import Model
+from gan_worker.gan.metrics.baselines import patch_matched_like
 from gan_worker.gan.networks import precision
 from gan_worker.gan.networks.upsampler import Upsampler
 from gan_worker.gan.training import native
@@ -45,6 +46,8 @@ from gan_worker.runs.run import Run
 # Longest side of a judged picture, and of what is shown of it, pixels.
 SIDE, SHOWN = 1024, 512
 SEEDS = (1, 2)
+# Of which minutes are told: those of a process, shared by so many, are the same whatever else the computer does.
+CORES = 2
 # Steps in which the pace is measured; the first of each kind build graphs and say nothing of it.
 PACED, WARM_UP = 84, 9
 # A small picture goes on for so many pixels beyond its edge before it is resized, or a resize would end there.
@@ -197,7 +200,7 @@ def train_one(
     minutes: float,
     pace: Mapping[str, float] | None,
     sheet: Path,
-    real: bool,
+    extra: Sequence[str],
 ) -> dict[str, Any]:
     """Train on a picture or a set and measure it.
 
@@ -207,7 +210,7 @@ def train_one(
         minutes: the budget.
         pace: seconds of a step of each kind; None measures that alone.
         sheet: file of the contact sheet.
-        real: also measure the rows that no training has a part in.
+        extra: rows that no training has a part in and that are measured too.
     """
     preset, *changes = name
     old = preset == "scale_1"
@@ -237,7 +240,7 @@ def train_one(
             print(f"  {text}", file=sys.stderr)
         if pace is None:
             return watch.pace
-        return {"steps": watch.steps, **Measured(training, sheet, real).figures()}
+        return {"steps": watch.steps, **Measured(training, sheet, minutes, extra).figures()}
 
 
 class Measured:
@@ -246,15 +249,16 @@ class Measured:
     Args:
         training: that is finished.
         sheet: file of the contact sheet.
-        real: also measure the rows that no training has a part in.
+        minutes: of the training.
+        extra: rows that no training has a part in and that are measured too.
     """
 
-    def __init__(self, training: Training, sheet: Path, real: bool):
+    def __init__(self, training: Training, sheet: Path, minutes: float, extra: Sequence[str]):
         self._training, self._model = training, training.live
         self._octaves = training.data.octaves
         pictures = training.pictures
         self._real: Material = (pictures.natives or pictures.materials)[0]
-        self._sheet, self._with_real = sheet, real
+        self._sheet, self._minutes, self._extra = sheet, minutes, extra
         height, width = next(iter(self._real.values())).shape[:2]
         stride = self._model.info.stride
         self._size = [max(stride, min(SIDE, n) // stride * stride) for n in (height, width)]
@@ -265,13 +269,17 @@ class Measured:
         reference = NativeReference(self._real)
         made = self._generate(self._model)
         others = self._without_the_network()
+        if "patch_matching" in self._extra:
+            others["patch_matching"] = self._patch_matched()
         rows = {"result": reference.row(made, copied=True)}
         for name, pictures in others.items():
-            rows[name] = reference.row(pictures, copied=name == "transfer")
+            rows[name] = reference.row(pictures, copied=name != "lanczos")
         if self._octaves:
             rows["held_back"] = self._held_back(reference)
-        if self._with_real:
-            rows |= {"floor": reference.floor, "random_phase": reference.random_phase()}
+        if "floor" in self._extra:
+            rows["floor"] = reference.floor
+        if "random_phase" in self._extra:
+            rows["random_phase"] = reference.random_phase()
         self._write_sheet(
             {"source": self._real, "result": made[0]}
             | {name: pictures[0] for name, pictures in others.items()}
@@ -314,6 +322,17 @@ class Measured:
             ],
             "transfer": self._generate(model),
         }
+
+    def _patch_matched(self) -> list[Material]:
+        """Pictures that were given the real one's patches, in the minutes of the training together."""
+        height, width = self._size
+        seconds = 60 * self._minutes / len(SEEDS)
+        return [
+            patch_matched_like(
+                self._real, (height, width), seed, seconds, lambda: time.process_time() / CORES
+            )
+            for seed in SEEDS
+        ]
 
     def _held_back(self, reference: NativeReference) -> Row:
         """Each half of the real small picture, with octaves drawn from what the other half's bank has for it."""
