@@ -152,16 +152,18 @@ def show_evaluation(found: Evaluation) -> None:
     )
     output.print(terminal.line(f"Most like {found.nearest}, of the real pictures."), soft_wrap=True)
     warning = copy_warning(found.rows["model"]["copied"], found.nearest)
-    for text in [warning] * bool(warning) + fault_warnings(found.rows):
-        show_warning(text)
+    if warning:
+        show_warning(warning)
+    for text in visible_faults(found.rows):
+        output.print(terminal.line(text, style="yellow"), soft_wrap=True)
 
 
-def fault_warnings(rows: Mapping[str, Row]) -> list[str]:
+def visible_faults(rows: Mapping[str, Row]) -> list[str]:
     """What an artist would see in the model's pictures at once, and what to do about it, a sentence for each map."""
     found = []
-    for name, value in rows["model"].items():
+    for name, real in rows["floor"].items():
         family, _, part = name.partition("/")
-        real, what = rows["floor"][name], part.replace("_", " ")
+        value, what = rows["model"].get(name, real), part.replace("_", " ")
         if family == "dots" and value > DOTTED * max(1.0, real):
             found.append(
                 f"There is dotted noise in {what}: single pixels stand out {value:.1f} times as much as in the real "

@@ -12,10 +12,14 @@ import tensorflow as tf
 if TYPE_CHECKING:
     from gan_worker.gan.metrics.distances import Layout
 
-# Second differences along both axes, for noise of a deviation 1 of deviation 1 (Immerkær 1996, CVIU 64(2)): edges and
-# slopes leave it alone. A fourth difference along one axis, smooth along the other, sees lines that alternate.
-DIAGONAL = np.outer([1, -2, 1], [1, -2, 1]) / 6
-ALTERNATING = np.outer([0, 1, 2, 1, 0], [1, -4, 6, -4, 1]) / np.sqrt(6 * 70)
+# Second differences in four directions. Along one of them an edge has none, wherever it goes; a dot has some in all.
+DIRECTIONS = [np.diag([1, -2, 1]), np.diag([1, -2, 1])[::-1]]
+DIRECTIONS += [np.pad(np.array([[1, -2, 1]]), ((1, 1), (0, 0)))]
+DIRECTIONS += [DIRECTIONS[-1].T]
+# High differences see what alternates from pixel to pixel, along both axes like a checkerboard or along one like lines.
+FOURTH, SIXTH = [0, 1, -4, 6, -4, 1, 0], [1, -6, 15, -20, 15, -6, 1]
+ALTERNATING = [np.outer(FOURTH, FOURTH), np.outer([0, 0, 1, 2, 1, 0, 0], SIXTH)]
+ALTERNATING += [ALTERNATING[-1].T]
 # Power means of the responses that are compared: grain everywhere moves the first, dots here and there the last; higher
 # ones also a single glint. A level of 8 bits is added to both, so that what is flat is not judged by its rounding.
 POWERS, TRACE = (1, 2, 4), 1 / 255
@@ -113,14 +117,20 @@ def _grain(x: np.ndarray) -> np.ndarray:
     """Of channels (count, side, side, channels) in 0..1; of colors also the differences from green."""
     if x.shape[-1] == 3:
         x = np.concatenate([x, x[..., :1] - x[..., 1:2], x[..., 2:] - x[..., 1:2]], axis=-1)
-    kernels = np.stack([np.pad(DIAGONAL, 1), ALTERNATING, ALTERNATING.T], axis=-1)
     found = []
     for channel in np.moveaxis(x, -1, 0):
         values = tf.constant(channel[..., None], tf.float32)
-        sizes = tf.abs(tf.nn.conv2d(values, kernels[:, :, None].astype(np.float32), 1, "VALID"))
+        alone = tf.reduce_min(_sizes(values, DIRECTIONS), axis=-1, keepdims=True)[:, 2:-2, 2:-2]
+        sizes = tf.concat([alone, _sizes(values, ALTERNATING)], axis=-1)
         means = [tf.reduce_mean(sizes**power, axis=(0, 1, 2)) ** (1 / power) for power in POWERS]
         found.append(tf.stack(means).numpy())
     return np.stack(found)
+
+
+def _sizes(x: tf.Tensor, kernels: Sequence[np.ndarray]) -> tf.Tensor:
+    """What filters that keep the strength of noise find in a channel, without sign, (count, side, side, filters)."""
+    table = np.stack([k / np.sqrt(np.sum(k**2)) for k in kernels], axis=-1)[:, :, None]
+    return tf.abs(tf.nn.conv2d(x, table.astype(np.float32), 1, "VALID"))
 
 
 def _shapes(intensity: np.ndarray, halvings: int) -> list[np.ndarray]:

@@ -16,7 +16,7 @@ import pytest
 
 from gan_worker.cli import app, terminal
 from gan_worker.cli import options as shared
-from gan_worker.cli.evaluate import fault_warnings
+from gan_worker.cli.evaluate import visible_faults
 from gan_worker.config import TrainingConfig
 from gan_worker.errors import Cancelled, ErrorInfo, RequestError
 from gan_worker.locks import FolderLock
@@ -281,9 +281,9 @@ def test_dotted_noise_and_melted_shapes_are_told_by_their_map():
     floor = {"dots/base_color": 1.1, "dots/ambient_occlusion": 1.0, "melted/base_color": 0.1}
     good = {"dots/base_color": 1.3, "dots/ambient_occlusion": 0.6, "melted/base_color": 0.2}
     bad = {"dots/base_color": 1.2, "dots/ambient_occlusion": 2.34, "melted/base_color": 0.5}
-    assert fault_warnings({"model": floor, "floor": floor}) == []
-    assert fault_warnings({"model": good | {"swd/0": 900.0}, "floor": floor | {"swd/0": 1.0}}) == []
-    dots, melted = fault_warnings({"model": bad, "floor": floor})
+    assert visible_faults({"model": floor, "floor": floor}) == []
+    assert visible_faults({"model": good | {"swd/0": 900.0}, "floor": floor | {"swd/0": 1.0}}) == []
+    dots, melted = visible_faults({"model": bad, "floor": floor})
     assert "dotted noise in ambient occlusion" in dots
     assert "2.3 times" in dots
     assert "Shapes in base color have melted" in melted
