@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from gan_worker import __version__
-from gan_worker.dataclass_json import flat
+from gan_worker.dataclass_json import flat, sparse
 from gan_worker.errors import RequestError, require
 from gan_worker.estimation import Estimation
 from gan_worker.limits import (
@@ -146,6 +146,11 @@ class PhotoConfig:
     z_dim = w_dim = 0
 
 
+@dataclass(frozen=True)
+class EstimatorConfig:
+    """An estimator of maps that learns on, from material sets; it makes nothing itself, others estimate with it."""
+
+
 Network = NetworkConfig | ClassicConfig
 
 # Networks of materials, by preset.
@@ -168,7 +173,11 @@ MATERIAL_PRESETS: dict[str, NetworkConfig] = {
 }
 # Networks that learn, and all that a training can be.
 NETWORKS: dict[str, Network] = {**MATERIAL_PRESETS, "classic": ClassicConfig()}
-PRESETS: dict[str, Network | PhotoConfig] = {**NETWORKS, "photo": PhotoConfig()}
+PRESETS: dict[str, Network | PhotoConfig | EstimatorConfig] = {
+    **NETWORKS,
+    "photo": PhotoConfig(),
+    "estimator": EstimatorConfig(),
+}
 
 
 @dataclass(frozen=True)
@@ -180,6 +189,7 @@ class TrainingConfig:
         pictures: files or folders to learn from; `alias:relative/name` where a worker is remote.
         preset: size of the networks: `nano` (tests), `tiny` (2 cores), `full` (one GPU); `classic` is
             the plain dense GAN on small grey pictures, and `photo` has no networks: the one photo is the model.
+            `estimator` makes no model: the estimator of maps learns on, from the material sets among the pictures.
         minutes: stop after this time spent in training steps, counted over all resumes; None for no bound.
         kimg: stop after this many thousand real crops, counted over all resumes; None for no bound.
         scale: factor on the pictures' size before training; None leaves it as it is. Not with `classic`, which brings
@@ -199,6 +209,8 @@ class TrainingConfig:
         tileable: whether the borders of a photo are made to meet; with `photo` alone, all others learn to.
         learn_maps: learn photos with all maps, which are estimated from them first, and not their color alone. A
             resumed run keeps it. Not with `classic`.
+        estimator: name of the run that learned to estimate, where maps are estimated first: with `photo`, and to
+            `learn_maps`; empty for the estimator that comes with the program.
     """
 
     run: str
@@ -218,6 +230,7 @@ class TrainingConfig:
     prepare: Preparation = AS_IT_IS
     tileable: bool = False
     learn_maps: bool = False
+    estimator: str = field(default="", metadata=sparse())
 
     def check(self) -> None:
         """Check all that can be known of it alone, before anything is read.
@@ -255,6 +268,14 @@ class TrainingConfig:
             self._check_classic()
         if self.preset == "photo":
             self._check_photo()
+        if self.preset == "estimator":
+            self._check_estimator()
+        if self.estimator:
+            check_name(self.estimator, "run")
+            rule = "An estimator is chosen for a photo that is its own model, or to learn all maps of photos"
+            cure = "Leave it out, or learn all maps."
+            estimates = self.preset == "photo" or self.learn_maps
+            require(estimates, rule, f"preset {self.preset}, which estimates none", cure)
         rule = "Only a photo that is its own model is made tileable: other presets learn to make what tiles"
         cure = "Leave it out, or choose the preset photo."
         require(not self.tileable or self.preset == "photo", rule, f"preset {self.preset}", cure)
@@ -299,6 +320,18 @@ class TrainingConfig:
         require(not self.isotropic, f"{rule} stays upright", "turned and mirrored", cure)
         require(self.gpus == 1, f"{rule} takes 1 GPU", self.gpus, cure)
         require(not self.learn_maps, f"{rule} learns no maps", "all maps of photos", cure)
+
+    def _check_estimator(self) -> None:
+        require(self.minutes, "An estimator learns for so many minutes", "none", "Give minutes.")
+        require(self.kimg is None, "An estimator learns by time alone", "kimg", "Leave it out.")
+        cure = "Leave it out, or choose another preset."
+        rule = "The preset estimator learns material sets as they are, so it"
+        require(self.scale is None, f"{rule} takes no scale", self.scale, cure)
+        require(self.octaves is None, f"{rule} takes no octaves", self.octaves, cure)
+        require(not self.isotropic, f"{rule} takes no turns", "turned and mirrored", cure)
+        require(self.gpus == 1, f"{rule} takes 1 GPU", self.gpus, cure)
+        require(self.prepare.is_empty, f"{rule} prepares no photos", "what to do to them", cure)
+        require(not self.learn_maps, f"{rule} estimates no maps first", "all maps of photos", cure)
 
 
 @dataclass(frozen=True)
@@ -395,6 +428,8 @@ class GenerationConfig:
         check_style(self.style, self.directions)
         if self.estimation:
             self.estimation.check()
+            if self.estimation.estimator:
+                check_name(self.estimation.estimator, "run")
 
     def check_for(self, model: ModelFacts) -> None:
         """Check what depends on the model that shall make it.
@@ -473,6 +508,8 @@ class Recipe:
         credits: of the model.
         estimated: map that was estimated → the mean error that is expected: in degrees for normals and for the height
             that is made of the same slopes, else of values 0..1; 0 for metallic, which a person has chosen.
+        estimator: which estimator did it: letters of the hash of its weights; empty where nothing was estimated, or by
+            a version that did not say.
     """
 
     config: GenerationConfig = field(metadata=flat("maps"))
@@ -480,6 +517,7 @@ class Recipe:
     version: str
     credits: Credits = Credits()
     estimated: dict[str, float] = field(default_factory=dict)
+    estimator: str = field(default="", metadata=sparse())
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "config", replace(self.config, maps=()))
@@ -491,9 +529,10 @@ class Recipe:
         model_hash: str,
         credits: Credits,
         estimated: Mapping[str, float] = MappingProxyType({}),
+        estimator: str = "",
     ) -> Recipe:
         """Of what this version makes."""
-        return cls(config, model_hash, __version__, credits, dict(estimated))
+        return cls(config, model_hash, __version__, credits, dict(estimated), estimator)
 
     @property
     def model(self) -> str:

@@ -123,6 +123,15 @@ def absent(value: Any) -> dict[str, Any]:
     return {_ABSENT: value}
 
 
+# In a field's metadata: that its default is not written.
+_SPARSE = "sparse"
+
+
+def sparse() -> dict[str, bool]:
+    """Metadata of a field that came later: at its default it is not written, so that all stays as it was before it."""
+    return {_SPARSE: True}
+
+
 # What is one of several kinds can be written as one dataclass with the fields of all, its form: each kind names it by
 # this attribute, and the hint is `Annotated[A | B, form]`. `form.of(value)` makes it; its `value()` gives the value
 # again, or raises ValueError where JSON says several at once, which no value can.
@@ -154,7 +163,8 @@ def _written(value: Any) -> dict[str, Any]:
     for field in _fields(kind):
         inner = getattr(value, field.name)
         if field.left_out is None:
-            written[field.name] = to_json(inner)
+            if not field.is_sparse or inner != field.default:
+                written[field.name] = to_json(inner)
         else:
             origin, args = _shape(field.hint)
             beside = to_json(args[1].of(inner) if origin is Annotated else inner)
@@ -199,13 +209,15 @@ def with_texts(value: Any, change: Callable[[str], str]) -> Any:
 
 
 class _Field(NamedTuple):
-    """Name and type of a field, whether it must be there or what it is else, and what is not written of a flat one."""
+    """Name, type and default of a field, whether it must be there or what it is else, what is not written of it."""
 
     name: str
     hint: Any
+    default: Any
     needed: bool
     left_out: tuple[str, ...] | None
     absent: Any
+    is_sparse: bool
 
 
 @functools.cache
@@ -215,9 +227,11 @@ def _fields(kind: type[Any]) -> list[_Field]:
         _Field(
             f.name,
             hints[f.name],
+            f.default,
             f.default is missing and f.default_factory is missing,
             f.metadata.get(_FLAT),
             f.metadata.get(_ABSENT),
+            f.metadata.get(_SPARSE, False),
         )
         for f in dataclasses.fields(kind)
     ]

@@ -102,6 +102,7 @@ class RequestError(TilewrightError):
         (
             "unknown_model",
             "unknown_run",
+            "unknown_estimator",
             "run_exists",
             "unknown_job",
             "invalid_size",

@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
-from gan_worker.dataclass_json import absent
+from gan_worker.dataclass_json import absent, sparse
 from gan_worker.errors import require
 from gan_worker.limits import DEPTHS, LEVELS, SHARES, STRENGTHS, Range
 
@@ -31,7 +31,7 @@ LIMITS: dict[str, Range[float]] = {
 
 @dataclass(frozen=True)
 class Estimation:
-    """What is made of the estimates of a material's maps; another one needs no new estimate.
+    """What is made of the estimates of a material's maps; all but another estimator needs no new estimate.
 
     Attributes:
         surface: name of the kind of surface these were chosen for, one of `SURFACES`.
@@ -47,6 +47,8 @@ class Estimation:
         version: of how maps are made of estimates, one of `VERSIONS`. In 1, which is that of recipes that name none,
             each picture's own deepest place sets the scale of its heights. In 2 it is the depth of the model or photo,
             at all sizes, in all frames and tiles.
+        estimator: name of the run that learned to estimate; empty for the estimator that comes with the program, and
+            of a photo that is its own model for the one that its maps were made by.
     """
 
     surface: str = "general"
@@ -60,6 +62,7 @@ class Estimation:
     metallic: float = 0.0
     light: float = 1.0
     version: int = field(default=VERSIONS[-1], metadata=absent(1))
+    estimator: str = field(default="", metadata=sparse())
 
     def check(self) -> None:
         """Check all numbers.

@@ -80,3 +80,22 @@ def unknown_model(name: str, known: Iterable[str]) -> RequestError:
         f"The model must be one this worker has; {name!r} is not. It has: {_listed(known)}.",
         "Choose one of these, or train one.",
     )
+
+
+def unknown_estimator(name: str, known: Iterable[str]) -> RequestError:
+    """The error for an estimator that a worker does not have, naming those it has."""
+    return RequestError(
+        "unknown_estimator",
+        f"The estimator must be one this worker has learned, or none for its own; {name!r} is not. It has: "
+        f"{_listed(known)}.",
+        "Copy its folder into the worker's runs, learn it again from its sets, or estimate with another.",
+    )
+
+
+def makes_no_pictures(name: str) -> RequestError:
+    """The error for an estimator that is named where a model is wanted."""
+    return RequestError(
+        "unknown_model",
+        f"A model must make pictures; {name!r} is an estimator, which makes maps of theirs.",
+        "Name a model, or a photo, and choose this as the estimator.",
+    )

@@ -116,7 +116,7 @@ def make_sheet(folders: Sequence[Path], side: int = SIDE) -> Image.Image:
     """
     stage, shown, labels = prepare(), [], []
     for folder in folders:
-        model = load(folder)
+        model = load(folder, None)
         for label, config, meters in looks(model.info):
             maps = model.generate(config, bits()).maps
             shown.append(np.asarray(stage.show(label, maps, meters, (side, side))))
@@ -143,7 +143,7 @@ def make_slider(folder: Path, directions: Sequence[str]) -> list[Image.Image]:
         folder: of the model.
         directions: names of the sliders.
     """
-    stage, model = prepare(), load(folder)
+    stage, model = prepare(), load(folder, None)
     stage.scene.camera.data.shift_x = ASIDE
     base, meters = tile_of(model.info)
     origin = model.generate(base).recipe.config.origin

@@ -40,6 +40,7 @@ from gan_worker.gan.training.step import TrainingStep, recipe
 from gan_worker.materials.contact_sheet import contact_sheet
 from gan_worker.materials.pictures import quantise, resize, write_picture
 from gan_worker.progress import Notice
+from gan_worker.runs.estimators import Weights
 from gan_worker.runs.room import Room
 from gan_worker.runs.run import Run
 
@@ -166,8 +167,10 @@ class Levered(MaterialPipeline):
         super().__init__(levers.network)
         self._levers = levers
 
-    def read(self, config: TrainingConfig, state: Mapping[str, Any]) -> MeasuredPictures:
-        read = super().read(config, state)
+    def read(
+        self, config: TrainingConfig, state: Mapping[str, Any], weights: Weights
+    ) -> MeasuredPictures:
+        read = super().read(config, state, weights)
         plain = (Pattern(),) * len(read.materials)
         return read if self._levers.patterned else replace(read, patterns=plain)
 

@@ -34,7 +34,7 @@ ODD_TRAININGS = [
     (
         training(preset="giant"),
         "invalid_config",
-        "nano, tiny, full, classic, photo; received 'giant'",
+        "nano, tiny, full, classic, photo, estimator; received 'giant'",
     ),
     (training(pictures=()), "invalid_config", "must have pictures to learn from; received none"),
     (training(minutes=None), "invalid_config", "must have an end"),

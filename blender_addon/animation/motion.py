@@ -125,7 +125,8 @@ class MotionBake(BackgroundTask):
         stem = images.whole_name(model, f"_loop_{size}")
         self._writer = SequenceWriter(folder / stem, stem)
         self._requests = Requests("motion is baked", "Bake again.")
-        self._hash = ""
+        # Hashes of the weights of all frames; empty before the first.
+        self._made_by: tuple[str, ...] = ()
 
     def let_go(self) -> None:
         self._requests.drop()
@@ -181,10 +182,10 @@ class MotionBake(BackgroundTask):
                 for _, error in self._requests.take_failed():
                     raise error
                 self._requests.check()
-            elif ready.recipe.model_hash != (self._hash or ready.recipe.model_hash):
+            elif self._made_by not in ((), (ready.recipe.model_hash, ready.recipe.estimator)):
                 raise self._requests.model_changed(self._base.model)
             else:
-                self._hash = ready.recipe.model_hash
+                self._made_by = (ready.recipe.model_hash, ready.recipe.estimator)
             yield ready
 
     # ---- in the file

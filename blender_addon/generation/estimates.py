@@ -19,6 +19,12 @@ def missing_maps(model: ModelEntry) -> tuple[str, ...]:
     return Estimation().maps(model.maps)
 
 
-def estimation_for(model: ModelEntry) -> Estimation:
-    """What is made of estimates at first: where the colors came with other maps, there is no light on them."""
-    return Estimation(light=0.0 if len(model.maps) > 1 else Estimation.light)
+def estimation_for(model: ModelEntry, estimator: str = "") -> Estimation:
+    """What is made of estimates at first: where the colors came with other maps, there is no light on them.
+
+    Args:
+        model: that makes the colors.
+        estimator: as of `Estimation`.
+    """
+    light = 0.0 if len(model.maps) > 1 else Estimation.light
+    return Estimation(light=light, estimator=estimator)

@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 def _choose_a_model(found: ModelList) -> None:
     """Where none was chosen yet the newest is, so that Generate can be pressed at once; and one that was waited for."""
     names = [model.name for model in found.models]
-    for scene in bpy.data.scenes if names else ():
+    estimators = [estimator.name for estimator in found.estimators if estimator.name]
+    for scene in bpy.data.scenes if names or estimators else ():
         chosen = scene.tilewright
         if scene.is_editable and chosen.awaited_model in names:
             chosen.model, chosen.awaited_model = chosen.awaited_model, ""
-        elif scene.is_editable and not chosen.model:
+        elif scene.is_editable and chosen.awaited_model in estimators:
+            chosen.estimator, chosen.awaited_model = chosen.awaited_model, ""
+        elif scene.is_editable and not chosen.model and names:
             chosen.model = next((m.name for m in found.models if not m.retired), names[0])
 
 

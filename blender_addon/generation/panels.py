@@ -51,11 +51,21 @@ def _draw_photo(
         for text, icon, source in buttons:
             button = layout.operator("tilewright.photo_to_material", text=text, icon=icon)
             button.source = source
-    properties_column(layout).prop(context.scene.tilewright, "tileable")
+    column = properties_column(layout)
+    column.prop(context.scene.tilewright, "tileable")
+    _draw_estimator(column, context.scene.tilewright)
+    if not photo.PhotoMaterial.running():
+        layout.operator("tilewright.learn_estimator", icon="FILE_FOLDER")
     task, width = photo.PhotoMaterial.newest(), context.region.width
     draw_task(layout, task, width, "tilewright.cancel_photo_to_material")
     for number, sentence in enumerate(task.outcome if task else ()):
         paragraph(layout, sentence, width, "INFO" if number else "CHECKMARK")
+
+
+def _draw_estimator(column: bpy.types.UILayout, chosen: GenerationChoices) -> None:
+    """What maps are estimated with, where there is a choice; one that is gone can still be taken out."""
+    if sliders.offers_estimators(chosen.estimator):
+        column.prop(chosen, "estimator", placeholder="The Worker's Own")
 
 
 class TILEWRIGHT_PT_generation(TabPanel, bpy.types.Panel):
@@ -74,6 +84,8 @@ class TILEWRIGHT_PT_generation(TabPanel, bpy.types.Panel):
         column = properties_column(layout)
         if model and estimates.missing_maps(model):
             column.prop(chosen, "estimate_maps")
+            if chosen.estimate_maps:
+                _draw_estimator(column, chosen)
         column.row().prop(chosen, "target", expand=True)
         has_seeds = not (model and model.tile)
         if chosen.target == "SELECTED" and has_seeds:

@@ -11,6 +11,7 @@ from bpy.props import (
 from gan_worker.limits import SEEDS, SIDES, TRUNCATIONS
 from gan_worker.materials.maps import MAPS
 
+from ..steering.properties import estimator_choice
 from ..worker import session
 
 
@@ -28,7 +29,7 @@ class GenerationChoices:
     """What was chosen in the Generate panel."""
 
     awaited_model: StringProperty(
-        description="A run in training that is chosen once it can generate"
+        description="A run in training that is chosen once it can generate, or estimate"
     )
     model: StringProperty(
         name="Model", description="The trained model that makes the maps", search=_model_names
@@ -87,6 +88,7 @@ class GenerationChoices:
         "normals of a model that has seen photos",
         default=True,
     )
+    estimator: estimator_choice()
     target: EnumProperty(
         name="Apply To",
         description="Which objects get the material",

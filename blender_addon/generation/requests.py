@@ -11,7 +11,7 @@ import bpy
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError, StorageError
 from gan_worker.limits import SEEDS
-from gan_worker.names import unknown_model
+from gan_worker.names import makes_no_pictures, unknown_model
 
 from ..shader import images, node_tree, slots, surface
 from ..steering import levels, live
@@ -39,12 +39,12 @@ def generation_config(scene: bpy.types.Scene) -> GenerationConfig:
     if model is None:
         return config
     if chosen.estimate_maps and estimates.missing_maps(model):
-        config = replace(config, estimation=estimates.estimation_for(model))
+        config = replace(config, estimation=estimates.estimation_for(model, chosen.estimator))
     return levels.with_area(config, model, int(chosen.tile_area))
 
 
 def photo_config(model: ModelEntry, estimated: bool) -> GenerationConfig:
-    """All of a photo that is its own model, with all its detail.
+    """All of a photo that is its own model, with all its detail, estimated by what it was made with.
 
     Args:
         model: the photo.
@@ -165,6 +165,8 @@ def check_request(config: GenerationConfig) -> None:
     """
     config.check()
     model = session.current.model(config.model)
+    if config.model in session.current.estimator_names():
+        raise makes_no_pictures(config.model)
     if model is None:
         raise unknown_model(config.model, session.current.model_names())
     config.check_for(model)

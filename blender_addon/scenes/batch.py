@@ -66,7 +66,8 @@ def make_plan(recipe: SceneRecipe, scene: bpy.types.Scene) -> BatchPlan:
     """
     between = [r.latent.curve for r in recipe.rules if isinstance(r.latent, BetweenLatent)]
     described = scene_objects.describe(scene, set(filter(None, between)))
-    return plan_scene(recipe, described, session.current.models)
+    now = session.current
+    return plan_scene(recipe, described, now.models, now.estimators)
 
 
 class SceneBatch(BackgroundTask):
@@ -166,7 +167,7 @@ class SceneBatch(BackgroundTask):
 
     def _keep(self, ready: MaterialReady, store: SceneStore) -> Iterator[bool]:
         item = self._items.pop(ready.job)
-        if ready.recipe.model_hash != item.model_hash:
+        if not item.is_made_as(ready.recipe):
             self._fail(store, item, self._requests.model_changed(item.config.model))
             return
         for _ in store.write(item, ready):

@@ -344,7 +344,10 @@ def _items_by_value(found: ItemList) -> dict[str, object]:
     objects: dict[str, list[str]] = {}
     for assignment in found.plan.assignments:
         objects.setdefault(assignment.key, []).append(assignment.object)
-    items = [[to_json(i.config), i.model_hash, objects[i.key]] for i in found.plan.items.values()]
+    items = [
+        [to_json(i.config), i.model_hash, objects[i.key], *([i.estimator] if i.estimator else [])]
+        for i in found.plan.items.values()
+    ]
     return {"folder": str(found.folder), "items": items}
 
 

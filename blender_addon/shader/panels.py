@@ -120,6 +120,9 @@ class _Estimates(_OfRecipe):
             paragraph(layout, reason, width, "INFO")
         column = properties_column(layout)
         column.enabled = not reason
+        if sliders.offers_estimators(kept.estimator):
+            own = "As It Was Made" if sliders.is_photo(material) else "The Worker's Own"
+            column.prop(kept, "estimator", placeholder=own)
         column.prop(kept, "surface")
         for part in _ESTIMATES:
             part_column = column.column(align=True)

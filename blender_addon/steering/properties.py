@@ -1,5 +1,6 @@
 """Steering choices: the latents of a material, and what was chosen in the panels that move them."""
 
+from collections.abc import Callable
 from dataclasses import asdict, replace
 
 import bpy
@@ -63,11 +64,31 @@ class TILEWRIGHT_PG_direction(bpy.types.PropertyGroup):
 
 
 def _choose_surface(owner: "TILEWRIGHT_PG_estimation", context: bpy.types.Context) -> None:
-    """Move the sliders to where they are for this kind of surface; the light and what is high are the picture's."""
+    """Move the sliders to where they are for this kind of surface; the light and what is high are the picture's.
+
+    What estimates them stays too.
+    """
     with quietly():
-        own = {"invert": owner.invert, "light": owner.light, "version": owner.version}
+        kept = ("invert", "light", "version", "estimator")
+        own = {name: getattr(owner, name) for name in kept}
         owner.take(replace(SURFACES[owner.surface], **own))
     tell("surface")(owner, context)
+
+
+def _estimator_names(_owner: object, _context: object, _typed: str) -> list[str]:
+    return session.current.estimator_names()
+
+
+def estimator_choice(update: Callable[..., None] | None = None) -> object:
+    """The choice of what estimates maps: one that has learned from somebody's sets, or nothing for the worker's own."""
+    return StringProperty(  # type: ignore[func-returns-value]  # a deferred property, says Blender
+        name="Estimator",
+        description="What maps are estimated with, where it has learned from your own sets. Empty takes the one that "
+        "comes with the worker, and of a photo the one that its maps were made with",
+        search=_estimator_names,
+        options=set(),
+        update=update,
+    )
 
 
 def _strength(field: str, name: str, description: str, soft_max: float | None = None) -> object:
@@ -134,6 +155,8 @@ class TILEWRIGHT_PG_estimation(bpy.types.PropertyGroup):
     light: _strength(
         "light", "Light Removed", "How much of the light on the picture is taken out of the color"
     )
+
+    estimator: estimator_choice(update=tell("estimator"))
 
     def take(self, estimation: Estimation) -> None:
         """Move the sliders to where they are for it."""

@@ -85,6 +85,42 @@ class TILEWRIGHT_OT_start_training(Action, bpy.types.Operator):
         training.choose_when_ready(context.scene, job.name)
 
 
+class TILEWRIGHT_OT_learn_estimator(Action, bpy.types.Operator):
+    """Let the estimator of maps learn from a folder of your own material sets with normals, for some minutes"""
+
+    bl_idname = "tilewright.learn_estimator"
+    bl_label = "Learn from My Sets"
+
+    directory: StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})
+    minutes: FloatProperty(
+        name="Minutes", description="How long it learns", default=5.0, min=0.005, soft_max=60.0
+    )
+    filter_folder: BoolProperty(default=True, options={"SKIP_SAVE", "HIDDEN"})
+    wait: BoolProperty(
+        name="Wait", description="Return only when it has learned", options={"SKIP_SAVE", "HIDDEN"}
+    )
+
+    @classmethod
+    def obstacle(cls, context: bpy.types.Context) -> str:
+        return TILEWRIGHT_OT_start_training.obstacle(context) or unless(
+            session.current.estimators,
+            "The worker is too old to learn this: update Tilewright there",
+        )
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def act(self, context: bpy.types.Context) -> None:
+        training.check_same_computer()
+        folder = Path(bpy.path.abspath(self.directory))
+        config = training.estimator_config(context.scene, [folder], self.minutes)
+        job = training.start_training(config)
+        if self.wait:
+            training.wait_for_training(job, 86400.0)
+        training.choose_when_ready(context.scene, job.name)
+
+
 class _SteerTraining(Action):
     """What the four buttons below a running training have in common."""
 
@@ -167,6 +203,7 @@ register, unregister = bpy.utils.register_classes_factory(
         TILEWRIGHT_OT_add_pictures,
         TILEWRIGHT_OT_remove_picture,
         TILEWRIGHT_OT_start_training,
+        TILEWRIGHT_OT_learn_estimator,
         TILEWRIGHT_OT_pause_training,
         TILEWRIGHT_OT_resume_training,
         TILEWRIGHT_OT_stop_training,

@@ -37,7 +37,10 @@ _TRAINING = {
     "queued": "waits for its turn",
     "succeeded": "has learned, press Generate",
 }
-_OF_A_PHOTO = {"succeeded": "is ready, press Generate"}
+_OTHERS = {
+    "photo": {"succeeded": "is ready, press Generate"},
+    "estimator": {"succeeded": "has learned, choose it as Estimator"},
+}
 
 
 class TILEWRIGHT_PT_training(TabPanel, bpy.types.Panel):
@@ -53,7 +56,7 @@ class TILEWRIGHT_PT_training(TabPanel, bpy.types.Panel):
         if chosen.preset == "photo":
             column.prop(chosen, "tileable")
         else:
-            if chosen.preset != "classic" and not chosen.picture_scale:
+            if chosen.preset not in ("classic", "estimator") and not chosen.picture_scale:
                 column.row().prop(chosen, "detail", expand=True)
             column.prop(chosen, "minutes")
         if not session.current.running("train") and runs.is_taken(chosen.run.strip()):
@@ -116,11 +119,11 @@ def _draw_preparation(layout: bpy.types.UILayout, chosen: TrainingChoices, width
 
 def _draw_training(layout: bpy.types.UILayout, job: session.Job, width: int) -> None:
     box = layout.box()
-    is_photo = getattr(job.config, "preset", "") == "photo"
-    told = _TRAINING | _OF_A_PHOTO if is_photo else _TRAINING
+    preset = getattr(job.config, "preset", "")
+    told = _TRAINING | _OTHERS.get(preset, {})
     doing = job.stage if job.state == "running" else told.get(job.state, job.state)
     paragraph(box, f"{job.name}: {doing}", width)
-    if job.progress and not is_photo:
+    if job.progress and preset != "photo":
         _draw_progress(box, job.progress, job.ended)
         if not job.ended and job.progress.stopped_for is not None:
             paragraph(box, job.progress.advice(), width, "INFO")
@@ -206,6 +209,7 @@ class TILEWRIGHT_UL_runs(bpy.types.UIList):
             return
         icon: IconItems
         icon = "PLAY" if entry.training else "MATERIAL" if entry.has_model else "FILE_BLANK"
+        icon = "SHADERFX" if entry.name in session.current.estimator_names() else icon
         icon = "ERROR" if entry.problem else icon
         split = layout.split(factor=0.5)
         if run_pictures.is_there(entry.name):
@@ -258,6 +262,8 @@ def _draw_entry(layout: bpy.types.UILayout, entry: RunEntry, width: int) -> None
         draw_copies(layout, copied, width)
     if entry.problem:
         paragraph(layout, entry.problem, width, "ERROR")
+    elif entry.name in session.current.estimator_names():
+        column.label(text="Maps can be estimated with it", icon="INFO")
     elif not entry.has_model:
         column.label(text="It has no model yet", icon="INFO")
 

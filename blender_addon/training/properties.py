@@ -30,6 +30,11 @@ PRESET_TEXTS = {
         "The photo itself is the model: there in seconds, with the maps estimated from it",
         4,
     ),
+    "estimator": (
+        "Estimator of Maps",
+        "No model: from sets with normals, the estimator of maps learns what yours have",
+        5,
+    ),
 }
 
 

@@ -49,7 +49,7 @@ def chosen_run() -> RunEntry | None:
 def follow_name(old: str, new: str) -> None:
     """Let the scenes' choices go with a run that got another name."""
     for scene in bpy.data.scenes:
-        for field in ("model", "run"):
+        for field in ("model", "run", "estimator"):
             if getattr(scene.tilewright, field) == old:
                 setattr(scene.tilewright, field, new)
 

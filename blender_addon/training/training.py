@@ -79,12 +79,36 @@ def photo_config(scene: bpy.types.Scene, places: Sequence[str | Path]) -> Traini
         license=chosen.license.strip(),
         source=chosen.source.strip(),
         tileable=chosen.tileable,
+        estimator=chosen.estimator,
         prepare=preparation.shared(pictures).preparation,
     )
 
 
+def estimator_config(
+    scene: bpy.types.Scene, places: Sequence[str | Path], minutes: float
+) -> TrainingConfig:
+    """An estimator that learns from material sets.
+
+    Args:
+        scene: whose choices count.
+        places: folders of sets.
+        minutes: that it learns.
+    """
+    chosen = scene.tilewright
+    pictures = tuple(map(str, places))
+    return TrainingConfig(
+        run=runs.name_after(pictures[0]),
+        pictures=pictures,
+        preset="estimator",
+        minutes=round(minutes, 4),
+        author=chosen.author.strip(),
+        license=chosen.license.strip(),
+        source=chosen.source.strip(),
+    )
+
+
 def _scale(chosen: TrainingChoices) -> float | None:
-    if chosen.picture_scale or chosen.preset in ("classic", "photo"):
+    if chosen.picture_scale or chosen.preset in ("classic", "photo", "estimator"):
         return chosen.picture_scale or None
     return DETAILS[chosen.detail]
 
@@ -119,7 +143,10 @@ def start_training(config: TrainingConfig) -> session.Job:
 
 
 def choose_when_ready(scene: bpy.types.Scene, model: str) -> None:
-    """Choose a model in the Generate panel as soon as the worker has it; until then the one that is chosen stays."""
+    """Choose a model in the Generate panel as soon as the worker has it; until then the one that is chosen stays.
+
+    One that learns to estimate is chosen as the estimator then.
+    """
     chosen = scene.tilewright
     if session.current.model(model):
         chosen.model, chosen.awaited_model = model, ""
@@ -128,13 +155,14 @@ def choose_when_ready(scene: bpy.types.Scene, model: str) -> None:
 
 
 def wait_for_training(job: session.Job, timeout: float) -> None:
-    """Wait until a training has ended and its model can be generated from, for scripts.
+    """Wait until a training has ended and can be generated from, or estimated with, for scripts.
 
     Raises:
         TilewrightError: why it failed, or `worker_silent` after the timeout.
     """
     pump.wait_for_job(job, timeout)
-    pump.wait(lambda: session.current.model(job.name) is not None, timeout=30.0)
+    now = session.current
+    pump.wait(lambda: bool(now.model(job.name)) or job.name in now.estimator_names(), timeout=30.0)
 
 
 def current_training() -> session.Job:

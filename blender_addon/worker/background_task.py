@@ -278,7 +278,7 @@ class Requests:
         """What to raise where a result is of other weights than the others."""
         return RequestError(
             "wrong_state",
-            f"The model {model!r} must stay the same while {self._during}; it was trained further.",
+            f"The model {model!r} and its estimator must stay the same while {self._during}; one has learned on.",
             f"Wait until its training has ended. {self._again}",
         )
 

@@ -34,6 +34,7 @@ _TITLES = {
     ),
     "There Is No Such Thing": (
         *("unknown_model", "unknown_run", "unknown_job", "unknown_object", "scene_missing"),
+        "unknown_estimator",
         *("blender_missing", "ray_missing"),
     ),
     "The Name Is Taken": ("run_exists",),

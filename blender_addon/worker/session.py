@@ -18,6 +18,7 @@ from gan_worker.errors import ErrorInfo, TilewrightError, WorkerError, error_fro
 from gan_worker.progress import TrainingProgress
 from gan_worker.wire.messages import (
     AskStorage,
+    EstimatorEntry,
     JobAccepted,
     JobList,
     JobRejected,
@@ -57,6 +58,7 @@ class Session:
         device: what the worker computes on, once it said so.
         last_error: the newest fault, shown until the next success or until it is dismissed.
         models: what the worker can generate from, as the worker described them.
+        estimators: what it can estimate maps with, its own first; none where it is too old to say.
         unreadable: what would be a model if the worker could read it, and why it cannot.
         runs: what was trained, with a model or without.
         storage: how large the worker's folder is, once it said so.
@@ -74,6 +76,7 @@ class Session:
         self.memory_mb = 0.0
         self.last_error: ErrorInfo | None = None
         self.models: tuple[ModelEntry, ...] = ()
+        self.estimators: tuple[EstimatorEntry, ...] = ()
         self.unreadable: tuple[Unreadable, ...] = ()
         self.runs: tuple[RunEntry, ...] = ()
         self.protocol: tuple[int, ...] = (1, 0)
@@ -135,7 +138,7 @@ class Session:
 
     def _forget(self) -> None:
         self.state, self.device, self.compute_state = "stopped", "", ""
-        self.models = self.runs = self.unreadable = ()
+        self.models = self.runs = self.unreadable = self.estimators = ()
         self.storage = None
         self._backlog.clear()
         for job in self.jobs.values():
@@ -302,6 +305,10 @@ class Session:
     def model(self, name: str) -> ModelEntry | None:
         return next((model for model in self.models if model.name == name), None)
 
+    def estimator_names(self) -> list[str]:
+        """Estimators that have learned from somebody's sets."""
+        return [estimator.name for estimator in self.estimators if estimator.name]
+
     def run(self, name: str) -> RunEntry | None:
         return next((entry for entry in self.runs if entry.name == name), None)
 
@@ -421,6 +428,7 @@ class Session:
                 self.fail(event.error)
             case ModelList():
                 self.models, self.unreadable = tuple(event.models), tuple(event.unreadable)
+                self.estimators = tuple(event.estimators)
             case RunList():
                 self.runs = tuple(event.runs)
             case StorageSizes():

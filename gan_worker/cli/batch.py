@@ -191,8 +191,8 @@ def _make_items(view: BatchView, runs_folder: Path, address: str, keep_going: bo
     store = SceneStore(Path(view.items["folder"]))
     objects = {}
     missing = []
-    for config, model_hash, names in view.items["items"]:
-        item = work_item(from_json(GenerationConfig, config), model_hash)
+    for config, model_hash, names, *estimator in view.items["items"]:
+        item = work_item(from_json(GenerationConfig, config), model_hash, *estimator)
         objects[item.key] = names
         if store.find(item) is None:
             missing.append(item)

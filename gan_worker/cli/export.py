@@ -104,7 +104,7 @@ def export(
         seeds = parse_seeds(seed or "1")
         config = config if size else at_own_size(config, home)
         model = run.open_model(runs_folder(home), of)
-        count, materials = len(seeds), _generate_for_export(model, config, seeds, bits)
+        count, materials = len(seeds), _generate_for_export(model, home, config, seeds, bits)
     make_folder(out)
     # What a model makes closes; of maps from elsewhere the first one tells.
     closed = None if folder.is_dir() else True
@@ -166,9 +166,9 @@ def _read_for_export(folder: Path) -> tuple[int, Iterator[ExportedMaterial]]:
 
 
 def _generate_for_export(
-    folder: Path, config: GenerationConfig, seeds: list[int], bits: int | None
+    folder: Path, home: Path | None, config: GenerationConfig, seeds: list[int], bits: int | None
 ) -> Iterator[ExportedMaterial]:
-    loaded = load(folder)
+    loaded = load(folder, home)
     for number in seeds:
         made = loaded.generate(replace(config, seed=number), file_bits(bits, Format.png))
         yield from_generated(made)

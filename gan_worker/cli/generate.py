@@ -106,7 +106,7 @@ def generate(
     config = config if size else at_own_size(config, home)
     folder = model_for(config, home)
     make_folder(out)
-    loaded = load(folder)
+    loaded = load(folder, home)
     made: list[GeneratedMaterial] = []
     with reporting() as tell:
 
@@ -149,7 +149,7 @@ def sheet(
     """Show many seeds side by side in one picture."""
     numbers, (width, height) = parse_seeds(seeds), parse_size(size)
     config = GenerationConfig(model, numbers[0], width, height, mip=parse_detail(detail))
-    loaded = load(model_for(config, home))
+    loaded = load(model_for(config, home), home)
     from gan_worker.gan.generation.sheets import seed_sheet
 
     with reporting() as report:
@@ -165,7 +165,7 @@ def directions(
 ) -> None:
     """Show what each slider of a model changes, in one picture."""
     check_seed(seed)
-    loaded = load(run.open_model(runs_folder(home), model))
+    loaded = load(run.open_model(runs_folder(home), model), home)
     from gan_worker.gan.generation.sheets import direction_sheet
 
     with reporting() as report:

@@ -80,7 +80,7 @@ def loop(
         f"{out}, which is there",
         "Give another --out.",
     )
-    loaded = load(model_for(base, home))
+    loaded = load(model_for(base, home), home)
     configs = motion.loop_frames(path, _lengths(loaded, path), frames, sway)
     meters: defaultdict[str, motion.StepMeter] = defaultdict(motion.StepMeter)
     with _writing(SequenceWriter(out, _stem(base))) as writer, reporting() as tell:

@@ -1,10 +1,11 @@
-"""Options that commands share, loading TensorFlow quietly, a bar, reading numbers from text."""
+"""Options that commands share, loading TensorFlow quietly, a bar, a training and its end, numbers from text."""
 
 from __future__ import annotations
 
 import inspect
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,15 +19,16 @@ from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gan_worker.cli import terminal
-from gan_worker.config import GenerationConfig, size_step
-from gan_worker.errors import RequestError, require
+from gan_worker.config import GenerationConfig, TrainingConfig, size_step
+from gan_worker.errors import Cancelled, RequestError, WorkerError, require
 from gan_worker.estimation import LIMITS, SURFACES, adjusted
 from gan_worker.estimation import Estimation as Estimation
-from gan_worker.files import make_private, storage_errors
+from gan_worker.files import check_places, make_private, storage_errors
 from gan_worker.limits import DETAILS
+from gan_worker.locks import FolderLock
 from gan_worker.materials.metadata import model_metadata
 from gan_worker.materials.pictures import Bits, write_picture
-from gan_worker.progress import GenerationProgress, Notice
+from gan_worker.progress import GenerationProgress, Notice, Report
 from gan_worker.runs import run
 
 MOST_SEEDS = 10_000
@@ -74,6 +76,12 @@ _ESTIMATION_OPTIONS: dict[str, Any] = {
     ],
     "invert": Annotated[
         bool | None, typer.Option("--invert/--no-invert", help="What was taken for high is low.")
+    ],
+    "estimator": Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Of a run that learned to estimate; see estimate --learn-from."
+        ),
     ],
 } | {
     name: Annotated[float | None, typer.Option(help=text.format(LIMITS[name]))]
@@ -128,9 +136,11 @@ def estimation_for(
         estimation: what the other options say.
 
     Raises:
-        RequestError: `invalid_config`, or as `run.open_model`.
+        RequestError: `invalid_config`, `unknown_estimator`, or as `run.open_model`.
     """
     chosen = chosen_estimation(estimate, estimation)
+    if chosen and chosen.estimator:
+        run.open_estimator(runs_folder(home), chosen.estimator)
     if chosen is None:
         info = run.read_model_info(run.open_model(runs_folder(home), model))
         # The sheets of the preset classic are no surfaces.
@@ -191,10 +201,10 @@ def quiet_loading() -> Iterator[None]:
         os.close(kept)
 
 
-def load(folder: Path) -> Any:
+def load(folder: Path, home: Path | None) -> Any:
     with quiet_loading():
         from gan_worker.gan.generation import model
-    return model.load_model(folder)
+    return model.load_model(folder, runs_folder(home))
 
 
 @contextmanager
@@ -298,3 +308,68 @@ def make_folder(folder: Path) -> None:
 def write_sheet(file: Path, picture: NDArray[Any], info: run.ModelInfo) -> None:
     """Write a picture that shows several things a model makes, marked as such."""
     write_picture(file, picture, metadata=model_metadata(info.name, info.hash, info.credits))
+
+
+# Trains what a config says in a run's folder, given what is told of it and what asks whether to stop.
+Work = Callable[[TrainingConfig, run.Run, Callable[[Report], None], Callable[[], bool]], None]
+
+
+def start_training(config: TrainingConfig, folder: Path, load: Callable[[], Work]) -> int:
+    """Train a new run, and show how it goes.
+
+    Args:
+        config: what was chosen.
+        folder: of the runs.
+        load: gives what does it, with TensorFlow.
+
+    Returns:
+        The steps that were done.
+
+    Raises:
+        TilewrightError: it cannot be started, failed or was cancelled; its name is free again if nothing was saved.
+    """
+    config.check()
+    check_places(config.pictures)
+    if config.estimator:
+        run.open_estimator(folder, config.estimator)
+    return train_in(config, run.Run.create(folder, config.run), load)
+
+
+def train_in(config: TrainingConfig, opened: run.Run, load: Callable[[], Work]) -> int:
+    """The same in the folder of a run that is there."""
+    wish = terminal.StopWish(config.resume)
+    try:
+        with _only_writer(opened), terminal.TrainingView() as view, wish:
+            opened.save_config(config)
+            with quiet_loading():
+                work = load()
+            work(config, opened, view.report, wish.asked)
+    except BaseException as error:
+        # The name is free again, unless there is something that can be resumed.
+        if not config.resume and not isinstance(error, WorkerError):
+            _free_name(opened)
+        if wish.gave_up and not isinstance(error, Cancelled):
+            raise Cancelled from error  # TensorFlow wraps what is raised while it traces
+        raise
+    return view.last.step if view.last else 0
+
+
+def _free_name(opened: run.Run) -> None:
+    if not opened.checkpoints() and not run.is_estimator(opened.path):
+        shutil.rmtree(opened.path, ignore_errors=True)
+        terminal.messages.print(terminal.line(f"Nothing of {opened.name} is kept."))
+
+
+@contextmanager
+def _only_writer(opened: run.Run) -> Iterator[None]:
+    lock = FolderLock(opened.path)
+    if not lock.acquire():
+        raise WorkerError(
+            "busy",
+            f"Only one training may write a run; another process trains {opened.name!r} now.",
+            "Wait until it has ended, or choose another name.",
+        )
+    try:
+        yield
+    finally:
+        lock.release()

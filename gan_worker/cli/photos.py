@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,14 @@ import numpy as np
 import typer
 
 from gan_worker.cli import terminal
-from gan_worker.cli.options import quiet_loading, takes_estimation
+from gan_worker.cli.options import (
+    Home,
+    Work,
+    quiet_loading,
+    runs_folder,
+    start_training,
+    takes_estimation,
+)
 from gan_worker.config import TrainingConfig
 from gan_worker.errors import RequestError, TilewrightError, require
 from gan_worker.estimation import Estimation, certainty
@@ -69,9 +77,26 @@ def prepare(
 @takes_estimation
 def estimate(
     pictures: Annotated[
-        list[Path], typer.Argument(help="Photos, or folders with the maps that a material has.")
-    ],
-    out: Annotated[Path, typer.Option(help="Folder; each picture gets one of its name in it.")],
+        list[Path] | None,
+        typer.Argument(help="Photos, or folders with the maps that a material has."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder; each picture gets one of its name in it.")
+    ] = None,
+    learn_from: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FOLDER...",
+            help="Estimate nothing yet: learn from material sets with normals to estimate what they have.",
+        ),
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="With --learn-from: learn for these minutes. [5]")
+    ] = None,
+    run: Annotated[
+        str | None,
+        typer.Option(help="With --learn-from: name of the run, for --estimator. [the folder's]"),
+    ] = None,
     tileable: Annotated[
         bool, typer.Option("--tileable", help="Make the borders of each picture meet.")
     ] = False,
@@ -83,9 +108,36 @@ def estimate(
     ] = "",
     license: Annotated[str, typer.Option(help="Their license, such as CC0-1.0.")] = "",
     source: Annotated[str, typer.Option(help="Where they come from.")] = "",
+    home: Home = None,
     estimation: Estimation | None = None,
 ) -> None:
-    """Make materials of photos: normals, height, roughness and occlusion are estimated, without any training."""
+    """Make materials of photos: normals, height, roughness and occlusion are estimated, without any training.
+
+    With --learn-from the estimator itself learns, from your own material sets; --estimator estimates with it then.
+    """
+    if learn_from:
+        beside = (out, tileable, corners, even_light, white_balance != "0", estimation)
+        _check_learning_alone(*beside)
+        places = tuple(str(place.absolute()) for place in (*learn_from, *(pictures or ())))
+        config = TrainingConfig(
+            learn_from[0].absolute().name if run is None else run,
+            places,
+            "estimator",
+            TrainingConfig.minutes if minutes is None else minutes,
+            author=author,
+            license=license,
+            source=source,
+        )
+        _learn(config, runs_folder(home))
+        return
+    rule, learning = "Only what learns has a name and takes minutes", "--run or --minutes"
+    require(run is None and minutes is None, rule, learning, "Add --learn-from FOLDER.")
+    if not pictures or out is None:
+        raise RequestError(
+            "invalid_config",
+            "Photos and a folder for their maps must be given; received not both.",
+            "Use gan-worker estimate PHOTO --out FOLDER, or --learn-from FOLDER.",
+        )
     preparation = parse_preparation(corners, even_light, white_balance)
     failed = 0
     for picture, folder in _named_apart(pictures, out):
@@ -101,7 +153,7 @@ def estimate(
         )
         config.check()
         try:
-            _estimate(config, folder, estimation or Estimation())
+            _estimate(config, folder, estimation or Estimation(), runs_folder(home))
         except TilewrightError as error:
             if len(pictures) == 1 or error.code == "cancelled":
                 raise
@@ -127,12 +179,39 @@ def _named_apart(pictures: Sequence[Path], out: Path) -> Iterator[tuple[Path, Pa
         yield picture, out / name
 
 
-def _estimate(config: TrainingConfig, folder: Path, estimation: Estimation) -> None:
+def _check_learning_alone(*others: object) -> None:
+    require(
+        not any(others),
+        "--learn-from learns, and estimates nothing yet",
+        "options of what is estimated beside it",
+        "Leave them out; estimate with --estimator NAME when it has learned.",
+    )
+
+
+def _learn(config: TrainingConfig, folder: Path) -> None:
+    steps = start_training(config, folder, _load)
+    name = shlex.quote(config.run)
+    terminal.output.print(
+        f"{config.run} has learned to estimate in {steps} steps; all of it is in {folder / config.run}",
+        soft_wrap=True,
+    )
+    terminal.output.print(
+        f"Next: gan-worker estimate PHOTO --estimator {name} --out FOLDER", soft_wrap=True
+    )
+
+
+def _load() -> Work:
+    from gan_worker.gan.estimation.tuning import save_tuned
+
+    return save_tuned
+
+
+def _estimate(config: TrainingConfig, folder: Path, estimation: Estimation, runs: Path) -> None:
     with quiet_loading():
         from gan_worker.gan.photo.making import make_material
     with terminal.StopWish(resumed=False) as wish:
         bits = file_bits(None, Format.png)
-        material = make_material(config, estimation, bits, terminal.show_news, wish.asked)
+        material = make_material(config, estimation, bits, runs, terminal.show_news, wish.asked)
     save_estimated(material, folder)
     for name in material.maps:
         sure = material.recipe.estimated.get(name)

@@ -57,6 +57,10 @@ Missing = Annotated[
 ]
 
 
+# What is made of estimated maps, and what estimates them.
+_Estimating = tuple[Estimation, run.Weights]
+
+
 @takes_estimation
 def repair(
     model: ModelName,
@@ -88,9 +92,9 @@ def repair(
     hidden = pictures.read_mask(mask, material.size)
     pictures.check_mask(hidden)
     pictures.check_maps(run.read_model_info(folder), material.maps)
-    missing = _wanted(estimate, estimation, material.maps)
+    missing = _wanted(estimate, estimation, material.maps, home)
     files = pictures.targets(material, out)
-    loaded = load(folder)
+    loaded = load(folder, home)
     from gan_worker.gan.editing import inpainting
 
     if tileable is None:
@@ -124,9 +128,9 @@ def make_tileable(
     pictures = _picture_files()
     material = pictures.read_one(picture)
     pictures.check_maps(run.read_model_info(folder), material.maps)
-    missing = _wanted(estimate, estimation, material.maps)
+    missing = _wanted(estimate, estimation, material.maps, home)
     files = pictures.targets(material, out)
-    loaded = load(folder)
+    loaded = load(folder, home)
     from gan_worker.gan.editing import inpainting
 
     with reporting("searching what fits") as tell, terminal.StopWish(resumed=True) as wish:
@@ -162,8 +166,8 @@ def project(
     pictures = _picture_files()
     material = pictures.read_one(picture)
     pictures.check_maps(info, material.maps)
-    missing = _wanted(estimate, estimation, material.maps)
-    loaded = load(folder)
+    missing = _wanted(estimate, estimation, material.maps, home)
+    loaded = load(folder, home)
     from gan_worker.gan.editing import inpainting
 
     make_folder(out)
@@ -214,19 +218,20 @@ def _write(
 
 
 def _wanted(
-    estimate: bool, estimation: Estimation | None, maps: dict[str, Any]
-) -> Estimation | None:
-    """What is made of estimated maps, if any are to be, and the pictures have what they are estimated from."""
+    estimate: bool, estimation: Estimation | None, maps: dict[str, Any], home: Path | None
+) -> _Estimating | None:
+    """How maps are estimated, if any are to be, and the pictures have what they are estimated from."""
     if not (estimate or estimation):
         return None
     _picture_files().check_color(maps)
-    return estimation or Estimation()
+    chosen = estimation or Estimation()
+    return chosen, run.find_weights(runs_folder(home), chosen.estimator)
 
 
 def _write_missing(
     maps: dict[str, NDArray[Any]],
     closed: bool,
-    chosen: Estimation | None,
+    chosen: _Estimating | None,
     material: Any,
     files: dict[str, Path],
     info: run.ModelInfo,
@@ -239,31 +244,32 @@ def _write_missing(
         for kind, said in _picture_files().read_texts(material).items()
         if "base_color" in FILE_KINDS[kind].maps
     )
-    made, errors = _estimate(maps, closed, chosen)
-    said = repair_metadata(info.name, info.hash, info.credits, texts, errors)
+    made, errors = _estimate(maps, closed, *chosen)
+    said = repair_metadata(info.name, info.hash, info.credits, texts, errors, chosen[1].hash)
     _show_written(_picture_files().write_beside(made, files, said))
 
 
 def _write_projected(
-    maps: dict[str, NDArray[Any]], chosen: Estimation, stem: Path, info: run.ModelInfo
+    maps: dict[str, NDArray[Any]], chosen: _Estimating, stem: Path, info: run.ModelInfo
 ) -> None:
     """Write the picture that was found with the maps that are estimated from it."""
-    made, errors = _estimate(maps, False, chosen)
+    made, errors = _estimate(maps, False, *chosen)
     said = model_metadata(info.name, info.hash, info.credits)
-    said |= estimated_text(errors)
+    said |= estimated_text(errors, chosen[1].hash)
     files = {"base_color": stem.with_name(f"{stem.name}_{MAPS['base_color'].file_word}.png")}
     write_picture(files["base_color"], maps["base_color"], metadata=said)
     _show_written([*files.values(), *_picture_files().write_beside(made, files, said)])
 
 
 def _estimate(
-    maps: dict[str, NDArray[Any]], closed: bool, chosen: Estimation
+    maps: dict[str, NDArray[Any]], closed: bool, chosen: Estimation, weights: run.Weights
 ) -> tuple[dict[str, NDArray[Any]], dict[str, float]]:
     from gan_worker.gan.estimation.maps import estimate_maps
 
     missing = chosen.maps(maps)
     with reporting("estimating maps") as tell, terminal.StopWish(resumed=True) as wish:
-        return estimate_maps(maps["base_color"], closed, chosen, missing, tell, wish.asked)
+        color = maps["base_color"]
+        return estimate_maps(color, closed, chosen, missing, weights, tell, wish.asked)
 
 
 def _show_written(files: list[Path]) -> None:

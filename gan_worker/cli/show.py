@@ -18,6 +18,7 @@ from gan_worker.errors import RequestError
 from gan_worker.files import as_json
 from gan_worker.materials.metadata import credit_line, read_metadata
 from gan_worker.materials.pictures import read_header
+from gan_worker.names import check_name
 from gan_worker.runs import run
 from gan_worker.runs.provenance import (
     Provenance,
@@ -41,7 +42,9 @@ def provenance(
     if Path(of).is_file():
         _show_origin(Path(of), json)
         return
-    folder = run.open_model(runs_folder(home), of)
+    folder = runs_folder(home) / check_name(of, "run")
+    estimates = run.is_estimator(folder)
+    folder = folder if estimates else run.open_model(runs_folder(home), of)
     found = read_provenance(folder)
     if found is None:
         raise RequestError(
@@ -52,6 +55,8 @@ def provenance(
         )
     if json:
         typer.echo(as_json(asdict(found)))
+    elif estimates:
+        show_provenance(of, found, found.credits)
     else:
         info = run.read_model_info(folder)
         contained = info.octaves > 0 or info.tile is not None

@@ -28,7 +28,7 @@ from gan_worker.progress import (
     Waiting,
     copy_warning,
 )
-from gan_worker.runs.run import ModelInfo, Run, has_model
+from gan_worker.runs.run import ModelInfo, Run, has_model, is_estimator
 
 if TYPE_CHECKING:
     from gan_worker.validation.findings import Finding
@@ -189,7 +189,7 @@ def _cells(run: Run) -> list[Text | str]:
         f"{last.seconds / 60:.1f}",
         f"{last.fraction:.0%}",
         str(len(run.checkpoints())),
-        "yes" if has_model(run.path) else "no",
+        "estimator" if is_estimator(run.path) else "yes" if has_model(run.path) else "no",
     ]
 
 

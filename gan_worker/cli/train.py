@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -13,12 +10,11 @@ from typing import Annotated
 import typer
 
 from gan_worker.cli import terminal
-from gan_worker.cli.options import Home, quiet_loading, runs_folder
+from gan_worker.cli.options import Home, Work, runs_folder, start_training, train_in
 from gan_worker.cli.photos import Corners, EvenLight, WhiteBalance, parse_preparation
 from gan_worker.config import NETWORKS, PRESETS, TrainingConfig
-from gan_worker.errors import Cancelled, RequestError, WorkerError, require
-from gan_worker.files import check_places, read_json
-from gan_worker.locks import FolderLock
+from gan_worker.errors import RequestError, require
+from gan_worker.files import read_json
 from gan_worker.runs import run as runs
 
 
@@ -60,6 +56,13 @@ def train(
             "each color that the model makes.",
         ),
     ] = False,
+    estimator: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Of a run that learned to estimate, for the preset photo and --learn-maps.",
+        ),
+    ] = "",
     corners: Corners = "",
     even_light: EvenLight = 0.0,
     white_balance: WhiteBalance = "0",
@@ -89,6 +92,7 @@ def train(
             isotropic=isotropic or None,
             tileable=tileable or None,
             learn_maps=learn_maps or None,
+            estimator=estimator or None,
             seed=seed,
             corners=corners or None,
             even_light=even_light or None,
@@ -98,7 +102,8 @@ def train(
         opened.check_goes_on()
         config = replace(_resumed(opened, places, minutes, kimg), gpus=gpus, octaves=octaves)
         config.check()
-        _train(_with_attribution(config, author, license, source), opened)
+        steps = train_in(_with_attribution(config, author, license, source), opened, _load)
+        _tell(config.preset, opened, steps)
         return
     if minutes is None and kimg is None:
         minutes = TrainingConfig.minutes
@@ -116,11 +121,11 @@ def train(
         prepare=preparation,
         tileable=tileable,
         learn_maps=learn_maps,
+        estimator=estimator,
     )
-    config.check()
-    check_places(config.pictures)
     config = _with_attribution(config, author, license, source)
-    _train(config, runs.Run.create(folder, config.run))
+    steps = start_training(config, folder, _load)
+    _tell(config.preset, runs.Run(folder / config.run), steps)
 
 
 def _with_attribution(
@@ -181,45 +186,22 @@ def _check_budget(run: runs.Run, config: TrainingConfig) -> None:
         )
 
 
-def _train(config: TrainingConfig, run: runs.Run) -> None:
-    wish = terminal.StopWish(config.resume)
-    try:
-        with _only_writer(run), terminal.TrainingView() as view, wish:
-            run.save_config(config)
-            with quiet_loading():
-                from gan_worker.gan.training import loop
+def _load() -> Work:
+    from gan_worker.gan.training import loop
 
-            loop.train(config, run, view.report, wish.asked)
-    except BaseException as error:
-        # The name is free again, unless there is something that can be resumed.
-        if not config.resume and not isinstance(error, WorkerError):
-            _free_name(run)
-        if wish.gave_up and not isinstance(error, Cancelled):
-            raise Cancelled from error  # TensorFlow wraps what is raised while it traces
-        raise
-    steps = view.last.step if view.last else 0
-    told, more = f"Trained {run.name} for {steps} steps", " --seed 1-9"
-    if config.preset == "photo":
+    return loop.train
+
+
+def _tell(preset: str, run: runs.Run, steps: int) -> None:
+    told, following = f"Trained {run.name} for {steps} steps", "generate"
+    name, more = shlex.quote(run.name), " --seed 1-9"
+    if preset == "photo":
         told, more = f"{run.name} is a model now", ""
-    terminal.output.print(f"{told}; all of it is in {run.path}")
-    terminal.output.print(f"Next: gan-worker generate {shlex.quote(run.name)}{more} --out FOLDER")
-
-
-def _free_name(run: runs.Run) -> None:
-    if not run.checkpoints():
-        shutil.rmtree(run.path, ignore_errors=True)
-
-
-@contextmanager
-def _only_writer(run: runs.Run) -> Iterator[None]:
-    lock = FolderLock(run.path)
-    if not lock.acquire():
-        raise WorkerError(
-            "busy",
-            f"Only one training may write a run; another process trains {run.name!r} now.",
-            "Wait until it has ended, or choose another name.",
+    elif preset == "estimator":
+        told, following = (
+            f"{run.name} has learned to estimate in {steps} steps",
+            "estimate PHOTO --estimator",
         )
-    try:
-        yield
-    finally:
-        lock.release()
+        more = ""
+    terminal.output.print(f"{told}; all of it is in {run.path}")
+    terminal.output.print(f"Next: gan-worker {following} {name}{more} --out FOLDER")

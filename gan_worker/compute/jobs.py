@@ -138,7 +138,7 @@ class GanProgram:
         changed = (folder / "model.json").stat().st_mtime_ns
         known = self._models.pop(name, None)
         if known is None or known[0] != changed:
-            known = (changed, generation.load_model(folder))
+            known = (changed, generation.load_model(folder, self._runs))
         self._models[name] = known
         while len(self._models) > MODELS_KEPT:
             del self._models[next(iter(self._models))]
@@ -146,13 +146,16 @@ class GanProgram:
 
 
 def _was_made(config: TrainingConfig, run: Any) -> bool:
-    """Whether an earlier attempt has made this very photo the run's model, and was ended before anybody heard of it.
+    """Whether an earlier attempt has made this very photo the run's model, or an estimator of these very sets.
+
+    It was ended before anybody heard of it.
 
     Who asks to resume such a run is refused before it comes here.
     """
-    from gan_worker.runs.run import has_model
+    from gan_worker.runs.run import has_model, is_estimator
 
-    if config.preset != "photo" or not config.resume or not has_model(run.path):
+    made = {"photo": has_model, "estimator": is_estimator}.get(config.preset)
+    if made is None or not config.resume or not made(run.path):
         return False
     return bool(dataclasses.replace(run.load_config(), resume=True) == config)
 

@@ -25,6 +25,8 @@ SOURCE_TYPE_KEY = "Iptc4xmpExt:DigitalSourceType"
 MODEL_KEY, HASH_KEY, RECIPE_KEY = "tilewright:Model", "tilewright:ModelHash", "tilewright:Recipe"
 # Which maps were estimated and the mean errors that are expected, in words; and what was made of the estimates.
 ESTIMATED_KEY, ESTIMATION_KEY = "tilewright:Estimated", "tilewright:Estimation"
+# Which estimator did it: letters of the hash of its weights.
+ESTIMATOR_KEY = "tilewright:Estimator"
 
 _LABELS = {
     "source_type": SOURCE_TYPE_KEY,
@@ -33,6 +35,7 @@ _LABELS = {
     "model_hash": HASH_KEY,
     "estimated": ESTIMATED_KEY,
     "estimation": ESTIMATION_KEY,
+    "estimator": ESTIMATOR_KEY,
     "rights": "Copyright",
 }
 
@@ -75,7 +78,7 @@ def model_metadata(
     }
     if recipe:
         texts[RECIPE_KEY] = json.dumps(to_json(recipe), sort_keys=True)
-        texts |= estimated_text(recipe.estimated)
+        texts |= estimated_text(recipe.estimated, recipe.estimator)
     return _with_packet(texts, version, credits.authors)
 
 
@@ -85,6 +88,7 @@ def repair_metadata(
     credits: Credits,
     before: Mapping[str, str],
     estimated: Mapping[str, float] | None = None,
+    estimator: str = "",
     version: str = __version__,
 ) -> dict[str, str]:
     """The texts of a picture of which a model has made a part; see `model_metadata`.
@@ -95,6 +99,7 @@ def repair_metadata(
         credits: of the model.
         before: what the picture said of itself, of `pictures.read_header`.
         estimated: as in `Recipe`, where there is what was estimated of it.
+        estimator: as in `Recipe`.
         version: of Tilewright.
     """
     whole = before.get(SOURCE_TYPE_KEY) == SOURCE_TYPE
@@ -106,8 +111,9 @@ def repair_metadata(
         MODEL_KEY: model,
         HASH_KEY: model_hash,
     }
-    texts |= {key: before[key] for key in ("Artist", FILE_KIND_KEY, ESTIMATED_KEY) if key in before}
-    texts |= estimated_text(estimated or {})
+    kept = ("Artist", FILE_KIND_KEY, ESTIMATED_KEY, ESTIMATOR_KEY)
+    texts |= {key: before[key] for key in kept if key in before}
+    texts |= estimated_text(estimated or {}, estimator)
     return _with_packet(texts, version, credits.authors)
 
 
@@ -124,11 +130,12 @@ def estimate_metadata(recipe: Recipe, name: str) -> dict[str, str]:
         "Copyright": f"Made from {_pictures_and_terms(replace(recipe.credits, contained=False))}",
     }
     if error is not None:
-        texts |= {SOURCE_TYPE_KEY: SOURCE_TYPE} | estimated_text({name: error})
+        texts |= {SOURCE_TYPE_KEY: SOURCE_TYPE} | estimated_text({name: error}, recipe.estimator)
     elif name == "base_color" and chosen and chosen.light > 0:
         texts[SOURCE_TYPE_KEY] = COMPOSITE_TYPE
     if chosen and SOURCE_TYPE_KEY in texts:
         texts[ESTIMATION_KEY] = json.dumps(to_json(chosen), sort_keys=True)
+        texts |= {ESTIMATOR_KEY: recipe.estimator} if recipe.estimator else {}
     return _with_packet(texts, recipe.version, recipe.credits.authors)
 
 
@@ -185,16 +192,18 @@ def _pictures_and_terms(credits: Credits) -> str:
     return f"{count}{authors}{pieces * credits.contained}; {terms}."
 
 
-def estimated_text(errors: Mapping[str, float]) -> dict[str, str]:
-    """The text that says which maps were estimated, under its name; nothing where none was.
+def estimated_text(errors: Mapping[str, float], estimator: str) -> dict[str, str]:
+    """The texts that say which maps were estimated, and by what, under their names; nothing where none was.
 
     Args:
         errors: as `Recipe.estimated`.
+        estimator: as `Recipe.estimator`.
     """
     if not errors:
         return {}
     words = [f"{kind.label}{_error(kind, errors[n])}" for n, kind in MAPS.items() if n in errors]
-    return {ESTIMATED_KEY: f"Estimated from the base color: {', '.join(words)}."}
+    said = {ESTIMATED_KEY: f"Estimated from the base color: {', '.join(words)}."}
+    return said | ({ESTIMATOR_KEY: estimator} if estimator else {})
 
 
 def _error(kind: MaterialMap, error: float) -> str:
@@ -215,7 +224,8 @@ def _packet(texts: dict[str, str], version: str, authors: Sequence[str]) -> str:
         _add(description, "dc:contributor", *authors, kind="rdf:Bag")
     _add(description, "Iptc4xmpExt:AISystemUsed", "Tilewright")
     _add(description, "Iptc4xmpExt:AISystemVersionUsed", version)
-    for key in (SOURCE_TYPE_KEY, MODEL_KEY, HASH_KEY, ESTIMATED_KEY, ESTIMATION_KEY, RECIPE_KEY):
+    keys = (SOURCE_TYPE_KEY, MODEL_KEY, HASH_KEY, ESTIMATED_KEY, ESTIMATOR_KEY, ESTIMATION_KEY)
+    for key in (*keys, RECIPE_KEY):
         if key in texts:
             _add(description, key, texts[key])
     for prefix, uri in _NAMESPACES.items():

@@ -18,7 +18,7 @@ from gan_worker.files import check_regular, parse_json, read_json, shown_name
 from gan_worker.names import check_name
 from gan_worker.style import slider_directions
 from gan_worker.wire.codec import HEAD_LIMIT, Message, bad_message, decode, encode
-from gan_worker.wire.messages import ModelEntry, ModelList, RunEntry, RunList
+from gan_worker.wire.messages import EstimatorEntry, ModelEntry, ModelList, RunEntry, RunList
 
 if TYPE_CHECKING:  # it needs NumPy, which a server that only greets does without
     from gan_worker.runs.run import ModelInfo
@@ -43,12 +43,14 @@ class Listed:
         model: it, as a model; None where it has none that can be read.
         has_model: whether it has one, which need not be readable.
         problem: why its model cannot be listed, or not all of it; empty where it can.
+        estimator: it, as an estimator; None where it is none that can be read.
     """
 
     run: RunEntry
     model: ModelEntry | None = None
     has_model: bool = False
     problem: str = ""
+    estimator: EstimatorEntry | None = None
 
 
 def read_entry(folder: Path) -> Generator[None, None, Listed]:
@@ -78,10 +80,11 @@ def _unlisted(folder: Path, size: int, error: TilewrightError) -> Listed:
 
 def _read(folder: Path, size: int) -> Listed:
     reading = _Reading(folder)
-    name, info = reading.name(), reading.model_info()
+    name, info, estimator = reading.name(), reading.model_info(), reading.estimator()
     run = _held(RunList, reading.run_entry(name, size, info))
     if info is None or reading.misnamed:
-        return Listed(replace(run, has_model=False), None, reading.has_model, run.problem)
+        bare = replace(run, has_model=False)
+        return Listed(bare, None, reading.has_model, run.problem, estimator)
     styles = _styles_told(info.styles)
     count = len(info.styles)
     cut = f"Of its {count} materials {len(styles)} are listed." if len(styles) < count else ""
@@ -133,6 +136,17 @@ class _Reading:
             return None
         try:
             return read_model_info(self._folder)
+        except TilewrightError as error:
+            self._problems.append(error.info.message)
+            return None
+
+    def estimator(self) -> EstimatorEntry | None:
+        from gan_worker.runs.estimators import LETTERS, is_estimator, read_estimator
+
+        if self.misnamed or not is_estimator(self._folder):
+            return None
+        try:
+            return EstimatorEntry(self._folder.name, read_estimator(self._folder).hash[:LETTERS])
         except TilewrightError as error:
             self._problems.append(error.info.message)
             return None

@@ -58,7 +58,8 @@ class TrainingSession:
     Attributes:
         step: at which it began.
         settings: what was chosen; `pretrained` is the sha256 of the weights that it started from,
-            `learn_maps` says whether maps of photos were estimated, by those that come with this version.
+            `estimator_hash` that of the estimator, where maps of photos were estimated, and `learned_from` of the one
+            that an estimator has learned on from.
         versions: of `tilewright`, `python`, `tensorflow` and `keras`.
     """
 

@@ -6,6 +6,7 @@ runs/<name>/
     checkpoints/<kimg>/{weights.safetensors, state.json, manifest.json}   checkpoints/LATEST
     model.json   generator-<hash>.safetensors   provenance.json
 ```
+One that learned to estimate has what `estimators` says in place of a model.
 """
 
 from __future__ import annotations
@@ -40,7 +41,13 @@ from gan_worker.files import (
 from gan_worker.limits import OCTAVES, SIDES
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.metadata import model_metadata
-from gan_worker.names import check_name, name_is_taken, unknown_model, unknown_run
+from gan_worker.names import (
+    check_name,
+    makes_no_pictures,
+    name_is_taken,
+    unknown_model,
+    unknown_run,
+)
 from gan_worker.progress import DataReport, TrainingProgress
 from gan_worker.runs.checkpoints import (
     FORMAT,
@@ -56,6 +63,11 @@ from gan_worker.runs.checkpoints import (
     unreadable,
 )
 from gan_worker.runs.checkpoints import OF_A_PHOTO as OF_A_PHOTO
+from gan_worker.runs.estimators import FILE as ESTIMATOR
+from gan_worker.runs.estimators import Weights as Weights
+from gan_worker.runs.estimators import find_weights as find_weights
+from gan_worker.runs.estimators import is_estimator as is_estimator
+from gan_worker.runs.estimators import open_estimator as open_estimator
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +78,7 @@ FORMATS = (FORMAT, WITH_OCTAVES, OF_A_PHOTO)
 # Letters of a model's credits, and of what is a word or a time.
 MOST_CREDITED, MOST_LETTERS = 4_000, 60
 # What tells that a run got anywhere; a folder without any of these is free to be started again.
-_YIELDS = ("checkpoints", "model.json", "progress.jsonl", "previews")
+_YIELDS = ("checkpoints", "model.json", ESTIMATOR, "progress.jsonl", "previews")
 
 
 @dataclass(frozen=True)
@@ -271,9 +283,15 @@ class Run:
         """Look whether there is anything that could be trained further.
 
         Raises:
-            RequestError: `wrong_state` for a photo that is its own model.
+            RequestError: `wrong_state` for a photo that is its own model, and for an estimator.
             StorageError: as `read_model_info`.
         """
+        if is_estimator(self.path):
+            raise RequestError(
+                "wrong_state",
+                f"A run to resume must have something to go on from; {self.name!r} is an estimator that has learned.",
+                "Start a new one from all sets that it shall know: it takes minutes.",
+            )
         if has_model(self.path) and read_model_info(self.path).tile:
             raise RequestError(
                 "wrong_state",
@@ -470,6 +488,8 @@ def open_model(runs_folder: Path, name: str) -> Path:
     folder = _model_folder(runs_folder, check_name(name, "model"))
     if folder:
         return folder
+    if is_estimator(runs_folder / name):
+        raise makes_no_pictures(name)
     # Her own first: of many not all are named.
     known = dict.fromkeys((*list_runs(runs_folder), *list_runs(BUNDLED)))
     raise unknown_model(name, (n for n in known if _model_folder(runs_folder, n)))

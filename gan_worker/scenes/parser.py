@@ -368,7 +368,9 @@ def _estimate(value: Any, fail: Fail) -> Estimation | bool:
         _table(value, fail, '{ surface = "stone", depth = 1.5 }, true or false'), "", fail=fail
     )
     surface = table.take("surface", _choice(*SURFACES), Estimation.surface)
-    readers = {"invert": _boolean} | {name: _number(limits) for name, limits in LIMITS.items()}
+    readers = {"invert": _boolean, "estimator": text_value} | {
+        name: _number(limits) for name, limits in LIMITS.items()
+    }
     found = {key: table.take(key, read, None) for key, read in readers.items()}
     table.refuse_rest()
     return adjusted(surface, found)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from gan_worker.config import GenerationConfig, check_has_styles
 from gan_worker.dataclass_json import to_json
 from gan_worker.errors import RequestError
+from gan_worker.names import unknown_estimator
 from gan_worker.scenes.latents import RuleLatents
 from gan_worker.scenes.recipe import (
     BetweenLatent,
@@ -37,8 +38,9 @@ from gan_worker.style import (
 )
 
 if TYPE_CHECKING:
+    from gan_worker.config import Recipe
     from gan_worker.scenes.description import Scene, SceneObject, Value
-    from gan_worker.wire.messages import ModelEntry
+    from gan_worker.wire.messages import EstimatorEntry, ModelEntry
 
 # A table of ten thousand rules that find nothing helps nobody.
 NOTES_LIMIT = 20
@@ -52,14 +54,22 @@ class WorkItem:
     """One material to make.
 
     Attributes:
-        key: 64 hex digits: the hash of config and model hash; the same key is the same bytes.
+        key: 64 hex digits: the hash of config, model hash and estimator; the same key is the same bytes.
         config: what to make.
         model_hash: of the model it must be made with.
+        estimator: as of the recipe, of what must estimate its maps; empty where nothing is estimated, or where a worker
+            does not say.
     """
 
     key: str
     config: GenerationConfig
     model_hash: str
+    estimator: str = ""
+
+    def is_made_as(self, recipe: Recipe) -> bool:
+        """Whether what a recipe made is this."""
+        same = self.estimator in ("", recipe.estimator)
+        return same and recipe.model_hash == self.model_hash
 
 
 @dataclass(frozen=True)
@@ -127,25 +137,33 @@ class BatchPlan:
         )
 
 
-def plan_scene(recipe: SceneRecipe, scene: Scene, models: Sequence[ModelEntry]) -> BatchPlan:
+def plan_scene(
+    recipe: SceneRecipe,
+    scene: Scene,
+    models: Sequence[ModelEntry],
+    estimators: Sequence[EstimatorEntry] = (),
+) -> BatchPlan:
     """Decide what each slot of each object gets.
 
     Args:
         recipe: the rules; of two for one slot the later wins.
         scene: what there is.
         models: what the worker can generate from.
+        estimators: what it can estimate maps with; of a worker that says nothing of them none.
 
     Raises:
-        RequestError: `invalid_recipe`, `unknown_object` or `unknown_model`, naming line, rule and cure.
+        RequestError: `invalid_recipe`, `unknown_object`, `unknown_model` or `unknown_estimator`, naming line, rule and
+            cure.
     """
     known = {model.name: model for model in models}
+    hashes = {estimator.name: estimator.hash for estimator in estimators}
     index = _Index(scene)
     claims: dict[tuple[str, int], _Claim] = {}
     skips: list[Skip] = []
     notes: list[str] = []
     favourites = {kept.name: kept.config for kept in recipe.favourites}
     for rule in recipe.rules:
-        _check_model(rule, known, favourites)
+        _check_model(rule, known, favourites, hashes)
         found = index.select(rule)
         if not found:
             notes.append(f"{rule.place}, selects no object.")
@@ -155,7 +173,7 @@ def plan_scene(recipe: SceneRecipe, scene: Scene, models: Sequence[ModelEntry]) 
     items: dict[str, WorkItem] = {}
     assignments = []
     for (name, slot), claim in sorted(claims.items()):
-        item = claim.item(index.objects[name], known[claim.rule.model])
+        item = claim.item(index.objects[name], known[claim.rule.model], hashes)
         items.setdefault(item.key, item)
         slots = index.objects[name].slots
         before = slots[slot] if slot < len(slots) else ""
@@ -167,15 +185,17 @@ def plan_scene(recipe: SceneRecipe, scene: Scene, models: Sequence[ModelEntry]) 
     return BatchPlan(items, tuple(assignments), tuple(skips), tuple(notes))
 
 
-def work_item(config: GenerationConfig, model_hash: str) -> WorkItem:
-    """The work item for a config, with its key."""
+def work_item(config: GenerationConfig, model_hash: str, estimator: str = "") -> WorkItem:
+    """The work item for a config, with its key; the arguments are those of `WorkItem`."""
     asked = to_json(config)
-    # Stores from before there were levels of detail, steady frames and estimates keep their keys.
+    # Stores from before there were levels of detail, steady frames and estimates keep their keys, but of estimates
+    # without a word of what made them.
     for later in ("mip", "steady", "estimation"):
         if not asked[later]:
             del asked[later]
-    text = json.dumps([asked, model_hash], sort_keys=True, separators=(",", ":"))
-    return WorkItem(hashlib.sha256(text.encode()).hexdigest(), config, model_hash)
+    made_by = [model_hash, *([estimator] if estimator else [])]
+    text = json.dumps([asked, *made_by], sort_keys=True, separators=(",", ":"))
+    return WorkItem(hashlib.sha256(text.encode()).hexdigest(), config, model_hash, estimator)
 
 
 def in_part(key: str, part: tuple[int, int]) -> bool:
@@ -306,9 +326,17 @@ class _Claim:
     rule: Rule
     latents: RuleLatents
 
-    def item(self, obj: SceneObject, model: ModelEntry) -> WorkItem:
+    def item(self, obj: SceneObject, model: ModelEntry, estimators: Mapping[str, str]) -> WorkItem:
         config = self.latents.apply(_plain_config(self.rule), obj, model)
-        return work_item(config, model.hash)
+        return work_item(config, model.hash, _estimator(config, model, estimators))
+
+
+def _estimator(config: GenerationConfig, model: ModelEntry, known: Mapping[str, str]) -> str:
+    """What estimates its maps; the estimates of a photo are part of its model, where no other is named."""
+    chosen = config.estimation
+    if chosen is None or (model.tile and not chosen.estimator):
+        return ""
+    return known.get(chosen.estimator, "")
 
 
 def _claim(
@@ -367,7 +395,10 @@ def _named_slots(rule: Rule, obj: SceneObject) -> list[int]:
 
 
 def _check_model(
-    rule: Rule, known: Mapping[str, ModelEntry], favourites: Mapping[str, GenerationConfig]
+    rule: Rule,
+    known: Mapping[str, ModelEntry],
+    favourites: Mapping[str, GenerationConfig],
+    estimators: Mapping[str, str],
 ) -> None:
     model = known.get(rule.model)
     if model is None:
@@ -386,6 +417,9 @@ def _check_model(
         if isinstance(rule.latent, NeighbourhoodLatent | BetweenLatent):
             check_has_styles(model.z_dim)
         _check_favourites(rule, favourites)
+        named = rule.estimate and rule.estimate.estimator
+        if named and named not in estimators:
+            raise unknown_estimator(named, filter(None, estimators))
     except RequestError as error:
         message = f"{rule.place}: {error.info.message}"
         code = "invalid_recipe" if error.code == "invalid_config" else error.code

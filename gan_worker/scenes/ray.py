@@ -8,10 +8,12 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import shutil
 import signal
 import socket
 import tempfile
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -30,6 +32,7 @@ from gan_worker.errors import (
 )
 from gan_worker.materials.maps import MAPS
 from gan_worker.runs import run
+from gan_worker.runs.estimators import FILE as ESTIMATOR
 from gan_worker.scenes.store import SceneStore
 
 if TYPE_CHECKING:
@@ -74,19 +77,23 @@ class ItemMaker:
 
     def __init__(self) -> None:
         self._models: dict[str, Any] = {}
+        self._runs = Path(tempfile.mkdtemp(prefix="tilewright-"))
+        weakref.finalize(self, shutil.rmtree, self._runs, True)
 
-    def make(self, item: WorkItem, source: Callable[[], Files]) -> MadeFiles:
+    def make(self, item: WorkItem, source: Callable[[str], Files]) -> MadeFiles:
         """Make an item's maps and its record, exactly as `SceneStore` writes them.
 
         Args:
             item: what to make.
-            source: gives the files of its model; asked once.
+            source: gives the files of a run, its model or its estimator; asked once for each.
         """
         try:
-            model = self._model(item.config.model, source)
+            for name in runs_of(item):
+                self._fetch(name, source)
+            model = self._model(item.config.model)
             bits = {name: kind.bits for name, kind in MAPS.items()}
             material = model.generate(item.config, bits)
-            if material.recipe.model_hash != item.model_hash:
+            if not item.is_made_as(material.recipe):
                 raise _model_changed(item.config.model)
             with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
                 for _ in SceneStore(Path(folder)).write(item, material):
@@ -99,21 +106,39 @@ class ItemMaker:
             logger.exception("an item cannot be made")
             return MadeFiles({}, error=UnexpectedError(error).info)
 
-    def _model(self, name: str, source: Callable[[], Files]) -> Any:
+    def _fetch(self, name: str, source: Callable[[str], Files]) -> None:
+        folder = self._runs / name
+        if folder.exists():
+            return
+        files = source(name)
+        folder.mkdir()
+        for file, data in files.items():
+            (folder / file).write_bytes(data)
+
+    def _model(self, name: str) -> Any:
         from gan_worker.gan.generation import model as generation
 
         if name not in self._models:
-            with tempfile.TemporaryDirectory(prefix="tilewright-") as parent:
-                folder = Path(parent) / name
-                folder.mkdir()
-                for file, data in source().items():
-                    (folder / file).write_bytes(data)
-                self._models[name] = generation.load_model(folder)
+            self._models[name] = generation.load_model(self._runs / name)
         return self._models[name]
 
 
-def model_files(folder: Path) -> Files:
-    """What a generator is loaded from: `model.json` and the weights that it names."""
+def runs_of(item: WorkItem) -> list[str]:
+    """Names of the runs that an item is made with: of its model, and of what estimates its maps where one is named."""
+    chosen = item.config.estimation
+    return [item.config.model, *([chosen.estimator] if chosen and chosen.estimator else [])]
+
+
+def run_files(runs_folder: Path, name: str) -> Files:
+    """What a generator or an estimator is loaded from: what describes it, and the weights that are named there.
+
+    Raises:
+        RequestError: `unknown_model`, also for an estimator that is not there any more.
+    """
+    if run.is_estimator(runs_folder / name):
+        weights = run.find_weights(runs_folder, name).file
+        return {file.name: file.read_bytes() for file in (weights.with_name(ESTIMATOR), weights)}
+    folder = run.open_model(runs_folder, name)
     info = run.read_model_info(folder)
     names = ("model.json", run.weights_name(info.hash))
     return {name: (folder / name).read_bytes() for name in names}
@@ -133,16 +158,16 @@ def make_on_ray(
         address: of the cluster, as `ray.init` takes it, or `local` for one on this computer.
 
     Raises:
-        RequestError: `ray_missing`, `unknown_model`.
+        RequestError: `ray_missing`, `unknown_model`, `unknown_estimator`.
         WorkerError: `ray_unreachable`.
     """
     waiting = deque(items)
-    names = sorted({item.config.model for item in waiting})
-    folders = {name: run.open_model(runs_folder, name) for name in names}
+    names = sorted({name for item in waiting for name in runs_of(item)})
+    files = {name: run_files(runs_folder, name) for name in names}
     if not waiting:
         return
     with _cluster(address) as ray:
-        stored = {name: ray.put(model_files(folder)) for name, folder in folders.items()}
+        stored = {name: ray.put(found) for name, found in files.items()}
         yield from _spread(ray, _start_actors(ray, len(waiting)), waiting, stored)
 
 
@@ -182,8 +207,9 @@ def _spread(
             made = _fetch(ray, ref, item)
             if waiting:
                 following = waiting.popleft()
-                # In a list, so that it is fetched once by each actor and not with every item.
-                making = actor.make.remote(following, [stored[following.config.model]])
+                # In a dictionary, so that each is fetched once by each actor and not with every item.
+                needed = {name: stored[name] for name in runs_of(following)}
+                making = actor.make.remote(following, needed)
                 under_way[making] = _Call(actor, following)
             if item is not None:
                 left -= 1
@@ -245,10 +271,10 @@ class _Actor:
     def ready(self) -> None:
         """Come back once the process is up."""
 
-    def make(self, item: WorkItem, stored: list[Any]) -> MadeFiles:
+    def make(self, item: WorkItem, stored: Mapping[str, Any]) -> MadeFiles:
         import ray
 
-        return self._maker.make(item, lambda: ray.get(stored[0]))
+        return self._maker.make(item, lambda name: ray.get(stored[name]))
 
 
 @contextmanager
@@ -297,7 +323,7 @@ def _knock(address: str) -> None:
 def _model_changed(model: str) -> RequestError:
     return RequestError(
         "wrong_state",
-        f"The model {model!r} must stay the same while a recipe runs; it was trained further.",
+        f"The model {model!r} and its estimator must stay the same while a recipe runs; one has learned on.",
         "Wait until its training has ended, then run the recipe again.",
     )
 

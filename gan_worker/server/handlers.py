@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MODELS_SHOWN = 100
-UNREADABLE_SHOWN = 20
+UNREADABLE_SHOWN, ESTIMATORS_SHOWN = 20, 50
 # They are read from folders that may be many and slow.
 LISTS = (messages.AskModels, messages.AskRuns, messages.AskStorage, messages.Tidy)
 # As long as any: a body must leave room for what else stands in a head.
@@ -98,7 +98,10 @@ class RequestHandlers:
     def _on_models(self, client: Subscriber, body: messages.AskModels) -> Any:
         found, unreadable = self._runs.models(self._jobs.training())
         told = tuple(unreadable[:UNREADABLE_SHOWN])
-        return _fitting(lambda some, all_: messages.ModelList(tuple(some), all_, told), found)
+        estimators = tuple(self._runs.estimators()[:ESTIMATORS_SHOWN])
+        return _fitting(
+            lambda some, all_: messages.ModelList(tuple(some), all_, told, estimators), found
+        )
 
     def _on_runs(self, client: Subscriber, body: messages.AskRuns) -> Any:
         found = self._runs.runs(self._jobs.training())

@@ -19,7 +19,7 @@ from gan_worker.locks import FolderLock
 from gan_worker.names import check_name, name_is_taken
 from gan_worker.runs.entries import read_entry
 from gan_worker.server.turns import FairTurns
-from gan_worker.wire.messages import THUMBNAIL_SIDE, RunPicture, Unreadable
+from gan_worker.wire.messages import THUMBNAIL_SIDE, EstimatorEntry, RunPicture, Unreadable
 
 if TYPE_CHECKING:  # it needs NumPy, which a server that only greets does without
     from gan_worker.config import TrainingConfig
@@ -39,7 +39,7 @@ SETTLED = 2.5
 # grow with the progress.
 _SOURCES = (
     *("", "checkpoints", "previews"),
-    *("config.json", "evaluation.json", "model.json", "progress.jsonl"),
+    *("config.json", "estimator.json", "evaluation.json", "model.json", "progress.jsonl"),
 )
 # Of each source: its number on the disk, when it changed in nanoseconds, bytes; zeros where it is not there.
 _Stamp = tuple[tuple[int, int, int], ...]
@@ -155,6 +155,15 @@ class RunCatalogue:
             Unreadable(one.run.name, one.problem) for one in found.values() if one.problem
         ]
         return sorted(entries, key=lambda entry: entry.created, reverse=True), unreadable
+
+    def estimators(self) -> list[EstimatorEntry]:
+        """What of the index maps can be estimated with: what comes with the program, and then the newest first."""
+        from gan_worker.runs.estimators import shipped
+
+        own = [listed for _, listed in self._index.values() if listed.estimator]
+        own.sort(key=lambda listed: listed.run.created, reverse=True)
+        learned = [listed.estimator for listed in own if listed.estimator]
+        return [EstimatorEntry("", shipped().hash), *learned]
 
     def _is_own(self, folder: Path) -> bool:
         return folder.parent == self._folder
@@ -289,7 +298,7 @@ class RunCatalogue:
 
 
 def _stamp(folder: Path) -> _Stamp:
-    """What tells that an entry is out of date, in seven looks at the disk."""
+    """What tells that an entry is out of date, in eight looks at the disk."""
     return tuple(_state(folder / source) for source in _SOURCES)
 
 

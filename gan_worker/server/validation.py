@@ -87,6 +87,7 @@ class Validation:
             "run_exists",
         )
         self._check_run(owner, config)
+        self._check_estimator(config.estimator)
         self._folders.resolve(owner, config.pictures)
         return config.run
 
@@ -100,10 +101,18 @@ class Validation:
         elif run.is_taken(self._runs, config.run):
             raise name_is_taken(config.run)
 
+    def _check_estimator(self, name: str) -> None:
+        from gan_worker.runs import run
+
+        if name:
+            run.open_estimator(self._runs, name)
+
     def _check_generation(self, config: GenerationConfig, training: Collection[str]) -> str:
         from gan_worker.runs import run
 
         config.check()
+        if config.estimation:
+            self._check_estimator(config.estimation.estimator)
         if config.model not in training:
             config.check_for(run.read_model_info(run.open_model(self._runs, config.model)))
         return config.model

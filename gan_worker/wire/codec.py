@@ -90,6 +90,10 @@ Training jobs
     `learn_maps` (since 1.5) has all maps of photos estimated first, and learned together.
     `stopped_for` of a report `TrainingProgress` (since 1.5), seconds, says that its previews have stopped getting
     better; null, or missing, while they do. It only tells: nothing ends by it.
+    The preset `estimator` (since 1.5) makes no model: the worker's estimator learns on from the sets among the
+    pictures, for `minutes`. The run can then be named as `estimator` (since 1.5), by a training that estimates maps and
+    in the `estimation` of a generate job. Where that is not there, the worker's own estimates, or for a photo the one
+    that its maps were made by.
 
 Models
     In `model_list`, `stride` is the pixels of a cell of the latent grid with all detail. `octaves` and `scale` (since
@@ -100,6 +104,8 @@ Models
     place of `stride`, and `octaves` are the times it can be halved. `tileable` (since 1.5) says whether its pictures
     close at their borders; where it is missing, they do but for the preset `classic`. A `retired` one (since 1.5) came
     with an earlier version: it is there for what was made with it, and not offered for more.
+    `estimators` (since 1.5) are what maps can be estimated with: names of runs, each with letters of the hash of its
+    weights, which `estimator` of a recipe (since 1.5) repeats where maps were estimated. The worker's own has no name.
 
 Repair jobs (since 1.2)
     The config of `submit` has the fields of `config.RepairConfig`. The worker reads the material and the mask, so both

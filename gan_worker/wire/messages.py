@@ -351,15 +351,25 @@ class Unreadable:
 
 
 @dataclass(frozen=True)
+class EstimatorEntry:
+    """What estimates maps: a run's name, empty for what comes with the worker, and letters of its weights' hash."""
+
+    name: str
+    hash: str
+
+
+@dataclass(frozen=True)
 class ModelList(Reply):
     """The models, newest first; `complete` is false where there are too many for one message.
 
-    `unreadable` (since 1.4) are those that cannot be listed, or not with all there is of them.
+    `unreadable` (since 1.4) are those that cannot be listed, or not with all there is of them. `estimators` (since 1.5)
+    are what maps can be estimated with, the worker's own first.
     """
 
     models: tuple[ModelEntry, ...]
     complete: bool = True
     unreadable: tuple[Unreadable, ...] = ()
+    estimators: tuple[EstimatorEntry, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,7 @@ class StandInClient:
 
     def __init__(self) -> None:
         self.models = (MODEL,)
+        self.estimators: tuple[Any, ...] = ()
         self.events: list[Any] = [ModelList(self.models)]
         self.submitted: dict[str, Any] = {}
         self.calls: list[tuple[str, str]] = []
@@ -124,7 +125,7 @@ class StandInClient:
 
     def request_models(self) -> None:
         self.calls.append(("request_models", ""))
-        self.events.append(ModelList(self.models))
+        self.events.append(ModelList(self.models, estimators=self.estimators))
 
     def close(self) -> None:
         self.closed = True
@@ -139,7 +140,9 @@ class StandInClient:
         made = replace(config, width=width, height=height, origin=config.origin or (16, 32))
         estimated = config.estimation.maps(("base_color",)) if config.estimation else ()
         errors = {name: 14.2 if name == "normal" else 0.15 for name in estimated if name in maps}
-        recipe = Recipe(made, "a" * 64, "0.1", estimated=errors)
+        hashes = {one.name: one.hash for one in self.estimators}
+        by = hashes.get(made.estimation.estimator, "") if made.estimation else ""
+        recipe = Recipe(made, "a" * 64, "0.1", estimated=errors, estimator=by)
         self.state(job, "succeeded")
         self.events += [MapReady(job, name, pixels) for name, pixels in maps.items()]
         self.events.append(MaterialReady(job, recipe, maps, dict.fromkeys(maps, 1.0), 0.1))

@@ -539,7 +539,8 @@ def test_a_photo_shows_what_it_has_and_no_latents(stand_in, plane, make):
 def test_a_photo_on_its_way_says_how_far_it_is(stand_in, plane, photo):
     panel = generation_panels.TILEWRIGHT_PT_photo_to_material
     session.current.protocol = (1, 5)
-    assert draw(panel).split("\n") == ["Choose Photo", "Images of Material", "Tileable"]
+    buttons = ["Choose Photo", "Images of Material", "Tileable", "Learn from My Sets"]
+    assert draw(panel).split("\n") == buttons
     task = photos.start(bpy.context.scene, [photo], [plane])
     stand_in.events.append(JobReport(session.current.training.id, Stage("making it tileable")))
     pump.wait(lambda: task.stage == "making it tileable", 10)

@@ -41,7 +41,7 @@ def test_numbers_in_files_are_those_of_the_first_version():
         "emission": 128,
     }
     numbers = {name: number for name, _, _, number in properties.preset_items(PRESETS)}
-    assert numbers == {"nano": 0, "tiny": 1, "full": 2, "classic": 3, "photo": 4}
+    assert numbers == {"nano": 0, "tiny": 1, "full": 2, "classic": 3, "photo": 4, "estimator": 5}
     assert {name: tool.number for name, tool in TOOLS.items()} == {
         "gltf": 0,
         "materialx": 1,

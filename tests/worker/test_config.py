@@ -143,7 +143,7 @@ def asked(monkeypatch):
     model = types.SimpleNamespace(generate=take)
     for package, name, stub in (
         (gan_worker.gan.training, "loop", types.SimpleNamespace(train=take)),
-        (gan_worker.gan.generation, "model", types.SimpleNamespace(load_model=lambda _: model)),
+        (gan_worker.gan.generation, "model", types.SimpleNamespace(load_model=lambda *_: model)),
     ):
         monkeypatch.setattr(package, name, stub, raising=False)
         monkeypatch.setitem(sys.modules, f"{package.__name__}.{name}", stub)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gan_worker.config import GenerationConfig
+from gan_worker.config import GenerationConfig, Recipe
 from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.errors import RequestError
 from gan_worker.estimation import Estimation, certainty, weighted
@@ -56,3 +56,19 @@ def test_a_version_that_nobody_knows_is_refused():
     for version in (0, 3, -1):
         with pytest.raises(RequestError, match="version"):
             Estimation(version=version).check()
+
+
+def test_what_was_written_before_there_was_a_choice_is_written_as_before():
+    config = GenerationConfig("oak", estimation=Estimation())
+    written = to_json(Recipe(config, "a" * 64, "0.2"))
+    assert "estimator" not in written and "estimator" not in written["estimation"]
+    assert from_json(Recipe, written) == Recipe(config, "a" * 64, "0.2")
+    chosen = GenerationConfig("oak", estimation=Estimation(estimator="hers"))
+    made = Recipe(chosen, "a" * 64, "0.3", estimator="1" * 16)
+    assert from_json(Recipe, to_json(made)) == made
+
+
+@pytest.mark.parametrize("name", ["../oak", "a/b", " oak", "con", "x" * 81])
+def test_an_estimator_is_a_name_and_no_path(name):
+    with pytest.raises(RequestError, match="name of a run"):
+        GenerationConfig("oak", estimation=Estimation(estimator=name)).check()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,11 +15,14 @@ from gan_worker.gan.estimation.network import STRIDE, Estimator
 from gan_worker.gan.networks.layers import downsample, upsample
 from gan_worker.progress import GenerationProgress
 from gan_worker.runs.checkpoints import parse_tensors
+from gan_worker.runs.estimators import SHIPPED
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gan_worker.materials.pictures import Picture
 
-WEIGHTS = Path(__file__).parents[2] / "pretrained" / "estimator.safetensors"
+WEIGHTS = SHIPPED
 # Sides of pieces and of what is seen around them, pixels, multiples of the stride. The network's reach is 212; what is
 # farther than this moves no value by half a step of 8 bits.
 LONGEST, HALO = 1024, 96

@@ -18,6 +18,7 @@ from gan_worker.materials.pictures import Picture, quantise
 if TYPE_CHECKING:
     from gan_worker.estimation import Estimation
     from gan_worker.progress import GenerationProgress
+    from gan_worker.runs.estimators import Weights
 
 # Slopes of shapes are those of averages over so many pixels of the coarse view.
 SHAPES = 8
@@ -186,6 +187,7 @@ def estimate_maps(
     closed: bool,
     chosen: Estimation,
     names: Sequence[str],
+    weights: Weights,
     report: Callable[[GenerationProgress], None] = lambda news: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
@@ -196,6 +198,7 @@ def estimate_maps(
         closed: whether its sides meet.
         chosen: what is made of the estimates.
         names: of `ESTIMATED_MAPS`.
+        weights: of the estimator.
         report: is told after each piece.
         should_stop: is asked before each piece.
 
@@ -205,7 +208,7 @@ def estimate_maps(
     Raises:
         Cancelled: `should_stop` said so.
     """
-    found = estimate(color, closed, report=report, should_stop=should_stop)
+    found = estimate(color, closed, weights=weights.file, report=report, should_stop=should_stop)
     bits = {name: MAPS[name].bits for name in names}
     made = make_maps(color, found, chosen, names, bits)
     return made, found.expected([name for name in names if name != "base_color"])

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gan_worker.config import GenerationConfig
     from gan_worker.estimation import Estimation
     from gan_worker.gan.generation.rendering import Rendered
+    from gan_worker.runs.estimators import Weights
 
 # How many pictures are remembered, and pixels of each at most: an artist adjusts one, and looks back at another.
 REMEMBERED, LARGEST = 2, 2048 * 2048
@@ -50,6 +51,7 @@ class Drawn:
         origin: the column and row that become the left and top edge.
         seconds: that the generator took.
         found: of the base color.
+        estimator: `Weights.hash` of what found it.
     """
 
     maps: dict[str, np.ndarray]
@@ -57,6 +59,7 @@ class Drawn:
     origin: tuple[int, int]
     seconds: float
     found: Estimates
+    estimator: str
 
 
 class DrawnPictures:
@@ -66,12 +69,17 @@ class DrawnPictures:
         self._kept: list[tuple[GenerationConfig, Mapping[str, int], Drawn]] = []
 
     def find(
-        self, config: GenerationConfig, bits: Mapping[str, int], names: Sequence[str]
+        self,
+        config: GenerationConfig,
+        bits: Mapping[str, int],
+        names: Sequence[str],
+        estimator: str,
     ) -> Drawn | None:
-        """The same picture with at least these of the model's maps in so many bits, if it is remembered."""
+        """The same picture, estimated by that one, with these of the model's maps in so many bits, if remembered."""
         wanted = _unadjusted(config)
         for kept, kept_bits, drawn in self._kept:
-            same = kept == wanted and drawn.maps.keys() >= set(names)
+            same = kept == wanted and drawn.estimator == estimator
+            same = same and drawn.maps.keys() >= set(names)
             if same and all(kept_bits.get(name) == bits.get(name) for name in names):
                 return drawn
         return None
@@ -112,14 +120,16 @@ class CombinedProgress:
         self._report(GenerationProgress(self._before + news.done, self._before + news.total))
 
 
-def measured_depth(draw: Callable[[int], np.ndarray], closed: bool) -> float:
+def measured_depth(draw: Callable[[int], np.ndarray], closed: bool, weights: Weights) -> float:
     """How deep the relief of a model is, pixels: that of the deepest of a few looks.
 
     Args:
         draw: gives the base color of the generator's own picture for a seed.
         closed: whether its sides meet.
+        weights: of the estimator.
     """
-    return max(relief_depth(estimate(draw(seed), closed, octaves=0)) for seed in DEPTH_SEEDS)
+    looks = (estimate(draw(seed), closed, 0, weights.file) for seed in DEPTH_SEEDS)
+    return max(map(relief_depth, looks))
 
 
 def draw_and_estimate(
@@ -127,6 +137,7 @@ def draw_and_estimate(
     octaves: int,
     closed: bool,
     size: tuple[int, int],
+    weights: Weights,
     report: Told,
     should_stop: Callable[[], bool],
 ) -> Drawn:
@@ -137,6 +148,7 @@ def draw_and_estimate(
         octaves: of `octaves_of_shapes`.
         closed: whether its sides meet.
         size: height and width, pixels.
+        weights: of the estimator.
         report: is told after each piece of either work.
         should_stop: is asked before each piece.
 
@@ -151,10 +163,11 @@ def draw_and_estimate(
         canvas.maps["base_color"],
         closed,
         octaves,
+        weights.file,
         report=progress.of_estimator,
         should_stop=should_stop,
     )
-    return Drawn(canvas.maps, canvas.steps(), done.origin, done.seconds, found)
+    return Drawn(canvas.maps, canvas.steps(), done.origin, done.seconds, found, weights.hash)
 
 
 def adjusted_maps(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +77,7 @@ class Model:
         generator: the network, with its weights.
         named: training material → its style w, (w_dim,), for each name in `info.styles`.
         detail: what draws the octaves above the generator's own pictures; None where there are none.
+        runs: folder of the runs among which estimators are.
     """
 
     def __init__(
@@ -86,6 +86,7 @@ class Model:
         generator: AnyGenerator,
         named: Mapping[str, np.ndarray] | None = None,
         detail: DetailStage | None = None,
+        runs: Path = run.BUNDLED,
     ):
         self.info = info
         self.generator = generator
@@ -95,8 +96,10 @@ class Model:
         self.network = generator.network
         self.patterns = patterns_from_json(info.network)
         self.graphs = Graphs(generator, self.statistics, detail)
-        self._named = named or {}
+        self._named, self._runs = named or {}, runs
         self._drawn = DrawnPictures()
+        # How deep its relief is with all detail, pixels, by estimator.
+        self._depths: dict[str, float] = {}
 
     def tensors(self) -> Arrays:
         """All that the file of a model holds: the weights, and the styles of the training materials."""
@@ -153,7 +156,8 @@ class Model:
         estimated = chosen.maps(self.info.maps)
         names = config.maps or (*self.info.maps, *estimated)
         own = [name for name in self.info.maps if name in names or name == "base_color"]
-        drawn = self._drawn.find(config, bits, own)
+        weights = run.find_weights(self._runs, chosen.estimator)
+        drawn = self._drawn.find(config, bits, own, weights.hash)
         if drawn is None:
             drawn = draw_and_estimate(
                 lambda tell: render(
@@ -162,6 +166,7 @@ class Model:
                 octaves_of_shapes(self.info.octaves, config.mip),
                 self.network.seamless,
                 (config.height, config.width),
+                weights,
                 report,
                 should_stop,
             )
@@ -169,23 +174,28 @@ class Model:
             if self.info.hash:
                 self._drawn.keep(config, bits, drawn)
         if "height" in names and "height" in estimated:
-            found = replace(drawn.found, depth=self._depth(config.mip))
+            found = replace(drawn.found, depth=self._depth(config.mip, weights))
             drawn = replace(drawn, found=found)
         maps, steps = adjusted_maps(drawn, chosen, names, bits)
         measured = names if self.network.seamless else ()
         ratios = {name: seam_ratio(steps[name]) for name in measured}
         recipe = replace(
-            self._recipe(config, drawn.origin), estimated=drawn.found.expected(estimated)
+            self._recipe(config, drawn.origin),
+            estimated=drawn.found.expected(estimated),
+            estimator=drawn.estimator,
         )
         return GeneratedMaterial(maps, recipe, ratios, drawn.seconds)
 
-    def _depth(self, mip: int) -> float | None:
+    def _depth(self, mip: int, weights: run.Weights) -> float | None:
         """How deep its relief is at a level of detail, pixels; None of a model in training, which is soon another."""
-        return self._measured_depth / 2**mip if self.info.hash else None
+        if not self.info.hash:
+            return None
+        if weights.hash not in self._depths:
+            self._depths[weights.hash] = self._measure_depth(weights)
+        return self._depths[weights.hash] / 2**mip
 
-    @cached_property
-    def _measured_depth(self) -> float:
-        """With all detail; it is measured on what the generator draws alone, once."""
+    def _measure_depth(self, weights: run.Weights) -> float:
+        """With all detail; it is measured on what the generator draws alone."""
         octaves = self.info.octaves
         side = DEPTH_CELLS * self.info.stride >> octaves
 
@@ -195,7 +205,7 @@ class Model:
             )
             return self.generate(config).maps["base_color"]
 
-        return measured_depth(draw, self.network.seamless) * 2**octaves
+        return measured_depth(draw, self.network.seamless, weights) * 2**octaves
 
     def _request(
         self, config: GenerationConfig, names: tuple[str, ...], bits: Mapping[str, int]
@@ -260,8 +270,12 @@ class Model:
         return len(self.patterns) > 1 and any(pattern.is_any for pattern in self.patterns)
 
 
-def load_model(folder: Path) -> Any:
+def load_model(folder: Path, runs: Path | None = None) -> Any:
     """Read a model's folder.
+
+    Args:
+        folder: of the model.
+        runs: folder of the runs among which estimators are; None for that which the model's lies in.
 
     Returns:
         A `Model`, or a `PhotoModel` for a photo that is its own.
@@ -270,8 +284,9 @@ def load_model(folder: Path) -> Any:
         StorageError: `checkpoint_corrupt` or `model_format`.
     """
     info, tensors = run.load_model_files(folder, _check_shapes)
+    runs = folder.parent if runs is None else runs
     if info.tile:
-        return PhotoModel(info, tensors)
+        return PhotoModel(info, tensors, runs)
     generator, upsampler = new_networks(info)
     named = {name: tensors.pop(STORED + name) for name in info.styles}
     detail = None
@@ -279,7 +294,7 @@ def load_model(folder: Path) -> Any:
         bank = {name: tensors.pop(name) for name in list(tensors) if name.startswith(BANK)}
         detail = DetailStage(upsampler, KeptPictures.from_arrays(bank, info.octaves))
     arrays.assign_arrays(groups_of(generator, upsampler), tensors)
-    return Model(info, generator, named, detail)
+    return Model(info, generator, named, detail, runs)
 
 
 def _check_shapes(info: run.ModelInfo, stored: Shapes) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,15 +12,18 @@ import numpy as np
 from gan_worker.config import GenerationConfig, PhotoConfig, Recipe
 from gan_worker.errors import Cancelled
 from gan_worker.estimation import Estimation
-from gan_worker.gan.estimation.estimator import CHANNELS, Estimates
+from gan_worker.gan.estimation.estimator import CHANNELS, Estimates, estimate
 from gan_worker.gan.estimation.maps import make_maps, relief_depth
 from gan_worker.materials.maps import MAPS, Kind
 from gan_worker.materials.pixels import as_floats, quantise, unit_normals
 from gan_worker.progress import GeneratedMaterial, GenerationProgress, Notice
 from gan_worker.runs.checkpoints import damaged
+from gan_worker.runs.estimators import find_weights
 from gan_worker.validation.seams import calm_origin, line_steps, seam_ratio
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gan_worker.runs.checkpoints import Arrays, Shapes
     from gan_worker.runs.run import ModelInfo
 
@@ -31,6 +33,8 @@ COLOR = STORED + "base_color"
 KIND = np.dtype(np.float16)
 
 Maps = dict[str, np.ndarray]
+# What a photo shows, and what was found of it, at each level of detail, the finest first.
+Levels = list[tuple[Maps, Estimates]]
 
 
 class PhotoModel:
@@ -39,6 +43,7 @@ class PhotoModel:
     Args:
         info: what stands in `model.json`.
         tensors: of `stored_maps`, and the values of `Estimates`.
+        runs: folder of the runs among which estimators are.
 
     Raises:
         StorageError: `checkpoint_corrupt` where they are not what `model.json` speaks of.
@@ -47,8 +52,8 @@ class PhotoModel:
     # It draws no detail of its own.
     detail = None
 
-    def __init__(self, info: ModelInfo, tensors: Arrays):
-        self.info = info
+    def __init__(self, info: ModelInfo, tensors: Arrays, runs: Path):
+        self.info, self._runs = info, runs
         self.network = PhotoConfig(info.tileable)
         maps = {name: tensors[STORED + name] for name in info.maps}
         kinds = {STORED + name: stored_kind(name) for name in maps} | {ESTIMATES: KIND}
@@ -58,10 +63,14 @@ class PhotoModel:
         try:
             octaves, errors = int(info.statistics["octaves"]), dict(info.statistics["errors"])
             found = Estimates(tensors[ESTIMATES], octaves, info.tileable, _numbers(errors))
+            self._estimator = str(info.statistics.get("estimator", ""))
         except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
             raise damaged(f"model.json of {info.name!r} has no estimates ({error!r})") from error
-        # A level of detail is made when it is first asked for.
-        self._levels: list[tuple[Maps, Estimates]] = [(maps, found)]
+        # By the estimator that found them, of which that of the photo comes first; a level of detail is made when it is
+        # first asked for.
+        self._levels: dict[str, Levels] = {self._estimator: [(maps, found)]}
+        # How deep its relief is at its full size, pixels, by estimator.
+        self._depths: dict[str, float] = {}
 
     def generate(
         self,
@@ -70,7 +79,9 @@ class PhotoModel:
         report: Callable[[GenerationProgress | Notice], None] = lambda news: None,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> GeneratedMaterial:
-        """The photo at a level of detail, as often as it fits, with the maps that are wanted; no network runs.
+        """The photo at a level of detail, as often as it fits, with the maps that are wanted.
+
+        No network runs, but for another estimator than that of the photo, once.
 
         Args:
             config: what to make; neither seed nor truncation nor sway changes anything.
@@ -79,7 +90,8 @@ class PhotoModel:
             should_stop: is asked before it is made.
 
         Raises:
-            RequestError: `invalid_size`, `invalid_config`.
+            RequestError: `invalid_size`, `invalid_config`, `unknown_estimator`.
+            StorageError: the estimator cannot be read.
             Cancelled: `should_stop` said so.
         """
         config.check()
@@ -87,23 +99,53 @@ class PhotoModel:
         if should_stop():
             raise Cancelled
         started = time.perf_counter()
-        tile = self._tile(config, bits or {})
+        estimator = self._estimated(config, report, should_stop)
+        tile = self._tile(config, bits or {}, estimator)
         across, down = config.origin or (0, 0)
         tile = {name: np.roll(picture, (-down, -across), (0, 1)) for name, picture in tile.items()}
         ratios = {name: _seam(picture) for name, picture in tile.items() if self.info.tileable}
         made = {name: _repeated(picture, config) for name, picture in tile.items()}
         report(GenerationProgress(1, 1))
-        recipe = self._recipe(config, (across, down))
+        recipe = self._recipe(config, (across, down), estimator)
         return GeneratedMaterial(made, recipe, ratios, time.perf_counter() - started)
 
-    def _tile(self, config: GenerationConfig, bits: Mapping[str, int]) -> Maps:
+    def _estimated(
+        self,
+        config: GenerationConfig,
+        report: Callable[[GenerationProgress | Notice], None],
+        should_stop: Callable[[], bool],
+    ) -> str:
+        """`Weights.hash` of the wanted estimator, once that has found what it can."""
+        name = config.estimation.estimator if config.estimation else ""
+        if not name:
+            return self._estimator
+        weights = find_weights(self._runs, name)
+        if weights.hash not in self._levels:
+            maps, known = self._levels[self._estimator][0]
+            found = estimate(
+                maps["base_color"],
+                known.closed,
+                known.octaves,
+                weights.file,
+                report=report,
+                should_stop=should_stop,
+            )
+            # One more than the photo's own is remembered.
+            own = self._levels[self._estimator]
+            self._levels = {self._estimator: own, weights.hash: [(maps, found)]}
+        return weights.hash
+
+    def _tile(self, config: GenerationConfig, bits: Mapping[str, int], estimator: str) -> Maps:
         """One tile of each map."""
-        stored, found = self._level(config.mip)
+        levels = self._levels[estimator]
+        stored, found = _level(levels, config.mip)
         chosen = config.estimation
         names = set(config.maps or self._names(config))
         made: Maps = {}
         if chosen:
-            found = replace(found, depth=self._depth / 2**config.mip)
+            if estimator not in self._depths:
+                self._depths[estimator] = relief_depth(levels[0][1])
+            found = replace(found, depth=self._depths[estimator] / 2**config.mip)
             # Of what the picture brings, the light is taken out of the color alone.
             lit = {"base_color"} if chosen.light > 0 else set()
             wanted = [n for n in MAPS if n in names and (n in lit or n not in stored)]
@@ -112,32 +154,28 @@ class PhotoModel:
             made[name] = _as_wanted(stored[name], bits.get(name))
         return {name: made[name] for name in MAPS if name in made}
 
-    @cached_property
-    def _depth(self) -> float:
-        """How deep its relief is at its full size, pixels."""
-        return relief_depth(self._levels[0][1])
-
     def _names(self, config: GenerationConfig) -> tuple[str, ...]:
         estimated = config.estimation.maps(self.info.maps) if config.estimation else ()
         return (*self.info.maps, *estimated)
 
-    def _recipe(self, config: GenerationConfig, origin: tuple[int, int]) -> Recipe:
+    def _recipe(self, config: GenerationConfig, origin: tuple[int, int], estimator: str) -> Recipe:
         made = replace(config, model=self.info.name, origin=origin)
-        estimated = {}
-        if config.estimation:
-            names = config.estimation.maps(self.info.maps)
-            estimated = self._levels[0][1].expected(names)
-        return Recipe.of_now(made, self.info.hash, self.info.credits, estimated)
+        if config.estimation is None:
+            return Recipe.of_now(made, self.info.hash, self.info.credits)
+        _, found = self._levels[estimator][0]
+        estimated = found.expected(config.estimation.maps(self.info.maps))
+        return Recipe.of_now(made, self.info.hash, self.info.credits, estimated, estimator)
 
-    def _level(self, mip: int) -> tuple[Maps, Estimates]:
-        while len(self._levels) <= mip:
-            maps, found = self._levels[-1]
-            small = {name: _halved_map(name, picture) for name, picture in maps.items()}
-            values = _halved(found.values).astype(KIND)
-            # Shapes are as large as ever, and so half as many pixels.
-            octaves = max(0, found.octaves - 1)
-            self._levels.append((small, replace(found, values=values, octaves=octaves)))
-        return self._levels[mip]
+
+def _level(levels: Levels, mip: int) -> tuple[Maps, Estimates]:
+    while len(levels) <= mip:
+        maps, found = levels[-1]
+        small = {name: _halved_map(name, picture) for name, picture in maps.items()}
+        values = _halved(found.values).astype(KIND)
+        # Shapes are as large as ever, and so half as many pixels.
+        octaves = max(0, found.octaves - 1)
+        levels.append((small, replace(found, values=values, octaves=octaves)))
+    return levels[mip]
 
 
 def stored_maps(maps: Mapping[str, np.ndarray]) -> Arrays:

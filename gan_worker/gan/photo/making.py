@@ -31,9 +31,11 @@ from gan_worker.progress import (
     TrainingProgress,
 )
 from gan_worker.runs.provenance import Provenance, describe_training, write_provenance
-from gan_worker.runs.run import OF_A_PHOTO, ModelInfo, Run
+from gan_worker.runs.run import OF_A_PHOTO, ModelInfo, Run, Weights, find_weights
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gan_worker.estimation import Estimation
     from gan_worker.runs.checkpoints import Arrays
 
@@ -61,12 +63,16 @@ class PhotoMade:
 
 
 def make_photo(
-    config: TrainingConfig, report: Callable[[Report], None], should_stop: Callable[[], bool]
+    config: TrainingConfig,
+    weights: Weights,
+    report: Callable[[Report], None],
+    should_stop: Callable[[], bool],
 ) -> PhotoMade:
     """Read a photo and estimate the maps that it lacks.
 
     Args:
         config: of the preset photo, checked.
+        weights: of the estimator.
         report: is told what happens.
         should_stop: is asked now and then; it may raise `Cancelled`.
 
@@ -83,14 +89,15 @@ def make_photo(
 
     photo = read_photo(config, report, check)
     report(photo.report)
-    provenance = _provenance(config, photo, report)
+    provenance = _provenance(config, photo, weights, report)
     report(Stage("estimating its maps"))
     stored = stored_maps(photo.fitted.maps)
-    found = estimate(stored[COLOR], photo.fitted.closed, report=report, should_stop=check)
+    closed, file = photo.fitted.closed, weights.file
+    found = estimate(stored[COLOR], closed, weights=file, report=report, should_stop=check)
     check()
     if photo.fitted.was_closed:
         stored, found = with_calm_border(stored, found)
-    info = _info(config, photo, found, provenance)
+    info = _info(config, photo, found, weights, provenance)
     tensors = {**stored, ESTIMATES: found.values}
     return PhotoMade(info, tensors, photo.report, provenance, _preview(stored[COLOR]))
 
@@ -99,19 +106,22 @@ def make_material(
     config: TrainingConfig,
     estimation: Estimation,
     bits: Mapping[str, int],
+    runs: Path,
     report: Callable[[Report], None],
     should_stop: Callable[[], bool],
 ) -> GeneratedMaterial:
     """The whole material of a photo, of which no model is kept.
 
-    Args: as of `make_photo`, what is made of the estimates, and the bits of each map's whole numbers.
+    Args: as of `make_photo`, what is made of the estimates, the bits of each map's whole numbers, and the folder of the
+        runs among which estimators are.
 
-    Raises: as `make_photo`.
+    Raises: as `make_photo` and `find_weights`.
     """
-    made = make_photo(config, report, should_stop)
+    weights = find_weights(runs, estimation.estimator)
+    made = make_photo(config, weights, report, should_stop)
     width, height = made.info.tile or (0, 0)
     wanted = GenerationConfig(config.run, width=width, height=height, estimation=estimation)
-    return PhotoModel(made.info, made.tensors).generate(wanted, bits)
+    return PhotoModel(made.info, made.tensors, runs).generate(wanted, bits)
 
 
 def save_photo_model(
@@ -125,7 +135,7 @@ def save_photo_model(
     Args: as of `make_photo`, and the run's folder.
 
     Raises:
-        StorageError: it cannot be written; and as `make_photo`.
+        StorageError: it cannot be written; and as `make_photo` and `find_weights`.
     """
     started = time.perf_counter()
     if run.checkpoints():
@@ -134,7 +144,8 @@ def save_photo_model(
             f"A run keeps its preset; {run.name!r} was started with another than photo.",
             "Resume with the same preset, or start a new run.",
         )
-    made = make_photo(config, report, should_stop)
+    weights = find_weights(run.path.parent, config.estimator)
+    made = make_photo(config, weights, report, should_stop)
     report(Stage("saving"))
     done = TrainingProgress(0, 0.0, time.perf_counter() - started, 1.0, 0.0, 0.0, {})
     run.save_config(config)
@@ -148,17 +159,22 @@ def save_photo_model(
 
 
 def _provenance(
-    config: TrainingConfig, photo: Photo, report: Callable[[Report], None]
+    config: TrainingConfig, photo: Photo, weights: Weights, report: Callable[[Report], None]
 ) -> Provenance:
     height, width = photo.fitted.maps["base_color"].shape[:2]
     done = {"kept": f"{width}×{height}", "closed": photo.fitted.closed, "scale": photo.scale}
+    done["estimator_hash"] = weights.hash
     return Provenance().extended(
         *describe_training(config, photo.files, 0, done, program_versions(), report)
     )
 
 
 def _info(
-    config: TrainingConfig, photo: Photo, found: Estimates, provenance: Provenance
+    config: TrainingConfig,
+    photo: Photo,
+    found: Estimates,
+    weights: Weights,
+    provenance: Provenance,
 ) -> ModelInfo:
     fitted = photo.fitted
     height, width = fitted.maps["base_color"].shape[:2]
@@ -170,7 +186,11 @@ def _info(
         maps=tuple(fitted.maps),
         preset="photo",
         network={"config": asdict(PhotoConfig(fitted.closed))},
-        statistics={"octaves": found.octaves, "errors": found.errors},
+        statistics={
+            "octaves": found.octaves,
+            "errors": found.errors,
+            "estimator": weights.hash,
+        },
         scale=photo.scale,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         step=0,

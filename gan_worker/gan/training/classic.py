@@ -44,7 +44,9 @@ class ClassicPipeline:
     def __init__(self, network: ClassicConfig):
         self._network = network
 
-    def read(self, config: TrainingConfig, _state: Mapping[str, Any]) -> MeasuredPictures:
+    def read(
+        self, config: TrainingConfig, _state: Mapping[str, Any], _weights: object
+    ) -> MeasuredPictures:
         read = read_small_pictures(config.pictures, self._network.side)
         return MeasuredPictures(**vars(read), names=(), patterns=(), statistics=GREY)
 

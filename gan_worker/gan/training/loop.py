@@ -15,6 +15,7 @@ import numpy as np
 from gan_worker.config import NETWORKS, TrainingConfig
 from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.errors import TrainingError, WorkerError
+from gan_worker.gan.estimation.tuning import save_tuned
 from gan_worker.gan.generation import arrays as checkpoint
 from gan_worker.gan.generation.model import Model, computed_on
 from gan_worker.gan.photo.making import save_photo_model
@@ -38,7 +39,7 @@ from gan_worker.runs.checkpoints import format_of
 from gan_worker.runs.curves import draw_curves
 from gan_worker.runs.provenance import Provenance, read_provenance, write_provenance
 from gan_worker.runs.room import Room
-from gan_worker.runs.run import ModelInfo, Run
+from gan_worker.runs.run import ModelInfo, Run, find_weights
 
 logger = logging.getLogger(__name__)
 
@@ -75,8 +76,9 @@ def train(
     config.check()
     if config.resume:
         run.check_goes_on()
-    if config.preset == "photo":
-        save_photo_model(config, run, report, should_stop)
+    others = {"photo": save_photo_model, "estimator": save_tuned}
+    if config.preset in others:
+        others[config.preset](config, run, report, should_stop)
         return
     room = Room(report, should_stop)
     training = Training(config, run, report, new_pipeline(config.preset), room)
@@ -109,11 +111,12 @@ class Training:
         state: dict[str, Any] = stored[1] if stored else {}
         if stored:
             # Its weights mean what it was started with.
-            kept = {name: state[name] for name in ("prepare", "learn_maps") if name in state}
-            as_before = {"prepare": {}, "learn_maps": False, **kept}
+            as_before = {"prepare": {}, "learn_maps": False, "estimator": ""}
+            as_before |= {name: state[name] for name in as_before if name in state}
             self.config = config = from_json(TrainingConfig, {**to_json(config), **as_before})
         before = read_provenance(run.path) or Provenance()
-        learned = read_training_set(config, pipeline.read, state, before, report)
+        weights = find_weights(run.path.parent, config.estimator)
+        learned = read_training_set(config, pipeline.read, state, before, weights, report)
         self.pictures, self.data = learned.pictures, learned.pictures.report
         self.provenance = learned.provenance
         # Only now is it known that the run can be what was chosen; one that was refused stays as it was.
@@ -138,7 +141,8 @@ class Training:
         self._start = None if stored else checkpoint.to_arrays(self.update.variables())
         self._resumed_at = self.seconds
         stage = self.update.detail.stage if isinstance(self.update, NativeStep) else None
-        self.live = Model(self._info(), self.update.ema_generator, self.named, stage)
+        runs = run.path.parent
+        self.live = Model(self._info(), self.update.ema_generator, self.named, stage, runs)
         report(LiveModel(run.name, self.live))
 
     def _restore(
@@ -345,6 +349,7 @@ class Training:
             "turned": self.data.turned,
             "prepare": to_json(self.config.prepare),
             "learn_maps": self.config.learn_maps,
+            "estimator": self.config.estimator,
             "statistics": self.pictures.statistics.to_json(),
             "patterns": [asdict(pattern) for pattern in self.pictures.patterns],
             "hyperparameters": asdict(self.update.parameters),

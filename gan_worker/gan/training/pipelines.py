@@ -27,6 +27,7 @@ from gan_worker.gan.training.step import TrainingStep, recipe
 if TYPE_CHECKING:
     from gan_worker.gan.training.pretrained import Pretrained
     from gan_worker.progress import Notice
+    from gan_worker.runs.estimators import Weights
 
 PREVIEW_CELLS = 24
 
@@ -69,8 +70,13 @@ class Pipeline(Protocol):
 
     preview_cells: int
 
-    def read(self, config: TrainingConfig, state: Mapping[str, Any]) -> MeasuredPictures:
-        """Read the pictures and measure them, or take what was measured from the state of a checkpoint, if any."""
+    def read(
+        self, config: TrainingConfig, state: Mapping[str, Any], weights: Weights
+    ) -> MeasuredPictures:
+        """Read the pictures and measure them, or take what was measured from the state of a checkpoint, if any.
+
+        The weights are those of the estimator, which all maps of photos are learned with where that is wanted.
+        """
 
     def new_update(
         self,
@@ -85,11 +91,11 @@ class Pipeline(Protocol):
         """What previews are measured against: real pictures of the first map, as a preview shows its own."""
 
 
-def _photo_maps() -> PhotoMaps:
+def _photo_maps(weights: Weights) -> PhotoMaps:
     """All maps of photos as they are estimated without adjustment, which takes the light off the color."""
     chosen = Estimation()
     names = ("base_color", *chosen.maps(("base_color",)))
-    return PhotoMaps(names, lambda color: estimate_maps(color, False, chosen, names)[0])
+    return PhotoMaps(names, lambda color: estimate_maps(color, False, chosen, names, weights)[0])
 
 
 class MaterialPipeline:
@@ -104,7 +110,9 @@ class MaterialPipeline:
     def __init__(self, network: NetworkConfig):
         self._network = network
 
-    def read(self, config: TrainingConfig, state: Mapping[str, Any]) -> MeasuredPictures:
+    def read(
+        self, config: TrainingConfig, state: Mapping[str, Any], weights: Weights
+    ) -> MeasuredPictures:
         scale, octaves, turned = config.scale, config.octaves, config.isotropic
         if state:
             octaves = max(state.get("octaves", 0), octaves or 0)
@@ -117,7 +125,7 @@ class MaterialPipeline:
             turned,
             octaves,
             config.prepare,
-            _photo_maps() if config.learn_maps else None,
+            _photo_maps(weights) if config.learn_maps else None,
         )
         if state:
             pictures = with_maps(pictures, tuple(state["statistics"]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gan_worker.config import TrainingConfig
 from gan_worker.errors import RequestError
@@ -14,8 +14,11 @@ from gan_worker.gan.training.pretrained import Pretrained
 from gan_worker.progress import Report, Stage
 from gan_worker.runs.provenance import Provenance, describe_training
 
+if TYPE_CHECKING:
+    from gan_worker.runs.estimators import Weights
+
 # Reads and measures the pictures of a config, or takes what was measured from the state of a checkpoint, if any.
-Read = Callable[[TrainingConfig, Mapping[str, Any]], MeasuredPictures]
+Read = Callable[[TrainingConfig, Mapping[str, Any], "Weights"], MeasuredPictures]
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ def read_training_set(
     read: Read,
     state: Mapping[str, Any],
     before: Provenance,
+    weights: Weights,
     report: Callable[[Report], None],
 ) -> TrainingSet:
     """Read and measure the pictures.
@@ -48,6 +52,7 @@ def read_training_set(
         state: of the checkpoint to go on from, which keeps its scale, turns, patterns and statistics, or its weights
             would mean something else; empty at the start.
         before: where the pictures of earlier sessions came from.
+        weights: of the estimator.
         report: is told what was found.
 
     Raises:
@@ -56,10 +61,11 @@ def read_training_set(
     """
     _check_preset(config, state)
     report(Stage("reading pictures"))
-    pictures = read(config, state)
+    pictures = read(config, state, weights)
     report(pictures.report)
     pretrained = None if state else Pretrained.of_preset(config.preset)
     settings = {"pretrained": pretrained.hash} if pretrained else {}
+    settings |= {"estimator_hash": weights.hash} if config.learn_maps else {}
     session = state.get("step", 0), settings, program_versions()
     provenance = before.extended(*describe_training(config, pictures.files, *session, report))
     _check_materials(state, pictures.names)

@@ -232,7 +232,7 @@ def test_what_goes_wrong_is_said_and_leaves_the_material(worker, material, tmp_p
             bpy.data.materials.remove(node_tree.find_material(target))
             worker.answered.remove(job)
         else:
-            motion.MotionBake.newest()._hash = "b" * 64
+            motion.MotionBake.newest()._made_by = ("b" * 64, "")
             worker.answered.remove(job)
 
     worker.instead = {3: fail}

@@ -1,23 +1,16 @@
-"""What an estimator learns from, and that it learns from an artist's own sets."""
+"""What an estimator learns from."""
 
 from __future__ import annotations
 
-import importlib
 import itertools
-from pathlib import Path
 
 import numpy as np
-import pytest
 import tensorflow as tf
 
-from gan_worker.errors import PictureError
-from gan_worker.gan.estimation.estimator import WEIGHTS, load_estimator
 from gan_worker.gan.estimation.learning import as_photographed
 from gan_worker.gan.estimation.light import to_linear
 from gan_worker.gan.estimation.relief import slopes_of_height
 from gan_worker.gan.estimation.samples import BATCH, CROP, Sample, batches, turned
-from gan_worker.gan.estimation.tuning import read_own, tune
-from gan_worker.runs.checkpoints import format_tensors
 
 
 def hills(side: int = 64) -> tuple[np.ndarray, np.ndarray]:
@@ -64,30 +57,3 @@ def test_the_light_that_is_told_is_the_light_that_is_there():
     shares = np.log(to_linear(seen).numpy() / to_linear(color).numpy()).mean(-1, keepdims=True)
     for one, told in zip(shares, light.numpy(), strict=True):
         assert np.corrcoef(one.ravel(), told.ravel())[0, 1] > 0.7
-
-
-@pytest.fixture
-def cobblestone(monkeypatch, tmp_path):
-    """The folder of a set."""
-    monkeypatch.syspath_prepend(Path(__file__).resolve().parents[3] / "scripts")
-    drawn = importlib.import_module("starter_materials")
-    return drawn.write_material(tmp_path / "sets", "Cobblestone", 256, 3)
-
-
-def test_it_goes_on_learning_from_own_sets(tmp_path, cobblestone):
-    (sample,) = read_own([cobblestone.parent])
-    assert sample.known == (1.0, 1.0, 1.0)
-    told = []
-    weights = tune([sample], 0.01, report=told.append)
-    file = tmp_path / "tuned.safetensors"
-    file.write_bytes(format_tensors(weights))
-    before, after = (load_estimator(f).variables for f in (WEIGHTS, file))
-    moved = [float(np.abs(a - b).max()) for a, b in zip(before, after, strict=True)]
-    assert 0 < max(moved) < 0.1 and 0 <= told[0] <= told[-1] < 1
-
-
-def test_what_has_no_normals_is_nothing_to_learn_from(cobblestone):
-    (cobblestone / "Cobblestone_NormalGL.png").unlink()
-    with pytest.raises(PictureError) as refused:
-        read_own([cobblestone])
-    assert refused.value.code == "dataset_empty" and "normals" in refused.value.info.message

@@ -16,6 +16,8 @@ from gan_worker.gan.generation import estimated, model
 from gan_worker.gan.generation.estimated import octaves_of_shapes
 from gan_worker.gan.generation.model import Model, load_model
 from gan_worker.materials.maps import MAPS
+from gan_worker.runs.checkpoints import parse_tensors
+from gan_worker.runs.estimators import save_estimator, shipped
 from gan_worker.runs.run import BUNDLED
 
 ALL = {"base_color", "roughness", "normal", "height", "ambient_occlusion"}
@@ -205,3 +207,25 @@ def test_a_model_without_a_base_color_is_refused(native, monkeypatch):
     with pytest.raises(RequestError, match="base color") as caught:
         native.generate(WANTED, BITS)
     assert caught.value.code == "invalid_config" and caught.value.info.cure
+
+
+def test_another_estimator_estimates_anew_and_the_recipe_says_which(native, tmp_path):
+    arrays = parse_tensors(shipped().file.read_bytes(), "shipped")
+    arrays["0000"] = arrays["0000"] * np.float16(1.5)
+    (tmp_path / "hers").mkdir()
+    hers = save_estimator(tmp_path / "hers", arrays, shipped(), 1)
+    knowing = Model(native.info, native.generator, detail=native.detail, runs=tmp_path)
+    wanted = replace(WANTED, maps=("normal",))
+    own = knowing.generate(wanted, BITS)
+    assert own.recipe.estimator == shipped().hash
+    other = knowing.generate(replace(wanted, estimation=Estimation(estimator="hers")), BITS)
+    assert other.recipe.estimator == hers.hash
+    assert other.recipe.config.estimation == Estimation(estimator="hers")
+    assert not np.array_equal(own.maps["normal"], other.maps["normal"])
+    again = knowing.generate(wanted, BITS)
+    np.testing.assert_array_equal(again.maps["normal"], own.maps["normal"])
+    assert again.recipe == own.recipe
+    assert knowing.generate(replace(wanted, maps=(), estimation=None), BITS).recipe.estimator == ""
+    with pytest.raises(RequestError) as caught:
+        knowing.generate(replace(wanted, estimation=Estimation(estimator="mud")), BITS)
+    assert caught.value.code == "unknown_estimator" and caught.value.info.cure

@@ -1,6 +1,7 @@
 """A photo as a model: levels of detail, tiles, estimates and what is refused."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from gan_worker.style import Material
 from gan_worker.styles.motion import probe_config
 
 WIDTH, HEIGHT = 96, 64
+NOWHERE = Path("nowhere")
 BITS = {name: kind.bits for name, kind in MAPS.items()}
 
 
@@ -49,7 +51,7 @@ def model(color, found):
         octaves=3,
         tile=(WIDTH, HEIGHT),
     )
-    return PhotoModel(info, photo_tensors({"base_color": color}, found))
+    return PhotoModel(info, photo_tensors({"base_color": color}, found), NOWHERE)
 
 
 def photo_tensors(maps, found):
@@ -181,7 +183,7 @@ def test_a_small_probe_of_it_can_be_made(model):
 def test_an_open_photo_has_no_seams_to_measure(model, color, found):
     network = {"config": dataclasses.asdict(PhotoConfig(seamless=False))}
     info = dataclasses.replace(model.info, network=network)
-    open_model = PhotoModel(info, photo_tensors({"base_color": color}, found))
+    open_model = PhotoModel(info, photo_tensors({"base_color": color}, found), NOWHERE)
     assert not open_model.generate(config()).seam_ratios
     assert not info.tileable
 
@@ -194,7 +196,7 @@ def test_normals_of_a_set_keep_their_length_at_every_level(model, color, found):
     info = dataclasses.replace(model.info, maps=tuple(maps))
     tensors = photo_tensors(maps, found)
     assert {name: array.shape for name, array in tensors.items()} == photo_shapes(info)
-    small = PhotoModel(info, tensors).generate(
+    small = PhotoModel(info, tensors, NOWHERE).generate(
         config(width=WIDTH // 4, height=HEIGHT // 4, mip=2), BITS
     )
     lengths = np.linalg.norm(small.maps["normal"] / 127.5 - 1, axis=-1)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gan_worker.config import GenerationConfig
+from gan_worker.config import GenerationConfig, Recipe
 from gan_worker.errors import RequestError
 from gan_worker.estimation import SURFACES
 from gan_worker.scenes.description import Scene, SceneObject
@@ -14,7 +14,7 @@ from gan_worker.scenes.parser import parse_recipe
 from gan_worker.scenes.plan import in_part, plan_scene, work_item
 from gan_worker.style import CellMap, Material, Seed
 from gan_worker.styles.favourites import Favourite, write_favourites
-from gan_worker.wire.messages import ModelEntry
+from gan_worker.wire.messages import EstimatorEntry, ModelEntry
 
 KEY_OF_0_2 = "759786c622bf92cab976f35e1837e49d254844700513bf35b71dd0ae23daed77"
 MODELS = [
@@ -333,3 +333,50 @@ def test_parts_have_all_items_each_once():
     parts = [[key for key in keys if in_part(key, (n, 8))] for n in range(1, 9)]
     assert sorted(key for part in parts for key in part) == sorted(keys)
     assert min(map(len, parts)) > 3
+
+
+ESTIMATORS = [EstimatorEntry("", "1" * 16), EstimatorEntry("hers", "2" * 16)]
+
+
+def estimated(text, model="digits", models=MODELS, estimators=ESTIMATORS):
+    scene = Scene(tuple(row(1)))
+    made = plan_scene(parse_recipe(rule(text, model=model, size=28)), scene, models, estimators)
+    (item,) = made.items.values()
+    return item
+
+
+def test_the_key_changes_with_what_estimates():
+    own, hers = "estimate = true", 'estimate = { estimator = "hers" }'
+    newer = [EstimatorEntry("", "3" * 16), ESTIMATORS[1]]
+    items = [estimated(own), estimated(hers), estimated(own, estimators=newer)]
+    assert len({item.key for item in items}) == 3
+    assert [item.estimator[0] for item in items] == ["1", "2", "3"]
+    assert estimated(hers, estimators=newer) == items[1]
+    again = work_item(items[1].config, items[1].model_hash, items[1].estimator)
+    assert again == items[1], "as it is told to who makes it elsewhere"
+    assert estimated("").key == estimated("", estimators=newer).key
+    assert estimated("").key == work_item(estimated("").config, "b" * 64).key
+
+
+def test_the_estimates_of_a_photo_are_part_of_its_model():
+    photo = [ModelEntry("moss", "c" * 64, 4, 0, ("base_color",), preset="photo", tile=(28, 28))]
+    own = estimated("estimate = true", "moss", photo)
+    assert own.estimator == ""
+    named = estimated('estimate = { estimator = "hers" }', "moss", photo)
+    assert named.estimator == "2" * 16
+
+
+def test_an_estimator_that_is_not_there_is_named_with_its_rule():
+    for estimators in (ESTIMATORS, []):
+        with pytest.raises(RequestError, match=r"Line .*'mud'") as refused:
+            estimated('estimate = { estimator = "mud" }', estimators=estimators)
+        assert refused.value.code == "unknown_estimator" and refused.value.info.cure
+
+
+def test_what_was_estimated_by_another_is_not_what_was_asked_for():
+    item = estimated("estimate = true")
+    recipe = Recipe(item.config, item.model_hash, "0.3", estimator=item.estimator)
+    assert item.is_made_as(recipe)
+    assert not item.is_made_as(replace(recipe, estimator="9" * 16))
+    assert not item.is_made_as(replace(recipe, model_hash="9" * 64))
+    assert estimated("estimate = true", estimators=[]).is_made_as(recipe), "an older worker"

@@ -79,8 +79,7 @@ def make(monkeypatch, tmp_path):
     """Makes items of these keys with actors that hang at some of them; gives what was made, and the stand-in."""
     monkeypatch.setattr(ray, "ITEM_WITHIN", 0.02)
     monkeypatch.setattr(ray, "MEGAPIXEL_WITHIN", 0.0)
-    monkeypatch.setattr(ray.run, "open_model", lambda runs, name: tmp_path)
-    monkeypatch.setattr(ray, "model_files", lambda folder: {})
+    monkeypatch.setattr(ray, "run_files", lambda runs, name: {})
 
     def make(keys, hangs):
         cluster = StandIn(hangs)

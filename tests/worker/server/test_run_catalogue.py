@@ -21,6 +21,7 @@ from gan_worker.locks import FolderLock
 from gan_worker.materials import pictures
 from gan_worker.materials.pictures import write_picture
 from gan_worker.progress import Stage, TrainingProgress
+from gan_worker.runs.estimators import LETTERS, save_estimator, shipped
 from gan_worker.runs.run import BUNDLED, ModelInfo, Run
 from gan_worker.server.allowed_folders import AllowedFolders
 from gan_worker.server.run_catalogue import DELETED, LISTS_AT_ONCE, RunCatalogue
@@ -423,3 +424,39 @@ def test_a_picture_is_made_small_once_and_anew_where_it_has_changed(tmp_path, mo
     run.save_preview(2, np.full((8, 8, 3), 200, np.uint8), Credits())
     assert store.picture("oak") != first[0]
     assert len(read) == 2
+
+
+def test_an_estimator_is_a_run_that_is_no_model(served, ear):
+    folder = make_run(served.home, "hers").path
+    weights = save_estimator(folder, {"a": np.zeros(3, np.float16)}, shipped(), 4)
+    (served.home / "runs" / "odd").mkdir()
+    (served.home / "runs" / "odd" / "estimator.json").write_text("{}")
+    ear.client.request_models()
+    found = ear.event(ModelList)
+    assert [(e.name, e.hash) for e in found.estimators] == [
+        ("", shipped().hash),
+        ("hers", weights.hash),
+    ]
+    assert len(weights.hash) == LETTERS and "hers" not in [model.name for model in found.models]
+    ear.client.request_runs()
+    listed = {run.name: run for run in ear.event(RunList).runs}
+    assert not listed["hers"].has_model and not listed["hers"].problem
+    assert "format" in listed["odd"].problem
+    ear.heard.clear()
+    ear.client.ask(RenameRun("hers", "ours"))
+    again = ear.event(ModelList)
+    assert [estimator.name for estimator in again.estimators] == ["", "ours"]
+
+
+def test_jobs_that_name_an_estimator_that_is_not_there_are_refused_at_once(served, ear):
+    from gan_worker.config import GenerationConfig
+    from gan_worker.estimation import Estimation
+
+    names = [Estimation(estimator=name) for name in ("mud", "../keys")]
+    configs = [GenerationConfig("Starter Cobblestone", estimation=e) for e in names]
+    configs.append(TrainingConfig("wall", ("/photos/oak.png",), "photo", estimator="mud"))
+    codes = []
+    for config in configs:
+        refused = ear.event(messages.JobRejected, job=ear.client.submit(config))
+        codes.append(refused.error.code)
+    assert codes == ["unknown_estimator", "invalid_config", "unknown_estimator"]
