@@ -1,7 +1,8 @@
-"""Pictures of models on the shader ball: a sheet of all that come with the program, and a slider that moves.
+"""Pictures for the README: all starters on the shader ball, sliders that move, and what a demo rendered.
 
 model_pictures.py sheet --file starters.png
 model_pictures.py slider --model "Starter Hexagon Tiles" --direction "pca 2" --file slider.webp
+    model_pictures.py demo out --file demo.jpg
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ SIDE = 400
 SIZE, FRAME, FRAMES, REACH, ASIDE = (800, 450), 80, 24, 5.0, 0.14
 MOST_BYTES = 3_000_000
 MODEL, DIRECTIONS = "Starter Hexagon Tiles", ("pca 2", "pca 1")
-README_PICTURE = ROOT / ".github/pictures/slider.webp"
+PICTURES = ROOT / ".github/pictures"
+# Pixels between the renders of a demo, and what they are saved with.
+GAP, QUALITY = 8, 86
 
 # The panel, in the colors and measures of Blender's dark theme at twice the size, and drawn once more at twice that.
 PANEL, FIELD, FILLED, INK = "#303030", "#545454", "#4772b3", "#e6e6e6"
@@ -219,6 +222,21 @@ def _font() -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(fonts / "Inter.woff2", LETTERS * SCALE)
 
 
+def demo_picture(folder: Path) -> Image.Image:
+    """What a demo rendered: the ball, and below it the other scenes side by side."""
+    first, *others = (
+        Image.open(folder / f"{name}.png").convert("RGB") for name in render_scenes.SCENES
+    )
+    width = (first.width - GAP * (len(others) - 1)) // len(others)
+    height = width * first.height // first.width
+    sheet = Image.new("RGB", (first.width, first.height + GAP + height), "white")
+    sheet.paste(first, (0, 0))
+    for column, other in enumerate(others):
+        small = other.resize((width, height), Image.Resampling.LANCZOS)
+        sheet.paste(small, (column * (width + GAP), first.height + GAP))
+    return sheet
+
+
 def write_loop(frames: Sequence[Image.Image], file: Path) -> int:
     """Write a looping WebP of at most `MOST_BYTES`: the best quality that fits.
 
@@ -255,11 +273,16 @@ def main() -> int:
     slider = kinds.add_parser("slider", help="a loop in which sliders change a material")
     slider.add_argument("--model", default=MODEL, help="one that comes with the program")
     slider.add_argument("--direction", nargs="+", default=DIRECTIONS, help="such as 'pca 1'")
-    slider.add_argument("--file", type=Path, default=README_PICTURE)
+    slider.add_argument("--file", type=Path, default=PICTURES / "slider.webp")
+    demo = kinds.add_parser("demo", help="what scripts/demo rendered, in one picture")
+    demo.add_argument("folder", type=Path, help="that it wrote")
+    demo.add_argument("--file", type=Path, default=PICTURES / "demo.jpg")
     options = parser.parse_args()
     try:
         if options.kind == "sheet":
             make_sheet(list(offered()), options.side).save(options.file)
+        elif options.kind == "demo":
+            demo_picture(options.folder).save(options.file, quality=QUALITY, optimize=True)
         else:
             write_loop(make_slider(run.BUNDLED / options.model, options.direction), options.file)
     except TilewrightError as error:

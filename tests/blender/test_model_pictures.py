@@ -97,3 +97,12 @@ def test_what_is_retired_is_not_shown(monkeypatch):
         model_pictures.run, "read_model_info", lambda _: replace(info, retired=True)
     )
     assert not list(model_pictures.offered())
+
+
+def test_a_demo_is_shown_by_its_ball_above_all_other_scenes(tmp_path):
+    for shade, name in enumerate(render_scenes.SCENES, 1):
+        size = (160, 90) if shade == 1 else (120, 68)
+        Image.new("RGB", size, (50 * shade,) * 3).save(tmp_path / f"{name}.png")
+    shown = np.asarray(model_pictures.demo_picture(tmp_path))
+    assert shown.shape[1] == 160
+    assert [shown[45, 80, 0], *shown[-5, 20::60, 0]] == [50, 100, 150, 200]
