@@ -107,7 +107,7 @@ SCENES = {
         "Shader Ball",
         scene_objects.ball,
         View((0.0, -4.9, 1.6), (0.0, 0.0, 0.52), 76),
-        Light("forest", 120, 0.9, key=190),
+        Light("forest", 120, 0.9, key=160),
     ),
     "corner": Setting(
         "Wall Corner",
@@ -124,7 +124,7 @@ SCENES = {
     "close": Setting(
         "Close-Up",
         scene_objects.near,
-        View((-0.1, -1.15, 0.95), (-0.22, 0.0, 0.66), 50),
+        View((-0.1, -1.15, 0.95), (-0.13, 0.0, 0.68), 50),
         Light("forest", 120, 0.8, key=60),
     ),
 }
