@@ -135,7 +135,8 @@ def run(
     for piece, (_, wearer) in zip(pieces, scenes.values(), strict=True):
         write_maps(piece, wearer, out / "maps")
     scenes[CLOSE] = render_scenes.build(CLOSE)
-    render_scenes.wear(scenes[CLOSE][1], render_scenes.worn(scenes[CLOSE_OF][1]))
+    shown = render_scenes.worn(scenes[CLOSE_OF][1])
+    render_scenes.wear(scenes[CLOSE][1], render_scenes.seen_from_near(shown))
     file, renders = out / "scene.blend", [out / f"{name}.png" for name in scenes]
     bpy.context.window.scene = scenes[CLOSE_OF][0]
     bpy.ops.wm.save_as_mainfile(filepath=str(file), check_existing=False, compress=True)

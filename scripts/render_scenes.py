@@ -42,7 +42,9 @@ SIZE = (1280, 720)
 SAMPLES = 12  # and the denoiser
 # Meters that a tile covers where nobody says so, and one of a model that is so many cells of its latent grid wide.
 METERS = 1.0
-TILE_METERS, TILE_CELLS = 2.0, 64
+TILE_METERS, TILE_CELLS = 1.5, 64
+# Pixels of a material on a meter of the ball from near, where each is about as large as one of the render.
+NEAR = 1600
 # Pixels of the pictures that starters learn from, from left to right.
 PICTURE = 1024
 # The deepest relief that is shown, as a part of the width of the tile, and the steepest normals that tell of it.
@@ -119,7 +121,7 @@ SCENES = {
         "Floor",
         scene_objects.floor,
         View((0.9, -3.0, 1.35), (-0.35, 0.4, 0.05), 30),
-        Light("city", -186, 0.7, sun=5, sun_place=(155, 42)),
+        Light("city", -186, 1.1, sun=6, sun_place=(155, 42)),
     ),
     "close": Setting(
         "Close-Up",
@@ -290,6 +292,21 @@ def fit(material: bpy.types.Material, meters: float) -> None:
         surface.raise_surface(material, "REAL", relief(*pictures) * meters)
 
 
+def seen_from_near(material: bpy.types.Material) -> bpy.types.Material:
+    """A copy for the ball from near: as if that were so large that each pixel of the material is seen."""
+    from blender_addon.shader import node_tree
+
+    near = material.copy()
+    node_tree.make_unique(near)
+    fit(near, near_meters(next(iter(node_tree.images_of(near).values())).size[0]))
+    return near
+
+
+def near_meters(pixels: int) -> float:
+    """Width of a tile of so many pixels on the ball from near."""
+    return pixels / NEAR
+
+
 def relief(height: np.ndarray, normal: np.ndarray) -> float:
     """How far black is below white, as a part of the tile's width, so that the slopes are those of the normals.
 
@@ -351,7 +368,11 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="with the maps of one material")
     parser.add_argument("--scene", choices=SCENES, default="ball")
     parser.add_argument("--file", type=Path, default=Path("out.png"))
-    parser.add_argument("--meters", type=float, default=METERS, help="width of a tile (default: 1)")
+    parser.add_argument(
+        "--meters",
+        type=float,
+        help=f"width of a tile (default: {METERS}; from near so many that each pixel is seen)",
+    )
     parser.add_argument("--width", type=int, default=SIZE[0], help="pixels (default: 1280)")
     options = parser.parse_args()
     enable_addon()
@@ -361,7 +382,9 @@ def main() -> int:
         print(error.info.message, error.info.cure, file=sys.stderr)
         return 2
     scene, wearer = build(options.scene)
-    wear(wearer, make_material(options.folder.name, maps, options.meters))
+    pixels = next(iter(maps.values())).shape[1]
+    meters = options.meters or (near_meters(pixels) if options.scene == "close" else METERS)
+    wear(wearer, make_material(options.folder.name, maps, meters))
     render(scene, options.file.absolute(), (options.width, options.width * SIZE[1] // SIZE[0]))
     return 0
 

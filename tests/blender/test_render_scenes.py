@@ -111,6 +111,18 @@ def test_a_folder_of_maps_is_laid_on_in_its_size_and_with_its_relief(tmp_path):
     assert material.displacement_method == "DISPLACEMENT"
 
 
+def test_from_near_each_pixel_is_seen_and_the_material_stays_as_it_was():
+    from blender_addon.shader import node_tree
+
+    maps = {"base_color": np.zeros((400, 800, 3), np.uint8)}
+    material = render_scenes.make_material("wide", maps, 2.0)
+    near = render_scenes.seen_from_near(material)
+    scales = [one.node_tree.nodes[node_tree.MAPPING].inputs["Scale"] for one in (material, near)]
+    assert tuple(scales[0].default_value) == (0.5, 1, 1)
+    assert tuple(scales[1].default_value) == (2, 4, 1)
+    assert near.tilewright.uuid != material.tilewright.uuid
+
+
 @pytest.mark.parametrize("pixels", [1.0, 3.0])
 def test_relief_is_as_deep_as_the_normals_say(pixels):
     y, x = np.mgrid[:128, :128] * (2 * np.pi / 128)
