@@ -65,6 +65,8 @@ class PlateauDetector:
         whole = times - times[0] >= SMOOTHED * lasted
         late = times > times[-1] - LATE * lasted
         early = whole & ~late
+        if not early.any():  # one step took most of the time
+            return
         best = levels[early].min()
         fall = best - levels[late].min()
         sway = levels[late].std() if self._best_at is not None else 0.0

@@ -115,5 +115,12 @@ def test_a_day_of_previews_costs_nothing():
     assert time.process_time() - began < 0.01 * EVERY
 
 
+def test_a_step_that_takes_most_of_the_time_says_nothing():
+    detector = PlateauDetector()
+    for second in (*np.arange(0, 180, EVERY), 9000.0, 9000.0):
+        detector.look(second, {"swd/0": 20.0})
+    assert detector.stopped_for(9000) is None
+
+
 def test_distances_of_zero_are_taken():
     assert told(lambda _: 0.0, 10)[-1] is not None
