@@ -103,7 +103,7 @@ class TILEWRIGHT_OT_learn_estimator(Action, bpy.types.Operator):
     @classmethod
     def obstacle(cls, context: bpy.types.Context) -> str:
         return TILEWRIGHT_OT_start_training.obstacle(context) or unless(
-            session.current.estimators,
+            session.current.speaks(1, 5),
             "The worker is too old to learn this: update Tilewright there",
         )
 

@@ -150,6 +150,8 @@ def choose_when_ready(scene: bpy.types.Scene, model: str) -> None:
     chosen = scene.tilewright
     if session.current.model(model):
         chosen.model, chosen.awaited_model = model, ""
+    elif model in session.current.estimator_names():
+        chosen.estimator, chosen.awaited_model = model, ""
     else:
         chosen.awaited_model = model
 

@@ -76,7 +76,7 @@ def test_the_button_learns_from_a_folder_and_what_has_learned_is_chosen(worker, 
 
 
 def test_a_worker_that_is_too_old_to_learn_is_said(worker, tmp_path):
-    know(worker)
+    session.current.protocol = (1, 4)
     with pytest.raises(RuntimeError, match="too old"):
         bpy.ops.tilewright.learn_estimator(directory=str(tmp_path))
 
@@ -146,3 +146,11 @@ def test_an_older_worker_offers_no_choice(stand_in):
     assert not sliders.offers_estimators("")
     with pytest.raises(TilewrightError):
         requests.check_request(GenerationConfig("hers"))
+
+
+def test_one_that_has_learned_already_is_chosen_at_once(worker):
+    from blender_addon.training import training
+
+    scene = bpy.context.scene
+    training.choose_when_ready(scene, "hers")
+    assert (scene.tilewright.estimator, scene.tilewright.awaited_model) == ("hers", "")
