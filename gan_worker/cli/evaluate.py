@@ -14,12 +14,13 @@ from rich.table import Table
 
 from gan_worker.cli import terminal
 from gan_worker.cli.options import Home, quiet_loading, runs_folder, write_sheet
-from gan_worker.cli.terminal import output, show_stage, show_warning
+from gan_worker.cli.terminal import output, show_notice, show_stage, show_warning
 from gan_worker.errors import require
 from gan_worker.files import check_places, write_json
 from gan_worker.progress import (
     Evaluation,
     GenerationProgress,
+    Notice,
     Report,
     Row,
     Stage,
@@ -71,7 +72,7 @@ def evaluate(
     ] = None,
     home: Home = None,
 ) -> None:
-    """Measure how close a model comes to real pictures."""
+    """Measure how close a model comes to real pictures; photos are prepared as they were for its training."""
     rule = f"--seeds must lie between 2 and {MOST_JUDGED}"
     require(2 <= seeds <= MOST_JUDGED, rule, seeds, "Use --seeds 4.")
     check_places(against)
@@ -83,7 +84,9 @@ def evaluate(
     loaded = generation.load_model(folder)
     with EvaluationView() as view:
         places = [str(place.absolute()) for place in against]
-        found, sheet = evaluation.evaluate_model(loaded, places, range(1, seeds + 1), view.report)
+        found, sheet = evaluation.evaluate_model(
+            loaded, places, range(1, seeds + 1), view.report, run.Run(folder)
+        )
     show_evaluation(found)
     file = json or folder / "evaluation.json"
     write_json(file, asdict(found))
@@ -130,6 +133,8 @@ class EvaluationView:
             self._bar.update(self._task, description=news.text)
         elif isinstance(news, Stage):
             show_stage(news.text)
+        elif isinstance(news, Notice):
+            show_notice(news)
         elif isinstance(news, GenerationProgress):
             self._bar.update(self._task, completed=news.done, total=news.total)
 

@@ -24,6 +24,7 @@ from gan_worker.runs.provenance import (
     Provenance,
     TrainingPicture,
     describe_picture,
+    read_pretrained,
     read_provenance,
 )
 
@@ -34,7 +35,13 @@ UNKNOWN = "not recorded"
 
 
 def provenance(
-    of: Annotated[str, typer.Argument(metavar="FILE|MODEL", help="A picture, or a model's name.")],
+    of: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE|MODEL",
+            help="A picture, a model's name, or estimator for the network that estimates maps.",
+        ),
+    ],
     json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
     home: Home = None,
 ) -> None:
@@ -44,7 +51,14 @@ def provenance(
         return
     folder = runs_folder(home) / check_name(of, "run")
     estimates = run.is_estimator(folder)
-    folder = folder if estimates else run.open_model(runs_folder(home), of)
+    try:
+        folder = folder if estimates else run.open_model(runs_folder(home), of)
+    except RequestError:
+        pretrained = read_pretrained(of)
+        if pretrained is None:
+            raise
+        _show_found(of, pretrained, pretrained.credits, json)
+        return
     found = read_provenance(folder)
     if found is None:
         raise RequestError(
@@ -53,14 +67,19 @@ def provenance(
             "has no provenance.json.",
             f"Resume it with its pictures: gan-worker train --resume {shlex.quote(of)}.",
         )
+    if estimates:
+        _show_found(of, found, found.credits, json)
+        return
+    info = run.read_model_info(folder)
+    contained = info.octaves > 0 or info.tile is not None
+    _show_found(of, found, replace(found.credits, contained=contained), json)
+
+
+def _show_found(of: str, found: Provenance, credits: Credits, json: bool) -> None:
     if json:
         typer.echo(as_json(asdict(found)))
-    elif estimates:
-        show_provenance(of, found, found.credits)
     else:
-        info = run.read_model_info(folder)
-        contained = info.octaves > 0 or info.tile is not None
-        show_provenance(of, found, replace(found.credits, contained=contained))
+        show_provenance(of, found, credits)
 
 
 def _show_origin(file: Path, json: bool) -> None:

@@ -16,9 +16,9 @@ from gan_worker.materials.pictures import (
     Picture,
     quantise,
     read_bands,
-    read_layout,
     turned,
 )
+from gan_worker.materials.pictures import read_layout as read_layout
 from gan_worker.materials.reading import (
     MaterialSet,
     as_maps,

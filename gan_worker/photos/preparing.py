@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from gan_worker.photos.light import balance_pieces, even_out_pieces
 from gan_worker.photos.pieces import Pieces, finished
-from gan_worker.photos.problems import PhotoProblem, find_problems
+from gan_worker.photos.problems import PhotoProblem as PhotoProblem
+from gan_worker.photos.problems import find_problems as find_problems
 from gan_worker.photos.straightening import straighten_part as straighten_part
 from gan_worker.photos.straightening import straighten_pieces, straightened_size
 

@@ -19,6 +19,8 @@ from gan_worker.runs.checkpoints import damaged, unreadable
 from gan_worker.runs.licences import Attribution, AttributionFinder
 
 FILE = "provenance.json"
+# Weights that come with the program, each with a file of its name that says what `provenance.json` says of a run.
+PRETRAINED = Path(__file__).parents[1] / "pretrained"
 FORMAT = 1
 # More pictures than these are told about before they are read again.
 MANY = 50
@@ -222,15 +224,32 @@ def read_provenance(folder: Path) -> Provenance | None:
     Raises:
         StorageError: `checkpoint_corrupt` where it is not what was written.
     """
+    return _read(folder / FILE)
+
+
+def read_pretrained(name: str) -> Provenance | None:
+    """Read whose pictures weights that come with the program have learned from; None where there are none so called.
+
+    Args:
+        name: of their file, such as `estimator`.
+
+    Raises:
+        StorageError: as `read_provenance`.
+    """
+    files = {file.stem: file for file in PRETRAINED.glob("*.json")}
+    return _read(files[name]) if name in files else None
+
+
+def _read(file: Path) -> Provenance | None:
     try:
-        data = read_json(folder / FILE)
+        data = read_json(file)
         found = from_json(Provenance, data)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise unreadable(f"{FILE} of {folder.name!r}", error) from error
+        raise unreadable(f"{file.name} of {file.parent.name!r}", error) from error
     if found.hash != _measured_hash(data):
-        raise damaged(f"{FILE} of {folder.name!r} has another")
+        raise damaged(f"{file.name} of {file.parent.name!r} has another")
     return found
 
 

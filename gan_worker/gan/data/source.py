@@ -17,9 +17,15 @@ from gan_worker.materials.pictures import quantise, read_layout, resize
 from gan_worker.materials.pixels import as_floats, with_unit_normals
 from gan_worker.materials.reduction import Reduced, read_part, read_reduced, reduce_maps
 from gan_worker.materials.sets import PHOTO, MaterialSet, read_material
-from gan_worker.photos.preparing import prepare_and_inspect, prepared_size, straighten_part
-from gan_worker.photos.problems import PhotoProblem, find_problems
-from gan_worker.preparation import AS_IT_IS, Preparation
+from gan_worker.photos.preparing import (
+    PhotoProblem,
+    find_problems,
+    prepare_and_inspect,
+    prepared_size,
+    straighten_part,
+)
+from gan_worker.preparation import AS_IT_IS as AS_IT_IS
+from gan_worker.preparation import Preparation
 from gan_worker.validation.material import validate
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ import tensorflow as tf
 from gan_worker.config import GenerationConfig, check_learned
 from gan_worker.errors import RequestError
 from gan_worker.gan.data.dataset import read_pictures
+from gan_worker.gan.estimation.training_photos import AS_IT_IS, as_trained
 from gan_worker.gan.metrics.nearest import PATCH, Match
 from gan_worker.gan.metrics.reference import Material, Reference
 from gan_worker.materials.contact_sheet import Picture, contact_sheet
@@ -20,6 +21,7 @@ from gan_worker.progress import Evaluation, GenerationProgress, Likeness, Report
 if TYPE_CHECKING:
     from gan_worker.gan.generation.latents import Latents
     from gan_worker.gan.generation.model import Model
+    from gan_worker.runs.run import Run
 
 # Longest side of a generated picture that is judged, pixels, without and with octaves of detail.
 LARGEST, LARGEST_NATIVE = 512, 1024
@@ -30,7 +32,11 @@ FRAME = (255, 190, 60)
 
 
 def evaluate_model(
-    model: Model, files: Sequence[str], seeds: Sequence[int], report: Callable[[Report], None]
+    model: Model,
+    files: Sequence[str],
+    seeds: Sequence[int],
+    report: Callable[[Report], None],
+    run: Run | None = None,
 ) -> tuple[Evaluation, Picture]:
     """All metrics of a model beside those of the real halves, of random-phase noise and of noise.
 
@@ -40,6 +46,7 @@ def evaluate_model(
             much of the middle as a training keeps.
         seeds: two at least, a picture each.
         report: is told what is done.
+        run: that made the model: what it did to photos before it learned from them is done to these too.
 
     Returns:
         The figures, and the most alike pieces side by side: uint8 (height, width, 3).
@@ -67,7 +74,15 @@ def evaluate_model(
 
     tell("reading pictures")
     octaves = model.info.octaves
-    read = read_pictures(files, model.network.crop, model.info.scale, octaves=octaves)
+    prepared, estimate = as_trained(run, files, report) if run else (AS_IT_IS, None)
+    read = read_pictures(
+        files,
+        model.network.crop,
+        model.info.scale,
+        octaves=octaves,
+        preparation=prepared,
+        estimate=estimate,
+    )
     materials = read.natives or read.materials
     maps = tuple(name for name in model.info.maps if name in read.report.maps)
     if not maps or len(seeds) < 2:

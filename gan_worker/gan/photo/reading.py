@@ -12,9 +12,8 @@ import numpy as np
 
 from gan_worker.errors import PictureError, RequestError
 from gan_worker.materials.masks import looks_seamless
-from gan_worker.materials.pictures import read_layout
 from gan_worker.materials.pixels import with_unit_normals
-from gan_worker.materials.reduction import read_part, read_reduced
+from gan_worker.materials.reduction import read_layout, read_part, read_reduced
 from gan_worker.materials.sets import PHOTO, find_materials, read_material
 from gan_worker.photos.preparing import prepare_and_inspect, straighten_part
 from gan_worker.photos.tiling import SMALLEST, make_tile, shrunk

@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from gan_worker.config import NETWORKS, ClassicConfig, NetworkConfig, TrainingConfig
-from gan_worker.estimation import Estimation
 from gan_worker.gan.data.dataset import (
     Dataset,
     MeasuredPictures,
-    PhotoMaps,
     measure_pictures,
     read_pictures,
     with_maps,
 )
 from gan_worker.gan.detail.bank import KeptPictures
-from gan_worker.gan.estimation.maps import estimate_maps
+from gan_worker.gan.estimation.training_photos import photo_maps
 from gan_worker.gan.training.classic import ClassicPipeline
 from gan_worker.gan.training.gpus import divide_training
 from gan_worker.gan.training.native import NativeStep
@@ -91,13 +89,6 @@ class Pipeline(Protocol):
         """What previews are measured against: real pictures of the first map, as a preview shows its own."""
 
 
-def _photo_maps(weights: Weights) -> PhotoMaps:
-    """All maps of photos as they are estimated without adjustment, which takes the light off the color."""
-    chosen = Estimation()
-    names = ("base_color", *chosen.maps(("base_color",)))
-    return PhotoMaps(names, lambda color: estimate_maps(color, False, chosen, names, weights)[0])
-
-
 class MaterialPipeline:
     """The pipeline of the networks that make seamless materials.
 
@@ -125,7 +116,7 @@ class MaterialPipeline:
             turned,
             octaves,
             config.prepare,
-            _photo_maps(weights) if config.learn_maps else None,
+            photo_maps(weights) if config.learn_maps else None,
         )
         if state:
             pictures = with_maps(pictures, tuple(state["statistics"]))

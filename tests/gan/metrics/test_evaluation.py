@@ -14,7 +14,15 @@ from gan_worker.gan.generation import model as generation
 from gan_worker.gan.metrics import evaluation
 from gan_worker.gan.training import loop
 from gan_worker.materials import pictures
+from gan_worker.photos.preparing import prepare
+from gan_worker.preparation import Preparation
 from gan_worker.progress import GenerationProgress, Stage
+from gan_worker.runs.provenance import (
+    Provenance,
+    TrainingSession,
+    describe_picture,
+    write_provenance,
+)
 from gan_worker.runs.run import Run, open_model
 
 
@@ -150,6 +158,30 @@ def test_a_network_that_knows_its_place_is_found_out(model):
     placed.generator = Placed()
     assert (placed.network, placed.statistics) == (network, statistics)
     assert evaluation.shift_error(placed) > 0.1
+
+
+def test_a_photo_is_judged_as_it_was_prepared_for_the_training(model, home, tmp_path):
+    corners = ((0.05, 0.1), (0.95, 0.05), (0.9, 0.9), (0.1, 0.95))
+    done = Preparation(corners, even_light=1.0)
+    light = np.linspace(1, 0.4, 160, dtype=np.float32)[None, :, None]
+    photo = np.random.default_rng(5).random((140, 160, 3), np.float32) * light
+    pictures.write_picture(tmp_path / "photo.png", photo, 16)
+    pictures.write_picture(tmp_path / "prepared.png", prepare(photo, done), 16)
+    run = Run.create(tmp_path / "runs", "stripes")
+    run.save_config(TrainingConfig("stripes", prepare=done))
+    described = [describe_picture(tmp_path / "photo.png")]
+    session = TrainingSession(0, {}, {})
+    write_provenance(run.path, Provenance().extended(described, session))
+
+    def floor(name, *of):
+        file = str(tmp_path / name)
+        return evaluation.evaluate_model(model, [file], (1, 2), lambda news: None, *of)[0].rows[
+            "floor"
+        ]
+
+    prepared, plain = floor("photo.png", run), floor("photo.png")
+    assert prepared == pytest.approx(floor("prepared.png"), rel=0.02, abs=1e-3, nan_ok=True)
+    assert prepared["swd/0"] != pytest.approx(plain["swd/0"], rel=0.02)
 
 
 @pytest.mark.skipif("TILEWRIGHT_TEST_DATA" not in os.environ, reason="needs real photos")

@@ -1,0 +1,124 @@
+"""Whose material sets the estimator's weights have learned from, written beside them as a run's provenance is.
+
+Tables beside the sets say it: `SOURCES.csv` in their folder, `MANIFEST.csv` or the tables of `SOURCES.md` above it,
+with columns such as `set`, `licence`, `publisher`, `repo` and `commit`. `gan-worker provenance estimator` shows it.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from gan_worker.files import replace_file
+from gan_worker.materials.pictures import read_header
+from gan_worker.materials.sets import find_materials
+from gan_worker.runs.provenance import Provenance, TrainingPicture, TrainingSession
+
+# Columns by which each field is given, the first that says something.
+COLUMNS = {
+    "name": ("set", "name"),
+    "license": ("licence", "license"),
+    "author": ("publisher", "author"),
+    "source": ("source", "repo", "origin repo @ commit"),
+}
+# Other names of a license than its SPDX identifier.
+SPDX = {"CC0 1.0": "CC0-1.0", "CC0": "CC0-1.0"}
+
+
+def describe_sets(folders: Sequence[Path], learned: Collection[str]) -> list[TrainingPicture]:
+    """What is known of each set: its license and source, and a hash of all its files.
+
+    Args:
+        folders: of material sets, each in a folder of its own, as the weights are made of.
+        learned: names of the sets that were learned from; others were held back.
+
+    Raises:
+        ValueError: no set of that name is in the folders, or one has no license.
+    """
+    found = []
+    for folder in folders:
+        rows = {_field(row, "name"): row for row in _rows(folder)}
+        for place in sorted(p for p in folder.iterdir() if p.is_dir()):
+            (one, *_), _, _ = find_materials([place])
+            if one.name in learned:
+                found.append(_described(one.name, place, rows.get(place.name, {})))
+    missing = set(learned) - {picture.file for picture in found}
+    unlicensed = [picture.file for picture in found if not picture.license]
+    if missing or unlicensed:
+        raise ValueError(
+            f"Each set that was learned from must be in the folders, and a table must name its license; not there: "
+            f"{sorted(missing)}, without a license: {unlicensed}."
+        )
+    return found
+
+
+def write_sources(
+    weights: Path, sets: Sequence[TrainingPicture], step: int, settings: Mapping[str, object]
+) -> Path:
+    """Write beside weights whose sets they have learned from.
+
+    Args:
+        weights: the file, which is there.
+        sets: of `describe_sets`.
+        step: of their training.
+        settings: what else a reader should know of it, such as which categories were held back.
+
+    Returns:
+        The file, `<weights>.json`.
+    """
+    told = {"weights": hashlib.sha256(weights.read_bytes()).hexdigest(), **settings}
+    found = Provenance().extended(sets, TrainingSession(step, told, {}))
+    file = weights.with_suffix(".json")
+    replace_file(file, json.dumps(asdict(found), separators=(",", ":")).encode())
+    return file
+
+
+def _described(name: str, place: Path, row: Mapping[str, str]) -> TrainingPicture:
+    files = sorted(p for p in place.iterdir() if p.is_file())
+    whole = hashlib.sha256()
+    for file in files:
+        whole.update(file.read_bytes())
+    (one, *_), _, _ = find_materials([place])
+    width, height, _ = read_header(one.files["base_color"])
+    license, commit = _field(row, "license"), row.get("commit", "")
+    source = _field(row, "source") + (f" @ {commit}" if commit else "")
+    return TrainingPicture(
+        *(name, whole.hexdigest(), width, height, sum(f.stat().st_size for f in files)),
+        author=_field(row, "author"),
+        license=SPDX.get(license, license),
+        source=source,
+    )
+
+
+def _field(row: Mapping[str, str], name: str) -> str:
+    return next((row[column].strip() for column in COLUMNS[name] if row.get(column)), "")
+
+
+def _rows(folder: Path) -> Iterator[dict[str, str]]:
+    """All rows that tell of sets in a folder; of several for one set the last counts."""
+    for file in (folder.parent / "MANIFEST.csv", folder / "SOURCES.csv"):
+        if file.exists():
+            with file.open(encoding="utf-8", newline="") as opened:
+                rows = [row for row in csv.DictReader(opened) if row]
+            yield from (row for row in rows if row.get("group", folder.name) == folder.name)
+    file = folder.parent / "SOURCES.md"
+    if file.exists():
+        yield from _rows_of_text(file.read_text(encoding="utf-8"), folder.name)
+
+
+def _rows_of_text(text: str, group: str) -> Iterator[dict[str, str]]:
+    """Rows of the tables below headings that end in the name of a group."""
+    within, header = False, []
+    for line in text.splitlines():
+        if line.startswith("#"):
+            within, header = line.rstrip().endswith(group), []
+        elif within and line.startswith("|"):
+            cells = [cell.strip() for cell in line.strip("| ").split("|")]
+            if not header:
+                header = cells
+            elif set("".join(cells)) - set("-: "):
+                yield dict(zip(header, cells, strict=False))
