@@ -229,8 +229,13 @@ def as_float(picture: np.ndarray) -> np.ndarray:
     return picture.astype(np.float32, copy=False)
 
 
-def _halved(color: Picture) -> Picture:
-    """Half the size; an odd last row or column is repeated."""
+def _halved(picture: Picture) -> Picture:
+    """Half the size, in bands; an odd last row or column is repeated."""
+    tops = range(0, len(picture), BAND)
+    return np.concatenate([_halved_band(picture[top : top + BAND]) for top in tops])
+
+
+def _halved_band(color: Picture) -> Picture:
     height, width = color.shape[:2]
     if height % 2 or width % 2:
         color = np.pad(color, ((0, height % 2), (0, width % 2), (0, 0)), "edge")
@@ -244,18 +249,12 @@ BAND = 512
 
 def _replace_coarse(finer: np.ndarray, coarser: np.ndarray) -> None:
     """Give estimates what a view of half the size says of all but their finest octave, in place."""
-    change = coarser.astype(np.float32) - _half(finer)
+    change = coarser.astype(np.float32)
     height, width = finer.shape[:2]
+    for top in range(0, height, BAND):
+        change[top // 2 : (top + BAND) // 2] -= _halved(finer[top : top + BAND].astype(np.float32))
     for top in range(0, height, BAND):
         rows = np.arange(top // 2 - 1, min(top + BAND, height + 1) // 2 + 1) % len(change)
         raised = upsample(tf.constant(change[rows][None])).numpy()[0, 2 : 2 + BAND]
         stop = min(top + BAND, height)
         finer[top:stop] += raised[: stop - top, :width].astype(np.float16)
-
-
-def _half(values: np.ndarray) -> np.ndarray:
-    height, width = values.shape[:2]
-    found = np.empty((-(-height // 2), -(-width // 2), values.shape[2]), np.float32)
-    for top in range(0, height, BAND):
-        found[top // 2 : (top + BAND) // 2] = _halved(values[top : top + BAND].astype(np.float32))
-    return found

@@ -68,6 +68,14 @@ def test_shapes_are_seen_on_the_coarse_view():
     assert coarse_octaves(8192, 8192) == 4
 
 
+@pytest.mark.parametrize("closed", [True, False])
+def test_views_joined_in_bands_are_as_the_whole(monkeypatch, closed):
+    color = (255 * stones(150, 130)).astype(np.uint8)
+    whole = estimate(color, closed, 2).values
+    monkeypatch.setattr(estimator, "BAND", 16)
+    np.testing.assert_array_equal(estimate(color, closed, 2).values, whole)
+
+
 def test_it_stops_when_asked():
     with pytest.raises(Cancelled):
         estimate(stones(), True, should_stop=lambda: True)

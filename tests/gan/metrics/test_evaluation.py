@@ -3,13 +3,15 @@
 import dataclasses
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
 
 from gan_worker.cli import app
 from gan_worker.config import TrainingConfig
-from gan_worker.errors import RequestError
+from gan_worker.errors import Cancelled, RequestError
+from gan_worker.gan.data.dataset import read_pictures
 from gan_worker.gan.generation import model as generation
 from gan_worker.gan.metrics import evaluation
 from gan_worker.gan.training import loop
@@ -160,28 +162,30 @@ def test_a_network_that_knows_its_place_is_found_out(model):
     assert evaluation.shift_error(placed) > 0.1
 
 
-def test_a_photo_is_judged_as_it_was_prepared_for_the_training(model, home, tmp_path):
+def test_a_photo_is_judged_as_it_was_prepared_for_the_training(home, tmp_path, monkeypatch):
     corners = ((0.05, 0.1), (0.95, 0.05), (0.9, 0.9), (0.1, 0.95))
     done = Preparation(corners, even_light=1.0)
     light = np.linspace(1, 0.4, 160, dtype=np.float32)[None, :, None]
     photo = np.random.default_rng(5).random((140, 160, 3), np.float32) * light
     pictures.write_picture(tmp_path / "photo.png", photo, 16)
-    pictures.write_picture(tmp_path / "prepared.png", prepare(photo, done), 16)
-    run = Run.create(tmp_path / "runs", "stripes")
-    run.save_config(TrainingConfig("stripes", prepare=done))
+    shutil.copytree(home, tmp_path / "home")
+    run = Run.open(tmp_path / "home" / "runs", "stripes")
+    run.save_config(dataclasses.replace(run.load_config(), prepare=done))
     described = [describe_picture(tmp_path / "photo.png")]
     session = TrainingSession(0, {}, {})
     write_provenance(run.path, Provenance().extended(described, session))
+    seen = []
 
-    def floor(name, *of):
-        file = str(tmp_path / name)
-        return evaluation.evaluate_model(model, [file], (1, 2), lambda news: None, *of)[0].rows[
-            "floor"
-        ]
+    def watched(*chosen, **more):
+        seen.append(read_pictures(*chosen, **more))
+        raise Cancelled
 
-    prepared, plain = floor("photo.png", run), floor("photo.png")
-    assert prepared == pytest.approx(floor("prepared.png"), rel=0.02, abs=1e-3, nan_ok=True)
-    assert prepared["swd/0"] != pytest.approx(plain["swd/0"], rel=0.02)
+    monkeypatch.setattr(evaluation, "read_pictures", watched)
+    assert evaluate(tmp_path / "home", "--against", tmp_path / "photo.png") != 0
+    (read,) = seen
+    seen = (read.natives or read.materials)[0]["base_color"]
+    height, width = seen.shape[:2]
+    np.testing.assert_allclose(seen, prepare(photo, done)[:height, :width], atol=1e-3)
 
 
 @pytest.mark.skipif("TILEWRIGHT_TEST_DATA" not in os.environ, reason="needs real photos")
