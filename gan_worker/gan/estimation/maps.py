@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from gan_worker.gan.estimation.estimator import BAND, Estimates, as_float, estimate
+from gan_worker.gan.estimation.estimator import Estimates, as_float, estimate
 from gan_worker.gan.estimation.light import to_linear, to_srgb
 from gan_worker.gan.estimation.relief import normals_of_slopes
-from gan_worker.gan.estimation.spectral import blur, integrate
+from gan_worker.gan.estimation.spectral import AT_ONCE, blur, integrate
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.pictures import Picture, quantise
 
@@ -59,14 +59,15 @@ def make_maps(
     height, width = found.values.shape[:2]
     if "normal" in names or "height" in names:
         slopes = _slopes(found, chosen)
+        # First what takes most memory, while there is nothing else yet.
+        if "height" in names:
+            made["height"] = _height(slopes, found, chosen, bits.get("height"))
         if "normal" in names:
             made["normal"] = _in_bands(
                 lambda rows: normals_of_slopes(tf.constant(slopes(rows))) / 2 + 0.5,
                 (height, width, 3),
                 bits.get("normal"),
             )
-        if "height" in names:
-            made["height"] = _height(slopes, found, chosen, bits.get("height"))
     values = found.values
     if "base_color" in names:
         made["base_color"] = _in_bands(
@@ -171,8 +172,9 @@ def _without_light(color: np.ndarray, light: np.ndarray, share: float) -> tf.Ten
 def _in_bands(make: Callable[[slice], Any], shape: tuple[int, ...], bits: int | None) -> np.ndarray:
     """A map made some rows at a time, so that few are in memory as floating-point numbers."""
     whole = np.empty(shape, {None: np.float32, 8: np.uint8, 16: np.uint16}[bits])
-    for top in range(0, shape[0], BAND):
-        rows = slice(top, top + BAND)
+    band = max(1, AT_ONCE // shape[1])
+    for top in range(0, shape[0], band):
+        rows = slice(top, top + band)
         whole[rows] = _stored(np.asarray(make(rows)), bits)
     return whole
 

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-# Numbers that are transformed at a time.
+# Numbers of a field that are worked on at a time.
 AT_ONCE = 2**20
 
 

@@ -229,7 +229,7 @@ def test_version_1_scales_each_picture_by_its_deepest_place():
 
 
 def test_maps_take_little_memory_beside_themselves(monkeypatch):
-    monkeypatch.setattr(maps, "BAND", 16)
+    monkeypatch.setattr(maps, "AT_ONCE", 2**13)
     monkeypatch.setattr(spectral, "AT_ONCE", 2**13)
     side = 512
     values = np.random.default_rng(1).normal(0, 0.2, (side, side, 5)).astype(np.float16)
