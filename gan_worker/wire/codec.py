@@ -79,8 +79,8 @@ Generate jobs
     the model's `stride` >> `mip`. The same config with both sides halved and `mip` + 1 is the same tile with half the
     detail. A recipe without it has all detail, as has a model without octaves.
 
-    `estimation` (since 1.5) has the fields of `estimation.Estimation`. Its `version`, 1 where it is not given, is that of
-    how maps are made of estimates; a worker that does not know it makes them as in 1, and its recipe does not name it.
+    `estimation` (since 1.5) has the fields of `estimation.Estimation`. Its `version`, 1 where it is not given, is that
+    of how maps are made of estimates; a worker that does not know it makes them as in 1, and names none in its recipe.
 
 Training jobs
     The config of `submit` has the fields of `config.TrainingConfig`. `octaves` (since 1.3) says how often the size
