@@ -9,6 +9,7 @@ from gan_worker.config import TrainingConfig
 from gan_worker.gan.estimation.training_photos import as_trained, photo_maps
 from gan_worker.materials.pictures import write_picture
 from gan_worker.preparation import Preparation
+from gan_worker.runs.estimators import shipped
 from gan_worker.runs.provenance import (
     Provenance,
     TrainingSession,
