@@ -112,7 +112,8 @@ def _rows(folder: Path) -> Iterator[dict[str, str]]:
 
 def _rows_of_text(text: str, group: str) -> Iterator[dict[str, str]]:
     """Rows of the tables below headings that end in the name of a group."""
-    within, header = False, []
+    within = False
+    header: list[str] = []
     for line in text.splitlines():
         if line.startswith("#"):
             within, header = line.rstrip().endswith(group), []
