@@ -47,15 +47,14 @@ def _draw_photo(
     layout: bpy.types.UILayout, context: bpy.types.Context, *buttons: tuple[str, IconItems, str]
 ) -> None:
     """What a photo is taken from: what is on each button, its icon and the source; and how far one is."""
-    if not photo.PhotoMaterial.running():
-        for text, icon, source in buttons:
-            button = layout.operator("tilewright.photo_to_material", text=text, icon=icon)
-            button.source = source
+    # They stay while one runs: Blender would highlight what comes in the place of a button that was pressed.
+    for text, icon, source in buttons:
+        button = layout.operator("tilewright.photo_to_material", text=text, icon=icon)
+        button.source = source
     column = properties_column(layout)
     column.prop(context.scene.tilewright, "tileable")
     _draw_estimator(column, context.scene.tilewright)
-    if not photo.PhotoMaterial.running():
-        layout.operator("tilewright.learn_estimator", icon="FILE_FOLDER")
+    layout.operator("tilewright.learn_estimator", icon="FILE_FOLDER")
     task, width = photo.PhotoMaterial.newest(), context.region.width
     draw_task(layout, task, width, "tilewright.cancel_photo_to_material")
     for number, sentence in enumerate(task.outcome if task else ()):

@@ -9,7 +9,7 @@ from gan_worker.exports.targets import ExportTarget
 
 from ..steering import sliders
 from ..worker import pump
-from ..worker.reporting import Action, CancelTask, obstacle_of, still
+from ..worker.reporting import Action, CancelTask, obstacle_of, still, when
 from . import assets, validation
 from . import export as material_export
 
@@ -61,7 +61,10 @@ class TILEWRIGHT_OT_export_material(Action, bpy.types.Operator):
     def obstacle(cls, context: bpy.types.Context) -> str:
         chosen = context.scene.tilewright
         target, folder = ExportTarget(chosen.export_target), chosen.export_folder
-        return obstacle_of(material_export.check, sliders.active_material(), target, folder)
+        material, runs = sliders.active_material(), material_export.MaterialExport.running()
+        return obstacle_of(material_export.check, material, target, folder) or when(
+            runs, "A material is being exported: wait for it, or cancel it"
+        )
 
     def act(self, context: bpy.types.Context) -> None:
         chosen = context.scene.tilewright

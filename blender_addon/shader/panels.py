@@ -152,8 +152,8 @@ class _Export(_OfRecipe):
         column.prop(chosen, "export_target")
         column.prop(chosen, "export_folder")
         export = MaterialExport.newest()
-        if not MaterialExport.running():
-            layout.operator("tilewright.export_material", icon="EXPORT")
+        # It stays while it runs: Blender would highlight what comes in the place of a button that was pressed.
+        layout.operator("tilewright.export_material", icon="EXPORT")
         draw_task(layout, export, context.region.width, "tilewright.cancel_export")
         if export and export.state == "succeeded":
             text = f"{len(export.files)} files in {export.folder}"

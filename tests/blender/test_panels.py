@@ -477,7 +477,8 @@ def test_material_panel_shows_what_can_be_changed_and_why_not(stand_in, plane, m
     exporting = material_panels.TILEWRIGHT_PT_export
     assert draw(exporting).splitlines() == ["For", "Folder", "Export"]
     export = material_export.start(plane.active_material, ExportTarget.gltf, str(tmp_path))
-    assert draw(exporting).splitlines()[2] == "Reading"
+    assert draw(exporting).splitlines()[2:4] == ["Export", "Reading"]
+    assert not bpy.ops.tilewright.export_material.poll()
     export.wait()
     assert "6 files in " in " ".join(draw(exporting).split())  # a long path is wrapped
     bpy.ops.tilewright.switch_size(side=512)
@@ -544,7 +545,8 @@ def test_a_photo_on_its_way_says_how_far_it_is(stand_in, plane, photo):
     task = photos.start(bpy.context.scene, [photo], [plane])
     stand_in.events.append(JobReport(session.current.training.id, Stage("making it tileable")))
     pump.wait(lambda: task.stage == "making it tileable", 10)
-    assert draw(panel).split("\n") == ["Tileable", "Making it tileable", ""]
+    assert draw(panel).split("\n") == [*buttons, "Making it tileable", ""]
+    assert not bpy.ops.tilewright.photo_to_material.poll()
     why = ErrorInfo("picture_too_small", "A photo must be larger.", "Take a larger one.")
     stand_in.state(session.current.training.id, "failed", why)
     pump.wait(lambda: task.state == "failed", 10)
