@@ -25,7 +25,7 @@ from gan_worker.materials.pixels import to_light, to_screen
 PICTURES = ROOT / ".github" / "pictures"
 SHOWN = ("RedBricks", "Cobblestone")
 SIDE, SEED, METERS = 256, 4, 1.0
-SQUARE, QUALITY = 480, 88
+SQUARE, QUALITY = 480, 82
 # Where the sun stands (right, up, towards the viewer), its strength, and that of the sky, in linear light.
 SUN, SUNLIGHT, SKYLIGHT = (-0.5, 0.55, 0.67), 0.95, 0.4
 GRAIN = 0.01
@@ -46,7 +46,7 @@ def draw_photo(name: str, file: Path) -> None:
 
 def estimate(photo: Path, folder: Path) -> dict[str, np.ndarray]:
     """Its maps, as the command makes them."""
-    told = ("estimate", str(photo), "--out", str(folder), "--tileable")
+    told = ("estimate", str(photo), "--out", str(folder))
     subprocess.run([sys.executable, "-m", "gan_worker", *told], check=True, cwd=ROOT)
     return scenes.read_maps(folder / photo.stem)
 
