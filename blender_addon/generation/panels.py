@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from gan_worker.wire.messages import ModelEntry
 
+    from ..steering.properties import SteeringChoices
     from .properties import GenerationChoices
 
 UNREADABLE_SHOWN = 2
@@ -61,7 +62,7 @@ def _draw_photo(
         paragraph(layout, sentence, width, "INFO" if number else "CHECKMARK")
 
 
-def _draw_estimator(column: bpy.types.UILayout, chosen: GenerationChoices) -> None:
+def _draw_estimator(column: bpy.types.UILayout, chosen: SteeringChoices) -> None:
     """What maps are estimated with, where there is a choice; one that is gone can still be taken out."""
     if sliders.offers_estimators(chosen.estimator):
         column.prop(chosen, "estimator", placeholder="The Worker's Own")

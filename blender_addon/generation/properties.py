@@ -11,7 +11,6 @@ from bpy.props import (
 from gan_worker.limits import SEEDS, SIDES, TRUNCATIONS
 from gan_worker.materials.maps import MAPS
 
-from ..steering.properties import estimator_choice
 from ..worker import session
 
 
@@ -88,7 +87,6 @@ class GenerationChoices:
         "normals of a model that has seen photos",
         default=True,
     )
-    estimator: estimator_choice()
     target: EnumProperty(
         name="Apply To",
         description="Which objects get the material",

@@ -228,8 +228,9 @@ class TILEWRIGHT_PG_favourite(bpy.types.PropertyGroup):
 
 
 class SteeringChoices:
-    """What was chosen in the panels Latents, Explore and Favourites."""
+    """What was chosen in the panels Latents, Explore and Favourites, and wherever maps are estimated."""
 
+    estimator: estimator_choice()
     scale: FloatVectorProperty(
         name="Repeats",
         description="How often the tile is repeated over the UV square",

@@ -25,7 +25,6 @@ from gan_worker.estimation import LIMITS, SURFACES, adjusted
 from gan_worker.estimation import Estimation as Estimation
 from gan_worker.files import check_places, make_private, storage_errors
 from gan_worker.limits import DETAILS
-from gan_worker.locks import FolderLock
 from gan_worker.materials.metadata import model_metadata
 from gan_worker.materials.pictures import Bits, write_picture
 from gan_worker.progress import GenerationProgress, Notice, Report
@@ -339,7 +338,7 @@ def train_in(config: TrainingConfig, opened: run.Run, load: Callable[[], Work]) 
     """The same in the folder of a run that is there."""
     wish = terminal.StopWish(config.resume)
     try:
-        with _only_writer(opened), terminal.TrainingView() as view, wish:
+        with opened.writing(), terminal.TrainingView() as view, wish:
             opened.save_config(config)
             with quiet_loading():
                 work = load()
@@ -358,18 +357,3 @@ def _free_name(opened: run.Run) -> None:
     if not opened.checkpoints() and not run.is_estimator(opened.path):
         shutil.rmtree(opened.path, ignore_errors=True)
         terminal.messages.print(terminal.line(f"Nothing of {opened.name} is kept."))
-
-
-@contextmanager
-def _only_writer(opened: run.Run) -> Iterator[None]:
-    lock = FolderLock(opened.path)
-    if not lock.acquire():
-        raise WorkerError(
-            "busy",
-            f"Only one training may write a run; another process trains {opened.name!r} now.",
-            "Wait until it has ended, or choose another name.",
-        )
-    try:
-        yield
-    finally:
-        lock.release()

@@ -18,7 +18,6 @@ from gan_worker.errors import RequestError
 from gan_worker.files import as_json
 from gan_worker.materials.metadata import credit_line, read_metadata
 from gan_worker.materials.pictures import read_header
-from gan_worker.names import check_name
 from gan_worker.runs import run
 from gan_worker.runs.provenance import (
     Provenance,
@@ -49,7 +48,7 @@ def provenance(
     if Path(of).is_file():
         _show_origin(Path(of), json)
         return
-    folder = runs_folder(home) / check_name(of, "run")
+    folder = runs_folder(home) / of
     estimates = run.is_estimator(folder)
     try:
         folder = folder if estimates else run.open_model(runs_folder(home), of)

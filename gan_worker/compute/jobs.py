@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from gan_worker.errors import WorkerError
 from gan_worker.materials.maps import MAPS
 
 if TYPE_CHECKING:
@@ -83,26 +82,16 @@ class GanProgram:
         should_stop: Callable[[], bool],
     ) -> None:
         from gan_worker.gan.training import loop
-        from gan_worker.locks import FolderLock
         from gan_worker.runs.run import Run
 
         make = Run.open if config.resume else Run.create
         run = make(self._runs, config.run)
-        lock = FolderLock(run.path)
-        if not lock.acquire(LOCK_PATIENCE):
-            raise WorkerError(
-                "busy",
-                f"Only one training may write a run; another process trains {config.run} now.",
-                "Wait until it has ended, or choose another name.",
-            )
-        try:
+        with run.writing(LOCK_PATIENCE):
             if _was_made(config, run):
                 for tick in run.read_progress()[-1:]:
                     report(tick)
                 return
             loop.train(_completed(config, run), run, report, should_stop)
-        finally:
-            lock.release()
 
     def generate(
         self,

@@ -271,6 +271,15 @@ def unreadable(file: str, error: Exception) -> StorageError:
     )
 
 
+def other_networks(what: str) -> StorageError:
+    """The error of weights that are of networks which this version has not."""
+    return StorageError(
+        "model_format",
+        f"Weights must be of the networks of this version of Tilewright; those of {what} are of other networks.",
+        "Train it again, with this version.",
+    )
+
+
 def format_of(octaves: int) -> int:
     """The format of what has so many octaves of detail."""
     return WITH_OCTAVES if octaves else FORMAT
@@ -290,9 +299,10 @@ def check_format(
         StorageError: `model_format`.
     """
     if number not in known:
+        *others, last = map(str, known)
+        listed = f"{', '.join(others)} or {last}" if others else last
         raise StorageError(
             "model_format",
-            f"The format of a {what} must be {', '.join(map(str, known[:-1]))} or {known[-1]} for this version of "
-            f"Tilewright; it is {number!r}.",
+            f"The format of a {what} must be {listed} for this version of Tilewright; it is {number!r}.",
             "Update Tilewright on this computer.",
         )

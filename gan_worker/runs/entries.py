@@ -141,12 +141,12 @@ class _Reading:
             return None
 
     def estimator(self) -> EstimatorEntry | None:
-        from gan_worker.runs.estimators import LETTERS, is_estimator, read_estimator
+        from gan_worker.runs.run import is_estimator, read_estimator
 
         if self.misnamed or not is_estimator(self._folder):
             return None
         try:
-            return EstimatorEntry(self._folder.name, read_estimator(self._folder).hash[:LETTERS])
+            return EstimatorEntry(self._folder.name, read_estimator(self._folder).letters)
         except TilewrightError as error:
             self._problems.append(error.info.message)
             return None

@@ -18,16 +18,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan_worker.dataclass_json import from_json
-from gan_worker.errors import StorageError
 from gan_worker.files import read_json, read_regular, replace_file, storage_errors, write_json
 from gan_worker.names import check_name, unknown_estimator
-from gan_worker.runs.checkpoints import damaged, format_tensors, read_shapes, unreadable
+from gan_worker.runs.checkpoints import (
+    check_format,
+    damaged,
+    format_tensors,
+    other_networks,
+    read_shapes,
+    unreadable,
+)
 
 if TYPE_CHECKING:
     from gan_worker.runs.checkpoints import Arrays
 
 SHIPPED = Path(__file__).parents[1] / "pretrained" / "estimator.safetensors"
-FILE = "estimator.json"
+ESTIMATOR = "estimator.json"
 # Version of that file; others are refused.
 FORMAT = 1
 # Letters of a hash that tell which estimator it was.
@@ -65,6 +71,11 @@ class EstimatorInfo:
     step: int
     format: int = FORMAT
 
+    @property
+    def letters(self) -> str:
+        """`Weights.hash` of it."""
+        return self.hash[:LETTERS]
+
 
 @dataclass(frozen=True)
 class _Versioned:
@@ -79,7 +90,7 @@ def shipped() -> Weights:
 
 def is_estimator(folder: Path) -> bool:
     """Whether a run's folder has an `estimator.json`, which need not be readable."""
-    return os.path.lexists(folder / FILE)
+    return os.path.lexists(folder / ESTIMATOR)
 
 
 def read_estimator(folder: Path) -> EstimatorInfo:
@@ -89,20 +100,14 @@ def read_estimator(folder: Path) -> EstimatorInfo:
         StorageError: `checkpoint_corrupt` or `model_format`.
     """
     try:
-        data = read_json(folder / FILE)
+        data = read_json(folder / ESTIMATOR)
         number = from_json(_Versioned, data).format
-        if number != FORMAT:
-            raise StorageError(
-                "model_format",
-                f"The format of an estimator must be {FORMAT} for this version of Tilewright; that of "
-                f"{folder.name!r} is {number!r}.",
-                "Update Tilewright on this computer.",
-            )
+        check_format(number, f"run's estimator ({folder.name!r})", (FORMAT,))
         info = from_json(EstimatorInfo, data)
         if len(info.hash) != 64 or not set(info.hash) <= set("0123456789abcdef"):
             raise ValueError("it names no weights")
     except (OSError, ValueError) as error:
-        raise unreadable(f"{FILE} of {folder.name!r}", error) from error
+        raise unreadable(f"{ESTIMATOR} of {folder.name!r}", error) from error
     return info
 
 
@@ -114,7 +119,7 @@ def open_estimator(runs_folder: Path, name: str) -> Path:
     """
     folder = runs_folder / check_name(name, "run")
     if not is_estimator(folder):
-        found = sorted(file.parent.name for file in runs_folder.glob(f"*/{FILE}"))
+        found = sorted(file.parent.name for file in runs_folder.glob(f"*/{ESTIMATOR}"))
         raise unknown_estimator(name, found)
     return folder
 
@@ -140,7 +145,7 @@ def find_weights(runs_folder: Path, name: str) -> Weights:
     except OSError as error:
         raise unreadable(f"{file.name} of {name!r}", error) from error
     _verify(file, info.hash, changed)
-    return Weights(file, info.hash[:LETTERS])
+    return Weights(file, info.letters)
 
 
 @cache
@@ -149,12 +154,7 @@ def _verify(file: Path, digest: str, _changed: int) -> None:
     if hashlib.sha256(read_regular(file)).hexdigest() != digest:
         raise damaged(f"{file.name} of {file.parent.name!r} has another")
     if read_shapes(file) != read_shapes(SHIPPED):
-        raise StorageError(
-            "model_format",
-            f"An estimator must have the networks of this version of Tilewright; {file.parent.name!r} learned with "
-            "other networks.",
-            "Learn from the same sets again, with this version.",
-        )
+        raise other_networks(f"the estimator {file.parent.name!r}")
 
 
 def weights_name(digest: str) -> str:
@@ -180,5 +180,5 @@ def save_estimator(folder: Path, tensors: Arrays, learned_from: Weights, step: i
     with storage_errors(file):
         replace_file(file, data)
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    write_json(folder / FILE, asdict(EstimatorInfo(digest, created, learned_from.hash, step)))
+    write_json(folder / ESTIMATOR, asdict(EstimatorInfo(digest, created, learned_from.hash, step)))
     return Weights(file, digest[:LETTERS])

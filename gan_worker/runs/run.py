@@ -17,7 +17,8 @@ import logging
 import math
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from numpy.typing import NDArray
 
 from gan_worker.config import Credits, TrainingConfig
 from gan_worker.dataclass_json import dump, from_json
-from gan_worker.errors import RequestError, StorageError, TilewrightError
+from gan_worker.errors import RequestError, StorageError, TilewrightError, WorkerError
 from gan_worker.files import (
     make_private,
     parse_json,
@@ -39,6 +40,7 @@ from gan_worker.files import (
     write_json,
 )
 from gan_worker.limits import OCTAVES, SIDES
+from gan_worker.locks import FolderLock
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.metadata import model_metadata
 from gan_worker.names import (
@@ -63,11 +65,13 @@ from gan_worker.runs.checkpoints import (
     unreadable,
 )
 from gan_worker.runs.checkpoints import OF_A_PHOTO as OF_A_PHOTO
-from gan_worker.runs.estimators import FILE as ESTIMATOR
+from gan_worker.runs.estimators import ESTIMATOR as ESTIMATOR
 from gan_worker.runs.estimators import Weights as Weights
 from gan_worker.runs.estimators import find_weights as find_weights
 from gan_worker.runs.estimators import is_estimator as is_estimator
 from gan_worker.runs.estimators import open_estimator as open_estimator
+from gan_worker.runs.estimators import read_estimator as read_estimator
+from gan_worker.runs.estimators import shipped as shipped
 
 logger = logging.getLogger(__name__)
 
@@ -196,6 +200,28 @@ class Run:
             RequestError: `invalid_config`.
         """
         check_name(self.name, "run")
+
+    @contextmanager
+    def writing(self, patience: float = 0.0) -> Iterator[None]:
+        """Be the only process that trains it.
+
+        Args:
+            patience: seconds until that is given up.
+
+        Raises:
+            WorkerError: `busy`.
+        """
+        lock = FolderLock(self.path)
+        if not lock.acquire(patience):
+            raise WorkerError(
+                "busy",
+                f"Only one training may write a run; another process trains {self.name!r} now.",
+                "Wait until it has ended, or choose another name.",
+            )
+        try:
+            yield
+        finally:
+            lock.release()
 
     def save_config(self, config: TrainingConfig) -> None:
         """Keep what was chosen."""

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from gan_worker.config import GenerationConfig, check_has_styles
 from gan_worker.dataclass_json import to_json
 from gan_worker.errors import RequestError
-from gan_worker.names import unknown_estimator
 from gan_worker.scenes.latents import RuleLatents
 from gan_worker.scenes.recipe import (
     BetweenLatent,
@@ -419,7 +418,12 @@ def _check_model(
         _check_favourites(rule, favourites)
         named = rule.estimate and rule.estimate.estimator
         if named and named not in estimators:
-            raise unknown_estimator(named, filter(None, estimators))
+            raise RequestError(
+                "unknown_estimator",
+                f"the worker must have the estimator {named!r}; it has "
+                f"{', '.join(filter(None, estimators)) or 'none'}.",
+                "Correct the name, or let it learn from its sets again.",
+            )
     except RequestError as error:
         message = f"{rule.place}: {error.info.message}"
         code = "invalid_recipe" if error.code == "invalid_config" else error.code

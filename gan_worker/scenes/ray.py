@@ -32,7 +32,6 @@ from gan_worker.errors import (
 )
 from gan_worker.materials.maps import MAPS
 from gan_worker.runs import run
-from gan_worker.runs.estimators import FILE as ESTIMATOR
 from gan_worker.scenes.store import SceneStore
 
 if TYPE_CHECKING:
@@ -137,7 +136,9 @@ def run_files(runs_folder: Path, name: str) -> Files:
     """
     if run.is_estimator(runs_folder / name):
         weights = run.find_weights(runs_folder, name).file
-        return {file.name: file.read_bytes() for file in (weights.with_name(ESTIMATOR), weights)}
+        return {
+            file.name: file.read_bytes() for file in (weights.with_name(run.ESTIMATOR), weights)
+        }
     folder = run.open_model(runs_folder, name)
     info = run.read_model_info(folder)
     names = ("model.json", run.weights_name(info.hash))

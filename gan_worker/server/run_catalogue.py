@@ -158,12 +158,12 @@ class RunCatalogue:
 
     def estimators(self) -> list[EstimatorEntry]:
         """What of the index maps can be estimated with: what comes with the program, and then the newest first."""
-        from gan_worker.runs.estimators import shipped
+        from gan_worker.runs import run as runs
 
         own = [listed for _, listed in self._index.values() if listed.estimator]
         own.sort(key=lambda listed: listed.run.created, reverse=True)
         learned = [listed.estimator for listed in own if listed.estimator]
-        return [EstimatorEntry("", shipped().hash), *learned]
+        return [EstimatorEntry("", runs.shipped().hash), *learned]
 
     def _is_own(self, folder: Path) -> bool:
         return folder.parent == self._folder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -286,7 +287,7 @@ def load_model(folder: Path, runs: Path | None = None) -> Any:
     info, tensors = run.load_model_files(folder, _check_shapes)
     runs = folder.parent if runs is None else runs
     if info.tile:
-        return PhotoModel(info, tensors, runs)
+        return PhotoModel(info, tensors, partial(run.find_weights, runs))
     generator, upsampler = new_networks(info)
     named = {name: tensors.pop(STORED + name) for name in info.styles}
     detail = None

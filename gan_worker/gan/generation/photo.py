@@ -18,14 +18,11 @@ from gan_worker.materials.maps import MAPS, Kind
 from gan_worker.materials.pixels import as_floats, quantise, unit_normals
 from gan_worker.progress import GeneratedMaterial, GenerationProgress, Notice
 from gan_worker.runs.checkpoints import damaged
-from gan_worker.runs.estimators import find_weights
 from gan_worker.validation.seams import calm_origin, line_steps, seam_ratio
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from gan_worker.runs.checkpoints import Arrays, Shapes
-    from gan_worker.runs.run import ModelInfo
+    from gan_worker.runs.run import ModelInfo, Weights
 
 # Among a model's tensors: the picture's maps are named after this, and what was estimated is that.
 STORED, ESTIMATES = "maps/", "estimates"
@@ -43,7 +40,7 @@ class PhotoModel:
     Args:
         info: what stands in `model.json`.
         tensors: of `stored_maps`, and the values of `Estimates`.
-        runs: folder of the runs among which estimators are.
+        find: gives the weights of an estimator by its name, as `run.find_weights`.
 
     Raises:
         StorageError: `checkpoint_corrupt` where they are not what `model.json` speaks of.
@@ -52,8 +49,8 @@ class PhotoModel:
     # It draws no detail of its own.
     detail = None
 
-    def __init__(self, info: ModelInfo, tensors: Arrays, runs: Path):
-        self.info, self._runs = info, runs
+    def __init__(self, info: ModelInfo, tensors: Arrays, find: Callable[[str], Weights]):
+        self.info, self._find = info, find
         self.network = PhotoConfig(info.tileable)
         maps = {name: tensors[STORED + name] for name in info.maps}
         kinds = {STORED + name: stored_kind(name) for name in maps} | {ESTIMATES: KIND}
@@ -119,7 +116,7 @@ class PhotoModel:
         name = config.estimation.estimator if config.estimation else ""
         if not name:
             return self._estimator
-        weights = find_weights(self._runs, name)
+        weights = self._find(name)
         if weights.hash not in self._levels:
             maps, known = self._levels[self._estimator][0]
             found = estimate(

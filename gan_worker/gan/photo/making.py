@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -121,7 +122,7 @@ def make_material(
     made = make_photo(config, weights, report, should_stop)
     width, height = made.info.tile or (0, 0)
     wanted = GenerationConfig(config.run, width=width, height=height, estimation=estimation)
-    return PhotoModel(made.info, made.tensors, runs).generate(wanted, bits)
+    return PhotoModel(made.info, made.tensors, partial(find_weights, runs)).generate(wanted, bits)
 
 
 def save_photo_model(

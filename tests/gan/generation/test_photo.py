@@ -1,6 +1,7 @@
 """A photo as a model: levels of detail, tiles, estimates and what is refused."""
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,12 @@ from gan_worker.gan.estimation.estimator import Estimates
 from gan_worker.gan.generation.photo import ESTIMATES, PhotoModel, photo_shapes, stored_maps
 from gan_worker.gan.metrics.evaluation import evaluate_model
 from gan_worker.materials.maps import MAPS
-from gan_worker.runs.run import ModelInfo
+from gan_worker.runs.run import ModelInfo, find_weights
 from gan_worker.style import Material
 from gan_worker.styles.motion import probe_config
 
 WIDTH, HEIGHT = 96, 64
-NOWHERE = Path("nowhere")
+NOWHERE = partial(find_weights, Path("nowhere"))
 BITS = {name: kind.bits for name, kind in MAPS.items()}
 
 
