@@ -14,7 +14,9 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,6 +25,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import tensorflow as tf
+from judged_estimator import JudgedTraining
 from procedural_relief import draw_pair
 from starter_materials import write_materials
 
@@ -116,6 +119,15 @@ def made_up_samples(count: int) -> list[Sample]:
     return found
 
 
+def ahead(found: Iterator[tuple]) -> Iterator[tuple]:
+    """The same, made while others are used: crops take a seventh of the time of a step."""
+    with ThreadPoolExecutor(1) as worker:
+        waiting = deque(worker.submit(next, found) for _ in range(3))
+        while True:
+            yield waiting.popleft().result()
+            waiting.append(worker.submit(next, found))
+
+
 def evaluate(estimator: Estimator, samples: Sequence[Sample]) -> str:
     """Mean figures of the held-back sets, those with relief of their own first."""
     rows: dict[bool, list[tuple[float, ...]]] = {True: [], False: []}
@@ -154,6 +166,17 @@ def angle(slopes: np.ndarray, true: np.ndarray) -> float:
     return float(np.degrees(np.arccos(np.clip((pair[0] * pair[1]).sum(-1), -1, 1))).mean())
 
 
+def resumed(state: Path, training: Training) -> tuple[Training, int]:
+    """A training as it was kept, and its next step; a judge that comes later begins anew."""
+    if not state.exists():
+        return training, 0
+    arrays = parse_tensors(state.read_bytes(), state.name)
+    step = int(arrays.pop("step"))
+    for variable, name in zip(training.variables(), sorted(arrays), strict=False):
+        variable.assign(arrays[name])
+    return training, step
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", nargs="+", type=Path, help="folders of material sets")
@@ -161,6 +184,7 @@ def main() -> None:
     parser.add_argument("--file", type=Path, default=WEIGHTS, help="for the weights")
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--steps", type=int, default=40_000, help="in all")
+    parser.add_argument("--judged", action="store_true", help="with a discriminator, at the end")
     chosen = parser.parse_args()
     place = chosen.state.parent
     samples = kept(place / "sets.npz", lambda: read_samples(chosen.folders))
@@ -176,15 +200,10 @@ def main() -> None:
     )
     pools = list(zip(SHARES, kinds, strict=True))
     print(f"{len(learned)} sets, {len(drawn)} drawn, {len(tested)} held back", flush=True)
-    training, step = Training(), 0
-    if chosen.state.exists():
-        arrays = parse_tensors(chosen.state.read_bytes(), chosen.state.name)
-        step = int(arrays.pop("step"))
-        for index, variable in enumerate(training.variables()):
-            variable.assign(arrays[f"{index:04d}"])
+    training, step = resumed(chosen.state, JudgedTraining() if chosen.judged else Training())
     started, shown = time.monotonic(), time.monotonic()
     sums: dict[str, list[float]] = {}
-    for color, targets, known in batches(pools, step):
+    for color, targets, known in ahead(batches(pools, step)):
         left = max(0.0, 1 - step / chosen.steps) / LAST
         rate = RATE * min(1, (step + 1) / 200) * max(FINAL, min(1.0, left))
         ema = min(EMA, (1 + step) / (10 + step))

@@ -102,14 +102,14 @@ def estimate(
     for _ in range(octaves):
         views.append(_halved(views[-1]))
     work = _Work(load_estimator(weights), closed, views, report, should_stop)
-    values, doubts = work.view(octaves)
+    values, expected = work.view(octaves)
     for octave in reversed(range(octaves)):
         finer, _ = work.view(octave)
         _replace_coarse(finer, values)
         values = finer
-    degrees, roughness, occlusion = np.exp(doubts)
+    angle, roughness, occlusion = expected
     errors = {
-        "normal": float(np.degrees(degrees)),
+        "normal": float(np.degrees(angle)),
         "roughness": float(roughness),
         "ambient_occlusion": float(occlusion),
     }
@@ -147,28 +147,28 @@ class _Work:
         self._pieces = [_pieces(*view.shape[:2]) for view in views]
 
     def view(self, octave: int) -> tuple[np.ndarray, np.ndarray]:
-        """All channels of one view, (height, width, 5) float16, and the logarithms of the errors expected, (3,)."""
+        """All channels of one view, (height, width, 5) float16, and the mean errors that are expected, (3,)."""
         color = self._views[octave]
         context = _describe(self._network, _typical(color, self._closed))
         values = np.empty((*color.shape[:2], CHANNELS), np.float16)
-        doubts = np.zeros(3)
+        expected = np.zeros(3)
         for rows, columns in self._pieces[octave]:
             if self._should_stop():
                 raise Cancelled
             window, inner = cut(color, rows, columns, self._closed)
-            found, unsure = _run(self._network, as_float(window)[None], context)
+            found, errors = _run(self._network, as_float(window)[None], context)
             values[rows, columns] = found.numpy()[inner]
-            doubts += unsure.numpy()
+            expected += errors.numpy()
             self._done += 1
             self._report(GenerationProgress(self._done, sum(map(len, self._pieces))))
-        return values, doubts / len(self._pieces[octave])
+        return values, expected / len(self._pieces[octave])
 
 
 @tf.function(reduce_retracing=True, autograph=False)
 def _run(network: Estimator, color: tf.Tensor, context: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     found = network(color, context)
     joined = tf.concat([found.slopes, found.roughness, found.occlusion, found.shading], axis=-1)
-    return tf.cast(joined[0], tf.float16), tf.reduce_mean(found.doubts, (0, 1, 2))
+    return tf.cast(joined[0], tf.float16), tf.reduce_mean(tf.exp(found.doubts), (0, 1, 2))
 
 
 @tf.function(reduce_retracing=True, autograph=False)

@@ -18,7 +18,7 @@ from gan_worker.gan.networks.precision import reduced_precision
 if TYPE_CHECKING:
     from gan_worker.runs.checkpoints import Arrays
 
-RATE = 5e-4
+RATE = 1e-3
 # Length of a gradient at most.
 LONGEST_STEP = 1.0
 # Pixels at the border of a crop that are not judged: there the circular network sees the opposite side.
@@ -113,6 +113,7 @@ class Training:
             with reduced_precision(128):
                 found = self.estimator(seen)
             losses = measure(found, to_linear(color), targets, log_light, known, seed)
+            losses |= self._further(number, rate, found, (seen, targets, facts))
             total = tf.add_n(list(losses.values()))
         gradients = tape.gradient(total, self.estimator.trainable_variables)
         norm = tf.linalg.global_norm(gradients)
@@ -123,6 +124,12 @@ class Training:
         self.optimizer.apply(gradients, self.estimator.trainable_variables)
         follow(self.ema, self.estimator, ema)
         return losses
+
+    def _further(
+        self, number: tf.Tensor, rate: tf.Tensor, found: Estimate, batch: tuple[tf.Tensor, ...]
+    ) -> dict[str, tf.Tensor]:
+        """Losses beside those of `measure`, of what is seen, targets and facts."""
+        return {}
 
 
 def measure(

@@ -48,14 +48,14 @@ def slopes_of_bands(bands: tf.Tensor, gains: tf.Tensor) -> tf.Tensor:
 
     Args:
         bands: of `luminance_bands`.
-        gains: (batch, BANDS); below 0 what is dark is high.
+        gains: of each place, (batch, height, width, BANDS), or 1 for sides; below 0 what is dark is high.
 
     Returns:
         Along x and along y upwards, (batch, height, width, 2).
     """
     # Coarser octaves are as high as they are wide.
     gains *= tf.constant([2.0**octave for octave in range(BANDS)]) / 4.0
-    height = tf.einsum("bhwc,bc->bhw", bands, gains)[..., None]
+    height = tf.reduce_sum(bands * gains, axis=-1, keepdims=True)
     return slopes_of_height(height)
 
 

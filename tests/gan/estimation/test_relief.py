@@ -69,6 +69,6 @@ def test_bands_add_up_to_the_brightness():
 def test_a_gain_below_nothing_turns_the_relief_over():
     color = np.random.default_rng(2).uniform(size=(1, 32, 32, 3)).astype(np.float32)
     bands = luminance_bands(tf.constant(color))
-    up = slopes_of_bands(bands, tf.ones((1, BANDS)))
+    up = slopes_of_bands(bands, tf.ones((1, 1, 1, BANDS)))
     assert np.abs(up).max() > 0.1
-    np.testing.assert_allclose(slopes_of_bands(bands, -tf.ones((1, BANDS))), -up, atol=1e-5)
+    np.testing.assert_allclose(slopes_of_bands(bands, -tf.ones((1, 1, 1, BANDS))), -up, atol=1e-5)
