@@ -62,7 +62,8 @@ def main() -> None:
             made = train_in_a_process(name, item, minutes, paces[item.stem], extra)
             for row in extra:
                 there, key = (real, row) if row in REAL else (matched, f"{minutes:g}")
-                there[key] = made["rows"].pop(row)
+                if row in made["rows"]:
+                    there[key] = made["rows"].pop(row)
             found[f"{minutes:g}"] = made
             _keep(kept)
     print(tables(kept))
@@ -101,7 +102,9 @@ def _options() -> argparse.Namespace:
         "DetailHyperparameters or DetailConfig such as detail.band_weight=0; detail.from=0.3 is the share of the "
         "budget after which detail is learned; patterns=none trains without waves and grain, isotropic=true also "
         "with turned crops, precision=float32 in full precision, start=none from noise instead of pre-trained "
-        "weights, detail.start=none so only the detail stage; and one of scripts/levers.py, such as contrasts=none",
+        "weights, detail.start=none so only the detail stage; maps=learned or maps=estimated compares all maps of a "
+        "photo, learned with its color or estimated on what was generated, and no other rows; and one of "
+        "scripts/levers.py, such as contrasts=none",
     )
     parser.add_argument("--again", action="store_true", help="also what has been measured already")
     parser.add_argument(

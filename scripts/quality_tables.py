@@ -7,6 +7,12 @@ from statistics import median
 from typing import Any
 
 RECIPES = ("tiny", "full", "scale_1")
+# Recipes that compare all maps of a photo, and which maps are compared.
+MAPS_OF_PHOTOS = {
+    "tiny maps=learned": "learned with the color",
+    "tiny maps=estimated": "estimated on the generated color",
+}
+MAPS_TOLD = {"color": "color alone", "result": "all maps"}
 COLUMNS = {
     "color/0": "color SWD, finest",
     "color/1": "2nd",
@@ -65,7 +71,7 @@ def tables(kept: Mapping[str, Any]) -> str:
             text += f"\n## {recipe}, {minutes} minutes\n\n" + _goals(items)
             for kind, some in _kinds(items).items():
                 text += f"\n### {recipe}, {minutes} minutes, {kind}\n\n" + table(some)
-    return text + _levers(kept)
+    return text + _maps_of_photos(kept) + _levers(kept)
 
 
 def _marks(measured: Items) -> list[str]:
@@ -197,10 +203,33 @@ def _goals(items: Items) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _maps_of_photos(kept: Mapping[str, Any]) -> str:
+    """Medians of both ways to all maps of a photo, over the photos that both were tried on."""
+    both = [kept["results"].get(name, {}) for name in MAPS_OF_PHOTOS]
+    figures = ("critic/32", "critic/64", "swd/0", "contrast", "correlations", "normal_height")
+    lines = []
+    for minutes in sorted({m for items in both for marks in items.values() for m in marks}):
+        shared = [i for i in both[0] if all(minutes in items.get(i, {}) for items in both)]
+        for items, label in zip(both, MAPS_OF_PHOTOS.values(), strict=True):
+            for kind, told in MAPS_TOLD.items():
+                rows = [items[i][minutes]["rows"][kind] for i in shared]
+                cells = [_median([row[f] for row in rows if f in row]) for f in figures]
+                lines.append(
+                    f"| {label}, {told} | {len(shared)} | {minutes} | {' | '.join(cells)} |"
+                )
+    heads = ["all maps of a photo", "photos", "minutes", *(COLUMNS[f] for f in figures)]
+    head = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    told = (
+        "Against the photo and what is estimated of it. Maps that are learned beside the color vary with it; those\n"
+        "that are estimated follow from it.\n\n"
+    )
+    return "\n## Maps of photos\n\n" + told + "\n".join(head + lines) + "\n" if lines else ""
+
+
 def _levers(kept: Mapping[str, Any]) -> str:
     """What each lever gives: medians over the pictures it was tried on, with it and without it."""
     lines: list[str] = []
-    for name in (n for n in kept["results"] if n not in RECIPES):
+    for name in (n for n in kept["results"] if n not in (*RECIPES, *MAPS_OF_PHOTOS)):
         plain, lever = name.rsplit(" ", 1)
         for minutes in _marks(kept["results"][name]):
             lines += _pair(kept, minutes, (plain, plain), (lever, name))

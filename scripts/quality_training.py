@@ -19,11 +19,14 @@ from levers import LEVERS, OTHER_NETWORKS
 from quality_figures import Material, NativeReference, Row
 
 from gan_worker.config import MATERIAL_PRESETS, GenerationConfig, NetworkConfig, TrainingConfig
+from gan_worker.estimation import Estimation
 from gan_worker.gan.data.dataset import MeasuredPictures
 from gan_worker.gan.data.waves import Pattern
 from gan_worker.gan.detail.bank import Bank, KeptPictures
 from gan_worker.gan.detail.matching import ALIGNMENT
 from gan_worker.gan.detail.stage import DetailStage
+from gan_worker.gan.estimation.estimator import as_float
+from gan_worker.gan.estimation.maps import estimate_maps
 from gan_worker.gan.generation.latents import fine_noise
 from gan_worker.gan.generation.model import Model
 from gan_worker.gan.metrics.baselines import patch_matched_like
@@ -55,6 +58,8 @@ PACED, WARM_UP = 84, 9
 LAPPED = 8
 # What an old way of training is told: the generator draws the finest detail itself.
 OLD_WAY = {"octaves": 0, "scale": 1.0}
+# Maps of a photo: none but its color, learned beside it, or estimated on what was generated.
+MAPS_OF_PHOTOS = ("", "learned", "estimated")
 
 
 class Stopwatch:
@@ -115,6 +120,7 @@ class Levers:
     from_noise: bool
     detail_from_noise: bool
     isotropic: bool
+    maps: str
 
 
 def read_levers(preset: str, told: Sequence[str]) -> Levers:
@@ -131,6 +137,9 @@ def read_levers(preset: str, told: Sequence[str]) -> Levers:
     from_noise = values.pop("start", "") == "none"
     detail_from_noise = from_noise or values.pop("detail.start", "") == "none"
     isotropic = json.loads(values.pop("isotropic", "false"))
+    maps = values.pop("maps", "")
+    if maps not in MAPS_OF_PHOTOS:
+        sys.exit(f"maps is learned or estimated, and never {maps}.")
     if values.pop("precision", "") == "float32":
         precision.has_bfloat16 = lambda: False  # type: ignore[assignment]
     if first := values.pop("detail.from", ""):
@@ -150,7 +159,8 @@ def read_levers(preset: str, told: Sequence[str]) -> Levers:
     )
     network = replace(network, detail=changed["detail. "])
     kind = kinds[0] if kinds else TrainingStep
-    return Levers(kind, changed[""], network, patterned, from_noise, detail_from_noise, isotropic)
+    starts = patterned, from_noise, detail_from_noise
+    return Levers(kind, changed[""], network, *starts, isotropic, maps)
 
 
 def _changed(part: Any, values: dict[str, str], prefix: str) -> Any:
@@ -224,6 +234,7 @@ def train_one(
         preset="tiny" if old else preset,
         minutes=minutes,
         isotropic=levers.isotropic,
+        learn_maps=levers.maps == "learned",
         **(OLD_WAY if old else {}),  # type: ignore[arg-type]
     )
     if pace is None:
@@ -243,7 +254,29 @@ def train_one(
             print(f"  {text}", file=sys.stderr)
         if pace is None:
             return watch.pace
+        if levers.maps:
+            return {"steps": watch.steps, **figures_of_maps(training, levers.maps)}
         return {"steps": watch.steps, **Measured(training, sheet, minutes, extra).figures()}
+
+
+def figures_of_maps(training: Training, maps: str) -> dict[str, Any]:
+    """How near all maps of a photo come to those that are estimated of it, and its color alone."""
+    source: Material = (training.pictures.natives or training.pictures.materials)[0]
+    color, chosen = source["base_color"], None
+    if maps == "estimated":
+        chosen = Estimation()
+        found, _ = estimate_maps(color, False, chosen, chosen.maps(("base_color",)))
+        source = {**source, **{name: as_float(p) for name, p in found.items()}}
+    stride = training.live.info.stride
+    height, width = (max(stride, min(SIDE, n) // stride * stride) for n in color.shape[:2])
+    made = [
+        training.live.generate(
+            GenerationConfig("bench", seed, width, height, estimation=chosen)
+        ).maps
+        for seed in SEEDS
+    ]
+    judged = {"result": source, "color": {"base_color": color}}
+    return {"rows": {name: _rounded(NativeReference(m).row(made)) for name, m in judged.items()}}
 
 
 class Measured:
