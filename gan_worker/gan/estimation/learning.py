@@ -18,7 +18,7 @@ from gan_worker.gan.networks.precision import reduced_precision
 if TYPE_CHECKING:
     from gan_worker.runs.checkpoints import Arrays
 
-RATE = 1e-3
+RATE = 5e-4
 # Length of a gradient at most.
 LONGEST_STEP = 1.0
 # Pixels at the border of a crop that are not judged: there the circular network sees the opposite side.
