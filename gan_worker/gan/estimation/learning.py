@@ -66,6 +66,11 @@ def as_photographed(
     return tf.clip_by_value(seen + noise, 0.0, 1.0), log_light
 
 
+def as_arrays(estimator: Estimator) -> Arrays:
+    """Weights as `estimator.load_estimator` reads them; half precision loses nothing that shows."""
+    return {f"{i:04d}": v.numpy().astype(np.float16) for i, v in enumerate(estimator.variables)}
+
+
 class Training:
     """An estimator that learns, and its running means.
 
@@ -89,9 +94,8 @@ class Training:
                 variable.assign(value)
 
     def weights(self) -> Arrays:
-        """The running means, as `estimator.load_estimator` reads them; half precision loses nothing that shows."""
-        variables = enumerate(self.ema.variables)
-        return {f"{i:04d}": v.numpy().astype(np.float16) for i, v in variables}
+        """The running means, as `estimator.load_estimator` reads them."""
+        return as_arrays(self.ema)
 
     def variables(self) -> list[Any]:
         """All of its state."""
