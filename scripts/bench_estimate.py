@@ -43,7 +43,7 @@ from gan_worker.materials.maps import MAPS
 RESULTS, TABLE = (ROOT / f"scripts/bench_estimate.{ending}" for ending in ("json", "md"))
 # Standard deviations of the blurs between seven octaves of brightness, pixels.
 SIGMAS = (0, 1, 2, 4, 8, 16, 32)
-STRENGTHS = np.concatenate([np.arange(0, 1.01, 0.05), np.arange(1.1, 3.01, 0.1)])
+STRENGTHS = np.concatenate([np.arange(0, 1.01, 0.05), np.arange(1.1, 6.01, 0.1)])
 # Heights are compared from this blur up, and what is finer, pixels.
 COARSE = 8
 Row = dict[str, float]

@@ -235,13 +235,13 @@ def main() -> None:
         if over or time.monotonic() - shown > 300:
             means = " ".join(f"{n} {np.mean(v):.4f}" for n, v in sums.items())
             print(f"step {step} {time.monotonic() - started:.0f} s: {means}", flush=True)
-            shown = raised(training.ema)
-            print(evaluate(shown, tested), flush=True)
+            relief = raised(training.ema)
+            print(evaluate(relief, tested), flush=True)
             sums, shown = {}, time.monotonic()
             arrays = {f"{i:04d}": np.asarray(v) for i, v in enumerate(training.variables())}
             chosen.state.parent.mkdir(parents=True, exist_ok=True)
             replace_file(chosen.state, format_tensors({**arrays, "step": np.array(step)}))
-            replace_file(chosen.file, format_tensors(as_arrays(shown)))
+            replace_file(chosen.file, format_tensors(as_arrays(relief)))
         if over:
             break
 
