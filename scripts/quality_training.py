@@ -25,8 +25,8 @@ from gan_worker.gan.data.waves import Pattern
 from gan_worker.gan.detail.bank import Bank, KeptPictures
 from gan_worker.gan.detail.matching import ALIGNMENT
 from gan_worker.gan.detail.stage import DetailStage
-from gan_worker.gan.estimation.estimator import as_float
-from gan_worker.gan.estimation.maps import estimate_maps
+from gan_worker.gan.estimation.estimator import estimate
+from gan_worker.gan.estimation.maps import make_maps
 from gan_worker.gan.generation.latents import fine_noise
 from gan_worker.gan.generation.model import Model
 from gan_worker.gan.metrics.baselines import patch_matched_like
@@ -265,8 +265,8 @@ def figures_of_maps(training: Training, maps: str) -> dict[str, Any]:
     color, chosen = source["base_color"], None
     if maps == "estimated":
         chosen = Estimation()
-        found, _ = estimate_maps(color, False, chosen, chosen.maps(("base_color",)))
-        source = {**source, **{name: as_float(p) for name, p in found.items()}}
+        names = chosen.maps(("base_color",))
+        source = {**source, **make_maps(color, estimate(color, False), chosen, names, {})}
     stride = training.live.info.stride
     height, width = (max(stride, min(SIDE, n) // stride * stride) for n in color.shape[:2])
     made = [
