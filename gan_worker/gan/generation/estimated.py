@@ -28,6 +28,9 @@ VIEWED = 2
 # three or four of the main shapes.
 DEPTH_SEEDS, DEPTH_CELLS = range(4), 12
 
+# Rows, and columns, that are moved at a time.
+ROLLED = 256
+
 Told = Callable[[GenerationProgress | Notice], None]
 
 
@@ -187,13 +190,26 @@ def adjusted_maps(
     made = [name for name in names if name not in drawn.maps or _is_lit(name, chosen)]
     maps = make_maps(drawn.maps["base_color"], drawn.found, chosen, made, bits)
     shown, steps = {}, {}
+    across, down = drawn.origin
     for name in names:
-        whole = maps.pop(name) if name in made else drawn.maps[name]
-        shown[name] = np.roll(whole, (-drawn.origin[1], -drawn.origin[0]), (0, 1))
-        steps[name] = (
-            line_steps(shown[name]) if name in made else rolled(drawn.steps[name], drawn.origin)
-        )
+        if name in made:
+            shown[name] = maps.pop(name)
+            _roll(shown[name], drawn.origin)
+            steps[name] = line_steps(shown[name])
+        else:
+            shown[name] = np.roll(drawn.maps[name], (-down, -across), (0, 1))
+            steps[name] = rolled(drawn.steps[name], drawn.origin)
     return shown, steps
+
+
+def _roll(picture: np.ndarray, origin: tuple[int, int]) -> None:
+    """Let a picture begin at this column and row, in place: another copy of a large one may not fit into memory."""
+    for start in range(0, len(picture), ROLLED):
+        rows = picture[start : start + ROLLED]
+        rows[:] = np.roll(rows, -origin[0], 1)
+    for start in range(0, picture.shape[1], ROLLED):
+        columns = picture[:, start : start + ROLLED]
+        columns[:] = np.roll(columns, -origin[1], 0)
 
 
 def _is_lit(name: str, chosen: Estimation) -> bool:

@@ -94,7 +94,8 @@ def test_which_maps_are_asked_for_and_in_what_order_changes_none(made, native):
 
 
 @pytest.mark.parametrize("origin", [(17, 41), (127, 95)])
-def test_estimates_move_with_the_picture(made, native, origin):
+def test_estimates_move_with_the_picture(made, native, origin, monkeypatch):
+    monkeypatch.setattr(estimated, "ROLLED", 50)
     moved = native.generate(replace(WANTED, origin=origin), BITS)
     for name, whole in made.maps.items():
         wanted = np.roll(whole, (-origin[1], -origin[0]), (0, 1)).astype(int)
