@@ -68,6 +68,7 @@ def make_maps(
                 (height, width, 3),
                 bits.get("normal"),
             )
+        del slopes  # and with it the shapes, which are as large as all other maps together
     values = found.values
     if "base_color" in names:
         made["base_color"] = _in_bands(
