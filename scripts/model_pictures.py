@@ -41,7 +41,7 @@ BALL_TILE = (0.7, 2.0)
 SIDE = 400
 # The moving picture: width and height, pixels, for how long each frame is seen, ms, frames for each slider, how far it
 # goes to either side, and how far the ball gives way to the panel, as a part of the width.
-SIZE, FRAME, FRAMES, REACH, ASIDE = (720, 405), 80, 24, 5.0, 0.14
+SIZE, FRAME, FRAMES, REACH, ASIDE = (720, 405), 90, 20, 5.0, 0.14
 MOST_BYTES = 3_000_000
 SAMPLES = 6  # and the denoiser; what moves hides the rest
 MODEL, DIRECTIONS = "Starter Hexagon Tiles", ("pca 2",)
