@@ -48,7 +48,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         help="pictures or folders (default: a cobblestone that it draws)",
     )
     parser.add_argument(
-        "--quick", action="store_true", help="train nothing, take starter models: about a minute"
+        "--quick", action="store_true", help="train nothing, take starter models: under two minutes"
     )
     parser.add_argument("--minutes", type=float, default=4.0, help="of training (default: 4)")
     parser.add_argument(
