@@ -31,12 +31,12 @@ from gan_worker.gan.estimation.estimator import WEIGHTS, estimate
 from gan_worker.gan.estimation.learning import as_photographed
 from gan_worker.gan.estimation.maps import make_maps
 from gan_worker.gan.estimation.relief import (
-    height_of_slopes,
     luminance,
     normals_of_slopes,
     slopes_of_height,
 )
 from gan_worker.gan.estimation.samples import Sample, blurred
+from gan_worker.gan.estimation.spectral import height_of_slopes
 from gan_worker.gan.generation.seams import line_steps, seam_ratio
 from gan_worker.materials.maps import MAPS
 

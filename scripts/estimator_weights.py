@@ -33,8 +33,9 @@ from gan_worker.files import replace_file
 from gan_worker.gan.estimation.estimator import WEIGHTS
 from gan_worker.gan.estimation.learning import RATE, Training, as_arrays
 from gan_worker.gan.estimation.network import FIXED, Estimator
-from gan_worker.gan.estimation.relief import height_of_slopes, normals_of_slopes, slopes_of_height
+from gan_worker.gan.estimation.relief import normals_of_slopes, slopes_of_height
 from gan_worker.gan.estimation.samples import Sample, batches, read_sample
+from gan_worker.gan.estimation.spectral import height_of_slopes
 from gan_worker.materials.sets import find_materials
 from gan_worker.runs.checkpoints import format_tensors, parse_tensors
 

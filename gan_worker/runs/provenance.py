@@ -17,6 +17,7 @@ from gan_worker.materials.pictures import read_header
 from gan_worker.progress import Notice, Report, Stage
 from gan_worker.runs.checkpoints import damaged, unreadable
 from gan_worker.runs.licences import Attribution, AttributionFinder
+from gan_worker.runs.versions import program_versions
 
 FILE = "provenance.json"
 # Weights that come with the program, each with a file of its name that says what `provenance.json` says of a run.
@@ -145,7 +146,6 @@ def describe_training(
     files: Sequence[Path],
     step: int,
     settings: Mapping[str, Any],
-    versions: dict[str, str],
     report: Callable[[Report], None],
 ) -> tuple[list[TrainingPicture], TrainingSession]:
     """Where the pictures of one session come from, and with what it was trained.
@@ -155,7 +155,6 @@ def describe_training(
         files: that were read.
         step: at which it begins.
         settings: what was found on top of what was chosen.
-        versions: of the programs.
         report: as for `describe_pictures`.
 
     Raises:
@@ -165,7 +164,7 @@ def describe_training(
     described = describe_pictures(files, config.pictures, attribution, report)
     told = ("pictures", "run", "resume", "author", "license", "source")
     chosen = {name: value for name, value in asdict(config).items() if name not in told}
-    return described, TrainingSession(step, chosen | dict(settings), versions)
+    return described, TrainingSession(step, chosen | dict(settings), program_versions())
 
 
 def describe_pictures(

@@ -223,6 +223,10 @@ class Run:
         finally:
             lock.release()
 
+    def weights_of(self, estimator: str) -> Weights:
+        """Those of an estimator of the folder that the run is in; see `find_weights`."""
+        return find_weights(self.path.parent, estimator)
+
     def save_config(self, config: TrainingConfig) -> None:
         """Keep what was chosen."""
         write_json(self.path / "config.json", asdict(config))

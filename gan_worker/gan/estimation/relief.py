@@ -1,11 +1,9 @@
-"""Relief: luminance bands, slopes, normals and height, all of circular pictures."""
+"""Relief: luminance bands, slopes and normals, all of circular pictures."""
 
 from __future__ import annotations
 
-import numpy as np
 import tensorflow as tf
 
-from gan_worker.gan.estimation.spectral import integrate
 from gan_worker.gan.networks.layers import downsample, upsample
 
 # Octaves into which luminance is divided.
@@ -77,16 +75,3 @@ def normals_of_slopes(slopes: tf.Tensor) -> tf.Tensor:
     """Unit vectors, (…, 3), from slopes, (…, 2)."""
     vectors = tf.concat([-slopes, tf.ones_like(slopes[..., :1])], axis=-1)
     return tf.math.l2_normalize(vectors, axis=-1)
-
-
-def height_of_slopes(slopes: np.ndarray, closed: bool = True) -> np.ndarray:
-    """The height whose slopes are nearest to these (Frankot and Chellappa 1988).
-
-    Args:
-        slopes: along x, and along y upwards, (height, width, 2), pixels a pixel.
-        closed: on a torus; else they are continued by their mirror image, whose height goes on at each border.
-
-    Returns:
-        (height, width) float32, pixels, mean 0.
-    """
-    return integrate(lambda rows: slopes[rows], slopes.shape[:2], closed)

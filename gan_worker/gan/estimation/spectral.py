@@ -141,3 +141,16 @@ def blur(field: np.ndarray, sigma: float, closed: bool) -> None:
 def _bands(lines: int, length: int) -> Iterator[slice]:
     step = max(1, AT_ONCE // length)
     return (slice(start, start + step) for start in range(0, lines, step))
+
+
+def height_of_slopes(slopes: np.ndarray, closed: bool = True) -> np.ndarray:
+    """The height whose slopes are nearest to these (Frankot and Chellappa 1988).
+
+    Args:
+        slopes: along x, and along y upwards, (height, width, 2), pixels a pixel.
+        closed: on a torus; else they are continued by their mirror image, whose height goes on at each border.
+
+    Returns:
+        (height, width) float32, pixels, mean 0.
+    """
+    return integrate(lambda rows: slopes[rows], slopes.shape[:2], closed)

@@ -13,7 +13,6 @@ from gan_worker.gan.data.source import PhotoMaps
 from gan_worker.gan.estimation.maps import estimate_maps
 from gan_worker.materials.sets import PHOTO, find_materials
 from gan_worker.progress import Notice
-from gan_worker.runs.estimators import find_weights
 from gan_worker.runs.provenance import read_provenance
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def as_trained(
         )
     if not config.learn_maps:
         return done, None
-    return done, photo_maps(find_weights(run.path.parent, config.estimator))
+    return done, photo_maps(run.weights_of(config.estimator))
 
 
 def _are_own(run: Run, files: Sequence[str]) -> bool:

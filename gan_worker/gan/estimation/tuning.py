@@ -16,7 +16,6 @@ from gan_worker.gan.estimation.estimator import estimate, load_estimator
 from gan_worker.gan.estimation.learning import Training
 from gan_worker.gan.estimation.relief import normals_of_slopes
 from gan_worker.gan.estimation.samples import BATCH, SIDE, Sample, batches, read_sample
-from gan_worker.gan.networks.versions import program_versions
 from gan_worker.materials.sets import find_materials
 from gan_worker.memory import resident_memory_mb
 from gan_worker.progress import (
@@ -143,7 +142,7 @@ def save_tuned(
     """
     sets, start = read_own(config.pictures, report, should_stop), shipped()
     settings = {"learned_from": start.hash}
-    described = describe_training(config, sets.files, 0, settings, program_versions(), report)
+    described = describe_training(config, sets.files, 0, settings, report)
     largest = max(min(picture.width, picture.height) for picture in described[0])
     found = replace(sets.report, scale=min(1.0, SIDE / largest))
     report(found)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import tensorflow as tf
 
-from gan_worker.gan.metrics.faults import Faults, describe_faults, fault_figures
+from gan_worker.gan.metrics.faults import Faults, describe_faults, fault_figures, halvings_of
 from gan_worker.materials.maps import MAPS, Kind
 
 # Of the patches whose distributions are compared.
@@ -263,6 +263,11 @@ def _autocorrelation(windows: np.ndarray) -> np.ndarray:
     lags = len(correlation) // 4
     correlation = np.roll(correlation, (lags, lags), (0, 1))[: 2 * lags + 1, : 2 * lags + 1]
     return correlation / np.maximum(correlation[lags, lags], 1e-12)
+
+
+def typical_halvings(intensities: Sequence[np.ndarray]) -> int:
+    """The median of `faults.halvings_of` of some pictures, (height, width) each."""
+    return round(np.median([halvings_of(picture) for picture in intensities]))
 
 
 def map_intensities(windows: np.ndarray, layout: Layout) -> dict[str, np.ndarray]:

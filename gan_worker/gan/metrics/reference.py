@@ -13,8 +13,13 @@ from gan_worker.gan.data.statistics import measure_statistics
 from gan_worker.gan.generation.seams import band_ratio, line_steps, seam_rank, seam_ratio
 from gan_worker.gan.metrics.baselines import noise_like, random_phase_like
 from gan_worker.gan.metrics.classifier_test import held_out_auc
-from gan_worker.gan.metrics.distances import Description, Layout, describe, distances
-from gan_worker.gan.metrics.faults import halvings_of
+from gan_worker.gan.metrics.distances import (
+    Description,
+    Layout,
+    describe,
+    distances,
+    typical_halvings,
+)
 from gan_worker.gan.metrics.nearest import (
     SEARCHED,
     SMALLEST,
@@ -251,10 +256,10 @@ def measure_layout(materials: Sequence[Material]) -> Layout:
             "Choose pictures with visible structure.",
         )
     first = next(iter(channels))
-    halvings = [halvings_of(_stored(first, m[first]).mean(axis=-1)) for m in materials[:MEASURED]]
-    return Layout(
-        channels, np.concatenate(means), np.concatenate(spreads), round(np.median(halvings))
+    halvings = typical_halvings(
+        [_stored(first, m[first]).mean(axis=-1) for m in materials[:MEASURED]]
     )
+    return Layout(channels, np.concatenate(means), np.concatenate(spreads), halvings)
 
 
 def smallest_side(pictures: Sequence[np.ndarray]) -> int:

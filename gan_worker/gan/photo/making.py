@@ -21,7 +21,6 @@ from gan_worker.gan.generation.photo import (
     stored_maps,
     with_calm_border,
 )
-from gan_worker.gan.networks.versions import program_versions
 from gan_worker.gan.photo.reading import Photo, read_photo
 from gan_worker.progress import (
     DataReport,
@@ -145,7 +144,7 @@ def save_photo_model(
             f"A run keeps its preset; {run.name!r} was started with another than photo.",
             "Resume with the same preset, or start a new run.",
         )
-    weights = find_weights(run.path.parent, config.estimator)
+    weights = run.weights_of(config.estimator)
     made = make_photo(config, weights, report, should_stop)
     report(Stage("saving"))
     done = TrainingProgress(0, 0.0, time.perf_counter() - started, 1.0, 0.0, 0.0, {})
@@ -165,9 +164,7 @@ def _provenance(
     height, width = photo.fitted.maps["base_color"].shape[:2]
     done = {"kept": f"{width}×{height}", "closed": photo.fitted.closed, "scale": photo.scale}
     done["estimator_hash"] = weights.hash
-    return Provenance().extended(
-        *describe_training(config, photo.files, 0, done, program_versions(), report)
-    )
+    return Provenance().extended(*describe_training(config, photo.files, 0, done, report))
 
 
 def _info(

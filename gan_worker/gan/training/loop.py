@@ -39,7 +39,7 @@ from gan_worker.runs.checkpoints import format_of
 from gan_worker.runs.curves import draw_curves
 from gan_worker.runs.provenance import Provenance, read_provenance, write_provenance
 from gan_worker.runs.room import Room
-from gan_worker.runs.run import ModelInfo, Run, find_weights
+from gan_worker.runs.run import ModelInfo, Run
 
 logger = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ class Training:
             as_before |= {name: state[name] for name in as_before if name in state}
             self.config = config = from_json(TrainingConfig, {**to_json(config), **as_before})
         before = read_provenance(run.path) or Provenance()
-        weights = find_weights(run.path.parent, config.estimator)
+        weights = run.weights_of(config.estimator)
         learned = read_training_set(config, pipeline.read, state, before, weights, report)
         self.pictures, self.data = learned.pictures, learned.pictures.report
         self.provenance = learned.provenance

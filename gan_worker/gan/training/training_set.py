@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from gan_worker.config import TrainingConfig
 from gan_worker.errors import RequestError
 from gan_worker.gan.data.dataset import MeasuredPictures
-from gan_worker.gan.networks.versions import program_versions
 from gan_worker.gan.training.pretrained import Pretrained
 from gan_worker.progress import Report, Stage
 from gan_worker.runs.provenance import Provenance, describe_training
@@ -66,8 +65,8 @@ def read_training_set(
     pretrained = None if state else Pretrained.of_preset(config.preset)
     settings = {"pretrained": pretrained.hash} if pretrained else {}
     settings |= {"estimator_hash": weights.hash} if config.learn_maps else {}
-    session = state.get("step", 0), settings, program_versions()
-    provenance = before.extended(*describe_training(config, pictures.files, *session, report))
+    step = state.get("step", 0)
+    provenance = before.extended(*describe_training(config, pictures.files, step, settings, report))
     _check_materials(state, pictures.names)
     return TrainingSet(pictures, provenance, pretrained)
 

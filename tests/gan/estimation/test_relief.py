@@ -1,14 +1,12 @@
-"""Relief: bands of brightness, slopes, normals and heights."""
+"""Relief: bands of brightness, slopes and normals."""
 
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import tensorflow as tf
 
 from gan_worker.gan.estimation.relief import (
     BANDS,
-    height_of_slopes,
     luminance,
     luminance_bands,
     normals_of_slopes,
@@ -16,31 +14,6 @@ from gan_worker.gan.estimation.relief import (
     slopes_of_height,
     slopes_of_normals,
 )
-
-
-def hills(height: int, width: int) -> np.ndarray:
-    """A smooth relief on a torus, pixels."""
-    rows, columns = np.mgrid[:height, :width].astype(np.float32)
-    across, down = 2 * np.pi * columns / width, 2 * np.pi * rows / height
-    found: np.ndarray = 3 * np.sin(across) + 2 * np.cos(2 * down + across)
-    return found
-
-
-@pytest.mark.parametrize("size", [(48, 64), (47, 65)])
-def test_a_height_comes_back_from_its_slopes(size):
-    real = hills(*size)
-    slopes = slopes_of_height(tf.constant(real[None, ..., None]))[0].numpy()
-    found = height_of_slopes(slopes)
-    assert found.dtype == np.float32 and found.shape == size
-    np.testing.assert_allclose(found, real - real.mean(), atol=0.1)
-
-
-def test_a_ramp_that_does_not_close_is_a_ramp():
-    slopes = np.zeros((32, 32, 2), np.float32)
-    slopes[..., 0] = 0.5
-    open_sided = height_of_slopes(slopes, closed=False)
-    assert np.diff(open_sided, axis=1)[:, 4:-4] == pytest.approx(0.5, abs=0.05)
-    assert np.ptp(height_of_slopes(slopes)) < 0.1  # a torus has no slope all the way around
 
 
 def test_slopes_rise_to_the_right_and_upwards():

@@ -11,7 +11,8 @@ from gan_worker.errors import Cancelled, RequestError
 from gan_worker.estimation import Estimation
 from gan_worker.gan.estimation.estimator import Estimates
 from gan_worker.gan.estimation.light import to_linear
-from gan_worker.gan.estimation.relief import height_of_slopes, slopes_of_normals
+from gan_worker.gan.estimation.relief import slopes_of_normals
+from gan_worker.gan.estimation.spectral import height_of_slopes
 from gan_worker.gan.generation import estimated, model
 from gan_worker.gan.generation.estimated import octaves_of_shapes
 from gan_worker.gan.generation.model import Model, load_model

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import platform
-
-import keras
-import tensorflow as tf
+from importlib.metadata import version
 
 from gan_worker import __version__
 
@@ -15,6 +13,6 @@ def program_versions() -> dict[str, str]:
     return {
         "tilewright": __version__,
         "python": platform.python_version(),
-        "tensorflow": tf.__version__,
-        "keras": keras.__version__,
+        "tensorflow": version("tensorflow"),
+        "keras": version("keras"),
     }
