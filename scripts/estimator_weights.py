@@ -25,6 +25,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import tensorflow as tf
+from estimator_sources import describe_sets, write_sources
 from judged_estimator import JudgedTraining
 from procedural_relief import draw_pair
 from starter_materials import write_materials
@@ -213,6 +214,7 @@ def main() -> None:
         pairs,
     )
     pools = list(zip(SHARES, kinds, strict=True))
+    described = describe_sets(chosen.folders, [s.name for s in learned])
     print(f"{len(learned)} sets, {len(drawn)} drawn, {len(tested)} held back", flush=True)
     training, step = resumed(chosen.state, JudgedTraining() if chosen.judged else Training())
     started, shown = time.monotonic(), time.monotonic()
@@ -243,6 +245,7 @@ def main() -> None:
             chosen.state.parent.mkdir(parents=True, exist_ok=True)
             replace_file(chosen.state, format_tensors({**arrays, "step": np.array(step)}))
             replace_file(chosen.file, format_tensors(as_arrays(relief)))
+            write_sources(chosen.file, described, step, {"held_back": list(HELD_BACK)})
         if over:
             break
 
