@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import model_pictures
 import numpy as np
 import pytest
+
+pytest.importorskip("PIL", reason="the pictures are made in the worker's environment")
+import model_pictures
 import render_scenes
 from PIL import Image
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import bpy
 import numpy as np
 import pytest
+
+pytest.importorskip("PIL", reason="the pictures are made in the worker's environment")
 import render_scenes
 import scene_meshes
 from PIL import Image

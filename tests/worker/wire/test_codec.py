@@ -75,7 +75,7 @@ SINCE = {
             ("models", 0),
             {"octaves": 0, "scale": 1.0, "tile": None, "tileable": True, "retired": False},
         ),
-        ((), {"unreadable": []}),
+        ((), {"unreadable": [], "estimators": []}),
     ),
     "run_list": ((("runs", 0), {"problem": ""}),),
     "run_config": (
