@@ -293,6 +293,11 @@ class Window:
             column: as in `find`.
         """
         x, y = self.lower_edge(what, column)  # from which the list hangs
+        if y > HEIGHT * 0.6:  # without room below it would stand on the field
+            self.call("xdotool", *("click", 5) * 9)
+            self.settle()
+            self.where.pop(what)
+            x, y = self.lower_edge(what, column)
         self.move(x, y - 4)
         self.click_here()
         self.settle(20)
