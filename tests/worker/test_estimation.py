@@ -14,7 +14,7 @@ from gan_worker.styles.favourites import mixed
 @pytest.mark.parametrize(
     ("name", "error", "words"),
     [
-        ("normal", 14.2, "estimated, within 14° on average"),
+        ("normal", 13.2, "estimated, within 13° on average"),
         ("normal", 17.6, "a guess, within 18° on average"),
         ("roughness", 0.1, "estimated, within 0.10 on average"),
         ("roughness", 0.149, "a guess, within 0.15 on average"),
