@@ -510,7 +510,7 @@ def test_estimated_maps_say_how_sure_they_are(stand_in, plane, make):
     pump.finish()
     text = " ".join(draw(panel).split())
     assert text.startswith("Surface Kind Depth Coarse Fine Invert Roughness Range Occlusion")
-    assert "Normal: estimated, within 14° on average" in text
+    assert "Normal: a guess, within 14° on average" in text
     assert "Roughness: a guess, within 0.15 on average" in text
     session.current.models = ()
     assert "The worker has no model bricks" in " ".join(draw(panel).split())
