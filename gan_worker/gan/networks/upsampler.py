@@ -77,7 +77,8 @@ class Upsampler(keras.Model):
             moved: real detail moved into place, (batch, 2h, 2w, channels): what real pictures have beyond their own
                 small ones.
             noise: (batch, 2h, 2w, 1), N(0, 1).
-            has_moved: (batch,), 1 where `moved` holds anything, else 0.
+            has_moved: (batch,), 1 where `moved` holds anything, as always in generation; 0 in those crops of a
+                training that are without it.
 
         Returns:
             (batch, 2h, 2w, channels).

@@ -46,7 +46,14 @@ LEAST_DEVIATION = 1e-3
 
 @dataclass(frozen=True)
 class DetailHyperparameters:
-    """How the detail stage is updated; weights of losses beside that of the discriminator."""
+    """How the detail stage is updated; weights of losses beside that of the discriminator.
+
+    Attributes:
+        unmoved: share of the crops that are drawn without moved detail, as generation never does: dropout of an input,
+            so that the upsampler also learns to draw detail and not merely to pass on what was moved. All figures of
+            native detail and the pre-trained weights were made with it; what it gives by itself is not measured yet,
+            which `bench_quality --change detail.unmoved=0` would do.
+    """
 
     learning_rate: float = 1e-3
     final_rate: float = 0.2
