@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -10,22 +11,35 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from gan_worker.errors import PictureError, RequestError, TilewrightError
+from gan_worker.errors import PictureError, RequestError, TilewrightError, UnexpectedError
+from gan_worker.runs.provenance import TrainingPicture, read_provenance
+from gan_worker.runs.run import BUNDLED
 
+ROOT = Path(__file__).resolve().parent.parent
 LOG_EVERY = 15.0
-# Another stretch of the paving than the one that the starter model learned.
-SOURCE, SOURCE_SIZE, SOURCE_SEED, SOURCE_DETAIL = "Cobblestone", 512, 7, 2
+# Which of the models that come with the program lends the real material that it holds, under CC0, and the name for it.
+LENDER, SOURCE = "Starter Aged Bricks", "AgedBricks"
 
 
-def draw_source(folder: Path) -> Path:
-    """Draw the material that the demo learns from: cobblestone with all its maps, CC0.
+def write_source(folder: Path) -> tuple[Path, TrainingPicture]:
+    """Write the material that the demo learns from: real bricks with all their maps.
 
     Returns:
-        Its folder.
-    """
-    from starter_materials import write_material
+        Its folder, and whose it is.
 
-    return write_material(folder, SOURCE, SOURCE_SIZE, SOURCE_SEED, SOURCE_DETAIL)
+    Raises:
+        UnexpectedError: it could not be written.
+    """
+    model, place = BUNDLED / LENDER, folder / SOURCE
+    # In a process of its own: TensorFlow is not loaded beside Blender.
+    command = [sys.executable, ROOT / "scripts/kept_pictures.py", model, place]
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True)
+    except subprocess.CalledProcessError as error:
+        raise UnexpectedError(RuntimeError(error.stderr.strip())) from error
+    provenance = read_provenance(model)
+    assert provenance  # the models that come with the program have one
+    return place, provenance.pictures[0]
 
 
 def size(text: str) -> tuple[int, int]:
@@ -45,7 +59,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         "--images",
         type=Path,
         nargs="+",
-        help="pictures or folders (default: a cobblestone that it draws)",
+        help="pictures or folders (default: the bricks that a starter model has learned from)",
     )
     parser.add_argument(
         "--quick", action="store_true", help="train nothing, take starter models: under two minutes"
@@ -91,15 +105,18 @@ def main() -> int:
             import demo_scene  # loads Blender, which takes a second
 
             out = options.out.resolve()
-            if not (options.quick or options.images):
-                report("drawing a material to learn from", None)
-            images = [] if options.quick else options.images or [draw_source(out / "source")]
+            images, owner = options.images or [], None
+            if not (options.quick or images):
+                report("writing a material to learn from", None)
+                source, owner = write_source(out / "source")
+                images = [source]
             result = demo_scene.run(
                 [image.resolve() for image in images],
                 options.minutes,
                 options.size,
                 out,
                 report,
+                owner=owner,
             )
     except TilewrightError as error:
         console.print(f"[red]{error.info.message}[/red]", highlight=False)

@@ -30,6 +30,7 @@ from gan_worker.errors import UnexpectedError, error_from_info
 from gan_worker.limits import DETAILS
 from gan_worker.materials.file_names import split_file_stem
 from gan_worker.progress import DataReport, Notice, Stage, TrainingProgress
+from gan_worker.runs.provenance import TrainingPicture
 from gan_worker.wire.messages import JobState, ModelEntry
 
 # What each scene shows where nothing is trained: the first that there is.
@@ -89,6 +90,7 @@ def run(
     home: Path | None = None,
     python: str = sys.executable,
     preset: str = "tiny",
+    owner: TrainingPicture | None = None,
 ) -> DemoResult:
     """The main job: from pictures to a rendered scene.
 
@@ -101,6 +103,7 @@ def run(
         home: the worker's folder of runs; inside `out` where it is not given.
         python: the Python that has the worker.
         preset: size of the networks.
+        owner: whose the pictures are, where they do not say it themselves.
 
     Raises:
         TilewrightError: what went wrong, with its cure.
@@ -120,7 +123,7 @@ def run(
         clock.lap("worker")
         scenes = {name: render_scenes.build(name) for name in STARTERS}
         render_scenes.keep_only([scene for scene, _ in scenes.values()])
-        model = _train(images, minutes, preset, _free_name(home, images)) if images else ""
+        model = _train(images, minutes, preset, home, owner) if images else ""
         if images:
             clock.lap("training")
         report("generating three materials", None)
@@ -223,13 +226,21 @@ def _tell_report(said: object, report: Report) -> None:
             report(said.text, None)
 
 
-def _train(images: Sequence[str | Path], minutes: float, preset: str, name: str) -> str:
+def _train(
+    images: Sequence[str | Path],
+    minutes: float,
+    preset: str,
+    home: Path,
+    owner: TrainingPicture | None,
+) -> str:
     """Train on pictures, and give the name of the model."""
     from blender_addon.training import training
 
     chosen = bpy.context.scene.tilewright
     training.set_pictures(bpy.context.scene, [Path(image).absolute() for image in images])
-    chosen.run, chosen.minutes, chosen.preset = name, minutes, preset
+    chosen.run, chosen.minutes, chosen.preset = _free_name(home, images), minutes, preset
+    if owner:
+        chosen.author, chosen.license, chosen.source = owner.author, owner.license, owner.source
     _press("start_training", wait=True, timeout=minutes * 60 * 3 + 300)
     return chosen.model
 

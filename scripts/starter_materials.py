@@ -87,7 +87,7 @@ def occlusion(relief: Field) -> Field:
     return 1 - hidden / DIRECTIONS
 
 
-def write_material(folder: Path, name: str, size: int, seed: int, detail: int = 1) -> Path:
+def write_material(folder: Path, name: str, size: int, seed: int) -> Path:
     """Draw one material into a folder of its own name, with file names as ambientCG has them.
 
     Returns:
@@ -95,7 +95,7 @@ def write_material(folder: Path, name: str, size: int, seed: int, detail: int = 
     """
     place = folder / name
     place.mkdir(parents=True, exist_ok=True)
-    for kind, picture in draw_material(name, size, seed, detail).items():
+    for kind, picture in draw_material(name, size, seed).items():
         file = place / f"{name}_{FILE_WORDS[kind]}.png"
         write_picture(file, picture, 16 if kind == "height" else 8)
     return place

@@ -103,7 +103,7 @@ def test_a_folder_of_maps_is_laid_on_in_its_size_and_with_its_relief(tmp_path):
 
     from blender_addon.shader import node_tree
 
-    maps = render_scenes.read_maps(write_material(tmp_path, "Cobblestone", 128, 3, 1))
+    maps = render_scenes.read_maps(write_material(tmp_path, "Cobblestone", 128, 3))
     assert set(maps) == {"base_color", "normal", "height", "roughness", "ambient_occlusion"}
     material = render_scenes.make_material("stones", maps, 0.5)
     nodes = material.node_tree.nodes
