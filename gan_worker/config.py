@@ -17,6 +17,7 @@ from gan_worker.limits import (
     GPUS,
     MOST_PIXELS,
     OCTAVES,
+    PICTURE_WIDTHS,
     REPAIR_SCALES,
     SEARCH_STEPS,
     SEEDS,
@@ -211,6 +212,8 @@ class TrainingConfig:
             resumed run keeps it. Not with `classic`.
         estimator: name of the run that learned to estimate, where maps are estimated first: with `photo`, and to
             `learn_maps`; empty for the estimator that comes with the program.
+        picture_width: meters that the first of the pictures shows from left to right, so that what is generated can be
+            laid on objects as large as it is; 0 where nobody knows.
     """
 
     run: str
@@ -231,6 +234,7 @@ class TrainingConfig:
     tileable: bool = False
     learn_maps: bool = False
     estimator: str = field(default="", metadata=sparse())
+    picture_width: float = field(default=0.0, metadata=sparse())
 
     def check(self) -> None:
         """Check all that can be known of it alone, before anything is read.
@@ -276,6 +280,10 @@ class TrainingConfig:
             cure = "Leave it out, or learn all maps."
             estimates = self.preset == "photo" or self.learn_maps
             require(estimates, rule, f"preset {self.preset}, which estimates none", cure)
+        rule = f"The width that a picture shows must be {PICTURE_WIDTHS} meters, or 0 where it is not known"
+        require(
+            not self.picture_width or self.picture_width in PICTURE_WIDTHS, rule, self.picture_width
+        )
         rule = "Only a photo that is its own model is made tileable: other presets learn to make what tiles"
         cure = "Leave it out, or choose the preset photo."
         require(not self.tileable or self.preset == "photo", rule, f"preset {self.preset}", cure)

@@ -38,6 +38,8 @@ SEEDS = Range(0, 2**31 - 1)
 # Factor on the size of pictures to train on, and of a picture to repair, which may have the least detail there is.
 TRAINING_SCALES = Range(0.01, 8.0)
 REPAIR_SCALES = Range(0.01, 64.0)
+# What a picture shows from left to right, meters: from a weave under a lens to a hillside.
+PICTURE_WIDTHS = Range(0.001, 1000.0)
 GPUS = Range(1, 64)
 # Doublings between the size of what the generator draws and that of the pictures; also levels of detail left out.
 OCTAVES = Range(0, 6)

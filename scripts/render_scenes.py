@@ -28,7 +28,6 @@ import numpy as np
 import scene_objects
 from mathutils import Euler, Vector
 from scene_objects import Place, nodes_of
-from starter_models import read_starters
 
 from gan_worker.errors import TilewrightError
 from gan_worker.materials.maps import MAPS
@@ -45,8 +44,6 @@ METERS = 1.0
 TILE_METERS, TILE_CELLS = 1.5, 64
 # Pixels of a material on a meter of the ball from near, where each is about as large as one of the render.
 NEAR = 1600
-# Pixels of the pictures that starters learn from, from left to right.
-PICTURE = 1024
 # The deepest relief that is shown, as a part of the width of the tile, and the steepest normals that tell of it.
 DEEPEST, STEEPEST = 0.035, 0.2
 
@@ -332,10 +329,9 @@ def wear(obj: bpy.types.Object, material: bpy.types.Material) -> None:
 
 
 def tile_meters(model: ModelInfo | ModelEntry, pixels: int) -> float:
-    """Width in meters of so many pixels of a model's material with all detail; of starters it is known."""
-    known = {starter.name: starter.meters for starter in read_starters()}
-    if model.name in known:
-        return known[model.name] * pixels / (PICTURE * model.scale)
+    """Width in meters of so many pixels of a model's material with all detail; a guess where nobody told it."""
+    if model.pixel_size:
+        return model.pixel_size * pixels
     return TILE_METERS * pixels / (TILE_CELLS * model.stride)
 
 

@@ -24,8 +24,10 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 import numpy as np
 
+from gan_worker.dataclass_json import from_json
 from gan_worker.files import read_json, write_json
 from gan_worker.materials.maps import MAPS, Kind
+from gan_worker.progress import DataReport
 from gan_worker.runs import provenance
 from gan_worker.runs.run import BUNDLED, Run, has_model, list_runs
 
@@ -209,7 +211,9 @@ def put_in_place(starter: Starter, run: Path, into: Path, created: str) -> Path:
     model = into / starter.name
     shutil.rmtree(model, ignore_errors=True)
     model.mkdir(parents=True)
-    Run(model).save_model(replace(trained.info, created=created), tensors)
+    width = from_json(DataReport, read_json(run / "data_report.json")).materials[0].width
+    info = replace(trained.info, created=created, pixel_size=starter.meters / width)
+    Run(model).save_model(info, tensors)
     shutil.copy2(run / provenance.FILE, model)
     (model / "LICENSE.txt").write_text(starter.license_text, "utf-8")
     return model

@@ -105,6 +105,7 @@ def _show(event: MaterialReady, target: str, order: Order, is_rest: bool) -> Non
     material = node_tree.find_material(target) if target else None
     unassigned = material is None
     material = material or _new_material(event)
+    before = material.tilewright.model
     material.tilewright.unassigned = unassigned
     node_tree.build(material, found, order.wiring)
     node_tree.end_preview(material)
@@ -114,6 +115,15 @@ def _show(event: MaterialReady, target: str, order: Order, is_rest: bool) -> Non
         # Not when it was asked for: an undo step from before it came would ask for it again.
         sliders.store(material, job.generation)
     sliders.keep_place(material, event.recipe)
+    if event.recipe.config.model != before:
+        _lay_in_own_size(material, event.recipe.config)
+
+
+def _lay_in_own_size(material: bpy.types.Material, made: GenerationConfig) -> None:
+    """Make what a model shows for the first time as large on the surface as it is in the world, where that is known."""
+    model = session.current.model(made.model)
+    if model and model.pixel_size:
+        node_tree.set_tile_size(material, (made.width << made.mip) * model.pixel_size)
 
 
 def _clean_up(job: str) -> None:

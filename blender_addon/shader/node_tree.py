@@ -257,6 +257,12 @@ def end_preview(material: bpy.types.Material) -> None:
     projection.refine(material, (1.0, 1.0))
 
 
+def set_tile_size(material: bpy.types.Material, width: float) -> None:
+    """Make the tile so wide on the surface, meters, where it is known what its coordinates span."""
+    if projection.is_measured(material):
+        projection.set_tile_size(material, width)
+
+
 def is_preview(material: bpy.types.Material) -> bool:
     """Whether it shows smaller maps for a while."""
     return any(is_live(image) for image in images_of(material).values())

@@ -78,6 +78,7 @@ class TILEWRIGHT_PT_training_details(TabPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         column = properties_column(self.layout)
         column.prop(context.scene.tilewright, "picture_scale")
+        column.prop(context.scene.tilewright, "picture_width")
         column.prop(context.scene.tilewright, "isotropic")
         column.prop(context.scene.tilewright, "training_seed")
         column.prop(context.scene.tilewright, "author")

@@ -66,7 +66,7 @@ def take_settings(scene: bpy.types.Scene, config: TrainingConfig) -> None:
     if config.minutes is not None:
         chosen.minutes = config.minutes
     chosen.detail, chosen.picture_scale = "FULL", config.scale or 0.0
-    chosen.isotropic = config.isotropic
+    chosen.isotropic, chosen.picture_width = config.isotropic, config.picture_width
     if config.preset == "photo":
         chosen.tileable = config.tileable
     chosen.training_seed = config.seed

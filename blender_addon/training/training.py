@@ -59,6 +59,7 @@ def training_config(scene: bpy.types.Scene, resume: bool = False) -> TrainingCon
         resume=resume,
         prepare=preparation.shared(pictures).preparation,
         tileable=chosen.tileable and chosen.preset == "photo",
+        picture_width=round(chosen.picture_width, 5),
     )
 
 
@@ -81,6 +82,7 @@ def photo_config(scene: bpy.types.Scene, places: Sequence[str | Path]) -> Traini
         tileable=chosen.tileable,
         estimator=chosen.estimator,
         prepare=preparation.shared(pictures).preparation,
+        picture_width=round(chosen.picture_width, 5),
     )
 
 

@@ -72,6 +72,14 @@ def train(
     ] = "",
     license: Annotated[str, typer.Option(help="Their license, such as CC0-1.0.")] = "",
     source: Annotated[str, typer.Option(help="Where they come from.")] = "",
+    picture_width: Annotated[
+        float,
+        typer.Option(
+            metavar="METERS",
+            help="That the first picture shows from left to right: Blender then lays what is generated on objects "
+            "in its own size.",
+        ),
+    ] = 0.0,
     gpus: Annotated[int, typer.Option(help="GPUs of this computer that share every batch.")] = 1,
     home: Home = None,
 ) -> None:
@@ -101,6 +109,7 @@ def train(
         opened = runs.Run.open(folder, resume)
         opened.check_goes_on()
         config = replace(_resumed(opened, places, minutes, kimg), gpus=gpus, octaves=octaves)
+        config = replace(config, picture_width=picture_width or config.picture_width)
         config.check()
         steps = train_in(_with_attribution(config, author, license, source), opened, _load)
         _tell(config.preset, opened, steps)
@@ -122,6 +131,7 @@ def train(
         tileable=tileable,
         learn_maps=learn_maps,
         estimator=estimator,
+        picture_width=picture_width,
     )
     config = _with_attribution(config, author, license, source)
     steps = start_training(config, folder, _load)

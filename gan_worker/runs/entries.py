@@ -239,7 +239,17 @@ def _model_entry(info: ModelInfo, styles: tuple[str, ...]) -> ModelEntry:
             name: getattr(info, name)
             for name in (
                 *("name", "hash", "stride", "z_dim", "maps", "preset", "created"),
-                *("step", "kimg", "copied", "octaves", "scale", "tile", "tileable", "retired"),
+                *(
+                    "step",
+                    "kimg",
+                    "copied",
+                    "octaves",
+                    "scale",
+                    "tile",
+                    "tileable",
+                    "retired",
+                    "pixel_size",
+                ),
             )
         },
         styles=styles,

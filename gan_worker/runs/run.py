@@ -111,6 +111,7 @@ class ModelInfo:
             halved.
         tile: width and height of a photo that is its own model, pixels; None where a generator draws any size.
         retired: whether it is there for what was made with it alone, and not offered any more.
+        pixel_size: meters that a pixel with all detail spans on a surface; 0 where nobody said it.
     """
 
     name: str
@@ -132,6 +133,7 @@ class ModelInfo:
     octaves: int = 0
     tile: tuple[int, int] | None = None
     retired: bool = False
+    pixel_size: float = 0.0
 
     @property
     def tileable(self) -> bool:

@@ -91,6 +91,7 @@ Training jobs
     `photo` (since 1.5) learns nothing: the one photo is the model, after seconds, and `tileable` closes its borders.
     Such a run cannot be resumed (`wrong_state`).
     `learn_maps` (since 1.5) has all maps of photos estimated first, and learned together.
+    `picture_width` (since 1.5) is the meters that the first picture shows from left to right, 0 where nobody knows.
     `stopped_for` of a report `TrainingProgress` (since 1.5), seconds, says that its previews have stopped getting
     better; null, or missing, while they do. It only tells: nothing ends by it.
     The preset `estimator` (since 1.5) makes no model: the worker's estimator learns on from the sets among the
@@ -106,7 +107,8 @@ Models
     the width and height of a photo that is its own model, null for others: sizes are multiples of these >> `mip`, in
     place of `stride`, and `octaves` are the times it can be halved. `tileable` (since 1.5) says whether its pictures
     close at their borders; where it is missing, they do but for the preset `classic`. A `retired` one (since 1.5) came
-    with an earlier version: it is there for what was made with it, and not offered for more.
+    with an earlier version: it is there for what was made with it, and not offered for more. `pixel_size` (since 1.5)
+    is the meters that a pixel with all detail spans on a surface; 0, or missing, where nobody said it.
     `estimators` (since 1.5) are what maps can be estimated with: names of runs, each with letters of the hash of its
     weights, which `estimator` of a recipe (since 1.5) repeats where maps were estimated. The worker's own has no name.
 

@@ -319,7 +319,7 @@ class ModelEntry:
     `directions` are those worth a slider, the strongest first; `copied` is the share of its pieces that are copies of
     training pictures, 0..1, or None where that was not measured. `octaves`, `scale` and `tile` (since 1.5) are those of
     `ModelInfo`, `tileable` (since 1.5) tells whether its pictures close at their borders, and a `retired` one (since
-    1.5) is not offered any more.
+    1.5) is not offered any more. `pixel_size` (since 1.5) is that of `ModelInfo`.
     """
 
     name: str
@@ -340,6 +340,7 @@ class ModelEntry:
     tile: tuple[int, int] | None = None
     tileable: bool = True
     retired: bool = False
+    pixel_size: float = 0.0
 
 
 @dataclass(frozen=True)

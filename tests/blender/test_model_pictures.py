@@ -79,8 +79,8 @@ def test_a_ball_wears_a_whole_tile_of_at_most_so_many_pixels(octaves):
 
 
 def test_a_starter_is_as_wide_as_its_picture_was():
-    info = replace(read_model_info(DRAWN), name="Starter Aged Bricks", scale=0.5)
-    assert render_scenes.tile_meters(info, 512) == pytest.approx(1.1)
+    info = replace(read_model_info(DRAWN), pixel_size=1.1 / 512)
+    assert render_scenes.tile_meters(info, 1024) == pytest.approx(2.2)
 
 
 def test_a_model_of_many_shows_each_of_them():

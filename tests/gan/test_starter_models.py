@@ -15,7 +15,7 @@ import pytest
 from gan_worker.config import GenerationConfig
 from gan_worker.gan.generation.model import load_model
 from gan_worker.names import check_name
-from gan_worker.progress import TrainingProgress
+from gan_worker.progress import DataReport, MaterialEntry, TrainingProgress
 from gan_worker.runs.provenance import Provenance, read_provenance, write_provenance
 from gan_worker.runs.run import BUNDLED, Run, list_models, load_model_files
 
@@ -67,6 +67,8 @@ def test_a_model_is_put_in_place_small_and_makes_the_same(script, starter, nativ
     run = Run.create(tmp_path / "runs", starter.name)
     run.save_model(native_model.info, native_model.tensors())
     write_provenance(run.path, Provenance().extended((), _session()))
+    entry = MaterialEntry("Oak01", 48, 32, native_model.info.maps)
+    run.save_data_report(DataReport((entry,), (), entry.maps, 1.0))
     # What was there before goes.
     (tmp_path / "into" / starter.name).mkdir(parents=True)
     (tmp_path / "into" / starter.name / "generator-0.safetensors").write_bytes(b"old")
@@ -75,7 +77,8 @@ def test_a_model_is_put_in_place_small_and_makes_the_same(script, starter, nativ
     assert (model / "LICENSE.txt").read_text("utf-8") == starter.license_text
     assert read_provenance(model) == read_provenance(run.path)
     before, again = load_model(run.path), load_model(model)
-    assert again.info == replace(before.info, created=CREATED, hash=again.info.hash)
+    told = {"created": CREATED, "pixel_size": 1.5 / 48}
+    assert again.info == replace(before.info, hash=again.info.hash, **told)
     first, second = before.generate(WANTED).maps, again.generate(WANTED).maps
     for name in first:
         assert np.percentile(np.abs(first[name] - second[name]), 99) < 2 / 255

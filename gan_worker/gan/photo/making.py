@@ -197,6 +197,7 @@ def _info(
         credits=replace(provenance.credits, contained=True),
         octaves=fitted.octaves,
         tile=(width, height),
+        pixel_size=config.picture_width / photo.width,
     )
 
 

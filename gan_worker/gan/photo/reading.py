@@ -58,12 +58,14 @@ class Photo:
     Attributes:
         fitted: its maps.
         scale: factor on the size of its files.
+        width: before its borders were made to meet, pixels.
         files: that were read.
         report: for a person.
     """
 
     fitted: Fitted
     scale: float
+    width: int
     files: tuple[Path, ...]
     report: DataReport
 
@@ -97,13 +99,14 @@ def read_photo(
         notes += [f"{problem.message} {problem.cure}" for problem in problems]
         should_stop()
     _check_size(maps["base_color"])
+    whole = maps["base_color"].shape[1]
     fitted = _fitted(maps, config.tileable, report, notes)
     height, width = fitted.maps["base_color"].shape[:2]
     entry = MaterialEntry(material.name, width, height, tuple(maps))
     told = DataReport(
         (entry,), tuple(skipped), tuple(maps), 1 / shrink, tuple(notes), learned=False
     )
-    return Photo(fitted, 1 / shrink, tuple(sorted(set(material.files.values()))), told)
+    return Photo(fitted, 1 / shrink, whole, tuple(sorted(set(material.files.values()))), told)
 
 
 def _check_size(picture: np.ndarray) -> None:

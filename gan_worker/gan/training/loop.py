@@ -387,4 +387,5 @@ class Training:
             copied=self.previews.copied,
             format=format_of(self.data.octaves),
             octaves=self.data.octaves,
+            pixel_size=self.data.pixel_size(self.config.picture_width),
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import bpy
 import pytest
 
@@ -10,6 +12,9 @@ from blender_addon.shader import node_tree, projection, slots
 from blender_addon.worker import pump
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError, WorkerError
+from gan_worker.wire.messages import ModelList
+
+from ..conftest import MODEL
 
 CONFIG = GenerationConfig("bricks", 5, 48, 32)
 
@@ -63,6 +68,40 @@ def test_surface_buttons_work_on_what_is_edited(stand_in, plane, maps):
         assert material.node_tree.nodes[image].projection == {"UV": "FLAT", "BOX": "BOX"}[kind]
     assert bpy.ops.tilewright.measure_tile() == {"FINISHED"}
     assert material.tilewright.unit_size[0] == pytest.approx(6.0)
+
+
+def of_pixels(stand_in, octaves=0, **sizes):
+    """Let the worker tell how large pixels of its models are, meters."""
+    model = replace(MODEL, octaves=octaves)
+    told = (replace(model, name=name, pixel_size=size) for name, size in sizes.items())
+    stand_in.events.append(ModelList(tuple(told)))
+    pump.tick()
+
+
+def test_a_material_comes_in_its_own_size_and_keeps_another_that_was_chosen(stand_in, plane, maps):
+    of_pixels(stand_in, bricks=0.01, felt=0.001, slate=0.0)
+    requests.generate_for_objects([plane], CONFIG)
+    arrive(stand_in, maps)
+    kept = plane.active_material.tilewright
+    assert kept.tile_size == pytest.approx(0.48)
+    assert projection.repeats(plane.active_material) == pytest.approx((2 / 0.48, 2 / 0.32))
+    kept.tile_size = 1.0
+    requests.generate_for_objects([plane], replace(CONFIG, seed=6))
+    arrive(stand_in, maps)
+    assert kept.tile_size == pytest.approx(1.0)
+    requests.generate_for_objects([plane], replace(CONFIG, model="felt"))
+    arrive(stand_in, maps)
+    assert kept.tile_size == pytest.approx(0.048)
+    requests.generate_for_objects([plane], replace(CONFIG, model="slate"))  # nobody knows
+    arrive(stand_in, maps)
+    assert kept.tile_size == pytest.approx(0.048)
+
+
+def test_half_the_detail_is_as_large(stand_in, plane, maps):
+    of_pixels(stand_in, octaves=1, bricks=0.01)
+    requests.generate_for_objects([plane], replace(CONFIG, mip=1))
+    arrive(stand_in, maps)
+    assert plane.active_material.tilewright.tile_size == pytest.approx(0.96)
 
 
 @pytest.mark.parametrize("how", ["hide", "exclude"])

@@ -157,13 +157,14 @@ def test_settings_are_taken_over_under_a_free_name(listed):
     config = TrainingConfig(
         *("pine", ("/a.png", "/b"), "nano", 2.5, None, 0.5, None, 7),
         **{"author": "Ann", "license": "MIT", "source": "a wall", "isotropic": True},
+        picture_width=1.5,
     )
     come(listed, RunConfig("pine", config))
     chosen = bpy.context.scene.tilewright
     assert (chosen.run, chosen.preset, chosen.minutes) == ("pine 2", "nano", 2.5)
     assert [item.path for item in chosen.pictures] == ["/a.png", "/b"]
     assert (chosen.picture_scale, chosen.training_seed) == (0.5, 7)
-    assert chosen.isotropic
+    assert (chosen.isotropic, chosen.picture_width) == (True, 1.5)
     assert (chosen.author, chosen.license, chosen.source) == ("Ann", "MIT", "a wall")
 
 

@@ -104,8 +104,11 @@ def test_an_open_photo_loses_what_cannot_be_halved_and_no_more(open_photo, tmp_p
 
 
 def test_a_photo_is_made_tileable_where_that_is_asked(open_photo, tmp_path):
-    run, told = made(tmp_path, [open_photo], tileable=True)
+    run, told = made(tmp_path, [open_photo], tileable=True, picture_width=3.42)
     model = load_model(run.path)
+    # 171 pixels wide, of which what is left is a part.
+    assert model.info.tile[0] < 171
+    assert model.info.pixel_size == listed(run.path).model.pixel_size == pytest.approx(0.02)
     assert model.info.tileable and all(side % 2 == 0 for side in model.info.tile)
     notes = next(news.notes for news in told if isinstance(news, DataReport))
     assert any("made to meet" in note for note in notes)

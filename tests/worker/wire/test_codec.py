@@ -73,7 +73,10 @@ SINCE = {
     "model_list": (
         (
             ("models", 0),
-            {"octaves": 0, "scale": 1.0, "tile": None, "tileable": True, "retired": False},
+            {
+                **{"octaves": 0, "scale": 1.0, "tile": None, "tileable": True, "retired": False},
+                "pixel_size": 0.0,
+            },
         ),
         ((), {"unreadable": [], "estimators": []}),
     ),
