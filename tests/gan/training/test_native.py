@@ -32,6 +32,7 @@ def config(blobs, tmp_path_factory):
         kimg=STEPS * BATCH / 1000,
         octaves=2,
         scale=1.0,
+        picture_width=0.96,
     )
 
 
@@ -72,6 +73,7 @@ def halved(picture, times):
 def test_a_model_with_detail_says_so(model):
     assert (model.info.octaves, model.info.scale, model.info.format) == (2, 1.0, 2)
     assert model.info.stride == 4 * model.network.stride
+    assert model.info.pixel_size == pytest.approx(0.96 / 192)
     # Its detail is made of pieces of the picture.
     assert model.info.credits.contained
     assert model.generate(wanted(mip=2, width=32, height=32)).recipe.credits.contained
