@@ -32,7 +32,7 @@ def write_source(folder: Path) -> tuple[Path, TrainingPicture]:
     """
     model, place = BUNDLED / LENDER, folder / SOURCE
     # In a process of its own: TensorFlow is not loaded beside Blender.
-    command = [sys.executable, ROOT / "scripts/kept_pictures.py", model, place]
+    command: list[str | Path] = [sys.executable, ROOT / "scripts/kept_pictures.py", model, place]
     try:
         subprocess.run(command, check=True, capture_output=True, text=True)
     except subprocess.CalledProcessError as error:

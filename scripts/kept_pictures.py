@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import Literal
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
@@ -36,6 +37,7 @@ def write_kept(model: Path, folder: Path) -> list[Path]:
     native = loaded.detail.kept.pyramid(0, 0)[0]
     folder.mkdir(parents=True, exist_ok=True)
     files = []
+    bits: Literal[8, 16]
     for name, values in loaded.statistics.restore(native).items():
         bits = 16 if name == "height" else 8
         files.append(folder / f"{folder.name}_{FILE_WORDS[name]}.png")
