@@ -32,6 +32,14 @@ from gan_worker.preparation import Preparation
 # Names no model: none is kept.
 NAME = "photo"
 
+PictureWidth = Annotated[
+    float,
+    typer.Option(
+        metavar="METERS",
+        help="That the first picture shows from left to right: Blender then lays what is generated on objects in its "
+        "own size.",
+    ),
+]
 Corners = Annotated[
     str,
     typer.Option(

@@ -11,7 +11,7 @@ import typer
 
 from gan_worker.cli import terminal
 from gan_worker.cli.options import Home, Work, runs_folder, start_training, train_in
-from gan_worker.cli.photos import Corners, EvenLight, WhiteBalance, parse_preparation
+from gan_worker.cli.photos import Corners, EvenLight, PictureWidth, WhiteBalance, parse_preparation
 from gan_worker.config import NETWORKS, PRESETS, TrainingConfig
 from gan_worker.errors import RequestError, require
 from gan_worker.files import read_json
@@ -72,14 +72,7 @@ def train(
     ] = "",
     license: Annotated[str, typer.Option(help="Their license, such as CC0-1.0.")] = "",
     source: Annotated[str, typer.Option(help="Where they come from.")] = "",
-    picture_width: Annotated[
-        float,
-        typer.Option(
-            metavar="METERS",
-            help="That the first picture shows from left to right: Blender then lays what is generated on objects "
-            "in its own size.",
-        ),
-    ] = 0.0,
+    picture_width: PictureWidth = 0.0,
     gpus: Annotated[int, typer.Option(help="GPUs of this computer that share every batch.")] = 1,
     home: Home = None,
 ) -> None:
@@ -109,9 +102,8 @@ def train(
         opened = runs.Run.open(folder, resume)
         opened.check_goes_on()
         config = replace(_resumed(opened, places, minutes, kimg), gpus=gpus, octaves=octaves)
-        config = replace(config, picture_width=picture_width or config.picture_width)
         config.check()
-        steps = train_in(_with_attribution(config, author, license, source), opened, _load)
+        steps = train_in(_with_facts(config, author, license, source, picture_width), opened, _load)
         _tell(config.preset, opened, steps)
         return
     if minutes is None and kimg is None:
@@ -131,15 +123,14 @@ def train(
         tileable=tileable,
         learn_maps=learn_maps,
         estimator=estimator,
-        picture_width=picture_width,
     )
-    config = _with_attribution(config, author, license, source)
+    config = _with_facts(config, author, license, source, picture_width)
     steps = start_training(config, folder, _load)
     _tell(config.preset, runs.Run(folder / config.run), steps)
 
 
-def _with_attribution(
-    config: TrainingConfig, author: str, license: str, source: str
+def _with_facts(
+    config: TrainingConfig, author: str, license: str, source: str, picture_width: float
 ) -> TrainingConfig:
     """A resumed run keeps what is not given anew."""
     return replace(
@@ -147,6 +138,7 @@ def _with_attribution(
         author=author or config.author,
         license=license or config.license,
         source=source or config.source,
+        picture_width=picture_width or config.picture_width,
     )
 
 

@@ -509,10 +509,12 @@ class TestTrainedModel:
     def test_a_run_goes_on_where_it_was(self, home, capsys):
         assert app.main(["train", "--resume", "wall"]) == 2
         assert "used up" in capsys.readouterr().err
-        told = ["--license", "CC0-1.0", "--author", "Ann"]
+        told = ["--license", "CC0-1.0", "--author", "Ann", "--picture-width", "2"]
         assert app.main(["train", "--resume", "wall", "--kimg", "0.028", *told]) == 0
         assert "Continued from step 5" in capsys.readouterr().out
-        assert Run.open(home / "runs", "wall").read_progress()[-1].step == 7
+        run = Run.open(home / "runs", "wall")
+        assert run.read_progress()[-1].step == 7
+        assert read_model_info(run.path).pixel_size == pytest.approx(2 / 96)
         assert app.main(["provenance", "wall"]) == 0
         assert "1 picture by Ann, with pieces of it; licence: CC0-1.0" in capsys.readouterr().out
 
