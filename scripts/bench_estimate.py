@@ -24,7 +24,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import tensorflow as tf
-from estimator_weights import HELD_BACK, category, kept, read_samples
+from estimator_weights import kept, read_samples
+from weights_sources import learned_sets
 
 from gan_worker.estimation import Estimation
 from gan_worker.gan.estimation.estimator import WEIGHTS, estimate
@@ -289,8 +290,9 @@ def main() -> None:
     parser.add_argument("--read", type=Path, default=ROOT / "out/estimator/sets.npz")
     chosen = parser.parse_args()
     samples = kept(chosen.read, lambda: read_samples(chosen.folders))
-    tested = [s for s in samples if category(s.name) in HELD_BACK]
-    learned = [s for s in samples if category(s.name) not in HELD_BACK]
+    names = learned_sets(chosen.weights)
+    tested = [s for s in samples if s.name not in names]
+    learned = [s for s in samples if s.name in names]
     bump, mix = fit([s for s in learned if s.own_relief])
     figures: dict = {"sets": {}, "constants": constants(learned, tested)}
     for number, sample in enumerate(tested):

@@ -1,7 +1,7 @@
 """Trains the estimator's weights on material sets and on drawn materials; it can be stopped and goes on where it was.
 
-The best weights come from hours on two processor cores. `--held-back` names the categories that are only measured; what
-is measured is printed with every save.
+The best weights come from hours on two processor cores. The categories of `HELD_BACK` are only measured; what is
+measured is printed with every save.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import argparse
 import csv
 import json
 import os
-import re
 import sys
 import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,10 +25,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import tensorflow as tf
-from estimator_sources import describe_sets, write_sources
+from categories import category
 from judged_estimator import JudgedTraining
 from procedural_relief import draw_pair
 from starter_materials import write_materials
+from weights_sources import describe_sets, keep_sources, write_sources
 
 from gan_worker.files import replace_file
 from gan_worker.gan.estimation.estimator import WEIGHTS
@@ -46,18 +47,13 @@ FINAL, LAST, EMA = 0.02, 0.2, 0.999
 # materials and made-up pairs.
 DRAWN, PAIRS = 4, 300
 SHARES = (0.5, 0.15, 0.1, 0.25)
+# What draws them, and how many seeds of it.
+DRAWN_BY = {"scripts/starter_materials.py": DRAWN, "scripts/procedural_relief.py": PAIRS}
 # Part of the fixed mix of octaves that is added to what was learned of their strengths. The mean of all reliefs that a
 # color may have is far flatter than any; with this, normals of the sets it has learned from are as near as before
 # (15.13° for 15.10°), and relief is half as strong again.
 RAISED = 0.5
-HELD_BACK = (
-    *("bark", "roof", "roofingtiles", "pavingstones", "cobblestone", "metalplates"),
-    *("snow", "coral", "carpet"),
-)
-
-
-def category(name: str) -> str:
-    return re.sub(r"[_\d].*", "", name).lower()
+HELD_BACK = ("bark", "roof", "paving", "plate", "snow", "coral", "carpet")
 
 
 def read_samples(folders: Sequence[Path]) -> list[Sample]:
@@ -77,7 +73,7 @@ def read_samples(folders: Sequence[Path]) -> list[Sample]:
 
 def _read_folder(place: Path, facts: Mapping[str, str] | None) -> Sample | None:
     (found, *_), _, _ = find_materials([place])
-    return read_sample(found, facts)
+    return read_sample(replace(found, name=place.name), facts)
 
 
 def kept(file: Path, make: Callable[[], list[Sample]]) -> list[Sample]:
@@ -215,6 +211,7 @@ def main() -> None:
     )
     pools = list(zip(SHARES, kinds, strict=True))
     described = describe_sets(chosen.folders, [s.name for s in learned])
+    keep_sources(place, chosen.state.exists(), described, {})
     print(f"{len(learned)} sets, {len(drawn)} drawn, {len(tested)} held back", flush=True)
     training, step = resumed(chosen.state, JudgedTraining() if chosen.judged else Training())
     started, shown = time.monotonic(), time.monotonic()
@@ -245,7 +242,8 @@ def main() -> None:
             chosen.state.parent.mkdir(parents=True, exist_ok=True)
             replace_file(chosen.state, format_tensors({**arrays, "step": np.array(step)}))
             replace_file(chosen.file, format_tensors(as_arrays(relief)))
-            write_sources(chosen.file, described, step, {"held_back": list(HELD_BACK)})
+            told = {"steps": step, "held_back": list(HELD_BACK), "drawn_by": DRAWN_BY}
+            write_sources(chosen.file, described, told)
         if over:
             break
 

@@ -1,17 +1,18 @@
-"""Makes the weights that trainings start from: both networks of `tiny` and those of its detail stage.
+"""Makes the weights that trainings start from: both networks of a preset and those of its detail stage.
 
 They are learned from folders of material sets and from the drawn materials of `starter_materials.py`, each one
 standardised by itself. What has been learned is kept in the folder of `--state` every few minutes, so that the script
 can be stopped at any time and goes on where it was; an hour for each part on two processor cores is a good start.
+Beside the weights stands what they have learned from; a table beside the sets must name the license of each.
 """
 
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 import time
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,22 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 import numpy as np
 import tensorflow as tf
-from pretraining import ManyBases, ManyDetails, as_maps, read_known, statistics, windows_of
+from categories import category, check_held_back
+from pretraining import (
+    Known,
+    ManyBases,
+    ManyDetails,
+    as_maps,
+    read_known,
+    scales_of,
+    statistics,
+    windows_of,
+)
 from rich.progress import track
 from starter_materials import write_materials
+from weights_sources import describe_drawn, describe_sets, keep_sources, write_sources
 
-from gan_worker.config import MATERIAL_PRESETS
+from gan_worker.config import MATERIAL_PRESETS, NetworkConfig
 from gan_worker.files import replace_file
 from gan_worker.gan.data.dataset import Dataset
 from gan_worker.gan.data.waves import Pattern
@@ -34,7 +46,6 @@ from gan_worker.gan.training.pretrained import FOLDER, to_arrays
 from gan_worker.gan.training.step import Hyperparameters, TrainingStep
 from gan_worker.runs.checkpoints import format_tensors, parse_tensors
 
-PRESET = "tiny"
 SIZE, SEED = 384, 7
 # Looks of which a training of one material starts from the most alike.
 LOOKS = 64
@@ -44,21 +55,100 @@ PATIENCE = 120.0
 
 def main() -> None:
     chosen = _options()
-    chosen.state.mkdir(parents=True, exist_ok=True)
-    drawn = chosen.state / "drawn"
-    if not drawn.exists():
-        write_materials(drawn, SIZE, SEED)
-    crop = MATERIAL_PRESETS[PRESET].crop
-    places = [p for folder in chosen.sets for p in sorted(folder.iterdir()) if p.is_dir()]
-    places = [p for p in places if category(p.name) not in chosen.held_back]
+    network, file = MATERIAL_PRESETS[chosen.preset], chosen.file
+    drawn, places = _places(chosen)
+    told = {
+        "preset": chosen.preset,
+        "held_back": sorted(chosen.held_back),
+        "scales": chosen.scales,
+    }
+    sets = [*describe_drawn(drawn), *describe_sets(chosen.sets, [place.name for place in places])]
+    keep_sources(chosen.state, _file(chosen.state, "small").exists(), sets, told)
+    octaves = [*(0 for _ in drawn), *(None for _ in places)]
     known = [
-        read_known(place, crop, 0 if place.parent == drawn else None, chosen.state)
-        for place in track([*sorted(p for p in drawn.iterdir() if p.is_dir()), *places], "reading")
+        read_known(place, network.crop, measured, chosen.state)
+        for place, measured in track([*zip([*drawn, *places], octaves, strict=True)], "reading")
     ]
-    small = train_small([k.small for k in known], chosen.steps, chosen.state)
+    pictures = [scale for k in known for scale in scales_of(k.small, network.crop, chosen.scales)]
+    small = train_small(network, pictures, chosen.steps, chosen.state)
+    detail = train_detail(network, known, small, chosen.detail_steps, chosen.state)
+    arrays = to_arrays(
+        *(small.ema_generator, small.discriminator, statistics()),
+        most_different(small, LOOKS),
+        (detail.ema_upsampler, detail.discriminator),
+    )
+    file.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(file, format_tensors(arrays))
+    steps = {"steps": chosen.steps, "detail_steps": chosen.detail_steps}
+    write_sources(file, sets, {**told, **steps})
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sets", nargs="*", type=Path, help="folders of folders of maps")
+    parser.add_argument("--preset", default="tiny", choices=MATERIAL_PRESETS)
+    parser.add_argument("--file", type=Path, help="for the weights; those of the program if none")
+    parser.add_argument("--state", type=Path, default=ROOT / "out/pretrained")
+    parser.add_argument("--steps", type=int, default=30_000, help="of small pictures")
+    parser.add_argument("--detail-steps", type=int, default=10_000)
+    parser.add_argument(
+        "--held-back",
+        nargs="*",
+        default=[],
+        help="categories of materials that are left out, such as bark, see categories.py",
+    )
+    parser.add_argument(
+        "--scales",
+        type=int,
+        default=1,
+        choices=(1, 2, 3),
+        help="at which small pictures are learned: the one at which shapes fit, and coarser octaves with room enough",
+    )
+    chosen = parser.parse_args()
+    chosen.file = chosen.file or FOLDER / f"{chosen.preset}.safetensors"
+    return chosen
+
+
+def _places(chosen: argparse.Namespace) -> tuple[list[Path], list[Path]]:
+    """Folders of the drawn materials and of the sets, without those that are held back."""
+    drawn = _draw(chosen.state / "drawn")
+    places = [p for folder in chosen.sets for p in sorted(folder.iterdir()) if p.is_dir()]
+    check_held_back(chosen.held_back, [place.name for place in (*drawn, *places)])
+    drawn, places = (
+        [place for place in some if category(place.name) not in chosen.held_back]
+        for some in (drawn, places)
+    )
+    return drawn, places
+
+
+def _draw(folder: Path) -> list[Path]:
+    """The drawn materials, drawn once; all are there or none."""
+    if not folder.exists():
+        part = folder.with_suffix(".part")
+        write_materials(part, SIZE, SEED)
+        part.rename(folder)
+    return sorted(place for place in folder.iterdir() if place.is_dir())
+
+
+def train_small(
+    network: NetworkConfig, pictures: Sequence[np.ndarray], steps: int, state: Path
+) -> TrainingStep:
+    """Both networks of small pictures."""
+    # Turned too, because materials lie in any direction; and so without patterns.
+    dataset = Dataset([as_maps(picture) for picture in pictures], statistics(), turned=True)
+    patterns = (Pattern(),) * len(pictures)
+    update = TrainingStep(network, dataset, patterns, 0, Hyperparameters(final_rate=0.1))
+    learn(update, update.step, "small", steps, state)
+    return update
+
+
+def train_detail(
+    network: NetworkConfig, known: Sequence[Known], small: TrainingStep, steps: int, state: Path
+) -> ManyDetails:
+    """Both networks of the detail stage, told styles of the generator of small pictures."""
     windows = [window for k in track(known, "moving detail") for window in windows_of(k)]
     step = ManyDetails(
-        MATERIAL_PRESETS[PRESET].detail,
+        network.detail,
         ManyBases(windows),  # type: ignore[arg-type]
         None,  # type: ignore[arg-type]
         lambda which, seed: small.ema_generator.style(
@@ -68,50 +158,8 @@ def main() -> None:
         SEED,
         DetailHyperparameters(final_rate=0.1),
     )
-    learn(
-        step, lambda _, fraction: step.step(fraction), "detail", chosen.detail_steps, chosen.state
-    )
-    latents = most_different(small, LOOKS)
-    arrays = to_arrays(
-        *(small.ema_generator, small.discriminator, statistics()),
-        latents,
-        (step.ema_upsampler, step.discriminator),
-    )
-    chosen.file.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(chosen.file, format_tensors(arrays))
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("sets", nargs="*", type=Path, help="folders of folders of maps")
-    parser.add_argument("--file", type=Path, default=FOLDER / f"{PRESET}.safetensors")
-    parser.add_argument("--state", type=Path, default=ROOT / "out/pretrained")
-    parser.add_argument("--steps", type=int, default=30_000, help="of small pictures")
-    parser.add_argument("--detail-steps", type=int, default=10_000)
-    parser.add_argument(
-        "--held-back",
-        nargs="*",
-        default=[],
-        help="kinds of sets that are left out, such as bark: a set's name up to the first digit or underscore",
-    )
-    return parser.parse_args()
-
-
-def category(name: str) -> str:
-    """Kind of material that the name of a set tells."""
-    return re.sub(r"[_\d].*", "", name).lower()
-
-
-def train_small(pictures: Sequence[np.ndarray], steps: int, state: Path) -> TrainingStep:
-    """Both networks of small pictures."""
-    # Turned too, because materials lie in any direction; and so without patterns.
-    dataset = Dataset([as_maps(picture) for picture in pictures], statistics(), turned=True)
-    patterns = (Pattern(),) * len(pictures)
-    update = TrainingStep(
-        MATERIAL_PRESETS[PRESET], dataset, patterns, 0, Hyperparameters(final_rate=0.1)
-    )
-    learn(update, update.step, "small", steps, state)
-    return update
+    learn(step, lambda _, fraction: step.step(fraction), "detail", steps, state)
+    return step
 
 
 def most_different(update: TrainingStep, count: int) -> np.ndarray:
@@ -134,16 +182,26 @@ def learn(
     update: Any, step: Callable[[int, float], Any], name: str, steps: int, state: Path
 ) -> None:
     """Learn for so many steps in all, going on from what was kept."""
-    file = state / f"{name}.safetensors"
+    file = _file(state, name)
     first = _restore(update, file)
-    kept = time.monotonic()
+    started = kept = time.monotonic()
     for number in track(range(first, steps), f"training {name}"):
         losses = step(number, number / steps)
         if time.monotonic() - kept > PATIENCE or number == steps - 1:
             _keep(update, file, number + 1)
             kept = time.monotonic()
+            left = (kept - started) / (number + 1 - first) * (steps - number - 1)
             told = ", ".join(f"{n} {float(v):.3f}" for n, v in losses.items())
-            print(f"{name} {number + 1}: {told}", flush=True)
+            # A log has no bar of progress.
+            print(
+                f"{name} {number + 1} of {steps}, {timedelta(seconds=round(left))} left: {told}",
+                flush=True,
+            )
+
+
+def _file(state: Path, name: str) -> Path:
+    """Of what one part of the training has learned."""
+    return state / f"{name}.safetensors"
 
 
 def _restore(update: Any, file: Path) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gan_worker.gan.data.dataset import Material, read_pictures
+from gan_worker.gan.data.dataset import ROOM, Material, read_pictures
 from gan_worker.gan.data.statistics import MapStatistics, Statistics, measure_statistics
 from gan_worker.gan.detail.bank import Octave, measure_basis, pyramid
 from gan_worker.gan.detail.matching import ALIGNMENT
@@ -100,6 +100,24 @@ def _channels(measured: Statistics, material: Mapping[str, np.ndarray]) -> np.nd
             values = Statistics({name: measured.maps[name]}).standardise(material)
         parts.append(np.pad(values, ((0, 0), (0, 0), (0, count - values.shape[-1]))))
     return np.concatenate(parts, axis=-1).astype(np.float16)
+
+
+def scales_of(small: np.ndarray, crop: int, count: int) -> Iterator[np.ndarray]:
+    """A small picture, (height, width, channels) float16, and coarser ones of it, so that no size is learned by heart.
+
+    Each is an octave coarser than the one before, by the mean of its pixels as octaves of detail are.
+
+    Args:
+        small: of `Known`.
+        crop: side of a training crop of the generator, pixels.
+        count: of pictures at most; those with less room than `ROOM` crops are left out.
+    """
+    yield small
+    while (count := count - 1) and min(small.shape[:2]) // 2 >= ROOM * crop:
+        height, width = (side // 2 * 2 for side in small.shape[:2])
+        boxes = small[:height, :width].reshape(height // 2, 2, width // 2, 2, -1)
+        small = boxes.mean((1, 3), dtype=np.float32).astype(np.float16)
+        yield small
 
 
 def as_maps(channels: np.ndarray) -> Material:

@@ -38,7 +38,8 @@ def provenance(
         str,
         typer.Argument(
             metavar="FILE|MODEL",
-            help="A picture, a model's name, or estimator for the network that estimates maps.",
+            help="A picture, a model's name, or that of weights that come with the program: tiny, which trainings "
+            "start from, or estimator, which maps are estimated with.",
         ),
     ],
     json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,

@@ -230,7 +230,7 @@ def read_pretrained(name: str) -> Provenance | None:
     """Read whose pictures weights that come with the program have learned from; None where there are none so called.
 
     Args:
-        name: of their file, such as `estimator`.
+        name: of their file, such as `estimator` or `tiny`.
 
     Raises:
         StorageError: as `read_provenance`.

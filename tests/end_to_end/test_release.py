@@ -111,6 +111,8 @@ def test_the_wheel_needs_no_checkout(release, tmp_path):
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
+    weights = {path.name for path in (ROOT / "gan_worker" / "pretrained").iterdir()}
+    assert {path.name for path in (tmp_path / "gan_worker" / "pretrained").iterdir()} == weights
     (metadata,) = (n for n in packed.namelist() if n.endswith("dist-info/METADATA"))
     text = packed.read(metadata).decode()
     assert re.search(r"^Description-Content-Type: text/markdown$", text, re.MULTILINE)

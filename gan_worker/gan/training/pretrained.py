@@ -1,6 +1,6 @@
 """Weights that know many materials already, from which a training goes further in its minutes than from noise.
 
-`scripts/pretrained_weights.py` makes them, from this project's own procedural materials alone. There each map of each
+`scripts/pretrained_weights.py` makes them; `<preset>.json` beside them says of which materials. There each map of each
 material was standardised by itself, as the maps of a training are, so the weights mean the same here: what reads or
 makes a channel of the color, of the height or of the normals is taken for that channel.
 """

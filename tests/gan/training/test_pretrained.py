@@ -1,10 +1,5 @@
 """Weights to start from: they mean the same in other networks, bring looks together, and are told of."""
 
-import importlib
-import shutil
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -257,73 +252,3 @@ def test_provenance_names_the_weights_a_training_started_from(
     assert first.settings["pretrained"] == weights.hash
     # It went on with its own.
     assert "pretrained" not in second.settings
-
-
-@pytest.fixture
-def script(monkeypatch):
-    monkeypatch.syspath_prepend(Path(__file__).resolve().parents[3] / "scripts")
-    return importlib.import_module("pretrained_weights")
-
-
-def test_the_script_writes_what_a_training_starts_from(script, tmp_path, monkeypatch):
-    drawn = importlib.import_module("starter_materials")
-    few = {name: drawn.MATERIALS[name] for name in ("CrackedMud", "Grass")}
-    monkeypatch.setattr(drawn, "MATERIALS", few)
-    monkeypatch.setattr(script, "PRESET", "nano")
-    monkeypatch.setattr(script, "SIZE", 128)
-    folder = tmp_path / "sets" / "Moss_01"
-    folder.mkdir(parents=True)
-    spots = np.random.default_rng(3).random((8, 8, 3)).repeat(32, 0).repeat(32, 1)
-    pictures.write_picture(folder / "Moss_01_color.png", spots.astype(np.float32))
-    shutil.copytree(folder, tmp_path / "sets" / "Bark_01")
-    file, state = tmp_path / "weights" / "nano.safetensors", tmp_path / "state"
-    told = [str(tmp_path / "sets"), "--file", str(file), "--state", str(state)]
-    told += ["--held-back", "bark", "--steps"]
-    monkeypatch.setattr(sys, "argv", ["pretrained_weights", *told, "2", "--detail-steps", "1"])
-    script.main()
-    first = Pretrained(file)
-    # Again, and it goes on where it was.
-    monkeypatch.setattr(sys, "argv", ["pretrained_weights", *told, "2", "--detail-steps", "2"])
-    script.main()
-    written = Pretrained(file)
-    assert written.latents.shape == (3, NANO.z_dim)
-    maps = statistics(height=1, normal=2)
-    made = []
-    for weights in (first, written):
-        borrower = Generator(NANO, 3)
-        before = borrower.exit.kernel.numpy()
-        weights.lend([borrower], Discriminator(NANO, 3), maps)
-        assert not np.any(np.isclose(borrower.exit.kernel.numpy(), before))
-        upsampler = Upsampler(NANO.detail, 3, 2, NANO.w_dim)
-        weights.lend_detail([upsampler], Discriminator(NANO.detail, 6, 2), maps)
-        made.append((borrower.exit.kernel.numpy(), upsampler.entry.kernel.numpy()))
-    assert np.array_equal(made[0][0], made[1][0])
-    assert not np.array_equal(made[0][1], made[1][1])
-
-
-def test_each_material_is_standardised_as_if_it_were_the_only_one(script, tmp_path):
-    pretraining = importlib.import_module("pretraining")
-    draw = np.random.default_rng(0)
-    grey = np.repeat(draw.normal(0.3, 0.05, (80, 80, 1)), 3, -1)
-    loud = {
-        "color": draw.normal(0.5, 0.2, (80, 80, 3)),
-        "roughness": draw.normal(0.5, 0.3, (80, 80, 1)),
-    }
-    quiet = {"color": grey, "roughness": np.full((80, 80, 1), 0.2)}
-    found = []
-    for name, maps in (("loud", loud), ("quiet", quiet)):
-        (tmp_path / name).mkdir()
-        for kind, picture in maps.items():
-            file = tmp_path / name / f"{name}_{kind}.png"
-            pictures.write_picture(file, np.clip(picture, 0, 1).astype(np.float32))
-        known = pretraining.read_known(tmp_path / name, 64, 0, tmp_path)
-        again = pretraining.read_known(tmp_path / name, 64, 0, tmp_path)
-        assert np.array_equal(known.small, again.small)
-        found.append(known.small.astype(np.float32))
-    first, second = found
-    # Color, height, normals, roughness, ambient occlusion and whether it is metal.
-    np.testing.assert_allclose(first.std((0, 1)), [1, 1, 1, 0, 0, 0, 1, 0, 0], atol=0.1)
-    # Grey all over and of one roughness: a single channel is left.
-    np.testing.assert_allclose(second.std((0, 1)), [1, 0, 0, 0, 0, 0, 0, 0, 0], atol=0.1)
-    maps = pretraining.as_maps(first)
-    np.testing.assert_allclose(pretraining.statistics().standardise(maps), first, atol=1e-6)

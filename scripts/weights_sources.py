@@ -1,7 +1,8 @@
-"""Whose material sets the estimator's weights have learned from, written beside them as a run's provenance is.
+"""Whose material sets weights have learned from, written beside them as a run's provenance is.
 
 Tables beside the sets say it: `SOURCES.csv` in their folder, `MANIFEST.csv` or the tables of `SOURCES.md` above it,
-with columns such as `set`, `licence`, `publisher`, `repo` and `commit`. `gan-worker provenance estimator` shows it.
+with columns such as `set`, `licence`, `publisher`, `repo` and `commit`. `gan-worker provenance NAME` shows it, with the
+name of the weights that come with the program.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from gan_worker.files import replace_file
+from gan_worker.files import read_json, replace_file
 from gan_worker.materials.pictures import read_header
 from gan_worker.materials.sets import find_materials
 from gan_worker.runs.provenance import Provenance, TrainingPicture, TrainingSession
+from gan_worker.runs.versions import program_versions
 
 # Columns by which each field is given, the first that says something.
 COLUMNS = {
@@ -27,6 +29,14 @@ COLUMNS = {
 }
 # Other names of a license than its SPDX identifier.
 SPDX = {"CC0 1.0": "CC0-1.0", "CC0": "CC0-1.0"}
+# Beside the state of a training: what it learns from.
+SOURCES = "sources.json"
+# What the tables of others say of theirs, of the materials that the project draws.
+DRAWN = {
+    "license": "CC0-1.0",
+    "author": "Tilewright contributors",
+    "source": "scripts/starter_materials.py",
+}
 
 
 def describe_sets(folders: Sequence[Path], learned: Collection[str]) -> list[TrainingPicture]:
@@ -34,7 +44,7 @@ def describe_sets(folders: Sequence[Path], learned: Collection[str]) -> list[Tra
 
     Args:
         folders: of material sets, each in a folder of its own, as the weights are made of.
-        learned: names of the sets that were learned from; others were held back.
+        learned: names of the folders of sets that were learned from; others were held back.
 
     Raises:
         ValueError: no set of that name is in the folders, or one has no license.
@@ -43,9 +53,8 @@ def describe_sets(folders: Sequence[Path], learned: Collection[str]) -> list[Tra
     for folder in folders:
         rows = {_field(row, "name"): row for row in _rows(folder)}
         for place in sorted(p for p in folder.iterdir() if p.is_dir()):
-            (one, *_), _, _ = find_materials([place])
-            if one.name in learned:
-                found.append(_described(one.name, place, rows.get(place.name, {})))
+            if place.name in learned:
+                found.append(_described(place, rows.get(place.name, {})))
     missing = set(learned) - {picture.file for picture in found}
     unlicensed = [picture.file for picture in found if not picture.license]
     if missing or unlicensed:
@@ -56,28 +65,64 @@ def describe_sets(folders: Sequence[Path], learned: Collection[str]) -> list[Tra
     return found
 
 
+def describe_drawn(places: Sequence[Path]) -> list[TrainingPicture]:
+    """What is known of materials that the project has drawn, each in a folder of its own, as `describe_sets`."""
+    return [_described(place, DRAWN) for place in places]
+
+
 def write_sources(
-    weights: Path, sets: Sequence[TrainingPicture], step: int, settings: Mapping[str, object]
+    weights: Path, sets: Sequence[TrainingPicture], settings: Mapping[str, object]
 ) -> Path:
     """Write beside weights whose sets they have learned from.
 
     Args:
         weights: the file, which is there.
-        sets: of `describe_sets`.
-        step: of their training.
-        settings: what else a reader should know of it, such as which categories were held back.
+        sets: of `describe_sets` and `describe_drawn`.
+        settings: what else a reader should know of it, such as steps, and which categories were held back.
 
     Returns:
         The file, `<weights>.json`.
     """
     told = {"weights": hashlib.sha256(weights.read_bytes()).hexdigest(), **settings}
-    found = Provenance().extended(sets, TrainingSession(step, told, {}))
+    found = Provenance().extended(sets, TrainingSession(0, told, program_versions()))
     file = weights.with_suffix(".json")
     replace_file(file, json.dumps(asdict(found), separators=(",", ":")).encode())
     return file
 
 
-def _described(name: str, place: Path, row: Mapping[str, str]) -> TrainingPicture:
+def keep_sources(
+    state: Path, begun: bool, sets: Sequence[TrainingPicture], settings: Mapping[str, object]
+) -> None:
+    """Keep with a training what it learns from, so that it goes on with the same: the weights know all there ever was.
+
+    Args:
+        state: folder of what it has learned so far.
+        begun: whether there is any.
+        sets: of `describe_sets` and `describe_drawn`.
+        settings: what else must stay the same, as JSON has it.
+
+    Raises:
+        ValueError: it has begun with others.
+    """
+    file = state / SOURCES
+    told = {**settings, "sets": [[picture.file, picture.sha256] for picture in sets]}
+    before = read_json(file) if file.exists() else {}
+    if begun and before != told:
+        odd = [name for name in told if before.get(name) != told[name]]
+        raise ValueError(
+            f"A training that was stopped must go on with what it began with; in {state} {', '.join(odd)} differ. "
+            "Give the same sets and options as before, or another --state to begin anew."
+        )
+    state.mkdir(parents=True, exist_ok=True)
+    replace_file(file, json.dumps(told).encode())
+
+
+def learned_sets(weights: Path) -> set[str]:
+    """Names of the sets that `write_sources` wrote beside weights."""
+    return {picture["file"] for picture in read_json(weights.with_suffix(".json"))["pictures"]}
+
+
+def _described(place: Path, row: Mapping[str, str]) -> TrainingPicture:
     files = sorted(p for p in place.iterdir() if p.is_file())
     whole = hashlib.sha256()
     for file in files:
@@ -87,7 +132,7 @@ def _described(name: str, place: Path, row: Mapping[str, str]) -> TrainingPictur
     license, commit = _field(row, "license"), row.get("commit", "")
     source = _field(row, "source") + (f" @ {commit}" if commit else "")
     return TrainingPicture(
-        *(name, whole.hexdigest(), width, height, sum(f.stat().st_size for f in files)),
+        *(place.name, whole.hexdigest(), width, height, sum(f.stat().st_size for f in files)),
         author=_field(row, "author"),
         license=SPDX.get(license, license),
         source=source,

@@ -1,6 +1,7 @@
-"""Whose material sets the estimator has learned from is written beside its weights, and shown."""
+"""Whose material sets weights have learned from is written beside them, kept with a training, and shown."""
 
 import csv
+import hashlib
 import importlib
 import json
 import sys
@@ -12,6 +13,7 @@ import pytest
 from gan_worker.cli import app
 from gan_worker.materials.pictures import write_picture
 from gan_worker.runs import provenance
+from gan_worker.runs.provenance import PRETRAINED, read_pretrained
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 
@@ -19,8 +21,8 @@ SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 @pytest.fixture
 def script(monkeypatch):
     monkeypatch.syspath_prepend(str(SCRIPTS))
-    yield importlib.import_module("estimator_sources")
-    sys.modules.pop("estimator_sources", None)
+    yield importlib.import_module("weights_sources")
+    sys.modules.pop("weights_sources", None)
 
 
 def write_set(folder, tone):
@@ -79,17 +81,56 @@ def test_a_set_that_is_missing_or_has_no_license_is_refused(script, folders):
         script.describe_sets(folders, ["Mud001"])
 
 
+def test_drawn_materials_are_named_as_those_of_the_project(script, tmp_path):
+    write_set(tmp_path / "RedBricks", 0.4)
+    (found,) = script.describe_drawn([tmp_path / "RedBricks"])
+    told = found.file, found.author, found.license, found.source
+    own = ("Tilewright contributors", "CC0-1.0", "scripts/starter_materials.py")
+    assert told == ("RedBricks", *own)
+
+
+def test_a_training_goes_on_with_what_it_began_with(script, folders, tmp_path):
+    state = tmp_path / "state"
+    sets = script.describe_sets(folders, ["Bark001", "Tiles036"])
+    script.keep_sources(state, False, sets[:1], {"preset": "nano"})
+    # Nothing was learned yet.
+    script.keep_sources(state, False, sets, {"preset": "tiny"})
+    script.keep_sources(state, True, sets, {"preset": "tiny"})
+    with pytest.raises(ValueError, match=r"in .*state sets differ.*another --state"):
+        script.keep_sources(state, True, sets[:1], {"preset": "tiny"})
+    with pytest.raises(ValueError, match="preset differ"):
+        script.keep_sources(state, True, sets, {"preset": "full"})
+    with pytest.raises(ValueError, match="sets differ"):
+        script.keep_sources(tmp_path / "older", True, sets, {})
+
+
+def test_all_weights_that_come_with_the_program_name_what_they_learned_from():
+    weights = sorted(PRETRAINED.glob("*.safetensors"))
+    assert {file.stem for file in weights} >= {"tiny", "estimator"}
+    assert sorted(PRETRAINED.iterdir()) == sorted([*weights, *PRETRAINED.glob("*.json")])
+    for file in weights:
+        told = read_pretrained(file.stem)
+        assert told, file.name
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        assert told.sessions[-1].settings["weights"] == digest, file.name
+        assert told.pictures, file.name
+        assert {picture.license for picture in told.pictures} == {"CC0-1.0"}, file.name
+        assert all(picture.author and picture.source for picture in told.pictures), file.name
+
+
 def test_they_are_written_beside_the_weights_and_shown(
     script, folders, tmp_path, monkeypatch, capsys
 ):
     weights = tmp_path / "estimator.safetensors"
     weights.write_bytes(b"numbers")
     sets = script.describe_sets(folders, ["Bark001", "Tiles036"])
-    file = script.write_sources(weights, sets, 40_000, {"held_back": ["snow"]})
+    told = {"steps": 40_000, "held_back": ["snow"]}
+    file = script.write_sources(weights, sets, told)
     assert file == tmp_path / "estimator.json"
-    script.write_sources(weights, sets[:1], 40_000, {"held_back": ["snow"]})
+    assert script.learned_sets(weights) == {"Bark001", "Tiles036"}
+    script.write_sources(weights, sets[:1], told)
     small = file.stat().st_size
-    script.write_sources(weights, sets, 40_000, {"held_back": ["snow"]})
+    script.write_sources(weights, sets, told)
     assert file.stat().st_size - small < 300, "323 sets must fit into 100 KB"
     monkeypatch.setattr(provenance, "PRETRAINED", tmp_path)
     home = ["--home", str(tmp_path / "home")]
