@@ -1,8 +1,9 @@
 """Estimates the maps of material sets from their color alone, and compares with the real ones.
 
-The sets are of categories from which the estimator's weights have learned nothing. Beside it stand what has no relief,
-the brightness as a bump, and seven octaves of brightness in one mix, both fitted on the sets it has learned; and of
-roughness and occlusion the mean of those. Sets whose publisher made the normals by a filter of the color stand apart.
+The sets are those from which the estimator's weights have not learned, as the file beside the weights says. Beside it
+stand what has no relief, the brightness as a bump, and seven octaves of brightness in one mix, both fitted on the sets
+it has learned; and of roughness and occlusion the mean of those. Sets whose publisher made the normals by a filter of
+the color stand apart.
 
 The table is `bench_estimate.md`; `bench_estimate.json` has the figures of each set.
 """
@@ -227,7 +228,7 @@ def table(kept_figures: Mapping) -> str:
     """The figures as a person reads them."""
     sets = kept_figures["sets"]
     lines = [
-        "# Estimates: maps from color alone, of sets whose whole category was held back\n",
+        "# Estimates: maps from color alone, of sets that were held back\n",
         "Mean angles between estimated and real normals in degrees, correlations of slopes and of heights, and the",
         "share of sets whose relief is the right way up. `lit` is the same under a sun of its own for each set.",
         "",
