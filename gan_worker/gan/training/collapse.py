@@ -14,10 +14,12 @@ from gan_worker.gan.metrics.nearest import pixel_diversity
 # A preview below one of these shares of what is normal shows a collapse: of the real contrast; of the difference of
 # unrelated places; of that of unrelated seeds.
 LEAST = {"contrast": 0.25, "places": 0.1, "seeds": 0.1}
-# So many previews in a row, over so many steps, are a collapse and no chance: a slow computer shows more of them.
-PATIENCE, LASTING = 3, 200
-# Steps before which nothing is judged: an untrained generator is lively, and goes flat before it learns.
-YOUNG = 200
+# Steps between two looks that count, for a training is judged alike however fast it is; and so many of them in a row
+# that are a collapse and no chance.
+LOOK_EVERY, PATIENCE = 100, 3
+# Steps before which nothing is judged: an untrained generator is lively, and goes flat before it learns. One that
+# begins flat shows noise for longer, which is no picture that could collapse.
+YOUNG, FLAT_YOUNG = 200, 1000
 # A real material that repeats this well after one cell of the latent grid may look the same everywhere.
 REGULAR = 0.3
 # Share of the real contrast below which a generator is dead: untrained ones have a third, and none that learned less.
@@ -31,28 +33,42 @@ SIDE, COMPARED = 128, 16
 
 
 class Suspicion:
-    """Previews in a row that look wrong, which are a collapse once they are many and last long.
+    """Looks that count and were bad, which are a collapse once there are many in a row.
+
+    Args:
+        young: steps before which none counts.
 
     Attributes:
-        count: of them.
+        calm: whether neither the last look that counts nor the last of all was bad.
     """
 
-    def __init__(self) -> None:
-        self.count, self._since = 0, 0
+    def __init__(self, young: int):
+        self._young = young
+        self.clear()
 
-    def add(self, step: int) -> None:
-        """Take one at this step."""
-        self.count += 1
-        self._since = step if self.count == 1 else self._since
+    def counts(self, step: int, last: bool) -> bool:
+        """Whether a training is judged by a look at this step."""
+        return last or (step >= self._young and step % LOOK_EVERY == 0)
 
-    def is_proven(self, step: int, last: bool) -> bool:
-        """Whether it is no chance any more; of the last preview of all a first suspicion is enough."""
-        lasting = self.count >= PATIENCE and step - self._since >= LASTING
-        return self.count > 0 and (last or lasting)
+    def look(self, bad: bool, step: int, last: bool) -> bool:
+        """Take a look.
+
+        Args:
+            bad: what was seen.
+            step: that the training has reached.
+            last: there will be no other.
+
+        Returns:
+            Whether it is no chance any more; of the last look of all a first suspicion is enough.
+        """
+        if self.counts(step, last):
+            self._count = self._count + 1 if bad else 0
+        self.calm = not bad and not self._count
+        return bad and self._count >= (1 if last else PATIENCE)
 
     def clear(self) -> None:
         """Begin anew."""
-        self.count = 0
+        self.calm, self._count = True, 0
 
 
 class RealDistances:
@@ -104,16 +120,29 @@ class CollapseDetector:
         pictures: one map of the real materials, (height, width, channels), 0..1, at training scale.
         side: of a preview picture, pixels.
         stride: pixels a cell of the latent grid.
-        lively: whether the untrained generator has contrast, so that one without it is dead at any age.
+        lively: whether the untrained generator has contrast, so that one without it is dead at any age; if not, it
+            is young for longer.
+        alive: whether there was a good preview before a resume.
+
+    Attributes:
+        alive: whether there was a good preview: only what has been there can collapse.
     """
 
-    def __init__(self, pictures: Sequence[np.ndarray], side: int, stride: int, lively: bool = True):
+    def __init__(
+        self,
+        pictures: Sequence[np.ndarray],
+        side: int,
+        stride: int,
+        lively: bool = True,
+        alive: bool = False,
+    ):
         self._distances = RealDistances(pictures, side)
         self._stride = stride
         self._contrast = min(map(_contrast, pictures))
         self._regular = min(_places(p, stride) for p in pictures) < REGULAR
-        self._lively = lively
-        self._alive, self._dead, self._suspicion = False, False, Suspicion()
+        self._lively, self.alive = lively, alive
+        self._young = YOUNG if lively else FLAT_YOUNG
+        self._suspicion = Suspicion(self._young)
 
     @property
     def floor(self) -> dict[str, float]:
@@ -122,13 +151,12 @@ class CollapseDetector:
 
     @property
     def calm(self) -> bool:
-        """Whether the last preview gave no reason to worry."""
-        return self._suspicion.count == 0 and not self._dead
+        """Whether there is no reason to worry."""
+        return self._suspicion.calm
 
     def forget(self) -> None:
         """Start anew after the training went back."""
         self._suspicion.clear()
-        self._dead = False
 
     def look(
         self, pictures: Sequence[np.ndarray], step: int, last: bool = False
@@ -144,16 +172,14 @@ class CollapseDetector:
             `swd/0` and `local_contrast` as in `distances`, `diversity` as in `nearest`.
 
         Raises:
-            TrainingError: `diverged` for what is not finite, and for a collapse: several previews in a row and for
-                many steps, once there was a good one, are flat, the same at every place, or for every seed; without
+            TrainingError: `diverged` for what is not finite, and for a collapse: several previews in a row of those
+                that count, once there was a good one, are flat, the same at every place, or for every seed; without
                 a good one, where they have no contrast at all.
         """
         if not all(np.all(np.isfinite(p)) for p in pictures):
             raise diverged("the preview is not finite")
         health = self.health(pictures)
-        self._dead = self._lively and health["contrast"] < DEAD
-        if step >= YOUNG or (self._dead and last):
-            self._judge(health, step, last)
+        self._judge(health, step, last)
         flat = self._distances.standardised(pictures)
         return {**self._distances.of(flat), "diversity": pixel_diversity(flat)}
 
@@ -169,13 +195,9 @@ class CollapseDetector:
 
     def _judge(self, health: dict[str, float], step: int, last: bool) -> None:
         low = [name for name, share in health.items() if share < LEAST[name]]
-        # A young generator is flat; only what has been there can collapse.
-        self._alive = self._alive or not low
-        if not low or not (self._alive or self._dead):
-            self.forget()
-            return
-        self._suspicion.add(step)
-        if self._suspicion.is_proven(step, last):
+        old, dead = step >= self._young, self._lively and health["contrast"] < DEAD
+        self.alive = self.alive or (old and not low and self._suspicion.counts(step, last))
+        if self._suspicion.look(dead or (old and self.alive and bool(low)), step, last):
             shares = ", ".join(f"{name} {health[name]:.2f} of what is normal" for name in low)
             raise diverged(f"the previews collapsed ({shares})")
 
@@ -192,12 +214,12 @@ class DetailCollapseDetector:
         self._distances = RealDistances(natives, side)
         strengths = [_finest_strength(picture) for picture in natives]
         self._least, self._most = min(strengths), max(strengths)
-        self._suspicion = Suspicion()
+        self._suspicion = Suspicion(YOUNG)
 
     @property
     def calm(self) -> bool:
-        """Whether the last preview gave no reason to worry."""
-        return self._suspicion.count == 0
+        """Whether there is no reason to worry."""
+        return self._suspicion.calm
 
     def forget(self) -> None:
         """Start anew after the training went back."""
@@ -216,18 +238,14 @@ class DetailCollapseDetector:
             `native_swd`: distance of its patches, as `swd/0` of the small pictures.
 
         Raises:
-            TrainingError: `diverged` for what is not finite, and for a collapse: several previews in a row and for
-                many steps with a finest octave far weaker or far stronger than in truth.
+            TrainingError: `diverged` for what is not finite, and for a collapse: several previews in a row of those
+                that count have a finest octave far weaker or far stronger than in truth.
         """
         if not np.all(np.isfinite(picture)):
             raise diverged("the native preview is not finite")
         found = _finest_strength(picture)
         share = (found + TRACE) / (min(max(found, self._least), self._most) + TRACE)
-        if 1 / DETAIL <= share <= DETAIL:
-            self.forget()
-        else:
-            self._suspicion.add(step)
-        if self._suspicion.is_proven(step, last):
+        if self._suspicion.look(not 1 / DETAIL <= share <= DETAIL, step, last):
             raise diverged(f"the finest detail collapsed (to {share:.2f} of its real strength)")
         distance = self._distances.of(self._distances.standardised([picture]))["swd/0"]
         return {"detail_strength": share, "native_swd": distance}

@@ -19,7 +19,7 @@ from gan_worker.gan.estimation.tuning import save_tuned
 from gan_worker.gan.generation import arrays as checkpoint
 from gan_worker.gan.generation.model import Model, computed_on
 from gan_worker.gan.photo.making import save_photo_model
-from gan_worker.gan.training.collapse import diverged
+from gan_worker.gan.training.collapse import LOOK_EVERY, diverged
 from gan_worker.gan.training.log import TrainingLog
 from gan_worker.gan.training.native import NativeStep
 from gan_worker.gan.training.pipelines import Pipeline, new_pipeline
@@ -132,6 +132,7 @@ class Training:
             [native[self.data.maps[0]] for native in self.pictures.natives],
             self.data.turned,
             state.get("copied"),
+            state.get("alive", False),
         )
         self.figures: dict[str, float] = {}
         self.rollbacks = 0
@@ -255,13 +256,12 @@ class Training:
         """Tell, show and save what is due after a step; at the end all of it."""
         save_due = ended or self.seconds >= self._next_checkpoint
         # What is saved has been looked at first.
-        preview_due = save_due or self.seconds >= self._next_preview
-        if preview_due:
+        shown = save_due or self.seconds >= self._next_preview
+        if shown or self.steps % LOOK_EVERY == 0:
             # What is not finite shows nothing.
             self._finite_arrays()
-            self._preview(ended)
-            self._next_preview = self.seconds + PREVIEW_EVERY
-        if not log.empty and (preview_due or log.is_due()):
+            self._preview(ended, shown)
+        if not log.empty and (shown or log.is_due()):
             self._progress(log)
         if save_due and self.previews.calm:
             self._save()
@@ -317,14 +317,19 @@ class Training:
             left.append((self.config.kimg - self.kimg) * 1000 / rate)
         return max(0.0, min(left)) if left else None
 
-    def _preview(self, last: bool = False) -> None:
-        shown, self.figures = self.previews.make(self.live, self.steps, self.seconds, last)
+    def _preview(self, last: bool, shown: bool) -> None:
+        """Look at what the model makes by now, and where it is due keep and tell it."""
+        preview, figures = self.previews.make(self.live, self.steps, self.seconds, last)
+        self.figures |= figures
+        if not shown:
+            return
+        self._next_preview = self.seconds + PREVIEW_EVERY
         warning = copy_warning(self.previews.copied)
         if last and warning:
             self.report(Notice(warning))
         credits = self.live.info.credits
-        self.room.write(lambda: self.run.save_preview(self.steps, shown, credits))
-        self.report(Preview(self.steps, shown))
+        self.room.write(lambda: self.run.save_preview(self.steps, preview, credits))
+        self.report(Preview(self.steps, preview))
 
     def _finite_arrays(self) -> dict[str, np.ndarray]:
         """All that makes the next step what it is.
@@ -355,6 +360,7 @@ class Training:
             "hyperparameters": asdict(self.update.parameters),
             "rate_factor": self.update.rate_factor,
             "copied": self.previews.copied,
+            "alive": self.previews.collapse.alive,
             "materials": [*self.named] or [self.data.materials[0].name],
         }
         label = f"{self.kimg:09.3f}"

@@ -30,6 +30,7 @@ class Previews:
         natives: the same at their own size; none where there is no stage of detail.
         turned: whether they are learned turned and mirrored too.
         copied: what was measured before a resume.
+        alive: whether there was a good preview before it.
 
     Attributes:
         collapse: has seen every preview.
@@ -45,9 +46,10 @@ class Previews:
         natives: Sequence[np.ndarray],
         turned: bool,
         copied: float | None,
+        alive: bool,
     ):
         self._cells, self._side = cells, cells * network.stride
-        self.collapse = CollapseDetector(real, self._side, network.stride, lively=network.seamless)
+        self.collapse = CollapseDetector(real, self._side, network.stride, network.seamless, alive)
         self._detail = DetailCollapseDetector(natives, self._side) if natives else None
         # Separate small pictures are blank for the most part, and all blank pieces are alike.
         found = CopyDetector(natives or real, turned, copied)
@@ -61,7 +63,7 @@ class Previews:
 
     @property
     def calm(self) -> bool:
-        """Whether the last preview gave no reason to worry."""
+        """Whether there is no reason to worry."""
         return self.collapse.calm and (self._detail is None or self._detail.calm)
 
     def forget(self) -> None:

@@ -9,8 +9,9 @@ import pytest
 from gan_worker.errors import TrainingError
 from gan_worker.gan.data.dataset import read_pictures
 from gan_worker.gan.training.collapse import (
-    LASTING,
+    FLAT_YOUNG,
     LEAST,
+    LOOK_EVERY,
     PATIENCE,
     YOUNG,
     CollapseDetector,
@@ -63,22 +64,84 @@ def test_quantiles_of_a_sorted_table_are_those_of_numpy(rows):
 @pytest.mark.parametrize("name", BAD)
 def test_a_collapse_is_noticed_after_several_previews(collapse_detector, name):
     collapse_detector.look(GOOD, OLD)
-    for number in range(PATIENCE - 1):
-        collapse_detector.look(BAD[name], OLD + number * LASTING)
+    for number in range(1, PATIENCE):
+        collapse_detector.look(BAD[name], OLD + number * LOOK_EVERY)
         assert not collapse_detector.calm
     with pytest.raises(TrainingError, match=name) as caught:
-        collapse_detector.look(BAD[name], OLD + PATIENCE * LASTING)
+        collapse_detector.look(BAD[name], OLD + PATIENCE * LOOK_EVERY)
     assert caught.value.code == "diverged"
     collapse_detector.forget()
     collapse_detector.look(BAD[name], OLD)
 
 
-def test_a_slow_computer_that_shows_every_step_does_not_give_up_sooner(collapse_detector):
+def judged(shown, between=()):
+    """What is decided of a training: its pictures by step at all looks that count, and at so many of the others.
+
+    Returns:
+        The step at which it has collapsed, or None.
+    """
+    detector = CollapseDetector([grained(0)], side=96, stride=8)
+    for step in sorted({*range(0, OLD + 12 * LOOK_EVERY, LOOK_EVERY), *between}):
+        try:
+            detector.look(shown(step), step)
+        except TrainingError:
+            return step
+    return None
+
+
+def flat_for_a_while(step):
+    return BAD["contrast"] if 4 <= step // LOOK_EVERY < 7 else GOOD
+
+
+def flickering(step):
+    return GOOD if step % (2 * LOOK_EVERY) == 0 else BAD["seeds"]
+
+
+def good_between_looks(step):
+    return GOOD if step <= OLD or step % LOOK_EVERY else BAD["places"]
+
+
+def bad_between_looks(step):
+    return BAD["contrast"] if step % LOOK_EVERY else GOOD
+
+
+def good_only_between_looks(step):
+    """Never alive where it counts."""
+    return GOOD if step % LOOK_EVERY else BAD["contrast"]
+
+
+@pytest.mark.parametrize(
+    ("shown", "step"),
+    [
+        (flat_for_a_while, 6 * LOOK_EVERY),
+        (good_between_looks, OLD + PATIENCE * LOOK_EVERY),
+        (flickering, None),
+        (bad_between_looks, None),
+        (good_only_between_looks, None),
+    ],
+)
+def test_a_training_is_judged_alike_however_slow_the_computer_is(shown, step):
+    """A slow one shows more previews between two looks that count, and not the same ones each time."""
+    chance = np.random.default_rng(0).integers(0, OLD + 12 * LOOK_EVERY, 20)
+    assert judged(shown) == judged(shown, range(5, 900, 30)) == judged(shown, chance) == step
+
+
+def test_what_is_bad_between_looks_that_count_is_not_kept(collapse_detector):
     collapse_detector.look(GOOD, OLD)
-    for step in range(LASTING):
-        collapse_detector.look(BAD["contrast"], OLD + step)
+    collapse_detector.look(BAD["contrast"], OLD + 1)
+    assert not collapse_detector.calm
+    collapse_detector.look(GOOD, OLD + 2)
+    assert collapse_detector.calm
+    collapse_detector.look(BAD["contrast"], OLD + LOOK_EVERY)
+    collapse_detector.look(GOOD, OLD + LOOK_EVERY + 1)
+    assert not collapse_detector.calm, "the look that counts is not outvoted"
+
+
+def test_what_was_alive_before_a_resume_can_collapse():
+    resumed = CollapseDetector([grained(0)], side=96, stride=8, alive=True)
     with pytest.raises(TrainingError, match="contrast"):
-        collapse_detector.look(BAD["contrast"], OLD + LASTING)
+        for number in range(PATIENCE):
+            resumed.look(BAD["contrast"], OLD + number * LOOK_EVERY)
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -92,8 +155,8 @@ def test_one_bad_preview_is_forgiven_except_the_last(collapse_detector, name):
 
 
 def test_a_young_generator_may_be_flat(collapse_detector):
-    for _ in range(PATIENCE + 1):
-        collapse_detector.look(BAD["contrast"], OLD)
+    for number in range(PATIENCE + 1):
+        collapse_detector.look(BAD["contrast"], OLD + number * LOOK_EVERY)
     assert collapse_detector.calm
 
 
@@ -101,8 +164,8 @@ def test_what_an_untrained_generator_shows_counts_for_nothing(collapse_detector)
     collapse_detector.look(GOOD, step=0)
     for _ in range(PATIENCE + 1):
         collapse_detector.look(BAD["contrast"], step=0)
-    for _ in range(PATIENCE + 1):
-        collapse_detector.look(BAD["contrast"], OLD)
+    for number in range(PATIENCE + 1):
+        collapse_detector.look(BAD["contrast"], OLD + number * LOOK_EVERY)
     assert collapse_detector.calm
     with pytest.raises(TrainingError):
         collapse_detector.look([GOOD[0] * np.nan], step=0)
@@ -110,12 +173,11 @@ def test_what_an_untrained_generator_shows_counts_for_nothing(collapse_detector)
 
 def test_a_generator_without_any_contrast_is_noticed_even_if_it_never_had_any(collapse_detector):
     dead = [p * 0.001 + 0.4 for p in GOOD]
-    for step in (0, OLD - 1, OLD):
+    for step in (0, OLD - LOOK_EVERY, OLD - 1, OLD, OLD + LOOK_EVERY):
         collapse_detector.look(dead, step)
         assert not collapse_detector.calm
-    collapse_detector.look(dead, OLD + 1)
     with pytest.raises(TrainingError, match="contrast"):
-        collapse_detector.look(dead, OLD + LASTING)
+        collapse_detector.look(dead, OLD + 2 * LOOK_EVERY)
     collapse_detector.forget()
     assert collapse_detector.calm
     with pytest.raises(TrainingError, match="contrast"):
@@ -124,9 +186,16 @@ def test_a_generator_without_any_contrast_is_noticed_even_if_it_never_had_any(co
 
 def test_where_an_untrained_generator_is_flat_it_may_stay_so():
     collapse_detector = CollapseDetector([grained(0)], side=96, stride=8, lively=False)
+    dead = [p * 0.001 + 0.4 for p in GOOD]
+    # What is noise yet is no good preview either.
+    collapse_detector.look(GOOD, FLAT_YOUNG - LOOK_EVERY)
     for number in range(PATIENCE + 1):
-        collapse_detector.look([p * 0.001 + 0.4 for p in GOOD], OLD + number * LASTING)
+        collapse_detector.look(dead, FLAT_YOUNG + number * LOOK_EVERY)
     assert collapse_detector.calm
+    collapse_detector.look(GOOD, 2 * FLAT_YOUNG)
+    with pytest.raises(TrainingError, match="contrast"):
+        for number in range(PATIENCE):
+            collapse_detector.look(dead, 3 * FLAT_YOUNG + number * LOOK_EVERY)
 
 
 def test_what_is_not_finite_is_noticed_at_once(collapse_detector):
@@ -137,8 +206,8 @@ def test_what_is_not_finite_is_noticed_at_once(collapse_detector):
 def test_a_material_that_repeats_every_cell_may_look_the_same_everywhere():
     regular = np.tile(grained(3)[:8, :8], (12, 12, 1))
     collapse_detector = CollapseDetector([regular], side=96, stride=8)
-    for _ in range(PATIENCE + 1):
-        collapse_detector.look([regular, regular], OLD)
+    for number in range(PATIENCE + 1):
+        collapse_detector.look([regular, regular], OLD + number * LOOK_EVERY)
     assert collapse_detector.calm
 
 

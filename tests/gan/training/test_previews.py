@@ -5,7 +5,13 @@ import pytest
 
 from gan_worker.config import PRESETS
 from gan_worker.errors import TrainingError
-from gan_worker.gan.training.collapse import DETAIL, LASTING, PATIENCE, DetailCollapseDetector
+from gan_worker.gan.training.collapse import (
+    DETAIL,
+    LOOK_EVERY,
+    PATIENCE,
+    YOUNG,
+    DetailCollapseDetector,
+)
 from gan_worker.gan.training.previews import Previews
 
 CELLS, OCTAVES = 24, 2
@@ -16,7 +22,9 @@ def previews(native_material):
     color = native_material["base_color"]
     side = 256 >> OCTAVES
     small = color.reshape(side, 1 << OCTAVES, side, 1 << OCTAVES, 3).mean(axis=(1, 3))
-    return Previews(PRESETS["nano"], CELLS, [small], [color], turned=False, copied=None)
+    return Previews(
+        PRESETS["nano"], CELLS, [small], [color], turned=False, copied=None, alive=False
+    )
 
 
 def test_a_native_picture_of_the_same_size_stands_to_the_right(native_model, previews):
@@ -72,10 +80,10 @@ def test_a_finest_octave_that_is_gone_or_overdone_is_a_collapse(native_material,
     detector = DetailCollapseDetector([color], 96)
     assert detector.look(color, 1)["detail_strength"] == pytest.approx(1)
     for number in range(PATIENCE - 1):
-        detector.look(wrong, number * LASTING)
+        detector.look(wrong, YOUNG + number * LOOK_EVERY)
         assert not detector.calm
     with pytest.raises(TrainingError, match="finest detail"):
-        detector.look(wrong, PATIENCE * LASTING)
+        detector.look(wrong, YOUNG + PATIENCE * LOOK_EVERY)
     detector.forget()
     assert detector.calm
 
@@ -84,6 +92,6 @@ def test_a_good_preview_between_bad_ones_is_no_collapse(native_material):
     color = native_material["base_color"]
     detector = DetailCollapseDetector([color], 96)
     for number in range(4 * PATIENCE):
-        detector.look(color if number % 2 else color * 0, number * LASTING)
+        detector.look(color if number % 2 else color * 0, YOUNG + number * LOOK_EVERY)
     with pytest.raises(TrainingError, match="finite"):
         detector.look(color * np.nan, 1)
