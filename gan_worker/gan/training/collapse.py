@@ -44,7 +44,7 @@ class Suspicion:
 
     def __init__(self, young: int):
         self._young = young
-        self.clear()
+        self.calm, self._count = True, 0
 
     def counts(self, step: int, last: bool) -> bool:
         """Whether a training is judged by a look at this step."""

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# Steps, seconds and mean losses.
+Tick = tuple[int, float, dict[str, float]]
 # Seconds between two reports.
 TICK = 1.0
 
@@ -29,12 +31,12 @@ class TrainingLog:
     def __init__(self, folder: Path):
         self._folder = folder
         self._writer: Any = None
-        self._losses: list[dict[str, float]] = []
-        self._started = time.perf_counter()
+        self.clear()
 
     @property
     def empty(self) -> bool:
-        return not self._losses
+        """Whether no step counts: none was made, or all that were have been taken back."""
+        return not self._losses and self._tick is None
 
     def add(self, losses: dict[str, tf.Tensor]) -> None:
         """Take the losses of a step; once they are read, a GPU has finished it, and its time can be told."""
@@ -45,19 +47,33 @@ class TrainingLog:
 
     def clear(self) -> None:
         """Forget the losses of steps that do not count."""
-        self._losses, self._started = [], time.perf_counter()
+        self._tick: Tick | None = None
+        self._begin()
 
-    def take(self) -> tuple[int, float, dict[str, float]]:
-        """Steps, seconds and mean losses since the last call, each over the steps that had it."""
+    def _begin(self) -> None:
+        self._losses: list[dict[str, float]] = []
+        self._started = time.perf_counter()
+
+    def take(self) -> Tick:
+        """Steps, seconds and mean losses since the last call, each over the steps that had it.
+
+        Where there was no step since, those of the last call again: a last preview may come after the last tick, and
+        its figures belong to the same step. Not of an empty log.
+        """
+        if self._losses or self._tick is None:
+            seconds = time.perf_counter() - self._started
+            self._tick = len(self._losses), seconds, self._means()
+            self._begin()
+        return self._tick
+
+    def _means(self) -> dict[str, float]:
         means = {}
         for name in dict.fromkeys(name for step in self._losses for name in step):
             values = [step[name] for step in self._losses if name in step]
             if name.endswith("_penalty"):
                 values = [v for v in values if v != 0] or [0.0]
             means[name] = float(np.mean(values))
-        steps, seconds = len(self._losses), time.perf_counter() - self._started
-        self.clear()
-        return steps, seconds, means
+        return means
 
     def write(self, progress: TrainingProgress) -> None:
         """Add a tick to the TensorBoard events; one that finds no room there is in `progress.jsonl` alone."""

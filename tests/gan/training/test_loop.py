@@ -423,6 +423,9 @@ def test_a_training_that_gets_no_better_says_so_and_goes_on(config, run, monkeyp
     assert [t.stopped_for for t in ticks[:3]] == [None] * 3
     assert ticks[-1].stopped_for > 0
     assert "stop and keep it" in ticks[-1].advice()
+    # Its step had been told when the last preview was made, which alone looked for copies.
+    assert "copied" in ticks[-1].figures
+    assert ticks[-1].losses == ticks[-2].losses
     assert run.read_progress()[-1] == ticks[-1]
 
 
