@@ -136,7 +136,8 @@ def _manifest(generation: Generation, platforms: list[str], wheels: list[str]) -
         blenders += f'\nblender_version_max = "{generation.end}"'
     text = re.sub(r'^blender_version_min = ".*"$', blenders, text, flags=re.MULTILINE)
     quoted = ", ".join(f'"{name}"' for name in platforms)
-    lines = [f'version = "{version()}"', f'website = "{homepage()}"']
+    lines = [f'version = "{version()}"']
+    lines += [f'website = "{address}"' for address in [homepage()] if address]
     lines += [f"platforms = [{quoted}]", "wheels = ["]
     lines += [*(f'    "./wheels/{name}",' for name in wheels), "]"]
     note = re.compile(r"^# `version`.*$", re.MULTILINE)
@@ -152,9 +153,9 @@ def version() -> str:
 
 
 def homepage() -> str:
-    """Where the project lives, which stands in `pyproject.toml`."""
-    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    return str(tomllib.loads(text)["project"]["urls"]["Homepage"])
+    """Where the project lives, as `pyproject.toml` tells; empty while it has no public place."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return str(project.get("urls", {}).get("Homepage", ""))
 
 
 def _build_own_wheel(wheels: Path, python_tag: str) -> None:

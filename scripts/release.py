@@ -62,10 +62,10 @@ def what_is_missing(version: str) -> Iterator[str]:
             f"CHANGELOG.md must tell what changed under '## [{version}] - YYYY-MM-DD'; it does not. "
             "Date what stands under Unreleased."
         )
-    if build_extension.homepage().endswith(".example"):
+    if not build_extension.homepage():
         yield (
-            f"people must find the project at its homepage; {build_extension.homepage()} is a placeholder. "
-            "Write the address into pyproject.toml."
+            "people must find the project at its homepage; pyproject.toml names none. "
+            "Write the address there, as Homepage under [project.urls]."
         )
 
 

@@ -29,12 +29,7 @@ class Checkout:
             shutil.copy2(ROOT / name, folder / name)
         self.write("gan_worker/__init__.py", '__version__ = "1.2.3"\n')
         self.write("CHANGELOG.md", CHANGES)
-        project = (folder / "pyproject.toml").read_text("utf-8")
-        lines = [
-            'Homepage = "https://a.org"' if line.startswith("Homepage") else line
-            for line in project.splitlines()
-        ]
-        self.write("pyproject.toml", "\n".join(lines))
+        self.write("pyproject.toml", '[project.urls]\nHomepage = "https://a.org"\n')
         self.git("init", "--quiet")
         self.git("config", "user.name", "Ann")
         self.git("config", "user.email", "ann@example.org")
@@ -95,7 +90,8 @@ def test_a_version_is_released_once(checkout):
         ("CHANGELOG.md", "# Changelog\n", "## [1.2.3] - YYYY-MM-DD"),
         ("CHANGELOG.md", CHANGES.replace(" - 2026-11-28", ""), "## [1.2.3] - YYYY-MM-DD"),
         ("CHANGELOG.md", CHANGES.replace("### Added\n\n- A door.", ""), "must tell what changed"),
-        ("pyproject.toml", '[project.urls]\nHomepage = "https://a.example"', "is a placeholder"),
+        ("pyproject.toml", '[project.urls]\nIssues = "https://a.org"\n', "names none"),
+        ("pyproject.toml", '[project]\nname = "tilewright"\n', "names none"),
     ],
 )
 def test_what_is_not_ready_is_refused(checkout, file, text, says):
