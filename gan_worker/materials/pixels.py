@@ -29,9 +29,9 @@ def quantise(picture: NDArray[Any], bits: int) -> NDArray[Any]:
 
 
 def as_floats(picture: NDArray[Any]) -> Picture:
-    """Whole numbers of 8 or 16 bits to 0..1; floats stay what they are."""
+    """0..1 as float32, of whole numbers of 8 or 16 bits or of floats."""
     if not np.issubdtype(picture.dtype, np.integer):
-        return picture
+        return picture.astype(np.float32, copy=False)
     return picture.astype(np.float32) / np.float32(np.iinfo(picture.dtype).max)
 
 

@@ -13,14 +13,13 @@ import tensorflow as tf
 from gan_worker.errors import Cancelled
 from gan_worker.gan.estimation.network import STRIDE, Estimator
 from gan_worker.gan.networks.layers import downsample, upsample
+from gan_worker.materials.pixels import Picture, as_floats
 from gan_worker.progress import GenerationProgress
 from gan_worker.runs.checkpoints import parse_tensors
 from gan_worker.runs.estimators import SHIPPED
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from gan_worker.materials.pictures import Picture
 
 WEIGHTS = SHIPPED
 # Sides of pieces and of what is seen around them, pixels, multiples of the stride. The network's reach is 212; what is
@@ -159,7 +158,7 @@ class _Work:
             if self._should_stop():
                 raise Cancelled
             window, inner = cut(color, rows, columns, self._closed)
-            found, errors = _run(self._network, as_float(window)[None], context)
+            found, errors = _run(self._network, as_floats(window)[None], context)
             values[rows, columns] = found.numpy()[inner]
             expected += errors.numpy()
             self._done += 1
@@ -186,7 +185,7 @@ def _typical(color: Picture, closed: bool) -> tf.Tensor:
         length = -(-min(side, TYPICAL if side > COARSE else side) // EVEN) * EVEN
         spans.append(slice((side - length) // 2, (side - length) // 2 + length))
     window, _ = cut(color, spans[0], spans[1], closed, 0)
-    return tf.constant(as_float(window)[None])
+    return tf.constant(as_floats(window)[None])
 
 
 def _pieces(height: int, width: int) -> list[tuple[slice, slice]]:
@@ -225,13 +224,6 @@ def cut(
     return field, (inner[0], inner[1])
 
 
-def as_float(picture: np.ndarray) -> np.ndarray:
-    """0..1 as float32, of whole numbers or as it is."""
-    if picture.dtype.kind == "u":
-        return picture.astype(np.float32) / np.float32(np.iinfo(picture.dtype).max)
-    return picture.astype(np.float32, copy=False)
-
-
 def _halved(picture: Picture) -> Picture:
     """Half the size, in bands; an odd last row or column is repeated."""
     tops = range(0, len(picture), BAND)
@@ -242,7 +234,7 @@ def _halved_band(color: Picture) -> Picture:
     height, width = color.shape[:2]
     if height % 2 or width % 2:
         color = np.pad(color, ((0, height % 2), (0, width % 2), (0, 0)), "edge")
-    small: Picture = downsample(as_float(color)[None]).numpy()[0]
+    small: Picture = downsample(as_floats(color)[None]).numpy()[0]
     return np.rint(small * 255).astype(np.uint8) if color.dtype == np.uint8 else small
 
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from gan_worker.gan.estimation.estimator import Estimates, as_float, estimate
+from gan_worker.gan.estimation.estimator import Estimates, estimate
 from gan_worker.gan.estimation.light import to_linear, to_srgb
 from gan_worker.gan.estimation.relief import normals_of_slopes
 from gan_worker.gan.estimation.spectral import AT_ONCE, blur, integrate
 from gan_worker.materials.maps import MAPS
-from gan_worker.materials.pictures import Picture, quantise
+from gan_worker.materials.pixels import Picture, as_floats, quantise
 
 if TYPE_CHECKING:
     from gan_worker.estimation import Estimation
@@ -73,7 +73,7 @@ def make_maps(
     if "base_color" in names:
         made["base_color"] = _in_bands(
             lambda rows: _without_light(
-                as_float(color[rows]), as_float(values[rows, :, 4:5]), chosen.light
+                as_floats(color[rows]), as_floats(values[rows, :, 4:5]), chosen.light
             ),
             (height, width, 3),
             bits.get("base_color"),
@@ -82,14 +82,14 @@ def make_maps(
         mean = float(values[..., 2].mean(dtype=np.float64))
         level = mean + chosen.roughness
         made["roughness"] = _in_bands(
-            lambda rows: level + (as_float(values[rows, :, 2:3]) - mean) * chosen.roughness_range,
+            lambda rows: level + (as_floats(values[rows, :, 2:3]) - mean) * chosen.roughness_range,
             (height, width, 1),
             bits.get("roughness"),
         )
     if "ambient_occlusion" in names:
         made["ambient_occlusion"] = _in_bands(
             lambda rows: tf.pow(
-                tf.clip_by_value(tf.constant(as_float(values[rows, :, 3:4])), 0.0, 1.0),
+                tf.clip_by_value(tf.constant(as_floats(values[rows, :, 3:4])), 0.0, 1.0),
                 chosen.occlusion,
             ),
             (height, width, 1),

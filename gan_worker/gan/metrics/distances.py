@@ -129,7 +129,8 @@ def distances(real: Description, other: Description, layout: Layout) -> dict[str
 
 def faults_of(windows: np.ndarray, layout: Layout) -> Faults:
     """What an artist would see in windows, (count, side, side, channels), standardised."""
-    return describe_faults(windows, map_intensities(windows, layout), layout)
+    maps = {n: windows[..., c] * layout.spread[c] for n, c in layout.channels.items()}
+    return describe_faults(maps, map_intensities(windows, layout), layout.halvings)
 
 
 def wasserstein(first: np.ndarray, second: np.ndarray) -> float:

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
-
-if TYPE_CHECKING:
-    from gan_worker.gan.metrics.distances import Layout
 
 # Second differences in four directions. Along one of them an edge has none, wherever it goes; a dot has some in all.
 DIRECTIONS = [np.diag([1, -2, 1]), np.diag([1, -2, 1])[::-1]]
@@ -50,21 +46,23 @@ class Faults:
 
 
 def describe_faults(
-    windows: np.ndarray, intensities: Mapping[str, np.ndarray], layout: Layout
+    maps: Mapping[str, np.ndarray], intensities: Mapping[str, np.ndarray], halvings: int
 ) -> Faults:
     """Describe one set of windows.
 
     Args:
-        windows: (count, side, side, channels), standardised.
+        maps: of each map, as far apart as its values of 0..1 are, (count, side, side, channels).
         intensities: of each map, (count, side, side).
-        layout: of the channels.
+        halvings: of what shapes are described on, as far as the windows are large enough.
     """
-    channels = {n: windows[..., c] * layout.spread[c] for n, c in layout.channels.items()}
-    side = windows.shape[1]
-    halvings = min(layout.halvings, max(0, (side // SMALLEST).bit_length() - 1))
+
+    def shapes(intensity: np.ndarray) -> Sequence[np.ndarray]:
+        most = max(0, (intensity.shape[1] // SMALLEST).bit_length() - 1)
+        return _shapes(intensity, min(halvings, most))
+
     return Faults(
-        grain={name: _grain(x) for name, x in channels.items()},
-        shapes={name: _shapes(x, halvings) for name, x in intensities.items()},
+        grain={name: _grain(x) for name, x in maps.items()},
+        shapes={name: shapes(x) for name, x in intensities.items()},
     )
 
 
