@@ -494,6 +494,8 @@ class Credits:
         authors: each once, those of most pictures first, ten at most and how many others.
         licenses: the same of SPDX identifiers or what the pictures say of their terms.
         contained: whether the model keeps pieces of them, of which its detail is made.
+        materials: how many materials they are the maps of; 0 where each is one by itself, or that is not known.
+        trained: whether it has learned from them at all: the model of one photo is made of it.
     """
 
     provenance: str = ""
@@ -502,6 +504,8 @@ class Credits:
     authors: tuple[str, ...] = ()
     licenses: tuple[str, ...] = ()
     contained: bool = False
+    materials: int = field(default=0, metadata=sparse())
+    trained: bool = field(default=True, metadata=sparse())
 
 
 @dataclass(frozen=True)

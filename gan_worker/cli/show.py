@@ -71,8 +71,14 @@ def provenance(
         _show_found(of, found, found.credits, json)
         return
     info = run.read_model_info(folder)
-    contained = info.octaves > 0 or info.tile is not None
-    _show_found(of, found, replace(found.credits, contained=contained), json)
+    is_photo = info.tile is not None
+    credits = replace(
+        found.credits,
+        contained=info.octaves > 0 or is_photo,
+        materials=info.credits.materials,
+        trained=not is_photo,
+    )
+    _show_found(of, found, credits, json)
 
 
 def _show_found(of: str, found: Provenance, credits: Credits, json: bool) -> None:

@@ -127,7 +127,7 @@ def estimate_metadata(recipe: Recipe, name: str) -> dict[str, str]:
     chosen, error = recipe.config.estimation, recipe.estimated.get(name)
     texts = {
         "Software": f"Tilewright {recipe.version}",
-        "Copyright": f"Made from {_pictures_and_terms(replace(recipe.credits, contained=False))}",
+        "Copyright": credit_line(replace(recipe.credits, trained=False)),
     }
     if error is not None:
         texts |= {SOURCE_TYPE_KEY: SOURCE_TYPE} | estimated_text({name: error}, recipe.estimator)
@@ -167,14 +167,18 @@ def read_metadata(texts: Mapping[str, str]) -> dict[str, Any] | None:
 
 
 def credit_line(credits: Credits) -> str:
-    """One sentence that says whose pictures the model has learned from, and under which licences."""
+    """One sentence that says whose pictures the model has learned from or is made of, and under which licences."""
     if not credits.pictures:
         return "Made by a trained model whose training pictures are not recorded."
+    if not credits.trained:
+        return f"Made from {_pictures_and_terms(replace(credits, contained=False))}"
     return f"Made by a model trained on {_pictures_and_terms(credits)}"
 
 
 def _pictures_and_terms(credits: Credits) -> str:
-    count = "1 picture" if credits.pictures == 1 else f"{credits.pictures} pictures"
+    count = _counted(credits.pictures, "picture")
+    if credits.materials:
+        count = f"{_counted(credits.materials, 'material')} with {count}"
     authors = f" by {', '.join(credits.authors)}" if credits.authors else ""
     known = credits.pictures - credits.unlicensed
     licenses = "; ".join(credits.licenses)
@@ -190,6 +194,10 @@ def _pictures_and_terms(credits: Credits) -> str:
         terms = f"licence: {licenses}" if len(credits.licenses) == 1 else f"licences: {licenses}"
     pieces = ", with pieces of " + ("it" if credits.pictures == 1 else "them")
     return f"{count}{authors}{pieces * credits.contained}; {terms}."
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def estimated_text(errors: Mapping[str, float], estimator: str) -> dict[str, str]:

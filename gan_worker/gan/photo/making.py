@@ -194,7 +194,7 @@ def _info(
         step=0,
         kimg=0.0,
         format=OF_A_PHOTO,
-        credits=replace(provenance.credits, contained=True),
+        credits=replace(provenance.credits, contained=True, trained=False),
         octaves=fitted.octaves,
         tile=(width, height),
         pixel_size=config.picture_width / photo.width,

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gan_worker.config import NETWORKS, TrainingConfig
+from gan_worker.config import NETWORKS, Credits, TrainingConfig
 from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.errors import TrainingError, WorkerError
 from gan_worker.gan.estimation.tuning import save_tuned
@@ -389,9 +389,20 @@ class Training:
             step=self.steps,
             kimg=self.kimg,
             styles=tuple(self.named),
-            credits=replace(self.provenance.credits, contained=self.data.octaves > 0),
+            credits=self._credits(),
             copied=self.previews.copied,
             format=format_of(self.data.octaves),
             octaves=self.data.octaves,
             pixel_size=self.data.pixel_size(self.config.picture_width),
+        )
+
+    def _credits(self) -> Credits:
+        """Whose pictures the model has learned from."""
+        credits, materials = self.provenance.credits, len(self.data.materials)
+        # What others of earlier sessions showed is not known.
+        are_all = len(self.pictures.files) == credits.pictures
+        return replace(
+            credits,
+            contained=self.data.octaves > 0,
+            materials=materials if are_all and materials < credits.pictures else 0,
         )

@@ -75,6 +75,7 @@ def test_a_run_is_there_that_explains_itself(closed_run, closed_photo):
     )
     assert info.tileable and info.octaves == 1 and info.stride == 2 and info.format == 3
     assert info.credits.contained and info.credits.pictures == 1
+    assert not info.credits.trained
     provenance = read_provenance(run.path)
     assert provenance.pictures[0].file == closed_photo.name
     settings = provenance.sessions[0].settings

@@ -53,6 +53,8 @@ def test_all_of_them_are_learned(trained):
     model, report = trained
     assert report.maps == model.info.maps == tuple(MAPS)
     assert all(statistics.axes for statistics in model.statistics.maps.values())
+    credits = model.info.credits
+    assert (credits.materials, credits.pictures) == (1, len(MAPS)), "a set, not so many photos"
 
 
 def test_what_is_made_has_the_channels_of_its_name_whatever_is_asked_for(trained):

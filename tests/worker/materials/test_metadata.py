@@ -139,6 +139,18 @@ def test_a_photo_has_no_marks_and_a_cut_recipe_loses_only_itself():
             Credits("h", 1, 1, contained=True),
             "on 1 picture, with pieces of it; its licence is not recorded.",
         ),
+        (
+            Credits("h", 5, 0, ("Ann",), ("CC0-1.0",), contained=True, materials=1),
+            "trained on 1 material with 5 pictures by Ann, with pieces of them; licence: CC0-1.0.",
+        ),
+        (
+            Credits("h", 12, 12, materials=4),
+            "on 4 materials with 12 pictures; their licence is not recorded.",
+        ),
+        (
+            Credits("h", 1, 0, ("Ann",), ("MIT",), contained=True, trained=False),
+            "Made from 1 picture by Ann; licence: MIT.",
+        ),
     ],
 )
 def test_the_line_of_rights_says_what_is_known_and_what_is_not(credits, line):
