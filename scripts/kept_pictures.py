@@ -6,42 +6,56 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import Literal
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import numpy as np
 from starter_materials import FILE_WORDS
 
-from gan_worker.gan.generation.model import load_model
+from gan_worker.gan.generation.model import Model, load_model
+from gan_worker.materials.maps import MAPS
 from gan_worker.materials.pictures import quantise, write_picture
 
 
+def kept_maps(model: Model) -> dict[str, np.ndarray]:
+    """The first of the pictures that a model with native detail holds.
+
+    Returns:
+        Map name → whole numbers, (height, width, channels).
+
+    Raises:
+        ValueError: the model has no native detail.
+    """
+    if not model.detail:
+        raise ValueError(
+            f"A model must have native detail to hold pictures; {model.info.name} has not."
+        )
+    native = model.detail.kept.pyramid(0, 0)[0]
+    maps = model.statistics.restore(native)
+    return {name: quantise(values.numpy(), MAPS[name].bits) for name, values in maps.items()}
+
+
 def write_kept(model: Path, folder: Path) -> list[Path]:
-    """Write the first of the pictures that a model with native detail holds.
+    """Write them with names as ambientCG has them.
 
     Args:
         model: its folder.
-        folder: where the files go, with names as ambientCG has them.
+        folder: where the files go.
 
     Returns:
         The files.
 
     Raises:
-        ValueError: the model has no native detail.
+        ValueError: as `kept_maps`.
     """
-    loaded = load_model(model)
-    if not loaded.detail:
-        raise ValueError(f"A model must have native detail to hold pictures; {model.name} has not.")
-    native = loaded.detail.kept.pyramid(0, 0)[0]
+    maps = kept_maps(load_model(model))
     folder.mkdir(parents=True, exist_ok=True)
     files = []
-    bits: Literal[8, 16]
-    for name, values in loaded.statistics.restore(native).items():
-        bits = 16 if name == "height" else 8
+    for name, picture in maps.items():
         files.append(folder / f"{folder.name}_{FILE_WORDS[name]}.png")
-        write_picture(files[-1], quantise(values.numpy(), bits), bits)
+        write_picture(files[-1], picture, 16 if name == "height" else 8)
     return files
 
 

@@ -3,6 +3,7 @@
 model_pictures.py sheet --file starters.png
 model_pictures.py slider --model "Starter Hexagon Tiles" --direction "pca 2" --file slider.webp
     model_pictures.py demo out --file demo.jpg
+    model_pictures.py pair "Starter Aged Bricks" --file native_bricks.jpg
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ MOST_BYTES = 3_000_000
 SAMPLES = 6  # and the denoiser; what moves hides the rest
 MODEL, DIRECTIONS = "Starter Hexagon Tiles", ("pca 2",)
 PICTURES = ROOT / ".github/pictures"
+# Width and height of each half of a pair, pixels: less than the smallest picture that a starter holds.
+CLOSE = (512, 384)
 # Pixels between the renders of a demo, and what they are saved with.
 GAP, QUALITY = 8, 86
 
@@ -238,6 +241,27 @@ def demo_picture(folder: Path) -> Image.Image:
     return sheet
 
 
+def make_pair(folder: Path) -> Image.Image:
+    """What a model has learned from beside what it makes of it: pixel for pixel, and on the ball from near."""
+    from kept_pictures import kept_maps  # loads TensorFlow
+
+    model = load(folder, None)
+    config, _ = tile_of(model.info)
+    pair = kept_maps(model), model.generate(config, bits()).maps
+    scene, ball = render_scenes.build("close")
+    render_scenes.keep_only([scene])
+    stage, (width, height) = Stage(scene, ball), CLOSE
+    sheet = Image.new("RGB", (2 * width + GAP, 2 * height + GAP), "white")
+    for column, maps in enumerate(pair):
+        color = Image.fromarray(maps["base_color"])
+        left, top = (color.width - width) // 2, (color.height - height) // 2
+        place = column * (width + GAP)
+        sheet.paste(color.crop((left, top, left + width, top + height)), (place, 0))
+        near = render_scenes.near_meters(color.width)
+        sheet.paste(stage.show(model.info.name, maps, near, CLOSE), (place, height + GAP))
+    return sheet
+
+
 def write_loop(frames: Sequence[Image.Image], file: Path) -> int:
     """Write a looping WebP of at most `MOST_BYTES`: the best quality that fits.
 
@@ -278,9 +302,16 @@ def main() -> int:
     demo = kinds.add_parser("demo", help="what scripts/demo rendered, in one picture")
     demo.add_argument("folder", type=Path, help="that it wrote")
     demo.add_argument("--file", type=Path, default=PICTURES / "demo.jpg")
+    pair = kinds.add_parser("pair", help="what a model learned from, beside what it makes")
+    pair.add_argument("model", help="one that comes with the program")
+    pair.add_argument("--file", type=Path, required=True)
     options = parser.parse_args()
     try:
-        if options.kind == "sheet":
+        if options.kind == "pair":
+            render_scenes.enable_addon()
+            picture = make_pair(run.BUNDLED / options.model)
+            picture.save(options.file, quality=QUALITY, optimize=True)
+        elif options.kind == "sheet":
             make_sheet(list(offered()), options.side).save(options.file)
         elif options.kind == "demo":
             demo_picture(options.folder).save(options.file, quality=QUALITY, optimize=True)
