@@ -33,11 +33,11 @@ from gan_worker.progress import DataReport, Notice, Stage, TrainingProgress
 from gan_worker.runs.provenance import TrainingPicture
 from gan_worker.wire.messages import JobState, ModelEntry
 
-# What each scene shows where nothing is trained: the first that there is.
+# What each scene shows where nothing is trained.
 STARTERS = {
-    "ball": ("Starter Rusty Steel", "Starter Peeling Paint"),
-    "corner": ("Starter Aged Bricks", "Starter Red Bricks"),
-    "floor": ("Starter Weathered Planks", "Starter Weathered Wood"),
+    "ball": "Starter Rusty Steel",
+    "corner": "Starter Aged Bricks",
+    "floor": "Starter Stone Tiles",
 }
 # The scene that shows the material of another from near, and which.
 CLOSE, CLOSE_OF = "close", "ball"
@@ -128,8 +128,8 @@ def run(
             clock.lap("training")
         report("generating three materials", None)
         pieces = [
-            _put_material(*scenes[name], model or _starter(name), seed, size)
-            for seed, name in enumerate(STARTERS, 1)
+            _put_material(*scenes[name], model or starter, seed, size)
+            for seed, (name, starter) in enumerate(STARTERS.items(), 1)
         ]
         clock.lap("generation")
     finally:
@@ -168,13 +168,6 @@ def _enable_addon(python: str, home: Path) -> None:
     preferences.location = "LOCAL"
     preferences.worker_python = python
     preferences.home_folder = str(home.absolute())
-
-
-def _starter(scene: str) -> str:
-    """Name of a model that comes with the program, for that scene."""
-    from blender_addon.worker import session
-
-    return next(filter(session.current.model, STARTERS[scene]))
 
 
 def _wait_for_models() -> None:

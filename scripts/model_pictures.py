@@ -1,7 +1,7 @@
 """Pictures for the README: all starters on the shader ball, sliders that move, and what a demo rendered.
 
 model_pictures.py sheet --file starters.png
-model_pictures.py slider --model "Starter Hexagon Tiles" --direction "pca 2" --file slider.webp
+model_pictures.py slider --model "Starter Rusty Steel" --direction "pca 1" --file slider.webp
     model_pictures.py demo out --file demo.jpg
     model_pictures.py pair "Starter Aged Bricks" --file native_bricks.jpg
 """
@@ -45,7 +45,7 @@ SIDE = 400
 SIZE, FRAME, FRAMES, REACH, ASIDE = (720, 405), 90, 20, 5.0, 0.14
 MOST_BYTES = 3_000_000
 SAMPLES = 6  # and the denoiser; what moves hides the rest
-MODEL, DIRECTIONS = "Starter Hexagon Tiles", ("pca 2",)
+MODEL, DIRECTIONS = "Starter Rusty Steel", ("pca 1",)
 PICTURES = ROOT / ".github/pictures"
 # Width and height of each half of a pair, pixels: less than the smallest picture that a starter holds.
 CLOSE = (512, 384)
