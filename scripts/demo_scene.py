@@ -37,7 +37,7 @@ from gan_worker.wire.messages import JobState, ModelEntry
 STARTERS = {
     "ball": "Starter Rusty Steel",
     "corner": "Starter Aged Bricks",
-    "floor": "Starter Stone Tiles",
+    "floor": "Starter Mossy Cobblestone",
 }
 # The scene that shows the material of another from near, and which.
 CLOSE, CLOSE_OF = "close", "ball"
