@@ -5,7 +5,6 @@ The doors are the panel's plain functions, the command line, the server, and the
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
@@ -58,7 +57,7 @@ ODD_TRAININGS = [
     (training(preset="photo", isotropic=True), "invalid_config", "stays upright"),
     (training(preset="photo", gpus=2), "invalid_config", "takes 1 GPU; received 2"),
     (training(picture_width=-1.0), "invalid_config", "from 0.001 to 1000 meters"),
-    (training(picture_width=math.nan), "invalid_config", "from 0.001 to 1000 meters"),
+    (training(picture_width=1001.0), "invalid_config", "from 0.001 to 1000 meters"),
     (training(tileable=True), "invalid_config", "received preset tiny"),
     (training(preset="classic", tileable=True), "invalid_config", "received preset classic"),
 ]

@@ -168,7 +168,8 @@ def check_request(config: GenerationConfig) -> None:
     if config.model in session.current.estimator_names():
         raise makes_no_pictures(config.model)
     if model is None:
-        raise unknown_model(config.model, session.current.model_names())
+        offered = (known.name for known in session.current.models if not known.retired)
+        raise unknown_model(config.model, offered)
     config.check_for(model)
 
 

@@ -515,7 +515,7 @@ def open_model(runs_folder: Path, name: str) -> Path:
     """The folder of a model.
 
     Raises:
-        RequestError: `unknown_model`, naming those there are.
+        RequestError: `unknown_model`, naming those there are and that are offered.
     """
     folder = _model_folder(runs_folder, check_name(name, "model"))
     if folder:
@@ -524,7 +524,15 @@ def open_model(runs_folder: Path, name: str) -> Path:
         raise makes_no_pictures(name)
     # Her own first: of many not all are named.
     known = dict.fromkeys((*list_runs(runs_folder), *list_runs(BUNDLED)))
-    raise unknown_model(name, (n for n in known if _model_folder(runs_folder, n)))
+    raise unknown_model(name, (n for n in known if _is_offered(_model_folder(runs_folder, n))))
+
+
+def _is_offered(folder: Path | None) -> bool:
+    """Whether there is a model, and not for what was made with it alone."""
+    try:
+        return folder is not None and not read_model_info(folder).retired
+    except TilewrightError:
+        return True  # it is there, and what is wrong is told to whoever asks for it
 
 
 def _model_folder(runs_folder: Path, name: str) -> Path | None:

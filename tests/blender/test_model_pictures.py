@@ -69,7 +69,7 @@ def test_a_loop_is_an_endless_picture_that_fits(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("octaves", [0, 1, 3])
 def test_a_ball_wears_a_whole_tile_of_at_most_so_many_pixels(octaves):
-    info = read_model_info(DRAWN)
+    info = read_model_info(BUNDLED / "Starter Red Bricks")  # of which nobody says how large it is
     info = replace(info, octaves=octaves, stride=info.stride << octaves)
     config, meters = model_pictures.tile_of(info)
     config.check_for(info)

@@ -79,6 +79,7 @@ def arguments(config: TrainingConfig | GenerationConfig | RepairConfig) -> list[
         names = ("run", "preset", "minutes", "kimg", "scale", "octaves", "seed", "gpus")
         turned = ["--isotropic"] if config.isotropic else []
         turned += ["--tileable"] if config.tileable else []
+        turned += [f"--picture-width={config.picture_width}"] if config.picture_width else []
         return ["train", *config.pictures, *_options(config, names), *turned]
     if isinstance(config, RepairConfig):
         given = _options(config, ("mask", "scale", "seed", "steps"))

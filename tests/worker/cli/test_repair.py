@@ -48,7 +48,7 @@ def mask(tmp_path):
 @pytest.mark.parametrize(
     ("change", "code", "says"),
     [
-        ({"model": "oak"}, "unknown_model", MODEL),
+        ({"model": "oak"}, "unknown_model", "Starter Aged Bricks"),
         ({"picture": "gone.png"}, "picture_missing", "gone.png"),
         ({"mask": "gone.png"}, "picture_missing", "gone.png"),
         ({"mask": "small.png"}, "map_size_mismatch", "64×48"),

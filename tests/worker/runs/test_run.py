@@ -296,7 +296,10 @@ class TestModel:
         with pytest.raises(RequestError) as caught:
             runs.open_model(folder, "ash")
         assert caught.value.code == "unknown_model"
-        assert "oak" in caught.value.info.message
+        told = caught.value.info.message
+        # Hers first, and none that is not offered any more.
+        assert "It has: oak, Starter Aged Bricks" in told
+        assert "Starter Cobblestone" not in told
 
     def test_the_newest_comes_first_and_a_damaged_one_is_left_out(self, run, folder):
         run.save_model(INFO, weights(1))
