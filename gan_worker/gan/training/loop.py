@@ -112,6 +112,8 @@ class Training:
         if stored:
             # Its weights mean what it was started with.
             as_before = {"prepare": {}, "learn_maps": False, "estimator": ""}
+            if not config.picture_width:  # or else it is given anew
+                as_before["picture_width"] = 0.0
             as_before |= {name: state[name] for name in as_before if name in state}
             self.config = config = from_json(TrainingConfig, {**to_json(config), **as_before})
         before = read_provenance(run.path) or Provenance()
@@ -355,6 +357,7 @@ class Training:
             "prepare": to_json(self.config.prepare),
             "learn_maps": self.config.learn_maps,
             "estimator": self.config.estimator,
+            "picture_width": self.config.picture_width,
             "statistics": self.pictures.statistics.to_json(),
             "patterns": [asdict(pattern) for pattern in self.pictures.patterns],
             "hyperparameters": asdict(self.update.parameters),

@@ -12,7 +12,7 @@ from gan_worker.gan.generation import rendering
 from gan_worker.gan.training import loop
 from gan_worker.materials import pictures
 from gan_worker.progress import LiveModel
-from gan_worker.runs.run import Run, open_model
+from gan_worker.runs.run import Run, open_model, read_model_info
 from gan_worker.style import CellMap, Seed
 
 STEPS, BATCH = 14, 4
@@ -96,8 +96,10 @@ def test_a_loaded_model_draws_what_it_drew_in_training(trained, model):
 
 def test_a_resumed_training_is_the_uninterrupted_one(config, trained, tmp_path):
     stopped, _ = train(config, tmp_path, steps=STEPS - 3)
-    resumed, _ = train(dataclasses.replace(config, resume=True), tmp_path)
+    # Whoever goes on need not say again how wide the picture is.
+    resumed, _ = train(dataclasses.replace(config, resume=True, picture_width=0.0), tmp_path)
     assert stopped.path == resumed.path
+    assert read_model_info(resumed.path).pixel_size == pytest.approx(0.96 / 192)
     expected, found = (one.load_checkpoint()[0] for one in (trained[0], resumed))
     assert expected.keys() == found.keys()
     for name, array in expected.items():
