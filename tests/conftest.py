@@ -68,6 +68,16 @@ class Ear:
 
         return self.until(found, seconds)
 
+    def report(self, job: str, kind: type, seconds: float = PATIENCE) -> Any:
+        """The first report of that kind that arrived of a job: the worker sends the latest, and not each one."""
+        from gan_worker.wire.messages import JobReport
+
+        def found(heard: list[Any]) -> Any:
+            reports = (e.report for e in heard if type(e) is JobReport and e.job == job)
+            return next((report for report in reports if type(report) is kind), None)
+
+        return self.until(found, seconds)
+
     def state(self, job: str, state: str, seconds: float = PATIENCE) -> Any:
         from gan_worker.wire.messages import JobState
 

@@ -48,7 +48,7 @@ def processes(served):
 
 
 def started(ear, job):
-    ear.event(JobReport, job=job, report=GenerationProgress(1, 20_000))
+    ear.report(job, GenerationProgress)
     return job
 
 

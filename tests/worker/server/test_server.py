@@ -181,7 +181,7 @@ def test_cancel_keeps_nothing(served, ear, picture):
 def test_a_long_generation_is_cancelled_between_two_pieces(served, ear, picture):
     train = started(served, ear, training(picture))
     job = ear.client.submit(material(seed=999))
-    assert ear.event(JobReport, job=job, report=GenerationProgress(1, 20_000))
+    ear.report(job, GenerationProgress)
     ear.client.cancel(job)
     ear.state(job, "cancelled", 1.5)
     assert ear.states(train)[-1] == "running"
@@ -190,7 +190,7 @@ def test_a_long_generation_is_cancelled_between_two_pieces(served, ear, picture)
 def test_a_repair_between_two_steps_lets_materials_pass_and_is_cancelled(served, ear, picture):
     train = started(served, ear, training(picture))
     long = ear.client.submit(RepairConfig(STARTER, str(picture), str(picture), seed=999))
-    assert ear.event(JobReport, job=long, report=GenerationProgress(1, 20_000))
+    ear.report(long, GenerationProgress)
     assert did(served)[-1] == f"repair {picture} {picture}"
     made = ear.client.submit(material())
     ear.event(MaterialReady, job=made)
