@@ -1,8 +1,8 @@
-"""Makes the weights that trainings start from: both networks of a preset and those of its detail stage.
+"""Makes the weights that trainings start from: both networks of a preset and, if asked, those of its detail stage.
 
 They are learned from folders of material sets and from the drawn materials of `starter_materials.py`, each one
 standardised by itself. What has been learned is kept in the folder of `--state` every few minutes, so that the script
-can be stopped at any time and goes on where it was; an hour for each part on two processor cores is a good start.
+can be stopped at any time and goes on where it was; an hour on two processor cores is a good start.
 Beside the weights stands what they have learned from; a table beside the sets must name the license of each.
 """
 
@@ -71,11 +71,14 @@ def main() -> None:
     ]
     pictures = [scale for k in known for scale in scales_of(k.small, network.crop, chosen.scales)]
     small = train_small(network, pictures, chosen.steps, chosen.state)
-    detail = train_detail(network, known, small, chosen.detail_steps, chosen.state)
+    detail = None
+    if chosen.detail_steps:
+        learned = train_detail(network, known, small, chosen.detail_steps, chosen.state)
+        detail = learned.ema_upsampler, learned.discriminator
     arrays = to_arrays(
         *(small.ema_generator, small.discriminator, statistics()),
         most_different(small, LOOKS),
-        (detail.ema_upsampler, detail.discriminator),
+        detail,
     )
     file.parent.mkdir(parents=True, exist_ok=True)
     replace_file(file, format_tensors(arrays))
@@ -90,7 +93,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--file", type=Path, help="for the weights; those of the program if none")
     parser.add_argument("--state", type=Path, default=ROOT / "out/pretrained")
     parser.add_argument("--steps", type=int, default=30_000, help="of small pictures")
-    parser.add_argument("--detail-steps", type=int, default=10_000)
+    parser.add_argument(
+        "--detail-steps",
+        type=int,
+        default=0,
+        help="of the detail stage, which was found to start as well from noise",
+    )
     parser.add_argument(
         "--held-back",
         nargs="*",

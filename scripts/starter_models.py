@@ -1,7 +1,9 @@
-"""Makes the starter models that come with the program: trains one on each material of `starters.toml`, then places all.
+"""Makes the starter models that come with the program: trains one on each material of `starters.toml` and one on
+many of them together, then places all.
 
-Each takes the minutes that are given of two processor cores. A run that was interrupted goes on where it was, and one
-that has had its minutes is not trained again, so that the same command is given until all are there.
+Each of one material takes the minutes that are given of two processor cores, the one of many its own. A run that was
+interrupted goes on where it was, and one that has had its minutes is not trained again, so that the same command is
+given until all are there.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 import numpy as np
+from starter_library import Library
 
 from gan_worker.dataclass_json import from_json
 from gan_worker.files import read_json, write_json
@@ -40,8 +43,8 @@ MINUTES = 8.0
 # Significant bits of a weight, of the eleven that half precision has: maps change by a fifth of a step of 8 bits, one
 # at most in 99 of 100 pixels, and a zip takes a fifth less.
 BITS = 7
-# Pixels of the real picture that a model keeps, from side to side, and how many steps of 8 bits are one of its own.
-SIDE, STEPS = 512, 2.0
+# How many steps of 8 bits are one of the real picture that a model keeps.
+STEPS = 2.0
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ class Starter:
         by_way_of: where the files were taken from; empty where that is the page.
         meters: that the picture shows from left to right, about; 0 where nobody knows.
         octaves: of detail; None measures them.
+        side: pixels of the real picture that the model keeps, from side to side.
     """
 
     set: str
@@ -65,6 +69,12 @@ class Starter:
     by_way_of: str = ""
     meters: float = 0.0
     octaves: int | None = None
+    side: int = 512
+
+    @property
+    def rights(self) -> tuple[str, ...]:
+        """Options that tell a training whose the pictures are."""
+        return "--author", self.author, "--license", "CC0-1.0", "--source", self.source
 
     @property
     def source(self) -> str:
@@ -110,10 +120,14 @@ def main() -> int:
             subprocess.run(
                 [sys.executable, ROOT / "scripts/starter_materials.py", drawn], check=True
             )
-        chosen = choose(read_starters() if folders else DRAWN, options.only)
-        places = [find_set(one, folders or [Path(drawn)]) for one in chosen]
-        for one, place in zip(chosen, places, strict=True):
-            train(one, place, options.minutes, options.home)
+        offered = [*read_starters(), read_library(folders)] if folders else DRAWN
+        chosen = choose(offered, options.only)
+        for one in chosen:
+            if isinstance(one, Library):
+                places, minutes = one.lay_out(options.home / "library"), one.minutes
+            else:
+                places, minutes = [find_set(one, folders or [Path(drawn)])], options.minutes
+            train(one, places, minutes, options.home)
     # All at once and last: until then those that were there are.
     created = datetime.now(UTC).isoformat(timespec="seconds")
     for one in chosen:
@@ -149,7 +163,14 @@ def read_starters() -> list[Starter]:
     return [Starter(**entry) for entry in tomllib.loads(LIST.read_text("utf-8"))["starters"]]
 
 
-def choose(starters: Sequence[Starter], names: Sequence[str] | None) -> list[Starter]:
+def read_library(folders: Sequence[Path]) -> Library:
+    """The model of many materials, as it stands in the same list; its sets are in these folders of sets."""
+    return Library(**tomllib.loads(LIST.read_text("utf-8"))["library"], folders=folders)
+
+
+def choose(
+    starters: Sequence[Starter | Library], names: Sequence[str] | None
+) -> list[Starter | Library]:
     """Those of these names, in their order; all where none is named."""
     unknown = {*(names or ())} - {one.name for one in starters}
     if unknown:
@@ -168,14 +189,15 @@ def find_set(starter: Starter, folders: Sequence[Path]) -> Path:
     return found
 
 
-def train(starter: Starter, place: Path, minutes: float, home: Path) -> None:
+def train(starter: Starter | Library, places: Sequence[Path], minutes: float, home: Path) -> None:
     """Train until it has had its minutes, from where it was left."""
     folder = home / "runs" / starter.name
     ticks = Run(folder).read_progress() if folder.is_dir() else []
     if ticks and ticks[-1].seconds >= 60 * minutes and has_model(folder):
         print(f"{starter.name} has had its {minutes:g} minutes", flush=True)
         return
-    command = [sys.executable, "-m", "gan_worker", "train", str(place), "--minutes", str(minutes)]
+    command = [sys.executable, "-m", "gan_worker", "train", *map(str, places)]
+    command += ["--minutes", str(minutes)]
     if ticks and Run(folder).checkpoints():
         command += ["--resume", starter.name]
     else:
@@ -183,11 +205,10 @@ def train(starter: Starter, place: Path, minutes: float, home: Path) -> None:
         command += ["--run", starter.name, "--preset", "tiny"]
         if starter.octaves is not None:
             command += ["--octaves", str(starter.octaves)]
-    rights = ("--author", starter.author, "--license", "CC0-1.0", "--source", starter.source)
-    subprocess.run([*command, *rights, "--home", str(home)], cwd=ROOT, check=True)
+    subprocess.run([*command, *starter.rights, "--home", str(home)], cwd=ROOT, check=True)
 
 
-def put_in_place(starter: Starter, run: Path, into: Path, created: str) -> Path:
+def put_in_place(starter: Starter | Library, run: Path, into: Path, created: str) -> Path:
     """Publish the model of a run where the program looks for those it brings along, in as few bytes as can be.
 
     Args:
@@ -206,7 +227,7 @@ def put_in_place(starter: Starter, run: Path, into: Path, created: str) -> Path:
     trained = load_model(run)
     tensors = {name: rounded(array) for name, array in trained.tensors().items()}
     if trained.detail:
-        kept = trained.detail.kept.reduced(SIDE, STEPS * _steps(trained.statistics))
+        kept = trained.detail.kept.reduced(starter.side, STEPS * _steps(trained.statistics))
         tensors |= kept.to_arrays()
     model = into / starter.name
     shutil.rmtree(model, ignore_errors=True)

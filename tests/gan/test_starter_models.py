@@ -14,9 +14,16 @@ import pytest
 
 from gan_worker.config import GenerationConfig
 from gan_worker.gan.generation.model import load_model
+from gan_worker.materials.pictures import read_picture, write_picture
+from gan_worker.materials.sets import find_materials
 from gan_worker.names import check_name
 from gan_worker.progress import DataReport, MaterialEntry, TrainingProgress
-from gan_worker.runs.provenance import Provenance, read_provenance, write_provenance
+from gan_worker.runs.provenance import (
+    Provenance,
+    describe_picture,
+    read_provenance,
+    write_provenance,
+)
 from gan_worker.runs.run import BUNDLED, Run, list_models, load_model_files
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
@@ -57,6 +64,52 @@ def test_each_of_the_list_has_all_that_is_told_of_it(script):
         assert 0.1 <= one.meters <= 5
         for told in (one.set, one.author, one.page, one.by_way_of, "CC0 1.0"):
             assert told in one.license_text
+
+
+@pytest.fixture
+def library(script, tmp_path):
+    """Of a metal and of a stone, which has no map of metal."""
+    sets = tmp_path / "sets"
+    for name, maps in (("Iron01", ("color", "metallic")), ("Stone01", ("color",))):
+        (sets / name).mkdir(parents=True)
+        for map_ in maps:
+            picture = np.full((48, 64, 3), 200, np.uint8)
+            write_picture(sets / name / f"{name}_{map_}.png", picture)
+    (sets / "SOURCES.csv").write_text(
+        "set,repo,commit,licence,publisher\n"
+        "Iron01,ann/irons,abc123,CC0 1.0,Ann\n"
+        "Stone01,bob/stones,def456,CC0 1.0,Bob\n"
+    )
+    materials = {"Cast Iron": "Iron01", "Field Stone": "Stone01"}
+    return script.Library("Starter Two", 5.0, 1, 64, materials, [sets])
+
+
+def test_the_library_names_materials_and_whose_they_are(library, tmp_path):
+    found, _, notes = find_materials(library.lay_out(tmp_path / "laid_out"))
+    assert [one.name for one in found] == ["Cast Iron", "Field Stone"]
+    assert all(set(one.files) == {"base_color", "metallic"} for one in found), notes
+    assert not read_picture(found[1].files["metallic"]).any()
+    told = [describe_picture(one.files["base_color"]) for one in found]
+    assert [(t.author, t.license, t.source) for t in told] == [
+        ("Ann", "CC0-1.0", "ann/irons @ abc123"),
+        ("Bob", "CC0-1.0", "bob/stones @ def456"),
+    ]
+    assert describe_picture(found[1].files["metallic"]).license == "CC0-1.0"
+    assert "Cast Iron: Iron01 by Ann, ann/irons @ abc123" in library.license_text
+    # What was there before goes.
+    library.lay_out(tmp_path / "laid_out")
+
+
+def test_a_material_of_the_library_that_is_nowhere_is_named(library, tmp_path):
+    with pytest.raises(ValueError, match="Elm01"):
+        replace(library, materials={"Elm": "Elm01"}).lay_out(tmp_path / "laid_out")
+
+
+def test_the_library_of_the_list_has_many_kinds(script):
+    library = script.read_library([])
+    assert 20 <= len({*library.materials.values()}) == len(library.materials) <= 32
+    for name in (library.name, *library.materials):
+        assert check_name(name, "model") == name
 
 
 def test_the_drawn_ones_are_there_for_what_was_made_with_them(script):
@@ -142,7 +195,7 @@ def trained(run, minutes, native_model):
 def test_a_run_begins_goes_on_and_is_left_when_it_has_had_its_minutes(
     script, starter, commands, native_model, tmp_path
 ):
-    script.train(replace(starter, octaves=2), tmp_path / "Oak01", 8.0, tmp_path)
+    script.train(replace(starter, octaves=2), [tmp_path / "Oak01"], 8.0, tmp_path)
     (first,) = commands.given
     assert first[first.index("--octaves") + 1] == "2"
     assert first[first.index("--run") + 1] == starter.name
@@ -153,11 +206,11 @@ def test_a_run_begins_goes_on_and_is_left_when_it_has_had_its_minutes(
     ):
         assert first[first.index(option) + 1] == told
     trained(Run.create(tmp_path / "runs", starter.name), 3.0, native_model)
-    script.train(starter, tmp_path / "Oak01", 8.0, tmp_path)
+    script.train(starter, [tmp_path / "Oak01"], 8.0, tmp_path)
     second = commands.given[1]
     assert second[second.index("--resume") + 1] == starter.name
     assert "--preset" not in second
-    script.train(starter, tmp_path / "Oak01", 3.0, tmp_path)
+    script.train(starter, [tmp_path / "Oak01"], 3.0, tmp_path)
     assert len(commands.given) == 2
 
 

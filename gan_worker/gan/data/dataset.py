@@ -339,9 +339,18 @@ class Dataset:
             (batch,), seed + [0, 1], 0, self.materials, dtype=tf.int32
         )
 
-    def crops(self, seed: tf.Tensor, batch: int, crop: int) -> tf.Tensor:
-        """Random plain crops, (batch, crop, crop, channels) float32; the same seed gives the same crops."""
-        which = self.choose(seed, batch)
+    def crops(
+        self, seed: tf.Tensor, batch: int, crop: int, which: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """Random plain crops, (batch, crop, crop, channels) float32; the same seed gives the same crops.
+
+        Args:
+            seed: (2,) integers.
+            batch: crops.
+            crop: side, pixels.
+            which: material of each crop, (batch,) int32; those of `choose` by default.
+        """
+        which = self.choose(seed, batch) if which is None else which
         room = tf.gather(self._sizes, which) - crop + 1
         spot = tf.random.stateless_uniform((batch, 2), seed + [0, 2]) * tf.cast(room, tf.float32)
         spot = tf.cast(spot, tf.int32)

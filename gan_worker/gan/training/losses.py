@@ -125,28 +125,45 @@ def patch_distance(
         size: side of a patch, pixels.
         projections: random directions a size.
     """
-    channels = real.shape[-1]
     total = 0.0
     if any(slow):
         slowly = np.array(slow, np.float32)
         means = [tf.reduce_mean(x, (1, 2), keepdims=True) * slowly for x in (real, fake)]
         real, fake = real - means[0], fake - means[1]
         total += _sorted_distance(*means)
+    pair = (patch_profile(x, seed, size, projections) for x in (real, fake))
+    return total + profile_distance(*pair)
+
+
+def patch_profile(
+    x: tf.Tensor, seed: tf.Tensor, size: int = 7, projections: int = 32
+) -> list[tf.Tensor]:
+    """What `patch_distance` compares of one side: sorted values of each channel, (samples, channels) each."""
+    profile = []
     for level, stride in enumerate((3, 2, 1)):
-        kernel = tf.random.stateless_normal((size, size, channels, projections), seed + [0, level])
+        kernel = tf.random.stateless_normal(
+            (size, size, x.shape[-1], projections), seed + [0, level]
+        )
         kernel *= tf.math.rsqrt(tf.reduce_sum(tf.square(kernel), axis=(0, 1, 2), keepdims=True))
-        total += _sorted_distance(*(tf.nn.conv2d(x, kernel, stride, "VALID") for x in (real, fake)))
+        profile.append(_sorted_values(tf.nn.conv2d(x, kernel, stride, "VALID")))
         # The slope of a square root at 0 has no end.
-        contrasts = [tf.sqrt(local_variance(x, size, stride) + 1e-3) for x in (real, fake)]
-        total += _sorted_distance(*contrasts)
-        real, fake = tf.nn.avg_pool2d(real, 2, 2, "VALID"), tf.nn.avg_pool2d(fake, 2, 2, "VALID")
-    return total
+        profile.append(_sorted_values(tf.sqrt(local_variance(x, size, stride) + 1e-3)))
+        x = tf.nn.avg_pool2d(x, 2, 2, "VALID")
+    return profile
+
+
+def profile_distance(real: Sequence[tf.Tensor], fake: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Sum of the Wasserstein distances of two profiles of equally many crops, a scalar."""
+    return sum(tf.reduce_mean(tf.abs(a - b)) for a, b in zip(real, fake, strict=True))
 
 
 def _sorted_distance(real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
     """Wasserstein distance of the values of each channel, their mean."""
-    pair = [tf.sort(tf.reshape(x, (-1, x.shape[-1])), axis=0) for x in (real, fake)]
-    return tf.reduce_mean(tf.abs(pair[0] - pair[1]))
+    return tf.reduce_mean(tf.abs(_sorted_values(real) - _sorted_values(fake)))
+
+
+def _sorted_values(x: tf.Tensor) -> tf.Tensor:
+    return tf.sort(tf.reshape(x, (-1, x.shape[-1])), axis=0)
 
 
 def band_distance(

@@ -36,6 +36,15 @@ class Conditioning:
         drawn = np.random.default_rng([seed, 41]).standard_normal((materials, z_dim))
         self.latents = tf.Variable(drawn.astype(np.float32), trainable=False)
 
+    def start_near(self, looks: tf.Tensor, spread: float) -> None:
+        """Begin where a generator that knows other materials draws the most alike of them.
+
+        Args:
+            looks: one for each material, (materials, z_dim); several may have the same.
+            spread: how far from them, as a share of how far the latents lie apart.
+        """
+        self.latents.assign(looks + spread * self.latents)
+
     @staticmethod
     def label(which: tf.Tensor) -> tf.Tensor:
         """What each pair of crops is judged as: (batch,) materials to the same, with `NOBODY` in the second half."""

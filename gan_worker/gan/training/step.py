@@ -27,13 +27,15 @@ from gan_worker.gan.networks.graphs import unoptimized_graphs
 from gan_worker.gan.networks.precision import reduced_precision
 from gan_worker.gan.training.losses import (
     patch_distance,
+    patch_profile,
     penalties_when_due,
     penalty_signs,
+    profile_distance,
     relativistic_losses,
     weighted_penalties,
 )
 from gan_worker.gan.training.materials import Conditioning, MaterialStyles
-from gan_worker.gan.training.pretrained import Pretrained, bring_together
+from gan_worker.gan.training.pretrained import SPREAD, Pretrained, bring_together
 from gan_worker.gan.training.shares import WHOLE, Measured, ReplicaShare, Share, Step, step_in_parts
 
 if TYPE_CHECKING:
@@ -221,26 +223,43 @@ class TrainingStep:
         return MaterialStyles(names, self.conditioning.latents, self.ema_generator)
 
     def start_from(self, weights: Pretrained) -> None:
-        """Take over weights that know many materials, and where there is one to learn, the looks of the most alike."""
+        """Take over weights that know many materials, and of those the looks that each one here is most alike."""
         generators = self.generator, self.ema_generator
         weights.lend(generators, self.discriminator, self.dataset.statistics)
-        if self.conditioning is None:
-            alike = int(np.argmin(self.unlikeness(weights.latents)))
-            for generator in generators:
-                bring_together(generator, weights.latents[alike])
+        alike = tf.gather(weights.latents, self.unlikeness(weights.latents).argmin(axis=1))
+        if self.conditioning is not None:
+            self.conditioning.start_near(alike, SPREAD)
+            return
+        for generator in generators:
+            bring_together(generator, alike[0])
 
-    def unlikeness(self, latents: tf.Tensor) -> list[float]:
-        """Distance from patches of real crops to those of generated ones for each latent, (latents, z_dim)."""
-        seed, batch, found = tf.constant([self.seed, 0]), self.network.batch, []
-        real = self.dataset.crops(seed, batch, self.network.crop)
+    def unlikeness(self, latents: tf.Tensor) -> np.ndarray:
+        """Distance from patches of each material's real crops to those of generated ones for each latent.
+
+        Args:
+            latents: (latents, z_dim).
+
+        Returns:
+            (materials, latents).
+        """
+        seed, batch = tf.constant([self.seed, 0]), self.network.batch
+        real = [
+            patch_profile(
+                self.dataset.crops(seed, batch, self.network.crop, tf.repeat(material, batch)), seed
+            )
+            for material in range(self.dataset.materials)
+        ]
+        found: list[list[float]] = []
         fields = self._draw(seed, tf.zeros(batch, tf.int64))
         for first in range(0, len(latents), AT_ONCE):
             some = latents[first : first + AT_ONCE]
             # Many at once: one after the other, starting an operation would take longer than its work.
             local, *noise = [tf.tile(x, (len(some), 1, 1, 1)) for x in (fields[0], *fields[1])]
             fake = self._crop(self.generator(tf.repeat(some, batch, 0), local, noise))
-            found += [float(patch_distance(real, x, seed)) for x in tf.split(fake, len(some))]
-        return found
+            for x in tf.split(fake, len(some)):
+                profile = patch_profile(x, seed)
+                found.append([float(profile_distance(own, profile)) for own in real])
+        return np.transpose(found)
 
     def step(self, number: int, fraction: float) -> dict[str, tf.Tensor]:
         """Update both networks once.

@@ -218,11 +218,28 @@ def test_a_training_starts_nearer_to_its_picture(striped):
     material = {"base_color": striped}
     dataset = Dataset([material], measure_statistics([material], ["base_color"]))
     update = TrainingStep(PRESETS["tiny"], dataset, (Pattern(),), 0, Hyperparameters())
-    from_noise = min(update.unlikeness(known.latents))
+    from_noise = update.unlikeness(known.latents).min()
     update.start_from(known)
-    assert max(update.unlikeness(known.latents)) < 0.8 * from_noise
+    assert update.unlikeness(known.latents).max() < 0.8 * from_noise
     both = zip(update.generator.variables, update.ema_generator.variables, strict=True)
     assert all(np.array_equal(a, b) for a, b in both)
+
+
+def test_each_of_several_materials_starts_as_what_is_most_like_it(striped):
+    known = Pretrained.of_preset("tiny")
+    assert known
+    noise = np.random.default_rng(0).random(striped.shape, np.float32)
+    materials = [{"base_color": picture} for picture in (striped, noise)]
+    dataset = Dataset(materials, measure_statistics(materials, ["base_color"]))
+    update = TrainingStep(PRESETS["tiny"], dataset, (Pattern(),) * 2, 0, Hyperparameters())
+    own = update.conditioning.latents.numpy()
+    update.start_from(known)
+    unlikeness = update.unlikeness(known.latents)
+    assert unlikeness.shape == (2, len(known.latents))
+    nearest = unlikeness.argmin(axis=1)
+    assert nearest[0] != nearest[1]
+    expected = known.latents.numpy()[nearest] + SPREAD * own
+    np.testing.assert_allclose(update.conditioning.latents.numpy(), expected, atol=1e-5)
 
 
 def test_there_are_none_for_the_smallest_preset():

@@ -1,0 +1,95 @@
+"""The starter model that knows many materials by name: which they are, and how they are laid out to be learned."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from weights_sources import describe_sets
+
+from gan_worker.materials.pictures import read_header, write_picture
+from gan_worker.materials.sets import find_materials
+
+
+@dataclass(frozen=True)
+class Library:
+    """One model of many materials.
+
+    Attributes:
+        name: of the model.
+        minutes: of its training, of two processor cores.
+        octaves: of detail.
+        side: pixels of each material's real picture that the model keeps, from side to side.
+        materials: name that an artist reads → folder of the set.
+        folders: of folders of sets, with tables of their licenses as `describe_sets` reads them.
+    """
+
+    name: str
+    minutes: float
+    octaves: int
+    side: int
+    materials: Mapping[str, str]
+    folders: Sequence[Path]
+
+    # Its materials differ in size.
+    meters = 0.0
+    # Files beside the pictures tell whose they are.
+    rights: tuple[str, ...] = ()
+
+    def lay_out(self, into: Path) -> list[Path]:
+        """Copy each set into a folder of the name that an artist reads, with a file that tells whose all of it is.
+
+        A model of several materials has the maps that all of them have: what is no metal is given a map that says so.
+
+        Args:
+            into: is made anew.
+
+        Raises:
+            ValueError: a set is in none of the folders, or has no license.
+        """
+        shutil.rmtree(into, ignore_errors=True)
+        for (name, told), kept in zip(self._told().items(), self.materials.values(), strict=True):
+            source = next(folder / kept for folder in self.folders if (folder / kept).is_dir())
+            (one, *_), _, _ = find_materials([source])
+            (into / name).mkdir(parents=True)
+            for kind, file in one.files.items():
+                shutil.copy2(file, into / name / f"{kind}{file.suffix}")
+            if "metallic" not in one.files:
+                width, height, _ = read_header(one.files["base_color"])
+                black = np.zeros((height, width, 1), np.uint8)
+                write_picture(into / name / "metallic.png", black)
+            (into / name / "REUSE.toml").write_text(_reuse(*told), "utf-8")
+        return [into / name for name in self.materials]
+
+    @property
+    def license_text(self) -> str:
+        """What lies beside the model."""
+        lines = [
+            f"{name}: {self.materials[name]} by {author}, {source}"
+            for name, (author, _, source) in self._told().items()
+        ]
+        return (
+            "This model was trained on these materials, and may hold pieces of them.\n\n"
+            + "\n".join(lines)
+            + "\n\nThe materials and this model are dedicated to the public domain: CC0 1.0,\n"
+            "https://creativecommons.org/publicdomain/zero/1.0/\n"
+        )
+
+    def _told(self) -> dict[str, tuple[str, str, str]]:
+        """Author, license and source of each material by its name."""
+        found = {p.file: p for p in describe_sets(self.folders, [*self.materials.values()])}
+        pictures = {name: found[kept] for name, kept in self.materials.items()}
+        return {name: (p.author, p.license, p.source) for name, p in pictures.items()}
+
+
+def _reuse(author: str, license: str, source: str) -> str:
+    """A REUSE.toml that says the same of all files beside it."""
+    return (
+        f"version = 1\nSPDX-PackageDownloadLocation = {json.dumps(source)}\n\n"
+        f'[[annotations]]\npath = "**"\nSPDX-FileCopyrightText = {json.dumps(author)}\n'
+        f"SPDX-License-Identifier = {json.dumps(license)}\n"
+    )
