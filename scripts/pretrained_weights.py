@@ -34,7 +34,13 @@ from pretraining import (
 )
 from rich.progress import track
 from starter_materials import write_materials
-from weights_sources import describe_drawn, describe_sets, keep_sources, write_sources
+from weights_sources import (
+    describe_drawn,
+    describe_sets,
+    keep_sources,
+    with_channels,
+    write_sources,
+)
 
 from gan_worker.config import MATERIAL_PRESETS, NetworkConfig
 from gan_worker.files import replace_file
@@ -55,12 +61,20 @@ PATIENCE = 120.0
 
 def main() -> None:
     chosen = _options()
-    network, file = MATERIAL_PRESETS[chosen.preset], chosen.file
+    network = with_channels(
+        MATERIAL_PRESETS[chosen.preset],
+        {"generator": chosen.generator_channels, "discriminator": chosen.discriminator_channels},
+    )
+    file = chosen.file
     drawn, places = _places(chosen)
     told = {
         "preset": chosen.preset,
         "held_back": sorted(chosen.held_back),
         "scales": chosen.scales,
+        "channels": {
+            "generator": list(network.generator_channels),
+            "discriminator": list(network.discriminator_channels),
+        },
     }
     sets = [*describe_drawn(drawn), *describe_sets(chosen.sets, [place.name for place in places])]
     keep_sources(chosen.state, _file(chosen.state, "small").exists(), sets, told)
@@ -112,6 +126,10 @@ def _options() -> argparse.Namespace:
         choices=(1, 2, 3),
         help="at which small pictures are learned: the one at which shapes fit, and coarser octaves with room enough",
     )
+    for name in ("generator", "discriminator"):
+        parser.add_argument(
+            f"--{name}-channels", type=int, nargs="+", help="instead of those of the preset"
+        )
     chosen = parser.parse_args()
     chosen.file = chosen.file or FOLDER / f"{chosen.preset}.safetensors"
     return chosen

@@ -276,7 +276,7 @@ def figures_of_maps(training: Training, maps: str) -> dict[str, Any]:
         for seed in SEEDS
     ]
     judged = {"result": source, "color": {"base_color": color}}
-    return {"rows": {name: _rounded(NativeReference(m).row(made)) for name, m in judged.items()}}
+    return {"rows": {name: rounded(NativeReference(m).row(made)) for name, m in judged.items()}}
 
 
 class Measured:
@@ -293,17 +293,17 @@ class Measured:
         self._training, self._model = training, training.live
         self._octaves = training.data.octaves
         pictures = training.pictures
-        self._real: Material = (pictures.natives or pictures.materials)[0]
+        self.real: Material = (pictures.natives or pictures.materials)[0]
         self._sheet, self._minutes, self._extra = sheet, minutes, extra
-        height, width = next(iter(self._real.values())).shape[:2]
+        height, width = next(iter(self.real.values())).shape[:2]
         stride = self._model.info.stride
         self._size = [max(stride, min(SIDE, n) // stride * stride) for n in (height, width)]
 
     def figures(self) -> dict[str, Any]:
         """All that is kept of it, rows among it."""
         began = time.perf_counter()
-        reference = NativeReference(self._real)
-        made = self._generate(self._model)
+        reference = NativeReference(self.real)
+        made = self.generate(self._model)
         others = self._without_the_network()
         if "patch_matching" in self._extra:
             others["patch_matching"] = self._patch_matched()
@@ -316,12 +316,12 @@ class Measured:
             rows["floor"] = reference.floor
         if "random_phase" in self._extra:
             rows["random_phase"] = reference.random_phase()
-        self._write_sheet(
-            {"source": self._real, "result": made[0]}
+        self.write_sheet(
+            {"source": self.real, "result": made[0]}
             | {name: pictures[0] for name, pictures in others.items()}
         )
         found = {
-            "rows": {name: _rounded(row) for name, row in rows.items()},
+            "rows": {name: rounded(row) for name, row in rows.items()},
             "octaves": self._octaves,
             "scale": round(self._training.data.scale, 4),
             "maps": len(self._training.data.maps),
@@ -331,7 +331,7 @@ class Measured:
         }
         return found | {"measured_in": round(time.perf_counter() - began, 1)}
 
-    def _generate(self, model: Model, mip: int = 0) -> list[Material]:
+    def generate(self, model: Model, mip: int = 0) -> list[Material]:
         height, width = (n >> mip for n in self._size)
         return [
             dict(model.generate(GenerationConfig("bench", seed, width, height, mip=mip)).maps)
@@ -343,7 +343,7 @@ class Measured:
         stage = self._model.detail
         if not stage:
             return {}
-        small = self._generate(self._model, self._octaves)
+        small = self.generate(self._model, self._octaves)
         # Before its first step the network adds nothing to what was moved.
         network = MATERIAL_PRESETS[self._model.info.preset]
         silent = Upsampler(
@@ -356,7 +356,7 @@ class Measured:
                 {name: _enlarged(p, 1 << self._octaves) for name, p in picture.items()}
                 for picture in small
             ],
-            "transfer": self._generate(model),
+            "transfer": self.generate(model),
         }
 
     def _patch_matched(self) -> list[Material]:
@@ -365,7 +365,7 @@ class Measured:
         seconds = 60 * self._minutes / len(SEEDS)
         return [
             patch_matched_like(
-                self._real, (height, width), seed, seconds, lambda: time.process_time() / CORES
+                self.real, (height, width), seed, seconds, lambda: time.process_time() / CORES
             )
             for seed in SEEDS
         ]
@@ -415,10 +415,10 @@ class Measured:
     def _megabytes(self) -> float:
         return max(f.stat().st_size for f in self._training.run.path.glob("generator-*")) / 1e6
 
-    def _write_sheet(self, pictures: Mapping[str, Material]) -> None:
+    def write_sheet(self, pictures: Mapping[str, Material]) -> None:
         """The middle of each at its own size: a line for each map."""
         shown, labels = [], []
-        for name in self._real:
+        for name in self.real:
             shown += [_middle(picture[name]) for picture in pictures.values()]
             labels += [f"{label.replace('_', ' ')}: {name}" for label in pictures]
         side = tuple(max(p.shape[axis] for p in shown) for axis in (0, 1))
@@ -447,5 +447,5 @@ def _middle(picture: np.ndarray) -> np.ndarray:
     return np.broadcast_to(levels, (*levels.shape[:2], 3))
 
 
-def _rounded(row: Row) -> Row:
+def rounded(row: Row) -> Row:
     return {name: float(f"{value:.4g}") for name, value in row.items()}

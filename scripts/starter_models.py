@@ -120,6 +120,7 @@ def main() -> int:
             subprocess.run(
                 [sys.executable, ROOT / "scripts/starter_materials.py", drawn], check=True
             )
+        offered: Sequence[Starter | Library]
         offered = [*read_starters(), read_library(folders)] if folders else DRAWN
         chosen = choose(offered, options.only)
         for one in chosen:

@@ -11,9 +11,10 @@ import csv
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
+from gan_worker.config import NetworkConfig
 from gan_worker.files import read_json, replace_file
 from gan_worker.materials.pictures import read_header
 from gan_worker.materials.sets import find_materials
@@ -37,6 +38,24 @@ DRAWN = {
     "author": "Tilewright contributors",
     "source": "scripts/starter_materials.py",
 }
+
+
+def with_channels(
+    network: NetworkConfig, channels: Mapping[str, Sequence[int] | None]
+) -> NetworkConfig:
+    """A network of other sizes, as the settings beside weights tell them.
+
+    Args:
+        network: of the preset.
+        channels: `generator` and `discriminator` → features a level; of what is missing those of the preset.
+    """
+    return replace(
+        network,
+        generator_channels=tuple(channels.get("generator") or network.generator_channels),
+        discriminator_channels=tuple(
+            channels.get("discriminator") or network.discriminator_channels
+        ),
+    )
 
 
 def describe_sets(folders: Sequence[Path], learned: Collection[str]) -> list[TrainingPicture]:
