@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from weights_sources import describe_sets
 
-from gan_worker.materials.pictures import read_header, write_picture
-from gan_worker.materials.sets import find_materials
+from gan_worker.config import MATERIAL_PRESETS
+from gan_worker.gan.data.dataset import read_pictures
+from gan_worker.materials.pictures import Bits, quantise, write_picture
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,18 @@ class Library:
 
     # Its materials differ in size.
     meters = 0.0
-    # Files beside the pictures tell whose they are.
-    rights: tuple[str, ...] = ()
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What a training that begins is told besides; whose the pictures are, files beside them tell."""
+        return "--scale", "1", "--octaves", str(self.octaves)
 
     def lay_out(self, into: Path) -> list[Path]:
-        """Copy each set into a folder of the name that an artist reads, with a file that tells whose all of it is.
+        """Write each set into a folder of the name that an artist reads, with a file that tells whose all of it is.
 
-        A model of several materials has the maps that all of them have: what is no metal is given a map that says so.
+        All materials of a training have one scale, and these show from a hand's breadth to a wall: each is made so
+        large that its own shapes fit. A model of several materials has the maps that all of them have: what is no
+        metal is given a map that says so.
 
         Args:
             into: is made anew.
@@ -54,14 +60,15 @@ class Library:
         shutil.rmtree(into, ignore_errors=True)
         for (name, told), kept in zip(self._told().items(), self.materials.values(), strict=True):
             source = next(folder / kept for folder in self.folders if (folder / kept).is_dir())
-            (one, *_), _, _ = find_materials([source])
+            crop = MATERIAL_PRESETS["tiny"].crop
+            read = read_pictures([str(source)], crop, None, octaves=self.octaves)
+            (maps,) = read.natives or read.materials
+            height, width, _ = maps["base_color"].shape
+            maps.setdefault("metallic", np.zeros((height, width, 1), np.float32))
             (into / name).mkdir(parents=True)
-            for kind, file in one.files.items():
-                shutil.copy2(file, into / name / f"{kind}{file.suffix}")
-            if "metallic" not in one.files:
-                width, height, _ = read_header(one.files["base_color"])
-                black = np.zeros((height, width, 1), np.uint8)
-                write_picture(into / name / "metallic.png", black)
+            for map_, picture in maps.items():
+                bits: Bits = 16 if map_ == "height" else 8
+                write_picture(into / name / f"{map_}.png", quantise(picture, bits), bits)
             (into / name / "REUSE.toml").write_text(_reuse(*told), "utf-8")
         return [into / name for name in self.materials]
 

@@ -72,9 +72,11 @@ class Starter:
     side: int = 512
 
     @property
-    def rights(self) -> tuple[str, ...]:
-        """Options that tell a training whose the pictures are."""
-        return "--author", self.author, "--license", "CC0-1.0", "--source", self.source
+    def options(self) -> tuple[str, ...]:
+        """What a training that begins is told besides: octaves that are not measured, and whose the pictures are."""
+        octaves = () if self.octaves is None else ("--octaves", str(self.octaves))
+        rights = "--author", self.author, "--license", "CC0-1.0", "--source", self.source
+        return *octaves, *rights
 
     @property
     def source(self) -> str:
@@ -203,10 +205,8 @@ def train(starter: Starter | Library, places: Sequence[Path], minutes: float, ho
         command += ["--resume", starter.name]
     else:
         shutil.rmtree(folder, ignore_errors=True)
-        command += ["--run", starter.name, "--preset", "tiny"]
-        if starter.octaves is not None:
-            command += ["--octaves", str(starter.octaves)]
-    subprocess.run([*command, *starter.rights, "--home", str(home)], cwd=ROOT, check=True)
+        command += ["--run", starter.name, "--preset", "tiny", *starter.options]
+    subprocess.run([*command, "--home", str(home)], cwd=ROOT, check=True)
 
 
 def put_in_place(starter: Starter | Library, run: Path, into: Path, created: str) -> Path:

@@ -69,11 +69,13 @@ def test_each_of_the_list_has_all_that_is_told_of_it(script):
 @pytest.fixture
 def library(script, tmp_path):
     """Of a metal and of a stone, which has no map of metal."""
-    sets = tmp_path / "sets"
+    sets, draw = tmp_path / "sets", np.random.default_rng(5)
     for name, maps in (("Iron01", ("color", "metallic")), ("Stone01", ("color",))):
         (sets / name).mkdir(parents=True)
         for map_ in maps:
-            picture = np.full((48, 64, 3), 200, np.uint8)
+            # Large spots: shapes that are made smaller.
+            spots = draw.random((8, 8, 1)).repeat(128, 0).repeat(128, 1).astype(np.float32)
+            picture = spots.repeat(3, -1) if map_ == "color" else spots
             write_picture(sets / name / f"{name}_{map_}.png", picture)
     (sets / "SOURCES.csv").write_text(
         "set,repo,commit,licence,publisher\n"
@@ -88,7 +90,9 @@ def test_the_library_names_materials_and_whose_they_are(library, tmp_path):
     found, _, notes = find_materials(library.lay_out(tmp_path / "laid_out"))
     assert [one.name for one in found] == ["Cast Iron", "Field Stone"]
     assert all(set(one.files) == {"base_color", "metallic"} for one in found), notes
+    assert read_picture(found[0].files["metallic"]).any()
     assert not read_picture(found[1].files["metallic"]).any()
+    assert all(128 <= read_picture(one.files["base_color"]).shape[0] < 1024 for one in found)
     told = [describe_picture(one.files["base_color"]) for one in found]
     assert [(t.author, t.license, t.source) for t in told] == [
         ("Ann", "CC0-1.0", "ann/irons @ abc123"),
