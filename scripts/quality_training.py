@@ -419,7 +419,7 @@ class Measured:
         """The middle of each at its own size: a line for each map."""
         shown, labels = [], []
         for name in self.real:
-            shown += [_middle(picture[name]) for picture in pictures.values()]
+            shown += [middle(picture[name]) for picture in pictures.values()]
             labels += [f"{label.replace('_', ' ')}: {name}" for label in pictures]
         side = tuple(max(p.shape[axis] for p in shown) for axis in (0, 1))
         padded = [
@@ -441,7 +441,7 @@ def _enlarged(picture: np.ndarray, times: int) -> np.ndarray:
     return resize(around, times)[cut:-cut, cut:-cut]
 
 
-def _middle(picture: np.ndarray) -> np.ndarray:
+def middle(picture: np.ndarray) -> np.ndarray:
     spans = [slice((n - min(n, SHOWN)) // 2, (n + min(n, SHOWN)) // 2) for n in picture.shape[:2]]
     levels = quantise(np.asarray(picture[spans[0], spans[1]], np.float32), 8)
     return np.broadcast_to(levels, (*levels.shape[:2], 3))

@@ -13,7 +13,7 @@ from weights_sources import describe_sets
 
 from gan_worker.config import MATERIAL_PRESETS
 from gan_worker.gan.data.dataset import read_pictures
-from gan_worker.materials.pictures import Bits, quantise, write_picture
+from gan_worker.materials.pictures import quantise, write_picture
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,16 @@ class Library:
             source = next(folder / kept for folder in self.folders if (folder / kept).is_dir())
             crop = MATERIAL_PRESETS["tiny"].crop
             read = read_pictures([str(source)], crop, None, octaves=self.octaves)
-            (maps,) = read.natives or read.materials
-            height, width, _ = maps["base_color"].shape
-            maps.setdefault("metallic", np.zeros((height, width, 1), np.float32))
+            (given,) = read.natives or read.materials
+            height, width, _ = given["base_color"].shape
+            maps = {"metallic": np.zeros((height, width, 1), np.float32), **given}
             (into / name).mkdir(parents=True)
             for map_, picture in maps.items():
-                bits: Bits = 16 if map_ == "height" else 8
-                write_picture(into / name / f"{map_}.png", quantise(picture, bits), bits)
+                file = into / name / f"{map_}.png"
+                if map_ == "height":
+                    write_picture(file, quantise(picture, 16), 16)
+                else:
+                    write_picture(file, quantise(picture, 8))
             (into / name / "REUSE.toml").write_text(_reuse(*told), "utf-8")
         return [into / name for name in self.materials]
 
