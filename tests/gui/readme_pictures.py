@@ -13,13 +13,16 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from gan_worker.runs.run import BUNDLED
+
 ROOT = Path(__file__).resolve().parents[2]
 SCALE = 1.25  # of the interface, so that it can be read when the picture is made smaller
 PICTURES = ROOT / ".github" / "pictures"
 SIZE = (1280, 800)
 MOST_BYTES = 150_000
 UP, DOWN = 4, 5  # the mouse wheel
-MODEL = "Starter Cobblestone"
+MODEL = "Starter Mossy Cobblestone"
+LEARNED = "Starter Aged Bricks"  # from its real picture a training is shown
 CHOSEN = "bpy.context.scene.tilewright"
 PREFERENCES = "addon('worker.preferences').get()"
 START = "ops.tilewright.start_worker("
@@ -51,9 +54,8 @@ bpy.context.preferences.view.ui_scale = {SCALE}
 """
 
 # Sliders of looks that differ well.
-TILES = "Starter Hexagon Tiles"
-CLEAN = {"pca 2": 3.0, "factor 1": 3.0}
-WORN = {"pca 2": -6.0, "factor 1": -4.0}
+STEEL = "Starter Rusty Steel"
+BARE, RUSTED = {"pca 1": -2.5}, {"pca 1": 2.5}
 PAINTED = f"""
 import mathutils
 
@@ -65,7 +67,7 @@ space.region_3d.view_location = (0, 0.1, 0)
 space.region_3d.view_rotation = mathutils.Euler((0.75, 0, 0.35)).to_quaternion()
 space.region_3d.view_distance = 3.4
 bpy.context.scene.tilewright.target = "ACTIVE"
-bpy.context.scene.tilewright.model = {TILES!r}
+bpy.context.scene.tilewright.model = {STEEL!r}
 """
 # A path of the second look across the tile; Debian's Blender comes without brushes.
 STROKE = """
@@ -144,12 +146,14 @@ def test_exploring(desk: Any) -> None:
 
 def test_training(desk: Any) -> None:
     folder = Path(desk.ask(f"{PREFERENCES}.home_folder")) / "pictures"
-    command = [sys.executable, str(ROOT / "scripts/starter_materials.py"), str(folder)]
+    bricks = folder / "brick wall"
+    command = [sys.executable, str(ROOT / "scripts/kept_pictures.py")]
+    command += [str(BUNDLED / LEARNED), str(bricks)]
     subprocess.run(command, check=True, capture_output=True)
     inside = desk.debian / folder.relative_to("/")  # Blender looks whether they are there
     shutil.copytree(folder, inside, dirs_exist_ok=True)
-    desk.ask(f"{CHOSEN}.pictures.add().path = {str(folder / 'HexagonTiles')!r}")
-    desk.ask(f"{CHOSEN}.run = 'hexagon tiles'")
+    desk.ask(f"{CHOSEN}.pictures.add().path = {str(bricks)!r}")
+    desk.ask(f"{CHOSEN}.run = 'brick wall'")
     desk.ask(f"{CHOSEN}.minutes = 12")
     desk.ask("bpy.ops.tilewright.start_training() and None")
     desk.open_only("Train")
@@ -200,7 +204,7 @@ def test_painting(desk: Any) -> None:
     desk.ask("bpy.ops.tilewright.generate_material() and None")
     desk.wait("is_quiet() and look().get('maps')")
     latents = "bpy.context.object.active_material.tilewright.latents"
-    for name, sliders in (("clean tiles", CLEAN), ("worn tiles", WORN)):
+    for name, sliders in (("bare steel", BARE), ("rusted", RUSTED)):
         for slider, amount in sliders.items():
             desk.ask(f"{latents}.directions[{slider!r}].amount = {amount}")
         desk.ask("bpy.ops.tilewright.add_favourite() and None")
