@@ -59,9 +59,9 @@ def main() -> None:
         kept = read_json(RESULTS)
     for told in options.weights:
         name, _, file = told.partition("=")
-        network, held_back = _sizes(file)
+        network, held_back = sizes_of(file)
         name = " ".join([name, *options.change])
-        items = _items(options.items, held_back)
+        items = held_back_items(options.items, held_back)
         for number, item in enumerate(items):
             place = f"[{number + 1} of {len(items)}] {name} on {item.stem}"
             if options.measure_pace or name not in kept["pace"]:
@@ -112,7 +112,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _sizes(file: str) -> tuple[NetworkConfig, Sequence[str]]:
+def sizes_of(file: str) -> tuple[NetworkConfig, Sequence[str]]:
     """The networks that a file of weights fits, and the categories that it has not learned from."""
     beside = SHIPPED if file == NOISE else Path(file)
     (session, *_) = read_json(beside.with_suffix(".json"))["sessions"]
@@ -121,7 +121,7 @@ def _sizes(file: str) -> tuple[NetworkConfig, Sequence[str]]:
     return network, settings["held_back"]
 
 
-def _items(places: Sequence[Path], held_back: Sequence[str]) -> list[Path]:
+def held_back_items(places: Sequence[Path], held_back: Sequence[str]) -> list[Path]:
     """Pictures and sets whose category was held back."""
     from bench_quality import find_items
 
