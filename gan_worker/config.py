@@ -6,10 +6,10 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Protocol
 
 from gan_worker import __version__
-from gan_worker.dataclass_json import flat, sparse
+from gan_worker.dataclass_json import flat, from_json, sparse
 from gan_worker.errors import RequestError, require
 from gan_worker.estimation import Estimation
 from gan_worker.limits import (
@@ -164,13 +164,23 @@ MATERIAL_PRESETS: dict[str, NetworkConfig] = {
         w_dim=16,
         detail=DetailConfig(16, 1, (8, 12, 16), crop=32, batch=4),
     ),
-    "tiny": NetworkConfig((96, 64, 48, 24), (24, 48, 64, 96), crop=64, batch=8),
+    # With (96, 64, 48, 24) and (24, 48, 64, 96) a step takes half as long again, a picture too, and after equal minutes
+    # what comes out is no nearer.
+    "tiny": NetworkConfig((96, 64, 32, 16), (16, 32, 64, 96), crop=64, batch=8),
     "full": NetworkConfig(
         *((256, 256, 192, 128, 64, 32), (32, 64, 128, 192, 256, 256)),
         crop=256,
         batch=16,
         detail=DetailConfig(96, 3, (32, 64, 96), crop=128, batch=16),
     ),
+}
+# What a preset was when checkpoints did not tell the sizes of their networks.
+EARLIER = {
+    "tiny": replace(
+        MATERIAL_PRESETS["tiny"],
+        generator_channels=(96, 64, 48, 24),
+        discriminator_channels=(24, 48, 64, 96),
+    )
 }
 # Networks that learn, and all that a training can be.
 NETWORKS: dict[str, Network] = {**MATERIAL_PRESETS, "classic": ClassicConfig()}
@@ -179,6 +189,18 @@ PRESETS: dict[str, Network | PhotoConfig | EstimatorConfig] = {
     "photo": PhotoConfig(),
     "estimator": EstimatorConfig(),
 }
+
+
+def network_of(preset: str, state: Mapping[str, Any]) -> Network:
+    """The sizes of the networks that a run goes on with: those it was begun with.
+
+    Args:
+        preset: one of `NETWORKS`.
+        state: of the checkpoint to go on from; empty at the start.
+    """
+    if preset in MATERIAL_PRESETS and "network" in state:
+        return from_json(NetworkConfig, state["network"])
+    return EARLIER.get(preset, NETWORKS[preset]) if state else NETWORKS[preset]
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,8 @@ def _training_table(options: Namespace) -> str:
 
 
 def _trained(options: Namespace, preset: str, folder: str) -> Any:
+    from functools import partial
+
     from gan_worker.config import TrainingConfig
     from gan_worker.gan.training.loop import Training
     from gan_worker.gan.training.pipelines import new_pipeline
@@ -126,7 +128,7 @@ def _trained(options: Namespace, preset: str, folder: str) -> Any:
     config = TrainingConfig("bench", (options.picture,), preset=preset, minutes=1, octaves=0)
     run = Run.create(Path(folder), "bench")
     room = Room(lambda report: None, lambda: False)
-    return Training(config, run, lambda report: None, new_pipeline(preset), room)
+    return Training(config, run, lambda report: None, partial(new_pipeline, preset), room)
 
 
 def _speed_of_training(options: Namespace, preset: str, kind: str) -> Found:

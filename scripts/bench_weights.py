@@ -193,7 +193,9 @@ def measure(
     watch = Stopwatch(pace or {})
     with tempfile.TemporaryDirectory() as home:
         run, room = Run.create(Path(home), "bench"), Room(lambda _: None, lambda: False)
-        training = TimedTraining(watch, config, run, lambda _: None, FromGiven(levers), room)
+        training = TimedTraining(
+            watch, config, run, lambda _: None, lambda _: FromGiven(levers), room
+        )
         training.loop(lambda: False)
         if pace is None:
             return watch.pace

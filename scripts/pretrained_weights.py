@@ -12,6 +12,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ from gan_worker.gan.data.waves import Pattern
 from gan_worker.gan.generation import arrays as stored
 from gan_worker.gan.training.detail import DetailHyperparameters
 from gan_worker.gan.training.pretrained import FOLDER, to_arrays
-from gan_worker.gan.training.step import Hyperparameters, TrainingStep
+from gan_worker.gan.training.step import TrainingStep, recipe
 from gan_worker.runs.checkpoints import format_tensors, parse_tensors
 
 SIZE, SEED = 384, 7
@@ -84,7 +85,7 @@ def main() -> None:
         for place, measured in track([*zip([*drawn, *places], octaves, strict=True)], "reading")
     ]
     pictures = [scale for k in known for scale in scales_of(k.small, network.crop, chosen.scales)]
-    small = train_small(network, pictures, chosen.steps, chosen.state)
+    small = train_small(chosen.preset, network, pictures, chosen.steps, chosen.state)
     detail = None
     if chosen.detail_steps:
         learned = train_detail(network, known, small, chosen.detail_steps, chosen.state)
@@ -157,13 +158,14 @@ def _draw(folder: Path) -> list[Path]:
 
 
 def train_small(
-    network: NetworkConfig, pictures: Sequence[np.ndarray], steps: int, state: Path
+    preset: str, network: NetworkConfig, pictures: Sequence[np.ndarray], steps: int, state: Path
 ) -> TrainingStep:
-    """Both networks of small pictures."""
+    """Both networks of small pictures, updated as those of the preset."""
     # Turned too, because materials lie in any direction; and so without patterns.
     dataset = Dataset([as_maps(picture) for picture in pictures], statistics(), turned=True)
     patterns = (Pattern(),) * len(pictures)
-    update = TrainingStep(network, dataset, patterns, 0, Hyperparameters(final_rate=0.1))
+    parameters = replace(recipe(preset), final_rate=0.1)
+    update = TrainingStep(network, dataset, patterns, 0, parameters)
     learn(update, update.step, "small", steps, state)
     return update
 

@@ -248,7 +248,7 @@ def train_one(
     with tempfile.TemporaryDirectory() as home:
         run = Run.create(Path(home), "bench")
         room = Room(report, lambda: False)
-        training = TimedTraining(watch, config, run, report, Levered(levers), room)
+        training = TimedTraining(watch, config, run, report, lambda _: Levered(levers), room)
         training.loop(lambda: False)
         for text in told:
             print(f"  {text}", file=sys.stderr)

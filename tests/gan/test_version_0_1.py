@@ -65,6 +65,21 @@ def test_a_run_is_continued(runs, monkeypatch):
     )
 
 
+def test_a_run_goes_on_with_the_networks_it_was_begun_with(runs, monkeypatch):
+    """A preset may have other sizes by now, earlier versions' checkpoints do not tell theirs, and later ones do."""
+    monkeypatch.setitem(config.EARLIER, "nano", SMALL)
+    asked = TrainingConfig(
+        MODEL, (str(OLD / "pictures"),), "nano", None, kimg=0.208, scale=1.0, resume=True
+    )
+    loop.train(asked, Run.open(runs, MODEL), lambda report: None, lambda: False)
+    assert Run.open(runs, MODEL).load_checkpoint()[1]["network"]["w_dim"] == SMALL.w_dim
+    monkeypatch.delitem(config.EARLIER, "nano")
+    loop.train(
+        replace(asked, kimg=0.216), Run.open(runs, MODEL), lambda report: None, lambda: False
+    )
+    assert Run.open(runs, MODEL).read_progress()[-1].step == 54
+
+
 def test_a_run_is_continued_with_a_detail_stage(runs, monkeypatch):
     detailed = replace(SMALL, detail=config.MATERIAL_PRESETS["nano"].detail)
     monkeypatch.setitem(config.NETWORKS, "nano", detailed)

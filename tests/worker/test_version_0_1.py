@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gan_worker.config import PRESETS, ClassicConfig, GenerationConfig, NetworkConfig
+from gan_worker.config import EARLIER, PRESETS, ClassicConfig, GenerationConfig, NetworkConfig
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.metadata import read_metadata
 from gan_worker.materials.pictures import read_header
@@ -83,10 +83,10 @@ def test_favourites_keep_their_looks_and_pictures():
 
 
 def test_presets_have_kept_their_networks():
-    """A checkpoint names its preset alone: with other networks it could not be continued."""
+    """A checkpoint of then names its preset alone: with other networks it could not be continued."""
     nano = NetworkConfig((24, 16, 16, 12), (12, 16, 24, 32), crop=32, batch=4, z_dim=16, w_dim=16)
     assert replace(PRESETS["nano"], detail=nano.detail) == nano
-    assert PRESETS["tiny"] == NetworkConfig((96, 64, 48, 24), (24, 48, 64, 96), crop=64, batch=8)
+    assert EARLIER["tiny"] == NetworkConfig((96, 64, 48, 24), (24, 48, 64, 96), crop=64, batch=8)
     full = NetworkConfig(
         (256, 256, 192, 128, 64, 32), (32, 64, 128, 192, 256, 256), crop=256, batch=16
     )

@@ -42,12 +42,12 @@ class ClassicPipeline:
     preview_cells = PREVIEW_CELLS
 
     def __init__(self, network: ClassicConfig):
-        self._network = network
+        self.network = network
 
     def read(
         self, config: TrainingConfig, _state: Mapping[str, Any], _weights: object
     ) -> MeasuredPictures:
-        read = read_small_pictures(config.pictures, self._network.side)
+        read = read_small_pictures(config.pictures, self.network.side)
         return MeasuredPictures(**vars(read), names=(), patterns=(), statistics=GREY)
 
     def new_update(
@@ -58,7 +58,7 @@ class ClassicPipeline:
         _report: object,
     ) -> ClassicStep:
         dataset = Dataset(pictures.materials, pictures.statistics, turned=False)
-        return ClassicStep(self._network, dataset, config.seed, ClassicHyperparameters())
+        return ClassicStep(self.network, dataset, config.seed, ClassicHyperparameters())
 
     def real_pictures(self, pictures: MeasuredPictures) -> list[np.ndarray]:
         return [real_sheet(pictures.materials)]

@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from gan_worker.config import NETWORKS, Credits, TrainingConfig
+from gan_worker.config import Credits, TrainingConfig
 from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.errors import TrainingError, WorkerError
 from gan_worker.gan.estimation.tuning import save_tuned
@@ -81,7 +82,7 @@ def train(
         others[config.preset](config, run, report, should_stop)
         return
     room = Room(report, should_stop)
-    training = Training(config, run, report, new_pipeline(config.preset), room)
+    training = Training(config, run, report, partial(new_pipeline, config.preset), room)
     training.loop(should_stop)
 
 
@@ -92,7 +93,8 @@ class Training:
         config: what was chosen.
         run: the run's folder.
         report: is told what happens.
-        pipeline: of the preset.
+        pipeline_of: makes the pipeline of the networks that a checkpoint's state is of, or where it is empty, of those
+            of the preset.
         room: writes, and waits where the disk is full.
     """
 
@@ -101,11 +103,10 @@ class Training:
         config: TrainingConfig,
         run: Run,
         report: Callable[[Report], None],
-        pipeline: Pipeline,
+        pipeline_of: Callable[[Mapping[str, Any]], Pipeline],
         room: Room,
     ):
         self.config, self.run, self.report, self.room = config, run, report, room
-        self.network = NETWORKS[config.preset]
         self.steps, self.seconds = 0, 0.0
         stored = run.load_checkpoint() if config.resume else None
         state: dict[str, Any] = stored[1] if stored else {}
@@ -116,6 +117,8 @@ class Training:
                 as_before["picture_width"] = 0.0
             as_before |= {name: state[name] for name in as_before if name in state}
             self.config = config = from_json(TrainingConfig, {**to_json(config), **as_before})
+        pipeline = pipeline_of(state)
+        self.network = pipeline.network
         before = read_provenance(run.path) or Provenance()
         weights = run.weights_of(config.estimator)
         learned = read_training_set(config, pipeline.read, state, before, weights, report)
@@ -350,6 +353,7 @@ class Training:
             "step": self.steps,
             "seconds": self.seconds,
             "preset": self.config.preset,
+            "network": asdict(self.network),
             "computed_on": computed_on(),
             "scale": self.data.scale,
             "octaves": self.data.octaves,

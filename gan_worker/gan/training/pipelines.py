@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from gan_worker.config import NETWORKS, ClassicConfig, NetworkConfig, TrainingConfig
+from gan_worker.config import ClassicConfig, NetworkConfig, TrainingConfig, network_of
 from gan_worker.gan.data.dataset import (
     Dataset,
     MeasuredPictures,
@@ -68,6 +68,10 @@ class Pipeline(Protocol):
 
     preview_cells: int
 
+    @property
+    def network(self) -> NetworkConfig | ClassicConfig:
+        """Sizes."""
+
     def read(
         self, config: TrainingConfig, state: Mapping[str, Any], weights: Weights
     ) -> MeasuredPictures:
@@ -99,7 +103,7 @@ class MaterialPipeline:
     preview_cells = PREVIEW_CELLS
 
     def __init__(self, network: NetworkConfig):
-        self._network = network
+        self.network = network
 
     def read(
         self, config: TrainingConfig, state: Mapping[str, Any], weights: Weights
@@ -111,7 +115,7 @@ class MaterialPipeline:
             turned = state.get("turned", False)
         pictures = read_pictures(
             config.pictures,
-            self._network.crop,
+            self.network.crop,
             scale,
             turned,
             octaves,
@@ -120,7 +124,7 @@ class MaterialPipeline:
         )
         if state:
             pictures = with_maps(pictures, tuple(state["statistics"]))
-        return measure_pictures(pictures, self._network.stride, state)
+        return measure_pictures(pictures, self.network.stride, state)
 
     def new_update(
         self,
@@ -129,7 +133,7 @@ class MaterialPipeline:
         pretrained: Pretrained | None,
         report: Callable[[Notice], None],
     ) -> TrainingStep | NativeStep:
-        network = self._network
+        network = self.network
         dataset = self.new_dataset(pictures)
         hyperparameters = recipe(config.preset)
         strategy = divide_training(config.gpus, network.batch, report)
@@ -155,9 +159,15 @@ class MaterialPipeline:
         return [material[pictures.report.maps[0]] for material in pictures.materials]
 
 
-def new_pipeline(preset: str) -> Pipeline:
-    """The pipeline of a preset's networks."""
-    network = NETWORKS[preset]
+def new_pipeline(preset: str, state: Mapping[str, Any]) -> Pipeline:
+    """The pipeline of a preset's networks, or of those that a run was begun with.
+
+    Args:
+        preset: that was chosen.
+        state: of the checkpoint to go on from; empty at the start.
+    """
+    network = network_of(preset, state)
     if isinstance(network, ClassicConfig):
         return ClassicPipeline(network)
+    assert isinstance(network, NetworkConfig)
     return MaterialPipeline(network)

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
@@ -343,10 +344,10 @@ def test_a_training_that_goes_wrong_goes_back_and_finishes(
     assert (state["step"], state["rate_factor"]) == (6, 0.5)
     assert all(np.all(np.isfinite(a)) for a in arrays.values())
     assert run.read_progress()[-1].step == 6
-    pipeline = new_pipeline(config.preset)
+    pipeline_of = partial(new_pipeline, config.preset)
     room = Room(listener.report, listener.should_stop)
     resumed = dataclasses.replace(config, resume=True)
-    again = loop.Training(resumed, run, listener.report, pipeline, room)
+    again = loop.Training(resumed, run, listener.report, pipeline_of, room)
     assert again.update.rate_factor == 0.5
 
 
