@@ -51,11 +51,11 @@ def build(picture: np.ndarray) -> Any:
     from gan_worker.config import MATERIAL_PRESETS
     from gan_worker.gan.data.dataset import Dataset
     from gan_worker.gan.data.statistics import measure_statistics
-    from gan_worker.gan.training.step import Hyperparameters, TrainingStep
+    from gan_worker.gan.training.step import TrainingStep, recipe
 
     materials = [{"base_color": picture}]
     dataset = Dataset(materials, measure_statistics(materials, ["base_color"]))
-    return TrainingStep(MATERIAL_PRESETS["tiny"], dataset, (), 0, Hyperparameters())
+    return TrainingStep(MATERIAL_PRESETS["tiny"], dataset, (), 0, recipe("tiny"))
 
 
 def differences(update: Any) -> float:
