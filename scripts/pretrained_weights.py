@@ -1,9 +1,10 @@
 """Makes the weights that trainings start from: both networks of a preset and, if asked, those of its detail stage.
 
-They are learned from folders of material sets and from the drawn materials of `starter_materials.py`, each one
-standardised by itself. What has been learned is kept in the folder of `--state` every few minutes, so that the script
-can be stopped at any time and goes on where it was; an hour on two processor cores is a good start.
-Beside the weights stands what they have learned from; a table beside the sets must name the license of each.
+They learn from folders of material sets and from the drawn materials of `starter_materials.py`, each standardised by
+itself: first from all at once, then in short rounds from one after the other, until any is learned in few steps. What
+has been learned is kept in the folder of `--state` every few minutes, so that the script can be stopped at any time and
+goes on where it was; an hour on two processor cores is a good start. Beside the weights stands what they have learned
+from; a table beside the sets must name the license of each.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from pretraining import (
     statistics,
     windows_of,
 )
+from reptile import Reptile
 from rich.progress import track
 from starter_materials import write_materials
 from weights_sources import (
@@ -55,7 +57,7 @@ from gan_worker.runs.checkpoints import format_tensors, parse_tensors
 
 SIZE, SEED = 384, 7
 # Looks of which a training of one material starts from the most alike.
-LOOKS = 64
+LOOKS, ANY = 64, 16
 # Seconds between two times of keeping what was learned.
 PATIENCE = 120.0
 
@@ -86,18 +88,26 @@ def main() -> None:
     ]
     pictures = [scale for k in known for scale in scales_of(k.small, network.crop, chosen.scales)]
     small = train_small(chosen.preset, network, pictures, chosen.steps, chosen.state)
-    detail = None
+    latents, detail = most_different(small, LOOKS), None
+    if chosen.rounds:
+        reptile = Reptile(chosen.preset, network, pictures, small)
+        learn(reptile, reptile.step, "rounds", chosen.rounds, chosen.state)
+        small, latents = reptile.networks(), any_looks(network)
     if chosen.detail_steps:
         learned = train_detail(network, known, small, chosen.detail_steps, chosen.state)
         detail = learned.ema_upsampler, learned.discriminator
     arrays = to_arrays(
         *(small.ema_generator, small.discriminator, statistics()),
-        most_different(small, LOOKS),
+        latents,
         detail,
     )
     file.parent.mkdir(parents=True, exist_ok=True)
     replace_file(file, format_tensors(arrays))
-    steps = {"steps": chosen.steps, "detail_steps": chosen.detail_steps}
+    steps = {
+        "steps": chosen.steps,
+        "rounds": chosen.rounds,
+        "detail_steps": chosen.detail_steps,
+    }
     write_sources(file, sets, {**told, **steps})
 
 
@@ -108,6 +118,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--file", type=Path, help="for the weights; those of the program if none")
     parser.add_argument("--state", type=Path, default=ROOT / "out/pretrained")
     parser.add_argument("--steps", type=int, default=30_000, help="of small pictures")
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=2_000,
+        help="in each of which a single material is learned for some steps, so that others are learned sooner",
+    )
     parser.add_argument(
         "--detail-steps",
         type=int,
@@ -204,6 +220,12 @@ def most_different(update: TrainingStep, count: int) -> np.ndarray:
         chosen.append(int(np.argmax(nearest)))
         nearest = np.minimum(nearest, np.linalg.norm(w - w[chosen[-1]], axis=1))
     return latents[sorted(chosen)]
+
+
+def any_looks(network: NetworkConfig) -> np.ndarray:
+    """Latents where none means a material, (`ANY`, z_dim)."""
+    drawn = np.random.default_rng(SEED).standard_normal((ANY, network.z_dim))
+    return drawn.astype(np.float32)
 
 
 def learn(

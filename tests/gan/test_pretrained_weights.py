@@ -17,6 +17,7 @@ from gan_worker.gan.networks.generator import Generator
 from gan_worker.gan.networks.upsampler import Upsampler
 from gan_worker.gan.training.pretrained import Pretrained
 from gan_worker.materials import pictures
+from gan_worker.runs.checkpoints import parse_tensors
 
 NANO = PRESETS["nano"]
 OPTIONS = ("--held-back", "bark", "--scales", "2")
@@ -69,12 +70,13 @@ def make(modules, sets, folder):
 
         file = folder / state / "nano.safetensors"
         places = [str(sets), "--file", str(file), "--state", str(folder / state)]
-        steps = ["--preset", "nano", "--steps", "2", "--detail-steps", "2"]
+        steps = ["--preset", "nano", "--steps", "2", "--rounds", "3", "--detail-steps", "2"]
         with pytest.MonkeyPatch.context() as patch:
             few = {name: drawn.MATERIALS[name] for name in ("Bark", "CeramicTiles")}
             patch.setattr(drawn, "MATERIALS", few)
             patch.setattr(script, "SIZE", 128)
             patch.setattr(script, "PATIENCE", -1.0)
+            patch.setattr(modules("reptile"), "STEPS", 2)
             patch.setattr(script, "track", until_stopped)
             patch.setattr(sys, "argv", ["pretrained_weights", *places, *steps, *options])
             script.main()
@@ -106,8 +108,8 @@ def lent(file):
     return before, (generator.exit.kernel.numpy(), upsampler.entry.kernel.numpy())
 
 
-def test_stopped_in_either_part_it_makes_the_same_weights(make, whole):
-    for stopped in (("training small", 1), ("training detail", 1)):
+def test_stopped_in_any_part_it_makes_the_same_weights(make, whole):
+    for stopped in (("training small", 1), ("training rounds", 2), ("training detail", 1)):
         with pytest.raises(KeyboardInterrupt):
             make("parts", *OPTIONS, stopped=stopped)
     assert make("parts", *OPTIONS).read_bytes() == whole.read_bytes()
@@ -115,7 +117,9 @@ def test_stopped_in_either_part_it_makes_the_same_weights(make, whole):
 
 def test_a_training_is_lent_them(whole):
     # Tiles at one scale, which has room for no other, and stones at two.
-    assert Pretrained(whole).latents.shape == (3, NANO.z_dim)
+    learned = parse_tensors((whole.parent / "small.safetensors").read_bytes(), "small")
+    assert learned["materials/000"].shape == (3, NANO.z_dim)
+    assert Pretrained(whole).latents.shape == (16, NANO.z_dim)
     for before, after in zip(*lent(whole), strict=True):
         assert not np.any(np.isclose(before, after)[..., :1])
 
@@ -128,7 +132,7 @@ def test_what_is_held_back_is_not_named(whole):
         ("mossy_stones_01", "CC0-1.0", "Ann", "ann/stones"),
     ]
     (session,) = told["sessions"]
-    chosen = {"preset": "nano", "held_back": ["bark"], "scales": 2, "steps": 2, "detail_steps": 2}
+    chosen = {"preset": "nano", "held_back": ["bark"], "scales": 2, "steps": 2, "rounds": 3}
     told = {"weights": Pretrained(whole).hash, **chosen}
     assert {name: session["settings"][name] for name in told} == told
 
