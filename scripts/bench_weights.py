@@ -231,7 +231,7 @@ def tables(kept: Mapping[str, Any]) -> str:
         text += " | floor |\n|---|" + "---|" * (len(results) + 1) + "\n"
         for item in shared:
             rows = [*(found[item]["row"] for found in results.values()), kept["floor"][item]]
-            cells = [f"{row['critic/32']:.2f}, {row['contrast']:.3g}" for row in rows]
+            cells = [", ".join(_cell(row, c) for c in ("critic/32", "contrast")) for row in rows]
             text += f"| {item} | " + " | ".join(cells) + " |\n"
     return text
 
@@ -242,6 +242,11 @@ def _cells(rows: Sequence[Mapping[str, float]]) -> str:
         known = [row[column] for row in rows if column in row]
         cells.append(f"{median(known):.3g}" if known else "–")
     return " | ".join(cells) + " |"
+
+
+def _cell(row: Mapping[str, float], column: str) -> str:
+    """A half of a small picture has no room for a critic of its own."""
+    return f"{row[column]:.3g}" if column in row else "–"
 
 
 def _keep(kept: Mapping[str, Any]) -> None:

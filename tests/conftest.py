@@ -70,7 +70,7 @@ class Ear:
 
     def report(self, job: str, kind: type, seconds: float = PATIENCE) -> Any:
         """The first report of that kind that arrived of a job: the worker sends the latest, and not each one."""
-        from gan_worker.wire.messages import JobReport
+        from gan_worker.client.events import JobReport
 
         def found(heard: list[Any]) -> Any:
             reports = (e.report for e in heard if type(e) is JobReport and e.job == job)
