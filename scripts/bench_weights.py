@@ -61,19 +61,22 @@ def main() -> None:
         name, _, file = told.partition("=")
         network, held_back = sizes_of(file)
         name = " ".join([name, *options.change])
+        # The same networks take as long whatever they start from.
+        channels = network.generator_channels, network.discriminator_channels
+        sizes = " ".join([*map(str, channels), *options.change])
         items = held_back_items(options.items, held_back)
         for number, item in enumerate(items):
             place = f"[{number + 1} of {len(items)}] {name} on {item.stem}"
-            if options.measure_pace or name not in kept["pace"]:
+            if options.measure_pace or sizes not in kept["pace"]:
                 print(f"{place}, pace", flush=True)
-                kept["pace"][name] = _apart(item, file, network, options.change, 0.0, None)
+                kept["pace"][sizes] = _apart(item, file, network, options.change, 0.0, None)
                 _keep(kept)
             for minutes in () if options.measure_pace else options.minutes:
                 found = kept["results"].setdefault(f"{minutes:g}", {}).setdefault(name, {})
                 if item.stem in found:
                     continue
                 print(f"{place}, {minutes:g} minutes", flush=True)
-                pace = kept["pace"][name]
+                pace = kept["pace"][sizes]
                 made = _apart(item, file, network, options.change, minutes, pace)
                 kept["floor"][item.stem] = made.pop("floor")
                 found[item.stem] = made
