@@ -14,7 +14,6 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,6 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 from quality_figures import NativeReference
+from quality_tables import COLUMNS, cell, median_cell
 from quality_training import SEEDS, middle, rounded
 from rich.progress import track
 
@@ -39,17 +39,17 @@ from gan_worker.style import Material
 
 RESULTS, TABLE = (ROOT / f"scripts/bench_many.{ending}" for ending in ("json", "md"))
 SHEETS = ROOT / "out/bench_many"
-COLUMNS = {
-    "critic/32": "critic 32 px",
-    "contrast": "contrast",
-    "swd/0": "SWD, finest",
-    "swd/1": "2nd band",
-    "swd/2": "3rd band",
-    "dots": "dots",
-    "melted": "melted",
-    "correlations": "finest correlations off by",
-    "copied/32": "copied 32 px",
-}
+SHOWN = (
+    "critic/32",
+    "contrast",
+    "swd/0",
+    "swd/1",
+    "swd/2",
+    "dots",
+    "melted",
+    "correlations",
+    "copied/32",
+)
 TOLD = """# One model of many materials
 
 Two pictures of each material by its name against the real one, at the size at which the model has learned it; lower is
@@ -118,17 +118,15 @@ def tables(kept: Mapping[str, Any]) -> str:
         materials = run["materials"]
         text += (
             f"\n## {name}: {len(materials)} materials, {run['minutes']:g} minutes, {run['steps']} steps, "
-            f"{run['octaves']} octaves\n\n| | " + " | ".join(COLUMNS.values()) + " |\n"
+            f"{run['octaves']} octaves\n\n| | " + " | ".join(COLUMNS[c] for c in SHOWN) + " |\n"
         )
-        text += "|---|" + "---|" * len(COLUMNS) + "\n"
+        text += "|---|" + "---|" * len(SHOWN) + "\n"
         for material, figures in materials.items():
             row, floor = figures["row"], figures["floor"]
-            cells = [
-                f"{row[c]:.3g}" + (f" ({floor[c]:.3g})" if c in floor else "") for c in COLUMNS
-            ]
+            cells = [cell(row.get(c), floor.get(c)) for c in SHOWN]
             text += f"| {material} | " + " | ".join(cells) + " |\n"
         rows = [figures["row"] for figures in materials.values()]
-        cells = [f"{median(row[c] for row in rows):.3g}" for c in COLUMNS]
+        cells = [median_cell([row[c] for row in rows if c in row]) for c in SHOWN]
         text += "| **median** | " + " | ".join(cells) + " |\n"
     return text
 

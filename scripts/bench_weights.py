@@ -25,6 +25,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from categories import category
+from quality_tables import COLUMNS, cell, median_cell
 from weights_sources import with_channels
 
 from gan_worker.config import MATERIAL_PRESETS, NetworkConfig
@@ -34,16 +35,17 @@ RESULTS, TABLE = (ROOT / f"scripts/bench_weights.{ending}" for ending in ("json"
 SHEETS = ROOT / "out/bench_weights"
 SHIPPED = ROOT / "gan_worker/pretrained/tiny.safetensors"
 NOISE = "none"
-COLUMNS = {
-    "critic/32": "critic 32 px",
-    "critic/64": "critic 64 px",
-    "contrast": "contrast",
-    "swd/0": "SWD, finest",
-    "swd/1": "2nd band",
-    "swd/2": "3rd band",
-    "dots": "dots",
-    "melted": "melted",
-}
+SHOWN = (
+    "critic/32",
+    "critic/64",
+    "contrast",
+    "swd/0",
+    "swd/1",
+    "swd/2",
+    "dots",
+    "melted",
+)
+HEADS = [COLUMNS[column] for column in SHOWN]
 TOLD = """# What a training starts from
 
 Two pictures of each material, of the size at which the generator learns, against the real one of that size; lower is
@@ -219,12 +221,7 @@ def tables(kept: Mapping[str, Any]) -> str:
         if not shared:
             continue
         text += f"\n## {minutes} minutes, median of {len(shared)} materials\n\n"
-        text += (
-            "| | steps | "
-            + " | ".join(COLUMNS.values())
-            + " |\n|---|"
-            + "---|" * (len(COLUMNS) + 1)
-        )
+        text += "| | steps | " + " | ".join(HEADS) + " |\n|---|" + "---|" * (len(SHOWN) + 1)
         for name, found in results.items():
             rows = [found[item]["row"] for item in shared]
             steps = median(found[item]["steps"] for item in shared)
@@ -234,22 +231,13 @@ def tables(kept: Mapping[str, Any]) -> str:
         text += " | floor |\n|---|" + "---|" * (len(results) + 1) + "\n"
         for item in shared:
             rows = [*(found[item]["row"] for found in results.values()), kept["floor"][item]]
-            cells = [", ".join(_cell(row, c) for c in ("critic/32", "contrast")) for row in rows]
+            cells = [", ".join(cell(row.get(c)) for c in ("critic/32", "contrast")) for row in rows]
             text += f"| {item} | " + " | ".join(cells) + " |\n"
     return text
 
 
 def _cells(rows: Sequence[Mapping[str, float]]) -> str:
-    cells = []
-    for column in COLUMNS:
-        known = [row[column] for row in rows if column in row]
-        cells.append(f"{median(known):.3g}" if known else "–")
-    return " | ".join(cells) + " |"
-
-
-def _cell(row: Mapping[str, float], column: str) -> str:
-    """A half of a small picture has no room for a critic of its own."""
-    return f"{row[column]:.3g}" if column in row else "–"
+    return " | ".join(median_cell([row[c] for row in rows if c in row]) for c in SHOWN) + " |"
 
 
 def _keep(kept: Mapping[str, Any]) -> None:

@@ -113,33 +113,34 @@ def table(items: Items) -> str:
     lines = ["| | " + " | ".join(heads) + " |", "|---|" + "---|" * len(heads)]
     for name, item in items.items():
         rows = item["rows"]
-        cells = [_cell(rows["result"].get(c), rows.get("floor", {}).get(c)) for c in columns]
+        cells = [cell(rows["result"].get(c), rows.get("floor", {}).get(c)) for c in columns]
         steps = "+".join(str(n) for _, n in sorted(item["steps"].items(), reverse=True))
         cells = [str(item["octaves"]), steps, *cells]
-        cells += [_cell(item["seconds"]), _cell(item["megabytes"])]
+        cells += [cell(item["seconds"]), cell(item["megabytes"])]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     for kind, label in ROWS.items():
         rows = [item["rows"][kind] for item in items.values() if kind in item["rows"]]
         if not rows:
             continue
-        cells = [_median([row[c] for row in rows if c in row]) for c in columns]
+        cells = [median_cell([row[c] for row in rows if c in row]) for c in columns]
         more = f" of {len(rows)}" if len(rows) < len(items) else ""
         last = ["", ""]
         if kind == "result":
-            last = [_median([i[n] for i in items.values()]) for n in ("seconds", "megabytes")]
+            last = [median_cell([i[n] for i in items.values()]) for n in ("seconds", "megabytes")]
         lines.append(f"| **median{more}, {label}** | | | " + " | ".join([*cells, *last]) + " |")
     return "\n".join(lines) + "\n"
 
 
-def _cell(value: float | None, floor: float | None = None) -> str:
+def cell(value: float | None, floor: float | None = None) -> str:
+    """A figure with its floor in brackets; a dash where it was not measured, as where a picture is too small for it."""
     if value is None:
         return "–"
     text = f"{value:.3g}"
     return text if floor is None else f"{text} ({floor:.3g})"
 
 
-def _median(values: Sequence[float]) -> str:
-    return _cell(median(values)) if values else "–"
+def median_cell(values: Sequence[float]) -> str:
+    return cell(median(values)) if values else "–"
 
 
 def _of(figure: str) -> Callable[[Mapping[str, Any]], float | None]:
@@ -197,8 +198,8 @@ def _goals(items: Items) -> str:
         reached = sum(value <= limit for value in values.values())
         worst = max(values, key=values.__getitem__)
         lines.append(
-            f"| {label} | {reached} of {len(values)} | {_median(list(values.values()))} | "
-            f"{_cell(values[worst])} ({worst}) |"
+            f"| {label} | {reached} of {len(values)} | {median_cell(list(values.values()))} | "
+            f"{cell(values[worst])} ({worst}) |"
         )
     return "\n".join(lines) + "\n"
 
@@ -213,7 +214,7 @@ def _maps_of_photos(kept: Mapping[str, Any]) -> str:
         for items, label in zip(both, MAPS_OF_PHOTOS.values(), strict=True):
             for kind, told in MAPS_TOLD.items():
                 rows = [items[i][minutes]["rows"][kind] for i in shared]
-                cells = [_median([row[f] for row in rows if f in row]) for f in figures]
+                cells = [median_cell([row[f] for row in rows if f in row]) for f in figures]
                 lines.append(
                     f"| {label}, {told} | {len(shared)} | {minutes} | {' | '.join(cells)} |"
                 )
@@ -248,5 +249,5 @@ def _pair(kept: Mapping[str, Any], minutes: str, *labels: tuple[str, str]) -> It
     for (label, _), items in zip(labels, both, strict=True):
         if shared:
             rows = [items[item]["rows"]["result"] for item in shared]
-            cells = [_median([row[c] for row in rows if c in row]) for c in COLUMNS]
+            cells = [median_cell([row[c] for row in rows if c in row]) for c in COLUMNS]
             yield f"| {label} ({len(shared)}) | {minutes} | " + " | ".join(cells) + " |"
