@@ -1,6 +1,7 @@
 """Pictures for the README: all starters on the shader ball, sliders that move, and what a demo rendered.
 
 model_pictures.py sheet --file starters.png
+model_pictures.py sheet "Starter Library" --file library.png
 model_pictures.py slider --model "Starter Rusty Steel" --direction "pca 1" --file slider.webp
     model_pictures.py demo out --file demo.jpg
     model_pictures.py pair "Starter Aged Bricks" --file native_bricks.jpg
@@ -111,14 +112,14 @@ def looks(info: run.ModelInfo) -> Iterator[tuple[str, GenerationConfig, float]]:
         yield info.name, config, meters
         return
     for style in info.styles:
-        yield f"{info.name}: {style}", replace(config, style=Material(style)), meters
+        yield style, replace(config, style=Material(style)), meters
 
 
 def make_sheet(folders: Sequence[Path], side: int = SIDE) -> Image.Image:
     """All materials of models on the ball, with their names.
 
     Args:
-        folders: of the models.
+        folders: of the models; a material of one that knows many stands by its own name.
         side: of each picture, pixels.
     """
     stage, shown, labels = prepare(), [], []
@@ -132,10 +133,10 @@ def make_sheet(folders: Sequence[Path], side: int = SIDE) -> Image.Image:
     return Image.fromarray(contact_sheet(shown, labels, columns=math.ceil(len(shown) ** 0.5)))
 
 
-def offered() -> Iterator[Path]:
-    """Folders of the models that come with the program and are not retired."""
-    folders = (run.BUNDLED / name for name in run.list_runs(run.BUNDLED))
-    return (folder for folder in folders if not run.read_model_info(folder).retired)
+def offered(names: Sequence[str] = ()) -> Iterator[Path]:
+    """Folders of these models that come with the program; of all that are not retired where none is named."""
+    folders = (run.BUNDLED / name for name in names or run.list_runs(run.BUNDLED))
+    return (folder for folder in folders if names or not run.read_model_info(folder).retired)
 
 
 def bits() -> dict[str, int]:
@@ -293,6 +294,7 @@ def main() -> int:
     sheet = kinds.add_parser(
         "sheet", help="all models that come with the program, with their names"
     )
+    sheet.add_argument("models", nargs="*", help="some of them (default: all)")
     sheet.add_argument("--file", type=Path, default=Path("starters.png"))
     sheet.add_argument("--side", type=int, default=SIDE, help="of each picture, pixels")
     slider = kinds.add_parser("slider", help="a loop in which sliders change a material")
@@ -312,7 +314,7 @@ def main() -> int:
             picture = make_pair(run.BUNDLED / options.model)
             picture.save(options.file, quality=QUALITY, optimize=True)
         elif options.kind == "sheet":
-            make_sheet(list(offered()), options.side).save(options.file)
+            make_sheet(list(offered(options.models)), options.side).save(options.file)
         elif options.kind == "demo":
             demo_picture(options.folder).save(options.file, quality=QUALITY, optimize=True)
         else:

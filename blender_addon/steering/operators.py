@@ -112,6 +112,21 @@ class TILEWRIGHT_OT_choose_variation(_Steering, bpy.types.Operator):
         pump.wake()
 
 
+class TILEWRIGHT_OT_choose_look(_Steering, bpy.types.Operator):
+    """Start from the look of this training material"""
+
+    bl_idname = "tilewright.choose_look"
+    bl_label = "Choose"
+
+    look: StringProperty(options={"SKIP_SAVE", "HIDDEN"})
+
+    def act(self, _context: bpy.types.Context) -> None:
+        if material := sliders.active_material():
+            material.tilewright.latents.material = self.look
+            live.follow(material)
+            pump.wake()
+
+
 class _Stepping(_Steering):
     step = -1
 
@@ -265,6 +280,7 @@ register, unregister = bpy.utils.register_classes_factory(
         TILEWRIGHT_OT_apply_latents,
         TILEWRIGHT_OT_roll_variations,
         TILEWRIGHT_OT_choose_variation,
+        TILEWRIGHT_OT_choose_look,
         TILEWRIGHT_OT_history_back,
         TILEWRIGHT_OT_history_forward,
         TILEWRIGHT_OT_add_favourite,

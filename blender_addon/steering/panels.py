@@ -13,6 +13,8 @@ from ..worker.reporting import draw_job_error, still
 from . import favourites, live, sliders, variations
 
 if TYPE_CHECKING:
+    from gan_worker.wire.messages import ModelEntry
+
     from .properties import SteeringChoices, TILEWRIGHT_PG_favourite
 
 
@@ -93,6 +95,45 @@ def _draw_state(layout: bpy.types.UILayout, material: bpy.types.Material) -> Non
         layout.label(text=size, icon="CHECKMARK")
 
 
+class _Looks:
+    """The materials that a model knows by name, with a picture of each."""
+
+    bl_label = "Looks"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return super().poll(context) and bool((model := _active_model()) and model.styles)
+
+    def draw(self: bpy.types.Panel, context: bpy.types.Context) -> None:
+        material, model = sliders.active_material(), _active_model()
+        reason = live.obstacle(material)
+        if reason or material is None or model is None:
+            paragraph(self.layout, reason, context.region.width, "INFO")
+            return
+        variations.show_looks(model)
+        grid = self.layout.grid_flow(
+            row_major=True, columns=3, even_columns=True, even_rows=True, align=True
+        )
+        for style in model.styles:
+            cell = grid.column(align=True)
+            picture = thumbnails.icon(variations.look_name(model, style))
+            cell.template_icon(icon_value=picture, scale=_picture_scale(context.region.width))
+            depress = style == material.tilewright.latents.material
+            cell.operator("tilewright.choose_look", text=style, depress=depress).look = style
+
+
+def _active_model() -> ModelEntry | None:
+    """What made the active material, as the worker tells of it."""
+    material = sliders.active_material()
+    return session.current.model(material.tilewright.latents.model) if material else None
+
+
+def _picture_scale(width: int) -> float:
+    """How large a picture is of which three fill a sidebar, in units of layouts: 20 pixels."""
+    return max(2.0, (width / ui_scale() - 50) / 3 / 20)
+
+
 class _Explore:
     bl_label = "Explore"
     bl_options = {"DEFAULT_CLOSED"}
@@ -122,7 +163,7 @@ class _Explore:
 
 
 def _draw_grid(layout: bpy.types.UILayout, width: int) -> None:
-    units = max(2.0, (width / ui_scale() - 50) / 3 / 20)  # a unit of a layout is 20 pixels high
+    units = _picture_scale(width)
     column = layout.column(align=True)
     for first in range(0, variations.COUNT, 3):
         row = column.row(align=True)
@@ -184,6 +225,10 @@ class TILEWRIGHT_PT_latents(_Latents, TabPanel, bpy.types.Panel):
     pass
 
 
+class TILEWRIGHT_PT_looks(_Looks, TabPanel, bpy.types.Panel):
+    pass
+
+
 class TILEWRIGHT_PT_explore(_Explore, TabPanel, bpy.types.Panel):
     pass
 
@@ -193,6 +238,10 @@ class TILEWRIGHT_PT_favourites(_Favourites, TabPanel, bpy.types.Panel):
 
 
 class TILEWRIGHT_PT_latents_image(_Latents, _ImageEditor, bpy.types.Panel):
+    pass
+
+
+class TILEWRIGHT_PT_looks_image(_Looks, _ImageEditor, bpy.types.Panel):
     pass
 
 
@@ -208,6 +257,10 @@ class TILEWRIGHT_PT_latents_shader(_Latents, ShaderEditor, bpy.types.Panel):
     pass
 
 
+class TILEWRIGHT_PT_looks_shader(_Looks, ShaderEditor, bpy.types.Panel):
+    pass
+
+
 class TILEWRIGHT_PT_explore_shader(_Explore, ShaderEditor, bpy.types.Panel):
     pass
 
@@ -219,12 +272,15 @@ class TILEWRIGHT_PT_favourites_shader(_Favourites, ShaderEditor, bpy.types.Panel
 register, unregister = bpy.utils.register_classes_factory(
     (
         TILEWRIGHT_PT_latents,
+        TILEWRIGHT_PT_looks,
         TILEWRIGHT_PT_explore,
         TILEWRIGHT_PT_favourites,
         TILEWRIGHT_PT_latents_image,
+        TILEWRIGHT_PT_looks_image,
         TILEWRIGHT_PT_explore_image,
         TILEWRIGHT_PT_favourites_image,
         TILEWRIGHT_PT_latents_shader,
+        TILEWRIGHT_PT_looks_shader,
         TILEWRIGHT_PT_explore_shader,
         TILEWRIGHT_PT_favourites_shader,
     )

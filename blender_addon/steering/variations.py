@@ -1,4 +1,6 @@
-"""Nine pictures around a material's latents to choose from, and the way back to where one was before."""
+"""Pictures to choose a look by: nine around a material's latents, with the way back to where one was before, and one
+of each material that a model knows by name.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,7 @@ ONE_MATERIAL = 3.0
 LAYOUT_SHARE = 0.5
 LONGEST_HISTORY = 100
 
-_PREFIX, _PURPOSE = "variation ", "variation"
+_PREFIX, _LOOK, _PURPOSE = "variation ", "look ", "variation"
 
 
 @dataclass
@@ -51,13 +53,19 @@ class Exploring(state.FilePart):
     Attributes:
         around: what the pictures were chosen by.
         configs: what they show.
-        due: places whose picture is still to be asked for: one at a time, so that a slider never waits for nine.
+        due: places whose picture is still to be asked for.
+        looks_of: hash of the model whose materials a panel shows.
+        looks: names of their pictures that were asked for.
+        asked: name of the picture that was asked for last: one at a time, so that a slider never waits for nine.
         histories: uuid of a material → its latents.
     """
 
     around: tuple | None = None
     configs: list[GenerationConfig] = field(default_factory=list)
     due: list[int] = field(default_factory=list)
+    looks_of: str = ""
+    looks: set[str] = field(default_factory=set)
+    asked: str = ""
     histories: dict[str, _History] = field(default_factory=dict)
 
 
@@ -126,6 +134,16 @@ def picture_name(place: int) -> str:
     return f"{_PREFIX}{place}"
 
 
+def look_name(model: ModelEntry, style: str) -> str:
+    """Under which name the picture of a material that a model knows is among the thumbnails."""
+    return f"{_LOOK}{model.hash}/{style}"
+
+
+def show_looks(model: ModelEntry) -> None:
+    """Draw the materials that a model knows, once, since a panel shows them."""
+    _here().looks_of = model.hash
+
+
 def choose(material: bpy.types.Material, place: int) -> None:
     """Give the material the latents of a picture; the grid then closes around these.
 
@@ -166,24 +184,44 @@ def _ask_for_due() -> None:
         return
     centre = sliders.wanted(material)
     _remember(material.tilewright.uuid, centre)
-    chosen = bpy.context.scene.tilewright
+    chosen, here = bpy.context.scene.tilewright, _here()
     model = session.current.model(centre.model)
-    if chosen.explore and model and not model.tile:  # a photo is all there is
+    if model is None or model.tile:  # a photo is all there is
+        return
+    if chosen.explore:
         _choose_configs(material, centre, model, chosen)
-        here = _here()
-        if here.due and not any(_is_drawn(place) for place in range(COUNT)):
-            place = here.due.pop(0)
-            asked = sliders.picture_config(here.configs[place], SIDE)
-            session.current.generate(asked, picture_name(place), _PURPOSE)
+    if _is_asked():
+        return
+    if chosen.explore and here.due:
+        place = here.due.pop(0)
+        _ask(picture_name(place), here.configs[place])
+    elif style := _missing_look(model):
+        here.looks.add(look_name(model, style))
+        _ask(look_name(model, style), sliders.plain_look(centre, style))
+
+
+def _ask(name: str, config: GenerationConfig) -> None:
+    _here().asked = name
+    session.current.generate(sliders.picture_config(config, SIDE), name, _PURPOSE)
+
+
+def _missing_look(model: ModelEntry | None) -> str | None:
+    """The next material of a model that a panel shows whose picture was not asked for yet."""
+    here = _here()
+    if model is None or model.hash != here.looks_of:
+        return None
+    return next((s for s in model.styles if look_name(model, s) not in here.looks), None)
 
 
 def is_drawing() -> bool:
     """Whether pictures are missing that will come."""
-    return bool(_here().due) or any(_is_drawn(place) for place in range(COUNT))
+    material = sliders.active_material()
+    model = session.current.model(material.tilewright.latents.model) if material else None
+    return bool(_here().due or _missing_look(model)) or _is_asked()
 
 
-def _is_drawn(place: int) -> bool:
-    newest = session.current.newest(picture_name(place))
+def _is_asked() -> bool:
+    newest = session.current.newest(_here().asked)
     return newest is not None and live.is_under_way(newest.id)
 
 

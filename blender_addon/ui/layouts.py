@@ -25,6 +25,10 @@ class TabPanel:
     bl_region_type = "UI"
     bl_category = "Tilewright"
 
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        return True
+
 
 class ShaderEditor(TabPanel):
     """What puts a panel into the sidebar of the Shader Editor."""

@@ -87,7 +87,7 @@ def test_a_model_of_many_shows_each_of_them():
     info = read_model_info(DRAWN)
     assert [label for label, _, _ in model_pictures.looks(info)] == [info.name]
     many = list(model_pictures.looks(replace(info, styles=("oak", "ash"))))
-    assert [label for label, _, _ in many] == [f"{info.name}: oak", f"{info.name}: ash"]
+    assert [label for label, _, _ in many] == ["oak", "ash"]
     assert [config.style for _, config, _ in many] == [Material("oak"), Material("ash")]
 
 
@@ -99,6 +99,7 @@ def test_what_is_retired_is_not_shown(monkeypatch):
         model_pictures.run, "read_model_info", lambda _: replace(info, retired=True)
     )
     assert not list(model_pictures.offered())
+    assert [folder.name for folder in model_pictures.offered([DRAWN.name])] == [DRAWN.name]
 
 
 def test_a_demo_is_shown_by_its_ball_above_all_other_scenes(tmp_path):

@@ -644,6 +644,22 @@ def test_explore_and_favourites_show_pictures_with_their_buttons(stand_in, plane
     assert "Press A and B" not in text
 
 
+def test_looks_show_each_material_that_a_model_knows_with_its_name(stand_in, plane, maps):
+    shown = latent_panels.TILEWRIGHT_PT_looks
+    (job,) = requests.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
+    stand_in.finish(job.id, maps)
+    pump.tick()
+    pump.finish()
+    (model,) = session.current.models
+    session.current.models = (replace(model, styles=("old wall", "new wall")),)
+    assert draw(shown).split("\n") == [
+        *("<live preview>", "old wall"),
+        *("<live preview>", "new wall"),
+    ]
+    session.current.models = (replace(model, styles=()),)
+    assert draw(shown) == "", "a model of one material has no others to choose"
+
+
 def test_drawing_only_reads(stand_in, plane, maps, monkeypatch):
     """No panel and no poll asks the worker, makes a datablock, or writes a property."""
     (job,) = requests.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "scripts" / "bench_live.md"
-MODEL, FULL, PREVIEW = "Starter Cobblestone", 512, 256
+MODEL, FULL, PREVIEW = "Starter Mossy Cobblestone", 512, 256
 SINGLES, WARM_UP, EVENTS, PACE = 12, 3, 1000, 0.008
 EDITORS = {"VIEW_3D": "3D View", "IMAGE_EDITOR": "Image Editor"}
 CHOSEN = "bpy.context.scene.tilewright"

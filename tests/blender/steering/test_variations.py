@@ -16,7 +16,7 @@ from blender_addon.steering import variations as grid
 from blender_addon.ui import thumbnails
 from blender_addon.worker import pump, session
 from gan_worker.config import GenerationConfig
-from gan_worker.style import Seed
+from gan_worker.style import Material, Seed
 from gan_worker.wire.messages import ModelEntry
 
 FULL = GenerationConfig("bricks", seed=5, width=64, height=32)
@@ -325,6 +325,34 @@ def test_failed_pictures_are_not_asked_for_again_and_again(worker, material):
             worker.client.state(job, "failed", ErrorInfo("out_of_memory", "Full.", "Wait."))
     assert len(worker.client.submitted) == 10
     assert session.current.last_error.code == "out_of_memory"
+
+
+def test_the_looks_of_a_model_are_drawn_once_each_when_a_panel_shows_them(worker, material):
+    (model,) = session.current.models
+    assert model.styles == ("old wall", "new wall")
+    material.tilewright.latents.directions["pca 1"].amount = 1.0
+    worker.answer()
+    grid.show_looks(model)
+    asked = worker.answer()
+    assert [c.style for c in asked] == [Material("old wall"), Material("new wall")]
+    assert {(c.width, c.height, c.directions) for c in asked} == {(128, 128, ())}
+    assert all(thumbnails.is_there(grid.look_name(model, style)) for style in model.styles)
+    grid.show_looks(model)
+    assert worker.answer() == []
+    assert not grid.is_drawing()
+    # Another model of the same name has looks of its own; those of one that no panel shows are not drawn.
+    later = replace(model, hash="b" * 64)
+    session.current.models = (later,)
+    assert worker.answer() == []
+    grid.show_looks(later)
+    assert len(worker.answer()) == 2
+
+
+def test_a_click_on_a_look_gives_the_material_that_look(worker, material):
+    assert bpy.ops.tilewright.choose_look(look="new wall") == {"FINISHED"}
+    assert material.tilewright.latents.material == "new wall"
+    worker.answer()
+    assert node_tree.read_recipe(material).config.style == Material("new wall")
 
 
 def test_grey_and_deep_maps_become_pictures():
