@@ -152,6 +152,17 @@ def forget_panels() -> None:
     view()[2].tag_redraw()
 
 
+def hidden_panels() -> list[str]:
+    """Labels of panels in the 3D View that the active object has no use for."""
+    return [
+        panel.bl_label
+        for panel in bpy.types.Panel.__subclasses__()
+        if panel.__module__.startswith("bl_ext.user_default.tilewright")
+        and panel.bl_space_type == "VIEW_3D"
+        and not panel.poll(bpy.context)
+    ]
+
+
 def under_pointer() -> str:
     """The operator call or the data path of the button that the pointer is on, else nothing."""
     window, area, region = view()

@@ -21,8 +21,8 @@ PICTURES = ROOT / "out" / "gui"
 WIDTH, HEIGHT = 1600, 1000
 # The tab's panels from the top.
 PANELS = (
-    *("Worker", "Train", "Photo to Material", "Generate", "Latents", "Explore", "Favorites"),
-    *("Material", "Motion", "Paint Looks", "Repair", "Scene Recipe"),
+    *("Worker", "Train", "Photo to Material", "Generate", "Latents", "Looks", "Explore"),
+    *("Favorites", "Material", "Motion", "Paint Looks", "Repair", "Scene Recipe"),
 )
 # Nothing here is measured: a slow computer may take its time.
 PATIENCE = 600.0
@@ -230,7 +230,8 @@ class Window:
     def toggle(self, panel: str) -> None:
         """Open or close a panel; those above it are closed."""
         was_open = panel in self.open_panels()
-        self.move(*self.header(PANELS.index(panel)))
+        hidden = self.ask("hidden_panels()")
+        self.move(*self.header([p for p in PANELS if p not in hidden].index(panel)))
         self.press("a")
         self.settle(20, 1.0)  # panels glide
         assert (panel in self.open_panels()) != was_open, self.photograph("missing")

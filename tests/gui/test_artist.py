@@ -12,6 +12,8 @@ from PIL import Image
 
 # The first of these that is offered.
 COBBLES = "Starter Mossy Cobblestone"
+# Knows many materials by name.
+LIBRARY = "Starter Library"
 SIZE, LARGER = 256, 512
 SOME_SPREAD = 4.0  # of 255
 # Every wait has its own limit.
@@ -334,3 +336,22 @@ def test_more_pixels_are_the_same_tile_with_more_detail(window: Any) -> None:
     assert finer > 0.3, "what is finer than they are is there"
     assert window.ask(f"addon('shader.projection').repeats({MATERIAL})") == repeats
     window.photograph("more_pixels")
+
+
+def test_a_look_is_chosen_by_its_picture(window: Any) -> None:
+    window.ask(f"{CHOSEN}.model, {CHOSEN}.seed = {LIBRARY!r}, 3")
+    window.open_only("Generate")
+    window.click(GENERATE)
+    first = wait_for_seed(window, 3)
+    window.open_only("Looks")
+    window.wait("not addon('steering.variations').is_drawing() and is_quiet()")
+    window.settle(20)
+    window.photograph("looks")
+    window.click("choose_look(", 0.5)  # in the middle of the first row
+    look = window.ask(f"session().model({LIBRARY!r}).styles[1]")
+    window.wait(f"{MATERIAL}.tilewright.latents.material == {look!r} and is_quiet()")
+    second = window.ask("look()['maps']")
+    check(second)
+    assert second["base_color"]["mean"] != first["base_color"]["mean"]
+    window.settle(20)
+    window.photograph("look_chosen")
