@@ -33,6 +33,7 @@ from gan_worker.style import (
     Directions,
     Latent,
     LookMap,
+    Material,
     Sway,
     check_materials,
     check_seed,
@@ -415,6 +416,10 @@ class GenerationConfig:
     def still(self) -> GenerationConfig:
         """The same seed's own layout in the mean style: what all steady frames of a sequence have in common."""
         return replace(self, truncation_psi=0.0, directions=(), sway=(0.0, 0.0), steady=False)
+
+    def of_material(self, name: str) -> GenerationConfig:
+        """The same in the look of a training material."""
+        return replace(self, style=Material(name))
 
     @property
     def z(self) -> tuple[float, ...]:

@@ -123,6 +123,8 @@ def _draw_choices(
     """Seed, size and how far seeds go; of a photo there is one tile and no other."""
     has_seeds = not (model and model.tile)
     column = properties_column(layout)
+    if model and model.styles:
+        column.prop(chosen, "look", placeholder="Between, by the Seed")
     if has_seeds:
         column.prop(chosen, "seed")
     size = column.column(align=True)

@@ -24,6 +24,11 @@ def _model_names(_owner: object, _context: object, _typed: str) -> list[str]:
     return offered_models()
 
 
+def _look_names(owner: "GenerationChoices", _context: object, _typed: str) -> list[str]:
+    model = session.current.model(owner.model)
+    return list(model.styles) if model else []
+
+
 class GenerationChoices:
     """What was chosen in the Generate panel."""
 
@@ -32,6 +37,11 @@ class GenerationChoices:
     )
     model: StringProperty(
         name="Model", description="The trained model that makes the maps", search=_model_names
+    )
+    look: StringProperty(
+        name="Look Of",
+        description="Which of the materials that the model knows; none lets the seed choose a look between them",
+        search=_look_names,
     )
     seed: IntProperty(
         name="Seed",

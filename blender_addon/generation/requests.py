@@ -38,6 +38,8 @@ def generation_config(scene: bpy.types.Scene) -> GenerationConfig:
     model = session.current.model(chosen.model)
     if model is None:
         return config
+    if chosen.look in model.styles:
+        config = config.of_material(chosen.look)
     if chosen.estimate_maps and estimates.missing_maps(model):
         config = replace(config, estimation=estimates.estimation_for(model, chosen.estimator))
     return levels.with_area(config, model, int(chosen.tile_area))

@@ -241,13 +241,6 @@ def picture_config(config: GenerationConfig, side: int) -> GenerationConfig:
     return replace(config, width=size, height=size, mip=mip, origin=(0, 0))
 
 
-def plain_look(config: GenerationConfig, style: str) -> GenerationConfig:
-    """The look of a training material in the model of a config, and with its seed, where no slider has moved it."""
-    return from_json(
-        GenerationConfig, {"model": config.model, "seed": config.seed, "material": style}
-    )
-
-
 def add_sliders(material: bpy.types.Material, names: Iterable[str] = ()) -> None:
     """Add a slider for each direction the worker says the model has, and for those named."""
     kept = material.tilewright.latents

@@ -197,7 +197,8 @@ def _ask_for_due() -> None:
         _ask(picture_name(place), here.configs[place])
     elif style := _missing_look(model):
         here.looks.add(look_name(model, style))
-        _ask(look_name(model, style), sliders.plain_look(centre, style))
+        plain = replace(centre, directions=(), sway=(0.0, 0.0), origin=None)
+        _ask(look_name(model, style), plain.of_material(style))
 
 
 def _ask(name: str, config: GenerationConfig) -> None:

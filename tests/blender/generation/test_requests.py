@@ -12,6 +12,7 @@ from blender_addon.shader import node_tree, projection, slots
 from blender_addon.worker import pump
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError, WorkerError
+from gan_worker.style import Material
 from gan_worker.wire.messages import ModelList
 
 from ..conftest import MODEL
@@ -52,6 +53,16 @@ def test_objects_that_are_edited_together_each_get_one(stand_in, selected, plane
     sizes = [tuple(obj.active_material.tilewright.unit_size) for obj in planes]
     assert [size[0] for size in sizes] == pytest.approx([4.0, 4.0 if unwrapped else 0.0, 4.0])
     assert {obj.mode for obj in planes} == {"EDIT"}
+
+
+def test_the_panel_generates_the_look_of_a_material_that_the_model_knows(stand_in, plane):
+    chosen = bpy.context.scene.tilewright
+    chosen.model, chosen.look = MODEL.name, MODEL.styles[0]
+    assert requests.generation_config(bpy.context.scene).style == Material("old wall")
+    assert bpy.ops.tilewright.generate_material() == {"FINISHED"}
+    assert plane.active_material.tilewright.latents.material == "old wall"
+    chosen.look = "roof"
+    assert requests.generation_config(bpy.context.scene).style is None, "another model's"
 
 
 def test_surface_buttons_work_on_what_is_edited(stand_in, plane, maps):
