@@ -208,5 +208,7 @@ def _mean(rows: Sequence[Row]) -> Row:
 def _critics(
     real: Sequence[np.ndarray], fake: Sequence[np.ndarray], sides: Sequence[int] = CRITICS
 ) -> Row:
+    """Of patches of these sides; of those that are larger than what was cut, there is nothing to say."""
     pairs = (real[0], real[1]), (fake[0], fake[1])
-    return {f"critic/{side}": held_out_auc(pairs[0], pairs[1], side) for side in sides}
+    room = min(windows.shape[1] for pair in pairs for windows in pair)
+    return {f"critic/{side}": held_out_auc(*pairs, side) for side in sides if side <= room}

@@ -251,11 +251,11 @@ def remember() -> None:
     remembered[:] = [base_color()]
 
 
-def train_with_octaves(run: str, picture: str) -> None:
-    """Train the smallest networks for some seconds, with detail that is two octaves finer than what they draw."""
+def train_briefly(run: str, *pictures: str, octaves: int) -> None:
+    """Train the smallest networks for some seconds, with detail that is so many octaves finer than what they draw."""
     from gan_worker.config import TrainingConfig
 
-    config = TrainingConfig(run, (picture,), "nano", 0.1, scale=1.0, octaves=2)
+    config = TrainingConfig(run, pictures, "nano", 0.1, scale=1.0, octaves=octaves)
     addon("training.training").start_training(config)
 
 

@@ -22,10 +22,8 @@ SIZE = (1280, 800)
 MOST_BYTES = 150_000
 UP, DOWN = 4, 5  # the mouse wheel
 MODEL = "Starter Mossy Cobblestone"
-LIBRARY = "Starter Library"
 LEARNED = "Starter Aged Bricks"  # from its real picture a training is shown
 CHOSEN = "bpy.context.scene.tilewright"
-WORN = "bpy.context.object.active_material.tilewright.latents.model"
 PREFERENCES = "addon('worker.preferences').get()"
 START = "ops.tilewright.start_worker("
 GENERATE = "ops.tilewright.generate_material("
@@ -144,20 +142,6 @@ def test_exploring(desk: Any) -> None:
     )
     keep(desk, "exploring")
     desk.click("tilewright.explore", 0.08)
-
-
-def test_looks(desk: Any) -> None:
-    desk.ask(f"{CHOSEN}.model = {LIBRARY!r}")
-    desk.ask("bpy.ops.tilewright.generate_material() and None")
-    desk.wait(f"{WORN} == {LIBRARY!r} and is_quiet()")
-    desk.open_only("Looks")
-    desk.wait("not addon('steering.variations').is_drawing() and is_quiet()")
-    desk.click("choose_look(", 0.5)
-    desk.wait("is_quiet()")
-    keep(desk, "looks")
-    desk.ask(f"{CHOSEN}.model = {MODEL!r}")
-    desk.ask("bpy.ops.tilewright.generate_material() and None")
-    desk.wait(f"{WORN} == {MODEL!r} and is_quiet()")
 
 
 def test_training(desk: Any) -> None:

@@ -12,8 +12,6 @@ from PIL import Image
 
 # The first of these that is offered.
 COBBLES = "Starter Mossy Cobblestone"
-# Knows many materials by name.
-LIBRARY = "Starter Library"
 SIZE, LARGER = 256, 512
 SOME_SPREAD = 4.0  # of 255
 # Every wait has its own limit.
@@ -316,7 +314,7 @@ def test_more_pixels_are_the_same_tile_with_more_detail(window: Any) -> None:
     grain = np.clip(wave + np.random.default_rng(1).normal(40, 20, wave.shape), 0, 255)
     path = window.work / "grain.png"
     Image.fromarray(np.stack([grain, grain / 2, 255 - grain], -1).astype(np.uint8)).save(path)
-    window.ask(f"train_with_octaves('grain', {str(path)!r})")
+    window.ask(f"train_briefly('grain', {str(path)!r}, octaves=2)")
     window.wait("session().training.done and 'grain' in session().model_names()")
     window.ask("bpy.ops.object.mode_set(mode='OBJECT') and None")
     window.open_only("Generate")
@@ -338,20 +336,27 @@ def test_more_pixels_are_the_same_tile_with_more_detail(window: Any) -> None:
     window.photograph("more_pixels")
 
 
-def test_a_look_is_chosen_by_its_picture(window: Any) -> None:
-    window.ask(f"{CHOSEN}.model, {CHOSEN}.seed = {LIBRARY!r}, 3")
+def test_a_look_is_chosen_by_its_picture(window: Any, picture: Path) -> None:
+    rings = np.hypot(*np.mgrid[-80:80, -80:80]) % 20 * 12
+    path = window.work / "rings.png"
+    Image.fromarray(np.stack([rings, 255 - rings, rings / 3], -1).astype(np.uint8)).save(path)
+    window.ask(f"train_briefly('two', {str(picture)!r}, {str(path)!r}, octaves=0)")
+    window.wait("session().training.done and 'two' in session().model_names()")
     window.open_only("Generate")
+    window.ask(f"{CHOSEN}.model, {CHOSEN}.seed = 'two', 3")
     window.click(GENERATE)
-    first = wait_for_seed(window, 3)
+    wait_for_seed(window, 3)
     window.open_only("Looks")
     window.wait("not addon('steering.variations').is_drawing() and is_quiet()")
     window.settle(20)
     window.photograph("looks")
-    window.click("choose_look(", 0.5)  # in the middle of the first row
-    look = window.ask(f"session().model({LIBRARY!r}).styles[1]")
-    window.wait(f"{MATERIAL}.tilewright.latents.material == {look!r} and is_quiet()")
-    second = window.ask("look()['maps']")
-    check(second)
-    assert second["base_color"]["mean"] != first["base_color"]["mean"]
+    styles = window.ask("session().model('two').styles")
+    assert sorted(styles) == ["rings", "waves"]
+    colors = []
+    for look, column in zip(styles, (0.15, 0.5), strict=True):
+        window.click("choose_look(", column)
+        window.wait(f"{MATERIAL}.tilewright.latents.material == {look!r} and is_quiet()")
+        colors.append(window.ask("look()['maps']['base_color']['mean']"))
+    assert colors[0] != colors[1]
     window.settle(20)
     window.photograph("look_chosen")
