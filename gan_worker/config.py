@@ -75,6 +75,7 @@ class NetworkConfig:
         z_dim: length of the latent z.
         w_dim: length of the style w.
         detail: sizes of the stage that draws what is finer than the generator's own pictures.
+        toned: whether each of several materials is drawn at a spread of its own, and given its colors at the end.
     """
 
     generator_channels: tuple[int, ...]
@@ -85,6 +86,7 @@ class NetworkConfig:
     z_dim: int = 64
     w_dim: int = 64
     detail: DetailConfig = DetailConfig()
+    toned: bool = field(default=False, metadata=sparse())
 
     # Its pictures have a style and close at their borders.
     has_styles = seamless = True

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 # Version of a checkpoint's manifest and of model.json; others are refused.
 # What has octaves of detail has a number of its own, so that versions that draw none refuse it, and so has a photo.
-FORMAT, WITH_OCTAVES, OF_A_PHOTO = 1, 2, 3
+FORMAT, WITH_OCTAVES, OF_A_PHOTO, WITH_TONES = 1, 2, 3, 4
 KEPT = 3
 
 WEIGHTS, STATE, MANIFEST = "weights.safetensors", "state.json", "manifest.json"
@@ -84,7 +84,10 @@ class Checkpoints:
         files = {WEIGHTS: format_tensors(tensors), STATE: json.dumps(state).encode()}
         hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
         files[MANIFEST] = json.dumps(
-            {"format": format_of(state.get("octaves", 0)), "sha256": hashes}
+            {
+                "format": format_of(state.get("octaves", 0), "toned" in state.get("network", ())),
+                "sha256": hashes,
+            }
         ).encode()
         for name, data in files.items():
             write_synced(partial / name, data)
@@ -280,13 +283,15 @@ def other_networks(what: str) -> StorageError:
     )
 
 
-def format_of(octaves: int) -> int:
-    """The format of what has so many octaves of detail."""
+def format_of(octaves: int, toned: bool) -> int:
+    """The format of what has so many octaves of detail, and a tone for each of several materials or not."""
+    if toned:
+        return WITH_TONES
     return WITH_OCTAVES if octaves else FORMAT
 
 
 def check_format(
-    number: object, what: str, known: tuple[int, ...] = (FORMAT, WITH_OCTAVES)
+    number: object, what: str, known: tuple[int, ...] = (FORMAT, WITH_OCTAVES, WITH_TONES)
 ) -> None:
     """Refuse what another version of Tilewright wrote.
 

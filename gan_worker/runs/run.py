@@ -54,6 +54,7 @@ from gan_worker.progress import DataReport, TrainingProgress
 from gan_worker.runs.checkpoints import (
     FORMAT,
     WITH_OCTAVES,
+    WITH_TONES,
     Arrays,
     Checkpoints,
     Shapes,
@@ -78,7 +79,7 @@ logger = logging.getLogger(__name__)
 # Models that come with the program, for the time before any training.
 BUNDLED = Path(__file__).parents[1] / "bundled_models"
 # Formats of model.json that this version reads.
-FORMATS = (FORMAT, WITH_OCTAVES, OF_A_PHOTO)
+FORMATS = (FORMAT, WITH_OCTAVES, OF_A_PHOTO, WITH_TONES)
 # Letters of a model's credits, and of what is a word or a time.
 MOST_CREDITED, MOST_LETTERS = 4_000, 60
 # What tells that a run got anywhere; a folder without any of these is free to be started again.
@@ -102,8 +103,8 @@ class ModelInfo:
         created: ISO 8601 time in UTC.
         step: updates it was trained for.
         kimg: thousands of crops it has seen.
-        format: version of this file: 1, or 2 where there are octaves and 3 for a photo, which older versions do not
-            draw.
+        format: version of this file: 1, or 2 where there are octaves, 3 for a photo and 4 where each of several
+            materials has a tone, which older versions do not draw.
         styles: names of training materials whose style w is stored, as `styles/<name>` with the weights.
         credits: whose pictures it has learned from, summed up from `provenance.json`.
         copied: share of its pieces that are copies of training pictures, 0..1; None where that was not measured.

@@ -18,7 +18,7 @@ from gan_worker.gan.data.source import Material as Material
 from gan_worker.gan.data.source import PhotoMaps as PhotoMaps
 from gan_worker.gan.data.source import measure_element as measure_element
 from gan_worker.gan.data.source import open_source
-from gan_worker.gan.data.statistics import Statistics, measure_statistics
+from gan_worker.gan.data.statistics import WEAKEST_AXIS, Statistics, measure_statistics
 from gan_worker.gan.data.waves import Pattern, patterns_from_json
 from gan_worker.limits import OCTAVES
 from gan_worker.materials.maps import MAPS, Kind
@@ -299,6 +299,10 @@ def choose_octaves(
     return scale, octaves
 
 
+# Of a channel of one material, where 1 is that of all materials together: less is noise, or nothing at all.
+LEAST_SPREAD = 0.02
+
+
 class Dataset:
     """All materials as one table of pixels on the device, from which crops are gathered inside the graph.
 
@@ -306,13 +310,22 @@ class Dataset:
         materials: in order.
         statistics: how their maps become standardised channels.
         turned: whether each crop is turned by quarters and mirrored at random, and its normals with it.
+        toned: whether crops are brought to a spread of 1 around 0 by that of their own material.
 
     Attributes:
         statistics: how maps became standardised channels.
         channels: standardised channels of a crop.
+        spreads: of each material's channels, (materials, channels); what is of one value has a small one.
+        means: the same.
     """
 
-    def __init__(self, materials: Sequence[Material], statistics: Statistics, turned: bool = False):
+    def __init__(
+        self,
+        materials: Sequence[Material],
+        statistics: Statistics,
+        turned: bool = False,
+        toned: bool = False,
+    ):
         self.statistics, self.turned = statistics, turned
         if not self.statistics.channels:
             raise PictureError(
@@ -327,11 +340,24 @@ class Dataset:
         self._pixels = tf.constant(np.concatenate([p.reshape(-1, self.channels) for p in flat]))
         self._sizes = tf.constant(sizes, tf.int32)
         self._starts = tf.constant(np.concatenate([[0], np.cumsum(counts)[:-1]]), tf.int32)
+        self.toned = toned
+        self.means = np.stack([p.mean((0, 1), np.float32) for p in flat])
+        self.spreads = np.stack([self._spreads(p.astype(np.float32)) for p in flat])
 
     @property
     def materials(self) -> int:
         """How many there are."""
         return len(self._starts)
+
+    def _spreads(self, picture: np.ndarray) -> np.ndarray:
+        """Of each channel of a material; of color axes the weak ones keep some proportion, as in its statistics."""
+        found: np.ndarray = np.maximum(picture.std((0, 1)), LEAST_SPREAD)
+        for name, known in self.statistics.maps.items():
+            place = self.statistics.place(name)
+            if place and MAPS[name].kind is Kind.color:
+                shown = found[place] * np.array(known.spread, np.float32)
+                found[place] *= np.maximum(shown, WEAKEST_AXIS * shown.max()) / shown
+        return found
 
     def choose(self, seed: tf.Tensor, batch: int) -> tf.Tensor:
         """Which material each crop of that seed comes from, (batch,) int32."""
@@ -362,7 +388,11 @@ class Dataset:
         rows, columns = spot[:, 0, None, None] + rows, spot[:, 1, None, None] + columns
         index = tf.gather(self._starts, which)[:, None, None] + rows * width + columns
         found = tf.cast(tf.gather(self._pixels, index), tf.float32)
-        return turn.normals(found, self.statistics) if turn else found
+        found = turn.normals(found, self.statistics) if turn else found
+        if not self.toned:
+            return found
+        means, spreads = (tf.gather(m, which)[:, None, None] for m in (self.means, self.spreads))
+        return (found - means) / spreads
 
 
 class Turn:

@@ -36,7 +36,7 @@ def new_networks(info: ModelInfo) -> tuple[AnyGenerator, Upsampler | None]:
             raise ValueError(f"statistics of {sorted(statistics.maps)}")
         network = network_from_json(info.network)
         waves = waves_of_levels(patterns_from_json(info.network), network)
-        generator = new_generator(network, statistics.channels, waves)
+        generator = new_generator(network, statistics.channels, waves, len(info.styles))
         if not info.octaves:
             return generator, None
         if not isinstance(network, NetworkConfig):

@@ -43,14 +43,17 @@ def _with_tuples(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
 
 
-def new_generator(network: Network, channels: int, waves: Sequence[int] = ()) -> AnyGenerator:
+def new_generator(
+    network: Network, channels: int, waves: Sequence[int] = (), materials: int = 0
+) -> AnyGenerator:
     """A generator with first weights.
 
     Args:
         network: sizes.
         channels: standardised channels of all maps together.
         waves: number of waves that come in at each level; none by default.
+        materials: that are told apart by name.
     """
     if isinstance(network, ClassicConfig):
         return ClassicGenerator(network)
-    return Generator(network, channels, waves)
+    return Generator(network, channels, waves, materials if network.toned else 0)

@@ -14,6 +14,7 @@ from gan_worker.gan.networks.layers import (
     PaintedStyle,
     StyleBlock,
     StyleNorm,
+    Tone,
     centre,
     leaky_relu,
     pixel_norm,
@@ -41,9 +42,19 @@ class Generator(keras.Model):
         network: sizes.
         channels: standardised channels of all maps together.
         waves: number of waves that come in at each level; none by default.
+        materials: of which each has a tone of its own; 0 where there is one alone.
+
+    Attributes:
+        tone: what gives a picture the mean and spread of its material; None where there is one alone.
     """
 
-    def __init__(self, network: NetworkConfig, channels: int, waves: Sequence[int] = ()):
+    def __init__(
+        self,
+        network: NetworkConfig,
+        channels: int,
+        waves: Sequence[int] = (),
+        materials: int = 0,
+    ):
         super().__init__(name="generator")
         first, *rest = network.generator_channels
         coarse, *fine = waves or (0,) * network.levels
@@ -56,6 +67,7 @@ class Generator(keras.Model):
         self.grain = [Noise(count) for count in fine]
         self.exit_norm = StyleNorm()
         self.exit = Convolution(channels, size=1)
+        self.tone = Tone(materials) if materials else None
         self._build_layers()
 
     def _build_layers(self) -> None:
@@ -75,12 +87,15 @@ class Generator(keras.Model):
             before = filters
         self.exit_norm.build((None, None, None, before), style)
         self.exit.build((None, None, None, before))
+        if self.tone:
+            self.tone.build(network.z_dim, self.exit.filters)
         self.built = True
 
     @property
     def shared_variables(self) -> list[tf.Variable]:
-        """All variables but those of a material's own fine waves, in an order that these do not change."""
+        """All variables but those of materials' own fine waves and tones, in an order that these do not change."""
         own = {id(grain.mixture) for grain in self.grain if grain.waves}
+        own |= {id(variable) for variable in (self.tone.variables if self.tone else ())}
         return [variable for variable in self.variables if id(variable) not in own]
 
     @property
@@ -116,6 +131,16 @@ class Generator(keras.Model):
             noise: as in a call. Fields may be smaller than their level: then its middle alone is worked on, which
                 is how a piece of a picture drops the parts of its halo that are no longer needed.
         """
+        x, w = self._untoned(w, local, noise)
+        return self.tone(x, w, self.style(self.tone.latents)) if self.tone else x
+
+    def untoned(self, z: tf.Tensor, local: tf.Tensor, noise: list[tf.Tensor]) -> tf.Tensor:
+        """The same as a call, but of several materials each at a spread of 1 around 0, as they are learned."""
+        return self._untoned(self.style(z), local, noise)[0]
+
+    def _untoned(
+        self, w: tf.Tensor | PaintedStyle, local: tf.Tensor, noise: list[tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor | PaintedStyle]:
         x = self.entry(local)
         for block in self.levels[0]:
             x = block(x, w)
@@ -127,7 +152,7 @@ class Generator(keras.Model):
                 w = w._replace(shares=centre(upsample(w.shares), field))
             for block in blocks:
                 x = block(x, w)
-        return self.exit(leaky_relu(self.exit_norm(x, w)))
+        return self.exit(leaky_relu(self.exit_norm(x, w))), w
 
     def call(self, z: tf.Tensor, local: tf.Tensor, noise: list[tf.Tensor]) -> tf.Tensor:
         return self.synthesis(self.style(z), local, noise)

@@ -198,3 +198,62 @@ class Noise(keras.layers.Layer):
         strength = tf.reshape(self.strength, (1, 1, 1, -1))
         kernel = tf.concat([strength, tf.convert_to_tensor(self.mixture)], axis=2)
         return x + convolution(field, kernel, "SAME")
+
+
+class Tone(keras.layers.Layer):
+    """Brings a picture of spread 1 around 0 to the mean and spread of the material that its style is most like.
+
+    Materials differ more in their means and spreads than most do within themselves: beside bricks, the weave of a
+    denim is hardly anything. So each is drawn at a spread of its own, and gets its colors and depths at the end. A
+    style between materials has a mixture, by how far it is from each beside how far that one's own neighbor is.
+
+    Args:
+        materials: how many, 2 at least.
+    """
+
+    def __init__(self, materials: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.materials = materials
+
+    def build(self, z_dim: int, channels: int) -> None:
+        self.latents = self._fixed("latents", z_dim)
+        self.spreads = self._fixed("spreads", channels)
+        self.means = self._fixed("means", channels)
+        self.built = True
+
+    def _fixed(self, name: str, length: int) -> tf.Variable:
+        shape = self.materials, length
+        return self.add_weight(name=name, shape=shape, initializer="zeros", trainable=False)
+
+    def call(self, x: tf.Tensor, w: tf.Tensor | PaintedStyle, styles: tf.Tensor) -> tf.Tensor:
+        """Give pictures their means and spreads.
+
+        Args:
+            x: (batch, height, width, channels).
+            w: (batch, w_dim), or painted, with shares for each pixel.
+            styles: w of each material, (materials, w_dim).
+        """
+        tones = tf.concat(
+            [tf.convert_to_tensor(self.spreads), tf.convert_to_tensor(self.means)], axis=-1
+        )
+        if isinstance(w, PaintedStyle):
+            found = tf.tensordot(w.shares, _likeness(w.styles, styles) @ tones, 1)
+        else:
+            found = (_likeness(w, styles) @ tones)[:, None, None, :]
+        spread, mean = tf.split(found, 2, axis=-1)
+        return x * spread + mean
+
+
+# How much less a material counts for each that is nearer: at the style of one, its nearest neighbor counts e^-8.
+SHARPNESS = 8.0
+
+
+def _likeness(w: tf.Tensor, styles: tf.Tensor) -> tf.Tensor:
+    """Share of each material in a style, (batch, materials), sums 1: a softmax of squared distances."""
+    apart = _squared_distances(styles, styles) + tf.linalg.diag(tf.fill([tf.shape(styles)[0]], 1e9))
+    near = tf.maximum(tf.reduce_min(apart, axis=1), 1e-6)
+    return tf.nn.softmax(-SHARPNESS * _squared_distances(w, styles) / near)
+
+
+def _squared_distances(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(tf.square(a[:, None] - b[None]), axis=-1)

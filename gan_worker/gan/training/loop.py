@@ -118,11 +118,11 @@ class Training:
             as_before |= {name: state[name] for name in as_before if name in state}
             self.config = config = from_json(TrainingConfig, {**to_json(config), **as_before})
         pipeline = pipeline_of(state)
-        self.network = pipeline.network
         before = read_provenance(run.path) or Provenance()
         weights = run.weights_of(config.estimator)
         learned = read_training_set(config, pipeline.read, state, before, weights, report)
         self.pictures, self.data = learned.pictures, learned.pictures.report
+        self.network = pipeline.network
         self.provenance = learned.provenance
         # Only now is it known that the run can be what was chosen; one that was refused stays as it was.
         room.write(lambda: run.save_config(config))
@@ -353,7 +353,7 @@ class Training:
             "step": self.steps,
             "seconds": self.seconds,
             "preset": self.config.preset,
-            "network": asdict(self.network),
+            "network": to_json(self.network),
             "computed_on": computed_on(),
             "scale": self.data.scale,
             "octaves": self.data.octaves,
@@ -379,6 +379,7 @@ class Training:
         self.room.write(lambda: draw_curves(ticks, floor, self.run.path / "progress.png"))
 
     def _info(self) -> ModelInfo:
+        network = to_json(self.network)
         return ModelInfo(
             name=self.run.name,
             hash="",
@@ -387,7 +388,7 @@ class Training:
             maps=self.data.maps,
             preset=self.config.preset,
             network={
-                "config": asdict(self.network),
+                "config": network,
                 "patterns": [asdict(pattern) for pattern in self.pictures.patterns],
             },
             statistics=self.pictures.statistics.to_json(),
@@ -398,7 +399,7 @@ class Training:
             styles=tuple(self.named),
             credits=self._credits(),
             copied=self.previews.copied,
-            format=format_of(self.data.octaves),
+            format=format_of(self.data.octaves, "toned" in network),
             octaves=self.data.octaves,
             pixel_size=self.data.pixel_size(self.config.picture_width),
         )

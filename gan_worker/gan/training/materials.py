@@ -19,12 +19,17 @@ NOBODY = -1
 STRAY = 0.2
 
 
+def own_crops(batch: int) -> int:
+    """How many pairs of crops are of a material by its name; the first ones."""
+    return batch - batch // 4
+
+
 class Conditioning:
     """The latents of the training materials, and which crops of a batch are theirs.
 
-    In the first half of every batch a generated crop has the latent of the material that its real partner shows, and
-    the discriminator judges both as that material. In the second half latents are free, and crops are judged without
-    a material, so that what lies between the materials is taught to look real too.
+    In the first three quarters of every batch a generated crop has the latent of the material that its real partner
+    shows, and the discriminator judges both as that material. In the last one latents are free, and crops are judged
+    without a material, so that what lies between the materials is taught to look real too.
 
     Args:
         materials: how many.
@@ -47,9 +52,9 @@ class Conditioning:
 
     @staticmethod
     def label(which: tf.Tensor) -> tf.Tensor:
-        """What each pair of crops is judged as: (batch,) materials to the same, with `NOBODY` in the second half."""
+        """What each pair of crops is judged as: (batch,) materials to the same, with `NOBODY` in the last quarter."""
         batch = which.shape[0]
-        return tf.where(tf.range(batch) < batch // 2, which, NOBODY)
+        return tf.where(tf.range(batch) < own_crops(batch), which, NOBODY)
 
     def assign_latents(self, z: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Put the latents of the labelled materials, astray a little, in place of free ones, (batch, z_dim)."""

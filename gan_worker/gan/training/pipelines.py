@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -97,7 +98,7 @@ class MaterialPipeline:
     """The pipeline of the networks that make seamless materials.
 
     Args:
-        network: sizes.
+        network: sizes; that several materials are toned is known when they are read.
     """
 
     preview_cells = PREVIEW_CELLS
@@ -124,6 +125,8 @@ class MaterialPipeline:
         )
         if state:
             pictures = with_maps(pictures, tuple(state["statistics"]))
+        elif len(pictures.materials) > 1:
+            self.network = replace(self.network, toned=True)
         return measure_pictures(pictures, self.network.stride, state)
 
     def new_update(
@@ -153,7 +156,9 @@ class MaterialPipeline:
 
     def new_dataset(self, pictures: MeasuredPictures) -> Dataset:
         """What crops are taken from."""
-        return Dataset(pictures.materials, pictures.statistics, pictures.report.turned)
+        return Dataset(
+            pictures.materials, pictures.statistics, pictures.report.turned, self.network.toned
+        )
 
     def real_pictures(self, pictures: MeasuredPictures) -> list[np.ndarray]:
         return [material[pictures.report.maps[0]] for material in pictures.materials]

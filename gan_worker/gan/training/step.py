@@ -34,7 +34,7 @@ from gan_worker.gan.training.losses import (
     relativistic_losses,
     weighted_penalties,
 )
-from gan_worker.gan.training.materials import Conditioning, MaterialStyles
+from gan_worker.gan.training.materials import Conditioning, MaterialStyles, own_crops
 from gan_worker.gan.training.pretrained import SPREAD, Pretrained, bring_together
 from gan_worker.gan.training.shares import WHOLE, Measured, ReplicaShare, Share, Step, step_in_parts
 
@@ -173,11 +173,12 @@ class TrainingStep:
 
     def _build(self) -> None:
         network, dataset, parameters = self.network, self.dataset, self.parameters
-        self.generator = Generator(network, dataset.channels, self.waves)
-        self.ema_generator = Generator(network, dataset.channels, self.waves)
         several = dataset.materials if dataset.materials > 1 else 0
+        sizes = network, dataset.channels, self.waves, several if network.toned else 0
+        self.generator, self.ema_generator = Generator(*sizes), Generator(*sizes)
         self.discriminator = Discriminator(network, dataset.channels, several)
         self.conditioning = Conditioning(several, network.z_dim, self.seed) if several else None
+        self._set_tones()
         for mean, variable in zip(
             self.ema_generator.variables, self.generator.variables, strict=True
         ):
@@ -189,6 +190,14 @@ class TrainingStep:
         ]
         self._optimizers[0].build(self.generator.trainable_variables)
         self._optimizers[1].build(self.discriminator.trainable_variables)
+
+    def _set_tones(self) -> None:
+        """What each material's mean and spread are, and by which latent it is known."""
+        for generator in (self.generator, self.ema_generator):
+            if generator.tone and self.conditioning:
+                generator.tone.latents.assign(self.conditioning.latents)
+                generator.tone.spreads.assign(self.dataset.spreads)
+                generator.tone.means.assign(self.dataset.means)
 
     def _slow_channels(self) -> tuple[bool, ...]:
         """Of each channel, whether it differs more from crop to crop than within crops: the height of large rocks."""
@@ -238,6 +247,7 @@ class TrainingStep:
         alike = tf.gather(weights.latents, self.unlikeness(weights.latents).argmin(axis=1))
         if self.conditioning is not None:
             self.conditioning.start_near(alike, SPREAD)
+            self._set_tones()
             return
         for generator in generators:
             bring_together(generator, alike[0])
@@ -264,7 +274,7 @@ class TrainingStep:
             some = latents[first : first + AT_ONCE]
             # Many at once: one after the other, starting an operation would take longer than its work.
             local, *noise = [tf.tile(x, (len(some), 1, 1, 1)) for x in (fields[0], *fields[1])]
-            fake = self._crop(self.generator(tf.repeat(some, batch, 0), local, noise))
+            fake = self._crop(self.generator.untoned(tf.repeat(some, batch, 0), local, noise))
             for x in tf.split(fake, len(some)):
                 profile = patch_profile(x, seed)
                 found.append([float(profile_distance(own, profile)) for own in real])
@@ -325,7 +335,8 @@ class TrainingStep:
     def _measure(self, number: tf.Tensor, share: Share) -> Measured:
         """Gradients and losses of a share of a step's batch."""
         seed = self._seed_of(number)
-        all_real = self.dataset.crops(seed, self.network.batch, self.network.crop)
+        chosen = self._choose(seed)
+        all_real = self.dataset.crops(seed, self.network.batch, self.network.crop, chosen)
         all_labels = self._labels(seed)
         real, labels = share.own(all_real), None
         if all_labels is not None:
@@ -387,40 +398,47 @@ class TrainingStep:
         trained = self.discriminator.trainable_variables
         return weighted_penalties(judge, (real, fake), signs, weight, trained)
 
-    def _labels(self, seed: tf.Tensor) -> tf.Tensor | None:
+    def _choose(self, seed: tf.Tensor) -> tf.Tensor:
+        """Which material each crop of a batch shows, (batch,): where there are several, some crops of each."""
+        which = self.dataset.choose(seed, self.network.batch)
         if self.conditioning is None:
-            return None
-        return self.conditioning.label(self.dataset.choose(seed, self.network.batch))
+            return which
+        first = [part.start for part in self._looks() for _ in range(part.start, part.stop)]
+        free = range(len(first), self.network.batch)
+        return tf.gather(which, [*first, *free])
+
+    def _labels(self, seed: tf.Tensor) -> tf.Tensor | None:
+        return None if self.conditioning is None else self.conditioning.label(self._choose(seed))
+
+    def _looks(self) -> list[slice]:
+        """Which crops of a batch are of one look each; where there are several materials, of those with a label."""
+        crops = self.network.batch if self.conditioning is None else own_crops(self.network.batch)
+        size = -(-crops // self.parameters.looks)
+        return [slice(i, min(i + size, crops)) for i in range(0, crops, size)]
 
     def _patch_distance(self, real: tf.Tensor, fake: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Of the crops of each look; where there are materials, of each pair that has one, and of the rest."""
-        batch = self.network.batch
-        if self.conditioning is None:
-            size = self._crops_of_a_look()
-            groups = [slice(i, min(i + size, batch)) for i in range(0, batch, size)]
-            return tf.reduce_mean(
-                [patch_distance(real[g], fake[g], seed, self.slow) for g in groups]
-            )
-        own = batch // 2
-        pairs = [patch_distance(real[i : i + 1], fake[i : i + 1], seed) for i in range(own)]
-        return (tf.reduce_mean(pairs) + patch_distance(real[own:], fake[own:], seed)) / 2
-
-    def _crops_of_a_look(self) -> int:
-        return -(-self.network.batch // self.parameters.looks)
+        """Mean of those of each look, by how many crops it has; what has no label is one more."""
+        looks = self._looks()
+        if self.conditioning is not None and looks[-1].stop < self.network.batch:
+            looks = [*looks, slice(looks[-1].stop, self.network.batch)]
+        apart = (
+            patch_distance(real[part], fake[part], seed, self.slow) * (part.stop - part.start)
+            for part in looks
+        )
+        return tf.add_n(list(apart)) / self.network.batch
 
     def _fake_crops(self, seed: tf.Tensor, labels: tf.Tensor | None, share: Share) -> tf.Tensor:
         """Crops of a torus rolled by half its size, so that its border lies inside what is judged."""
-        shape = self.parameters.looks, self.network.z_dim
-        z = tf.repeat(
-            tf.random.stateless_normal(shape, seed + [0, 10]), self._crops_of_a_look(), axis=0
-        )[: self.network.batch]
+        batch, looks = self.network.batch, self.parameters.looks
+        z = tf.random.stateless_normal((looks, self.network.z_dim), seed + [0, 10])
+        z = tf.gather(z, [i * looks // batch for i in range(batch)])
         which = tf.zeros(self.network.batch, tf.int64)
         if self.conditioning is not None:
             z = self.conditioning.assign_latents(z, labels, seed)
             which = self.conditioning.nearest(z, self.generator)
         local, noise = self._draw(seed, which)
         return self._crop(
-            self.generator(share.own(z), share.own(local), [share.own(n) for n in noise])
+            self.generator.untoned(share.own(z), share.own(local), [share.own(n) for n in noise])
         )
 
     def _crop(self, torus: tf.Tensor) -> tf.Tensor:
