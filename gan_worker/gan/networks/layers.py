@@ -205,7 +205,7 @@ class Tone(keras.layers.Layer):
 
     Materials differ more in their means and spreads than most do within themselves: beside bricks, the weave of a
     denim is hardly anything. So each is drawn at a spread of its own, and gets its colors and depths at the end. A
-    style between materials has a mixture, by how far it is from each beside how far that one's own neighbor is.
+    style between materials has a mixture, by how far it is from each beside how far the nearest one's neighbor is.
 
     Args:
         materials: how many, 2 at least.
@@ -251,8 +251,10 @@ SHARPNESS = 8.0
 def _likeness(w: tf.Tensor, styles: tf.Tensor) -> tf.Tensor:
     """Share of each material in a style, (batch, materials), sums 1: a softmax of squared distances."""
     apart = _squared_distances(styles, styles) + tf.linalg.diag(tf.fill([tf.shape(styles)[0]], 1e9))
-    near = tf.maximum(tf.reduce_min(apart, axis=1), 1e-6)
-    return tf.nn.softmax(-SHARPNESS * _squared_distances(w, styles) / near)
+    neighbors = tf.maximum(tf.reduce_min(apart, axis=1), 1e-6)
+    found = _squared_distances(w, styles)
+    near = tf.gather(neighbors, tf.argmin(found, axis=1))[:, None]
+    return tf.nn.softmax(-SHARPNESS * found / near)
 
 
 def _squared_distances(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:

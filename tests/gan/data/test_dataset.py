@@ -39,6 +39,43 @@ def test_crops_are_plain_aligned_pieces_of_one_picture():
     assert seen == {True, False}
 
 
+def test_toned_crops_have_the_spread_of_their_own_material():
+    draw = np.random.default_rng(1)
+    spreads = {"strong": 0.25, "faint": 0.02}
+    materials = [
+        {"height": np.clip(at + s * draw.standard_normal((64, 64, 1)), 0, 1).astype(np.float32)}
+        for at, s in zip((0.6, 0.3), spreads.values(), strict=True)
+    ]
+    statistics = measure_statistics(materials, ["height"])
+    plain, toned = (Dataset(materials, statistics, toned=t) for t in (False, True))
+    seed = tf.constant([1, 0])
+    for which in (0, 1):
+        chosen = tf.repeat(which, 16)
+        own = toned.crops(seed, 16, 32, chosen).numpy()
+        assert own.mean() == pytest.approx(0, abs=0.05)
+        assert own.std() == pytest.approx(1, abs=0.05)
+        back = own * toned.spreads[which] + toned.means[which]
+        np.testing.assert_allclose(back, plain.crops(seed, 16, 32, chosen), atol=2e-3)
+
+
+def test_a_weak_color_and_a_map_of_one_value_are_not_blown_up():
+    draw = np.random.default_rng(2)
+    grey = draw.uniform(0.2, 0.8, (64, 64, 1)) + 0.003 * draw.standard_normal((64, 64, 3))
+    bright = draw.uniform(0, 1, (64, 64, 3))
+    materials = [
+        {"base_color": grey.astype(np.float32), "height": np.full((64, 64, 1), 0.5, np.float32)},
+        {"base_color": bright.astype(np.float32), "height": draw.random((64, 64, 1), np.float32)},
+    ]
+    dataset = Dataset(
+        materials, measure_statistics(materials, ["base_color", "height"]), toned=True
+    )
+    crops = dataset.crops(tf.constant([1, 0]), 16, 32, tf.zeros(16, tf.int32)).numpy()
+    spread = crops.std((0, 1, 2))
+    assert spread[0] == pytest.approx(1, abs=0.1)
+    assert spread[1:3].max() < 0.2
+    assert spread[3] < 0.01
+
+
 def test_same_seed_same_crops_other_seed_others():
     materials = [positions(40, 60, 0.0)]
     dataset = Dataset(materials, measure_statistics(materials, ["height", "roughness"]))

@@ -11,7 +11,7 @@ from gan_worker.config import PRESETS, GenerationConfig, TrainingConfig
 from gan_worker.errors import RequestError, StorageError
 from gan_worker.gan.generation.model import load_model
 from gan_worker.gan.networks.discriminator import Discriminator
-from gan_worker.gan.training import loop
+from gan_worker.gan.training import loop, pipelines
 from gan_worker.gan.training.materials import NOBODY, STRAY, Conditioning
 from gan_worker.materials import pictures
 from gan_worker.runs.run import Run, load_model_files, open_model
@@ -70,14 +70,14 @@ def halfway(stopped, tmp_path):
 
 
 class TestLatents:
-    def test_half_of_a_batch_has_the_latents_of_what_it_is_paired_with(self):
+    def test_most_of_a_batch_has_the_latents_of_what_it_is_paired_with(self):
         conditioning = Conditioning(3, 16, seed=5)
         labels = conditioning.label(tf.constant([2, 0, 1, 1]))
-        assert labels.numpy().tolist() == [2, 0, NOBODY, NOBODY]
+        assert labels.numpy().tolist() == [2, 0, 1, NOBODY]
         free = tf.random.stateless_normal((4, 16), [1, 2])
         z = conditioning.assign_latents(free, labels, tf.constant([3, 0]))
-        np.testing.assert_array_equal(z[2:], free[2:])
-        stray = (z[:2] - tf.gather(conditioning.latents, [2, 0])).numpy()
+        np.testing.assert_array_equal(z[3:], free[3:])
+        stray = (z[:3] - tf.gather(conditioning.latents, [2, 0, 1])).numpy()
         assert 0.5 * STRAY < stray.std() < 1.5 * STRAY
 
     def test_they_depend_on_the_seed_alone(self):
@@ -172,11 +172,22 @@ def test_a_model_that_describes_no_network_is_refused(trained, network, tmp_path
     assert caught.value.code == "checkpoint_corrupt"
 
 
-@pytest.mark.slow
-def test_names_call_up_the_right_colors(config, tmp_path):
+def test_a_run_of_a_version_without_tones_goes_on_without_them(config, tmp_path, monkeypatch):
     run = Run.create(tmp_path, "two")
-    train(dataclasses.replace(config, kimg=1.2), run)
-    model = load_model(run.path)
+    with monkeypatch.context() as earlier:
+        earlier.setattr(pipelines, "replace", lambda network, toned: network)
+        train(config, run, steps=3)
+    train(dataclasses.replace(config, resume=True), run)
+    info, tensors = load_model_files(run.path)
+    assert info.format == 1
+    assert "toned" not in info.network["config"]
+    assert not any("tone" in name for name in tensors)
+    assert load_model(run.path).info.step == 6
+
+
+def test_names_call_up_the_right_colors_from_the_first_step(trained):
+    model = load_model(trained.path)
+    assert model.info.format == 4
     red_over_blue = []
     for name in ("warm", "cold"):
         wanted = GenerationConfig("two", width=128, height=128, style=Material(name))

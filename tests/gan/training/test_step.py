@@ -22,9 +22,9 @@ def update():
 
 
 def test_crops_of_a_batch_share_a_look_by_halves(update, monkeypatch):
-    given, generator = [], update.generator
+    given, untoned = [], update.generator.untoned
     monkeypatch.setattr(
-        update, "generator", lambda z, *rest: given.append(z) or generator(z, *rest)
+        update.generator, "untoned", lambda z, *rest: given.append(z) or untoned(z, *rest)
     )
     crops = update._fake_crops(tf.constant([1, 0]), None, WHOLE).numpy()
     z = given[0].numpy()
