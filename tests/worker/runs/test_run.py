@@ -418,7 +418,7 @@ class TestModel:
         file.write_text(json.dumps({**json.loads(file.read_text()), **fields}))
 
     def test_a_later_format_is_refused(self, run):
-        self.change(run, format=4)
+        self.change(run, format=max(runs.FORMATS) + 1)
         with pytest.raises(StorageError) as caught:
             runs.load_model_files(run.path)
         assert (caught.value.code, "Update" in caught.value.info.cure) == ("model_format", True)
