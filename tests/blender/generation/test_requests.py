@@ -55,11 +55,12 @@ def test_objects_that_are_edited_together_each_get_one(stand_in, selected, plane
     assert {obj.mode for obj in planes} == {"EDIT"}
 
 
-def test_the_panel_generates_the_look_of_a_material_that_the_model_knows(stand_in, plane):
+def test_the_panel_generates_the_look_of_a_material_that_the_model_knows(stand_in, plane, maps):
     chosen = bpy.context.scene.tilewright
     chosen.model, chosen.look = MODEL.name, MODEL.styles[0]
     assert requests.generation_config(bpy.context.scene).style == Material("old wall")
     assert bpy.ops.tilewright.generate_material() == {"FINISHED"}
+    arrive(stand_in, maps)
     assert plane.active_material.tilewright.latents.material == "old wall"
     chosen.look = "roof"
     assert requests.generation_config(bpy.context.scene).style is None, "another model's"
