@@ -77,7 +77,8 @@ class NativeStep:
         """Update one of both parts once; see `TrainingStep.step`."""
         if fraction >= FIRST and number % TURNS[0] < TURNS[1]:
             return self.detail.step((fraction - FIRST) / (1 - FIRST))
-        return self.small.step(number, fraction)
+        # Counted by itself: of every other number none might be one of those on which penalties are due.
+        return self.small.step(number - int(self.detail.steps), fraction)
 
     def named_styles(self, names: Sequence[str]) -> Mapping[str, np.ndarray]:
         """See `TrainingStep.named_styles`."""

@@ -1,6 +1,7 @@
 """Native training: detail is learned in turns with the small picture, resumes exactly, and shows the same tile."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from gan_worker.errors import RequestError
 from gan_worker.gan.generation import model as generation
 from gan_worker.gan.generation import rendering
 from gan_worker.gan.training import loop
+from gan_worker.gan.training.native import NativeStep
 from gan_worker.materials import pictures
 from gan_worker.progress import LiveModel
 from gan_worker.runs.run import Run, open_model, read_model_info
@@ -77,6 +79,20 @@ def test_a_model_with_detail_says_so(model):
     # Its detail is made of pieces of the picture.
     assert model.info.credits.contained
     assert model.generate(wanted(mip=2, width=32, height=32)).recipe.credits.contained
+
+
+def test_small_steps_are_counted_by_themselves_so_that_their_penalties_come_due():
+    update, seen = object.__new__(NativeStep), []
+    update.detail = SimpleNamespace(steps=0)
+
+    def detail_step(fraction):
+        update.detail.steps += 1
+
+    update.detail.step = detail_step
+    update.small = SimpleNamespace(step=lambda number, fraction: seen.append(number))
+    for number in range(100):
+        update.step(number, number / 100)
+    assert seen == list(range(65)), "of the last 70, every other one is of the detail"
 
 
 def test_all_parts_have_learned(trained):
