@@ -80,7 +80,7 @@ def make_model(folder: Path, octaves: int = 0) -> Path:
         created="",
         step=0,
         kimg=0.0,
-        format=format_of(octaves),
+        format=format_of(octaves, toned=False),
         octaves=octaves,
     )
     run = Run.create(folder, f"bench{octaves}")
