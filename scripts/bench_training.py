@@ -64,14 +64,16 @@ def differences(update: Any) -> float:
     import torch
     from torch_twin import Twin, tensor
 
-    from gan_worker.gan.training.losses import gradient_penalty, patch_distance, relativistic_losses
+    from gan_worker.gan.training.losses import gradient_penalty, relativistic_losses
+    from gan_worker.gan.training.shares import WHOLE
 
     twin, seed = Twin(update), tf.constant([5, 0])
     real = update.dataset.crops(seed, update.network.batch, update.network.crop)
-    batch, z_dim = update.network.batch, update.network.z_dim
-    z = tf.random.stateless_normal((batch, z_dim), seed + [0, 10])
+    batch, looks = update.network.batch, update.parameters.looks
+    z = tf.random.stateless_normal((looks, update.network.z_dim), seed + [0, 10])
+    z = tf.repeat(z, batch // looks, axis=0)
     local, noise = update._draw(seed, tf.zeros(batch, tf.int64))
-    fake = update._fake_crops(seed, None)
+    fake = update._fake_crops(seed, None, WHOLE)
     kernels = []
     for level in range(3):
         drawn = tf.random.stateless_normal((7, 7, twin.channels, 32), seed + [0, level])
@@ -80,7 +82,7 @@ def differences(update: Any) -> float:
     logits = update.discriminator(real), update.discriminator(fake)
     signs = tf.sign(tf.random.stateless_normal(logits[0].shape, seed))
     ours = dict(zip(("discriminator", "generator"), relativistic_losses(*logits), strict=True))
-    ours["patch_distance"] = patch_distance(real, fake, seed)
+    ours["patch_distance"] = update._patch_distance(real, fake, seed)
     ours["r1_penalty"] = gradient_penalty(update.discriminator, real, signs)
     ours["r2_penalty"] = gradient_penalty(update.discriminator, fake, signs)
     latents = tensor(z), tensor(local), [tensor(n) for n in noise]

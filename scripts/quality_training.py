@@ -193,7 +193,7 @@ class Levered(MaterialPipeline):
     ) -> TrainingStep | NativeStep:
         levers, data = self._levers, self.new_dataset(pictures)
         update: TrainingStep = levers.kind(
-            levers.network, data, pictures.patterns, config.seed, levers.parameters
+            self.network, data, pictures.patterns, config.seed, levers.parameters
         )
         if pretrained and not levers.from_noise:
             update.start_from(pretrained)

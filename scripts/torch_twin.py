@@ -240,7 +240,9 @@ class Twin:
             torch.randn(network.batch, 1, rows * 2**i, columns * 2**i)
             for i in range(1, len(network.generator_channels))
         ]
-        return torch.randn(network.batch, network.z_dim), local, noise
+        looks = self.parameters.looks
+        z = torch.randn(looks, network.z_dim).repeat_interleave(network.batch // looks, 0)
+        return z, local, noise
 
     def kernels(self) -> list[torch.Tensor]:
         """Directions of the patch distance, of length 1."""
@@ -263,12 +265,20 @@ class Twin:
         found = {
             "discriminator": functional.softplus(-difference).mean(),
             "generator": functional.softplus(difference).mean(),
-            "patch_distance": patch_distance(real, fake, kernels),
+            "patch_distance": self._distance(real, fake, kernels),
         }
         if signs is not None:
             found["r1_penalty"] = gradient_penalty(self.discriminator, real, signs)
             found["r2_penalty"] = gradient_penalty(self.discriminator, fake, signs)
         return found
+
+    def _distance(
+        self, real: torch.Tensor, fake: torch.Tensor, kernels: list[torch.Tensor]
+    ) -> torch.Tensor:
+        """Mean of that of each look's crops."""
+        looks = self.parameters.looks
+        pairs = zip(real.chunk(looks), fake.chunk(looks), strict=True)
+        return torch.stack([patch_distance(*pair, kernels) for pair in pairs]).mean()
 
     def step(self, number: int) -> None:
         """Update both networks once."""
