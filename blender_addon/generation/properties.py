@@ -25,8 +25,7 @@ def _model_names(_owner: object, _context: object, _typed: str) -> list[str]:
 
 
 def _look_names(owner: "GenerationChoices", _context: object, _typed: str) -> list[str]:
-    model = session.current.model(owner.model)
-    return list(model.styles) if model else []
+    return session.current.style_names(owner.model)
 
 
 class GenerationChoices:

@@ -33,8 +33,7 @@ SURFACE_TEXTS = {
 
 
 def _style_names(owner: "TILEWRIGHT_PG_latents", _context: object, _typed: str) -> list[str]:
-    model = session.current.model(owner.model)
-    return list(model.styles) if model else []
+    return session.current.style_names(owner.model)
 
 
 class TILEWRIGHT_PG_direction_label(bpy.types.PropertyGroup):

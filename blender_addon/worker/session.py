@@ -302,6 +302,11 @@ class Session:
     def model_names(self) -> list[str]:
         return [model.name for model in self.models]
 
+    def style_names(self, name: str) -> list[str]:
+        """The materials that a model knows by name; none where the worker has no such model."""
+        model = self.model(name)
+        return list(model.styles) if model else []
+
     def model(self, name: str) -> ModelEntry | None:
         return next((model for model in self.models if model.name == name), None)
 
