@@ -68,12 +68,10 @@ def differences(update: Any) -> float:
     from gan_worker.gan.training.shares import WHOLE
 
     twin, seed = Twin(update), tf.constant([5, 0])
-    real = update.dataset.crops(seed, update.network.batch, update.network.crop)
-    batch, looks = update.network.batch, update.parameters.looks
-    z = tf.random.stateless_normal((looks, update.network.z_dim), seed + [0, 10])
-    z = tf.repeat(z, batch // looks, axis=0)
-    local, noise = update._draw(seed, tf.zeros(batch, tf.int64))
-    fake = update._fake_crops(seed, None, WHOLE)
+    batch = update.draw_batch(seed)
+    real, z = batch.alike, batch.z
+    local, noise = update._draw(seed, tf.zeros(len(z), tf.int64))
+    fake = update._fake_crops(seed, z, WHOLE)
     kernels = []
     for level in range(3):
         drawn = tf.random.stateless_normal((7, 7, twin.channels, 32), seed + [0, level])

@@ -49,9 +49,9 @@ class WithBatchNorm(TrainingStep):
         layers.StyleNorm = generator.StyleNorm = BatchStyleNorm  # type: ignore[attr-defined, misc]
         super().__init__(*arguments)
 
-    def _fake_crops(self, seed: tf.Tensor, labels: tf.Tensor | None, share: Share) -> tf.Tensor:
+    def _fake_crops(self, seed: tf.Tensor, z: tf.Tensor, share: Share) -> tf.Tensor:
         BatchStyleNorm.training = True
-        fake = super()._fake_crops(seed, labels, share)
+        fake = super()._fake_crops(seed, z, share)
         BatchStyleNorm.training = False
         return fake
 

@@ -134,7 +134,7 @@ def main() -> int:
     # All at once and last: until then those that were there are.
     created = datetime.now(UTC).isoformat(timespec="seconds")
     for one in chosen:
-        put_in_place(one, options.home / "runs" / one.name, options.into, created)
+        put_in_place(one, options.home / "runs" / run_name(one), options.into, created)
     if folders:
         retire(options.into)
     print(f"{len(chosen)} starter models are in {options.into}", flush=True)
@@ -192,9 +192,14 @@ def find_set(starter: Starter, folders: Sequence[Path]) -> Path:
     return found
 
 
+def run_name(starter: Starter | Library) -> str:
+    """Of the run that a model is made in: not the model's, which is taken where it comes with the program already."""
+    return starter.name.removeprefix("Starter ")
+
+
 def train(starter: Starter | Library, places: Sequence[Path], minutes: float, home: Path) -> None:
     """Train until it has had its minutes, from where it was left."""
-    folder = home / "runs" / starter.name
+    folder = home / "runs" / run_name(starter)
     ticks = Run(folder).read_progress() if folder.is_dir() else []
     if ticks and ticks[-1].seconds >= 60 * minutes and has_model(folder):
         print(f"{starter.name} has had its {minutes:g} minutes", flush=True)
@@ -202,10 +207,10 @@ def train(starter: Starter | Library, places: Sequence[Path], minutes: float, ho
     command = [sys.executable, "-m", "gan_worker", "train", *map(str, places)]
     command += ["--minutes", str(minutes)]
     if ticks and Run(folder).checkpoints():
-        command += ["--resume", starter.name]
+        command += ["--resume", run_name(starter)]
     else:
         shutil.rmtree(folder, ignore_errors=True)
-        command += ["--run", starter.name, "--preset", "tiny", *starter.options]
+        command += ["--run", run_name(starter), "--preset", "tiny", *starter.options]
     subprocess.run([*command, "--home", str(home)], cwd=ROOT, check=True)
 
 
