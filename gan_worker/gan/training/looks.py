@@ -12,8 +12,11 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-# In how many ways looks differ by what is learned, those in which crops differ most; as many numbers of z say it.
+# In how many ways looks differ at most: those in which crops differ most; as many numbers of z say it.
 WAYS = 4
+# How much crops have to differ in a way, as a share of what pixels do: what is less is not seen, and rounding counts.
+# The fourth way of real materials has .046 (a denim) to .11 (bricks).
+LEAST = 0.04
 # How far means of half a batch, divided along one of the ways, lie from that of all, in standard deviations of crops:
 # divided by it they are spread as z is.
 SPREAD = 0.6
@@ -24,7 +27,7 @@ class Groups(NamedTuple):
 
     Attributes:
         order: numbers of the crops, those of each group beside each other, (batch,).
-        means: what each group is like, (looks, WAYS): how far its mean lies from that of the pictures in each way, in
+        means: what each group is like, (looks, ways): how far its mean lies from that of the pictures in each way, in
             standard deviations of crops.
     """
 
@@ -41,15 +44,18 @@ class Looks:
 
     Args:
         crops: of the pictures, many, (crops, crop, crop, channels), standardised.
+
+    Attributes:
+        ways: how many there are, up to WAYS; 0 where all crops are alike.
     """
 
     def __init__(self, crops: tf.Tensor):
         measures = _measures(crops).numpy()
         self._middle = tf.constant(measures.mean(0))
         _, sizes, axes = np.linalg.svd(measures - measures.mean(0), full_matrices=False)
-        # What is the same in all crops differs in no way, and is not to be divided by nothing.
-        spreads = np.maximum(sizes / np.sqrt(len(measures)), 1e-3)
-        self._axes = tf.constant((axes / spreads[:, None])[:WAYS].T, tf.float32)
+        spreads = sizes[:WAYS] / np.sqrt(len(measures))
+        self.ways = int(np.sum(spreads >= LEAST))
+        self._axes = tf.constant((axes[: self.ways] / spreads[: self.ways, None]).T, tf.float32)
 
     def divide(self, real: tf.Tensor, looks: int, seed: tf.Tensor) -> Groups:
         """Divide real crops into groups that are alike in one way, another one for each seed.
@@ -60,11 +66,9 @@ class Looks:
             seed: (2,) integers that fix the way, and which group comes first.
         """
         values = self._values(real)
-        way = tf.random.stateless_normal((values.shape[1],), seed)
+        way = tf.random.stateless_normal((self.ways,), seed)
         order = tf.argsort(tf.linalg.matvec(values, way))
-        means = tf.reduce_mean(
-            tf.reshape(tf.gather(values, order), (looks, -1, values.shape[1])), 1
-        )
+        means = tf.reduce_mean(tf.reshape(tf.gather(values, order), (looks, -1, self.ways)), 1)
         return Groups(order, means)
 
     def distance(self, fake: tf.Tensor, groups: Groups) -> tf.Tensor:
@@ -74,8 +78,8 @@ class Looks:
             fake: (batch, crop, crop, channels), the crops of each look beside each other.
             groups: what they were to be like.
         """
-        looks, ways = groups.means.shape
-        means = tf.reduce_mean(tf.reshape(self._values(fake), (looks, -1, ways)), 1)
+        looks = groups.means.shape[0]
+        means = tf.reduce_mean(tf.reshape(self._values(fake), (looks, -1, self.ways)), 1)
         return tf.reduce_mean(tf.abs(means - groups.means))
 
     def _values(self, crops: tf.Tensor) -> tf.Tensor:

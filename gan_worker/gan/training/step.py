@@ -85,7 +85,7 @@ class Hyperparameters:
     torus_margin: int = 1
     # Contrast of paving: 43 with one for each of eight crops, 33 with two, 30 with one, when all looks had to be alike.
     looks: int = 2
-    # Without it looks are still alike after 1,000 steps. At 1 the discriminator wins: .16 after 300 steps, and .3 without.
+    # Without it looks are still alike after 1,000 steps; at 1 the discriminator wins: .16 after 300 steps, .3 without.
     look_weight: float = 0.2
 
 
@@ -437,7 +437,7 @@ class TrainingStep:
         alike = real = self.dataset.crops(seed, network.batch, network.crop, chosen)
         z = tf.random.stateless_normal((looks, network.z_dim), seed + [0, 10])
         groups = labels = None
-        if self.looks:
+        if self.looks and self.looks.ways:
             groups = self.looks.divide(real, looks, seed + [0, 50])
             alike, z = tf.gather(real, groups.order), groups.latents(z)
         z = tf.gather(z, [i * looks // network.batch for i in range(network.batch)])

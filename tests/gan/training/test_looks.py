@@ -11,10 +11,11 @@ SEEDS = [tf.constant([number, 50]) for number in range(20)]
 
 @pytest.fixture(scope="module")
 def crops():
-    """Of a picture that is brighter here and darker there, and hardly differs otherwise from place to place."""
+    """Of a picture that is brighter here and darker there, and here calm and there busy."""
     draw = np.random.default_rng(3)
-    brightness = draw.normal(5, 2, (64, 1, 1, 1))
-    return (brightness + draw.normal(0, 1, (64, 16, 16, 1))).astype(np.float32)
+    brightness = draw.normal(0, 1, (64, 1, 1, 1))
+    grain = draw.normal(0, 1, (64, 16, 16, 1)) * draw.uniform(0.5, 1.5, (64, 1, 1, 1))
+    return (brightness + grain).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -54,14 +55,15 @@ def test_distance_is_in_deviations_of_crops(looks, crops):
     alike = crops[groups.order.numpy()]
     assert float(looks.distance(alike, groups)) == pytest.approx(0, abs=1e-5)
     spread = crops.mean((1, 2, 3)).std()
-    # One of the two ways is how bright a crop is.
-    assert float(looks.distance(alike + spread, groups)) == pytest.approx(0.5, abs=0.05)
+    # One deviation in one of the two ways, or in a direction between them.
+    assert 0.49 < float(looks.distance(alike + spread, groups)) < 0.72
     swapped = float(looks.distance(np.concatenate([alike[4:], alike[:4]]), groups))
     assert swapped == pytest.approx(np.abs(np.subtract(*groups.means.numpy())).mean(), abs=1e-4)
 
 
-def test_there_are_few_ways_and_crops_that_are_all_the_same_have_some(crops):
+def test_there_are_few_ways_and_none_where_all_crops_are_alike(looks, crops):
+    assert looks.ways == 2
     colored = np.concatenate([crops, crops[::-1], crops[::2].repeat(2, 0)], -1)
+    assert Looks(colored).ways == WAYS
     assert Looks(colored).divide(colored[:8], 2, SEEDS[0]).means.shape == (2, WAYS)
-    same = np.repeat(crops[:1], 16, 0)
-    assert np.allclose(Looks(same).divide(same[:8], 2, SEEDS[0]).means, 0, atol=1e-3)
+    assert Looks(np.repeat(crops[:1], 16, 0)).ways == 0
