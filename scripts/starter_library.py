@@ -5,15 +5,22 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from weights_sources import describe_sets
 
 from gan_worker.config import MATERIAL_PRESETS
 from gan_worker.gan.data.dataset import read_pictures
+from gan_worker.gan.detail.bank import PICTURE
+from gan_worker.gan.generation.building import STORED, WEIGHTS
 from gan_worker.materials.pictures import quantise, write_picture
+
+if TYPE_CHECKING:
+    from gan_worker.runs.checkpoints import Arrays
+    from gan_worker.runs.run import ModelInfo
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,7 @@ class Library:
         octaves: of detail.
         side: pixels of each material's real picture that the model keeps, from side to side.
         materials: name that an artist reads → folder of the set.
+        left_out: names of those that it has learned too badly to be offered.
         folders: of folders of sets, with tables of their licenses as `describe_sets` reads them.
     """
 
@@ -34,6 +42,7 @@ class Library:
     octaves: int
     side: int
     materials: Mapping[str, str]
+    left_out: Sequence[str]
     folders: Sequence[Path]
 
     # Its materials differ in size.
@@ -74,6 +83,20 @@ class Library:
                     write_picture(file, quantise(picture, 8))
             (into / name / "REUSE.toml").write_text(_reuse(*told), "utf-8")
         return [into / name for name in self.materials]
+
+    def offered(self, info: ModelInfo, tensors: Arrays) -> tuple[ModelInfo, Arrays]:
+        """A trained model and all its arrays without the materials that are left out."""
+        kept = [i for i, name in enumerate(info.styles) if name not in self.left_out]
+        found = {name: x for name, x in tensors.items() if not name.startswith((STORED, PICTURE))}
+        for place, index in enumerate(kept):
+            found[f"{PICTURE}{place:03d}"] = tensors[f"{PICTURE}{index:03d}"]
+            found[STORED + info.styles[index]] = tensors[STORED + info.styles[index]]
+        # Of the generator, the last three are those of its tone: a row for each material.
+        for name in sorted(name for name in tensors if name.startswith(f"{WEIGHTS}/"))[-3:]:
+            found[name] = tensors[name][kept]
+        patterns = [info.network["patterns"][index] for index in kept]
+        styles = tuple(info.styles[index] for index in kept)
+        return replace(info, styles=styles, network={**info.network, "patterns": patterns}), found
 
     @property
     def license_text(self) -> str:

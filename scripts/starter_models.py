@@ -235,11 +235,14 @@ def put_in_place(starter: Starter | Library, run: Path, into: Path, created: str
     if trained.detail:
         kept = trained.detail.kept.reduced(starter.side, STEPS * _steps(trained.statistics))
         tensors |= kept.to_arrays()
+    info = trained.info
+    if isinstance(starter, Library):
+        info, tensors = starter.offered(info, tensors)
     model = into / starter.name
     shutil.rmtree(model, ignore_errors=True)
     model.mkdir(parents=True)
     width = from_json(DataReport, read_json(run / "data_report.json")).materials[0].width
-    info = replace(trained.info, created=created, pixel_size=starter.meters / width)
+    info = replace(info, created=created, pixel_size=starter.meters / width)
     Run(model).save_model(info, tensors)
     shutil.copy2(run / provenance.FILE, model)
     (model / "LICENSE.txt").write_text(starter.license_text, "utf-8")

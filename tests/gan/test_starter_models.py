@@ -6,14 +6,17 @@ import importlib
 import json
 import sys
 import zlib
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gan_worker.config import GenerationConfig
-from gan_worker.gan.generation.model import load_model
+from gan_worker.config import PRESETS, GenerationConfig
+from gan_worker.gan.detail.bank import KeptPictures
+from gan_worker.gan.detail.stage import DetailStage
+from gan_worker.gan.generation.model import Model, load_model
+from gan_worker.gan.networks.generator import Generator
 from gan_worker.materials.pictures import read_picture, write_picture
 from gan_worker.materials.sets import find_materials
 from gan_worker.names import check_name
@@ -25,6 +28,7 @@ from gan_worker.runs.provenance import (
     write_provenance,
 )
 from gan_worker.runs.run import BUNDLED, Run, list_models, load_model_files
+from gan_worker.style import Material
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 CREATED = "2030-01-01T00:00:00+00:00"
@@ -83,7 +87,7 @@ def library(script, tmp_path):
         "Stone01,bob/stones,def456,CC0 1.0,Bob\n"
     )
     materials = {"Cast Iron": "Iron01", "Field Stone": "Stone01"}
-    return script.Library("Starter Two", 5.0, 1, 64, materials, [sets])
+    return script.Library("Starter Two", 5.0, 1, 64, materials, [], [sets])
 
 
 def test_the_library_names_materials_and_whose_they_are(library, tmp_path):
@@ -111,6 +115,7 @@ def test_a_material_of_the_library_that_is_nowhere_is_named(library, tmp_path):
 
 def test_the_library_of_the_list_has_many_kinds(script):
     library = script.read_library([])
+    assert {*library.left_out} <= {*library.materials}
     assert 20 <= len({*library.materials.values()}) == len(library.materials) <= 32
     for name in (library.name, *library.materials):
         assert check_name(name, "model") == name
@@ -139,6 +144,40 @@ def test_a_model_is_put_in_place_small_and_makes_the_same(script, starter, nativ
     first, second = before.generate(WANTED).maps, again.generate(WANTED).maps
     for name in first:
         assert np.percentile(np.abs(first[name] - second[name]), 99) < 2 / 255
+
+
+@pytest.fixture
+def model_of_three(native_model, native_material):
+    """Untrained, of three materials that differ in brightness alone."""
+    nano, octaves = replace(PRESETS["nano"], toned=True), native_model.info.octaves
+    statistics = native_model.statistics
+    generator = Generator(nano, statistics.channels, materials=3)
+    generator.tone.latents.assign(np.eye(3, nano.z_dim))
+    generator.tone.spreads.assign(np.ones((3, statistics.channels)))
+    generator.tone.means.assign(np.arange(3)[:, None] * np.ones((3, statistics.channels)))
+    given = statistics.standardise(native_material)
+    kept = KeptPictures.of([given, given + 1, given + 2], octaves)
+    names = "Ash", "Elm", "Oak"
+    network = {"config": asdict(nano), "patterns": [{"waves": [], "grain": ""}] * 3}
+    info = replace(native_model.info, styles=names, network=network, format=4)
+    styles = dict(zip(names, generator.style(generator.tone.latents).numpy(), strict=True))
+    return Model(info, generator, styles, DetailStage(native_model.detail.upsampler, kept))
+
+
+def test_a_material_of_the_library_that_came_out_badly_is_left_out(
+    library, model_of_three, tmp_path
+):
+    run = Run.create(tmp_path, "Three")
+    without_elm = replace(library, left_out=["Elm"])
+    run.save_model(*without_elm.offered(model_of_three.info, model_of_three.tensors()))
+    left = load_model(run.path)
+    assert left.info.styles == ("Ash", "Oak")
+    for name in left.info.styles:
+        wanted = replace(WANTED, style=Material(name))
+        before, after = (m.generate(wanted).maps for m in (model_of_three, left))
+        for map_, picture in before.items():
+            assert np.allclose(picture, after[map_], atol=1 / 255), (name, map_)
+    assert np.array_equal(left.detail.kept.pictures[1], model_of_three.detail.kept.pictures[2])
 
 
 def _session():
