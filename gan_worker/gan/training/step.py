@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from gan_worker.gan.data.looks import Groups, Looks
 from gan_worker.gan.data.waves import (
     Pattern,
     Wave,
@@ -25,7 +26,6 @@ from gan_worker.gan.networks.discriminator import Discriminator
 from gan_worker.gan.networks.generator import Generator
 from gan_worker.gan.networks.graphs import unoptimized_graphs
 from gan_worker.gan.networks.precision import reduced_precision
-from gan_worker.gan.training.looks import Groups, Looks
 from gan_worker.gan.training.losses import (
     patch_distance,
     patch_profile,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan_worker.gan.training.looks import WAYS, Looks
+from gan_worker.gan.data.looks import WAYS, Looks
 
 SEEDS = [tf.constant([number, 50]) for number in range(20)]
 
