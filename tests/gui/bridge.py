@@ -270,10 +270,14 @@ def more_detail() -> list:
     return [float(np.corrcoef(*flat)[0, 1]), float(finer.std() / flat[0].std())]
 
 
-def changes() -> list:
-    """By how much the left and the right half of the base color have changed since, a pixel on average, 0..1."""
+def changes(share: float = 1.0) -> list:
+    """By how much the left and the right half of the base color have changed since, a pixel on average, 0..1.
+
+    Of each half that share of its columns is looked at, in its middle.
+    """
     moved = np.abs(base_color() - remembered[0]).mean((0, 2))
-    return [float(half.mean()) for half in np.split(moved, 2)]
+    edge = int(len(moved) * (1 - share) / 4)
+    return [float(half[edge : len(half) - edge].mean()) for half in np.split(moved, 2)]
 
 
 def paint(image: bpy.types.Image, color: tuple, rows: float, columns: float) -> None:
