@@ -5,9 +5,9 @@ figures are added to `bench_quality.json` beside this file at once, so that the 
 where it was; `bench_quality.md` is the table.
 
 A minute is so many steps as an idle computer makes in a minute, so that other work does not cut a training short, and
-figures of different days compare. How long a step takes, of the small picture and of its detail, is measured for each
-picture before its training, or for all of them with `--measure-pace`; both want the computer for themselves meanwhile.
-It is kept with the results.
+figures of different days compare. How long a step takes, of the small picture and of its detail, is measured on the
+first photo and on the first material set, as it hardly depends on the picture, before their trainings or with
+`--measure-pace`; both want the computer for themselves meanwhile. It is kept with the results.
 """
 
 from __future__ import annotations
@@ -43,12 +43,14 @@ def main() -> None:
         kept = json.loads(RESULTS.read_text())
     name = " ".join([options.recipe, *options.change])
     paces, measured = (kept[part].setdefault(name, {}) for part in ("pace", "results"))
-    items = find_items(options.data)
+    items, paced = find_items(options.data), set[str]()
     for number, item in enumerate(items):
         place = f"[{number + 1} of {len(items)}] {name} on {item.name}"
-        if item.stem not in paces or options.measure_pace:
+        kind = "set" if item.is_dir() else "photo"
+        if kind not in paces or (options.measure_pace and kind not in paced):
             print(f"{place}, pace", flush=True)
-            paces[item.stem] = train_in_a_process(name, item, 0.0, None)
+            paces[kind] = train_in_a_process(name, item, 0.0, None)
+            paced.add(kind)
             _keep(kept)
         for minutes in () if options.measure_pace else options.minutes:
             found = measured.setdefault(item.stem, {})
@@ -59,7 +61,7 @@ def main() -> None:
             matched = kept.setdefault("matched", {}).setdefault(item.stem, {})
             extra = [row for row in REAL if "dots" not in real.get(row, {})]
             extra += ["patch_matching"] * (f"{minutes:g}" not in matched)
-            made = train_in_a_process(name, item, minutes, paces[item.stem], extra)
+            made = train_in_a_process(name, item, minutes, paces[kind], extra)
             for row in extra:
                 there, key = (real, row) if row in REAL else (matched, f"{minutes:g}")
                 if row in made["rows"]:

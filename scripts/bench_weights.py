@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from categories import category
+from categories import category, held_back_by
 from quality_tables import COLUMNS, cell, median_cell
 from weights_sources import with_channels
 
@@ -61,12 +61,13 @@ def main() -> None:
         kept = read_json(RESULTS)
     for told in options.weights:
         name, _, file = told.partition("=")
-        network, held_back = sizes_of(file)
+        weights = SHIPPED if file == NOISE else Path(file)
+        network = network_of(weights)
         name = " ".join([name, *options.change])
         # The same networks take as long whatever they start from.
         channels = network.generator_channels, network.discriminator_channels
         sizes = " ".join([*map(str, channels), *options.change])
-        items = held_back_items(options.items, held_back)
+        items = held_back_items(options.items, held_back_by(weights))
         for number, item in enumerate(items):
             place = f"[{number + 1} of {len(items)}] {name} on {item.stem}"
             if options.measure_pace or sizes not in kept["pace"]:
@@ -117,13 +118,10 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def sizes_of(file: str) -> tuple[NetworkConfig, Sequence[str]]:
-    """The networks that a file of weights fits, and the categories that it has not learned from."""
-    beside = SHIPPED if file == NOISE else Path(file)
-    (session, *_) = read_json(beside.with_suffix(".json"))["sessions"]
-    settings = session["settings"]
-    network = with_channels(MATERIAL_PRESETS["tiny"], settings["channels"])
-    return network, settings["held_back"]
+def network_of(weights: Path) -> NetworkConfig:
+    """The networks that a file of weights fits."""
+    (session, *_) = read_json(weights.with_suffix(".json"))["sessions"]
+    return with_channels(MATERIAL_PRESETS["tiny"], session["settings"]["channels"])
 
 
 def held_back_items(places: Sequence[Path], held_back: Sequence[str]) -> list[Path]:

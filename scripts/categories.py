@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from gan_worker.files import read_json
 
 # Each category with other words for it, all in the singular. Of a name that says several the first counts: what covers
 # a material before what it is made of (snow on asphalt is snow), and a pattern of parts before their substance (a wall
@@ -58,6 +61,16 @@ def category(name: str) -> str:
     told = {*words, *map(_singular, words)}
     found = (known for known, others in CATEGORIES.items() if told & {known, *others.split()})
     return next(found, _singular(words[-1]))
+
+
+def held_back_by(weights: Path) -> list[str]:
+    """Categories that pre-trained weights have not learned from, as the file beside them says.
+
+    Args:
+        weights: their `.safetensors`.
+    """
+    (session, *_) = read_json(weights.with_suffix(".json"))["sessions"]
+    return list(session["settings"]["held_back"])
 
 
 def check_held_back(held_back: Collection[str], names: Iterable[str]) -> None:
