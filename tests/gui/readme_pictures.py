@@ -22,6 +22,7 @@ SIZE = (1280, 800)
 MOST_BYTES = 150_000
 UP, DOWN = 4, 5  # the mouse wheel
 MODEL = "Starter Mossy Cobblestone"
+MANY = "Starter Library"
 LEARNED = "Starter Aged Bricks"  # from its real picture a training is shown
 CHOSEN = "bpy.context.scene.tilewright"
 PREFERENCES = "addon('worker.preferences').get()"
@@ -142,6 +143,18 @@ def test_exploring(desk: Any) -> None:
     )
     keep(desk, "exploring")
     desk.click("tilewright.explore", 0.08)
+
+
+def test_looks(desk: Any) -> None:
+    desk.ask(f"{CHOSEN}.model = {MANY!r}")
+    desk.ask("bpy.ops.tilewright.generate_material() and None")
+    desk.wait(f"is_quiet() and len(session().model({MANY!r}).styles) > 1")
+    desk.open_only("Looks")
+    desk.wait("not addon('steering.variations').is_drawing() and is_quiet()", 600)
+    keep(desk, "looks")
+    desk.ask(f"{CHOSEN}.model = {MODEL!r}")
+    desk.ask("bpy.ops.tilewright.generate_material() and None")
+    desk.wait("is_quiet()")
 
 
 def test_training(desk: Any) -> None:
