@@ -191,7 +191,7 @@ def measure_blender(worker: Worker, times: int) -> list[Row]:
     assert bpy.app.background
     import addon_utils  # there only once bpy has been imported
 
-    addon_utils.enable("blender_addon", default_set=False)
+    addon_utils.enable("blender_addon", default_set=True)
     from blender_addon.worker import pump, session
 
     launched = worker.launched

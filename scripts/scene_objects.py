@@ -37,7 +37,10 @@ def ball() -> bpy.types.Object:
     ball = _object("Shader Ball", joined([shells.turned(turn).moved(0, 0, MIDDLE), foot]))
     _refine(ball, 1)
     core = lathe(arc(RADIUS - 0.15, 0, 180), 64).turned(turn).moved(0, 0, MIDDLE)
-    neck = np.array([(0.0, 0.2), (0.14, 0.2), (0.16, 0.1), (0.24, 0.07), (0.26, 0.0701)])
+    # Its rim stands over the foot, or a displaced surface breaks through it.
+    neck = np.array(
+        [(0.0, 0.2), (0.14, 0.2), (0.16, 0.115), (0.24, 0.09), (0.255, 0.087), (0.255, 0.05)]
+    )
     dark = _object("Core", joined([core, lathe(neck, 96)]))
     dark.data.materials.append(_plain("Rubber", 0.03, 0.5))
     _backdrop(0.22)
