@@ -47,6 +47,9 @@ def main() -> None:
     for number, item in enumerate(items):
         place = f"[{number + 1} of {len(items)}] {name} on {item.name}"
         kind = "set" if item.is_dir() else "photo"
+        # With a lever as many steps as without, unless its own pace has been measured.
+        if not options.measure_pace and kind not in paces:
+            paces |= kept["pace"].get(options.recipe, {})
         if kind not in paces or (options.measure_pace and kind not in paced):
             print(f"{place}, pace", flush=True)
             paces[kind] = train_in_a_process(name, item, 0.0, None)
@@ -61,6 +64,7 @@ def main() -> None:
             matched = kept.setdefault("matched", {}).setdefault(item.stem, {})
             extra = [row for row in REAL if "dots" not in real.get(row, {})]
             extra += ["patch_matching"] * (f"{minutes:g}" not in matched)
+            extra = [] if options.change else extra
             made = train_in_a_process(name, item, minutes, paces[kind], extra)
             for row in extra:
                 there, key = (real, row) if row in REAL else (matched, f"{minutes:g}")
@@ -104,9 +108,9 @@ def _options() -> argparse.Namespace:
         "DetailHyperparameters or DetailConfig such as detail.band_weight=0; detail.from=0.3 is the share of the "
         "budget after which detail is learned; patterns=none trains without waves and grain, isotropic=true also "
         "with turned crops, precision=float32 in full precision, start=none from noise instead of pre-trained "
-        "weights, detail.start=none so only the detail stage; maps=learned or maps=estimated compares all maps of a "
-        "photo, learned with its color or estimated on what was generated, and no other rows; and one of "
-        "scripts/levers.py, such as contrasts=none",
+        "weights, detail.start=none so only the detail stage; detail.moved=none never gives it real detail; "
+        "maps=learned or maps=estimated compares all maps of a photo, learned with its color or estimated on what was "
+        "generated; and one of scripts/levers.py, such as contrasts=none",
     )
     parser.add_argument("--again", action="store_true", help="also what has been measured already")
     parser.add_argument(

@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
+from gan_worker.gan.detail.stage import DetailStage
 from gan_worker.gan.networks import generator, layers
 from gan_worker.gan.networks.adam import assign
 from gan_worker.gan.networks.discriminator import Discriminator
@@ -131,6 +133,20 @@ class WithoutContrasts(TrainingStep):
 
 def _none(x: tf.Tensor, side: int, stride: int) -> tf.Tensor:
     return tf.zeros((1, 1, 1, x.shape[-1]))
+
+
+def draw_without_moved(
+    self: DetailStage,
+    octave: int,
+    low: tf.Tensor,
+    w: tf.Tensor,
+    noise: np.ndarray,
+    moved: tf.Tensor,
+) -> tf.Tensor:
+    """In the place of `DetailStage.draw`, for an upsampler that has never been given moved detail."""
+    nothing, has_moved = tf.zeros_like(moved), tf.zeros(1)
+    draw = self._draw[tf.Tensor]
+    return draw(w, tf.constant([octave]), low, nothing, tf.constant(noise), has_moved)
 
 
 LEVERS: Mapping[str, type[TrainingStep]] = {

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from levers import LEVERS, OTHER_NETWORKS
+from levers import LEVERS, OTHER_NETWORKS, draw_without_moved
 from quality_figures import Material, NativeReference, Row
 
 from gan_worker.config import MATERIAL_PRESETS, GenerationConfig, NetworkConfig, TrainingConfig
@@ -142,6 +142,9 @@ def read_levers(preset: str, told: Sequence[str]) -> Levers:
         sys.exit(f"maps is learned or estimated, and never {maps}.")
     if values.pop("precision", "") == "float32":
         precision.has_bfloat16 = lambda: False  # type: ignore[assignment]
+    if values.pop("detail.moved", "") == "none":
+        values["detail.unmoved"] = "1"
+        DetailStage.draw = draw_without_moved  # type: ignore[method-assign]
     if first := values.pop("detail.from", ""):
         native.FIRST = float(first)
     network = MATERIAL_PRESETS[preset]
@@ -256,7 +259,8 @@ def train_one(
             return watch.pace
         if levers.maps:
             return {"steps": watch.steps, **figures_of_maps(training, levers.maps)}
-        return {"steps": watch.steps, **Measured(training, sheet, minutes, extra).figures()}
+        measured = Measured(training, sheet, minutes, extra)
+        return {"steps": watch.steps, **measured.figures(alone=bool(changes))}
 
 
 def figures_of_maps(training: Training, maps: str) -> dict[str, Any]:
@@ -299,18 +303,22 @@ class Measured:
         stride = self._model.info.stride
         self._size = [max(stride, min(SIDE, n) // stride * stride) for n in (height, width)]
 
-    def figures(self) -> dict[str, Any]:
-        """All that is kept of it, rows among it."""
+    def figures(self, alone: bool = False) -> dict[str, Any]:
+        """All that is kept of it, rows among it.
+
+        Args:
+            alone: the result without what it is compared with, which stands in the table of what has no lever.
+        """
         began = time.perf_counter()
         reference = NativeReference(self.real)
         made = self.generate(self._model)
-        others = self._without_the_network()
+        others = {} if alone else self._without_the_network()
         if "patch_matching" in self._extra:
             others["patch_matching"] = self._patch_matched()
         rows = {"result": reference.row(made, copied=True)}
         for name, pictures in others.items():
             rows[name] = reference.row(pictures, copied=name != "lanczos")
-        if self._octaves:
+        if self._octaves and not alone:
             rows["held_back"] = self._held_back(reference)
         if "floor" in self._extra:
             rows["floor"] = reference.floor
