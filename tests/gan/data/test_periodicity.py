@@ -172,6 +172,17 @@ def test_the_training_torus_serves_all_materials():
     assert torus_cells([narrow, Pattern(), wide], TINY, margin=1) == (8, 12)
 
 
+def test_many_fine_threads_keep_their_pitch_on_the_torus():
+    """Half a period too many hardly bends eight of them, and leaves those at the edge of a crop out of step."""
+    weave = ((1 / 7.5, 0.0), (0.0, 1 / 7.5))
+    sizes = torus_cells([Pattern(weave)], TINY, margin=1)
+    for cells, turns in zip(
+        sizes[::-1], np.diag(snapped_turns(weave, *sizes, TINY.stride)), strict=True
+    ):
+        pitch = cells * TINY.stride / turns
+        assert abs(TINY.crop / pitch - TINY.crop / 7.5) / 2 < 0.15
+
+
 def test_sums_of_waves_stay_sums_on_any_torus():
     waves = measure_pattern({"base_color": bricks()}, stride=8).waves
     for rows, columns in ((8, 12), (32, 32), (37, 51)):
