@@ -141,18 +141,49 @@ class Generator(keras.Model):
     def _untoned(
         self, w: tf.Tensor | PaintedStyle, local: tf.Tensor, noise: list[tf.Tensor]
     ) -> tuple[tf.Tensor, tf.Tensor | PaintedStyle]:
+        x = self._on_grid(w, local)
+        for level, field in enumerate(noise, 1):
+            if isinstance(w, PaintedStyle):
+                w = w._replace(shares=centre(upsample(w.shares), field))
+            x = self._on_level(level, self._enlarged(level, x, field), w, field)
+        return self.exit(leaky_relu(self.exit_norm(x, w))), w
+
+    def _on_grid(self, w: tf.Tensor | PaintedStyle, local: tf.Tensor) -> tf.Tensor:
         x = self.entry(local)
         for block in self.levels[0]:
             x = block(x, w)
-        for narrow, grain, blocks, field in zip(
-            self.narrow, self.grain, self.levels[1:], noise, strict=True
-        ):
-            x = grain(centre(upsample(narrow(x)), field), field)
-            if isinstance(w, PaintedStyle):
-                w = w._replace(shares=centre(upsample(w.shares), field))
-            for block in blocks:
-                x = block(x, w)
-        return self.exit(leaky_relu(self.exit_norm(x, w))), w
+        return x
+
+    def _enlarged(self, level: int, x: tf.Tensor, field: tf.Tensor) -> tf.Tensor:
+        """Features of the level before, as large as this one's field."""
+        return centre(upsample(self.narrow[level - 1](x)), field)
+
+    def _on_level(
+        self, level: int, x: tf.Tensor, w: tf.Tensor | PaintedStyle, field: tf.Tensor
+    ) -> tf.Tensor:
+        x = self.grain[level - 1](x, field)
+        for block in self.levels[level]:
+            x = block(x, w)
+        return x
+
+    def strengthen_waves(self, z: tf.Tensor, local: tf.Tensor, noise: Sequence[tf.Tensor]) -> None:
+        """Make fine waves, which are fresh, as strong as they should be beside features of trained weights.
+
+        Trained features are up to six times as strong as fresh ones; what is hardly heard is not followed, and threads
+        end here and there.
+
+        Args:
+            z: as in a call.
+            local: as in a call.
+            noise: as in a call.
+        """
+        w = self.style(z)
+        x = self._on_grid(w, local)
+        for level, field in enumerate(noise, 1):
+            x = self._enlarged(level, x, field)
+            if self.grain[level - 1].waves:
+                self.grain[level - 1].strengthen(x)
+            x = self._on_level(level, x, w, field)
 
     def call(self, z: tf.Tensor, local: tf.Tensor, noise: list[tf.Tensor]) -> tf.Tensor:
         return self.synthesis(self.style(z), local, noise)

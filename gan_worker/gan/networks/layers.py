@@ -168,6 +168,10 @@ class StyleBlock(keras.layers.Layer):
         return x + self.second(leaky_relu(residual))
 
 
+# Of waves beside the features that they are added to, standard deviations: what they have where both are fresh.
+HEARD = 0.47
+
+
 class Noise(keras.layers.Layer):
     """Add one noise field to all features, each with its own learned strength: the grain of the material.
 
@@ -190,6 +194,11 @@ class Noise(keras.layers.Layer):
             shape = (1, 1, 2 * self.waves, feature_shape[-1])
             initial = keras.initializers.RandomNormal(stddev=0.5 * self.waves**-0.5)
             self.mixture = self.add_weight(name="mixture", shape=shape, initializer=initial)
+
+    def strengthen(self, x: tf.Tensor) -> None:
+        """Make the waves as strong beside these features as they are beside those of fresh weights."""
+        added = tf.sqrt(tf.reduce_mean(tf.reduce_sum(tf.square(self.mixture), axis=2)))
+        self.mixture.assign(self.mixture * HEARD * tf.sqrt(tf.reduce_mean(tf.square(x))) / added)
 
     def call(self, x: tf.Tensor, field: tf.Tensor) -> tf.Tensor:
         if not self.waves:

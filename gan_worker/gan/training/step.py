@@ -281,9 +281,13 @@ class TrainingStep:
         if self.conditioning is not None:
             self.conditioning.start_near(alike, SPREAD)
             self._set_tones()
-            return
+        else:
+            for generator in generators:
+                bring_together(generator, alike[0])
+        which = tf.range(self.network.batch, dtype=tf.int64) % self.dataset.materials
+        fields = self._draw(tf.constant([self.seed, 0]), which)
         for generator in generators:
-            bring_together(generator, alike[0])
+            generator.strengthen_waves(tf.gather(alike, which), *fields)
 
     def unlikeness(self, latents: tf.Tensor) -> np.ndarray:
         """Distance from patches of each material's real crops to those of generated ones for each latent.

@@ -169,6 +169,29 @@ def latents_of(update):
     return z.numpy(), local.numpy(), [field.numpy() for field in noise]
 
 
+def test_waves_are_heard_beside_strong_features():
+    """Moved by half a period they move what is drawn, whether the other weights are fresh or trained and strong."""
+    latents = draw_latents(5, 8, 8, NANO, (WEAVE,))
+    level = level_of(WEAVE, NANO.stride)
+
+    def heard(generator):
+        moved = list(latents.noise)
+        field = moved[level - 1]
+        moved[level - 1] = np.concatenate([field[..., :1], -field[..., 1:]], -1)
+        one, other = (
+            generator(latents.z, latents.local, x).numpy() for x in (latents.noise, moved)
+        )
+        return float(np.std(one - other) / np.std(one))
+
+    keras.utils.set_random_seed(4)
+    generator = Generator(NANO, channels=4, waves=waves_of_levels((WEAVE,), NANO))
+    fresh = heard(generator)
+    generator.narrow[level - 1].kernel.assign(8 * generator.narrow[level - 1].kernel)
+    assert heard(generator) < fresh / 3
+    generator.strengthen_waves(latents.z, latents.local, latents.noise)
+    assert heard(generator) == pytest.approx(fresh, rel=0.3)
+
+
 def test_waves_close_on_the_torus():
     fields = wave_fields([(1 / 21, 1 / 50)], 10, 12, 8, np.zeros((1, 2)))
     # One more column or row of a wave that closes would be the first again.
