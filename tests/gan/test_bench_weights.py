@@ -23,10 +23,10 @@ def test_a_file_says_which_networks_it_fits_and_what_it_does_not_know(script, tm
     settings = {"held_back": ["bark"], "channels": {"generator": [8, 4]}}
     told = {"sessions": [{"settings": settings}]}
     (tmp_path / "thin.json").write_text(json.dumps(told))
-    network, held_back = script.sizes_of(str(tmp_path / "thin.safetensors"))
+    network = script.network_of(tmp_path / "thin.safetensors")
     assert network.generator_channels == (8, 4)
     assert network.discriminator_channels == MATERIAL_PRESETS["tiny"].discriminator_channels
-    assert held_back == ["bark"]
+    assert script.held_back_by(tmp_path / "thin.safetensors") == ["bark"]
 
 
 def test_only_what_was_held_back_is_measured(script, tmp_path):
