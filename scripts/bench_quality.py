@@ -62,9 +62,10 @@ def main() -> None:
             print(f"{place}, {minutes:g} minutes", flush=True)
             real = kept["real"].setdefault(item.stem, {})
             matched = kept.setdefault("matched", {}).setdefault(item.stem, {})
-            extra = [row for row in REAL if "dots" not in real.get(row, {})]
-            extra += ["patch_matching"] * (f"{minutes:g}" not in matched)
-            extra = [] if options.change else extra
+            extra = []
+            if not options.change:
+                extra += [row for row in REAL if "dots" not in real.get(row, {})]
+                extra += ["patch_matching"] * (f"{minutes:g}" not in matched)
             made = train_in_a_process(name, item, minutes, paces[kind], extra)
             for row in extra:
                 there, key = (real, row) if row in REAL else (matched, f"{minutes:g}")

@@ -142,7 +142,7 @@ class Generator(keras.Model):
         self, w: tf.Tensor | PaintedStyle, local: tf.Tensor, noise: list[tf.Tensor]
     ) -> tuple[tf.Tensor, tf.Tensor | PaintedStyle]:
         x = self._on_grid(w, local)
-        for level, field in enumerate(noise, 1):
+        for level, field in zip(range(1, len(self.levels)), noise, strict=True):
             if isinstance(w, PaintedStyle):
                 w = w._replace(shares=centre(upsample(w.shares), field))
             x = self._on_level(level, self._enlarged(level, x, field), w, field)
@@ -170,16 +170,19 @@ class Generator(keras.Model):
         """Make fine waves, which are fresh, as strong as they should be beside features of trained weights.
 
         Trained features are up to six times as strong as fresh ones; what is hardly heard is not followed, and threads
-        end here and there.
+        end here and there. Nothing is drawn where no waves are fine.
 
         Args:
             z: as in a call.
             local: as in a call.
             noise: as in a call.
         """
+        finest = max((level for level, grain in enumerate(self.grain, 1) if grain.waves), default=0)
+        if not finest:
+            return
         w = self.style(z)
         x = self._on_grid(w, local)
-        for level, field in enumerate(noise, 1):
+        for level, field in enumerate(noise[:finest], 1):
             x = self._enlarged(level, x, field)
             if self.grain[level - 1].waves:
                 self.grain[level - 1].strengthen(x)

@@ -145,14 +145,11 @@ def torus_cells(
     def apart(waves: Sequence[Wave], rows: int, columns: int) -> float:
         """Periods by which a bent wave is off at the edge of a crop, if it is right in its middle; of the worst."""
         turns = snapped_turns(waves, rows, columns, stride)
-        return (
-            network.crop
-            / 2
-            * max(
-                float(np.hypot(across / (columns * stride) - x, down / (rows * stride) - y))
-                for (across, down), (x, y) in zip(turns, waves, strict=True)
-            )
+        off = max(
+            float(np.hypot(across / (columns * stride) - x, down / (rows * stride) - y))
+            for (across, down), (x, y) in zip(turns, waves, strict=True)
         )
+        return off * network.crop / 2
 
     def misfit(size: tuple[int, int]) -> float:
         """How far waves are off, and a price on the work of a larger torus: of two crops' area a step takes 1.3 times
