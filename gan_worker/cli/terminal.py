@@ -134,7 +134,7 @@ def _show(table: Table, rows: int) -> None:
 
 
 def show_models(models: Sequence[ModelInfo], unreadable: Mapping[str, str]) -> None:
-    """All models, newest first, and why others are none."""
+    """All models in their order, and why others are none."""
     name, made = Column("Model", no_wrap=True), Column("Made", no_wrap=True)
     table = Table(name, "Maps", "Preset", "Size in steps of", "Trained", made)
     for info in models:

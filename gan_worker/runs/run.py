@@ -497,19 +497,27 @@ def list_models(runs_folder: Path) -> tuple[list[ModelInfo], dict[str, str]]:
     """The models there are, those that come with the program too.
 
     Returns:
-        Those that can be read, newest first; and why not, by name, of the others.
+        Those that can be read, hers first, the newest at the top, and then the program's by name; and why not, by
+        name, of the others.
     """
-    models: list[ModelInfo] = []
+    models: list[tuple[str, ModelInfo]] = []
     unreadable: dict[str, str] = {}
     for name in sorted({*list_runs(runs_folder), *list_runs(BUNDLED)}):
         folder = _model_folder(runs_folder, name)
         if folder:
             try:
                 check_name(name, "model")
-                models.append(read_model_info(folder))
+                info = read_model_info(folder)
+                models.append((rank(folder, runs_folder, str(info.created)), info))
             except TilewrightError as error:
                 unreadable[shown_name(name)] = error.info.message
-    return sorted(models, key=lambda info: str(info.created), reverse=True), unreadable
+    models.sort(key=lambda ranked: ranked[0], reverse=True)
+    return [info for _, info in models], unreadable
+
+
+def rank(folder: Path, runs_folder: Path, created: str) -> str:
+    """What models are listed by, the highest first: of those of the program nobody asks when they were trained."""
+    return created if folder.parent == runs_folder else ""
 
 
 def open_model(runs_folder: Path, name: str) -> Path:

@@ -141,20 +141,23 @@ class RunCatalogue:
         return sorted(entries, key=lambda run: (not run.problem, run.created), reverse=True)
 
     def models(self, training: Collection[str]) -> tuple[list[ModelEntry], list[Unreadable]]:
-        """All models of the index, the newest first, and what of them cannot be told.
+        """All models of the index in the order of `runs.list_models`, and what of them cannot be told.
 
         One that was trained here stands for one of the program's with the same name.
 
         Args:
             training: names of runs that wait or train now.
         """
-        found = {f.name: listed for f, (_, listed) in self._index.items() if listed.has_model}
-        models = [entry for listed in found.values() if (entry := listed.model)]
-        entries = [replace(entry, live=entry.name in training) for entry in models]
+        from gan_worker.runs import run as runs
+
+        found = {f.name: (f, listed) for f, (_, listed) in self._index.items() if listed.has_model}
+        models = [(folder, entry) for folder, listed in found.values() if (entry := listed.model)]
+        models.sort(key=lambda m: runs.rank(m[0], self._folder, m[1].created), reverse=True)
+        entries = [replace(entry, live=entry.name in training) for _, entry in models]
         unreadable = [
-            Unreadable(one.run.name, one.problem) for one in found.values() if one.problem
+            Unreadable(one.run.name, one.problem) for _, one in found.values() if one.problem
         ]
-        return sorted(entries, key=lambda entry: entry.created, reverse=True), unreadable
+        return entries, unreadable
 
     def estimators(self) -> list[EstimatorEntry]:
         """What of the index maps can be estimated with: what comes with the program, and then the newest first."""

@@ -361,7 +361,8 @@ class EstimatorEntry:
 
 @dataclass(frozen=True)
 class ModelList(Reply):
-    """The models, newest first; `complete` is false where there are too many for one message.
+    """The models, those trained here first, the newest at the top, then the program's by name; `complete` is false
+    where there are too many for one message.
 
     `unreadable` (since 1.4) are those that cannot be listed, or not with all there is of them. `estimators` (since 1.5)
     are what maps can be estimated with, the worker's own first.

@@ -24,6 +24,8 @@ PANELS = (
     *("Worker", "Train", "Photo to Material", "Generate", "Latents", "Looks", "Explore"),
     *("Favorites", "Material", "Motion", "Paint Looks", "Repair", "Scene Recipe"),
 )
+# Entries that an open list shows at once.
+LIST_ROWS = 10
 # Nothing here is measured: a slow computer may take its time.
 PATIENCE = 600.0
 
@@ -305,7 +307,11 @@ class Window:
         if picture:
             self.photograph(picture)
         scale = self.ask("bpy.context.preferences.system.ui_scale")
-        self.move(x, y + int(scale * (10.5 + 21 * (place + 0.5))))
+        row = min(place, LIST_ROWS - 1)
+        self.move(x, y + int(scale * (10.5 + 21 * (row + 0.5))))
+        for _ in range(place - row):  # the wheel goes on to the next entry
+            self.call("xdotool", "click", 5)
+            self.settle()
         self.click_here()
 
     def choose_file(self, path: Path) -> None:

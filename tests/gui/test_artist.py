@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-# The first of these that is offered.
 COBBLES = "Starter Mossy Cobblestone"
 SIZE, LARGER = 256, 512
 SOME_SPREAD = 4.0  # of 255
@@ -109,9 +108,10 @@ def test_start_connects(window: Any, workers: Any) -> None:
 
 def test_generate_makes_a_material_with_all_its_maps(window: Any) -> None:
     names = window.ask("addon('generation.properties').offered_models()")
-    assert len(names) >= 12 and names[0] != COBBLES
-    # The second list is opened from a field that holds a name already.
-    for name, picture in ((names[0], "models"), (COBBLES, "models_again")):
+    assert names == sorted(names) and len(names) >= 12
+    # The list is opened from a field that holds a name already, and scrolled to its last.
+    picks = (names[0], "models"), (names[-1], "models_again"), (COBBLES, "")
+    for name, picture in picks:
         window.pick("tilewright.model", names.index(name), picture)
         assert window.ask(f"{CHOSEN}.model") == name
     for name in ("width", "height"):

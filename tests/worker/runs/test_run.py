@@ -301,7 +301,7 @@ class TestModel:
         assert "It has: oak, Starter Aged Bricks" in told
         assert "Starter Cobblestone" not in told
 
-    def test_the_newest_comes_first_and_a_damaged_one_is_left_out(self, run, folder):
+    def test_hers_come_first_the_newest_at_the_top_and_a_damaged_one_is_left_out(self, run, folder):
         run.save_model(INFO, weights(1))
         later = Run.create(folder, "ash")
         later.save_model(replace(INFO, created="2031-01-01T00:00:00+00:00"), weights(2))
@@ -309,6 +309,8 @@ class TestModel:
         broken.save_model(INFO, weights(3))
         (broken.path / "model.json").write_text("{")
         assert [info.name for info in own_models(folder)] == ["ash", "oak"]
+        starters = [info.name for info in runs.list_models(folder)[0][2:]]
+        assert starters == sorted(starters) == sorted(runs.list_runs(runs.BUNDLED))
         (told,) = runs.list_models(folder)[1].items()
         assert (told[0], "model.json of 'elm' must hold" in told[1]) == ("elm", True)
 

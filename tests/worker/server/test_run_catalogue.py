@@ -22,7 +22,7 @@ from gan_worker.materials import pictures
 from gan_worker.materials.pictures import write_picture
 from gan_worker.progress import Stage, TrainingProgress
 from gan_worker.runs.estimators import LETTERS, save_estimator, shipped
-from gan_worker.runs.run import BUNDLED, ModelInfo, Run
+from gan_worker.runs.run import BUNDLED, ModelInfo, Run, list_models, list_runs
 from gan_worker.server.allowed_folders import AllowedFolders
 from gan_worker.server.run_catalogue import DELETED, LISTS_AT_ONCE, RunCatalogue
 from gan_worker.wire import messages
@@ -460,3 +460,18 @@ def test_jobs_that_name_an_estimator_that_is_not_there_are_refused_at_once(serve
         refused = ear.event(messages.JobRejected, job=ear.client.submit(config))
         codes.append(refused.error.code)
     assert codes == ["unknown_estimator", "invalid_config", "unknown_estimator"]
+
+
+def test_models_stand_in_the_order_of_the_command_line(served, ear):
+    for name, created in (("oak", "2030"), ("ash", "2031")):
+        make_run(served.home, name).save_model(
+            replace(INFO, created=created), {"a": np.zeros(3)}
+        )
+    # Trained by one of hers that was named so before the program had one.
+    hers = served.home / "runs" / "Starter Brass"
+    shutil.copytree(served.home / "runs" / "oak", hers)
+    ear.client.request_models()
+    told = names(ear.event(ModelList).models)
+    assert told[:3] == ["ash", "Starter Brass", "oak"]
+    assert told[3:] == [name for name in list_runs(BUNDLED) if name != "Starter Brass"]
+    assert told == names(list_models(served.home / "runs")[0])
