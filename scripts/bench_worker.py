@@ -223,6 +223,7 @@ def measure_blender(worker: Worker, times: int) -> list[Row]:
 
 def _round_trip_to_images(seed: int) -> float:
     """One request, pumped as Blender's timer does, until five images hold its pixels."""
+    from blender_addon.generation import results
     from blender_addon.shader import images
     from blender_addon.worker import pump, session
 
@@ -236,7 +237,7 @@ def _round_trip_to_images(seed: int) -> float:
     images.set_pixels = observed  # type: ignore[assignment]
     config = GenerationConfig("bench", seed, SIDE, SIDE)
     began = time.perf_counter()
-    job = session.current.generate(config)
+    job = session.current.generate(config, purpose=results.MATERIAL)
     try:
         while not (job.done and pump.pending() == 0):
             time.sleep(min(pump.tick(), 1 / 60))

@@ -41,6 +41,7 @@ from weights_sources import (
     describe_drawn,
     describe_sets,
     keep_sources,
+    small_steps,
     with_channels,
     write_sources,
 )
@@ -51,7 +52,7 @@ from gan_worker.gan.data.dataset import Dataset
 from gan_worker.gan.data.waves import Pattern
 from gan_worker.gan.generation import arrays as stored
 from gan_worker.gan.training.detail import DetailHyperparameters
-from gan_worker.gan.training.pretrained import FOLDER, to_arrays
+from gan_worker.gan.training.pretrained import FOLDER, Pretrained, to_arrays
 from gan_worker.gan.training.step import TrainingStep, recipe
 from gan_worker.runs.checkpoints import format_tensors, parse_tensors
 
@@ -81,18 +82,22 @@ def main() -> None:
     }
     sets = [*describe_drawn(drawn), *describe_sets(chosen.sets, [place.name for place in places])]
     keep_sources(chosen.state, _file(chosen.state, "small").exists(), sets, told)
+    steps = {"steps": chosen.steps, "rounds": chosen.rounds, "detail_steps": chosen.detail_steps}
+    if chosen.small:
+        steps |= small_steps(chosen.small, [picture.file for picture in sets])
     octaves = [*(0 for _ in drawn), *(None for _ in places)]
     known = [
         read_known(place, network.crop, measured, chosen.state)
         for place, measured in track([*zip([*drawn, *places], octaves, strict=True)], "reading")
     ]
     pictures = [scale for k in known for scale in scales_of(k.small, network.crop, chosen.scales)]
-    small = train_small(chosen.preset, network, pictures, chosen.steps, chosen.state)
-    latents, detail = most_different(small, LOOKS), None
-    if chosen.rounds:
-        reptile = Reptile(chosen.preset, network, pictures, small)
-        learn(reptile, reptile.step, "rounds", chosen.rounds, chosen.state)
-        small, latents = reptile.networks(), any_looks(network)
+    if chosen.small:
+        weights = Pretrained(chosen.small)
+        small, latents = new_step(chosen.preset, network, pictures[:1]), weights.latents.numpy()
+        weights.lend([small.ema_generator], small.discriminator, statistics())
+    else:
+        small, latents = learn_small(chosen, network, pictures)
+    detail = None
     if chosen.detail_steps:
         learned = train_detail(network, known, small, chosen.detail_steps, chosen.state)
         detail = learned.ema_upsampler, learned.discriminator
@@ -103,11 +108,6 @@ def main() -> None:
     )
     file.parent.mkdir(parents=True, exist_ok=True)
     replace_file(file, format_tensors(arrays))
-    steps = {
-        "steps": chosen.steps,
-        "rounds": chosen.rounds,
-        "detail_steps": chosen.detail_steps,
-    }
     write_sources(file, sets, {**told, **steps})
 
 
@@ -129,6 +129,12 @@ def _options() -> argparse.Namespace:
         type=int,
         default=0,
         help="of the detail stage, which was found to start as well from noise",
+    )
+    parser.add_argument(
+        "--small",
+        type=Path,
+        metavar="FILE",
+        help="weights of the same sets, whose networks of small pictures are kept: only the detail stage is learned",
     )
     parser.add_argument(
         "--held-back",
@@ -173,17 +179,26 @@ def _draw(folder: Path) -> list[Path]:
     return sorted(place for place in folder.iterdir() if place.is_dir())
 
 
-def train_small(
-    preset: str, network: NetworkConfig, pictures: Sequence[np.ndarray], steps: int, state: Path
-) -> TrainingStep:
+def learn_small(
+    chosen: argparse.Namespace, network: NetworkConfig, pictures: Sequence[np.ndarray]
+) -> tuple[TrainingStep, np.ndarray]:
+    """Both networks of small pictures, and latents to start from."""
+    small = new_step(chosen.preset, network, pictures)
+    learn(small, small.step, "small", chosen.steps, chosen.state)
+    if not chosen.rounds:
+        return small, most_different(small, LOOKS)
+    reptile = Reptile(chosen.preset, network, pictures, small)
+    learn(reptile, reptile.step, "rounds", chosen.rounds, chosen.state)
+    return reptile.networks(), any_looks(network)
+
+
+def new_step(preset: str, network: NetworkConfig, pictures: Sequence[np.ndarray]) -> TrainingStep:
     """Both networks of small pictures, updated as those of the preset."""
     # Turned too, because materials lie in any direction; and so without patterns.
     dataset = Dataset([as_maps(picture) for picture in pictures], statistics(), turned=True)
     patterns = (Pattern(),) * len(pictures)
     parameters = replace(recipe(preset), final_rate=0.1)
-    update = TrainingStep(network, dataset, patterns, 0, parameters)
-    learn(update, update.step, "small", steps, state)
-    return update
+    return TrainingStep(network, dataset, patterns, 0, parameters)
 
 
 def train_detail(

@@ -141,6 +141,28 @@ def learned_sets(weights: Path) -> set[str]:
     return {picture["file"] for picture in read_json(weights.with_suffix(".json"))["pictures"]}
 
 
+def small_steps(weights: Path, sets: Collection[str]) -> dict[str, int]:
+    """Steps that networks of small pictures were trained for, of weights of the same sets.
+
+    Args:
+        weights: with a file of `write_sources` beside them.
+        sets: names of those that more is to be learned from.
+
+    Returns:
+        `steps` and `rounds`.
+
+    Raises:
+        ValueError: they learned from other sets, whom nobody would name any more.
+    """
+    if odd := learned_sets(weights) ^ set(sets):
+        raise ValueError(
+            f"{weights.name} must have learned from the same sets as the detail stage is to; only one of both has "
+            f"{', '.join(sorted(odd))}. Give the same folders and --held-back as for those weights."
+        )
+    (session, *_) = read_json(weights.with_suffix(".json"))["sessions"]
+    return {name: session["settings"][name] for name in ("steps", "rounds")}
+
+
 def _described(place: Path, row: Mapping[str, str]) -> TrainingPicture:
     files = sorted(p for p in place.iterdir() if p.is_file())
     whole = hashlib.sha256()
