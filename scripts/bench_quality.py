@@ -107,7 +107,8 @@ def _options() -> argparse.Namespace:
         default=[],
         help="one lever of tiny: a number of update.Hyperparameters such as patch_weight=0, or of "
         "DetailHyperparameters or DetailConfig such as detail.band_weight=0; detail.from=0.3 is the share of the "
-        "budget after which detail is learned; patterns=none trains without waves and grain, isotropic=true also "
+        "budget after which detail is learned, detail.turns=2 every how many steps from then on, octaves=1 how many "
+        "there are; patterns=none trains without waves and grain, isotropic=true also "
         "with turned crops, precision=float32 in full precision, start=none from noise instead of pre-trained "
         "weights, detail.start=none so only the detail stage; detail.moved=none never gives it real detail; "
         "maps=learned or maps=estimated compares all maps of a photo, learned with its color or estimated on what was "

@@ -121,6 +121,7 @@ class Levers:
     detail_from_noise: bool
     isotropic: bool
     maps: str
+    octaves: int | None
 
 
 def read_levers(preset: str, told: Sequence[str]) -> Levers:
@@ -147,6 +148,9 @@ def read_levers(preset: str, told: Sequence[str]) -> Levers:
         DetailStage.draw = draw_without_moved  # type: ignore[method-assign]
     if first := values.pop("detail.from", ""):
         native.FIRST = float(first)
+    if turns := values.pop("detail.turns", ""):
+        native.TURNS = (int(turns), 1)
+    octaves = int(values.pop("octaves", -1))
     network = MATERIAL_PRESETS[preset]
     parts: dict[str, Any] = {
         "": recipe(preset),
@@ -163,7 +167,8 @@ def read_levers(preset: str, told: Sequence[str]) -> Levers:
     network = replace(network, detail=changed["detail. "])
     kind = kinds[0] if kinds else TrainingStep
     starts = patterned, from_noise, detail_from_noise
-    return Levers(kind, changed[""], network, *starts, isotropic, maps)
+    chosen = None if octaves < 0 else octaves
+    return Levers(kind, changed[""], network, *starts, isotropic, maps, chosen)
 
 
 def _changed(part: Any, values: dict[str, str], prefix: str) -> Any:
@@ -231,6 +236,9 @@ def train_one(
     preset, *changes = name
     old = preset == "scale_1"
     levers = read_levers("tiny" if old else preset, changes)
+    sizes = OLD_WAY if old else {}
+    if levers.octaves is not None:  # without a scale, what too few octaves leave out would be left out
+        sizes = {"octaves": levers.octaves, "scale": 1.0}
     config = TrainingConfig(
         "bench",
         (str(item),),
@@ -238,7 +246,7 @@ def train_one(
         minutes=minutes,
         isotropic=levers.isotropic,
         learn_maps=levers.maps == "learned",
-        **(OLD_WAY if old else {}),  # type: ignore[arg-type]
+        **sizes,  # type: ignore[arg-type]
     )
     if pace is None:
         config = replace(config, minutes=None, kimg=PACED * levers.network.batch / 1000)
