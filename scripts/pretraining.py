@@ -169,7 +169,7 @@ def windows_of(known: Known) -> Iterator[Window]:
             _part(one, octaves.move(tf.constant(one[None]))[0].numpy(), random)
             for one, octaves in ((low[:height, spans[own]], rest), (bent, whole))
         ]
-        target = _part(low[:height, : 2 * half], high[: 2 * height, : 2 * half], random)[1]
+        target = _part(low[:height, : 2 * half], high[: 2 * height, : 4 * half], random)[1]
         (real, moved), (bent, moved_to_bent) = pairs
         number = known.octaves - 1 - octave
         yield Window(number, target, (real, bent), (moved, moved_to_bent))

@@ -124,6 +124,23 @@ def test_a_training_is_lent_them(whole):
         assert not np.any(np.isclose(before, after)[..., :1])
 
 
+def test_a_detail_stage_is_learned_for_weights_that_are_there(make, whole):
+    """Its networks of small pictures stay as they are, though they were trained by other options."""
+    made = make("detail", "--small", str(whole), "--steps", "9", *OPTIONS)
+    before, after = (parse_tensors(file.read_bytes(), "") for file in (whole, made))
+    assert before.keys() == after.keys()
+    small = [n for n in before if n.startswith(("generator/", "discriminator/", "latents"))]
+    assert all(np.array_equal(before[n], after[n]) for n in small)
+    (session,) = json.loads(made.with_suffix(".json").read_text())["sessions"]
+    assert {n: session["settings"][n] for n in ("steps", "rounds", "detail_steps")} == {
+        "steps": 2,
+        "rounds": 3,
+        "detail_steps": 2,
+    }
+    with pytest.raises(ValueError, match=r"only one of both has Bark, Bark012"):
+        make("other detail", "--small", str(whole), "--scales", "2")
+
+
 def test_what_is_held_back_is_not_named(whole):
     told = json.loads(whole.with_suffix(".json").read_text())
     named = [(p["file"], p["license"], p["author"], p["source"]) for p in told["pictures"]]
@@ -217,3 +234,12 @@ def test_each_material_is_standardised_as_if_it_were_the_only_one(modules, tmp_p
     np.testing.assert_allclose(second.std((0, 1)), [1, 0, 0, 0, 0, 0, 0, 0, 0], atol=0.1)
     maps = pretraining.as_maps(first)
     np.testing.assert_allclose(pretraining.statistics().standardise(maps), first, atol=1e-6)
+
+
+def test_windows_of_a_wide_picture_are_whole(modules):
+    pretraining = modules("pretraining")
+    native = np.random.default_rng(5).standard_normal((600, 2400, 9)).astype(np.float16)
+    windows = list(pretraining.windows_of(pretraining.Known("wide", native, native, 2)))
+    sides = [[w.target.shape[:2], *(m.shape[:2] for m in w.moved)] for w in windows]
+    side = pretraining.WINDOW
+    assert sides == [[(side, side)] * 3] * 2
