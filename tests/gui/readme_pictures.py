@@ -197,7 +197,7 @@ def test_error(desk: Any) -> None:
     desk.click(START, 0.25)
     desk.wait("session().last_error")
     keep(desk, "error")
-    desk.click("dismiss_error", 0.9)
+    desk.click("dismiss_error", 0.86)
     desk.ask(f"{PREFERENCES}.worker_python = {right!r}")
     desk.click(START, 0.25)
     desk.wait("session().connected")
