@@ -23,7 +23,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 from quality_figures import NativeReference
 from quality_tables import COLUMNS, cell, median_cell
-from quality_training import SEEDS, middle, rounded
+from quality_training import PAIR, middle, rounded
 from rich.progress import track
 
 from gan_worker.config import MATERIAL_PRESETS, GenerationConfig
@@ -86,7 +86,7 @@ def measure(run: Run) -> dict[str, Any]:
         height, width = (n // stride * stride for n in real["base_color"].shape[:2])
         made = [
             dict(model.generate(_request(run.name, name, seed, width, height)).maps)
-            for seed in SEEDS
+            for seed in PAIR
         ]
         reference = NativeReference(real)
         row = reference.row(made, copied=True)

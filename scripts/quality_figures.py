@@ -132,7 +132,7 @@ class NativeReference:
 
         Args:
             pictures: one a seed.
-            copied: also measure what share of their patches are copies, which takes longest.
+            copied: also measure what share of the first two's patches are copies, which takes longest.
 
         Returns:
             What `distances` says, `critic/<side>` (0.5 where a fresh network cannot tell patches of that side, 1 where
@@ -148,7 +148,7 @@ class NativeReference:
         steps = seam_figures([{name: p[name] for name in self.layout.channels} for p in pictures])
         row["seam"] = max(v for name, v in steps.items() if name.startswith("seam_ratio/"))
         if copied:
-            row |= {f"copied/{side}": self._copied(flat, side) for side in COPIES}
+            row |= {f"copied/{side}": self._copied(flat[:2], side) for side in COPIES}
         return row
 
     @cached_property
