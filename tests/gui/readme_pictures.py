@@ -54,9 +54,8 @@ bpy.context.scene.eevee.taa_samples = 4
 bpy.context.preferences.view.ui_scale = {SCALE}
 """
 
-# Sliders of looks that differ well.
-STEEL = "Starter Rusty Steel"
-BARE, RUSTED = {"pca 1": -2.5}, {"pca 1": 2.5}
+# A path across a lawn.
+PAINTED_LOOKS = {"lawn": "Grass", "path": "Forest Soil"}
 PAINTED = f"""
 import mathutils
 
@@ -68,7 +67,7 @@ space.region_3d.view_location = (0, 0.1, 0)
 space.region_3d.view_rotation = mathutils.Euler((0.75, 0, 0.35)).to_quaternion()
 space.region_3d.view_distance = 3.4
 bpy.context.scene.tilewright.target = "ACTIVE"
-bpy.context.scene.tilewright.model = {STEEL!r}
+bpy.context.scene.tilewright.model = {MANY!r}
 """
 # A path of the second look across the tile; Debian's Blender comes without brushes.
 STROKE = """
@@ -214,12 +213,10 @@ def test_doctor(desk: Any) -> None:
 def test_painting(desk: Any) -> None:
     desk.ask(f"bpy.context.preferences.view.ui_scale = {SCALE}")
     desk.ask(PAINTED)
-    desk.ask("bpy.ops.tilewright.generate_material() and None")
-    desk.wait("is_quiet() and look().get('maps')")
-    latents = "bpy.context.object.active_material.tilewright.latents"
-    for name, sliders in (("bare steel", BARE), ("rusted", RUSTED)):
-        for slider, amount in sliders.items():
-            desk.ask(f"{latents}.directions[{slider!r}].amount = {amount}")
+    for name, look in PAINTED_LOOKS.items():
+        desk.ask(f"{CHOSEN}.look = {look!r}")
+        desk.ask("bpy.ops.tilewright.generate_material() and None")
+        desk.wait("is_quiet() and look().get('maps')")
         desk.ask("bpy.ops.tilewright.add_favourite() and None")
         desk.ask(f"{CHOSEN}.favourites[-1].name = {name!r}")
         desk.ask(f"bpy.ops.tilewright.add_look(uid={CHOSEN}.favourites[-1].uid) and None")
