@@ -49,8 +49,8 @@ from gan_worker.runs.run import Run
 
 # Longest side of a judged picture, and of what is shown of it, pixels.
 SIDE, SHOWN = 1024, 512
-# Of two pictures a critic asks above all whether their looks are alike, and those of seeds 1 and 2 are (the numbers of z
-# that say what a look is like have a cosine of .72): between pairs of seeds it was told with .17 to .82.
+# Of two pictures a critic asks above all whether their looks are alike (.17 to .82 by pairs of seeds), and those of
+# seeds 1 and 2 are: the numbers of z that say what a look is like have a cosine of .72.
 SEEDS = range(1, 9)
 # Those of patch matching have no looks.
 PAIR = SEEDS[:2]
@@ -241,7 +241,8 @@ def train_one(
     old = preset == "scale_1"
     levers = read_levers("tiny" if old else preset, changes)
     sizes = OLD_WAY if old else {}
-    if levers.octaves is not None:  # without a scale, what too few octaves leave out would be left out
+    if levers.octaves is not None:
+        # Without a scale, what too few octaves leave out would be left out.
         sizes = {"octaves": levers.octaves, "scale": 1.0}
     config = TrainingConfig(
         "bench",

@@ -464,9 +464,7 @@ def test_jobs_that_name_an_estimator_that_is_not_there_are_refused_at_once(serve
 
 def test_models_stand_in_the_order_of_the_command_line(served, ear):
     for name, created in (("oak", "2030"), ("ash", "2031")):
-        make_run(served.home, name).save_model(
-            replace(INFO, created=created), {"a": np.zeros(3)}
-        )
+        make_run(served.home, name).save_model(replace(INFO, created=created), {"a": np.zeros(3)})
     # Trained by one of hers that was named so before the program had one.
     hers = served.home / "runs" / "Starter Brass"
     shutil.copytree(served.home / "runs" / "oak", hers)
