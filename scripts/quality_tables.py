@@ -50,9 +50,9 @@ TOLD = """# Quality of what is trained, at the pictures' own resolution
 Eight pictures of each material, of its own size and 1024² at most, against the real one; lower is better, and 0.5 is
 best of critics. In brackets and as `floor`: one half of the real picture against its other half. `moved detail alone`
 is real detail put into place without the network, `small picture, resized` what the generator draws, enlarged by
-Lanczos, `trained at scale 1` a generator that learned the pictures at their own size in as many minutes; `patch matching` moves
-pixels until their patches are distributed as the real ones (GPDM), in as many minutes for both pictures together;
-`random phase` has the picture's spectrum and no shapes. `held back` is the real small picture of one half, with detail
+Lanczos, `trained at scale 1` a generator that learned the pictures at their own size in as many minutes;
+`patch matching` moves pixels until their patches are distributed as the real ones (GPDM), two pictures in as many
+minutes together; `random phase` has the picture's spectrum and no shapes. `held back` is the real small picture of one half, with detail
 drawn from what the other half has for it, against that real half: what the detail stage does where the small picture is
 right.
 SWD compares the patches of a band, the finest first, of the color alone and of all maps together, `contrast` how busy
