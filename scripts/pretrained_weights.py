@@ -127,8 +127,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--detail-steps",
         type=int,
-        default=0,
-        help="of the detail stage, which was found to start as well from noise",
+        default=8_000,
+        help="of the detail stage; with 0 it starts from noise",
     )
     parser.add_argument(
         "--small",
