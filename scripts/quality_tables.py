@@ -52,9 +52,9 @@ best of critics. In brackets and as `floor`: one half of the real picture agains
 is real detail put into place without the network, `small picture, resized` what the generator draws, enlarged by
 Lanczos, `trained at scale 1` a generator that learned the pictures at their own size in as many minutes;
 `patch matching` moves pixels until their patches are distributed as the real ones (GPDM), two pictures in as many
-minutes together; `random phase` has the picture's spectrum and no shapes. `held back` is the real small picture of one half, with detail
-drawn from what the other half has for it, against that real half: what the detail stage does where the small picture is
-right.
+minutes together; `random phase` has the picture's spectrum and no shapes. `held back` is the real small picture of one
+half, with detail drawn from what the other half has for it, against that real half: what the detail stage does where
+the small picture is right.
 SWD compares the patches of a band, the finest first, of the color alone and of all maps together, `contrast` how busy
 small windows are. `dots` says how much single pixels stand out, as a multiple of the real picture's, and `melted` how
 far the edges and sizes of shapes are from it, in standard deviations, both of the worst map. A critic is a network
