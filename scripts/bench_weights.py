@@ -48,9 +48,10 @@ SHOWN = (
 HEADS = [COLUMNS[column] for column in SHOWN]
 TOLD = """# What a training starts from
 
-Two pictures of each material, of the size at which the generator learns, against the real one of that size; lower is
-better, and 0.5 is best of critics. No weights have learned from any material of these categories. Figures are those of
-[bench_quality](bench_quality.md); `floor` is one half of the real picture against its other half.
+Eight pictures of each material (two in the rows of 1717 steps), of the size at which the generator learns, against the
+real one of that size; lower is better, and 0.5 is best of critics. No weights have learned from any material of these
+categories. Figures are those of [bench_quality](bench_quality.md); `floor` is one half of the real picture against its
+other half.
 """
 
 

@@ -1,4 +1,4 @@
-"""Makes the weights that trainings start from: both networks of a preset and, if asked, those of its detail stage.
+"""Makes the weights that trainings start from: both networks of a preset and those of its detail stage.
 
 They learn from folders of material sets and from the drawn materials of `starter_materials.py`, each standardised by
 itself: first from all at once, then in short rounds from one after the other, until any is learned in few steps. What
@@ -81,7 +81,8 @@ def main() -> None:
         },
     }
     sets = [*describe_drawn(drawn), *describe_sets(chosen.sets, [place.name for place in places])]
-    keep_sources(chosen.state, _file(chosen.state, "small").exists(), sets, told)
+    begun = any(_file(chosen.state, part).exists() for part in ("small", "detail"))
+    keep_sources(chosen.state, begun, sets, told)
     steps = {"steps": chosen.steps, "rounds": chosen.rounds, "detail_steps": chosen.detail_steps}
     if chosen.small:
         steps |= small_steps(chosen.small, [picture.file for picture in sets])

@@ -52,7 +52,7 @@ SIDE, SHOWN = 1024, 512
 # Of two pictures a critic asks above all whether their looks are alike (.17 to .82 by pairs of seeds), and those of
 # seeds 1 and 2 are: the numbers of z that say what a look is like have a cosine of .72.
 SEEDS = range(1, 9)
-# Those of patch matching have no looks.
+# Of what has no look of its own: patch matching, materials by name.
 PAIR = SEEDS[:2]
 # Of which minutes are told: those of a process, shared by so many, are the same whatever else the computer does.
 CORES = 2
@@ -154,7 +154,7 @@ def read_levers(preset: str, told: Sequence[str]) -> Levers:
         native.FIRST = float(first)
     if turns := values.pop("detail.turns", ""):
         native.TURNS = (int(turns), 1)
-    octaves = int(values.pop("octaves", -1))
+    octaves = values.pop("octaves", "")
     network = MATERIAL_PRESETS[preset]
     parts: dict[str, Any] = {
         "": recipe(preset),
@@ -171,7 +171,7 @@ def read_levers(preset: str, told: Sequence[str]) -> Levers:
     network = replace(network, detail=changed["detail. "])
     kind = kinds[0] if kinds else TrainingStep
     starts = patterned, from_noise, detail_from_noise
-    chosen = None if octaves < 0 else octaves
+    chosen = int(octaves) if octaves else None
     return Levers(kind, changed[""], network, *starts, isotropic, maps, chosen)
 
 

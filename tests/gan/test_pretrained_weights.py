@@ -137,6 +137,8 @@ def test_a_detail_stage_is_learned_for_weights_that_are_there(make, whole):
         "rounds": 3,
         "detail_steps": 2,
     }
+    with pytest.raises(ValueError, match=r"must go on with what it began with"):
+        make("detail", "--small", str(whole), "--scales", "2")
     with pytest.raises(ValueError, match=r"only one of both has Bark, Bark012"):
         make("other detail", "--small", str(whole), "--scales", "2")
 
