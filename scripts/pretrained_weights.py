@@ -81,23 +81,19 @@ def main() -> None:
         },
     }
     sets = [*describe_drawn(drawn), *describe_sets(chosen.sets, [place.name for place in places])]
-    begun = any(_file(chosen.state, part).exists() for part in ("small", "detail"))
+    begun = any(_file(chosen.state, part).exists() for part in ("small", "rounds", "detail"))
     keep_sources(chosen.state, begun, sets, told)
     steps = {"steps": chosen.steps, "rounds": chosen.rounds, "detail_steps": chosen.detail_steps}
     if chosen.small:
-        steps |= small_steps(chosen.small, [picture.file for picture in sets])
+        before = small_steps(chosen.small, [picture.file for picture in sets])
+        steps |= {**before, "rounds": before["rounds"] + chosen.rounds}
     octaves = [*(0 for _ in drawn), *(None for _ in places)]
     known = [
         read_known(place, network.crop, measured, chosen.state)
         for place, measured in track([*zip([*drawn, *places], octaves, strict=True)], "reading")
     ]
     pictures = [scale for k in known for scale in scales_of(k.small, network.crop, chosen.scales)]
-    if chosen.small:
-        weights = Pretrained(chosen.small)
-        small, latents = new_step(chosen.preset, network, pictures[:1]), weights.latents.numpy()
-        weights.lend([small.ema_generator], small.discriminator, statistics())
-    else:
-        small, latents = learn_small(chosen, network, pictures)
+    small, latents = learn_small(chosen, network, pictures)
     detail = None
     if chosen.detail_steps:
         learned = train_detail(network, known, small, chosen.detail_steps, chosen.state)
@@ -122,8 +118,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--rounds",
         type=int,
-        default=2_000,
-        help="in each of which a single material is learned for some steps, so that others are learned sooner",
+        help="in each of which a single material is learned for some steps, so that others are learned sooner; 2000, "
+        "or none of --small",
     )
     parser.add_argument(
         "--detail-steps",
@@ -135,7 +131,7 @@ def _options() -> argparse.Namespace:
         "--small",
         type=Path,
         metavar="FILE",
-        help="weights of the same sets, whose networks of small pictures are kept: only the detail stage is learned",
+        help="weights of the same sets, whose networks of small pictures are learned for no more than --rounds",
     )
     parser.add_argument(
         "--held-back",
@@ -155,6 +151,8 @@ def _options() -> argparse.Namespace:
             f"--{name}-channels", type=int, nargs="+", help="instead of those of the preset"
         )
     chosen = parser.parse_args()
+    if chosen.rounds is None:
+        chosen.rounds = 0 if chosen.small else 2_000
     chosen.file = chosen.file or FOLDER / f"{chosen.preset}.safetensors"
     return chosen
 
@@ -184,10 +182,16 @@ def learn_small(
     chosen: argparse.Namespace, network: NetworkConfig, pictures: Sequence[np.ndarray]
 ) -> tuple[TrainingStep, np.ndarray]:
     """Both networks of small pictures, and latents to start from."""
-    small = new_step(chosen.preset, network, pictures)
-    learn(small, small.step, "small", chosen.steps, chosen.state)
+    if chosen.small:
+        weights = Pretrained(chosen.small)
+        small, latents = new_step(chosen.preset, network, pictures[:1]), weights.latents.numpy()
+        weights.lend([small.ema_generator], small.discriminator, statistics())
+    else:
+        small = new_step(chosen.preset, network, pictures)
+        learn(small, small.step, "small", chosen.steps, chosen.state)
+        latents = most_different(small, LOOKS)
     if not chosen.rounds:
-        return small, most_different(small, LOOKS)
+        return small, latents
     reptile = Reptile(chosen.preset, network, pictures, small)
     learn(reptile, reptile.step, "rounds", chosen.rounds, chosen.state)
     return reptile.networks(), any_looks(network)

@@ -17,6 +17,7 @@ from pretraining import as_maps, statistics
 
 from gan_worker.config import NetworkConfig
 from gan_worker.gan.data.dataset import Dataset
+from gan_worker.gan.data.looks import WAYS, Looks
 from gan_worker.gan.data.waves import Pattern
 from gan_worker.gan.training.step import TrainingStep, recipe
 
@@ -49,11 +50,36 @@ class OneAtATime(Dataset):
         return tf.fill((batch,), self.current)
 
 
-class OneMaterial(TrainingStep):
-    """A training of one material, which is another one in each round: none of its channels is known to be slow."""
+class LooksOfAny(Looks):
+    """In which ways crops of one of many materials differ, which is another one in each round."""
 
-    def _slow_channels(self) -> tuple[bool, ...]:
-        return ()
+    def __init__(self, crops: tf.Tensor):
+        super().__init__(crops)
+        self.ways = WAYS
+        self._middle = tf.Variable(self._middle, trainable=False)
+        self._axes = tf.Variable(tf.zeros((crops.shape[-1] * 2, WAYS)), trainable=False)
+        self.learn(crops)
+
+    def learn(self, crops: tf.Tensor) -> None:
+        """Of another material; where it has fewer ways, looks do not differ in the others."""
+        found = Looks(crops)
+        self._middle.assign(found._middle)
+        self._axes.assign(tf.pad(found._axes, ((0, 0), (0, WAYS - found.ways))))
+
+
+class OneMaterial(TrainingStep):
+    """A training of one material, which is another one in each round: no channel of all of them is slow."""
+
+    def _build(self) -> None:
+        super()._build()
+        self.slow, self.looks = (), LooksOfAny(self._many_crops())
+        # They are wanted in each round: in a graph that takes half the time.
+        self._crops = tf.function(self._many_crops, autograph=False)
+
+    def begin(self) -> None:
+        """See what the current material is like."""
+        assert isinstance(self.looks, LooksOfAny)
+        self.looks.learn(self._crops())
 
 
 class Reptile:
@@ -105,6 +131,7 @@ class Reptile:
         order = np.random.default_rng([SEED, lap]).permutation(self._data.count)
         self._data.current.assign(int(order[place]))
         self._begin()
+        self._training.begin()
         for k in range(STEPS):
             losses = self._training.step(number * STEPS + k, 0.0)
         share = FIRST + (LAST - FIRST) * fraction

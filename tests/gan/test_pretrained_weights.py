@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from gan_worker.config import PRESETS
+from gan_worker.gan.data.looks import Looks
 from gan_worker.gan.data.statistics import MapStatistics, Statistics
 from gan_worker.gan.networks.discriminator import Discriminator
 from gan_worker.gan.networks.generator import Generator
@@ -126,7 +127,7 @@ def test_a_training_is_lent_them(whole):
 
 def test_a_detail_stage_is_learned_for_weights_that_are_there(make, whole):
     """Its networks of small pictures stay as they are, though they were trained by other options."""
-    made = make("detail", "--small", str(whole), "--steps", "9", *OPTIONS)
+    made = make("detail", "--small", str(whole), "--steps", "9", "--rounds", "0", *OPTIONS)
     before, after = (parse_tensors(file.read_bytes(), "") for file in (whole, made))
     assert before.keys() == after.keys()
     small = [n for n in before if n.startswith(("generator/", "discriminator/", "latents"))]
@@ -141,6 +142,50 @@ def test_a_detail_stage_is_learned_for_weights_that_are_there(make, whole):
         make("detail", "--small", str(whole), "--scales", "2")
     with pytest.raises(ValueError, match=r"only one of both has Bark, Bark012"):
         make("other detail", "--small", str(whole), "--scales", "2")
+
+
+def test_networks_of_weights_that_are_there_learn_for_more_rounds(make, whole):
+    options = ("--small", str(whole), "--rounds", "2", "--detail-steps", "0", *OPTIONS)
+    with pytest.raises(KeyboardInterrupt):
+        make("more", *options, stopped=("training rounds", 1))
+    made = make("more", *options)
+    before, after = (parse_tensors(file.read_bytes(), "") for file in (whole, made))
+    for group in ("generator/", "discriminator/"):
+        assert any(not np.array_equal(before[n], after[n]) for n in before if n.startswith(group))
+    (session,) = json.loads(made.with_suffix(".json").read_text())["sessions"]
+    assert session["settings"]["rounds"] == 5
+
+
+def test_each_round_learns_the_looks_of_its_material(modules, monkeypatch):
+    script, reptile = modules("pretrained_weights"), modules("reptile")
+    monkeypatch.setattr(reptile, "STEPS", 1)
+    draw = np.random.default_rng(5)
+    pictures = [(k * draw.random((70, 70, 9))).astype(np.float16) for k in (1, 2)]
+    seen = []
+    monkeypatch.setattr(reptile.LooksOfAny, "learn", lambda _, crops: seen.append(crops.numpy()))
+    rounds = reptile.Reptile("nano", NANO, pictures, script.new_step("nano", NANO, pictures[:1]))
+    for number in range(2):
+        rounds.step(number, 0.0)
+    # The first is that of a training that has not begun.
+    dark, bright = sorted(float(crops.mean()) for crops in seen[1:])
+    assert bright == pytest.approx(2 * dark, rel=0.1)
+
+
+def test_looks_of_a_round_are_those_of_its_material(modules):
+    """Whatever material came before; in ways that it has not, they do not differ."""
+    draw = np.random.default_rng(5)
+    dark = draw.normal(size=(16, 8, 8, 3)) * draw.random((16, 1, 1, 3))
+    # All crops have the same mean and spread: no look is unlike another.
+    even = np.tile(draw.normal(size=(1, 8, 8, 3)), (16, 1, 1, 1))
+    dark, even = (tf.constant(x, tf.float32) for x in (dark, even))
+    looks = modules("reptile").LooksOfAny(even)
+    seed = tf.constant([1, 2])
+    assert not looks.divide(even, 2, seed).means.numpy().any()
+    looks.learn(dark)
+    own = Looks(dark)
+    assert own.ways == looks.ways
+    for there, expected in zip(looks.divide(dark, 2, seed), own.divide(dark, 2, seed), strict=True):
+        np.testing.assert_allclose(there, expected, rtol=1e-5)
 
 
 def test_what_is_held_back_is_not_named(whole):
