@@ -124,7 +124,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--detail-steps",
         type=int,
-        default=8_000,
+        default=24_000,
         help="of the detail stage; with 0 it starts from noise",
     )
     parser.add_argument(
