@@ -149,7 +149,33 @@ def draw_without_moved(
     return draw(w, tf.constant([octave]), low, nothing, tf.constant(noise), has_moved)
 
 
+class GatedNoise(layers.Noise):
+    """Noise as strong as the features say at each pixel; at first everywhere as it was."""
+
+    def build(self, feature_shape: tuple) -> None:
+        super().build(feature_shape)
+        shape = (1, 1, feature_shape[-1], feature_shape[-1])
+        self.gate = self.add_weight(name="gate", shape=shape, initializer="zeros")
+
+    def call(self, x: tf.Tensor, field: tf.Tensor) -> tf.Tensor:
+        return super().call(x, field) + field[..., :1] * layers.convolution(x, self.gate, "SAME")
+
+
+class WithGatedNoise(TrainingStep):
+    """Calm and grained parts of a material differ by the strength of the noise, too."""
+
+    def __init__(self, *arguments: Any):
+        generator.Noise = GatedNoise  # type: ignore[attr-defined, misc]
+        shared = generator.Generator.shared_variables.fget
+        generator.Generator.shared_variables = property(  # type: ignore[assignment]
+            # Pre-trained weights have no gates.
+            lambda self: [v for v in shared(self) if not any(v is g.gate for g in self.grain)]
+        )
+        super().__init__(*arguments)
+
+
 LEVERS: Mapping[str, type[TrainingStep]] = {
+    "noise=gated": WithGatedNoise,
     "norm=batch": WithBatchNorm,
     "discriminators=2": WithTwoScales,
     "crops=growing": WithGrowingCrops,
