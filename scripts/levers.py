@@ -16,6 +16,7 @@ from gan_worker.gan.detail.stage import DetailStage
 from gan_worker.gan.networks import generator, layers
 from gan_worker.gan.networks.adam import assign
 from gan_worker.gan.networks.discriminator import Discriminator
+from gan_worker.gan.networks.precision import convolution
 from gan_worker.gan.training import losses, step
 from gan_worker.gan.training.shares import Share
 from gan_worker.gan.training.step import TrainingStep
@@ -158,15 +159,15 @@ class GatedNoise(layers.Noise):
         self.gate = self.add_weight(name="gate", shape=shape, initializer="zeros")
 
     def call(self, x: tf.Tensor, field: tf.Tensor) -> tf.Tensor:
-        return super().call(x, field) + field[..., :1] * layers.convolution(x, self.gate, "SAME")
+        return super().call(x, field) + field[..., :1] * convolution(x, self.gate, "SAME")
 
 
 class WithGatedNoise(TrainingStep):
     """Calm and grained parts of a material differ by the strength of the noise, too."""
 
     def __init__(self, *arguments: Any):
-        generator.Noise = GatedNoise  # type: ignore[attr-defined, misc]
-        shared = generator.Generator.shared_variables.fget
+        generator.Noise = GatedNoise  # type: ignore[attr-defined]
+        shared = vars(generator.Generator)["shared_variables"].fget
         generator.Generator.shared_variables = property(  # type: ignore[assignment]
             # Pre-trained weights have no gates.
             lambda self: [v for v in shared(self) if not any(v is g.gate for g in self.grain)]
