@@ -3,8 +3,8 @@
 They learn from folders of material sets and from the drawn materials of `starter_materials.py`, each standardised by
 itself: first from all at once, then in short rounds from one after the other, until any is learned in few steps. What
 has been learned is kept in the folder of `--state` every few minutes, so that the script can be stopped at any time and
-goes on where it was; an hour on two processor cores is a good start. Beside the weights stands what they have learned
-from; a table beside the sets must name the license of each.
+goes on where it was; those of the program took some four hours of one processor core. Beside the weights stands what
+they have learned from; a table beside the sets must name the license of each.
 """
 
 from __future__ import annotations
@@ -184,14 +184,15 @@ def learn_small(
     """Both networks of small pictures, and latents to start from."""
     if chosen.small:
         weights = Pretrained(chosen.small)
-        small, latents = new_step(chosen.preset, network, pictures[:1]), weights.latents.numpy()
+        small = new_step(chosen.preset, network, pictures[:1])
         weights.lend([small.ema_generator], small.discriminator, statistics())
+        if not chosen.rounds:
+            return small, weights.latents.numpy()
     else:
         small = new_step(chosen.preset, network, pictures)
         learn(small, small.step, "small", chosen.steps, chosen.state)
-        latents = most_different(small, LOOKS)
-    if not chosen.rounds:
-        return small, latents
+        if not chosen.rounds:
+            return small, most_different(small, LOOKS)
     reptile = Reptile(chosen.preset, network, pictures, small)
     learn(reptile, reptile.step, "rounds", chosen.rounds, chosen.state)
     return reptile.networks(), any_looks(network)
