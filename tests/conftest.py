@@ -6,6 +6,7 @@ import errno
 import importlib.util
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -20,6 +21,8 @@ import pytest
 # Tests run two at a time, each with processes of its own: with more threads they would hold each other up.
 for _name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
+# What a shell starts in the background ignores Ctrl+C, which some tests press.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, str(Path(__file__).parent))  # tables that tests of several packages share
 
 # There is a Blender for some versions of Python only; with the others the worker is tested alone.

@@ -3,7 +3,6 @@
 import importlib.util
 import json
 import os
-import signal
 import sys
 from pathlib import Path
 
@@ -251,16 +250,7 @@ def test_a_cluster_that_is_not_there_is_worth_another_try(place, blender, capsys
     assert "ray_unreachable" in " ".join(capsys.readouterr().err.split())
 
 
-@pytest.fixture
-def interruptible():
-    """Ctrl+C as in a terminal: what a shell starts in the background ignores it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.parametrize("wish", ["SIGINT", "SIGTERM"])
-@pytest.mark.usefixtures("interruptible")
 def test_a_batch_that_is_to_end_ends_its_blender(place, blender, monkeypatch, wish):
     stubborn = "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
     ask = f"os.kill(os.getppid(), signal.{wish})"
