@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import importlib.util
 import os
 import queue
@@ -21,6 +22,8 @@ import pytest
 # Tests run two at a time, each with processes of its own: with more threads they would hold each other up.
 for _name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
+# Graphs are many objects, and there is little garbage among them: looking through them took a twelfth of a training.
+gc.set_threshold(200_000, 20, 100)
 # What a shell starts in the background ignores Ctrl+C, which some tests press.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, str(Path(__file__).parent))  # tables that tests of several packages share
