@@ -519,7 +519,7 @@ class Credits:
     Attributes:
         provenance: hash of its provenance, hex; empty where none is kept.
         pictures: how many it has learned from.
-        unlicensed: how many of them name no licence.
+        unlicensed: how many of them name no license.
         authors: each once, those of most pictures first, ten at most and how many others.
         licenses: the same of SPDX identifiers or what the pictures say of their terms.
         contained: whether the model keeps pieces of them, of which its detail is made.

@@ -24,7 +24,7 @@ class Preparation:
             upper left one, y downwards. They become the corners of an upright rectangle; empty for all of the picture.
         even_light: how much of the slow changes of brightness is taken out, 0..1.
         white_balance: how much of the cast of the light is taken out, 0..1.
-        neutral: a color of the picture, sRGB in 0..1, that is grey in truth; None lets the picture tell, which errs
+        neutral: a color of the picture, sRGB in 0..1, that is really gray; None lets the picture tell, which errs
             where a material has one color.
     """
 
@@ -50,7 +50,7 @@ class Preparation:
         ):
             require(strength in SHARES, f"{name} must be {SHARES}", strength)
         if self.neutral is not None:
-            rule = "The color that is grey in truth must have three parts above 0, and 1 at most"
+            rule = "The color that is really gray must have three parts above 0, and 1 at most"
             require(all(0 < part <= 1 for part in self.neutral), rule, self.neutral)
         if self.corners:
             _check_corners(self.corners)

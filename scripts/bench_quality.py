@@ -88,7 +88,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--data",
         nargs="+",
-        default=[str(ROOT.parent / "shared/data" / kind) for kind in ("pbr", "single")],
+        required="--child" not in sys.argv,
         help="pictures, material sets, or folders of them",
     )
     parser.add_argument(

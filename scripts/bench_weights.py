@@ -103,7 +103,7 @@ def _options() -> argparse.Namespace:
         "--items",
         nargs="+",
         type=Path,
-        default=[ROOT.parent / "shared/data" / kind for kind in ("pbr", "single")],
+        required=True,
         help="pictures and material sets, or folders of them; those of held-back categories count",
     )
     parser.add_argument("--minutes", type=float, nargs="+", default=[1.0, 2.0, 5.0])

@@ -155,7 +155,7 @@ class TILEWRIGHT_OT_switch_area(_Making, bpy.types.Operator):
 
 
 class TILEWRIGHT_OT_estimate_maps(_Making, bpy.types.Operator):
-    """Estimate the maps that this material has not from its base color; its look and its size stay"""
+    """Estimate the maps that this material lacks from its base color; its look and its size stay"""
 
     bl_idname = "tilewright.estimate_maps"
     bl_label = "Estimate Missing Maps"

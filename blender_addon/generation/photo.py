@@ -179,7 +179,7 @@ def check() -> None:
     if not session.current.speaks(1, 5):
         raise ProtocolError(
             "protocol_version",
-            "The worker is older than Blender's side and makes no materials of photos.",
+            "The worker is older than the extension and makes no materials of photos.",
             "Update Tilewright there.",
         )
     if session.current.running("train"):

@@ -157,14 +157,14 @@ def fields(recipe: Recipe) -> dict[str, str]:
     made = f"seed {config.seed}, {config.width}×{config.height}, model hash {recipe.model_hash}"
     return {
         "author": ", ".join(credits.authors),
-        "license": _licence(credits),
+        "license": _license(credits),
         "copyright": credit_line(credits),
         "description": f"{_OURS}Tilewright {recipe.version} with the trained model {recipe.model}: {made}",
     }
 
 
-def _licence(credits: Credits) -> str:
-    """Licences of the training pictures; that of some is not that of all."""
+def _license(credits: Credits) -> str:
+    """Licenses of the training pictures; that of some is not that of all."""
     known = "; ".join(credits.licenses)
     return f"{known}; of some pictures not recorded" if known and credits.unlicensed else known
 

@@ -99,7 +99,7 @@ def newest(material: bpy.types.Material) -> Validation | None:
 
 def _changed() -> RequestError:
     message = "A material must stay as it is while it is looked at; it was changed or deleted."
-    return RequestError("wrong_state", message, "Press Validate again.")
+    return RequestError("wrong_state", message, "Press Validate Material again.")
 
 
 def _feeds(material: bpy.types.Material) -> tuple[dict[str, inputs.Feed], tuple[str, ...]]:

@@ -69,7 +69,7 @@ def obstacle(material: bpy.types.Material | None) -> str:
     """Why this material cannot be painted; empty where it can."""
     found = live.obstacle(material)
     if not found and not session.current.speaks(1, 2):
-        found = "The worker is older than Blender's side and cannot paint: update Tilewright there"
+        found = "The worker is older than the extension and cannot paint: update Tilewright there"
     return found
 
 

@@ -51,7 +51,7 @@ def check(material: bpy.types.Material | None) -> bpy.types.Material:
     if not session.current.speaks(1, 2):
         raise ProtocolError(
             "protocol_version",
-            "The worker is older than Blender's side and cannot repair.",
+            "The worker is older than the extension and cannot repair.",
             "Update Tilewright there.",
         )
     if (

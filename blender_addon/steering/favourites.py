@@ -86,7 +86,7 @@ def remove(scene: bpy.types.Scene, uid: str) -> None:
 
 def config_of(favourite: TILEWRIGHT_PG_favourite) -> GenerationConfig:
     """What is kept."""
-    where, cure = f"The favourite {favourite.name!r}", "Remove it, and keep it again."
+    where, cure = f"The favorite {favourite.name!r}", "Remove it, and keep it again."
     return read_stored(GenerationConfig, favourite.config, where, cure)
 
 

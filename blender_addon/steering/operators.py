@@ -82,7 +82,7 @@ class TILEWRIGHT_OT_roll_variations(_Steering, bpy.types.Operator):
     @classmethod
     def description(cls, _context: bpy.types.Context, chosen: bpy.types.OperatorProperties) -> str:
         if chosen.anywhere:
-            return "Draw looks of any kind, near to nothing"
+            return "Show looks of any kind, not near the present one"
         return "Draw other variations around the picture in the middle"
 
     def act(self, context: bpy.types.Context) -> None:
@@ -234,7 +234,7 @@ class _OfFile(Action):
     filter_glob: StringProperty(default="*.json", options={"HIDDEN"})
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        self.filepath = self.filepath or "favourites.json"
+        self.filepath = self.filepath or "favorites.json"
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 

@@ -26,7 +26,7 @@ PRESET_TEXTS = {
         3,
     ),
     "photo": (
-        "One Photo, no Training",
+        "One Photo, No Training",
         "The photo itself is the model: there in seconds, with the maps estimated from it",
         4,
     ),
@@ -85,7 +85,8 @@ class TrainingChoices:
     )
     minutes: FloatProperty(
         name="Minutes",
-        description="Training stops by itself after this time. The model can be used before that",
+        description="Training stops by itself after this time, and the model can be used before. Continue goes on to "
+        "it, or for as long again where the run has had it",
         default=5.0,
         min=0.05,
         soft_max=600.0,

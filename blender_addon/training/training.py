@@ -45,11 +45,12 @@ def training_config(scene: bpy.types.Scene, resume: bool = False) -> TrainingCon
     """
     chosen = scene.tilewright
     pictures = tuple(_absolute(item.path) for item in chosen.pictures if item.path)
+    run = _run_name(scene, resume)
     return TrainingConfig(
-        run=_run_name(scene, resume),
+        run=run,
         pictures=pictures,
         preset=chosen.preset,
-        minutes=round(chosen.minutes, 4),
+        minutes=round(chosen.minutes + (_minutes_had(run, chosen.minutes) if resume else 0.0), 4),
         scale=_scale(chosen),
         isotropic=chosen.isotropic,
         seed=chosen.training_seed,
@@ -119,6 +120,16 @@ def _run_name(scene: bpy.types.Scene, resume: bool) -> str:
     if resume:
         return runs.name_to_continue(scene)
     return scene.tilewright.run.strip() or runs.proposed_name(scene)
+
+
+def _minutes_had(run: str, minutes: float) -> float:
+    """What a run to continue has had, if that is all its minutes: it then goes on for as many more.
+
+    One that ended before goes on to its end, as the worker counts from a run's first start.
+    """
+    entry = session.current.run(run)
+    # Pressed in the last moments, Stop is no wish for the seconds that were left.
+    return entry.minutes if entry and entry.minutes > 0.95 * minutes else 0.0
 
 
 def _absolute(path: str) -> str:

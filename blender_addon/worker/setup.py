@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import subprocess
 import sys
 import time
 from collections import deque
@@ -205,7 +206,7 @@ def bundled_wheel() -> Path:
         raise WorkerError(
             "worker_setup",
             "The extension must hold the worker's wheel; this add-on was enabled from its source.",
-            "Install the extension from its zip, or the worker as blender_addon/README.md says.",
+            "Install the extension from its zip, or the worker by hand as gan_worker/README.md says.",
         )
     return found[-1]
 
@@ -225,14 +226,13 @@ def check_online_access() -> None:
 
 
 def terminal_command(wheel: Path) -> str:
-    """What to type into a terminal to set the worker up by hand, in a folder where it is found."""
-    folder = preferences.environment_folder()
-    if os.name == "nt":  # for the command prompt and PowerShell alike
-        install = f'py -3.11 -m pip --python "{folder}" install "{wheel}[worker]"'
-        return f'py -3.11 -m venv "{folder}"\n{install}\n'
-    pip = shlex.quote(str(folder / "bin" / "pip"))
-    make = f"python3.11 -m venv {shlex.quote(str(folder))}"
-    return f"{make} && {pip} install {shlex.quote(f'{wheel}[worker]')}\n"
+    """What to type into a terminal for what Set Up Worker does, seeing all that pip says."""
+    python, *rest = _command("--wheel", str(wheel))
+    if (
+        os.name == "nt"
+    ):  # a line that begins with a quoted path runs in the command prompt, not in PowerShell
+        return subprocess.list2cmdline(["py", "-3", *rest]) + "\n"
+    return shlex.join([python, *rest]) + "\n"
 
 
 def get() -> Setup:

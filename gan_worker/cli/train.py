@@ -26,7 +26,8 @@ def train(
         str | None, typer.Option(help=f"Size of the networks: {', '.join(PRESETS)}. [tiny]")
     ] = None,
     minutes: Annotated[
-        float | None, typer.Option(help="Stop after these minutes of training. [5]")
+        float | None,
+        typer.Option(help="Stop after so many minutes, counted from the run's start. [5]"),
     ] = None,
     kimg: Annotated[
         float | None, typer.Option(help="Stop after so many thousand crops were seen.")

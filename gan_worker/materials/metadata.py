@@ -167,7 +167,7 @@ def read_metadata(texts: Mapping[str, str]) -> dict[str, Any] | None:
 
 
 def credit_line(credits: Credits) -> str:
-    """One sentence that says whose pictures the model has learned from or is made of, and under which licences."""
+    """One sentence that says whose pictures the model has learned from or is made of, and under which licenses."""
     if not credits.pictures:
         return "Made by a trained model whose training pictures are not recorded."
     if not credits.trained:
@@ -184,14 +184,14 @@ def _pictures_and_terms(credits: Credits) -> str:
     licenses = "; ".join(credits.licenses)
     if not known:
         terms = (
-            "their licence is not recorded"
+            "their license is not recorded"
             if credits.pictures > 1
-            else "its licence is not recorded"
+            else "its license is not recorded"
         )
     elif credits.unlicensed:
-        terms = f"licences: {licenses}; of {credits.unlicensed} not recorded"
+        terms = f"licenses: {licenses}; of {credits.unlicensed} not recorded"
     else:
-        terms = f"licence: {licenses}" if len(credits.licenses) == 1 else f"licences: {licenses}"
+        terms = f"license: {licenses}" if len(credits.licenses) == 1 else f"licenses: {licenses}"
     pieces = ", with pieces of " + ("it" if credits.pictures == 1 else "them")
     return f"{count}{authors}{pieces * credits.contained}; {terms}."
 

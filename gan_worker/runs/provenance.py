@@ -16,7 +16,7 @@ from gan_worker.files import read_json, shown_name, write_json
 from gan_worker.materials.pictures import read_header
 from gan_worker.progress import Notice, Report, Stage
 from gan_worker.runs.checkpoints import damaged, unreadable
-from gan_worker.runs.licences import Attribution, AttributionFinder
+from gan_worker.runs.licenses import Attribution, AttributionFinder
 from gan_worker.runs.versions import program_versions
 
 FILE = "provenance.json"
@@ -25,7 +25,7 @@ PRETRAINED = Path(__file__).parents[1] / "pretrained"
 FORMAT = 1
 # More pictures than these are told about before they are read again.
 MANY = 50
-# Authors and licences that a model's credits name at most.
+# Authors and licenses that a model's credits name at most.
 CREDITED = 10
 
 
@@ -179,7 +179,7 @@ def describe_pictures(
         files: what is learned from.
         places: files and folders that were named.
         given: what the user says of all of them; empty where the files shall tell.
-        report: is told when this takes a while, and once where licences are not known.
+        report: is told when this takes a while, and once where licenses are not known.
 
     Raises:
         PictureError: `picture_missing` or `picture_unreadable` for a file that has gone meanwhile.
@@ -192,7 +192,7 @@ def describe_pictures(
         report(Notice(problem))
     unlicensed = sum(not p.license for p in described)
     if unlicensed:
-        report(Notice(_no_licence(unlicensed, len(described))))
+        report(Notice(_no_license(unlicensed, len(described))))
     return described
 
 
@@ -207,12 +207,12 @@ def _describe(file: Path, finder: AttributionFinder, given: Attribution) -> Trai
     )
 
 
-def _no_licence(unlicensed: int, count: int) -> str:
+def _no_license(unlicensed: int, count: int) -> str:
     which, its, it = "The picture names", "its", "it"
     if count > 1:
         names = "names" if unlicensed == 1 else "name"
         which, its, it = f"{unlicensed} of {count} pictures {names}", "their", "them"
-    # Licence is what the field of the panel is called, and the option.
+    # License is what the field of the panel is called, and the option.
     cure = f"Give {its} License when training, or put a REUSE.toml beside {it}."
     return f"{which} no license, so what this model makes cannot name one. {cure}"
 

@@ -3,7 +3,7 @@
 It is written in TOML, a list of rules. Of two rules for one slot the later one wins, so general rules stand first:
 
     textures = "//textures"        # a folder, // is that of the .blend and ~ yours; or "packed"
-    favourites = "looks.json"      # written by Export Favourites; beside the recipe
+    favourites = "looks.json"      # written by Export Favorites; beside the recipe
 
     [[rules]]
     name = "facades"               # in messages and in the table of a dry run

@@ -112,6 +112,6 @@ def _favourite(item: object) -> Favourite:
         raise ValueError("a favorite must be an object")
     config = from_json(GenerationConfig, item.get("config"))
     config.check()
-    require(config.seed in SEEDS, f"The seed of a favourite must be {SEEDS}", config.seed)
+    require(config.seed in SEEDS, f"The seed of a favorite must be {SEEDS}", config.seed)
     name = str(item.get("name", ""))[:LONGEST_NAME]
     return Favourite(name, config, str(item.get("thumbnail", "")))

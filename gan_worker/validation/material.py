@@ -128,7 +128,7 @@ def _base_color(maps: Maps) -> Found:
     share = _share(plain > BRIGHT, luminance)
     if plain.size and share > MOST_BRIGHT * plain.size / luminance.size:
         message = f"{share:.0%} of the base color is brighter than 240 of 255, as fresh snow is."
-        cure = "Darken it, or it will look burnt in bright light."
+        cure = "Darken it, or it will look burned out in bright light."
         yield Finding("base_color", State.bad if share > ALL else State.warn, message, cure)
 
 

@@ -42,7 +42,7 @@ def sets(tmp_path_factory):
         (folder / name).mkdir(parents=True)
         spots = draw.random((8, 8, 3)).repeat(32, 0).repeat(32, 1)
         pictures.write_picture(folder / name / f"{name}_color.png", spots.astype(np.float32))
-    lines = ["set,licence,publisher,repo"]
+    lines = ["set,license,publisher,repo"]
     lines += [f"{place.name},CC0 1.0,Ann,ann/stones" for place in folder.iterdir()]
     (folder / "SOURCES.csv").write_text("\n".join(lines))
     return folder

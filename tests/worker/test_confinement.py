@@ -8,7 +8,7 @@ from gan_worker.errors import PictureError
 from gan_worker.gan.editing.material_files import read_mask, read_one
 from gan_worker.materials.pictures import read_picture, write_picture
 from gan_worker.materials.sets import find_materials, read_material
-from gan_worker.runs.licences import AttributionFinder
+from gan_worker.runs.licenses import AttributionFinder
 
 
 @pytest.fixture(autouse=True)

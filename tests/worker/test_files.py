@@ -15,9 +15,9 @@ from gan_worker.files import JSON_LIMIT, parse_json, read_json, read_regular, re
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"model": 1}', "[" * 100_000, "[" * 500])
 def test_what_a_file_keeps_is_named_where_it_is_damaged(text):
     with pytest.raises(StorageError) as caught:
-        read_stored(GenerationConfig, text, "The favourite 'moss'", "Keep it again.")
+        read_stored(GenerationConfig, text, "The favorite 'moss'", "Keep it again.")
     assert caught.value.code == "file_damaged"
-    assert caught.value.info.message.startswith("The favourite 'moss' must hold")
+    assert caught.value.info.message.startswith("The favorite 'moss' must hold")
     assert caught.value.info.cure == "Keep it again."
 
 

@@ -86,10 +86,10 @@ def test_the_preview_is_cut_out_and_glows(maps):
     np.testing.assert_allclose(lava[..., 3], 51 / 255, atol=1e-6)
 
 
-def test_licence_of_some_pictures_is_not_that_of_all():
+def test_license_of_some_pictures_is_not_that_of_all():
     some = replace(CREDITS, unlicensed=1, licenses=("CC0-1.0",))
-    assert assets._licence(some) == "CC0-1.0; of some pictures not recorded"
-    assert assets._licence(Credits()) == ""
+    assert assets._license(some) == "CC0-1.0; of some pictures not recorded"
+    assert assets._license(Credits()) == ""
 
 
 def test_what_somebody_wrote_stays(saved, material):

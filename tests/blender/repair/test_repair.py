@@ -300,7 +300,7 @@ def test_buttons_say_why_they_are_disabled(bench, monkeypatch):
     assert "it runs on farm" in reason() and "gan-worker repair" in reason()
     monkeypatch.undo()
     session.current.protocol = (1, 1)
-    assert "older than Blender's side" in reason()
+    assert "older than the extension" in reason()
     session.current.protocol = (1, 2)
     bench.mask()
     bench.ask()

@@ -222,6 +222,15 @@ def test_continue_goes_on_with_the_newest_run_of_the_pictures(listed, photo):
     assert caught.value.code == "unknown_run"
 
 
+@pytest.mark.parametrize(("minutes", "in_all"), [(20.0, 20.0), (5.0, 10.0), (3.0, 8.0)])
+def test_continue_goes_on_to_its_minutes_or_for_as_many_more(listed, minutes, in_all):
+    scene = bpy.context.scene
+    scene.tilewright.run, scene.tilewright.minutes = "pine", minutes
+    bpy.ops.tilewright.start_training(resume=True)
+    (config,) = listed.submitted.values()
+    assert (config.run, config.minutes) == ("pine", in_all)
+
+
 def test_a_typed_name_that_is_taken_is_said_before_training(listed):
     said = "press Continue, or choose another"
     bpy.context.scene.tilewright.run = "elm"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import subprocess
 import sys
 import time
@@ -157,10 +159,11 @@ def test_offline_nothing_is_downloaded(setup, wheel, monkeypatch):
     assert bpy.ops.tilewright.copy_setup_command() == {"FINISHED"}
 
 
-def test_the_command_to_copy_names_the_wheel_and_the_folder_where_it_is_found(wheel):
-    command = installation.terminal_command(wheel)
-    assert f"{wheel}[worker]" in command
-    assert str(preferences.environment_folder()) in command
+def test_the_command_to_copy_does_what_the_button_does(wheel):
+    command = shlex.split(installation.terminal_command(wheel))
+    assert command[-3:] == [str(preferences.environment_folder()), "--wheel", str(wheel)]
+    done = subprocess.run([*command, "--python", "/bin/false"], capture_output=True, text=True)
+    assert "3.11, 3.12 or 3.13" in json.loads(done.stdout.splitlines()[-1])["error"]["message"]
 
 
 def test_an_addon_from_its_source_has_no_wheel():

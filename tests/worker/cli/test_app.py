@@ -394,7 +394,7 @@ class TestTrainedModel:
         assert app.main(["provenance", "wall"]) == 0
         shown = capsys.readouterr().out
         assert "stripes.png" in shown
-        assert "its licence is not recorded" in shown
+        assert "its license is not recorded" in shown
         info = read_model_info(home / "runs" / "wall")
         assert ("contains pieces of these" in " ".join(shown.split())) == (info.octaves > 0)
         assert app.main(["provenance", "wall", "--json"]) == 0
@@ -516,7 +516,7 @@ class TestTrainedModel:
         assert run.read_progress()[-1].step == 7
         assert read_model_info(run.path).pixel_size == pytest.approx(2 / 96)
         assert app.main(["provenance", "wall"]) == 0
-        assert "1 picture by Ann, with pieces of it; licence: CC0-1.0" in capsys.readouterr().out
+        assert "1 picture by Ann, with pieces of it; license: CC0-1.0" in capsys.readouterr().out
 
     def test_its_name_is_taken(self, stripes, capsys):
         assert app.main(["train", str(stripes), "--run", "wall"]) == 2

@@ -111,7 +111,7 @@ def test_files_say_what_was_estimated_and_what_is_the_photos_own(photo, tmp_path
     texts = {w: read_header(out / "wall" / f"wall_{w}.png")[2] for w in ("normal", "basecolor")}
     marked = read_metadata(texts["normal"])
     assert "Normal" in marked["estimated"] and '"light": 0.0' in marked["estimation"]
-    assert marked["rights"] == "Made from 1 picture; licence: CC0-1.0."
+    assert marked["rights"] == "Made from 1 picture; license: CC0-1.0."
     assert read_metadata(texts["basecolor"]) is None
     assert main(command) == 0
     lit = read_metadata(read_header(out / "wall" / "wall_basecolor.png")[2])

@@ -128,28 +128,28 @@ def test_a_photo_has_no_marks_and_a_cut_recipe_loses_only_itself():
     ("credits", "line"),
     [
         (Credits(), "training pictures are not recorded."),
-        (Credits("h", 1, 1), "on 1 picture; its licence is not recorded."),
-        (Credits("h", 2, 0, ("Ann",), ("MIT",)), "on 2 pictures by Ann; licence: MIT."),
-        (Credits("h", 3, 1, (), ("MIT", "CC0-1.0")), "licences: MIT; CC0-1.0; of 1 not recorded."),
+        (Credits("h", 1, 1), "on 1 picture; its license is not recorded."),
+        (Credits("h", 2, 0, ("Ann",), ("MIT",)), "on 2 pictures by Ann; license: MIT."),
+        (Credits("h", 3, 1, (), ("MIT", "CC0-1.0")), "licenses: MIT; CC0-1.0; of 1 not recorded."),
         (
             Credits("h", 2, 0, ("Ann",), ("MIT",), contained=True),
-            "on 2 pictures by Ann, with pieces of them; licence: MIT.",
+            "on 2 pictures by Ann, with pieces of them; license: MIT.",
         ),
         (
             Credits("h", 1, 1, contained=True),
-            "on 1 picture, with pieces of it; its licence is not recorded.",
+            "on 1 picture, with pieces of it; its license is not recorded.",
         ),
         (
             Credits("h", 5, 0, ("Ann",), ("CC0-1.0",), contained=True, materials=1),
-            "trained on 1 material with 5 pictures by Ann, with pieces of them; licence: CC0-1.0.",
+            "trained on 1 material with 5 pictures by Ann, with pieces of them; license: CC0-1.0.",
         ),
         (
             Credits("h", 12, 12, materials=4),
-            "on 4 materials with 12 pictures; their licence is not recorded.",
+            "on 4 materials with 12 pictures; their license is not recorded.",
         ),
         (
             Credits("h", 1, 0, ("Ann",), ("MIT",), contained=True, trained=False),
-            "Made from 1 picture by Ann; licence: MIT.",
+            "Made from 1 picture by Ann; license: MIT.",
         ),
     ],
 )

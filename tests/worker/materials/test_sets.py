@@ -103,7 +103,7 @@ class TestSets:
         assert any("opacity is left out" in note for note in notes)
         assert any("emission is left out" in note for note in notes)
 
-    def test_files_that_tell_the_licence_are_not_listed_as_left_out(self, tmp_path):
+    def test_files_that_tell_the_license_are_not_listed_as_left_out(self, tmp_path):
         put(tmp_path, "wall.png")
         for name in ("wall.png.license", "REUSE.toml"):
             (tmp_path / name).write_text("")

@@ -10,7 +10,7 @@ from gan_worker.config import Credits
 from gan_worker.errors import StorageError
 from gan_worker.materials.pictures import write_picture
 from gan_worker.progress import Notice, Stage
-from gan_worker.runs.licences import Attribution
+from gan_worker.runs.licenses import Attribution
 from gan_worker.runs.provenance import (
     MANY,
     Provenance,
@@ -41,7 +41,7 @@ def files(tmp_path):
     return made
 
 
-def test_each_file_is_measured_and_the_lack_of_licences_told_once(files):
+def test_each_file_is_measured_and_the_lack_of_licenses_told_once(files):
     heard = []
     first, second = describe_pictures(files, files, Attribution(), heard.append)
     data = files[0].read_bytes()

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from gan_worker.materials.pictures import read_header, write_picture
-from gan_worker.runs.licences import Attribution, AttributionFinder
+from gan_worker.runs.licenses import Attribution, AttributionFinder
 
 REUSE = """
 version = 1
@@ -34,7 +34,7 @@ def find(file, *places, texts=None):
     return finder.find(file, texts or {}), finder.problems
 
 
-def test_a_file_beside_it_names_author_licence_and_source(folder):
+def test_a_file_beside_it_names_author_license_and_source(folder):
     (folder / "oak.png.license").write_text(
         "SPDX-FileCopyrightText: © 2024, Jane Doe <jane@example.org>\n"
         "SPDX-FileCopyrightText: 2024 Jane Doe <jane@example.org>\n"

@@ -1,4 +1,4 @@
-"""Licences of training pictures: whose each is and under which terms, as a file beside it or the picture itself says.
+"""Licenses of training pictures: whose each is and under which terms, as a file beside it or the picture itself says.
 
 A file beside it follows REUSE (https://reuse.software/spec-3.3): `photo.jpg.license`, or a `REUSE.toml` in its folder
 or above it, up to the folder that was named. Of these and the picture's own EXIF, IPTC and XMP, the first that gives
@@ -39,7 +39,7 @@ _BEFORE_NAME = re.compile(
 
 @dataclass(frozen=True)
 class Attribution:
-    """Who made a picture, under which licence it is given, and where it comes from; empty where not known."""
+    """Who made a picture, under which license it is given, and where it comes from; empty where not known."""
 
     author: str = ""
     license: str = ""
