@@ -16,6 +16,9 @@ LARGEST = 512
 # How alike a picture with a grain is far along it, and what share of that across it at most. Planks, ribs and courses
 # reach 0.3 to 1 and less than 0.05; others 0.17 at most.
 RUNS_ON, ENDS = 0.25, 0.5
+# Share of its power that waves hold in a map of ribs. Planks reach 0.45 and sheets 0.96; soils and snow that happen to
+# rise and fall evenly 0.29.
+RIBBED = 0.4
 # Pixels a cell of the finest level whose waves are looked for: a pitch of five of them, as fine weaves have it.
 FINEST = 2
 
@@ -35,7 +38,10 @@ def measure_pattern(material: Mapping[str, np.ndarray], stride: int) -> Pattern:
     pictures = list(_measured(material).values())
     likenesses = _likenesses(pictures)
     pattern = _pattern(pictures, likenesses, stride)
-    return pattern if pattern.is_any else _pattern(pictures, likenesses, FINEST)
+    if pattern.waves:
+        return pattern
+    finer = _pattern(pictures, likenesses, FINEST)
+    return finer if finer.waves else pattern
 
 
 def _pattern(
@@ -50,7 +56,17 @@ def _pattern(
         # Without its two slowest waves a lattice cannot be told from another one.
         if np.hypot(*two) * FASTEST * stride <= 1:
             return Pattern(tuple((float(x), float(y)) for x, y in drawn))
-    return Pattern(_strongest_waves(pictures[0], stride), _grain(likenesses))
+    return Pattern(_waves(pictures, stride), _grain(likenesses))
+
+
+def _waves(pictures: Sequence[np.ndarray], stride: int) -> tuple[Wave, ...]:
+    """Those of the first picture, or of another one that consists of them, as the height of a ribbed sheet does."""
+    color, *others = pictures
+    waves, _ = _strongest_waves(color, stride)
+    if waves:
+        return waves
+    found = [_strongest_waves(picture, stride) for picture in others]
+    return next((waves for waves, share in found if share > RIBBED), ())
 
 
 def find_cell(material: Mapping[str, np.ndarray]) -> tuple[float, bool]:
@@ -123,12 +139,11 @@ def _shortest_waves(one: np.ndarray, two: np.ndarray) -> tuple[np.ndarray, np.nd
         b = b - times * a
 
 
-def _strongest_waves(picture: np.ndarray, stride: int) -> tuple[Wave, ...]:
-    """The one or two waves that stand out of the power spectrum, cycles a pixel along x and y.
+def _strongest_waves(picture: np.ndarray, stride: int) -> tuple[tuple[Wave, ...], float]:
+    """The one or two waves that stand out of the power spectrum, cycles a pixel along x and y, and their share of it.
 
     A wave is taken where a peak of the power spectrum holds a tenth of all power and half of that at its own
     frequency, and repeats four times at least. The second must point another way than the first.
-
     """
     grey = picture.mean(axis=-1)
     height, width = grey.shape
@@ -141,6 +156,7 @@ def _strongest_waves(picture: np.ndarray, stride: int) -> tuple[Wave, ...]:
     power = np.where(upper & (radius > slowest * 0.75), power, 0)
     total = power.sum()
     waves: list[Wave] = []
+    shares = 0.0
     while len(waves) < 2:
         row, column = np.unravel_index(np.argmax(power), power.shape)
         x, y = float(fx[0, column]), float(fy[row, 0])
@@ -156,4 +172,5 @@ def _strongest_waves(picture: np.ndarray, stride: int) -> tuple[Wave, ...]:
         power = np.where(lobe, 0, power)
         if all(abs(x * b - y * a) > 0.25 * np.hypot(x, y) * np.hypot(a, b) for a, b in waves):
             waves.append((x, y))
-    return tuple(waves)
+            shares += share / total
+    return tuple(waves), shares

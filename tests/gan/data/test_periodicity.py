@@ -113,6 +113,20 @@ def test_boards_stay_regular_where_what_repeats_along_them_is_too_fast_for_the_l
     assert pattern.grain == "across"
 
 
+@pytest.mark.parametrize("pitch", [13, 26])
+def test_ribs_of_a_sheet_keep_their_pitch_under_the_stains_of_its_color(blobs, pitch):
+    x = np.arange(128)[None, :, None]
+    ribs = np.broadcast_to(0.5 + 0.4 * np.sin(2 * np.pi * x / pitch), (128, 128, 1))
+    (wave,) = measure_pattern({"base_color": blobs(128, 3), "height": ribs}, stride=8).waves
+    assert wave == pytest.approx((1 / pitch, 0), abs=2e-3)
+
+
+def test_a_height_that_happens_to_rise_and_fall_is_no_pattern(blobs):
+    x = np.arange(128)[None, :, None]
+    dunes = blobs(128, 3) + 0.1 * np.sin(2 * np.pi * x / 26)
+    assert not measure_pattern({"base_color": blobs(128, 2), "height": dunes}, stride=8).waves
+
+
 def plank_edges():
     """Planks of all widths, with grain along them: (160, 160, 1)."""
     random = np.random.default_rng(4)
