@@ -86,6 +86,19 @@ def _same(
     return next((s for s in sockets if s.identifier == socket.identifier), None)
 
 
+def is_fed_by(target: bpy.types.NodeSocket, output: bpy.types.NodeSocket) -> bool:
+    """Whether links lead from an output to an input of the same tree, through whatever nodes, muted or not."""
+    waiting, seen = list(target.links), set()
+    while waiting:
+        link = waiting.pop()
+        if link.from_socket == output:
+            return True
+        if link.from_node.name not in seen:
+            seen.add(link.from_node.name)
+            waiting += [before for socket in link.from_node.inputs for before in socket.links]
+    return False
+
+
 def outputs_before(place: Place) -> Iterator[Place]:
     """The outputs that a socket's value hangs on, each once; not what only lays a texture on."""
     waiting, seen = [place], set()

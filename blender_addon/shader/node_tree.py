@@ -17,7 +17,7 @@ from gan_worker.files import read_stored
 from gan_worker.materials.maps import MAPS, Connection, MaterialMap
 from gan_worker.materials.metadata import material_metadata, repair_metadata
 
-from . import projection
+from . import node_links, projection
 from .images import JOB_KEY, copy_image, is_live, is_lost
 from .projection import COORDINATES
 from .projection import MAPPING as MAPPING
@@ -207,8 +207,8 @@ def build(
 ) -> None:
     """Make or update the node tree so that it shows these maps.
 
-    Nodes that are already there keep their place, their links and their mapping; nodes of maps that
-    are no longer there go.
+    Nodes that are already there keep their place, their links and their mapping, also those that the artist has
+    put between a map and the shader; nodes of maps that are no longer there go.
 
     Args:
         material: one of ours, editable.
@@ -219,8 +219,8 @@ def build(
     tree = _Tree(material, wiring or present_wiring(material))
     tree.shader()
     tree.textures(images)
-    tree.leave_out(set(images) - used)
     tree.occlusion({"ambient_occlusion", "base_color"} <= used)
+    tree.leave_out(set(images) - used)
     tree.direct_inputs(used)
     tree.displacement("height" in images, normals_fit(material, images))
     tree.normal(normals_fit(material, used))
@@ -370,12 +370,14 @@ class _Tree:
                 self.nodes.remove(node)
 
     def link(self, source: bpy.types.NodeSocket, target: bpy.types.NodeSocket) -> bool:
-        """Connect, unless it already is so: a needless link would recompile the shader.
+        """Connect, unless it already is so, be it through nodes that the artist has put between.
+
+        A needless link would recompile the shader.
 
         Returns:
             Whether it is new.
         """
-        is_new = not any(link.from_socket == source for link in target.links)
+        is_new = not node_links.is_fed_by(target, source)
         if is_new:
             self.links.new(source, target)
         return is_new
@@ -434,16 +436,27 @@ class _Tree:
     def occlusion(self, present: bool) -> None:
         self.material.tilewright.multiply_occlusion = self.wiring.multiply_occlusion
         if not present or not self.wiring.multiply_occlusion:
-            self.drop(OCCLUSION)
+            self._remove_occlusion()
             return
         mix, is_new = self.node(OCCLUSION, "ShaderNodeMix", (0, 500))
         if is_new:
             mix.data_type, mix.blend_type = "RGBA", "MULTIPLY"
             mix.label = "Multiply Ambient Occlusion"
             _socket(mix.inputs, "Factor_Float").default_value = 1.0
+            for link in self._input("Base Color").links:  # with what the artist has made of it
+                self.links.new(link.from_socket, _socket(mix.inputs, "A_Color"))
         self.link(self._color("base_color"), _socket(mix.inputs, "A_Color"))
         self.link(self._color("ambient_occlusion"), _socket(mix.inputs, "B_Color"))
         self.link(_socket(mix.outputs, "Result_Color"), self._input("Base Color"))
+
+    def _remove_occlusion(self) -> None:
+        """Take the occlusion out of the color; what the artist has made of it, before and after, stays."""
+        mix = self.nodes.get(OCCLUSION)
+        for before in _socket(mix.inputs, "A_Color").links if mix else ():
+            links = _socket(mix.outputs, "Result_Color").links
+            for target in [link.to_socket for link in links if link.to_socket]:
+                self.links.new(before.from_socket, target)
+        self.drop(OCCLUSION)
 
     def normal(self, present: bool) -> None:
         # Shading a relief by its height and by its normals would count it twice.

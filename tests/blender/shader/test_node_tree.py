@@ -170,6 +170,86 @@ def test_update_keeps_nodes_links_and_what_the_user_added(pictures):
     assert nodes[node_tree.MAPPING].inputs["Scale"].default_value[0] == 5
 
 
+def put_between(material: bpy.types.Material, node: str, socket: str) -> bpy.types.Node:
+    """Let the artist put a node before an input; what fed that feeds it now."""
+    tree = material.node_tree
+    target = next(s for s in tree.nodes[node].inputs if socket in (s.name, s.identifier))
+    before = target.links[0].from_socket
+    mine = tree.nodes.new("ShaderNodeGamma")
+    tree.links.new(before, mine.inputs["Color"])
+    tree.links.new(mine.outputs["Color"], target)
+    return mine
+
+
+@pytest.mark.parametrize(
+    ("names", "node", "socket"),
+    [
+        (MAPS, node_tree.SHADER, "Roughness"),
+        (MAPS, node_tree.SHADER, "Base Color"),
+        (MAPS, node_tree.OCCLUSION, "A_Color"),
+        (MAPS, node_tree.OCCLUSION, "B_Color"),
+        (MAPS, node_tree.SHADER, "Normal"),
+        (MAPS, node_tree.NORMAL_MAP, "Color"),
+        (MAPS, node_tree.DISPLACEMENT, "Height"),
+        (MAPS, node_tree.OUTPUT, "Displacement"),
+        (["base_color"], node_tree.LUMINANCE, "Color"),
+        (["base_color"], node_tree.BUMP, "Height"),
+    ],
+)
+def test_update_keeps_what_the_artist_put_between(pictures, names, node, socket):
+    material = node_tree.new_material("m")
+    node_tree.build(material, pictures(*names), Wiring())
+    put_between(material, node, socket)
+    mine = put_between(material, node, socket)
+    mine.mute = True  # to compare
+    links = {(x.from_socket, x.to_socket) for x in material.node_tree.links}
+    node_tree.build(material, pictures(*names), None)
+    assert {(x.from_socket, x.to_socket) for x in material.node_tree.links} == links
+
+
+def test_update_links_a_map_that_leads_nowhere(pictures):
+    material = node_tree.new_material("m")
+    node_tree.build(material, pictures("roughness"), Wiring())
+    mine = put_between(material, node_tree.SHADER, "Roughness")
+    material.node_tree.links.remove(mine.inputs["Color"].links[0])
+    node_tree.build(material, pictures("roughness"), None)
+    assert source(material, node_tree.SHADER, "Roughness")[0] == texture("roughness")
+
+
+def chain(material: bpy.types.Material) -> list[str]:
+    """Names of the nodes from the shader's color back to the map."""
+    names, node = [], material.node_tree.nodes[node_tree.SHADER]
+    while node.bl_idname != "ShaderNodeTexImage":
+        socket = next(s for s in node.inputs if s.identifier in ("Base Color", "A_Color", "Color"))
+        node = socket.links[0].from_node
+        names.append(node.name)
+    return names
+
+
+@pytest.mark.parametrize("occluded", [True, False])
+def test_occlusion_comes_and_goes_around_what_the_artist_made_of_the_color(pictures, occluded):
+    material = node_tree.new_material("m")
+    made = pictures("base_color", "ambient_occlusion")
+    node_tree.build(material, made, Wiring(multiply_occlusion=occluded))
+    mine = [put_between(material, node_tree.SHADER, "Base Color").name]
+    if occluded:
+        mine.append(put_between(material, node_tree.OCCLUSION, "A_Color").name)
+    for multiplied in (not occluded, occluded):
+        node_tree.build(material, made, Wiring(multiply_occlusion=multiplied))
+        assert [name for name in chain(material) if name in mine] == mine
+        assert (node_tree.OCCLUSION in chain(material)) == multiplied
+        assert chain(material)[-1] == texture("base_color")
+    surface.use_map(material, "ambient_occlusion", False)
+    assert chain(material) == [*mine, texture("base_color")]
+
+
+def test_a_color_that_is_left_out_is_not_shown_where_occlusion_was(pictures):
+    material = node_tree.new_material("m")
+    node_tree.build(material, pictures("base_color", "ambient_occlusion"), Wiring())
+    surface.use_map(material, "base_color", False)
+    assert not material.node_tree.nodes[node_tree.SHADER].inputs["Base Color"].is_linked
+
+
 def test_update_with_fewer_maps_removes_their_nodes(pictures):
     material = node_tree.new_material("m")
     node_tree.build(material, pictures(*MAPS), Wiring())
