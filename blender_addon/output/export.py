@@ -154,7 +154,7 @@ def start(material: bpy.types.Material, target: ExportTarget, folder: str) -> Ma
     check_target(target)
     if not _exported_maps(material):
         raise _wrong_state("Some map must be in use to be exported; none is.", "Tick one.")
-    if material.is_editable:
+    if node_tree.is_ours(material):
         node_tree.ensure_unique(material)
     place = Path(bpy.path.abspath(folder))
     name = images.whole_name(bpy.path.clean_name(material.name), "")

@@ -57,7 +57,7 @@ def find_material(uuid: str, library: str = "") -> bpy.types.Material | None:
 
     Args:
         uuid: of the material.
-        library: name of the library that it is linked from; empty for a local one.
+        library: as `library_of` names it; empty for one that is the file's own.
     """
     for material in bpy.data.materials:
         if material.tilewright.uuid == uuid and library_of(material) == library:
@@ -66,8 +66,13 @@ def find_material(uuid: str, library: str = "") -> bpy.types.Material | None:
 
 
 def library_of(material: bpy.types.Material) -> str:
-    """Name of the library that a material is linked from, packed or not; empty for a local one."""
-    return material.library.name if material.library else ""
+    """Name of the library that a material is linked from, packed, overridden or not; empty for the file's own.
+
+    Of an override Blender keeps nothing of what makes it ours: after saving it would tell another recipe than it shows.
+    """
+    override = material.override_library
+    library = override.reference.library if override else material.library
+    return library.name if library else ""
 
 
 def new_material(name: str) -> bpy.types.Material:
@@ -81,7 +86,7 @@ def new_material(name: str) -> bpy.types.Material:
 
 def is_ours(material: bpy.types.Material | None) -> TypeGuard[bpy.types.Material]:
     """Whether this material may be updated in place by a result."""
-    return bool(material and material.tilewright.uuid and material.is_editable)
+    return bool(material and material.tilewright.uuid and not library_of(material))
 
 
 def make_unique(material: bpy.types.Material) -> None:
@@ -166,10 +171,11 @@ def check_local(material: bpy.types.Material | None) -> bpy.types.Material:
         RequestError: `wrong_state`.
     """
     material = check_recipe(material)
-    if not material.is_editable:
+    library = library_of(material)
+    if library:
         raise RequestError(
             "wrong_state",
-            f"The material must belong to this file; it is linked from another, {library_of(material)}.",
+            f"The material must belong to this file; it is linked from another, {library}.",
             "Make it local: right-click it in the Outliner and choose ID Data, Make Local.",
         )
     return material

@@ -87,8 +87,8 @@ def obstacle(material: bpy.types.Material | None) -> str:
     """Why sliders cannot move this material; empty where they can."""
     if material is None or not material.tilewright.uuid:
         return "The active object has no material that Tilewright made: generate one first"
-    if not material.is_editable:
-        return "The material is linked from another file: make it local to steer it"
+    if node_tree.library_of(material):
+        return "The material is linked from another file: make it local in the Outliner, ID Data, Make Local"
     kept = material.tilewright.latents
     if not kept.model:
         return "Nothing was generated for this material yet"

@@ -2,7 +2,7 @@
 
 File opened during a job: `test_pump`, `test_file_opened_*`.
 Undo between request and result: `test_pump`, `test_undone_target_*` and `test_undo_and_redo_*`.
-Target deleted, renamed: `test_pump`, `test_deleted_target_*`, `test_renamed_target_*`; linked: here.
+Target deleted, renamed: `test_pump`, `test_deleted_target_*`, `test_renamed_target_*`; linked, overridden: here.
 Quit during a job: `test_real_worker`, `test_quitting_*`, and `test_registration`, `test_unregister_*`.
 A hundred reloads: `test_registration` (timer, handlers) and `test_real_worker` (sockets).
 Render or bake running: here. In the background, where no timer fires: here.
@@ -13,16 +13,19 @@ Online access off: `test_operators`, `test_other_computer_*`, and `test_installa
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import bpy
 import pytest
 
-from blender_addon.generation import requests
+from blender_addon.generation import requests, results
 from blender_addon.shader import node_tree
+from blender_addon.steering import live, sliders
 from blender_addon.worker import pump, session
 from gan_worker.config import GenerationConfig
+from gan_worker.errors import RequestError
 
 CONFIG = GenerationConfig("bricks", 5, 48, 32)
 
@@ -71,6 +74,56 @@ def test_an_object_of_ones_own_with_a_linked_material_gets_one_of_its_own(
     job = generate(own)
     assert own.active_material != foreign
     assert job.target != foreign.tilewright.uuid
+
+
+@pytest.fixture
+def overridden(stand_in, plane, maps, tmp_path) -> bpy.types.Material:
+    """A library override of a material, on an object of this file."""
+    stand_in.finish(generate(plane).id, maps)
+    pump.tick()
+    pump.finish()
+    foreign = link_from(tmp_path / "library.blend").active_material
+    bpy.ops.mesh.primitive_plane_add()
+    bpy.context.object.data.materials.append(foreign)
+    (name, path) = foreign.name, foreign.library.filepath
+    with bpy.data.libraries.load(path, link=True) as (_, wanted):
+        wanted.materials = [name]  # itself, no longer by way of its object alone
+    material = wanted.materials[0].override_create(remap_local_usages=True)
+    assert material.is_editable
+    assert bpy.context.object.active_material == material
+    return material
+
+
+def test_a_library_override_is_not_changed_since_it_would_not_be_kept(overridden):
+    assert not node_tree.is_ours(overridden)
+    assert not sliders.steered()
+    assert "make it local" in live.obstacle(overridden)
+    assert "Outliner" in live.obstacle(overridden)
+    with pytest.raises(RequestError) as caught:
+        node_tree.check_local(overridden)
+    assert "linked from another, library.blend" in caught.value.info.message
+    job = generate(bpy.context.object)
+    assert bpy.context.object.active_material != overridden
+    assert job.target != overridden.tilewright.uuid
+
+
+def test_a_result_for_what_is_a_library_override_by_now_leaves_it_alone(stand_in, overridden, make):
+    config = replace(CONFIG, seed=99)
+    job = session.current.generate(config, overridden.tilewright.uuid, results.MATERIAL)
+    shown = node_tree.images_of(overridden)
+    stand_in.finish(job.id, make(48, 32, seed=1))
+    pump.tick()
+    pump.finish()
+    assert node_tree.images_of(overridden) == shown
+    assert node_tree.read_recipe(overridden).config.seed == 5
+    assert any(m.tilewright.unassigned for m in bpy.data.materials)
+
+
+def test_a_library_override_that_was_made_local_moves(overridden):
+    overridden.make_local()
+    assert not overridden.override_library
+    assert live.obstacle(overridden) == ""
+    assert sliders.steered() == [overridden]
 
 
 @pytest.mark.parametrize("slow", ["RENDER", "OBJECT_BAKE"])
