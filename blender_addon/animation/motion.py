@@ -213,11 +213,7 @@ def _sequence(key: str, map_name: str, first: Path) -> bpy.types.Image:
     image.source = "SEQUENCE"
     images.set_color_space(image, map_name)
     image[images.JOB_KEY], image[images.MAP_KEY] = key, map_name
-    if bpy.data.filepath:
-        try:
-            image.filepath_raw = bpy.path.relpath(str(first))
-        except ValueError:  # on another drive
-            image.filepath_raw = str(first)
+    image.filepath_raw = images.relative_path(first)
     return image
 
 

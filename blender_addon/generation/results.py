@@ -170,11 +170,12 @@ def _keep(
 
 
 def _save(image: bpy.types.Image, png: bytes, folder: str) -> None:
+    """Save a map, or else pack it and say why: the other maps are still to be kept."""
     try:
         images.save_png(image, png, folder)
-    except TilewrightError:
+    except TilewrightError as error:
         images.pack_png(image, png)  # better in the .blend than lost
-        raise
+        session.current.fail(error)
 
 
 def push_undo(message: str) -> None:

@@ -177,8 +177,8 @@ class Applier:
         image[images.JOB_KEY], image[images.MAP_KEY] = key, map_name
         if self._packed:
             image.pack()
-        elif bpy.data.filepath:
-            image.filepath_raw = _relative(file)
+        else:
+            image.filepath_raw = images.relative_path(file)
         self._images[key, map_name] = image.name
         return image
 
@@ -186,10 +186,3 @@ class Applier:
 def _local(collection: bpy.types.bpy_prop_collection[Kind], name: str | None) -> Kind | None:
     """What is not linked and has that name; Blender looks through all there are, so for no name it is not asked."""
     return collection.get((name, None)) if name else None
-
-
-def _relative(file: Path) -> str:
-    try:
-        return bpy.path.relpath(str(file))
-    except ValueError:  # on another drive
-        return str(file)

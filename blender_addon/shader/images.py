@@ -330,9 +330,17 @@ def save_png(image: bpy.types.Image, png: bytes, folder: str) -> Path:
             "Choose another texture folder, or pack the textures into the .blend.",
         ) from error
     with keeping_color_space(image):
-        image.filepath_raw = bpy.path.relpath(str(target)) if bpy.data.filepath else str(target)
+        image.filepath_raw = relative_path(target)
         image.source = "FILE"
     return target
+
+
+def relative_path(file: Path) -> str:
+    """A file as the .blend names it: from its own folder on, or whole where that was never saved."""
+    try:
+        return bpy.path.relpath(str(file)) if bpy.data.filepath else str(file)
+    except ValueError:  # on another drive
+        return str(file)
 
 
 def _free_path(folder: Path, name: str) -> Path:

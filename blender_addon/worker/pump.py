@@ -358,6 +358,9 @@ def _before_saving(*_args: object) -> None:
             part.before_saving()
         except TilewrightError as error:
             session.current.fail(error)
+        except Exception as error:  # the others have pixels to keep
+            log.exception("before saving")
+            session.current.fail(UnexpectedError(error))
 
 
 def register() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import bpy
 import numpy as np
 import pytest
@@ -88,6 +90,23 @@ def test_unwritable_folder_is_a_typed_error(made, maps, tmp_path):
     with pytest.raises(StorageError) as caught:
         images.save_png(made("normal"), images.encode_png(maps["normal"]), str(blocked / "x"))
     assert caught.value.code == "file_unwritable"
+
+
+def test_a_file_on_another_drive_is_named_in_whole(made, maps, tmp_path, monkeypatch):
+    def refuse(*_args: object) -> str:
+        raise ValueError("path is on mount 'D:', start on mount 'C:'")
+
+    outside = tmp_path / "elsewhere"
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    # What Python says where drives differ, as they do on Windows alone.
+    monkeypatch.setattr(os.path, "relpath", refuse)
+    image, png = made("roughness"), images.encode_png(maps["roughness"])
+    images.pack_until_saving(image, png, str(outside))
+    image.use_fake_user = True
+    images.write_waiting_files()
+    assert image.filepath_raw == str(outside / "m_1_48x32_roughness.png")
+    assert not image.packed_file
+    assert not images.is_lost(image)
 
 
 def test_pieces_are_small_and_add_up(make):

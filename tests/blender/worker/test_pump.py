@@ -15,7 +15,7 @@ from blender_addon.shader import images, node_tree
 from blender_addon.worker import pump, session
 from gan_worker.client.events import JobReport, MapReady
 from gan_worker.config import GenerationConfig, TrainingConfig
-from gan_worker.errors import ErrorInfo
+from gan_worker.errors import ErrorInfo, StorageError
 from gan_worker.materials.metadata import SOURCE_TYPE
 from gan_worker.progress import Stage
 from gan_worker.wire.messages import JobRejected, ModelList
@@ -307,13 +307,36 @@ def test_textures_go_beside_the_file(stand_in, plane, maps, tmp_path):
     assert all(not i.packed_file for i in node_tree.images_of(plane.active_material).values())
 
 
-def test_texture_folder_in_the_way_packs_and_says_so(stand_in, plane, maps, tmp_path):
+def test_texture_folder_in_the_way_packs_and_says_so(stand_in, plane, maps, tmp_path, monkeypatch):
+    steps: list[str] = []
+    monkeypatch.setattr(results, "push_undo", steps.append)
     (tmp_path / "file").write_text("")
     order = results.Order(folder=str(tmp_path / "file" / "x"))
-    stand_in.finish(generate([plane], order=order).id, {"base_color": maps["base_color"]})
+    stand_in.finish(generate([plane], order=order).id, maps)
     pump_all()
     assert session.current.last_error.code == "file_unwritable"
-    assert node_tree.images_of(plane.active_material)["base_color"].packed_file
+    shown = node_tree.images_of(plane.active_material)
+    assert {name for name, image in shown.items() if image.packed_file} == set(maps)
+    assert steps == ["Tilewright Material"]
+
+
+@pytest.mark.parametrize("error", [ValueError("odd"), StorageError("file_unwritable", "", "")])
+def test_what_one_subject_cannot_do_before_saving_keeps_no_other_from_it(error, tmp_path):
+    done = []
+
+    def fail() -> None:
+        raise error
+
+    first, second = (pump.Subject(before_saving=what) for what in (fail, lambda: done.append(1)))
+    for part in (first, second):
+        pump.join(part)
+    try:
+        bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    finally:
+        for part in (first, second):
+            pump.leave(part)
+    assert done
+    assert session.current.last_error is not None
 
 
 def test_rejected_job_is_told_and_the_next_one_is_made(stand_in, plane, maps):
