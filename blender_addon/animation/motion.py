@@ -91,8 +91,9 @@ def obstacle(scene: bpy.types.Scene, material: bpy.types.Material | None) -> str
     if found or material is None:
         return found
     chosen, model = scene.tilewright, material.tilewright.latents.model
-    if chosen.texture_folder.startswith("//") and not bpy.data.filepath:
-        return "Save the file first: the pictures are kept beside it"
+    found = images.folder_obstacle(chosen.texture_folder)
+    if found:
+        return found
     if not session.current.speaks(1, 2):
         return "The worker is older than this: update it"
     if chosen.motion.path == "FAVOURITES" and len(ticked(scene, model)) < 2:

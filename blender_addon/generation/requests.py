@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import bpy
 
 from gan_worker.config import GenerationConfig
-from gan_worker.errors import RequestError, StorageError
+from gan_worker.errors import RequestError
 from gan_worker.limits import SEEDS
 from gan_worker.names import makes_no_pictures, unknown_model
 
@@ -74,17 +74,13 @@ def result_order(scene: bpy.types.Scene) -> results.Order:
     """How the panel wants results wired and kept.
 
     Raises:
-        StorageError: `file_unwritable` for a folder beside a .blend that was never saved.
+        StorageError: as `images.check_folder`.
     """
     chosen = scene.tilewright
     wiring = node_tree.Wiring(tuple(chosen.scale), chosen.multiply_occlusion, chosen.displacement)
     folder = images.texture_folder(scene)
-    if folder and folder.startswith("//") and not bpy.data.filepath:
-        raise StorageError(
-            "file_unwritable",
-            f"The .blend must be saved before textures can go to {folder}.",
-            "Save the file, or pack the textures into it.",
-        )
+    if folder is not None:
+        images.check_folder(folder)
     return results.Order(wiring, folder)
 
 

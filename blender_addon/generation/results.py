@@ -162,7 +162,8 @@ def _keep(
         return
     if folder is None:
         images.pack_png(image, b"".join(parts))
-    elif is_rest:
+    elif is_rest or images.folder_obstacle(folder):
+        # The .blend that it was to lie beside may have been closed meanwhile.
         images.pack_until_saving(image, b"".join(parts), folder)
     else:
         _save(image, b"".join(parts), folder)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import bpy
 import numpy as np
 
-from gan_worker.errors import RequestError, StorageError
+from gan_worker.errors import RequestError
 from gan_worker.exports.export import (
     ExportedMaterial,
     check_target,
@@ -41,7 +41,7 @@ def check(material: bpy.types.Material | None, target: ExportTarget, folder: str
 
     Raises:
         RequestError: `wrong_state`.
-        StorageError: `file_unwritable` for a folder beside a .blend that was never saved.
+        StorageError: as `images.check_folder`.
     """
     material = node_tree.check_recipe(material)
     if node_tree.is_preview(material):
@@ -54,12 +54,7 @@ def check(material: bpy.types.Material | None, target: ExportTarget, folder: str
             f"To export to {TOOLS[target].label}, Blender must come with that library; this one does not.",
             f"Use an official Blender, or the command: gan-worker export MODEL --to {target}.",
         )
-    if folder.startswith("//") and not bpy.data.filepath:
-        raise StorageError(
-            "file_unwritable",
-            f"The .blend must be saved before files can go to {folder}; it was not.",
-            "Save the file, or choose another folder.",
-        )
+    images.check_folder(folder)
     if MaterialExport.running():
         raise _wrong_state("One export must end before the next begins; one runs.", "Wait for it.")
 
@@ -148,7 +143,7 @@ def start(material: bpy.types.Material, target: ExportTarget, folder: str) -> Ma
     Raises:
         RequestError: `wrong_state` for a material without a recipe or with a preview, for a target whose library
             Blender lacks, and while another export runs.
-        StorageError: `file_unwritable` for a folder beside a .blend that was never saved.
+        StorageError: as `images.check_folder`.
     """
     check(material, target, folder)
     check_target(target)

@@ -37,6 +37,34 @@ def texture_folder(scene: bpy.types.Scene) -> str | None:
     return chosen.texture_folder if chosen.storage == "FILES" else None
 
 
+def folder_obstacle(folder: str) -> str:
+    """Why nothing can be saved in a folder of Blender's; empty where it can.
+
+    What is relative to nothing that was saved would land wherever Blender was started.
+    """
+    if Path(bpy.path.abspath(folder)).is_absolute():
+        return ""
+    if folder.startswith("//"):
+        return f"Save the file first: {folder} lies beside it"
+    return "Choose a folder: a whole path, or // and what lies beside the .blend"
+
+
+def check_folder(folder: str) -> None:
+    """Check that files can go to a folder, as far as its name tells.
+
+    Raises:
+        StorageError: `file_unwritable`.
+    """
+    hindrance = folder_obstacle(folder)
+    if hindrance:
+        where = f"the place of {folder!r} is not known" if folder else "none is chosen"
+        raise StorageError(
+            "file_unwritable",
+            f"Files must have a folder to go to; {where}.",
+            f"{hindrance}. Then try again.",
+        )
+
+
 def image_name(model: str, seed: int, width: int, height: int, map_name: str) -> str:
     """Name of a map's image, such as `bricks_7_1024x512_basecolor`."""
     return name_in_set(model, f"_{seed}_{width}x{height}", map_name)
@@ -289,8 +317,8 @@ def write_waiting_files() -> None:
     waiting = [i for i in bpy.data.images if FOLDER_KEY in i and i.users and not i.library]
     for image in waiting:
         folder = image[FOLDER_KEY]
-        if folder.startswith("//") and not bpy.data.filepath:
-            continue  # where that is will be known the next time
+        if folder_obstacle(folder):
+            continue  # where that is may be known the next time
         try:
             _unpack(image, folder)
         except StorageError as error:
@@ -312,7 +340,7 @@ def save_png(image: bpy.types.Image, png: bytes, folder: str) -> Path:
     Args:
         image: named like the file that comes out of it.
         png: the file's bytes.
-        folder: Blender path, such as `//textures`; needs a saved .blend when it starts with `//`.
+        folder: Blender path, such as `//textures`, that has no `folder_obstacle`.
 
     Raises:
         StorageError: `file_unwritable` when the folder or file cannot be written.

@@ -141,9 +141,17 @@ def test_impossible_request_changes_nothing(stand_in, plane, field, value, code)
     assert not stand_in.submitted
 
 
-def test_files_beside_a_file_never_saved_are_refused(stand_in, plane):
-    bpy.context.scene.tilewright.storage = "FILES"
+@pytest.mark.parametrize(
+    ("folder", "cure"), [("//textures", "Save the file"), ("", "Choose"), ("textures", "Choose")]
+)
+def test_files_in_a_folder_that_is_nowhere_are_refused(stand_in, plane, folder, cure):
+    chosen = bpy.context.scene.tilewright
+    chosen.storage = "FILES"
+    if folder != chosen.texture_folder:  # Blender 4.5 warns of // where it is set
+        chosen.texture_folder = folder
     assert "[file_unwritable]" in reason(bpy.ops.tilewright.generate_material)
+    assert cure in session.current.last_error.cure
+    assert not stand_in.submitted
 
 
 def test_without_an_object_the_material_is_kept(stand_in):

@@ -280,6 +280,8 @@ def test_pictures_need_a_saved_file_or_a_folder(stand_in, worker, plane, tmp_pat
         pump.wait_for_job(job, 20)
     scene, material = bpy.context.scene, plane.active_material
     assert "Save the file first" in motion.obstacle(scene, material)
+    scene.tilewright.texture_folder = ""
+    assert "Choose a folder" in motion.obstacle(scene, material)
     scene.tilewright.texture_folder = str(tmp_path / "elsewhere")
     chosen().frames = 2
     bpy.ops.tilewright.bake_motion(wait=True)

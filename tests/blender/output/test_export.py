@@ -13,7 +13,7 @@ from blender_addon.output import export as material_export
 from blender_addon.shader import node_tree, surface
 from blender_addon.worker import pump
 from gan_worker.config import GenerationConfig
-from gan_worker.errors import RequestError
+from gan_worker.errors import RequestError, StorageError
 from gan_worker.exports.export import ExportedMaterial, export_material
 from gan_worker.exports.targets import ExportTarget
 from gan_worker.materials.metadata import material_metadata, read_metadata
@@ -118,6 +118,14 @@ def test_material_deleted_meanwhile_is_an_error_and_another_file_ends_it(materia
     assert (running.state, caught.value.code) == ("failed", "wrong_state")
     bpy.ops.wm.read_homefile(use_empty=True)
     assert material_export.MaterialExport.newest() is None
+
+
+@pytest.mark.parametrize("folder", ["//export", "", "export"])
+def test_a_folder_that_is_nowhere_is_refused(material, folder):
+    with pytest.raises(StorageError) as caught:
+        material_export.start(material, ExportTarget.gltf, folder)
+    assert caught.value.code == "file_unwritable"
+    assert ("Save the file" in caught.value.info.cure) == folder.startswith("//")
 
 
 def test_folder_that_cannot_be_made_is_said(material, tmp_path):

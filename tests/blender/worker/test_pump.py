@@ -320,6 +320,29 @@ def test_texture_folder_in_the_way_packs_and_says_so(stand_in, plane, maps, tmp_
     assert steps == ["Tilewright Material"]
 
 
+@pytest.mark.parametrize("folder", ["//textures", "", "textures"])
+def test_textures_whose_folder_is_nowhere_are_packed(
+    stand_in, plane, maps, tmp_path, monkeypatch, folder
+):
+    monkeypatch.chdir(tmp_path)
+    job = generate([plane], order=results.Order(folder=folder))
+    bpy.ops.wm.read_homefile(use_empty=True)
+    stand_in.finish(job.id, maps)
+    pump_all()
+    (material,) = [m for m in bpy.data.materials if m.tilewright.uuid]
+    shown = node_tree.images_of(material)
+    assert {name for name, image in shown.items() if image.packed_file} == set(maps)
+    path = tmp_path / "saved" / "scene.blend"
+    path.parent.mkdir()
+    bpy.ops.wm.save_as_mainfile(filepath=str(path))
+    bpy.ops.wm.save_mainfile()
+    beside = folder.startswith("//")
+    assert [p.name for p in tmp_path.iterdir()] == ["saved"]
+    assert len(list(path.parent.glob("textures/*.png"))) == (len(maps) if beside else 0)
+    assert all(bool(image.packed_file) != beside for image in shown.values())
+    assert session.current.last_error is None
+
+
 @pytest.mark.parametrize("error", [ValueError("odd"), StorageError("file_unwritable", "", "")])
 def test_what_one_subject_cannot_do_before_saving_keeps_no_other_from_it(error, tmp_path):
     done = []
