@@ -66,6 +66,9 @@ class Following(state.FilePart):
     recent: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
 
     def opened(self) -> None:
+        # Sliders of the file before asked for them. One that is opened again has the same materials, as they were.
+        for job in [j for j in session.current.jobs.values() if j.purpose in (PREVIEW, AT_REST)]:
+            session.current.disown(job)
         sliders.take_up_recipes()
         sliders.add_sliders_everywhere()
 
@@ -207,7 +210,7 @@ def show(event: MaterialReady, job: session.Job) -> Iterator[None]:
         yield from images.rgba_pieces(small, pixels[name])
     newest = session.current.newest(target)
     material = node_tree.find_material(target)
-    if material is None or (newest and newest.purpose not in (PREVIEW, AT_REST)):
+    if material is None or newest is None or newest.purpose not in (PREVIEW, AT_REST):
         return
     found = {name: images.live_image(target, name, event.maps[name]) for name in pixels}
     for name, image in found.items():

@@ -259,6 +259,13 @@ class Session:
         if not self._backlog.withdraw(job):
             self._connected_client().cancel(job.id)
 
+    def disown(self, job: Job) -> None:
+        """Want no result of a job any more, however far it is; the worker is told where that helps."""
+        if self.newest(job.target) is job:
+            self._newest[job.target] = ""
+        if not job.ended and job.state != "interrupted":
+            self.cancel(job)
+
     def refresh(self) -> None:
         """Ask which models, runs and jobs the worker has."""
         client = self._connected_client()

@@ -373,6 +373,39 @@ def test_other_file_opened_while_a_slider_moves(hand, material, rest):
     assert len(bpy.data.materials) == len(bpy.data.images) == 0
 
 
+@pytest.mark.parametrize("resting", [False, True])
+@pytest.mark.parametrize("unpacking", [False, True])
+def test_a_file_that_is_opened_again_stays_as_it_was_saved(
+    hand, material, rest, tmp_path, resting, unpacking
+):
+    path = str(tmp_path / "scene.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    recipe, shown = material.tilewright.recipe, shown_value(material)
+    hand.move(material, 1.0)
+    if resting:
+        hand.answer(hand.jobs[-1])
+        rest()
+    job = hand.jobs[-1]
+    if unpacking:
+        config = hand.worker.submitted[job]
+        hand.worker.finish(job, hand.make(config.width, config.height))
+        for event in session.current.tick():
+            pump._take(event)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    if unpacking:
+        pump_all()
+    else:
+        assert ("cancel", job) in hand.worker.calls
+        hand.answer(job)  # it was on its way
+    (loaded,) = (m for m in bpy.data.materials if m.tilewright.uuid)
+    assert (loaded.tilewright.recipe, shown_value(loaded)) == (recipe, shown)
+    assert not node_tree.is_preview(loaded)
+    assert live.is_settled()
+    hand.move(loaded, 2.0)
+    hand.answer(hand.jobs[-1], 77)
+    assert shown_value(loaded) == 77
+
+
 def test_copied_material_moves_alone(hand, material, plane):
     bpy.ops.mesh.primitive_plane_add()
     copy = material.copy()
