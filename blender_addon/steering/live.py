@@ -78,7 +78,11 @@ class Following(state.FilePart):
             if sliders.has_latents(material) and not sliders.is_shown(material):
                 _show_again(material)
                 newest = session.current.newest(material.tilewright.uuid)
-                if newest is None or newest.done or newest.config != sliders.wanted(material):
+                if (
+                    newest is None
+                    or not newest.under_way
+                    or newest.config != sliders.wanted(material)
+                ):
                     follow(material)
 
 
@@ -114,7 +118,7 @@ def follow(material: bpy.types.Material) -> None:
     known = _here().moving.setdefault(target, _Moving(0.0))
     known.changed, known.stale = time.monotonic(), True
     newest = session.current.newest(target)
-    if newest and newest.purpose == AT_REST and not newest.done:
+    if newest and newest.purpose == AT_REST and newest.under_way:
         session.current.cancel(newest)
     _ask(target, known)
 
@@ -269,7 +273,7 @@ def _ask_full(target: str) -> None:
 def is_under_way(job_id: str) -> bool:
     """Whether pixels of this job may still come."""
     job = session.current.jobs.get(job_id)
-    return job is not None and not job.done and job.state != "interrupted"
+    return job is not None and job.under_way
 
 
 def _preview_config(full: GenerationConfig) -> GenerationConfig:

@@ -160,7 +160,7 @@ class TILEWRIGHT_OT_stop_training(_SteerTraining, bpy.types.Operator):
 
     bl_idname = "tilewright.stop_training"
     bl_label = "Stop and Keep"
-    states, reason = ("queued", "running", "paused", "interrupted"), "No training is running"
+    states, reason = ("queued", "running", "paused"), "No training is running"
     steer = staticmethod(training.stop_training)
 
 
@@ -169,7 +169,7 @@ class TILEWRIGHT_OT_cancel_training(_SteerTraining, bpy.types.Operator):
 
     bl_idname = "tilewright.cancel_training"
     bl_label = "Discard"
-    states, reason = ("queued", "running", "paused", "interrupted"), "No training is running"
+    states, reason = ("queued", "running", "paused"), "No training is running"
     steer = staticmethod(training.cancel_training)
 
 

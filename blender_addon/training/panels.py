@@ -36,10 +36,17 @@ _TRAINING = {
     "sent": "asking the worker",
     "queued": "waits for its turn",
     "succeeded": "has learned, press Generate",
+    "interrupted": "was interrupted, press Continue",
 }
 _OTHERS = {
-    "photo": {"succeeded": "is ready, press Generate"},
-    "estimator": {"succeeded": "has learned, choose it as Estimator"},
+    "photo": {
+        "succeeded": "is ready, press Generate",
+        "interrupted": "was interrupted, begin again",
+    },
+    "estimator": {
+        "succeeded": "has learned, choose it as Estimator",
+        "interrupted": "was interrupted, begin again",
+    },
 }
 
 
@@ -125,10 +132,10 @@ def _draw_training(layout: bpy.types.UILayout, job: session.Job, width: int) -> 
     doing = job.stage if job.state == "running" else told.get(job.state, job.state)
     paragraph(box, f"{job.name}: {doing}", width)
     if job.progress and preset != "photo":
-        _draw_progress(box, job.progress, job.ended)
-        if not job.ended and job.progress.stopped_for is not None:
+        _draw_progress(box, job.progress, job.under_way)
+        if job.under_way and job.progress.stopped_for is not None:
             paragraph(box, job.progress.advice(), width, "INFO")
-    if not job.done:
+    if job.under_way:
         _draw_steering(box.row(align=True), job)
     if job.failure:
         draw_error(box, job.failure, width, job.id)
@@ -151,8 +158,8 @@ def _draw_steering(row: bpy.types.UILayout, job: session.Job) -> None:
     row.operator("tilewright.cancel_training", text="", icon="TRASH")
 
 
-def _draw_progress(layout: bpy.types.UILayout, progress: TrainingProgress, ended: bool) -> None:
-    if not ended:
+def _draw_progress(layout: bpy.types.UILayout, progress: TrainingProgress, under_way: bool) -> None:
+    if under_way:
         eta = "" if progress.eta is None else f", {duration(progress.eta)} left"
         layout.progress(factor=progress.fraction, text=f"{progress.fraction:.0%}{eta}")
     column = layout.column(align=True)

@@ -78,6 +78,11 @@ class Job:
         awaits_pixels = self.kind != "train" and self.state == "succeeded"
         return self.ended and not (awaits_pixels and self.result is None)
 
+    @property
+    def under_way(self) -> bool:
+        """Whether more is due of it; what was interrupted goes on where its worker says so, and else never."""
+        return not self.done and self.state != "interrupted"
+
     def take_report(self, report: Any) -> None:
         """Bring up to date what its work tells of itself."""
         match report:

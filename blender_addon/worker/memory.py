@@ -41,7 +41,7 @@ def _before_rendering(*_args: object) -> None:
     now = session.current
     # Which device it gets is not known while it starts for the first time.
     free = now.compute_state == "idle" or (
-        now.compute_state == "starting" and all(job.ended for job in now.jobs.values())
+        now.compute_state == "starting" and not any(job.under_way for job in now.jobs.values())
     )
     holds = now.connected and free and "CPU" not in now.device
     if not (holds and preferences.get().free_before_render):

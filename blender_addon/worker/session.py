@@ -169,8 +169,7 @@ class Session:
     def busy(self) -> bool:
         """Whether something may move soon, so that looking often is worth it."""
         return self.state in ("starting", "connecting") or any(
-            not job.done and job.state not in ("paused", "interrupted")
-            for job in self.jobs.values()
+            job.under_way and job.state != "paused" for job in self.jobs.values()
         )
 
     @property
@@ -339,10 +338,12 @@ class Session:
 
     def expects(self, job_id: str) -> bool:
         """Whether a wanted result of this job may still come."""
-        return self.wanted(job_id) and not self.jobs[job_id].done
+        return self.wanted(job_id) and self.jobs[job_id].under_way
 
     def running(self, kind: str) -> list[Job]:
-        return [job for job in self.jobs.values() if job.kind == kind and not job.ended]
+        """The jobs of a kind that the worker has to do."""
+        jobs = (job for job in self.jobs.values() if job.kind == kind)
+        return [job for job in jobs if job.under_way and not job.ended]
 
     def failed_job(self) -> Job | None:
         """The job that the last error is of, if it is of one."""
@@ -497,7 +498,7 @@ class Session:
         job.error = event.error or job.error
         if event.error and event.state != "cancelled":
             self.fail(event.error)
-        if job.kind == "train" and job.ended and self._client:
+        if job.kind == "train" and not job.under_way and self._client:
             self._request_lists(self._client)
 
     def _look_for_model(self, job: Job) -> None:

@@ -11,6 +11,7 @@ from blender_addon.worker import connection, preferences, session
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import TilewrightError
 from gan_worker.wire.keys import new_key_pair, open_key_folder, write_connection
+from gan_worker.wire.messages import RunEntry
 
 
 def reason(operator) -> str:
@@ -70,6 +71,31 @@ def test_training_is_steered(stand_in, photo):
     bpy.ops.tilewright.cancel_training()
     names = ("pause", "resume", "stop", "cancel")
     assert [c for c in stand_in.calls if c[0] in names] == [(name, job.id) for name in names]
+
+
+@pytest.fixture
+def stopped(stand_in, photo, plane) -> session.Job:
+    """A training that a stop of the worker interrupted; another worker is connected."""
+    training.set_pictures(bpy.context.scene, [photo])
+    bpy.ops.tilewright.start_training()
+    bpy.ops.tilewright.generate_material()
+    job = session.current.training
+    stand_in.state(job.id, "running")
+    session.current.tick()
+    bpy.ops.tilewright.stop_worker()
+    session.current.connect(type(stand_in)())
+    session.current.state, session.current.protocol = "connected", (1, 5)
+    session.current.runs = (RunEntry("waves", "", "tiny", 1.0, 1.0, 1, True, False),)
+    return job
+
+
+def test_a_training_that_was_interrupted_is_continued(stopped):
+    buttons = bpy.ops.tilewright
+    for name in ("pause_training", "stop_training", "cancel_training", "cancel_generation"):
+        assert not getattr(buttons, name).poll(), name
+    assert buttons.photo_to_material.poll()
+    assert buttons.start_training(resume=True) == {"FINISHED"}
+    assert session.current.training is not stopped
 
 
 def test_training_without_pictures_is_a_typed_error(stand_in):

@@ -356,6 +356,21 @@ def test_training_shows_progress_eta_memory_report_and_picture(stand_in):
     assert "Resume" in draw(panels.TILEWRIGHT_PT_training)
 
 
+def test_what_a_stop_of_the_worker_interrupted_is_not_shown_as_running(stand_in, plane):
+    job = session.current.train(TrainingConfig("bricks", ("a.png",)))
+    requests.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
+    stand_in.state(job.id, "running")
+    progress = TrainingProgress(120, 1.9, 900.0, 0.25, 185.0, 31.5, {}, stopped_for=300.0)
+    stand_in.events.append(JobReport(job.id, progress))
+    pump.tick()
+    assert "Generating 1" in draw(generation_panels.TILEWRIGHT_PT_generation)
+    bpy.ops.tilewright.stop_worker()
+    assert "Generating 1" not in draw(generation_panels.TILEWRIGHT_PT_generation)
+    text = " ".join(draw(panels.TILEWRIGHT_PT_training).split())
+    assert "bricks: was interrupted, press Continue" in text
+    assert not [word for word in ("left", "Pause", "Stop, Keep", "not improved") if word in text]
+
+
 def test_a_training_that_stopped_getting_better_says_so_until_it_ends(stand_in):
     job = session.current.train(TrainingConfig("bricks", ("a.png",)))
     stand_in.state(job.id, "running")

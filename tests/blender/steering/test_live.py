@@ -548,6 +548,22 @@ def test_failed_preview_is_said_and_the_next_move_tries_again(hand, material):
     assert shown_value(material) == 30
 
 
+def test_a_full_size_that_a_stop_interrupted_is_not_cancelled_by_the_next_move(
+    hand, material, rest
+):
+    hand.move(material, 1.0)
+    hand.answer(hand.jobs[0])
+    rest()
+    assert hand.newest.width == FULL.width
+    session.current.close()
+    session.current.connect(hand.worker)
+    session.current.state, session.current.models = "connected", hand.worker.models
+    assert live.is_settled()
+    hand.move(material, 2.0)
+    assert len(hand.jobs) == 3
+    assert not [call for call in hand.worker.calls if call[0] == "cancel"]
+
+
 def test_sliders_say_why_they_cannot_move(hand, material, plane):
     assert live.obstacle(material) == ""
     session.current.models = ()

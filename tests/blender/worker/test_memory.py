@@ -7,7 +7,8 @@ import pytest
 
 from blender_addon.worker import memory, preferences, pump, session
 from gan_worker.client.events import Connected
-from gan_worker.errors import RequestError
+from gan_worker.config import TrainingConfig
+from gan_worker.errors import ErrorInfo, RequestError
 from gan_worker.wire.messages import Release, WorkerStatus
 
 ASKED = ("ask", Release())
@@ -51,6 +52,16 @@ def test_a_render_gets_the_memory_of_the_gpu(idle, monkeypatch):
 
 def test_a_render_ends_what_starts_without_work(idle, monkeypatch):
     monkeypatch.setattr(pump, "wait", lambda holds, timeout: None)
+    becomes(idle, "starting")
+    session.current.device = ""
+    render_begins()
+    assert idle.calls[-1] == ASKED
+
+
+def test_what_was_interrupted_is_no_work_that_a_render_waits_for(idle, monkeypatch):
+    monkeypatch.setattr(pump, "wait", lambda holds, timeout: None)
+    job = session.current.train(TrainingConfig("bricks", ("a.png",)))
+    idle.state(job.id, "interrupted", ErrorInfo("out_of_memory", "", ""))
     becomes(idle, "starting")
     session.current.device = ""
     render_begins()
