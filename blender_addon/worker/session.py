@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan_worker.client.client import Client
-from gan_worker.client.events import Connected, JobReport, LinkLost, MapReady, MaterialReady
+from gan_worker.client.events import (
+    Connected,
+    JobReport,
+    LinkLost,
+    MapReady,
+    MaterialReady,
+    ResultLost,
+)
 from gan_worker.client.launcher import Launcher
 from gan_worker.errors import ErrorInfo, TilewrightError, WorkerError, error_from_info
 from gan_worker.progress import TrainingProgress
@@ -142,7 +149,7 @@ class Session:
         self.storage = None
         self._backlog.clear()
         for job in self.jobs.values():
-            if not job.ended:
+            if not job.done:
                 job.state = "interrupted"
 
     def wait_until_left(self, timeout: float) -> bool:
@@ -373,8 +380,11 @@ class Session:
         except TilewrightError as error:
             self.fail(error)
             self.close()
-        events = self._collect(self._client, budget, patience) if self._client else []
-        for event in events:
+        events: list[Any] = []
+        for event in self._collect(self._client, budget, patience) if self._client else []:
+            if self._is_repeated(event):
+                continue
+            events.append(event)
             self._take(event)
             for listener in self.listeners:
                 listener(event)
@@ -414,6 +424,11 @@ class Session:
                 warm=True,
             )
             self.state = "connecting"
+
+    def _is_repeated(self, event: Any) -> bool:
+        """Whether a result came once before: one that is asked for may be on its way already."""
+        job = self.jobs.get(getattr(event, "job", ""))
+        return bool(job and job.result) and isinstance(event, MapReady | MaterialReady)
 
     def _is_late(self, event: Any) -> bool:
         return isinstance(event, MapReady | MaterialReady) and not self.wanted(event.job)
@@ -463,8 +478,11 @@ class Session:
     def _take_listed(self, listed: JobState) -> None:
         """A job the worker knows of: after a reconnect its state may have moved on."""
         job = self.jobs.get(listed.job)
-        if job and not job.ended:
-            self._take_state(job, listed)
+        if job is None or job.ended:
+            return
+        self._take_state(job, listed)
+        if listed.state == "succeeded" and not job.done and self._client:
+            self._client.request_result(job.id)  # a list has none
 
     def _take_job_event(self, event: Any) -> None:
         job = self.jobs.get(getattr(event, "job", ""))
@@ -483,13 +501,20 @@ class Session:
                     self._look_for_model(job)
             case MaterialReady():
                 job.result = replace(event, maps={})
+            case ResultLost() if not job.done:
+                self._end_badly(job, event.error)
 
     def _take_rejected(self, job: Job, error: ErrorInfo) -> None:
         if error.retry_after is not None and job.kind == "generate":
             self._backlog.put_back(job, error.retry_after)
             return
+        self._end_badly(job, error)
+
+    def _end_badly(self, job: Job, error: ErrorInfo) -> None:
+        """It comes to nothing; that is said unless something newer was asked for instead."""
         job.state, job.error = "failed", error
-        self.fail(error)
+        if self.wanted(job.id):
+            self.fail(error)
 
     def _take_state(self, job: Job, event: JobState) -> None:
         if (job.state, event.state) == ("paused", "running"):

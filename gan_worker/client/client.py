@@ -157,7 +157,7 @@ class Client:
         self.ask(messages.AskJobs())
 
     def request_result(self, job: str) -> None:
-        """Fetch the result of a finished generate job (again); `MaterialReady` follows."""
+        """Fetch the result of a finished generate job (again); `MaterialReady` follows, or `ResultLost`."""
         self.ask(messages.AskResult(job))
 
     def shutdown_worker(self) -> None:
@@ -286,10 +286,7 @@ class Client:
         if error.code == "protocol_version":
             self._refuse(error)
         elif (asked := self._pending.answer(message)) is not None:
-            submitted = isinstance(asked, messages.Submit)
-            self._tell(
-                messages.JobRejected(asked.job, error) if submitted else messages.WorkerFault(error)
-            )
+            self._tell(_refusal(asked, error))
             self._look_again_after(asked)
 
     def _on_subscribed(self, message: Message) -> None:
@@ -313,7 +310,7 @@ class Client:
     def _on_state(self, message: Message) -> None:
         body: messages.JobState = message.body
         if message.re is not None:
-            if self._pending.answer(message) is not None and body.result is not None:
+            if self._pending.answer(message) is not None:
                 self._downloads.add_result(body.job, body.result)
             return
         number = message.sequence or 0
@@ -328,6 +325,9 @@ class Client:
             self._downloads.forget_preview(body.job)
         if body.result is not None:
             self._downloads.add_result(body.job, body.result)
+        elif body.state == "succeeded" and body.kind != "train":
+            # No event could carry it; the answer may, or says why there is none.
+            self.request_result(body.job)
 
     def _on_report(self, message: Message) -> None:
         kind = messages.REPORTS[message.body.kind]
@@ -366,6 +366,15 @@ class Client:
 def _opens(body: messages.Reply) -> bool:
     """Whether a reply counts before there is a session, or after the server forgot it."""
     return isinstance(body, (messages.Welcome, messages.Error, messages.UnknownSession))
+
+
+def _refusal(asked: messages.Request, error: ErrorInfo) -> Event:
+    """What is told where a request was refused, with the job that it was about where that ends with it."""
+    if isinstance(asked, messages.Submit):
+        return messages.JobRejected(asked.job, error)
+    if isinstance(asked, messages.AskResult):
+        return events.ResultLost(asked.job, error)
+    return messages.WorkerFault(error)
 
 
 def _thumbnail(body: messages.RunPicture) -> NDArray[Any] | None:

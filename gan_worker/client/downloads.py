@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,7 +22,6 @@ from gan_worker.wire.messages import Blob, Chunk, Fetch
 if TYPE_CHECKING:
     from gan_worker.client.events import Event
 
-logger = logging.getLogger(__name__)
 PREVIEW_PREFIX = "preview_"
 PATIENCE = 3.0
 TRIES = 2
@@ -58,10 +56,11 @@ class Downloads:
         """Whether pixels are on their way."""
         return bool(self._transfers)
 
-    def add_result(self, job: str, result: messages.Result) -> None:
-        """Begin to fetch a result; `MapReady` for each map and `MaterialReady` follow, or `WorkerFault`."""
-        if not result.maps or not all(_plausible(b) for b in result.maps.values()):
-            logger.warning("the result of job %s names impossible maps", job)
+    def add_result(self, job: str, result: messages.Result | None) -> None:
+        """Begin to fetch a result; `MapReady` for each map and `MaterialReady` follow, or `ResultLost`."""
+        blobs = result.maps.values() if result else ()
+        if result is None or not blobs or not all(_plausible(blob) for blob in blobs):
+            self._tell(events.ResultLost(job, _no_maps()))
             return
         self._materials[job] = _Material(result)
         for blob in result.maps.values():
@@ -160,7 +159,15 @@ class Downloads:
             self._begin_newer_preview(job)
         elif self._materials.pop(job, None) is not None:
             self._transfers.drop(lambda t: t.job == job)
-            self._tell(messages.WorkerFault(error))
+            self._tell(events.ResultLost(job, error))
+
+
+def _no_maps() -> ErrorInfo:
+    return ErrorInfo(
+        "invalid_message",
+        "The worker must say which maps a result has, of possible sizes; it did not.",
+        "Generate it again; if it stays, update Tilewright on both sides.",
+    )
 
 
 def _plausible(blob: messages.Blob) -> bool:

@@ -86,6 +86,14 @@ class MaterialReady:
 
 
 @dataclass(frozen=True)
+class ResultLost:
+    """The pixels of a job that has ended do not come, and why."""
+
+    job: str
+    error: ErrorInfo
+
+
+@dataclass(frozen=True)
 class RunRenamed:
     """A run, and so its model, has another name now; the new lists follow."""
 
@@ -108,6 +116,7 @@ Event = (
     | PreviewReady
     | MapReady
     | MaterialReady
+    | ResultLost
     | RunRenamed
     | RunPreviewReady
     | Reply

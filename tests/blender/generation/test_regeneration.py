@@ -80,6 +80,16 @@ def test_cancelling_leaves_what_is_shown(stand_in, material):
     assert sliders.is_shown(material)
 
 
+def test_pixels_that_a_stop_of_the_worker_kept_back_are_asked_for_again(stand_in, material):
+    bpy.ops.tilewright.switch_size(side=512)
+    job, _ = newest(stand_in)
+    stand_in.state(job, "succeeded")
+    pump.tick()
+    assert regeneration.job_of(material)
+    bpy.ops.tilewright.stop_worker()
+    assert regeneration.job_of(material) is None
+
+
 def test_one_undo_step_takes_the_size_back(stand_in, answer, material, plane):
     projection.repeat(material, (6.0, 3.0))
     name = material.name

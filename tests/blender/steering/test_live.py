@@ -14,6 +14,7 @@ from blender_addon.generation import results
 from blender_addon.shader import images, node_tree
 from blender_addon.steering import live, sliders, steering
 from blender_addon.worker import pump, session
+from gan_worker.client.events import ResultLost
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import ErrorInfo
 from gan_worker.style import Latent, Material
@@ -543,6 +544,21 @@ def test_failed_preview_is_said_and_the_next_move_tries_again(hand, material):
     pump_all()
     assert session.current.last_error == error
     hand.move(material, 2.0)
+    assert len(hand.jobs) == 2
+    hand.answer(hand.jobs[1], 30)
+    assert shown_value(material) == 30
+
+
+def test_a_slider_whose_preview_was_lost_moves_on(hand, material):
+    hand.move(material, 1.0)
+    hand.worker.state(hand.jobs[0], "succeeded")
+    pump_all()
+    hand.move(material, 2.0)
+    assert len(hand.jobs) == 1
+    error = ErrorInfo("unknown_job", "It is gone.", "Generate it again.")
+    hand.worker.events.append(ResultLost(hand.jobs[0], error))
+    pump_all()
+    assert session.current.last_error == error
     assert len(hand.jobs) == 2
     hand.answer(hand.jobs[1], 30)
     assert shown_value(material) == 30

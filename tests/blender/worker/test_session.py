@@ -12,7 +12,14 @@ import pytest
 from blender_addon.worker import session
 from blender_addon.worker.jobs import MOST_SENT
 from blender_addon.worker.session import Session
-from gan_worker.client.events import Connected, JobReport, LinkLost, MaterialReady
+from gan_worker.client.events import (
+    Connected,
+    JobReport,
+    LinkLost,
+    MapReady,
+    MaterialReady,
+    ResultLost,
+)
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.errors import ErrorInfo, TilewrightError, WorkerError
 from gan_worker.progress import DataReport, Notice, SkippedFile, Stage, TrainingProgress
@@ -122,6 +129,46 @@ def test_worker_that_pushes_back_gets_the_job_later(now, stand_in):
     now.tick()
     assert job.id in stand_in.submitted
     assert now.last_error is None
+
+
+def test_pixels_that_do_not_come_fail_their_job(now, stand_in):
+    job, old = (now.generate(GenerationConfig("bricks", seed=n), "target") for n in (2, 1))
+    gone = ErrorInfo("unknown_job", "It is gone.", "Ask again.")
+    for one in (job, old):
+        stand_in.state(one.id, "succeeded")
+    now.tick()
+    assert now.busy and not job.done
+    stand_in.events += [ResultLost(job.id, gone), ResultLost("f" * 32, gone)]
+    now.tick()
+    assert (job.state, job.error, job.done, now.last_error) == ("failed", gone, True, None)
+
+
+def test_pixels_on_their_way_when_the_worker_is_stopped_are_not_waited_for(now, stand_in):
+    job = now.generate(GenerationConfig("bricks"), "target")
+    stand_in.state(job.id, "succeeded")
+    now.tick()
+    now.close()
+    assert not now.busy and not now.expects(job.id)
+
+
+def test_what_was_made_while_nobody_listened_is_fetched_once(now, stand_in, maps):
+    jobs = [now.generate(GenerationConfig("bricks", seed=n), f"t{n}") for n in range(3)]
+    stand_in.state(jobs[0].id, "succeeded")
+    stand_in.state(jobs[1].id, "running")
+    now.tick()
+    now.close()
+    now.connect(stand_in)
+    made = (JobState(job.id, "generate", "bricks", "succeeded") for job in jobs[:2])
+    stand_in.events.append(JobList(tuple(made)))
+    now.tick()
+    assert [call[1] for call in stand_in.calls if call[0] == "request_result"] == [
+        job.id for job in jobs[:2]
+    ]
+    for times in (1, 0):
+        stand_in.finish(jobs[0].id, maps)
+        found = [event for event in now.tick() if isinstance(event, MapReady | MaterialReady)]
+        assert len(found) == times * (len(maps) + 1)
+    assert [job.done for job in jobs] == [True, False, False]
 
 
 def test_a_patient_tick_takes_the_pixels_that_come_while_it_waits(now, stand_in, maps, monkeypatch):

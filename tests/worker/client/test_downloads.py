@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 
 from gan_worker.client.downloads import Downloads
-from gan_worker.client.events import MapReady, MaterialReady, PreviewReady
+from gan_worker.client.events import MapReady, MaterialReady, PreviewReady, ResultLost
 from gan_worker.config import GenerationConfig, Recipe
 from gan_worker.errors import ErrorInfo
 from gan_worker.wire import messages
 from gan_worker.wire.codec import Message
-from gan_worker.wire.messages import WorkerFault
 
 JOB = "0" * 32
 RECIPE = Recipe(GenerationConfig("oak", 1, 4, 2, origin=(0, 0)), "a" * 64, "0.1")
@@ -81,6 +80,8 @@ def test_maps_of_impossible_sizes_are_not_fetched(other, wrong):
     named = {"base_color": blob("base_color", pixels, **wrong)}
     other.downloads.add_result(JOB, messages.Result(RECIPE, named, {}, 0.5))
     assert not other.downloads.going_on
+    (lost,) = other.told
+    assert isinstance(lost, ResultLost) and (lost.job, lost.error.code) == (JOB, "invalid_message")
 
 
 def test_a_result_that_is_gone_is_said_once(other):
@@ -91,7 +92,7 @@ def test_a_result_that_is_gone_is_said_once(other):
     gone = ErrorInfo("unknown_job", "It is gone.", "Ask again.")
     for fetch in other.asked:
         other.downloads.take(Message(messages.Error(gone), re=fetch.id))
-    assert other.told == [WorkerFault(gone)]
+    assert other.told == [ResultLost(JOB, gone)]
     assert not other.downloads.going_on
 
 

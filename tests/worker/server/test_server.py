@@ -26,6 +26,7 @@ from gan_worker.client.events import (
     MapReady,
     MaterialReady,
     PreviewReady,
+    ResultLost,
 )
 from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
 from gan_worker.dataclass_json import to_json
@@ -154,6 +155,31 @@ def test_a_result_can_be_fetched_again_by_a_client_that_was_away(served, ear, pi
     late.client.request_result(job)
     again = late.event(MaterialReady, job=job)
     assert np.array_equal(again.maps["height"], first.maps["height"])
+
+
+def test_a_result_that_cannot_come_is_told_with_its_job(served, ear, picture):
+    train = started(served, ear, training(picture))
+    made = ear.client.submit(material(seed=5))
+    ear.event(MaterialReady, job=made)
+    for folder in (served.home / "server").glob("*/results"):
+        shutil.rmtree(folder / made)
+    for job, code in ((made, "unknown_job"), (train, "invalid_message"), ("f" * 32, "unknown_job")):
+        ear.client.request_result(job)
+        assert ear.event(ResultLost, job=job).error.code == code
+
+
+def test_a_result_that_no_event_can_carry_is_asked_for(served, ear, monkeypatch):
+    _allow_all(served)
+    subscriptions = served.server._subscriptions
+    send = subscriptions._send
+
+    def send_little(route, message):
+        if isinstance(message.body, JobState) and message.body.result:
+            raise codec.bad_message("a head must be smaller")
+        return send(route, message)
+
+    monkeypatch.setattr(subscriptions, "_send", send_little)
+    ear.event(MaterialReady, job=ear.client.submit(material()))
 
 
 def test_pause_resume_and_stop(served, ear, picture):
@@ -516,11 +542,10 @@ def test_two_clients_with_different_keys_see_only_their_own_jobs(serve, picture)
     job = started(served, mine, training(picture))
     generated = mine.client.submit(material())
     mine.event(MaterialReady, job=generated)
-    for ask in (other.client.cancel, other.client.request_result):
-        ask(job)
-        fault = other.event(WorkerFault)
-        assert fault.error.code == "unknown_job"
-        other.heard.clear()
+    other.client.cancel(job)
+    assert other.event(WorkerFault).error.code == "unknown_job"
+    other.client.request_result(job)
+    assert other.event(ResultLost, job=job).error.code == "unknown_job"
     other.client.request_jobs()
     assert other.event(JobList).jobs == ()
     wanted = messages.Fetch(generated, "height", 0, 64)
