@@ -58,8 +58,7 @@ def _steps(pairing: Pairing, folder: Path) -> Iterator[bool]:
     try:
         while pairing.poll() is None:
             yield True
-        chosen = preferences.get()
-        chosen.location, chosen.key_folder, chosen.remote_address = "REMOTE", str(folder), ""
+        preferences.keep(location="REMOTE", key_folder=str(folder), remote_address="")
         connect(folder)
     except TilewrightError as error:
         session.current.fail(error)

@@ -88,6 +88,14 @@ def get() -> TilewrightPreferences:
     return bpy.context.preferences.addons[ADDON].preferences
 
 
+def keep(**chosen: str) -> None:
+    """Set preferences as if a person had: Blender saves them at its end, unlike those that a script sets alone."""
+    known = get()
+    for name, value in chosen.items():
+        setattr(known, name, value)
+    bpy.context.preferences.is_dirty = True
+
+
 def worker_command(preferences: TilewrightPreferences) -> list[str]:
     """The command that starts the worker.
 

@@ -161,9 +161,8 @@ class Setup(state.Part):
         self._process.close()
         self._process = None
         if code == 0:
-            chosen = preferences.get()
-            chosen.worker_python, chosen.location = str(preferences.environment_python()), "LOCAL"
-            bpy.context.preferences.is_dirty = True  # so that it is saved at the end
+            python = str(preferences.environment_python())
+            preferences.keep(worker_python=python, location="LOCAL")
             self.need, self.fraction = "", 1.0
         elif self.error is None:
             said = self.lines[-1] if self.lines else f"exit code {code}"

@@ -43,7 +43,11 @@ def console(worker_python: str, tmp_path: Path) -> Iterator[tuple[str, str]]:
 
 def test_a_code_typed_once_connects_now_and_every_time(console, tmp_path):
     address, code = console
+    bpy.context.preferences.is_dirty = False
     assert bpy.ops.tilewright.pair_worker(address=address, code=code, wait=True) == {"FINISHED"}
+    assert bpy.context.preferences.is_dirty, (
+        "a code is good once: Blender must save what came of it"
+    )
     assert session.current.connected
     assert not bpy.ops.tilewright.pair_worker.poll()
     chosen = preferences.get()

@@ -80,6 +80,7 @@ def no_worker(monkeypatch):
 
 
 def test_a_worker_is_set_up_found_and_runs(setup, wheel, no_worker, tmp_path, monkeypatch):
+    bpy.context.preferences.is_dirty = False
     setup.start(wheel, [sys.executable], OFFLINE)
     until(lambda: setup.step.startswith("Downloading"))
     assert 0 < setup.fraction < 1
@@ -87,6 +88,7 @@ def test_a_worker_is_set_up_found_and_runs(setup, wheel, no_worker, tmp_path, mo
     assert not bpy.ops.tilewright.set_up_worker.poll()
     until(lambda: not setup.running)
     assert (setup.error, setup.need) == (None, "")
+    assert bpy.context.preferences.is_dirty, "or Blender would not save where the worker is"
     assert setup.lines[-1] == __version__
     command = preferences.worker_command(preferences.get())
     assert command[0] == preferences.get().worker_python
