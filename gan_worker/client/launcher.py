@@ -136,7 +136,7 @@ class Launcher:
                 self._process.stdin.close()
             except OSError:
                 logger.debug("the worker had closed its stdin")
-        self._answer_path.unlink(missing_ok=True)
+        _remove(self._answer_path)
 
     def kill(self) -> None:
         """End the server process at once; its compute process saves and leaves by itself."""
@@ -174,7 +174,7 @@ class Launcher:
         found.sort(key=lambda path: path.stat().st_mtime, reverse=True)
         for number, path in enumerate(found):
             if number >= MOST_LOGS or time.time() - path.stat().st_mtime > LOGS_KEPT:
-                path.unlink(missing_ok=True)
+                _remove(path)
 
     def _hand_over_keys(self) -> None:
         told = {
@@ -251,6 +251,14 @@ class Launcher:
 def own_environment() -> dict[str, str]:
     """The variables for a Python of its own: those that lead to Blender's Python are left out."""
     return {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH")}
+
+
+def _remove(path: Path) -> None:
+    """Remove a file; Windows keeps what a worker that is alive still writes to, which a later start then removes."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        logger.debug("%s stays for now: %s", path.name, error)
 
 
 def _tail(path: Path) -> str:

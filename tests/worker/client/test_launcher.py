@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gan_worker.client.launcher import Launcher
+from gan_worker.client.launcher import MOST_LOGS, Launcher
 from gan_worker.errors import TilewrightError
 
 WORKER = (sys.executable, "-m", "gan_worker")
@@ -63,6 +63,26 @@ def test_the_end_of_its_stdin_ends_the_worker(launch):
     assert launcher.wait(10)
     assert not launcher.running
     assert not list(launcher.log_path.parent.glob("*.json"))
+
+
+def test_files_that_are_held_open_keep_no_worker_from_ending_or_starting(launch, monkeypatch):
+    def refuse(path, missing_ok=False):
+        raise PermissionError(13, "it is used by another process", str(path))
+
+    monkeypatch.setattr(Path, "unlink", refuse)  # as Windows does with what a child writes to
+    launcher = launch()
+    wait(launcher)
+    folder = launcher.log_path.parent
+    old = [folder / f"worker-{number}.log" for number in range(MOST_LOGS)]
+    for path in old:
+        path.touch()
+    launcher.stop()
+    assert launcher.wait(10)
+    wait(launch())
+    assert all(path.exists() for path in old)
+    monkeypatch.undo()
+    launch()
+    assert len(list(folder.glob("worker-*"))) <= MOST_LOGS + 2
 
 
 def test_it_can_be_started_again(launch):
