@@ -350,6 +350,8 @@ def _leave_the_originals_image(material: bpy.types.Material) -> None:
 def take_up(material: bpy.types.Material) -> None:
     """Let a painted material follow its image, where that has changed."""
     image = material.tilewright.style_image
+    if not len(material.tilewright.painted_looks):
+        return  # all were removed: it stays as it is until there is one again
     if max(image.size) > LARGEST_SIDE or (not image.has_data and image.source != "GENERATED"):
         return
     pixels = images.read_pixels(image)

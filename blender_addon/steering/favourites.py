@@ -13,7 +13,7 @@ import bpy
 
 from gan_worker.config import GenerationConfig
 from gan_worker.dataclass_json import to_json
-from gan_worker.errors import RequestError
+from gan_worker.errors import RequestError, TilewrightError
 from gan_worker.files import read_stored
 from gan_worker.styles.favourites import Favourite, mixed, read_favourites, write_favourites
 
@@ -39,10 +39,12 @@ class FavouritePictures(state.FilePart):
     Attributes:
         drawn: uids of favourites whose picture is put up.
         asked: uid → job of its picture, newest last.
+        unreadable: uids of favourites that were told to be damaged.
     """
 
     drawn: set[str] = field(default_factory=set)
     asked: dict[str, str] = field(default_factory=dict)
+    unreadable: set[str] = field(default_factory=set)
 
     def opened(self) -> None:
         thumbnails.clear()
@@ -72,8 +74,9 @@ def find(scene: bpy.types.Scene, uid: str) -> TILEWRIGHT_PG_favourite | None:
 
 
 def of_model(scene: bpy.types.Scene, model: str) -> list[TILEWRIGHT_PG_favourite]:
-    """The favourites of a model; another one's looks mean nothing to it."""
-    return [f for f in scene.tilewright.favourites if config_of(f).model == model]
+    """The favourites of a model; another one's looks mean nothing to it, and what cannot be read to nobody."""
+    found = ((f, _readable(f)) for f in scene.tilewright.favourites)
+    return [favourite for favourite, config in found if config and config.model == model]
 
 
 def remove(scene: bpy.types.Scene, uid: str) -> None:
@@ -88,6 +91,17 @@ def config_of(favourite: TILEWRIGHT_PG_favourite) -> GenerationConfig:
     """What is kept."""
     where, cure = f"The favorite {favourite.name!r}", "Remove it, and keep it again."
     return read_stored(GenerationConfig, favourite.config, where, cure)
+
+
+def _readable(favourite: TILEWRIGHT_PG_favourite) -> GenerationConfig | None:
+    """What is kept; of one that is damaged nothing, which is told once."""
+    try:
+        return config_of(favourite)
+    except TilewrightError as error:
+        if favourite.uid not in _here().unreadable:
+            _here().unreadable.add(favourite.uid)
+            session.current.fail(error)
+        return None
 
 
 def as_text(config: GenerationConfig) -> str:
@@ -148,10 +162,10 @@ def _tick() -> None:
 
 
 def _ask(favourite: TILEWRIGHT_PG_favourite) -> None:
-    config = config_of(favourite)
-    ready = session.current.connected and session.current.model(config.model) is not None
+    config = _readable(favourite)
+    ready = session.current.connected and config and session.current.model(config.model)
     busy = live.is_moving() or any(map(live.is_under_way, _here().asked.values()))
-    if ready and not busy and favourite.uid not in _here().asked:
+    if config and ready and not busy and favourite.uid not in _here().asked:
         asked = sliders.picture_config(config, SIDE)
         job = session.current.generate(asked, picture_name(favourite), _PURPOSE)
         _here().asked[favourite.uid] = job.id

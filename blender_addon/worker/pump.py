@@ -1,6 +1,7 @@
 """The pump: every tick takes events within a time budget, and does the work that they bring piece by piece.
 
-It knows no subject. A subject says what it wants of the pump as a `Subject`, and joins with it:
+It knows no subject, and a fault of one holds up no other. A subject says what it wants of the pump as a `Subject`, and
+joins with it:
 
     _part = pump.Subject(
         tick=follow,
@@ -20,6 +21,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -27,7 +29,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from gan_worker.client.events import MapReady, MaterialReady
-from gan_worker.errors import TilewrightError, UnexpectedError
+from gan_worker.errors import ErrorInfo, TilewrightError, UnexpectedError
 from gan_worker.wire.messages import WorkerStatus
 
 from . import session
@@ -47,6 +49,8 @@ WORK_INTERVAL = 0.001
 LIVE_INTERVAL = 0.004
 BUSY_INTERVAL = 1 / 60
 IDLE_INTERVAL = 0.5
+# A fault that was not seen for so long, in seconds, is told once more when it comes back.
+QUIET = 5.0
 
 _SLOW_JOBS: tuple[Literal["RENDER", "OBJECT_BAKE"], ...] = ("RENDER", "OBJECT_BAKE")
 
@@ -119,6 +123,8 @@ _work: deque[Pieces] = deque()
 # Small pictures that somebody waits for with the mouse in hand: done before all other work.
 _urgent: deque[Pieces] = deque()
 _companions: list[Iterator[bool]] = []
+# What failed → its newest fault, and when it was there last, by `time.monotonic`.
+_told: dict[object, tuple[ErrorInfo, float]] = {}
 # Whether small pictures were about to come, at the last tick.
 _lively = [False]
 
@@ -149,7 +155,7 @@ def tick() -> float:
     patience = max((part.patience() for part in _parts), default=0.0)
     for event in session.current.tick(EVENT_BUDGET, patience):
         _take(event)
-    wishes = [wish for part in _parts if (wish := part.tick()) is not None]
+    wishes = _wishes()
     _lively[0] = min(wishes, default=IDLE_INTERVAL) <= LIVE_INTERVAL
     moving = False
     if not _rendering():
@@ -166,12 +172,9 @@ def _timer() -> float:
     """What Blender calls. It must not raise: Blender would drop the timer for good."""
     # Also where the last long work ends in this tick: panels say what came of it.
     before, seen, ran = _visible_state(), statistics.seen, companions()
-    try:
+    interval = IDLE_INTERVAL
+    with _alone("tick"):
         interval = tick()
-    except Exception as error:
-        log.exception("tick")
-        session.current.fail(UnexpectedError(error))
-        interval = IDLE_INTERVAL
     # Not at every tick of a training: with overlapping regions, a sidebar takes the 3D View with it.
     if _visible_state() != before or statistics.seen != seen or ran or _companions:
         _redraw()
@@ -217,6 +220,7 @@ def give_up() -> None:
     _work.clear()
     _urgent.clear()
     _companions.clear()
+    _told.clear()
 
 
 def run_along(steps: Iterator[bool]) -> None:
@@ -262,7 +266,8 @@ def _do_work(began: float) -> None:
 
 def _rest() -> None:
     for part in _parts:
-        part.at_rest()
+        with _alone(part.at_rest):
+            part.at_rest()
 
 
 def _advance_companions(end: float) -> bool:
@@ -283,17 +288,44 @@ def _advance_companions(end: float) -> bool:
 
 def _step() -> None:
     queue = _urgent or _work
+    ended: bool | None = True
+    with _alone(queue[0]):
+        ended = next(queue[0], True)
+    if ended:
+        queue.popleft()
+
+
+def _wishes() -> list[float]:
+    """Let every subject do what is due; in how many seconds they want to be called again."""
+    found = []
+    for part in _parts:
+        with _alone(part.tick):
+            found.append(part.tick())
+    return [wish for wish in found if wish is not None]
+
+
+@contextmanager
+def _alone(what: object) -> Iterator[None]:
+    """Let all others go on where this fails; it is told."""
     try:
-        next(queue[0])
-    except StopIteration:
-        queue.popleft()
+        yield
     except TilewrightError as error:
-        queue.popleft()
-        session.current.fail(error)
+        _tell(what, error)
     except Exception as error:
-        queue.popleft()
-        log.exception("work of a tick")
-        session.current.fail(UnexpectedError(error))
+        if _tell(what, UnexpectedError(error)):
+            log.exception("tick")
+
+
+def _tell(what: object, error: TilewrightError) -> bool:
+    """Tell a fault, but not again at every tick while it lasts; whether it was told."""
+    now = time.monotonic()
+    for gone in [known for known, (_, at) in _told.items() if now - at > QUIET]:
+        del _told[gone]
+    before, _ = _told.get(what, (None, now))
+    _told[what] = error.info, now
+    if error.info != before:
+        session.current.fail(error)
+    return error.info != before
 
 
 def _take(event: object) -> None:
@@ -304,9 +336,11 @@ def _take(event: object) -> None:
     for part in _parts:
         receiver = part.receivers.get(type(event))
         if receiver:
-            receiver(event)
+            with _alone(receiver):
+                receiver(event)
     if job and isinstance(event, MapReady | MaterialReady):
-        _take_result(event, job, results)
+        with _alone(job.purpose):
+            _take_result(event, job, results)
 
 
 def _results_of(job: session.Job) -> Results | None:
@@ -354,13 +388,8 @@ def _redraw() -> None:
 def _before_saving(*_args: object) -> None:
     finish()
     for part in _parts:
-        try:
+        with _alone(part.before_saving):
             part.before_saving()
-        except TilewrightError as error:
-            session.current.fail(error)
-        except Exception as error:  # the others have pixels to keep
-            log.exception("before saving")
-            session.current.fail(UnexpectedError(error))
 
 
 def register() -> None:

@@ -548,3 +548,15 @@ def test_a_mesh_that_is_edited_is_painted_as_it_is_now(painter, on_vertices):
     if on_vertices:
         colors = painter.obj.data.color_attributes.active_color.data
         assert len(colors) == len(painter.obj.data.loops) == 16
+
+
+def test_a_material_whose_looks_were_all_removed_stays_as_it_is(painter):
+    bpy.ops.tilewright.paint_looks()
+    painter.answer()
+    for place in (0, 1):
+        bpy.ops.tilewright.remove_look(place=place)
+    painter.answer()
+    asked = len(painter.asked)
+    painter.stroke(0.5)
+    assert session.current.last_error is None
+    assert len(painter.asked) == asked

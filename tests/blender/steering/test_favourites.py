@@ -204,3 +204,17 @@ def test_missing_file_and_folder_in_the_way_are_typed_errors(stand_in, material,
     keep(stand_in, material, 7, 0)
     with pytest.raises(RuntimeError, match=r"\[file_unwritable\]"):
         bpy.ops.tilewright.export_favourites(filepath=str(tmp_path / "no" / "a.json"))
+
+
+def test_one_that_cannot_be_read_is_told_once_and_holds_up_no_other(stand_in, material):
+    bpy.ops.tilewright.add_favourite()
+    bpy.ops.tilewright.add_favourite()
+    damaged, whole = chosen().favourites
+    damaged.config = "damaged"
+    answer(stand_in)
+    assert thumbnails.from_text(whole.thumbnail) is not None
+    assert repr(damaged.name) in session.current.last_error.message
+    assert favourites.of_model(bpy.context.scene, "bricks") == [whole]
+    session.current.dismiss()
+    pump.tick()
+    assert session.current.last_error is None

@@ -13,7 +13,7 @@ import pytest
 from blender_addon.generation import properties, requests, results
 from blender_addon.shader import images, node_tree
 from blender_addon.worker import pump, session
-from gan_worker.client.events import JobReport, MapReady
+from gan_worker.client.events import JobReport, MapReady, MaterialReady
 from gan_worker.config import GenerationConfig, TrainingConfig
 from gan_worker.errors import ErrorInfo, StorageError
 from gan_worker.materials.metadata import SOURCE_TYPE
@@ -427,3 +427,53 @@ def test_ticks_come_often_only_while_something_moves(stand_in, plane, state, fas
     job = generate([plane])
     stand_in.state(job.id, state)
     assert (pump.tick() < 0.05) is fast
+
+
+def _broken(*_args: object) -> None:
+    raise ValueError("broken")
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        pump.Subject(tick=_broken),
+        pump.Subject(receivers={MaterialReady: _broken}),
+        pump.Subject(results={results.MATERIAL: pump.Results(_broken)}),
+        pump.Subject(at_rest=_broken),
+    ],
+    ids=["tick", "receiver", "results", "rest"],
+)
+def test_a_broken_subject_is_told_and_holds_up_no_other(stand_in, plane, maps, monkeypatch, part):
+    job = generate([plane])
+    other = session.current.generate(CONFIG, receive=(received := []).append)
+    stand_in.finish(job.id, maps)
+    stand_in.finish(other.id, maps)
+    monkeypatch.setattr(pump, "_parts", [part, *pump._parts])
+    pump_all()
+    assert "ValueError: broken" in session.current.last_error.message
+    assert received, "what came behind it"
+    if not part.results:
+        assert set(node_tree.images_of(plane.active_material)) == set(maps)
+
+
+def test_a_fault_that_lasts_is_told_once(monkeypatch):
+    monkeypatch.setattr(pump, "_parts", [pump.Subject(tick=_broken)])
+    for expected in (True, False, False):
+        session.current.dismiss()
+        pump.tick()
+        assert (session.current.last_error is not None) == expected
+    monkeypatch.setattr(pump, "QUIET", 0.0)  # it was gone for so long
+    pump.tick()
+    assert session.current.last_error is not None
+
+
+def test_a_broken_subject_keeps_no_other_from_being_saved(monkeypatch, tmp_path):
+    saved = []
+    parts = [
+        pump.Subject(before_saving=_broken),
+        pump.Subject(before_saving=lambda: saved.append(1)),
+    ]
+    monkeypatch.setattr(pump, "_parts", parts)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "a.blend"))
+    assert saved
+    assert "ValueError: broken" in session.current.last_error.message
