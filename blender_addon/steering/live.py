@@ -77,17 +77,20 @@ class Following(state.FilePart):
         for material in bpy.data.materials:
             if sliders.has_latents(material) and not sliders.is_shown(material):
                 _show_again(material)
-                newest = session.current.newest(material.tilewright.uuid)
-                if (
-                    newest is None
-                    or not newest.under_way
-                    or newest.config != sliders.wanted(material)
-                ):
-                    follow(material)
+                # Other latents may wait for Apply.
+                if bpy.context.scene.tilewright.live or node_tree.is_preview(material):
+                    _follow_anew(material)
 
 
 def _here() -> Following:
     return state.of_file.get(Following)
+
+
+def _follow_anew(material: bpy.types.Material) -> None:
+    """Let it follow, unless what it asks for is on its way."""
+    newest = session.current.newest(material.tilewright.uuid)
+    if newest is None or not newest.under_way or newest.config != sliders.wanted(material):
+        follow(material)
 
 
 def obstacle(material: bpy.types.Material | None) -> str:

@@ -311,6 +311,33 @@ def test_undo_of_something_else_asks_for_nothing(hand, plane):
     assert hand.jobs == []
 
 
+def test_undo_applies_no_sliders_that_wait_for_apply(hand, plane):
+    bpy.context.scene.tilewright.live = False
+    plane.active_material.tilewright.latents.seed = 6
+    bpy.ops.ed.undo_push(message="seed")
+    plane.location.x = 5
+    bpy.ops.ed.undo_push(message="move")
+    bpy.ops.ed.undo()
+    assert bpy.data.objects["Plane"].active_material.tilewright.latents.seed == 6
+    pump_all()
+    assert hand.jobs == []
+
+
+def test_undo_finishes_a_preview_that_was_applied(hand, plane):
+    bpy.context.scene.tilewright.live = False
+    plane.active_material.tilewright.latents.seed = 6
+    bpy.ops.tilewright.apply_latents()
+    hand.answer(hand.jobs[-1])
+    bpy.ops.ed.undo_push(message="Apply")
+    plane.active_material.tilewright.latents.seed = 7
+    bpy.ops.ed.undo_push(message="seed")
+    asked = len(hand.jobs)
+    bpy.ops.ed.undo()
+    assert node_tree.is_preview(bpy.data.objects["Plane"].active_material)
+    assert len(hand.jobs) == asked + 1
+    assert hand.newest.seed == 6
+
+
 def test_selected_objects_move_together_and_keep_their_seeds(stand_in, make, planes, rest):
     bpy.context.scene.tilewright.target = "SELECTED"
     bpy.context.scene.tilewright.vary_per_object = True
