@@ -79,11 +79,8 @@ def regenerate(material: bpy.types.Material) -> session.Job:
     """
     config, _ = _prepare(material)
     if not node_tree.is_preview(material):  # its own recipe is that of a small picture
-        recipe = node_tree.recipe_of(material)
-        made = recipe.config
+        made = node_tree.recipe_of(material).config
         estimation = made.estimation or config.estimation
-        if made.estimation:
-            estimation = replace(made.estimation, estimator=sliders.present_name(recipe))
         config = replace(made, model=config.model, maps=config.maps, estimation=estimation)
     return _ask(material, config)
 
@@ -225,7 +222,6 @@ def _prepare(material: bpy.types.Material) -> tuple[GenerationConfig, ModelEntry
     if not sliders.has_latents(material):
         sliders.keep_place(material, node_tree.recipe_of(material))
     material.tilewright.latents.model = model.name
-    sliders.follow_estimator(material, node_tree.recipe_of(material))
     return sliders.wanted(material), model
 
 

@@ -1,4 +1,4 @@
-"""Observer of the sliders: what is moved by hand is told to all materials that go with it, and these follow."""
+"""Observer of the sliders and of the models' names: what is moved by hand is told to all materials that go with it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
+from gan_worker.client.events import RunRenamed
 from gan_worker.errors import TilewrightError
 from gan_worker.wire.messages import ModelList
 
 from ..shader import projection
 from ..worker import pump, session
-from . import changes, favourites, live, sliders
+from . import changes, favourites, live, renaming, sliders
 
 if TYPE_CHECKING:
     from .properties import SteeringChoices
@@ -46,7 +47,17 @@ def _mix(chosen: SteeringChoices) -> list[bpy.types.Material]:
     return changed
 
 
-_part = pump.Subject(receivers={ModelList: lambda _event: sliders.add_sliders_everywhere()})
+def _take_models(_event: ModelList) -> None:
+    renaming.follow_weights()
+    sliders.add_sliders_everywhere()
+
+
+_part = pump.Subject(
+    receivers={
+        ModelList: _take_models,
+        RunRenamed: lambda event: renaming.take(event.run, event.name),
+    }
+)
 
 
 def register() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from .. import state
 from ..shader import images, node_tree
 from ..worker import pump, session
-from . import levels, sliders
+from . import levels, renaming, sliders
 
 if TYPE_CHECKING:
     from gan_worker.client.events import MaterialReady
@@ -69,11 +69,13 @@ class Following(state.FilePart):
         # Sliders of the file before asked for them. One that is opened again has the same materials, as they were.
         for job in [j for j in session.current.jobs.values() if j.purpose in (PREVIEW, AT_REST)]:
             session.current.disown(job)
+        renaming.follow_weights()
         sliders.take_up_recipes()
         sliders.add_sliders_everywhere()
 
     def undone(self) -> None:
         """Bring the textures back: undo restores latents and recipe, but no pixels that nobody packed."""
+        renaming.restore()
         for material in bpy.data.materials:
             if sliders.has_latents(material) and not sliders.is_shown(material):
                 _show_again(material)
@@ -128,7 +130,7 @@ def follow(material: bpy.types.Material) -> None:
 
 def take(material: bpy.types.Material, config: GenerationConfig) -> None:
     """Give a material other latents, at its own size and with its own maps, and let it follow."""
-    sliders.exchange(material, config)
+    sliders.exchange(material, renaming.present(config))
     follow(material)
 
 

@@ -139,23 +139,6 @@ def is_photo(material: bpy.types.Material) -> bool:
     return model is not None and model.tile is not None
 
 
-def present_name(recipe: Recipe) -> str:
-    """What the worker calls the estimator of a recipe by now: its weights tell where it was renamed."""
-    name = recipe.config.estimation.estimator if recipe.config.estimation else ""
-    if not name or name in session.current.estimator_names():
-        return name
-    found = (e.name for e in session.current.estimators if e.hash == recipe.estimator)
-    return next(found, name)
-
-
-def follow_estimator(material: bpy.types.Material, recipe: Recipe) -> None:
-    """Name the estimator as the worker calls it by now, where it is still that of the recipe."""
-    kept, made = material.tilewright.latents.estimation, recipe.config.estimation
-    if made and kept.estimator == made.estimator:
-        with quietly():
-            kept.estimator = present_name(recipe)
-
-
 def offers_estimators(chosen: str) -> bool:
     """Whether there is a choice of what estimates maps; what was chosen can be taken out although it is gone."""
     return bool(chosen or session.current.estimator_names())

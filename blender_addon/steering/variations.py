@@ -17,7 +17,7 @@ from gan_worker.styles.motion import moved_layout
 from .. import state
 from ..ui import thumbnails
 from ..worker import pump, session
-from . import live, sliders
+from . import live, renaming, sliders
 
 if TYPE_CHECKING:
     from gan_worker.client.events import MaterialReady
@@ -262,7 +262,7 @@ def _remember(target: str, present: GenerationConfig) -> None:
     present = replace(present, origin=None)
     known = _here().histories.setdefault(target, _History())
     for near in (known.now, known.now - 1, known.now + 1):
-        if 0 <= near < len(known.past) and known.past[near] == present:
+        if 0 <= near < len(known.past) and renaming.present(known.past[near]) == present:
             known.now = near
             return
     known.past[known.now + 1 :] = [present]

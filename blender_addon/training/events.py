@@ -9,7 +9,6 @@ from gan_worker.client.events import (
     JobReport,
     PreviewReady,
     RunPreviewReady,
-    RunRenamed,
 )
 from gan_worker.progress import TrainingProgress
 from gan_worker.wire.messages import RunConfig, WorkerFault
@@ -36,7 +35,6 @@ register, unregister = pump.joining(
         receivers={
             PreviewReady: lambda event: preview.show(event.preview.pixels),
             JobReport: _take_report,
-            RunRenamed: lambda event: runs.follow_name(event.run, event.name),
             RunConfig: lambda event: runs.take_settings(bpy.context.scene, event.config),
             RunPreviewReady: run_pictures.show,
             Connected: lambda _event: run_pictures.clear(),

@@ -46,14 +46,6 @@ def chosen_run() -> RunEntry | None:
     return session.current.run(shown.runs[shown.run_index].name)
 
 
-def follow_name(old: str, new: str) -> None:
-    """Let the scenes' choices go with a run that got another name."""
-    for scene in bpy.data.scenes:
-        for field in ("model", "run", "estimator"):
-            if getattr(scene.tilewright, field) == old:
-                setattr(scene.tilewright, field, new)
-
-
 def take_settings(scene: bpy.types.Scene, config: TrainingConfig) -> None:
     """Choose in the Train panel what another run was started with, under a name that is free."""
     chosen = scene.tilewright

@@ -1,0 +1,165 @@
+"""Runs that got other names: materials, favorites and choices go with them, and undo brings nothing old back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import bpy
+import numpy as np
+import pytest
+
+from blender_addon.generation import requests
+from blender_addon.painting import painting
+from blender_addon.shader import node_tree
+from blender_addon.steering import favourites, live, sliders
+from blender_addon.worker import pump, session
+from gan_worker.client.events import RunRenamed
+from gan_worker.config import GenerationConfig
+
+from ..conftest import MODEL
+
+FULL = GenerationConfig("bricks", seed=5, width=64, height=64)
+
+
+def answer(client) -> None:
+    """Let the worker answer until nothing more is asked."""
+    for _ in range(10):
+        live.let_rest()
+        pump.tick()
+        pump.finish()
+        for job, config in client.submitted.items():
+            if not session.current.jobs[job].done:
+                size = (config.height, config.width)
+                client.finish(job, {"base_color": np.full((*size, 3), 50, np.uint8)})
+
+
+def rename(client, old: str, new: str) -> None:
+    client.models = tuple(replace(m, name=new) if m.name == old else m for m in client.models)
+    client.events.append(RunRenamed(old, new))
+    client.request_models()
+    pump.tick()
+
+
+@pytest.fixture
+def material(stand_in, plane) -> bpy.types.Material:
+    """One of whose looks there is a favourite, which it can be painted with."""
+    requests.generate_for_objects([plane], FULL)
+    answer(stand_in)
+    material = plane.active_material
+    kept = favourites.add(bpy.context.scene, material)
+    session.current.protocol = (1, 2)
+    painting.add_look(material, kept)
+    answer(stand_in)
+    stand_in.submitted.clear()
+    return material
+
+
+def check_followed(material) -> None:
+    assert live.obstacle(material) == ""
+    assert sliders.is_shown(material)
+    assert node_tree.recipe_of(material).model == sliders.wanted(material).model
+
+
+def test_sliders_go_on_and_nothing_is_asked_anew(stand_in, material):
+    origin = sliders.wanted(material).origin
+    assert origin
+    rename(stand_in, "bricks", "wall")
+    check_followed(material)
+    assert sliders.wanted(material).origin == origin, "the border stays where it was"
+    answer(stand_in)
+    assert not stand_in.submitted
+    material.tilewright.latents.directions["pca 1"].amount = 1.5
+    (asked,) = stand_in.submitted.values()
+    assert (asked.model, asked.directions) == ("wall", (("pca 1", 1.5),))
+
+
+def test_favourites_looks_and_names_of_sliders_go_with_it(stand_in, material):
+    scene = bpy.context.scene
+    scene.tilewright.direction_labels["bricks/pca 1"].label = "Moss"
+    damaged = favourites.add(scene, material)
+    damaged.config = "damaged: bricks"
+    rename(stand_in, "bricks", "wall")
+    (kept,) = favourites.of_model(scene, "wall")
+    (look,) = material.tilewright.painted_looks
+    assert look.config == kept.config
+    assert damaged.config == "damaged: bricks"
+    assert scene.tilewright.direction_labels["wall/pca 1"].label == "Moss"
+    favourites.apply(material, kept)
+    assert live.obstacle(material) == ""
+
+
+def test_earlier_latents_are_of_the_model_by_its_new_name(stand_in, material):
+    material.tilewright.latents.seed = 6
+    answer(stand_in)
+    rename(stand_in, "bricks", "wall")
+    answer(stand_in)
+    bpy.ops.tilewright.history_back()
+    wanted = sliders.wanted(material)
+    assert (wanted.model, wanted.seed) == ("wall", 5)
+    assert not bpy.ops.tilewright.history_back.poll()
+
+
+def test_undo_brings_no_old_name_back(stand_in, material, plane):
+    bpy.ops.ed.undo_push(message="start")
+    plane.location.x = 5
+    bpy.ops.ed.undo_push(message="move")
+    rename(stand_in, "bricks", "wall")
+    rename(stand_in, "wall", "old wall")
+    bpy.ops.ed.undo()
+    check_followed(bpy.data.objects["Plane"].active_material)
+    assert favourites.of_model(bpy.context.scene, "old wall")
+    assert bpy.context.scene.tilewright.model == "old wall"
+    assert not stand_in.submitted
+
+
+def test_undo_leaves_the_names_of_another_run_that_is_called_so_now(stand_in, material):
+    bpy.ops.ed.undo_push(message="start")
+    rename(stand_in, "bricks", "wall")
+    bpy.ops.ed.undo_push(message="renamed")
+    stand_in.models += (replace(MODEL, name="bricks", hash="b" * 64),)
+    stand_in.request_models()
+    pump.tick()
+    favourites.add(bpy.context.scene, bpy.data.materials[0]).config = favourites.as_text(FULL)
+    bpy.ops.ed.undo_push(message="favourite")
+    bpy.ops.ed.undo_push(message="something")
+    bpy.ops.ed.undo()
+    assert len(favourites.of_model(bpy.context.scene, "bricks")) == 1
+
+
+@pytest.mark.parametrize("known", ["before", "after"])
+def test_a_file_that_was_closed_finds_its_model_by_its_weights(stand_in, material, tmp_path, known):
+    path = str(tmp_path / "closed.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.read_homefile(use_empty=True)
+    stand_in.models = (replace(MODEL, name="wall"),)
+    if known == "before":
+        stand_in.request_models()
+        pump.tick()
+    bpy.ops.wm.open_mainfile(filepath=path)
+    if known == "after":
+        stand_in.request_models()
+        pump.tick()
+    loaded = bpy.data.objects["Plane"].active_material
+    check_followed(loaded)
+    assert sliders.wanted(loaded).model == "wall"
+
+
+def test_a_model_that_is_there_by_its_name_is_left(stand_in, material):
+    stand_in.models = (replace(MODEL, hash="b" * 64), replace(MODEL, name="copy"))
+    stand_in.request_models()
+    pump.tick()
+    assert sliders.wanted(material).model == "bricks"
+
+
+def test_undo_of_a_slider_that_was_moved_before_is_followed(stand_in, material):
+    for amount in (1.0, 2.0):
+        bpy.data.materials[0].tilewright.latents.directions["pca 1"].amount = amount
+        bpy.ops.ed.undo_push(message="slider")  # as Blender does when the mouse is let go
+        answer(stand_in)
+    rename(stand_in, "bricks", "wall")
+    asked = len(stand_in.submitted)
+    bpy.ops.ed.undo()
+    answer(stand_in)
+    fresh = list(stand_in.submitted.values())[asked:]
+    assert {(c.model, c.directions) for c in fresh} == {("wall", (("pca 1", 1.0),))}
+    check_followed(bpy.data.objects["Plane"].active_material)
