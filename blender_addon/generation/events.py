@@ -46,7 +46,8 @@ def _make_material(event: MaterialReady, job: session.Job) -> Iterator[None]:
 def _make_rest(event: MaterialReady, job: session.Job) -> Iterator[None]:
     """What was generated when a slider came to rest is wired as it was."""
     results.expect(event.job)
-    order = results.Order(None, images.texture_folder(bpy.context.scene))
+    scene = bpy.data.scenes.get(str(job.note)) or bpy.context.scene
+    order = results.Order(None, images.texture_folder(scene))
     return results.apply(event, job.target, order, is_rest=True)
 
 

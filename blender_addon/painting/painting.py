@@ -20,6 +20,7 @@ from .. import state
 from ..shader import images, node_tree, projection
 from ..steering import favourites, live, sliders
 from ..steering.changes import quietly
+from ..ui import windows
 from ..ui.icons import PanelPictures
 from ..worker import pump, session
 from ..worker.reporting import require
@@ -318,8 +319,8 @@ def _tick() -> float | None:
     now, here = time.monotonic(), _here()
     if now - here.looked >= INTERVAL:
         here.looked = now
-        _look()
-    return INTERVAL if is_going_on() else None
+        windows.in_each(_look)
+    return INTERVAL if any(windows.in_each(is_going_on)) else None
 
 
 def _look() -> None:

@@ -105,6 +105,7 @@ class Repair(BackgroundTask):
         self._model = regeneration.model_of(material).name
         self._shown = _names(material)
         self._mask = encode_png(mask)
+        self._textures = images.texture_folder(bpy.context.scene)
         self._folder = preferences.picture_folder() / f"repair-{uuid.uuid4().hex}"
         self._requests = Requests("a material is repaired", "Press Repair again.")
 
@@ -172,10 +173,9 @@ class Repair(BackgroundTask):
             pngs[name] = b"".join(parts)
         # At once from here on: what has no user yet might be tidied away between two steps.
         material = self._material()
-        folder = images.texture_folder(bpy.context.scene)
         found = node_tree.images_of(material)
         for name, png in pngs.items():
-            found[name] = _replacement(found[name], name, ready, png, folder)
+            found[name] = _replacement(found[name], name, ready, png, self._textures)
         node_tree.build(material, found, None)
         material.tilewright.repaired = True
         material.tilewright.repair_remark = remark

@@ -18,7 +18,7 @@ from gan_worker.files import read_stored
 from gan_worker.styles.favourites import Favourite, mixed, read_favourites, write_favourites
 
 from .. import state
-from ..ui import thumbnails
+from ..ui import thumbnails, windows
 from ..worker import pump, session
 from . import live, sliders
 
@@ -149,8 +149,11 @@ def mixed_by(chosen: SteeringChoices) -> GenerationConfig:
 
 
 def _tick() -> None:
+    windows.in_each(lambda: _look(bpy.context.scene))
+
+
+def _look(scene: bpy.types.Scene) -> None:
     """Put up one picture that is kept, or ask for one that is missing."""
-    scene = bpy.context.scene
     for favourite in scene.tilewright.favourites:
         if favourite.uid not in _here().drawn:
             pixels = thumbnails.from_text(favourite.thumbnail)

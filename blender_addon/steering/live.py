@@ -42,6 +42,7 @@ class _Moving:
         job: the preview that the worker has; there is one at most, so that no queue builds up.
         asked: when that was asked for.
         waits: how many ticks have waited for it.
+        scene: name of the one in whose window they were changed, which says where textures go.
     """
 
     changed: float
@@ -49,6 +50,7 @@ class _Moving:
     job: str = ""
     asked: float = 0.0
     waits: int = 0
+    scene: str = ""
 
 
 @dataclass
@@ -122,6 +124,7 @@ def follow(material: bpy.types.Material) -> None:
     target = material.tilewright.uuid
     known = _here().moving.setdefault(target, _Moving(0.0))
     known.changed, known.stale = time.monotonic(), True
+    known.scene = bpy.context.scene.name
     newest = session.current.newest(target)
     if newest and newest.purpose == AT_REST and newest.under_way:
         session.current.cancel(newest)
@@ -206,7 +209,7 @@ def _ask_for_due() -> None:
         _ask(target, known)
         if not known.stale and not is_under_way(known.job) and now - known.changed >= REST:
             del _here().moving[target]
-            _ask_full(target)
+            _ask_full(target, known.scene)
 
 
 def show(event: MaterialReady, job: session.Job) -> Iterator[None]:
@@ -269,10 +272,23 @@ def _ask(target: str, known: _Moving) -> None:
     known.job = session.current.generate(config, target, PREVIEW).id
 
 
-def _ask_full(target: str) -> None:
+def _ask_full(target: str, scene: str) -> None:
     material = node_tree.find_material(target)
     if material is not None:
-        session.current.generate(sliders.wanted(material), target, AT_REST)
+        ask_at_rest(sliders.wanted(material), target, scene)
+
+
+def ask_at_rest(config: GenerationConfig, target: str, scene: str) -> session.Job:
+    """Ask for a full size that is wired as it was.
+
+    Args:
+        config: what to make.
+        target: uuid of the material.
+        scene: name of the one that says where textures go.
+    """
+    job = session.current.generate(config, target, AT_REST)
+    job.note = scene
+    return job
 
 
 def is_under_way(job_id: str) -> bool:

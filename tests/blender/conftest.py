@@ -6,6 +6,7 @@ import os
 import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +175,14 @@ def stand_in() -> StandInClient:
     pump.tick()
     bpy.context.scene.tilewright.model = MODEL.name
     return client
+
+
+@contextmanager
+def as_in_another_window() -> Iterator[None]:
+    """What timers see where the first window shows an empty scene, and the test's own is in the second."""
+    empty = bpy.data.scenes.new("Empty")
+    with bpy.context.temp_override(scene=empty, view_layer=empty.view_layers[0]):
+        yield
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from gan_worker.config import GenerationConfig
 from gan_worker.errors import TilewrightError
 from gan_worker.style import Look, Seed, read_weights
 
-from ..conftest import add_lightmap
+from ..conftest import add_lightmap, as_in_another_window
 
 FULL = GenerationConfig("bricks", seed=5, width=512, height=512)
 LOOKS = (
@@ -560,3 +560,12 @@ def test_a_material_whose_looks_were_all_removed_stays_as_it_is(painter):
     painter.stroke(0.5)
     assert session.current.last_error is None
     assert len(painter.asked) == asked
+
+
+def test_what_is_painted_in_a_second_window_is_followed(painter):
+    bpy.ops.tilewright.paint_looks()
+    painter.answer()
+    with as_in_another_window():
+        painter.stroke(0.5)
+        assert pump.tick() == painting.INTERVAL, "looked at often"
+    assert painter.shares() == [0.5, 0.5]

@@ -25,7 +25,7 @@ from gan_worker.materials.pictures import read_header, read_stored
 from gan_worker.materials.sets import find_materials
 from gan_worker.progress import GenerationProgress, Notice
 
-from ..conftest import add_lightmap
+from ..conftest import add_lightmap, as_in_another_window
 from ..test_panels import draw
 
 CONFIG = GenerationConfig("bricks", seed=5, width=48, height=32)
@@ -177,7 +177,9 @@ def test_files_are_named_like_what_they_hold_once_the_scene_is_saved(bench, tmp_
     bpy.context.scene.tilewright.storage = "FILES"
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
     bench.mask()
-    bench.finish(bench.ask())
+    job = bench.ask()
+    with as_in_another_window():
+        bench.finish(job)
     bpy.ops.wm.save_mainfile()
     made = {file.name for file in (tmp_path / "textures").iterdir()}
     assert "bricks_5_48x32_repaired_height.png" in made and len(made) == len(bench.maps)

@@ -16,6 +16,8 @@ from blender_addon.worker import pump, session
 from gan_worker.config import GenerationConfig
 from gan_worker.style import Seed
 
+from ..conftest import as_in_another_window
+
 FULL = GenerationConfig("bricks", seed=5, width=64, height=32)
 
 
@@ -218,3 +220,11 @@ def test_one_that_cannot_be_read_is_told_once_and_holds_up_no_other(stand_in, ma
     session.current.dismiss()
     pump.tick()
     assert session.current.last_error is None
+
+
+def test_one_of_the_scene_in_a_second_window_gets_its_picture(stand_in, material):
+    bpy.ops.tilewright.add_favourite()
+    (kept,) = chosen().favourites
+    with as_in_another_window():
+        answer(stand_in)
+    assert thumbnails.is_there(favourites.picture_name(kept))

@@ -20,6 +20,8 @@ from gan_worker.errors import ErrorInfo
 from gan_worker.style import Latent, Material
 from gan_worker.wire.messages import JobAccepted, ModelList, WorkerStatus
 
+from ..conftest import as_in_another_window
+
 FULL = GenerationConfig("bricks", seed=5, width=512, height=256)
 
 
@@ -508,6 +510,26 @@ def test_textures_as_files_are_written_when_the_file_is_saved(hand, material, re
     assert shown_value(loaded) == 80
     space = {n: i.colorspace_settings.name for n, i in node_tree.images_of(loaded).items()}
     assert (space["base_color"], space["roughness"]) == ("sRGB", "Non-Color")
+
+
+@pytest.mark.parametrize("button", [False, True])
+def test_textures_go_where_the_scene_of_a_second_window_wants_them(
+    hand, material, rest, tmp_path, button
+):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    bpy.context.scene.tilewright.storage = "FILES"
+    if button:
+        bpy.ops.tilewright.regenerate()
+    else:
+        hand.move(material, 1.0)
+    with as_in_another_window():
+        if not button:
+            hand.answer(hand.jobs[-1])
+            rest()
+        hand.answer(hand.jobs[-1])
+    bpy.ops.wm.save_mainfile()
+    shown = node_tree.images_of(material)
+    assert len(list((tmp_path / "textures").glob("*.png"))) == len(shown)
 
 
 def test_textures_that_cannot_be_written_stay_packed(hand, material, rest, tmp_path):
