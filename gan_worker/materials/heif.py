@@ -68,7 +68,8 @@ class HeifInput:
         """Rows from `top` up to `bottom`, 0..1; None where the file is damaged."""
         try:
             if self._pixels is None:
-                self._pixels = np.asarray(self._image)
+                shape = (self._spec.height, self._spec.width, -1)
+                self._pixels = np.asarray(self._image).reshape(shape)  # gray has two dimensions
         except _FAULTS as error:
             self._problem = str(error) or "it is damaged"
             return None

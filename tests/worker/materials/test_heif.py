@@ -54,6 +54,17 @@ def test_a_photo_is_read_whole_and_in_bands(name, photo, tmp_path):
     assert list(found.files.values()) == [file]
 
 
+@pytest.mark.parametrize("channels", [1, 4])
+def test_one_in_gray_or_with_alpha_is_read_too(channels, photo, tmp_path):
+    stored = np.concatenate([photo, photo[..., :1]], axis=-1)[..., :channels]
+    save(stored.squeeze(), tmp_path / "a.heic")
+    assert check_picture(tmp_path / "a.heic") == (80, 48)
+    read = read_picture(tmp_path / "a.heic", alpha=True)
+    assert read.shape == stored.shape
+    assert np.abs(read * 255 - stored).max() < 12
+    assert len(find_materials([tmp_path])[0]) == 1
+
+
 def exif(**texts):
     made = Image.Exif()
     for tag, text in texts.values():
