@@ -38,6 +38,8 @@ LINEAR_EXTENSIONS = frozenset((".exr", ".hdr"))
 
 # Names of two channels that are colors, or a direction without its third part, and not a value and its alpha.
 _TWO_COLORS = (("R", "G"), ("X", "Y"), ("U", "V"))
+# Formats whose second channel is always alpha, though OpenImageIO calls the two red and green.
+_GRAY_AND_ALPHA = ("targa", "sgi")
 
 # Where this stands near its end, a file is whole, and its pixels need not be decoded to know.
 _END_MARKS = {"jpeg": b"\xff\xd9", "png": b"IEND\xaeB`\x82"}
@@ -357,7 +359,7 @@ def _unreadable(
 def _chosen(pixels: Picture, opened: oiio.ImageInput, alpha: bool, srgb: bool) -> Picture:
     """The channels that were asked for, in the colors that were asked for."""
     spec = opened.spec()
-    two = tuple(spec.channelnames) in _TWO_COLORS
+    two = tuple(spec.channelnames) in _TWO_COLORS and opened.format_name() not in _GRAY_AND_ALPHA
     if not alpha:
         pixels = pixels[..., : 3 if pixels.shape[-1] > 2 else 1 + two]
     elif two:  # so that the second is not taken for alpha

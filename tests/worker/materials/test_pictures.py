@@ -193,6 +193,20 @@ class TestReading:
         else:
             assert read[0, 0].tolist() == ([0.25, 0.75, 0] if alpha else [0.25, 0.75])
 
+    @pytest.mark.parametrize("extension", ["tga", "sgi", "png", "tif"])
+    @pytest.mark.parametrize("alpha", [True, False])
+    def test_gray_with_alpha_is_no_two_colors(self, extension, alpha, tmp_path):
+        file = tmp_path / f"a.{extension}"
+        spec = oiio.ImageSpec(8, 4, 2, oiio.UINT8)
+        spec.channelnames, spec.alpha_channel = ("Y", "A"), 1
+        output = oiio.ImageOutput.create(str(file))
+        assert output.open(str(file), spec)
+        assert output.write_image(np.full((4, 8, 2), (110, 255), np.uint8))
+        output.close()
+        assert read_stored(file)[0, 0].tolist() == [110, 255]
+        read = read_picture(file, alpha)
+        assert (read[0, 0] * 255).tolist() == pytest.approx([110, 255] if alpha else [110])
+
     def test_the_largest_that_we_make_can_be_read_everywhere(self, tmp_path, monkeypatch):
         file = tmp_path / "rock_8K.png"
         write_picture(file, np.zeros((8192, 8192, 1), np.uint8))
