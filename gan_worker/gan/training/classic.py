@@ -25,6 +25,7 @@ from gan_worker.progress import DataReport, MaterialEntry
 
 if TYPE_CHECKING:
     from gan_worker.config import ClassicConfig, TrainingConfig
+    from gan_worker.materials.sets import MaterialSet
 
 # The one channel of the networks is the mean of red, green and blue, 0..1; restored, all three are that mean.
 GREY = Statistics({"base_color": MapStatistics((0.0,) * 3, ((3**-0.5,) * 3,), (3**0.5,))})
@@ -90,9 +91,9 @@ def read_small_pictures(files: Sequence[str], side: int) -> Pictures:
             f"received {len(colored)}.",
             "Give a folder of pictures, or use the preset tiny, which learns from one photo.",
         )
-    whole = [read_material(s)["base_color"] for s in colored]
-    oblong = sum(p.shape[0] != p.shape[1] for p in whole)
-    small = [resize_to(_middle(p), side, side) for p in whole]
+    read = [_read_small(s, side) for s in colored]
+    small = [picture for picture, _ in read]
+    oblong = sum(was_oblong for _, was_oblong in read)
     if max(map(np.ptp, small)) < CONSTANT:
         raise PictureError(
             "dataset_empty",
@@ -106,6 +107,13 @@ def read_small_pictures(files: Sequence[str], side: int) -> Pictures:
     report = DataReport(entries, tuple(skipped), ("base_color",), 1.0, tuple(notes))
     used = tuple(s.files["base_color"] for s in colored)
     return Pictures(tuple({"base_color": p} for p in small), report, used)
+
+
+def _read_small(material: MaterialSet, side: int) -> tuple[np.ndarray, bool]:
+    """The middle of a base color, (side, side, 3), and whether there was more; hundreds would not fit whole."""
+    picture = read_material(material)["base_color"]
+    height, width = picture.shape[:2]
+    return resize_to(_middle(picture), side, side), height != width
 
 
 def _middle(picture: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The plain dense GAN: small grey pictures in, a sheet of them out, and nothing it cannot do is promised."""
 
 import dataclasses
+import weakref
 
 import numpy as np
 import pytest
@@ -118,6 +119,22 @@ def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(config, trained, tmp
 
     assert state["step"] == whole_state["step"]
     assert all(np.array_equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_no_picture_is_held_at_its_full_size(folder, monkeypatch):
+    read, held = classic.read_material, []
+
+    def watched(material_set):
+        assert not any(picture() is not None for picture in held), "an earlier one is still there"
+        maps = read(material_set)
+        held.append(weakref.ref(maps["base_color"]))
+        return maps
+
+    monkeypatch.setattr(classic, "read_material", watched)
+    learned = classic.read_small_pictures([str(folder)], SIDE)
+
+    assert len(held) == len(learned.materials) == 16
+    assert "16 of them are not square; their middle is learned." in learned.report.notes
 
 
 def test_one_picture_is_not_enough(folder, tmp_path):
