@@ -84,28 +84,25 @@ def straighten_part(
     read: Callable[[Box], NDArray[Any]],
     size: tuple[int, int],
     corners: Sequence[Corner],
-    most: int,
-) -> tuple[Picture, int]:
+    shrink: int = 1,
+) -> Picture:
     """As `straighten`, of a photo too large to be held: no more than what lies around the corners is read.
 
     Args:
         read: gives the part of the photo that a box has, (height, width, channels) in 0..1 or whole numbers.
         size: width and height of the photo, pixels.
         corners: as `Preparation.corners`, four.
-        most: pixels that may be left; where there would be more, each is the mean of a box of them.
+        shrink: as of `straighten`.
 
     Returns:
-        float32, (height, width, channels) in 0..1, and the side of those boxes, pixels.
+        float32, (height, width, channels) in 0..1.
     """
-    shrink, (across, down) = 1, straightened_size(*size, corners)
-    while (across // shrink) * (down // shrink) > most:
-        shrink *= 2
     places = _places(*size, corners)
     first = np.maximum(np.floor(places.min(axis=0)) - AROUND, 0).astype(int)
     last = np.minimum(np.ceil(places.max(axis=0)) + AROUND, size).astype(int)
     within = (places - first) / (last - first)
     part = read((first[0], first[1], last[0], last[1]))
-    return straighten(part, [(x, y) for x, y in within.tolist()], shrink), shrink
+    return straighten(part, [(x, y) for x, y in within.tolist()], shrink)
 
 
 def homography(before: Matrix, after: Matrix) -> Matrix:

@@ -216,7 +216,7 @@ def _prepared(
     if math.prod(prepared_size(*size, preparation)) > PREPARED:
         raise _too_large(file)
     read = partial(read_part, material)
-    photo, _ = straighten_part(read, size, preparation.corners, PREPARED)
+    photo = straighten_part(read, size, preparation.corners)
     return prepare_and_inspect(photo, replace(preparation, corners=()))
 
 

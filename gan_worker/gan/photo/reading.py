@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gan_worker.errors import PictureError, RequestError
+from gan_worker.limits import SIDES
 from gan_worker.materials.masks import looks_seamless
 from gan_worker.materials.pixels import with_unit_normals
 from gan_worker.materials.reduction import read_layout, read_part, read_reduced
 from gan_worker.materials.sets import PHOTO, find_materials, read_material
-from gan_worker.photos.preparing import prepare_and_inspect, straighten_part
+from gan_worker.photos.preparing import prepare_and_inspect, prepared_size, straighten_part
 from gan_worker.photos.tiling import SMALLEST, make_tile, shrunk
 from gan_worker.progress import DataReport, MaterialEntry, Stage
 
@@ -142,19 +143,28 @@ def _read(material: MaterialSet, preparation: Preparation) -> tuple[int, Maps, P
 
     Of a large one corners are cut out of all its pixels, and what is left may be no larger than what can be kept.
     """
-    width, height = read_layout(next(iter(material.files.values()))).size
-    if width * height > KEPT and material.maps == PHOTO and preparation.corners:
-        read = partial(read_part, material)
-        color, shrink = straighten_part(read, (width, height), preparation.corners, KEPT)
-        return shrink, {"base_color": color}, replace(preparation, corners=())
-    shrink = 1
-    while (width // shrink) * (height // shrink) > KEPT:
-        shrink *= 2
+    size = read_layout(next(iter(material.files.values()))).size
+    shrink = _shrink(size)
+    if material.maps == PHOTO and preparation.corners:
+        left = _shrink(prepared_size(*size, preparation))
+        if max(shrink, left) > 1:
+            read = partial(read_part, material)
+            color = straighten_part(read, size, preparation.corners, left)
+            return left, {"base_color": color}, replace(preparation, corners=())
     if shrink > 1:
         maps = read_reduced(material, material.maps, shrink, 1, with_unit_normals).overview
     else:
         maps = {name: with_unit_normals(name, p) for name, p in read_material(material).items()}
     return shrink, maps, preparation
+
+
+def _shrink(size: tuple[int, int]) -> int:
+    """What the sides of a picture of this size are divided by, so that it can be kept, and drawn as one tile."""
+    width, height = size
+    shrink = 1
+    while (width // shrink) * (height // shrink) > KEPT or max(size) // shrink > SIDES.most:
+        shrink *= 2
+    return shrink
 
 
 def _fitted(

@@ -12,6 +12,7 @@ from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.errors import Cancelled, PictureError, RequestError, TilewrightError
 from gan_worker.estimation import Estimation
 from gan_worker.gan.generation.model import load_model
+from gan_worker.gan.photo.reading import read_photo
 from gan_worker.gan.training.loop import train
 from gan_worker.materials.pictures import write_picture
 from gan_worker.preparation import Preparation
@@ -171,6 +172,29 @@ def test_corners_of_a_large_photo_keep_its_detail(open_photo, tmp_path, monkeypa
     assert np.abs(pictures[0]["base_color"] - pictures[1]["base_color"]).max() <= 1.01 / 255
     notes = next(news.notes for news in told if isinstance(news, DataReport))
     assert not any("very large" in note for note in notes)
+
+
+@pytest.fixture
+def strip(blobs, tmp_path):
+    """A photo of 16500×70, longer than any tile."""
+    pixels = np.tile(blobs(256, 4.0)[:70, :250] * np.array([0.9, 0.7, 0.5]), (1, 66, 1))
+    write_picture(tmp_path / "strip.png", np.clip(pixels, 0, 1).astype(np.float32))
+    return tmp_path / "strip.png"
+
+
+def test_a_strip_longer_than_any_tile_is_kept_smaller_and_opens(strip, tmp_path):
+    run, _ = made(tmp_path, [strip])
+    info = load_model(run.path).info
+    assert (info.tile, info.scale) == ((8250, 35), 0.5)
+
+
+@pytest.mark.parametrize(("side", "kept"), [(0.002, (8217, 35, 0.5)), (0.1, (13200, 70, 1.0))])
+def test_of_a_strip_only_what_corners_leave_must_fit(strip, side, kept):
+    corners = ((side, 0.0), (1 - side, 0.0), (1 - side, 1.0), (side, 1.0))
+    config = TrainingConfig("strip", (str(strip),), "photo", prepare=Preparation(corners))
+    photo = read_photo(config, lambda stage: None, lambda: False)
+    height, width = photo.fitted.maps["base_color"].shape[:2]
+    assert (width, height, photo.scale) == kept
 
 
 @pytest.mark.parametrize("after", [0, 1, 2])
