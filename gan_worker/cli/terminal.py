@@ -133,8 +133,9 @@ def _show(table: Table, rows: int) -> None:
         output.print(f"… and {rows - ROWS_SHOWN} more, all in data_report.json")
 
 
-def show_models(models: Sequence[ModelInfo], unreadable: Mapping[str, str]) -> None:
-    """All models in their order, and why others are none."""
+def show_models(known: Sequence[ModelInfo], unreadable: Mapping[str, str]) -> None:
+    """All models that are offered in their order, how many are not, and why others are none."""
+    models = [info for info in known if not info.retired]
     name, made = Column("Model", no_wrap=True), Column("Made", no_wrap=True)
     table = Table(name, "Maps", "Preset", "Size in steps of", "Trained", made)
     for info in models:
@@ -157,6 +158,10 @@ def show_models(models: Sequence[ModelInfo], unreadable: Mapping[str, str]) -> N
         warning = copy_warning(info.copied)
         if warning:
             show_warning(f"{info.name}: {warning}")
+    retired = len(known) - len(models)
+    if retired:
+        told = f"{retired} more came with earlier versions; by their names they work as before."
+        output.print(told, soft_wrap=True)
     _show_unreadable(unreadable)
 
 

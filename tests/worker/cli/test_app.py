@@ -201,7 +201,10 @@ def test_a_resumed_run_that_fails_is_kept(home, capsys):
 
 def test_lists_say_what_there_is(home, capsys):
     assert app.main(["models"]) == 0
-    assert "Starter Red Bricks" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert FIRST_STARTER in shown
+    assert "Starter Red Bricks" not in shown
+    assert "6 more came with earlier versions" in shown.splitlines()[-1]
     run = run_started(home)
     run.append_progress(TrainingProgress(30, 0.12, 61.0, 0.5, 61.0, 9.0, {}))
     info = ModelInfo("oak", "", 8, 16, ("height",), "nano", {}, {}, 1.0, "2030", 30, 0.1)
