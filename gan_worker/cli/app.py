@@ -127,7 +127,7 @@ _PASSED_ON: dict[str, Any] = {
 
 @app.command(**_PASSED_ON)
 def serve(context: typer.Context) -> None:
-    """Serve Blender and scripts; its options: gan-worker serve --help."""
+    """Serve Blender and scripts. Its options: gan-worker serve --help."""
     from gan_worker.server import main as server
 
     sys.exit(server.main(context.args))
@@ -135,7 +135,7 @@ def serve(context: typer.Context) -> None:
 
 @app.command(**_PASSED_ON)
 def doctor(context: typer.Context) -> None:
-    """Check all that the worker needs, and say what is wrong and the cure."""
+    """Say what is wrong with the worker, and the cure."""
     from gan_worker.doctor import view
 
     sys.exit(view.main(context.args))

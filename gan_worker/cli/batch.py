@@ -80,7 +80,7 @@ def batch(
     home: Home = None,
     estimation: Estimation | None = None,
 ) -> None:
-    """Fill a scene with materials by a recipe; run again, it makes only what is missing.
+    """Fill a scene with materials by a recipe. Run again, it makes only what is missing.
 
     Exit code: 0 done, 75 worth another try, 1 failed.
     """

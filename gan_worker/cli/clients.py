@@ -22,7 +22,7 @@ def clients(
     ] = None,
     home: Home = None,
 ) -> None:
-    """List the computers that were paired with this worker, or let one go."""
+    """List the computers paired with this worker, or let one go."""
     folder = keys or runs_folder(home).parent / "keys"
     paired = read_clients(folder)
     if revoke is not None:

@@ -72,7 +72,7 @@ def evaluate(
     ] = None,
     home: Home = None,
 ) -> None:
-    """Measure how close a model comes to real pictures; photos are prepared as they were for its training."""
+    """Measure how close a model comes to real pictures. Photos are prepared as they were for its training."""
     rule = f"--seeds must lie between 2 and {MOST_JUDGED}"
     require(2 <= seeds <= MOST_JUDGED, rule, seeds, "Use --seeds 4.")
     check_places(against)

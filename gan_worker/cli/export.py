@@ -11,7 +11,7 @@ import typer
 
 from gan_worker.cli import terminal
 from gan_worker.cli.options import (
-    Detail,
+    DetailOrNone,
     Estimate,
     Estimation,
     Home,
@@ -60,7 +60,7 @@ def export(
             help="Of a model: width and height in pixels. [1024x1024, or that of a photo]"
         ),
     ] = None,
-    detail: Detail | None = None,
+    detail: DetailOrNone = None,
     psi: Annotated[
         float | None, typer.Option(help="Of a model: 0: the mean style, 1: full variety. [1]")
     ] = None,
@@ -75,7 +75,7 @@ def export(
     home: Home = None,
     estimation: Estimation | None = None,
 ) -> None:
-    """Write materials as glTF, MaterialX, USD, or textures for a game engine."""
+    """Write materials as glTF, MaterialX, USD, or game textures."""
     deep = checked_bits(bits)
     check_target(to)
     folder = Path(of)
@@ -131,7 +131,7 @@ def validate(
         ),
     ] = None,
 ) -> int:
-    """Say what is wrong with materials, and what to do; fails where something is bad."""
+    """Say what is wrong with materials, and what to do. It fails where something is bad."""
     bad = 0
     for folder in folders:
         sets, notes = find_in_folder(folder)

@@ -68,7 +68,7 @@ def loop(
     home: Home = None,
     estimation: Estimation | None = None,
 ) -> None:
-    """Make image sequences that end where they begin, in even steps."""
+    """Make image sequences that end where they begin. Their steps are even."""
     width, height = parse_size(size)
     names = () if maps == "all" else tuple(name.strip() for name in maps.split(","))
     base = GenerationConfig(model, seed, width, height, names, psi, mip=parse_detail(detail))

@@ -40,13 +40,13 @@ Size = Annotated[
     str, typer.Option(help="Width and height in pixels. [512x512, or that of a photo]")
 ]
 
-Detail = Annotated[
-    str,
-    typer.Option(
-        help=f"{', '.join(DETAILS[:4])} or how often halved: a piece of the material has so many times fewer pixels, "
-        "and the same size shows more of it."
-    ),
-]
+_DETAIL = typer.Option(
+    help=f"{', '.join(DETAILS[:4])} or how often halved: a piece of the material has so many times fewer pixels, "
+    "and the same size shows more of it."
+)
+Detail = Annotated[str, _DETAIL]
+# `Detail | None` would have no help: what stands in a union is not looked at.
+DetailOrNone = Annotated[str | None, _DETAIL]
 
 Estimate = Annotated[
     bool | None,

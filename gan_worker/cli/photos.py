@@ -36,8 +36,9 @@ PictureWidth = Annotated[
     float,
     typer.Option(
         metavar="METERS",
-        help="That the first picture shows from left to right: Blender then lays what is generated on objects in its "
-        "own size.",
+        show_default=False,
+        help="Real width of what the first picture shows, in meters, so that Blender lays the material on objects in "
+        "its own size; 0: not known.",
     ),
 ]
 Corners = Annotated[
@@ -65,7 +66,7 @@ def prepare(
     even_light: EvenLight = 0.0,
     white_balance: WhiteBalance = "0",
 ) -> None:
-    """Straighten a photo, even out its light and take its cast out, as `train` does with the same options."""
+    """Straighten a photo, even out its light, take its cast out. So does `train` with the same options."""
     preparation = parse_preparation(corners, even_light, white_balance)
     require(out.suffix.lower() == ".png", "--out must name a PNG", out, "Name it PHOTO.png.")
     photo = read_picture(picture, srgb=True)
@@ -119,7 +120,7 @@ def estimate(
     home: Home = None,
     estimation: Estimation | None = None,
 ) -> None:
-    """Make materials of photos: normals, height, roughness and occlusion are estimated, without any training.
+    """Make materials of photos, without any training. Normals, height, roughness and occlusion are estimated.
 
     With --learn-from the estimator itself learns, from your own material sets; --estimator estimates with it then.
     """

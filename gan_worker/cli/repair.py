@@ -83,7 +83,7 @@ def repair(
     home: Home = None,
     estimation: Estimation | None = None,
 ) -> None:
-    """Fill the masked places of a picture so that they fit; all else stays as it is, to the bit."""
+    """Fill the masked places of a picture so that they fit. All else stays as it is, to the bit."""
     folder = _checked(
         RepairConfig(model, str(picture), str(mask), tileable, scale, seed, steps), home
     )
@@ -123,7 +123,7 @@ def make_tileable(
     home: Home = None,
     estimation: Estimation | None = None,
 ) -> None:
-    """Make the borders of a picture seamless; its inside stays as it is, to the bit."""
+    """Make the borders of a picture seamless. Its inside stays as it is, to the bit."""
     folder = _checked(RepairConfig(model, str(picture), "", None, scale, seed, steps), home)
     pictures = _picture_files()
     material = pictures.read_one(picture)
@@ -159,7 +159,7 @@ def project(
     home: Home = None,
     estimation: Estimation | None = None,
 ) -> None:
-    """Search the latents whose picture is nearest to a photo, to start from them."""
+    """Search the latents whose picture is nearest to a photo. `generate --latent` starts from them."""
     folder = _checked(RepairConfig(model, str(picture), "", None, scale, seed, steps), home)
     info = run.read_model_info(folder)
     width, height = parse_size(size) if size else 2 * (PROJECTED << info.octaves,)

@@ -50,7 +50,7 @@ def delete(
 
 
 def tidy(home: Home = None) -> None:
-    """Remove what nobody needs any more: results that were delivered, jobs of long ago, old logs, damaged files."""
+    """Remove what nobody needs any more. Delivered results, jobs of long ago, old logs and damaged files go."""
     folder = runs_folder(home)
     catalogue = RunCatalogue(folder, AllowedFolders({}, ()))
     before = storage.size_of_state(folder.parent)

@@ -45,7 +45,7 @@ def provenance(
     json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
     home: Home = None,
 ) -> None:
-    """Show whose pictures a model has learned from, or how a picture was generated."""
+    """Show where a model or a generated picture comes from. Of a model, that is whose pictures it has learned from."""
     if Path(of).is_file():
         _show_origin(Path(of), json)
         return

@@ -77,7 +77,7 @@ def train(
     gpus: Annotated[int, typer.Option(help="GPUs of this computer that share every batch.")] = 1,
     home: Home = None,
 ) -> None:
-    """Train a model; Ctrl+C stops and saves, a second one stops at once."""
+    """Train a model. Ctrl+C stops and saves, a second one stops at once."""
     folder = runs_folder(home)
     places = tuple(str(place.absolute()) for place in pictures or ())
     require(

@@ -209,7 +209,7 @@ def tune(
         raise TrainingError(
             "diverged",
             "All numbers of an estimator must stay finite; some did not.",
-            "Learn from fewer minutes, or leave sets out whose normals are damaged.",
+            "Learn for fewer minutes, or leave sets out whose normals are damaged.",
         )
     return weights, ticks.end()
 

@@ -13,6 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 import pytest
+import typer
 
 from gan_worker.cli import app, terminal
 from gan_worker.cli import options as shared
@@ -65,7 +66,8 @@ def run_started(home, name="oak", **fields):
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"]])
-def test_help_names_every_command(arguments, capsys):
+def test_help_names_every_command(arguments, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     assert app.main(arguments) == 0
     shown, wrong = capsys.readouterr()
     assert not wrong
@@ -73,6 +75,17 @@ def test_help_names_every_command(arguments, capsys):
     commands += ("repair", "make-tileable", "project")
     commands += ("provenance", "models", "runs", "serve", "doctor")
     assert all(f"\n  {name}" in shown for name in commands)
+    assert "..." not in shown.partition("Commands:")[2], "a summary was cut off"
+
+
+def test_help_explains_every_option():
+    commands = typer.main.get_command(app.app).commands
+    options = [(name, p) for name, c in commands.items() for p in c.params if p.opts[0][:2] == "--"]
+    assert len(options) > 100
+    assert [(name, p.opts[0]) for name, p in options if not p.help] == []
+    # Where 0 stands for what is not known, it is no default that says anything.
+    widths = [p for _, p in options if p.opts[0] == "--picture-width"]
+    assert widths and all("not known" in p.help and not p.show_default for p in widths)
 
 
 @pytest.mark.parametrize(
