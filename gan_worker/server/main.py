@@ -156,7 +156,7 @@ def _pairing_text(listen: str, port: int, code: str) -> str:
     """What a person types into Blender. The code is void after one use, and after ten minutes."""
     return (
         f"\nTo pair a Blender, open its preferences of Tilewright within {VALID / 60:.0f} minutes, choose Already "
-        f"Running, press Pair, and type\n\n  Address  {_reached_at(listen)}:{port}\n  Code     {code}\n"
+        f"Running, press Pair with Worker, and type\n\n  Address  {_reached_at(listen)}:{port}\n  Code     {code}\n"
     )
 
 

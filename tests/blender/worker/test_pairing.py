@@ -16,8 +16,8 @@ from gan_worker.wire.keys import read_clients
 
 
 @pytest.fixture
-def console(worker_python: str, tmp_path: Path) -> Iterator[tuple[str, str]]:
-    """Address and code, as a worker's console shows them."""
+def console(worker_python: str, tmp_path: Path) -> Iterator[tuple[str, str, str]]:
+    """Address and code, as a worker's console shows them, and all that it shows."""
     command = [
         worker_python,
         "-m",
@@ -36,13 +36,14 @@ def console(worker_python: str, tmp_path: Path) -> Iterator[tuple[str, str]]:
         assert process.poll() is None
     assert json.loads(text.splitlines()[0])["pid"] == process.pid
     address, code = (re.search(rf"{word} +(\S+)", text)[1] for word in ("Address", "Code"))
-    yield address, code
+    yield address, code, text
     process.kill()
     process.communicate()
 
 
 def test_a_code_typed_once_connects_now_and_every_time(console, tmp_path):
-    address, code = console
+    address, code, shown = console
+    assert f"press {bpy.ops.tilewright.pair_worker.get_rna_type().name}," in shown
     bpy.context.preferences.is_dirty = False
     assert bpy.ops.tilewright.pair_worker(address=address, code=code, wait=True) == {"FINISHED"}
     assert bpy.context.preferences.is_dirty, (
@@ -65,7 +66,7 @@ def test_a_code_typed_once_connects_now_and_every_time(console, tmp_path):
 
 
 def test_a_wrong_code_is_said_and_nothing_is_chosen(console):
-    address, code = console
+    address, code, _ = console
     wrong = ("0" if code[0] != "0" else "1") + code[1:]
     bpy.ops.tilewright.pair_worker(address=address, code=wrong, wait=True)
     assert session.current.last_error.code == "pairing_failed"
