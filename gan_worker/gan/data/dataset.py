@@ -17,7 +17,7 @@ from gan_worker.gan.data.periodicity import measure_pattern
 from gan_worker.gan.data.source import Material as Material
 from gan_worker.gan.data.source import PhotoMaps as PhotoMaps
 from gan_worker.gan.data.source import measure_element as measure_element
-from gan_worker.gan.data.source import open_source
+from gan_worker.gan.data.source import open_sources
 from gan_worker.gan.data.statistics import WEAKEST_AXIS, Statistics, measure_statistics
 from gan_worker.gan.data.waves import Pattern, patterns_from_json
 from gan_worker.limits import OCTAVES
@@ -98,7 +98,7 @@ def read_pictures(
     sets, skipped, notes = find_materials(files, of_photos=estimate.names if estimate else PHOTO)
     names = _common_maps([_maps_of(one, estimate) for one in sets])
     side = int((KEPT_PIXELS / len(sets)) ** 0.5)
-    sources = [open_source(one, names, side, len(sets), preparation, estimate) for one in sets]
+    sources = open_sources(sets, names, side, preparation, estimate)
     elements = [source.element for source in sources]
     if scale is None or octaves is None:
         sides = [source.side for source in sources]

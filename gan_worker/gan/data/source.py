@@ -45,6 +45,9 @@ WINDOW = 2**10
 # Pixels of a photo that something is done to, at most: all of it is held for that, which takes 1.6 GiB, and
 # twice that where its maps are estimated.
 PREPARED = 2**26
+# Bytes of maps read whole that are held until their scale is chosen, of all materials together: three sets of 4096².
+# Those for which there is no room are read twice, so that any number of sets is learned from.
+HELD = 2**31
 
 
 @dataclass(frozen=True)
@@ -76,22 +79,28 @@ class Sized:
 
 
 class Source:
-    """The maps of a material, read whole.
+    """The maps of a material, read whole: held where there is room, or else read once more for `at`.
 
     Args:
-        maps: at the size of their files.
+        maps: at the size of their files; whole numbers, which take less room, become floats when they are used.
         problems: of a photo, or of the maps of a set.
+        read: gives the same maps again.
+        room: bytes that they may take.
 
     Attributes:
         element: size of the main elements, pixels.
         side: shorter one of the pictures, pixels.
         problems: as they were given.
+        held: bytes that are held.
     """
 
-    def __init__(self, maps: Material, problems: Problems = ()):
-        self._maps, self.problems = maps, problems
-        self.element = _main_element(maps)
+    def __init__(self, maps: Material, problems: Problems, read: Callable[[], Material], room: int):
+        self.problems, self._read = problems, read
+        self.element = _main_element(_in_floats(maps))
         self.side = min(_size(maps))
+        size = sum(picture.nbytes for picture in maps.values())
+        self._maps = maps if size <= room else None
+        self.held = size if self._maps else 0
 
     def at(self, scale: float, octaves: int, side: int) -> Sized:
         """The pictures at a scale.
@@ -101,7 +110,7 @@ class Source:
             octaves: times they are halved for the generator.
             side: of the middle at most, pixels.
         """
-        native = _scaled(self._maps, scale)
+        native = _scaled(_in_floats(self._maps or self._read()), scale)
         middle = _middle(native, side, octaves) if octaves else {}
         return Sized(_halved(native, octaves), _size(native), middle)
 
@@ -117,7 +126,10 @@ class LargeSource:
         element: size of the main elements, pixels.
         side: shorter one of the pictures, pixels.
         problems: as they were given.
+        held: nothing of what `HELD` counts.
     """
+
+    held = 0
 
     def __init__(self, reduced: Reduced, problems: Problems = ()):
         self._reduced, self.problems = reduced, problems
@@ -147,35 +159,51 @@ class LargeSource:
         return Sized(small, (round(width * scale), round(height * scale)), middle)
 
 
-def open_source(
-    material: MaterialSet,
+def open_sources(
+    materials: Sequence[MaterialSet],
     names: Sequence[str],
     side: int,
-    materials: int,
     preparation: Preparation = AS_IT_IS,
     estimate: PhotoMaps | None = None,
-) -> Source | LargeSource:
-    """Read what is needed of a material.
+) -> list[Source | LargeSource]:
+    """Read what is needed of materials, and hold as many whole as there is room for.
 
     Args:
-        material: its files.
+        materials: their files.
         names: of the maps.
-        side: of the middle that will be kept, pixels.
-        materials: how many share the memory.
-        preparation: what is done to it first where it is a photo, which has no maps but its base color.
-        estimate: gives a photo its other maps; None leaves it with its color alone.
+        side: of the middle that will be kept of each, pixels.
+        preparation: what is done first to those that are photos, which have no maps but their base color.
+        estimate: gives photos their other maps; None leaves them with their color alone.
 
     Raises:
         PictureError: as `read_material`; `picture_unreadable` for a photo that is too large for what is done to it.
     """
+    sources: list[Source | LargeSource] = []
+    for one in materials:
+        room = HELD - sum(opened.held for opened in sources)
+        sources.append(_opened(one, names, side, len(materials), room, preparation, estimate))
+    return sources
+
+
+def _opened(
+    material: MaterialSet,
+    names: Sequence[str],
+    side: int,
+    materials: int,
+    room: int,
+    preparation: Preparation,
+    estimate: PhotoMaps | None,
+) -> Source | LargeSource:
+    """One of so many materials, for which there is so much room, bytes."""
     is_photo = material.maps == PHOTO
     if is_photo and (estimate or not preparation.is_empty):
-        return _open_prepared(material, names, side, materials, preparation, estimate)
+        make = partial(_prepared_maps, material, names, preparation, estimate)
+        return _open_prepared(make, side, materials, room)
     size = read_layout(next(iter(material.files.values()))).size
     if math.prod(size) <= WHOLE:
-        read = read_material(material)
-        maps = {name: read[name] for name in names}
-        return Source(maps, _problems(maps) if is_photo else _faults(maps))
+        read = partial(_read_whole, material, names)
+        maps = read()
+        return Source(maps, _problems(maps) if is_photo else _faults(maps), read, room)
     shrink = _shrink(size, materials)
     reduced = read_reduced(material, names, shrink, max(WINDOW, side), with_unit_normals)
     if is_photo:
@@ -183,14 +211,28 @@ def open_source(
     return LargeSource(reduced, _faults(reduced.window))
 
 
+def _read_whole(material: MaterialSet, names: Sequence[str]) -> Material:
+    read = read_material(material)
+    return {name: read[name] for name in names}
+
+
 def _open_prepared(
+    make: Callable[[], tuple[Material, Problems]], side: int, materials: int, room: int
+) -> Source | LargeSource:
+    """What `make` gives, whole or in two parts."""
+    maps, problems = make()
+    if math.prod(_size(maps)) <= WHOLE:
+        return Source(maps, problems, lambda: make()[0], room)
+    shrink = _shrink(_size(maps), materials)
+    return LargeSource(reduce_maps(maps, shrink, max(WINDOW, side), _as_read), problems)
+
+
+def _prepared_maps(
     material: MaterialSet,
     names: Sequence[str],
-    side: int,
-    materials: int,
     preparation: Preparation,
     estimate: PhotoMaps | None,
-) -> Source | LargeSource:
+) -> tuple[Material, Problems]:
     """A photo, straightened, looked at for problems, and then lit evenly and balanced; then its maps are estimated."""
     photo, problems = _prepared(material, preparation)
     maps: Material = {"base_color": photo}
@@ -198,11 +240,7 @@ def _open_prepared(
         color = quantise(photo, 8)
         del photo, maps
         maps = estimate.make(color)
-    maps = {name: maps[name] for name in names}
-    if math.prod(_size(maps)) <= WHOLE:
-        return Source({n: _as_read(n, picture) for n, picture in maps.items()}, problems)
-    shrink = _shrink(_size(maps), materials)
-    return LargeSource(reduce_maps(maps, shrink, max(WINDOW, side), _as_read), problems)
+    return {name: maps[name] for name in names}, problems
 
 
 def _prepared(
@@ -223,6 +261,11 @@ def _prepared(
 def _as_read(name: str, picture: np.ndarray) -> np.ndarray:
     """Floats of 0..1, and normals of unit length."""
     return with_unit_normals(name, as_floats(picture))
+
+
+def _in_floats(maps: Material) -> Material:
+    """Maps of whole numbers as if they were read from files; those of floats as they are."""
+    return {n: p if p.dtype.kind == "f" else _as_read(n, p) for n, p in maps.items()}
 
 
 def _problems(*parts: Material) -> tuple[PhotoProblem, ...]:

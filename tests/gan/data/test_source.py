@@ -1,5 +1,7 @@
 """Large pictures are learned as small ones are, from an overview of all and a window of the middle."""
 
+import shutil
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,8 @@ from gan_worker.photos.preparing import prepare
 from gan_worker.preparation import Preparation
 
 SIDE = 512
+# Bytes that the maps of `wall` take.
+WALL = SIDE**2 * 7 * 4
 
 
 @pytest.fixture
@@ -84,6 +88,32 @@ def test_what_repeats_finer_than_the_overview_is_seen(tmp_path, large, monkeypat
     write_picture(tmp_path / "cloth.png", np.repeat(weave[..., None], 3, axis=-1))
     reduced, whole = read_both([str(tmp_path)], monkeypatch, large, scale=None, octaves=None)
     assert reduced.report.octaves == whole.report.octaves == 0
+
+
+@pytest.mark.parametrize(("held", "reads"), [(2**31, 3), (int(1.5 * WALL), 5), (0, 6)])
+def test_many_sets_take_no_more_memory_than_there_is_for_them(wall, monkeypatch, held, reads):
+    for number in (2, 3):
+        shutil.copytree(wall[0], f"{wall[0]} {number}")
+        wall.append(f"{wall[0]} {number}")
+    expected = read_pictures(wall, 32, None, octaves=None)
+    read, alive, times = source.read_material, [], []
+
+    def watched(material):
+        arrays = [a for picture in alive if (a := picture()) is not None]
+        assert sum(a.nbytes for a in arrays) <= held
+        maps = read(material)
+        alive.extend(map(weakref.ref, maps.values()))
+        times.append(material.name)
+        return maps
+
+    monkeypatch.setattr(source, "HELD", held)
+    monkeypatch.setattr(source, "read_material", watched)
+    found = read_pictures(wall, 32, None, octaves=None)
+    assert len(times) == reads
+    assert found.report == expected.report and found.report.octaves > 0
+    for which in ("materials", "natives"):
+        for maps, others in zip(getattr(found, which), getattr(expected, which), strict=True):
+            assert all(np.array_equal(maps[name], others[name]) for name in others)
 
 
 # ---- photos that something is done to first
@@ -193,6 +223,18 @@ def test_a_photo_is_learned_with_all_maps_as_if_they_were_given(photo):
     np.testing.assert_allclose(lengths, 1, atol=1e-5)
     assert any("of floor are estimated" in note for note in read.report.notes)
     assert read_pictures([str(photo)], 32, 1.0).report.maps == ("base_color",)
+
+
+@pytest.mark.parametrize(("held", "times"), [(2**31, 1), (11 * SIDE**2, 1), (0, 2)])
+def test_maps_are_estimated_once_where_their_whole_numbers_fit(photo, monkeypatch, held, times):
+    expected = read_pictures([str(photo)], 32, 1.0, octaves=1, estimate=MAPS_OF_PHOTOS)
+    made = []
+    counted = source.PhotoMaps(ALL, lambda color: made.append(1) or estimated(color))
+    monkeypatch.setattr(source, "HELD", held)
+    found = read_pictures([str(photo)], 32, 1.0, octaves=1, estimate=counted)
+    assert len(made) == times
+    for name, picture in expected.natives[0].items():
+        np.testing.assert_array_equal(found.natives[0][name], picture)
 
 
 def test_sets_keep_their_maps_and_photos_beside_them_have_what_they_share(photo, wall):
