@@ -15,7 +15,7 @@ from blender_addon.shader import images, node_tree
 from blender_addon.worker import pump, session
 from gan_worker.client.events import JobReport, MapReady, MaterialReady
 from gan_worker.config import GenerationConfig, TrainingConfig
-from gan_worker.errors import ErrorInfo, StorageError
+from gan_worker.errors import ErrorInfo
 from gan_worker.materials.metadata import SOURCE_TYPE
 from gan_worker.progress import Stage
 from gan_worker.wire.messages import JobRejected, ModelList
@@ -341,25 +341,6 @@ def test_textures_whose_folder_is_nowhere_are_packed(
     assert len(list(path.parent.glob("textures/*.png"))) == (len(maps) if beside else 0)
     assert all(bool(image.packed_file) != beside for image in shown.values())
     assert session.current.last_error is None
-
-
-@pytest.mark.parametrize("error", [ValueError("odd"), StorageError("file_unwritable", "", "")])
-def test_what_one_subject_cannot_do_before_saving_keeps_no_other_from_it(error, tmp_path):
-    done = []
-
-    def fail() -> None:
-        raise error
-
-    first, second = (pump.Subject(before_saving=what) for what in (fail, lambda: done.append(1)))
-    for part in (first, second):
-        pump.join(part)
-    try:
-        bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
-    finally:
-        for part in (first, second):
-            pump.leave(part)
-    assert done
-    assert session.current.last_error is not None
 
 
 def test_rejected_job_is_told_and_the_next_one_is_made(stand_in, plane, maps):
