@@ -45,9 +45,6 @@ if TYPE_CHECKING:
     from gan_worker.gan.networks.architectures import AnyGenerator
     from gan_worker.runs.checkpoints import Arrays, Shapes
 
-# Latents and five maps of 8 and 16 bits take about 18 bytes a pixel, so the largest fits into 3 GiB with all else.
-LARGEST = 8192 * 8192
-
 # Among a model's tensors those of its real pictures start with this.
 BANK = "bank/"
 
