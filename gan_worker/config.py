@@ -222,7 +222,7 @@ class TrainingConfig:
             all pictures to one size.
         octaves: how often the size doubles from what the generator draws, where the main shapes fit into a crop, to
             what the detail stage adds; None measures it. Without a scale, fewer than that leave out the finest. A
-            resumed run may get octaves, or more of them. Not with `classic`.
+            resumed run may get octaves, or more of them, up to the pictures' own size. Not with `classic`.
         seed: fixes the first weights, the crops and the latents of training.
         resume: continue the run of that name from its newest good checkpoint.
         author: who made all of the pictures; empty where each tells by itself, as the following.

@@ -12,7 +12,7 @@ from gan_worker import config
 from gan_worker.config import GenerationConfig, NetworkConfig, TrainingConfig
 from gan_worker.gan.generation import model as generation
 from gan_worker.gan.training import loop
-from gan_worker.materials.pictures import read_picture
+from gan_worker.materials.pictures import read_picture, resize, write_picture
 from gan_worker.runs.run import Run, open_model
 from gan_worker.style import Material
 
@@ -80,12 +80,18 @@ def test_a_run_goes_on_with_the_networks_it_was_begun_with(runs, monkeypatch):
     assert Run.open(runs, MODEL).read_progress()[-1].step == 54
 
 
-def test_a_run_is_continued_with_a_detail_stage(runs, monkeypatch):
+def test_a_run_is_continued_with_a_detail_stage(runs, tmp_path, monkeypatch):
+    """One that learned its pictures at half their size, that is; those of then have no more than it learned."""
+    (tmp_path / "pictures").mkdir()
+    for file in (OLD / "pictures").iterdir():
+        write_picture(tmp_path / "pictures" / file.name, resize(read_picture(file), 2))
+    arrays, state, _ = Run.open(runs, MODEL).load_checkpoint()
+    Run.open(runs, MODEL).save_checkpoint("00000.201", arrays, state | {"scale": 0.5})
     detailed = replace(SMALL, detail=config.MATERIAL_PRESETS["nano"].detail)
     monkeypatch.setitem(config.NETWORKS, "nano", detailed)
     before = generation.load_model(open_model(runs, MODEL))
     asked = TrainingConfig(
-        MODEL, (str(OLD / "pictures"),), "nano", None, kimg=0.208, octaves=1, resume=True
+        MODEL, (str(tmp_path / "pictures"),), "nano", None, kimg=0.208, octaves=1, resume=True
     )
     loop.train(asked, Run.open(runs, MODEL), lambda report: None, lambda: False)
     after = generation.load_model(open_model(runs, MODEL))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,6 +13,7 @@ from gan_worker.config import ClassicConfig, NetworkConfig, TrainingConfig, netw
 from gan_worker.gan.data.dataset import (
     Dataset,
     MeasuredPictures,
+    Pictures,
     measure_pictures,
     read_pictures,
     with_maps,
@@ -111,8 +113,7 @@ class MaterialPipeline:
     ) -> MeasuredPictures:
         scale, octaves, turned = config.scale, config.octaves, config.isotropic
         if state:
-            octaves = max(state.get("octaves", 0), octaves or 0)
-            scale = state["scale"] * 2.0 ** (octaves - state.get("octaves", 0))
+            scale, octaves = _resumed_detail(state, config.octaves)
             turned = state.get("turned", False)
         pictures = read_pictures(
             config.pictures,
@@ -125,6 +126,7 @@ class MaterialPipeline:
         )
         if state:
             pictures = with_maps(pictures, tuple(state["statistics"]))
+            pictures = _with_note(pictures, config.octaves)
         elif len(pictures.materials) > 1:
             self.network = replace(self.network, toned=True)
         return measure_pictures(pictures, self.network.stride, state)
@@ -162,6 +164,29 @@ class MaterialPipeline:
 
     def real_pictures(self, pictures: MeasuredPictures) -> list[np.ndarray]:
         return [material[pictures.report.maps[0]] for material in pictures.materials]
+
+
+def _resumed_detail(state: Mapping[str, Any], asked: int | None) -> tuple[float, int]:
+    """The scale and the octaves that a run goes on with: what it has, and more up to its pictures' own size.
+
+    What was asked for at its start is asked for again each time it goes on, and was the most it might have.
+    """
+    scale, before = state["scale"], state.get("octaves", 0)
+    room = max(0, math.floor(-math.log2(scale)))
+    added = min(max(0, (asked or 0) - before), room)
+    return scale * 2.0**added, before + added
+
+
+def _with_note(pictures: Pictures, asked: int | None) -> Pictures:
+    """With a sentence where a run goes on with other octaves than were asked for."""
+    report = pictures.report
+    if asked is None or asked == report.octaves:
+        return pictures
+    more = "More would enlarge the pictures, which brings no detail."
+    fewer = "A run keeps those it has; start a new one for fewer."
+    reason = more if asked > report.octaves else fewer
+    note = f"Octaves of detail: {report.octaves} instead of {asked}. {reason}"
+    return replace(pictures, report=replace(report, notes=(*report.notes, note)))
 
 
 def new_pipeline(preset: str, state: Mapping[str, Any]) -> Pipeline:

@@ -6,12 +6,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from gan_worker.config import GenerationConfig, TrainingConfig
+from gan_worker.config import PRESETS, GenerationConfig, TrainingConfig
 from gan_worker.errors import RequestError
 from gan_worker.gan.generation import model as generation
 from gan_worker.gan.generation import rendering
 from gan_worker.gan.training import loop
 from gan_worker.gan.training.native import NativeStep
+from gan_worker.gan.training.pipelines import MaterialPipeline
 from gan_worker.materials import pictures
 from gan_worker.progress import LiveModel
 from gan_worker.runs.run import Run, open_model, read_model_info
@@ -110,7 +111,10 @@ def test_a_loaded_model_draws_what_it_drew_in_training(trained, model):
     np.testing.assert_allclose(*pair, rtol=0, atol=1e-6)
 
 
-def test_a_resumed_training_is_the_uninterrupted_one(config, trained, tmp_path):
+# With three octaves "at most", whose pictures have two, it is the same training, each time it goes on.
+@pytest.mark.parametrize("asked", [{}, {"octaves": 3, "scale": None}], ids=["chosen", "at most"])
+def test_a_resumed_training_is_the_uninterrupted_one(config, asked, trained, tmp_path):
+    config = dataclasses.replace(config, **asked)
     stopped, _ = train(config, tmp_path, steps=STEPS - 3)
     # Whoever goes on need not say again how wide the picture is.
     resumed, _ = train(dataclasses.replace(config, resume=True, picture_width=0.0), tmp_path)
@@ -192,6 +196,38 @@ def model_file(config):
     from pathlib import Path
 
     return Path(config.pictures[0])
+
+
+@pytest.mark.parametrize(
+    ("scale", "before", "asked", "expected", "told"),
+    [
+        (0.25, 0, None, (0.25, 0), ""),
+        (0.25, 0, 2, (1.0, 2), ""),
+        (0.25, 0, 6, (1.0, 2), "2 instead of 6. More would enlarge the pictures"),
+        (0.4, 1, 3, (0.8, 2), "2 instead of 3"),
+        # What was chosen for it first is the most it may have.
+        (1.0, 1, 3, (1.0, 1), "1 instead of 3"),
+        (2.0, 1, 2, (2.0, 1), "1 instead of 2"),
+        (1.0, 2, 2, (1.0, 2), ""),
+        (1.0, 2, 1, (1.0, 2), "2 instead of 1. A run keeps those it has"),
+    ],
+)
+def test_a_resumed_run_gets_no_more_octaves_than_its_pictures_have(
+    scale, before, asked, expected, told, config
+):
+    pipeline = MaterialPipeline(PRESETS["nano"])
+    first = dataclasses.replace(config, scale=scale, octaves=before)
+    measured = pipeline.read(first, {}, None)
+    state = {
+        "scale": scale,
+        "octaves": before,
+        "statistics": measured.statistics.to_json(),
+        "patterns": [dataclasses.asdict(pattern) for pattern in measured.patterns],
+    }
+    again = pipeline.read(dataclasses.replace(first, octaves=asked), state, None)
+    assert (again.report.scale, again.report.octaves) == expected
+    notes = [note for note in again.report.notes if "Octaves" in note]
+    assert [told in note for note in notes] == [True] * bool(told)
 
 
 def test_a_run_without_detail_can_be_continued_with_it(config, tmp_path):
