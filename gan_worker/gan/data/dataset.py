@@ -38,6 +38,9 @@ ROOM = 1.5
 # Pixels of real pictures at their own size that the detail stage learns from and a model keeps, of all materials
 # together: a picture of 2048² whole, or the middle of a larger one.
 KEPT_PIXELS = 2**22
+# Side of what is kept of each material, halved by all octaves, pixels, at least: the detail stage learns to fill either
+# half of it from the other one, in patches of six.
+LEAST_KEPT = 16
 
 
 @dataclass(frozen=True)
@@ -105,11 +108,14 @@ def read_pictures(
         scales = [suggest_scale(*pair, crop) for pair in zip(elements, sides, strict=True)]
         suggested = float(np.median(scales))
         scale, octaves = choose_octaves(scale, octaves, suggested, ROOM * crop / min(sides))
+    side = max(side, LEAST_KEPT << octaves)
     sized = [source.at(scale, octaves, side) for source in sources]
     entries = []
     for material_set, at in zip(sets, sized, strict=True):
         height, width = at.small[names[0]].shape[:2]
         _check_size(material_set.name, width, height, crop, scale / 2**octaves)
+        if octaves:
+            _check_middle(material_set.name, at.native[names[0]], octaves)
         entries.append(MaterialEntry(material_set.name, *at.size, names))
     scaled = tuple(at.small for at in sized)
     isotropic = all(map(is_isotropic, scaled))
@@ -258,6 +264,19 @@ def _check_size(name: str, width: int, height: int, crop: int, scale: float) -> 
         f"Every picture must be larger than a training crop of {crop}×{crop} pixels; {name} is "
         f"{width}×{height} at scale {scale:.2f}.",
         "Use a larger picture, a larger scale, or a preset with a smaller crop.",
+    )
+
+
+def _check_middle(name: str, native: np.ndarray, octaves: int) -> None:
+    """Of a large picture a window was read before it was known how much smaller it would be made."""
+    least, (height, width) = LEAST_KEPT << octaves, native.shape[:2]
+    if min(width, height) >= least:
+        return
+    raise PictureError(
+        "picture_too_small",
+        f"For {octaves} octaves of detail, {least}×{least} pixels of the middle of every picture must be there; of "
+        f"{name} there are {width}×{height} at this scale.",
+        "Use fewer octaves, or a larger scale.",
     )
 
 

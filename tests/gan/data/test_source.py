@@ -66,6 +66,16 @@ def test_what_the_overview_has_is_kept_whole_and_more_as_the_middle(wall, large,
             np.testing.assert_allclose(reduced.natives[0][name], native, atol=atol)
 
 
+def test_a_middle_too_small_for_the_octaves_is_told_with_a_cure(wall, large, monkeypatch):
+    """A window is read before it is known how small it will be made."""
+    monkeypatch.setattr("gan_worker.gan.data.dataset.KEPT_PIXELS", 2**14)
+    with pytest.raises(PictureError, match="wall there are 72×72") as caught:
+        read_pictures(wall, 32, 0.6, octaves=3)
+    assert caught.value.code == "picture_too_small"
+    assert "fewer octaves" in caught.value.info.cure
+    read_pictures(wall, 32, 0.6, octaves=2)
+
+
 def test_without_octaves_the_middle_is_what_is_learned(wall, large, monkeypatch):
     monkeypatch.setattr("gan_worker.gan.data.dataset.KEPT_PIXELS", 2**14)
     reduced, whole = read_both(wall, monkeypatch, large, scale=1.0, octaves=0)

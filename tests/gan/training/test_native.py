@@ -8,6 +8,7 @@ import pytest
 
 from gan_worker.config import PRESETS, GenerationConfig, TrainingConfig
 from gan_worker.errors import RequestError
+from gan_worker.gan.data import dataset
 from gan_worker.gan.generation import model as generation
 from gan_worker.gan.generation import rendering
 from gan_worker.gan.training import loop
@@ -228,6 +229,13 @@ def test_a_resumed_run_gets_no_more_octaves_than_its_pictures_have(
     assert (again.report.scale, again.report.octaves) == expected
     notes = [note for note in again.report.notes if "Octaves" in note]
     assert [told in note for note in notes] == [True] * bool(told)
+
+
+def test_detail_is_learned_however_little_is_kept_of_each_material(config, tmp_path, monkeypatch):
+    """Of five pictures of 8192² with six octaves it would be 14 small pixels across, whose halves hold no patch."""
+    monkeypatch.setattr(dataset, "KEPT_PIXELS", 2**10)
+    run, _ = train(config, tmp_path, steps=0)
+    assert read_model_info(run.path).octaves == config.octaves
 
 
 def test_a_run_without_detail_can_be_continued_with_it(config, tmp_path):
