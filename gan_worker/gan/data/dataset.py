@@ -143,7 +143,7 @@ def measure_pictures(pictures: Pictures, stride: int, state: Mapping[str, Any]) 
         patterns, statistics = patterns_from_json(state), Statistics.from_json(state["statistics"])
     else:
         patterns = tuple(measure_pattern(material, stride) for material in pictures.materials)
-        statistics = measure_statistics(pictures.natives or pictures.materials, report.maps)
+        statistics = _measure(pictures)
     if any(pattern.is_any for pattern in patterns):
         report = replace(report, isotropic=False)  # turned, a pattern is another one
     names = unique_names([entry.name for entry in report.materials])
@@ -156,6 +156,14 @@ def measure_pictures(pictures: Pictures, stride: int, state: Mapping[str, Any]) 
         patterns=patterns,
         statistics=statistics,
     )
+
+
+def _measure(pictures: Pictures) -> Statistics:
+    """Statistics at the full size; of a map that is of one value in the middle that is kept, those of all of it."""
+    found = measure_statistics(pictures.natives or pictures.materials, pictures.report.maps).maps
+    flat = [name for name, known in found.items() if not known.axes]
+    whole = measure_statistics(pictures.materials, flat).maps
+    return Statistics(found | {name: known for name, known in whole.items() if known.axes})
 
 
 def with_maps(read: Pictures, names: tuple[str, ...]) -> Pictures:

@@ -9,6 +9,7 @@ from gan_worker.gan.data.dataset import (
     Dataset,
     choose_octaves,
     measure_element,
+    measure_pictures,
     read_pictures,
     suggest_scale,
     unique_names,
@@ -89,6 +90,24 @@ def test_a_flat_picture_is_refused():
     with pytest.raises(PictureError, match="flat color") as caught:
         Dataset(flat, measure_statistics(flat, ["base_color"]))
     assert caught.value.code == "dataset_empty"
+
+
+def test_what_is_flat_in_the_kept_middle_alone_is_learned(blobs, tmp_path, monkeypatch):
+    """As are rivets at the edge of a plate, whose middle alone is kept at its own size."""
+    monkeypatch.setattr("gan_worker.gan.data.dataset.KEPT_PIXELS", 2**12)
+    rivets = np.zeros((256, 256, 1), np.float32)
+    rivets[::16, :64] = 1
+    flat = np.full((256, 256, 1), 0.5, np.float32)
+    maps = {"basecolor": np.repeat(blobs(256, 3), 3, -1), "metallic": rivets, "roughness": flat}
+    for name, picture in maps.items():
+        pictures.write_picture(tmp_path / f"plate_{name}.png", picture)
+    read = read_pictures([str(tmp_path)], 32, 1.0, octaves=1)
+    assert not read.natives[0]["metallic"].any()
+    found = measure_pictures(read, 4, {}).statistics
+    assert found.place("metallic")
+    ordinary = measure_statistics(read.natives, read.report.maps)
+    for name in ("base_color", "roughness"):
+        assert found.maps[name] == ordinary.maps[name]
 
 
 def test_larger_elements_get_a_smaller_scale(blobs):
