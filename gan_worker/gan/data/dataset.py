@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,25 +104,29 @@ def read_pictures(
     side = int((KEPT_PIXELS / len(sets)) ** 0.5)
     sources = open_sources(sets, names, side, preparation, estimate)
     elements = [source.element for source in sources]
+    small: list[str] = []
     if scale is None or octaves is None:
         sides = [source.side for source in sources]
         scales = [suggest_scale(*pair, crop) for pair in zip(elements, sides, strict=True)]
         suggested = float(np.median(scales))
-        scale, octaves = choose_octaves(scale, octaves, suggested, ROOM * crop / min(sides))
+        choose = partial(choose_octaves, scale, octaves, suggested)
+        usual, *fitting = (choose(ROOM * crop / n) for n in (float(np.median(sides)), *sides))
+        small = _note_small([one.name for one in sets], fitting, usual)
+        scale, octaves = choose(ROOM * crop / min(sides))
     side = max(side, LEAST_KEPT << octaves)
     sized = [source.at(scale, octaves, side) for source in sources]
     entries = []
     for material_set, at in zip(sets, sized, strict=True):
         height, width = at.small[names[0]].shape[:2]
-        _check_size(material_set.name, width, height, crop, scale / 2**octaves)
+        _check_size(material_set.name, width, height, crop, scale, octaves)
         if octaves:
             _check_middle(material_set.name, at.native[names[0]], octaves)
         entries.append(MaterialEntry(material_set.name, *at.size, names))
     scaled = tuple(at.small for at in sized)
     isotropic = all(map(is_isotropic, scaled))
     # First, because a panel shows the first few.
-    large = _note_large(entries, np.array(elements) * scale / 2**octaves / crop)
-    told = (*large, *_note_estimates(sets, estimate), *_note_problems(sets, sources), *notes)
+    first = small or _note_large(entries, np.array(elements) * scale / 2**octaves / crop)
+    told = (*first, *_note_estimates(sets, estimate), *_note_problems(sets, sources), *notes)
     report = DataReport(
         tuple(entries), tuple(skipped), names, scale, told, isotropic, turned, octaves
     )
@@ -215,6 +220,30 @@ def _note_large(entries: Sequence[MaterialEntry], seen: np.ndarray) -> list[str]
     ]
 
 
+def _note_small(
+    names: Sequence[str], fitting: Sequence[tuple[float, int]], usual: tuple[float, int]
+) -> list[str]:
+    """A sentence where some are so small that all others are learned larger than they need to be.
+
+    Args:
+        names: of the materials.
+        fitting: the scale and the octaves with which enough is left of each.
+        usual: the same of a picture of the usual size.
+    """
+    size = usual[0] / 2 ** usual[1]
+    small = [
+        name
+        for name, (scale, octaves) in zip(names, fitting, strict=True)
+        if scale / 2**octaves > size
+    ]
+    if not small:
+        return []
+    return [
+        "The main shapes of the other pictures are learned too large, and may come out as blotches, because there is "
+        f"so little of {_listed(small)}. Leave that out, or take a larger picture of it."
+    ]
+
+
 def _note_problems(
     sets: Sequence[MaterialSet], sources: Sequence[Source | LargeSource]
 ) -> Iterator[str]:
@@ -264,14 +293,16 @@ def _common_maps(sets: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(name for name in sets[0] if name in common)
 
 
-def _check_size(name: str, width: int, height: int, crop: int, scale: float) -> None:
+def _check_size(name: str, width: int, height: int, crop: int, scale: float, octaves: int) -> None:
     if min(width, height) > crop:
         return
+    halved = f" and {octaves} octaves" if octaves else ""
+    fewer = " fewer octaves," if octaves else ""
     raise PictureError(
         "picture_too_small",
         f"Every picture must be larger than a training crop of {crop}×{crop} pixels; {name} is "
-        f"{width}×{height} at scale {scale:.2f}.",
-        "Use a larger picture, a larger scale, or a preset with a smaller crop.",
+        f"{width}×{height} at scale {scale:.2f}{halved}.",
+        f"Use a larger picture, a larger scale,{fewer} or a preset with a smaller crop.",
     )
 
 

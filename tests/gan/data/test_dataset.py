@@ -154,6 +154,31 @@ def test_shapes_too_large_to_be_learned_are_told_with_a_cure(blobs, tmp_path):
     assert not any("main shapes" in note for note in smaller.report.notes)
 
 
+def test_a_picture_so_small_that_all_others_lose_their_detail_is_named(blobs, tmp_path):
+    boulders, swatch = (np.repeat(blobs(*size), 3, axis=-1) for size in ((512, 24), (100, 2)))
+    for number in range(3):
+        pictures.write_picture(tmp_path / f"boulders{number}.png", boulders)
+    alone = read_pictures([str(tmp_path)], 64, None, octaves=None).report
+    assert alone.octaves > 0
+    assert not any("Leave that out" in note for note in alone.notes)
+    pictures.write_picture(tmp_path / "swatch.png", swatch)
+    first, *others = (found := read_pictures([str(tmp_path)], 64, None, octaves=None).report).notes
+    assert found.octaves == 0
+    assert "so little of swatch." in first
+    assert "Leave that out" in first
+    assert not any("main shapes" in note for note in others), "the others show enough"
+    # Whoever chose both gets what was chosen.
+    chosen = read_pictures([str(tmp_path)], 64, 1.0, octaves=0).report
+    assert not any("Leave that out" in note for note in chosen.notes)
+
+
+def test_too_many_octaves_for_a_picture_are_told_with_their_cure(blobs, tmp_path):
+    pictures.write_picture(tmp_path / "oak.png", np.repeat(blobs(256, 3), 3, axis=-1))
+    with pytest.raises(PictureError, match=r"oak is 4×4 at scale 1\.00 and 6 octaves") as caught:
+        read_pictures([str(tmp_path)], 64, 1.0, octaves=6)
+    assert "fewer octaves" in caught.value.info.cure
+
+
 def test_a_picture_smaller_than_a_crop_is_named(striped_file):
     with pytest.raises(PictureError, match="stripes is 96×96") as caught:
         read_pictures([str(striped_file)], crop=128, scale=1.0)
