@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -141,6 +141,10 @@ class Training:
         )
         self.figures: dict[str, float] = {}
         self.rollbacks = 0
+        # What a detail stage starts from that a checkpoint has none of.
+        self._new_detail: dict[str, np.ndarray] = {}
+        if stored and isinstance(self.update, NativeStep):
+            self._new_detail = checkpoint.to_arrays(self.update.detail.variables())
         if stored:
             self._restore(*stored)
         # What to go back to before there is a checkpoint.
@@ -154,9 +158,7 @@ class Training:
     def _restore(
         self, arrays: dict[str, np.ndarray], state: dict[str, Any], notices: list[str]
     ) -> None:
-        for text in notices:
-            self.report(Notice(text))
-        self._assign(arrays, state.get("octaves", 0))
+        self._assign(arrays, state, notices)
         self.steps, self.seconds = state["step"], state["seconds"]
         self.update.rate_factor = state.get("rate_factor", 1.0)
         self.report(Notice(f"Continued from step {self.steps}."))
@@ -168,13 +170,17 @@ class Training:
                 )
             )
 
-    def _assign(self, arrays: dict[str, np.ndarray], octaves: int) -> None:
-        """Give the variables their stored values; a detail stage of other octaves than these starts anew."""
-        groups = self.update.variables()
-        if octaves != self.data.octaves and isinstance(self.update, NativeStep):
-            groups = self.update.small.variables()
-            arrays = {n: a for n, a in arrays.items() if n.partition("/")[0] in groups}
-        checkpoint.assign_arrays(groups, arrays)
+    def _assign(
+        self, arrays: dict[str, np.ndarray], state: Mapping[str, Any], notices: Sequence[str]
+    ) -> None:
+        """Take the variables of a checkpoint; a detail stage of other octaves than its own starts anew."""
+        for text in notices:
+            self.report(Notice(text))
+        if state.get("octaves", 0) != self.data.octaves and isinstance(self.update, NativeStep):
+            small = self.update.small.variables()
+            arrays = {n: a for n, a in arrays.items() if n.partition("/")[0] in small}
+            arrays |= self._new_detail
+        checkpoint.assign_arrays(self.update.variables(), arrays)
         self.update.restored()
 
     @property
@@ -249,13 +255,14 @@ class Training:
     def _take_back(self, log: TrainingLog) -> int:
         """Take the last good checkpoint, or the start where there is none; returns its step."""
         stored = self.run.load_checkpoint()
-        arrays, step = (stored[0], stored[1]["step"]) if stored else (self._start, 0)
-        self._assign(arrays or {}, stored[1].get("octaves", 0) if stored else self.data.octaves)
-        self.steps = step
+        if stored is None:
+            stored = self._start or {}, {"step": 0, "octaves": self.data.octaves}, []
+        self._assign(*stored)
+        self.steps = int(stored[1]["step"])
         self.previews.forget()
         log.clear()
         self._next_preview = self.seconds
-        return int(step)
+        return self.steps
 
     def _keep_up(self, log: TrainingLog, ended: bool) -> None:
         """Tell, show and save what is due after a step; at the end all of it."""

@@ -351,6 +351,29 @@ def test_a_training_that_goes_wrong_goes_back_and_finishes(
     assert again.update.rate_factor == 0.5
 
 
+def test_a_checkpoint_that_is_found_damaged_on_the_way_is_told(config, halfway, monkeypatch):
+    monkeypatch.setattr(loop, "FIRST_CHECKPOINT", 1e9)
+    arrays, state, _ = halfway.load_checkpoint()
+    halfway.save_checkpoint("00000.013", arrays, state)
+    step, damaged = TrainingStep.step, []
+
+    def breaks_off_once(update, *args):
+        if not damaged:
+            (file,) = (halfway.path / "checkpoints" / "00000.013").glob("*.safetensors")
+            file.write_bytes(b"torn")
+            damaged.append(file)
+            raise MemoryError
+        return step(update, *args)
+
+    monkeypatch.setattr(TrainingStep, "step", breaks_off_once)
+    listener = Listener()
+    resumed = dataclasses.replace(config, resume=True)
+    loop.train(resumed, halfway, listener.report, listener.should_stop)
+    told = [n.text for n in listener.of(Notice) if "put aside" in n.text]
+    assert len(told) == 1
+    assert "00000.013 was damaged" in told[0]
+
+
 def test_a_training_on_a_full_disk_waits_goes_on_and_is_the_same(
     small_disk, config, trained, monkeypatch
 ):

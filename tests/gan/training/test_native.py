@@ -1,10 +1,12 @@
 """Native training: detail is learned in turns with the small picture, resumes exactly, and shows the same tile."""
 
 import dataclasses
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from gan_worker.config import PRESETS, GenerationConfig, TrainingConfig
 from gan_worker.errors import RequestError
@@ -12,6 +14,7 @@ from gan_worker.gan.data import dataset
 from gan_worker.gan.generation import model as generation
 from gan_worker.gan.generation import rendering
 from gan_worker.gan.training import loop
+from gan_worker.gan.training.detail import DetailStep
 from gan_worker.gan.training.native import NativeStep
 from gan_worker.gan.training.pipelines import MaterialPipeline
 from gan_worker.materials import pictures
@@ -238,17 +241,56 @@ def test_detail_is_learned_however_little_is_kept_of_each_material(config, tmp_p
     assert read_model_info(run.path).octaves == config.octaves
 
 
-def test_a_run_without_detail_can_be_continued_with_it(config, tmp_path):
-    plain = dataclasses.replace(config, octaves=0, scale=0.25)
-    before, _ = train(plain, tmp_path)
-    small = generation.load_model(open_model(tmp_path, "stones"))
+@pytest.fixture(scope="module")
+def plain(config, tmp_path_factory):
+    """A run without detail, whose pictures have some."""
+    return train(dataclasses.replace(config, octaves=0, scale=0.25), tmp_path_factory.mktemp("p"))
+
+
+def with_detail(plain, folder, steps=2):
+    """A copy of that run, continued with detail."""
+    run = Run(shutil.copytree(plain[0].path, folder / "stones"))
+    config = run.load_config()
+    kimg = config.kimg + steps * BATCH / 1000
+    more = dataclasses.replace(config, octaves=2, scale=None, resume=True, kimg=kimg)
+    return train(more, folder)
+
+
+def test_a_run_without_detail_can_be_continued_with_it(plain, tmp_path):
+    before, _ = plain
+    small = generation.load_model(open_model(before.path.parent, "stones"))
     assert (small.info.octaves, small.info.format) == (0, 1)
     kept = before.load_checkpoint()[0]
-    more = dataclasses.replace(plain, octaves=2, scale=None, resume=True, kimg=plain.kimg + 0.008)
-    train(more, tmp_path)
+    after, _ = with_detail(plain, tmp_path)
     large = generation.load_model(open_model(tmp_path, "stones"))
     assert (large.info.octaves, large.info.scale) == (2, 1.0)
     assert large.info.stride == 4 * small.info.stride
     assert large.generate(wanted()).maps["base_color"].shape == (192, 256, 3)
-    now = before.load_checkpoint()[0]
+    now = after.load_checkpoint()[0]
     assert set(kept) < set(now)
+
+
+def test_a_new_detail_stage_is_new_again_where_a_training_goes_back(plain, tmp_path, monkeypatch):
+    """There is none in the checkpoint to go back to."""
+    monkeypatch.setattr(loop, "FIRST_CHECKPOINT", 1e9)
+    expected, _ = with_detail(plain, tmp_path / "whole")
+    step, spoiled = DetailStep.step, []
+
+    def breaks_off_once(detail, fraction):
+        losses = step(detail, fraction)
+        if not spoiled:
+            spoiled.append(detail)
+            for variable in detail.upsampler.variables:
+                variable.assign(tf.fill(variable.shape, np.nan))
+            raise MemoryError
+        return losses
+
+    monkeypatch.setattr(DetailStep, "step", breaks_off_once)
+    # Smaller parts would round otherwise.
+    monkeypatch.setattr(NativeStep, "divide", lambda update: True)
+    found, _ = with_detail(plain, tmp_path / "spoiled")
+    assert spoiled
+    expected, found = (run.load_checkpoint()[0] for run in (expected, found))
+    assert expected.keys() == found.keys()
+    for name, array in expected.items():
+        np.testing.assert_array_equal(found[name], array, err_msg=name)
