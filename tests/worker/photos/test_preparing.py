@@ -106,8 +106,8 @@ def test_flat_and_black_pictures_survive_everything(channels):
         (Preparation(even_light=1.5), "Even light"),
         (Preparation(even_light=float("nan")), "Even light"),
         (Preparation(white_balance=-0.1), "White balance"),
-        (Preparation(white_balance=1.0, neutral=(0.5, 0.0, 0.5)), "grey"),
-        (Preparation(white_balance=1.0, neutral=(0.5, float("nan"), 0.5)), "grey"),
+        (Preparation(white_balance=1.0, neutral=(0.5, 0.0, 0.5)), "gray"),
+        (Preparation(white_balance=1.0, neutral=(0.5, float("nan"), 0.5)), "gray"),
     ],
 )
 def test_what_cannot_be_done_is_refused_with_what_must_hold(wrong, part):
