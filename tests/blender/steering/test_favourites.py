@@ -10,33 +10,21 @@ import numpy as np
 import pytest
 
 from blender_addon.generation import requests
-from blender_addon.steering import favourites, live, sliders
+from blender_addon.steering import favourites, sliders
 from blender_addon.ui import thumbnails
 from blender_addon.worker import pump, session
 from gan_worker.config import GenerationConfig
 from gan_worker.style import Seed
 
-from ..conftest import as_in_another_window
+from ..conftest import answer_all, as_in_another_window
 
 FULL = GenerationConfig("bricks", seed=5, width=64, height=32)
-
-
-def answer(client) -> None:
-    """Let the worker answer until nothing more is asked."""
-    for _ in range(20):
-        live.let_rest()
-        pump.tick()
-        pump.finish()
-        for job, config in client.submitted.items():
-            if not session.current.jobs[job].done:
-                size = (config.height, config.width)
-                client.finish(job, {"base_color": np.full((*size, 3), config.seed, np.uint8)})
 
 
 @pytest.fixture
 def material(stand_in, plane) -> bpy.types.Material:
     requests.generate_for_objects([plane], FULL)
-    answer(stand_in)
+    answer_all(stand_in)
     return plane.active_material
 
 
@@ -47,9 +35,9 @@ def chosen() -> bpy.types.PropertyGroup:
 def keep(client, material, seed: int, amount: float) -> bpy.types.PropertyGroup:
     material.tilewright.latents.seed = seed
     material.tilewright.latents.directions["pca 1"].amount = amount
-    answer(client)
+    answer_all(client)
     bpy.ops.tilewright.add_favourite()
-    answer(client)
+    answer_all(client)
     return chosen().favourites[-1]
 
 
@@ -76,9 +64,9 @@ def test_applying_keeps_the_size_and_maps_of_the_material(stand_in, material):
     kept = keep(stand_in, material, 7, 1.5)
     small = replace(FULL, width=128, height=128, maps=("base_color",))
     requests.generate_for_objects([bpy.context.object], small)
-    answer(stand_in)
+    answer_all(stand_in)
     bpy.ops.tilewright.apply_favourite(uid=kept.uid)
-    answer(stand_in)
+    answer_all(stand_in)
     shown = sliders.wanted(material)
     assert (shown.seed, shown.width, shown.maps) == (7, 128, ("base_color",))
     assert sliders.is_shown(material)
@@ -94,10 +82,10 @@ def test_removing_leaves_the_material(stand_in, material):
 def test_picture_is_drawn_when_the_worker_comes_later(stand_in, material):
     models, session.current.models = session.current.models, ()
     favourites.add(bpy.context.scene, material)
-    answer(stand_in)
+    answer_all(stand_in)
     assert chosen().favourites[0].thumbnail == ""
     session.current.models = models
-    answer(stand_in)
+    answer_all(stand_in)
     assert chosen().favourites[0].thumbnail
 
 
@@ -105,11 +93,11 @@ def test_picture_that_came_after_the_undo_step_comes_again(stand_in, material):
     bpy.ops.ed.undo_push(message="start")
     bpy.ops.tilewright.add_favourite()
     bpy.ops.ed.undo_push(message="add")
-    answer(stand_in)
+    answer_all(stand_in)
     bpy.ops.ed.undo()
     assert len(chosen().favourites) == 0
     bpy.ops.ed.redo()
-    answer(stand_in)
+    answer_all(stand_in)
     assert chosen().favourites[0].thumbnail
 
 
@@ -117,7 +105,7 @@ def test_favourite_removed_before_its_picture_comes(stand_in, material):
     bpy.ops.tilewright.add_favourite()
     pump.tick()
     bpy.ops.tilewright.remove_favourite(uid=chosen().favourites[0].uid)
-    answer(stand_in)
+    answer_all(stand_in)
     assert session.current.last_error is None
 
 
@@ -130,7 +118,7 @@ def test_slider_mixes_two_favourites_live(stand_in, material):
     assert config.style == ((Seed(7), 0.75), (Seed(8), 0.25))
     assert config.directions == (("pca 1", 1.5),)
     assert config.seed == 7
-    answer(stand_in)
+    answer_all(stand_in)
     assert sliders.is_shown(material)
 
 
@@ -196,7 +184,7 @@ def test_broken_picture_in_a_file_is_drawn_anew(stand_in, material, tmp_path):
     entry = {**GOOD, "thumbnail": "no picture"}
     path.write_text(json.dumps({"tilewright_favourites": 1, "favourites": [entry]}))
     bpy.ops.tilewright.import_favourites(filepath=str(path))
-    answer(stand_in)
+    answer_all(stand_in)
     assert thumbnails.from_text(chosen().favourites[0].thumbnail) is not None
 
 
@@ -213,7 +201,7 @@ def test_one_that_cannot_be_read_is_told_once_and_holds_up_no_other(stand_in, ma
     bpy.ops.tilewright.add_favourite()
     damaged, whole = chosen().favourites
     damaged.config = "damaged"
-    answer(stand_in)
+    answer_all(stand_in)
     assert thumbnails.from_text(whole.thumbnail) is not None
     assert repr(damaged.name) in session.current.last_error.message
     assert favourites.of_model(bpy.context.scene, "bricks") == [whole]
@@ -226,5 +214,5 @@ def test_one_of_the_scene_in_a_second_window_gets_its_picture(stand_in, material
     bpy.ops.tilewright.add_favourite()
     (kept,) = chosen().favourites
     with as_in_another_window():
-        answer(stand_in)
+        answer_all(stand_in)
     assert thumbnails.is_there(favourites.picture_name(kept))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import bpy
-import numpy as np
 import pytest
 
 from blender_addon.generation import requests
@@ -16,21 +15,9 @@ from blender_addon.worker import pump, session
 from gan_worker.client.events import RunRenamed
 from gan_worker.config import GenerationConfig
 
-from ..conftest import MODEL
+from ..conftest import MODEL, answer_all
 
 FULL = GenerationConfig("bricks", seed=5, width=64, height=64)
-
-
-def answer(client) -> None:
-    """Let the worker answer until nothing more is asked."""
-    for _ in range(10):
-        live.let_rest()
-        pump.tick()
-        pump.finish()
-        for job, config in client.submitted.items():
-            if not session.current.jobs[job].done:
-                size = (config.height, config.width)
-                client.finish(job, {"base_color": np.full((*size, 3), 50, np.uint8)})
 
 
 def rename(client, old: str, new: str) -> None:
@@ -44,12 +31,12 @@ def rename(client, old: str, new: str) -> None:
 def material(stand_in, plane) -> bpy.types.Material:
     """One of whose looks there is a favourite, which it can be painted with."""
     requests.generate_for_objects([plane], FULL)
-    answer(stand_in)
+    answer_all(stand_in)
     material = plane.active_material
     kept = favourites.add(bpy.context.scene, material)
     session.current.protocol = (1, 2)
     painting.add_look(material, kept)
-    answer(stand_in)
+    answer_all(stand_in)
     stand_in.submitted.clear()
     return material
 
@@ -66,7 +53,7 @@ def test_sliders_go_on_and_nothing_is_asked_anew(stand_in, material):
     rename(stand_in, "bricks", "wall")
     check_followed(material)
     assert sliders.wanted(material).origin == origin, "the border stays where it was"
-    answer(stand_in)
+    answer_all(stand_in)
     assert not stand_in.submitted
     material.tilewright.latents.directions["pca 1"].amount = 1.5
     (asked,) = stand_in.submitted.values()
@@ -90,9 +77,9 @@ def test_favourites_looks_and_names_of_sliders_go_with_it(stand_in, material):
 
 def test_earlier_latents_are_of_the_model_by_its_new_name(stand_in, material):
     material.tilewright.latents.seed = 6
-    answer(stand_in)
+    answer_all(stand_in)
     rename(stand_in, "bricks", "wall")
-    answer(stand_in)
+    answer_all(stand_in)
     bpy.ops.tilewright.history_back()
     wanted = sliders.wanted(material)
     assert (wanted.model, wanted.seed) == ("wall", 5)
@@ -155,11 +142,11 @@ def test_undo_of_a_slider_that_was_moved_before_is_followed(stand_in, material):
     for amount in (1.0, 2.0):
         bpy.data.materials[0].tilewright.latents.directions["pca 1"].amount = amount
         bpy.ops.ed.undo_push(message="slider")  # as Blender does when the mouse is let go
-        answer(stand_in)
+        answer_all(stand_in)
     rename(stand_in, "bricks", "wall")
     asked = len(stand_in.submitted)
     bpy.ops.ed.undo()
-    answer(stand_in)
+    answer_all(stand_in)
     fresh = list(stand_in.submitted.values())[asked:]
     assert {(c.model, c.directions) for c in fresh} == {("wall", (("pca 1", 1.0),))}
     check_followed(bpy.data.objects["Plane"].active_material)
