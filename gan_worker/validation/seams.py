@@ -54,7 +54,7 @@ def seam_ratio(steps: LineSteps) -> float:
 
 
 def calm_origin(
-    maps: Sequence[LineSteps], within: tuple[slice, slice] = (slice(None), slice(None))
+    maps: Sequence[LineSteps], within: tuple[range, range] | None = None
 ) -> tuple[int, int]:
     """The column and row of a torus whose line is calm in all maps, to put the border there.
 
@@ -63,14 +63,16 @@ def calm_origin(
 
     Args:
         maps: `line_steps` of each map.
-        within: columns and rows that come into question.
+        within: columns and rows that come into question, also beyond the border: all where it is None.
     """
     calmest = []
-    for axis, span in enumerate(within):
+    for axis in range(2):
         lines = [np.asarray(steps[axis], np.float64) for steps in maps]
-        relative = [line[span] / line.mean() for line in lines if line.mean() > 0]
-        first = span.start or 0
-        calmest.append(first + int(np.argmin(np.max(relative, axis=0))) if relative else first)
+        size = len(lines[0])
+        asked = np.arange(size) if within is None else np.array(within[axis]) % size
+        relative = [line[asked] / line.mean() for line in lines if line.mean() > 0]
+        best = int(np.argmin(np.max(relative, axis=0))) if relative else 0
+        calmest.append(int(asked[best]))
     return calmest[0], calmest[1]
 
 

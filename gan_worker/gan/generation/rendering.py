@@ -264,9 +264,10 @@ class Rendering:
         return Rendered(canvas, origin, self.seconds)
 
     def _calm_origin(self, steps: list[LineSteps], small: np.ndarray | None) -> tuple[int, int]:
-        """Where the border is calm: with octaves, on a pixel of the small picture, the same at every level of detail.
+        """Where the border is calm: with octaves, at a line of the small picture, the same at every level of detail.
 
-        Of the lines of that pixel the calmest is taken.
+        Of the lines of the pixels beside it the calmest is taken: what is calm in the small picture is not always so
+        in the large one, and of one pixel alone there are few.
         """
         if small is None:
             return calm_origin(steps)
@@ -275,7 +276,7 @@ class Rendering:
         lines = tf.constant(small[:: every[0]]), tf.constant(small[:, :: every[1]])
         coarse = [(a.numpy(), d.numpy()) for a, d in self._graphs.small_steps(*lines)]
         side = 1 << self._request.octaves
-        column, row = (slice(at * side, (at + 1) * side) for at in calm_origin(coarse))
+        column, row = (range((at - 1) * side, (at + 1) * side) for at in calm_origin(coarse))
         return calm_origin(steps, (column, row))
 
     def _check_stop(self) -> None:

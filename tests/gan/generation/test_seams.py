@@ -36,3 +36,11 @@ def test_calm_origin_moves_the_border_off_an_edge():
     assert seam_ratio(moved) <= 1.05
     told = seams.seam_ratio(seams.rolled(steps(picture), origin))
     assert told == pytest.approx(seam_ratio(moved), rel=1e-4)
+
+
+def test_calm_origin_looks_only_where_it_is_asked_to_and_across_the_border():
+    columns, rows = np.ones(64), np.ones(48)
+    columns[[30, 62]], rows[[20, 3]] = (0.1, 0.5), (0.1, 0.5)
+    maps = [(columns, rows)]
+    assert seams.calm_origin(maps) == (30, 20)
+    assert seams.calm_origin(maps, (range(-4, 4), range(0, 8))) == (62, 3)
