@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import bpy
@@ -96,11 +98,35 @@ def whole_name(start: str, end: str, spare: int = 0) -> str:
     return start.encode()[:room].decode(errors="ignore") + end
 
 
+@dataclass
+class _Found(state.FilePart):
+    """Map → name of its image, of each job that was asked for: in a large scene, looking through all takes long."""
+
+    names: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def undone(self) -> None:
+        self.names.clear()
+
+    appended = undone
+
+
 def find_image(job: str, map_name: str) -> bpy.types.Image | None:
     """The image that holds this map of this job, if it still exists."""
-    for image in bpy.data.images:
-        if image.get(JOB_KEY) == job and image.get(MAP_KEY) == map_name and not image.library:
-            return image
+    names = state.of_file.get(_Found).names
+    for _ in range(2):
+        if job in names:
+            if map_name not in names[job]:
+                return None
+            # With None, none of a library that has this name too.
+            image = bpy.data.images.get((names[job][map_name], None))
+            if image and image.get(JOB_KEY) == job and image.get(MAP_KEY) == map_name:
+                return image
+        # Not asked for yet, renamed, or gone.
+        names[job] = {
+            image[MAP_KEY]: image.name
+            for image in list(bpy.data.images)[::-1]  # of several, the first
+            if image.get(JOB_KEY) == job and image.get(MAP_KEY) and not image.library
+        }
     return None
 
 
@@ -116,6 +142,9 @@ def new_image(name: str, map_name: str, pixels: np.ndarray, job: str = "") -> bp
     set_color_space(image, map_name)
     image[JOB_KEY] = job
     image[MAP_KEY] = map_name
+    names = state.of_file.get(_Found).names
+    if job in names:
+        names[job][map_name] = image.name
     return image
 
 
@@ -130,7 +159,9 @@ def set_color_space(image: bpy.types.Image, map_name: str) -> None:
         image.colorspace_settings.is_data = True
 
 
+@cache
 def _space_of_colors() -> str:
+    """The same for as long as Blender runs. Removing the image takes longer the more there is in the file."""
     fresh = bpy.data.images.new("tilewright", 1, 1)
     try:
         return fresh.colorspace_settings.name

@@ -309,9 +309,9 @@ def remove_unused_images(arriving: set[str]) -> None:
     Args:
         arriving: jobs whose images are not shown yet, but will be.
     """
-    ours = [i for i in bpy.data.images if i.get(JOB_KEY) and not i.library]
-    for image in ours:
-        if image.users == 0 and image[JOB_KEY] not in arriving:
+    unused = [i for i in bpy.data.images if i.users == 0 and not i.library]
+    for image in unused:
+        if image.get(JOB_KEY) and image[JOB_KEY] not in arriving:
             bpy.data.images.remove(image)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 
 import bpy
 import numpy as np
@@ -135,3 +136,67 @@ def test_a_long_name_keeps_its_end_in_blender(model, maps):
     assert images.whole_name("wall", "_end") == "wall_end"
     names = [images.image_name(model[:80], 7, 512, 512, name) for name in MAPS]
     assert len({name.rpartition("_")[0] for name in names}) == 1  # files of one set begin alike
+
+
+def test_an_image_is_found_by_its_job_and_map_whatever_becomes_of_it(made):
+    assert images.find_image("job", "height") is None
+    height = made("height")
+    assert images.find_image("job", "height") == height
+    assert images.find_image("job", "normal") is None
+    assert images.find_image("other", "height") is None
+    normal = made("normal")
+    height.name, normal.name = "mine", height.name
+    assert images.find_image("job", "height") == height
+    assert images.find_image("job", "normal") == normal
+    copy = height.copy()
+    assert images.find_image("job", "height") == height
+    bpy.data.images.remove(height)
+    assert images.find_image("job", "height") == copy
+    bpy.data.images.remove(copy)
+    assert images.find_image("job", "height") is None
+
+
+def test_an_image_of_a_library_is_not_found_though_it_has_the_name(made, tmp_path):
+    made("height").use_fake_user = True
+    file = str(tmp_path / "library.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=file, copy=True)
+    own = images.find_image("job", "height")
+    with bpy.data.libraries.load(file, link=True) as (there, here):
+        here.images = list(there.images)
+    assert images.find_image("job", "height") == own
+    bpy.data.images.remove(own)
+    assert [image.name for image in bpy.data.images if image.library]
+    assert images.find_image("job", "height") is None
+
+
+def test_what_an_undo_brought_back_is_found(made):
+    assert images.find_image("job", "height") is None
+    image = bpy.data.images.new("brought back", 4, 4)
+    image[images.JOB_KEY], image[images.MAP_KEY] = "job", "height"
+    for told in bpy.app.handlers.undo_post:
+        told(None)
+    assert images.find_image("job", "height") == image
+
+
+def test_looking_for_images_of_many_jobs_does_not_look_through_all_for_each(make, monkeypatch):
+    looked = []
+
+    class Counted:
+        """Blender's images, and how many were looked at."""
+
+        def __iter__(self):
+            for image in bpy.data.images:
+                looked.append(image)
+                yield image
+
+        def get(self, *asked):
+            return bpy.data.images.get(*asked)
+
+    pixels = make(4, 4)["height"]
+    for number in range(20):
+        images.new_image(f"{number}", "height", pixels, f"job {number}")
+    monkeypatch.setattr(images, "bpy", SimpleNamespace(data=SimpleNamespace(images=Counted())))
+    for _ in range(5):
+        for number in range(20):
+            assert images.find_image(f"job {number}", "height").name == f"{number}"
+    assert len(looked) == 20 * len(bpy.data.images)
