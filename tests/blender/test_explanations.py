@@ -131,6 +131,7 @@ def constant(node: ast.expr) -> str | None:
     return None
 
 
+@pytest.mark.newest_blender
 def test_every_error_has_a_known_code_a_sentence_and_a_cure():
     known = errors.BY_CODE.keys()
     found = 0
@@ -151,6 +152,7 @@ def test_every_error_has_a_known_code_a_sentence_and_a_cure():
     assert found > 100
 
 
+@pytest.mark.newest_blender
 def test_every_finding_of_the_doctor_that_is_not_good_has_a_cure():
     for file in (*(ROOT / "gan_worker").rglob("*.py"), *(ROOT / "blender_addon").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):

@@ -117,6 +117,7 @@ def machines_of(module: bytes) -> set[str]:
     return set()
 
 
+@pytest.mark.newest_blender
 @pytest.mark.parametrize("name", PYTHONS)
 def test_each_zip_has_one_pyzmq_for_every_blender_it_claims(extensions, name, tmp_path):
     zipfile.ZipFile(extensions[name]).extractall(tmp_path)

@@ -152,6 +152,7 @@ def steepness(normals: np.ndarray) -> float:
     return float(np.hypot(*(normals[..., :2] * 2 - 1).transpose(2, 0, 1)).mean())
 
 
+@pytest.mark.newest_blender
 def test_more_pixels_are_the_same_tile_with_more_detail(connected, plane, tmp_path):
     train_grain(tmp_path)
     chosen = bpy.context.scene.tilewright
@@ -344,6 +345,7 @@ def states_in(folder: Path) -> list[str]:
     return [json.loads(line)["state"] for line in lines]
 
 
+@pytest.mark.newest_blender
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes")
 def test_a_batch_that_lost_its_worker_goes_on_to_the_bytes_of_one_run(model, home, tmp_path):
     scene, recipe = save_cubes(tmp_path, 80)
@@ -464,6 +466,7 @@ def learning(connected: session.Session, photo: Path, run: str, minutes: float) 
     return job
 
 
+@pytest.mark.newest_blender
 def test_a_main_thread_that_stood_still_for_minutes_catches_up(connected, photo, home, monkeypatch):
     """Nothing is taken in while a training runs to its end, then five minutes have passed."""
     heard: list[object] = []
@@ -484,6 +487,7 @@ def test_a_main_thread_that_stood_still_for_minutes_catches_up(connected, photo,
     assert len(reports) < 50  # old progress was left out, not queued up
 
 
+@pytest.mark.newest_blender
 def test_quitting_during_a_training_takes_no_time_and_loses_nothing(addon, connected, photo, home):
     """Blender unregisters its extensions when it quits; the worker saves and leaves by itself."""
     job = learning(connected, photo, "quit", 30.0)
@@ -502,6 +506,7 @@ def test_quitting_during_a_training_takes_no_time_and_loses_nothing(addon, conne
     assert connected.run("quit").kimg > 0  # it can be continued
 
 
+@pytest.mark.newest_blender
 def test_hundred_reloads_leave_two_sockets(addon, connected):
     """The connection closes with the add-on; a new start opens one control and one bulk socket."""
     import zmq

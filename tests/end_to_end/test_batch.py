@@ -64,7 +64,7 @@ def test_killed_again_and_again_at_random_it_has_the_bytes_of_one_run(
         options = ("--home", tmp_path / "home", "--processes", str(processes))
         return subprocess.Popen([*command, *paths, *options])
 
-    for processes in (2, 1, 1, 1):
+    for processes in (2, 1):
         before = states_in(interrupted).count("made")
         more = chance.randint(2, 8)
         # Most of a round is TensorFlow's start, in each process.
@@ -80,6 +80,6 @@ def test_killed_again_and_again_at_random_it_has_the_bytes_of_one_run(
         assert batch.wait(20) == -signal.SIGKILL
     assert not (tmp_path / "out.blend").exists()
     assert start(interrupted, 1).wait(200) == 0
-    assert states_in(interrupted)[-COUNT:].count("kept") >= 4 * 2
+    assert states_in(interrupted)[-COUNT:].count("kept") >= 2 * 2
     assert start(at_once, 2).wait(200) == 0
     assert made_files(interrupted) == made_files(at_once)

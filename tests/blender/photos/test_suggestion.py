@@ -26,6 +26,7 @@ def tiles() -> bpy.types.Image:
     return photo_of(np.where(mortar[..., None], (0.8, 0.8, 0.75), (0.65, 0.3, 0.2)))
 
 
+@pytest.mark.newest_blender
 def test_a_pattern_gives_corners_with_its_slant(tiles):
     task = suggestion.suggest(tiles)
     task.wait()
@@ -37,6 +38,7 @@ def test_a_pattern_gives_corners_with_its_slant(tiles):
     preparation.as_shown(tiles).check()
 
 
+@pytest.mark.newest_blender
 def test_where_there_is_no_pattern_nothing_is_suggested_and_it_is_said():
     noise = photo_of(np.random.default_rng(0).random((240, 320, 3)))
     before = ((0.2, 0.2), (0.8, 0.2), (0.8, 0.8), (0.2, 0.8))

@@ -50,6 +50,13 @@ def model(home):
     return generation.load_model(open_model(home / "runs", "stripes"))
 
 
+@pytest.fixture(scope="module")
+def judged(model, striped_file):
+    """What came of judging it, and all that was told meanwhile."""
+    heard = []
+    return evaluation.evaluate_model(model, [str(striped_file)], (1, 2), heard.append), heard
+
+
 def evaluate(home, *arguments):
     return app.main(["evaluate", "stripes", "--home", str(home), *map(str, arguments)])
 
@@ -111,7 +118,10 @@ def test_a_model_that_copies_is_warned_of_and_shown_beside_the_picture(
     np.testing.assert_allclose(*pieces, atol=0.01)
 
 
-def test_the_figures_go_where_they_are_asked_for(home, striped_file, tmp_path, capsys):
+def test_the_figures_go_where_they_are_asked_for(
+    home, striped_file, judged, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(evaluation, "evaluate_model", lambda *asked: judged[0])
     file = tmp_path / "figures.json"
     assert evaluate(home, "--against", striped_file, "--seeds", 2, "--json", file) == 0
     assert json.loads(file.read_text())["model"] == "stripes"
@@ -134,9 +144,8 @@ def test_pictures_of_other_maps_cannot_judge_it(model, tmp_path):
     assert caught.value.code == "invalid_config"
 
 
-def test_progress_counts_to_its_end(model, striped_file):
-    heard = []
-    evaluation.evaluate_model(model, [str(striped_file)], (1, 2), heard.append)
+def test_progress_counts_to_its_end(judged):
+    _, heard = judged
     counted = [news for news in heard if isinstance(news, GenerationProgress)]
     assert [news.done for news in counted] == list(range(9))
     assert {news.total for news in counted} == {8}
