@@ -51,6 +51,11 @@ def _make_rest(event: MaterialReady, job: session.Job) -> Iterator[None]:
     return results.apply(event, job.target, order, is_rest=True)
 
 
+def _at_rest() -> None:
+    images.free_scratch()
+    results.push_due_step()
+
+
 def _before_saving() -> None:
     images.pack_live_images()
     images.write_waiting_files()
@@ -63,7 +68,7 @@ register, unregister = pump.joining(
             results.MATERIAL: pump.Results(_make_material, _make_image),
             live.AT_REST: pump.Results(_make_rest, _make_image),
         },
-        at_rest=images.free_scratch,
+        at_rest=_at_rest,
         before_saving=_before_saving,
     )
 )

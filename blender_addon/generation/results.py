@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 # What a job is asked for whose result becomes a material.
 MATERIAL = "material"
+# While results come, an undo step is followed by so many times as long without one.
+BETWEEN_STEPS = 20
 
 
 @dataclass
@@ -31,6 +34,17 @@ class _Arriving(state.FilePart):
     """Jobs of which images are there that no material uses yet."""
 
     jobs: set[str] = field(default_factory=set)
+
+
+@dataclass
+class _Steps(state.FilePart):
+    """Of the undo steps of results: whether one is due, and when the next may be made while more are awaited."""
+
+    due: bool = False
+    earliest: float = 0.0
+
+    def undone(self) -> None:
+        self.due = False
 
 
 @dataclass
@@ -84,7 +98,24 @@ def apply(event: MaterialReady, target: str, order: Order, is_rest: bool = False
     yield
     if not is_rest:
         yield from _keep_all(event, order.folder, is_rest)
-        push_undo("Tilewright Material")
+        state.of_file.get(_Steps).due = True
+
+
+def push_due_step() -> None:
+    """Make the results that have come a step of undo, when no more are awaited, or when some have come together.
+
+    Blender copies what has changed and walks through the whole file for each step: half a second in a large one.
+    """
+    steps = state.of_file.get(_Steps)
+    if not steps.due:
+        return
+    awaited = any(job.purpose == MATERIAL for job in session.current.running("generate"))
+    if awaited and time.monotonic() < steps.earliest:
+        return
+    began = time.monotonic()
+    push_undo("Tilewright Material")
+    ended = time.monotonic()
+    steps.due, steps.earliest = False, ended + BETWEEN_STEPS * (ended - began)
 
 
 def _is_wanted(made: GenerationConfig, target: str) -> bool:
@@ -101,7 +132,7 @@ def _show(event: MaterialReady, target: str, order: Order, is_rest: bool) -> Non
     there = {name: images.find_image(event.job, name) for name in event.maps}
     found = {name: image for name, image in there.items() if image}
     for name, image in found.items():
-        image.name = _image_name(event.recipe.config, name)
+        images.rename_image(image, _image_name(event.recipe.config, name))
     material = node_tree.find_material(target) if target else None
     unassigned = material is None
     material = material or _new_material(event)

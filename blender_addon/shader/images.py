@@ -100,34 +100,49 @@ def whole_name(start: str, end: str, spare: int = 0) -> str:
 
 @dataclass
 class _Found(state.FilePart):
-    """Map → name of its image, of each job that was asked for: in a large scene, looking through all takes long."""
+    """Job → map → name of its image; in a large scene, looking through all for each map takes long.
 
-    names: dict[str, dict[str, str]] = field(default_factory=dict)
+    None while they are still to be looked through. What is made here notes itself.
+    """
+
+    names: dict[str, dict[str, str]] | None = None
 
     def undone(self) -> None:
-        self.names.clear()
+        self.names = None
 
     appended = undone
+
+    def note(self, image: bpy.types.Image) -> None:
+        if self.names is not None:
+            self.names.setdefault(image[JOB_KEY], {})[image[MAP_KEY]] = image.name
+
+    def look(self) -> dict[str, dict[str, str]]:
+        """Look through all images, where that is still to be done."""
+        if self.names is None:
+            self.names = {}
+            ours = [i for i in bpy.data.images if i.get(JOB_KEY) and i.get(MAP_KEY)]
+            for image in reversed(ours):  # of several, the first counts
+                if not image.library:
+                    self.note(image)
+        return self.names
 
 
 def find_image(job: str, map_name: str) -> bpy.types.Image | None:
     """The image that holds this map of this job, if it still exists."""
-    names = state.of_file.get(_Found).names
-    for _ in range(2):
-        if job in names:
-            if map_name not in names[job]:
-                return None
-            # With None, none of a library that has this name too.
-            image = bpy.data.images.get((names[job][map_name], None))
-            if image and image.get(JOB_KEY) == job and image.get(MAP_KEY) == map_name:
-                return image
-        # Not asked for yet, renamed, or gone.
-        names[job] = {
-            image[MAP_KEY]: image.name
-            for image in list(bpy.data.images)[::-1]  # of several, the first
-            if image.get(JOB_KEY) == job and image.get(MAP_KEY) and not image.library
-        }
+    found = state.of_file.get(_Found)
+    while (name := found.look().get(job, {}).get(map_name)) is not None:
+        # With None, none of a library that has this name too.
+        image = bpy.data.images.get((name, None))
+        if image and image.get(JOB_KEY) == job and image.get(MAP_KEY) == map_name:
+            return image
+        found.names = None  # renamed by somebody, or gone
     return None
+
+
+def rename_image(image: bpy.types.Image, name: str) -> None:
+    """Give an image of a job another name."""
+    image.name = name
+    state.of_file.get(_Found).note(image)
 
 
 def new_image(name: str, map_name: str, pixels: np.ndarray, job: str = "") -> bpy.types.Image:
@@ -142,9 +157,7 @@ def new_image(name: str, map_name: str, pixels: np.ndarray, job: str = "") -> bp
     set_color_space(image, map_name)
     image[JOB_KEY] = job
     image[MAP_KEY] = map_name
-    names = state.of_file.get(_Found).names
-    if job in names:
-        names[job][map_name] = image.name
+    state.of_file.get(_Found).note(image)
     return image
 
 

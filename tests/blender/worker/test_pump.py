@@ -320,6 +320,24 @@ def test_texture_folder_in_the_way_packs_and_says_so(stand_in, plane, maps, tmp_
     assert steps == ["Tilewright Material"]
 
 
+@pytest.mark.parametrize(("between", "expected"), [(0.0, [1, 2, 3]), (1e12, [1, 1, 2])])
+def test_results_that_come_together_share_an_undo_step_where_one_takes_long(
+    stand_in, planes, maps, monkeypatch, between, expected
+):
+    """But for the first, which is there at once, and the last, so that none is without one."""
+    steps: list[str] = []
+    monkeypatch.setattr(results, "push_undo", steps.append)
+    monkeypatch.setattr(results, "BETWEEN_STEPS", between)
+    found = []
+    for job in requests.generate_for_objects(planes, CONFIG, vary=True):
+        stand_in.finish(job.id, maps)
+        pump_all()
+        found.append(len(steps))
+    assert found == expected
+    pump_all()
+    assert len(steps) == expected[-1]
+
+
 @pytest.mark.parametrize("folder", ["//textures", "", "textures"])
 def test_textures_whose_folder_is_nowhere_are_packed(
     stand_in, plane, maps, tmp_path, monkeypatch, folder
