@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -162,29 +162,52 @@ def shared(places: Iterable[str]) -> Shared:
     Args:
         places: files and folders; of a worker elsewhere as it calls them, where the name of the file tells.
     """
-    photos = [image for image in bpy.data.images if image.tilewright.prepared_of is None]
-    if all(as_shown(photo).is_empty for photo in photos):
-        return Shared()  # panels ask often
-    found = list(filter(None, map(_finder(photos), places)))
-    prepared = [photo for photo in found if not as_shown(photo).is_empty]
-    if not prepared:
+    places = list(places)
+    prepared = [photo for photo in bpy.data.images if _is_prepared(photo)] if places else []
+    at = _by_place(prepared, places)
+    if not at:
         return Shared()
-    first = as_shown(prepared[0])
+    rest = [place for place in places if place not in at]
+    if rest:
+        at |= _by_place(bpy.data.images, rest)
+    found = [at[place] for place in places if place in at]
+    leading = next(photo for photo in found if _is_prepared(photo))
+    first = as_shown(leading)
     others = (photo.name for photo in found if as_shown(photo) != first)
-    return Shared(prepared[0], tuple(dict.fromkeys(others)))
+    return Shared(leading, tuple(dict.fromkeys(others)))
 
 
-def _finder(photos: list[bpy.types.Image]) -> Callable[[str], bpy.types.Image | None]:
-    """What finds the photo of a place; one that is to be prepared, where several show it."""
-    photos = sorted(photos, key=lambda photo: not as_shown(photo).is_empty)
-    in_files = [photo for photo in photos if photo.filepath]
+def _is_prepared(photo: bpy.types.Image) -> bool:
+    """Whether it is a photo that something is to be done to."""
+    # Panels ask this of all images: what is cheap comes first.
+    kept = photo.tilewright
+    chosen = kept.is_cut or kept.even_light or kept.white_balance
+    return bool(chosen) and kept.prepared_of is None and not as_shown(photo).is_empty
+
+
+def _by_place(photos: Iterable[bpy.types.Image], places: list[str]) -> dict[str, bpy.types.Image]:
+    """Those of the places that one of these photos is of, with it; the last one, where several show it."""
+    wanted, names = set(places) - {""}, set(map(_last_part, places)) - {""}
+    # A path is made of few: in a large scene, making that of all takes longer than a redraw may.
+    near = [
+        photo
+        for photo in photos
+        if (_last_part(photo.filepath) in names or photo.tilewright.written_to in wanted)
+        and photo.tilewright.prepared_of is None
+    ]
+    in_files = [photo for photo in near if photo.filepath]
     by_path = {_path(photo): photo for photo in in_files}
     by_name = {Path(photo.filepath).name: photo for photo in in_files}
-    written = {kept: photo for photo in photos if (kept := photo.tilewright.written_to)}
+    written = {kept: photo for photo in near if (kept := photo.tilewright.written_to)}
 
     def find(place: str) -> bpy.types.Image | None:
         if _ELSEWHERE.match(place):
             return by_name.get(place.rpartition("/")[2].rpartition(":")[2])
         return by_path.get(Path(bpy.path.abspath(place))) or written.get(place)
 
-    return find
+    return {place: photo for place in places if (photo := find(place))}
+
+
+def _last_part(place: str) -> str:
+    """What files of one name share, whichever system and worker they are named by."""
+    return place.replace("\\", "/").replace(":", "/").rpartition("/")[2].casefold()

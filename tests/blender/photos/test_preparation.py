@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import bpy
 import numpy as np
@@ -198,6 +200,59 @@ def test_photos_that_are_to_be_prepared_otherwise_are_named(photo, tmp_path):
     shared = preparation.shared([str(other), str(photo)])
     assert shared.preparation.even_light == 0.5
     assert (shared.photo.name, shared.others) == (photo.name, (other.name,))
+
+
+class Watched:
+    """Blender as the module under test sees it: which images are looked at, and of which the path is made out."""
+
+    def __init__(self) -> None:
+        self.looked: list[str] = []
+        self.resolved: list[str] = []
+        self.data, self.path = SimpleNamespace(images=self), self
+
+    def __iter__(self) -> Iterator[bpy.types.Image]:
+        for image in bpy.data.images:
+            self.looked.append(image.name)
+            yield image
+
+    def abspath(self, path: str, **more: Any) -> str:
+        self.resolved.append(path)
+        return bpy.path.abspath(path, **more)
+
+
+@pytest.fixture
+def watched(monkeypatch) -> Watched:
+    """A scene with many images, of which nothing is to be done to any."""
+    for number in range(20):
+        bpy.data.images.new(f"{number}", 4, 4).filepath = f"//textures/{number}.png"
+    seen = Watched()
+    monkeypatch.setattr(preparation, "bpy", seen)
+    return seen
+
+
+def test_no_image_is_looked_at_where_no_picture_is_chosen(watched):
+    assert preparation.shared(iter(())) == preparation.Shared()
+    assert not watched.looked
+
+
+def test_of_a_scene_with_many_images_only_those_that_may_be_chosen_are_made_out(watched, photo):
+    load(photo).tilewright.even_light = 0.5
+    assert preparation.shared([str(photo)]).photo.name == photo.name
+    assert set(watched.resolved) == {str(photo)}
+    watched.resolved.clear()
+    other = photo.with_name("13.png")
+    other.write_bytes(photo.read_bytes())
+    load(other)
+    assert preparation.shared([str(other), str(photo)]).others == ("13.png",)
+    assert set(watched.resolved) == {str(photo), str(other), "//textures/13.png"}
+
+
+def test_a_picture_that_two_images_show_is_prepared_as_one_of_them_says(photo):
+    prepared = load(photo)
+    prepared.tilewright.even_light = 0.5
+    load(photo)
+    assert len([i for i in bpy.data.images if i.filepath == str(photo)]) == 2
+    assert preparation.shared([str(photo)]) == preparation.Shared(prepared)
 
 
 def test_the_outcome_stands_for_its_photo(photo):
