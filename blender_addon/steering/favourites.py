@@ -6,6 +6,7 @@ import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,8 +90,13 @@ def remove(scene: bpy.types.Scene, uid: str) -> None:
 
 def config_of(favourite: TILEWRIGHT_PG_favourite) -> GenerationConfig:
     """What is kept."""
-    where, cure = f"The favorite {favourite.name!r}", "Remove it, and keep it again."
-    return read_stored(GenerationConfig, favourite.config, where, cure)
+    return _read(favourite.config, favourite.name)
+
+
+@lru_cache(1024)  # panels and ticks ask for all of them, many times a second
+def _read(text: str, name: str) -> GenerationConfig:
+    where, cure = f"The favorite {name!r}", "Remove it, and keep it again."
+    return read_stored(GenerationConfig, text, where, cure)
 
 
 def _readable(favourite: TILEWRIGHT_PG_favourite) -> GenerationConfig | None:
@@ -153,25 +159,34 @@ def _tick() -> None:
 
 
 def _look(scene: bpy.types.Scene) -> None:
-    """Put up one picture that is kept, or ask for one that is missing."""
+    """Put up one picture that is kept, and ask for one that is missing."""
+    missing = []
     for favourite in scene.tilewright.favourites:
         if favourite.uid not in _here().drawn:
             pixels = thumbnails.from_text(favourite.thumbnail)
             if pixels is not None:
                 _here().drawn.add(favourite.uid)
                 thumbnails.show(picture_name(favourite), pixels)
-                return
-            _ask(favourite)
+                break
+            if favourite.uid not in _here().asked:
+                missing.append(favourite)
+    if missing and session.current.connected and not _is_busy():
+        _ask_for_first(missing)
 
 
-def _ask(favourite: TILEWRIGHT_PG_favourite) -> None:
-    config = _readable(favourite)
-    ready = session.current.connected and config and session.current.model(config.model)
-    busy = live.is_moving() or any(map(live.is_under_way, _here().asked.values()))
-    if config and ready and not busy and favourite.uid not in _here().asked:
-        asked = sliders.picture_config(config, SIDE)
-        job = session.current.generate(asked, picture_name(favourite), _PURPOSE)
-        _here().asked[favourite.uid] = job.id
+def _is_busy() -> bool:
+    return live.is_moving() or any(map(live.is_under_way, _here().asked.values()))
+
+
+def _ask_for_first(missing: list[TILEWRIGHT_PG_favourite]) -> None:
+    """Ask for the picture of the first that the worker can make."""
+    for favourite in missing:
+        config = _readable(favourite)
+        if config and session.current.model(config.model):
+            asked = sliders.picture_config(config, SIDE)
+            job = session.current.generate(asked, picture_name(favourite), _PURPOSE)
+            _here().asked[favourite.uid] = job.id
+            return
 
 
 def _show(event: MaterialReady, job: session.Job) -> Iterator[None]:

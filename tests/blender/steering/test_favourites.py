@@ -13,6 +13,7 @@ from blender_addon.generation import requests
 from blender_addon.steering import favourites, sliders
 from blender_addon.ui import thumbnails
 from blender_addon.worker import pump, session
+from gan_worker import files
 from gan_worker.config import GenerationConfig
 from gan_worker.style import Seed
 
@@ -216,3 +217,40 @@ def test_one_of_the_scene_in_a_second_window_gets_its_picture(stand_in, material
     with as_in_another_window():
         answer_all(stand_in)
     assert thumbnails.is_there(favourites.picture_name(kept))
+
+
+@pytest.fixture
+def read(monkeypatch) -> list[str]:
+    """What was read of JSON that is kept."""
+    found, parse = [], files.parse_json
+
+    def counted(text):
+        found.append(text)
+        return parse(text)
+
+    monkeypatch.setattr(files, "parse_json", counted)
+    return found
+
+
+@pytest.mark.parametrize("reachable", [True, False])
+def test_those_that_wait_for_pictures_are_not_read_at_every_tick(stand_in, read, reachable):
+    for seed in range(100, 110):
+        kept = chosen().favourites.add()
+        kept.uid, kept.config = str(seed), favourites.as_text(replace(FULL, seed=seed))
+    if not reachable:
+        session.current.state = "lost"
+    for _ in range(5):
+        pump.tick()
+    assert len(read) == (1 if reachable else 0)
+
+
+def test_panels_read_each_once_however_often_they_are_drawn(stand_in, read):
+    for seed in range(200, 210):
+        chosen().favourites.add().config = favourites.as_text(replace(FULL, seed=seed))
+    for _ in range(5):
+        assert len(favourites.of_model(bpy.context.scene, "bricks")) == 10
+    assert len(read) == 10
+    changed = chosen().favourites[3]
+    changed.config = favourites.as_text(replace(FULL, model="oak", seed=203))
+    assert len(favourites.of_model(bpy.context.scene, "bricks")) == 9
+    assert favourites.config_of(changed).model == "oak"
