@@ -87,7 +87,7 @@ class _Drag:
     """
 
     def __init__(self, area: bpy.types.Area, photo: bpy.types.Image) -> None:
-        self._uid, self._area = photo.session_uid, area.as_pointer()
+        self._photo, self._area = preview.Known(photo), area.as_pointer()
         self._before = preparation.corners_of(photo)
         self._steps: list[corners.Corners] = []
         # The corner that is held, 4 for all of them; and where the mouse took it.
@@ -129,7 +129,7 @@ class _Drag:
 
     def _find(self) -> tuple[bpy.types.Area | None, bpy.types.Image | None]:
         """The editor, if it still shows the photo, and the photo, if it is still there."""
-        photo = next((i for i in bpy.data.images if i.session_uid == self._uid), None)
+        photo = self._photo.find()
         for area in preview.editors():
             if area.as_pointer() == self._area and area.spaces.active.image == photo:
                 return area, photo

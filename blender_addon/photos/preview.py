@@ -25,12 +25,28 @@ Result = TypeVar("Result")
 _ENDING = " prepared"
 
 
+class Known:
+    """An image that is found again after undo, which makes objects of Python invalid, and by whatever name."""
+
+    def __init__(self, image: bpy.types.Image) -> None:
+        self._uid, self._name = image.session_uid, image.name
+
+    def find(self) -> bpy.types.Image | None:
+        """The image, if it is still there."""
+        # With None, none of a library that has this name too.
+        image = bpy.data.images.get((self._name, None))
+        if image is None or image.session_uid != self._uid:
+            image = next((i for i in bpy.data.images if i.session_uid == self._uid), None)
+            self._name = image.name if image else self._name
+        return image
+
+
 class PhotoTask(BackgroundTask):
     """Work on one photo, which is looked up between its steps."""
 
     def __init__(self, photo: bpy.types.Image) -> None:
         super().__init__()
-        self._uid = photo.session_uid
+        self._photo = Known(photo)
 
     @property
     def told(self) -> str:
@@ -42,7 +58,7 @@ class PhotoTask(BackgroundTask):
         Raises:
             TilewrightError: as `preparation.check`; `wrong_state` where it is gone.
         """
-        found = next((i for i in bpy.data.images if i.session_uid == self._uid), None)
+        found = self._photo.find()
         if found is None:
             message = "A photo must stay in the file while it is prepared; it is gone."
             raise RequestError("wrong_state", message, "Open it again.")
@@ -117,11 +133,15 @@ def is_after(image: bpy.types.Image | None) -> bool:
 
 def _image_of(photo: bpy.types.Image) -> bpy.types.Image:
     """The image that shows the outcome, made where there is none: as the photo is, in its colors."""
-    found = next((i for i in bpy.data.images if i.tilewright.prepared_of == photo), None)
+    names = state.of_file.get(_Shown).outcomes
+    found = bpy.data.images.get((names.get(photo.session_uid, ""), None))
+    if found is None or found.tilewright.prepared_of != photo:
+        found = next((i for i in bpy.data.images if i.tilewright.prepared_of == photo), None)
     if found is None:
         found = bpy.data.images.new(images.whole_name(photo.name, _ENDING), 1, 1)
         images.set_color_space(found, "base_color")
         found.tilewright.prepared_of = photo
+    names[photo.session_uid] = found.name
     return found
 
 
@@ -148,23 +168,28 @@ def editors() -> Iterator[bpy.types.Area]:
 
 @dataclass
 class _Shown(state.FilePart):
-    """Which photo an editor shows the outcome of: undo may take that image out of the file."""
+    """Which photo an editor shows the outcome of: undo may take that image out of the file.
 
-    photos: dict[int, int] = field(default_factory=dict)
+    Attributes:
+        photos: pointer of an editor's area → the photo.
+        outcomes: session uid of a photo → name of the image with its outcome: looking through all takes long.
+    """
+
+    photos: dict[int, Known] = field(default_factory=dict)
+    outcomes: dict[int, str] = field(default_factory=dict)
 
     def note(self) -> None:
         self.photos = {
-            area.as_pointer(): area.spaces.active.image.tilewright.prepared_of.session_uid
+            area.as_pointer(): Known(area.spaces.active.image.tilewright.prepared_of)
             for area in editors()
             if is_after(area.spaces.active.image)
         }
 
     def undone(self) -> None:
-        by_uid = {image.session_uid: image for image in bpy.data.images}
         for area in editors():
-            space, uid = area.spaces.active, self.photos.get(area.as_pointer())
-            if space.image is None and uid in by_uid:
-                space.image = by_uid[uid]
+            space, photo = area.spaces.active, self.photos.get(area.as_pointer())
+            if space.image is None and photo:
+                space.image = photo.find()
             elif is_after(space.image):
                 start(space.image.tilewright.prepared_of)
 

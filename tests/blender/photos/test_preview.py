@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import bpy
 import numpy as np
@@ -151,6 +152,66 @@ def test_a_photo_that_is_removed_meanwhile_ends_it_in_words(space, shown):
     task.wait()
     assert task.state == "failed"
     assert isinstance(task.error, TilewrightError) and "gone" in task.error.info.message
+
+
+# ---- in a scene with many images
+
+
+@pytest.fixture
+def looked(monkeypatch) -> list[bpy.types.Image]:
+    """The images that were looked through."""
+    found = []
+
+    class Watched:
+        def __iter__(self):
+            for image in bpy.data.images:
+                found.append(image)
+                yield image
+
+        def __getattr__(self, name):
+            return getattr(bpy.data.images, name)
+
+    seen = SimpleNamespace(data=SimpleNamespace(images=Watched()), context=bpy.context)
+    monkeypatch.setattr(preview, "bpy", seen)
+    return found
+
+
+def test_an_outcome_follows_without_a_look_through_all_images(space, shown, looked):
+    preview.show_after(space).wait()
+    looked.clear()
+    shown.tilewright.white_balance = 1.0
+    preview.newest(shown).wait()
+    assert preview.newest(shown).state == "succeeded"
+    preview.show_before(space)
+    preview.show_after(space).wait()
+    assert not looked
+
+
+def test_photo_and_outcome_are_found_by_other_names(space, shown):
+    preview.show_after(space).wait()
+    outcome, name = space.image, shown.name
+    shown.tilewright.white_balance = 1.0
+    shown.name, outcome.name = "wall", "another"
+    bpy.data.images.new(name, 8, 8)
+    preview.newest(shown).wait()
+    assert preview.newest(shown).state == "succeeded"
+    preview.show_before(space)
+    preview.show_after(space)
+    assert space.image == outcome
+
+
+def test_a_photo_is_found_again_as_long_as_it_is_there(shown, looked):
+    known, name = preview.Known(shown), shown.name
+    assert known.find() == shown
+    assert not looked
+    shown.name = "wall"
+    bpy.data.images.new(name, 8, 8)
+    assert known.find() == shown
+    looked.clear()
+    assert known.find() == shown
+    assert not looked
+    bpy.data.images.remove(shown)
+    assert known.find() is None
 
 
 # ---- what is wrong with it
