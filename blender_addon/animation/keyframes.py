@@ -82,7 +82,9 @@ def _after_frame_change(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) 
     """The animation system calls no update of a property: whatever it has moved is looked at here."""
     if depsgraph.mode == "RENDER" or not scene.tilewright.live:
         return
-    moved = [m for m in bpy.data.materials if sliders.has_latents(m) and _is_due(m)]
+    # Most materials of a large scene have none, and this runs with every frame.
+    animated = (m for m in bpy.data.materials if m.animation_data)
+    moved = [m for m in animated if sliders.has_latents(m) and _is_due(m)]
     for material in moved:
         live.follow(material)
     if moved:

@@ -367,6 +367,18 @@ def test_material_follows_its_keyframes_with_the_time(worker, material):
     assert session.current.last_error is None
 
 
+def test_materials_without_keyframes_are_not_looked_at_with_each_frame(
+    worker, material, monkeypatch
+):
+    key(material, f1=0.0, f11=2.0)
+    for number in range(20):
+        sliders.store(node_tree.new_material(f"still {number}"), FULL)
+    asked, has_latents = [], sliders.has_latents
+    monkeypatch.setattr(sliders, "has_latents", lambda m: asked.append(m) or has_latents(m))
+    bpy.context.scene.frame_set(4)
+    assert set(asked) == {material}
+
+
 def test_hand_moved_slider_goes_back_to_its_keyframes(worker, material):
     key(material, f1=0.5, f11=0.5)
     scene = bpy.context.scene
