@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from gan_worker.client.events import RunRenamed
+from gan_worker.client.events import Connected, RunRenamed
 from gan_worker.errors import TilewrightError
 from gan_worker.wire.messages import ModelList
 
+from .. import state
 from ..shader import projection
 from ..worker import pump, session
 from . import changes, favourites, live, renaming, sliders
@@ -47,13 +49,38 @@ def _mix(chosen: SteeringChoices) -> list[bpy.types.Material]:
     return changed
 
 
-def _take_models(_event: ModelList) -> None:
-    renaming.follow_weights()
-    sliders.add_sliders_everywhere()
+@dataclass
+class _Told(state.FilePart):
+    """What all materials have learned of: going through those of a large scene takes long, and lists come often.
+
+    Attributes:
+        last: the weights that the worker has, and who was told of them; None before the first list.
+    """
+
+    last: tuple[object, ...] | None = None
+
+    def forget(self) -> None:
+        self.last = None
+
+    undone = appended = forget
+
+
+def _take_models(event: ModelList) -> None:
+    weights = [(model.name, model.hash, model.directions) for model in event.models]
+    estimators = [(estimator.name, estimator.hash) for estimator in event.estimators]
+    owners = (*bpy.data.materials, *bpy.data.scenes)
+    now = weights, estimators, {(owner.session_uid, owner.is_editable) for owner in owners}
+    told = state.of_file.get(_Told)
+    if now != told.last:
+        renaming.follow_weights()
+        sliders.add_sliders_everywhere()
+        told.last = now
 
 
 _part = pump.Subject(
     receivers={
+        # Without a connection, nobody knew which sliders a material has.
+        Connected: lambda _event: state.of_file.get(_Told).forget(),
         ModelList: _take_models,
         RunRenamed: lambda event: renaming.take(event.run, event.name),
     }

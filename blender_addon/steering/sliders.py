@@ -147,9 +147,10 @@ def offers_estimators(chosen: str) -> bool:
 def take_up_recipes() -> None:
     """Give latents to materials of files that were made before there were any."""
     for material in bpy.data.materials:
-        recipe = node_tree.read_recipe(material) if node_tree.is_ours(material) else None
-        if recipe and not material.tilewright.latents.model:
-            keep_place(material, recipe)
+        if node_tree.is_ours(material) and not material.tilewright.latents.model:
+            recipe = node_tree.read_recipe(material)
+            if recipe:
+                keep_place(material, recipe)
 
 
 def is_shown(material: bpy.types.Material) -> bool:
@@ -228,18 +229,29 @@ def add_sliders(material: bpy.types.Material, names: Iterable[str] = ()) -> None
     """Add a slider for each direction the worker says the model has, and for those named."""
     kept = material.tilewright.latents
     model = session.current.model(kept.model)
-    for name in dict.fromkeys([*(model.directions if model else ()), *names]):
-        if name not in kept.directions:
-            kept.directions.add().name = name
-        for scene in bpy.data.scenes:
-            _add_label(scene, kept.model, name)
+    wanted = dict.fromkeys([*(model.directions if model else ()), *names])
+    _add_missing(kept, wanted)
+    _add_labels(kept.model, wanted)
 
 
 def add_sliders_everywhere() -> None:
     """Once the worker has told which models it has: materials may be older than the connection."""
+    models = {model.name: model for model in session.current.models}
+    used = {}
     for material in bpy.data.materials:
-        if has_latents(material):
-            add_sliders(material)
+        model = models.get(material.tilewright.latents.model) if has_latents(material) else None
+        if model:
+            _add_missing(material.tilewright.latents, model.directions)
+            used[model.name] = model.directions
+    for name, directions in used.items():
+        _add_labels(name, directions)
+
+
+def _add_missing(kept: TILEWRIGHT_PG_latents, names: Iterable[str]) -> None:
+    there = kept.directions.keys()
+    for name in names:
+        if name not in there:
+            kept.directions.add().name = name
 
 
 def label_key(model: str, direction: str) -> str:
@@ -247,13 +259,16 @@ def label_key(model: str, direction: str) -> str:
     return f"{model}/{direction}"
 
 
-def _add_label(scene: bpy.types.Scene, model: str, direction: str) -> None:
-    labels = scene.tilewright.direction_labels
-    if label_key(model, direction) not in labels and not scene.library:
-        item = labels.add()
-        item.name = label_key(model, direction)
-        kind, _, number = direction.partition(" ")
-        item.label = f"{'Direction' if kind == 'pca' else 'Accent'} {number}"
+def _add_labels(model: str, directions: Iterable[str]) -> None:
+    for scene in bpy.data.scenes:
+        labels = scene.tilewright.direction_labels
+        for direction in directions:
+            key = label_key(model, direction)
+            if key not in labels and not scene.library:
+                item = labels.add()
+                item.name = key
+                kind, _, number = direction.partition(" ")
+                item.label = f"{'Direction' if kind == 'pca' else 'Accent'} {number}"
 
 
 def followers(material: bpy.types.Material) -> list[bpy.types.Material]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import bpy
 import numpy as np
@@ -14,7 +15,7 @@ from blender_addon.generation import results
 from blender_addon.shader import images, node_tree
 from blender_addon.steering import live, sliders, steering
 from blender_addon.worker import pump, session
-from gan_worker.client.events import ResultLost
+from gan_worker.client.events import Connected, ResultLost
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import ErrorInfo
 from gan_worker.style import Latent, Material
@@ -565,6 +566,67 @@ def test_sliders_appear_when_the_worker_comes_after_the_material(stand_in, plane
     stand_in.events.append(ModelList((entry,)))
     pump.tick()
     assert tuple(material.tilewright.latents.directions.keys()) == entry.directions
+
+
+def asked_when_told(client, monkeypatch, event=None) -> set[bpy.types.Material]:
+    """The materials that are looked at when the worker tells of its models."""
+    asked, has_latents = [], sliders.has_latents
+    client.events += [event] if event else []
+    client.request_models()
+    with monkeypatch.context() as patch:
+        patch.setattr(sliders, "has_latents", lambda m: asked.append(m) or has_latents(m))
+        pump.tick()
+    return set(asked)
+
+
+def test_materials_are_gone_through_only_where_a_list_may_tell_them_something(
+    stand_in, plane, monkeypatch
+):
+    def asked(event=None):
+        return asked_when_told(stand_in, monkeypatch, event)
+
+    material = node_tree.new_material("wall")
+    sliders.store(material, FULL)
+    assert asked() == {material}
+    assert not asked(), "told already"
+    (entry,) = stand_in.models
+    stand_in.models = (replace(entry, live=True),)
+    assert not asked(), "the same weights"
+    stand_in.models = (replace(entry, directions=(*entry.directions, "pca 3")),)
+    assert asked() == {material}
+    assert "pca 3" in material.tilewright.latents.directions
+    other = node_tree.new_material("other")
+    sliders.store(other, FULL)
+    assert asked() == {material, other}, "one of them is new"
+    assert not asked()
+    bpy.data.scenes.new("Another")
+    assert asked(), "its sliders have no names yet"
+    for told in bpy.app.handlers.undo_post:
+        told(None)
+    assert asked(), "undo takes sliders away"
+    assert not asked()
+    assert asked(Connected("1", (1, 0), "cpu", "idle")), "there was no connection meanwhile"
+
+
+def test_what_sliders_are_called_is_asked_once_for_a_model(stand_in, monkeypatch):
+    for number in range(20):
+        sliders.store(node_tree.new_material(f"{number}"), FULL)
+    keys, label_key = [], sliders.label_key
+    monkeypatch.setattr(sliders, "label_key", lambda *of: keys.append(of) or label_key(*of))
+    sliders.add_sliders_everywhere()
+    directions = session.current.models[0].directions
+    assert keys == [("bricks", direction) for direction in directions]
+
+
+def test_recipes_are_read_where_they_have_something_to_give(hand, material, monkeypatch):
+    read, read_recipe = [], node_tree.read_recipe
+    monkeypatch.setattr(node_tree, "read_recipe", lambda m: read.append(m) or read_recipe(m))
+    sliders.take_up_recipes()
+    assert not read
+    material.tilewright.latents.property_unset("model")
+    sliders.take_up_recipes()
+    assert read == [material]
+    assert material.tilewright.latents.model == "bricks"
 
 
 def test_material_of_an_older_file_is_given_its_latents(hand, material, tmp_path):
