@@ -58,7 +58,7 @@ class PhotoMaterial(BackgroundTask):
         self.job = job
         self.outcome: tuple[str, ...] = ()
         self._order, self._estimated = order, estimated
-        self._uids = [obj.session_uid for obj in objects]
+        self._uids = {obj.session_uid for obj in objects}
 
     @property
     def told(self) -> str:
