@@ -227,12 +227,13 @@ def _prepare(material: bpy.types.Material) -> tuple[GenerationConfig, ModelEntry
 
 def _set_size(material: bpy.types.Material, config: GenerationConfig, area: int) -> None:
     """The maps that are shown until the others come count as a preview of them, and stay as they lie."""
-    kept = material.tilewright
-    before, after = levels.area(sliders.wanted(material)), levels.area(config)
-    kept.preview_factor = (
-        kept.preview_factor[0] * after[0] / before[0],
-        kept.preview_factor[1] * after[1] / before[1],
-    )
+    kept, wanted = material.tilewright, sliders.wanted(material)
+    before, after = levels.area(wanted), levels.area(config)
+    if not wanted.has_map:  # what is painted covers the same place at any size
+        kept.preview_factor = (
+            kept.preview_factor[0] * after[0] / before[0],
+            kept.preview_factor[1] * after[1] / before[1],
+        )
     for name in sliders.SIZE:
         setattr(kept.latents, name, getattr(config, name))
     kept.latents.area = area

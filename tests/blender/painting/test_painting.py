@@ -144,6 +144,22 @@ def test_material_follows_the_brush_small_and_then_at_full_size(painter):
     assert recipe.config.style.looks == LOOKS
 
 
+@pytest.mark.parametrize("side", [256, 1024])
+def test_what_is_painted_stays_where_it_was_painted_at_another_resolution(painter, side):
+    bpy.ops.tilewright.paint_looks()
+    painter.stroke(0.5)
+    painter.rest()
+    scale = painter.material.node_tree.nodes[node_tree.MAPPING].inputs["Scale"]
+    bpy.ops.tilewright.switch_size(side=side)
+    assert tuple(scale.default_value) == (1, 1, 1)
+    bpy.ops.tilewright.cancel_regeneration()
+    assert tuple(scale.default_value) == (1, 1, 1)
+    bpy.ops.tilewright.switch_size(side=side)
+    painter.rest()
+    assert node_tree.images_of(painter.material)["base_color"].size[0] == side
+    assert tuple(scale.default_value) == (1, 1, 1)
+
+
 def test_soft_strokes_mix_looks(painter):
     bpy.ops.tilewright.paint_looks()
     painter.answer()
