@@ -66,9 +66,13 @@ def store(material: bpy.types.Material, config: GenerationConfig) -> None:
 
 def exchange(material: bpy.types.Material, config: GenerationConfig) -> None:
     """Set the latents of a config, but keep the material's own size and maps."""
-    own = wanted(material)
+    store(material, sized_as(wanted(material), config))
+
+
+def sized_as(own: GenerationConfig, config: GenerationConfig) -> GenerationConfig:
+    """A config at the size and with the maps of another, its border wherever the material is calm."""
     sized = replace(config, width=own.width, height=own.height, mip=own.mip)
-    store(material, replace(sized, maps=own.maps, origin=None))
+    return replace(sized, maps=own.maps, origin=None)
 
 
 def put_back_layout(material: bpy.types.Material) -> None:

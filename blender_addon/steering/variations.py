@@ -258,16 +258,21 @@ def _choose_configs(
 
 
 def _remember(target: str, present: GenerationConfig) -> None:
-    """Write the history on, unless it was only walked along, or undone to a neighbour of its."""
+    """Write the history on, unless it was only walked along, undone to a neighbour of its, or made at another size."""
     present = replace(present, origin=None)
     known = _here().histories.setdefault(target, _History())
     for near in (known.now, known.now - 1, known.now + 1):
-        if 0 <= near < len(known.past) and renaming.present(known.past[near]) == present:
+        if 0 <= near < len(known.past) and _leads_to(known.past[near], present):
             known.now = near
             return
     known.past[known.now + 1 :] = [present]
     del known.past[:-LONGEST_HISTORY]
     known.now = len(known.past) - 1
+
+
+def _leads_to(past: GenerationConfig, present: GenerationConfig) -> bool:
+    """Whether a step to former latents gives the present ones: a material keeps its size and maps."""
+    return sliders.sized_as(present, renaming.present(past)) == present
 
 
 register, unregister = pump.joining(

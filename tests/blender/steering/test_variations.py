@@ -281,6 +281,26 @@ def test_back_and_forward_through_what_was_looked_at(worker, material):
     assert material.tilewright.latents.seed == 5
 
 
+@pytest.mark.parametrize("what", ["size", "maps"])
+def test_back_leads_to_other_latents_whatever_size_and_maps_they_had(worker, plane, what):
+    material = plane.active_material
+    material.tilewright.latents.seed = 7
+    worker.answer()
+    if what == "size":
+        bpy.ops.tilewright.switch_size(side=128)
+    else:
+        requests.generate_for_objects([plane], replace(FULL, seed=7, maps=("base_color",)))
+    worker.answer()
+    bpy.ops.tilewright.history_back()
+    worker.answer()
+    assert material.tilewright.latents.seed == 5
+    assert not bpy.ops.tilewright.history_back.poll()
+    bpy.ops.tilewright.history_forward()
+    worker.answer()
+    assert material.tilewright.latents.seed == 7
+    assert not bpy.ops.tilewright.history_forward.poll()
+
+
 def test_positions_on_the_way_are_not_remembered(worker, material):
     for amount in (0.1, 0.2, 0.3):
         material.tilewright.latents.directions["pca 1"].amount = amount
