@@ -53,6 +53,7 @@ def check(material: bpy.types.Material | None, library: str) -> None:
             "The material must show its full size; it shows a preview.",
             "Wait until the slider has come to rest.",
         )
+    node_tree.check_still(material)
     if library:
         library_folder(library)
     elif not bpy.data.filepath:
@@ -92,7 +93,7 @@ def keep(material: bpy.types.Material, catalog: str, library: str = "") -> Path:
         The .blend that has the asset.
 
     Raises:
-        RequestError: `wrong_state` for a material that has no recipe, or shows a preview.
+        RequestError: `wrong_state` for a material that has no recipe, shows a preview, or moves.
         StorageError: `file_unwritable` for a .blend that was never saved, or a library that cannot be written;
             `disk_full`.
     """

@@ -49,6 +49,7 @@ def check(material: bpy.types.Material | None, target: ExportTarget, folder: str
             "The material must show its full size; it shows a preview.",
             "Wait until the slider has come to rest.",
         )
+    node_tree.check_still(material)
     if target in _missing:
         raise _wrong_state(
             f"To export to {TOOLS[target].label}, Blender must come with that library; this one does not.",
@@ -141,8 +142,8 @@ def start(material: bpy.types.Material, target: ExportTarget, folder: str) -> Ma
         folder: Blender path, such as `//export`.
 
     Raises:
-        RequestError: `wrong_state` for a material without a recipe or with a preview, for a target whose library
-            Blender lacks, and while another export runs.
+        RequestError: `wrong_state` for a material without a recipe, with a preview or that moves, for a target whose
+            library Blender lacks, and while another export runs.
         StorageError: as `images.check_folder`.
     """
     check(material, target, folder)

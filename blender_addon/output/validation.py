@@ -69,11 +69,13 @@ def check(material: bpy.types.Material | None) -> bpy.types.Material:
     """Check that there is something to look at.
 
     Raises:
-        RequestError: `invalid_config` without a material that has nodes.
+        RequestError: `invalid_config` without a material that has nodes, `wrong_state` for one of ours that moves.
     """
     if material is None or not material.node_tree:
         rule = "The active object must have a material with nodes; it has none."
         raise RequestError("invalid_config", rule, "Choose or make one.")
+    if node_tree.is_ours(material):
+        node_tree.check_still(material)
     return material
 
 
@@ -121,6 +123,10 @@ def _problem_of_image(name: str, image: bpy.types.Image) -> list[Finding]:
     """What is wrong with how Blender reads it."""
     kind = MAPS[name.removesuffix("_directx")]
     if not image.size[0]:
+        if image.source not in ("FILE", "GENERATED"):
+            message = f"{kind.label}: {image.name} is no single picture, and was not looked at."
+            cure = "Save one picture of it as a file, and use that to look at it."
+            return [Finding(kind.name, State.bad, message, cure)]
         message = f"{kind.label}: the picture {image.name} cannot be read."
         cure = "Find its file with File > External Data > Find Missing Files."
         return [Finding(kind.name, State.bad, message, cure)]

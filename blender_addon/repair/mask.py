@@ -57,6 +57,7 @@ def check(obj: bpy.types.Object | None) -> tuple[bpy.types.Object, bpy.types.Mat
     """
     obj = projection.paintable(obj)
     material = node_tree.check_local(obj.active_material)
+    node_tree.check_still(material)
     require(
         node_tree.images_of(material),
         "The material must show its maps to be painted over; it shows none.",

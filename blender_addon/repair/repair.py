@@ -54,13 +54,10 @@ def check(material: bpy.types.Material | None) -> bpy.types.Material:
             "The worker is older than the extension and cannot repair.",
             "Update Tilewright there.",
         )
-    if (
-        live.is_settling(material)
-        or node_tree.is_preview(material)
-        or node_tree.shows_sequence(material)
-    ):
+    node_tree.check_still(material)
+    if live.is_settling(material) or node_tree.is_preview(material):
         raise _wrong_state(
-            "The material must stand still, at its full size; it is being made, or moves.",
+            "The material must be there at its full size; it is being made.",
             "Wait until it is there, or press Apply in the Latents panel.",
         )
     if of(material):

@@ -181,6 +181,20 @@ def check_local(material: bpy.types.Material | None) -> bpy.types.Material:
     return material
 
 
+def check_still(material: bpy.types.Material) -> None:
+    """Check that a material does not move: what is done with its pictures is done with one of each map.
+
+    Raises:
+        RequestError: `wrong_state`.
+    """
+    if shows_sequence(material):
+        raise RequestError(
+            "wrong_state",
+            "The material must stand still; it moves.",
+            "Press Apply in the Latents panel: it shows the still, and the files of the motion stay on the disk.",
+        )
+
+
 def check_pictures(material: bpy.types.Material) -> None:
     """Check that all pictures that a material shows are there to be read, now and the next time; it looks at files.
 

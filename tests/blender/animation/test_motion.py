@@ -123,6 +123,23 @@ def test_loop_becomes_an_image_sequence_of_every_map(worker, material, tmp_path,
     assert motion.MotionBake.newest().progress.done == 6
 
 
+@pytest.mark.parametrize(
+    "button", ["export_material", "keep_asset", "validate_material", "paint_repair_mask"]
+)
+def test_what_needs_a_still_says_of_a_loop_how_it_is_shown_and_leaves_the_loop(
+    worker, material, tmp_path, button
+):
+    bpy.context.scene.tilewright.export_folder = str(tmp_path / "export")
+    bpy.ops.tilewright.bake_motion(wait=True)
+    with pytest.raises(RuntimeError, match=r"it moves.*Press Apply in the Latents panel"):
+        getattr(bpy.ops.tilewright, button)()
+    assert node_tree.shows_sequence(material)
+    bpy.ops.tilewright.apply_latents(wait=True)
+    assert len(files(tmp_path)) == 18
+    pump.finish()
+    assert getattr(bpy.ops.tilewright, button)() == {"FINISHED"}
+
+
 def test_frames_go_around_the_look_and_keep_its_border(worker, material):
     material.tilewright.latents.directions["pca 1"].amount = 1.0
     settle()

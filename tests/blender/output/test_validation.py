@@ -100,6 +100,14 @@ def test_a_picture_whose_file_is_gone_is_told_and_the_rest_looked_at(material, p
     assert "base_color" in {f.map for f in validation.newest(material).findings if f.is_ok}
 
 
+def test_a_sequence_is_told_as_one_and_not_as_a_lost_file(material, photo):
+    image = bpy.data.images.load(str(photo.rename(photo.with_name("waves_0001.png"))))
+    image.source = "SEQUENCE"
+    bpy.data.images["Roughness"].user_remap(image)
+    assert "no single picture" in look(material)["roughness"]
+    assert "base_color" in {f.map for f in validation.newest(material).findings if f.is_ok}
+
+
 def test_inverted_use_is_looked_at_as_it_is_used(material):
     nodes, links = material.node_tree.nodes, material.node_tree.links
     rough = nodes["Principled BSDF"].inputs["Roughness"]
