@@ -127,7 +127,8 @@ def generate_for_objects(
         The jobs, in the objects' order where `vary` is set.
 
     Raises:
-        RequestError: as `check_request`, or `wrong_state` for an object that takes no material.
+        RequestError: as `check_request`, or `wrong_state` for an object that takes no material, or has one whose nodes
+            lie in a group.
         WorkerError: `worker_gone` without a connection.
 
     Whatever is raised, nothing was changed and nothing was sent.
@@ -137,6 +138,9 @@ def generate_for_objects(
         _check_object(obj)
     session.current.check_connection()
     groups = [[obj] for obj in objects] if vary else [list(objects)]
+    for group in groups:
+        if present := _present_material(group):
+            node_tree.check_nodes(present)
     measured = [surface.unit_sizes(group[0] if group else None) for group in groups]
     seeds = [(config.seed + n) % SEEDS.most for n in range(len(groups))] if vary else [config.seed]
     return [
@@ -194,12 +198,18 @@ def _material_for(
     objects: Sequence[bpy.types.Object], config: GenerationConfig
 ) -> bpy.types.Material:
     """The Tilewright material these objects alone have already, or a new one."""
-    present = {obj.active_material for obj in objects}
-    material = present.pop() if len(present) == 1 else None
-    if not node_tree.is_ours(material) or not slots.alone_show(objects, material):
+    material = _present_material(objects)
+    if material is None:
         return node_tree.new_material(images.whole_name(config.model, f" {config.seed}"))
     node_tree.ensure_unique(material)
     return material
+
+
+def _present_material(objects: Sequence[bpy.types.Object]) -> bpy.types.Material | None:
+    present = {obj.active_material for obj in objects}
+    material = present.pop() if len(present) == 1 else None
+    kept = node_tree.is_ours(material) and slots.alone_show(objects, material)
+    return material if kept else None
 
 
 def warnings(objects: Sequence[bpy.types.Object], left_out: Iterable[str]) -> list[str]:

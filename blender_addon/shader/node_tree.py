@@ -144,7 +144,7 @@ def recipe_of(material: bpy.types.Material) -> Recipe:
 
 
 def check_recipe(material: bpy.types.Material | None) -> bpy.types.Material:
-    """Check that there is a material with a recipe, in this file or linked.
+    """Check that there is a material with a recipe, in this file or linked, and its nodes where they are looked for.
 
     Returns:
         The material.
@@ -158,7 +158,31 @@ def check_recipe(material: bpy.types.Material | None) -> bpy.types.Material:
             "The active object must have a material with a recipe; it has none.",
             "Generate one first.",
         )
+    check_nodes(material)
     return material
+
+
+def lies_in_group(material: bpy.types.Material) -> bool:
+    """Whether nodes of ours were put into a group: others in their place would feed nothing that is shown."""
+    tree = material.node_tree
+    names = (SHADER, OUTPUT, MAPPING, texture_node_name("base_color"))
+    missing = [name for name in names if tree and name not in tree.nodes]
+    groups = [each for each in node_links.trees(tree) if each != tree] if missing else []
+    return any(name in group.nodes for group in groups for name in missing)
+
+
+def check_nodes(material: bpy.types.Material) -> None:
+    """Check that the nodes of ours are among the material's own, as far as they are there.
+
+    Raises:
+        RequestError: `wrong_state` where they lie in a group.
+    """
+    if lies_in_group(material):
+        raise RequestError(
+            "wrong_state",
+            f"Tilewright's nodes must be among the material's own; those of {material.name} lie in a group.",
+            "Select the group in the Shader Editor and press Ctrl Alt G (Ungroup).",
+        )
 
 
 def check_local(material: bpy.types.Material | None) -> bpy.types.Material:
@@ -234,7 +258,11 @@ def build(
         material: one of ours, editable.
         images: map name → image; at least one.
         wiring: how to wire it; None keeps the wiring of an existing tree.
+
+    Raises:
+        RequestError: as `check_nodes`; nothing has changed then.
     """
+    check_nodes(material)
     used = set(images) - material.tilewright.unused_maps
     tree = _Tree(material, wiring or present_wiring(material))
     tree.shader()

@@ -25,9 +25,12 @@ class _OfSurface(Action):
 
     @classmethod
     def obstacle(cls, _context: bpy.types.Context) -> str:
-        material = sliders.active_material()
-        ready = node_tree.is_ours(material) and bool(node_tree.images_of(material))
-        return unless(ready, "The active object has no generated material")
+        material, missing = sliders.active_material(), "The active object has no generated material"
+        if not node_tree.is_ours(material):
+            return missing
+        return obstacle_of(node_tree.check_nodes, material) or unless(
+            node_tree.images_of(material), missing
+        )
 
     def change(self, material: bpy.types.Material) -> None:
         """Change one of them.

@@ -103,6 +103,8 @@ def obstacle(material: bpy.types.Material | None) -> str:
         return "The active object has no material that Tilewright made: generate one first"
     if node_tree.library_of(material):
         return "The material is linked from another file: make it local in the Outliner, ID Data, Make Local"
+    if node_tree.lies_in_group(material):
+        return "Its nodes lie in a group: select that in the Shader Editor and press Ctrl Alt G (Ungroup)"
     kept = material.tilewright.latents
     if not kept.model:
         return "Nothing was generated for this material yet"

@@ -241,6 +241,26 @@ def add_lightmap(mesh: bpy.types.Mesh) -> bpy.types.MeshUVLoopLayer:
     return mesh.uv_layers["Lightmap"]
 
 
+def put_into_group(material: bpy.types.Material) -> None:
+    """What Ctrl+G makes of all nodes of ours but the output, as far as they can be told by their names."""
+    from blender_addon.shader import node_tree
+
+    nodes = material.node_tree.nodes
+    group = bpy.data.node_groups.new("NodeGroup", "ShaderNodeTree")
+    group.interface.new_socket("BSDF", in_out="OUTPUT", socket_type="NodeSocketShader")
+    for node in [n for n in nodes if n.name != node_tree.OUTPUT]:
+        inner = group.nodes.new(node.bl_idname)
+        inner.name = node.name
+        if node.type == "TEX_IMAGE":
+            inner.image = node.image
+        nodes.remove(node)
+    end = group.nodes.new("NodeGroupOutput")
+    group.links.new(group.nodes[node_tree.SHADER].outputs[0], end.inputs[0])
+    outer = nodes.new("ShaderNodeGroup")
+    outer.node_tree = group
+    material.node_tree.links.new(outer.outputs[0], nodes[node_tree.OUTPUT].inputs["Surface"])
+
+
 @pytest.fixture
 def planes() -> list[bpy.types.Object]:
     """Three selected planes; the last one is active."""

@@ -15,6 +15,8 @@ from blender_addon.worker.reporting import obstacle_of
 from gan_worker.config import GenerationConfig, Recipe
 from gan_worker.errors import RequestError
 
+from ..conftest import put_into_group
+
 CONFIG = GenerationConfig("bricks", seed=5, width=128, height=64, maps=("base_color",))
 
 
@@ -166,6 +168,44 @@ def test_buttons_say_why_they_are_disabled(stand_in, material):
     assert "No worker is connected" in obstacle_of(regeneration.check, material)
     assert not bpy.ops.tilewright.cancel_regeneration.poll()
     assert "Generate one first" in obstacle_of(regeneration.check, None)
+
+
+BUTTONS = {
+    "regenerate": {},
+    "switch_size": {"side": 256},
+    "generate_material": {},
+    "apply_latents": {},
+    "keep_asset": {},
+    "export_material": {},
+    "toggle_map": {"map": "base_color"},
+}
+
+
+@pytest.mark.parametrize("button", BUTTONS)
+def test_of_nodes_in_a_group_is_said_how_they_come_out_and_nothing_changes(
+    stand_in, material, button, tmp_path
+):
+    bpy.context.scene.tilewright.export_folder = str(tmp_path)
+    put_into_group(material)
+    nodes = set(material.node_tree.nodes.keys())
+    with pytest.raises(RuntimeError, match="group.*Ctrl Alt G"):
+        getattr(bpy.ops.tilewright, button)(**BUTTONS[button])
+    material.tilewright.latents.seed = 9
+    pump.tick()
+    assert len(stand_in.submitted) == 1
+    assert set(material.node_tree.nodes.keys()) == nodes
+    assert material.users == 1
+
+
+def test_what_comes_when_its_nodes_are_in_a_group_by_now_is_told(stand_in, answer, material):
+    bpy.ops.tilewright.switch_size(side=256)
+    job, _ = newest(stand_in)
+    put_into_group(material)
+    nodes, shown = set(material.node_tree.nodes.keys()), set(bpy.data.images)
+    answer(job, 1)
+    assert set(material.node_tree.nodes.keys()) == nodes
+    assert shown <= set(bpy.data.images)
+    assert "Ctrl Alt G" in session.current.last_error.cure
 
 
 def test_selected_objects_switch_together(stand_in, answer, planes):
