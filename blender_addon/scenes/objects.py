@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from itertools import pairwise
+from itertools import chain, pairwise
+from math import isclose
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from gan_worker.scenes.plan import Assignment
     from gan_worker.scenes.store import Made
 
-# On a material: which item it shows, and how often it repeats.
+# On a material: which item it was made for, how often it repeats, and whether it is for slots that recipes add.
 ITEM_KEY = "tilewright_item"
+ADDED = " new slot"
 
 Kind = TypeVar("Kind")
 # Digits of a place, meters: an object that was not moved must not get another latent.
@@ -71,7 +73,14 @@ def _object(obj: bpy.types.Object, place: Matrix, collections: frozenset[str]) -
         location=_rounded(place.translation),
         new_slots=slots.has_room(obj),
         refusal=slots.refusal(obj),
+        added=tuple(
+            n for n, s in enumerate(obj.material_slots) if _item(s.material).endswith(ADDED)
+        ),
     )
+
+
+def _item(material: bpy.types.Material | None) -> str:
+    return str(material.get(ITEM_KEY, "")) if material else ""
 
 
 def _properties(obj: bpy.types.Object) -> Iterator[tuple[str, Value]]:
@@ -121,8 +130,10 @@ class Applier:
         self._packed = packed
         ours = [i for i in bpy.data.images if i.get(images.JOB_KEY) and not i.library]
         self._images = {(i[images.JOB_KEY], i.get(images.MAP_KEY)): i.name for i in ours}
-        known = [m for m in bpy.data.materials if m.get(ITEM_KEY) and not m.library]
-        self._materials = {m[ITEM_KEY]: m.name for m in known}
+        self._materials: dict[str, list[str]] = {}
+        for material in bpy.data.materials:
+            if _item(material) and not material.library:
+                self._materials.setdefault(_item(material), []).append(material.name)
         self._patterns: dict[tuple[str, ...], str] = {}
 
     def apply(self, assignment: Assignment, made: Made) -> bool:
@@ -130,20 +141,32 @@ class Applier:
         obj = bpy.data.objects.get((assignment.object, None))
         if obj is None or slots.refusal(obj, assignment.slot):
             return False
-        slots.assign(obj, self._material(made, assignment.scale), assignment.slot)
+        material = self._known_material(obj, assignment, made) or self._material(made, assignment)
+        slots.assign(obj, material, assignment.slot)
         return True
 
-    def _material(self, made: Made, scale: tuple[float, float]) -> bpy.types.Material:
-        item = f"{made.key} {scale[0]:g} {scale[1]:g}"
-        known = _local(bpy.data.materials, self._materials.get(item))
-        if known and known.get(ITEM_KEY) == item:
-            return known
+    def _known_material(
+        self, obj: bpy.types.Object, assignment: Assignment, made: Made
+    ) -> bpy.types.Material | None:
+        """One that still shows the item as it was made: rather that of the slot, which may have been worked on."""
+        item = _item_of(assignment)
+        there = (slot.material for slot in obj.material_slots[assignment.slot :][:1])
+        others = (_local(bpy.data.materials, name) for name in self._materials.get(item, ()))
+        for material in filter(None, chain(there, others)):
+            if _item(material) == item and _shows(material, made, assignment.scale):
+                for name, image in node_tree.images_of(material).items():
+                    self._keep(image, made.files[name])
+                return material
+        return None
+
+    def _material(self, made: Made, assignment: Assignment) -> bpy.types.Material:
+        item, scale = _item_of(assignment), (*assignment.scale, 1.0)
         material = self._new_material(made)
-        material.node_tree.nodes[node_tree.MAPPING].inputs["Scale"].default_value = (*scale, 1.0)
+        material.node_tree.nodes[node_tree.MAPPING].inputs["Scale"].default_value = scale
         material[ITEM_KEY] = item
         node_tree.store_recipe(material, made.recipe, made.seam_ratios)
         sliders.store(material, made.recipe.config)
-        self._materials[item] = material.name
+        self._materials.setdefault(item, []).append(material.name)
         return material
 
     def _new_material(self, made: Made) -> bpy.types.Material:
@@ -169,6 +192,7 @@ class Applier:
         key, model = made.key, made.recipe.model
         known = _local(bpy.data.images, self._images.get((key, map_name)))
         if known and known.get(images.JOB_KEY) == key:
+            self._keep(known, file)
             return known
         image = bpy.data.images.load(str(file))
         end = file.stem.removeprefix(model).rpartition("_")[0]
@@ -181,6 +205,34 @@ class Applier:
             image.filepath_raw = images.relative_path(file)
         self._images[key, map_name] = image.name
         return image
+
+    def _keep(self, image: bpy.types.Image, file: Path) -> None:
+        """Pack an image, or let it point at its file, whichever it was before."""
+        place = images.relative_path(file)
+        if self._packed == bool(image.packed_file) and (self._packed or image.filepath == place):
+            return
+        with images.keeping_color_space(image):
+            if image.packed_file:
+                image.unpack(method="REMOVE")
+            image.filepath = str(file) if self._packed else place  # which reads it anew
+            if self._packed:
+                image.pack()
+
+
+def _item_of(assignment: Assignment) -> str:
+    across, down = assignment.scale
+    return f"{assignment.key} {across:g} {down:g}{ADDED if assignment.added else ''}"
+
+
+def _shows(material: bpy.types.Material, made: Made, scale: tuple[float, float]) -> bool:
+    """Whether a material of this file shows an item's pictures still, as often: sliders may have moved since."""
+    if not node_tree.is_ours(material):
+        return False
+    shown = node_tree.images_of(material)
+    jobs = {name: i.get(images.JOB_KEY) for name, i in shown.items() if not i.library}
+    repeats = zip(node_tree.present_wiring(material).scale, scale, strict=True)
+    is_as_large = all(isclose(*pair, rel_tol=1e-4) for pair in repeats)
+    return is_as_large and jobs == dict.fromkeys(made.files, made.key)
 
 
 def _local(collection: bpy.types.bpy_prop_collection[Kind], name: str | None) -> Kind | None:

@@ -22,6 +22,7 @@ class SceneObject:
         location: in the world, meters.
         new_slots: whether slots can be added.
         refusal: why nothing about it can be changed, empty where it can.
+        added: numbers of the slots that a recipe has added, and whose materials are its own still.
     """
 
     name: str
@@ -32,6 +33,7 @@ class SceneObject:
     location: Point = (0.0, 0.0, 0.0)
     new_slots: bool = True
     refusal: str = ""
+    added: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

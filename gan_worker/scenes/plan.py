@@ -7,6 +7,7 @@ import difflib
 import fnmatch
 import functools
 import hashlib
+import itertools
 import json
 import re
 from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
@@ -82,6 +83,7 @@ class Assignment:
         key: of the work item.
         scale: repeats over the UV square.
         rule: name of the rule.
+        added: whether the slot is one that the rule adds, or has added before.
     """
 
     object: str
@@ -90,6 +92,7 @@ class Assignment:
     key: str
     scale: tuple[float, float]
     rule: str
+    added: bool = False
 
 
 @dataclass(frozen=True)
@@ -177,7 +180,15 @@ def plan_scene(
         slots = index.objects[name].slots
         before = slots[slot] if slot < len(slots) else ""
         assignments.append(
-            Assignment(name, slot, before, item.key, claim.rule.scale, claim.rule.name)
+            Assignment(
+                name,
+                slot,
+                before,
+                item.key,
+                claim.rule.scale,
+                claim.rule.name,
+                claim.rule.existing == "new slot",
+            )
         )
     more = len(notes) - NOTES_LIMIT
     notes[NOTES_LIMIT:] = [f"{more} more rules select no object."] if more > 0 else []
@@ -360,10 +371,8 @@ def _target_slots(
     if obj.refusal:
         return [], obj.refusal
     if rule.existing == "new slot":
-        free = count
-        while (obj.name, free) in taken:
-            free += 1
-        slots = [free]
+        offered = itertools.chain(obj.added, itertools.count(count))
+        slots = [next(n for n in offered if (obj.name, n) not in taken)]
     else:
         slots = _named_slots(rule, obj)
     if not slots:
@@ -377,14 +386,16 @@ def _target_slots(
 
 
 def _named_slots(rule: Rule, obj: SceneObject) -> list[int]:
+    # What a recipe added was not there when it ran first: the next run is to do the same.
+    named = {n: name for n, name in enumerate(obj.slots) if n not in obj.added}
     if not rule.slots and rule.select.material:
-        return [n for n, name in enumerate(obj.slots) if _test(rule.select.material)(name)]
+        return [n for n, name in named.items() if _test(rule.select.material)(name)]
     found = set()
     for wanted in rule.slots or (0,):
         if isinstance(wanted, int):
             found.add(wanted)
         else:
-            found.update(n for n, name in enumerate(obj.slots) if _test((wanted,))(name))
+            found.update(n for n, name in named.items() if _test((wanted,))(name))
     if "*" in rule.slots and not obj.slots:
         found.add(0)
     return sorted(found)

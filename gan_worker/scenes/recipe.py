@@ -19,7 +19,7 @@ It is written in TOML, a list of rules. Of two rules for one slot the later one 
     scale = 4                      # repeats over the UV square; or [4, 2]
     psi = 0.8
     slots = ["Brick*", 0]          # left out: the first, or those that select.material names
-    existing = "replace"           # or "keep", or "new slot"
+    existing = "replace"           # or "keep", or "new slot": the next run fills that one again
 
     [[rules]]
     like = "facades"               # takes what it does not say from that rule, except name and select

@@ -188,7 +188,7 @@ def test_of_nodes_in_a_group_is_said_how_they_come_out_and_nothing_changes(
     bpy.context.scene.tilewright.export_folder = str(tmp_path)
     put_into_group(material)
     nodes = set(material.node_tree.nodes.keys())
-    with pytest.raises(RuntimeError, match="group.*Ctrl Alt G"):
+    with pytest.raises(RuntimeError, match=r"group.*Ctrl Alt G"):
         getattr(bpy.ops.tilewright, button)(**BUTTONS[button])
     material.tilewright.latents.seed = 9
     pump.tick()

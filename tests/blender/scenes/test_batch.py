@@ -4,6 +4,7 @@ import errno
 import gc
 import json
 import os
+import shutil
 import weakref
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import pytest
 
 from blender_addon.scenes import batch as scene_batch
 from blender_addon.scenes import operators, script
-from blender_addon.shader import images, node_tree
+from blender_addon.shader import images, node_tree, projection
+from blender_addon.steering import live
 from blender_addon.worker import background_task, pump, session
 from gan_worker.config import GenerationConfig
 from gan_worker.dataclass_json import from_json
@@ -143,6 +145,106 @@ def test_run_again_it_makes_nothing_and_leaves_nothing_double(saved, eager):
         slots(bpy.context.scene.objects),
     )
     assert states(saved.parent / "textures") == ["made"] * 5 + ["kept"] * 5
+
+
+def shown(obj, number=0):
+    """Which pixels the base color of an object's slot has."""
+    return images.read_pixels(
+        node_tree.images_of(obj.material_slots[number].material)["base_color"]
+    )
+
+
+def move_slider(material):
+    material.tilewright.latents.seed += 1
+    for _ in range(10):
+        live.let_rest()
+        pump.tick()
+        pump.finish()
+
+
+def test_run_again_an_altered_copy_is_taken_for_no_other(saved, eager, cubes):
+    by_seed = RULE.replace('by = "name"', 'by = "seed"')
+    run(by_seed)
+    (original, *_), before = slots(cubes)[0], shown(cubes[0])
+    cubes[2].material_slots[0].material = altered = original.copy()
+    move_slider(altered)
+    assert (shown(cubes[2]) != before).any()
+    run(by_seed)
+    assert slots(cubes) == [[original]] * 5
+    assert all((shown(cube) == before).all() for cube in cubes)
+
+
+@pytest.mark.parametrize("by", ["name", "seed"])
+def test_run_again_every_slot_shows_what_the_recipe_says(saved, eager, cubes, by):
+    text = RULE.replace('by = "name"', f'by = "{by}"')
+    run(text)
+    before, others = [shown(cube) for cube in cubes], slots(cubes[2:])
+    move_slider(cubes[0].material_slots[0].material)
+    if by == "name":
+        projection.repeat(cubes[1].material_slots[0].material, (1, 1))
+    for _ in range(2):
+        run(text)
+        for cube, pixels in zip(cubes, before, strict=True):
+            material = cube.material_slots[0].material
+            assert (shown(cube) == pixels).all()
+            assert projection.repeats(material) == (3, 3)
+        assert by == "seed" or slots(cubes[2:]) == others
+        filled = slots(cubes), len(bpy.data.materials)
+    assert filled == (slots(cubes), len(bpy.data.materials))
+
+
+def test_run_again_what_an_artist_did_to_one_copy_stays_there(saved, eager, cubes):
+    by_seed = RULE.replace('by = "name"', 'by = "seed"')
+    run(by_seed)
+    own = cubes[2].material_slots[0].material.copy()
+    own.node_tree.nodes[node_tree.SHADER].inputs["Coat Weight"].default_value = 1
+    cubes[2].material_slots[0].material = own
+    before = slots(cubes)
+    run(by_seed)
+    assert slots(cubes) == before
+
+
+def test_run_again_pictures_are_packed_or_files_as_the_recipe_says_by_then(saved, eager, cubes):
+    run()
+    before, there = [shown(cube) for cube in cubes], slots(cubes)
+    beside = saved.with_name("scene_maps")
+    run('textures = "packed"\n' + RULE, folder=beside)
+    shutil.rmtree(beside)
+    shutil.rmtree(saved.parent / "textures")
+    bpy.ops.wm.save_mainfile()
+    for image in bpy.data.images:
+        image.reload()
+        assert image.packed_file
+    assert all((shown(c) == pixels).all() for c, pixels in zip(cubes, before, strict=True))
+    run(RULE, folder=saved.parent / "anew")
+    for image in bpy.data.images:
+        assert not image.packed_file
+        assert image.filepath.startswith("//anew")
+        assert image.colorspace_settings.is_data == (image[images.MAP_KEY] != "base_color")
+    assert all((shown(c) == pixels).all() for c, pixels in zip(cubes, before, strict=True))
+    assert slots(cubes) == there
+    assert len(bpy.data.images) == 10
+
+
+def test_run_again_slots_that_were_added_are_filled_again(saved, eager, cubes):
+    for cube in cubes[:2]:
+        cube.data.materials.append(bpy.data.materials.new("Own"))
+    rules = [
+        'name = "more"\nselect = { name = "Cube0" }\nscale = 1',
+        'name = "rest"\nselect = { name = "Cube1" }\nexisting = "replace"\nslots = "*"',
+    ]
+    text = f'{RULE}existing = "new slot"\n'
+    text += "".join(f'[[rules]]\nlike = "all"\n{rule}\n' for rule in rules)
+    run(text)
+    filled, before = slots(cubes), shown(cubes[0], 2)
+    assert [len(there) for there in filled] == [3, 2, 1, 1, 1]
+    run(text)
+    assert slots(cubes) == filled
+    move_slider(filled[0][2])
+    run(text)
+    assert (shown(cubes[0], 2) == before).all()
+    assert slots(cubes)[0][:2] == filled[0][:2]
+    assert slots(cubes)[1:] == filled[1:]
 
 
 def test_parts_fill_one_folder_and_the_last_run_applies(saved, recipe, eager, cubes, tmp_path):

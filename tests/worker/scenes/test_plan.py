@@ -292,6 +292,18 @@ def test_the_later_rule_wins_and_two_new_slots_are_two():
     assert slots_of(plan(rule(new) + rule(new), *row(1))) == [(0, ""), (1, "")]
 
 
+def test_new_slots_that_recipes_added_before_are_theirs_alone():
+    new, house = 'existing = "new slot"', SceneObject("House", slots=("Brick", "x"), added=(1,))
+    assert slots_of(plan(rule(new), house)) == [(1, "x")]
+    assert slots_of(plan(rule(new) + rule(new), house)) == [(1, "x"), (2, "")]
+    for text in ('slots = "*"', 'slots = ["*", "x"]'):
+        assert slots_of(plan(rule(text), house)) == [(0, "Brick")]
+    assert not slots_of(plan(rule("", '{ material = "x" }'), house))
+    # By its number a slot can still be taken from them.
+    assert slots_of(plan(rule("slots = 1") + rule(new), house)) == [(1, "x"), (2, "")]
+    assert [a.added for a in plan(rule("slots = 1") + rule(new), house).assignments] == [0, 1]
+
+
 def test_what_cannot_be_changed_is_skipped_with_the_reason():
     linked = SceneObject("a", refusal="it is linked from another file")
     shared = SceneObject("b", new_slots=False)
