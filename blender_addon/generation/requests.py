@@ -13,7 +13,7 @@ from gan_worker.errors import RequestError
 from gan_worker.limits import SEEDS
 from gan_worker.names import makes_no_pictures, unknown_model
 
-from ..shader import images, node_tree, slots, surface
+from ..shader import images, node_tree, projection, slots
 from ..steering import levels, live
 from ..worker import session
 from . import estimates, results
@@ -141,7 +141,8 @@ def generate_for_objects(
     for group in groups:
         if present := _present_material(group):
             node_tree.check_nodes(present)
-    measured = [surface.unit_sizes(group[0] if group else None) for group in groups]
+    first = [group[0] for group in groups if group]
+    measured = projection.unit_sizes(first) if first else [projection.UNKNOWN] * len(groups)
     seeds = [(config.seed + n) % SEEDS.most for n in range(len(groups))] if vary else [config.seed]
     return [
         _generate(group, sizes, replace(config, seed=seed), order)
@@ -177,7 +178,7 @@ def check_request(config: GenerationConfig) -> None:
 
 def _generate(
     objects: Sequence[bpy.types.Object],
-    unit_sizes: dict[str, tuple[float, float, float]],
+    unit_sizes: projection.Sizes,
     config: GenerationConfig,
     order: results.Order | None,
 ) -> session.Job:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import bpy
 from bpy.props import EnumProperty
 
@@ -10,12 +12,14 @@ from ..worker.reporting import Action, obstacle_of, still, unless
 from . import node_tree, surface
 
 
-def _object_with(material: bpy.types.Material) -> bpy.types.Object | None:
-    """The active object if it shows the material, or the first selected one that does."""
-    objects = bpy.context.view_layer.objects
+def _objects_with(
+    materials: Iterable[bpy.types.Material],
+) -> dict[bpy.types.Material, bpy.types.Object]:
+    """For each material the active object if it shows it, or the first selected one that does."""
+    objects, wanted = bpy.context.view_layer.objects, set(materials)
     chosen = sorted((o for o in objects if o.select_get()), key=lambda o: o.name)
-    candidates = [o for o in (objects.active, *chosen) if o]
-    return next((o for o in candidates if o.active_material == material), None)
+    candidates = [o for o in (objects.active, *chosen) if o and o.active_material in wanted]
+    return {o.active_material: o for o in candidates[::-1]}
 
 
 class _OfSurface(Action):
@@ -50,7 +54,17 @@ class _OfSurface(Action):
                 self.report({"WARNING"}, f"{other.name} stays as it is. {problem}")
 
 
-class TILEWRIGHT_OT_set_projection(_OfSurface, bpy.types.Operator):
+class _Measuring(_OfSurface):
+    """What buttons share that measure objects: all of them before the first material changes."""
+
+    def act(self, context: bpy.types.Context) -> None:
+        self.shown = _objects_with([still(sliders.active_material()), *sliders.steered()])
+        sizes = surface.unit_sizes(list(self.shown.values()))
+        self.sizes = dict(zip(self.shown, sizes, strict=True))
+        super().act(context)
+
+
+class TILEWRIGHT_OT_set_projection(_Measuring, bpy.types.Operator):
     """Choose how the tile is laid on the surface"""
 
     bl_idname = "tilewright.set_projection"
@@ -68,19 +82,19 @@ class TILEWRIGHT_OT_set_projection(_OfSurface, bpy.types.Operator):
         )
 
     def change(self, material: bpy.types.Material) -> None:
-        surface.project(material, self.projection, _object_with(material))
+        obj, sizes = self.shown.get(material), self.sizes.get(material)
+        surface.project(material, self.projection, obj, sizes)
 
 
-class TILEWRIGHT_OT_measure_tile(_OfSurface, bpy.types.Operator):
+class TILEWRIGHT_OT_measure_tile(_Measuring, bpy.types.Operator):
     """Measure on the active object how large the tile is; again after the object was scaled or unwrapped"""
 
     bl_idname = "tilewright.measure_tile"
     bl_label = "Measure Tile"
 
     def change(self, material: bpy.types.Material) -> None:
-        obj = _object_with(material)
-        if obj:
-            surface.measure_tile(material, obj)
+        if material in self.shown:
+            surface.measure_tile(material, self.shown[material], self.sizes[material])
 
 
 class TILEWRIGHT_OT_set_displacement(_OfSurface, bpy.types.Operator):

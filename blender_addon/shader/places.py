@@ -32,12 +32,6 @@ def world_matrices(
     return [found.matrix_world.copy() if found.is_evaluated else next(others) for found in shown]
 
 
-def world_matrix(obj: bpy.types.Object) -> Matrix:
-    """Where an object is in the world."""
-    (found,) = world_matrices(bpy.context.scene, bpy.context.view_layer, [obj])
-    return found
-
-
 def _evaluated(scene: bpy.types.Scene, objects: Sequence[bpy.types.Object]) -> list[Matrix]:
     """Places of objects that no view layer shows: something must depend on them, in a scene that is there for that."""
     probe = bpy.data.scenes.new("Tilewright Places")

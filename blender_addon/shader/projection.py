@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 import bpy
@@ -25,6 +26,9 @@ _AXES = {"UV": {0: 0, 1: 1}, "BOX": {0: 0, 1: 0, 2: 1}}
 _OUTPUTS = {"UV": "UV", "BOX": "Object"}
 _IMAGE_PROJECTIONS = {"UV": "FLAT", "BOX": "BOX"}
 KINDS = tuple(_AXES)
+# Projection → meters that its coordinates span on an object along each axis, 0 where that is not known.
+Sizes = dict[str, tuple[float, float, float]]
+UNKNOWN: Sizes = dict.fromkeys(KINDS, (0.0, 0.0, 0.0))
 
 
 def shape_texture(node: bpy.types.Node, projection: str) -> None:
@@ -151,7 +155,22 @@ def select_rendered_uv_map(obj: bpy.types.Object) -> None:
         mesh.uv_layers.active = rendered
 
 
-def measure(obj: bpy.types.Object, projection: str) -> tuple[float, float, float] | None:
+def unit_sizes(objects: Sequence[bpy.types.Object]) -> list[Sizes]:
+    """Sizes of each object; nothing changes.
+
+    All at once, and before materials change: Blender looks through the whole scene to tell where objects are.
+    """
+    context = bpy.context
+    matrices = places.world_matrices(context.scene, context.view_layer, objects)
+    return [
+        {kind: _measure(obj, kind, place) or UNKNOWN[kind] for kind in KINDS}
+        for obj, place in zip(objects, matrices, strict=True)
+    ]
+
+
+def _measure(
+    obj: bpy.types.Object, projection: str, place: Matrix
+) -> tuple[float, float, float] | None:
     """Meters that one unit of the coordinates spans on this object, along each axis.
 
     With a UV map, the rendered one, this is the mean over its surface: the root of area over area on the map.
@@ -159,15 +178,15 @@ def measure(obj: bpy.types.Object, projection: str) -> tuple[float, float, float
     Args:
         obj: any object that shows a material.
         projection: `UV` or `BOX`.
+        place: where it is in the world.
 
     Returns:
         None where a UV map is asked for and there is none, or it has no area.
     """
     if projection == "BOX":
-        return tuple(abs(factor) for factor in places.world_matrix(obj).to_scale())
+        return tuple(abs(factor) for factor in place.to_scale())
     if not isinstance(obj.data, bpy.types.Mesh) or not obj.data.uv_layers:
         return None
-    place = places.world_matrix(obj)
     with places.readable_mesh(obj) as mesh:
         surface, flat = _areas(mesh, place)
     if surface == 0 or flat == 0:

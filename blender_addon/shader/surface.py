@@ -10,6 +10,7 @@ from gan_worker.errors import RequestError
 from gan_worker.materials.maps import MAPS, Connection
 
 from . import node_tree, projection
+from .projection import unit_sizes as unit_sizes
 
 # Maps that can be left out of the shading; displacement has a choice of its own.
 OPTIONAL_MAPS = tuple(
@@ -17,7 +18,12 @@ OPTIONAL_MAPS = tuple(
 )
 
 
-def project(material: bpy.types.Material, kind: str, obj: bpy.types.Object | None = None) -> None:
+def project(
+    material: bpy.types.Material,
+    kind: str,
+    obj: bpy.types.Object | None = None,
+    sizes: projection.Sizes | None = None,
+) -> None:
     """Lay the tile on by UV map, or from six sides as a box, as large as it was.
 
     Normal maps need a UV map to know where left is: with a box relief comes from the height.
@@ -26,8 +32,10 @@ def project(material: bpy.types.Material, kind: str, obj: bpy.types.Object | Non
         material: one of ours.
         kind: `UV` or `BOX`.
         obj: shows the material, to measure how large the tile is.
+        sizes: of the object, where it was measured together with others.
     """
-    kept, times, sizes = material.tilewright, projection.repeats(material), unit_sizes(obj)
+    kept, times = material.tilewright, projection.repeats(material)
+    sizes = sizes or (unit_sizes([obj])[0] if obj else projection.UNKNOWN)
     if not projection.is_measured(material):
         kept.unit_size = sizes[kept.projection]
     width = projection.tile_size(material)
@@ -55,28 +63,28 @@ def _rewire(material: bpy.types.Material, kind: str) -> None:
         tree.links.new(output, mapping.inputs["Vector"])
 
 
-def unit_sizes(obj: bpy.types.Object | None) -> dict[str, tuple[float, float, float]]:
-    """Meters that coordinates span on an object by projection, 0 where that is not known; nothing changes."""
-    return {
-        kind: (projection.measure(obj, kind) if obj else None) or (0.0, 0.0, 0.0)
-        for kind in projection.KINDS
-    }
-
-
-def measure_tile(material: bpy.types.Material, obj: bpy.types.Object) -> None:
+def measure_tile(
+    material: bpy.types.Material, obj: bpy.types.Object, sizes: projection.Sizes | None = None
+) -> None:
     """Find out how many meters the material's coordinates span on an object.
+
+    Args:
+        material: one of ours.
+        obj: shows the material.
+        sizes: of the object, where it was measured together with others.
 
     Raises:
         RequestError: `wrong_state` for an object that has no UV map with an area.
     """
-    found = projection.measure(obj, material.tilewright.projection)
-    if found is None:
+    kept = material.tilewright
+    found = (sizes or unit_sizes([obj])[0])[kept.projection]
+    if not any(found) and kept.projection == "UV":
         raise RequestError(
             "wrong_state",
             f"To measure the tile, the object must have a UV map with an area; {obj.name} has none.",
             "Unwrap it, or choose Box.",
         )
-    material.tilewright.unit_size = found
+    kept.unit_size = found
 
 
 def displacement(material: bpy.types.Material) -> str:

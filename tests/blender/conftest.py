@@ -275,6 +275,22 @@ def add_plane() -> bpy.types.Object:
     return bpy.context.object
 
 
+@pytest.fixture
+def asked_places(monkeypatch: pytest.MonkeyPatch) -> list[list[bpy.types.Object]]:
+    """The objects whose places were asked for, a list for each time: in a large scene, once takes long."""
+    from blender_addon.shader import places
+
+    asked: list[list[bpy.types.Object]] = []
+    find = places.world_matrices
+
+    def count(scene: Any, layer: Any, objects: Any) -> Any:
+        asked.append(list(objects))
+        return find(scene, layer, objects)
+
+    monkeypatch.setattr(places, "world_matrices", count)
+    return asked
+
+
 @pytest.fixture(scope="session")
 def worker_python() -> str:
     """The Python of an environment with the worker in it."""

@@ -131,8 +131,25 @@ def test_what_is_measured_is_as_large_as_it_would_be_shown(stand_in, plane, how,
     bpy.ops.wm.save_as_mainfile(filepath=file)
     bpy.ops.wm.open_mainfile(filepath=file)
     obj = bpy.data.objects["Plane"]
-    assert projection.measure(obj, "UV") == pytest.approx((8.0, 8.0, 1.0))
-    assert projection.measure(obj, "BOX") == pytest.approx((4.0, 4.0, 4.0))
+    (sizes,) = projection.unit_sizes([obj])
+    assert sizes["UV"] == pytest.approx((8.0, 8.0, 1.0))
+    assert sizes["BOX"] == pytest.approx((4.0, 4.0, 4.0))
+
+
+def test_all_objects_that_get_one_each_are_found_at_once(stand_in, planes, asked_places):
+    for number, obj in enumerate(planes, 1):
+        obj.scale = (number, number, number)
+        obj.hide_viewport = True
+    requests.generate_for_objects(planes, CONFIG, vary=True)
+    assert asked_places == [planes]
+    sizes = [obj.active_material.tilewright.unit_size[0] for obj in planes]
+    assert sizes == pytest.approx([2.0, 4.0, 6.0])
+
+
+@pytest.mark.parametrize("vary", [False, True])
+def test_of_no_objects_none_is_measured(stand_in, vary):
+    jobs = requests.generate_for_objects([], CONFIG, vary=vary)
+    assert len(jobs) == (0 if vary else 1)
 
 
 def test_copies_that_share_a_mesh_keep_their_seeds(stand_in, selected, plane, maps):

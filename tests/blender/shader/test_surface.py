@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import bpy
 import numpy as np
 import pytest
 
 from blender_addon.generation import requests
-from blender_addon.shader import images, node_tree, projection, slots, surface
+from blender_addon.shader import images, node_tree, operators, projection, slots, surface
 from blender_addon.shader.node_tree import (
     COORDINATES,
     DISPLACEMENT,
@@ -302,3 +304,65 @@ def test_nothing_is_measured_where_the_active_object_cannot_be(planes, maps):
             assert "must have a UV map with an area" in str(error)
         assert first.tilewright.unit_size[0] == pytest.approx(size)
     assert second.tilewright.unit_size[0] == pytest.approx(2.0)
+
+
+@pytest.fixture
+def together(planes, maps) -> list[bpy.types.Material]:
+    """Materials of all the planes, which are changed together."""
+    materials = [made(obj, maps, "base_color", "normal") for obj in planes]
+    for material in materials:
+        material.tilewright.latents.model = "oak"
+    bpy.context.scene.tilewright.target = "SELECTED"
+    return materials
+
+
+PRESSED = [("set_projection", {"projection": "BOX"}), ("measure_tile", {})]
+
+
+@pytest.mark.parametrize(("button", "choice"), PRESSED)
+def test_all_objects_are_found_at_once_before_the_first_material_changes(
+    together, planes, asked_places, button, choice
+):
+    for obj in planes:
+        obj.scale = (3, 3, 3)
+    assert getattr(bpy.ops.tilewright, button)(**choice) == {"FINISHED"}
+    assert [set(objects) for objects in asked_places] == [set(planes)]
+    size = {"set_projection": 3.0, "measure_tile": 6.0}[button]
+    assert [m.tilewright.unit_size[0] for m in together] == pytest.approx([size] * 3)
+
+
+@pytest.mark.parametrize(("button", "choice"), PRESSED)
+def test_the_selection_is_looked_through_once_for_all_materials(
+    together, monkeypatch, button, choice
+):
+    looked = []
+
+    class Counted:
+        """The scene's objects, and how many were looked at."""
+
+        active = bpy.context.view_layer.objects.active
+
+        def __iter__(self):
+            for obj in bpy.context.view_layer.objects:
+                looked.append(obj)
+                yield obj
+
+    layer = SimpleNamespace(objects=Counted())
+    seen = SimpleNamespace(context=SimpleNamespace(view_layer=layer))
+    monkeypatch.setattr(operators, "bpy", seen)
+    assert getattr(bpy.ops.tilewright, button)(**choice) == {"FINISHED"}
+    assert len(looked) == 3
+
+
+def test_of_several_objects_with_a_material_the_active_one_is_measured(plane, maps):
+    material = made(plane, maps, "base_color")
+    large, larger = plane.copy(), plane.copy()
+    for obj, scale in ((large, 2), (larger, 4)):
+        obj.name, obj.scale = f"A {scale}", (scale, scale, scale)
+        bpy.context.scene.collection.objects.link(obj)
+        obj.select_set(True)
+    assert bpy.ops.tilewright.measure_tile() == {"FINISHED"}
+    assert material.tilewright.unit_size[0] == pytest.approx(2.0)
+    bpy.context.view_layer.objects.active = larger
+    assert bpy.ops.tilewright.measure_tile() == {"FINISHED"}
+    assert material.tilewright.unit_size[0] == pytest.approx(8.0)
