@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from gan_worker.dataclass_json import InvalidJson, check_depth, from_json
+from gan_worker.dataclass_json import InvalidJson, check_depth, from_json, to_json
 from gan_worker.errors import PictureError, StorageError
 from gan_worker.printable import printable
 
@@ -245,6 +245,11 @@ def parse_json(text: str | bytes) -> Any:
         raise InvalidJson("it is nested too deep") from None
     check_depth(found)
     return found
+
+
+def stored(value: Any) -> str:
+    """A dataclass as JSON, which `read_stored` reads again."""
+    return json.dumps(to_json(value))
 
 
 def read_stored(kind: type[T], text: str | bytes, where: str, cure: str) -> T:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeGuard
 from uuid import uuid4
 
 import bpy
 
 from gan_worker.config import Recipe
-from gan_worker.dataclass_json import to_json
 from gan_worker.errors import RequestError
-from gan_worker.files import read_stored
+from gan_worker.files import read_stored, stored
 from gan_worker.materials.maps import MAPS, Connection, MaterialMap
 from gan_worker.materials.metadata import material_metadata, repair_metadata
 
+from .. import state
 from . import node_links, projection
 from .images import JOB_KEY, copy_image, is_live, is_lost
 from .projection import COORDINATES
 from .projection import MAPPING as MAPPING
+from .projection import tile_size as tile_size
 
 # Nodes of ours carry these names: that is how an update finds them among a user's own.
 SHADER = "Tilewright Shader"
@@ -52,6 +53,60 @@ class Wiring:
     displacement: float = 0.02
 
 
+@dataclass
+class _Own(state.FilePart):
+    """The file's own materials by uuid: in a large scene, looking through all takes long.
+
+    Attributes:
+        names: uuid → name of the first material with it; empty where that must be looked for.
+        count: how many materials there were when all were known; while there are as many, other uuids are nowhere.
+    """
+
+    names: dict[str, str] = field(default_factory=dict)
+    count: int = -1
+
+    def undone(self) -> None:
+        self.names.clear()
+        self.count = -1
+
+    appended = undone
+
+    @property
+    def is_complete(self) -> bool:
+        return self.count == len(bpy.data.materials)
+
+    def find(self, uuid: str) -> bpy.types.Material | None:
+        found = self._named(uuid)
+        if found is None and (uuid in self.names or not self.is_complete):
+            self._look_through_all()
+            found = self._named(uuid)
+        return found
+
+    def _named(self, uuid: str) -> bpy.types.Material | None:
+        name = self.names.get(uuid)
+        # With None, none of a library that has this name too.
+        material = bpy.data.materials.get((name, None)) if name else None
+        return material if is_ours(material) and material.tilewright.uuid == uuid else None
+
+    def _look_through_all(self) -> None:
+        everything = list(bpy.data.materials)[::-1]  # of several, the first
+        # What is linked may be made local.
+        self.names = dict.fromkeys((m.tilewright.uuid for m in everything), "")
+        self.names |= {m.tilewright.uuid: m.name for m in everything if is_ours(m)}
+        self.count = len(everything)
+
+    def take(self, material: bpy.types.Material) -> None:
+        """Note a material that was given its uuid, unless others may have that too."""
+        uuid = material.tilewright.uuid
+        is_only = self.is_complete and uuid not in self.names
+        self.names[uuid] = material.name if is_only else ""
+
+
+def uuid_given(material: bpy.types.Material) -> None:
+    """A material was given its uuid, by us or by a script."""
+    state.of_file.get(_Own).take(material)
+
+
 def find_material(uuid: str, library: str = "") -> bpy.types.Material | None:
     """The material with this uuid, whatever it is called by now.
 
@@ -59,6 +114,8 @@ def find_material(uuid: str, library: str = "") -> bpy.types.Material | None:
         uuid: of the material.
         library: as `library_of` names it; empty for one that is the file's own.
     """
+    if not library:
+        return state.of_file.get(_Own).find(uuid)
     for material in bpy.data.materials:
         if material.tilewright.uuid == uuid and library_of(material) == library:
             return material
@@ -77,6 +134,8 @@ def library_of(material: bpy.types.Material) -> str:
 
 def new_material(name: str) -> bpy.types.Material:
     """A material of ours with a fresh uuid, not yet assigned to anything."""
+    own = state.of_file.get(_Own)
+    own.count += own.is_complete  # the new one is known, too
     material = bpy.data.materials.new(name)
     if bpy.app.version < (5, 0, 0):  # from 5.0 on every material has nodes, and asking warns
         material.use_nodes = True
@@ -114,7 +173,7 @@ def store_recipe(material: bpy.types.Material, recipe: Recipe, seam_ratios: dict
     kept.model_hash = recipe.model_hash
     for name in ("model", "seed", "width", "height", "truncation_psi"):
         setattr(kept, name, getattr(recipe.config, name))
-    kept.recipe = json.dumps(to_json(recipe))
+    kept.recipe = stored(recipe)
     kept.seam_ratios = json.dumps(seam_ratios)
     kept.repaired = False
 

@@ -4,7 +4,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, FloatVectorProp
 
 from gan_worker.materials.maps import MAPS
 
-from . import projection
+from . import node_tree
 
 
 class ShadingChoices:
@@ -43,7 +43,7 @@ class ShadingChoices:
 class Shading:
     """The uuid by which results find a material, and how it is wired."""
 
-    uuid: StringProperty()
+    uuid: StringProperty(update=lambda kept, _context: node_tree.uuid_given(kept.id_data))
     multiply_occlusion: BoolProperty(default=True)
     unused_maps: EnumProperty(
         items=[(kind.name, kind.label, "", kind.flag) for kind in MAPS.values()],
@@ -61,8 +61,8 @@ class Shading:
         soft_min=0.01,
         soft_max=100.0,
         min=0.0001,
-        get=lambda kept: projection.tile_size(kept.id_data),
-        set=lambda kept, width: projection.set_tile_size(kept.id_data, width),
+        get=lambda kept: node_tree.tile_size(kept.id_data),
+        set=lambda kept, width: node_tree.set_tile_size(kept.id_data, width),
     )
     preview_factor: FloatVectorProperty(
         size=2,

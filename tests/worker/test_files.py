@@ -9,7 +9,7 @@ import pytest
 from gan_worker.config import GenerationConfig
 from gan_worker.dataclass_json import InvalidJson
 from gan_worker.errors import StorageError
-from gan_worker.files import JSON_LIMIT, parse_json, read_json, read_regular, read_stored
+from gan_worker.files import JSON_LIMIT, parse_json, read_json, read_regular, read_stored, stored
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"model": 1}', "[" * 100_000, "[" * 500])
@@ -19,6 +19,11 @@ def test_what_a_file_keeps_is_named_where_it_is_damaged(text):
     assert caught.value.code == "file_damaged"
     assert caught.value.info.message.startswith("The favorite 'moss' must hold")
     assert caught.value.info.cure == "Keep it again."
+
+
+def test_what_was_stored_is_read_again():
+    config = GenerationConfig("moss", directions=(("pca 1", 0.5),))
+    assert read_stored(GenerationConfig, stored(config), "The favorite 'moss'", "") == config
 
 
 @pytest.mark.parametrize("depth", [17, 400, 3000, 100_000])

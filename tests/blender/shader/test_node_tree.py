@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import bpy
 import pytest
@@ -296,3 +297,101 @@ def test_material_is_found_by_uuid_under_any_name():
     material.name = "renamed by the artist"
     assert node_tree.find_material(material.tilewright.uuid) == material
     assert node_tree.find_material("gone") is None
+
+
+def test_a_copy_is_told_from_its_original_and_stands_in_for_it_once_that_is_gone():
+    material = node_tree.new_material("m")
+    uuid = material.tilewright.uuid
+    assert node_tree.find_material(uuid) == material
+    copy, other = material.copy(), material.copy()
+    assert node_tree.find_material(uuid) == material
+    node_tree.ensure_unique(copy)
+    assert node_tree.find_material(copy.tilewright.uuid) == copy != material
+    assert node_tree.find_material(uuid) == material
+    bpy.data.materials.remove(material)
+    assert node_tree.find_material(uuid) == other
+    other.name, copy.name = copy.name, "m"
+    assert node_tree.find_material(uuid) == other
+    assert node_tree.find_material(copy.tilewright.uuid) == copy
+    bpy.data.materials.remove(other)
+    assert node_tree.find_material(uuid) is None
+
+
+def test_of_several_with_the_uuid_that_a_script_gave_the_first_counts():
+    last, first = (bpy.data.materials.new(name) for name in ("m2", "m1"))
+    assert node_tree.find_material("given") is None
+    for material in (last, first):
+        material.tilewright.uuid = "given"
+        assert node_tree.find_material("given") == material
+    first.tilewright.uuid = "another"
+    assert node_tree.find_material("given") == last
+    assert node_tree.find_material("another") == first
+
+
+def test_a_linked_material_is_the_files_own_once_it_is_made_local(tmp_path):
+    material = node_tree.new_material("m")
+    uuid, material.use_fake_user = material.tilewright.uuid, True
+    file = str(tmp_path / "library.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=file, copy=True)
+    with bpy.data.libraries.load(file, link=True) as (_, here):
+        here.materials = ["m"]
+    assert node_tree.find_material(uuid) == material
+    assert node_tree.find_material(uuid, "library.blend") == here.materials[0] != material
+    bpy.data.materials.remove(material)
+    assert node_tree.find_material(uuid) is None
+    (linked,) = bpy.data.materials
+    linked.make_local()
+    assert node_tree.find_material(uuid) == bpy.data.materials["m"]
+    assert node_tree.find_material(uuid, "library.blend") is None
+
+
+def test_what_an_undo_brought_back_is_found():
+    there, gone = node_tree.new_material("there"), node_tree.new_material("gone")
+    uuid = gone.tilewright.uuid
+    bpy.ops.ed.undo_push(message="both")
+    bpy.data.materials.remove(gone)
+    bpy.data.materials.new("in its place")
+    bpy.ops.ed.undo_push(message="one")
+    assert node_tree.find_material(there.tilewright.uuid) == there
+    assert node_tree.find_material(uuid) is None
+    bpy.ops.ed.undo()
+    assert node_tree.find_material(uuid) == bpy.data.materials["gone"]
+    bpy.ops.ed.redo()
+    assert node_tree.find_material(uuid) is None
+
+
+def test_looking_for_many_materials_does_not_look_through_all_for_each(monkeypatch):
+    looked = []
+
+    class Counted:
+        """Blender's materials, and how many were looked at."""
+
+        def __iter__(self):
+            for material in bpy.data.materials:
+                looked.append(material)
+                yield material
+
+        def __len__(self):
+            return len(bpy.data.materials)
+
+        def get(self, *asked):
+            return bpy.data.materials.get(*asked)
+
+        def new(self, name):
+            return bpy.data.materials.new(name)
+
+    made = [node_tree.new_material(str(number)) for number in range(20)]
+    copies = [material.copy() for material in made]
+    seen = SimpleNamespace(app=bpy.app, data=SimpleNamespace(materials=Counted()))
+    monkeypatch.setattr(node_tree, "bpy", seen)
+    for material in (*made, *copies):
+        node_tree.ensure_unique(material)
+    assert len(looked) == 40
+    assert len({material.tilewright.uuid for material in bpy.data.materials}) == 40
+    made += copies
+    for number in range(20):
+        assert node_tree.find_material(f"gone {number}") is None
+        made.append(node_tree.new_material(f"new {number}"))
+    for material in made:
+        assert node_tree.find_material(material.tilewright.uuid) == material
+    assert len(looked) == 40
