@@ -178,12 +178,23 @@ def store_recipe(material: bpy.types.Material, recipe: Recipe, seam_ratios: dict
     kept.repaired = False
 
 
+@dataclass
+class _Recipes(state.FilePart):
+    """Full name of a material → text and recipe that were read there last: parsing those of many takes long."""
+
+    read: dict[str, tuple[str, Recipe]] = field(default_factory=dict)
+
+
 def read_recipe(material: bpy.types.Material) -> Recipe | None:
     """The recipe that was stored on the material, or None where there is none."""
-    if not material.tilewright.recipe:
+    text, name = material.tilewright.recipe, material.name_full
+    if not text:
         return None
-    where, cure = f"The recipe of the material {material.name!r}", "Generate it again."
-    return read_stored(Recipe, material.tilewright.recipe, where, cure)
+    read = state.of_file.get(_Recipes).read
+    if name not in read or read[name][0] != text:
+        where, cure = f"The recipe of the material {material.name!r}", "Generate it again."
+        read[name] = text, read_stored(Recipe, text, where, cure)
+    return read[name][1]
 
 
 def recipe_of(material: bpy.types.Material) -> Recipe:

@@ -11,6 +11,7 @@ import pytest
 from blender_addon.shader import images, node_tree, surface
 from blender_addon.shader.node_tree import Wiring
 from gan_worker.config import GenerationConfig, Recipe
+from gan_worker.errors import StorageError
 from gan_worker.materials.maps import MAPS
 from gan_worker.style import CellMap, Latent, Material, Seed
 
@@ -290,6 +291,23 @@ def test_recipe_survives_on_the_material():
         assert node_tree.read_recipe(material) == kept
     assert material.tilewright.model_hash == "b" * 64
     assert (material.tilewright.seed, material.tilewright.width) == (9, 512)
+
+
+def test_a_recipe_is_that_of_its_material_whatever_had_the_name_before():
+    first, second = node_tree.new_material("m"), node_tree.new_material("other")
+    for seed, material in enumerate((first, second)):
+        node_tree.store_recipe(material, Recipe(GenerationConfig("oak", seed), "a" * 64, "0.2"), {})
+    assert [node_tree.read_recipe(m).config.seed for m in (first, second)] == [0, 1]
+    first.name = "elsewhere"
+    second.name = "m"
+    assert [node_tree.read_recipe(m).config.seed for m in (first, second)] == [0, 1]
+    second.tilewright.recipe = "damaged"
+    for name in ("m", "renamed"):
+        second.name = name
+        with pytest.raises(StorageError, match=f"The recipe of the material '{name}'"):
+            node_tree.read_recipe(second)
+    second.tilewright.recipe = ""
+    assert node_tree.read_recipe(second) is None
 
 
 def test_material_is_found_by_uuid_under_any_name():

@@ -259,6 +259,30 @@ def test_one_undo_step_a_drag_and_undo_brings_the_texture_back(hand, plane, rest
     assert bpy.data.materials[name].tilewright.latents.directions["pca 1"].amount == 0
 
 
+def test_an_undo_parses_no_recipe_that_is_as_it_was(stand_in, make, planes, monkeypatch):
+    Hand(stand_in, make, planes)
+    parsed = []
+    parse = node_tree.read_stored
+
+    def count(*asked):
+        parsed.append(asked)
+        return parse(*asked)
+
+    monkeypatch.setattr(node_tree, "read_stored", count)
+    recipes = [node_tree.read_recipe(obj.active_material) for obj in planes]
+    bpy.ops.ed.undo_push(message="before")
+    changed = replace(recipes[1], config=replace(recipes[1].config, seed=77))
+    node_tree.store_recipe(planes[1].active_material, changed, {})
+    assert node_tree.read_recipe(planes[1].active_material) == changed
+    bpy.ops.ed.undo_push(message="after")
+    parsed.clear()
+    bpy.ops.ed.undo()
+    assert len(parsed) == 1
+    back = [bpy.data.objects[obj.name].active_material for obj in bpy.context.selected_objects]
+    assert sorted(node_tree.read_recipe(m).config.seed for m in back) == [5, 6, 7]
+    assert len(parsed) == 1
+
+
 @pytest.mark.parametrize("rested", [False, True])
 def test_undo_shows_the_preview_of_its_recipe_without_a_worker(hand, plane, rest, rested):
     name = plane.active_material.name
