@@ -110,7 +110,7 @@ def set_up_worker() -> None:
 
 
 def cancel_setup() -> None:
-    """End the setup, and delete what it has made so far."""
+    """End the setup, and delete what it has made so far; a worker that was there stays."""
     installation.get().cancel()
 
 
@@ -145,7 +145,7 @@ class TILEWRIGHT_OT_set_up_worker(Action, bpy.types.Operator):
 
 
 class TILEWRIGHT_OT_cancel_setup(Action, bpy.types.Operator):
-    """End the setup. What was downloaded so far is deleted"""
+    """End the setup. What was downloaded so far is deleted; a worker that was there before stays"""
 
     bl_idname = "tilewright.cancel_setup"
     bl_label = "Cancel"

@@ -110,7 +110,7 @@ class Setup(state.Part):
             self.error = self.error if self.need else None
 
     def cancel(self) -> None:
-        """End the setup; what it has made so far is deleted by another process."""
+        """End the setup; another process deletes what it has made so far, and brings back what was there."""
         if self._process is None:
             return
         self._process.end()

@@ -30,6 +30,9 @@ DRIVERS = ("/proc/driver/nvidia/version", "/usr/lib/wsl/lib/libcuda.so.1")
 STEPS = 4
 # Stands in an environment until all of it is there.
 UNFINISHED = "unfinished"
+# Beside the environment `worker`: the one that works, until the new one does, and what is being deleted. No name is
+# longer, since Windows ends paths at 260 letters.
+KEPT, GONE = ".kept", ".gone"
 GIB = 2**30
 ROOM, ROOM_WITH_GPU = 4, 9
 TAIL = 12
@@ -60,16 +63,14 @@ class SetupError(Exception):
 
 
 def main(argv: list[str]) -> int:
-    """Set up or remove an environment; returns 0, or 1 after the line with the error."""
+    """Set an environment up, or tidy up after one; returns 0, or 1 after the line with the error."""
     options = _options(argv)
     folder = Path(options.folder)
-    if options.remove:
-        remove(folder)
-        return 0
     try:
-        set_up(folder, options.wheel, options.python, options.pip)
+        settle(folder)
+        if not options.remove:
+            set_up(folder, options.wheel, options.python, options.pip)
     except SetupError as error:
-        remove(folder)
         info = {"code": "worker_setup", "message": error.message, "cure": error.cure}
         print(json.dumps({"error": info}), flush=True)
         return 1
@@ -82,12 +83,12 @@ def _options(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--wheel", default="", help="of tilewright")
     parser.add_argument("--python", action="append", help="to make it with; else one is found")
     parser.add_argument("--pip", action="append", default=[], help="one more option for pip")
-    parser.add_argument("--remove", action="store_true", help="delete an unfinished environment")
+    parser.add_argument("--remove", action="store_true", help="only delete what is unfinished")
     return parser.parse_args(argv)
 
 
 def set_up(folder: Path, wheel: str, pythons: list[str] | None, pip_options: list[str]) -> None:
-    """Make the environment and install the worker into it.
+    """Make the environment and install the worker into it; one that was there stays until the new one works.
 
     Raises:
         SetupError: what failed, and the cure.
@@ -96,15 +97,21 @@ def set_up(folder: Path, wheel: str, pythons: list[str] | None, pip_options: lis
     gpu = has_nvidia_driver()
     check_system(folder, gpu)
     python = find_python([[python] for python in pythons] if pythons else candidates())
+    try:
+        _make(folder, python, [*pip_options, f"{wheel}[worker]", *["tensorflow[and-cuda]"] * gpu])
+    finally:
+        settle(folder)
+
+
+def _make(folder: Path, python: list[str], packages: list[str]) -> None:
     _step(2, "Making an environment")
-    remove(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    _call([*python, "-m", "venv", str(folder)], "The environment could not be made")
+    _put_aside(folder)
+    folder.mkdir(parents=True)
     (folder / UNFINISHED).touch()
+    _call([*python, "-m", "venv", str(folder)], "The environment could not be made")
     _step(3, "Downloading and installing TensorFlow and the worker")
     command = [environment_python(folder), "-m", "pip", "install", "--disable-pip-version-check"]
-    command += ["--no-input", *pip_options, f"{wheel}[worker]"]
-    _call(command + ["tensorflow[and-cuda]"] * gpu, "The worker could not be installed")
+    _call([*command, "--no-input", *packages], "The worker could not be installed")
     _step(4, "Trying the worker")
     tried = [
         environment_python(folder),
@@ -193,20 +200,64 @@ def environment_python(folder: Path) -> str:
     return str(folder / "Scripts" / "python.exe" if os.name == "nt" else folder / "bin" / "python")
 
 
+def settle(folder: Path) -> None:
+    """Leave one environment that works, or none, wherever a setup was broken off.
+
+    Raises:
+        SetupError: where a program still runs in what must go.
+    """
+    kept = folder.with_name(KEPT)
+    if folder.exists() and _is_unfinished(folder):
+        remove(folder)
+    if folder.exists():
+        remove(kept)
+    elif kept.exists():
+        _rename(kept, folder)
+
+
 def remove(folder: Path) -> None:
     """Delete an environment, and nothing that is none.
 
     Raises:
-        SetupError: where the folder holds something else.
+        SetupError: where the folder holds something else, or a program runs in it.
     """
-    if not folder.exists():
-        return
-    if any(folder.iterdir()) and not (folder / "pyvenv.cfg").exists():
+    if folder.exists():
+        _check_environment(folder)
+        gone = folder.with_name(GONE)
+        shutil.rmtree(gone, ignore_errors=True)
+        _rename(folder, gone)  # in one step: what is half deleted must not pass for whole
+        shutil.rmtree(gone, ignore_errors=True)
+
+
+def _put_aside(folder: Path) -> None:
+    """Keep an environment under another name: moved back it runs, as its scripts hold its place."""
+    if folder.exists():
+        _check_environment(folder)
+        _rename(folder, folder.with_name(KEPT))
+
+
+def _check_environment(folder: Path) -> None:
+    ours = any((folder / name).exists() for name in ("pyvenv.cfg", UNFINISHED))
+    if any(folder.iterdir()) and not ours:
         raise SetupError(
             f"The folder {folder} must hold an environment or nothing; it holds something else.",
             "Move what is in it to another place.",
         )
-    shutil.rmtree(folder)
+
+
+def _is_unfinished(folder: Path) -> bool:
+    return (folder / UNFINISHED).exists() or not any(folder.iterdir())
+
+
+def _rename(folder: Path, name: Path) -> None:
+    try:
+        folder.rename(name)
+    except OSError as error:
+        raise SetupError(
+            f"No program may use the worker's folder while it is replaced; {folder} cannot be moved: "
+            f"{error.strerror}.",
+            "Stop the worker in every Blender, then press Set Up Worker again.",
+        ) from None
 
 
 def _call(command: list[str], failure: str) -> None:

@@ -53,6 +53,14 @@ def wheel(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
+def unlucky(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("unlucky") / "python3.11"
+    path.write_text(UNLUCKY)
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
 def setup():
     """The one setup, as Blender knows it; what it made is gone afterwards."""
     state.of_blender.drop()
@@ -63,6 +71,17 @@ def setup():
     until(lambda: not now.removing)
     setup_program.remove(preferences.environment_folder())
     state.of_blender.drop()
+
+
+def place_worker(folder: Path) -> Path:
+    """A worker of an earlier version, as a setup left it; returns a file of it."""
+    package = folder / "lib" / "python3.11" / "site-packages" / "tilewright-0.1.0.dist-info"
+    package.mkdir(parents=True)
+    (folder / "pyvenv.cfg").touch()
+    python = Path(setup_program.environment_python(folder))
+    python.parent.mkdir()
+    python.touch()
+    return package
 
 
 def until(holds, seconds: float = 60.0) -> None:
@@ -107,10 +126,7 @@ def test_a_worker_is_set_up_found_and_runs(setup, wheel, no_worker, tmp_path, mo
     assert installation.what_is_needed() == "missing"
 
 
-def test_what_pip_cannot_install_is_an_error_with_the_end_of_the_log(setup, wheel, tmp_path):
-    unlucky = tmp_path / "python3.11"
-    unlucky.write_text(UNLUCKY)
-    unlucky.chmod(0o755)
+def test_what_pip_cannot_install_is_an_error_with_the_end_of_the_log(setup, wheel, unlucky):
     setup.start(wheel, [str(unlucky)])
     with pytest.raises(TilewrightError) as caught:
         setup.wait(60)
@@ -134,6 +150,29 @@ def test_cancel_ends_the_setup_and_deletes_what_it_made(setup, wheel):
     until(lambda: not setup.removing)
     assert not preferences.environment_folder().exists()
     assert setup.error is None
+
+
+@pytest.mark.parametrize("made", [False, True], ids=["at once", "once something is made"])
+def test_cancel_leaves_the_worker_that_was_there(setup, wheel, no_worker, made):
+    folder = preferences.environment_folder()
+    worker = place_worker(folder)
+    setup.start(wheel, [sys.executable], OFFLINE)
+    until(lambda: (folder / "pyvenv.cfg").exists() and worker.exists() is not made)
+    bpy.ops.tilewright.cancel_setup()
+    until(lambda: not setup.removing)
+    assert worker.exists()
+    assert installation.what_is_needed() == "outdated"
+    assert not list(folder.parent.glob(".*"))
+
+
+def test_an_update_leaves_nothing_of_the_worker_before(setup, wheel):
+    folder = preferences.environment_folder()
+    worker = place_worker(folder)
+    setup.start(wheel, [sys.executable], OFFLINE)
+    setup.wait(60)
+    assert preferences.is_set_up(__version__)
+    assert not worker.exists()
+    assert not list(folder.parent.glob(".*"))
 
 
 def test_no_fitting_python_is_an_error_that_names_what_to_install(setup, wheel, no_worker):
@@ -183,6 +222,80 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path):
     with pytest.raises(setup_program.SetupError, match="something else"):
         setup_program.remove(tmp_path)
     assert (tmp_path / "diary.txt").exists()
+
+
+def run_program(folder: Path, *options: str) -> int:
+    return setup_program.main([str(folder), *options])
+
+
+@pytest.mark.parametrize("failure", ["no room", "no Python", "pip"])
+def test_an_update_that_fails_leaves_the_worker_that_was_there(
+    tmp_path, monkeypatch, unlucky, failure
+):
+    folder = tmp_path / "worker"
+    worker = place_worker(folder)
+    if failure == "no room":
+        monkeypatch.setattr(setup_program, "ROOM", 10**9)
+        monkeypatch.setattr(setup_program, "ROOM_WITH_GPU", 10**9)
+    python = "/bin/false" if failure == "no Python" else unlucky
+    assert run_program(folder, "--wheel=none.whl", f"--python={python}") == 1
+    assert worker.exists()
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_after_a_power_cut_in_an_update_the_worker_before_is_found_again(
+    tmp_path, monkeypatch, unlucky
+):
+    folder = tmp_path / "worker"
+    worker = place_worker(folder)
+
+    def cut(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(setup_program, "settle", lambda folder: None)
+        patch.setattr(setup_program, "_call", cut)
+        with pytest.raises(KeyboardInterrupt):
+            run_program(folder, "--wheel=none.whl", f"--python={unlucky}")
+    assert not worker.exists()
+    assert run_program(folder, "--wheel=none.whl", "--python=/bin/false") == 1
+    assert worker.exists()
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_power_cut_right_after_the_worker_was_put_aside_loses_nothing(tmp_path):
+    folder = tmp_path / "worker"
+    worker = place_worker(folder)
+    folder.rename(tmp_path / setup_program.KEPT)
+    folder.mkdir()
+    assert run_program(folder, "--remove") == 0
+    assert worker.exists()
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_only_what_is_unfinished_is_removed(tmp_path):
+    folder = tmp_path / "worker"
+    worker = place_worker(folder)
+    assert run_program(folder, "--remove") == 0
+    assert worker.exists()
+    (folder / setup_program.UNFINISHED).touch()
+    assert run_program(folder, "--remove") == 0
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_worker_in_use_is_left_alone_and_that_is_said(tmp_path, monkeypatch, unlucky, capfd):
+    folder = tmp_path / "worker"
+    worker = place_worker(folder)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Access is denied")
+
+    monkeypatch.setattr(Path, "rename", refuse)  # as Windows does while a program in it runs
+    assert run_program(folder, "--wheel=none.whl", f"--python={unlucky}") == 1
+    said = json.loads(capfd.readouterr().out.splitlines()[-1])["error"]
+    assert "Access is denied" in said["message"]
+    assert "Stop the worker" in said["cure"]
+    assert worker.exists()
 
 
 def test_blenders_own_python_is_the_last_choice():
