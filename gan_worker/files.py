@@ -9,6 +9,7 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,8 @@ logger = logging.getLogger(__name__)
 # Of one damaged file; a fourth takes the place of the third.
 DAMAGED_KEPT = 3
 DAMAGED = ".damaged-"
+# Seconds; a draft that is older belongs to nobody any more.
+DRAFTS_KEPT = 24 * 3600.0
 # Bytes; a run that learned from 100,000 pictures writes half as many into one file.
 JSON_LIMIT = 64 * 1024 * 1024
 # What OpenImageIO's wheel reads, or `heif`, and artists have.
@@ -161,6 +164,24 @@ def remove(place: Path) -> None:
         shutil.rmtree(place)
     else:
         place.unlink(missing_ok=True)
+
+
+def age_of(place: Path) -> float:
+    """Seconds since a file or a folder was changed; 0 where it is gone, as what others tidy too may be at any time."""
+    try:
+        return time.time() - place.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def remove_old_drafts(folder: Path, pattern: str) -> None:
+    """Delete what crashes left behind; others may finish their drafts in the same folder meanwhile."""
+    for draft in folder.glob(pattern):
+        if age_of(draft) > DRAFTS_KEPT:
+            try:
+                remove(draft)
+            except OSError as error:
+                logger.debug("%s stays: %s", draft, error)
 
 
 def write_private(file: Path, data: bytes) -> None:

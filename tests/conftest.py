@@ -7,6 +7,7 @@ import gc
 import importlib.util
 import os
 import queue
+import shutil
 import signal
 import subprocess
 import sys
@@ -38,6 +39,19 @@ PATIENCE = 60.0
 
 def pytest_report_header() -> list[str]:
     return [f"left out, for want of bpy: tests/{name}" for name in collect_ignore]
+
+
+@pytest.fixture
+def vanishing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is searched for is gone when it is found, as where another process tidies the same folder."""
+    search = Path.glob
+
+    def found(folder: Path, pattern: str) -> Iterator[Path]:
+        for path in [*search(folder, pattern)]:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            yield path
+
+    monkeypatch.setattr(Path, "glob", found)
 
 
 class Ear:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from gan_worker.errors import ErrorInfo, TilewrightError, WorkerError, error_from_info
+from gan_worker.files import age_of
 from gan_worker.wire.codec import VERSION, other_version
 from gan_worker.wire.keys import KeyPair, new_key_pair
 
@@ -171,9 +172,9 @@ class Launcher:
 
     def _remove_old_logs(self) -> None:
         found = [*self._folder.glob("worker-*.log"), *self._folder.glob("worker-*.json")]
-        found.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-        for number, path in enumerate(found):
-            if number >= MOST_LOGS or time.time() - path.stat().st_mtime > LOGS_KEPT:
+        # Another Blender that starts now removes them too.
+        for number, (age, path) in enumerate(sorted((age_of(path), path) for path in found)):
+            if number >= MOST_LOGS or age > LOGS_KEPT:
                 _remove(path)
 
     def _hand_over_keys(self) -> None:

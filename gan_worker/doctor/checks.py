@@ -189,7 +189,10 @@ def check_keys(folder: Path) -> Finding:
 
 
 def _is_open(path: Path) -> bool:
-    found = path.stat()
+    try:
+        found = path.stat()
+    except FileNotFoundError:  # a draft, which has got its name meanwhile
+        return False
     others = stat.S_IMODE(found.st_mode) & (stat.S_IRWXG | stat.S_IRWXO)
     return bool(others) or found.st_uid != os.getuid()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,16 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from gan_worker.files import storage_errors
+from gan_worker.files import remove_old_drafts, storage_errors
 from gan_worker.materials.maps import FILE_KIND_KEY, MAPS
 from gan_worker.materials.metadata import material_metadata
 from gan_worker.materials.png import png_pieces, text_chunks
 
 if TYPE_CHECKING:
     from gan_worker.config import Recipe
-
-# A draft that is older belongs to nobody any more.
-DRAFTS_KEPT = 24 * 3600.0
 
 
 class SequenceWriter:
@@ -41,9 +37,7 @@ class SequenceWriter:
         self._first: dict[str, str] = {}
         with storage_errors(folder):
             folder.parent.mkdir(parents=True, exist_ok=True)
-            for old in folder.parent.glob(f".{folder.name}.*.tmp"):
-                if time.time() - old.stat().st_mtime > DRAFTS_KEPT:
-                    shutil.rmtree(old, ignore_errors=True)
+            remove_old_drafts(folder.parent, f".{folder.name}.*.tmp")
             self._draft.mkdir()
 
     def write(

@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import os
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from gan_worker.config import Recipe
 from gan_worker.dataclass_json import from_json, to_json
-from gan_worker.files import storage_errors
+from gan_worker.files import remove_old_drafts, storage_errors
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.metadata import material_metadata
 from gan_worker.materials.png import png_pieces, text_chunks
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LOG = "batch.jsonl"
-# A draft that is older belongs to nobody any more.
-DRAFTS_KEPT = 24 * 3600.0
 # Letters of the key in a file's name: enough that no two items of one folder share them.
 KEY_LETTERS = 16
 
@@ -71,9 +68,7 @@ class SceneStore:
         self.folder = folder
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            for draft in folder.glob(".*.tmp"):
-                if time.time() - draft.stat().st_mtime > DRAFTS_KEPT:
-                    draft.unlink(missing_ok=True)
+            remove_old_drafts(folder, ".*.tmp")
 
     def find(self, item: WorkItem) -> Made | None:
         """The item, if all of its maps are there and whole."""

@@ -9,6 +9,7 @@ import time
 import uuid
 import zlib
 from collections.abc import Callable, Collection, Generator, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -273,7 +274,8 @@ class RunCatalogue:
     def sweep(self) -> None:
         """Remove what an interrupted deletion left."""
         for folder in self._folder.glob(f"{DELETED}*"):
-            shutil.rmtree(folder)
+            with suppress(FileNotFoundError):  # another worker of this home removes it too
+                shutil.rmtree(folder)
 
     def _open(self, name: str) -> Run:
         from gan_worker.runs import run as runs

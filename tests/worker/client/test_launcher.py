@@ -85,6 +85,13 @@ def test_files_that_are_held_open_keep_no_worker_from_ending_or_starting(launch,
     assert len(list(folder.glob("worker-*"))) <= MOST_LOGS + 2
 
 
+def test_logs_that_another_blender_has_just_removed_keep_no_worker_from_starting(launch, vanishing):
+    launcher = launch()
+    wait(launcher)
+    (launcher.log_path.parent / "worker-0.log").touch()
+    wait(launch())
+
+
 def test_it_can_be_started_again(launch):
     launcher = launch()
     first = wait(launcher)

@@ -163,6 +163,13 @@ def test_a_key_that_others_can_read_is_bad(tmp_path):
     assert (found.state, "server.key" in found.found) == ("bad", True)
 
 
+def test_a_key_that_is_replaced_meanwhile_is_none_that_others_can_read(tmp_path, monkeypatch):
+    open_key_folder(tmp_path / "keys")
+    gone = tmp_path / "keys" / "server.key.x.tmp"
+    monkeypatch.setattr(Path, "iterdir", lambda folder: iter([gone]))
+    assert doctor.check_keys(tmp_path / "keys").state == "good"
+
+
 def test_a_worker_that_does_not_start_is_a_finding(tmp_path, monkeypatch):
     monkeypatch.setattr(doctor, "_worker", lambda: [sys.executable, "-c", "raise SystemExit('oh')"])
     finding = doctor._shielded("Worker", doctor.check_worker)

@@ -10,8 +10,9 @@ import pytest
 
 from gan_worker.config import GenerationConfig, Recipe
 from gan_worker.errors import StorageError
+from gan_worker.files import DRAFTS_KEPT
 from gan_worker.materials.pictures import read_picture
-from gan_worker.materials.sequences import DRAFTS_KEPT, SequenceWriter
+from gan_worker.materials.sequences import SequenceWriter
 
 RECIPE = Recipe(GenerationConfig("bricks", 1, 8, 4, origin=(0, 0)), "a" * 64, "0.1.0")
 
@@ -64,6 +65,13 @@ def test_drafts_that_a_crash_left_are_removed_in_time(tmp_path):
     os.utime(dead, (old, old))
     SequenceWriter(tmp_path / "loop", "bricks").discard()
     assert list(tmp_path.iterdir()) == [busy]
+
+
+def test_a_draft_that_another_process_has_just_finished_holds_nobody_up(tmp_path, vanishing):
+    (tmp_path / ".loop.0000.tmp").mkdir()
+    writer = SequenceWriter(tmp_path / "loop", "bricks")
+    write(writer, 1)
+    assert writer.publish()
 
 
 def test_a_place_that_is_no_folder_is_a_typed_error(tmp_path):

@@ -112,6 +112,12 @@ def test_a_full_disk_is_said_and_leaves_no_half_file(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_draft_that_another_machine_has_just_finished_holds_nobody_up(tmp_path, vanishing):
+    write(SceneStore(tmp_path))
+    (tmp_path / ".a.png.1.x.tmp").touch()
+    assert SceneStore(tmp_path).find(ITEM) is not None
+
+
 def test_old_drafts_are_swept_and_young_ones_left(tmp_path):
     old, young = tmp_path / ".a.png.1.x.tmp", tmp_path / ".b.png.2.y.tmp"
     old.touch()

@@ -245,6 +245,16 @@ def test_a_question_asked_while_an_older_answer_is_on_its_way_is_answered_anew(s
     ear.until(lambda heard: [e for e in heard if isinstance(e, RunList) and e.runs])
 
 
+def test_what_another_worker_removes_at_the_same_time_keeps_no_run_from_being_deleted(
+    served, ear, vanishing
+):
+    make_run(served.home)
+    (served.home / "runs" / f"{DELETED}another").mkdir()
+    ear.client.ask(DeleteRun("oak"))
+    assert names(ear.event(RunList).runs) == []
+    assert not [event for event in ear.heard if isinstance(event, WorkerFault)]
+
+
 @pytest.mark.parametrize("name", ["", "..", "../oak", "a/b", ".deleted-oak", "CON", "x" * 81])
 def test_names_are_names_and_no_paths(served, ear, name):
     outside = served.home / "keep"
