@@ -367,4 +367,6 @@ def run_for_program(options: str) -> int:
     known.home_folder = chosen.pop("home")
     if chosen.get("estimate"):
         chosen["estimate"] = from_json(Estimation, chosen["estimate"])
-    return main(**chosen, tell=tell_program)
+    code = main(**chosen, tell=tell_program)
+    tell_program("exit_code", code)
+    return code

@@ -136,8 +136,10 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _exit_code(status: int, view: BatchView, log: IO[bytes]) -> int:
+    if view.exit_code is not None:  # a Blender that crashes while it quits has done its work
+        return view.exit_code
     if view.ended:
-        return status
+        return TRY_AGAIN if status < 0 else status
     log.seek(0)
     lines = [*view.other, *log.read().decode("utf-8", "replace").splitlines()]
     told = "\n".join(lines[-TAIL:]) or "it said nothing"

@@ -25,11 +25,13 @@ class BatchView:
 
     Attributes:
         ended: whether the run said how it ended.
+        exit_code: that the run told last; None where an older extension does not, or where it broke off.
         items: what is to be made and where, where that was asked for.
         other: the last lines of what else Blender printed.
     """
 
     ended: bool = False
+    exit_code: int | None = None
     items: dict[str, Any] | None = None
     other: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL))
 
@@ -70,6 +72,8 @@ class BatchView:
                 case "done":
                     self.ended = True
                     _show_done(told)
+                case "exit_code":
+                    self.exit_code = told
                 case "error":
                     self.ended = True
                     terminal.show_error(error_from_info(ErrorInfo(**told)).info)

@@ -268,9 +268,10 @@ def test_parts_fill_one_folder_and_the_last_run_applies(saved, recipe, eager, cu
 def test_what_is_to_be_made_is_listed_for_a_program(saved, recipe, stand_in, tmp_path, capsys):
     asked = {"recipe": str(recipe), "out": str(tmp_path / "o.blend"), "items": True}
     code = script.run_for_program(json.dumps({**asked, "python": "p", "home": "h"}))
-    assert code == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if script.MARK in line]
-    told = json.loads(lines[-1].removeprefix(script.MARK))["items"]
+    *_, told, exit_code = (json.loads(line.removeprefix(script.MARK)) for line in lines)
+    assert exit_code == {"exit_code": code} == {"exit_code": 0}
+    told = told["items"]
     assert told["folder"] == str(tmp_path / "textures")
     found = [(work_item(from_json(GenerationConfig, c), h), names) for c, h, names in told["items"]]
     planned = script.plan_recipe(recipe).items

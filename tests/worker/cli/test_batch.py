@@ -101,6 +101,22 @@ def test_the_code_of_the_run_is_the_commands(place, blender, capsys, code):
     assert "It is gone." in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("code", [0, 75, 1])
+@pytest.mark.parametrize("end", ["os.kill(os.getpid(), signal.SIGSEGV)", "sys.exit(11)"])
+def test_a_blender_that_crashes_once_all_is_told_changes_nothing(place, blender, code, end):
+    info = {"code": "worker_gone", "message": "It is gone.", "cure": "Again."}
+    done = {"applied": 3, "total": 2, "made": 1, "kept": 1, "failed": 0}
+    told = f"error={info!r}" if code else f"done={done!r}"
+    program = blender(f"tell({told})\ntell(exit_code={code})\nsys.stdout.flush()\n{end}")
+    assert run("--out", "o.blend", *program) == code
+
+
+def test_a_run_that_is_killed_before_it_told_its_code_is_worth_another_try(place, blender):
+    done = {"applied": 3, "total": 2, "made": 1, "kept": 1, "failed": 0}
+    kill = "sys.stdout.flush()\nos.kill(os.getpid(), signal.SIGKILL)"
+    assert run("--out", "o.blend", *blender(f"tell(done={done!r})\n{kill}")) == 75
+
+
 def test_a_blender_without_the_add_on(place, blender, capsys):
     program = blender(f"sys.exit({background_blender.ADDON_MISSING})")
     assert run("--out", "o.blend", *program) == 1
