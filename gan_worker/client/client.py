@@ -17,6 +17,7 @@ from gan_worker import __version__
 from gan_worker.client import events
 from gan_worker.client.downloads import Downloads
 from gan_worker.client.heartbeat import Heartbeat
+from gan_worker.client.listings import Listings
 from gan_worker.client.requests import RESEND, PendingRequests
 from gan_worker.config import GenerationConfig, JobConfig, RepairConfig, TrainingConfig
 from gan_worker.dataclass_json import InvalidJson, from_json, to_json
@@ -79,6 +80,7 @@ class Client:
         self._unseen = 0
         self._events: list[Event] = []
         self._downloads = Downloads(self._tell)
+        self._listings = Listings()
 
     @property
     def receiving(self) -> bool:
@@ -145,11 +147,11 @@ class Client:
             self._send_requests()  # until Blender calls `collect` next it may draw its whole window
 
     def request_models(self) -> None:
-        """Ask for the models; `ModelList` follows."""
+        """Ask for the models; one `ModelList` with all of them follows."""
         self.ask(messages.AskModels())
 
     def request_runs(self) -> None:
-        """Ask for the runs; `RunList` follows. Only where the worker speaks 1.1."""
+        """Ask for the runs; one `RunList` with all of them follows. Only where the worker speaks 1.1."""
         self.ask(messages.AskRuns())
 
     def request_jobs(self) -> None:
@@ -340,6 +342,18 @@ class Client:
 
     def _on_preview(self, message: Message) -> None:
         self._downloads.add_preview(message.body)
+
+    def _on_model_list(self, message: Message) -> None:
+        asked = self._pending.answer(message)
+        if asked is None:
+            return
+        found = self._listings.take(asked, message.body)
+        if isinstance(found, messages.Request):
+            self.ask(found)
+        elif found is not None:
+            self._tell(found)
+
+    _on_run_list = _on_model_list
 
     def _on_run_picture(self, message: Message) -> None:
         if self._pending.answer(message) is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MODELS_SHOWN = 100
+# In one message; encoding more would hold others up, and about as many fit.
+LISTED_AT_ONCE = 100
 UNREADABLE_SHOWN, ESTIMATORS_SHOWN = 20, 50
 # They are read from folders that may be many and slow.
 LISTS = (messages.AskModels, messages.AskRuns, messages.AskStorage, messages.Tidy)
@@ -72,10 +73,11 @@ class RequestHandlers:
         Args:
             client: that asks.
             message: the request.
-            reply: is given what to answer, if anything; of a list, once the folders have been looked through.
+            reply: is given what to answer, if anything; of a list, once the folders have been looked through, but
+                for the later parts of a long one, which belong to the first.
         """
         handler = partial(getattr(self, f"_on_{message.body.wire_type}"), client, message.body)
-        if isinstance(message.body, LISTS):
+        if isinstance(message.body, LISTS) and not getattr(message.body, "first", 0):
             later = partial(self._runs.when_read, client.owner, lambda: reply(_answered(handler)))
             answer = _answered(later)
         else:
@@ -97,15 +99,17 @@ class RequestHandlers:
 
     def _on_models(self, client: Subscriber, body: messages.AskModels) -> Any:
         found, unreadable = self._runs.models(self._jobs.training())
-        told = tuple(unreadable[:UNREADABLE_SHOWN])
-        estimators = tuple(self._runs.estimators()[:ESTIMATORS_SHOWN])
-        return _fitting(
-            lambda some, all_: messages.ModelList(tuple(some), all_, told, estimators), found
+        beside: dict[str, Any] = {}
+        if not body.first:
+            beside["unreadable"] = tuple(unreadable[:UNREADABLE_SHOWN])
+            beside["estimators"] = tuple(self._runs.estimators()[:ESTIMATORS_SHOWN])
+        return _part(
+            lambda some, **more: messages.ModelList(some, **more, **beside), found, body.first
         )
 
     def _on_runs(self, client: Subscriber, body: messages.AskRuns) -> Any:
         found = self._runs.runs(self._jobs.training())
-        return _fitting(lambda some, all_: messages.RunList(tuple(some), all_), found)
+        return _part(messages.RunList, found, body.first)
 
     def _on_run_settings(self, client: Subscriber, body: messages.AskRunSettings) -> Any:
         return messages.RunConfig(body.run, self._runs.settings(body.run, client.owner))
@@ -130,7 +134,7 @@ class RequestHandlers:
     def _on_jobs(self, client: Subscriber, body: messages.AskJobs) -> Any:
         found = [job.event() for job in self._journal.newest(client.owner, JOBS_SHOWN)]
         bare = [messages.JobState(**{**vars(event), "result": None}) for event in found]
-        return _fitting(lambda some, _: messages.JobList(tuple(some)), bare)
+        return _part(lambda some, **_: messages.JobList(some), bare)
 
     def _on_result(self, client: Subscriber, body: messages.AskResult) -> Any:
         return self._jobs.find(client.owner, body.job).event()
@@ -195,14 +199,22 @@ def _answered(work: Callable[[], T]) -> T | messages.Error:
         return messages.Error(UnexpectedError(error).info.clipped())
 
 
-def _fitting(make: Callable[[list[T], bool], Any], items: list[T]) -> Any:
-    """The body with as many items as one message can hold, the first ones."""
-    shown, complete = items[:MODELS_SHOWN], len(items) <= MODELS_SHOWN
+def _part(make: Callable[..., Any], items: Sequence[Any], first: int = 0) -> Any:
+    """The body with as many items as one message can hold.
+
+    Args:
+        make: makes it of some items, and of `complete` and `next` as in `messages.ModelList`.
+        items: all.
+        first: of the items in the body.
+    """
+    shown = tuple(items[max(0, first) :][:LISTED_AT_ONCE])
     while True:
-        body = make(shown, complete)
+        end = max(0, first) + len(shown)
+        complete = end >= len(items)
+        body = make(shown, complete=complete, next=0 if complete else end)
         try:
             encode(Message(body, session=SESSION))
         except BadMessage:
-            shown, complete = shown[: len(shown) * 7 // 8], False
+            shown = shown[: len(shown) * 7 // 8]
         else:
             return body

@@ -109,6 +109,10 @@ Models
     close at their borders; where it is missing, they do but for the preset `classic`. A `retired` one (since 1.5) came
     with an earlier version: it is there for what was made with it, and not offered for more. `pixel_size` (since 1.5)
     is the meters that a pixel with all detail spans on a surface; 0, or missing, where nobody said it.
+    `model_list` and `run_list` hold what fits into a message, 100 entries at most. Where there are more, `complete` is
+    false and `next` (since 1.6) is the number that `first` of `models` or `runs` (since 1.6) asks for the following
+    ones with; a worker that says no `next`, or 0, knows no `first`. All but the first part is answered out of what was
+    read for that.
     `estimators` (since 1.5) are what maps can be estimated with: names of runs, each with letters of the hash of its
     weights, which `estimator` of a recipe (since 1.5) repeats where maps were estimated. The worker's own has no name.
 
@@ -151,7 +155,7 @@ from gan_worker.dataclass_json import InvalidJson, dump, from_json, load, to_jso
 from gan_worker.errors import ProtocolError
 from gan_worker.wire.messages import BODIES, Chunk
 
-VERSION = (1, 5)
+VERSION = (1, 6)
 MAGIC = b"TW"
 FLAGS = b"\0\0"
 HEAD_LIMIT = 64 * 1024

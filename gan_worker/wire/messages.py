@@ -109,12 +109,16 @@ class Command(Request):
 
 @dataclass(frozen=True)
 class AskModels(Request, wire_type="models"):
-    """Ask which models there are."""
+    """Ask which models there are, from one on: 0, or since 1.6 the `next` of a `ModelList`."""
+
+    first: int = 0
 
 
 @dataclass(frozen=True)
 class AskRuns(Request, wire_type="runs"):
-    """Ask which runs there are, with a model or without. Since 1.1."""
+    """Ask which runs there are, with a model or without, from one on, as `AskModels`. Since 1.1."""
+
+    first: int = 0
 
 
 @dataclass(frozen=True)
@@ -362,16 +366,17 @@ class EstimatorEntry:
 @dataclass(frozen=True)
 class ModelList(Reply):
     """The models, those trained here first, the newest at the top, then the program's by name; `complete` is false
-    where there are too many for one message.
+    where there are too many for one message, and `next` (since 1.6) is then the `first` to ask for the others with.
 
     `unreadable` (since 1.4) are those that cannot be listed, or not with all there is of them. `estimators` (since 1.5)
-    are what maps can be estimated with, the worker's own first.
+    are what maps can be estimated with, the worker's own first. Both come with the first models.
     """
 
     models: tuple[ModelEntry, ...]
     complete: bool = True
     unreadable: tuple[Unreadable, ...] = ()
     estimators: tuple[EstimatorEntry, ...] = ()
+    next: int = 0
 
 
 @dataclass(frozen=True)
@@ -409,10 +414,11 @@ class RunEntry:
 
 @dataclass(frozen=True)
 class RunList(Reply):
-    """The runs, newest first; `complete` is false where there are too many for one message."""
+    """The runs, newest first; `complete` and `next` as of `ModelList`."""
 
     runs: tuple[RunEntry, ...]
     complete: bool = True
+    next: int = 0
 
 
 @dataclass(frozen=True)

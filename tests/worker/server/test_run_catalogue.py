@@ -106,6 +106,19 @@ def test_models_tell_what_share_of_them_is_copied(served, ear):
     assert model.copied == 0.25
 
 
+def test_more_than_a_message_can_hold_come_one_after_the_other(served, ear):
+    made = {f"oak {number}" for number in range(130)}
+    for name in made:
+        with_model(Run.create(served.home / "runs", name))
+    ear.client.request_models()
+    ear.client.request_runs()
+    found, runs = ear.event(ModelList), ear.event(RunList)
+    assert set(trained(found)) == set(names(runs.runs)) == made
+    assert len(found.models) > len(made), "the program's own come last"
+    assert found.complete
+    assert runs.complete
+
+
 @pytest.fixture
 def long_ago(tmp_path, monkeypatch):
     """Ages all files of the runs, and returns the folders that are walked from then on."""

@@ -78,9 +78,11 @@ SINCE = {
                 "pixel_size": 0.0,
             },
         ),
-        ((), {"unreadable": [], "estimators": []}),
+        ((), {"unreadable": [], "estimators": [], "next": 0}),
     ),
-    "run_list": ((("runs", 0), {"problem": ""}),),
+    "run_list": ((("runs", 0), {"problem": ""}), ((), {"next": 0})),
+    "models": (((), {"first": 0}),),
+    "runs": (((), {"first": 0}),),
     "run_config": (
         (
             ("config",),
