@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -125,6 +126,11 @@ def _path(photo: bpy.types.Image) -> Path:
     return Path(bpy.path.abspath(photo.filepath, library=photo.library))
 
 
+def place_key(place: str | Path) -> str:
+    """What is the same for all names of one file: Blender names those beside a scene's folder with `..`."""
+    return os.path.normcase(os.path.normpath(bpy.path.abspath(str(place))))
+
+
 # ---- pictures to learn from
 
 
@@ -196,14 +202,14 @@ def _by_place(photos: Iterable[bpy.types.Image], places: list[str]) -> dict[str,
         and photo.tilewright.prepared_of is None
     ]
     in_files = [photo for photo in near if photo.filepath]
-    by_path = {_path(photo): photo for photo in in_files}
+    by_path = {place_key(_path(photo)): photo for photo in in_files}
     by_name = {Path(photo.filepath).name: photo for photo in in_files}
     written = {kept: photo for photo in near if (kept := photo.tilewright.written_to)}
 
     def find(place: str) -> bpy.types.Image | None:
         if _ELSEWHERE.match(place):
             return by_name.get(place.rpartition("/")[2].rpartition(":")[2])
-        return by_path.get(Path(bpy.path.abspath(place))) or written.get(place)
+        return by_path.get(place_key(place)) or written.get(place)
 
     return {place: photo for place in places if (photo := find(place))}
 

@@ -225,8 +225,9 @@ def add_material_pictures(scene: bpy.types.Scene, material: bpy.types.Material) 
         StorageError: `file_unwritable`.
     """
     places = places_of_material(material)
-    known = {item.path for item in scene.tilewright.pictures}
-    add_pictures(scene, [place for place in places if str(place) not in known])
+    known = {preparation.place_key(item.path) for item in scene.tilewright.pictures}
+    new = [place for place in places if preparation.place_key(place) not in known]
+    add_pictures(scene, new)
     return places
 
 

@@ -156,6 +156,18 @@ def choose(*paths: object) -> None:
     training.set_pictures(bpy.context.scene, [str(path) for path in paths])
 
 
+def wearing(image: bpy.types.Image) -> bpy.types.Material:
+    """A material whose color is this image."""
+    material = bpy.data.materials.new("Wall")
+    if bpy.app.version < (5, 0, 0):
+        material.use_nodes = True
+    texture = material.node_tree.nodes.new("ShaderNodeTexImage")
+    texture.image = image
+    shader = material.node_tree.nodes["Principled BSDF"]
+    material.node_tree.links.new(texture.outputs["Color"], shader.inputs["Base Color"])
+    return material
+
+
 def test_a_training_prepares_its_photo_as_was_chosen(photo):
     load(photo).tilewright.even_light = 0.5
     choose(photo)
@@ -168,20 +180,54 @@ def test_a_training_on_a_photo_that_is_open_nowhere_prepares_nothing(photo, tmp_
     assert training.training_config(bpy.context.scene).prepare.is_empty
 
 
+@pytest.fixture
+def beside_the_scene(photo, tmp_path) -> bpy.types.Image:
+    """A photo in a folder beside that of the .blend, as Blender names it then: `//../photos/waves.png`."""
+    for folder in ("photos", "scene"):
+        (tmp_path / folder).mkdir()
+    image = load(photo.rename(tmp_path / "photos" / photo.name))
+    image.use_fake_user = True
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene" / "a.blend"))
+    image.filepath = bpy.path.relpath(image.filepath)
+    assert image.filepath.startswith("//..")
+    return image
+
+
+def test_a_photo_in_another_folder_than_its_scene_is_prepared(beside_the_scene, tmp_path):
+    beside_the_scene.tilewright.even_light = 0.5
+    photo = tmp_path / "photos" / "waves.png"
+    choose(photo)
+    assert training.training_config(bpy.context.scene).prepare == Preparation(even_light=0.5)
+    assert training.photo_config(bpy.context.scene, [photo]).prepare.even_light == 0.5
+
+
+def test_a_photo_stays_prepared_where_its_scene_is_saved_elsewhere(photo, tmp_path):
+    (tmp_path / "scene").mkdir()
+    image = load(photo)
+    image.use_fake_user, image.tilewright.even_light = True, 0.5
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "a.blend"))
+    image.filepath = bpy.path.relpath(image.filepath)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene" / "b.blend"), relative_remap=True)
+    choose(photo)
+    assert training.training_config(bpy.context.scene).prepare == Preparation(even_light=0.5)
+
+
+def test_a_picture_that_is_chosen_already_is_not_chosen_again_with_its_material(
+    beside_the_scene, tmp_path
+):
+    material = wearing(beside_the_scene)
+    choose(tmp_path / "photos" / "waves.png")
+    training.add_material_pictures(bpy.context.scene, material)
+    assert len(bpy.context.scene.tilewright.pictures) == 1
+
+
 @pytest.mark.parametrize("pack", [False, True])
 def test_a_photo_that_is_in_no_file_is_prepared_where_its_material_is_learned(pack, plane):
     image = bpy.data.images.new("Painted", 32, 32)
     if pack:
         image.pack()
     image.tilewright.even_light = 0.5
-    material = bpy.data.materials.new("Wall")
-    if bpy.app.version < (5, 0, 0):
-        material.use_nodes = True
-    texture = material.node_tree.nodes.new("ShaderNodeTexImage")
-    texture.image = image
-    shader = material.node_tree.nodes["Principled BSDF"]
-    material.node_tree.links.new(texture.outputs["Color"], shader.inputs["Base Color"])
-    training.add_material_pictures(bpy.context.scene, material)
+    training.add_material_pictures(bpy.context.scene, wearing(image))
     assert training.training_config(bpy.context.scene).prepare == Preparation(even_light=0.5)
 
 
