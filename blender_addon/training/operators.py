@@ -114,7 +114,7 @@ class TILEWRIGHT_OT_learn_estimator(Action, bpy.types.Operator):
     def act(self, context: bpy.types.Context) -> None:
         training.check_same_computer()
         folder = Path(bpy.path.abspath(self.directory))
-        config = training.estimator_config(context.scene, [folder], self.minutes)
+        config = training.estimator_config([folder], self.minutes)
         job = training.start_training(config)
         if self.wait:
             training.wait_for_training(job, 86400.0)

@@ -67,6 +67,8 @@ def training_config(scene: bpy.types.Scene, resume: bool = False) -> TrainingCon
 def photo_config(scene: bpy.types.Scene, places: Sequence[str | Path]) -> TrainingConfig:
     """A photo that is its own model, as it was chosen in the panel.
 
+    Author, license, source and width are those of the pictures in Train: this one's are what it says itself.
+
     Args:
         scene: whose choices count.
         places: the photo; or the maps that there are of one material.
@@ -77,36 +79,25 @@ def photo_config(scene: bpy.types.Scene, places: Sequence[str | Path]) -> Traini
         run=runs.name_after(pictures[0]),
         pictures=pictures,
         preset="photo",
-        author=chosen.author.strip(),
-        license=chosen.license.strip(),
-        source=chosen.source.strip(),
         tileable=chosen.tileable,
         estimator=chosen.estimator,
         prepare=preparation.shared(pictures).preparation,
-        picture_width=round(chosen.picture_width, 5),
     )
 
 
-def estimator_config(
-    scene: bpy.types.Scene, places: Sequence[str | Path], minutes: float
-) -> TrainingConfig:
+def estimator_config(places: Sequence[str | Path], minutes: float) -> TrainingConfig:
     """An estimator that learns from material sets.
 
     Args:
-        scene: whose choices count.
         places: folders of sets.
         minutes: that it learns.
     """
-    chosen = scene.tilewright
     pictures = tuple(map(str, places))
     return TrainingConfig(
         run=runs.name_after(pictures[0]),
         pictures=pictures,
         preset="estimator",
         minutes=round(minutes, 4),
-        author=chosen.author.strip(),
-        license=chosen.license.strip(),
-        source=chosen.source.strip(),
     )
 
 

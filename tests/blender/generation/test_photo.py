@@ -93,10 +93,19 @@ def _task() -> photos.PhotoMaterial:
 
 def test_choices_of_the_panel_count(worker, plane, photo, make):
     chosen = bpy.context.scene.tilewright
-    chosen.tileable, chosen.estimate_maps, chosen.license = False, False, " CC0-1.0 "
+    chosen.tileable, chosen.estimate_maps = False, False
     bpy.ops.tilewright.photo_to_material(filepath=str(photo))
-    assert (trained(worker).tileable, trained(worker).license) == (False, "CC0-1.0")
+    assert not trained(worker).tileable
     assert read_photo(worker).estimation is None
+
+
+def test_what_is_told_of_the_pictures_of_train_is_not_told_of_this_photo(worker, plane, photo):
+    chosen = bpy.context.scene.tilewright
+    chosen.author, chosen.license, chosen.source = "Anna", "CC0-1.0", "her wall"
+    chosen.picture_width = 2.4
+    bpy.ops.tilewright.photo_to_material(filepath=str(photo))
+    asked = trained(worker)
+    assert (asked.author, asked.license, asked.source, asked.picture_width) == ("", "", "", 0.0)
 
 
 def test_the_same_photo_again_is_another_model(worker, plane, photo, make):
