@@ -11,7 +11,6 @@ import bpy
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
 from gan_worker.limits import SEEDS
-from gan_worker.names import makes_no_pictures, unknown_model
 
 from ..shader import images, node_tree, projection, slots
 from ..steering import levels, live
@@ -167,13 +166,7 @@ def check_request(config: GenerationConfig) -> None:
         RequestError: as `GenerationConfig.check` and `check_for`, or `unknown_model`.
     """
     config.check()
-    model = session.current.model(config.model)
-    if config.model in session.current.estimator_names():
-        raise makes_no_pictures(config.model)
-    if model is None:
-        offered = (known.name for known in session.current.models if not known.retired)
-        raise unknown_model(config.model, offered)
-    config.check_for(model)
+    config.check_for(session.current.known_model(config.model))
 
 
 def _generate(

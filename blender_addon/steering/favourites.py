@@ -121,7 +121,11 @@ def picture_name(favourite: TILEWRIGHT_PG_favourite) -> str:
 
 
 def apply(material: bpy.types.Material, favourite: TILEWRIGHT_PG_favourite) -> None:
-    """Give the material these latents, at its own size and with its own maps."""
+    """Give the material these latents, at its own size and with its own maps.
+
+    Raises:
+        RequestError: as `sliders.exchange`.
+    """
     live.take(material, fitting(material, config_of(favourite)))
 
 

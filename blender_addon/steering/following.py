@@ -38,14 +38,14 @@ def _changed(owner: Any, name: str) -> None:
 
 def _mix(chosen: SteeringChoices) -> list[bpy.types.Material]:
     """The slider between two favourites was moved."""
+    changed = sliders.steered()
     try:
         config = favourites.mixed_by(chosen)
+        for material in changed:
+            sliders.exchange(material, favourites.fitting(material, config))
     except TilewrightError as error:
         session.current.fail(error)
         return []
-    changed = sliders.steered()
-    for material in changed:
-        sliders.exchange(material, favourites.fitting(material, config))
     return changed
 
 

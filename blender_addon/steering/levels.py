@@ -70,6 +70,12 @@ def at_area(config: GenerationConfig, model: ModelEntry, times: int) -> Generati
     return _sized(config, model, side >> mip, mip)
 
 
+def fitted(config: GenerationConfig, model: ModelEntry) -> GenerationConfig:
+    """The nearest size and level that a model makes, at the resolution it has: those of another may be none of its."""
+    side = max(model.tile or area(config))
+    return at_resolution(config, model, side, max(config.width, config.height))
+
+
 def _sized(config: GenerationConfig, model: ModelEntry, side: int, mip: int) -> GenerationConfig:
     if model.tile:
         width, height = (n >> mip for n in model.tile)

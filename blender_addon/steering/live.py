@@ -134,7 +134,11 @@ def follow(material: bpy.types.Material) -> None:
 
 
 def take(material: bpy.types.Material, config: GenerationConfig) -> None:
-    """Give a material other latents, at its own size and with its own maps, and let it follow."""
+    """Give a material other latents, at its own size and with its own maps, and let it follow.
+
+    Raises:
+        RequestError: as `sliders.exchange`.
+    """
     sliders.exchange(material, renaming.present(config))
     follow(material)
 

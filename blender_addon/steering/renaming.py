@@ -71,12 +71,16 @@ def follow_weights() -> None:
 
 
 def _rename(old: str, new: str) -> None:
-    for scene in bpy.data.scenes:
-        if scene.is_editable:
-            _rename_in_scene(scene, old, new)
+    _rename_in_scenes(old, new)
     for material in bpy.data.materials:
         if material.is_editable:
             _rename_in_material(material, old, new)
+
+
+def _rename_in_scenes(old: str, new: str) -> None:
+    for scene in bpy.data.scenes:
+        if scene.is_editable:
+            _rename_in_scene(scene, old, new)
 
 
 def _rename_in_scene(scene: bpy.types.Scene, old: str, new: str) -> None:
@@ -150,8 +154,7 @@ def _follow_model(material: bpy.types.Material) -> None:
     if made.model_hash and session.current.model(made.model) is None:
         found = next((m.name for m in models if m.hash == made.model_hash), "")
         if found:
-            for scene in bpy.data.scenes:
-                _rename_labels(scene, made.model, found)
+            _rename_in_scenes(made.model, found)
             _rename_in_material(material, made.model, found)
 
 
@@ -161,5 +164,8 @@ def _follow_estimator(material: bpy.types.Material) -> None:
         return
     recipe = _read(material.tilewright.recipe)
     if _estimation(recipe).get("estimator") == name:
-        found = (e.name for e in session.current.estimators if e.hash == recipe.get("estimator"))
-        _rename_in_material(material, name, next(found, name))
+        needed, known = recipe.get("estimator"), session.current.estimators
+        found = next((e.name for e in known if e.hash == needed), None)
+        if found is not None:
+            _rename_in_scenes(name, found)
+            _rename_in_material(material, name, found)

@@ -21,6 +21,8 @@ from . import levels
 from .changes import quietly
 
 if TYPE_CHECKING:
+    from gan_worker.wire.messages import ModelEntry
+
     from .properties import (
         TILEWRIGHT_PG_direction,
         TILEWRIGHT_PG_estimation,
@@ -65,14 +67,34 @@ def store(material: bpy.types.Material, config: GenerationConfig) -> None:
 
 
 def exchange(material: bpy.types.Material, config: GenerationConfig) -> None:
-    """Set the latents of a config, but keep the material's own size and maps."""
-    store(material, sized_as(wanted(material), config))
+    """Set the latents of a config, but keep the material's own size and maps, as far as the config's model makes them.
+
+    Raises:
+        RequestError: `unknown_model` where the worker has it not, or as `GenerationConfig.check_for`; nothing was
+            changed.
+    """
+    own, now = wanted(material), session.current
+    asked = sized_as(own, config)
+    # What the worker has is known while it is there.
+    model = now.known_model(config.model) if now.connected else now.model(config.model)
+    store(material, _fitting(asked, model, own.model) if model else asked)
 
 
 def sized_as(own: GenerationConfig, config: GenerationConfig) -> GenerationConfig:
     """A config at the size and with the maps of another, its border wherever the material is calm."""
     sized = replace(config, width=own.width, height=own.height, mip=own.mip)
     return replace(sized, maps=own.maps, origin=None)
+
+
+def _fitting(config: GenerationConfig, model: ModelEntry, own: str) -> GenerationConfig:
+    """A config of a model with size and maps of a material whose own model may be another."""
+    sized = levels.fitted(config, model) if model.name != own else config
+    estimation = sized.estimation if "base_color" in model.maps else None
+    made = {*model.maps, *(estimation.maps(model.maps) if estimation else ())}
+    maps = tuple(name for name in sized.maps if name in made)
+    fitted = replace(sized, estimation=estimation, maps=maps)
+    fitted.check_for(model)
+    return fitted
 
 
 def put_back_layout(material: bpy.types.Material) -> None:

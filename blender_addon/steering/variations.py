@@ -151,6 +151,7 @@ def choose(material: bpy.types.Material, place: int) -> None:
 
     Raises:
         IndexError: there is no such picture.
+        RequestError: as `sliders.exchange`.
     """
     config = _here().configs[place]
     if config.seed == _here().configs[CENTRE].seed:
@@ -165,11 +166,15 @@ def can_step(material: bpy.types.Material | None, step: int) -> bool:
 
 
 def step_history(material: bpy.types.Material, step: int) -> None:
-    """Go to the latents before (-1) or after (1) the present ones."""
+    """Go to the latents before (-1) or after (1) the present ones.
+
+    Raises:
+        RequestError: as `sliders.exchange`.
+    """
     if can_step(material, step):
         known = _here().histories[material.tilewright.uuid]
+        live.take(material, known.past[known.now + step])
         known.now += step
-        live.take(material, known.past[known.now])
 
 
 def _tick() -> float | None:

@@ -22,6 +22,7 @@ from gan_worker.client.events import (
 )
 from gan_worker.client.launcher import Launcher
 from gan_worker.errors import ErrorInfo, TilewrightError, WorkerError, error_from_info
+from gan_worker.names import makes_no_pictures, unknown_model
 from gan_worker.progress import TrainingProgress
 from gan_worker.wire.messages import (
     AskStorage,
@@ -322,6 +323,19 @@ class Session:
 
     def model(self, name: str) -> ModelEntry | None:
         return next((model for model in self.models if model.name == name), None)
+
+    def known_model(self, name: str) -> ModelEntry:
+        """The model of that name.
+
+        Raises:
+            RequestError: `unknown_model`, naming those there are and that are offered.
+        """
+        if name in self.estimator_names():
+            raise makes_no_pictures(name)
+        model = self.model(name)
+        if model is None:
+            raise unknown_model(name, (known.name for known in self.models if not known.retired))
+        return model
 
     def estimator_names(self) -> list[str]:
         """Estimators that have learned from somebody's sets."""

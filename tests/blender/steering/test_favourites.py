@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 
 from blender_addon.generation import requests
-from blender_addon.steering import favourites, sliders
+from blender_addon.steering import favourites, live, sliders
 from blender_addon.ui import thumbnails
 from blender_addon.worker import pump, session
 from gan_worker import files
 from gan_worker.config import GenerationConfig
 from gan_worker.style import Seed
+from gan_worker.wire.messages import ModelEntry
 
-from ..conftest import answer_all, as_in_another_window
+from ..conftest import MODEL, answer_all, as_in_another_window
 
 FULL = GenerationConfig("bricks", seed=5, width=64, height=32)
 
@@ -71,6 +72,104 @@ def test_applying_keeps_the_size_and_maps_of_the_material(stand_in, material):
     shown = sliders.wanted(material)
     assert (shown.seed, shown.width, shown.maps) == (7, 128, ("base_color",))
     assert sliders.is_shown(material)
+
+
+def keep_of(model: str, **fields: object) -> bpy.types.PropertyGroup:
+    """A favourite as one of a file has it."""
+    kept = chosen().favourites.add()
+    kept.name, kept.uid = model, f"of {model}"
+    kept.config = favourites.as_text(GenerationConfig(model, **fields))
+    return kept
+
+
+def know(client, *models: ModelEntry) -> None:
+    client.models = (MODEL, *models)
+    client.request_models()
+    pump.tick()
+
+
+def test_one_of_a_model_that_is_gone_is_refused_and_changes_nothing(stand_in, material):
+    before, asked = sliders.wanted(material), len(stand_in.submitted)
+    kept = keep_of("gone", seed=9)
+    with pytest.raises(RuntimeError, match="'gone' is not"):
+        bpy.ops.tilewright.apply_favourite(uid=kept.uid)
+    assert session.current.last_error.code == "unknown_model"
+    assert (sliders.wanted(material), live.obstacle(material)) == (before, "")
+    answer_all(stand_in)
+    assert len(stand_in.submitted) == asked
+
+
+def test_mixing_those_of_a_model_that_is_gone_is_told_and_changes_nothing(stand_in, material):
+    before = sliders.wanted(material)
+    chosen().mix_a = chosen().mix_b = keep_of("gone").uid
+    chosen().mix = 0.25
+    assert session.current.last_error.code == "unknown_model"
+    assert sliders.wanted(material) == before
+
+
+def test_earlier_latents_of_a_model_that_is_gone_are_refused(stand_in, material):
+    know(stand_in, replace(MODEL, name="wall", hash="b" * 64))
+    requests.generate_for_objects([bpy.context.object], replace(FULL, model="wall"))
+    answer_all(stand_in)
+    stand_in.models = (replace(MODEL, name="wall", hash="b" * 64),)
+    stand_in.request_models()
+    pump.tick()
+    with pytest.raises(RuntimeError, match="'bricks' is not"):
+        bpy.ops.tilewright.history_back()
+    assert sliders.wanted(material).model == "wall"
+    assert bpy.ops.tilewright.history_back.poll(), "it is still there, for when the model is"
+
+
+OTHER = replace(MODEL, name="other", hash="b" * 64, maps=("base_color", "height"))
+
+
+@pytest.mark.parametrize(
+    ("own", "config", "other", "size"),
+    [
+        # Half the detail of 512 x 256, by a model that has no detail.
+        (replace(MODEL, octaves=2), {"width": 256, "height": 128, "mip": 1}, OTHER, (256, 128, 0)),
+        # All of a photo, by a model that draws in steps.
+        (
+            replace(MODEL, tile=(150, 100), preset="photo"),
+            {"width": 150, "height": 100},
+            OTHER,
+            (144, 96, 0),
+        ),
+        # Any size, by a photo that has its own.
+        (
+            MODEL,
+            {"width": 64, "height": 32},
+            replace(OTHER, tile=(160, 96), octaves=2),
+            (80, 48, 1),
+        ),
+    ],
+    ids=["no detail", "of a photo", "to a photo"],
+)
+def test_one_of_another_model_comes_at_a_size_that_it_makes(
+    stand_in, plane, own, config, other, size
+):
+    stand_in.models = (own, other)
+    stand_in.request_models()
+    pump.tick()
+    full = GenerationConfig("bricks", maps=("base_color", "roughness"), **config)
+    requests.generate_for_objects([plane], full)
+    answer_all(stand_in)
+    bpy.ops.tilewright.apply_favourite(uid=keep_of("other", seed=9).uid)
+    answer_all(stand_in)
+    wanted = sliders.wanted(plane.active_material)
+    assert (wanted.width, wanted.height, wanted.mip) == size
+    assert wanted.maps == ("base_color",), "it makes no roughness"
+    wanted.check_for(other)
+    assert sliders.is_shown(plane.active_material)
+
+
+def test_one_that_no_model_of_that_name_can_make_any_more_is_refused(stand_in, material):
+    before = sliders.wanted(material)
+    kept = keep_of("bricks")
+    kept.config = favourites.as_text(FULL.of_material("a look it has forgotten"))
+    with pytest.raises(RuntimeError, match="a look it has forgotten"):
+        bpy.ops.tilewright.apply_favourite(uid=kept.uid)
+    assert sliders.wanted(material) == before
 
 
 def test_removing_leaves_the_material(stand_in, material):

@@ -14,6 +14,8 @@ from blender_addon.steering import favourites, live, sliders
 from blender_addon.worker import pump, session
 from gan_worker.client.events import RunRenamed
 from gan_worker.config import GenerationConfig
+from gan_worker.estimation import Estimation
+from gan_worker.wire.messages import EstimatorEntry
 
 from ..conftest import MODEL, answer_all
 
@@ -113,22 +115,62 @@ def test_undo_leaves_the_names_of_another_run_that_is_called_so_now(stand_in, ma
     assert len(favourites.of_model(bpy.context.scene, "bricks")) == 1
 
 
+def open_later(client, path: str, known: str, **news: object) -> None:
+    """Save and close the file, and open it once the worker has other news, known before it is opened or after."""
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.read_homefile(use_empty=True)
+    vars(client).update(news)
+    if known == "after":
+        bpy.ops.wm.open_mainfile(filepath=path)
+    client.request_models()
+    pump.tick()
+    if known == "before":
+        bpy.ops.wm.open_mainfile(filepath=path)
+
+
 @pytest.mark.parametrize("known", ["before", "after"])
 def test_a_file_that_was_closed_finds_its_model_by_its_weights(stand_in, material, tmp_path, known):
     path = str(tmp_path / "closed.blend")
-    bpy.ops.wm.save_as_mainfile(filepath=path)
-    bpy.ops.wm.read_homefile(use_empty=True)
-    stand_in.models = (replace(MODEL, name="wall"),)
-    if known == "before":
-        stand_in.request_models()
-        pump.tick()
-    bpy.ops.wm.open_mainfile(filepath=path)
-    if known == "after":
-        stand_in.request_models()
-        pump.tick()
+    open_later(stand_in, path, known, models=(replace(MODEL, name="wall"),))
     loaded = bpy.data.objects["Plane"].active_material
     check_followed(loaded)
     assert sliders.wanted(loaded).model == "wall"
+
+
+@pytest.mark.parametrize("known", ["before", "after"])
+def test_favourites_of_a_file_that_was_closed_go_with_its_material(
+    stand_in, material, tmp_path, known
+):
+    material.tilewright.latents.seed = 6
+    answer_all(stand_in)
+    path = str(tmp_path / "closed.blend")
+    open_later(stand_in, path, known, models=(replace(MODEL, name="wall"),))
+    scene = bpy.context.scene
+    (kept,) = favourites.of_model(scene, "wall")
+    assert bpy.ops.tilewright.apply_favourite(uid=kept.uid) == {"FINISHED"}
+    answer_all(stand_in)
+    loaded = bpy.data.objects["Plane"].active_material
+    check_followed(loaded)
+    assert (sliders.wanted(loaded).model, sliders.wanted(loaded).seed) == ("wall", 5)
+    assert scene.tilewright.model == "wall"
+
+
+def test_favourites_go_with_an_estimator_that_is_found_by_its_weights(
+    stand_in, material, tmp_path, maps
+):
+    stand_in.estimators = (EstimatorEntry("hers", "1" * 16),)
+    stand_in.request_models()
+    pump.tick()
+    config = replace(FULL, estimation=Estimation(estimator="hers"))
+    (job,) = requests.generate_for_objects([bpy.context.object], config)
+    stand_in.finish(job.id, {"base_color": maps["base_color"]})
+    pump.tick()
+    pump.finish()
+    favourites.add(bpy.context.scene, material)
+    path = str(tmp_path / "closed.blend")
+    open_later(stand_in, path, "before", estimators=(EstimatorEntry("ours", "1" * 16),))
+    _, kept = favourites.of_model(bpy.context.scene, "bricks")
+    assert favourites.config_of(kept).estimation.estimator == "ours"
 
 
 def test_a_model_that_is_there_by_its_name_is_left(stand_in, material):
