@@ -127,7 +127,7 @@ def _draw_preparation(layout: bpy.types.UILayout, chosen: TrainingChoices, width
 
 def _draw_training(layout: bpy.types.UILayout, job: session.Job, width: int) -> None:
     box = layout.box()
-    preset = getattr(job.config, "preset", "")
+    preset = _preset(job)
     told = _TRAINING | _OTHERS.get(preset, {})
     doing = job.stage if job.state == "running" else told.get(job.state, job.state)
     paragraph(box, f"{job.name}: {doing}", width)
@@ -147,6 +147,12 @@ def _draw_training(layout: bpy.types.UILayout, job: session.Job, width: int) -> 
         _draw_data(box, job.data_report, chosen, width)
     for notice in job.notices[-3:]:
         paragraph(box, notice, width, "INFO")
+
+
+def _preset(job: session.Job) -> str:
+    """What is trained, as the run says where there is one: who only goes on with it has not been told."""
+    entry = session.current.run(job.name)
+    return (entry.preset if entry else "") or getattr(job.config, "preset", "")
 
 
 def _draw_steering(row: bpy.types.UILayout, job: session.Job) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gan_worker.client.events import MaterialReady
-from gan_worker.config import GenerationConfig, JobConfig
+from gan_worker.config import GenerationConfig, JobConfig, TrainingConfig
 from gan_worker.errors import ErrorInfo
 from gan_worker.progress import DataReport, GenerationProgress, Notice, Stage, TrainingProgress
 
@@ -95,8 +95,13 @@ class Job:
                 _add_figures(self.figures, report)
             case GenerationProgress():
                 self.pieces = report
-            case Notice():
+            case Notice() if report.text not in self.notices:  # it may be told again
                 self.notices.append(report.text)
+
+
+def earlier_training(job: str, name: str) -> Job:
+    """A training that an earlier session began: its id and name are all that is told; its run knows the rest."""
+    return Job(job, "train", name, purpose="training", config=TrainingConfig(name))
 
 
 def _add_figures(figures: dict[str, list[tuple[float, float]]], report: TrainingProgress) -> None:

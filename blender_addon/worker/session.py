@@ -25,6 +25,7 @@ from gan_worker.errors import ErrorInfo, TilewrightError, WorkerError, error_fro
 from gan_worker.names import makes_no_pictures, unknown_model
 from gan_worker.progress import TrainingProgress
 from gan_worker.wire.messages import (
+    FINAL_STATES,
     AskStorage,
     EstimatorEntry,
     JobAccepted,
@@ -42,7 +43,7 @@ from gan_worker.wire.messages import (
     WorkerStatus,
 )
 
-from .jobs import Backlog
+from .jobs import Backlog, earlier_training
 from .jobs import Job as Job
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ class Session:
         unreadable: what would be a model if the worker could read it, and why it cannot.
         runs: what was trained, with a model or without.
         storage: how large the worker's folder is, once it said so.
-        training: the newest training job of this session.
+        training: the training that is shown and steered: the newest of this session, or while none of it goes on, one
+            that an earlier session began.
         listeners: functions that are given every event, for scripts that print progress.
         crowded: set while results come faster than they are made into materials; no more
             generations are sent then, so that memory stays flat.
@@ -476,7 +478,8 @@ class Session:
             case StorageSizes():
                 self.storage = event
             case JobList():
-                for entry in event.jobs:
+                # Of several trainings the one that runs is steered, and not one that waits for it.
+                for entry in sorted(event.jobs, key=lambda listed: listed.state == "queued"):
                     self._take_listed(entry)
             case _:
                 self._take_job_event(event)
@@ -491,12 +494,20 @@ class Session:
 
     def _take_listed(self, listed: JobState) -> None:
         """A job the worker knows of: after a reconnect its state may have moved on."""
-        job = self.jobs.get(listed.job)
+        job = self.jobs.get(listed.job) or self._adopt(listed)
         if job is None or job.ended:
             return
         self._take_state(job, listed)
         if listed.state == "succeeded" and not job.done and self._client:
             self._client.request_result(job.id)  # a list has none
+
+    def _adopt(self, listed: JobState) -> Job | None:
+        """Take up a training that an earlier session began; of other jobs nobody knows what they were for."""
+        if listed.kind != "train" or listed.state in FINAL_STATES or not self._client:
+            return None
+        job = self.jobs[listed.job] = earlier_training(listed.job, listed.name)
+        self._client.request_reports()  # what came of it before was nobody's
+        return job
 
     def _take_job_event(self, event: Any) -> None:
         job = self.jobs.get(getattr(event, "job", ""))
@@ -537,7 +548,11 @@ class Session:
         job.error = event.error or job.error
         if event.error and event.state != "cancelled":
             self.fail(event.error)
-        if job.kind == "train" and not job.under_way and self._client:
+        if job.kind != "train":
+            return
+        if job.under_way and not (self.training and self.training.under_way):
+            self.training = job
+        elif not job.under_way and self._client:
             self._request_lists(self._client)
 
     def _look_for_model(self, job: Job) -> None:

@@ -158,6 +158,10 @@ class Client:
         """Ask for the jobs of this client's key; `JobList` follows."""
         self.ask(messages.AskJobs())
 
+    def request_reports(self) -> None:
+        """Ask for the newest reports and previews of this client's jobs once more; they follow as at first."""
+        self.ask(messages.Subscribe(self._last))
+
     def request_result(self, job: str) -> None:
         """Fetch the result of a finished generate job (again); `MaterialReady` follows, or `ResultLost`."""
         self.ask(messages.AskResult(job))

@@ -251,8 +251,9 @@ class Journal:
         return self._jobs("ORDER BY number")
 
     def newest(self, owner: str, most: int) -> list[JobRecord]:
-        """The newest jobs of an owner, newest first."""
-        return self._jobs("WHERE owner = ? ORDER BY number DESC LIMIT ?", owner, most)
+        """Jobs of an owner: first those that go on, as they came, and then the others, newest first."""
+        order = "final, CASE final WHEN 0 THEN number ELSE -number END"
+        return self._jobs(f"WHERE owner = ? ORDER BY {order} LIMIT ?", owner, most)
 
     def owners(self) -> dict[str, str]:
         """Ids of all jobs that are known, and whose they are."""

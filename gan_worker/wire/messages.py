@@ -465,7 +465,7 @@ class StorageSizes(Reply):
 
 @dataclass(frozen=True)
 class JobList(Reply):
-    """The newest jobs of this owner, newest first, without results."""
+    """The newest jobs of this owner without results: those that go on, as they came, then others, newest first."""
 
     jobs: tuple[JobState, ...]
 

@@ -49,7 +49,15 @@ from gan_worker.progress import (
 )
 from gan_worker.scenes.parser import parse_recipe
 from gan_worker.styles.motion import Evenness
-from gan_worker.wire.messages import JobRejected, ModelList, RunEntry, RunList, StorageSizes
+from gan_worker.wire.messages import (
+    JobList,
+    JobRejected,
+    JobState,
+    ModelList,
+    RunEntry,
+    RunList,
+    StorageSizes,
+)
 
 
 class RecordingLayout:
@@ -583,6 +591,25 @@ def test_a_photo_that_is_a_material_says_so_and_what_became_of_it(stand_in, plan
     assert words.endswith("waves is the material of Plane now Its borders were made to meet.")
     told = draw(panels.TILEWRIGHT_PT_training)
     assert "is ready, press Generate" in " ".join(told.split())
+
+
+@pytest.mark.parametrize(
+    ("preset", "told"),
+    [
+        ("tiny", "has learned, press Generate"),
+        ("photo", "is ready, press Generate"),
+        ("estimator", "has learned, choose it as Estimator"),
+    ],
+)
+def test_a_training_of_an_earlier_session_is_told_as_what_its_run_is(stand_in, preset, told):
+    job = JobState("f" * 32, "train", "pine", "running")
+    entry = RunEntry("pine", "2026-10-06T12:00:00+00:00", preset, 5.0, 2.0, 10**6, True, True)
+    stand_in.events += [JobList((job,)), RunList((entry,))]
+    pump.tick()
+    assert "Stop, Keep" in draw(panels.TILEWRIGHT_PT_training)
+    stand_in.events.append(replace(job, state="succeeded"))
+    pump.tick()
+    assert f"pine: {told}" in " ".join(draw(panels.TILEWRIGHT_PT_training).split())
 
 
 def test_area_and_its_finest_resolution_stand_where_a_model_has_levels(stand_in, plane, maps):

@@ -9,7 +9,7 @@ from pathlib import Path
 import bpy
 import pytest
 
-from blender_addon.worker import session
+from blender_addon.worker import pump, session
 from blender_addon.worker.jobs import MOST_SENT
 from blender_addon.worker.session import Session
 from gan_worker.client.events import (
@@ -114,11 +114,84 @@ def test_lost_link_is_shown_and_forgotten(now, stand_in):
 def test_job_list_after_a_reconnect_brings_states_up_to_date(now, stand_in):
     job = now.train(TrainingConfig("bricks", ("a.png",)))
     listed = JobState(job.id, "train", "bricks", "succeeded")
-    foreign = JobState("f" * 32, "train", "other", "running")
+    foreign = JobState("f" * 32, "generate", "other", "running")
     stand_in.events.append(JobList((listed, foreign)))
     now.tick()
     assert job.done
     assert set(now.jobs) == {job.id}
+
+
+def listed(client, *states: str, kind: str = "train") -> list[str]:
+    """Let the worker tell of jobs that nobody here has asked for, newest first; their ids."""
+    found = [JobState(f"{n:032}", kind, f"oak {n}", state) for n, state in enumerate(states)]
+    client.events.append(JobList(tuple(found)))
+    session.current.tick()
+    return [job.job for job in found]
+
+
+def test_a_training_that_an_earlier_blender_began_is_shown_and_steered(now, stand_in):
+    (job,) = listed(stand_in, "running")
+    assert ("request_reports", "") in stand_in.calls, "what was told before anybody listened"
+    stand_in.events.append(JobReport(job, PROGRESS))
+    now.tick()
+    assert (now.training.name, now.training.progress) == ("oak 0", PROGRESS)
+    assert now.busy
+    assert not bpy.ops.tilewright.start_training.poll()
+    assert bpy.ops.tilewright.pause_training() == {"FINISHED"}
+    assert bpy.ops.tilewright.stop_training() == {"FINISHED"}
+    assert bpy.ops.tilewright.cancel_training() == {"FINISHED"}
+    assert stand_in.calls[-3:] == [(name, job) for name in ("pause", "stop", "cancel")]
+    stand_in.events.append(JobState(job, "train", "oak 0", "succeeded"))
+    now.tick()
+    assert bpy.ops.tilewright.start_training.poll()
+
+
+def test_a_paused_training_of_an_earlier_blender_goes_on(now, stand_in):
+    (job,) = listed(stand_in, "paused")
+    assert bpy.ops.tilewright.resume_training() == {"FINISHED"}
+    assert stand_in.calls[-1] == ("resume", job)
+
+
+def test_of_several_trainings_the_one_that_runs_is_steered_and_then_the_next(now, stand_in):
+    later, earlier = listed(stand_in, "queued", "running")
+    assert now.training.id == earlier
+    stand_in.events.append(JobState(earlier, "train", "oak 1", "succeeded"))
+    stand_in.events.append(JobState(later, "train", "oak 0", "running"))
+    now.tick()
+    assert now.training.id == later
+
+
+def test_a_training_of_this_session_is_steered_before_others(now, stand_in):
+    own = now.train(TrainingConfig("bricks", ("a.png",)))
+    listed(stand_in, "running")
+    assert now.training is own
+    assert len(now.running("train")) == 2
+
+
+@pytest.mark.parametrize("state", ["succeeded", "failed", "cancelled", "interrupted"])
+def test_what_has_ended_is_nobodys_any_more(now, stand_in, state):
+    listed(stand_in, state)
+    listed(stand_in, "running", kind="generate")
+    assert (now.jobs, now.training) == ({}, None)
+
+
+@pytest.mark.newest_blender
+def test_a_training_goes_on_without_blender_and_is_stopped_from_the_next(serve, picture):
+    served = serve()
+    ear = served.connect()
+    job = ear.client.submit(TrainingConfig("oak", (str(picture),), minutes=None, kimg=100.0))
+    ear.report(job, TrainingProgress)
+    for _ in range(50):  # more than a list holds
+        ear.client.submit(GenerationConfig("oak", width=64, height=32))
+    ear.client.pause(job)
+    ear.state(job, "paused")  # so that nothing new is told of it
+    now = session.current
+    now.connect(served.connect().client)
+    pump.wait(lambda: now.training and now.training.progress, 60)
+    assert (now.training.id, now.training.state, now.training.stage) == (job, "paused", "training")
+    assert bpy.ops.tilewright.stop_training() == {"FINISHED"}
+    pump.wait_for_job(now.training, 60)
+    assert now.training.state == "succeeded"
 
 
 def test_worker_that_pushes_back_gets_the_job_later(now, stand_in):

@@ -222,6 +222,15 @@ def test_an_empty_file_is_a_new_journal(path, opened):
     assert journal.damaged == []
 
 
+def test_the_newest_jobs_begin_with_those_that_go_on(path, opened):
+    journal = opened(path)
+    for number in range(5):
+        journal.add(job(f"{number:032}"))
+    for number in (0, 2, 4):
+        journal.change(job(f"{number:032}", state="succeeded"))
+    assert [int(found.job) for found in journal.newest("me", 4)] == [1, 3, 4, 2]
+
+
 def spoil(path, text, *values):
     with closing(sqlite3.connect(path)) as db:
         db.execute(text, values)

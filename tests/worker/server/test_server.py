@@ -565,6 +565,20 @@ def test_two_clients_with_one_key_hear_the_same(served, ear, picture):
     assert states == [["queued", "running", "succeeded"]] * 2
 
 
+def test_newest_reports_are_told_again_to_who_asks(served, ear, picture):
+    job = started(served, ear, training(picture))
+    late = served.connect()
+    late.report(job, Stage)
+    late.event(PreviewReady, job=job)
+    late.heard.clear()
+    late.client.request_reports()
+    assert late.report(job, Stage) == Stage("learning")
+    late.event(PreviewReady, job=job)
+    ear.client.stop(job)
+    late.state(job, "succeeded")
+    assert late.states(job) == ["succeeded"]
+
+
 def test_a_client_that_was_away_gets_every_state_and_only_the_newest_rest(served, ear, picture):
     job = started(served, ear, training(picture, "flood", 400))
     asleep = served.connect()
