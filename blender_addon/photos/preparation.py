@@ -128,7 +128,11 @@ def _path(photo: bpy.types.Image) -> Path:
 
 def place_key(place: str | Path) -> str:
     """What is the same for all names of one file: Blender names those beside a scene's folder with `..`."""
-    return os.path.normcase(os.path.normpath(bpy.path.abspath(str(place))))
+    return _normal(bpy.path.abspath(str(place)))
+
+
+def _normal(path: str | Path) -> str:
+    return os.path.normcase(os.path.normpath(path))
 
 
 # ---- pictures to learn from
@@ -202,7 +206,7 @@ def _by_place(photos: Iterable[bpy.types.Image], places: list[str]) -> dict[str,
         and photo.tilewright.prepared_of is None
     ]
     in_files = [photo for photo in near if photo.filepath]
-    by_path = {place_key(_path(photo)): photo for photo in in_files}
+    by_path = {_normal(_path(photo)): photo for photo in in_files}
     by_name = {Path(photo.filepath).name: photo for photo in in_files}
     written = {kept: photo for photo in near if (kept := photo.tilewright.written_to)}
 
