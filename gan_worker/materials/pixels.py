@@ -15,6 +15,9 @@ from gan_worker.materials.maps import MAPS, Kind
 # Shorter normals of a picture have no direction that eight bits could tell.
 SHORTEST = 4 / 255
 
+# Rows that a picture is changed by at a time: each step on the way takes memory for these alone.
+_ROWS = 256
+
 Bits = Literal[8, 16, "exr"]
 Picture = NDArray[np.float32]
 
@@ -33,6 +36,14 @@ def as_floats(picture: NDArray[Any]) -> Picture:
     if not np.issubdtype(picture.dtype, np.integer):
         return picture.astype(np.float32, copy=False)
     return picture.astype(np.float32) / np.float32(np.iinfo(picture.dtype).max)
+
+
+def changed(picture: NDArray[Any], change: Callable[[NDArray[Any]], NDArray[Any]]) -> Picture:
+    """What becomes of a large picture by something that looks at one pixel at a time and keeps the channels."""
+    made = np.empty(picture.shape, np.float32)
+    for top in range(0, len(picture), _ROWS):
+        made[top : top + _ROWS] = change(picture[top : top + _ROWS])
+    return made
 
 
 def to_screen(linear: Picture) -> Picture:
@@ -107,6 +118,9 @@ class _Conversion:
     def __call__(self, picture: Picture) -> Picture:
         if picture.shape[-1] not in (self.channels, self.channels + 1):
             return picture  # as a grey picture with a profile for colors
+        return changed(picture, self._converted)
+
+    def _converted(self, picture: Picture) -> Picture:
         places = quantise(picture, 16)
         light = np.stack([c[places[..., n]] for n, c in enumerate(self._curves)], axis=-1)
         shown: Picture = _shown()[quantise(light @ self._matrix, 16)]
@@ -177,8 +191,11 @@ def unit_normals(picture: NDArray[Any]) -> NDArray[Any]:
     Returns:
         The same shape; where nothing can be made of a normal, it points outwards.
     """
+    return changed(picture, _unit)
+
+
+def _unit(picture: NDArray[Any]) -> NDArray[Any]:
     vectors = picture * 2 - 1
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
     up = np.array([0, 0, 1], np.float32)
-    unit = np.where(length > SHORTEST, vectors / np.maximum(length, SHORTEST), up)
-    return (unit * 0.5 + 0.5).astype(np.float32)
+    return np.where(length > SHORTEST, vectors / np.maximum(length, SHORTEST), up) * 0.5 + 0.5

@@ -11,6 +11,7 @@ import numpy as np
 from gan_worker.errors import PictureError
 from gan_worker.materials.maps import FILE_KINDS, MAPS, SMOOTHNESS, Kind, MaterialMap
 from gan_worker.materials.pictures import LINEAR_EXTENSIONS, Picture, read_picture, to_screen
+from gan_worker.materials.pixels import changed
 
 
 @dataclass(frozen=True)
@@ -136,14 +137,14 @@ def _as_map(
 ) -> Picture:
     low, high = span or (float(picture.min()), float(picture.max()))
     if described.kind is Kind.color and linear:
-        picture = to_screen(picture)
+        picture = changed(picture, to_screen)
     if described.kind is Kind.direction:
         if low < 0:
             picture = picture / np.float32(2) + np.float32(0.5)
         picture = _with_blue(picture, low < 0)
     if described.any_range:
         picture = _within_range(picture, low, high)
-    return np.clip(picture, 0, 1).astype(np.float32)
+    return np.clip(picture, 0, 1).astype(np.float32, copy=False)
 
 
 def _with_blue(normals: Picture, signed: bool) -> Picture:

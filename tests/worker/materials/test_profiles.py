@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from memory_peaks import peak_memory
 from PIL import Image, ImageCms
 
 from gan_worker.materials.pictures import (
@@ -168,6 +169,15 @@ def test_sixteen_bits_keep_their_steps(tmp_path):
         np.linspace(0.2, 0.8, 30000, dtype=np.float32).reshape(1, -1, 1).repeat(3, 2)
     )
     assert len(np.unique(found[..., 1])) > 15000
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_a_large_picture_takes_no_memory_beside_what_is_made_of_it(channels):
+    picture = np.random.default_rng(1).random((4096, 256, channels), np.float32)
+    convert = to_srgb(PROFILES["Display P3"])
+    parts = [convert(picture[top : top + 100]) for top in range(0, len(picture), 100)]
+    assert np.array_equal(convert(picture), np.concatenate(parts))
+    assert peak_memory(lambda: convert(picture)) < 1.5 * picture.nbytes
 
 
 def test_a_profile_of_another_kind_of_picture_changes_nothing():
