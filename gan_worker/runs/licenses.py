@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,29 @@ class Attribution:
         )
 
 
+class _Annotations:
+    """The paths of a REUSE.toml and what it says of each: most name one picture, and are looked up by that."""
+
+    def __init__(self, entries: Iterable[tuple[str, Attribution]]) -> None:
+        self._named: dict[str, tuple[int, Attribution]] = {}
+        self._patterns: list[tuple[int, re.Pattern[str], Attribution]] = []
+        for number, (path, attribution) in enumerate(entries):
+            if "*" in path:
+                self._patterns.append((number, _pattern(path), attribution))
+            else:
+                self._named[path] = (number, attribution)
+
+    def find(self, name: str) -> Attribution:
+        """Of several that fit, REUSE takes the last."""
+        last, attribution = self._named.get(name, (-1, Attribution()))
+        for number, pattern, other in reversed(self._patterns):
+            if number < last:
+                break
+            if pattern.fullmatch(name):
+                return other
+        return attribution
+
+
 class AttributionFinder:
     """Finds the attribution of pictures, reading each file beside them once.
 
@@ -65,7 +88,7 @@ class AttributionFinder:
     def __init__(self, places: Sequence[str | Path]) -> None:
         self.problems: list[str] = []
         self._roots = [Path(place) for place in places if Path(place).is_dir()]
-        self._parsed: dict[Path, list[tuple[re.Pattern[str], Attribution]]] = {}
+        self._parsed: dict[Path, _Annotations] = {}
 
     def find(self, picture: Path, texts: Mapping[str, str]) -> Attribution:
         """The attribution of one picture.
@@ -99,25 +122,20 @@ class AttributionFinder:
     def _of_reuse_file(self, file: Path, picture: Path) -> Attribution:
         if file not in self._parsed:
             self._parsed[file] = self._parse(file)
-        name = picture.relative_to(file.parent).as_posix()
-        # Of several that fit, REUSE takes the last.
-        fitting = [
-            attribution for pattern, attribution in self._parsed[file] if pattern.fullmatch(name)
-        ]
-        return fitting[-1] if fitting else Attribution()
+        return self._parsed[file].find(picture.relative_to(file.parent).as_posix())
 
-    def _parse(self, file: Path) -> list[tuple[re.Pattern[str], Attribution]]:
+    def _parse(self, file: Path) -> _Annotations:
         try:
             data = tomllib.loads(self._read(file))
             source = str(data.get(_TAGS["source"], ""))
-            return [
-                (_pattern(path), _annotated(entry).over(Attribution(source=_cleaned(source))))
+            return _Annotations(
+                (path, _annotated(entry).over(Attribution(source=_cleaned(source))))
                 for entry in data.get("annotations", [])
                 for path in _as_list(entry["path"])
-            ]
+            )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             self.problems.append(f"{shown_name(str(file))} says nothing: {error}.")
-            return []
+            return _Annotations(())
 
     def _read(self, file: Path) -> str:
         if not os.path.lexists(file):

@@ -67,6 +67,11 @@ class RuleLatents:
             if self._latent.curve:
                 self._curve = self._find_curve(self._latent.curve, scene)
 
+    @property
+    def are_shared(self) -> bool:
+        """Whether all objects get the same."""
+        return isinstance(self._latent, SeedLatent | FavouriteLatent)
+
     def apply(
         self, config: GenerationConfig, obj: SceneObject, model: ModelEntry
     ) -> GenerationConfig:

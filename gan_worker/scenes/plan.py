@@ -263,9 +263,11 @@ class _Index:
         return _filter(self._candidates(wanted.name), wanted)
 
     def _candidates(self, patterns: tuple[str, ...]) -> list[SceneObject]:
-        """Objects whose names begin as one of the patterns does, by name."""
+        """Objects whose names begin as one of the patterns does, by name; all where there is none."""
+        if not patterns:
+            return list(self.objects.values())
         found: set[str] = set()
-        for pattern in patterns or ("",):
+        for pattern in patterns:
             start = _WILDCARD.split(pattern, maxsplit=1)[0]
             first = bisect.bisect_left(self._names, start)
             last = bisect.bisect_right(self._names, start + LAST_LETTER)
@@ -335,10 +337,17 @@ class _Claim:
 
     rule: Rule
     latents: RuleLatents
+    shared: WorkItem | None = None
 
     def item(self, obj: SceneObject, model: ModelEntry, estimators: Mapping[str, str]) -> WorkItem:
+        """What an object gets; where all get the same, its key is made once, for which a painted look is long."""
+        if self.shared:
+            return self.shared
         config = self.latents.apply(_plain_config(self.rule), obj, model)
-        return work_item(config, model.hash, _estimator(config, model, estimators))
+        made = work_item(config, model.hash, _estimator(config, model, estimators))
+        if self.latents.are_shared:
+            self.shared = made
+        return made
 
 
 def _estimator(config: GenerationConfig, model: ModelEntry, known: Mapping[str, str]) -> str:

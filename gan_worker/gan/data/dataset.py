@@ -198,15 +198,20 @@ def with_maps(read: Pictures, names: tuple[str, ...]) -> Pictures:
 
 def unique_names(names: Sequence[str]) -> tuple[str, ...]:
     """Names short enough for a request and all different: the second `oak` becomes `oak (2)`."""
-    given: list[str] = []
+    given: dict[str, None] = {}
+    numbers: dict[str, int] = {}  # the last one of each name: all before it are given
     for name in names:
-        unique, number = name[:NAME_LIMIT], 1
-        while unique in given:
+        number = numbers.get(name, 0) + 1
+        while (unique := _numbered(name, number)) in given:
             number += 1
-            suffix = f" ({number})"
-            unique = name[: NAME_LIMIT - len(suffix)] + suffix
-        given.append(unique)
+        numbers[name] = number
+        given[unique] = None
     return tuple(given)
+
+
+def _numbered(name: str, number: int) -> str:
+    suffix = f" ({number})" if number > 1 else ""
+    return name[: NAME_LIMIT - len(suffix)] + suffix
 
 
 def _note_large(entries: Sequence[MaterialEntry], seen: np.ndarray) -> list[str]:

@@ -309,6 +309,19 @@ def test_names_are_short_and_all_different():
     assert max(map(len, names)) == 120
 
 
+def test_of_many_equal_names_each_is_told_apart_at_once():
+    tried = []
+
+    class Counted(str):
+        def __getitem__(self, part):
+            tried.append(part)
+            return str(self)[part]
+
+    names = unique_names([Counted("oak") for _ in range(300)])
+    assert names == ("oak", *(f"oak ({number})" for number in range(2, 301)))
+    assert len(tried) <= 3 * len(names)
+
+
 @pytest.mark.parametrize(
     ("chosen", "expected"),
     [

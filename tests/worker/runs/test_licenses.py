@@ -1,5 +1,7 @@
 """Whose a training picture is: files beside it by REUSE's rules, and its own metadata."""
 
+import re
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -58,6 +60,31 @@ def test_the_last_entry_of_a_reuse_file_that_fits_counts(name, author, license, 
     (folder / "REUSE.toml").write_text(REUSE, "utf-8")
     wanted = Attribution(author, license, "https://example.org/set")
     assert find(folder / name, folder) == (wanted, [])
+
+
+def test_a_file_that_names_each_picture_is_not_searched_through_for_each(folder, monkeypatch):
+    entry = '[[annotations]]\npath = "{}"\nSPDX-FileCopyrightText = "{}"\n'
+    names = [f"{number}.png" for number in range(50)]
+    text = entry.format("*.png", "all") + "".join(entry.format(name, name) for name in names)
+    (folder / "REUSE.toml").write_text(text + entry.format("4?.png", "x") + entry.format("4*", "y"))
+    tried, compiled = [], re.compile
+
+    class Pattern:
+        def __init__(self, *args):
+            self._pattern = compiled(*args)
+
+        def __getattr__(self, name):
+            return getattr(self._pattern, name)
+
+        def fullmatch(self, text):
+            tried.append(text)
+            return self._pattern.fullmatch(text)
+
+    monkeypatch.setattr(re, "compile", Pattern)
+    finder = AttributionFinder([folder])
+    found = [finder.find(folder / name, {}).author for name in (*names, "other.png")]
+    assert found == [*names[:4], "y", *names[5:40], *["y"] * 10, "all"]
+    assert len(tried) < 3 * len(found)
 
 
 def test_the_nearer_and_the_clearer_counts_field_by_field(folder):

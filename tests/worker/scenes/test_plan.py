@@ -1,5 +1,6 @@
 """Plans of scenes: who gets what, and how latents are chosen."""
 
+import hashlib
 import time
 from dataclasses import replace
 
@@ -338,6 +339,45 @@ def test_ten_thousand_rules_for_a_thousand_objects():
     began = time.process_time()
     assert len(plan_scene(recipe, scene, MODELS).assignments) == 1000
     assert time.process_time() - began < 8
+
+
+def test_rules_for_all_objects_do_not_sort_them_each():
+    class Name(str):
+        compared = 0
+
+        def __lt__(self, other):
+            Name.compared += 1
+            return str(self) < str(other)
+
+    objects = [SceneObject(Name(f"o{n}")) for n in range(200)]
+
+    def compared(rules):
+        Name.compared = 0
+        assert len(plan(rules * rule("", "{ type = 'MESH' }"), *objects).assignments) == 200
+        return Name.compared
+
+    assert compared(20) < 2 * compared(1)
+
+
+@pytest.mark.parametrize(
+    ("latent", "items"),
+    [
+        ('by = "name"', 40),
+        ('by = "seed", seed = 7', 1),
+        ('by = "favourite", favourite = "painted"', 1),
+    ],
+)
+def test_what_all_objects_of_a_rule_get_is_worked_out_once(looks, latent, items, monkeypatch):
+    hashed, sha256 = [], hashlib.sha256
+
+    def counted(data):
+        hashed.append(data)
+        return sha256(data)
+
+    monkeypatch.setattr(hashlib, "sha256", counted)
+    made = plan_looks(looks, f"latent = {{ {latent} }}", *row(40))
+    assert len(made.assignments) == 40 and len(made.items) == items
+    assert sum(b"truncation_psi" in data for data in hashed) == items
 
 
 def test_parts_have_all_items_each_once():
