@@ -13,6 +13,8 @@ MOST_GROUPS = 8
 WIDEST_BAND = 0.5
 # A step over the border that is so many times the mean step inside is seen.
 VISIBLE_SEAM = 1.5
+# Lines that are looked at at a time, of large pictures.
+BAND = 256
 
 Mask = NDArray[np.bool_]
 Window = tuple[slice, slice]
@@ -32,7 +34,7 @@ def mask_groups(hidden: Mask, closed: bool, apart: int) -> list[Mask]:
     rows, columns = (-(-n // apart) for n in hidden.shape)
     places = np.argwhere(hidden) // apart
     left = {(int(y), int(x)) for y, x in np.unique(places, axis=0)}
-    labels = np.zeros((rows, columns), int)
+    labels = np.zeros((rows, columns), np.uint8)  # they are spread over all pixels
     count = 0
     while left and count < MOST_GROUPS:
         count += 1
@@ -101,11 +103,20 @@ def looks_seamless(maps: Mapping[str, NDArray[np.float32]], hidden: Mask) -> boo
         if not number[0]:
             return False
         for picture in maps.values():
-            steps = np.abs(picture - np.roll(picture, 1, axis)).mean(axis=-1) * counts
-            lines = steps.sum(axis=1 - axis) / np.maximum(number, 1)
+            lines = _line_sums(picture, counts, axis) / np.maximum(number, 1)
             if lines[0] > min(VISIBLE_SEAM * lines[1:].mean(), lines[1:].max()):
                 return False
     return True
+
+
+def _line_sums(picture: NDArray[np.float32], counts: Mask, axis: int) -> NDArray[np.float32]:
+    """Sum of the steps from each line to the one before it where they count, of a band of lines at a time."""
+    sums, side = [], picture.shape[axis]
+    for lines in np.array_split(np.arange(side), -(-side // BAND)):
+        before = np.take(picture, lines - 1, axis)  # of the first line it is the last one
+        steps = np.abs(np.take(picture, lines, axis) - before).mean(axis=-1)
+        sums.append((steps * np.take(counts, lines, axis)).sum(axis=1 - axis))
+    return np.concatenate(sums)
 
 
 def distance_to(hidden: Mask, most: int) -> NDArray[np.float64]:

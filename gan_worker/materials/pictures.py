@@ -102,14 +102,22 @@ def read_stored(file: Path, srgb: bool = False) -> NDArray[Any]:
     Raises:
         PictureError: `picture_missing` or `picture_unreadable`, also for a picture of floating-point numbers.
     """
+    return read_with_stored(file, srgb=srgb)[1]
+
+
+def read_with_stored(
+    file: Path, alpha: bool = False, srgb: bool = False
+) -> tuple[Picture, NDArray[Any]]:
+    """What `read_picture` and `read_stored` give, of a file that is decoded once."""
     with _opened(file, LARGEST_WHOLE) as opened:
         spec = opened.spec()
         kinds = {oiio.UINT8: 8, oiio.UINT16: 16}
         bits = kinds.get(spec.format.basetype)
         if bits is None:
             raise _unreadable(file, "it must hold whole numbers of 8 or 16 bits")
-        pixels = _chosen(_decode(file, opened), opened, True, srgb)
-        return quantise(turned(pixels, _orientation(opened)), bits)
+        pixels, orientation = _decode(file, opened), _orientation(opened)
+        stored = quantise(turned(_chosen(pixels, opened, True, srgb), orientation), bits)
+        return turned(_chosen(pixels, opened, alpha, srgb), orientation), stored
 
 
 def check_picture(file: Path) -> tuple[int, int]:

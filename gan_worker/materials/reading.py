@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,8 +33,14 @@ class MaterialSet:
         return tuple(name for name in MAPS if name in given)
 
 
-def read_material(material: MaterialSet) -> dict[str, Picture]:
+def read_material(
+    material: MaterialSet, read_file: Callable[[Path, bool, bool], Picture] = read_picture
+) -> dict[str, Picture]:
     """Read all maps of a set.
+
+    Args:
+        material: its files.
+        read_file: what reads one, as `read_picture` does.
 
     Returns:
         Map name → float32 array (height, width, channels), 0..1, all of one size, in the order of
@@ -47,7 +53,7 @@ def read_material(material: MaterialSet) -> dict[str, Picture]:
     read: dict[str, Picture] = {}
     sizes: dict[Path, tuple[int, int]] = {}
     for kind, file in in_order(material):
-        picture = read_picture(file, has_alpha(kind), shows_color(kind))
+        picture = read_file(file, has_alpha(kind), shows_color(kind))
         sizes[file] = (picture.shape[1], picture.shape[0])
         check_sizes(material.name, sizes)
         read.update(as_maps(kind, picture, file))

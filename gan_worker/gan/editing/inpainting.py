@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, log2
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
@@ -110,7 +110,7 @@ def inpaint(
     check_maps(model.info, maps)
     check_mask(hidden)
     scale = _search_scale(model, scale)
-    filled, unknown = dict(maps), hidden.copy()
+    filled, unknown = {name: picture.copy() for name, picture in maps.items()}, hidden.copy()
     found: list[Projection] = []
     holes = mask_groups(hidden, closed, max(1, round(APART / scale)))
 
@@ -120,11 +120,44 @@ def inpaint(
     for hole in holes:
         work = _Hole(model, filled, hole, unknown, closed, scale, seed)
         found.append(project(model, work.target(), seed, steps, tell, should_stop))
-        filled = work.fill(found[-1])
+        work.fill(found[-1])
         unknown &= ~hole
+        del work  # before the next one is made, which holds as much
     return Inpainted(
         filled, float(np.mean([f.distance for f in found])), sum(f.steps for f in found)
     )
+
+
+@dataclass(frozen=True)
+class _Rolled:
+    """A material as it lies when it is rolled, of which only parts are taken: the whole is not copied.
+
+    Attributes:
+        maps: of the material as it is.
+        shift: rows down and columns across.
+    """
+
+    maps: Maps
+    shift: tuple[int, int] = (0, 0)
+
+    def part(self, window: tuple[slice, slice]) -> dict[str, np.ndarray]:
+        """What lies in a window."""
+        return {name: picture[self._places(picture, window)] for name, picture in self.maps.items()}
+
+    def put(self, window: tuple[slice, slice], new: Maps) -> None:
+        """Give the material other values there."""
+        for name, part in new.items():
+            picture = self.maps[name]
+            picture[self._places(picture, window)] = part
+
+    def _places(self, picture: np.ndarray, window: tuple[slice, slice]) -> Any:
+        if self.shift == (0, 0):
+            return window
+        rows, columns = (
+            np.arange(span.start - by, span.stop - by) % side
+            for span, by, side in zip(window, self.shift, picture.shape, strict=False)
+        )
+        return np.ix_(rows, columns)
 
 
 class _Hole:
@@ -132,7 +165,7 @@ class _Hole:
 
     Args:
         model: the model.
-        maps: of the whole material.
+        maps: of the whole material; what is filled is put there.
         hole: (height, width), what is to be filled.
         unknown: (height, width), that and whatever else is not known.
         closed: whether the picture is seamless.
@@ -150,35 +183,34 @@ class _Hole:
         scale: float,
         seed: int,
     ):
-        self._shift = calm_shift(hole) if closed else (0, 0)
-        self._maps = {name: self._there(picture) for name, picture in maps.items()}
-        self._hole = self._there(hole)
-        window, self._circles = window_around(self._hole, closed, round(MARGIN / scale))
-        self._window = _whole_pixels(model, window, self._hole.shape, scale)
+        shift = calm_shift(hole) if closed else (0, 0)
+        self._rolled = _Rolled(maps, shift)
+        rolled_hole, rolled_unknown = (np.roll(mask, shift, (0, 1)) for mask in (hole, unknown))
+        window, self._circles = window_around(rolled_hole, closed, round(MARGIN / scale))
+        self._window = _whole_pixels(model, window, hole.shape, scale)
+        self._hole = rolled_hole[self._window].copy()
         self._sight = _Sight(
-            model, self._maps, self._there(unknown), self._window, self._circles, scale, seed
+            model, self._rolled, rolled_unknown, self._window, self._circles, scale, seed
         )
-
-    def _there(self, picture: np.ndarray) -> np.ndarray:
-        return np.roll(picture, self._shift, (0, 1))
 
     def target(self) -> ProjectionTarget:
         return self._sight.target
 
-    def fill(self, found: Projection) -> dict[str, np.ndarray]:
-        """The whole material with what was generated in the hole.
+    def fill(self, found: Projection) -> None:
+        """Put what was generated into the hole.
 
         Args:
             found: for the target.
         """
-        made, hole = self._sight.as_maps(found), self._hole[self._window]
-        back, filled = (-self._shift[0], -self._shift[1]), {}
-        for name, picture in self._maps.items():
-            whole = picture.copy()
-            known = picture[self._window]
-            whole[self._window] = _filled(name, known, made[name], hole, self._circles)
-            filled[name] = np.roll(whole, back, (0, 1))
-        return filled
+        made = self._sight.as_maps(found)
+        known = self._rolled.part(self._window)
+        self._rolled.put(
+            self._window,
+            {
+                name: _filled(name, picture, made[name], self._hole, self._circles)
+                for name, picture in known.items()
+            },
+        )
 
 
 def make_tileable(
@@ -204,12 +236,10 @@ def make_tileable(
     done = inpaint(
         model, rolled, np.roll(hidden, half, (0, 1)), True, scale, seed, steps, report, should_stop
     )
-    back = (-half[0], -half[1])
-    return Inpainted(
-        {name: np.roll(picture, back, (0, 1)) for name, picture in done.maps.items()},
-        done.distance,
-        done.steps,
-    )
+    del rolled
+    for name, picture in done.maps.items():  # one after the other, since they are large
+        done.maps[name] = np.roll(picture, (-half[0], -half[1]), (0, 1))
+    return done
 
 
 def find_latents(
@@ -241,7 +271,7 @@ def find_latents(
         length = min(side, max(1, round((most >> model.info.octaves) / scale)))
         middle.append(slice((side - length) // 2, (side - length) // 2 + length))
     window = _whole_pixels(model, (middle[0], middle[1]), sides, scale)
-    sight = _Sight(model, maps, np.zeros(sides, bool), window, (False, False), scale, seed)
+    sight = _Sight(model, _Rolled(maps), np.zeros(sides, bool), window, (False, False), scale, seed)
     target = sight.target
     found = project(model, target, seed, steps, report, should_stop)
     if model.detail:
@@ -313,8 +343,8 @@ class _Sight:
 
     Args:
         model: the model.
-        maps: of the whole material.
-        hidden: of the whole material, (height, width).
+        material: the whole of it.
+        hidden: of the whole material as it is rolled, (height, width).
         window: rows and columns that are worked on.
         circles: which axes of the window are.
         scale: pixels that the generator draws of one of the picture.
@@ -324,14 +354,14 @@ class _Sight:
     def __init__(
         self,
         model: Model,
-        maps: Maps,
+        material: _Rolled,
         hidden: np.ndarray,
         window: tuple[slice, slice],
         circles: tuple[bool, bool],
         scale: float,
         seed: int,
     ):
-        self.model, self.maps, self.hidden = model, maps, hidden
+        self.model, self.material, self.hidden = model, material, hidden
         self.window, self.circles, self.scale, self.seed = window, circles, scale, seed
         stride = model.network.stride
         self.size = tuple(
@@ -345,7 +375,7 @@ class _Sight:
         hidden = self._hidden_at(self.hidden[self.window], self.size)
         weights = np.where(hidden, 0, FAR_WEIGHT + np.exp(-distance_to(hidden, MARGIN) / NEAR))
         return ProjectionTarget(
-            self._channels({n: p[self.window] for n, p in self.maps.items()}, self.size),
+            self._channels(self.material.part(self.window), self.size),
             weights.astype(np.float32),
             self._counted(),
             self.circles,
@@ -357,7 +387,7 @@ class _Sight:
         size = self.hidden[self.window].shape
         channels = self._with_octaves(found) if self._octaves else found.channels
         restored = self.model.statistics.restore(tf.constant(channels, tf.float32))
-        return {n: resampled(restored[n].numpy(), *size) for n in self.maps}
+        return {n: resampled(restored[n].numpy(), *size) for n in self.material.maps}
 
     @cached_property
     def _octaves(self) -> int:
@@ -392,7 +422,7 @@ class _Sight:
 
     def _counted(self) -> np.ndarray:
         counts = [
-            np.full(len(statistics.axes), name in self.maps, np.float32)
+            np.full(len(statistics.axes), name in self.material.maps, np.float32)
             for name, statistics in self.model.statistics.maps.items()
         ]
         return np.concatenate(counts)
@@ -408,17 +438,25 @@ class _Sight:
         empty = np.empty((0, CROP, CROP, len(self._counted())), np.float32)
         if min(height, width) < reach:
             return empty
-        before = np.pad(self.hidden.astype(np.int64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+        before = np.zeros((height + 1, width + 1), np.int32)
+        np.cumsum(self.hidden, 0, np.int32, before[1:, 1:])
+        np.cumsum(before, 1, np.int32, before)
         inside = before[reach:, reach:] - before[:-reach, reach:]
-        inside = inside - before[reach:, :-reach] + before[:-reach, :-reach]
-        spots = np.argwhere(inside == 0)
-        if not len(spots):
+        inside -= before[reach:, :-reach]
+        inside += before[:-reach, :-reach]
+        free = inside == 0
+        ends = np.count_nonzero(
+            free, axis=1
+        ).cumsum()  # of each row, where all free spots stand in one
+        if not ends[-1]:
             return empty
-        chosen = np.random.default_rng([self.seed, 5]).integers(0, len(spots), EXEMPLARS)
+        chosen = np.random.default_rng([self.seed, 5]).integers(0, ends[-1], EXEMPLARS)
         crops = []
-        for top, left in spots[chosen]:
+        for number in chosen:
+            top = int(np.searchsorted(ends, number, "right"))
+            left = int(np.flatnonzero(free[top])[number - ends[top]])  # counted from the row's end
             part = (slice(top, top + reach), slice(left, left + reach))
-            crops.append(self._channels({n: p[part] for n, p in self.maps.items()}, (CROP, CROP)))
+            crops.append(self._channels(self.material.part(part), (CROP, CROP)))
         return np.stack(crops)
 
 

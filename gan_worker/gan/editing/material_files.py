@@ -18,10 +18,10 @@ from gan_worker.materials.pictures import (
     quantise,
     read_header,
     read_picture,
-    read_stored,
+    read_with_stored,
     write_picture,
 )
-from gan_worker.materials.reading import in_channels, shows_color
+from gan_worker.materials.reading import in_channels
 from gan_worker.materials.sets import MaterialSet, find_materials, read_material
 
 if TYPE_CHECKING:
@@ -75,8 +75,14 @@ def read_one(place: Path, mask: Path | None = None) -> StoredMaterial:
             "Name one picture, or put the maps of each material into a folder of their own.",
         )
     (found,) = sets
-    stored = {k: read_stored(file, shows_color(k)) for k, file in found.files.items()}
-    return StoredMaterial(found, read_material(found), stored)
+    stored: dict[Path, NDArray[Any]] = {}
+
+    def read(file: Path, alpha: bool, srgb: bool) -> Picture:
+        picture, stored[file] = read_with_stored(file, alpha, srgb)
+        return picture
+
+    maps = read_material(found, read)
+    return StoredMaterial(found, maps, {kind: stored[file] for kind, file in found.files.items()})
 
 
 def read_mask(file: Path, size: tuple[int, int]) -> NDArray[np.bool_]:

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from memory_peaks import peak_memory
 
 from gan_worker.config import PRESETS, GenerationConfig
 from gan_worker.errors import RequestError
@@ -143,6 +144,28 @@ def test_a_hole_at_an_open_border_is_filled_twice_alike(model, material):
     assert list(once) == ["height"]
     assert np.isfinite(once["height"]).all()
     np.testing.assert_array_equal(once["height"], again["height"])
+
+
+def found_at_once(model, target, *others):
+    """A search that is over before it begins, with the opposite of what is wanted."""
+    return projection.Projection(None, -target.channels, 1, 0.0, 0.0, 0)
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_large_material_is_copied_once_however_many_holes_it_has(
+    model, material, closed, monkeypatch
+):
+    monkeypatch.setattr(inpainting, "project", found_at_once)
+    large = {name: np.tile(picture, (12, 12, 1)) for name, picture in material.items()}
+    hidden = np.zeros((960, 1152), bool)
+    for place in (100, 400, 700):
+        hidden[place : place + 12, place : place + 12] = True
+    done = []
+    held = peak_memory(lambda: done.append(inpainting.inpaint(model, large, hidden, closed)))
+    assert held < 2 * sum(picture.nbytes for picture in large.values())
+    for name, picture in done[0].maps.items():
+        np.testing.assert_array_equal(picture[~hidden], large[name][~hidden])
+        assert not np.array_equal(picture[hidden], large[name][hidden])
 
 
 def test_another_scale_than_the_models_gives_the_same_size(model, material):

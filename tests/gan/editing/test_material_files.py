@@ -22,6 +22,7 @@ from gan_worker.materials.metadata import (
     repair_metadata,
 )
 from gan_worker.materials.pictures import read_header, read_stored, write_picture
+from gan_worker.materials.sets import read_material
 
 CHANGED = np.zeros((12, 10), bool)
 CHANGED[3:6, 2:9] = True
@@ -115,6 +116,24 @@ def test_a_photo_that_lies_on_its_side_is_read_upright(tmp_path):
     out = oiio.ImageOutput.create(str(tmp_path / "wall.tif"))
     assert out.open(str(tmp_path / "wall.tif"), spec) and out.write_image(pixels) and out.close()
     np.testing.assert_array_equal(read_stored(tmp_path / "wall.tif"), np.rot90(pixels, -1))
+
+
+def test_each_file_is_decoded_once(tmp_path, monkeypatch):
+    save(tmp_path / "wall/wall_diff.png", noise(4, np.uint8))
+    save(tmp_path / "wall/wall_nor_dx.png", noise(3, np.uint16, 2))
+    decoded, decode = [], oiio.ImageInput.read_image
+
+    def counted(opened, *args):
+        decoded.append(opened)
+        return decode(opened, *args)
+
+    monkeypatch.setattr(oiio.ImageInput, "read_image", counted)
+    material = read_one(tmp_path / "wall")
+    assert len(decoded) == 2
+    for kind, file in material.material_set.files.items():
+        np.testing.assert_array_equal(material.stored[kind], read_stored(file))
+    for name, picture in read_material(material.material_set).items():
+        np.testing.assert_array_equal(material.maps[name], picture)
 
 
 def test_a_mask_has_the_pictures_size_and_marks_some_of_it(tmp_path):

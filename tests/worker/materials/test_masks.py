@@ -1,6 +1,7 @@
 """Which holes belong together, the windows around them, and what a border says."""
 
 import numpy as np
+from memory_peaks import peak_memory
 
 from gan_worker.materials.masks import (
     calm_shift,
@@ -46,6 +47,13 @@ def test_a_border_tells_whether_a_picture_is_seamless():
     dirty["height"][30:50, :40, 0] += np.linspace(9, 0, 40, dtype=np.float32)
     assert not looks_seamless(dirty, nothing)
     assert looks_seamless(dirty, hole(28, 52, -1, 2))
+
+
+def test_looking_at_a_border_takes_no_copy_of_the_picture():
+    large = {"base_color": np.random.default_rng(1).random((2048, 2048, 3), np.float32)}
+    nothing = np.zeros((2048, 2048), bool)
+    held = peak_memory(lambda: looks_seamless(large, nothing))
+    assert held < large["base_color"].nbytes
 
 
 def test_a_seamless_picture_is_turned_so_that_its_holes_lie_inside():
