@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import heapq
 import unicodedata
+from bisect import bisect_left, insort
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from functools import cached_property
+from itertools import chain, takewhile
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +41,11 @@ class Found:
     def stem(self) -> str:
         """Its name without the extension, as it can be shown."""
         return shown_name(self.file.stem)
+
+    @cached_property
+    def plain_stem(self) -> str:
+        """The same for comparisons, of which there are many."""
+        return plain_name(self.stem)
 
     @property
     def kind(self) -> str:
@@ -73,6 +81,7 @@ class Group:
         self.folder = first.file.parent
         # Without the variation, with it, and as people read it.
         self.base = first.reading.name
+        self.plain_base = plain_name(self.base or self.folder.name)
         self.name = "_".join(filter(None, (self.base, variation)))
         self.shown = self.name or shown_name(self.folder.name)
 
@@ -94,14 +103,11 @@ class Group:
 
     def is_named_like(self, one: Found) -> bool:
         """Whether a file's name begins as those of the group."""
-        base = plain_name(self.base or self.folder.name)
-        rest = plain_name(one.stem)
-        if not rest.startswith(base):
+        length = len(self.plain_base)
+        if not one.plain_stem.startswith(self.plain_base):
             return False
-        following = one.stem[len(base) :][:1]
-        return not following.isalnum() or (
-            following.isupper() and one.stem[len(base) - 1].islower()
-        )
+        following = one.stem[length:][:1]
+        return not following.isalnum() or (following.isupper() and one.stem[length - 1].islower())
 
     def in_order(self) -> Iterator[tuple[str, list[Found]]]:
         """Files by kind, the first of which counts: of the size that most maps have, rather than another copy."""
@@ -114,40 +120,94 @@ class Group:
             yield kind, sorted(files, key=lambda one: (one.size != best, one.order, one.file.name))
 
 
+class _Named:
+    """Sets by what their files' names begin with, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._groups: dict[str, list[tuple[int, Group]]] = defaultdict(list)
+        self._count = 0
+
+    def add(self, group: Group) -> None:
+        self._groups[group.plain_base].append((self._count, group))
+        self._count += 1
+
+    def named_like(self, one: Found) -> Iterator[Group]:
+        """Those that a picture is named like."""
+        stem = one.plain_stem
+        near = (self._groups.get(stem[:length], ()) for length in range(len(stem) + 1))
+        return (group for _, group in heapq.merge(*filter(None, near)) if group.is_named_like(one))
+
+
 class Neighbors:
-    """Sets by where they lie, so that those around a picture are found among many."""
+    """Sets by where they lie and how they are named, so that those around a picture are found among many."""
 
     def __init__(self, groups: Iterable[Group]):
-        self._here: dict[Path, list[Group]] = defaultdict(list)
-        self._below: dict[Path, list[Group]] = defaultdict(list)
-        self.any = False
-        for group in groups:
-            self.any = True
-            self._here[group.folder].append(group)
+        self._groups = list(groups)
+        self._here: dict[Path, _Named] = defaultdict(_Named)
+        self._below: dict[Path, _Named] = defaultdict(_Named)
+        self._same: dict[_Key, list[Group]] = defaultdict(list)
+        self.any = bool(self._groups)
+        for group in self._groups:
+            self._here[group.folder].add(group)
+            if group.base:
+                self._same[group.key].append(group)
             for above in group.folder.parents:
-                self._below[above].append(group)
+                self._below[above].add(group)
 
-    def in_folder(self, one: Found) -> list[Group]:
-        """The sets that lie just where a picture does."""
-        return self._here.get(one.file.parent, [])
+    @cached_property
+    def full_folders(self) -> set[Path]:
+        """Folders with a set of several maps in them; to be asked once all that joins a set has."""
+        return {group.folder for group in self._groups if len(group.maps) > 1}
 
     def has_larger(self, group: Group) -> bool:
         """Whether a set of that name lies above it, with all of its maps in more pixels."""
-        above = (g for f in group.folder.parents for g in self._here.get(f, ()))
+        name = plain_name(group.name)
+        above = (g for f in group.folder.parents for g in self._same.get((f, name), ()))
         return any(
-            other.base
-            and plain_name(other.name) == plain_name(group.name)
-            and other.maps >= group.maps
-            and other.members[0].size > group.members[0].size
+            other.maps >= group.maps and other.members[0].size > group.members[0].size
             for other in above
         )
 
     def named_like(self, one: Found) -> Group | None:
         """The set that a picture is named like, in its folder, above or below it."""
         folder = one.file.parent
-        above = (group for f in (folder, *folder.parents) for group in self._here.get(f, ()))
-        near = chain(above, self._below.get(folder, ()))
-        return next((g for g in near if one not in g.members and g.is_named_like(one)), None)
+        places = [self._here.get(f) for f in (folder, *folder.parents)]
+        near = (place.named_like(one) for place in (*places, self._below.get(folder)) if place)
+        return next((g for g in chain.from_iterable(near) if one not in g.members), None)
+
+
+class _Photos:
+    """Pictures that are no maps, of which those that begin alike are found among many of a folder."""
+
+    def __init__(self, photos: Iterable[Found]):
+        self._found: dict[Path, dict[tuple[str, str], Found]] = defaultdict(dict)
+        for one in photos:
+            self._found[one.file.parent][_place(one)] = one
+        self._sorted = {folder: sorted(found) for folder, found in self._found.items()}
+
+    def __iter__(self) -> Iterator[Found]:
+        return (one for found in self._found.values() for one in found.values())
+
+    def add(self, one: Found) -> None:
+        self._found[one.file.parent][_place(one)] = one
+        insort(self._sorted.setdefault(one.file.parent, []), _place(one))
+
+    def remove(self, one: Found) -> None:
+        del self._found[one.file.parent][_place(one)]
+        places = self._sorted[one.file.parent]
+        del places[bisect_left(places, _place(one))]
+
+    def beginning(self, folder: Path, start: str) -> Iterator[Found]:
+        """Those of a folder whose plain names begin so."""
+        places = self._sorted.get(folder, [])
+        for number in range(bisect_left(places, (start, "")), len(places)):
+            if not places[number][0].startswith(start):
+                return
+            yield self._found[folder][places[number]]
+
+
+def _place(one: Found) -> tuple[str, str]:
+    return one.plain_stem, one.file.name
 
 
 def plain_name(name: str) -> str:
@@ -175,12 +235,10 @@ def read_together(found: Sequence[Found]) -> list[Found]:
 def sort_out(found: Sequence[Found]) -> tuple[list[Group], list[Found]]:
     """Divide what was found into sets of maps and plain photos."""
     named: dict[_Key, list[Found]] = defaultdict(list)
-    photos: dict[Path, list[Found]] = defaultdict(list)
     for one in found:
         if one.kind:
             named[_key(one.file.parent, one.reading.name)].append(one)
-        else:
-            photos[one.file.parent].append(one)
+    photos = _Photos(one for one in found if not one.kind)
     groups = [group for files in named.values() for group in _varied(files)]
     sets = []
     # Single files first, because one of them may be the base color of another group.
@@ -192,9 +250,9 @@ def sort_out(found: Sequence[Found]) -> tuple[list[Group], list[Found]]:
             sets.append(group)
         else:
             for one in group.members + group.extra:
-                photos[one.file.parent].append(one)
+                photos.add(one)
     kept, stray = _without_stray(sets)
-    return kept, sorted(stray + [p for some in photos.values() for p in some], key=lambda p: p.file)
+    return kept, sorted([*stray, *photos], key=lambda p: p.file)
 
 
 def _varied(files: Sequence[Found]) -> list[Group]:
@@ -213,7 +271,7 @@ def _varied(files: Sequence[Found]) -> list[Group]:
     return [Group(first[1], first[0], extra), *(Group(part, said) for said, part in others)]
 
 
-def _complete(group: Group, photos: dict[Path, list[Found]]) -> None:
+def _complete(group: Group, photos: _Photos) -> None:
     """Take a picture of just the set's name for its base color, where that is missing: `brick`, `brick_normal`.
 
     And so the only one in color whose name begins like that, as `brick_texture`.
@@ -221,14 +279,16 @@ def _complete(group: Group, photos: dict[Path, list[Found]]) -> None:
     if "base_color" in group.maps or not _holds_maps(group):
         return
     sizes = {one.size for one in group.members}
-    beside = [one for one in photos[group.folder] if one.size in sizes]
-    colors = [one for one in beside if _key(group.folder, one.stem) == group.key]
+    _, name = group.key
+    same = takewhile(lambda one: one.plain_stem == name, photos.beginning(group.folder, name))
+    colors = [one for one in same if one.size in sizes]
     if not colors and group.base:
-        near = (one for one in beside if one.kind != UNUSED and group.is_named_like(one))
-        colors = [one for one in near if _is_color(one)]
+        begun = photos.beginning(group.folder, group.plain_base)
+        near = (one for one in begun if one.kind != UNUSED and group.is_named_like(one))
+        colors = [one for one in near if one.size in sizes and _is_color(one)]
     if len(colors) == 1:
         (color,) = colors
-        photos[group.folder].remove(color)
+        photos.remove(color)
         group.members.append(replace(color, reading=Reading(group.base, "base_color")))
 
 

@@ -23,7 +23,6 @@ from gan_worker.materials.grouping import (
     Found,
     Group,
     Neighbors,
-    plain_name,
     read_together,
     sort_out,
 )
@@ -160,12 +159,7 @@ def _readings(file: Path) -> tuple[Reading, ...]:
 def _joins(one: Found, around: Neighbors, notes: list[str]) -> bool:
     """Add a picture to the set it is named like, whose normals it holds by all pixels if by no known word."""
     group = around.named_like(one)
-    if (
-        not group
-        or one.kind == UNUSED
-        or group not in around.in_folder(one)
-        or "normal" in group.maps
-    ):
+    if not group or one.kind == UNUSED or group.folder != one.file.parent or "normal" in group.maps:
         return False
     if not is_normals(one.sample):
         return False
@@ -201,9 +195,9 @@ def _photos(
 def _why_not(one: Found, around: Neighbors) -> str:
     """Why a picture is no photo; empty for one that is."""
     group = around.named_like(one)
-    if group and plain_name(one.stem) == plain_name(group.base or group.folder.name):
+    if group and one.plain_stem == group.plain_base:
         return f"taken for a preview of {group.shown}, which has maps"
-    beside = any(len(other.maps) > 1 for other in around.in_folder(one))
+    beside = one.file.parent in around.full_folders
     if one.kind == UNUSED and (group or beside):
         return "a kind of map that is not learned"
     if group and one.reading.maps and group.maps.issuperset(one.reading.maps):

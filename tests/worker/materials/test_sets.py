@@ -15,6 +15,7 @@ from PIL import Image
 
 from gan_worker.errors import PictureError
 from gan_worker.materials import sets as material_sets
+from gan_worker.materials.grouping import Group
 from gan_worker.materials.pictures import write_picture
 from gan_worker.materials.sets import MaterialSet, find_materials, read_material
 
@@ -39,6 +40,22 @@ def found(*places):
 
 def reasons(skipped):
     return {Path(s.file).name: s.reason for s in skipped}
+
+
+def test_many_photos_beside_many_sets_are_not_compared_with_each(tmp_path, monkeypatch):
+    compared, is_named_like = [], Group.is_named_like
+
+    def counted(group, one):
+        compared.append(one)
+        return is_named_like(group, one)
+
+    monkeypatch.setattr(Group, "is_named_like", counted)
+    sets = [f"wall{n}_{word}.png" for n in range(60) for word in ("roughness", "ao")]
+    photos = [f"IMG{n}.png" for n in range(60)]
+    put(tmp_path, *sets, *photos)
+    sets, skipped, _ = find_materials([tmp_path])
+    assert len(sets) == len(skipped) == 60
+    assert len(compared) < 4 * 60
 
 
 class TestSets:
