@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from gan_worker.dataclass_json import InvalidJson, check_depth, from_json, to_json
 from gan_worker.errors import PictureError, StorageError
@@ -72,11 +72,21 @@ def write_synced(file: Path, data: bytes) -> None:
 
 def replace_file(file: Path, data: bytes) -> None:
     """Give a file new content in one step."""
+    with replacing(file) as draft:
+        draft.write(data)
+
+
+@contextmanager
+def replacing(file: Path) -> Iterator[IO[bytes]]:
+    """The same for content that comes in pieces: what is written here stands under the name once all of it has."""
     partial = file.with_name(file.name + ".tmp")
     try:
-        write_synced(partial, data)
+        with partial.open("wb") as draft:
+            yield draft
+            draft.flush()
+            os.fsync(draft.fileno())
         partial.replace(file)
-    except OSError:
+    except BaseException:
         partial.unlink(missing_ok=True)
         raise
     sync_folder(file.parent)

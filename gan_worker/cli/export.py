@@ -111,10 +111,13 @@ def export(
     written: list[tuple[Path, str]] = []
     faults: list[str] = []
     with reporting(f"exporting to {to}") as tell:
-        for done, made in enumerate(materials):
+        done = 0
+        for made in materials:
             tell(GenerationProgress(done, count))
             written += export_material(made, to, out, deep)
             faults += check_material(made, closed)
+            done += 1
+            del made  # before the next one is made, for which there may be no room beside it
         tell(GenerationProgress(count, count))
     terminal.show_exported(written)
     terminal.show_notes(faults)
@@ -170,5 +173,5 @@ def _generate_for_export(
 ) -> Iterator[ExportedMaterial]:
     loaded = load(folder, home)
     for number in seeds:
-        made = loaded.generate(replace(config, seed=number), file_bits(bits, Format.png))
-        yield from_generated(made)
+        seeded = replace(config, seed=number)
+        yield from_generated(loaded.generate(seeded, file_bits(bits, Format.png)))

@@ -122,6 +122,7 @@ def generate(
             save_material(result, out, format)
             # The table needs the numbers alone; thousands of pictures would not fit.
             made.append(replace(result, maps=dict.fromkeys(result.maps, NO_PIXELS)))
+            del result  # before the next one is made
     terminal.show_materials(made)
     count = len(made) * len(made[0].maps)
     terminal.output.print(f"{count} pictures in {out.absolute()}", soft_wrap=True)

@@ -92,6 +92,7 @@ def loop(
                 meters[name].add(made.maps[name])
             for _ in writer.write(number, made.maps, made.recipe):
                 pass
+            del made  # before the next one is made
             tell(GenerationProgress(number, frames))
         first = writer.publish()
     for name, meter in meters.items():

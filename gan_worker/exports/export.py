@@ -18,10 +18,10 @@ from gan_worker.exports.materialx import write_materialx
 from gan_worker.exports.targets import TOOLS, ExportTarget
 from gan_worker.exports.textures import Maps, Texture
 from gan_worker.exports.usd import write_usd
-from gan_worker.files import replace_file, storage_errors
+from gan_worker.files import replacing, storage_errors
 from gan_worker.materials.metadata import ESTIMATED_KEY
 from gan_worker.materials.pixels import Bits, quantise
-from gan_worker.materials.png import png_pieces, text_chunks
+from gan_worker.materials.png import text_chunks, write_png_pieces
 from gan_worker.validation.material import validate
 
 # Pixels made ready between two looks at the clock.
@@ -107,10 +107,7 @@ def export_pieces(
     written: dict[Texture, Path] = {}
     for texture in textures_of(target, material.maps):
         file = folder / f"{tool.prefix}{material.name}_{texture.word}.png"
-        parts: list[bytes] = []
-        yield from _encode(texture, material, 16 if texture.bits(bits) == 16 else 8, parts)
-        with storage_errors(file):
-            replace_file(file, b"".join(parts))
+        yield from _write(file, texture, material, 16 if texture.bits(bits) == 16 else 8)
         written[texture] = file
         yield file, texture.use
     if tool.suffix:
@@ -131,14 +128,13 @@ def textures_of(target: ExportTarget, maps: Collection[str]) -> list[Texture]:
     return list(named.values())
 
 
-def _encode(
-    texture: Texture, material: ExportedMaterial, bits: int, parts: list[bytes]
-) -> Iterator[None]:
+def _write(file: Path, texture: Texture, material: ExportedMaterial, bits: int) -> Iterator[None]:
     height, width = next(iter(material.maps.values())).shape[:2]
     pixels = np.empty((height, width, texture.depth), np.uint8 if bits == 8 else np.uint16)
     for top in range(0, height, rows := max(1, PIXELS_PER_STEP // width)):
         band = {name: whole[top : top + rows] for name, whole in material.maps.items()}
         pixels[top : top + rows] = quantise(texture.picture(band), bits)
         yield
-    texts = {**material.metadata, **texture.metadata}
-    yield from png_pieces(pixels, parts, text_chunks(texts))
+    texts = text_chunks({**material.metadata, **texture.metadata})
+    with storage_errors(file), replacing(file) as draft:
+        yield from write_png_pieces(draft, pixels, texts)

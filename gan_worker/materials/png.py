@@ -6,7 +6,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Mapping
 from types import ModuleType
-from typing import IO, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,14 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 _FILTER_SUB, _FILTER_UP = 1, 2
 Pixels = NDArray[Any]
+
+
+class Sink(Protocol):
+    """What takes the bytes of a file, such as an open one."""
+
+    def writelines(self, lines: list[bytes], /) -> None: ...
+
+
 # The chunk's keyword for XMP, of the XMP specification, part 3.
 XMP_KEYWORD = "XML:com.adobe.xmp"
 # Keywords that the PNG specification has other names for than pictures elsewhere.
@@ -99,12 +107,19 @@ def _as_bytes(rows: Pixels) -> NDArray[np.uint8]:
     return stored.view(np.uint8).reshape(len(rows), rows.shape[1] * rows.shape[2] * size)
 
 
-def write_png(file: IO[bytes], pixels: Pixels, texts: bytes = b"") -> None:
+def write_png(file: Sink, pixels: Pixels, texts: bytes = b"") -> None:
     """Write a PNG into an open file, without another copy of its pixels; arguments as of `png_pieces`."""
+    for _ in write_png_pieces(file, pixels, texts):
+        pass
+
+
+def write_png_pieces(file: Sink, pixels: Pixels, texts: bytes = b"") -> Iterator[None]:
+    """The same in pieces that hold nobody up."""
     parts: list[bytes] = []
     for _ in png_pieces(pixels, parts, texts):
         file.writelines(parts)
         parts.clear()
+        yield
     file.writelines(parts)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gan_worker.files import remove_old_drafts, storage_errors
 from gan_worker.materials.maps import FILE_KIND_KEY, MAPS
 from gan_worker.materials.metadata import material_metadata
-from gan_worker.materials.png import png_pieces, text_chunks
+from gan_worker.materials.png import text_chunks, write_png_pieces
 
 if TYPE_CHECKING:
     from gan_worker.config import Recipe
@@ -61,10 +61,8 @@ class SequenceWriter:
             texts = text_chunks({**metadata, FILE_KIND_KEY: name})
             file = self._draft / f"{self._stem}_{MAPS[name].file_word}_{number:04}.png"
             self._first.setdefault(name, file.name)
-            parts: list[bytes] = []
-            yield from png_pieces(pixels, parts, texts)
-            with storage_errors(file):
-                file.write_bytes(b"".join(parts))
+            with storage_errors(file), file.open("wb") as opened:
+                yield from write_png_pieces(opened, pixels, texts)
             yield
 
     def publish(self) -> dict[str, Path]:

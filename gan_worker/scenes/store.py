@@ -7,20 +7,18 @@ import json
 import logging
 import os
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
-
-from numpy.typing import NDArray
 
 from gan_worker.config import Recipe
 from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.files import remove_old_drafts, storage_errors
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.metadata import material_metadata
-from gan_worker.materials.png import png_pieces, text_chunks
+from gan_worker.materials.png import text_chunks, write_png_pieces
 
 if TYPE_CHECKING:
     from gan_worker.client.events import MaterialReady
@@ -102,9 +100,10 @@ class SceneStore:
         texts = text_chunks(material_metadata(ready.recipe))
         for name, pixels in ready.maps.items():
             file = self.folder / _file_name(item, name)
-            digest = hashlib.sha256()
-            yield from _write_picture(file, pixels, texts, digest.update)
-            entries[name] = {"name": file.name, "sha256": digest.hexdigest()}
+            with _draft_of(file) as draft:
+                hashed = _Hashed(draft)
+                yield from write_png_pieces(hashed, pixels, texts)
+            entries[name] = {"name": file.name, "sha256": hashed.digest.hexdigest()}
         record = {
             "key": item.key,
             "recipe": to_json(ready.recipe),
@@ -149,23 +148,16 @@ class SceneStore:
         return self.folder / f"{_stem(item)}.json"
 
 
-def _write_picture(
-    file: Path, pixels: NDArray[Any], texts: bytes, hashed: Callable[[bytes], None]
-) -> Iterator[None]:
-    """Write a PNG piece by piece, so that a large one holds nobody up either."""
-    parts: list[bytes] = []
-    with _draft_of(file) as draft:
-        for _ in png_pieces(pixels, parts, texts):
-            _pour(parts, draft, hashed)
-            yield
-        _pour(parts, draft, hashed)
+class _Hashed:
+    """A file that is written, and the hash of what has been."""
 
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self.digest = file, hashlib.sha256()
 
-def _pour(parts: list[bytes], draft: IO[bytes], hashed: Callable[[bytes], None]) -> None:
-    for part in parts:
-        hashed(part)
-        draft.write(part)
-    parts.clear()
+    def writelines(self, lines: list[bytes]) -> None:
+        for line in lines:
+            self.digest.update(line)
+            self._file.write(line)
 
 
 @contextmanager

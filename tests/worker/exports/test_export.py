@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from memory_peaks import peak_memory
 from PIL import Image
 
 from gan_worker.cli import app
 from gan_worker.config import Credits, GenerationConfig, Recipe
-from gan_worker.exports.export import textures_of
+from gan_worker.exports.export import export_pieces, textures_of
 from gan_worker.exports.sources import (
     ExportedMaterial,
     ExportTarget,
@@ -28,7 +29,7 @@ from gan_worker.exports.textures import Texture
 from gan_worker.materials.files import Format, save_material
 from gan_worker.materials.maps import FILE_KINDS, MAPS
 from gan_worker.materials.metadata import read_metadata
-from gan_worker.materials.pictures import read_header, read_picture, write_picture
+from gan_worker.materials.pictures import read_header, read_picture, read_stored, write_picture
 from gan_worker.materials.pixels import as_floats
 from gan_worker.progress import GeneratedMaterial
 
@@ -96,6 +97,26 @@ def test_estimated_maps_of_a_photo_are_in_every_target_which_says_so(target, tmp
         (shown,) = json.loads(files[-1].read_text(encoding="utf-8"))["materials"]
         used = {"normalTexture", "occlusionTexture"} <= shown.keys()
         assert used and "metallicRoughnessTexture" in shown["pbrMetallicRoughness"]
+
+
+def test_a_large_texture_is_written_as_it_is_encoded(tmp_path):
+    color = np.random.default_rng(1).integers(0, 256, (2048, 2048, 3), np.uint8)
+    made = ExportedMaterial("old oak", {"base_color": color}, {})
+    held = peak_memory(lambda: list(export_material(made, ExportTarget.unity, tmp_path)))
+    assert held < 2 * color.nbytes
+    (file,) = tmp_path.iterdir()
+    assert np.array_equal(read_stored(file), color)
+
+
+def test_an_export_that_is_given_up_leaves_the_old_file(tmp_path):
+    made = ExportedMaterial("old oak", {"base_color": np.zeros((2048, 64, 3), np.uint8)}, {})
+    (file,) = (file for file, _ in export_material(made, ExportTarget.unity, tmp_path))
+    before = file.read_bytes()
+    steps = export_pieces(made, ExportTarget.unity, tmp_path)
+    while list(tmp_path.iterdir()) == [file]:
+        next(steps)
+    steps.close()
+    assert list(tmp_path.iterdir()) == [file] and file.read_bytes() == before
 
 
 @pytest.fixture

@@ -7,11 +7,12 @@ import time
 
 import numpy as np
 import pytest
+from memory_peaks import peak_memory
 
 from gan_worker.config import GenerationConfig, Recipe
 from gan_worker.errors import StorageError
 from gan_worker.files import DRAFTS_KEPT
-from gan_worker.materials.pictures import read_picture
+from gan_worker.materials.pictures import read_picture, read_stored
 from gan_worker.materials.sequences import SequenceWriter
 
 RECIPE = Recipe(GenerationConfig("bricks", 1, 8, 4, origin=(0, 0)), "a" * 64, "0.1.0")
@@ -39,6 +40,13 @@ def test_frames_get_their_names_when_all_are_there(tmp_path):
     np.testing.assert_allclose(last, 3000 / 65535, atol=1e-6)
     writer.discard()  # takes nothing that was published
     assert len(list(folder.iterdir())) == 6
+
+
+def test_a_large_frame_is_written_as_it_is_encoded(tmp_path):
+    color = np.random.default_rng(1).integers(0, 256, (2048, 2048, 3), np.uint8)
+    writer = SequenceWriter(tmp_path / "loop", "bricks")
+    assert peak_memory(lambda: list(writer.write(1, {"base_color": color}, RECIPE))) < color.nbytes
+    np.testing.assert_array_equal(read_stored(writer.publish()["base_color"]), color)
 
 
 def test_discarded_frames_leave_nothing(tmp_path):
