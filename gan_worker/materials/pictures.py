@@ -23,6 +23,7 @@ from gan_worker.materials import heif
 from gan_worker.materials.pixels import Bits as Bits
 from gan_worker.materials.pixels import Picture as Picture
 from gan_worker.materials.pixels import as_floats, to_srgb
+from gan_worker.materials.pixels import changed as changed
 from gan_worker.materials.pixels import quantise as quantise
 from gan_worker.materials.pixels import to_light as to_light
 from gan_worker.materials.pixels import to_screen as to_screen

@@ -10,8 +10,13 @@ import numpy as np
 
 from gan_worker.errors import PictureError
 from gan_worker.materials.maps import FILE_KINDS, MAPS, SMOOTHNESS, Kind, MaterialMap
-from gan_worker.materials.pictures import LINEAR_EXTENSIONS, Picture, read_picture, to_screen
-from gan_worker.materials.pixels import changed
+from gan_worker.materials.pictures import (
+    LINEAR_EXTENSIONS,
+    Picture,
+    changed,
+    read_picture,
+    to_screen,
+)
 
 
 @dataclass(frozen=True)
