@@ -116,7 +116,7 @@ def export(
             tell(GenerationProgress(done, count))
             written += export_material(made, to, out, deep)
             faults += check_material(made, closed)
-            done += 1
+            done += 1  # noqa: SIM113 - `enumerate` would hold the last one
             del made  # before the next one is made, for which there may be no room beside it
         tell(GenerationProgress(count, count))
     terminal.show_exported(written)
