@@ -20,7 +20,7 @@ from quality_figures import Material, NativeReference, Row
 
 from gan_worker.config import MATERIAL_PRESETS, GenerationConfig, NetworkConfig, TrainingConfig
 from gan_worker.estimation import Estimation
-from gan_worker.gan.data.dataset import MeasuredPictures
+from gan_worker.gan.data.dataset import MeasuredPictures, Tell
 from gan_worker.gan.data.waves import Pattern
 from gan_worker.gan.detail.bank import Bank, KeptPictures
 from gan_worker.gan.detail.matching import ALIGNMENT
@@ -190,9 +190,9 @@ class Levered(MaterialPipeline):
         self._levers = levers
 
     def read(
-        self, config: TrainingConfig, state: Mapping[str, Any], weights: Weights
+        self, config: TrainingConfig, state: Mapping[str, Any], weights: Weights, tell: Tell
     ) -> MeasuredPictures:
-        read = super().read(config, state, weights)
+        read = super().read(config, state, weights, tell)
         plain = (Pattern(),) * len(read.materials)
         return read if self._levers.patterned else replace(read, patterns=plain)
 

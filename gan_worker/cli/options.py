@@ -342,7 +342,12 @@ def train_in(config: TrainingConfig, opened: run.Run, load: Callable[[], Work]) 
             opened.save_config(config)
             with quiet_loading():
                 work = load()
-            work(config, opened, view.report, wish.asked)
+
+            def report(news: Report) -> None:
+                wish.note(news)
+                view.report(news)
+
+            work(config, opened, report, wish.asked)
     except BaseException as error:
         # The name is free again, unless there is something that can be resumed.
         if not config.resume and not isinstance(error, WorkerError):

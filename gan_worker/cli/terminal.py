@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -232,7 +233,7 @@ class TrainingView:
             disable=not output.is_terminal,
         )
         self._task: TaskID | None = None
-        self._line_at = 0.0
+        self._doing, self._stage_at, self._line_at = "", 0.0, 0.0
         self._waits_for: ErrorInfo | None = None
         self._improves = True
 
@@ -253,7 +254,7 @@ class TrainingView:
         if isinstance(news, DataReport):
             show_data_report(news)
         elif isinstance(news, Stage):
-            show_stage(news.text)
+            self._show_stage(news.text)
         elif isinstance(news, Notice):
             show_notice(news)
         elif isinstance(news, Waiting) and news.error != self._waits_for:
@@ -263,6 +264,13 @@ class TrainingView:
             self.last = news
             if news.step:  # a photo is not trained
                 self._show_progress(news)
+
+    def _show_stage(self, text: str) -> None:
+        """Of what differs in its numbers alone, as the sets that are read do, a line now and then."""
+        doing = re.sub(r"\d+", "", text)
+        if doing != self._doing or time.monotonic() >= self._stage_at:
+            self._doing, self._stage_at = doing, time.monotonic() + LINE_EVERY
+            show_stage(text)
 
     def _show_progress(self, news: TrainingProgress) -> None:
         if self._improves != (news.stopped_for is None):
@@ -319,8 +327,8 @@ class StopWish:
 
     def __init__(self, resumed: bool) -> None:
         self.gave_up = False
-        self._resumed = resumed
-        self._wanted = self._told = self._stepped = False
+        self._has_something = resumed
+        self._wanted = self._told = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> StopWish:
@@ -338,17 +346,19 @@ class StopWish:
             raise Cancelled
         self._wanted = True
 
+    def note(self, news: Report) -> None:
+        """Hear what is told: after the first step there is something to save."""
+        self._has_something |= isinstance(news, TrainingProgress)
+
     def asked(self) -> bool:
-        """Whether to stop; asked between two steps.
+        """Whether to stop; asked between two steps, and two sets that are read.
 
         Raises:
             Cancelled: somebody gave up, or there is nothing yet that is worth saving.
         """
-        nothing_yet = not self._stepped and not self._resumed
         # TensorFlow swallows some of what is raised while it traces; so it is raised again here.
-        if self.gave_up or (self._wanted and nothing_yet):
+        if self.gave_up or (self._wanted and not self._has_something):
             raise Cancelled
-        self._stepped = True
         if self._wanted and not self._told:
             self._told = True
             text = "Stopping and saving; Ctrl+C again gives up what is not saved."

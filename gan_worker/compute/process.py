@@ -116,7 +116,12 @@ class Compute:
     def _serve_training(self, run: messages.RunJob) -> None:
         def work() -> messages.Finished:
             config = from_json(TrainingConfig, run.config)
-            self._program.train(config, report, should_stop)
+            try:
+                self._program.train(config, report, should_stop)
+            except Cancelled:
+                if self._gives_way:
+                    raise no_memory_left("Resume it once there is more.") from None
+                raise
             if self._gives_way:
                 raise no_memory_left("It was saved; resume it once there is more.")
             return messages.Finished(run.job)

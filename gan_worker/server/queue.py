@@ -247,16 +247,18 @@ class JobQueue:
         if job is None or job.state not in RUNNING_STATES:
             return False
         error, place = finished.error, self._places[job.job]
-        if job.state == "cancelling" or (error is not None and error.code == "cancelled"):
+        leaves = self.ending and job.kind == "train" and job.job not in self._stopping
+        given_up = error is not None and error.code == "cancelled"
+        if job.state == "cancelling" or (given_up and not leaves):
             self._move(job, "cancelled", error=None)
+        elif leaves and (given_up or error is None):
+            self._move(job, "interrupted", error=_left())
         elif error is not None and error.code == "out_of_memory":
             return self._starve(job, error, place)
         elif error is not None:
             # What was not saved for want of room can be resumed from what was saved before.
             stays = error.code == "disk_full" and (self.ending or job.job in self._stopping)
             self._move(job, "interrupted" if stays else "failed", error=error)
-        elif self.ending and job.kind == "train" and job.job not in self._stopping:
-            self._move(job, "interrupted", error=_left())
         else:
             self._move(job, "succeeded", error=None, result=finished.result)
         return False

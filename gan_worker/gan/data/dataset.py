@@ -17,7 +17,9 @@ from gan_worker.gan.data.isotropy import is_isotropic
 from gan_worker.gan.data.periodicity import measure_pattern
 from gan_worker.gan.data.source import Material as Material
 from gan_worker.gan.data.source import PhotoMaps as PhotoMaps
+from gan_worker.gan.data.source import Tell as Tell
 from gan_worker.gan.data.source import measure_element as measure_element
+from gan_worker.gan.data.source import one_by_one as one_by_one
 from gan_worker.gan.data.source import open_sources
 from gan_worker.gan.data.statistics import WEAKEST_AXIS, Statistics, measure_statistics
 from gan_worker.gan.data.waves import Pattern, patterns_from_json
@@ -84,6 +86,7 @@ def read_pictures(
     octaves: int | None = 0,
     preparation: Preparation = AS_IT_IS,
     estimate: PhotoMaps | None = None,
+    tell: Tell = lambda text: None,
 ) -> Pictures:
     """Find, read and scale all materials; normals get unit length.
 
@@ -95,6 +98,7 @@ def read_pictures(
         octaves: times they are halved for the generator; None measures it.
         preparation: what is done to photos first.
         estimate: gives photos the maps that they lack, which are learned too; None leaves them as they are.
+        tell: is told of each of several.
 
     Raises:
         PictureError: `picture_missing`, `dataset_empty`, `map_size_mismatch`, `picture_too_small`.
@@ -102,7 +106,7 @@ def read_pictures(
     sets, skipped, notes = find_materials(files, of_photos=estimate.names if estimate else PHOTO)
     names = _common_maps([_maps_of(one, estimate) for one in sets])
     side = int((KEPT_PIXELS / len(sets)) ** 0.5)
-    sources = open_sources(sets, names, side, preparation, estimate)
+    sources = open_sources(sets, names, side, preparation, estimate, tell)
     elements = [source.element for source in sources]
     small: list[str] = []
     if scale is None or octaves is None:
@@ -114,7 +118,7 @@ def read_pictures(
         small = _note_small([one.name for one in sets], fitting, usual)
         scale, octaves = choose(ROOM * crop / min(sides))
     side = max(side, LEAST_KEPT << octaves)
-    sized = [source.at(scale, octaves, side) for source in sources]
+    sized = [s.at(scale, octaves, side) for s in one_by_one(sources, "scaling", tell)]
     entries = []
     for material_set, at in zip(sets, sized, strict=True):
         height, width = at.small[names[0]].shape[:2]
@@ -135,19 +139,23 @@ def read_pictures(
     return Pictures(scaled, report, all_files(sets), tuple(at.native for at in sized))
 
 
-def measure_pictures(pictures: Pictures, stride: int, state: Mapping[str, Any]) -> MeasuredPictures:
+def measure_pictures(
+    pictures: Pictures, stride: int, state: Mapping[str, Any], tell: Tell = lambda text: None
+) -> MeasuredPictures:
     """Measure patterns and statistics of materials.
 
     Args:
         pictures: that were read.
         stride: pixels a cell of the latent grid.
         state: of the checkpoint to go on from, whose weights mean what was measured then; empty at the start.
+        tell: is told of each of several.
     """
     report = pictures.report
     if state:
         patterns, statistics = patterns_from_json(state), Statistics.from_json(state["statistics"])
     else:
-        patterns = tuple(measure_pattern(material, stride) for material in pictures.materials)
+        materials = one_by_one(pictures.materials, "measuring", tell)
+        patterns = tuple(measure_pattern(material, stride) for material in materials)
         statistics = _measure(pictures)
     if any(pattern.is_any for pattern in patterns):
         report = replace(report, isotropic=False)  # turned, a pattern is another one

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
+from itertools import takewhile
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +16,8 @@ from gan_worker.photos.lattice import Likeness, find_lattice, measure_exactly
 
 # Pixels that are looked at, a side.
 LARGEST = 512
+# The same of a power spectrum, which takes half a gigabyte a megapixel: waves of a quarter of that repeat four times.
+MIDDLE = 1024
 # How alike a picture with a grain is far along it, and what share of that across it at most. Planks, ribs and courses
 # reach 0.3 to 1 and less than 0.05; others 0.17 at most.
 RUNS_ON, ENDS = 0.25, 0.5
@@ -36,17 +41,15 @@ def measure_pattern(material: Mapping[str, np.ndarray], stride: int) -> Pattern:
             carry nothing, what is finer is looked for.
     """
     pictures = list(_measured(material).values())
-    likenesses = _likenesses(pictures)
-    pattern = _pattern(pictures, likenesses, stride)
+    likenesses, spectra = _likenesses(pictures), [_Spectrum(picture) for picture in pictures]
+    pattern = _pattern(spectra, likenesses, stride)
     if pattern.waves:
         return pattern
-    finer = _pattern(pictures, likenesses, FINEST)
+    finer = _pattern(spectra, likenesses, FINEST)
     return finer if finer.waves else pattern
 
 
-def _pattern(
-    pictures: Sequence[np.ndarray], likenesses: Sequence[Likeness], stride: int
-) -> Pattern:
+def _pattern(spectra: Sequence[_Spectrum], likenesses: Sequence[Likeness], stride: int) -> Pattern:
     best = _best_lattice(likenesses, FASTEST * stride)
     if best is not None:
         one, two = _shortest_waves(*best)
@@ -56,16 +59,16 @@ def _pattern(
         # Without its two slowest waves a lattice cannot be told from another one.
         if np.hypot(*two) * FASTEST * stride <= 1:
             return Pattern(tuple((float(x), float(y)) for x, y in drawn))
-    return Pattern(_waves(pictures, stride), _grain(likenesses))
+    return Pattern(_waves(spectra, stride), _grain(likenesses))
 
 
-def _waves(pictures: Sequence[np.ndarray], stride: int) -> tuple[Wave, ...]:
+def _waves(spectra: Sequence[_Spectrum], stride: int) -> tuple[Wave, ...]:
     """Those of the first picture, or of another one that consists of them, as the height of a ribbed sheet does."""
-    color, *others = pictures
-    waves, _ = _strongest_waves(color, stride)
+    color, *others = spectra
+    waves, _ = color.strongest_waves(stride)
     if waves:
         return waves
-    found = [_strongest_waves(picture, stride) for picture in others]
+    found = [spectrum.strongest_waves(stride) for spectrum in others]
     return next((waves for waves, share in found if share > RIBBED), ())
 
 
@@ -139,38 +142,65 @@ def _shortest_waves(one: np.ndarray, two: np.ndarray) -> tuple[np.ndarray, np.nd
         b = b - times * a
 
 
-def _strongest_waves(picture: np.ndarray, stride: int) -> tuple[tuple[Wave, ...], float]:
-    """The one or two waves that stand out of the power spectrum, cycles a pixel along x and y, and their share of it.
+class _Peak(NamedTuple):
+    """Of a power spectrum: its wave, its share of all power, and whether it points another way than those before."""
 
-    A wave is taken where a peak of the power spectrum holds a tenth of all power and half of that at its own
-    frequency, and repeats four times at least. The second must point another way than the first.
-    """
-    grey = picture.mean(axis=-1)
-    height, width = grey.shape
-    window = np.hanning(height)[:, None] * np.hanning(width)[None]
-    power = np.abs(np.fft.fft2((grey - grey.mean()) * window, s=(4 * height, 4 * width))) ** 2
-    fy, fx = np.fft.fftfreq(4 * height)[:, None], np.fft.fftfreq(4 * width)[None]
-    radius = np.hypot(fx, fy)
-    slowest, fastest = 4.0 / min(height, width), 1 / (2.5 * stride)
-    upper = (fy > 0) | ((fy == 0) & (fx > 0))
-    power = np.where(upper & (radius > slowest * 0.75), power, 0)
-    total = power.sum()
-    waves: list[Wave] = []
-    shares = 0.0
-    while len(waves) < 2:
-        row, column = np.unravel_index(np.argmax(power), power.shape)
-        x, y = float(fx[0, column]), float(fy[row, 0])
-        lobe = (((fx - x) * width) ** 2 + ((fy - y) * height) ** 2 < 4) | (
-            ((fx + x) * width) ** 2 + ((fy + y) * height) ** 2 < 4
-        )
-        ring = np.abs(radius - np.hypot(x, y)) * min(height, width) < 2
-        share = power[lobe].sum()
-        if share < 0.1 * total or share < 0.5 * power[ring].sum():
-            break
-        if not slowest <= np.hypot(x, y) <= fastest:
-            break
-        power = np.where(lobe, 0, power)
-        if all(abs(x * b - y * a) > 0.25 * np.hypot(x, y) * np.hypot(a, b) for a, b in waves):
-            waves.append((x, y))
-            shares += share / total
-    return tuple(waves), shares
+    wave: Wave
+    share: float
+    is_another: bool
+
+
+class _Spectrum:
+    """The power spectrum of the middle of a picture, which is worked out when it is first asked."""
+
+    def __init__(self, picture: np.ndarray):
+        starts = [max(0, length - MIDDLE) // 2 for length in picture.shape[:2]]
+        spans = [slice(start, start + MIDDLE) for start in starts]
+        self._picture = picture[spans[0], spans[1]]
+
+    def strongest_waves(self, stride: int) -> tuple[tuple[Wave, ...], float]:
+        """The one or two waves that stand out, cycles a pixel along x and y, and their share of all power."""
+        fastest = 1 / (FASTEST * stride)
+        slow = list(takewhile(lambda peak: np.hypot(*peak.wave) <= fastest, self._peaks))
+        waves = [peak for peak in slow if peak.is_another]
+        return tuple(peak.wave for peak in waves), sum(peak.share for peak in waves)
+
+    @cached_property
+    def _peaks(self) -> list[_Peak]:
+        """The highest, up to two that point different ways.
+
+        A wave is taken where a peak of the power spectrum holds a tenth of all power and half of that at its own
+        frequency, and repeats four times at least.
+        """
+        grey = self._picture.mean(axis=-1)
+        height, width = grey.shape
+        window = np.hanning(height)[:, None] * np.hanning(width)[None]
+        spectrum = np.fft.fft2((grey - grey.mean()) * window, s=(4 * height, 4 * width))
+        power = np.abs(spectrum) ** 2
+        del spectrum
+        fy, fx = np.fft.fftfreq(4 * height)[:, None], np.fft.fftfreq(4 * width)[None]
+        radius = np.hypot(fx, fy)
+        slowest, fastest = 4.0 / min(height, width), 1 / (FASTEST * FINEST)
+        upper = (fy > 0) | ((fy == 0) & (fx > 0))
+        power = np.where(upper & (radius > slowest * 0.75), power, 0)
+        total = power.sum()
+        peaks: list[_Peak] = []
+        while sum(peak.is_another for peak in peaks) < 2:
+            row, column = np.unravel_index(np.argmax(power), power.shape)
+            x, y = float(fx[0, column]), float(fy[row, 0])
+            lobe = (((fx - x) * width) ** 2 + ((fy - y) * height) ** 2 < 4) | (
+                ((fx + x) * width) ** 2 + ((fy + y) * height) ** 2 < 4
+            )
+            ring = np.abs(radius - np.hypot(x, y)) * min(height, width) < 2
+            share = power[lobe].sum()
+            if share < 0.1 * total or share < 0.5 * power[ring].sum():
+                break
+            if not slowest <= np.hypot(x, y) <= fastest:
+                break
+            power = np.where(lobe, 0, power)
+            waves = [peak.wave for peak in peaks if peak.is_another]
+            is_another = all(
+                abs(x * b - y * a) > 0.25 * np.hypot(x, y) * np.hypot(a, b) for a, b in waves
+            )
+            peaks.append(_Peak((x, y), share / total, is_another))
+        return peaks

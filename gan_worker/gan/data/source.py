@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -35,11 +35,16 @@ if TYPE_CHECKING:
 
 Material = Mapping[str, np.ndarray]
 Problems: TypeAlias = "Sequence[PhotoProblem | Finding]"
+# Is told what comes next, and raises `Cancelled` where that is not wanted any more.
+Tell = Callable[[str], None]
+T = TypeVar("T")
 
 # Pixels of a picture that is read whole, at most.
 WHOLE = 2**24
-# Of the overviews of larger ones: of all materials together, of each at least, and what is measured on one at most.
-OVERVIEWS, OVERVIEW, MEASURED = 2**24, 2**20, 2**22
+# Of the overviews of larger ones: of all materials together, and of each at least.
+OVERVIEWS, OVERVIEW = 2**24, 2**20
+# Of what the size of elements is measured on, at most.
+MEASURED = 2**22
 # Side of the window that is read of a larger one, at least.
 WINDOW = 2**10
 # Pixels of a photo that something is done to, at most: all of it is held for that, which takes 1.6 GiB, and
@@ -134,12 +139,9 @@ class LargeSource:
     def __init__(self, reduced: Reduced, problems: Problems = ()):
         self._reduced, self.problems = reduced, problems
         self.side = min(reduced.size)
-        shown: Material = reduced.overview
-        shrink = reduced.shrink
-        while math.prod(_size(shown)) > MEASURED:
-            shown, shrink = _halved(shown, 1), 2 * shrink
+        element = _main_element(reduced.overview) * reduced.shrink
         # What is finer than the overview's pixels repeats in the window.
-        self.element = min(_main_element(shown) * shrink, find_cell(reduced.window)[0])
+        self.element = min(element, find_cell(reduced.window)[0])
 
     def at(self, scale: float, octaves: int, side: int) -> Sized:
         """See `Source.at`; of more detail than the overview has, there is the middle alone."""
@@ -165,6 +167,7 @@ def open_sources(
     side: int,
     preparation: Preparation = AS_IT_IS,
     estimate: PhotoMaps | None = None,
+    tell: Tell = lambda text: None,
 ) -> list[Source | LargeSource]:
     """Read what is needed of materials, and hold as many whole as there is room for.
 
@@ -174,15 +177,24 @@ def open_sources(
         side: of the middle that will be kept of each, pixels.
         preparation: what is done first to those that are photos, which have no maps but their base color.
         estimate: gives photos their other maps; None leaves them with their color alone.
+        tell: is told of each.
 
     Raises:
         PictureError: as `read_material`; `picture_unreadable` for a photo that is too large for what is done to it.
     """
     sources: list[Source | LargeSource] = []
-    for one in materials:
+    for one in one_by_one(materials, "reading", tell):
         room = HELD - sum(opened.held for opened in sources)
         sources.append(_opened(one, names, side, len(materials), room, preparation, estimate))
     return sources
+
+
+def one_by_one(sets: Sequence[T], doing: str, tell: Tell) -> Iterator[T]:
+    """What there is of each of several sets, which are told of one after the other: they may take hours together."""
+    for number, one in enumerate(sets, 1):
+        if len(sets) > 1:
+            tell(f"{doing} set {number} of {len(sets)}")
+        yield one
 
 
 def _opened(
@@ -361,8 +373,11 @@ def measure_element(picture: np.ndarray) -> float:
     Args:
         picture: (height, width, channels) in 0..1.
     """
-    across = _correlation_length(picture.mean(axis=-1))
-    return 4 * min(float(np.sqrt(across[0] * across[1])), 2 * min(across))
+    grey, shrink = picture.mean(axis=-1), 1
+    while grey.size > MEASURED:
+        grey, shrink = _boxes(grey, 2)[..., 0], 2 * shrink
+    across = _correlation_length(grey)
+    return 4 * shrink * min(float(np.sqrt(across[0] * across[1])), 2 * min(across))
 
 
 def _correlation_length(grey: np.ndarray) -> tuple[int, int]:

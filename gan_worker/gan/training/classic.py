@@ -15,7 +15,14 @@ import numpy as np
 import tensorflow as tf
 
 from gan_worker.errors import PictureError
-from gan_worker.gan.data.dataset import Dataset, Material, MeasuredPictures, Pictures
+from gan_worker.gan.data.dataset import (
+    Dataset,
+    Material,
+    MeasuredPictures,
+    Pictures,
+    Tell,
+    one_by_one,
+)
 from gan_worker.gan.data.statistics import CONSTANT, MapStatistics, Statistics
 from gan_worker.gan.networks.adam import Adam
 from gan_worker.gan.networks.classic import ClassicDiscriminator, ClassicGenerator
@@ -46,9 +53,9 @@ class ClassicPipeline:
         self.network = network
 
     def read(
-        self, config: TrainingConfig, _state: Mapping[str, Any], _weights: object
+        self, config: TrainingConfig, _state: Mapping[str, Any], _weights: object, tell: Tell
     ) -> MeasuredPictures:
-        read = read_small_pictures(config.pictures, self.network.side)
+        read = read_small_pictures(config.pictures, self.network.side, tell)
         return MeasuredPictures(**vars(read), names=(), patterns=(), statistics=GREY)
 
     def new_update(
@@ -68,12 +75,15 @@ class ClassicPipeline:
 # ---- pictures
 
 
-def read_small_pictures(files: Sequence[str], side: int) -> Pictures:
+def read_small_pictures(
+    files: Sequence[str], side: int, tell: Tell = lambda text: None
+) -> Pictures:
     """Read all pictures, small and square; of one that is not square the middle is taken.
 
     Args:
         files: pictures or folders.
         side: what every picture is scaled to, pixels.
+        tell: is told of each.
 
     Returns:
         Materials of one map, `base_color` (side, side, 3).
@@ -91,7 +101,7 @@ def read_small_pictures(files: Sequence[str], side: int) -> Pictures:
             f"received {len(colored)}.",
             "Give a folder of pictures, or use the preset tiny, which learns from one photo.",
         )
-    read = [_read_small(s, side) for s in colored]
+    read = [_read_small(s, side) for s in one_by_one(colored, "reading", tell)]
     small = [picture for picture, _ in read]
     oblong = sum(was_oblong for _, was_oblong in read)
     if max(map(np.ptp, small)) < CONSTANT:

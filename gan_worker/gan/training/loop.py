@@ -65,9 +65,11 @@ def train(
         config: what was chosen; `resume` continues from the run's newest good checkpoint, if it has one.
         run: the run's folder.
         report: is told what happens, as it happens.
-        should_stop: is asked between two steps; its own time does not count. It may raise `Cancelled`.
+        should_stop: is asked between two steps; its own time does not count. It may raise `Cancelled`. While
+            pictures are read, it is asked before each of several sets.
 
     Raises:
+        Cancelled: it was stopped while pictures were read, or `should_stop` raised it.
         PictureError: the pictures cannot be used.
         RequestError: `invalid_config`.
         StorageError: a checkpoint cannot be written, or belongs to other networks.
@@ -82,7 +84,8 @@ def train(
         others[config.preset](config, run, report, should_stop)
         return
     room = Room(report, should_stop)
-    training = Training(config, run, report, partial(new_pipeline, config.preset), room)
+    pipeline_of = partial(new_pipeline, config.preset)
+    training = Training(config, run, report, pipeline_of, room, should_stop)
     training.loop(should_stop)
 
 
@@ -96,6 +99,7 @@ class Training:
         pipeline_of: makes the pipeline of the networks that a checkpoint's state is of, or where it is empty, of those
             of the preset.
         room: writes, and waits where the disk is full.
+        should_stop: is asked before each of several sets is read.
     """
 
     def __init__(
@@ -105,6 +109,7 @@ class Training:
         report: Callable[[Report], None],
         pipeline_of: Callable[[Mapping[str, Any]], Pipeline],
         room: Room,
+        should_stop: Callable[[], bool] = lambda: False,
     ):
         self.config, self.run, self.report, self.room = config, run, report, room
         self.steps, self.seconds = 0, 0.0
@@ -120,7 +125,9 @@ class Training:
         pipeline = pipeline_of(state)
         before = read_provenance(run.path) or Provenance()
         weights = run.weights_of(config.estimator)
-        learned = read_training_set(config, pipeline.read, state, before, weights, report)
+        learned = read_training_set(
+            config, pipeline.read, state, before, weights, report, should_stop
+        )
         self.pictures, self.data = learned.pictures, learned.pictures.report
         self.network = pipeline.network
         self.provenance = learned.provenance

@@ -14,6 +14,7 @@ from gan_worker.gan.data.dataset import (
     Dataset,
     MeasuredPictures,
     Pictures,
+    Tell,
     measure_pictures,
     read_pictures,
     with_maps,
@@ -76,11 +77,12 @@ class Pipeline(Protocol):
         """Sizes."""
 
     def read(
-        self, config: TrainingConfig, state: Mapping[str, Any], weights: Weights
+        self, config: TrainingConfig, state: Mapping[str, Any], weights: Weights, tell: Tell
     ) -> MeasuredPictures:
         """Read the pictures and measure them, or take what was measured from the state of a checkpoint, if any.
 
-        The weights are those of the estimator, which all maps of photos are learned with where that is wanted.
+        The weights are those of the estimator, which all maps of photos are learned with where that is wanted. Of
+        several sets each is told of.
         """
 
     def new_update(
@@ -109,7 +111,7 @@ class MaterialPipeline:
         self.network = network
 
     def read(
-        self, config: TrainingConfig, state: Mapping[str, Any], weights: Weights
+        self, config: TrainingConfig, state: Mapping[str, Any], weights: Weights, tell: Tell
     ) -> MeasuredPictures:
         scale, octaves, turned = config.scale, config.octaves, config.isotropic
         if state:
@@ -123,13 +125,14 @@ class MaterialPipeline:
             octaves,
             config.prepare,
             photo_maps(weights) if config.learn_maps else None,
+            tell,
         )
         if state:
             pictures = with_maps(pictures, tuple(state["statistics"]))
             pictures = _with_note(pictures, config.octaves)
         elif len(pictures.materials) > 1:
             self.network = replace(self.network, toned=True)
-        return measure_pictures(pictures, self.network.stride, state)
+        return measure_pictures(pictures, self.network.stride, state, tell)
 
     def new_update(
         self,

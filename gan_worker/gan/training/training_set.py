@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gan_worker.config import TrainingConfig
-from gan_worker.errors import RequestError
-from gan_worker.gan.data.dataset import MeasuredPictures
+from gan_worker.errors import Cancelled, RequestError
+from gan_worker.gan.data.dataset import MeasuredPictures, Tell
 from gan_worker.gan.training.pretrained import Pretrained
 from gan_worker.progress import Report, Stage
 from gan_worker.runs.provenance import Provenance, describe_training
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gan_worker.runs.estimators import Weights
 
 # Reads and measures the pictures of a config, or takes what was measured from the state of a checkpoint, if any.
-Read = Callable[[TrainingConfig, Mapping[str, Any], "Weights"], MeasuredPictures]
+Read = Callable[[TrainingConfig, Mapping[str, Any], "Weights", Tell], MeasuredPictures]
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ def read_training_set(
     before: Provenance,
     weights: Weights,
     report: Callable[[Report], None],
+    should_stop: Callable[[], bool],
 ) -> TrainingSet:
     """Read and measure the pictures.
 
@@ -52,15 +53,23 @@ def read_training_set(
             would mean something else; empty at the start.
         before: where the pictures of earlier sessions came from.
         weights: of the estimator.
-        report: is told what was found.
+        report: is told how far it is, and what was found.
+        should_stop: is asked before each of several sets.
 
     Raises:
+        Cancelled: `should_stop` said so; there is nothing yet to keep.
         PictureError: the pictures cannot be used.
         RequestError: `invalid_config`, where a run would go on as something else.
     """
+
+    def tell(text: str) -> None:
+        if should_stop():
+            raise Cancelled
+        report(Stage(text))
+
     _check_preset(config, state)
     report(Stage("reading pictures"))
-    pictures = read(config, state, weights)
+    pictures = read(config, state, weights, tell)
     report(pictures.report)
     pretrained = None if state else Pretrained.of_preset(config.preset)
     settings = {"pretrained": pretrained.hash} if pretrained else {}

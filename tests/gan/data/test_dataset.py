@@ -117,6 +117,22 @@ def test_larger_elements_get_a_smaller_scale(blobs):
     assert 1 > scales[1] > scales[2] >= 2 * 64 / 1024
 
 
+@pytest.mark.parametrize("shape", [(512, 512), (300, 512)])
+def test_elements_of_a_large_picture_are_measured_on_it_made_smaller(blobs, monkeypatch, shape):
+    picture = blobs(512, 16)[: shape[0], : shape[1]]
+    expected = measure_element(picture)
+    monkeypatch.setattr("gan_worker.gan.data.source.MEASURED", 2**16)
+    transform, sizes = np.fft.rfft2, []
+
+    def watched(values, s=None):
+        sizes.append(np.prod(s or values.shape))
+        return transform(values, s=s)
+
+    monkeypatch.setattr(np.fft, "rfft2", watched)
+    assert measure_element(picture) == pytest.approx(expected, rel=0.05)
+    assert max(sizes) <= 4 * 2**16
+
+
 @pytest.mark.parametrize("runs_on", [True, False])
 def test_smaller_shapes_that_run_on_in_the_height_count_more_than_stains(blobs, tmp_path, runs_on):
     height = blobs(512, 3)

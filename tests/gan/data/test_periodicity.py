@@ -62,6 +62,25 @@ def test_maps_of_one_value_hide_no_pattern_and_make_none(blobs):
     assert not measure_pattern({"base_color": blobs(192, 3)} | even, stride=8).waves
 
 
+@pytest.mark.parametrize("side", [256, 400])
+def test_waves_are_looked_for_once_and_in_the_middle_of_a_large_picture(blobs, monkeypatch, side):
+    """A spectrum takes half a gigabyte a megapixel."""
+    monkeypatch.setattr("gan_worker.gan.data.periodicity.MIDDLE", 256)
+    transform, sizes = np.fft.fft2, []
+
+    def watched(values, s):
+        sizes.append(s)
+        return transform(values, s=s)
+
+    monkeypatch.setattr(np.fft, "fft2", watched)
+    planks = 0.5 + 0.2 * np.sin(2 * np.pi * np.mgrid[0:side, 0:side][1] / 24.5)[..., None]
+    noise = np.random.default_rng(0).normal(0, 0.1, planks.shape)
+    (wave,) = measure_pattern({"base_color": planks + noise}, stride=8).waves
+    assert np.abs(wave) == pytest.approx((1 / 24.5, 0), abs=1e-3)
+    assert not measure_pattern({"base_color": blobs(side, 3)}, stride=8).waves
+    assert sizes == [(1024, 1024)] * 2
+
+
 def test_a_cell_is_as_large_as_what_repeats(blobs):
     y, x = np.mgrid[0:512, 0:512]
     tiles = np.where((x % 64 < 3) | (y % 64 < 3), 0.3, 0.8)[..., None]

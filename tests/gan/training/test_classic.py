@@ -63,6 +63,12 @@ def cells(material):
     return grid.reshape(-1, SIDE, SIDE)
 
 
+def test_each_picture_is_told_while_they_are_read(folder):
+    told = []
+    count = len(classic.read_small_pictures([str(folder)], SIDE, told.append).materials)
+    assert told == [f"reading set {number + 1} of {count}" for number in range(count)]
+
+
 def test_every_picture_it_makes_looks_like_a_real_one(model, folder):
     real = classic.read_small_pictures([str(folder)], SIDE)
     known = np.stack([m["base_color"].mean(axis=-1).ravel() for m in real.materials])

@@ -26,6 +26,7 @@ from gan_worker.progress import (
     LiveModel,
     Notice,
     Preview,
+    Stage,
     TrainingProgress,
     Waiting,
 )
@@ -290,6 +291,38 @@ def test_resuming_with_another_preset_is_refused(config, halfway):
     assert not listener.reports, "nothing was read or built in vain"
     assert halfway.load_config() == config
     np.testing.assert_array_equal(weights(halfway)[0]["generator/000"], before["generator/000"])
+
+
+def test_each_of_several_sets_is_told_while_they_are_read(config, run, tmp_path):
+    """A server takes a training that gives no sign for minutes for wedged."""
+    several = dataclasses.replace(config, pictures=three_of(config, tmp_path))
+    listener = Listener(steps=10)
+    loop.train(several, run, listener.report, listener.should_stop)
+    told = [stage.text for stage in listener.of(Stage)]
+    done = ("reading", "scaling", "measuring")
+    expected = [f"{doing} set {number} of 3" for doing in done for number in (1, 2, 3)]
+    assert told == ["reading pictures", *expected, "building the networks"]
+    assert weights(run)[1]["step"] == 1
+
+
+def test_a_stop_while_pictures_are_read_comes_before_the_next_one(config, run, tmp_path):
+    several = dataclasses.replace(config, pictures=three_of(config, tmp_path))
+    listener = Listener(steps=1)
+    with pytest.raises(Cancelled):
+        loop.train(several, run, listener.report, listener.should_stop)
+    assert [stage.text for stage in listener.of(Stage)] == [
+        "reading pictures",
+        "reading set 1 of 3",
+    ]
+    assert not run.checkpoints()
+
+
+def three_of(config, folder):
+    """Files of the same picture by three names."""
+    files = [folder / f"{name}.png" for name in ("ash", "elm", "oak")]
+    for file in files:
+        shutil.copy(config.pictures[0], file)
+    return tuple(map(str, files))
 
 
 def test_cancelling_leaves_what_was_saved_before(config, run):

@@ -222,14 +222,14 @@ def test_a_resumed_run_gets_no_more_octaves_than_its_pictures_have(
 ):
     pipeline = MaterialPipeline(PRESETS["nano"])
     first = dataclasses.replace(config, scale=scale, octaves=before)
-    measured = pipeline.read(first, {}, None)
+    measured = pipeline.read(first, {}, None, lambda text: None)
     state = {
         "scale": scale,
         "octaves": before,
         "statistics": measured.statistics.to_json(),
         "patterns": [dataclasses.asdict(pattern) for pattern in measured.patterns],
     }
-    again = pipeline.read(dataclasses.replace(first, octaves=asked), state, None)
+    again = pipeline.read(dataclasses.replace(first, octaves=asked), state, None, lambda text: None)
     assert (again.report.scale, again.report.octaves) == expected
     notes = [note for note in again.report.notes if "Octaves" in note]
     assert [told in note for note in notes] == [True] * bool(told)

@@ -318,11 +318,22 @@ def test_an_error_is_message_cure_and_code(capsys):
     assert capsys.readouterr().err == "Wrong [red]thing[/red].\nDo better.\n[code]\n"
 
 
+def test_many_sets_that_are_read_take_few_lines_of_a_log(capsys):
+    with terminal.TrainingView() as view:
+        for number in range(300):
+            view.report(Stage(f"reading set {number + 1} of 300"))
+        view.report(Stage("building the networks"))
+    first, *_, last = lines = capsys.readouterr().out.splitlines()
+    assert (first, last) == ("reading set 1 of 300 …", "building the networks …")
+    assert len(lines) < 10
+
+
 class TestStopWish:
     def test_the_first_wish_stops_and_the_second_gives_up(self, capsys):
         before = signal.getsignal(signal.SIGINT)
         with terminal.StopWish(resumed=False) as wish:
             assert not wish.asked()
+            wish.note(TrainingProgress(1, 0.1, 2.0, 0.25, None, 12.0, {}))
             signal.raise_signal(signal.SIGINT)
             assert wish.asked()
             assert "Stopping and saving" in capsys.readouterr().err
@@ -335,6 +346,8 @@ class TestStopWish:
 
     def test_before_the_first_step_there_is_nothing_to_save(self):
         with terminal.StopWish(resumed=False) as wish:
+            assert not wish.asked(), "as between two sets that are read"
+            wish.note(Stage("reading set 2 of 3"))
             signal.raise_signal(signal.SIGTERM)
             with pytest.raises(Cancelled):
                 wish.asked()

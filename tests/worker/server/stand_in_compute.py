@@ -14,6 +14,7 @@ import psutil
 
 from gan_worker.compute.process import main
 from gan_worker.config import GenerationConfig, Recipe, check_size
+from gan_worker.errors import Cancelled
 from gan_worker.progress import (
     GeneratedMaterial,
     GenerationProgress,
@@ -61,6 +62,8 @@ class StandIn:
             if step % 20 == 0:
                 saved.write_text(str(step))
             time.sleep(STEP)
+        if config.run == "starved while reading" and step < steps:
+            raise Cancelled
         if config.run.startswith("saves slowly"):
             time.sleep(0.5)
         saved.write_text(str(step))

@@ -341,6 +341,18 @@ def test_an_ending_server_leaves_work_for_another_day(desk):
     assert desk.answer.error.code == "busy"
 
 
+def test_a_training_that_gave_up_reading_its_pictures_goes_on_only_where_the_server_ends(desk):
+    stopped, left = desk.submit(run="a"), desk.submit(run="b")
+    given_up = ErrorInfo("cancelled", "It was given up.", "")
+    desk.next_run("train")
+    desk.jobs.finish(Finished(stopped, given_up))
+    assert desk.states(stopped)[-1] == "cancelled"
+    desk.next_run("train")
+    desk.jobs.ending = True
+    desk.jobs.finish(Finished(left, given_up))
+    assert desk.states(left)[-1] == "interrupted"
+
+
 def test_replay_takes_up_what_a_dead_server_left(desk, journal):
     runs, waits, alien = desk.submit(run="a"), desk.submit(run="b"), desk.submit(owner="gone")
     cancels = desk.submit("generate")
