@@ -17,7 +17,7 @@ import logging
 import math
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -82,6 +82,8 @@ BUNDLED = Path(__file__).parents[1] / "bundled_models"
 FORMATS = (FORMAT, WITH_OCTAVES, OF_A_PHOTO, WITH_TONES)
 # Letters of a model's credits, and of what is a word or a time.
 MOST_CREDITED, MOST_LETTERS = 4_000, 60
+# Previews of a run that are kept: the first, the newest, and what lies between.
+PREVIEWS_KEPT = 200
 # What tells that a run got anywhere; a folder without any of these is free to be started again.
 _YIELDS = ("checkpoints", "model.json", ESTIMATOR, "progress.jsonl", "previews")
 
@@ -311,6 +313,13 @@ class Run:
             folder.mkdir(exist_ok=True)
         texts = model_metadata(self.name, "", credits)
         write_picture(folder / f"{step:08d}.png", pixels, metadata=texts)
+        found = {int(f.stem): f for f in folder.glob("*.png") if f.stem.isdecimal()}
+        for surplus in set(found) - set(_spread(found, step)):
+            try:
+                found[surplus].unlink(missing_ok=True)
+            except OSError as error:
+                # On Windows one that somebody looks at stays, and goes with a later one.
+                logger.debug("%s", error)
 
     def check_goes_on(self) -> None:
         """Look whether there is anything that could be trained further.
@@ -369,6 +378,15 @@ class Run:
             for file in (*old[:-1], *self.path.glob("generator-*.tmp")):
                 file.unlink(missing_ok=True)
         return info
+
+
+def _spread(steps: Iterable[int], newest: int) -> list[int]:
+    """As many of these steps as are kept: again and again the one between the nearest two is left out."""
+    left = np.array(sorted(steps))
+    while len(left) > max(2, PREVIEWS_KEPT):
+        gaps = np.where(left[1:-1] == newest, np.inf, left[2:] - left[:-2])
+        left = np.delete(left, 1 + int(np.argmin(gaps)))
+    return [int(step) for step in left]
 
 
 def is_taken(runs_folder: Path, name: str) -> bool:

@@ -246,6 +246,34 @@ class TestProgress:
         picture = read_picture(run.path / "previews" / "00000012.png")
         assert np.array_equal(np.round(picture * 255), pixels)
 
+    def test_of_many_previews_some_stay_that_are_spread_evenly(self, run, monkeypatch):
+        monkeypatch.setattr(runs, "PREVIEWS_KEPT", 20)
+        for step in range(1, 500):
+            run.save_preview(step, np.zeros((1, 1, 3), np.uint8), Credits())
+        steps = previews_of(run)
+        assert len(steps) == 20
+        assert (steps[0], steps[-1]) == (1, 499)
+        assert max(np.diff(steps)) <= 2 * 500 / 20
+        # The training was taken back: what it shows now is kept.
+        run.save_preview(300, np.zeros((1, 1, 3), np.uint8), Credits())
+        assert 300 in previews_of(run)
+
+    def test_what_else_lies_beside_previews_is_left_alone(self, run, monkeypatch):
+        monkeypatch.setattr(runs, "PREVIEWS_KEPT", 2)
+        (run.path / "previews").mkdir()
+        other = run.path / "previews" / "mine.png"
+        other.write_bytes(b"mine")
+        for step in range(5):
+            run.save_preview(step, np.zeros((1, 1, 3), np.uint8), Credits())
+        assert other.read_bytes() == b"mine"
+        assert previews_of(run) == [0, 4]
+
+
+def previews_of(run):
+    """Steps of the previews that are kept."""
+    files = (run.path / "previews").glob("*.png")
+    return sorted(int(file.stem) for file in files if file.stem.isdecimal())
+
 
 def own_models(folder):
     """All models but those that come with the program."""
