@@ -36,6 +36,8 @@ PICTURE_EXTENSIONS = frozenset(
         *(".jpe", ".jfif", ".jfi", ".jif", ".heic", ".heif", ".hif", ".avif"),
     )
 )
+# The last tick of a training is found in so many bytes.
+TAIL = 16 * 1024
 # Windows does not know all of them.
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
@@ -332,6 +334,18 @@ def read_regular(file: Path, most: int | None = None) -> bytes:
     if most is not None and size > most:
         raise OSError(errno.EFBIG, f"it holds {size} bytes, more than {most}", str(file))
     return file.read_bytes()
+
+
+def read_last_lines(file: Path) -> list[bytes]:
+    """The last lines of a file that grows, oldest first; the first of them may be torn.
+
+    Raises:
+        OSError: it is no plain file, or as the system says.
+    """
+    check_regular(file)
+    with file.open("rb") as opened:
+        opened.seek(max(0, opened.seek(0, os.SEEK_END) - TAIL))
+        return opened.read().splitlines()
 
 
 def is_full(error: OSError) -> bool:

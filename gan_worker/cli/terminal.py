@@ -186,8 +186,7 @@ def show_runs(runs: Iterable[Run]) -> None:
 
 
 def _cells(run: Run) -> list[Text | str]:
-    ticks = run.read_progress()
-    last = ticks[-1] if ticks else TrainingProgress(0, 0, 0, 0, None, 0, {})
+    last = run.last_tick() or TrainingProgress(0, 0, 0, 0, None, 0, {})
     return [
         line(run.name),
         str(last.step),

@@ -88,7 +88,7 @@ class GanProgram:
         run = make(self._runs, config.run)
         with run.writing(LOCK_PATIENCE):
             if _was_made(config, run):
-                for tick in run.read_progress()[-1:]:
+                if tick := run.last_tick():
                     report(tick)
                 return
             loop.train(_completed(config, run), run, report, should_stop)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import heapq
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,49 @@ FIGURES = {
     "swd/0": "Finest detail (lower is better)",
     "diversity": "Difference between seeds (1 is full)",
 }
+
+
+class Ticks:
+    """Those ticks of a run that its curves need, of which a day has thousands: oldest first.
+
+    Args:
+        told: all so far, one after the other.
+    """
+
+    def __init__(self, told: Iterable[TrainingProgress] = ()):
+        self._plain, self._figured = _Sparse(), _Sparse()
+        for tick in told:
+            self.add(tick)
+
+    def add(self, tick: TrainingProgress) -> None:
+        """Take in the newest; those from its step on were taken back."""
+        for sparse in (self._plain, self._figured):
+            sparse.forget(tick.step)
+        # Figures are measured now and then, and are as many points again.
+        (self._figured if tick.figures else self._plain).add(tick)
+
+    def __iter__(self) -> Iterator[TrainingProgress]:
+        return heapq.merge(self._plain.kept, self._figured.kept, key=lambda tick: tick.step)
+
+
+class _Sparse:
+    """Every tick at first, and each time there are twice as many as are drawn, every second of them from then on."""
+
+    def __init__(self) -> None:
+        self.kept: list[TrainingProgress] = []
+        self._every, self._seen = 1, 0
+
+    def add(self, tick: TrainingProgress) -> None:
+        if self._seen % self._every == 0:
+            self.kept.append(tick)
+        self._seen += 1
+        if len(self.kept) > 2 * POINTS:
+            self.kept = self.kept[::2]
+            self._every *= 2
+
+    def forget(self, step: int) -> None:
+        while self.kept and self.kept[-1].step >= step:
+            self.kept.pop()
 
 
 def draw_curves(ticks: Sequence[TrainingProgress], floor: Mapping[str, float], file: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan_worker.errors import TilewrightError, UnexpectedError
-from gan_worker.files import check_regular, parse_json, read_json, shown_name
+from gan_worker.files import parse_json, read_json, read_last_lines, shown_name
 from gan_worker.names import check_name
 from gan_worker.style import slider_directions
 from gan_worker.wire.codec import HEAD_LIMIT, Message, bad_message, decode, encode
@@ -25,8 +25,6 @@ if TYPE_CHECKING:  # it needs NumPy, which a server that only greets does withou
 
 logger = logging.getLogger(__name__)
 
-# The last tick of a training is found in so many bytes.
-TAIL = 16 * 1024
 # Bytes of one entry in a message, letters of the names of materials in it, letters of a reason and of a word.
 ENTRY_LIMIT, STYLES_LIMIT, REASON, WORD = HEAD_LIMIT // 8, 3000, 300, 60
 FIGURES = 64
@@ -185,10 +183,7 @@ class _Reading:
         """The last whole lines of a run's progress, the newest first; a line is read when it is asked for."""
         file = self._folder / "progress.jsonl"
         try:
-            check_regular(file)
-            with file.open("rb") as opened:
-                opened.seek(max(0, opened.seek(0, os.SEEK_END) - TAIL))
-                lines = opened.read().splitlines()
+            lines = read_last_lines(file)
         except FileNotFoundError:
             return
         except OSError as error:

@@ -37,7 +37,7 @@ from gan_worker.progress import (
     copy_warning,
 )
 from gan_worker.runs.checkpoints import format_of
-from gan_worker.runs.curves import draw_curves
+from gan_worker.runs.curves import Ticks, draw_curves
 from gan_worker.runs.provenance import Provenance, read_provenance, write_provenance
 from gan_worker.runs.room import Room
 from gan_worker.runs.run import ModelInfo, Run
@@ -147,7 +147,10 @@ class Training:
             state.get("alive", False),
         )
         self.figures: dict[str, float] = {}
+        self.ticks = Ticks(run.read_progress())
         self.rollbacks = 0
+        # Where the pictures came from does not change while they are learned.
+        self._is_described = False
         # What a detail stage starts from that a checkpoint has none of.
         self._new_detail: dict[str, np.ndarray] = {}
         if stored and isinstance(self.update, NativeStep):
@@ -325,6 +328,7 @@ class Training:
         self.figures = {}
         log.write(progress)
         self.room.write(lambda: self.run.append_progress(progress))
+        self.ticks.add(progress)
         self.report(progress)
 
     def _eta(self, rate: float) -> float | None:
@@ -387,9 +391,11 @@ class Training:
         label = f"{self.kimg:09.3f}"
         self.room.write(lambda: self.run.save_checkpoint(label, arrays, state))
         self._start = None
-        self.room.write(lambda: write_provenance(self.run.path, self.provenance))
+        if not self._is_described:
+            self.room.write(lambda: write_provenance(self.run.path, self.provenance))
+            self._is_described = True
         self.room.write(lambda: self.run.save_model(self._info(), self.live.tensors()))
-        ticks, floor = self.run.read_progress(), self.previews.collapse.floor
+        ticks, floor = list(self.ticks), self.previews.collapse.floor
         self.room.write(lambda: draw_curves(ticks, floor, self.run.path / "progress.png"))
 
     def _info(self) -> ModelInfo:

@@ -128,6 +128,22 @@ def test_a_training_leaves_a_folder_that_explains_itself(config, trained):
     assert list(run.path.glob("events.out.tfevents*"))
 
 
+def test_what_a_run_has_told_is_read_once_however_often_it_is_saved(config, halfway, monkeypatch):
+    read, written = [], []
+    progress, provenance = Run.read_progress, loop.write_provenance
+    monkeypatch.setattr(Run, "read_progress", lambda run: read.append(1) or progress(run))
+    monkeypatch.setattr(loop, "write_provenance", lambda *a: written.append(1) or provenance(*a))
+    for name in ("FIRST_CHECKPOINT", "CHECKPOINT_EVERY"):
+        monkeypatch.setattr(loop, name, 0.0)
+    drawn = []
+    monkeypatch.setattr(loop, "draw_curves", lambda ticks, floor, file: drawn.append(list(ticks)))
+    loop.train(dataclasses.replace(config, resume=True), halfway, print, lambda: False)
+    assert len(drawn) > 2
+    assert (len(read), len(written)) == (1, 1)
+    monkeypatch.undo()
+    assert drawn[-1] == halfway.read_progress()
+
+
 def test_one_that_makes_new_material_is_not_warned_of(trained, model):
     _, listener = trained
     assert model.info.copied == 0

@@ -232,6 +232,16 @@ class TestProgress:
             run.append_progress(tick(step))
         assert [t.step for t in run.read_progress()] == [1, 2, 4]
 
+    @pytest.mark.parametrize("torn", [b"", b'{"step": 2, "ki', b"\xff\xfe", b"\0\0", b"7", b"{}"])
+    def test_the_last_tick_is_found_without_those_before(self, torn, run, monkeypatch):
+        assert run.last_tick() is None
+        for step in range(1, 200):
+            run.append_progress(tick(step))
+        with (run.path / "progress.jsonl").open("ab") as file:
+            file.write(torn)
+        monkeypatch.setattr(run, "read_progress", None)
+        assert run.last_tick() == tick(199)
+
     def test_a_full_disk_is_a_storage_error(self, run):
         if not os.path.exists("/dev/full"):  # noqa: PTH110 — a device, no file
             pytest.skip("this system has no /dev/full")
