@@ -14,6 +14,7 @@ from gan_worker.gan.networks.discriminator import Discriminator
 from gan_worker.gan.training import loop, pipelines
 from gan_worker.gan.training.materials import NOBODY, STRAY, Conditioning
 from gan_worker.materials import pictures
+from gan_worker.progress import LiveModel
 from gan_worker.runs.run import Run, load_model_files, open_model
 from gan_worker.style import Material, Seed
 
@@ -21,7 +22,13 @@ from gan_worker.style import Material, Seed
 def train(config, run, steps=10**9):
     left = iter(range(steps))
     reports = []
-    loop.train(config, run, reports.append, lambda: next(left, None) is None)
+
+    def should_stop():
+        # It is asked between sets that are read, too.
+        began = any(isinstance(report, LiveModel) for report in reports)
+        return began and next(left, None) is None
+
+    loop.train(config, run, reports.append, should_stop)
     return reports
 
 
