@@ -197,14 +197,13 @@ def measure(
     watch = Stopwatch(pace or {})
     with tempfile.TemporaryDirectory() as home:
         run, room = Run.create(Path(home), "bench"), Room(lambda _: None, lambda: False)
-        training = TimedTraining(
-            watch, config, run, lambda _: None, lambda _: FromGiven(levers), room
-        )
+        pipeline = FromGiven(levers)
+        training = TimedTraining(watch, config, run, lambda _: None, lambda _: pipeline, room)
         training.loop(lambda: False)
         if pace is None:
             return watch.pace
         sheet = SHEETS / f"{Path(file).stem}_{item.stem}_{minutes:g}.png"
-        measured = Measured(training, sheet, minutes, ())
+        measured = Measured(training, pipeline.real, sheet, minutes, ())
         reference = NativeReference(measured.real)
         made = measured.generate(training.live)
         measured.write_sheet({"source": measured.real, "first": made[0], "second": made[1]})

@@ -188,11 +188,14 @@ class Levered(MaterialPipeline):
     def __init__(self, levers: Levers):
         super().__init__(levers.network)
         self._levers = levers
+        self.real: Material = {}
 
     def read(
         self, config: TrainingConfig, state: Mapping[str, Any], weights: Weights, tell: Tell
     ) -> MeasuredPictures:
         read = super().read(config, state, weights, tell)
+        # For what is measured in the end: the training lets go of it.
+        self.real = (read.natives or read.materials)[0]
         plain = (Pattern(),) * len(read.materials)
         return read if self._levers.patterned else replace(read, patterns=plain)
 
@@ -264,21 +267,21 @@ def train_one(
     with tempfile.TemporaryDirectory() as home:
         run = Run.create(Path(home), "bench")
         room = Room(report, lambda: False)
-        training = TimedTraining(watch, config, run, report, lambda _: Levered(levers), room)
+        pipeline = Levered(levers)
+        training = TimedTraining(watch, config, run, report, lambda _: pipeline, room)
         training.loop(lambda: False)
         for text in told:
             print(f"  {text}", file=sys.stderr)
         if pace is None:
             return watch.pace
         if levers.maps:
-            return {"steps": watch.steps, **figures_of_maps(training, levers.maps)}
-        measured = Measured(training, sheet, minutes, extra)
+            return {"steps": watch.steps, **figures_of_maps(training, pipeline.real, levers.maps)}
+        measured = Measured(training, pipeline.real, sheet, minutes, extra)
         return {"steps": watch.steps, **measured.figures(alone=bool(changes))}
 
 
-def figures_of_maps(training: Training, maps: str) -> dict[str, Any]:
+def figures_of_maps(training: Training, source: Material, maps: str) -> dict[str, Any]:
     """How near all maps of a photo come to those that are estimated of it, and its color alone."""
-    source: Material = (training.pictures.natives or training.pictures.materials)[0]
     color, chosen = source["base_color"], None
     if maps == "estimated":
         chosen = Estimation()
@@ -301,16 +304,18 @@ class Measured:
 
     Args:
         training: that is finished.
+        real: what it learned from.
         sheet: file of the contact sheet.
         minutes: of the training.
         extra: rows that no training has a part in and that are measured too.
     """
 
-    def __init__(self, training: Training, sheet: Path, minutes: float, extra: Sequence[str]):
+    def __init__(
+        self, training: Training, real: Material, sheet: Path, minutes: float, extra: Sequence[str]
+    ):
         self._training, self._model = training, training.live
         self._octaves = training.data.octaves
-        pictures = training.pictures
-        self.real: Material = (pictures.natives or pictures.materials)[0]
+        self.real = real
         self._sheet, self._minutes, self._extra = sheet, minutes, extra
         height, width = next(iter(self.real.values())).shape[:2]
         stride = self._model.info.stride

@@ -405,15 +405,21 @@ class Dataset:
                 "Choose pictures with visible structure.",
             )
         self.channels = self.statistics.channels
-        flat = [self.statistics.standardise(m).astype(np.float16) for m in materials]
-        sizes = np.array([p.shape[:2] for p in flat])
-        counts = sizes[:, 0] * sizes[:, 1]
-        self._pixels = tf.constant(np.concatenate([p.reshape(-1, self.channels) for p in flat]))
+        sizes = np.array([next(iter(m.values())).shape[:2] for m in materials])
+        ends = np.cumsum(sizes[:, 0] * sizes[:, 1])
+        starts = np.concatenate([[0], ends[:-1]])
         self._sizes = tf.constant(sizes, tf.int32)
-        self._starts = tf.constant(np.concatenate([[0], np.cumsum(counts)[:-1]]), tf.int32)
+        self._starts = tf.constant(starts, tf.int32)
         self.toned = toned
-        self.means = np.stack([p.mean((0, 1), np.float32) for p in flat])
-        self.spreads = np.stack([self._spreads(p.astype(np.float32)) for p in flat])
+        self.means, self.spreads = np.empty((2, len(materials), self.channels), np.float32)
+        # Filled one after the other, or all would be there three times.
+        table = np.empty((ends[-1], self.channels), np.float16)
+        for index, material in enumerate(materials):
+            picture = self.statistics.standardise(material).astype(np.float16)
+            table[starts[index] : ends[index]] = picture.reshape(-1, self.channels)
+            self.means[index] = picture.mean((0, 1), np.float32)
+            self.spreads[index] = self._spreads(picture.astype(np.float32))
+        self._pixels = tf.constant(table)
 
     @property
     def materials(self) -> int:

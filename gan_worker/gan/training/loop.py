@@ -146,6 +146,8 @@ class Training:
             state.get("copied"),
             state.get("alive", False),
         )
+        # Their pixels are in the networks' tables by now; what previews need of them, they hold.
+        self.pictures = replace(self.pictures, materials=(), natives=())
         self.figures: dict[str, float] = {}
         self.ticks = Ticks(run.read_progress())
         self.rollbacks = 0

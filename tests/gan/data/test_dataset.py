@@ -1,5 +1,7 @@
 """Crops lie inside their picture, maps stay aligned, scale and waves follow the picture."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -38,6 +40,23 @@ def test_crops_are_plain_aligned_pieces_of_one_picture():
         np.testing.assert_allclose(np.diff(y, axis=0), 1, atol=0.3)
         seen.add(x[0, 0] > 90)
     assert seen == {True, False}
+
+
+def test_the_table_is_filled_one_material_after_the_other():
+    """All as arrays beside their table and the device's copy would take it three times."""
+    materials = [positions(300, 200 + number, number / 50) for number in range(24)]
+    statistics = measure_statistics(materials, ["height", "roughness"])
+    table = sum(m["height"].size for m in materials) * statistics.channels * 2
+    tracemalloc.start()
+    dataset = Dataset(materials, statistics)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 2.5 * table
+    for number, material in enumerate(materials):
+        picture = statistics.standardise(material).astype(np.float16)
+        np.testing.assert_array_equal(dataset.means[number], picture.mean((0, 1), np.float32))
+        spread = picture.astype(np.float32).std((0, 1))
+        np.testing.assert_array_equal(dataset.spreads[number], np.maximum(spread, 0.02))
 
 
 def test_toned_crops_have_the_spread_of_their_own_material():

@@ -1,9 +1,11 @@
 """Training from pictures to a run folder: it learns, stops, resumes exactly, and never keeps what went wrong."""
 
 import dataclasses
+import gc
 import hashlib
 import json
 import shutil
+import weakref
 from functools import partial
 
 import numpy as np
@@ -307,6 +309,32 @@ def test_resuming_with_another_preset_is_refused(config, halfway):
     assert not listener.reports, "nothing was read or built in vain"
     assert halfway.load_config() == config
     np.testing.assert_array_equal(weights(halfway)[0]["generator/000"], before["generator/000"])
+
+
+def test_pictures_that_are_in_the_table_are_let_go(config, run, tmp_path, monkeypatch):
+    read, kept = loop.read_training_set, []
+
+    def watched(*given):
+        learned = read(*given)
+        kept.extend(weakref.ref(m["roughness"]) for m in learned.pictures.materials)
+        return learned
+
+    monkeypatch.setattr(loop, "read_training_set", watched)
+    several = dataclasses.replace(config, pictures=two_maps_of(config, tmp_path / "pictures"))
+    room, pipeline_of = Room(print, lambda: False), partial(new_pipeline, config.preset)
+    training = loop.Training(several, run, lambda report: None, pipeline_of, room)
+    gc.collect()
+    assert training.data.maps == ("base_color", "roughness")
+    assert len(kept) == 1
+    assert kept[0]() is None
+
+
+def two_maps_of(config, folder):
+    """A picture, and the same as a map of its own."""
+    folder.mkdir()
+    for word in ("color", "roughness"):
+        shutil.copy(config.pictures[0], folder / f"oak_{word}.png")
+    return (str(folder),)
 
 
 def test_each_of_several_sets_is_told_while_they_are_read(config, run, tmp_path):
