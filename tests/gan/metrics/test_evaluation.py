@@ -61,7 +61,8 @@ def evaluate(home, *arguments):
     return app.main(["evaluate", "stripes", "--home", str(home), *map(str, arguments)])
 
 
-def test_a_model_is_judged_beside_what_is_known(home, striped_file, capsys):
+def test_a_model_is_judged_beside_what_is_known(home, striped_file, judged, capsys, monkeypatch):
+    monkeypatch.setattr(evaluation, "evaluate_model", lambda *asked: judged[0])
     assert evaluate(home, "--against", striped_file, "--seeds", 2) == 0
     shown = capsys.readouterr().out
     assert all(word in shown for word in ("Model", "Real halves", "Shapeless", "Noise", "1.05"))

@@ -36,12 +36,12 @@ def test_few_ticks_are_all_kept():
 
 
 def test_of_a_long_run_as_many_ticks_are_kept_as_are_drawn():
-    told = [tick(step, **({"swd/0": 0.5} if step % 60 == 1 else {})) for step in range(1, 90_000)]
+    told = [tick(step, **({"swd/0": 0.5} if step % 12 == 1 else {})) for step in range(1, 18_000)]
     kept = list(Ticks(told))
     assert POINTS < len(kept) <= 4 * POINTS
     steps = [one.step for one in kept]
     assert steps == sorted(set(steps))
-    assert max(np.diff(steps)) <= 2 * 90_000 / POINTS
+    assert max(np.diff(steps)) <= 2 * 18_000 / POINTS
     assert len([one for one in kept if one.figures]) > POINTS / 2
 
 
