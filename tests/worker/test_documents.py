@@ -109,14 +109,14 @@ def test_no_case_was_forgotten():
     last = {
         "N": 10,
         "W": 7,
-        "C": 5,
-        "D": 8,
+        "C": 6,
+        "D": 9,
         "K": 5,
-        "B": 5,
+        "B": 6,
         "M": 5,
         "H": 16,
-        "R": 7,
-        "V": 4,
+        "R": 8,
+        "V": 5,
         "E": 10,
     }
     wanted = [f"{letter}{n}" for letter, most in last.items() for n in range(1, most + 1)]
