@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -313,3 +314,36 @@ def photo(tmp_path: Path) -> Path:
     y, x = np.mgrid[0:160, 0:160]
     wave = ((np.sin(x / 5) * np.cos(y / 7) + 1) * 100).astype(np.uint8)
     return write_png(tmp_path / "waves.png", np.stack([wave, wave // 2, 255 - wave], -1))
+
+
+class _Watched:
+    """One of Blender's collections, and what of it was looked at by going through it."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self.looked: list[Any] = []
+
+    def __iter__(self) -> Iterator[Any]:
+        for one in getattr(bpy.data, self._kind):
+            self.looked.append(one)
+            yield one
+
+    def __len__(self) -> int:
+        return len(getattr(bpy.data, self._kind))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(getattr(bpy.data, self._kind), name)
+
+
+@pytest.fixture
+def watch(monkeypatch: pytest.MonkeyPatch) -> Callable[[ModuleType, str], list[Any]]:
+    """Lets a module see one of Blender's collections, such as `images`; gives what it looks at by going through it."""
+
+    def start(module: ModuleType, kind: str) -> list[Any]:
+        watched = _Watched(kind)
+        data = SimpleNamespace(**{kind: watched})
+        seen = SimpleNamespace(app=bpy.app, context=bpy.context, data=data)
+        monkeypatch.setattr(module, "bpy", seen)
+        return watched.looked
+
+    return start

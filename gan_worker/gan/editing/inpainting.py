@@ -445,9 +445,8 @@ class _Sight:
         inside -= before[reach:, :-reach]
         inside += before[:-reach, :-reach]
         free = inside == 0
-        ends = np.count_nonzero(
-            free, axis=1
-        ).cumsum()  # of each row, where all free spots stand in one
+        # Where each row ends, if all free spots stood in one line.
+        ends = np.count_nonzero(free, axis=1).cumsum()
         if not ends[-1]:
             return empty
         chosen = np.random.default_rng([self.seed, 5]).integers(0, ends[-1], EXEMPLARS)

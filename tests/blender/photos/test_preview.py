@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import bpy
 import numpy as np
@@ -158,22 +157,9 @@ def test_a_photo_that_is_removed_meanwhile_ends_it_in_words(space, shown):
 
 
 @pytest.fixture
-def looked(monkeypatch) -> list[bpy.types.Image]:
+def looked(watch) -> list[bpy.types.Image]:
     """The images that were looked through."""
-    found = []
-
-    class Watched:
-        def __iter__(self):
-            for image in bpy.data.images:
-                found.append(image)
-                yield image
-
-        def __getattr__(self, name):
-            return getattr(bpy.data.images, name)
-
-    seen = SimpleNamespace(data=SimpleNamespace(images=Watched()), context=bpy.context)
-    monkeypatch.setattr(preview, "bpy", seen)
-    return found
+    return watch(preview, "images")
 
 
 def test_an_outcome_follows_without_a_look_through_all_images(space, shown, looked):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from types import SimpleNamespace
 
 import bpy
 import numpy as np
@@ -178,24 +177,11 @@ def test_what_an_undo_brought_back_is_found(made):
     assert images.find_image("job", "height") == image
 
 
-def test_looking_for_images_of_many_jobs_does_not_look_through_all_for_each(make, monkeypatch):
-    looked = []
-
-    class Counted:
-        """Blender's images, and how many were looked at."""
-
-        def __iter__(self):
-            for image in bpy.data.images:
-                looked.append(image)
-                yield image
-
-        def get(self, *asked):
-            return bpy.data.images.get(*asked)
-
+def test_looking_for_images_of_many_jobs_does_not_look_through_all_for_each(make, watch):
     pixels = make(4, 4)["height"]
     for number in range(20):
         images.new_image(f"{number}", "height", pixels, f"job {number}")
-    monkeypatch.setattr(images, "bpy", SimpleNamespace(data=SimpleNamespace(images=Counted())))
+    looked = watch(images, "images")
     for _ in range(5):
         for number in range(20):
             assert images.find_image(f"job {number}", "height").name == f"{number}"

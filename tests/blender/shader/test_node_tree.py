@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import bpy
 import pytest
@@ -378,30 +377,10 @@ def test_what_an_undo_brought_back_is_found():
     assert node_tree.find_material(uuid) is None
 
 
-def test_looking_for_many_materials_does_not_look_through_all_for_each(monkeypatch):
-    looked = []
-
-    class Counted:
-        """Blender's materials, and how many were looked at."""
-
-        def __iter__(self):
-            for material in bpy.data.materials:
-                looked.append(material)
-                yield material
-
-        def __len__(self):
-            return len(bpy.data.materials)
-
-        def get(self, *asked):
-            return bpy.data.materials.get(*asked)
-
-        def new(self, name):
-            return bpy.data.materials.new(name)
-
+def test_looking_for_many_materials_does_not_look_through_all_for_each(watch):
     made = [node_tree.new_material(str(number)) for number in range(20)]
     copies = [material.copy() for material in made]
-    seen = SimpleNamespace(app=bpy.app, data=SimpleNamespace(materials=Counted()))
-    monkeypatch.setattr(node_tree, "bpy", seen)
+    looked = watch(node_tree, "materials")
     for material in (*made, *copies):
         node_tree.ensure_unique(material)
     assert len(looked) == 40

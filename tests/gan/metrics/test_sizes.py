@@ -1,6 +1,7 @@
 """Metrics of other sizes than those of small pictures: large patches, and the finest band alone."""
 
 import numpy as np
+import pytest
 
 from gan_worker.gan.metrics.classifier_test import held_out_auc
 from gan_worker.gan.metrics.distances import Layout, map_correlations, pyramid
@@ -11,13 +12,14 @@ def _noise(seed: int, *shape: int) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
-def test_a_classifier_of_large_patches_tells_what_differs_and_nothing_else() -> None:
+@pytest.mark.parametrize("patch", [32, 64])
+def test_a_classifier_tells_what_differs_and_nothing_else(patch: int) -> None:
     # Given noise, more of the same noise, and noise that is calm every other row
     real, alike = ([_noise(i, 4, 96, 96, 3) for i in pair] for pair in ((1, 2), (3, 4)))
     striped = [w * np.resize([1.0, 0.2], (96, 1, 1)).astype(np.float32) for w in alike]
     # When and Then
-    assert held_out_auc((real[0], real[1]), (striped[0], striped[1]), 64) > 0.95
-    assert abs(held_out_auc((real[0], real[1]), (alike[0], alike[1]), 64) - 0.5) < 0.15
+    assert held_out_auc((real[0], real[1]), (striped[0], striped[1]), patch) > 0.95
+    assert abs(held_out_auc((real[0], real[1]), (alike[0], alike[1]), patch) - 0.5) < 0.15
 
 
 def test_a_large_patch_is_found_where_it_was_copied_from_and_a_mosaic_of_small_ones_is_not() -> (
