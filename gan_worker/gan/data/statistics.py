@@ -14,6 +14,9 @@ from gan_worker.materials.maps import MAPS, Kind
 
 # Below this spread (standard deviation in 0..1) a channel is one value, and that value is stored instead.
 CONSTANT = 1.5 / 255
+# The weaker axes of a color that does vary are kept down to here, just above what rounding to 8 bits alone gives
+# (0.29 / 255): nobody sees them, but at 1.5 / 255 a critic told a nearly gray roof every time (0.95; so 0.76).
+ROUNDING = 0.4 / 255
 # A color axis weaker than this share of the strongest keeps its true proportion, so that the color noise of
 # a nearly grey photo is not blown up to the importance of its shapes.
 WEAKEST_AXIS = 0.2
@@ -161,7 +164,7 @@ def _measure_map(name: str, pictures: Sequence[np.ndarray]) -> MapStatistics:
         axes = axes * np.where(axes.sum(axis=1, keepdims=True) < 0, -1.0, 1.0)
     else:
         axes, spread = np.eye(len(mean)), values.std(axis=0)
-    kept = spread > CONSTANT
+    kept = spread > (ROUNDING if colored and spread.max() > CONSTANT else CONSTANT)
     floor = WEAKEST_AXIS * spread.max() if colored else 0.0
     return MapStatistics(
         tuple(float(v) for v in mean),

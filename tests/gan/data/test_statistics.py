@@ -1,8 +1,9 @@
 """Standardised channels and the way back."""
 
 import numpy as np
+import pytest
 
-from gan_worker.gan.data.statistics import Statistics, measure_statistics
+from gan_worker.gan.data.statistics import WEAKEST_AXIS, Statistics, measure_statistics
 
 
 def material(rng):
@@ -38,6 +39,42 @@ def test_a_constant_map_costs_no_channel_and_comes_back():
 def test_a_grey_photo_has_one_channel():
     grey = np.random.default_rng(0).uniform(0, 1, (32, 32, 1)).repeat(3, axis=-1)
     assert measure_statistics([{"base_color": grey}], ["base_color"]).channels == 1
+
+
+def color_of(rng, red_to_blue):
+    """Grey that varies by 20 / 255, and from red to blue by that standard deviation, 0..1."""
+    grey = rng.normal(0.5, 20 / 255, (64, 64, 1)).repeat(3, axis=-1)
+    tint = rng.normal(0, red_to_blue, (64, 64, 1)) * np.array([1.0, 0.0, -1.0]) / np.sqrt(2)
+    return {"base_color": (grey + tint).astype(np.float32)}
+
+
+@pytest.mark.parametrize(("red_to_blue", "axes"), [(1.0, 2), (0.45, 2), (0.3, 1)])
+def test_faint_color_is_kept_down_to_the_rounding_of_8_bits(red_to_blue, axes):
+    maps = color_of(np.random.default_rng(0), red_to_blue / 255)
+    statistics = measure_statistics([maps], ["base_color"])
+    assert statistics.channels == axes
+    restored = np.asarray(statistics.restore(statistics.standardise(maps))["base_color"])
+    rest = 0.0 if axes == 2 else red_to_blue / 255
+    np.testing.assert_allclose(
+        (restored - maps["base_color"]).std(), rest / np.sqrt(3), rtol=0.1, atol=1e-5
+    )
+
+
+def test_faint_color_stays_fainter_than_shapes():
+    maps = color_of(np.random.default_rng(0), 1 / 255)
+    channels = measure_statistics([maps], ["base_color"]).standardise(maps)
+    np.testing.assert_allclose(
+        channels.std(axis=(0, 1)), [1, 1 / (WEAKEST_AXIS * 20 * np.sqrt(3))], rtol=0.1
+    )
+
+
+def test_a_color_that_is_nearly_even_is_one_value():
+    maps = {
+        "base_color": np.random.default_rng(0).normal(0.5, 1 / 255, (32, 32, 3)).astype(np.float32)
+    }
+    statistics = measure_statistics([maps], ["base_color"])
+    assert statistics.channels == 0
+    assert statistics.maps["base_color"].mean == pytest.approx((0.5,) * 3, abs=0.5 / 255)
 
 
 def test_generated_normals_have_unit_length_and_point_outwards():
