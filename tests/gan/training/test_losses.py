@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan_worker.gan.training.losses import gradient_penalty, patch_distance, relativistic_losses
+from gan_worker.gan.training.losses import (
+    gradient_penalty,
+    patch_distance,
+    relativistic_losses,
+    sort_on_processor,
+)
 
 SEED = tf.constant([1, 2])
 
@@ -61,3 +66,31 @@ def test_of_what_changes_slowly_the_means_of_crops_are_compared_and_bumps_count_
     assert distance(grain * 0.2 + bumps) > 5 * distance(grain * 0.2)
     # Otherwise bumps cost little beside the heights that are missing.
     assert distance(grain * 0.2 + bumps, ()) < 2 * distance(grain * 0.2, ())
+
+
+def test_the_fast_sort_is_that_of_tensorflow():
+    odd = [0.0, -0.0, np.inf, -np.inf, 1e-45, -1e-45, 3.5, 3.5, -2.0, 1e38, -1e38, 0.0]
+    rows = np.random.default_rng(0).normal(0, 3, (3, 700)).astype(np.float32)
+    rows[0, : len(odd)], rows[1] = odd, rows[1].round()  # few values, each many times
+    np.testing.assert_array_equal(sort_on_processor(tf.constant(rows)), np.sort(rows))
+
+
+def test_the_fast_sort_leads_every_slope_back_to_its_value():
+    rows = tf.constant(np.random.default_rng(0).normal(0, 1, (4, 300)), tf.float32)
+    weights = tf.random.stateless_normal((4, 300), (1, 2))
+
+    def slopes(sort):
+        with tf.GradientTape() as tape:
+            tape.watch(rows)
+            total = tf.reduce_sum(sort(rows) * weights)
+        return tape.gradient(total, rows)
+
+    in_graph = tf.function(lambda: slopes(sort_on_processor))
+    np.testing.assert_array_equal(in_graph(), slopes(tf.sort))
+
+
+def test_on_a_gpu_and_on_a_processor_the_same_is_found(monkeypatch):
+    pair = [tf.random.stateless_normal((2, 32, 32, 3), (0, seed)) for seed in (1, 2)]
+    on_processor = patch_distance(*pair, tf.constant([3, 4]))
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
+    np.testing.assert_allclose(patch_distance(*pair, tf.constant([3, 4])), on_processor, rtol=1e-6)
