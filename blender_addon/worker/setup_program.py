@@ -36,7 +36,10 @@ KEPT, GONE = ".kept", ".gone"
 GIB = 2**30
 ROOM, ROOM_WITH_GPU = 4, 9
 TAIL = 12
-_TRY = "import sys, venv, ensurepip; print(*sys.version_info[:2], sys.maxsize > 2**32)"
+_TRY = (
+    "import sys, venv, ensurepip; "
+    "print(*sys.version_info[:2], sys.maxsize > 2**32, sys.base_prefix)"
+)
 
 # What stands in pip's last lines → what to do.
 CURES = (
@@ -109,6 +112,11 @@ def _make(folder: Path, python: list[str], packages: list[str]) -> None:
     folder.mkdir(parents=True)
     (folder / UNFINISHED).touch()
     _call([*python, "-m", "venv", str(folder)], "The environment could not be made")
+    if not Path(environment_python(folder)).exists():
+        raise SetupError(
+            f"{' '.join(python)} must make the environment in {folder}; it is not there.",
+            "Install Python from python.org, then press Set Up Worker again.",
+        )
     _step(3, "Downloading and installing TensorFlow and the worker")
     command = [environment_python(folder), "-m", "pip", "install", "--disable-pip-version-check"]
     _call([*command, "--no-input", *packages], "The worker could not be installed")
@@ -174,7 +182,8 @@ def find_python(commands: list[list[str]]) -> list[str]:
             return command
     raise SetupError(
         "Python 3.11, 3.12 or 3.13 must be on this computer, able to make environments; none was found.",
-        "Install Python from python.org, or on Debian and Ubuntu: sudo apt install python3-venv.",
+        "Install Python from python.org, since those of the Microsoft Store do not fit, or on Debian and Ubuntu: "
+        "sudo apt install python3-venv.",
     )
 
 
@@ -189,9 +198,12 @@ def why_unfit(command: list[str]) -> str:
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
         return f"cannot make environments ({last[0]})"
-    major, minor, wide = done.stdout.split()
+    major, minor, wide, base = done.stdout.split(maxsplit=3)
     if f"{major}.{minor}" not in PYTHONS or wide != "True":
         return f"is Python {major}.{minor}, not 3.11 to 3.13 with 64 bit"
+    if re.search(r"[\\/]WindowsApps[\\/]", base, re.IGNORECASE):
+        # Windows keeps what these write in a folder of their own, where nothing else finds it.
+        return "comes from the Microsoft Store, and what it installs is hidden from Blender"
     return ""
 
 

@@ -24,7 +24,7 @@ OFFLINE = ("--no-deps", "--no-index")
 # A Python that makes environments at once, in which pip always fails.
 UNLUCKY = """#!/bin/sh
 case "$*" in
-    -I*) echo 3 11 True ;;
+    -I*) echo 3 11 True /usr ;;
     *venv*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; touch "$3/pyvenv.cfg" ;;
     *) echo some line; echo ERROR: no wheel; exit 1 ;;
 esac
@@ -82,6 +82,14 @@ def place_worker(folder: Path) -> Path:
     python.parent.mkdir()
     python.touch()
     return package
+
+
+def a_python(folder: Path, script: str) -> Path:
+    """A program that answers as that Python would."""
+    python = folder / "python3.11"
+    python.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    python.chmod(0o755)
+    return python
 
 
 def until(holds, seconds: float = 60.0) -> None:
@@ -296,6 +304,37 @@ def test_a_worker_in_use_is_left_alone_and_that_is_said(tmp_path, monkeypatch, u
     assert "Access is denied" in said["message"]
     assert "Stop the worker" in said["cure"]
     assert worker.exists()
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        r"C:\Program Files\WindowsApps\PythonSoftwareFoundation.Python.3.11_3.11.2544.0_x64__qbz5n2kfra8p0",
+        "c:/program files/windowsapps/PythonSoftwareFoundation.Python.3.13",
+    ],
+)
+def test_a_python_from_the_microsoft_store_is_not_taken(tmp_path, base):
+    python = a_python(tmp_path, f"echo 3 11 True '{base}'")
+    assert "Microsoft Store" in setup_program.why_unfit([str(python)])
+    with pytest.raises(setup_program.SetupError) as caught:
+        setup_program.find_python([[str(python)]])
+    assert "Microsoft Store" in caught.value.cure
+
+
+def test_a_python_in_a_folder_with_spaces_and_umlauts_is_taken(tmp_path):
+    python = a_python(tmp_path, r"printf '3 13 True C:\\Users\\J\303\266rg K\\Python\n'")
+    assert setup_program.why_unfit([str(python)]) == ""
+
+
+def test_an_environment_that_is_made_elsewhere_is_told(tmp_path, capfd):
+    python = a_python(tmp_path, "case $* in -I*) echo 3 11 True /usr ;; esac")
+    folder = tmp_path / "worker"
+    assert run_program(folder, "--wheel=none.whl", f"--python={python}") == 1
+    said = json.loads(capfd.readouterr().out.splitlines()[-1])["error"]
+    assert str(folder) in said["message"]
+    assert str(python) in said["message"]
+    assert "python.org" in said["cure"]
+    assert not folder.exists()
 
 
 def test_blenders_own_python_is_the_last_choice():
