@@ -174,9 +174,10 @@ class Setup(state.Part):
 
 
 def _command(*options: str) -> list[str]:
-    # Isolated and without compiled files: the extension's folder may be read-only.
+    # Isolated and without compiled files: the extension's folder may be read-only. Isolated, it takes its encoding from
+    # an option alone: without, names outside the system's code page end it.
     folder = str(preferences.environment_folder())
-    return [sys.executable, "-I", "-B", str(PROGRAM), folder, *options]
+    return [sys.executable, "-I", "-X", "utf8", "-B", str(PROGRAM), folder, *options]
 
 
 def what_is_needed() -> str:

@@ -8,6 +8,7 @@ Blender runs it as a child process, so that its own Python stays as it is and no
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import platform
@@ -124,6 +125,8 @@ def _make(folder: Path, python: list[str], packages: list[str]) -> None:
     tried = [
         environment_python(folder),
         "-I",
+        "-X",
+        "utf8",
         "-c",
         "import gan_worker; print(gan_worker.__version__)",
     ]
@@ -191,7 +194,11 @@ def why_unfit(command: list[str]) -> str:
     """Why a command starts no Python for the worker; empty where it does."""
     try:
         done = subprocess.run(
-            [*command, "-I", "-c", _TRY], capture_output=True, text=True, timeout=30
+            [*command, "-I", "-X", "utf8", "-c", _TRY],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=30,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"cannot be run ({error})"
@@ -273,10 +280,15 @@ def _rename(folder: Path, name: Path) -> None:
 
 
 def _call(command: list[str], failure: str) -> None:
-    """Run a program, passing on what it says."""
+    """Run a program, passing on what it says; a Python says it in UTF-8, which not every system does by itself."""
     tail: deque[str] = deque(maxlen=TAIL)
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        env={**os.environ, "PYTHONUTF8": "1"},
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
@@ -295,4 +307,7 @@ def _step(number: int, text: str) -> None:
 
 
 if __name__ == "__main__":
+    assert isinstance(sys.stdout, io.TextIOWrapper)
+    # A terminal may lack the letters of a user's name, which stand in paths.
+    sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(main(sys.argv[1:]))

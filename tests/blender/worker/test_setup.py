@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -215,6 +216,21 @@ def test_the_command_to_copy_does_what_the_button_does(wheel):
     assert "3.11, 3.12 or 3.13" in json.loads(done.stdout.splitlines()[-1])["error"]["message"]
 
 
+def test_the_setup_reads_and_writes_utf_8_whatever_language_the_system_has(wheel):
+    *command, _folder, _wheel_option, _wheel = shlex.split(installation.terminal_command(wheel))
+    assert command.pop() == str(installation.PROGRAM)
+    asked = [*command, "-c", "import sys; print(sys.flags.utf8_mode)"]
+    # Isolated, a Python does not look at what Blender tells its other programs.
+    said = subprocess.run(
+        asked,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONUTF8": "0", "LC_ALL": "C.UTF-8"},
+    )
+    assert said.stdout == "1\n"
+
+
 def test_an_addon_from_its_source_has_no_wheel():
     with pytest.raises(TilewrightError, match="zip"):
         installation.bundled_wheel()
@@ -335,6 +351,28 @@ def test_an_environment_that_is_made_elsewhere_is_told(tmp_path, capfd):
     assert str(python) in said["message"]
     assert "python.org" in said["cure"]
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("encoding", ["cp949", "cp1252", "utf-8"])
+def test_names_of_all_languages_are_passed_on_to_any_terminal(tmp_path, encoding):
+    python = tmp_path / "python3.11"
+    python.write_text(UNLUCKY.replace("some line", "c:/users/홍길동/Ωμέγα/é"), encoding="utf-8")
+    python.chmod(0o755)
+    # A system whose own encoding is not that of what pip says.
+    command = [sys.executable, "-X", "utf8=0", str(installation.PROGRAM), str(tmp_path / "worker")]
+    done = subprocess.run(
+        [*command, "--wheel=none.whl", f"--python={python}"],
+        capture_output=True,
+        env={
+            "PATH": os.defpath,
+            "LC_ALL": "C",
+            "PYTHONCOERCECLOCALE": "0",
+            "PYTHONIOENCODING": encoding,
+        },
+    )
+    *_, line, _last_of_pip, error = done.stdout.decode(encoding).splitlines()
+    assert line.encode(encoding) == "c:/users/홍길동/Ωμέγα/é".encode(encoding, "backslashreplace")
+    assert "The worker could not be installed" in json.loads(error)["error"]["message"]
 
 
 def test_blenders_own_python_is_the_last_choice():
