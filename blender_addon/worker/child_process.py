@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -14,6 +15,8 @@ from gan_worker.errors import WorkerError
 
 # More than this in one tick would be felt.
 PIECE = 64 * 1024
+# Seconds; Blender waits that long.
+ENDS_WITHIN = 5.0
 
 
 class ChildProcess:
@@ -67,16 +70,21 @@ class ChildProcess:
     def end(self) -> None:
         """End it and all that it started, at once."""
         if self.poll() is None:
-            if sys.platform != "win32":
-                os.killpg(self._process.pid, signal.SIGKILL)
-                self._process.wait(5)
-            else:
-                command = ["taskkill", "/F", "/T", "/PID", str(self._process.pid)]
-                subprocess.run(
-                    command, capture_output=True, creationflags=subprocess.CREATE_NO_WINDOW
-                )
+            end_tree(self._process.pid)
+            # What outlives even that is met by whoever needs its files, and told there.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(ENDS_WITHIN)
         self.close()
 
     def close(self) -> None:
         """Let go of the log."""
         self._read.close()
+
+
+def end_tree(pid: int) -> None:
+    """Tell a program in a group of its own, and all that it started, to end at once."""
+    if sys.platform != "win32":
+        os.killpg(pid, signal.SIGKILL)
+    else:
+        command = ["taskkill", "/F", "/T", "/PID", str(pid)]
+        subprocess.run(command, capture_output=True, creationflags=subprocess.CREATE_NO_WINDOW)

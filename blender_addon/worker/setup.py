@@ -98,12 +98,11 @@ class Setup(state.Part):
     def tick(self) -> None:
         """Take in what the setup has written since the last call."""
         now = time.monotonic()
-        if self._removing is not None and self._removing.poll() is not None:
-            self._removing.close()
-            self._removing = None
+        if self._removing is not None:
+            self._follow_removal(self._removing)
         if self._process is not None:
             self.seconds = now - self._began
-            self._read()
+            self._follow(self._process)
         elif now - self._looked_at > LOOK_EVERY:
             self._looked_at = now
             self.need = what_is_needed()
@@ -115,6 +114,7 @@ class Setup(state.Part):
             return
         self._process.end()
         self._process = None
+        self.lines.clear()
         self._removing = ChildProcess(_command("--remove"), self.log.with_name("removal.log"))
 
     def closing(self) -> None:
@@ -140,13 +140,35 @@ class Setup(state.Part):
         if self.error is not None:
             raise WorkerError(self.error.code, self.error.message, self.error.cure)
 
-    def _read(self) -> None:
-        ended = self._process.poll()
-        lines = self._process.lines()
+    def _follow(self, process: ChildProcess) -> None:
+        code = self._read(process)
+        if code is None:
+            return
+        self._process = None
+        if code == 0:
+            python = str(preferences.environment_python())
+            preferences.keep(worker_python=python, location="LOCAL")
+            self.need, self.fraction = "", 1.0
+        else:
+            self._explain(code, "Setting up the worker", process.log)
+
+    def _follow_removal(self, process: ChildProcess) -> None:
+        code = self._read(process)
+        if code is None:
+            return
+        self._removing = None
+        if code:
+            self._explain(code, "Deleting what the cancelled setup has made", process.log)
+
+    def _read(self, process: ChildProcess) -> int | None:
+        """Take in what it has written; returns its exit code once that is all."""
+        ended, lines = process.poll(), process.lines()
         for line in lines:
             self._take(line)
-        if ended is not None and not lines:
-            self._end(ended)
+        if ended is None or lines:
+            return None
+        process.close()
+        return ended
 
     def _take(self, line: str) -> None:
         step = _STEP.match(line)
@@ -157,19 +179,14 @@ class Setup(state.Part):
         elif line.strip():
             self.lines.append(line.strip())
 
-    def _end(self, code: int) -> None:
-        self._process.close()
-        self._process = None
-        if code == 0:
-            python = str(preferences.environment_python())
-            preferences.keep(worker_python=python, location="LOCAL")
-            self.need, self.fraction = "", 1.0
-        elif self.error is None:
+    def _explain(self, code: int, what: str, log: Path) -> None:
+        """Say that it broke off, where it has not said why itself."""
+        if self.error is None:
             said = self.lines[-1] if self.lines else f"exit code {code}"
             self.error = ErrorInfo(
                 "worker_setup",
-                f"Setting up the worker must come to an end; it broke off: {said}",
-                f"Press Set Up Worker again. The log is {self.log}.",
+                f"{what} must come to an end; it broke off: {said}",
+                f"Press Set Up Worker again. The log is {log}.",
             )
 
 

@@ -16,6 +16,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections import deque
 from pathlib import Path
 
@@ -34,6 +35,8 @@ UNFINISHED = "unfinished"
 # Beside the environment `worker`: the one that works, until the new one does, and what is being deleted. No name is
 # longer, since Windows ends paths at 260 letters.
 KEPT, GONE = ".kept", ".gone"
+# Seconds that a folder may be refused: Windows frees what a program held a little after its end.
+PATIENCE = 2.0 if os.name == "nt" else 0.0
 GIB = 2**30
 ROOM, ROOM_WITH_GPU = 4, 9
 TAIL = 12
@@ -269,14 +272,24 @@ def _is_unfinished(folder: Path) -> bool:
 
 
 def _rename(folder: Path, name: Path) -> None:
+    end = time.monotonic() + PATIENCE
+    while refused := _refusal(folder, name):
+        if time.monotonic() > end:
+            raise SetupError(
+                f"No program may use the worker's folder while it is replaced; {folder} cannot be moved: "
+                f"{refused.strerror}.",
+                "Stop the worker in every Blender, then press Set Up Worker again.",
+            )
+        time.sleep(0.1)
+
+
+def _refusal(folder: Path, name: Path) -> OSError | None:
+    """Why the folder cannot be moved; None where it was."""
     try:
         folder.rename(name)
     except OSError as error:
-        raise SetupError(
-            f"No program may use the worker's folder while it is replaced; {folder} cannot be moved: "
-            f"{error.strerror}.",
-            "Stop the worker in every Blender, then press Set Up Worker again.",
-        ) from None
+        return error
+    return None
 
 
 def _call(command: list[str], failure: str) -> None:

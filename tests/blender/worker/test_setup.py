@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 from pathlib import Path
@@ -15,7 +17,7 @@ import bpy
 import pytest
 
 from blender_addon import state
-from blender_addon.worker import preferences, pump, setup_program
+from blender_addon.worker import child_process, preferences, pump, setup_program
 from blender_addon.worker import setup as installation
 from gan_worker import __version__
 from gan_worker.errors import TilewrightError
@@ -159,6 +161,44 @@ def test_cancel_ends_the_setup_and_deletes_what_it_made(setup, wheel):
     until(lambda: not setup.removing)
     assert not preferences.environment_folder().exists()
     assert setup.error is None
+
+
+@pytest.mark.parametrize(
+    ("says", "told"),
+    [
+        ('{"error": {"code": "worker_setup", "message": "in use", "cure": "Stop it."}}', "in use"),
+        ("MemoryError", "broke off: MemoryError"),
+    ],
+)
+def test_what_cancel_could_not_bring_back_is_said(
+    setup, wheel, no_worker, tmp_path, monkeypatch, says, told
+):
+    folder = preferences.environment_folder()
+    worker = place_worker(folder)
+    setup.start(wheel, [sys.executable], OFFLINE)
+    until(lambda: (folder / "pyvenv.cfg").exists() and not worker.exists())
+    refusing = tmp_path / "refusing.py"
+    refusing.write_text(f"print({says!r})\nraise SystemExit(1)\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(installation, "PROGRAM", refusing)
+        bpy.ops.tilewright.cancel_setup()
+        with pytest.raises(TilewrightError, match=told) as caught:
+            setup.wait(60)
+    assert caught.value.info.cure
+    assert run_program(folder, "--remove") == 0
+    assert worker.exists()
+
+
+def test_ending_a_program_waits_until_its_files_are_free(tmp_path, monkeypatch):
+    def ask(pid: int) -> None:
+        """As Windows does: what ends a program does not wait for its end."""
+        threading.Timer(0.2, os.killpg, [pid, signal.SIGKILL]).start()
+
+    monkeypatch.setattr(child_process, "end_tree", ask)
+    waiting = [sys.executable, "-c", "import signal; signal.pause()"]
+    process = child_process.ChildProcess(waiting, tmp_path / "log")
+    process.end()
+    assert process.poll() is not None
 
 
 @pytest.mark.parametrize("made", [False, True], ids=["at once", "once something is made"])
@@ -305,6 +345,23 @@ def test_only_what_is_unfinished_is_removed(tmp_path):
     (folder / setup_program.UNFINISHED).touch()
     assert run_program(folder, "--remove") == 0
     assert not any(tmp_path.iterdir())
+
+
+def test_a_folder_that_was_just_let_go_of_is_moved_after_all(tmp_path, monkeypatch):
+    folder = tmp_path / "worker"
+    worker = place_worker(folder)
+    folder.rename(tmp_path / setup_program.KEPT)
+    rename, refused = Path.rename, [PermissionError(13, "Access is denied")] * 3
+
+    def refuse(path: Path, name: Path) -> Path:
+        if refused:
+            raise refused.pop()
+        return rename(path, name)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    monkeypatch.setattr(setup_program, "PATIENCE", 60.0)  # as on Windows, though longer
+    assert run_program(folder, "--remove") == 0
+    assert worker.exists()
 
 
 def test_a_worker_in_use_is_left_alone_and_that_is_said(tmp_path, monkeypatch, unlucky, capfd):
