@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import bpy
@@ -161,7 +162,22 @@ def pairing_folder(host: str) -> Path:
 
 def environment_folder() -> Path:
     """Where Set Up Worker puts the worker's environment; it need not be there."""
-    return _user_folder("worker")
+    usual = _user_folder("worker")
+    return worker_place(usual, os.environ) if os.name == "nt" else usual
+
+
+def worker_place(usual: Path, environ: Mapping[str, str]) -> Path:
+    """Where Windows has room for the worker: its paths end at 260 letters, and roaming folders go over the network.
+
+    Args:
+        usual: the folder of the user's for it, where one that was set up before stays.
+        environ: what says where the user's roaming and local folders are.
+    """
+    roaming, local = environ.get("APPDATA", ""), environ.get("LOCALAPPDATA", "")
+    roams = roaming and usual.is_relative_to(roaming)
+    if not (roams and local) or setup_program.holds_worker(usual):
+        return usual
+    return Path(local, "tilewright", "worker")
 
 
 def environment_python() -> Path:

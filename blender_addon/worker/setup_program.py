@@ -54,6 +54,11 @@ CURES = (
     (r"SSL|CERTIFICATE", "Check this computer's clock and certificates, then try again."),
     (r"No space left|Errno 28", "Free some space on the disk, then press Set Up Worker again."),
     (
+        r"Long Path|WinError (3|206)\b",
+        "Windows ends paths at 260 letters: run the installer of Python 3.11, 3.12 or 3.13 from python.org, press "
+        "Disable path length limit on its last page, then press Set Up Worker again.",
+    ),
+    (
         r"No matching distribution|not a supported wheel",
         "This system has no build of TensorFlow: use a worker on another computer or in WSL2.",
     ),
@@ -265,6 +270,12 @@ def _check_environment(folder: Path) -> None:
             f"The folder {folder} must hold an environment or nothing; it holds something else.",
             "Move what is in it to another place.",
         )
+
+
+def holds_worker(folder: Path) -> bool:
+    """Whether an environment is there, also where it is put aside for an update."""
+    there = folder.exists() and not _is_unfinished(folder)
+    return there or folder.with_name(KEPT).exists()
 
 
 def _is_unfinished(folder: Path) -> bool:

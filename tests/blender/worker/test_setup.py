@@ -271,6 +271,47 @@ def test_the_setup_reads_and_writes_utf_8_whatever_language_the_system_has(wheel
     assert said.stdout == "1\n"
 
 
+@pytest.fixture
+def profile(tmp_path) -> dict[str, str]:
+    """What Windows calls the two halves of a user's folder."""
+    return {"APPDATA": str(tmp_path / "Roaming"), "LOCALAPPDATA": str(tmp_path / "Local")}
+
+
+def usual_place(profile: dict[str, str]) -> Path:
+    return Path(profile["APPDATA"], "Blender", "extensions", ".user", "tilewright", "worker")
+
+
+def test_windows_has_the_worker_in_the_short_local_folder(profile):
+    place = preferences.worker_place(usual_place(profile), profile)
+    assert place == Path(profile["LOCALAPPDATA"], "tilewright", "worker")
+
+
+def test_a_worker_in_the_folder_before_is_gone_on_with(profile):
+    usual = usual_place(profile)
+    place_worker(usual)
+    assert preferences.worker_place(usual, profile) == usual
+    # In an update too, and after one that was broken off.
+    usual.rename(usual.with_name(setup_program.KEPT))
+    assert preferences.worker_place(usual, profile) == usual
+    usual.mkdir()
+    (usual / setup_program.UNFINISHED).touch()
+    assert preferences.worker_place(usual, profile) == usual
+
+
+def test_what_a_failed_setup_left_keeps_no_worker_in_the_long_folder(profile):
+    usual = usual_place(profile)
+    usual.mkdir(parents=True)
+    assert preferences.worker_place(usual, profile) != usual
+    (usual / setup_program.UNFINISHED).touch()
+    assert preferences.worker_place(usual, profile) != usual
+
+
+def test_resources_that_were_put_elsewhere_hold_the_worker_too(profile, tmp_path):
+    usual = tmp_path / "Portable" / "worker"
+    assert preferences.worker_place(usual, profile) == usual
+    assert preferences.worker_place(usual_place(profile), {}) == usual_place(profile)
+
+
 def test_an_addon_from_its_source_has_no_wheel():
     with pytest.raises(TilewrightError, match="zip"):
         installation.bundled_wheel()
@@ -449,6 +490,20 @@ def test_no_room_is_said_before_anything_is_downloaded(tmp_path, monkeypatch):
         ("Failed to establish: [Errno -3] Temporary failure in name resolution", "internet"),
         ("ERROR: No matching distribution found for tensorflow", "another computer"),
         ("OSError: [Errno 28] No space left on device", "Free some space"),
+        (
+            "ERROR: Could not install packages due to an OSError: [Errno 2] No such file or directory: 'C:/Users'\n"
+            "HINT: This error might have occurred since this system does not have Windows Long Path support enabled.",
+            "path length limit",
+        ),
+        (
+            "OSError: [WinError 206] The filename or extension is too long: 'C:/Users'",
+            "260 letters",
+        ),
+        (
+            "OSError: [WinError 3] The system cannot find the path specified: 'C:/Users'",
+            "260 letters",
+        ),
+        ("OSError: [WinError 32] The process cannot access the file", "log"),
         ("something new", "log"),
     ],
 )
