@@ -25,7 +25,7 @@ from gan_worker.limits import (
     SWAYS,
     TRAINING_SCALES,
 )
-from gan_worker.names import check_name
+from gan_worker.names import check_name, composed
 from gan_worker.preparation import AS_IT_IS, Preparation
 from gan_worker.style import (
     CellMap,
@@ -260,6 +260,9 @@ class TrainingConfig:
     learn_maps: bool = False
     estimator: str = field(default="", metadata=sparse())
     picture_width: float = field(default=0.0, metadata=sparse())
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "run", composed(self.run))
 
     def check(self) -> None:
         """Check all that can be known of it alone, before anything is read.

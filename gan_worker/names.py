@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import unicodedata
 from collections.abc import Iterable
 
 from gan_worker.errors import RequestError, require
@@ -45,6 +46,11 @@ def check_name(name: str, what: str) -> str:
         "Choose another name.",
     )
     return name
+
+
+def composed(name: str) -> str:
+    """A name as keyboards write it: macOS hands out those of files with each accent apart, which no name may hold."""
+    return unicodedata.normalize("NFC", name)
 
 
 def name_is_taken(name: str) -> RequestError:

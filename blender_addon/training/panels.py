@@ -66,7 +66,7 @@ class TILEWRIGHT_PT_training(TabPanel, bpy.types.Panel):
             if chosen.preset not in ("classic", "estimator") and not chosen.picture_scale:
                 column.row().prop(chosen, "detail", expand=True)
             column.prop(chosen, "minutes")
-        if not session.current.running("train") and runs.is_taken(chosen.run.strip()):
+        if not session.current.running("train") and runs.is_taken(runs.typed_name(context.scene)):
             text = "There is one of that name: press Continue, or choose another"
             paragraph(layout, text, context.region.width, "INFO")
         row = layout.row(align=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gan_worker.config import TrainingConfig
-from gan_worker.names import check_name, unknown_run
+from gan_worker.names import check_name, composed, unknown_run
 from gan_worker.wire.messages import AskRunSettings, DeleteRun, RenameRun
 
 from ..worker import session
@@ -22,7 +22,7 @@ def rename_run(run: str, name: str) -> None:
         RequestError: `unknown_run`, or `invalid_config` for what cannot be a name.
         WorkerError: `worker_gone` without a connection.
     """
-    session.current.ask(RenameRun(find_run(run).name, check_name(name, "run")))
+    session.current.ask(RenameRun(find_run(run).name, check_name(composed(name), "run")))
 
 
 def delete_run(run: str) -> None:

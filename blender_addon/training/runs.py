@@ -11,7 +11,7 @@ import bpy
 from gan_worker.config import PRESETS, TrainingConfig
 from gan_worker.errors import RequestError
 from gan_worker.materials.file_names import split_file_stem
-from gan_worker.names import check_name
+from gan_worker.names import check_name, composed
 
 from ..ui.layouts import file_name
 from ..worker import session
@@ -65,6 +65,11 @@ def take_settings(scene: bpy.types.Scene, config: TrainingConfig) -> None:
     chosen.author, chosen.license, chosen.source = config.author, config.license, config.source
 
 
+def typed_name(scene: bpy.types.Scene) -> str:
+    """The name that was typed for a run, or pasted from a file; empty where none was."""
+    return composed(scene.tilewright.run.strip())
+
+
 def proposed_name(scene: bpy.types.Scene) -> str:
     """The name of a run that was given none: that of the first picture or folder, as it is free."""
     return free_name(_name_of_pictures(scene), taken_names())
@@ -81,7 +86,7 @@ def name_to_continue(scene: bpy.types.Scene) -> str:
     Raises:
         RequestError: `unknown_run` where there is none.
     """
-    typed, stem = scene.tilewright.run.strip(), _name_of_pictures(scene)
+    typed, stem = typed_name(scene), _name_of_pictures(scene)
     if typed:
         return typed
     for entry in session.current.runs:
@@ -115,7 +120,7 @@ def _name_of_pictures(scene: bpy.types.Scene) -> str:
 
 
 def _stem(path: str) -> str:
-    name = file_name(path).rpartition(":")[2]
+    name = composed(file_name(path).rpartition(":")[2])
     stem = re.sub(r"\.[A-Za-z]\w{1,4}$", "", name)
     material = split_file_stem(stem)[0]
     # What a folder's name may hold; some letters are left for a number.

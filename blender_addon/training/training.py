@@ -110,7 +110,7 @@ def _scale(chosen: TrainingChoices) -> float | None:
 def _run_name(scene: bpy.types.Scene, resume: bool) -> str:
     if resume:
         return runs.name_to_continue(scene)
-    return scene.tilewright.run.strip() or runs.proposed_name(scene)
+    return runs.typed_name(scene) or runs.proposed_name(scene)
 
 
 def _minutes_had(run: str, minutes: float) -> float:

@@ -23,7 +23,7 @@ def rename(
 ) -> None:
     """Give a run, and so its model, another name."""
     folder = runs_folder(home)
-    RunCatalogue(folder, AllowedFolders({}, ())).rename(run, name, ())
+    name = RunCatalogue(folder, AllowedFolders({}, ())).rename(run, name, ())
     terminal.output.print(f"{run} is now {name}, in {folder / name}", soft_wrap=True)
 
 

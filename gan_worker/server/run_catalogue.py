@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from gan_worker.errors import TilewrightError, WorkerError, require
 from gan_worker.files import check_regular, read_json, storage_errors, write_json
 from gan_worker.locks import FolderLock
-from gan_worker.names import check_name, name_is_taken
+from gan_worker.names import check_name, composed, name_is_taken
 from gan_worker.runs.entries import read_entry
 from gan_worker.server.turns import FairTurns
 from gan_worker.wire.messages import THUMBNAIL_SIDE, EstimatorEntry, RunPicture, Unreadable
@@ -204,8 +204,8 @@ class RunCatalogue:
             del self._pictures[next(iter(self._pictures))]
         return picture
 
-    def rename(self, name: str, new: str, used: Collection[str]) -> None:
-        """Give a run, and so its model, another name.
+    def rename(self, name: str, new: str, used: Collection[str]) -> str:
+        """Give a run, and so its model, another name; returns it as it is kept.
 
         Raises:
             RequestError: `unknown_run`, `run_exists`, `invalid_config`, or `wrong_state` while it is used.
@@ -213,7 +213,8 @@ class RunCatalogue:
             StorageError: `file_unwritable`.
         """
         run = self._unused(name, used)
-        target = self._folder / check_name(new, "run")
+        new = check_name(composed(new), "run")
+        target = self._folder / new
         # On some systems `oak` and `Oak` are one folder, which may be renamed all the same.
         if new in used or (target.exists() and not target.samefile(run.path)):
             raise name_is_taken(new)
@@ -222,6 +223,7 @@ class RunCatalogue:
                 run.save_config(replace(run.load_config(), run=new))
             run.path.rename(target)
         logger.info("run %s is now %s", name, new)
+        return new
 
     def delete(self, name: str, used: Collection[str]) -> None:
         """Delete a run with its model and checkpoints, for good.

@@ -182,6 +182,7 @@ def test_a_free_name_counts_on():
         ("C:\\photos\\bark v1.2\\", "bark v1.2"),
         ("photos:moss.png", "moss"),
         ("/photos/壁 (2) ü!.png", "壁 2 ü"),
+        ("/photos/Ba\u0308ckerwand.jpg", "B\u00e4ckerwand"),  # as macOS hands out names of files
         ("/photos/con.png", "material"),
         ("/photos/???.png", "material"),
         ("/photos/" + "x" * 200 + ".png", "x" * 70),
@@ -229,6 +230,18 @@ def test_continue_goes_on_to_its_minutes_or_for_as_many_more(listed, minutes, in
     bpy.ops.tilewright.start_training(resume=True)
     (config,) = listed.submitted.values()
     assert (config.run, config.minutes) == ("pine", in_all)
+
+
+def test_a_pasted_name_of_a_file_is_one_that_can_be_typed(listed, photo):
+    scene, pasted, typed = bpy.context.scene, " Ba\u0308ckerwand ", "B\u00e4ckerwand"
+    training.set_pictures(scene, [photo])
+    scene.tilewright.run = pasted
+    config = training.training_config(scene)
+    config.check()
+    assert config.run == typed
+    assert training.training_config(scene, resume=True).run == typed
+    run_requests.rename_run("oak", pasted.strip())
+    assert listed.calls[-1] == ("ask", RenameRun("oak", typed))
 
 
 def test_a_typed_name_that_is_taken_is_said_before_training(listed):

@@ -101,6 +101,8 @@ def test_help_explains_every_option():
         (["train", "PICTURE", "--run", "../oak"], "invalid_config", "plainer name"),
         (["train", "PICTURE", "--run", "a", "--preset", "huge"], "invalid_config", "nano, tiny"),
         (["train", "--resume", "oak"], "unknown_run", "start"),
+        # The name of a file, as macOS hands it out.
+        (["train", "/not/there", "--run", "Ba\u0308cker"], "picture_missing", "/not/there"),
         (["train", "--resume", "oak", "--seed", "2"], "invalid_config", "--seed"),
         (["train", "--resume", "oak", "--learn-maps"], "invalid_config", "--learn-maps"),
         (["generate", "oak"], "unknown_model", FIRST_STARTER),

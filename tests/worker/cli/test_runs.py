@@ -35,6 +35,12 @@ def test_a_renamed_run_is_a_whole_run_under_its_new_name(oak, capsys):
     assert runs.load_model_files(folder / "old oak")[0].name == "old oak"
 
 
+def test_a_new_name_is_composed_as_a_keyboard_writes_it(oak, capsys):
+    assert app.main(["rename", "oak", "Ba\u0308ckerwand"]) == 0
+    assert runs.list_runs(oak.path.parent) == ["B\u00e4ckerwand"]
+    assert "oak is now B\u00e4ckerwand" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("command", "code"),
     [
