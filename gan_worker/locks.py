@@ -124,9 +124,19 @@ def open_database(file: Path | str) -> sqlite3.Connection:
     """
     place = Path(file).absolute()
     if str(file) == ":memory:":
-        address = str(file)
+        address, is_uri = str(file), False
+    elif has_locks(place.parent):
+        # As it is: SQLite refuses the address of a place on a share of Windows, which begins with the server's name.
+        address, is_uri = str(place), False
     else:
-        address = place.as_uri() + ("" if has_locks(place.parent) else "?vfs=unix-none")
-    database = sqlite3.connect(address, uri=True, isolation_level=None)
+        address, is_uri = f"{place.as_uri()}?vfs=unix-none", True
+    try:
+        database = sqlite3.connect(address, uri=is_uri, isolation_level=None)
+    except sqlite3.OperationalError as error:
+        raise StorageError(
+            "file_unwritable",
+            f"{place} must be a database that can be opened; it cannot: {error}.",
+            "Check the folder's permissions, or choose a folder on a disk of this computer.",
+        ) from error
     database.execute("PRAGMA locking_mode=EXCLUSIVE")
     return database

@@ -6,9 +6,11 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path, PureWindowsPath
 
 import pytest
 
+from gan_worker import locks
 from gan_worker.errors import StorageError
 from gan_worker.locks import FolderLock, has_locks, open_database
 
@@ -152,3 +154,32 @@ def test_a_database_lies_where_its_name_says_whatever_signs_it_holds(tmp_path):
         database.execute("CREATE TABLE rows (number)")
     database.close()
     assert [file.name for file in folder.iterdir()] == ["a#b"]
+
+
+@pytest.fixture
+def on_a_share(monkeypatch):
+    """Paths have the addresses that Windows gives those on a share."""
+    address = PureWindowsPath(r"\\nas\studio\rows").as_uri()
+    monkeypatch.setattr(Path, "as_uri", lambda path: address)
+
+
+def test_a_database_on_a_share_of_windows_is_opened(on_a_share, tmp_path):
+    with open_database(tmp_path / "rows") as database:
+        database.execute("CREATE TABLE rows (number)")
+    database.close()
+    assert (tmp_path / "rows").exists()
+
+
+def test_what_sqlite_does_not_open_is_told_with_a_cure(on_a_share, tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "has_locks", lambda folder: False)
+    with pytest.raises(StorageError) as caught:
+        open_database(tmp_path / "rows")
+    assert caught.value.code == "file_unwritable"
+    assert "invalid uri authority" in caught.value.info.message
+    assert "disk of this computer" in caught.value.info.cure
+
+
+def test_a_folder_in_place_of_a_database_is_told(tmp_path):
+    (tmp_path / "rows").mkdir()
+    with pytest.raises(StorageError, match="rows must be a database"):
+        open_database(tmp_path / "rows")
