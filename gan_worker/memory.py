@@ -29,9 +29,17 @@ def memory_left_mb(groups: Path = Path("/sys/fs/cgroup")) -> float:
     Args:
         groups: where Linux tells of control groups.
     """
-    computer = float(psutil.virtual_memory().available + psutil.swap_memory().free)
+    computer = float(psutil.virtual_memory().available) + _free_swap()
     places = (groups, groups / "memory")
     return min(computer, _left_of_limit(), *map(_left_of_group, places)) / 2**20
+
+
+def _free_swap() -> float:
+    """Bytes of swap that are free; none where nobody counts them, as Windows without its performance counters."""
+    try:
+        return float(psutil.swap_memory().free)
+    except (RuntimeError, OSError):
+        return 0.0
 
 
 def _left_of_limit() -> float:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from gan_worker.memory import memory_left_mb
@@ -47,3 +48,16 @@ def test_a_group_without_a_limit_leaves_all_there_is(tmp_path, text):
 def test_a_limited_address_space_counts():
     told = subprocess.run([sys.executable, "-c", LIMITED], stdout=subprocess.PIPE, check=True)
     assert 32 < float(told.stdout) <= 64
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("Performance counters may be disabled."), OSError()]
+)
+def test_where_nobody_counts_the_swap_there_is_none(tmp_path, monkeypatch, error):
+    def uncounted():
+        raise error
+
+    monkeypatch.setattr(psutil, "swap_memory", uncounted)
+    memory = psutil.virtual_memory()._replace(available=300 * MIB)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    assert memory_left_mb(tmp_path) == pytest.approx(300)
