@@ -139,7 +139,7 @@ def _exit_code(status: int, view: BatchView, log: IO[bytes]) -> int:
     if view.exit_code is not None:  # a Blender that crashes while it quits has done its work
         return view.exit_code
     if view.ended:
-        return TRY_AGAIN if status < 0 else status
+        return TRY_AGAIN if was_killed(status) else status
     log.seek(0)
     lines = [*view.other, *log.read().decode("utf-8", "replace").splitlines()]
     told = "\n".join(lines[-TAIL:]) or "it said nothing"
@@ -152,5 +152,16 @@ def _exit_code(status: int, view: BatchView, log: IO[bytes]) -> int:
     message = f"Blender must run the recipe to its end; it ended with {status}:\n{told}"
     cure = "Run it again: only what is missing is made."
     terminal.show_error(ErrorInfo("blender_died", message, cure))
-    # Killed by a signal, by whoever wanted its memory: what it made is there.
-    return TRY_AGAIN if status < 0 else FAILED
+    # By whoever wanted its memory: what it made is there.
+    return TRY_AGAIN if was_killed(status) else FAILED
+
+
+def was_killed(status: int) -> bool:
+    """Whether a program that ended with this did not end by itself.
+
+    Who was ended by the Task Manager cannot be told from who failed: it ends with 1.
+
+    Args:
+        status: negative for a signal; on Windows from 0xC0000000 on for what the system ends programs with.
+    """
+    return status < 0 or status >= 0xC0000000

@@ -158,6 +158,14 @@ def test_a_blender_that_dies_is_told_with_its_last_words(place, blender, capsys,
 
 
 @pytest.mark.parametrize(
+    ("status", "killed"),
+    [(-9, True), (0xC0000005, True), (0xC000013A, True), (0, False), (1, False), (255, False)],
+)
+def test_who_was_killed_is_seen_by_a_signal_or_by_what_windows_says(status, killed):
+    assert background_blender.was_killed(status) == killed
+
+
+@pytest.mark.parametrize(
     ("options", "words"),
     [
         (("--part", "9/8", "--results", "maps"), "from 1/8 to 8/8; received '9/8'"),
