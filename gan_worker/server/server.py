@@ -349,15 +349,19 @@ class Server:
             return  # it takes long enough to hold others up, and there is nothing new
         self._tidied_at = now
         owners, busy = self._clients, self._jobs.active
-        storage.tidy_slot(self._folder, self._journal, self._store, owners, busy)
+        storage.tidy_slot(
+            self._folder, self._journal, self._store, owners, busy, self._written_logs
+        )
         storage.tidy_home(self._config.home)
         self._runs.sweep()
 
     def _shorten_logs(self) -> None:
         storage.shorten_stderr()
-        for process in self._compute:
-            if process.log_path.exists():
-                storage.shorten_log(process.log_path)
+        storage.shorten_logs([process.log_path for process in self._compute], self._written_logs)
+
+    @property
+    def _written_logs(self) -> list[Path]:
+        return [process.log_path for process in self._compute if process.alive]
 
     def _warn(self) -> None:
         """Tell everybody, once, that the journal takes nothing now."""

@@ -6,7 +6,7 @@ import logging
 import os
 import shutil
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,9 @@ logger = logging.getLogger(__name__)
 
 # Bytes of a log, and those of its end that stay once it is longer.
 LOG_LIMIT, LOG_KEPT = 4 * 1024 * 1024, 256 * 1024
+# Whether a process that is started with a log goes on at the end of what is left of it. On Windows it goes on where it
+# was, and what was cut off comes back as zeros.
+CHILDREN_APPEND = os.name != "nt"
 _GONE = b"... what stood here before is gone: a log has an end\n"
 
 
@@ -56,7 +59,12 @@ def _size(place: Path) -> int:
 
 
 def tidy_slot(
-    slot: Path, journal: Journal, store: BlobStore, owners: Collection[str], busy: Collection[str]
+    slot: Path,
+    journal: Journal,
+    store: BlobStore,
+    owners: Collection[str],
+    busy: Collection[str],
+    written: Collection[Path] = (),
 ) -> None:
     """Remove results that were delivered and jobs of long ago, and give the disk back what is free in the journal.
 
@@ -66,9 +74,9 @@ def tidy_slot(
         store: of that server.
         owners: that may connect now.
         busy: jobs that still run.
+        written: logs of children that are alive.
     """
-    for log in slot.glob("*.log"):
-        shorten_log(log)
+    shorten_logs(slot.glob("*.log"), written)
     store.expire(busy, now=True)
     try:
         journal.prune(owners)
@@ -113,6 +121,21 @@ def tidy_unused(home: Path) -> int:
                 journal.close()
     tidy_home(home)
     return running
+
+
+def shorten_logs(logs: Iterable[Path], written: Collection[Path]) -> None:
+    """Keep the ends of logs, as far as they are there and nothing comes to harm by that.
+
+    Args:
+        logs: of children.
+        written: those of children that are alive.
+
+    Raises:
+        OSError: one cannot be read and written.
+    """
+    for log in logs:
+        if log.exists() and (CHILDREN_APPEND or log not in written):
+            shorten_log(log)
 
 
 def shorten_log(log: Path) -> None:

@@ -49,6 +49,19 @@ def test_a_short_log_stays(tmp_path, short):
     assert log.read_text() == "line\n" * 9
 
 
+@pytest.mark.parametrize("appends", [True, False], ids=["elsewhere", "on Windows"])
+def test_a_log_that_a_child_writes_is_shortened_where_that_goes_on_at_its_end(
+    tmp_path, short, monkeypatch, appends
+):
+    monkeypatch.setattr(storage, "CHILDREN_APPEND", appends)
+    written, free = tmp_path / "compute.log", tmp_path / "compute-2.log"
+    for log in (written, free):
+        log.write_text("line\n" * 900)
+    storage.shorten_logs((written, free, tmp_path / "none.log"), {written})
+    assert (written.stat().st_size < 700) == appends
+    assert free.stat().st_size < 700
+
+
 CHATTER = """
 import os, sys
 from gan_worker.server import storage
@@ -146,6 +159,24 @@ def test_a_client_is_told_how_large_the_folder_is_and_can_tidy_it(serve):
     told = ear.until(lambda heard: [e for e in heard if isinstance(e, StorageSizes)][1:])
     assert told[0].freed > 250_000
     assert not (served.home / "server" / "1" / RESULTS / job).exists()
+
+
+@pytest.mark.parametrize("appends", [True, False], ids=["elsewhere", "on Windows"])
+def test_tidying_leaves_the_log_of_a_compute_process_that_is_alive(
+    serve, short, monkeypatch, appends
+):
+    monkeypatch.setattr(storage, "CHILDREN_APPEND", appends)
+    served = serve()
+    ear = served.connect()
+    served.server._jobs._validation.check = lambda owner, kind, config, training: ("oak", config)
+    job = ear.client.submit(GenerationConfig("oak", width=256, height=256))
+    ear.event(MaterialReady, job=job)
+    logs = [served.home / "server" / "1" / name for name in ("compute.log", "compute-2.log")]
+    for log in logs:
+        log.write_text("line\n" * 900)
+    ear.client.ask(Tidy())
+    ear.event(StorageSizes)
+    assert [log.stat().st_size > 4000 for log in logs] == [not appends, False]
 
 
 def test_who_was_let_in_tidies_nothing(serve):
