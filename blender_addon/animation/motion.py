@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
 from gan_worker.materials.sequences import SequenceWriter
 from gan_worker.styles import motion
@@ -24,6 +23,7 @@ from . import keyframes
 
 if TYPE_CHECKING:
     from gan_worker.client.events import MaterialReady
+    from gan_worker.config import GenerationConfig
 
     from ..steering.properties import TILEWRIGHT_PG_favourite
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from gan_worker.config import GenerationConfig
 from gan_worker.styles.motion import moved_layout
 
 from .. import state
@@ -21,6 +20,7 @@ from . import live, renaming, sliders
 
 if TYPE_CHECKING:
     from gan_worker.client.events import MaterialReady
+    from gan_worker.config import GenerationConfig
     from gan_worker.wire.messages import ModelEntry
 
     from .properties import SteeringChoices

@@ -6,12 +6,14 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gan_worker.client.events import MaterialReady
 from gan_worker.config import GenerationConfig, JobConfig, TrainingConfig
-from gan_worker.errors import ErrorInfo
 from gan_worker.progress import DataReport, GenerationProgress, Notice, Stage, TrainingProgress
+
+if TYPE_CHECKING:
+    from gan_worker.client.events import MaterialReady
+    from gan_worker.errors import ErrorInfo
 
 ENDED = ("succeeded", "failed", "cancelled")
 # Generations the worker has at once; more wait here, so that it is never told to wait by it.

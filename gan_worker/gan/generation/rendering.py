@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import tensorflow as tf
 
-from gan_worker.config import GenerationConfig
 from gan_worker.errors import Cancelled, WorkerError
 from gan_worker.gan.detail.stage import DetailStage, next_shares
 from gan_worker.gan.generation.latents import Latents, fine_noise
@@ -32,6 +31,7 @@ from gan_worker.progress import GenerationProgress, Notice
 from gan_worker.runs.checkpoints import not_finite
 
 if TYPE_CHECKING:
+    from gan_worker.config import GenerationConfig
     from gan_worker.gan.data.statistics import Statistics
     from gan_worker.gan.networks.architectures import AnyGenerator
     from gan_worker.style import Sway
