@@ -10,7 +10,7 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -38,6 +38,11 @@ PICTURE_EXTENSIONS = frozenset(
 )
 # The last tick of a training is found in so many bytes.
 TAIL = 16 * 1024
+# What Windows says of a name that another program holds: no access, shared with nobody, locked, or with something in
+# it that is about to go. Other systems give no such numbers.
+_HELD = {5, 32, 33, 145}
+# Seconds that such a name is waited for, and between two tries.
+HELD_PATIENCE, HELD_POLL = 2.0, 0.05
 # Windows does not know all of them.
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
@@ -87,11 +92,29 @@ def replacing(file: Path) -> Iterator[IO[bytes]]:
             yield draft
             draft.flush()
             os.fsync(draft.fileno())
-        partial.replace(file)
+        patiently(partial.replace, file)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
     sync_folder(file.parent)
+
+
+def patiently(work: Callable[..., T], *given: Any) -> T:
+    """Give something a name or take it away, and again for two seconds where Windows refuses that.
+
+    There a scanner for viruses, or whoever else reads a file, holds its name for a moment.
+
+    Raises:
+        OSError: as the system says, in the end.
+    """
+    end = time.monotonic() + HELD_PATIENCE
+    while True:
+        try:
+            return work(*given)
+        except OSError as error:
+            if getattr(error, "winerror", None) not in _HELD or time.monotonic() >= end:
+                raise
+        time.sleep(HELD_POLL)
 
 
 def sync_folder(folder: Path) -> None:
@@ -152,10 +175,10 @@ def put_aside(place: Path, why: str, cure: str) -> StorageError:
     free = [place.with_name(f"{place.name}{DAMAGED}{n + 1}") for n in range(DAMAGED_KEPT)]
     target = next((name for name in free if not os.path.lexists(name)), free[-1])
     with storage_errors(place):
-        remove(target)
-        place.rename(target)
+        patiently(remove, target)
+        patiently(place.rename, target)
         for beside in ("-wal", "-shm", "-journal"):
-            remove(place.with_name(place.name + beside))
+            patiently(remove, place.with_name(place.name + beside))
     error = StorageError(
         "file_damaged",
         f"{place.name} must hold what Tilewright wrote; {why}. It was put aside as {target.name}.",
@@ -178,6 +201,14 @@ def remove(place: Path) -> None:
         place.unlink(missing_ok=True)
 
 
+def discard(place: Path) -> None:
+    """Delete what nobody needs any more; what somebody looks at stays on Windows, and goes with a later one."""
+    try:
+        remove(place)
+    except OSError as error:
+        logger.debug("%s stays: %s", place, error)
+
+
 def age_of(place: Path) -> float:
     """Seconds since a file or a folder was changed; 0 where it is gone, as what others tidy too may be at any time."""
     try:
@@ -190,10 +221,7 @@ def remove_old_drafts(folder: Path, pattern: str) -> None:
     """Delete what crashes left behind; others may finish their drafts in the same folder meanwhile."""
     for draft in folder.glob(pattern):
         if age_of(draft) > DRAFTS_KEPT:
-            try:
-                remove(draft)
-            except OSError as error:
-                logger.debug("%s stays: %s", draft, error)
+            discard(draft)
 
 
 def write_private(file: Path, data: bytes) -> None:
@@ -203,7 +231,7 @@ def write_private(file: Path, data: bytes) -> None:
         OSError: as the system says; the file is as it was.
     """
     with _private_draft(file, data) as draft:
-        draft.replace(file)
+        patiently(draft.replace, file)
 
 
 def write_private_once(file: Path, data: bytes) -> None:
@@ -215,14 +243,16 @@ def write_private_once(file: Path, data: bytes) -> None:
     with _private_draft(file, data) as draft:
         try:
             if os.name == "nt":
-                draft.rename(file)  # fails where the name is taken; elsewhere a link is what does
+                patiently(
+                    draft.rename, file
+                )  # fails where the name is taken; elsewhere a link is what does
             else:
                 file.hardlink_to(draft)
         except FileExistsError:
             logger.debug("another process wrote %s first", file)
         except OSError:  # a file system without links
             if not file.exists():
-                draft.replace(file)
+                patiently(draft.replace, file)
 
 
 @contextmanager

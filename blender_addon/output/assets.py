@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 
 from gan_worker.errors import RequestError, StorageError
-from gan_worker.files import replace_file, storage_errors
+from gan_worker.files import patiently, replace_file, storage_errors
 from gan_worker.materials.metadata import credit_line
 
 from ..shader import images, node_tree
@@ -227,7 +227,7 @@ def _write_copy(material: bpy.types.Material, folder: Path) -> Path:
             with images.keeping_color_space(image):
                 image.pack()
         bpy.data.libraries.write(str(draft), {material}, fake_user=True, compress=True)
-        draft.replace(file)
+        patiently(draft.replace, file)
     except (OSError, RuntimeError) as error:
         draft.unlink(missing_ok=True)
         raise _unwritable(file, str(error)) from error

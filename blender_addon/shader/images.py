@@ -12,6 +12,7 @@ import bpy
 import numpy as np
 
 from gan_worker.errors import StorageError
+from gan_worker.files import patiently
 from gan_worker.materials.maps import MAPS, Kind
 from gan_worker.materials.pixels import quantise
 from gan_worker.materials.png import encode_png as encode_png
@@ -394,7 +395,7 @@ def save_png(image: bpy.types.Image, png: bytes, folder: str) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = target.with_name(target.name + ".tmp")
         draft.write_bytes(png)
-        draft.replace(target)
+        patiently(draft.replace, target)
     except OSError as error:
         raise StorageError(
             "file_unwritable",

@@ -12,6 +12,7 @@ import bpy
 import numpy as np
 
 from gan_worker.errors import PictureError, StorageError
+from gan_worker.files import patiently
 from gan_worker.materials.file_names import split_file_stem
 from gan_worker.materials.maps import MAPS, Kind
 
@@ -170,7 +171,7 @@ def _write_all(target: Path, contents: dict[str, bytes]) -> None:
         whole.mkdir()
         for file, data in contents.items():
             (whole / file).write_bytes(data)
-        whole.rename(target)
+        patiently(whole.rename, target)
 
 
 def _content(material: bpy.types.Material, kind: str, feed: Feed) -> tuple[str, bytes]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from gan_worker.confinement import LED_OUT, leads_out
 from gan_worker.errors import PictureError, StorageError
 from gan_worker.files import PICTURE_EXTENSIONS as PICTURE_EXTENSIONS
-from gan_worker.files import shown_name
+from gan_worker.files import patiently, shown_name
 from gan_worker.limits import MOST_PIXELS
 from gan_worker.materials import heif
 from gan_worker.materials.pixels import Bits as Bits
@@ -414,7 +414,7 @@ def write_picture(
         if not problem:
             with partial.open("rb+") as written:
                 os.fsync(written.fileno())
-            partial.replace(file)
+            patiently(partial.replace, file)
     except OSError as error:
         problem = error.strerror or str(error)
     if problem:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from gan_worker.files import remove_old_drafts, storage_errors
+from gan_worker.files import patiently, remove_old_drafts, storage_errors
 from gan_worker.materials.maps import FILE_KIND_KEY, MAPS
 from gan_worker.materials.metadata import material_metadata
 from gan_worker.materials.png import text_chunks, write_png_pieces
@@ -78,7 +78,7 @@ class SequenceWriter:
         while place.exists():
             place, number = self.folder.with_name(f"{self.folder.name}-{number}"), number + 1
         with storage_errors(place):
-            self._draft.rename(place)
+            patiently(self._draft.rename, place)
         self.folder = place
         return {name: place / file for name, file in self._first.items()}
 

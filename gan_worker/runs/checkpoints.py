@@ -17,8 +17,10 @@ from gan_worker.errors import StorageError
 from gan_worker.files import (
     check_regular,
     parse_json,
+    patiently,
     read_json,
     read_regular,
+    remove,
     replace_file,
     storage_errors,
     sync_folder,
@@ -79,7 +81,7 @@ class Checkpoints:
         self._forget_old(label)
 
     def _write(self, partial: Path, tensors: Arrays, state: dict[str, Any]) -> None:
-        shutil.rmtree(partial, ignore_errors=True)
+        patiently(remove, partial)
         partial.mkdir()
         files = {WEIGHTS: format_tensors(tensors), STATE: json.dumps(state).encode()}
         hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
@@ -98,9 +100,9 @@ class Checkpoints:
         if final.exists():
             # A folder cannot be replaced in one step; meanwhile the old one counts under this name.
             replaced = self.folder / (label + _REPLACED)
-            shutil.rmtree(replaced, ignore_errors=True)
-            final.rename(replaced)
-        partial.rename(final)
+            patiently(remove, replaced)
+            patiently(final.rename, replaced)
+        patiently(partial.rename, final)
         sync_folder(self.folder)
         replace_file(self.folder / "LATEST", label.encode())
 
@@ -164,8 +166,8 @@ class Checkpoints:
         target = self.folder / _QUARANTINE / label
         try:
             target.parent.mkdir(exist_ok=True)
-            shutil.rmtree(target, ignore_errors=True)
-            (self.folder / label).rename(target)
+            patiently(remove, target)
+            patiently((self.folder / label).rename, target)
         except OSError as error:
             logger.warning("checkpoint %s cannot be put aside: %s", label, error)
 

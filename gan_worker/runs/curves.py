@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gan_worker.files import storage_errors
+from gan_worker.files import patiently, storage_errors
 
 if TYPE_CHECKING:
     from gan_worker.progress import TrainingProgress
@@ -104,7 +104,7 @@ def draw_curves(ticks: Sequence[TrainingProgress], floor: Mapping[str, float], f
     partial = file.with_name(f".{file.name}.part")
     with storage_errors(file):
         figure.savefig(partial, format="png")
-        partial.replace(file)
+        patiently(partial.replace, file)
 
 
 def _thinned(ticks: list[TrainingProgress]) -> list[TrainingProgress]:

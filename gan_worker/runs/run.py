@@ -30,6 +30,7 @@ from gan_worker.config import Credits, TrainingConfig
 from gan_worker.dataclass_json import dump, from_json
 from gan_worker.errors import RequestError, StorageError, TilewrightError, WorkerError
 from gan_worker.files import (
+    discard,
     make_private,
     parse_json,
     read_json,
@@ -324,11 +325,7 @@ class Run:
         write_picture(folder / f"{step:08d}.png", pixels, metadata=texts)
         found = {int(f.stem): f for f in folder.glob("*.png") if f.stem.isdecimal()}
         for surplus in set(found) - set(_spread(found, step)):
-            try:
-                found[surplus].unlink(missing_ok=True)
-            except OSError as error:
-                # On Windows one that somebody looks at stays, and goes with a later one.
-                logger.debug("%s", error)
+            discard(found[surplus])
 
     def check_goes_on(self) -> None:
         """Look whether there is anything that could be trained further.
@@ -385,7 +382,7 @@ class Run:
             old = [f for f in self.path.glob("generator-*.safetensors") if f != weights]
             old.sort(key=lambda file: file.stat().st_mtime_ns)
             for file in (*old[:-1], *self.path.glob("generator-*.tmp")):
-                file.unlink(missing_ok=True)
+                discard(file)
         return info
 
 

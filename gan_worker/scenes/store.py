@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from gan_worker.config import Recipe
 from gan_worker.dataclass_json import from_json, to_json
-from gan_worker.files import remove_old_drafts, storage_errors
+from gan_worker.files import patiently, remove_old_drafts, storage_errors
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.metadata import material_metadata
 from gan_worker.materials.png import text_chunks, write_png_pieces
@@ -168,7 +168,7 @@ def _draft_of(file: Path) -> Iterator[IO[bytes]]:
         try:
             with path.open("wb") as draft:
                 yield draft
-            path.replace(file)
+            patiently(path.replace, file)
         except BaseException:
             path.unlink(missing_ok=True)
             raise

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from gan_worker.errors import RequestError, StorageError
-from gan_worker.files import is_full, make_own, remove
+from gan_worker.files import is_full, make_own, patiently, remove
 from gan_worker.wire.codec import CHUNK_LIMIT, check_blob, check_job
 from gan_worker.wire.messages import Blob
 
@@ -75,7 +75,7 @@ class BlobStore:
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             temporary.write_bytes(raw)
-            temporary.replace(path)
+            patiently(temporary.replace, path)
         except OSError as error:
             temporary.unlink(missing_ok=True)
             raise _cannot_write(path, error) from error

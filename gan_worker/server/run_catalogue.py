@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan_worker.errors import TilewrightError, WorkerError, require
-from gan_worker.files import check_regular, read_json, storage_errors, write_json
+from gan_worker.files import check_regular, patiently, read_json, storage_errors, write_json
 from gan_worker.locks import FolderLock
 from gan_worker.names import check_name, composed, name_is_taken
 from gan_worker.runs.entries import read_entry
@@ -221,7 +221,7 @@ class RunCatalogue:
         with storage_errors(run.path):
             if (run.path / "config.json").exists():
                 run.save_config(replace(run.load_config(), run=new))
-            run.path.rename(target)
+            patiently(run.path.rename, target)
         logger.info("run %s is now %s", name, new)
         return new
 
@@ -236,7 +236,7 @@ class RunCatalogue:
         run = self._unused(name, used)
         with storage_errors(run.path):
             # In one step it is no run any more; what follows may be interrupted.
-            run.path.rename(self._folder / f"{DELETED}{uuid.uuid4().hex}")
+            patiently(run.path.rename, self._folder / f"{DELETED}{uuid.uuid4().hex}")
             self.sweep()
         logger.info("run %s was deleted", name)
 
@@ -277,7 +277,7 @@ class RunCatalogue:
         """Remove what an interrupted deletion left."""
         for folder in self._folder.glob(f"{DELETED}*"):
             with suppress(FileNotFoundError):  # another worker of this home removes it too
-                shutil.rmtree(folder)
+                patiently(shutil.rmtree, folder)
 
     def _open(self, name: str) -> Run:
         from gan_worker.runs import run as runs

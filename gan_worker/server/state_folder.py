@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan_worker.errors import StorageError, WorkerError
-from gan_worker.files import make_own, remove
+from gan_worker.files import make_own, patiently, remove
 from gan_worker.locks import FolderLock
 from gan_worker.server.journal import Journal
 
@@ -78,7 +78,7 @@ def _take_over(other: Path, journal: Journal, store: BlobStore) -> list[StorageE
         left.close()
     for results in (other / RESULTS).glob("*"):
         if not (store.folder / results.name).exists():
-            results.rename(store.folder / results.name)
+            patiently(results.rename, store.folder / results.name)
     # Only now: whoever is interrupted before takes over again, and finds the jobs known.
     for name in (JOURNAL, JOURNAL + "-wal", JOURNAL + "-shm", RESULTS):
         remove(other / name)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import zmq
 
-from gan_worker.files import is_odd, put_aside
+from gan_worker.files import is_odd, patiently, put_aside
 from gan_worker.wire.codec import Message, encode
 from gan_worker.wire.keys import KeyPair, new_key_pair
 from gan_worker.wire.sockets import send
@@ -288,7 +288,7 @@ class ComputeProcess:
         if is_odd(self.log_path):
             put_aside(self.log_path, "it is no plain file", "Nothing is lost by that.")
         if self.log_path.exists() and self.log_path.stat().st_size > LOG_LIMIT:
-            self.log_path.replace(self.log_path.with_suffix(".old.log"))
+            patiently(self.log_path.replace, self.log_path.with_suffix(".old.log"))
         # Somebody may have tidied up under a worker that runs.
         self.log_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self.log_path.open("ab")

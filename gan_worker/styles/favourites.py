@@ -11,6 +11,7 @@ from typing import Any
 from gan_worker.config import GenerationConfig
 from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.errors import RequestError, StorageError, require
+from gan_worker.files import patiently
 from gan_worker.limits import SEEDS
 from gan_worker.styles.mixing import blended
 
@@ -65,7 +66,7 @@ def write_favourites(path: Path, favourites: Sequence[Favourite]) -> None:
     draft = path.with_name(path.name + ".tmp")
     try:
         draft.write_text(json.dumps({_FORMAT_KEY: FORMAT, "favourites": kept}, indent=1), "utf-8")
-        draft.replace(path)
+        patiently(draft.replace, path)
     except OSError as error:
         raise StorageError(
             "file_unwritable",

@@ -393,6 +393,18 @@ class TestModel:
             run.save_model(INFO, weights(number))
         assert len(list(run.path.glob("generator-*"))) == 2
 
+    def test_weights_that_somebody_reads_stay_for_now_and_end_no_training(self, run, monkeypatch):
+        def refuse(*given):
+            raise PermissionError(13, "Another program uses it")  # as on Windows
+
+        with monkeypatch.context() as held:
+            held.setattr(os, "unlink", refuse)
+            for number in range(3):
+                run.save_model(INFO, weights(number))
+            assert len(list(run.path.glob("generator-*"))) == 3
+        run.save_model(INFO, weights(3))
+        assert len(list(run.path.glob("generator-*"))) == 2
+
     def test_a_reader_between_two_writes_gets_the_new_one(self, run, monkeypatch):
         run.save_model(replace(INFO, step=1), weights(1))
         read = runs.read_model_info
