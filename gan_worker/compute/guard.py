@@ -2,7 +2,8 @@
 
 A compute process whose server was killed saves and leaves by itself. One that is wedged, in native code or stopped,
 cannot, and would hold its run and its GPU for ever. So each has a guard, which waits beside it for the end of the same
-stdin, and then for its end. It knows the process by number and start time, so that another one is never meant.
+pipe from the server, and then for its end. It knows the process by number and start time, so that another one is never
+meant.
 """
 
 from __future__ import annotations
@@ -19,11 +20,16 @@ import psutil
 PATIENCE = 27.0
 
 
-def start_guard() -> subprocess.Popen[bytes]:
-    """Start the guard of this process, which has the same stdin."""
+def start_guard(pipe: int) -> subprocess.Popen[bytes]:
+    """Start the guard of this process; it says a line as soon as it waits.
+
+    Args:
+        pipe: from the server, of which it waits for the end.
+    """
     return subprocess.Popen(
         [sys.executable, "-m", "gan_worker.compute.guard", str(os.getpid())],
-        stdout=subprocess.DEVNULL,
+        stdin=pipe,
+        stdout=subprocess.PIPE,
         creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
     )
 
@@ -38,8 +44,9 @@ def main(pid: int, patience: float = PATIENCE) -> None:
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with suppress(psutil.NoSuchProcess):
+    with suppress(psutil.NoSuchProcess, BrokenPipeError):
         guarded = psutil.Process(pid)
+        os.write(1, b"\n")
         while os.read(0, 4096):
             pass
         try:

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -47,6 +48,7 @@ from gan_worker.progress import (
     Waiting,
 )
 from gan_worker.server.blobs import BlobStore
+from gan_worker.streams import first_line, take_stdin, wait_for_end
 from gan_worker.wire import messages
 from gan_worker.wire.codec import Message, decode, encode
 from gan_worker.wire.keys import KeyPair
@@ -356,12 +358,13 @@ def main(make_program: Callable[[Path], Program] = GanProgram) -> int:
     """
     start_logging(logging.INFO, LINE)
     _be_modest()
-    told = json.loads(_first_line())
-    guard = start_guard()
+    pipe = take_stdin()
+    told = json.loads(_first_line(pipe))
+    guard = start_guard(pipe)
     logger.info("guarded by process %d", guard.pid)
     confine(told["roots"])
     orphaned = threading.Event()
-    threading.Thread(target=_watch_server, args=(orphaned,), daemon=True).start()
+    threading.Thread(target=_watch_server, args=(pipe, guard, orphaned), daemon=True).start()
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     keys = KeyPair(told["public"], told["secret"])
     socket = connect_dealer(context, keys, told["server_key"], told["address"], bulk=False)
@@ -380,23 +383,20 @@ def _be_modest() -> None:
         os.nice(5)
 
 
-def _first_line() -> bytes:
-    line = b""
-    while not line.endswith(b"\n"):
-        byte = os.read(0, 1)
-        if not byte:
-            raise SystemExit("compute processes are started by the server")
-        line += byte
+def _first_line(pipe: int) -> bytes:
+    line = first_line(pipe)
+    if not line.endswith(b"\n"):
+        raise SystemExit("compute processes are started by the server")
     return line
 
 
-def _watch_server(orphaned: threading.Event) -> None:
-    """At the end of stdin the server is gone: save, and leave in any case after a while."""
-    try:
-        while os.read(0, 4096):
-            pass
-    except OSError:
-        logger.debug("stdin broke")
+def _watch_server(pipe: int, guard: subprocess.Popen[bytes], orphaned: threading.Event) -> None:
+    """At the end of the pipe the server is gone: save, and leave in any case after a while."""
+    assert guard.stdout is not None
+    with guard.stdout as told:
+        # On Windows a Python does not start while somebody reads from its stdin, and the guard has the same pipe.
+        told.read(1)
+    wait_for_end(pipe)
     orphaned.set()
     time.sleep(ORPHAN_PATIENCE)
     logger.error("saving took too long")

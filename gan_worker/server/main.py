@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import os
 import signal
 import socket
 import sys
@@ -21,6 +20,7 @@ from gan_worker.printable import LINE, start_logging
 from gan_worker.server.scheduler import MOST
 from gan_worker.server.server import Server, ServerConfig
 from gan_worker.server.supervisor import Patience
+from gan_worker.streams import first_line, take_stdin, wait_for_end
 from gan_worker.wire.keys import (
     KeyPair,
     open_clients,
@@ -48,14 +48,15 @@ def main(argv: Sequence[str]) -> int:
     start_logging(options.log_level.upper(), LINE)
     try:
         with storage_errors(_home(options)):
-            server = Server(_config(options))
+            pipe = take_stdin() if options.keys_from_stdin else None
+            server = Server(_config(options, pipe))
     except TilewrightError as error:
         print(json.dumps({"error": asdict(error.info)}), flush=True)
         logger.error("%s", error)
         return 2
     _end_on_signals(server)
-    if options.keys_from_stdin:
-        threading.Thread(target=_end_with_parent, args=(server,), daemon=True).start()
+    if pipe is not None:
+        threading.Thread(target=_end_with_parent, args=(server, pipe), daemon=True).start()
     else:
         where = server.announcement
         folder = _key_folder(options)
@@ -93,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _config(options: argparse.Namespace) -> ServerConfig:
+def _config(options: argparse.Namespace, pipe: int | None) -> ServerConfig:
     admit, ports = None, (options.control_port, options.bulk_port)
     if options.keys_from_stdin and options.pair:
         raise RequestError(
@@ -101,8 +102,8 @@ def _config(options: argparse.Namespace) -> ServerConfig:
             "--pair must stand alone; received --keys-from-stdin too, with which nobody else may connect.",
             "Leave one of them out.",
         )
-    if options.keys_from_stdin:
-        keys, clients = _keys_from_stdin()
+    if pipe is not None:
+        keys, clients = _keys_from(pipe)
         local = clients
     else:
         folder = _key_folder(options)
@@ -204,17 +205,10 @@ def _root(text: str) -> tuple[str, Path]:
     return alias, Path(folder)
 
 
-def _keys_from_stdin() -> tuple[KeyPair, frozenset[str]]:
+def _keys_from(pipe: int) -> tuple[KeyPair, frozenset[str]]:
     """Read the keys the parent hands over: `{"public", "secret", "clients": [...]}` in one line."""
-    line = b""
-    while not line.endswith(b"\n"):
-        # Byte by byte and without Python's buffer, so that the watching thread owns the rest.
-        byte = os.read(0, 1)
-        if not byte:
-            break
-        line += byte
     try:
-        found = json.loads(line)
+        found = json.loads(first_line(pipe))
         return KeyPair(found["public"], found["secret"]), frozenset(found["clients"])
     except (ValueError, KeyError, TypeError):
         raise WorkerError(
@@ -224,13 +218,8 @@ def _keys_from_stdin() -> tuple[KeyPair, frozenset[str]]:
         ) from None
 
 
-def _end_with_parent(server: Server) -> None:
-    """Wait for the end of stdin: then the parent is gone, however it went."""
-    try:
-        while os.read(0, 4096):
-            pass
-    except OSError:
-        logger.debug("stdin broke")
+def _end_with_parent(server: Server, pipe: int) -> None:
+    wait_for_end(pipe)
     server.end()
 
 

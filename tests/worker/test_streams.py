@@ -1,4 +1,4 @@
-"""Standard streams: no encoding and no name ends a command."""
+"""Standard streams: no encoding and no name ends a command, and a parent is heard on stdin."""
 
 from __future__ import annotations
 
@@ -68,3 +68,47 @@ def test_a_command_comes_to_its_end(command, encoding, tmp_path):
     )
     assert told.returncode == 0, told.stderr
     assert told.stdout
+
+
+# Hears its parent on stdin, and starts somebody who reads that too.
+CHILD = """
+import os, stat, subprocess, sys, threading
+from gan_worker.streams import first_line, take_stdin, wait_for_end
+
+pipe = take_stdin()
+print(first_line(pipe), os.get_inheritable(pipe), flush=True)
+ended = threading.Event()
+
+def watch():
+    wait_for_end(pipe)
+    ended.set()
+
+threading.Thread(target=watch, daemon=True).start()
+print(stat.S_ISFIFO(os.fstat(0).st_mode), flush=True)
+child = "import sys; print(len(sys.stdin.read()), flush=True)"
+subprocess.run([sys.executable, "-c", child], check=True, timeout=20)
+print(ended.wait(60), flush=True)
+"""
+
+
+@pytest.fixture
+def child():
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", CHILD], text=True, **pipes) as process:
+        yield process
+        process.kill()
+
+
+def test_stdin_is_empty_while_the_parent_is_waited_for(child):
+    child.stdin.write("keys\nand more")
+    child.stdin.flush()
+    said = [child.stdout.readline().split() for _ in range(3)]
+    assert said == [["b'keys\\n'", "False"], ["False"], ["0"]]
+    child.stdin.close()
+    assert child.stdout.read() == "True\n"
+
+
+def test_a_parent_that_goes_before_it_has_said_a_line_is_heard_as_far_as_it_came(child):
+    child.stdin.write("ke")
+    child.stdin.close()
+    assert child.stdout.readline() == "b'ke' False\n"

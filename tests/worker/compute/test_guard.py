@@ -39,6 +39,7 @@ def test_a_stopped_process_is_ended_once_the_server_is_gone(guarded):
 
 def test_what_ends_in_time_is_left_alone(guarded):
     with guard(guarded.pid, 60) as watching:
+        assert watching.stdout.readline() == b"\n", "it says that it waits"
         watching.stdin.close()
         guarded.terminate()
         guarded.wait()

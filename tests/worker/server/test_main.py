@@ -114,7 +114,9 @@ def test_wrong_options_are_typed_errors(by_hand, options, code):
     assert b"Traceback" not in process.stderr.read()
 
 
-def test_a_parent_that_is_gone_ends_the_server(tmp_path):
+@pytest.fixture
+def child(tmp_path):
+    """A server that has a parent, once it listens."""
     pair = new_key_pair()
     keys = {"public": pair.public, "secret": pair.secret, "clients": [new_key_pair().public]}
     command = [*SERVE, "--home", str(tmp_path), "--keys-from-stdin"]
@@ -122,8 +124,18 @@ def test_a_parent_that_is_gone_ends_the_server(tmp_path):
         process.stdin.write(json.dumps(keys).encode() + b"\n")
         process.stdin.flush()
         assert b"control" in process.stdout.readline()
-        process.stdin.close()
-        assert process.wait(10) == 0
+        yield process
+        process.kill()
+
+
+def test_a_parent_that_is_gone_ends_the_server(child):
+    child.stdin.close()
+    assert child.wait(10) == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what another's stdin is")
+def test_nothing_that_a_server_loads_finds_its_parent_s_pipe_on_stdin(child):
+    assert os.readlink(f"/proc/{child.pid}/fd/0") == os.devnull  # noqa: PTH115 — a name, no path
 
 
 def test_strangers_get_no_answer_and_shut_nobody_out(by_hand, tmp_path, make_ear):
