@@ -52,7 +52,8 @@ def repeats(material: bpy.types.Material) -> tuple[float, float] | None:
     scale, finer = _scale(material), material.tilewright.preview_factor
     if scale is None:
         return None
-    across = {tile: axis for axis, tile in _axes(material).items()}
+    # Of the two axes that a box lays across, the first counts: sizes are told along it.
+    across = {tile: axis for axis, tile in reversed(_axes(material).items())}
     return scale[across[0]] / finer[0], scale[across[1]] / finer[1]
 
 

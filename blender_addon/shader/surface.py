@@ -40,11 +40,12 @@ def project(
         kept.unit_size = sizes[kept.projection]
     width = projection.tile_size(material)
     had_normals = node_tree.NORMAL_MAP in material.node_tree.nodes
+    is_other = kind != kept.projection
     kept.projection, kept.unit_size = kind, sizes[kind]
     _rewire(material, kind)
     if width and projection.is_measured(material):
         projection.set_tile_size(material, width)
-    elif times:
+    elif times and is_other:  # or else it lies as it shall, maybe otherwise along each axis
         projection.repeat(material, times)
     relief = displacement(material)
     if relief == "NONE" and had_normals and kind == "BOX":

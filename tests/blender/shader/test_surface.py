@@ -77,6 +77,24 @@ def test_box_and_back_keep_tile_size_wiring_and_names(material, plane):
     assert {texture(material, n).projection for n in ALL} == {"FLAT"}
 
 
+@pytest.mark.parametrize("is_measured", [True, False])
+def test_a_box_on_an_uneven_object_keeps_its_tile_however_often_it_is_chosen(
+    material, plane, is_measured
+):
+    plane.scale = (2.5, 0.1, 1.5)
+    surface.project(material, "BOX", plane)
+    material.tilewright.tile_size = 2.0
+    assert material.tilewright.tile_size == pytest.approx(2.0)
+    assert projection.repeats(material) == pytest.approx((1.25, 0.75))
+    scale = node(material, MAPPING).inputs["Scale"].default_value
+    for _ in range(2):
+        surface.project(material, "BOX", plane if is_measured else None)
+        assert tuple(scale) == pytest.approx((1.25, 0.05, 0.75))
+    surface.project(material, "UV", plane)
+    surface.project(material, "BOX", plane)
+    assert tuple(scale) == pytest.approx((1.25, 0.05, 0.75))
+
+
 def test_box_shows_relief_by_height_because_normals_need_uv(material, plane):
     assert material.displacement_method == "DISPLACEMENT"
     surface.project(material, "BOX", plane)
