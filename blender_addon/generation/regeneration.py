@@ -226,14 +226,10 @@ def _prepare(material: bpy.types.Material) -> tuple[GenerationConfig, ModelEntry
 
 
 def _set_size(material: bpy.types.Material, config: GenerationConfig, area: int) -> None:
-    """The maps that are shown until the others come count as a preview of them, and stay as they lie."""
-    kept, wanted = material.tilewright, sliders.wanted(material)
-    before, after = levels.area(wanted), levels.area(config)
-    if not wanted.has_map:  # what is painted covers the same place at any size
-        kept.preview_factor = (
-            kept.preview_factor[0] * after[0] / before[0],
-            kept.preview_factor[1] * after[1] / before[1],
-        )
+    """The maps that are shown until the others come stay as they lie."""
+    if not sliders.wanted(material).has_map:  # what is painted covers the same place at any size
+        sliders.count_as_preview(material, config)
+    kept = material.tilewright
     for name in sliders.SIZE:
         setattr(kept.latents, name, getattr(config, name))
     kept.latents.area = area

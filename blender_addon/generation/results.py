@@ -139,12 +139,16 @@ def _show(event: MaterialReady, target: str, order: Order, is_rest: bool) -> Non
     before = material.tilewright.model
     material.tilewright.unassigned = unassigned
     node_tree.build(material, found, order.wiring)
+    job = session.current.jobs.get(event.job)
+    asked = job.generation if job and not is_rest else None
+    # What is painted covers the same place at any size.
+    if asked and asked.model == before and not asked.has_map:
+        sliders.count_as_preview(material, asked)
     node_tree.end_preview(material)
     node_tree.store_recipe(material, event.recipe, event.seam_ratios)
-    job = session.current.jobs.get(event.job)
-    if job and job.generation and not is_rest:
+    if asked:
         # Not when it was asked for: an undo step from before it came would ask for it again.
-        sliders.store(material, job.generation)
+        sliders.store(material, asked)
     sliders.keep_place(material, event.recipe)
     if event.recipe.config.model != before:
         _lay_in_own_size(material, event.recipe.config)

@@ -66,6 +66,16 @@ def store(material: bpy.types.Material, config: GenerationConfig) -> None:
         _place(material, config)
 
 
+def count_as_preview(material: bpy.types.Material, config: GenerationConfig) -> None:
+    """Count the maps that are shown as a preview of a config's: these then come as large as they lie."""
+    kept = material.tilewright
+    before, after = levels.area(wanted(material)), levels.area(config)
+    kept.preview_factor = (
+        kept.preview_factor[0] * after[0] / before[0],
+        kept.preview_factor[1] * after[1] / before[1],
+    )
+
+
 def exchange(material: bpy.types.Material, config: GenerationConfig) -> None:
     """Set the latents of a config, but keep the material's own size and maps, as far as the config's model makes them.
 

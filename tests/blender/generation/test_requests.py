@@ -109,6 +109,56 @@ def test_a_material_comes_in_its_own_size_and_keeps_another_that_was_chosen(stan
     assert kept.tile_size == pytest.approx(0.048)
 
 
+def generate(worker, make, obj, config) -> None:
+    """Generate, and let maps of that size come."""
+    (job,) = requests.generate_for_objects([obj], config)
+    worker.finish(job.id, make(config.width, config.height, config.seed))
+    pump.tick()
+    pump.finish()
+
+
+@pytest.mark.parametrize("size", [0.01, 0.0])
+def test_everything_on_a_larger_area_stays_as_large(stand_in, plane, make, size):
+    of_pixels(stand_in, octaves=1, bricks=size)
+    generate(stand_in, make, plane, CONFIG)
+    material = plane.active_material
+    material.tilewright.tile_size = 0.6  # of the artist, by now
+    for made, width in (
+        (replace(CONFIG, width=96, height=64), 1.2),
+        (replace(CONFIG, mip=1), 1.2),  # the same area at half the detail
+        (replace(CONFIG, width=80, height=16), 1.0),
+        (CONFIG, 0.6),
+    ):
+        generate(stand_in, make, plane, made)
+        assert material.tilewright.tile_size == pytest.approx(width, rel=1e-4)
+        across, down = projection.repeats(material)
+        assert down / across == pytest.approx(made.width / made.height, rel=1e-4)
+
+
+def test_a_larger_area_on_what_was_never_measured_stays_as_large(stand_in, plane, make):
+    plane.data.uv_layers.remove(plane.data.uv_layers[0])
+    generate(stand_in, make, plane, CONFIG)
+    projection.repeat(plane.active_material, (4.0, 3.0))
+    generate(stand_in, make, plane, replace(CONFIG, width=96))
+    assert projection.repeats(plane.active_material) == pytest.approx((2.0, 3.0))
+
+
+def test_undo_of_a_larger_area_takes_its_size_back(stand_in, plane, make):
+    generate(stand_in, make, plane, CONFIG)
+    name = plane.active_material.name
+    before = projection.repeats(plane.active_material)
+    bpy.ops.ed.undo_push(message="before")
+    generate(stand_in, make, plane, replace(CONFIG, width=96, height=64))
+    assert projection.repeats(bpy.data.materials[name]) != pytest.approx(before)
+    bpy.ops.ed.undo_push(message="after")
+    bpy.ops.ed.undo()
+    assert projection.repeats(bpy.data.materials[name]) == pytest.approx(before)
+    bpy.ops.ed.redo()
+    material = bpy.data.materials[name]
+    assert projection.repeats(material) == pytest.approx((before[0] / 2, before[1] / 2))
+    assert tuple(node_tree.images_of(material)["base_color"].size) == (96, 64)
+
+
 def test_half_the_detail_is_as_large(stand_in, plane, maps):
     of_pixels(stand_in, octaves=1, bricks=0.01)
     requests.generate_for_objects([plane], replace(CONFIG, mip=1))
