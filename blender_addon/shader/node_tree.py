@@ -594,6 +594,9 @@ class _Tree:
         node, is_new = self.node(DISPLACEMENT, "ShaderNodeDisplacement", (300, -620))
         if is_new:
             node.inputs["Midlevel"].default_value = 0.5
+            node.space = (
+                "WORLD"  # or else it would be as many times as high as the object is scaled
+            )
             # With a normal map the relief's shading is there already: bumping it again would
             # count it twice, while true displacement moves only what is dense enough.
             self.material.displacement_method = "DISPLACEMENT" if has_normal else "BUMP"

@@ -25,6 +25,7 @@ from gan_worker.errors import RequestError
 from ..conftest import add_lightmap
 
 ALL = ("base_color", "roughness", "metallic", "normal", "height", "ambient_occlusion")
+TWO = ("base_color", "height")
 
 
 @pytest.fixture
@@ -279,7 +280,30 @@ def test_rendered_tile_is_as_large_as_it_says(plane, kind):
     assert np.all(np.abs(np.diff(edges) - 8) <= 1)  # 64 pixels show 2 m
 
 
-def render_from_above() -> np.ndarray:
+@pytest.mark.parametrize("scale", [1.0, 5.0])
+def test_rendered_relief_is_as_high_as_it_says_on_scaled_objects_too(scale):
+    bpy.ops.mesh.primitive_grid_add(x_subdivisions=20, y_subdivisions=20)
+    grid = bpy.context.object
+    grid.scale = (scale, scale, scale)
+    white = np.full((16, 16, 1), 65535, np.uint16)
+    material = made(grid, {"base_color": np.zeros((16, 16, 3), np.uint8)} | {"height": white}, *TWO)
+    images.write_pixels(node_tree.images_of(material)["height"], white)
+    surface.raise_surface(material, "REAL", 0.2)
+    nodes, links = material.node_tree.nodes, material.node_tree.links
+    place, axes = nodes.new("ShaderNodeNewGeometry"), nodes.new("ShaderNodeSeparateXYZ")
+    links.new(place.outputs["Position"], axes.inputs[0])
+    links.new(axes.outputs["Z"], node(material, OUTPUT).inputs["Surface"])
+    middle = render_from_above("OPEN_EXR")[32, 32]
+    assert middle == pytest.approx(0.1, abs=1e-3)  # the other half of it would be below
+
+
+def test_a_relief_of_before_keeps_its_space(material):
+    node(material, DISPLACEMENT).space = "OBJECT"
+    surface.raise_surface(material, "REAL", 0.5)
+    assert node(material, DISPLACEMENT).space == "OBJECT"
+
+
+def render_from_above(file_format: str = "PNG") -> np.ndarray:
     """The 2 m around the origin, lit evenly: (64, 64) values of red."""
     scene = bpy.context.scene
     scene.world = bpy.data.worlds.new("sky")
@@ -291,7 +315,8 @@ def render_from_above() -> np.ndarray:
     scene.render.engine, scene.cycles.samples = "CYCLES", 4
     scene.cycles.use_denoising = False
     scene.render.resolution_x = scene.render.resolution_y = 64
-    scene.render.filepath = bpy.app.tempdir + "tile.png"
+    scene.render.image_settings.file_format = file_format
+    scene.render.filepath = bpy.app.tempdir + "tile" + scene.render.file_extension
     bpy.ops.render.render(write_still=True)
     shown = bpy.data.images.load(scene.render.filepath)
     return images.read_pixels(shown)[..., 0]
