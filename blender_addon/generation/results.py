@@ -15,7 +15,7 @@ from gan_worker.materials.metadata import material_metadata
 from gan_worker.materials.png import png_pieces, text_chunks
 
 from .. import state
-from ..shader import images, node_tree
+from ..shader import images, node_tree, projection
 from ..steering import sliders
 from ..worker import session
 
@@ -155,10 +155,15 @@ def _show(event: MaterialReady, target: str, order: Order, is_rest: bool) -> Non
 
 
 def _lay_in_own_size(material: bpy.types.Material, made: GenerationConfig) -> None:
-    """Make what a model shows for the first time as large on the surface as it is in the world, where that is known."""
+    """Make what a model shows for the first time as large on the surface as it is in the world, where that is known.
+
+    Where it is not, a tile that nobody laid otherwise is as wide as its coordinates, and as high as its pixels are.
+    """
     model = session.current.model(made.model)
     if model and model.pixel_size:
         node_tree.set_tile_size(material, (made.width << made.mip) * model.pixel_size)
+    elif projection.repeats(material) == (1.0, 1.0) and not made.has_map:
+        node_tree.set_tile_size(material, node_tree.tile_size(material))
 
 
 def _clean_up(job: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import bpy
 import pytest
 
-from blender_addon.generation import requests
+from blender_addon.generation import requests, results
 from blender_addon.shader import node_tree, projection, slots
 from blender_addon.worker import pump
 from gan_worker.config import GenerationConfig
@@ -109,9 +109,9 @@ def test_a_material_comes_in_its_own_size_and_keeps_another_that_was_chosen(stan
     assert kept.tile_size == pytest.approx(0.048)
 
 
-def generate(worker, make, obj, config) -> None:
+def generate(worker, make, obj, config, order=None) -> None:
     """Generate, and let maps of that size come."""
-    (job,) = requests.generate_for_objects([obj], config)
+    (job,) = requests.generate_for_objects([obj], config, order)
     worker.finish(job.id, make(config.width, config.height, config.seed))
     pump.tick()
     pump.finish()
@@ -157,6 +157,27 @@ def test_undo_of_a_larger_area_takes_its_size_back(stand_in, plane, make):
     material = bpy.data.materials[name]
     assert projection.repeats(material) == pytest.approx((before[0] / 2, before[1] / 2))
     assert tuple(node_tree.images_of(material)["base_color"].size) == (96, 64)
+
+
+def test_a_tile_of_unknown_size_has_the_proportion_of_its_pixels(stand_in, plane, make):
+    generate(stand_in, make, plane, replace(CONFIG, width=64, height=32))
+    material = plane.active_material
+    assert projection.repeats(material) == pytest.approx((1.0, 2.0))
+    material.tilewright.tile_size = material.tilewright.tile_size
+    assert projection.repeats(material) == pytest.approx((1.0, 2.0))
+    projection.repeat(material, (1.0, 1.0))  # by now the artist wants it so
+    generate(stand_in, make, plane, replace(CONFIG, width=64, height=32, seed=6))
+    assert projection.repeats(material) == pytest.approx((1.0, 1.0))
+
+
+def test_repeats_that_were_chosen_and_what_was_never_measured_stay(stand_in, planes, make):
+    order = results.Order(node_tree.Wiring((3.0, 1.0)))
+    wide = replace(CONFIG, width=64, height=32)
+    generate(stand_in, make, planes[0], wide, order)
+    planes[1].data.uv_layers.remove(planes[1].data.uv_layers[0])
+    generate(stand_in, make, planes[1], wide)
+    repeats = [projection.repeats(obj.active_material) for obj in planes[:2]]
+    assert repeats == [(3.0, 1.0), (1.0, 1.0)]
 
 
 def test_half_the_detail_is_as_large(stand_in, plane, maps):
