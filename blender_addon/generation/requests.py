@@ -12,7 +12,7 @@ from gan_worker.config import GenerationConfig
 from gan_worker.errors import RequestError
 from gan_worker.limits import SEEDS
 
-from ..shader import images, node_tree, projection, slots
+from ..shader import images, node_tree, projection, slots, units
 from ..steering import levels, live
 from ..worker import session
 from . import estimates, results
@@ -76,7 +76,8 @@ def result_order(scene: bpy.types.Scene) -> results.Order:
         StorageError: as `images.check_folder`.
     """
     chosen = scene.tilewright
-    wiring = node_tree.Wiring(tuple(chosen.scale), chosen.multiply_occlusion, chosen.displacement)
+    height = chosen.displacement * units.meters_per_unit(scene)
+    wiring = node_tree.Wiring(tuple(chosen.scale), chosen.multiply_occlusion, height)
     folder = images.texture_folder(scene)
     if folder is not None:
         images.check_folder(folder)

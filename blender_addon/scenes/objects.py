@@ -27,7 +27,7 @@ ITEM_KEY = "tilewright_item"
 ADDED = " new slot"
 
 Kind = TypeVar("Kind")
-# Digits of a place, meters: an object that was not moved must not get another latent.
+# Digits of a place: an object that was not moved must not get another latent.
 DIGITS = 4
 BEZIER_POINTS = 16
 

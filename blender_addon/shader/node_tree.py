@@ -17,7 +17,7 @@ from gan_worker.materials.maps import MAPS, Connection, MaterialMap
 from gan_worker.materials.metadata import material_metadata, repair_metadata
 
 from .. import state
-from . import node_links, projection
+from . import node_links, projection, units
 from .images import JOB_KEY, copy_image, is_live, is_lost
 from .projection import COORDINATES
 from .projection import MAPPING as MAPPING
@@ -376,7 +376,7 @@ def end_preview(material: bpy.types.Material) -> None:
 
 
 def set_tile_size(material: bpy.types.Material, width: float) -> None:
-    """Make the tile so wide on the surface, meters, where it is known what its coordinates span."""
+    """Make the tile so wide on the surface, units, where it is known what its coordinates span."""
     if projection.is_measured(material):
         projection.set_tile_size(material, width)
 
@@ -455,12 +455,11 @@ def present_wiring(material: bpy.types.Material) -> Wiring:
     scale = nodes[MAPPING].inputs["Scale"].default_value
     displacement = nodes.get(DISPLACEMENT)
     # Height that is there and not connected was left unconnected.
-    unconnected = 0.0 if texture_node_name("height") in nodes else Wiring.displacement
-    return Wiring(
-        (scale[0], scale[1]),
-        material.tilewright.multiply_occlusion,
-        displacement.inputs["Scale"].default_value if displacement else unconnected,
-    )
+    height = 0.0 if texture_node_name("height") in nodes else Wiring.displacement
+    if displacement:
+        meters = units.meters_per_unit(bpy.context.scene)
+        height = displacement.inputs["Scale"].default_value * meters
+    return Wiring((scale[0], scale[1]), material.tilewright.multiply_occlusion, height)
 
 
 class _Tree:
@@ -600,7 +599,8 @@ class _Tree:
             # With a normal map the relief's shading is there already: bumping it again would
             # count it twice, while true displacement moves only what is dense enough.
             self.material.displacement_method = "DISPLACEMENT" if has_normal else "BUMP"
-        node.inputs["Scale"].default_value = self.wiring.displacement
+        meters = units.meters_per_unit(bpy.context.scene)
+        node.inputs["Scale"].default_value = self.wiring.displacement / meters
         self.link(self._color("height"), node.inputs["Height"])
         self.link(node.outputs["Displacement"], self.nodes[OUTPUT].inputs["Displacement"])
 
@@ -614,7 +614,8 @@ class _Tree:
             node.label = BUMP_LABEL
             node.width = 260
             node.inputs["Strength"].default_value = 0.4
-            node.inputs["Distance"].default_value = 0.02
+            meters = units.meters_per_unit(bpy.context.scene)
+            node.inputs["Distance"].default_value = Wiring.displacement / meters
         self.link(self._color("base_color"), grey.inputs["Color"])
         self.link(grey.outputs["Val"], node.inputs["Height"])
         self.link(node.outputs["Normal"], self._input("Normal"))

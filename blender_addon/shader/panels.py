@@ -22,7 +22,7 @@ from ..ui.layouts import (
     properties_column,
 )
 from ..worker.reporting import obstacle_of, still
-from . import node_tree, projection, surface
+from . import node_tree, projection, surface, units
 
 
 class _Material:
@@ -226,6 +226,7 @@ def _draw_sizes(layout: bpy.types.UILayout, material: bpy.types.Material) -> Non
         row.operator("tilewright.switch_area", text=f"×{times}", depress=pressed).times = times
     width = projection.tile_size(material) if projection.is_measured(material) else 0
     if width and present:
+        width *= units.meters_per_unit(bpy.context.scene)
         pair(layout, "Pixels per Meter", f"{wanted.width / width:.0f}")
 
 

@@ -1,4 +1,4 @@
-"""How the tile lies on a surface: by UV map or as a box, and how many meters it spans."""
+"""How the tile lies on a surface: by UV map or as a box, and how large it is there, in Blender's units."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _AXES = {"UV": {0: 0, 1: 1}, "BOX": {0: 0, 1: 0, 2: 1}}
 _OUTPUTS = {"UV": "UV", "BOX": "Object"}
 _IMAGE_PROJECTIONS = {"UV": "FLAT", "BOX": "BOX"}
 KINDS = tuple(_AXES)
-# Projection → meters that its coordinates span on an object along each axis, 0 where that is not known.
+# Projection → units that its coordinates span on an object along each axis, 0 where that is not known.
 Sizes = dict[str, tuple[float, float, float]]
 UNKNOWN: Sizes = dict.fromkeys(KINDS, (0.0, 0.0, 0.0))
 
@@ -86,16 +86,16 @@ def _scale(material: bpy.types.Material) -> bpy.types.bpy_prop_array | None:
     return mapping.inputs["Scale"].default_value if mapping else None
 
 
-# ---- meters
+# ---- sizes
 
 
 def is_measured(material: bpy.types.Material) -> bool:
-    """Whether it is known how many meters its coordinates span."""
+    """Whether it is known how many units its coordinates span."""
     return material.tilewright.unit_size[0] > 0
 
 
 def tile_size(material: bpy.types.Material) -> float:
-    """Width of one tile on the surface, meters; 0 where that is not known."""
+    """Width of one tile on the surface, units; 0 where that is not known."""
     times = repeats(material)
     return material.tilewright.unit_size[0] / times[0] if times and times[0] else 0.0
 
@@ -105,7 +105,7 @@ def set_tile_size(material: bpy.types.Material, width: float) -> None:
 
     Args:
         material: one that was measured.
-        width: meters.
+        width: units.
     """
     kept, scale = material.tilewright, _scale(material)
     if scale is None:
@@ -172,7 +172,7 @@ def unit_sizes(objects: Sequence[bpy.types.Object]) -> list[Sizes]:
 def _measure(
     obj: bpy.types.Object, projection: str, place: Matrix
 ) -> tuple[float, float, float] | None:
-    """Meters that one unit of the coordinates spans on this object, along each axis.
+    """Blender's units that one of the coordinates spans on this object, along each axis.
 
     With a UV map, the rendered one, this is the mean over its surface: the root of area over area on the map.
 

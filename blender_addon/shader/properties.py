@@ -52,7 +52,7 @@ class Shading:
     )
     projection: EnumProperty(items=[("UV", "UV", ""), ("BOX", "Box", "")], default="UV")
     unit_size: FloatVectorProperty(
-        size=3, description="Meters that the coordinates span along each axis; 0 while not measured"
+        size=3, description="Units that the coordinates span along each axis; 0 while not measured"
     )
     tile_size: FloatProperty(
         name="Tile Size",

@@ -67,7 +67,7 @@ def _rewire(material: bpy.types.Material, kind: str) -> None:
 def measure_tile(
     material: bpy.types.Material, obj: bpy.types.Object, sizes: projection.Sizes | None = None
 ) -> None:
-    """Find out how many meters the material's coordinates span on an object.
+    """Find out how many units the material's coordinates span on an object.
 
     Args:
         material: one of ours.

@@ -13,7 +13,7 @@ from bpy.props import (
 )
 
 from gan_worker.config import PRESETS
-from gan_worker.limits import PICTURE_WIDTHS, SEEDS, TRAINING_SCALES
+from gan_worker.limits import SEEDS, TRAINING_SCALES
 
 # Name, meaning, and the number that stands for it in .blend files, for life.
 PRESET_TEXTS = {
@@ -128,8 +128,7 @@ class TrainingChoices:
         description="How much of the surface the first picture shows from left to right. What is generated then comes "
         "onto objects as large as it is. 0 where you do not know it",
         default=0.0,
-        min=0.0,
-        max=PICTURE_WIDTHS.most,
+        min=0.0,  # its end is asked in meters, by the config: units may be shorter
         soft_max=10.0,
         step=10,
         unit="LENGTH",

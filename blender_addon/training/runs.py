@@ -13,6 +13,7 @@ from gan_worker.errors import RequestError
 from gan_worker.materials.file_names import split_file_stem
 from gan_worker.names import check_name, composed
 
+from ..shader import units
 from ..ui.layouts import file_name
 from ..worker import session
 
@@ -58,7 +59,8 @@ def take_settings(scene: bpy.types.Scene, config: TrainingConfig) -> None:
     if config.minutes is not None:
         chosen.minutes = config.minutes
     chosen.detail, chosen.picture_scale = "FULL", config.scale or 0.0
-    chosen.isotropic, chosen.picture_width = config.isotropic, config.picture_width
+    chosen.isotropic = config.isotropic
+    chosen.picture_width = config.picture_width / units.meters_per_unit(scene)
     if config.preset == "photo":
         chosen.tileable = config.tileable
     chosen.training_seed = config.seed

@@ -13,6 +13,7 @@ from gan_worker.errors import RequestError
 from gan_worker.files import PICTURE_EXTENSIONS, check_places
 
 from ..photos import preparation
+from ..shader import units
 from ..worker import preferences, pump, session
 from . import curves, material_pictures, preview, runs
 
@@ -60,7 +61,7 @@ def training_config(scene: bpy.types.Scene, resume: bool = False) -> TrainingCon
         resume=resume,
         prepare=preparation.shared(pictures).preparation,
         tileable=chosen.tileable and chosen.preset == "photo",
-        picture_width=round(chosen.picture_width, 5),
+        picture_width=round(chosen.picture_width * units.meters_per_unit(scene), 5),
     )
 
 

@@ -19,7 +19,7 @@ class SceneObject:
         collections: names of all it lies in, however deep.
         slots: name of the material in each slot, empty where there is none.
         properties: custom properties that are text, number or truth.
-        location: in the world, meters.
+        location: in the world, Blender's units.
         new_slots: whether slots can be added.
         refusal: why nothing about it can be changed, empty where it can.
         added: numbers of the slots that a recipe has added, and whose materials are its own still.

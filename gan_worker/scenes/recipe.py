@@ -105,7 +105,7 @@ class NeighbourhoodLatent:
     """A style latent that changes smoothly over space, so that near objects look alike.
 
     Attributes:
-        distance: meters over which looks become different.
+        distance: Blender's units over which looks become different.
         seed: fixes the looks, and the layout, which all objects share.
     """
 

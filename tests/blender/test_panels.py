@@ -488,6 +488,9 @@ def test_material_panel_shows_what_can_be_changed_and_why_not(stand_in, plane, m
     assert draw(panel).splitlines() == [
         *("512", "1K", "2K", "4K", "Pixels per Meter", "24", "Regenerate")
     ]
+    bpy.context.scene.unit_settings.scale_length = 0.1
+    assert "Pixels per Meter\n240" in draw(panel)
+    bpy.context.scene.unit_settings.scale_length = 1.0
     assert draw(material_panels.TILEWRIGHT_PT_surface).splitlines() == [
         *("Projection", "UV", "Box", "Tile Size", "Tile Size", ""),
         *("Displacement", "None", "Bump", "Real", "Height", "Emission", "Maps in Use"),
