@@ -237,8 +237,9 @@ class TrainingConfig:
             resumed run keeps it. Not with `classic`.
         estimator: name of the run that learned to estimate, where maps are estimated first: with `photo`, and to
             `learn_maps`; empty for the estimator that comes with the program.
-        picture_width: meters that the first of the pictures shows from left to right, so that what is generated can be
-            laid on objects as large as it is; 0 where nobody knows, and a resumed run keeps what it was told.
+        picture_width: meters that the first of the pictures shows from left to right, between its corners where it is
+            straightened by such, so that what is generated can be laid on objects as large as it is; 0 where nobody
+            knows, and a resumed run keeps what it was told.
     """
 
     run: str

@@ -67,10 +67,6 @@ class DataReport:
     octaves: int = 0
     learned: bool = True
 
-    def pixel_size(self, picture_width: float) -> float:
-        """Meters that a pixel with all detail spans where the first picture shows so many from left to right."""
-        return picture_width / self.materials[0].width
-
     def in_words(self, chosen: bool = False) -> tuple[str, ...]:
         """What was suggested for the pictures, as sentences.
 

@@ -125,8 +125,8 @@ class TrainingChoices:
     )
     picture_width: FloatProperty(
         name="Picture Width",
-        description="How much of the surface the first picture shows from left to right. What is generated then comes "
-        "onto objects as large as it is. 0 where you do not know it",
+        description="How much of the surface the first picture shows from left to right; with corners, how much lies "
+        "between them. What is generated then comes onto objects as large as it is. 0 where you do not know it",
         default=0.0,
         min=0.0,  # its end is asked in meters, by the config: units may be shorter
         soft_max=10.0,

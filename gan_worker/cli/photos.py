@@ -38,7 +38,7 @@ PictureWidth = Annotated[
         metavar="METERS",
         show_default=False,
         help="Real width of what the first picture shows, in meters, so that Blender lays the material on objects in "
-        "its own size; 0: not known.",
+        "its own size; with corners, the width between them; 0: not known.",
     ),
 ]
 Corners = Annotated[

@@ -55,12 +55,18 @@ class Pictures:
         report: for a person.
         files: that were read.
         natives: where there are octaves of detail, the middle of each at the full size.
+        first: which of the materials the first picture is of; they are sorted by name.
     """
 
     materials: tuple[Material, ...]
     report: DataReport
     files: tuple[Path, ...]
     natives: tuple[Material, ...] = ()
+    first: int = 0
+
+    def pixel_size(self, picture_width: float) -> float:
+        """Meters that a pixel with all detail spans where the first picture shows so many from left to right."""
+        return picture_width / self.report.materials[self.first].width
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,9 +140,17 @@ def read_pictures(
     report = DataReport(
         tuple(entries), tuple(skipped), names, scale, told, isotropic, turned, octaves
     )
-    if not octaves:
-        return Pictures(scaled, report, all_files(sets))
-    return Pictures(scaled, report, all_files(sets), tuple(at.native for at in sized))
+    natives = tuple(at.native for at in sized) if octaves else ()
+    return Pictures(scaled, report, all_files(sets), natives, _find_first(sets, files))
+
+
+def _find_first(sets: Sequence[MaterialSet], places: Sequence[str]) -> int:
+    """Which of the sets the first of the places holds that holds any."""
+    for place in places:
+        for number, one in enumerate(sets):
+            if any(file.is_relative_to(place) for file in one.files.values()):
+                return number
+    return 0
 
 
 def measure_pictures(
@@ -165,6 +179,7 @@ def measure_pictures(
         report,
         pictures.files,
         pictures.natives,
+        pictures.first,
         names=names,
         patterns=patterns,
         statistics=statistics,

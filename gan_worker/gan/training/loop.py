@@ -423,7 +423,7 @@ class Training:
             copied=self.previews.copied,
             format=format_of(self.data.octaves, "toned" in network),
             octaves=self.data.octaves,
-            pixel_size=self.data.pixel_size(self.config.picture_width),
+            pixel_size=self.pictures.pixel_size(self.config.picture_width),
         )
 
     def _credits(self) -> Credits:

@@ -373,3 +373,19 @@ def test_of_many_equal_names_each_is_told_apart_at_once():
 )
 def test_octaves_reach_from_the_shapes_to_the_pictures_own_size(chosen, expected):
     assert choose_octaves(*chosen) == expected
+
+
+@pytest.mark.parametrize("first", ["zinc.png", "walls", "walls/a.png"])
+def test_the_width_is_that_of_the_first_picture_whatever_the_others_are_called(
+    blobs, tmp_path, first
+):
+    (tmp_path / "walls").mkdir()
+    widths = {"zinc.png": 192, "walls/a.png": 96, "walls/m.png": 128, "ash.png": 64}
+    for name, width in widths.items():
+        picture = np.clip(blobs(width, 4.0) * [0.9, 0.8, 0.7], 0, 1).astype(np.float32)
+        pictures.write_picture(tmp_path / name, picture)
+    places = [first, *(name for name in widths if name != first)]
+    read = read_pictures([str(tmp_path / place) for place in places], 32, 1.0)
+    size = 0.5 / widths.get(first, 96)  # of several, a folder's first
+    assert read.pixel_size(0.5) == pytest.approx(size)
+    assert measure_pictures(read, 16, {}).pixel_size(0.5) == pytest.approx(size)
