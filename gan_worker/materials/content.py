@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,43 @@ if TYPE_CHECKING:
 EQUAL = 0.02
 # How far normals lean on average at most; and where no name says that they are normals, because a clear sky is as blue.
 TILT, SURE_TILT = 0.25, 0.06
+
+# Means of red and green below which they lie around 0, as signed normals do, and not around 0.5.
+_UNSIGNED = 0.25
+
+
+@dataclass(frozen=True)
+class ValueRange:
+    """Where the values of a map lie: floating-point files may hold any.
+
+    Attributes:
+        low: least of all.
+        high: greatest of all.
+        total: sum of the first two channels, which are the slopes of normals.
+        count: of the values summed up.
+    """
+
+    low: float
+    high: float
+    total: float
+    count: int
+
+    @classmethod
+    def of(cls, picture: Picture) -> ValueRange:
+        """That of a picture, or of a part of one."""
+        slopes = picture[..., :2]
+        total = float(slopes.sum(dtype=np.float64))
+        return cls(float(picture.min()), float(picture.max()), total, slopes.size)
+
+    def joined(self, other: ValueRange) -> ValueRange:
+        """That of two parts together."""
+        low, high = min(self.low, other.low), max(self.high, other.high)
+        return ValueRange(low, high, self.total + other.total, self.count + other.count)
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether normals are stored as -1..1; those of 0..1 fall below 0 too where a filter has sharpened them."""
+        return self.low < 0 and self.total < _UNSIGNED * self.count
 
 
 def may_be_value(sample: Picture) -> bool:
@@ -50,7 +88,7 @@ def is_normals(sample: Picture, tilt: float = TILT) -> bool:
     """
     if sample.shape[-1] != 3:
         return False
-    vectors = sample if sample.min() < 0 else 2 * sample - 1
+    vectors = sample if ValueRange.of(sample).is_signed else 2 * sample - 1
     lengths = np.linalg.norm(vectors, axis=-1)
     unit = lengths.mean() > 0.7 and (lengths > 1.12).mean() < 0.1
     out = (vectors[..., 2] > 0).mean() > 0.97 and np.percentile(lengths, 5) > 0.4

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from gan_worker.errors import PictureError
+from gan_worker.materials.content import ValueRange
 from gan_worker.materials.maps import FILE_KINDS, MAPS, SMOOTHNESS, Kind, MaterialMap
 from gan_worker.materials.pictures import (
     LINEAR_EXTENSIONS,
@@ -83,7 +84,7 @@ def check_sizes(name: str, sizes: Mapping[Path, tuple[int, int]]) -> None:
 
 
 def as_maps(
-    kind: str, picture: Picture, file: Path, span: tuple[float, float] | None = None
+    kind: str, picture: Picture, file: Path, ranges: Mapping[str, ValueRange] | None = None
 ) -> dict[str, Picture]:
     """The maps in one file, each with its channels and within 0..1.
 
@@ -91,20 +92,43 @@ def as_maps(
         kind: of file.
         picture: what stands in it, or a part of that; with alpha where `has_alpha`.
         file: its name tells whether colors are linear.
-        span: least and largest value of all of it; None where the picture is all.
+        ranges: of `measure_ranges`, where the picture is a part.
     """
     linear = file.suffix.lower() in LINEAR_EXTENSIONS
-    if not np.isfinite(picture).all():
-        picture = np.nan_to_num(picture, nan=0.0, posinf=1.0, neginf=0.0)
     maps = {}
-    for name, plane in _planes(FILE_KINDS[kind].channels, picture):
+    for name, plane in _planes(FILE_KINDS[kind].channels, _finite(picture)):
         if name == SMOOTHNESS:
             maps["roughness"] = 1 - np.clip(plane, 0, 1)
         else:
-            maps[name] = _as_map(MAPS[name], plane, linear, span)
+            maps[name] = _as_map(MAPS[name], plane, linear, (ranges or {}).get(name))
     if FILE_KINDS[kind].directx:
         maps["normal"] = _green_turned(maps["normal"])
     return maps
+
+
+def measure_ranges(kind: str, bands: Iterable[Picture]) -> dict[str, ValueRange]:
+    """Measure what must be known of a whole file to read a part of it.
+
+    Args:
+        kind: of file.
+        bands: all that stands in it; with alpha where `has_alpha`.
+
+    Returns:
+        Map name → its range, of those that are read by it; where there are none, no band is asked for.
+    """
+    ranges: dict[str, ValueRange] = {}
+    if not any(_depends_on_range(MAPS[name]) for name in FILE_KINDS[kind].maps):
+        return ranges
+    for band in bands:
+        for name, plane in _planes(FILE_KINDS[kind].channels, _finite(band)):
+            if name in MAPS and _depends_on_range(MAPS[name]):
+                found = ValueRange.of(plane)
+                ranges[name] = ranges[name].joined(found) if name in ranges else found
+    return ranges
+
+
+def _depends_on_range(described: MaterialMap) -> bool:
+    return described.kind is Kind.direction or described.any_range
 
 
 def has_alpha(kind: str) -> bool:
@@ -143,18 +167,24 @@ def _whole(picture: Picture, alpha: bool) -> Picture:
     return np.concatenate([colors, last], axis=-1)
 
 
+def _finite(picture: Picture) -> Picture:
+    if np.isfinite(picture).all():
+        return picture
+    return np.nan_to_num(picture, nan=0.0, posinf=1.0, neginf=0.0)
+
+
 def _as_map(
-    described: MaterialMap, picture: Picture, linear: bool, span: tuple[float, float] | None
+    described: MaterialMap, picture: Picture, linear: bool, known: ValueRange | None
 ) -> Picture:
-    low, high = span or (float(picture.min()), float(picture.max()))
     if described.kind is Kind.color and linear:
         picture = changed(picture, to_screen)
     if described.kind is Kind.direction:
-        if low < 0:
+        signed = (known or ValueRange.of(picture)).is_signed
+        if signed:
             picture = picture / np.float32(2) + np.float32(0.5)
-        picture = _with_blue(picture, low < 0)
+        picture = _with_blue(picture, signed)
     if described.any_range:
-        picture = _within_range(picture, low, high)
+        picture = _within_range(picture, known or ValueRange.of(picture))
     return np.clip(picture, 0, 1).astype(np.float32, copy=False)
 
 
@@ -206,11 +236,11 @@ def in_channels(
             )
 
 
-def _within_range(height: Picture, low: float, high: float) -> Picture:
+def _within_range(height: Picture, found: ValueRange) -> Picture:
     """Heights of a floating-point file may be in any unit; only their relation is kept then."""
-    if low >= 0 and high <= 1:
+    if found.low >= 0 and found.high <= 1:
         return height
-    return (height - low) / max(high - low, 1e-9)
+    return (height - found.low) / max(found.high - found.low, 1e-9)
 
 
 def _with_channels(picture: Picture, channels: int) -> Picture:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from gan_worker.materials.reading import (
     check_sizes,
     has_alpha,
     in_order,
+    measure_ranges,
     shows_color,
 )
 
@@ -74,10 +74,11 @@ def read_reduced(
     window: dict[str, Picture] = {}
     for kind, file in in_order(material):
         layout = layouts[file]
-        span = _measure_span(file) if layout.floating else (0.0, 1.0)
+        bands = read_bands(file, has_alpha(kind))
+        ranges = measure_ranges(kind, bands) if layout.floating else None
         parts = _Parts(layout, shrink, side)
         for band in read_bands(file, has_alpha(kind), shows_color(kind)):
-            maps = as_maps(kind, band, file, span)
+            maps = as_maps(kind, band, file, ranges)
             parts.add({name: finish(name, maps[name]) for name in names if name in maps})
         overview |= parts.overview()
         window |= parts.window()
@@ -114,7 +115,6 @@ def read_part(photo: MaterialSet, box: tuple[int, int, int, int]) -> NDArray[np.
     """
     kind, file = in_order(photo)[0]
     layout = read_layout(file)
-    span = _measure_span(file) if layout.floating else (0.0, 1.0)
     left, top, right, bottom = box
     part = np.empty((bottom - top, right - left, 3), np.uint16)
     stored, (rows, columns) = _as_stored(part, box, layout)
@@ -122,7 +122,7 @@ def read_part(photo: MaterialSet, box: tuple[int, int, int, int]) -> NDArray[np.
     for band in read_bands(file, has_alpha(kind), shows_color(kind)):
         first, last = max(rows.start, at), min(rows.stop, at + len(band))
         if first < last:
-            cut = as_maps(kind, band[first - at : last - at, columns], file, span)["base_color"]
+            cut = as_maps(kind, band[first - at : last - at, columns], file)["base_color"]
             stored[first - rows.start : last - rows.start] = quantise(cut, 16)
         at += len(band)
     return part
@@ -141,16 +141,6 @@ def _as_stored(
     if layout.orientation in (5, 6, 7, 8):
         return part.transpose(1, 0, 2), (columns, rows)
     return part, (rows, columns)
-
-
-def _measure_span(file: Path) -> tuple[float, float]:
-    """Least and largest value of a picture."""
-    low, high = np.inf, -np.inf
-    for band in read_bands(file):
-        finite = band[np.isfinite(band)]
-        if finite.size:
-            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
-    return low, high
 
 
 class _Parts:

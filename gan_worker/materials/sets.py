@@ -30,6 +30,7 @@ from gan_worker.materials.maps import FILE_KIND_KEY, FILE_KINDS, MAPS
 from gan_worker.materials.pictures import PICTURE_EXTENSIONS, check_picture, read_bands, read_header
 from gan_worker.materials.reading import MaterialSet as MaterialSet
 from gan_worker.materials.reading import check_sizes
+from gan_worker.materials.reading import in_channels as in_channels
 from gan_worker.materials.reading import read_material as read_material
 from gan_worker.progress import SkippedFile
 

@@ -21,8 +21,7 @@ from gan_worker.materials.pictures import (
     read_with_stored,
     write_picture,
 )
-from gan_worker.materials.reading import in_channels
-from gan_worker.materials.sets import MaterialSet, find_materials, read_material
+from gan_worker.materials.sets import MaterialSet, find_materials, in_channels, read_material
 
 if TYPE_CHECKING:
     from gan_worker.runs.run import ModelInfo

@@ -94,6 +94,20 @@ def test_all_kinds_of_maps_are_reduced_as_they_are_read_whole(tmp_path, random):
     check_against_whole(tmp_path)
 
 
+@pytest.mark.parametrize("signed", [True, False])
+def test_normals_and_packed_heights_of_any_range_are_reduced_as_they_are_read_whole(
+    signed, tmp_path, random
+):
+    normals = random.normal((0.5, 0.5, 1), (0.1, 0.1, 0), (HEIGHT, WIDTH, 3)).astype(np.float32)
+    normals[0, 0] = -0.05  # in the first band alone
+    height = random.normal(3, 2, (HEIGHT, WIDTH, 1)).astype(np.float32)
+    height[0, 0] = np.nan
+    write_picture(tmp_path / "wall_normal.exr", 2 * normals - 1 if signed else normals, "exr")
+    packed = np.concatenate([normals.clip(0, 1), height], axis=-1)
+    write_tiled(tmp_path / "wall_albht.exr", packed, oiio.FLOAT)
+    check_against_whole(tmp_path)
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_turned_photo_is_reduced_upright(orientation, tmp_path, random):
     pixels = random.integers(0, 256, (256, 384, 3), np.uint8)

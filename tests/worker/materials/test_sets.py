@@ -640,6 +640,17 @@ class TestReading:
         [material], _, _ = find_materials([tmp_path])
         assert read_material(material)["normal"][0, 0] == pytest.approx((0.25, 0.75, 1.0))
 
+    def test_normals_that_were_sharpened_a_little_below_zero_are_not_taken_for_signed_ones(
+        self, tmp_path
+    ):
+        normals = np.full((8, 8, 3), (0.5, 0.5, 1.0), np.float32)
+        normals[0, 0] = (-0.05, 0.55, 0.5)
+        put(tmp_path, "w_color.png")
+        put(tmp_path, "w_nor_gl.exr", picture=normals)
+        [material], _, _ = find_materials([tmp_path])
+        read = read_material(material)["normal"]
+        np.testing.assert_allclose(read, normals.clip(0, 1), atol=1e-3)
+
     def test_what_is_no_number_does_not_spread(self, tmp_path):
         broken = np.full((8, 8, 3), np.nan, np.float32)
         broken[0] = np.inf
@@ -693,6 +704,16 @@ class TestRealData:
         assert Counter(s.name for s in sets) == Counter(f.stem for f in files)
         assert {s.maps for s in sets} == {("base_color",)}
         assert (skipped, notes) == ([], [])
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_normals_of_any_range_are_known_by_their_pixels(signed, tmp_path):
+    normals = relief()[1].astype(np.float32)
+    normals[0, 0] = (-0.05, 0.55, 0.5)  # as a sharpening filter leaves one or two
+    put(tmp_path, "wall_color.png", picture=np.full((*normals.shape[:2], 3), 0.5, np.float32))
+    put(tmp_path, "wall_height.exr", picture=2 * normals - 1 if signed else normals)
+    (material,), _, _ = find_materials([tmp_path])
+    assert set(material.files) == {"base_color", "normal"}
 
 
 class TestTwoChannels:
