@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -9,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from gan_worker import __version__
-from gan_worker.dataclass_json import flat, from_json, sparse
+from gan_worker.dataclass_json import dump, flat, from_json, sparse, to_json
 from gan_worker.errors import RequestError, require
 from gan_worker.estimation import Estimation
 from gan_worker.limits import (
@@ -371,6 +372,10 @@ class TrainingConfig:
         require(not self.learn_maps, f"{rule} estimates no maps first", "all maps of photos", cure)
 
 
+# Letters that a training material's name takes of a file's, and digits of a hash that tells two looks apart.
+_NAME_LETTERS, _HASH_DIGITS = 40, 8
+
+
 @dataclass(frozen=True)
 class GenerationConfig:
     """One generated material.
@@ -437,6 +442,30 @@ class GenerationConfig:
         """Pixels, and the level of detail where it is not all, as the names of files say them: `512x256_half`."""
         detail = f"_{DETAILS[self.mip]}" if self.mip else ""
         return f"{self.width}x{self.height}{detail}"
+
+    def file_stem(self, usual: Estimation | None = None) -> str:
+        """What the names of its files begin with, such that no look has the name of another.
+
+        The border is found for all, so where it lies is no choice.
+
+        Args:
+            usual: what is made of estimates with this model where nothing else is chosen.
+
+        Returns:
+            `<model>_<seed>_<size>`; after the model the training material whose look was chosen, and last a short hash
+            of what else was.
+        """
+        usually = GenerationConfig(self.model, self.seed, estimation=usual)
+        usually = replace(usually, width=self.width, height=self.height, mip=self.mip)
+        name = self.style.name if isinstance(self.style, Material) else ""
+        shown = "".join(c if c.isalnum() or c in "-_. " else "-" for c in name[:_NAME_LETTERS])
+        if name and shown == name:  # it says all of the style
+            usually = replace(usually, style=self.style)
+        plain = to_json(usually)
+        written = to_json(replace(self, maps=(), origin=None))
+        chosen = {field: value for field, value in written.items() if plain.get(field) != value}
+        digest = hashlib.sha256(dump(chosen).encode()).hexdigest()[:_HASH_DIGITS] if chosen else ""
+        return "_".join(filter(None, (self.model, shown, str(self.seed), self.size, digest)))
 
     def check(self) -> None:
         """Check all that can be known of it without the model.

@@ -171,7 +171,7 @@ def _read_for_export(folder: Path) -> tuple[int, Iterator[ExportedMaterial]]:
 def _generate_for_export(
     folder: Path, home: Path | None, config: GenerationConfig, seeds: list[int], bits: int | None
 ) -> Iterator[ExportedMaterial]:
-    loaded = load(folder, home)
+    loaded, usual = load(folder, home), estimation_for(config.model, home, None, None)
     for number in seeds:
         seeded = replace(config, seed=number)
-        yield from_generated(loaded.generate(seeded, file_bits(bits, Format.png)))
+        yield from_generated(loaded.generate(seeded, file_bits(bits, Format.png)), usual)

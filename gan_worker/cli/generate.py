@@ -107,6 +107,7 @@ def generate(
     folder = model_for(config, home)
     make_folder(out)
     loaded = load(folder, home)
+    usual = estimation_for(model, home, None, None)
     made: list[GeneratedMaterial] = []
     with reporting() as tell:
 
@@ -119,7 +120,7 @@ def generate(
 
         for number in seeds:
             result = loaded.generate(replace(config, seed=number), file_bits(bits, format), report)
-            save_material(result, out, format)
+            save_material(result, out, format, usual)
             # The table needs the numbers alone; thousands of pictures would not fit.
             made.append(replace(result, maps=dict.fromkeys(result.maps, NO_PIXELS)))
             del result  # before the next one is made

@@ -19,13 +19,15 @@ from gan_worker.materials.pictures import PICTURE_EXTENSIONS, read_header
 from gan_worker.materials.sets import MaterialSet, find_materials, read_material
 
 if TYPE_CHECKING:
+    from gan_worker.estimation import Estimation
     from gan_worker.progress import GeneratedMaterial
 
 
-def from_generated(material: GeneratedMaterial) -> ExportedMaterial:
-    """What a model has made, ready to export."""
-    made = material.recipe.config
-    name = f"{made.model}_{made.seed}_{made.size}"
+def from_generated(
+    material: GeneratedMaterial, usual: Estimation | None = None
+) -> ExportedMaterial:
+    """What a model has made, ready to export under the name of `GenerationConfig.file_stem`."""
+    name = material.recipe.config.file_stem(usual)
     return ExportedMaterial(name, material.maps, material_metadata(material.recipe))
 
 

@@ -13,6 +13,7 @@ from gan_worker.materials.metadata import estimate_metadata, material_metadata
 from gan_worker.materials.pictures import Picture, to_light, write_picture
 
 if TYPE_CHECKING:
+    from gan_worker.estimation import Estimation
     from gan_worker.progress import GeneratedMaterial
 
 
@@ -35,19 +36,21 @@ def file_bits(bits: int | None, format: Format) -> dict[str, int]:
     return {name: bits or kind.bits for name, kind in MAPS.items()}
 
 
-def save_material(material: GeneratedMaterial, folder: Path, format: Format) -> list[Path]:
+def save_material(
+    material: GeneratedMaterial, folder: Path, format: Format, usual: Estimation | None = None
+) -> list[Path]:
     """Write one picture a map, each marked as generated, and beside them the recipe to make them again.
 
     Args:
         material: what was generated, with `file_bits`.
         folder: where to, it exists.
         format: of the files.
+        usual: as of `GenerationConfig.file_stem`.
 
     Returns:
-        The pictures' files, named `<model>_<seed>_<size>_<suffix>.<format>`, the size as in `GenerationConfig.size`.
+        The pictures' files, named `<stem>_<suffix>.<format>` with the stem of `GenerationConfig.file_stem`.
     """
-    made = material.recipe.config
-    stem = f"{made.model}_{made.seed}_{made.size}"
+    stem = material.recipe.config.file_stem(usual)
     metadata = material_metadata(material.recipe)
     files = []
     for name, picture in material.maps.items():
