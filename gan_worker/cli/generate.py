@@ -71,7 +71,9 @@ def generate(
     bits: Annotated[
         int | None, typer.Option(help="8 or 16 bits a value; otherwise 16 for height alone.")
     ] = None,
-    format: Annotated[Format, typer.Option(help="EXR holds half floats, linear.")] = Format.png,
+    format: Annotated[
+        Format, typer.Option(help="EXR is linear: half floats, and 32 bits for height.")
+    ] = Format.png,
     estimate: Estimate = None,
     home: Home = None,
     estimation: Estimation | None = None,

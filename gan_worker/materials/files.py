@@ -29,7 +29,7 @@ def file_bits(bits: int | None, format: Format) -> dict[str, int]:
 
     Args:
         bits: 8 or 16; None for what each map needs.
-        format: of the files; the half floats of EXR are made from 16 bits.
+        format: of the files; the floats of EXR are made from 16 bits.
     """
     if format is Format.exr:
         return dict.fromkeys(MAPS, 16)
@@ -59,7 +59,9 @@ def save_material(
         if format is Format.exr:
             # EXR holds light; whoever opens it expects no sRGB curve.
             convert = to_light if MAPS[name].kind is Kind.color else _as_it_is
-            write_picture(file, picture, "exr", convert, said)
+            # Half floats have 2048 steps from 0.5 to 1, too few for a gentle relief.
+            deep = MAPS[name].bits == 16
+            write_picture(file, picture, "exr32" if deep else "exr", convert, said)
         else:
             write_picture(file, picture, 16 if picture.dtype.itemsize == 2 else 8, metadata=said)
         files.append(file)

@@ -401,7 +401,7 @@ def write_picture(
     Args:
         file: with the extension of its format.
         picture: (height, width, channels), 0..1 or whole numbers of 8 or 16 bits, top row first.
-        bits: 8 or 16 for whole numbers, `exr` for half floats.
+        bits: 8 or 16 for whole numbers, `exr` for half floats, `exr32` for floats.
         convert: changes the values, 0..1, of a few rows at a time.
         metadata: what the file shall say of itself, as `metadata.model_metadata` gives it; for PNG and EXR.
 
@@ -430,20 +430,20 @@ def _encode(
     metadata: Mapping[str, str],
 ) -> str:
     """Write the file as it is named and say what went wrong, if anything."""
-    if file.suffix.lower() == ".png" and bits != "exr":
+    if file.suffix.lower() == ".png" and (bits == 8 or bits == 16):
         with file.open("wb") as out:
             write_png(out, _stored_whole(picture, bits, convert), text_chunks(metadata))
         return ""
     height, width, channels = picture.shape
-    kind = {8: oiio.UINT8, 16: oiio.UINT16, "exr": oiio.HALF}[bits]
+    kinds = {8: oiio.UINT8, 16: oiio.UINT16, "exr": oiio.HALF, "exr32": oiio.FLOAT}
     output: oiio.ImageOutput | None = oiio.ImageOutput.create(str(file))
     if output is None:
         return oiio.geterror() or "no picture format has that extension"
-    spec = oiio.ImageSpec(width, height, channels, kind)
+    spec = oiio.ImageSpec(width, height, channels, kinds[bits])
     spec.attribute("oiio:ColorSpace", "")
     # Alpha is a value of its own here, by which the others are not multiplied.
     spec.attribute("oiio:UnassociatedAlpha", 1)
-    if bits == "exr":
+    if bits in ("exr", "exr32"):
         # Without this the time of writing is put in, and the same request gives another file.
         spec.attribute("DateTime", "")
         for name, text in metadata.items():
@@ -478,8 +478,9 @@ def _stored_bands(
 
 
 def _as_stored(picture: NDArray[Any], bits: Bits) -> NDArray[Any]:
-    if bits == "exr":
-        return np.ascontiguousarray(as_floats(picture), np.float16)
+    if bits == "exr" or bits == "exr32":
+        kind = np.float16 if bits == "exr" else np.float32
+        return np.ascontiguousarray(as_floats(picture), kind)
     if picture.dtype == (np.uint8 if bits == 8 else np.uint16):
         return np.ascontiguousarray(picture)
     return quantise(as_floats(picture), bits)

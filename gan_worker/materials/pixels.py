@@ -18,7 +18,8 @@ SHORTEST = 4 / 255
 # Rows that a picture is changed by at a time: each step on the way takes memory for these alone.
 _ROWS = 256
 
-Bits = Literal[8, 16, "exr"]
+# Bits of a whole number, or the halves and the whole floats of EXR.
+Bits = Literal[8, 16, "exr", "exr32"]
 Picture = NDArray[np.float32]
 
 

@@ -2,11 +2,15 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from gan_worker.config import GenerationConfig
+from gan_worker.config import GenerationConfig, Recipe
 from gan_worker.estimation import Estimation
 from gan_worker.materials.file_names import split_file_stem
+from gan_worker.materials.files import Format, file_bits, save_material
+from gan_worker.materials.pictures import read_picture
+from gan_worker.progress import GeneratedMaterial
 from gan_worker.style import Latent, Material, Seed
 
 PLAIN = GenerationConfig("oak", 7, 64, 32)
@@ -53,3 +57,20 @@ def test_each_name_is_always_the_same_and_one_that_every_system_takes(change):
     assert stem.startswith("oak_") and len(stem) < 100
     assert all(c.isalnum() or c in "-_. " for c in stem)
     assert split_file_stem(f"{stem}_basecolor") == (stem, "base_color")
+
+
+@pytest.mark.parametrize("format", list(Format))
+def test_a_gentle_height_keeps_all_its_levels(format, tmp_path):
+    levels = np.arange(40000, 44096, dtype=np.uint16)  # an eighth of the range
+    assert file_bits(None, format)["height"] == 16
+    height = np.broadcast_to(levels[None, :, None], (8, len(levels), 1))
+    made = GeneratedMaterial({"height": height}, Recipe(PLAIN, "a" * 64, "0.1.0"))
+    (file,) = save_material(made, tmp_path, format)
+    np.testing.assert_allclose(read_picture(file) * 65535, height, atol=0.01)
+
+
+def test_an_exr_of_what_eight_bits_can_hold_stays_small(tmp_path):
+    color = np.random.default_rng(1).integers(0, 65536, (64, 64, 3), np.uint16)
+    made = GeneratedMaterial({"base_color": color}, Recipe(PLAIN, "a" * 64, "0.1.0"))
+    (file,) = save_material(made, tmp_path, Format.exr)
+    assert file.stat().st_size < 2.2 * color.size  # two bytes a value, noise has none to spare
