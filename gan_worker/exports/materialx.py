@@ -62,6 +62,10 @@ def _output(graph: Any, target: str, texture: Texture, file: Path) -> Any:
     if described.kind is Kind.direction:
         # The map is a picture of tangent space, turned to world space by this node.
         image = _after(graph, "normalmap", f"{target}_turned", image, kind)
+    if target == "displacement":
+        # Heights lie around their middle, from which the surface goes out and in.
+        image = _after(graph, "subtract", f"{target}_centered", image, kind, "in1")
+        image.setInputValue("in2", described.neutral[0])
     if channels == "rrr":
         kind = "color3"
         image = _after(graph, "convert", f"{target}_spread", image, kind)
@@ -70,10 +74,10 @@ def _output(graph: Any, target: str, texture: Texture, file: Path) -> Any:
     return output
 
 
-def _after(graph: Any, what: str, name: str, source: Any, kind: str) -> Any:
-    """A node of values of a kind that takes what another gives."""
+def _after(graph: Any, what: str, name: str, source: Any, kind: str, into: str = "in") -> Any:
+    """A node of values of a kind that takes what another gives into an input."""
     node = graph.addNode(what, name, kind)
-    node.addInput("in", source.getType()).setConnectedNode(source)
+    node.addInput(into, source.getType()).setConnectedNode(source)
     return node
 
 

@@ -343,6 +343,19 @@ class TestMaterialX:
         for target in ("opacity", "emission_color"):
             assert surface.getInput(target).getConnectedOutput().getType() == "color3"
 
+    def test_the_middle_of_the_height_stays_where_the_surface_is(self, library, tmp_path):
+        import MaterialX as mx
+
+        *_, file = exported(ExportTarget.materialx, tmp_path)
+        document = mx.createDocument()
+        mx.readFromXmlFile(document, str(file))
+        (displaced,) = document.getNodes("displacement")
+        moved = displaced.getInput("displacement").getConnectedOutput().getConnectedNode()
+        assert moved.getCategory() == "subtract"
+        assert (moved.getInputValue("in2"),) == MAPS["height"].neutral
+        height = moved.getInput("in1").getConnectedNode()
+        assert height.getInputValue("file").endswith("_height.png")
+
 
 @needs_usd
 class TestUsd:
