@@ -35,17 +35,11 @@ class TILEWRIGHT_OT_generate_material(Action, bpy.types.Operator):
         )
 
     def act(self, context: bpy.types.Context) -> None:
-        chosen = context.scene.tilewright
-        objects, left_out = requests.target_objects(context), requests.left_out(context)
-        vary = chosen.vary_per_object and chosen.target == "SELECTED" and bool(objects)
-        order = requests.result_order(context.scene)
-        jobs = requests.generate_for_objects(
-            objects, requests.generation_config(context.scene), order, vary
-        )
+        jobs, remarks = requests.generate_chosen(context)
         if self.wait:
             for job in jobs:
                 pump.wait_for_job(job, self.timeout)
-        for sentence in requests.warnings(objects, left_out):
+        for sentence in remarks:
             self.tell("WARNING", sentence)
 
 
@@ -62,10 +56,13 @@ class TILEWRIGHT_OT_next_seed(Action, bpy.types.Operator):
     def obstacle(cls, context: bpy.types.Context) -> str:
         return TILEWRIGHT_OT_generate_material.obstacle(context)
 
-    def act(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> None:
         chosen = context.scene.tilewright
-        chosen.seed = sliders.later_seed(chosen.seed, self.step)
-        return bpy.ops.tilewright.generate_material()  # type: ignore[attr-defined]  # ours, which the stub has not
+        seed = sliders.later_seed(chosen.seed, self.step)
+        _, remarks = requests.generate_chosen(context, seed)
+        chosen.seed = seed  # only now: one that is refused stays where it is
+        for sentence in remarks:
+            self.tell("WARNING", sentence)
 
 
 class TILEWRIGHT_OT_cancel_generation(Action, bpy.types.Operator):

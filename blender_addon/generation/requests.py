@@ -107,6 +107,30 @@ def _chosen_objects(context: bpy.types.Context) -> list[bpy.types.Object]:
     return sorted((o for o in objects if o.select_get()), key=lambda o: o.name)
 
 
+def generate_chosen(
+    context: bpy.types.Context, seed: int | None = None
+) -> tuple[list[session.Job], list[str]]:
+    """Generate what was chosen in the panel, for the objects that it applies to.
+
+    Args:
+        context: says the scene, and which objects are chosen.
+        seed: another one than was chosen.
+
+    Returns:
+        The jobs, and what is to be told, a sentence each.
+
+    Raises:
+        TilewrightError: as `generate_for_objects` and `result_order`; nothing was changed and nothing was sent.
+    """
+    chosen = context.scene.tilewright
+    objects, remarks = target_objects(context), left_out(context)
+    vary = chosen.vary_per_object and chosen.target == "SELECTED" and bool(objects)
+    config, order = generation_config(context.scene), result_order(context.scene)
+    config = config if seed is None else replace(config, seed=seed)
+    jobs = generate_for_objects(objects, config, order, vary)
+    return jobs, warnings(objects, remarks)
+
+
 def generate_for_objects(
     objects: Sequence[bpy.types.Object],
     config: GenerationConfig,

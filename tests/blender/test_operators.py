@@ -155,6 +155,16 @@ def test_next_seed_counts_up(stand_in, plane):
     assert config.seed == bpy.context.scene.tilewright.seed == 2
 
 
+def test_next_seed_says_why_it_was_refused_and_keeps_the_seed(stand_in, plane):
+    chosen = bpy.context.scene.tilewright
+    chosen.model, chosen.seed = "granite", 7
+    said = reason(bpy.ops.tilewright.next_seed)
+    assert said.strip() == reason(bpy.ops.tilewright.generate_material).strip()
+    assert "[unknown_model]" in said and "Traceback" not in said
+    assert chosen.seed == 7
+    assert not stand_in.submitted
+
+
 @pytest.mark.parametrize(
     ("field", "value", "code"),
     [("width", 500, "invalid_size"), ("model", "granite", "unknown_model")],
