@@ -14,7 +14,7 @@ import bpy
 from gan_worker.styles.motion import moved_layout
 
 from .. import state
-from ..ui import thumbnails
+from ..ui import thumbnails, windows
 from ..worker import pump, session
 from . import live, renaming, sliders
 
@@ -182,28 +182,48 @@ def _tick() -> float | None:
     return pump.LIVE_INTERVAL if is_drawing() else None
 
 
-def _ask_for_due() -> None:
-    """Ask for pictures that are due, and remember latents that have come to rest."""
+@dataclass(frozen=True)
+class _Steered:
+    """What a window steers: a material at rest, its latents, their model, and what was chosen in the scene."""
+
+    material: bpy.types.Material
+    centre: GenerationConfig
+    model: ModelEntry
+    chosen: SteeringChoices
+
+
+def _at_rest() -> _Steered | None:
+    """What is steered here, if it can be; its latents are remembered once they have come to rest."""
     material = sliders.active_material()
     if material is None or live.is_moving() or live.obstacle(material):
-        return
+        return None
     centre = sliders.wanted(material)
     _remember(material.tilewright.uuid, centre)
-    chosen, here = bpy.context.scene.tilewright, _here()
     model = session.current.model(centre.model)
     if model is None or model.tile:  # a photo is all there is
-        return
-    if chosen.explore:
-        _choose_configs(material, centre, model, chosen)
+        return None
+    return _Steered(material, centre, model, bpy.context.scene.tilewright)
+
+
+def _ask_for_due() -> None:
+    """Ask for a picture that is due: of the first window that explores, since there is one grid, or else of a look."""
+    steered = [found for found in windows.in_each(_at_rest) if found]
+    exploring = next((one for one in steered if one.chosen.explore), None)
+    if exploring:
+        _choose_configs(exploring)
     if _is_asked():
         return
-    if chosen.explore and here.due:
+    here = _here()
+    if exploring and here.due:
         place = here.due.pop(0)
         _ask(picture_name(place), here.configs[place])
-    elif style := _missing_look(model):
-        here.looks.add(look_name(model, style))
-        plain = replace(centre, directions=(), sway=(0.0, 0.0), origin=None)
-        _ask(look_name(model, style), plain.of_material(style))
+        return
+    for one in steered:
+        if style := _missing_look(one.model):
+            here.looks.add(look_name(one.model, style))
+            plain = replace(one.centre, directions=(), sway=(0.0, 0.0), origin=None)
+            _ask(look_name(one.model, style), plain.of_material(style))
+            return
 
 
 def _ask(name: str, config: GenerationConfig) -> None:
@@ -221,9 +241,13 @@ def _missing_look(model: ModelEntry | None) -> str | None:
 
 def is_drawing() -> bool:
     """Whether pictures are missing that will come."""
+    return bool(_here().due) or _is_asked() or any(windows.in_each(_misses_looks))
+
+
+def _misses_looks() -> bool:
     material = sliders.active_material()
     model = session.current.model(material.tilewright.latents.model) if material else None
-    return bool(_here().due or _missing_look(model)) or _is_asked()
+    return _missing_look(model) is not None
 
 
 def _is_asked() -> bool:
@@ -237,28 +261,23 @@ def _show(event: MaterialReady, job: session.Job) -> Iterator[None]:
     yield
 
 
-def _choose_configs(
-    material: bpy.types.Material,
-    centre: GenerationConfig,
-    model: ModelEntry,
-    chosen: SteeringChoices,
-) -> None:
-    here = _here()
+def _choose_configs(steered: _Steered) -> None:
+    here, chosen = _here(), steered.chosen
     wanted = (
-        material.tilewright.uuid,
-        replace(centre, origin=None),
+        steered.material.tilewright.uuid,
+        replace(steered.centre, origin=None),
         round(chosen.explore_strength, 3),
         chosen.explore_roll,
         chosen.explore_anywhere,
-        model.step,
+        steered.model.step,
     )
     if wanted == here.around:
         return
     here.around = wanted
     if chosen.explore_anywhere:
-        here.configs = strangers(centre, chosen.explore_roll)
+        here.configs = strangers(steered.centre, chosen.explore_roll)
     else:
-        here.configs = neighbours(centre, model, wanted[2], chosen.explore_roll)
+        here.configs = neighbours(steered.centre, steered.model, wanted[2], chosen.explore_roll)
     here.due = sorted(range(COUNT), key=lambda place: place != CENTRE)
 
 

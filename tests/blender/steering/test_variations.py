@@ -19,6 +19,8 @@ from gan_worker.config import GenerationConfig
 from gan_worker.style import Material, Seed
 from gan_worker.wire.messages import ModelEntry
 
+from ..conftest import as_in_another_window
+
 FULL = GenerationConfig("bricks", seed=5, width=64, height=32)
 WALLS = ModelEntry(
     "bricks",
@@ -143,6 +145,36 @@ def test_nothing_is_drawn_before_explore_is_ticked(worker, material):
     assert not grid.is_drawing()
     assert all(thumbnails.is_there(grid.picture_name(place)) for place in range(9))
     assert worker.answer() == []
+
+
+def test_the_scene_of_a_second_window_is_explored(worker, material):
+    bpy.context.scene.tilewright.explore = True
+    with as_in_another_window():
+        assert len(worker.answer()) == 9
+        assert not grid.is_drawing()
+    assert all(thumbnails.is_there(grid.picture_name(place)) for place in range(9))
+
+
+def test_of_two_windows_that_explore_the_first_has_the_grid(worker, plane):
+    second = bpy.context.scene.tilewright
+    with as_in_another_window():
+        other = bpy.data.objects.new("Other", plane.data.copy())
+        other.data.materials.clear()
+        bpy.context.scene.collection.objects.link(other)
+        bpy.context.view_layer.objects.active = other
+        requests.generate_for_objects([other], replace(FULL, seed=6))
+        worker.answer()
+        second.explore = bpy.context.scene.tilewright.explore = True
+        assert [c.seed for c in worker.answer()] == [6] * 9
+        assert grid.configs()[grid.CENTRE].seed == 6
+        assert worker.answer() == []
+
+
+def test_latents_of_a_second_window_can_be_gone_back_to(worker, material):
+    with as_in_another_window():
+        material.tilewright.latents.seed = 9
+        worker.answer()
+    assert grid.can_step(material, -1)
 
 
 def test_pictures_are_asked_for_one_at_a_time_and_give_way_to_a_slider(worker, material):
@@ -366,6 +398,15 @@ def test_the_looks_of_a_model_are_drawn_once_each_when_a_panel_shows_them(worker
     assert worker.answer() == []
     grid.show_looks(later)
     assert len(worker.answer()) == 2
+
+
+def test_the_looks_that_a_second_window_shows_are_drawn(worker, material):
+    (model,) = session.current.models
+    grid.show_looks(model)
+    with as_in_another_window():
+        assert grid.is_drawing()
+        assert [c.style for c in worker.answer()] == [Material("old wall"), Material("new wall")]
+        assert not grid.is_drawing()
 
 
 def test_a_click_on_a_look_gives_the_material_that_look(worker, material):
