@@ -46,8 +46,7 @@ def _make_material(event: MaterialReady, job: session.Job) -> Iterator[None]:
 def _make_rest(event: MaterialReady, job: session.Job) -> Iterator[None]:
     """What was generated when a slider came to rest is wired as it was."""
     results.expect(event.job)
-    scene = bpy.data.scenes.get(str(job.note)) or bpy.context.scene
-    order = results.Order(None, images.texture_folder(scene))
+    order = results.Order(None, images.texture_folder(live.scene_of(job.note)))
     return results.apply(event, job.target, order, is_rest=True)
 
 

@@ -36,6 +36,7 @@ class PhotoMaterial(BackgroundTask):
 
     Args:
         job: that makes the photo's model.
+        scene: where the model is chosen; found again like the objects, and if it is gone, it is chosen nowhere.
         objects: what gets the material; they are found again whatever they are called by then.
         order: how to wire and keep the maps.
         estimated: whether the maps that the photo has not are estimated.
@@ -50,6 +51,7 @@ class PhotoMaterial(BackgroundTask):
     def __init__(
         self,
         job: session.Job,
+        scene: bpy.types.Scene,
         objects: Sequence[bpy.types.Object],
         order: Order,
         estimated: bool,
@@ -58,6 +60,7 @@ class PhotoMaterial(BackgroundTask):
         self.job = job
         self.outcome: tuple[str, ...] = ()
         self._order, self._estimated = order, estimated
+        self._scene = scene.session_uid
         self._uids = {obj.session_uid for obj in objects}
 
     @property
@@ -73,7 +76,8 @@ class PhotoMaterial(BackgroundTask):
         yield from self._finish(photo)
         self.stage = "waiting for the model"
         model = yield from self._find_model(photo.name)
-        training.choose_when_ready(bpy.context.scene, model.name)
+        for scene in (s for s in bpy.data.scenes if s.session_uid == self._scene):
+            training.choose_when_ready(scene, model.name)
         self.stage = "generating"
         found = [o for o in bpy.data.objects if o.session_uid in self._uids]
         objects = [o for o in found if not requests.refusal(o)]
@@ -140,7 +144,7 @@ def start(
     training.check_same_computer()
     config, order = training.photo_config(scene, places), requests.result_order(scene)
     job = training.start_training(config)
-    return PhotoMaterial(job, objects, order, scene.tilewright.estimate_maps).start()
+    return PhotoMaterial(job, scene, objects, order, scene.tilewright.estimate_maps).start()
 
 
 def start_from_material(

@@ -245,4 +245,4 @@ def _withdraw(material: bpy.types.Material) -> None:
 def _ask(material: bpy.types.Material, config: GenerationConfig) -> session.Job:
     _withdraw(material)
     # As when a slider comes to rest: the result belongs to the undo step of the button.
-    return live.ask_at_rest(config, material.tilewright.uuid, bpy.context.scene.name)
+    return live.ask_at_rest(config, material.tilewright.uuid, bpy.context.scene.session_uid)

@@ -42,7 +42,8 @@ class _Moving:
         job: the preview that the worker has; there is one at most, so that no queue builds up.
         asked: when that was asked for.
         waits: how many ticks have waited for it.
-        scene: name of the one in whose window they were changed, which says where textures go.
+        scene: `session_uid` of the one in whose window they were changed, which says where textures go, and how large
+            previews are.
     """
 
     changed: float
@@ -50,7 +51,7 @@ class _Moving:
     job: str = ""
     asked: float = 0.0
     waits: int = 0
-    scene: str = ""
+    scene: int = 0
 
 
 @dataclass
@@ -126,7 +127,7 @@ def follow(material: bpy.types.Material) -> None:
     target = material.tilewright.uuid
     known = _here().moving.setdefault(target, _Moving(0.0))
     known.changed, known.stale = time.monotonic(), True
-    known.scene = bpy.context.scene.name
+    known.scene = bpy.context.scene.session_uid
     newest = session.current.newest(target)
     if newest and newest.purpose == AT_REST and newest.under_way:
         session.current.cancel(newest)
@@ -274,27 +275,33 @@ def _ask(target: str, known: _Moving) -> None:
         forget(target)
         return
     known.stale, known.asked, known.waits = False, time.monotonic(), 0
-    config = _preview_config(sliders.wanted(material))
+    config = _preview_config(sliders.wanted(material), known.scene)
     known.job = session.current.generate(config, target, PREVIEW).id
 
 
-def _ask_full(target: str, scene: str) -> None:
+def _ask_full(target: str, scene: int) -> None:
     material = node_tree.find_material(target)
     if material is not None:
         ask_at_rest(sliders.wanted(material), target, scene)
 
 
-def ask_at_rest(config: GenerationConfig, target: str, scene: str) -> session.Job:
+def ask_at_rest(config: GenerationConfig, target: str, scene: int) -> session.Job:
     """Ask for a full size that is wired as it was.
 
     Args:
         config: what to make.
         target: uuid of the material.
-        scene: name of the one that says where textures go.
+        scene: `session_uid` of the one that says where textures go.
     """
     job = session.current.generate(config, target, AT_REST)
     job.note = scene
     return job
+
+
+def scene_of(uid: object) -> bpy.types.Scene:
+    """The scene of that `session_uid`, which windows may show no more; where it is gone, that of the first window."""
+    found = (scene for scene in bpy.data.scenes if scene.session_uid == uid)
+    return next(found, bpy.context.scene)
 
 
 def is_under_way(job_id: str) -> bool:
@@ -303,10 +310,10 @@ def is_under_way(job_id: str) -> bool:
     return job is not None and job.under_way
 
 
-def _preview_config(full: GenerationConfig) -> GenerationConfig:
+def _preview_config(full: GenerationConfig, scene: int) -> GenerationConfig:
     """The same tile as the generator draws it alone, or where that is too large, another of the same look."""
     model = session.current.model(full.model)
-    most = bpy.context.scene.tilewright.preview_size
+    most = scene_of(scene).tilewright.preview_size
     return levels.small_tile(full, model, most) or levels.small_part(full, model, most)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import bpy
-
 from gan_worker.client.events import (
     Connected,
     JobReport,
@@ -35,7 +33,7 @@ register, unregister = pump.joining(
         receivers={
             PreviewReady: lambda event: preview.show(event.preview.pixels),
             JobReport: _take_report,
-            RunConfig: lambda event: runs.take_settings(bpy.context.scene, event.config),
+            RunConfig: runs.take_answer,
             RunPreviewReady: run_pictures.show,
             Connected: lambda _event: run_pictures.clear(),
             WorkerFault: lambda _event: run_pictures.give_up(),

@@ -117,6 +117,9 @@ class TrainingChoices:
         "meet already stays as it is",
         default=True,
     )
+    awaited_settings: StringProperty(
+        description="A run whose settings are taken over once the worker has told them"
+    )
     training_seed: IntProperty(
         name="Training Seed",
         description="Fixes the start of the training",

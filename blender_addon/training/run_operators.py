@@ -129,8 +129,8 @@ class TILEWRIGHT_OT_use_run_settings(_WithRun, bpy.types.Operator):
     bl_idname = "tilewright.use_run_settings"
     bl_label = "Duplicate Settings"
 
-    def act_on(self, _context: bpy.types.Context, entry: RunEntry) -> None:
-        run_requests.use_settings(entry.name)
+    def act_on(self, context: bpy.types.Context, entry: RunEntry) -> None:
+        run_requests.use_settings(entry.name, context.scene)
 
 
 register, unregister = bpy.utils.register_classes_factory(

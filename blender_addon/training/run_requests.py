@@ -12,6 +12,8 @@ from ..worker import session
 from .training import start_training
 
 if TYPE_CHECKING:
+    import bpy
+
     from gan_worker.wire.messages import RunEntry
 
 
@@ -47,14 +49,15 @@ def continue_run(run: str, minutes: float) -> session.Job:
     return start_training(TrainingConfig(entry.name, minutes=entry.minutes + minutes, resume=True))
 
 
-def use_settings(run: str) -> None:
-    """Ask what a run was started with; the Train panel shows it once the worker has answered.
+def use_settings(run: str, scene: bpy.types.Scene) -> None:
+    """Ask what a run was started with; the Train panel of a scene shows it once the worker has answered.
 
     Raises:
         RequestError: `unknown_run`.
         WorkerError: `worker_gone` without a connection.
     """
     session.current.ask(AskRunSettings(find_run(run).name))
+    scene.tilewright.awaited_settings = run
 
 
 def find_run(name: str) -> RunEntry:

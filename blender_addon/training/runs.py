@@ -18,7 +18,7 @@ from ..ui.layouts import file_name
 from ..worker import session
 
 if TYPE_CHECKING:
-    from gan_worker.wire.messages import RunEntry
+    from gan_worker.wire.messages import RunConfig, RunEntry
 
 # What tells runs of the same pictures apart.
 _NUMBER = re.compile(r" \d+$")
@@ -45,6 +45,14 @@ def chosen_run() -> RunEntry | None:
     if shown.run_index >= len(shown.runs):
         return None
     return session.current.run(shown.runs[shown.run_index].name)
+
+
+def take_answer(event: RunConfig) -> None:
+    """Take the settings of a run over in the scene that asked for them, whatever windows show by now."""
+    for scene in bpy.data.scenes:
+        if scene.tilewright.awaited_settings == event.run:
+            scene.tilewright.awaited_settings = ""
+            take_settings(scene, event.config)
 
 
 def take_settings(scene: bpy.types.Scene, config: TrainingConfig) -> None:

@@ -21,6 +21,8 @@ from gan_worker.estimation import Estimation
 from gan_worker.preparation import Preparation
 from gan_worker.wire.messages import ModelEntry
 
+from ..conftest import as_in_another_window
+
 PHOTO = ModelEntry(
     *("waves", "b" * 64, 4, 0, ("base_color",)), preset="photo", octaves=2, tile=(160, 96)
 )
@@ -237,6 +239,25 @@ def test_an_object_that_was_renamed_gets_it_and_one_that_is_gone_none(worker, pl
     make_maps(worker, make)
     assert planes[1].active_material == planes[2].active_material
     assert set(node_tree.images_of(planes[1].active_material)) == ALL
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_its_model_is_chosen_in_the_scene_it_was_asked_in(worker, plane, photo, make, gone):
+    asked = bpy.context.scene
+    if gone:
+        asked = bpy.data.scenes.new("Short-Lived")
+    photos.start(asked, [photo], [plane])
+    asked.name = "Renamed"
+    before = bpy.context.scene.tilewright.model
+    if gone:
+        bpy.data.scenes.remove(asked)
+    with as_in_another_window():
+        bpy.context.scene.tilewright.model = "bricks"
+        read_photo(worker)
+        make_maps(worker, make)
+        assert bpy.context.scene.tilewright.model == "bricks"
+    assert _task().state == "succeeded"
+    assert bpy.context.scene.tilewright.model == (before if gone else "waves")
 
 
 def test_another_file_ends_it(worker, plane, photo):

@@ -537,6 +537,16 @@ def test_textures_as_files_are_written_when_the_file_is_saved(hand, material, re
     assert (space["base_color"], space["roughness"]) == ("sRGB", "Non-Color")
 
 
+def test_previews_are_as_large_as_the_scene_of_a_second_window_wants_them(hand, material):
+    bpy.context.scene.tilewright.preview_size = 64
+    for amount in (1.0, 2.0):
+        hand.move(material, amount)
+    with as_in_another_window():
+        hand.answer(hand.jobs[-1])
+        pump_all()
+    assert [(c.width, c.height) for c in hand.worker.submitted.values()] == [(64, 32)] * 2
+
+
 @pytest.mark.parametrize("button", [False, True])
 def test_textures_go_where_the_scene_of_a_second_window_wants_them(
     hand, material, rest, tmp_path, button
@@ -547,6 +557,7 @@ def test_textures_go_where_the_scene_of_a_second_window_wants_them(
         bpy.ops.tilewright.regenerate()
     else:
         hand.move(material, 1.0)
+    bpy.context.scene.name = "Renamed"
     with as_in_another_window():
         if not button:
             hand.answer(hand.jobs[-1])

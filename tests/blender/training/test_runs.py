@@ -29,7 +29,7 @@ from gan_worker.wire.messages import (
     WorkerFault,
 )
 
-from ..conftest import MODEL
+from ..conftest import MODEL, as_in_another_window
 from ..test_panels import draw
 
 OAK = RunEntry("oak", "2030-01-02T03:04:05+00:00", "tiny", 12.5, 5.0, 23_400_000, True, False)
@@ -166,6 +166,23 @@ def test_settings_are_taken_over_under_a_free_name(listed):
     assert (chosen.picture_scale, chosen.training_seed) == (0.5, 7)
     assert (chosen.isotropic, chosen.picture_width) == (True, 1.5)
     assert (chosen.author, chosen.license, chosen.source) == ("Ann", "MIT", "a wall")
+
+
+def test_settings_are_taken_over_in_the_scene_they_were_asked_for_in(listed):
+    bpy.ops.tilewright.use_run_settings()
+    bpy.context.scene.name = "Renamed"
+    with as_in_another_window():
+        come(listed, RunConfig("pine", TrainingConfig("pine", ("/a.png",))))
+        assert not bpy.context.scene.tilewright.run
+    assert bpy.context.scene.tilewright.run == "pine 2"
+
+
+def test_settings_for_a_scene_that_is_gone_change_no_other(listed):
+    asked = bpy.data.scenes.new("Short-Lived")
+    run_requests.use_settings("pine", asked)
+    bpy.data.scenes.remove(asked)
+    come(listed, RunConfig("pine", TrainingConfig("pine", ("/a.png",))))
+    assert not bpy.context.scene.tilewright.run
 
 
 def test_a_free_name_counts_on():
