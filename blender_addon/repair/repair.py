@@ -41,7 +41,7 @@ def check(material: bpy.types.Material | None) -> bpy.types.Material:
         ProtocolError: `protocol_version`.
     """
     material = regeneration.check(material)
-    host = preferences.other_computer(preferences.get())
+    host = preferences.other_computer(session.current.host)
     if host:
         raise RequestError(
             "not_allowed",

@@ -245,7 +245,7 @@ def check_same_computer() -> None:
     Raises:
         RequestError: `not_allowed` where it is on another computer.
     """
-    host = preferences.other_computer(preferences.get())
+    host = preferences.other_computer(session.current.host)
     if host:
         raise RequestError(
             "not_allowed",

@@ -49,9 +49,8 @@ def connect(key_folder: Path, host: str = "") -> None:
     found = read_connection(key_folder)
     control, bulk = (_at_host(address, host) for address in (found.control, found.bulk))
     check_online_access(control.removeprefix("tcp://"))
-    session.current.connect(
-        Client(control, bulk, found.server_key, found.keys, "Blender", warm=True)
-    )
+    client = Client(control, bulk, found.server_key, found.keys, "Blender", warm=True)
+    session.current.connect(client, preferences.host_of(control))
 
 
 def _at_host(address: str, host: str) -> str:

@@ -164,7 +164,7 @@ def _check_remote(chosen: preferences.TilewrightPreferences) -> list[Finding]:
         found = read_connection(Path(bpy.path.abspath(chosen.key_folder)))
     except TilewrightError as error:
         return [_finding("Keys", error)]
-    host = chosen.remote_address or found.control.removeprefix("tcp://").rpartition(":")[0]
+    host = chosen.remote_address or preferences.host_of(found.control)
     findings = [Finding("Keys", "good", f"the worker's key and address, {host}, are known")]
     if not preferences.may_reach(host):
         cure = "Tick Allow Online Access in Preferences > System > Network."

@@ -123,18 +123,30 @@ def home_folder(preferences: TilewrightPreferences) -> Path | None:
     return Path(bpy.path.abspath(chosen)) if chosen else None
 
 
-def other_computer(preferences: TilewrightPreferences) -> str:
-    """The computer that the worker runs on; empty where it is this one."""
+def other_computer(connected: str | None) -> str:
+    """The computer that the worker runs on; empty where it is this one.
+
+    Args:
+        connected: that of the worker that is connected; None where none is, which asks for the one that Start reaches.
+    """
+    host = _chosen_host(get()) if connected is None else connected
+    return "" if host.startswith(_LOOPBACK) else host
+
+
+def _chosen_host(preferences: TilewrightPreferences) -> str:
     if preferences.location == "LOCAL":
         return ""
-    host = preferences.remote_address
-    if not host:
-        try:
-            address = read_connection(Path(bpy.path.abspath(preferences.key_folder))).control
-            host = address.removeprefix("tcp://").rpartition(":")[0]
-        except WorkerError:
-            return ""  # there is no connection yet, and Start will say why
-    return "" if host.startswith(_LOOPBACK) else host
+    if preferences.remote_address:
+        return preferences.remote_address
+    try:
+        return host_of(read_connection(Path(bpy.path.abspath(preferences.key_folder))).control)
+    except WorkerError:
+        return ""  # there is no connection yet, and Start will say why
+
+
+def host_of(address: str) -> str:
+    """The host of an address such as `tcp://127.0.0.1:5555`."""
+    return address.removeprefix("tcp://").rpartition(":")[0]
 
 
 def may_reach(host: str) -> bool:

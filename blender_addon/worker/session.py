@@ -64,6 +64,7 @@ class Session:
 
     Attributes:
         state: `stopped`, `starting`, `connecting`, `connected` or `lost`.
+        host: of the worker that was connected to by hand; empty for one of ours, None while it is stopped.
         device: what the worker computes on, once it said so.
         last_error: the newest fault, shown until the next success or until it is dismissed.
         models: what the worker can generate from, as the worker described them.
@@ -80,6 +81,7 @@ class Session:
 
     def __init__(self) -> None:
         self.state = "stopped"
+        self.host: str | None = None
         self.device = ""
         self.compute_state = ""
         self.server_version = ""
@@ -121,14 +123,14 @@ class Session:
         self.last_error = None
         launcher = Launcher(command, home, log_folder, options)
         launcher.start()
-        self._launcher = launcher
+        self._launcher, self.host = launcher, ""
         self.state = "starting"
 
-    def connect(self, client: Client) -> None:
-        """Use a worker that is already running, here or on another computer."""
+    def connect(self, client: Client, host: str = "") -> None:
+        """Use a worker that is already running, here or on another computer, of that name or address."""
         self.close()
         self.last_error = None
-        self._client = client
+        self._client, self.host = client, host
         self.state = "connecting"
 
     def stop_worker(self) -> None:
@@ -147,7 +149,7 @@ class Session:
         self._forget()
 
     def _forget(self) -> None:
-        self.state, self.device, self.compute_state = "stopped", "", ""
+        self.state, self.device, self.compute_state, self.host = "stopped", "", "", None
         self.models = self.runs = self.unreadable = self.estimators = ()
         self.storage = None
         self._backlog.clear()

@@ -246,3 +246,40 @@ def test_other_computer_needs_online_access_and_loopback_does_not(tmp_path):
     assert session.current.state == "stopped"
     connection.connect(tmp_path)
     assert session.current.state == "connecting"
+    assert other_computer() == ""
+
+
+def other_computer() -> str:
+    return preferences.other_computer(session.current.host)
+
+
+@pytest.fixture
+def key_folder(tmp_path, monkeypatch):
+    """Of a worker on another computer, which Blender may reach."""
+    open_key_folder(tmp_path)
+    write_connection(tmp_path, "tcp://192.0.2.7:9", "tcp://192.0.2.7:10", new_key_pair().public)
+    monkeypatch.setattr(preferences, "may_reach", lambda _host: True)
+    return tmp_path
+
+
+def test_a_worker_here_reads_files_whatever_the_preferences_name_by_now(stand_in):
+    chosen = preferences.get()
+    chosen.location, chosen.remote_address = "REMOTE", "10.0.0.5"
+    training.check_same_computer()
+    session.current.close()
+    assert code_of(training.check_same_computer) == "not_allowed"
+
+
+@pytest.mark.parametrize(("host", "named"), [("", "192.0.2.7"), ("192.0.2.8", "192.0.2.8")])
+def test_a_worker_elsewhere_reads_none_whatever_the_preferences_name_by_now(
+    key_folder, host, named
+):
+    chosen = preferences.get()
+    chosen.location, chosen.key_folder, chosen.remote_address = "REMOTE", str(key_folder), host
+    assert other_computer() == named, "what would be reached"
+    connection.start_worker()
+    chosen.location = "LOCAL"
+    assert other_computer() == named, "what is reached"
+    assert code_of(training.check_same_computer) == "not_allowed"
+    connection.stop_worker()
+    training.check_same_computer()

@@ -14,7 +14,7 @@ from blender_addon.generation import photo as photos
 from blender_addon.generation import regeneration, requests
 from blender_addon.shader import images, node_tree
 from blender_addon.steering import levels, sliders
-from blender_addon.worker import preferences, pump, session
+from blender_addon.worker import pump, session
 from gan_worker.config import GenerationConfig, TrainingConfig, size_step
 from gan_worker.errors import ErrorInfo, TilewrightError
 from gan_worker.estimation import Estimation
@@ -221,7 +221,7 @@ def test_what_hinders_is_said_before_anything_is_sent(worker, plane, photo, hind
     elif hinders == "gone":
         session.current.close()
     else:
-        preferences.get().location, preferences.get().remote_address = "REMOTE", "10.0.0.5:5555"
+        session.current.host = "10.0.0.5"
     before = dict(worker.submitted)
     with pytest.raises(TilewrightError) as raised:
         photos.start(bpy.context.scene, [photo], [plane])

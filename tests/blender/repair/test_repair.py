@@ -15,7 +15,7 @@ from blender_addon.repair import mask as repair_mask
 from blender_addon.repair import panels, repair
 from blender_addon.shader import images, node_tree, projection
 from blender_addon.worker import panels as worker_panels
-from blender_addon.worker import preferences, pump, session
+from blender_addon.worker import pump, session
 from blender_addon.worker.reporting import obstacle_of
 from gan_worker.client.events import JobReport, MapReady, MaterialReady
 from gan_worker.config import GenerationConfig, Recipe, RepairConfig
@@ -292,15 +292,15 @@ def test_mask_of_nothing_or_everything_is_refused(bench, value):
         bpy.ops.tilewright.repair()
 
 
-def test_buttons_say_why_they_are_disabled(bench, monkeypatch):
+def test_buttons_say_why_they_are_disabled(bench):
     def reason() -> str:
         return obstacle_of(repair.check, bench.material)
 
     assert reason() == ""
     assert not bpy.ops.tilewright.repair.poll(), "there is no mask yet"
-    monkeypatch.setattr(preferences, "other_computer", lambda chosen: "farm")
+    session.current.host = "farm"
     assert "it runs on farm" in reason() and "gan-worker repair" in reason()
-    monkeypatch.undo()
+    session.current.host = ""
     session.current.protocol = (1, 1)
     assert "older than the extension" in reason()
     session.current.protocol = (1, 2)
