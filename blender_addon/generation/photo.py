@@ -140,8 +140,7 @@ def start(
         WorkerError: `worker_gone`.
         ProtocolError: `protocol_version` where the worker is too old.
     """
-    check()
-    training.check_same_computer()
+    _check_start()
     config, order = training.photo_config(scene, places), requests.result_order(scene)
     job = training.start_training(config)
     return PhotoMaterial(job, scene, objects, order, scene.tilewright.estimate_maps).start()
@@ -155,7 +154,7 @@ def start_from_material(
     Raises:
         TilewrightError: as `start`, and as `training.places_of_material`.
     """
-    check()
+    _check_start()
     return start(scene, training.places_of_material(material), objects)
 
 
@@ -167,8 +166,13 @@ def start_from_image(
     Raises:
         TilewrightError: as `start`, and as `training.place_of_image`.
     """
-    check()
+    _check_start()
     return start(scene, [training.place_of_image(image)], objects)
+
+
+def _check_start() -> None:
+    check()
+    training.check_same_computer("photo")
 
 
 def check() -> None:

@@ -16,7 +16,7 @@ from bpy.props import (
 
 from ..steering import sliders
 from ..worker import session
-from ..worker.reporting import Action, no_worker, still, unless, when
+from ..worker.reporting import Action, no_worker, require, still, unless, when
 from . import material_pictures, training
 
 
@@ -42,6 +42,34 @@ class TILEWRIGHT_OT_add_pictures(Action, bpy.types.Operator):
         names = [item.name for item in self.files if item.name]
         folder = Path(self.directory)
         training.add_pictures(context.scene, [folder / name for name in names] or [folder])
+
+
+class TILEWRIGHT_OT_add_picture_name(Action, bpy.types.Operator):
+    """Add a picture or folder that lies on the worker's computer, by its name there"""
+
+    bl_idname = "tilewright.add_picture_name"
+    bl_label = "Add a Name"
+    bl_options = {"UNDO"}
+
+    name: StringProperty(
+        name="Name",
+        description="As photos:NAME, where the worker was started with --root photos=FOLDER",
+        options={"SKIP_SAVE"},
+    )
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        return context.window_manager.invoke_props_dialog(self)
+
+    def draw(self, _context: bpy.types.Context) -> None:
+        self.layout.prop(self, "name")
+
+    def act(self, context: bpy.types.Context) -> None:
+        name = require(
+            self.name.strip(),
+            "A picture must have a name; it is empty.",
+            "Type it, as photos:NAME.",
+        )
+        training.add_pictures(context.scene, [name])
 
 
 class TILEWRIGHT_OT_remove_picture(Action, bpy.types.Operator):
@@ -112,7 +140,7 @@ class TILEWRIGHT_OT_learn_estimator(Action, bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def act(self, context: bpy.types.Context) -> None:
-        training.check_same_computer()
+        training.check_same_computer("estimator")
         folder = Path(bpy.path.abspath(self.directory))
         config = training.estimator_config([folder], self.minutes)
         job = training.start_training(config)
@@ -201,6 +229,7 @@ class TILEWRIGHT_OT_add_material_pictures(Action, bpy.types.Operator):
 register, unregister = bpy.utils.register_classes_factory(
     (
         TILEWRIGHT_OT_add_pictures,
+        TILEWRIGHT_OT_add_picture_name,
         TILEWRIGHT_OT_remove_picture,
         TILEWRIGHT_OT_start_training,
         TILEWRIGHT_OT_learn_estimator,

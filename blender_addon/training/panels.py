@@ -93,6 +93,7 @@ class TILEWRIGHT_PT_training_details(TabPanel, bpy.types.Panel):
         column.prop(context.scene.tilewright, "source")
         for item in context.scene.tilewright.pictures:
             column.prop(item, "path")
+        column.operator("tilewright.add_picture_name", icon="ADD")
 
 
 def _draw_pictures(layout: bpy.types.UILayout, chosen: TrainingChoices) -> None:

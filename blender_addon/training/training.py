@@ -239,8 +239,11 @@ def place_of_image(image: bpy.types.Image) -> Path:
     return place
 
 
-def check_same_computer() -> None:
+def check_same_computer(preset: str = "") -> None:
     """Check that the worker can read the files of this computer.
+
+    Args:
+        preset: with which *Train* makes the same of files that lie on the worker's; empty where that is to be chosen.
 
     Raises:
         RequestError: `not_allowed` where it is on another computer.
@@ -250,6 +253,13 @@ def check_same_computer() -> None:
         raise RequestError(
             "not_allowed",
             f"The worker must be able to read the pictures; it runs on {host}, and they are on this computer.",
-            "Copy them to a folder there that the worker was started with, such as --root photos=FOLDER, and add "
-            "photos:NAME to the list.",
+            "Copy them to a folder there that the worker was started with, such as --root photos=FOLDER. Then press "
+            f"Add a Name in Train, Details, and type photos:NAME{_with_model_size(preset)}.",
         )
+
+
+def _with_model_size(preset: str) -> str:
+    if not preset:
+        return ""
+    size = bpy.types.UILayout.enum_item_name(bpy.context.scene.tilewright, "preset", preset)
+    return f"; choose {size} as Model Size, and press Train"

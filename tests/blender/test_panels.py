@@ -154,7 +154,11 @@ def test_chosen_pictures_are_shown_by_their_names():
         chosen.pictures.add().path = path
     text = draw(panels.TILEWRIGHT_PT_training)
     assert text.splitlines()[:6:2] == ["wall.png", "oak", "brick.png"]
-    assert draw(panels.TILEWRIGHT_PT_training_details).count("Picture\n") + 1 >= 3
+    assert draw(panels.TILEWRIGHT_PT_training_details).count("Picture\n") >= 3
+
+
+def test_a_picture_of_a_worker_elsewhere_can_be_named_where_none_was_chosen():
+    assert draw(panels.TILEWRIGHT_PT_training_details).endswith("Add a Name")
 
 
 def test_what_is_done_to_photos_first_stands_with_them_and_which_were_to_be_otherwise(photo):

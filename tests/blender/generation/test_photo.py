@@ -229,6 +229,37 @@ def test_what_hinders_is_said_before_anything_is_sent(worker, plane, photo, hind
     assert worker.submitted == before
 
 
+@pytest.mark.parametrize("way", ["file", "image", "material", "estimator", "train"])
+def test_pictures_that_the_worker_cannot_read_are_given_by_a_way_that_the_panels_have(
+    worker, plane, photo, way
+):
+    from blender_addon.training import training
+
+    preferences.get().location, preferences.get().remote_address = "REMOTE", "10.0.0.5:5555"
+    image, scene = bpy.data.images.load(str(photo)), bpy.context.scene
+    starts = {
+        "file": lambda: photos.start(scene, [photo], [plane]),
+        "image": lambda: photos.start_from_image(scene, image, [plane]),
+        "material": lambda: photos.start_from_material(scene, node_tree.new_material("a"), []),
+        "estimator": lambda: bpy.ops.tilewright.learn_estimator(directory=str(photo.parent)),
+        "train": lambda: training.add_material_pictures(scene, node_tree.new_material("a")),
+    }
+    sizes = {"train": None, "estimator": "Estimator of Maps"}
+    with pytest.raises((TilewrightError, RuntimeError)) as raised:
+        starts[way]()
+    told, size = str(raised.value), sizes.get(way, "One Photo, No Training")
+    assert "Add a Name" in told and "photos:NAME" in told
+    assert size in told if size else "Model Size" not in told
+    assert bpy.ops.tilewright.add_picture_name(name=" photos:wall.jpg ") == {"FINISHED"}
+    assert training.training_config(scene).pictures == ("photos:wall.jpg",)
+
+
+def test_a_name_that_is_empty_is_no_picture(worker):
+    with pytest.raises(RuntimeError, match="name"):
+        bpy.ops.tilewright.add_picture_name(name=" ")
+    assert not bpy.context.scene.tilewright.pictures
+
+
 def test_an_object_that_was_renamed_gets_it_and_one_that_is_gone_none(worker, planes, photo, make):
     bpy.context.scene.tilewright.target = "SELECTED"
     bpy.ops.tilewright.photo_to_material(filepath=str(photo))
