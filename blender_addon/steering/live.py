@@ -182,6 +182,19 @@ def is_settled() -> bool:
     return not _here().moving and not resting
 
 
+def check_shown() -> None:
+    """Check that a worker is there for what materials do not show yet of what their latents ask for.
+
+    Raises:
+        WorkerError: `worker_gone`.
+    """
+    others = [
+        m.name for m in bpy.data.materials if sliders.has_latents(m) and not sliders.is_shown(m)
+    ]
+    if others:
+        session.current.check_connected(f"what latents ask for of {', '.join(others)}")
+
+
 def is_settling(material: bpy.types.Material) -> bool:
     """Whether this material shows, or is about to show, a preview."""
     newest = session.current.newest(material.tilewright.uuid)

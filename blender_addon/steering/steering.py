@@ -62,8 +62,10 @@ def settle(timeout: float = 600.0) -> None:
     """Wait until all materials show at full size what their latents ask for, for scripts.
 
     Raises:
-        TilewrightError: what broke the connection, or `worker_silent` after the timeout.
+        TilewrightError: what broke the connection, `worker_gone` where there is none to make what is not shown, or
+            `worker_silent` after the timeout.
     """
     live.let_rest()
     pump.wait(live.is_settled, timeout)
     pump.finish()
+    live.check_shown()

@@ -75,12 +75,12 @@ def check_online_access(host: str) -> None:
 
 
 def wait_until_connected(timeout: float = 30.0) -> None:
-    """Wait for the worker's first answer, for scripts.
+    """Wait until the worker has answered and told of its models, for scripts: sliders need them.
 
     Raises:
         WorkerError: why the worker did not start, or `worker_silent`.
     """
-    pump.wait(lambda: session.current.connected, timeout)
+    pump.wait(lambda: session.current.connected and session.current.models_known, timeout)
 
 
 def stop_worker() -> None:

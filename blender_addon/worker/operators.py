@@ -19,7 +19,9 @@ class TILEWRIGHT_OT_start_worker(Action, bpy.types.Operator):
     bl_label = "Start"
 
     wait: BoolProperty(
-        name="Wait", description="Return only when it is connected", options={"SKIP_SAVE"}
+        name="Wait",
+        description="Return only when it is connected and has told of its models",
+        options={"SKIP_SAVE"},
     )
     timeout: FloatProperty(name="Timeout", default=30.0, min=0.1, options={"SKIP_SAVE"})
 

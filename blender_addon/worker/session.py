@@ -68,6 +68,7 @@ class Session:
         device: what the worker computes on, once it said so.
         last_error: the newest fault, shown until the next success or until it is dismissed.
         models: what the worker can generate from, as the worker described them.
+        models_known: whether it has described them; there may be none.
         estimators: what it can estimate maps with, its own first; none where it is too old to say.
         unreadable: what would be a model if the worker could read it, and why it cannot.
         runs: what was trained, with a model or without.
@@ -88,6 +89,7 @@ class Session:
         self.memory_mb = 0.0
         self.last_error: ErrorInfo | None = None
         self.models: tuple[ModelEntry, ...] = ()
+        self.models_known = False
         self.estimators: tuple[EstimatorEntry, ...] = ()
         self.unreadable: tuple[Unreadable, ...] = ()
         self.runs: tuple[RunEntry, ...] = ()
@@ -151,6 +153,7 @@ class Session:
     def _forget(self) -> None:
         self.state, self.device, self.compute_state, self.host = "stopped", "", "", None
         self.models = self.runs = self.unreadable = self.estimators = ()
+        self.models_known = False
         self.storage = None
         self._backlog.clear()
         for job in self.jobs.values():
@@ -305,6 +308,19 @@ class Session:
             WorkerError: `worker_gone`.
         """
         self._connected_client()
+
+    def check_connected(self, what: str) -> None:
+        """Check that a worker can make what was to be asked for while one is connected.
+
+        Raises:
+            WorkerError: `worker_gone`.
+        """
+        if not self.connected:
+            raise WorkerError(
+                "worker_gone",
+                f"A worker must be connected to make {what}; none is.",
+                "Call bpy.ops.tilewright.start_worker(wait=True) first, then ask for it.",
+            )
 
     def _connected_client(self) -> Client:
         if not self._client or self.state in ("stopped", "starting"):
@@ -473,6 +489,7 @@ class Session:
             case WorkerFault():
                 self.fail(event.error)
             case ModelList():
+                self.models_known = True
                 self.models, self.unreadable = tuple(event.models), tuple(event.unreadable)
                 self.estimators = tuple(event.estimators)
             case RunList():

@@ -17,7 +17,7 @@ from blender_addon.steering import live, sliders, steering
 from blender_addon.worker import pump, session
 from gan_worker.client.events import Connected, ResultLost
 from gan_worker.config import GenerationConfig
-from gan_worker.errors import ErrorInfo
+from gan_worker.errors import ErrorInfo, WorkerError
 from gan_worker.style import Latent, Material
 from gan_worker.wire.messages import JobAccepted, ModelList, WorkerStatus
 
@@ -770,6 +770,24 @@ def test_settling_waits_for_the_pixels_of_the_full_size(hand, material, monkeypa
     steering.settle(20)
     assert (len(answered), shown_value(material)) == (2, 40)
     assert sliders.is_shown(material)
+
+
+@pytest.mark.parametrize("moved_first", [False, True])
+def test_settling_without_a_worker_says_that_what_was_asked_for_is_not_shown(
+    hand, material, moved_first
+):
+    session.current.close()
+    steering.settle(20)  # what shows all that it asks for needs no worker
+    session.current.connect(hand.worker)
+    if moved_first:
+        session.current.state, session.current.models = "connected", hand.worker.models
+        hand.move(material, 1.0)
+    session.current.close()
+    hand.move(material, 1.5)
+    with pytest.raises(WorkerError) as caught:
+        steering.settle(20)
+    assert caught.value.code == "worker_gone"
+    assert material.name in str(caught.value) and "start_worker(wait=True)" in str(caught.value)
 
 
 def test_a_preview_is_waited_for_only_while_it_is_due(hand, material, monkeypatch):

@@ -66,6 +66,19 @@ def test_connection_asks_for_models(now, stand_in):
     assert ("request_models", "") in stand_in.calls
 
 
+def test_scripts_wait_for_the_models_too_since_sliders_need_them(now, stand_in, monkeypatch):
+    from blender_addon.worker import connection
+
+    now.close()
+    now.connect(stand_in)
+    stand_in.events = [Connected("0.1.0", (1, 0), "CPU", "off")]
+    monkeypatch.setattr(stand_in, "request_models", lambda: None, raising=False)
+    told = ModelList(stand_in.models)
+    monkeypatch.setattr("time.sleep", lambda _seconds: stand_in.events.append(told))
+    connection.wait_until_connected(20)
+    assert now.connected and now.model_names() == ["bricks"]
+
+
 def test_training_reports_show_in_the_job(now, stand_in):
     job = now.train(TrainingConfig("bricks", ("a.png",)))
     report = DataReport((), (SkippedFile("b.txt", "no picture"),), ("base_color",), 1.0)
