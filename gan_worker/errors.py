@@ -169,6 +169,10 @@ class ProtocolError(TilewrightError):
     codes = frozenset(("protocol_version", "invalid_message"))
 
 
+# What was given must be put right: programs end with a code of its own then.
+BAD_INPUT = PictureError, RequestError, ProtocolError
+
+
 class StorageError(TilewrightError):
     """Something could not be written, or what was read is not what was written."""
 

@@ -20,6 +20,7 @@ import bpy
 
 from gan_worker.dataclass_json import from_json, to_json
 from gan_worker.errors import (
+    BAD_INPUT,
     TRANSIENT,
     Cancelled,
     RequestError,
@@ -37,7 +38,7 @@ from gan_worker.wire.messages import ModelList
 from ..worker import connection, preferences, pump, session
 from . import batch as scene_batch
 
-DONE, FAILED, TRY_AGAIN, CANCELLED = 0, 1, 75, 130
+DONE, FAILED, INVALID, TRY_AGAIN, CANCELLED = 0, 1, 2, 75, 130
 MODELS_WITHIN = 60.0
 # What `gan-worker batch` looks for among all that Blender prints.
 MARK = "tilewright-batch "
@@ -70,6 +71,23 @@ def run_recipe(
     Raises:
         TilewrightError: why nothing was saved.
     """
+    batch = _run(recipe, out, scene, keep_going, results, tell, part, processes)
+    if batch.error and not batch.complete:
+        raise batch.error
+    return batch
+
+
+def _run(
+    recipe: str | Path | SceneRecipe,
+    out: str | Path | None,
+    scene: str | Path | None,
+    keep_going: bool,
+    results: str | Path | None,
+    tell: Tell,
+    part: tuple[int, int] | None,
+    processes: int,
+) -> scene_batch.SceneBatch:
+    """As `run_recipe`, but for what goes wrong with the batch itself, which it has as its `error`."""
     rules = _rules(recipe)
     open_scene(scene)
     target = Path(out).absolute() if out else _present_file()
@@ -84,9 +102,7 @@ def run_recipe(
             part,
         )
         batch.start().wait(_Watch(batch, tell))
-    if batch.error and not batch.complete:
-        raise batch.error
-    if part is None:
+    if batch.complete and part is None:
         tell("stage", f"saving {target}")
         save_scene(target)
     return batch
@@ -157,7 +173,7 @@ def main(
     `estimate` is as of `SceneRecipe.estimating`.
 
     Returns:
-        Exit code: 0 done, 75 worth another try, 1 failed, 130 cancelled.
+        Exit code: 0 done, 1 failed, 2 bad input, 75 worth another try, 130 cancelled.
     """
     if tell is None:
         write_any_letter()
@@ -170,14 +186,15 @@ def main(
         if items:
             tell("items", list_items(rules, out, scene, results, tell))
             return DONE
-        batch = run_recipe(rules, out, scene, keep_going, results, tell, part, processes)
-        tell("done", {"applied": batch.applied, **asdict(batch.progress)})
-        if batch.error:  # the first of what it went on after
+        batch = _run(rules, out, scene, keep_going, results, tell, part, processes)
+        if batch.complete:
+            tell("done", {"applied": batch.applied, **asdict(batch.progress)})
+        if batch.error:  # what ended it, or the first of what it went on after
             tell("error", batch.error)
-        return exit_code(batch.error)
+        return exit_code(batch.error, begun=batch.plan is not None)
     except TilewrightError as error:
         tell("error", error)
-        return exit_code(error)
+        return exit_code(error, begun=False)
     except KeyboardInterrupt:
         tell("error", Cancelled())
         return CANCELLED
@@ -186,13 +203,20 @@ def main(
         raise
 
 
-def exit_code(error: TilewrightError | None) -> int:
-    """The exit code for what a run ended with."""
+def exit_code(error: TilewrightError | None, begun: bool = True) -> int:
+    """The exit code for what a run ended with.
+
+    Args:
+        error: why it failed; None where it did not.
+        begun: whether anything was made: what is wrong before that is wrong with what was given.
+    """
     if error is None:
         return DONE
     if isinstance(error, Cancelled):
         return CANCELLED
-    return TRY_AGAIN if error.code in TRANSIENT else FAILED
+    if error.code in TRANSIENT:
+        return TRY_AGAIN
+    return INVALID if isinstance(error, BAD_INPUT) and not begun else FAILED
 
 
 def open_scene(file: str | Path | None) -> None:

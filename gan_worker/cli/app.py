@@ -22,20 +22,12 @@ from gan_worker.cli import (
     terminal,
     train,
 )
-from gan_worker.errors import (
-    Cancelled,
-    ErrorInfo,
-    PictureError,
-    ProtocolError,
-    RequestError,
-    TilewrightError,
-    UnexpectedError,
-)
+from gan_worker.errors import BAD_INPUT, Cancelled, ErrorInfo, TilewrightError, UnexpectedError
 from gan_worker.printable import start_logging
 
 logger = logging.getLogger(__name__)
 
-FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+FAILED, INVALID, INTERRUPTED = 1, 2, 130
 
 app = typer.Typer(
     name="gan-worker",
@@ -90,12 +82,11 @@ def main(argv: list[str]) -> int:
         return INTERRUPTED
     except TilewrightError as error:
         terminal.show_error(error.info)
-        bad_input = isinstance(error, PictureError | RequestError | ProtocolError)
-        return BAD_INPUT if bad_input else FAILED
+        return INVALID if isinstance(error, BAD_INPUT) else FAILED
     except Exception as error:  # noqa: BLE001 — whatever it is, a person gets a sentence
         if hasattr(error, "format_message"):  # an option or a command that does not exist
             terminal.show_error(_usage(error))
-            return BAD_INPUT
+            return INVALID
         return _fault(error)
 
 

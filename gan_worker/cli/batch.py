@@ -82,25 +82,24 @@ def batch(
 ) -> None:
     """Fill a scene with materials by a recipe. Run again, it makes only what is missing.
 
-    Exit code: 0 done, 75 worth another try, 1 failed.
+    Exit code: 0 done, 1 failed, 2 bad input, 75 worth another try, 130 interrupted.
     """
+    _check(recipe, scene, out, dry_run, part is not None)
+    options = {
+        "recipe": str(recipe.absolute()),
+        "scene": str(scene.absolute()),
+        "out": str(out.absolute()) if out else None,
+        "dry_run": dry_run,
+        "keep_going": keep_going,
+        "results": str(results.absolute()) if results else None,
+        "python": sys.executable,
+        "home": str((home or home_folder()).absolute()),
+        "part": _parse_part(part, out or results, processes, ray),
+        "processes": processes or PROCESSES,
+        "estimate": to_json(chosen_estimation(estimate, estimation)),
+    }
+    command = find_blender(blender)
     try:
-        _check(recipe, scene, out, dry_run, part is not None)
-        chosen_part = _parse_part(part, out or results, processes, ray)
-        options = {
-            "recipe": str(recipe.absolute()),
-            "scene": str(scene.absolute()),
-            "out": str(out.absolute()) if out else None,
-            "dry_run": dry_run,
-            "keep_going": keep_going,
-            "results": str(results.absolute()) if results else None,
-            "python": sys.executable,
-            "home": str((home or home_folder()).absolute()),
-            "part": chosen_part,
-            "processes": processes or PROCESSES,
-            "estimate": to_json(chosen_estimation(estimate, estimation)),
-        }
-        command = find_blender(blender)
         code = DONE
         if ray is not None and not dry_run:
             code = make_elsewhere(command, options, ray)

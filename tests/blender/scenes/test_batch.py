@@ -467,13 +467,15 @@ def test_a_script_that_keeps_going_saves_what_there_is_and_ends_with_1(
         ({"recipe": "gone.toml"}, "recipe must be a file"),
         ({"scene": "gone.blend"}, "there is no such file"),
         ({"scene": "recipe.toml"}, "must be a .blend that opens"),
+        ({"recipe": "mistyped.toml"}, "brickz"),
     ],
 )
-def test_a_script_ends_with_1_where_recipe_or_scene_are_not_good(
+def test_a_script_ends_with_2_where_recipe_or_scene_are_not_good(
     saved, recipe, stand_in, tmp_path, capsys, change, words
 ):
+    (tmp_path / "mistyped.toml").write_text(RULE.replace('"bricks"', '"brickz"'))
     asked = {"recipe": recipe, "scene": saved, **{k: tmp_path / v for k, v in change.items()}}
-    assert script.main(out=tmp_path / "out.blend", **asked) == 1
+    assert script.main(out=tmp_path / "out.blend", **asked) == 2
     assert words in capsys.readouterr().out
     assert not (tmp_path / "out.blend").exists()
 

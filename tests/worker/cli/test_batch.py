@@ -52,7 +52,7 @@ def run(*options, scene="in.blend"):
 
 def test_a_bad_recipe_ends_before_blender_starts(place, capsys):
     (place / "recipe.toml").write_text(RULE + "psi = 3")
-    assert run("--out", "out.blend", "--blender", "nowhere") == 1
+    assert run("--out", "out.blend", "--blender", "nowhere") == 2
     assert "Line 4" in capsys.readouterr().err
 
 
@@ -64,8 +64,8 @@ def test_a_bad_recipe_ends_before_blender_starts(place, capsys):
         (("--out", "o.blend", "--blender", "no-such-blender"), "in.blend", "no-such-blender is"),
     ],
 )
-def test_what_is_missing_is_named(place, capsys, options, scene, words):
-    assert run(*options, scene=scene) == 1
+def test_what_is_missing_is_named_as_bad_input(place, capsys, options, scene, words):
+    assert run(*options, scene=scene) == 2
     assert words in " ".join(capsys.readouterr().err.split())
 
 
@@ -93,7 +93,7 @@ def test_a_dry_run_shows_all_rows(place, blender, capsys):
     assert "Nothing to do." in out
 
 
-@pytest.mark.parametrize("code", [1, 75])
+@pytest.mark.parametrize("code", [1, 2, 75])
 def test_the_code_of_the_run_is_the_commands(place, blender, capsys, code):
     info = {"code": "worker_gone", "message": "It is gone.", "cure": "Again."}
     program = blender(f"tell(error={info!r})\nsys.exit({code})")
@@ -177,7 +177,7 @@ def test_who_was_killed_is_seen_by_a_signal_or_by_what_windows_says(status, kill
     ],
 )
 def test_options_that_do_not_fit_are_named(place, blender, capsys, options, words):
-    assert run(*options, *blender("sys.exit(9)")) == 1
+    assert run(*options, *blender("sys.exit(9)")) == 2
     assert words in " ".join(capsys.readouterr().err.split())
 
 
