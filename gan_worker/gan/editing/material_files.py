@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gan_worker.errors import PictureError, RequestError
+from gan_worker.errors import PictureError, RequestError, require
 from gan_worker.files import storage_errors
 from gan_worker.materials.maps import FILE_KIND_KEY, FILE_KINDS, MAPS
 from gan_worker.materials.pictures import (
@@ -61,11 +61,16 @@ def read_one(place: Path, mask: Path | None = None) -> StoredMaterial:
     Raises:
         PictureError: as `read_material`; `dataset_empty` for several materials; `picture_unreadable` for files of
             floating-point numbers.
+        RequestError: `invalid_config` where the mask is the picture.
     """
     sets, _, _ = find_materials([place], alike=False)
     if mask is not None:
         own = mask.resolve()
-        sets = [s for s in sets if {f.resolve() for f in s.files.values()} != {own}]
+        others = [s for s in sets if {f.resolve() for f in s.files.values()} != {own}]
+        require(
+            others or not sets, "The mask must be another file than the picture", f"{mask} as both"
+        )
+        sets = others
     if len(sets) != 1:
         raise PictureError(
             "dataset_empty",

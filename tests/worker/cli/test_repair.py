@@ -52,6 +52,7 @@ def mask(tmp_path):
         ({"picture": "gone.png"}, "picture_missing", "gone.png"),
         ({"mask": "gone.png"}, "picture_missing", "gone.png"),
         ({"mask": "small.png"}, "map_size_mismatch", "64×48"),
+        ({"mask": "photo.png"}, "invalid_config", "The mask must be another file than the picture"),
         ({"mask": "black.png"}, "invalid_config", "marks nothing"),
         ({"mask": "white.png"}, "invalid_config", "marks all of the picture"),
         ({"picture": "steel"}, "invalid_config", "not metallic"),
