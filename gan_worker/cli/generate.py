@@ -65,7 +65,7 @@ def generate(
         list[str] | None, typer.Option(help="Such as 'pca 1=2.5'; see gan-worker directions.")
     ] = None,
     latent: Annotated[
-        Path | None, typer.Option(help="Look of a recipe, as project and generate write them.")
+        Path | None, typer.Option(help="Look that project has found, or a recipe made from one.")
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path(),
     bits: Annotated[

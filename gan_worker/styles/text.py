@@ -69,16 +69,19 @@ def read_latent(file: Path) -> tuple[float, ...]:
     Raises:
         RequestError: `invalid_latent`.
     """
+    numbers: tuple[float, ...] | None = None
     try:
         z = read_json(file)["z"]
-        numbers = tuple(float(number) for number in z) if isinstance(z, list) else ()
+        numbers = tuple(float(number) for number in z) if isinstance(z, list) else None
     except (OSError, ValueError, LookupError, TypeError):
-        numbers = ()
+        pass
     if not numbers:
         raise RequestError(
             "invalid_latent",
             f"A latent must be the numbers under z in a recipe's JSON; {file} holds none.",
-            "Name a file that gan-worker project has written.",
+            "Name a file that gan-worker project has written, or a recipe made from one."
+            if numbers is None
+            else "This recipe's look is its seed, material, mix or style map: give that instead.",
         )
     return numbers
 

@@ -154,9 +154,18 @@ def test_a_photo_is_projected_and_its_look_is_a_start(photo, tmp_path, capsys):
     assert made["z"] == recipe["z"]
 
 
-@pytest.mark.parametrize("text", ["", "[1]", '{"z": "7"}', '{"z": []}', '{"seed": 3}'])
+@pytest.mark.parametrize("text", ["", "[1]", '{"z": "7"}', '{"seed": 3}'])
 def test_a_file_that_holds_no_latent_is_refused(text, tmp_path, capsys):
     file = tmp_path / "latent.json"
     file.write_text(text)
     assert app.main(["generate", MODEL, "--latent", str(file), "--out", str(tmp_path)]) == 2
-    assert "[invalid_latent]" in capsys.readouterr().err
+    assert "gan-worker project has written" in " ".join(capsys.readouterr().err.split())
+
+
+def test_of_a_recipe_whose_look_is_no_latent_it_is_said_what_it_is(tmp_path, capsys):
+    file = tmp_path / "bricks_1_64x64.json"
+    file.write_text('{"seed": 3, "z": [], "material": "", "mix": [], "style_map": null}')
+    assert app.main(["generate", MODEL, "--latent", str(file), "--out", str(tmp_path)]) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert "look is its seed, material, mix or style map: give that instead" in told
+    assert "[invalid_latent]" in told
