@@ -68,7 +68,8 @@ def tidy(home: Home = None) -> None:
     )
     if running:
         terminal.output.print(
-            "A worker runs and keeps its own tidy; Tidy Up in Blender's panel does so at once",
+            "A worker runs and keeps its own tidy. To tidy its part at once, press Tidy Up in the Blender that "
+            "started it, or end it and run this again",
             soft_wrap=True,
         )
 

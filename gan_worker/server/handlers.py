@@ -150,7 +150,7 @@ class RequestHandlers:
             self._is_local(client.owner),
             "A worker's folder can be tidied only by who started it, from its own computer",
             "this from a client that was let in",
-            "Tidy it on the computer it runs on, with gan-worker tidy.",
+            "It keeps its own tidy; to tidy it at once, end it and use gan-worker tidy there.",
             "not_allowed",
         )
         before = self._sizes(0).state

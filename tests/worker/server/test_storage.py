@@ -140,7 +140,8 @@ def test_the_command_leaves_a_server_that_runs_alone(serve, capsys):
     journal = served.home / "server" / "1" / JOURNAL
     before = journal.stat().st_mtime_ns
     assert app.main(["tidy", "--home", str(served.home)]) == 0
-    assert "A worker runs" in capsys.readouterr().out
+    told = " ".join(capsys.readouterr().out.split())
+    assert "A worker runs" in told and "end it and run this again" in told
     assert journal.stat().st_mtime_ns == before
 
 
@@ -184,7 +185,8 @@ def test_who_was_let_in_tidies_nothing(serve):
     served = serve(clients=(guest,), local=frozenset())
     ear = served.connect(guest)
     ear.client.ask(Tidy())
-    assert ear.event(WorkerFault).error.code == "not_allowed"
+    error = ear.event(WorkerFault).error
+    assert error.code == "not_allowed" and "end it and use gan-worker tidy there" in error.cure
 
 
 @pytest.mark.skipif(not hasattr(os, "symlink"), reason="no links")
