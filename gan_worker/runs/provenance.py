@@ -161,7 +161,7 @@ def describe_training(
         PictureError: as `describe_pictures`.
     """
     attribution = Attribution(config.author, config.license, config.source)
-    described = describe_pictures(files, config.pictures, attribution, report)
+    described = describe_pictures(files, config.pictures, attribution, report, config.preset)
     told = ("pictures", "run", "resume", "author", "license", "source")
     chosen = {name: value for name, value in asdict(config).items() if name not in told}
     return described, TrainingSession(step, chosen | dict(settings), program_versions())
@@ -172,6 +172,7 @@ def describe_pictures(
     places: Sequence[str | Path],
     given: Attribution,
     report: Callable[[Report], None],
+    preset: str = "",
 ) -> list[TrainingPicture]:
     """Hash the files and find out whose they are.
 
@@ -180,6 +181,7 @@ def describe_pictures(
         places: files and folders that were named.
         given: what the user says of all of them; empty where the files shall tell.
         report: is told when this takes a while, and once where licenses are not known.
+        preset: what becomes of them, of which that is told.
 
     Raises:
         PictureError: `picture_missing` or `picture_unreadable` for a file that has gone meanwhile.
@@ -192,7 +194,7 @@ def describe_pictures(
         report(Notice(problem))
     unlicensed = sum(not p.license for p in described)
     if unlicensed:
-        report(Notice(_no_license(unlicensed, len(described))))
+        report(Notice(_no_license(unlicensed, len(described), preset)))
     return described
 
 
@@ -207,14 +209,18 @@ def _describe(file: Path, finder: AttributionFinder, given: Attribution) -> Trai
     )
 
 
-def _no_license(unlicensed: int, count: int) -> str:
+def _no_license(unlicensed: int, count: int, preset: str) -> str:
     which, its, it = "The picture names", "its", "it"
     if count > 1:
         names = "names" if unlicensed == 1 else "name"
         which, its, it = f"{unlicensed} of {count} pictures {names}", "their", "them"
     # License is what the field of the panel is called, and the option.
+    made = "what this model makes"
     cure = f"Give {its} License when training, or put a REUSE.toml beside {it}."
-    return f"{which} no license, so what this model makes cannot name one. {cure}"
+    if preset == "photo":  # nothing is trained, and Photo to Material has no such field
+        made = f"what is made from {it}"
+        cure = f"Put a REUSE.toml beside {it}, or give {its} License (--license; in Blender, in Train)."
+    return f"{which} no license, so {made} cannot name one. {cure}"
 
 
 def read_provenance(folder: Path) -> Provenance | None:

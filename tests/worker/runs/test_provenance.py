@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from gan_worker.config import Credits
+from gan_worker.config import Credits, TrainingConfig
 from gan_worker.errors import StorageError
 from gan_worker.materials.pictures import write_picture
 from gan_worker.progress import Notice, Stage
@@ -17,6 +17,7 @@ from gan_worker.runs.provenance import (
     TrainingPicture,
     TrainingSession,
     describe_pictures,
+    describe_training,
     read_provenance,
     write_provenance,
 )
@@ -56,6 +57,16 @@ def test_each_file_is_measured_and_the_lack_of_licenses_told_once(files):
     describe_pictures(files[:1], files[:1], Attribution(), heard.append)
     assert heard[-1].text.startswith("The picture names no license")
     assert heard[-1].text.endswith("beside it.")
+
+
+def test_of_a_photo_that_is_not_trained_on_no_training_is_told(files):
+    heard = []
+    config = TrainingConfig("a", (str(files[0]),), "photo")
+    describe_training(config, files[:1], 0, {}, heard.append)
+    assert heard[-1].text == (
+        "The picture names no license, so what is made from it cannot name one. "
+        "Put a REUSE.toml beside it, or give its License (--license; in Blender, in Train)."
+    )
 
 
 def test_what_the_user_says_counts_before_what_files_say(files):
