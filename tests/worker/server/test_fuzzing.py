@@ -6,6 +6,7 @@ import itertools
 import json
 import logging
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -89,3 +90,12 @@ def test_the_same_seed_sends_the_same():
     first, again, other = (list(itertools.islice(odd_messages(s, GOOD), 300)) for s in (5, 5, 6))
     assert first == again != other
     assert len({tuple(frames) for frames in first}) > 250
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the scripts need a shell")
+@pytest.mark.parametrize(("asked", "code"), [(["--help"], 0), (["many"], 2), (["9", "-1"], 2)])
+def test_the_script_says_how_it_is_called_and_sends_nothing(asked, code):
+    script = Path(__file__).parents[3] / "scripts" / "fuzz"
+    done = subprocess.run([script, *asked], capture_output=True, text=True, timeout=60)
+    assert done.returncode == code
+    assert "MESSAGES [SEED]" in done.stdout and done.stderr == ""
