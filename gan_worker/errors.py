@@ -120,6 +120,11 @@ class RequestError(TilewrightError):
     )
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, which takes an s where it is not one: `1 slot`, `2 more models`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def require(
     condition: object,
     rule: str,

@@ -10,7 +10,7 @@ from ..shader import node_tree
 from ..steering import sliders
 from ..ui.layouts import TabPanel, draw_copies, draw_task, paragraph, properties_column
 from ..worker import session
-from ..worker.reporting import draw_job_error
+from ..worker.reporting import counted, draw_job_error
 from . import estimates, photo, requests, results
 
 if TYPE_CHECKING:
@@ -144,7 +144,8 @@ def _draw_unreadable(layout: bpy.types.UILayout, width: int) -> None:
     for one in found[:UNREADABLE_SHOWN]:
         paragraph(layout, f"{one.name}: {one.reason}", width, "ERROR")
     if len(found) > UNREADABLE_SHOWN:
-        layout.label(text=f"{len(found) - UNREADABLE_SHOWN} more models cannot be read: see Runs")
+        more = counted(len(found) - UNREADABLE_SHOWN, "more model")
+        layout.label(text=f"{more} cannot be read: see Runs")
 
 
 def _draw_generating(layout: bpy.types.UILayout, width: int) -> None:

@@ -210,7 +210,7 @@ def check(obj: bpy.types.Object | None) -> tuple[bpy.types.Object, bpy.types.Mat
     count = len(material.tilewright.painted_looks)
     require(
         count > 1,
-        f"There must be two looks or more to paint with; there are {count}.",
+        f"There must be two looks or more to paint with; received {count}.",
         "Keep looks with Add Favorite, then add them here.",
     )
     require(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from gan_worker.errors import RequestError, StorageError, TilewrightError
+from gan_worker.errors import RequestError, StorageError, TilewrightError, counted
 from gan_worker.progress import BatchProgress
 from gan_worker.scenes.plan import BatchPlan, WorkItem, in_part, plan_scene
 from gan_worker.scenes.recipe import PACKED, BetweenLatent, SceneRecipe
@@ -110,6 +110,13 @@ class SceneBatch(BackgroundTask):
         # As materials they count among what the Generate panel tells of, and can cancel.
         self._requests = Requests("a recipe runs", AGAIN, results.MATERIAL)
         self._items: dict[str, WorkItem] = {}
+
+    @property
+    def summary(self) -> str:
+        """What it has done, for a person."""
+        now = self.progress
+        done = f"{counted(now.total, 'material')} in {counted(self.applied, 'slot')}"
+        return f"{done}: {now.made} made, {now.kept} there already"
 
     def let_go(self) -> None:
         self._requests.drop()

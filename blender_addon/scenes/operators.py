@@ -9,7 +9,6 @@ import bpy
 from bpy.props import BoolProperty
 
 from gan_worker.scenes.parser import read_recipe
-from gan_worker.scenes.plan import COLUMNS
 
 from ..worker.reporting import Action, CancelTask, no_worker, unless, when
 from . import batch as scene_batch
@@ -50,11 +49,10 @@ def show_scene_plan(scene: bpy.types.Scene) -> bpy.types.Text:
     plan = scene_batch.make_plan(chosen_recipe(scene), scene)
     text = bpy.data.texts.get(PLAN_TEXT) or bpy.data.texts.new(PLAN_TEXT)
     text.clear()
-    rows = [COLUMNS, *plan.rows()]
+    rows = plan.table()
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    head = f"{len(plan.items)} materials for {len(plan.assignments)} slots"
-    text.write("\n".join([head, *plan.notes, "", *lines, ""]))
+    text.write("\n".join([plan.summary, *plan.notes, "", *lines, ""]))
     return text
 
 

@@ -21,9 +21,7 @@ class TILEWRIGHT_PT_scene_recipe(TabPanel, bpy.types.Panel):
         row.operator("tilewright.show_scene_plan", icon="TEXT")
         draw_task(layout, batch, context.region.width, "tilewright.cancel_scene_recipe")
         if batch and batch.state == "succeeded":
-            now = batch.progress
-            text = f"{now.total} materials in {batch.applied} slots: {now.made} made, {now.kept} were there"
-            paragraph(layout, text, context.region.width, "CHECKMARK")
+            paragraph(layout, batch.summary, context.region.width, "CHECKMARK")
 
 
 register, unregister = bpy.utils.register_classes_factory((TILEWRIGHT_PT_scene_recipe,))

@@ -27,10 +27,11 @@ from gan_worker.errors import (
     StorageError,
     TilewrightError,
     UnexpectedError,
+    counted,
 )
 from gan_worker.progress import BatchProgress
 from gan_worker.scenes.parser import read_recipe
-from gan_worker.scenes.plan import COLUMNS, BatchPlan
+from gan_worker.scenes.plan import BatchPlan
 from gan_worker.scenes.recipe import PROCESSES, Estimation, SceneRecipe
 from gan_worker.streams import write_any_letter
 from gan_worker.wire.messages import ModelList
@@ -288,9 +289,8 @@ class _Watch:
     def _tell_plan(self, plan: BatchPlan) -> None:
         for note in plan.notes:
             self._tell("note", note)
-        text = f"{len(plan.items)} materials for {len(plan.assignments)} slots"
-        skipped = f", {len(plan.skips)} objects left alone" if plan.skips else ""
-        self._tell("stage", text + skipped)
+        skipped = f", {counted(len(plan.skips), 'object')} left alone" if plan.skips else ""
+        self._tell("stage", plan.summary + skipped)
 
 
 class _Worker:
@@ -342,8 +342,8 @@ def _print(kind: str, news: object) -> None:
 
 
 def _plan_lines(plan: BatchPlan) -> list[str]:
-    lines = [f"{len(plan.items)} materials for {len(plan.assignments)} slots"]
-    lines += [" | ".join(row) for row in (COLUMNS, *plan.rows())]
+    lines = [plan.summary]
+    lines += [" | ".join(row) for row in plan.table()]
     return [*lines, *plan.notes]
 
 

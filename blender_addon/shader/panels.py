@@ -21,7 +21,7 @@ from ..ui.layouts import (
     paragraph,
     properties_column,
 )
-from ..worker.reporting import obstacle_of, still
+from ..worker.reporting import counted, obstacle_of, still
 from . import node_tree, projection, surface, units
 
 
@@ -156,7 +156,7 @@ class _Export(_OfRecipe):
         layout.operator("tilewright.export_material", icon="EXPORT")
         draw_task(layout, export, context.region.width, "tilewright.cancel_export")
         if export and export.state == "succeeded":
-            text = f"{len(export.files)} files in {export.folder}"
+            text = f"{counted(len(export.files), 'file')} in {export.folder}"
             paragraph(layout, text, context.region.width, "CHECKMARK")
             draw_findings(layout, export.findings, context.region.width)
 

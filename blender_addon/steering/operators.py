@@ -8,7 +8,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from ..worker import pump
-from ..worker.reporting import Action, still, unless
+from ..worker.reporting import Action, counted, still, unless
 from . import favourites, live, sliders, steering, variations
 
 
@@ -257,7 +257,7 @@ class TILEWRIGHT_OT_export_favourites(_OfFile, bpy.types.Operator):
 
     def act(self, context: bpy.types.Context) -> None:
         count = favourites.export(context.scene, self.path())
-        self.tell("INFO", f"{count} favorites written")
+        self.tell("INFO", f"{counted(count, 'favorite')} written")
 
 
 class TILEWRIGHT_OT_import_favourites(_OfFile, bpy.types.Operator):
@@ -270,7 +270,7 @@ class TILEWRIGHT_OT_import_favourites(_OfFile, bpy.types.Operator):
     def act(self, context: bpy.types.Context) -> None:
         count = favourites.load(context.scene, self.path())
         pump.wake()
-        self.tell("INFO", f"{count} favorites added")
+        self.tell("INFO", f"{counted(count, 'favorite')} added")
 
 
 register, unregister = bpy.utils.register_classes_factory(

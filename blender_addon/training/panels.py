@@ -20,7 +20,7 @@ from ..ui.layouts import (
     ui_scale,
 )
 from ..worker import session
-from ..worker.reporting import draw_error
+from ..worker.reporting import counted, draw_error
 from . import curves, preview, run_pictures, runs
 from .properties import PRESET_TEXTS
 
@@ -176,9 +176,8 @@ def _draw_progress(layout: bpy.types.UILayout, progress: TrainingProgress, under
 
 
 def _draw_data(layout: bpy.types.UILayout, report: DataReport, chosen: bool, width: int) -> None:
-    count = len(report.materials)
     maps = ", ".join(name.replace("_", " ") for name in report.maps)
-    paragraph(layout, f"{count} material{'s' if count != 1 else ''} with {maps}.", width)
+    paragraph(layout, f"{counted(len(report.materials), 'material')} with {maps}.", width)
     for sentence in report.in_words(chosen):
         paragraph(layout, sentence, width)
     for skipped in report.skipped[:5]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import bpy
 
 from gan_worker.errors import ErrorInfo, RequestError, TilewrightError
+from gan_worker.errors import counted as counted
 from gan_worker.printable import printable
 
 from ..ui.layouts import paragraph

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gan_worker.cli import terminal
-from gan_worker.errors import ErrorInfo, error_from_info
+from gan_worker.errors import ErrorInfo, counted, error_from_info
 from gan_worker.scenes.plan import COLUMNS
 
 # Lines of Blender's own that are shown when it dies.
@@ -90,7 +90,7 @@ class BatchView:
 
 def show_plan(told: dict[str, Any]) -> None:
     """The table of a dry run, all of it."""
-    table = Table(*COLUMNS, title=f"{told['materials']} materials")
+    table = Table(*COLUMNS, title=counted(told["materials"], "material"))
     for row in told["rows"]:
         table.add_row(*map(Text, row))
     terminal.output.print(table)
@@ -99,6 +99,6 @@ def show_plan(told: dict[str, Any]) -> None:
 
 
 def _show_done(told: dict[str, Any]) -> None:
-    text = f"{told['applied']} slots filled with {told['total']} materials: {told['made']} made, "
-    text += f"{told['kept']} were there, {told['failed']} failed"
+    filled = f"{counted(told['applied'], 'slot')} filled with {counted(told['total'], 'material')}"
+    text = f"{filled}: {told['made']} made, {told['kept']} there already, {told['failed']} failed"
     terminal.output.print(text, soft_wrap=True)

@@ -28,7 +28,7 @@ from gan_worker.cli.options import (
     takes_estimation,
 )
 from gan_worker.config import GenerationConfig
-from gan_worker.errors import require
+from gan_worker.errors import counted, require
 from gan_worker.exports.sources import (
     ExportedMaterial,
     ExportTarget,
@@ -121,7 +121,7 @@ def export(
         tell(GenerationProgress(count, count))
     terminal.show_exported(written)
     terminal.show_notes(faults)
-    terminal.output.print(f"{len(written)} files in {out.absolute()}", soft_wrap=True)
+    terminal.output.print(f"{counted(len(written), 'file')} in {out.absolute()}", soft_wrap=True)
 
 
 def validate(

@@ -31,7 +31,7 @@ from gan_worker.cli.options import (
     write_sheet,
 )
 from gan_worker.config import GenerationConfig
-from gan_worker.errors import require
+from gan_worker.errors import counted, require
 from gan_worker.materials.files import Format, file_bits, save_material
 from gan_worker.progress import GeneratedMaterial, GenerationProgress, Notice
 from gan_worker.runs import run
@@ -128,7 +128,7 @@ def generate(
             del result  # before the next one is made
     terminal.show_materials(made)
     count = len(made) * len(made[0].maps)
-    terminal.output.print(f"{count} pictures in {out.absolute()}", soft_wrap=True)
+    terminal.output.print(f"{counted(count, 'picture')} in {out.absolute()}", soft_wrap=True)
 
 
 def _only_choice(*choices: Choice) -> Choice:

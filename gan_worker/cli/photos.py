@@ -21,7 +21,7 @@ from gan_worker.cli.options import (
     takes_estimation,
 )
 from gan_worker.config import TrainingConfig
-from gan_worker.errors import RequestError, TilewrightError, require
+from gan_worker.errors import RequestError, TilewrightError, counted, require
 from gan_worker.estimation import Estimation, certainty
 from gan_worker.materials.files import Format, file_bits, save_estimated
 from gan_worker.materials.pictures import Picture, read_picture, write_picture
@@ -230,7 +230,9 @@ def _estimate(config: TrainingConfig, folder: Path, estimation: Estimation, runs
         terminal.output.print(
             terminal.line(f"{name.replace('_', ' ').capitalize()}: {told}"), soft_wrap=True
         )
-    terminal.output.print(f"{len(material.maps)} maps in {folder.absolute()}", soft_wrap=True)
+    terminal.output.print(
+        f"{counted(len(material.maps), 'map')} in {folder.absolute()}", soft_wrap=True
+    )
 
 
 def parse_preparation(corners: str, even_light: float, white_balance: str) -> Preparation:

@@ -21,7 +21,13 @@ from gan_worker.client.launcher import Launcher, own_environment
 from gan_worker.doctor import tensorflow
 from gan_worker.doctor.findings import Finding, State
 from gan_worker.doctor.tensorflow import SET_UP
-from gan_worker.errors import TilewrightError, UnexpectedError, WorkerError, install_command
+from gan_worker.errors import (
+    TilewrightError,
+    UnexpectedError,
+    WorkerError,
+    counted,
+    install_command,
+)
 
 PYTHONS = ((3, 11), (3, 13))
 GIB = 2**30
@@ -325,13 +331,9 @@ def check_models(folder: Path) -> Finding:
     return Finding(
         "Models",
         "good",
-        f"{_counted(len(own), 'model')}, {len(bundled)} that {come} with Tilewright and "
-        f"{_counted(len(checkpoints), 'checkpoint')} are sound",
+        f"{counted(len(own), 'model')}, {len(bundled)} that {come} with Tilewright and "
+        f"{counted(len(checkpoints), 'checkpoint')} are sound",
     )
-
-
-def _counted(count: int, thing: str) -> str:
-    return f"{count} {thing}{'s' if count != 1 else ''}"
 
 
 def _damaged(folder: Path, read: Callable[[Path], object], places: Sequence[Path]) -> list[str]:

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 from gan_worker import __version__
 from gan_worker.dataclass_json import to_json
+from gan_worker.errors import counted
 from gan_worker.materials.maps import FILE_KIND_KEY, MAPS, Kind, MaterialMap
 
 if TYPE_CHECKING:
@@ -176,9 +177,9 @@ def credit_line(credits: Credits) -> str:
 
 
 def _pictures_and_terms(credits: Credits) -> str:
-    count = _counted(credits.pictures, "picture")
+    count = counted(credits.pictures, "picture")
     if credits.materials:
-        count = f"{_counted(credits.materials, 'material')} with {count}"
+        count = f"{counted(credits.materials, 'material')} with {count}"
     authors = f" by {', '.join(credits.authors)}" if credits.authors else ""
     known = credits.pictures - credits.unlicensed
     licenses = "; ".join(credits.licenses)
@@ -194,10 +195,6 @@ def _pictures_and_terms(credits: Credits) -> str:
         terms = f"license: {licenses}" if len(credits.licenses) == 1 else f"licenses: {licenses}"
     pieces = ", with pieces of " + ("it" if credits.pictures == 1 else "them")
     return f"{count}{authors}{pieces * credits.contained}; {terms}."
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def estimated_text(errors: Mapping[str, float], estimator: str) -> dict[str, str]:

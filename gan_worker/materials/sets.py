@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gan_worker.confinement import LED_OUT, leads_out
-from gan_worker.errors import PictureError
+from gan_worker.errors import PictureError, counted
 from gan_worker.files import check_places, shown_name
 from gan_worker.materials.content import (
     SURE_TILT,
@@ -293,8 +293,8 @@ def _nothing(places: Sequence[str | Path], skipped: Sequence[SkippedFile]) -> Pi
     reasons = "; ".join(f"{Path(s.file).name}: {s.reason}" for s in skipped[:3])
     return PictureError(
         "dataset_empty",
-        f"There must be one readable picture at least; {len(skipped)} files were looked at in "
-        f"{looked}{': ' + reasons if reasons else ''}.",
+        f"There must be one readable picture at least; of {counted(len(skipped), 'file')} in {looked} none is"
+        f"{': ' + reasons if reasons else ''}.",
         "Choose pictures, or a folder that holds some.",
     )
 

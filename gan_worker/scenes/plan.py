@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from gan_worker.config import GenerationConfig, check_has_styles
 from gan_worker.dataclass_json import to_json
-from gan_worker.errors import RequestError
+from gan_worker.errors import RequestError, counted
 from gan_worker.scenes.latents import RuleLatents
 from gan_worker.scenes.recipe import (
     BetweenLatent,
@@ -120,11 +120,21 @@ class BatchPlan:
     skips: tuple[Skip, ...] = ()
     notes: tuple[str, ...] = ()
 
+    @property
+    def summary(self) -> str:
+        """How much that is."""
+        slots = counted(len(self.assignments), "slot")
+        return f"{counted(len(self.items), 'material')} for {slots}"
+
     def rows(self) -> list[tuple[str, ...]]:
         """The plan as a table under `COLUMNS`, by object."""
         rows = [self._row(assignment) for assignment in self.assignments]
         rows += [(s.object, "", "", s.reason, "", "", s.rule) for s in self.skips]
         return sorted(rows)
+
+    def table(self) -> list[tuple[str, ...]]:
+        """The same with its head."""
+        return [COLUMNS, *self.rows()]
 
     def _row(self, assignment: Assignment) -> tuple[str, ...]:
         config = self.items[assignment.key].config
@@ -191,7 +201,9 @@ def plan_scene(
             )
         )
     more = len(notes) - NOTES_LIMIT
-    notes[NOTES_LIMIT:] = [f"{more} more rules select no object."] if more > 0 else []
+    notes[NOTES_LIMIT:] = (
+        [f"No object is selected by {counted(more, 'more rule')}."] if more > 0 else []
+    )
     return BatchPlan(items, tuple(assignments), tuple(skips), tuple(notes))
 
 

@@ -759,7 +759,10 @@ def test_scene_recipe_shows_how_far_it_is_and_how_it_ended(tmp_path):
     batch.state, batch.applied = "succeeded", 7
     batch.progress = BatchProgress(5, 5, 3, 2)
     text = " ".join(draw(scene_panels.TILEWRIGHT_PT_scene_recipe).split())
-    assert "5 materials in 7 slots: 3 made, 2 were there" in text
+    assert "5 materials in 7 slots: 3 made, 2 there already" in text
+    batch.applied, batch.progress = 1, BatchProgress(1, 1, 0, 1)
+    text = " ".join(draw(scene_panels.TILEWRIGHT_PT_scene_recipe).split())
+    assert "1 material in 1 slot: 0 made, 1 there already" in text
     batch.state, batch.error = "failed", WorkerError("worker_gone", "It is gone.", "Run it again.")
     assert "It is gone.\nRun it again." in draw(scene_panels.TILEWRIGHT_PT_scene_recipe)
 

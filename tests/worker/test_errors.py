@@ -115,3 +115,11 @@ def test_windows_shells_take_no_bound_for_a_file(monkeypatch):
     monkeypatch.setattr(sys, "executable", r"C:\Users\Ann Bee\python.exe")
     command = install_command("ray>=2.54", "pyzmq")
     assert command == '"C:\\Users\\Ann Bee\\python.exe" -m pip install "ray>=2.54" pyzmq'
+
+
+@pytest.mark.parametrize(
+    ("number", "noun", "told"),
+    [(0, "slot", "0 slots"), (1, "slot", "1 slot"), (2, "more model", "2 more models")],
+)
+def test_a_count_goes_with_its_noun(number, noun, told):
+    assert errors.counted(number, noun) == told

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from gan_worker.errors import PictureError, RequestError
+from gan_worker.errors import PictureError, RequestError, counted
 from gan_worker.gan.data.isotropy import is_isotropic
 from gan_worker.gan.data.periodicity import measure_pattern
 from gan_worker.gan.data.source import Material as Material
@@ -324,7 +324,7 @@ def _common_maps(sets: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
 def _check_size(name: str, width: int, height: int, crop: int, scale: float, octaves: int) -> None:
     if min(width, height) > crop:
         return
-    halved = f" and {octaves} octaves" if octaves else ""
+    halved = f" and {counted(octaves, 'octave')}" if octaves else ""
     fewer = " fewer octaves," if octaves else ""
     raise PictureError(
         "picture_too_small",
@@ -341,8 +341,8 @@ def _check_middle(name: str, native: np.ndarray, octaves: int) -> None:
         return
     raise PictureError(
         "picture_too_small",
-        f"For {octaves} octaves of detail, {least}×{least} pixels of the middle of every picture must be there; of "
-        f"{name} there are {width}×{height} at this scale.",
+        f"For {counted(octaves, 'octave')} of detail, {least}×{least} pixels of the middle of every picture must be "
+        f"there; of {name} there are {width}×{height} at this scale.",
         "Use fewer octaves, or a larger scale.",
     )
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 
-from gan_worker.errors import Cancelled, PictureError, TrainingError
+from gan_worker.errors import Cancelled, PictureError, TrainingError, counted
 from gan_worker.gan.estimation.estimator import estimate, load_estimator
 from gan_worker.gan.estimation.learning import Training
 from gan_worker.gan.estimation.relief import normals_of_slopes
@@ -112,8 +112,8 @@ def read_own(
 def _nothing(places: Sequence[str | Path], count: int) -> PictureError:
     return PictureError(
         "dataset_empty",
-        f"To learn from sets, at least one must have {NEEDED}; {', '.join(map(str, places))} holds {count} materials "
-        "and none of these.",
+        f"To learn from sets, at least one must have {NEEDED}; {', '.join(map(str, places))} holds "
+        f"{counted(count, 'material')} and none of these.",
         "Name a folder of material sets with normal maps.",
     )
 

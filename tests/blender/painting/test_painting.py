@@ -320,7 +320,7 @@ def test_what_is_missing_is_said_with_its_cure(painter):
     assert "update Tilewright" in says()
     session.current.protocol = (1, 2)
     bpy.ops.tilewright.remove_look(place=0)
-    assert "there are 1. Keep looks" in says()
+    assert "received 1. Keep looks" in says()
     assert not painting.is_painted(painter.material)
 
 
@@ -392,7 +392,7 @@ def test_panel_lists_the_looks_and_says_what_overrules_the_paint(painter):
 def test_panel_says_what_is_missing_to_paint(painter):
     assert "two looks or more" not in drawn()
     bpy.ops.tilewright.remove_look(place=0)
-    assert "There must be two looks or more to paint with; there are 1." in drawn()
+    assert "There must be two looks or more to paint with; received 1." in drawn()
 
 
 def test_menu_offers_the_favourites_that_fit_and_are_not_there_yet(painter):

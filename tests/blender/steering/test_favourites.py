@@ -227,6 +227,12 @@ def test_slider_without_both_ends_says_so(stand_in, material):
     assert session.current.last_error.code == "invalid_config"
 
 
+def test_one_favorite_is_told_as_one(stand_in, material, tmp_path, capsys):
+    keep(stand_in, material, 7, 1.0)
+    bpy.ops.tilewright.export_favourites(filepath=str(tmp_path / "mine.json"))
+    assert "1 favorite written" in capsys.readouterr().out
+
+
 def test_favourites_go_through_a_file_once(stand_in, material, tmp_path):
     for seed in (7, 8):
         keep(stand_in, material, seed, 1.0)

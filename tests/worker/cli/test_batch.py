@@ -79,8 +79,17 @@ def test_blender_is_asked_for_what_was_asked_for(place, blender, capsys):
     assert (asked["keep_going"], asked["dry_run"], asked["home"]) == (True, False, str(place / "h"))
     assert (asked["python"], asked["processes"]) == (sys.executable, PROCESSES)
     out = capsys.readouterr().out
-    assert "3 slots filled with 2 materials: 1 made, 1 were there, 0 failed" in out
+    assert "3 slots filled with 2 materials: 1 made, 1 there already, 0 failed" in out
     assert "chatter" not in out
+
+
+def test_one_of_a_kind_is_told_as_one(place, blender, capsys):
+    end = 'tell(done={"applied": 1, "total": 1, "made": 0, "kept": 1, "failed": 0})'
+    assert run("--out", "o.blend", *blender(end)) == 0
+    assert "1 slot filled with 1 material: 0 made, 1 there already" in capsys.readouterr().out
+    plan = {"rows": [], "notes": [], "materials": 1}
+    assert run("--dry-run", *blender(f"tell(plan={plan!r})")) == 0
+    assert "1 material\n" in "\n".join(map(str.strip, capsys.readouterr().out.splitlines())) + "\n"
 
 
 def test_a_dry_run_shows_all_rows(place, blender, capsys):
