@@ -235,7 +235,7 @@ def test_pictures_that_the_worker_cannot_read_are_given_by_a_way_that_the_panels
 ):
     from blender_addon.training import training
 
-    preferences.get().location, preferences.get().remote_address = "REMOTE", "10.0.0.5:5555"
+    session.current.host = "10.0.0.5"
     image, scene = bpy.data.images.load(str(photo)), bpy.context.scene
     starts = {
         "file": lambda: photos.start(scene, [photo], [plane]),
