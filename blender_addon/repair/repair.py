@@ -41,13 +41,11 @@ def check(material: bpy.types.Material | None) -> bpy.types.Material:
         ProtocolError: `protocol_version`.
     """
     material = regeneration.check(material)
-    host = preferences.other_computer(session.current.host)
-    if host:
-        raise RequestError(
-            "not_allowed",
-            f"The worker must be able to read the maps; it runs on {host}, and they are on this computer.",
-            "Use a worker on this computer, or run gan-worker repair over there.",
-        )
+    preferences.check_reads_files(
+        session.current,
+        "the maps",
+        "Stop it and choose On This Computer in the preferences, or run gan-worker repair where it runs.",
+    )
     if not session.current.speaks(1, 2):
         raise ProtocolError(
             "protocol_version",

@@ -246,16 +246,14 @@ def check_same_computer(preset: str = "") -> None:
         preset: with which *Train* makes the same of files that lie on the worker's; empty where that is to be chosen.
 
     Raises:
-        RequestError: `not_allowed` where it is on another computer.
+        RequestError: as `preferences.check_reads_files`.
     """
-    host = preferences.other_computer(session.current.host)
-    if host:
-        raise RequestError(
-            "not_allowed",
-            f"The worker must be able to read the pictures; it runs on {host}, and they are on this computer.",
-            "Copy them to a folder there that the worker was started with, such as --root photos=FOLDER. Then press "
-            f"Add a Name in Train, Details, and type photos:NAME{_with_model_size(preset)}.",
-        )
+    preferences.check_reads_files(
+        session.current,
+        "the pictures",
+        "Put them into a folder that the worker was started with, such as --root photos=FOLDER. Then press Add a Name "
+        f"in Train, Details, and type photos:NAME{_with_model_size(preset)}.",
+    )
 
 
 def _with_model_size(preset: str) -> str:

@@ -50,7 +50,7 @@ def connect(key_folder: Path, host: str = "") -> None:
     control, bulk = (_at_host(address, host) for address in (found.control, found.bulk))
     check_online_access(control.removeprefix("tcp://"))
     client = Client(control, bulk, found.server_key, found.keys, "Blender", warm=True)
-    session.current.connect(client, preferences.host_of(control))
+    session.current.connect(client, preferences.host_of(control), guest=not found.own)
 
 
 def _at_host(address: str, host: str) -> str:

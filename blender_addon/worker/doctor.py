@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from importlib import metadata
-from pathlib import Path
 
 import bpy
 
@@ -13,7 +12,6 @@ from gan_worker import __version__
 from gan_worker.doctor.findings import Finding, finding_from_json, report
 from gan_worker.errors import TilewrightError, WorkerError
 from gan_worker.wire.codec import VERSION
-from gan_worker.wire.keys import read_connection
 
 from .. import state
 from . import preferences, pump, session
@@ -161,7 +159,7 @@ def _check_blender(chosen: preferences.TilewrightPreferences) -> list[Finding]:
 def _check_remote(chosen: preferences.TilewrightPreferences) -> list[Finding]:
     """The way to a worker that somebody started by hand; the rest must be checked where it runs."""
     try:
-        found = read_connection(Path(bpy.path.abspath(chosen.key_folder)))
+        found = preferences.chosen_connection(chosen)
     except TilewrightError as error:
         return [_finding("Keys", error)]
     host = chosen.remote_address or preferences.host_of(found.control)

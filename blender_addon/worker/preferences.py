@@ -4,14 +4,18 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
-from gan_worker.errors import WorkerError
-from gan_worker.wire.keys import read_connection
+from gan_worker.errors import RequestError, WorkerError
+from gan_worker.wire.keys import WorkerConnection, read_connection
 
 from . import setup_program
+
+if TYPE_CHECKING:
+    from .session import Session
 
 _LOOPBACK = ("127.", "localhost", "[::1]", "::1")
 
@@ -123,25 +127,45 @@ def home_folder(preferences: TilewrightPreferences) -> Path | None:
     return Path(bpy.path.abspath(chosen)) if chosen else None
 
 
-def other_computer(connected: str | None) -> str:
-    """The computer that the worker runs on; empty where it is this one.
+def check_reads_files(now: "Session", what: str, cure: str) -> None:
+    """Check that the worker reads files of this computer by their places.
 
     Args:
-        connected: that of the worker that is connected; None where none is, which asks for the one that Start reaches.
+        now: its worker is asked about; where none is connected, the one that Start reaches.
+        what: that must be read, such as "the maps".
+        cure: where they cannot be.
+
+    Raises:
+        RequestError: `not_allowed` where it is on another computer, or Blender was paired with it.
     """
-    host = _chosen_host(get()) if connected is None else connected
-    return "" if host.startswith(_LOOPBACK) else host
+    host, guest = _chosen_worker(get()) if now.host is None else (now.host, now.guest)
+    if host and not host.startswith(_LOOPBACK):
+        why = f"it runs on {host}, and they are on this computer"
+    elif guest:
+        why = "to a Blender that was paired with it, it opens only folders that it was started with"
+    else:
+        return
+    raise RequestError("not_allowed", f"The worker must be able to read {what}; {why}.", cure)
 
 
-def _chosen_host(preferences: TilewrightPreferences) -> str:
+def _chosen_worker(preferences: TilewrightPreferences) -> tuple[str, bool]:
+    """The host of the worker that Start reaches, empty for one of ours, and whether Blender is its guest."""
     if preferences.location == "LOCAL":
-        return ""
-    if preferences.remote_address:
-        return preferences.remote_address
+        return "", False
     try:
-        return host_of(read_connection(Path(bpy.path.abspath(preferences.key_folder))).control)
-    except WorkerError:
-        return ""  # there is no connection yet, and Start will say why
+        found = chosen_connection(preferences)
+    except WorkerError:  # there is no connection yet, and Start will say why
+        return preferences.remote_address, False
+    return preferences.remote_address or host_of(found.control), not found.own
+
+
+def chosen_connection(preferences: TilewrightPreferences) -> WorkerConnection:
+    """What is kept in the key folder.
+
+    Raises:
+        WorkerError: `worker_silent` where it has no address.
+    """
+    return read_connection(Path(bpy.path.abspath(preferences.key_folder)))
 
 
 def host_of(address: str) -> str:

@@ -65,6 +65,7 @@ class Session:
     Attributes:
         state: `stopped`, `starting`, `connecting`, `connected` or `lost`.
         host: of the worker that was connected to by hand; empty for one of ours, None while it is stopped.
+        guest: whether Blender was paired with it, and may name pictures by alias alone.
         device: what the worker computes on, once it said so.
         last_error: the newest fault, shown until the next success or until it is dismissed.
         models: what the worker can generate from, as the worker described them.
@@ -83,6 +84,7 @@ class Session:
     def __init__(self) -> None:
         self.state = "stopped"
         self.host: str | None = None
+        self.guest = False
         self.device = ""
         self.compute_state = ""
         self.server_version = ""
@@ -128,11 +130,11 @@ class Session:
         self._launcher, self.host = launcher, ""
         self.state = "starting"
 
-    def connect(self, client: Client, host: str = "") -> None:
+    def connect(self, client: Client, host: str = "", guest: bool = False) -> None:
         """Use a worker that is already running, here or on another computer, of that name or address."""
         self.close()
         self.last_error = None
-        self._client, self.host = client, host
+        self._client, self.host, self.guest = client, host, guest
         self.state = "connecting"
 
     def stop_worker(self) -> None:
@@ -151,7 +153,8 @@ class Session:
         self._forget()
 
     def _forget(self) -> None:
-        self.state, self.device, self.compute_state, self.host = "stopped", "", "", None
+        self.state, self.device, self.compute_state = "stopped", "", ""
+        self.host, self.guest = None, False
         self.models = self.runs = self.unreadable = self.estimators = ()
         self.models_known = False
         self.storage = None

@@ -33,12 +33,17 @@ class KeyPair:
 
 @dataclass(frozen=True)
 class WorkerConnection:
-    """What a client needs to reach a worker that was started by hand."""
+    """What a client needs to reach a worker that was started by hand.
+
+    Attributes:
+        own: whether the keys are those of who started it; any others were paired, and are a guest's.
+    """
 
     control: str
     bulk: str
     server_key: str
     keys: KeyPair
+    own: bool = False
 
 
 def new_key_pair() -> KeyPair:
@@ -154,7 +159,8 @@ def read_connection(folder: Path) -> WorkerConnection:
         found = json.loads(_plain(folder / "connection.json").read_text("utf-8"))
         keys = _read_pair(folder / "client.key")
         control, bulk, server_key = (str(found[n]) for n in ("control", "bulk", "server_key"))
-        return WorkerConnection(control, bulk, server_key, keys)
+        own = (folder / "server.key").exists()  # where a client was paired there is none
+        return WorkerConnection(control, bulk, server_key, keys, own)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise WorkerError(
             "worker_silent",

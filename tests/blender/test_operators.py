@@ -9,8 +9,8 @@ from blender_addon.generation import requests as generation
 from blender_addon.training import training
 from blender_addon.worker import connection, preferences, session
 from gan_worker.config import GenerationConfig
-from gan_worker.errors import TilewrightError
-from gan_worker.wire.keys import new_key_pair, open_key_folder, write_connection
+from gan_worker.errors import RequestError, TilewrightError
+from gan_worker.wire.keys import new_key_pair, open_client_pair, open_key_folder, write_connection
 from gan_worker.wire.messages import RunEntry
 
 
@@ -246,11 +246,14 @@ def test_other_computer_needs_online_access_and_loopback_does_not(tmp_path):
     assert session.current.state == "stopped"
     connection.connect(tmp_path)
     assert session.current.state == "connecting"
-    assert other_computer() == ""
+    training.check_same_computer()
 
 
-def other_computer() -> str:
-    return preferences.other_computer(session.current.host)
+def why_unread() -> str:
+    with pytest.raises(RequestError) as caught:
+        training.check_same_computer()
+    assert caught.value.code == "not_allowed"
+    return caught.value.info.message
 
 
 @pytest.fixture
@@ -276,10 +279,22 @@ def test_a_worker_elsewhere_reads_none_whatever_the_preferences_name_by_now(
 ):
     chosen = preferences.get()
     chosen.location, chosen.key_folder, chosen.remote_address = "REMOTE", str(key_folder), host
-    assert other_computer() == named, "what would be reached"
+    assert f"it runs on {named}," in why_unread(), "what would be reached"
     connection.start_worker()
     chosen.location = "LOCAL"
-    assert other_computer() == named, "what is reached"
-    assert code_of(training.check_same_computer) == "not_allowed"
+    assert f"it runs on {named}," in why_unread(), "what is reached"
+    connection.stop_worker()
+    training.check_same_computer()
+
+
+def test_a_worker_here_reads_no_files_of_a_blender_that_was_paired_with_it(tmp_path):
+    open_client_pair(tmp_path)
+    write_connection(tmp_path, "tcp://127.0.0.1:9", "tcp://127.0.0.1:10", new_key_pair().public)
+    chosen = preferences.get()
+    chosen.location, chosen.key_folder = "REMOTE", str(tmp_path)
+    assert "paired" in why_unread(), "what would be reached"
+    connection.start_worker()
+    chosen.location = "LOCAL"
+    assert "paired" in why_unread(), "what is reached"
     connection.stop_worker()
     training.check_same_computer()

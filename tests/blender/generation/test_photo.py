@@ -230,12 +230,13 @@ def test_what_hinders_is_said_before_anything_is_sent(worker, plane, photo, hind
 
 
 @pytest.mark.parametrize("way", ["file", "image", "material", "estimator", "train"])
+@pytest.mark.parametrize("host", ["10.0.0.5", "127.0.0.1"])
 def test_pictures_that_the_worker_cannot_read_are_given_by_a_way_that_the_panels_have(
-    worker, plane, photo, way
+    worker, plane, photo, way, host
 ):
     from blender_addon.training import training
 
-    session.current.host = "10.0.0.5"
+    session.current.host, session.current.guest = host, True
     image, scene = bpy.data.images.load(str(photo)), bpy.context.scene
     starts = {
         "file": lambda: photos.start(scene, [photo], [plane]),

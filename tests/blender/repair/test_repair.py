@@ -300,7 +300,9 @@ def test_buttons_say_why_they_are_disabled(bench):
     assert not bpy.ops.tilewright.repair.poll(), "there is no mask yet"
     session.current.host = "farm"
     assert "it runs on farm" in reason() and "gan-worker repair" in reason()
-    session.current.host = ""
+    session.current.host, session.current.guest = "", True
+    assert "was paired with it" in reason() and "On This Computer" in reason()
+    session.current.guest = False
     session.current.protocol = (1, 1)
     assert "older than the extension" in reason()
     session.current.protocol = (1, 2)

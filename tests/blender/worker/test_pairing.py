@@ -11,7 +11,9 @@ from pathlib import Path
 import bpy
 import pytest
 
+from blender_addon.training import training
 from blender_addon.worker import preferences, pump, session
+from gan_worker.errors import RequestError
 from gan_worker.wire.keys import read_clients
 
 
@@ -59,6 +61,8 @@ def test_a_code_typed_once_connects_now_and_every_time(console, tmp_path):
     bpy.ops.tilewright.stop_worker()
     bpy.ops.tilewright.start_worker(wait=True)
     assert session.current.connected
+    with pytest.raises(RequestError, match="paired"):  # said before the worker refuses it
+        training.check_same_computer()
     bpy.ops.tilewright.stop_worker()
     bpy.ops.tilewright.pair_worker(address=address, code=code, wait=True)
     assert session.current.last_error.code == "pairing_failed"  # a code is good once

@@ -43,8 +43,16 @@ def test_a_client_finds_the_worker_by_the_key_folder(tmp_path):
     server, client = keys.open_key_folder(tmp_path)
     keys.write_connection(tmp_path, "tcp://a", "tcp://b", server.public)
     found = keys.read_connection(tmp_path)
-    assert found == keys.WorkerConnection("tcp://a", "tcp://b", server.public, client)
+    assert found == keys.WorkerConnection("tcp://a", "tcp://b", server.public, client, own=True)
     assert server.secret not in (tmp_path / "connection.json").read_text()
+
+
+def test_a_client_that_was_paired_has_no_key_of_the_workers_own(tmp_path):
+    client = keys.open_client_pair(tmp_path)
+    keys.write_connection(tmp_path, "tcp://a", "tcp://b", keys.new_key_pair().public)
+    found = keys.read_connection(tmp_path)
+    assert found.keys == client
+    assert not found.own
 
 
 def test_servers_that_start_at_once_have_the_same_keys_and_those_are_on_the_disk(tmp_path):
