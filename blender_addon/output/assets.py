@@ -103,6 +103,7 @@ def keep(material: bpy.types.Material, catalog: str, library: str = "") -> Path:
     _make_folder(folder)
     chosen = catalog_id(folder, catalog)
     here = material.asset_data.catalog_id if material.asset_data else ""
+    had_fake_user = material.use_fake_user
     _mark(material, chosen)
     if not library:
         return Path(bpy.data.filepath)
@@ -112,7 +113,8 @@ def keep(material: bpy.types.Material, catalog: str, library: str = "") -> Path:
         if here:
             material.asset_data.catalog_id = here  # this file has catalogues of its own
         else:
-            material.asset_clear()
+            material.asset_clear()  # takes the fake user away, whoever wished for it
+            material.use_fake_user = had_fake_user
 
 
 def _catalog_folder(blend: Path) -> Path:

@@ -177,6 +177,15 @@ def test_asset_of_this_file_keeps_its_catalogue_when_a_copy_goes_to_a_library(
     assert wanted.materials[0].asset_data.catalog_id == catalogs(library)["Tilewright/Walls"]
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_copy_for_a_library_changes_nothing_of_who_keeps_the_material(material, library, kept):
+    material.use_fake_user = kept
+    users = material.users
+    assets.keep(material, "Tilewright", "Mine")
+    assert not material.asset_data
+    assert (material.use_fake_user, material.users) == (kept, users)
+
+
 def test_file_inside_a_library_uses_the_catalogues_of_its_root(material, library):
     (library / "walls").mkdir(parents=True)
     bpy.ops.wm.save_as_mainfile(filepath=str(library / "walls" / "brick.blend"))
