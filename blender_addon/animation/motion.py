@@ -204,7 +204,7 @@ class MotionBake(BackgroundTask):
         key = uuid.uuid4().hex
         shown = {name: _sequence(key, name, file) for name, file in first.items()}
         node_tree.show_sequence(material, shown, count, self._plan.start, self._plan.closes)
-        results.push_undo("Bake Loop" if self._plan.closes else "Bake Animation")
+        results.add_undo_step("Bake Loop" if self._plan.closes else "Bake Animation")
 
 
 def _sequence(key: str, map_name: str, first: Path) -> bpy.types.Image:

@@ -38,13 +38,13 @@ class _Arriving(state.FilePart):
 
 @dataclass
 class _Steps(state.FilePart):
-    """Of the undo steps of results: whether one is due, and when the next may be made while more are awaited."""
+    """Of the undo steps of results: what one that is due is called, and when it may be made while more are awaited."""
 
-    due: bool = False
+    due: str = ""
     earliest: float = 0.0
 
     def undone(self) -> None:
-        self.due = False
+        self.due = ""
 
 
 @dataclass
@@ -98,7 +98,12 @@ def apply(event: MaterialReady, target: str, order: Order, is_rest: bool = False
     yield
     if not is_rest:
         yield from _keep_all(event, order.folder, is_rest)
-        state.of_file.get(_Steps).due = True
+        state.of_file.get(_Steps).due = "Tilewright Material"
+
+
+def add_undo_step(message: str) -> None:
+    """Make what was just done a step of undo soon, together with results whose own is due."""
+    state.of_file.get(_Steps).due = message
 
 
 def push_due_step() -> None:
@@ -113,9 +118,9 @@ def push_due_step() -> None:
     if awaited and time.monotonic() < steps.earliest:
         return
     began = time.monotonic()
-    push_undo("Tilewright Material")
+    push_undo(steps.due)
     ended = time.monotonic()
-    steps.due, steps.earliest = False, ended + BETWEEN_STEPS * (ended - began)
+    steps.due, steps.earliest = "", ended + BETWEEN_STEPS * (ended - began)
 
 
 def _is_wanted(made: GenerationConfig, target: str) -> bool:

@@ -32,7 +32,7 @@ class Suggestion(PhotoTask):
         self.found = corners is not None
         if corners is not None:
             preparation.set_corners(self.photo(), corners)
-            results.push_undo("Suggest Corners")
+            results.add_undo_step("Suggest Corners")
 
 
 def suggest(photo: bpy.types.Image) -> Suggestion:

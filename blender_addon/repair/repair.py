@@ -176,7 +176,7 @@ class Repair(BackgroundTask):
         material.tilewright.repair_remark = remark
         # Not painted black: undo brings images back, but not their pixels.
         material.tilewright.repair_mask = None
-        results.push_undo("Repair")
+        results.add_undo_step("Repair")
 
     def _material(self) -> bpy.types.Material:
         """The material, still as it was when its repair began."""

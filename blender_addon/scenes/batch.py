@@ -207,7 +207,7 @@ class SceneBatch(BackgroundTask):
                     self.applied += applier.apply(assignment, made)
                 yield False
         finally:
-            results.push_undo("Scene Recipe")
+            results.add_undo_step("Scene Recipe")
 
     # ---- all along
 

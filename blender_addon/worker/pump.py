@@ -53,6 +53,12 @@ IDLE_INTERVAL = 0.5
 QUIET = 5.0
 
 _SLOW_JOBS: tuple[Literal["RENDER", "OBJECT_BAKE"], ...] = ("RENDER", "OBJECT_BAKE")
+# Modal operators that hold data of the file, or have begun an undo step, until the mouse is let go. Not all that are
+# modal: some add-ons keep one for ever.
+_STROKES = (
+    *("PAINT_OT_", "SCULPT_OT_", "SCULPT_CURVES_OT_", "CURVES_OT_", "PARTICLE_OT_"),
+    *("GREASE_PENCIL_OT_", "GPENCIL_OT_", "TRANSFORM_OT_"),
+)
 
 Pieces = Iterator[None]
 
@@ -87,7 +93,7 @@ class Subject:
         results: purpose of a job → what becomes of its results.
         patience: seconds that this tick may wait for a result that is about to come.
         shown: what panels tell of the subject: they are drawn anew where it is another value than before.
-        at_rest: called when no work waits any more.
+        at_rest: called when no work waits any more, and no stroke is held.
         before_saving: called before the file is saved, when no work waits any more.
     """
 
@@ -144,8 +150,13 @@ def joining(part: Subject) -> tuple[Callable[[], None], Callable[[], None]]:
     return lambda: join(part), lambda: leave(part)
 
 
-def tick() -> float:
+def tick(is_held: bool = False) -> float:
     """Do a little of everything that is due.
+
+    Args:
+        is_held: whether a stroke is held, so that the file must stay as it is; small pictures alone are shown, for what
+            is painted is followed while it is painted. Who waits for work in a script has it done all the same: no
+            stroke would end before.
 
     Returns:
         Seconds until the next tick.
@@ -159,12 +170,13 @@ def tick() -> float:
     _lively[0] = min(wishes, default=IDLE_INTERVAL) <= LIVE_INTERVAL
     moving = False
     if not _rendering():
-        _do_work(began)
-        moving = _advance_companions(began + STEP_DEADLINE)
+        _do_work(began, is_held)
+        moving = not is_held and _advance_companions(began + STEP_DEADLINE)
+        _rest()
     _count(time.perf_counter() - began, time.thread_time() - cpu)
-    if pending() or moving or session.current.receiving:
+    if _ready(is_held) or moving or session.current.receiving:
         return WORK_INTERVAL
-    busy = BUSY_INTERVAL if session.current.busy else IDLE_INTERVAL
+    busy = BUSY_INTERVAL if session.current.busy or is_held else IDLE_INTERVAL
     return min([busy, *wishes])
 
 
@@ -174,7 +186,7 @@ def _timer() -> float:
     before, seen, ran = _visible_state(), statistics.seen, companions()
     interval = IDLE_INTERVAL
     with _alone("tick"):
-        interval = tick()
+        interval = tick(is_stroke_held())
     # Not at every tick of a training: with overlapping regions, a sidebar takes the 3D View with it.
     if _visible_state() != before or statistics.seen != seen or ran or _companions:
         _redraw()
@@ -238,6 +250,17 @@ def pending() -> int:
     return len(_urgent) + len(_work)
 
 
+def is_stroke_held() -> bool:
+    """Whether somebody paints, sculpts or moves something this moment, in any window.
+
+    What is changed or removed under a stroke, and an undo step that is made meanwhile, can crash Blender.
+    """
+    if bpy.app.background:
+        return False
+    held = (m.bl_idname for w in bpy.context.window_manager.windows for m in w.modal_operators)
+    return any(name.startswith(_STROKES) for name in held)
+
+
 def companions() -> int:
     """How many pieces of long work run along."""
     return len(_companions)
@@ -254,17 +277,23 @@ def _rendering() -> bool:
     return not bpy.app.background and any(bpy.app.is_job_running(kind) for kind in _SLOW_JOBS)
 
 
-def _do_work(began: float) -> None:
+def _ready(is_held: bool) -> bool:
+    """Whether work waits that may be done now."""
+    return bool(_urgent or (_work and not is_held))
+
+
+def _do_work(began: float, is_held: bool) -> None:
     """Do what there is time for; one step at the least, or on a busy computer it would never be done."""
     late = False
-    while pending() and not late:
+    while _ready(is_held) and not late:
         _step()
         late = time.perf_counter() >= began + (URGENT_DEADLINE if _urgent else STEP_DEADLINE)
-    if not pending():
-        _rest()
 
 
 def _rest() -> None:
+    """Tell that no work waits; not under a stroke, whoever waits: undo steps are made then."""
+    if pending() or is_stroke_held():
+        return
     for part in _parts:
         with _alone(part.at_rest):
             part.at_rest()

@@ -12,6 +12,7 @@ import pytest
 
 from blender_addon.generation import properties, requests, results
 from blender_addon.shader import images, node_tree
+from blender_addon.steering import live
 from blender_addon.worker import pump, session
 from gan_worker.client.events import JobReport, MapReady, MaterialReady
 from gan_worker.config import GenerationConfig, TrainingConfig
@@ -110,7 +111,7 @@ def test_the_sidebar_is_drawn_anew_only_where_something_was_heard(stand_in, monk
 def test_the_sidebar_is_not_drawn_anew_with_every_piece_of_work(stand_in, plane, maps, monkeypatch):
     drawn, ticks = [], 0
     monkeypatch.setattr(pump, "_redraw", lambda: drawn.append(1))
-    monkeypatch.setattr(pump, "_do_work", lambda began: pump._step())
+    monkeypatch.setattr(pump, "_do_work", lambda *_: pump._step())
     stand_in.finish(generate([plane]).id, maps)
     pump._timer()
     while pump.pending():
@@ -388,6 +389,91 @@ def test_render_or_bake_makes_results_wait(stand_in, plane, maps, monkeypatch):
     assert pump.pending() == len(maps) + 1
     monkeypatch.setattr(pump, "_rendering", lambda: False)
     pump_all()
+    assert node_tree.images_of(plane.active_material)
+
+
+@pytest.fixture
+def modal(monkeypatch) -> list[str]:
+    """What is modal in some window, by Blender's names; the module has none that an operator could run in."""
+    names: list[str] = []
+
+    class Window:
+        screen = types.SimpleNamespace(areas=[])
+
+        @property
+        def modal_operators(self) -> list[types.SimpleNamespace]:
+            return [types.SimpleNamespace(bl_idname=name) for name in names]
+
+    manager = types.SimpleNamespace(windows=[Window(), Window()])
+    app = types.SimpleNamespace(background=False, is_job_running=lambda _kind: False)
+    context = types.SimpleNamespace(window_manager=manager)
+    monkeypatch.setattr(pump, "bpy", types.SimpleNamespace(app=app, context=context))
+    return names
+
+
+@pytest.fixture
+def steps(monkeypatch) -> list[str]:
+    """The undo steps that are made."""
+    made: list[str] = []
+    monkeypatch.setattr(results, "push_undo", made.append)
+    return made
+
+
+@pytest.mark.parametrize(
+    "stroke", ["PAINT_OT_image_paint", "SCULPT_OT_brush_stroke", "TRANSFORM_OT_translate"]
+)
+def test_the_file_stays_as_it_is_while_a_stroke_is_held(
+    stand_in, plane, maps, modal, steps, stroke
+):
+    """Blender's stroke holds images and meshes, and has begun a step of undo."""
+    long_work = iter([False, True])
+    modal.append(stroke)
+    stand_in.finish(generate([plane]).id, maps)
+    pump.run_along(long_work)
+    for _ in range(3):
+        assert 0.01 < pump._timer() < 0.1, "neither in vain, nor late once it is let go"
+    assert not node_tree.images_of(plane.active_material)
+    assert not any(images.JOB_KEY in image for image in bpy.data.images)
+    assert next(long_work) is False
+    modal.clear()
+    pump.wait(lambda: bool(steps), 60)
+    assert set(node_tree.images_of(plane.active_material)) == set(maps)
+    assert steps == ["Tilewright Material"]
+
+
+def test_previews_follow_the_brush_while_a_stroke_is_held(stand_in, plane, maps, modal):
+    stand_in.finish(generate([plane]).id, maps)
+    pump_all()
+    material = plane.active_material
+    modal.append("PAINT_OT_vertex_paint")
+    live.follow(material)
+    stand_in.finish(next(reversed(stand_in.submitted)), maps)
+    while not node_tree.is_preview(material):
+        pump._timer()
+
+
+def test_work_that_a_script_waits_for_ends_under_a_stroke_and_its_step_is_made_later(
+    stand_in, plane, maps, modal, steps
+):
+    modal.append("SCULPT_OT_brush_stroke")
+    stand_in.finish(generate([plane]).id, maps)
+    pump_all()
+    results.add_undo_step("Repair")
+    assert set(node_tree.images_of(plane.active_material)) == set(maps)
+    assert steps == []
+    modal.clear()
+    pump._timer()
+    pump._timer()
+    assert steps == ["Repair"]
+
+
+def test_what_another_add_on_keeps_modal_for_ever_holds_up_nothing(
+    stand_in, plane, maps, modal, steps
+):
+    modal += ["VIEW3D_OT_somebodys_overlay", "SCREEN_OT_animation_step"]
+    stand_in.finish(generate([plane]).id, maps)
+    while not steps:
+        pump._timer()
     assert node_tree.images_of(plane.active_material)
 
 
