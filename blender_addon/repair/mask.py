@@ -108,7 +108,9 @@ def read(material: bpy.types.Material, size: tuple[int, int]) -> np.ndarray:
     hidden = np.zeros((size[1], size[0], 1), bool)
     if image and min(image.size):
         _fit(image, size)
-        hidden = images.read_pixels(image)[..., :3].mean(axis=-1, keepdims=True) > 0.5
+        # Row by row, in memory that is touched already, and no mean over three: each takes several times as long.
+        for row, rgba in zip(hidden, images.read_pixels(image), strict=True):
+            row[:] = rgba[:, 0:1] + rgba[:, 1:2] + rgba[:, 2:3] > 1.5
     require(
         hidden.any() and not hidden.all(),
         "A part of the material must be masked, and a part left as it is; "
