@@ -7,20 +7,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bpy
-import numpy as np
 
 from gan_worker.errors import RequestError, StorageError
 from gan_worker.files import patiently, replace_file, storage_errors
 from gan_worker.materials.metadata import credit_line
 
 from ..shader import images, node_tree
+from .previews import PREVIEW_SIDE, preview_pixels
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+
     from gan_worker.config import Credits, Recipe
 
-PREVIEW_SIDE = 256
-# Where the light of a preview comes from: left, above and in front.
-_LIGHT = np.array((-0.4, 0.5, 0.77), np.float32)
 # Texts that begin so are ours, and are written anew.
 _OURS = "Made by "
 FILE = "blender_assets.cats.txt"
@@ -80,7 +81,12 @@ def library_folder(name: str) -> Path:
     )
 
 
-def keep(material: bpy.types.Material, catalog: str, library: str = "") -> Path:
+def keep(
+    material: bpy.types.Material,
+    catalog: str,
+    library: str = "",
+    preview: np.ndarray | None = None,
+) -> Path:
     """Keep a material as an asset.
 
     Args:
@@ -88,6 +94,7 @@ def keep(material: bpy.types.Material, catalog: str, library: str = "") -> Path:
         catalog: its path, such as `Tilewright/Bricks`; it is added where there is none.
         library: name of an asset library of the preferences, where a copy goes with its pictures packed; empty to
             mark the material in this file.
+        preview: of `preview_pieces`, where it is drawn already.
 
     Returns:
         The .blend that has the asset.
@@ -105,6 +112,7 @@ def keep(material: bpy.types.Material, catalog: str, library: str = "") -> Path:
     here = material.asset_data.catalog_id if material.asset_data else ""
     had_fake_user = material.use_fake_user
     _mark(material, chosen)
+    _set_preview(material, preview)
     if not library:
         return Path(bpy.data.filepath)
     try:
@@ -144,7 +152,6 @@ def _mark(material: bpy.types.Material, catalog: str) -> None:
         present = getattr(data, name)
         if not present or present.startswith(_OURS):  # what somebody wrote there stays
             setattr(data, name, text)
-    _set_preview(material)
 
 
 def tags(recipe: Recipe, maps: list[str]) -> list[str]:
@@ -175,45 +182,46 @@ def _license(credits: Credits) -> str:
 # ---- preview
 
 
-def _set_preview(material: bpy.types.Material) -> None:
-    """Drawn at once, while Blender's own needs seconds of shader compilation."""
-    pixels = preview_pixels(node_tree.images_of(material))
+def _set_preview(material: bpy.types.Material, drawn: np.ndarray | None) -> None:
+    """Drawn here, while Blender's own needs seconds of shader compilation."""
+    pixels = preview_pixels(node_tree.images_of(material)) if drawn is None else drawn
     preview = material.preview_ensure()
     preview.image_size = (PREVIEW_SIDE, PREVIEW_SIDE)
     preview.image_pixels_float.foreach_set(pixels[::-1].reshape(-1))
 
 
-def preview_pixels(maps: dict[str, bpy.types.Image]) -> np.ndarray:
-    """A square of the tile, lit from the upper left where it has normals, with what glows and is cut out.
+def find(uid: int) -> bpy.types.Material:
+    """The material of a `session_uid`, whatever it is called by now.
 
-    Args:
-        maps: map name → image; at least one.
-
-    Returns:
-        float32 RGBA, (256, 256, 4), 0..1, top row first.
+    Raises:
+        RequestError: `wrong_state` where it is gone.
     """
-    shown = maps.get("base_color") or next(iter(maps.values()))
-    pixels = _square(shown)
-    if "normal" in maps:
-        normals = _square(maps["normal"])[..., :3] * 2 - 1
-        light = np.clip(normals @ _LIGHT, 0, None) / _LIGHT[2]
-        pixels[..., :3] *= np.clip(light, 0.3, 1.3)[..., None]
-    if "emission" in maps:
-        pixels[..., :3] += _square(maps["emission"])[..., :3]
-    pixels[..., 3] = _square(maps["opacity"])[..., 0] if "opacity" in maps else 1
-    return np.clip(pixels, 0, 1)
+    material = next((m for m in bpy.data.materials if m.session_uid == uid), None)
+    if material is None:
+        raise _changed()
+    return material
 
 
-def _square(image: bpy.types.Image) -> np.ndarray:
-    """The upper left square of an image, averaged or repeated to the size of a preview."""
-    pixels = images.read_pixels(image)
-    side = min(pixels.shape[:2])
-    step = max(1, side // PREVIEW_SIDE)
-    cut = pixels[: side // step * step, : side // step * step]
-    count = len(cut) // step
-    small = cut.reshape(count, step, count, step, 4).mean(axis=(1, 3))
-    places = np.arange(PREVIEW_SIDE) * count // PREVIEW_SIDE
-    return small[places][:, places]
+def steady_maps(uid: int) -> Callable[[], dict[str, bpy.types.Image]]:
+    """What finds the maps of a material again after each pause, and raises `wrong_state` where they are others."""
+
+    def names(maps: dict[str, bpy.types.Image]) -> dict[str, str]:
+        return {name: image.name_full for name, image in maps.items()}
+
+    shown = names(node_tree.images_of(find(uid)))
+
+    def find_maps() -> dict[str, bpy.types.Image]:
+        maps = node_tree.images_of(find(uid))
+        if names(maps) != shown:
+            raise _changed()
+        return maps
+
+    return find_maps
+
+
+def _changed() -> RequestError:
+    message = "A material must stay as it is until it is kept; it was changed or deleted meanwhile."
+    return RequestError("wrong_state", message, "Press Keep as Asset again.")
 
 
 # ---- a copy in a library

@@ -10,7 +10,7 @@ from gan_worker.exports.targets import ExportTarget
 from ..steering import sliders
 from ..worker import pump
 from ..worker.reporting import Action, CancelTask, obstacle_of, still, when
-from . import assets, validation
+from . import assets, keeping, validation
 from . import export as material_export
 
 
@@ -19,32 +19,40 @@ class TILEWRIGHT_OT_keep_asset(Action, bpy.types.Operator):
 
     bl_idname = "tilewright.keep_asset"
     bl_label = "Keep as Asset"
-    bl_options = {"UNDO"}
+
+    wait: BoolProperty(
+        name="Wait", description="Return only when it is kept", options={"SKIP_SAVE"}
+    )
 
     @classmethod
     def obstacle(cls, context: bpy.types.Context) -> str:
         library = context.scene.tilewright.asset_library
-        return obstacle_of(assets.check, sliders.active_material(), library)
+        return obstacle_of(assets.check, sliders.active_material(), library) or when(
+            keeping.AssetKeeping.running(), "Materials are being kept: wait for it, or cancel it"
+        )
 
     def act(self, context: bpy.types.Context) -> None:
         chosen, active = context.scene.tilewright, still(sliders.active_material())
         library = chosen.asset_library
         others = [m for m in sliders.steered() if not obstacle_of(assets.check, m, library)]
         pump.finish()  # what is not packed yet would be missing from a copy
-        for material in dict.fromkeys([active, *others]):
-            file = assets.keep(material, chosen.asset_catalog, chosen.asset_library)
-        self.tell("INFO", f"Kept in {chosen.asset_library or 'this file'}: {file.name}")
-        _refresh_browsers(context)
+        materials = list(dict.fromkeys([active, *others]))
+        task = keeping.start(materials, chosen.asset_catalog, library)
+        if self.wait or bpy.app.background:  # where no timer fires, nobody else would do it
+            task.wait()
+            task.raise_error()
 
 
-def _refresh_browsers(context: bpy.types.Context) -> None:
-    """Let Asset Browsers that are open show the new one."""
-    for window in context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.ui_type == "ASSETS":
-                with context.temp_override(window=window, area=area):
-                    if bpy.ops.asset.library_refresh.poll():  # type: ignore[call-arg]  # the stub has it without self
-                        bpy.ops.asset.library_refresh()
+class TILEWRIGHT_OT_cancel_keeping(CancelTask, bpy.types.Operator):
+    """Stop keeping materials. Those that are kept already stay"""
+
+    bl_idname = "tilewright.cancel_keeping"
+    bl_label = "Cancel"
+    nothing = "No material is being kept"
+
+    @classmethod
+    def task(cls, _context: bpy.types.Context) -> keeping.AssetKeeping | None:
+        return keeping.AssetKeeping.running()
 
 
 class TILEWRIGHT_OT_export_material(Action, bpy.types.Operator):
@@ -130,6 +138,7 @@ class TILEWRIGHT_OT_cancel_validation(CancelTask, bpy.types.Operator):
 register, unregister = bpy.utils.register_classes_factory(
     (
         TILEWRIGHT_OT_keep_asset,
+        TILEWRIGHT_OT_cancel_keeping,
         TILEWRIGHT_OT_export_material,
         TILEWRIGHT_OT_cancel_export,
         TILEWRIGHT_OT_validate_material,

@@ -11,6 +11,7 @@ from gan_worker.materials.maps import MAPS
 
 from ..generation import regeneration
 from ..output.export import MaterialExport
+from ..output.keeping import AssetKeeping
 from ..steering import live, sliders
 from ..ui.layouts import (
     ShaderEditor,
@@ -141,6 +142,10 @@ class _Keeping(_OfRecipe):
         column.prop(chosen, "asset_library", placeholder="This File", icon="ASSET_MANAGER")
         column.prop(chosen, "asset_catalog")
         column.operator("tilewright.keep_asset", icon="ASSET_MANAGER")
+        kept, width = AssetKeeping.newest(), context.region.width
+        draw_task(self.layout, kept, width, "tilewright.cancel_keeping")
+        if kept and kept.state == "succeeded" and kept.file:
+            paragraph(self.layout, f"Kept in {kept.file}", width, "CHECKMARK")
 
 
 class _Export(_OfRecipe):

@@ -9,8 +9,8 @@ import bpy
 import numpy as np
 import pytest
 
-from blender_addon.generation import requests
-from blender_addon.output import assets
+from blender_addon.generation import requests, results
+from blender_addon.output import assets, keeping, previews
 from blender_addon.shader import images, node_tree
 from blender_addon.worker import pump
 from gan_worker.config import Credits, GenerationConfig
@@ -68,7 +68,7 @@ def test_kept_in_this_file_with_all_that_is_known(saved, material):
     assert (data.author, data.license) == ("Ann Oak, Bo Fir", "CC0-1.0; CC-BY-4.0")
     assert "trained on 3 pictures by Ann Oak, Bo Fir" in data.copyright
     assert "model bricks: seed 5, 48×32, model hash " + "a" * 64 in data.description
-    assert tuple(kept.preview.image_size) == (assets.PREVIEW_SIDE, assets.PREVIEW_SIDE)
+    assert tuple(kept.preview.image_size) == (previews.PREVIEW_SIDE, previews.PREVIEW_SIDE)
     assert np.ptp(np.array(kept.preview.image_pixels_float)) > 0.5
 
 
@@ -78,12 +78,69 @@ def test_the_preview_is_cut_out_and_glows(maps):
         for name, value in values.items():
             made[name] = images.new_image(name, name, maps[name], "job")
             images.write_pixels(made[name], np.full_like(maps[name], value * 255))
-        return assets.preview_pixels(made)
+        return previews.preview_pixels(made)
 
     assert np.all(shown(base_color=0)[..., 3] == 1)
     lava = shown(base_color=0, emission=1, opacity=0.2)
     np.testing.assert_allclose(lava[..., :3], 1)
     np.testing.assert_allclose(lava[..., 3], 51 / 255, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(1024, 512), (600, 700), (48, 32)])
+def test_the_preview_is_the_average_of_all_pixels_a_row_at_a_time(make, size):
+    """A whole map of 4K at once would hold Blender up for a second and more."""
+    image = images.new_image("base_color", "base_color", make(*size)["base_color"], "job")
+    images.write_pixels(image, make(*size)["base_color"])
+    step = max(1, min(size) // previews.PREVIEW_SIDE)
+    count = min(size) // step
+    whole = images.read_pixels(image)[: count * step, : count * step]
+    small = whole.reshape(count, step, count, step, 4).mean(axis=(1, 3))
+    places = np.arange(previews.PREVIEW_SIDE) * count // previews.PREVIEW_SIDE
+    np.testing.assert_allclose(
+        previews.preview_pixels({"base_color": image}), small[places][:, places], atol=1e-5
+    )
+    assert len(list(previews.preview_pieces(lambda: {"base_color": image}))) > count
+
+
+def test_keeping_goes_on_beside_the_artist_and_can_be_cancelled(saved, material, library):
+    task = keeping.start([material], "Tilewright")
+    assert keeping.start([material], "Tilewright") is task
+    assert not bpy.ops.tilewright.keep_asset.poll()
+    assert bpy.ops.tilewright.cancel_keeping() == {"FINISHED"}
+    pump.wait(lambda: task.state != "running", 60)
+    assert task.state == "cancelled"
+    assert not material.asset_data
+    assert not bpy.ops.tilewright.cancel_keeping.poll()
+    assert bpy.ops.tilewright.keep_asset(wait=True) == {"FINISHED"}
+    assert keeping.AssetKeeping.newest().file == saved
+    assert material.asset_data
+
+
+@pytest.mark.parametrize(("into", "expected"), [("", ["Keep as Asset"]), ("Mine", [])])
+def test_what_changes_this_file_is_a_step_of_undo(
+    saved, material, library, monkeypatch, into, expected
+):
+    steps: list[str] = []
+    monkeypatch.setattr(results, "push_undo", steps.append)
+    bpy.context.scene.tilewright.asset_library = into
+    assert bpy.ops.tilewright.keep_asset() == {"FINISHED"}
+    assert steps == expected
+
+
+@pytest.mark.parametrize("change", ["another picture", "deleted"])
+def test_a_material_that_changes_while_it_is_kept_is_told_so(saved, material, change):
+    task = keeping.AssetKeeping([material], "Tilewright", "")
+    steps = task.steps()
+    assert next(steps) is False
+    if change == "deleted":
+        bpy.data.materials.remove(material)
+    else:
+        name = node_tree.texture_node_name("normal")
+        material.node_tree.nodes[name].image = bpy.data.images.new("other", 8, 8)
+    assert len(list(steps)) < 100, "it ends at the next map"
+    assert task.state == "failed"
+    assert "changed or deleted" in task.error.info.message
+    assert not any(m.asset_data for m in bpy.data.materials)
 
 
 def test_license_of_some_pictures_is_not_that_of_all():
