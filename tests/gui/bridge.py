@@ -270,6 +270,27 @@ def more_detail() -> list:
     return [float(np.corrcoef(*flat)[0, 1]), float(finer.std() / flat[0].std())]
 
 
+def ready_to_paint() -> None:
+    """Let the mouse paint on an image of the active object, with a brush: Debian's Blender comes without."""
+    window, area, _ = view()
+    image_paint = bpy.context.scene.tool_settings.image_paint
+    image_paint.mode, image_paint.canvas = "IMAGE", bpy.data.images.new("canvas", 64, 64)
+    region = next(r for r in area.regions if r.type == "WINDOW")
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        bpy.ops.object.mode_set(mode="TEXTURE_PAINT")
+        brush = bpy.data.brushes.new("Brush", mode="TEXTURE_PAINT")
+        brush.asset_mark()
+        bpy.ops.brush.asset_activate(
+            asset_library_type="LOCAL", relative_asset_identifier=f"Brush/{brush.name}"
+        )
+    bpy.ops.ed.undo_push(message="Ready")
+
+
+def modal_operators() -> list[str]:
+    """What holds the mouse or keys in any window."""
+    return [m.bl_idname for w in bpy.context.window_manager.windows for m in w.modal_operators]
+
+
 def changes(share: float = 1.0) -> list:
     """By how much the left and the right half of the base color have changed since, a pixel on average, 0..1.
 
