@@ -15,7 +15,7 @@ from gan_worker.materials.metadata import material_metadata
 from gan_worker.materials.png import png_pieces, text_chunks
 
 from .. import state
-from ..shader import images, node_tree, projection, units
+from ..shader import images, node_tree
 from ..steering import sliders
 from ..worker import session
 
@@ -166,10 +166,9 @@ def _lay_in_own_size(material: bpy.types.Material, made: GenerationConfig) -> No
     """
     model = session.current.model(made.model)
     if model and model.pixel_size:
-        width = (made.width << made.mip) * model.pixel_size
-        node_tree.set_tile_size(material, width / units.meters_per_unit(bpy.context.scene))
-    elif projection.repeats(material) == (1.0, 1.0) and not made.has_map:
-        node_tree.set_tile_size(material, node_tree.tile_size(material))
+        node_tree.lay_in_meters(material, (made.width << made.mip) * model.pixel_size)
+    elif not made.has_map:
+        node_tree.lay_in_proportion(material)
 
 
 def _clean_up(job: str) -> None:

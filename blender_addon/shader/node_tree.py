@@ -381,6 +381,23 @@ def set_tile_size(material: bpy.types.Material, width: float) -> None:
         projection.set_tile_size(material, width)
 
 
+def lay_in_meters(material: bpy.types.Material, width: float) -> None:
+    """`set_tile_size`, in meters."""
+    set_tile_size(material, width / units.meters_per_unit(bpy.context.scene))
+
+
+def lay_in_proportion(material: bpy.types.Material) -> None:
+    """Make a tile that nobody laid otherwise as wide as its coordinates, and as high as its pixels are."""
+    if projection.repeats(material) == (1.0, 1.0):
+        set_tile_size(material, tile_size(material))
+
+
+def width_in_meters(material: bpy.types.Material) -> float:
+    """Of the tile on the surface; 0 where that is not known."""
+    known = projection.is_measured(material)
+    return tile_size(material) * units.meters_per_unit(bpy.context.scene) if known else 0.0
+
+
 def is_preview(material: bpy.types.Material) -> bool:
     """Whether it shows smaller maps for a while."""
     return any(is_live(image) for image in images_of(material).values())

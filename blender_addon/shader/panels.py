@@ -23,7 +23,7 @@ from ..ui.layouts import (
     properties_column,
 )
 from ..worker.reporting import counted, obstacle_of, still
-from . import node_tree, projection, surface, units
+from . import node_tree, projection, surface
 
 
 class _Material:
@@ -229,9 +229,8 @@ def _draw_sizes(layout: bpy.types.UILayout, material: bpy.types.Material) -> Non
     for times, side in areas.items():
         pressed = side == present << wanted.mip
         row.operator("tilewright.switch_area", text=f"×{times}", depress=pressed).times = times
-    width = projection.tile_size(material) if projection.is_measured(material) else 0
+    width = node_tree.width_in_meters(material)
     if width and present:
-        width *= units.meters_per_unit(bpy.context.scene)
         pair(layout, "Pixels per Meter", f"{wanted.width / width:.0f}")
 
 
