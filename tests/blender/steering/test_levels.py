@@ -52,7 +52,9 @@ def newest(stand_in) -> tuple[str, GenerationConfig]:
 
 
 def repeats(material) -> tuple[float, ...]:
-    return tuple(material.node_tree.nodes[node_tree.MAPPING].inputs["Scale"].default_value)[:2]
+    """How often across and up, beside a tile on each unit that is twice as wide as high, as its pixels are."""
+    across, up, _ = material.node_tree.nodes[node_tree.MAPPING].inputs["Scale"].default_value
+    return across, up / 2
 
 
 @pytest.mark.parametrize(
