@@ -18,7 +18,14 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
 PYTHONS = ("3.11", "3.12", "3.13")
 # Where installers put Python; a program that was started from a desktop has a short path.
@@ -35,8 +42,12 @@ UNFINISHED = "unfinished"
 # Beside the environment `worker`: the one that works, until the new one does, and what is being deleted. No name is
 # longer, since Windows ends paths at 260 letters.
 KEPT, GONE = ".kept", ".gone"
+# The file beside it that one setup at a time holds. It stays: another one may have opened it already.
+LOCK = ".setup.lock"
 # Seconds that a folder may be refused: Windows frees what a program held a little after its end.
 PATIENCE = 2.0 if os.name == "nt" else 0.0
+# Seconds that the lock may be refused: what a program held that was ended is free a little later.
+LOCK_PATIENCE = 2.0
 GIB = 2**30
 ROOM, ROOM_WITH_GPU = 4, 9
 TAIL = 12
@@ -79,9 +90,10 @@ def main(argv: list[str]) -> int:
     options = _options(argv)
     folder = Path(options.folder)
     try:
-        settle(folder)
-        if not options.remove:
-            set_up(folder, options.wheel, options.python, options.pip)
+        with locked(folder):
+            settle(folder)
+            if not options.remove:
+                set_up(folder, options.wheel, options.python, options.pip)
     except SetupError as error:
         info = {"code": "worker_setup", "message": error.message, "cure": error.cure}
         print(json.dumps({"error": info}), flush=True)
@@ -97,6 +109,42 @@ def _options(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--pip", action="append", default=[], help="one more option for pip")
     parser.add_argument("--remove", action="store_true", help="only delete what is unfinished")
     return parser.parse_args(argv)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep every other setup away from an environment, up to the end of this program at the latest.
+
+    Raises:
+        SetupError: another one is at work there.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(LOCK).open("ab") as file:
+        end = time.monotonic() + LOCK_PATIENCE
+        while not _lock(file.fileno()):
+            if time.monotonic() > end:
+                raise SetupError(
+                    "Only one setup may work on the worker's folder; another Blender, or a terminal, sets it up or "
+                    f"tidies up in {folder.parent}.",
+                    "Wait until it has ended: its worker is found by itself. Where it ends without one, press Set Up "
+                    "Worker again.",
+                )
+            time.sleep(0.1)
+        yield
+
+
+def _lock(file: int) -> bool:
+    """Take the lock of an open file, which the system lets go of with the program; whether nobody else has it."""
+    try:
+        if sys.platform == "win32":
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError:  # a file system without locks, as some mounts of NFS: it holds up no setup
+        pass
+    return True
 
 
 def set_up(folder: Path, wheel: str, pythons: list[str] | None, pip_options: list[str]) -> None:

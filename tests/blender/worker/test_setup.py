@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import shlex
@@ -211,7 +213,7 @@ def test_cancel_leaves_the_worker_that_was_there(setup, wheel, no_worker, made):
     until(lambda: not setup.removing)
     assert worker.exists()
     assert installation.what_is_needed() == "outdated"
-    assert not list(folder.parent.glob(".*"))
+    assert left_beside(folder) == []
 
 
 def test_an_update_leaves_nothing_of_the_worker_before(setup, wheel):
@@ -221,7 +223,20 @@ def test_an_update_leaves_nothing_of_the_worker_before(setup, wheel):
     setup.wait(60)
     assert preferences.is_set_up(__version__)
     assert not worker.exists()
-    assert not list(folder.parent.glob(".*"))
+    assert left_beside(folder) == []
+
+
+def test_what_another_blender_sets_up_is_waited_for_and_found(setup, wheel, no_worker):
+    folder = preferences.environment_folder()
+    with setup_program.locked(folder):
+        setup.start(wheel, [sys.executable], OFFLINE)
+        with pytest.raises(TilewrightError, match="another Blender") as caught:
+            setup.wait(60)
+        assert "Wait" in caught.value.info.cure
+        setup_program.set_up(folder, str(wheel), [sys.executable], list(OFFLINE))
+    until(lambda: setup.error is None)
+    assert setup.need == ""
+    assert preferences.is_set_up(__version__)
 
 
 def test_no_fitting_python_is_an_error_that_names_what_to_install(setup, wheel, no_worker):
@@ -333,6 +348,63 @@ def run_program(folder: Path, *options: str) -> int:
     return setup_program.main([str(folder), *options])
 
 
+def left_beside(folder: Path) -> list[str]:
+    """What setups left there beside the environment; the empty file of their lock stays."""
+    hidden = [path.name for path in folder.parent.glob(".*")]
+    return [name for name in hidden if name != setup_program.LOCK]
+
+
+def test_a_setup_that_another_blender_runs_is_left_alone(tmp_path, unlucky, capfd):
+    folder, gate = tmp_path / "worker", tmp_path / "gate"
+    os.mkfifo(gate)  # pip waits there
+    unlucky.write_text(UNLUCKY.replace("echo ERROR: no wheel; exit 1", f"cat '{gate}'"))
+    command = [sys.executable, str(installation.PROGRAM), str(folder), "--wheel=none.whl"]
+    first = child_process.ChildProcess([*command, f"--python={unlucky}"], tmp_path / "log")
+    try:
+        until(lambda: "[3/4]" in first.log.read_text())
+        for asked in ("--python=/bin/false", "--remove"):
+            assert run_program(folder, asked) == 1
+            said = json.loads(capfd.readouterr().out.splitlines()[-1])["error"]
+            assert "another Blender" in said["message"]
+            assert "Wait" in said["cure"]
+            assert (folder / setup_program.UNFINISHED).exists()
+        gate.write_text("installed\n")
+        until(lambda: first.poll() is not None)
+    finally:
+        first.end()
+    assert first.poll() == 0
+    assert folder.exists()
+    assert run_program(folder, "--remove") == 0
+
+
+def test_a_setup_that_was_killed_keeps_nobody_away(tmp_path, unlucky):
+    folder = tmp_path / "worker"
+    holding = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import setup_program as program, pathlib\n"
+        "with program.locked(pathlib.Path(sys.argv[2])): print('held', flush=True); sys.stdin.read()"
+    )
+    place = str(installation.PROGRAM.parent)
+    with subprocess.Popen(
+        [sys.executable, "-B", "-c", holding, place, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as killed:
+        assert killed.stdout.readline() == "held\n"
+        killed.kill()
+    assert run_program(folder, "--remove") == 0
+
+
+def test_where_the_file_system_has_no_locks_the_worker_is_set_up_all_the_same(
+    tmp_path, monkeypatch
+):
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert run_program(tmp_path / "worker", "--remove") == 0
+
+
 @pytest.mark.parametrize("failure", ["no room", "no Python", "pip"])
 def test_an_update_that_fails_leaves_the_worker_that_was_there(
     tmp_path, monkeypatch, unlucky, failure
@@ -345,7 +417,7 @@ def test_an_update_that_fails_leaves_the_worker_that_was_there(
     python = "/bin/false" if failure == "no Python" else unlucky
     assert run_program(folder, "--wheel=none.whl", f"--python={python}") == 1
     assert worker.exists()
-    assert list(tmp_path.iterdir()) == [folder]
+    assert left_beside(folder) == []
 
 
 def test_after_a_power_cut_in_an_update_the_worker_before_is_found_again(
@@ -365,7 +437,7 @@ def test_after_a_power_cut_in_an_update_the_worker_before_is_found_again(
     assert not worker.exists()
     assert run_program(folder, "--wheel=none.whl", "--python=/bin/false") == 1
     assert worker.exists()
-    assert list(tmp_path.iterdir()) == [folder]
+    assert left_beside(folder) == []
 
 
 def test_a_power_cut_right_after_the_worker_was_put_aside_loses_nothing(tmp_path):
@@ -375,7 +447,7 @@ def test_a_power_cut_right_after_the_worker_was_put_aside_loses_nothing(tmp_path
     folder.mkdir()
     assert run_program(folder, "--remove") == 0
     assert worker.exists()
-    assert list(tmp_path.iterdir()) == [folder]
+    assert left_beside(folder) == []
 
 
 def test_only_what_is_unfinished_is_removed(tmp_path):
@@ -385,7 +457,8 @@ def test_only_what_is_unfinished_is_removed(tmp_path):
     assert worker.exists()
     (folder / setup_program.UNFINISHED).touch()
     assert run_program(folder, "--remove") == 0
-    assert not any(tmp_path.iterdir())
+    assert not folder.exists()
+    assert left_beside(folder) == []
 
 
 def test_a_folder_that_was_just_let_go_of_is_moved_after_all(tmp_path, monkeypatch):
