@@ -241,13 +241,19 @@ def _missing_look(model: ModelEntry | None) -> str | None:
 
 def is_drawing() -> bool:
     """Whether pictures are missing that will come."""
-    return bool(_here().due) or _is_asked() or any(windows.in_each(_misses_looks))
+    return _is_asked() or any(windows.in_each(_misses_pictures))
 
 
-def _misses_looks() -> bool:
+def _misses_pictures() -> bool:
+    """Whether pictures of what is steered here are still to be asked for, now or once it is at rest."""
     material = sliders.active_material()
-    model = session.current.model(material.tilewright.latents.model) if material else None
-    return _missing_look(model) is not None
+    if material is None or live.obstacle(material):
+        return False
+    model = session.current.model(material.tilewright.latents.model)
+    if model is None or model.tile:  # as in `_at_rest`
+        return False
+    exploring = bpy.context.scene.tilewright.explore
+    return (exploring and bool(_here().due)) or _missing_look(model) is not None
 
 
 def _is_asked() -> bool:

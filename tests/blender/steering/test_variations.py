@@ -147,6 +147,34 @@ def test_nothing_is_drawn_before_explore_is_ticked(worker, material):
     assert worker.answer() == []
 
 
+def test_pictures_that_are_due_wait_while_explore_is_not_ticked(worker, material):
+    bpy.context.scene.tilewright.explore = True
+    pump_all()
+    bpy.context.scene.tilewright.explore = False
+    assert len(worker.answer()) == 1  # which was under way
+    assert not grid.is_drawing()
+    assert pump.tick() > pump.LIVE_INTERVAL
+    bpy.context.scene.tilewright.explore = True
+    assert grid.is_drawing()
+    assert len(worker.answer()) == 8
+
+
+def test_pictures_that_are_due_wait_while_nothing_is_steered(worker, material):
+    (model,) = session.current.models
+    bpy.context.scene.tilewright.explore = True
+    grid.show_looks(model)
+    pump_all()
+    plane, bpy.context.view_layer.objects.active = bpy.context.view_layer.objects.active, None
+    worker.answer()
+    assert not grid.is_drawing()
+    bpy.context.view_layer.objects.active = plane
+    session.current.models = ()
+    assert not grid.is_drawing()
+    session.current.models = (model,)
+    assert grid.is_drawing()
+    assert len(worker.answer()) == 8 + len(model.styles)
+
+
 def test_the_scene_of_a_second_window_is_explored(worker, material):
     bpy.context.scene.tilewright.explore = True
     with as_in_another_window():
