@@ -117,7 +117,7 @@ def test_no_case_was_forgotten():
         "H": 16,
         "R": 8,
         "V": 5,
-        "E": 10,
+        "E": 11,
     }
     wanted = [f"{letter}{n}" for letter, most in last.items() for n in range(1, most + 1)]
     wanted = [number for number in wanted if number != "H3"]
