@@ -49,7 +49,9 @@ def color_of(rng, red_to_blue):
 
 
 @pytest.mark.parametrize(("red_to_blue", "axes"), [(1.0, 2), (0.45, 2), (0.3, 1)])
-def test_faint_color_is_kept_down_to_the_rounding_of_8_bits(red_to_blue, axes):
+def test_faint_color_of_what_is_nearly_gray_is_kept_down_to_the_rounding_of_8_bits(
+    red_to_blue, axes
+):
     maps = color_of(np.random.default_rng(0), red_to_blue / 255)
     statistics = measure_statistics([maps], ["base_color"])
     assert statistics.channels == axes
@@ -58,6 +60,14 @@ def test_faint_color_is_kept_down_to_the_rounding_of_8_bits(red_to_blue, axes):
     np.testing.assert_allclose(
         (restored - maps["base_color"]).std(), rest / np.sqrt(3), rtol=0.1, atol=1e-5
     )
+
+
+def test_faint_color_beside_a_visible_one_is_left_out():
+    rng = np.random.default_rng(0)
+    maps = color_of(rng, 10 / 255)
+    green = rng.normal(0, 1 / 255, (64, 64, 1)) * np.array([1.0, -2.0, 1.0]) / np.sqrt(6)
+    maps["base_color"] += green.astype(np.float32)
+    assert measure_statistics([maps], ["base_color"]).channels == 2
 
 
 def test_faint_color_stays_fainter_than_shapes():
