@@ -41,41 +41,40 @@ def test_a_grey_photo_has_one_channel():
     assert measure_statistics([{"base_color": grey}], ["base_color"]).channels == 1
 
 
-def color_of(rng, red_to_blue):
-    """Grey that varies by 20 / 255, and from red to blue by that standard deviation, 0..1."""
-    grey = rng.normal(0.5, 20 / 255, (64, 64, 1)).repeat(3, axis=-1)
-    tint = rng.normal(0, red_to_blue, (64, 64, 1)) * np.array([1.0, 0.0, -1.0]) / np.sqrt(2)
-    return {"base_color": (grey + tint).astype(np.float32)}
+def color_of(rng, red_to_blue, grey=5.0):
+    """Grey that varies, and from red to blue, by these standard deviations, in steps of 8 bits."""
+    values = rng.normal(0.5, grey / 255 / np.sqrt(3), (64, 64, 1)).repeat(3, axis=-1)
+    tint = rng.normal(0, red_to_blue / 255, (64, 64, 1)) * np.array([1.0, 0.0, -1.0]) / np.sqrt(2)
+    return {"base_color": (values + tint).astype(np.float32)}
 
 
-@pytest.mark.parametrize(("red_to_blue", "axes"), [(1.0, 2), (0.45, 2), (0.3, 1)])
-def test_faint_color_of_what_is_nearly_gray_is_kept_down_to_the_rounding_of_8_bits(
-    red_to_blue, axes
-):
-    maps = color_of(np.random.default_rng(0), red_to_blue / 255)
+@pytest.mark.parametrize(
+    ("red_to_blue", "grey", "axes"),
+    [(1.0, 5, 2), (0.45, 5, 2), (0.3, 2, 1), (1.0, 15, 2), (1.0, 18, 1), (1.6, 40, 2)],
+    ids=["tinted", "faint", "rounded", "enough", "too little", "visible"],
+)
+def test_faint_tints_are_kept_where_they_are_what_color_there_is(red_to_blue, grey, axes):
+    maps = color_of(np.random.default_rng(0), red_to_blue, grey)
     statistics = measure_statistics([maps], ["base_color"])
     assert statistics.channels == axes
     restored = np.asarray(statistics.restore(statistics.standardise(maps))["base_color"])
-    rest = 0.0 if axes == 2 else red_to_blue / 255
-    np.testing.assert_allclose(
-        (restored - maps["base_color"]).std(), rest / np.sqrt(3), rtol=0.1, atol=1e-5
-    )
+    rest = 0.0 if axes == 2 else red_to_blue / 255 / np.sqrt(3)
+    np.testing.assert_allclose((restored - maps["base_color"]).std(), rest, rtol=0.1, atol=1e-5)
 
 
 def test_faint_color_beside_a_visible_one_is_left_out():
     rng = np.random.default_rng(0)
-    maps = color_of(rng, 10 / 255)
+    maps = color_of(rng, 5)
     green = rng.normal(0, 1 / 255, (64, 64, 1)) * np.array([1.0, -2.0, 1.0]) / np.sqrt(6)
     maps["base_color"] += green.astype(np.float32)
     assert measure_statistics([maps], ["base_color"]).channels == 2
 
 
 def test_faint_color_stays_fainter_than_shapes():
-    maps = color_of(np.random.default_rng(0), 1 / 255)
+    maps = color_of(np.random.default_rng(0), 0.6)
     channels = measure_statistics([maps], ["base_color"]).standardise(maps)
-    np.testing.assert_allclose(
-        channels.std(axis=(0, 1)), [1, 1 / (WEAKEST_AXIS * 20 * np.sqrt(3))], rtol=0.1
-    )
+    spread = channels.std(axis=(0, 1))
+    np.testing.assert_allclose(spread, [1, 0.6 / (WEAKEST_AXIS * 5)], rtol=0.1)
 
 
 def test_a_color_that_is_nearly_even_is_one_value():
