@@ -188,7 +188,10 @@ def measure_pictures(
 
 def _measure(pictures: Pictures) -> Statistics:
     """Statistics at the full size; of a map that is of one value in the middle that is kept, those of all of it."""
-    found = measure_statistics(pictures.natives or pictures.materials, pictures.report.maps).maps
+    # Where shapes are learned from the very pixels, faint tints cost more than they are worth: a fabric's and a
+    # plaster's local contrast was twice as wrong with them, in each of three trainings.
+    tints, largest = bool(pictures.natives), pictures.natives or pictures.materials
+    found = measure_statistics(largest, pictures.report.maps, tints).maps
     flat = [name for name, known in found.items() if not known.axes]
     whole = measure_statistics(pictures.materials, flat).maps
     return Statistics(found | {name: known for name, known in whole.items() if known.axes})

@@ -14,7 +14,7 @@ from gan_worker.materials.maps import MAPS, Kind
 
 # Below this spread (standard deviation in 0..1) a channel is one value, and that value is stored instead.
 CONSTANT = 1.5 / 255
-# Where that would leave a color nothing but one axis, and what it lost is this share of it at least, faint axes are
+# Where that would leave a color nothing but one axis, and what it lost is this share of it at least, faint axes can be
 # kept, down to just above what rounding to 8 bits alone gives (0.29 / 255): the tints of what is nearly gray. Without
 # them a critic told the real picture from itself (AUC .57 to 1.0) of four of six such materials, which had .066 and
 # more. Of ten others that lose axes it told none; one of these, of .057, it told more surely where they were learned.
@@ -142,19 +142,23 @@ def normals_from_slopes(values: tf.Tensor) -> tf.Tensor:
 
 
 def measure_statistics(
-    materials: Sequence[Mapping[str, np.ndarray]], names: Sequence[str]
+    materials: Sequence[Mapping[str, np.ndarray]], names: Sequence[str], tints: bool = False
 ) -> Statistics:
     """Measure mean, axes and spread of each named map over all materials.
 
     Colors are turned to their principal axes (after Heeger and Bergen 1995), all other maps are taken channel by
     channel.
+
+    Args:
+        materials: maps of each by name.
+        names: of the maps.
+        tints: keep the faint tints of what is nearly gray.
     """
-    return Statistics(
-        {name: _measure_map(name, [m[name] for m in materials]) for name in names if name in MAPS}
-    )
+    measured = {n: _measure_map(n, [m[n] for m in materials], tints) for n in names if n in MAPS}
+    return Statistics(measured)
 
 
-def _measure_map(name: str, pictures: Sequence[np.ndarray]) -> MapStatistics:
+def _measure_map(name: str, pictures: Sequence[np.ndarray], tints: bool) -> MapStatistics:
     samples = [_stored(name, p).reshape(-1, _stored(name, p).shape[-1])[::7] for p in pictures]
     values = np.concatenate(samples).astype(np.float64)
     mean = values.mean(axis=0)
@@ -168,7 +172,8 @@ def _measure_map(name: str, pictures: Sequence[np.ndarray]) -> MapStatistics:
     else:
         axes, spread = np.eye(len(mean)), values.std(axis=0)
     kept = spread > CONSTANT
-    if colored and kept.sum() == 1 and np.linalg.norm(spread[~kept]) > TINTED * spread.max():
+    lost = float(np.linalg.norm(spread[~kept]))
+    if tints and colored and kept.sum() == 1 and lost > TINTED * spread.max():
         kept = spread > ROUNDING
     floor = WEAKEST_AXIS * spread.max() if colored else 0.0
     return MapStatistics(
