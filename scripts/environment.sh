@@ -32,8 +32,11 @@ tilewright_environment() {
     if [ -x "$folder/bin/python" ] && [ "$(cat "$folder/.stamp" 2>/dev/null)" = "$stamp" ]; then
         return
     fi
-    # What was installed for another Python would only be in the way.
-    [ "$("$folder/bin/python" -V 2>/dev/null)" = "$("$python" -V)" ] || rm -rf "$folder"
+    # What was installed for another Python would only be in the way, and of packages whose installation was interrupted
+    # pip takes the half for the whole.
+    [ "$("$folder/bin/python" -V 2>/dev/null)" = "$("$python" -V)" ] && [ ! -e "$folder/.unfinished" ] || rm -rf "$folder"
+    mkdir -p "$folder"
+    touch "$folder/.unfinished"
     echo "Setting up $(basename "$folder") (once; downloads up to 1.2 GB, some minutes on a slow line) ..." >&2
     if command -v uv >/dev/null; then
         uv venv --quiet --allow-existing --python "$python" "$folder" &&
@@ -44,6 +47,7 @@ tilewright_environment() {
     fi
     case "$*" in *bpy* | *blender*) tilewright_blender_libraries "$folder" || return 1 ;; esac
     echo "$stamp" >"$folder/.stamp"
+    rm "$folder/.unfinished"
     echo "... done." >&2
 }
 
