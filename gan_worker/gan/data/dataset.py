@@ -189,7 +189,7 @@ def measure_pictures(
 def _measure(pictures: Pictures) -> Statistics:
     """Statistics at the full size; of a map that is of one value in the middle that is kept, those of all of it."""
     # Where shapes are learned from the very pixels, faint tints cost more than they are worth: a fabric's and a
-    # plaster's local contrast was twice as wrong with them, in each of three trainings.
+    # plaster's local contrast was twice as wrong with them.
     tints, largest = bool(pictures.natives), pictures.natives or pictures.materials
     found = measure_statistics(largest, pictures.report.maps, tints).maps
     flat = [name for name, known in found.items() if not known.axes]

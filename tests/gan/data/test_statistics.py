@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gan_worker.gan.data.statistics import WEAKEST_AXIS, Statistics, measure_statistics
+from gan_worker.gan.data.statistics import Statistics, measure_statistics
 
 
 def material(rng):
@@ -41,33 +41,31 @@ def test_a_grey_photo_has_one_channel():
     assert measure_statistics([{"base_color": grey}], ["base_color"]).channels == 1
 
 
-def color_of(rng, red_to_blue, grey=5.0):
-    """Grey that varies, and from red to blue, by these standard deviations, in steps of 8 bits."""
-    values = rng.normal(0.5, grey / 255 / np.sqrt(3), (64, 64, 1)).repeat(3, axis=-1)
-    tint = rng.normal(0, red_to_blue / 255, (64, 64, 1)) * np.array([1.0, 0.0, -1.0]) / np.sqrt(2)
-    return {"base_color": (values + tint).astype(np.float32)}
+def color_of(rng, tint, grey=5.0):
+    """Grey that varies, and two tints, by these standard deviations, in steps of 8 bits."""
+    axes = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / np.sqrt([[3], [2], [6]])
+    values = 0.5 + rng.normal(0, np.array([grey, tint, tint]) / 255, (64, 64, 3)) @ axes
+    return {"base_color": values.astype(np.float32)}
 
 
 @pytest.mark.parametrize(
-    ("red_to_blue", "grey", "axes"),
-    [(1.0, 5, 2), (0.45, 5, 2), (0.3, 2, 1), (1.0, 15, 2), (1.0, 18, 1), (1.6, 40, 2)],
+    ("tint", "grey", "axes"),
+    [(1.0, 5, 3), (0.45, 5, 3), (0.3, 2, 1), (1.0, 26, 3), (1.0, 31, 1), (1.6, 40, 3)],
     ids=["tinted", "faint", "rounded", "enough", "too little", "visible"],
 )
-def test_faint_tints_are_kept_where_they_are_what_color_there_is(red_to_blue, grey, axes):
-    maps = color_of(np.random.default_rng(0), red_to_blue, grey)
-    assert measure_statistics([maps], ["base_color"]).channels == (2 if red_to_blue > 1.5 else 1)
+def test_faint_tints_are_kept_where_they_are_what_color_there_is(tint, grey, axes):
+    maps = color_of(np.random.default_rng(0), tint, grey)
+    assert measure_statistics([maps], ["base_color"]).channels == (3 if tint > 1.5 else 1)
     statistics = measure_statistics([maps], ["base_color"], tints=True)
     assert statistics.channels == axes
     restored = np.asarray(statistics.restore(statistics.standardise(maps))["base_color"])
-    rest = 0.0 if axes == 2 else red_to_blue / 255 / np.sqrt(3)
+    rest = 0.0 if axes == 3 else tint / 255 * np.sqrt(2 / 3)
     np.testing.assert_allclose((restored - maps["base_color"]).std(), rest, rtol=0.1, atol=1e-5)
 
 
 def test_faint_color_beside_a_visible_one_is_left_out():
-    rng = np.random.default_rng(0)
-    maps = color_of(rng, 5)
-    green = rng.normal(0, 1 / 255, (64, 64, 1)) * np.array([1.0, -2.0, 1.0]) / np.sqrt(6)
-    maps["base_color"] += green.astype(np.float32)
+    maps = color_of(np.random.default_rng(0), 1)
+    maps["base_color"][::2, :, 0] += 0.05
     assert measure_statistics([maps], ["base_color"], tints=True).channels == 2
 
 
@@ -75,7 +73,7 @@ def test_faint_color_stays_fainter_than_shapes():
     maps = color_of(np.random.default_rng(0), 0.6)
     channels = measure_statistics([maps], ["base_color"], tints=True).standardise(maps)
     spread = channels.std(axis=(0, 1))
-    np.testing.assert_allclose(spread, [1, 0.6 / (WEAKEST_AXIS * 5)], rtol=0.1)
+    np.testing.assert_allclose(spread, [1, 0.6, 0.6], rtol=0.1)
 
 
 def test_a_color_that_is_nearly_even_is_one_value():
