@@ -170,7 +170,7 @@ def _sorted_values(x: tf.Tensor) -> tf.Tensor:
 
 @tf.custom_gradient
 def sort_on_processor(rows: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-    """`tf.sort` along the last axis of (rows, samples) float32, in a third of the time.
+    """`tf.sort` along the last axis of (rows, samples) float32, in half the time with its gradient.
 
     TensorFlow sorts places by the values they point to, one comparison after the other; NumPy sorts many numbers at
     once with the processor's vector instructions. A fifth of a training step went into it.
