@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import bpy
-from bpy.props import BoolProperty
 
 from ..steering import sliders
-from ..worker.reporting import Action, CancelTask, still, when
+from ..worker.reporting import CancelTask, StartTask, still, when
 from . import motion
 
 
-class TILEWRIGHT_OT_bake_motion(Action, bpy.types.Operator):
+class TILEWRIGHT_OT_bake_motion(StartTask, bpy.types.Operator):
     """Make a picture for every frame, kept in a folder of their own, and show them on the material one by one"""
 
     bl_idname = "tilewright.bake_motion"
     bl_label = "Bake Loop"
-
-    wait: BoolProperty(
-        name="Wait",
-        description="Return only when all pictures are there",
-        options={"SKIP_SAVE"},
-    )
 
     @classmethod
     def obstacle(cls, context: bpy.types.Context) -> str:
@@ -29,11 +22,8 @@ class TILEWRIGHT_OT_bake_motion(Action, bpy.types.Operator):
             context.scene, sliders.active_material()
         )
 
-    def act(self, context: bpy.types.Context) -> None:
-        bake = motion.start(context.scene, still(sliders.active_material()))
-        if self.wait:
-            bake.wait()
-            bake.raise_error()
+    def begin(self, context: bpy.types.Context) -> motion.MotionBake:
+        return motion.start(context.scene, still(sliders.active_material()))
 
 
 class TILEWRIGHT_OT_cancel_motion(CancelTask, bpy.types.Operator):

@@ -10,7 +10,15 @@ from ..shader import node_tree
 from ..steering import sliders
 from ..steering.steering import settle
 from ..worker import pump, session
-from ..worker.reporting import Action, CancelTask, no_worker, obstacle_of, require, unless
+from ..worker.reporting import (
+    Action,
+    CancelTask,
+    StartTask,
+    no_worker,
+    obstacle_of,
+    require,
+    unless,
+)
 from . import photo, regeneration, requests
 
 
@@ -166,7 +174,7 @@ class TILEWRIGHT_OT_estimate_maps(_Making, bpy.types.Operator):
             regeneration.estimate_missing(material)
 
 
-class TILEWRIGHT_OT_photo_to_material(Action, bpy.types.Operator):
+class TILEWRIGHT_OT_photo_to_material(StartTask, bpy.types.Operator):
     """Make a material of one photo, in seconds and without training: all maps that are missing are estimated"""
 
     bl_idname = "tilewright.photo_to_material"
@@ -188,9 +196,6 @@ class TILEWRIGHT_OT_photo_to_material(Action, bpy.types.Operator):
     )
     filter_glob: StringProperty(default=photo.PICTURES, options={"SKIP_SAVE", "HIDDEN"})
     filter_folder: BoolProperty(default=True, options={"SKIP_SAVE", "HIDDEN"})
-    wait: BoolProperty(
-        name="Wait", description="Return only when the material is there", options={"SKIP_SAVE"}
-    )
 
     @classmethod
     def obstacle(cls, _context: bpy.types.Context) -> str:
@@ -203,14 +208,16 @@ class TILEWRIGHT_OT_photo_to_material(Action, bpy.types.Operator):
         self.below = _object_below(context, event) if self.filepath else None
         return self.execute(context)
 
-    def act(self, context: bpy.types.Context) -> None:
+    def begin(self, context: bpy.types.Context) -> photo.PhotoMaterial:
         objects, left_out = self._targets(context)
         task = self._start(context, objects)
         for sentence in requests.warnings(objects, left_out):
             self.tell("WARNING", sentence)
+        return task
+
+    def act(self, context: bpy.types.Context) -> None:
+        super().act(context)
         if self.wait:
-            task.wait()
-            task.raise_error()
             pump.finish()
 
     def _targets(self, context: bpy.types.Context) -> tuple[list[bpy.types.Object], list[str]]:

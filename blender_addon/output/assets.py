@@ -13,7 +13,7 @@ from gan_worker.files import patiently, replace_file, storage_errors
 from gan_worker.materials.metadata import credit_line
 
 from ..shader import images, node_tree
-from .previews import PREVIEW_SIDE, preview_pixels
+from .previews import PREVIEW_SIDE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,18 +83,18 @@ def library_folder(name: str) -> Path:
 
 def keep(
     material: bpy.types.Material,
+    preview: np.ndarray,
     catalog: str,
     library: str = "",
-    preview: np.ndarray | None = None,
 ) -> Path:
     """Keep a material as an asset.
 
     Args:
         material: one that was generated, at its full size.
+        preview: of `previews.preview_pieces`; Blender's own needs seconds of shader compilation.
         catalog: its path, such as `Tilewright/Bricks`; it is added where there is none.
         library: name of an asset library of the preferences, where a copy goes with its pictures packed; empty to
             mark the material in this file.
-        preview: of `preview_pieces`, where it is drawn already.
 
     Returns:
         The .blend that has the asset.
@@ -182,9 +182,7 @@ def _license(credits: Credits) -> str:
 # ---- preview
 
 
-def _set_preview(material: bpy.types.Material, drawn: np.ndarray | None) -> None:
-    """Drawn here, while Blender's own needs seconds of shader compilation."""
-    pixels = preview_pixels(node_tree.images_of(material)) if drawn is None else drawn
+def _set_preview(material: bpy.types.Material, pixels: np.ndarray) -> None:
     preview = material.preview_ensure()
     preview.image_size = (PREVIEW_SIDE, PREVIEW_SIDE)
     preview.image_pixels_float.foreach_set(pixels[::-1].reshape(-1))
@@ -203,11 +201,16 @@ def find(uid: int) -> bpy.types.Material:
 
 
 def steady_maps(uid: int) -> Callable[[], dict[str, bpy.types.Image]]:
-    """What finds the maps of a material again after each pause, and raises `wrong_state` where they are others."""
+    """What finds the maps of a material again after each pause, and raises `wrong_state` where they are others.
+
+    Raises:
+        RequestError: `wrong_state` where one cannot be read.
+    """
 
     def names(maps: dict[str, bpy.types.Image]) -> dict[str, str]:
         return {name: image.name_full for name, image in maps.items()}
 
+    node_tree.check_pictures(find(uid))
     shown = names(node_tree.images_of(find(uid)))
 
     def find_maps() -> dict[str, bpy.types.Image]:

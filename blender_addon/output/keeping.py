@@ -42,7 +42,7 @@ class AssetKeeping(BackgroundTask):
                 tuple(find_maps()[name].size)  # Blender decodes a picture when it is first asked
                 yield False
             preview = yield from previews.preview_pieces(find_maps)
-            self.file = assets.keep(assets.find(uid), self._catalog, self._library, preview)
+            self.file = assets.keep(assets.find(uid), preview, self._catalog, self._library)
             self.advance()
             yield False
 

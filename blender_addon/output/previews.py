@@ -14,16 +14,6 @@ PREVIEW_SIDE = 256
 _LIGHT = np.array((-0.4, 0.5, 0.77), np.float32)
 
 
-def preview_pixels(maps: dict[str, bpy.types.Image]) -> np.ndarray:
-    """What `preview_pieces` draws, at once."""
-    pieces = preview_pieces(lambda: maps)
-    while True:
-        try:
-            next(pieces)
-        except StopIteration as end:
-            return end.value
-
-
 def preview_pieces(
     find_maps: Callable[[], dict[str, bpy.types.Image]],
 ) -> Generator[bool, None, np.ndarray]:

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import bpy
-from bpy.props import BoolProperty
 
 from ..ui.layouts import ui_scale
-from ..worker.reporting import Action, CancelTask, obstacle_of, require, still, unless, when
+from ..worker.reporting import (
+    Action,
+    CancelTask,
+    StartTask,
+    obstacle_of,
+    require,
+    still,
+    unless,
+    when,
+)
 from . import corners, look, overlay, preparation, preview, suggestion
 
 # Pixels beside a handle at which the mouse still takes it, however far one has zoomed.
@@ -210,22 +218,15 @@ class TILEWRIGHT_OT_end_corners(Action, bpy.types.Operator):
         overlay.editing().is_done = True
 
 
-class TILEWRIGHT_OT_suggest_corners(_OfPhoto, bpy.types.Operator):
+class TILEWRIGHT_OT_suggest_corners(_OfPhoto, StartTask, bpy.types.Operator):
     """Look for a regular pattern, such as bricks or tiles, and put the corners where it repeats"""
 
     bl_idname = "tilewright.suggest_corners"
     bl_label = "Suggest"
 
-    wait: BoolProperty(
-        name="Wait", description="Return only when it was looked for", options={"SKIP_SAVE"}
-    )
-
-    def act(self, context: bpy.types.Context) -> None:
+    def begin(self, context: bpy.types.Context) -> suggestion.Suggestion:
         preview.show_before(_editor(context))
-        task = suggestion.suggest(_photo(context))
-        if self.wait:
-            task.wait()
-            task.raise_error()
+        return suggestion.suggest(_photo(context))
 
 
 class TILEWRIGHT_OT_use_whole_photo(_OfPhoto, bpy.types.Operator):
@@ -239,21 +240,14 @@ class TILEWRIGHT_OT_use_whole_photo(_OfPhoto, bpy.types.Operator):
         preparation.set_corners(_photo(context), ())
 
 
-class TILEWRIGHT_OT_check_photo(_OfPhoto, bpy.types.Operator):
+class TILEWRIGHT_OT_check_photo(_OfPhoto, StartTask, bpy.types.Operator):
     """Look whether the photo is blurred, clipped or has the edge of a shadow"""
 
     bl_idname = "tilewright.check_photo"
     bl_label = "Check Photo"
 
-    wait: BoolProperty(
-        name="Wait", description="Return only when it is done", options={"SKIP_SAVE"}
-    )
-
-    def act(self, context: bpy.types.Context) -> None:
-        task = look.look(_photo(context))
-        if self.wait:
-            task.wait()
-            task.raise_error()
+    def begin(self, context: bpy.types.Context) -> look.Look:
+        return look.look(_photo(context))
 
 
 class TILEWRIGHT_OT_cancel_photo(CancelTask, bpy.types.Operator):
@@ -274,25 +268,18 @@ class TILEWRIGHT_OT_cancel_photo(CancelTask, bpy.types.Operator):
         return next((task for task in tasks if task and task.state == "running"), None)
 
 
-class TILEWRIGHT_OT_show_prepared(_OfPhoto, bpy.types.Operator):
+class TILEWRIGHT_OT_show_prepared(_OfPhoto, StartTask, bpy.types.Operator):
     """Show what comes of the photo, or the photo itself. The preview is smaller; its file is never changed"""
 
     bl_idname = "tilewright.show_prepared"
     bl_label = "Before / After"
     bl_options = {"UNDO"}
 
-    wait: BoolProperty(
-        name="Wait", description="Return only when it is shown", options={"SKIP_SAVE"}
-    )
-
-    def act(self, context: bpy.types.Context) -> None:
+    def begin(self, context: bpy.types.Context) -> preview.Preview | None:
         if preview.is_after(_editor(context).image):
             preview.show_before(_editor(context))
-            return
-        task = preview.show_after(_editor(context))
-        if self.wait:
-            task.wait()
-            task.raise_error()
+            return None
+        return preview.show_after(_editor(context))
 
 
 register, unregister = bpy.utils.register_classes_factory(

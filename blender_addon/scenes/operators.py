@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bpy
-from bpy.props import BoolProperty
 
 from gan_worker.scenes.parser import read_recipe
 
-from ..worker.reporting import Action, CancelTask, no_worker, unless, when
+from ..worker.reporting import Action, CancelTask, StartTask, no_worker, unless, when
 from . import batch as scene_batch
 
 if TYPE_CHECKING:
@@ -56,17 +55,11 @@ def show_scene_plan(scene: bpy.types.Scene) -> bpy.types.Text:
     return text
 
 
-class TILEWRIGHT_OT_run_scene_recipe(Action, bpy.types.Operator):
+class TILEWRIGHT_OT_run_scene_recipe(StartTask, bpy.types.Operator):
     """Give the objects of this scene materials, as the recipe says. Run again, it makes only what is missing"""
 
     bl_idname = "tilewright.run_scene_recipe"
     bl_label = "Run Scene Recipe"
-
-    wait: BoolProperty(
-        name="Wait",
-        description="Return only when all materials are there",
-        options={"SKIP_SAVE"},
-    )
 
     @classmethod
     def obstacle(cls, context: bpy.types.Context) -> str:
@@ -76,11 +69,8 @@ class TILEWRIGHT_OT_run_scene_recipe(Action, bpy.types.Operator):
             or when(scene_batch.SceneBatch.running(), "A recipe is running: cancel it first")
         )
 
-    def act(self, context: bpy.types.Context) -> None:
-        batch = run_scene_recipe(context.scene)
-        if self.wait:
-            batch.wait()
-            batch.raise_error()
+    def begin(self, context: bpy.types.Context) -> scene_batch.SceneBatch:
+        return run_scene_recipe(context.scene)
 
 
 class TILEWRIGHT_OT_show_scene_plan(Action, bpy.types.Operator):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 import bpy
+from bpy.props import BoolProperty
 
 from gan_worker.errors import ErrorInfo, RequestError, TilewrightError
 from gan_worker.errors import counted as counted
@@ -106,6 +107,31 @@ class Action(Button):
             return self.act(context) or {"FINISHED"}
         except TilewrightError as error:
             return failed(self, error)
+
+
+class StartTask(Action):
+    """What all buttons share that begin long work, which goes on beside whatever is done next.
+
+    A button begins it in `begin`.
+    """
+
+    wait: BoolProperty(
+        name="Wait", description="Return only when it is done", options={"SKIP_SAVE"}
+    )
+
+    def begin(self, context: bpy.types.Context) -> BackgroundTask | None:
+        """Begin; gives what runs now, if anything does.
+
+        Raises:
+            TilewrightError: why it could not be begun.
+        """
+        raise NotImplementedError
+
+    def act(self, context: bpy.types.Context) -> None:
+        task = self.begin(context)
+        if task and self.wait:
+            task.wait()
+            task.raise_error()
 
 
 class CancelTask(Action):

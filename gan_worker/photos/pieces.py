@@ -9,7 +9,7 @@ Result = TypeVar("Result")
 Pieces = Generator[None, None, Result]
 
 
-def finished(pieces: Pieces[Result]) -> Result:
+def finished(pieces: Generator[object, None, Result]) -> Result:
     """What comes of all pieces, one after the other."""
     while True:
         try:

@@ -16,8 +16,18 @@ from blender_addon.worker import pump
 from gan_worker.config import Credits, GenerationConfig
 from gan_worker.errors import RequestError, StorageError
 from gan_worker.materials.maps import MAPS
+from gan_worker.photos.pieces import finished
 
 CREDITS = Credits("c" * 64, 3, 0, ("Ann Oak", "Bo Fir"), ("CC0-1.0", "CC-BY-4.0"))
+
+
+def drawn(**maps: bpy.types.Image) -> np.ndarray:
+    return finished(previews.preview_pieces(lambda: maps))
+
+
+def keep(material: bpy.types.Material, catalog: str, library: str = "") -> Path:
+    preview = drawn(**node_tree.images_of(material))
+    return assets.keep(material, preview, catalog, library)
 
 
 @pytest.fixture
@@ -78,7 +88,7 @@ def test_the_preview_is_cut_out_and_glows(maps):
         for name, value in values.items():
             made[name] = images.new_image(name, name, maps[name], "job")
             images.write_pixels(made[name], np.full_like(maps[name], value * 255))
-        return previews.preview_pixels(made)
+        return drawn(**made)
 
     assert np.all(shown(base_color=0)[..., 3] == 1)
     lava = shown(base_color=0, emission=1, opacity=0.2)
@@ -96,9 +106,7 @@ def test_the_preview_is_the_average_of_all_pixels_a_row_at_a_time(make, size):
     whole = images.read_pixels(image)[: count * step, : count * step]
     small = whole.reshape(count, step, count, step, 4).mean(axis=(1, 3))
     places = np.arange(previews.PREVIEW_SIDE) * count // previews.PREVIEW_SIDE
-    np.testing.assert_allclose(
-        previews.preview_pixels({"base_color": image}), small[places][:, places], atol=1e-5
-    )
+    np.testing.assert_allclose(drawn(base_color=image), small[places][:, places], atol=1e-5)
     assert len(list(previews.preview_pieces(lambda: {"base_color": image}))) > count
 
 
@@ -150,13 +158,13 @@ def test_license_of_some_pictures_is_not_that_of_all():
 
 
 def test_what_somebody_wrote_stays(saved, material):
-    assets.keep(material, "Tilewright")
+    keep(material, "Tilewright")
     material.asset_data.author = "Me"
     material.asset_data.tags.new("favourite")
     recipe = node_tree.read_recipe(material)
     recipe = replace(recipe, config=replace(recipe.config, seed=6))
     node_tree.store_recipe(material, recipe, {})
-    assets.keep(material, "Tilewright")
+    keep(material, "Tilewright")
     assert material.asset_data.author == "Me"
     assert "seed 6" in material.asset_data.description
     assert "favourite" in material.asset_data.tags
@@ -165,7 +173,7 @@ def test_what_somebody_wrote_stays(saved, material):
 
 def test_file_that_was_never_saved_is_told_so(material, library):
     with pytest.raises(StorageError) as caught:
-        assets.keep(material, "Tilewright")
+        keep(material, "Tilewright")
     assert (caught.value.code, caught.value.info.cure) == (
         "file_unwritable",
         "Save the file, or choose an asset library.",
@@ -212,8 +220,8 @@ def test_keeping_again_replaces_the_copy_and_files_beside_the_blend_stay(
     pump.tick()
     pump.finish()
     paths = {n: i.filepath for n, i in node_tree.images_of(material).items()}
-    first = assets.keep(material, "Tilewright", "Mine")
-    assert assets.keep(material, "Tilewright/Walls", "Mine") == first
+    first = keep(material, "Tilewright", "Mine")
+    assert keep(material, "Tilewright/Walls", "Mine") == first
     assert {n: i.filepath for n, i in node_tree.images_of(material).items()} == paths
     assert not any(i.packed_file for i in node_tree.images_of(material).values())
     assert set(catalogs(library)) == {"Tilewright", "Tilewright/Walls"}
@@ -226,8 +234,8 @@ def test_keeping_again_replaces_the_copy_and_files_beside_the_blend_stay(
 def test_asset_of_this_file_keeps_its_catalogue_when_a_copy_goes_to_a_library(
     saved, material, library
 ):
-    assets.keep(material, "House")
-    file = assets.keep(material, "Tilewright/Walls", "Mine")
+    keep(material, "House")
+    file = keep(material, "Tilewright/Walls", "Mine")
     assert material.asset_data.catalog_id == catalogs(saved.parent)["House"]
     with bpy.data.libraries.load(str(file), assets_only=True) as (there, wanted):
         wanted.materials = there.materials
@@ -238,7 +246,7 @@ def test_asset_of_this_file_keeps_its_catalogue_when_a_copy_goes_to_a_library(
 def test_a_copy_for_a_library_changes_nothing_of_who_keeps_the_material(material, library, kept):
     material.use_fake_user = kept
     users = material.users
-    assets.keep(material, "Tilewright", "Mine")
+    keep(material, "Tilewright", "Mine")
     assert not material.asset_data
     assert (material.use_fake_user, material.users) == (kept, users)
 
@@ -246,7 +254,7 @@ def test_a_copy_for_a_library_changes_nothing_of_who_keeps_the_material(material
 def test_file_inside_a_library_uses_the_catalogues_of_its_root(material, library):
     (library / "walls").mkdir(parents=True)
     bpy.ops.wm.save_as_mainfile(filepath=str(library / "walls" / "brick.blend"))
-    assets.keep(material, "Tilewright")
+    keep(material, "Tilewright")
     assert material.asset_data.catalog_id == catalogs(library)["Tilewright"]
     assert not (library / "walls" / assets.FILE).exists()
 
@@ -254,7 +262,7 @@ def test_file_inside_a_library_uses_the_catalogues_of_its_root(material, library
 def test_library_that_cannot_be_written_is_said_and_nothing_is_left(saved, material, library):
     library.write_text("a file where the folder should be")
     with pytest.raises(StorageError) as caught:
-        assets.keep(material, "Tilewright", "Mine")
+        keep(material, "Tilewright", "Mine")
     assert caught.value.code == "file_unwritable"
     assert not material.asset_data
 
@@ -263,15 +271,17 @@ def test_preview_of_a_slider_and_lost_pictures_are_not_kept(saved, material, map
     for image in node_tree.images_of(material).values():
         image[images.JOB_KEY] = images.LIVE_PREFIX + material.tilewright.uuid
     with pytest.raises(RequestError) as caught:
-        assets.keep(material, "Tilewright")
+        keep(material, "Tilewright")
     assert "it shows a preview" in str(caught.value)
     lost = bpy.data.images.new("lost", 8, 8)
     lost.source, lost.filepath = "FILE", str(saved.parent / "gone.png")
     material.node_tree.nodes[node_tree.texture_node_name("height")].image = lost
     for name in set(maps) - {"height"}:
         material.node_tree.nodes[node_tree.texture_node_name(name)].image = None
+    task = keeping.start([material], "Tilewright")
+    task.wait()
     with pytest.raises(RequestError) as caught:
-        assets.keep(material, "Tilewright")
+        task.raise_error()
     assert "height cannot be read. Press Regenerate first." in str(caught.value)
     assert not material.asset_data
 

@@ -15,6 +15,7 @@ from gan_worker.gan.generation.model import load_model
 from gan_worker.gan.photo.reading import read_photo
 from gan_worker.gan.training.loop import train
 from gan_worker.materials.pictures import write_picture
+from gan_worker.photos.pieces import finished
 from gan_worker.preparation import Preparation
 from gan_worker.progress import DataReport, Notice, Preview, Stage, TrainingProgress
 from gan_worker.runs.entries import read_entry
@@ -25,12 +26,7 @@ from gan_worker.server.validation import Validation
 
 
 def listed(folder):
-    entries = read_entry(folder)
-    while True:
-        try:
-            next(entries)
-        except StopIteration as done:
-            return done.value
+    return finished(read_entry(folder))
 
 
 def made(tmp_path, pictures, name="photo", stop=lambda: False, **chosen):
