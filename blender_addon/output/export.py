@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,7 +98,7 @@ class MaterialExport(BackgroundTask):
         said = node_tree.read_metadata(self._found())
         maps: dict[str, np.ndarray] = {}
         for name in _exported_maps(self._found()):
-            yield from self._read(name, maps)
+            maps[name] = yield from images.stored_pieces(partial(self._image, name), name)
         self.findings = tuple(finding for finding in validate(maps) if not finding.is_ok)
         yield False
         textures = len(textures_of(self._target, maps))
@@ -117,15 +118,14 @@ class MaterialExport(BackgroundTask):
             raise _wrong_state("A material must stay while it is exported; it is gone.", "Undo.")
         return material
 
-    def _read(self, name: str, maps: dict[str, np.ndarray]) -> Iterator[bool]:
+    def _image(self, name: str) -> bpy.types.Image:
         image = node_tree.images_of(self._found()).get(name)
         if image is None or not image.size[0]:
             raise _wrong_state(
                 f"A material that is exported must have its pictures; {name} cannot be read.",
                 "Press Regenerate first.",
             )
-        for _ in images.stored_pieces(image, name, maps):
-            yield False
+        return image
 
 
 def _exported_maps(material: bpy.types.Material) -> list[str]:

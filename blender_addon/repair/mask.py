@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
+
 import bpy
 import numpy as np
 
 from ..shader import images, node_tree, projection
 from ..shader.projection import MAPPING
-from ..worker.reporting import require
+from ..worker.reporting import require, still
 
 # Nodes that show what is masked in red, while it is painted.
 MASK, RED, MIX = "Tilewright Repair Mask", "Tilewright Repair Red", "Tilewright Repair Mix"
@@ -91,12 +93,13 @@ def end(material: bpy.types.Material) -> None:
             nodes.remove(nodes[name])
 
 
-def read(material: bpy.types.Material, size: tuple[int, int]) -> np.ndarray:
-    """What is masked.
+def read_pieces(
+    find_material: Callable[[], bpy.types.Material],
+) -> Generator[bool, None, np.ndarray]:
+    """What is masked, a few rows at a time.
 
     Args:
-        material: one of ours.
-        size: width and height of its maps.
+        find_material: gives the same one of ours at each call.
 
     Returns:
         (height, width, 1) uint8, 255 where the material is to be filled and 0 elsewhere, top row first.
@@ -104,13 +107,17 @@ def read(material: bpy.types.Material, size: tuple[int, int]) -> np.ndarray:
     Raises:
         RequestError: `invalid_config` where nothing is masked, or everything.
     """
-    image = material.tilewright.repair_mask
-    hidden = np.zeros((size[1], size[0], 1), bool)
+    width, height = size = _size(find_material())
+    hidden = np.zeros((height, width, 1), bool)
+    image = find_material().tilewright.repair_mask
     if image and min(image.size):
         _fit(image, size)
-        # Row by row, in memory that is touched already, and no mean over three: each takes several times as long.
-        for row, rgba in zip(hidden, images.read_pixels(image), strict=True):
-            row[:] = rgba[:, 0:1] + rgba[:, 1:2] + rgba[:, 2:3] > 1.5
+        rgba = yield from images.read_pieces(lambda: still(find_material().tilewright.repair_mask))
+        for top in range(0, height, rows := max(1, images.PIXELS_PER_STEP // width)):
+            band = rgba[top : top + rows]
+            # No mean over three: it takes several times as long.
+            hidden[top : top + rows] = band[..., 0:1] + band[..., 1:2] + band[..., 2:3] > 1.5
+            yield False
     require(
         hidden.any() and not hidden.all(),
         "A part of the material must be masked, and a part left as it is; "
@@ -122,12 +129,18 @@ def read(material: bpy.types.Material, size: tuple[int, int]) -> np.ndarray:
 
 def _image(material: bpy.types.Material) -> bpy.types.Image:
     kept = material.tilewright
-    width, height = next(iter(node_tree.images_of(material).values())).size
+    size = _size(material)
     if kept.repair_mask is None or not min(kept.repair_mask.size):  # none yet, or its file is gone
         name = images.whole_name(material.name, " Repair Mask")
-        kept.repair_mask = bpy.data.images.new(name, width, height, alpha=False, is_data=True)
-    _fit(kept.repair_mask, (width, height))
+        kept.repair_mask = bpy.data.images.new(name, *size, alpha=False, is_data=True)
+    _fit(kept.repair_mask, size)
     return kept.repair_mask
+
+
+def _size(material: bpy.types.Material) -> tuple[int, int]:
+    """Width and height of its maps."""
+    width, height = next(iter(node_tree.images_of(material).values())).size
+    return width, height
 
 
 def _fit(image: bpy.types.Image, size: tuple[int, int]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections.abc import Generator, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import bpy
@@ -15,7 +16,7 @@ from gan_worker.errors import ProtocolError, RequestError
 from gan_worker.files import storage_errors
 from gan_worker.materials.maps import MAPS
 from gan_worker.materials.metadata import material_metadata, repair_metadata
-from gan_worker.materials.png import encode_png, png_pieces, text_chunks
+from gan_worker.materials.png import png_pieces, text_chunks
 from gan_worker.progress import BatchProgress
 
 from ..generation import regeneration, results
@@ -72,16 +73,14 @@ def repair(material: bpy.types.Material) -> Repair:
     """Fill what is masked in all maps of a material; all else in them stays as it is, to the bit.
 
     Raises:
-        RequestError: `wrong_state`, `unknown_model` or `not_allowed` where it cannot be repaired, `invalid_config`
-            where nothing is masked, or everything.
+        RequestError: `wrong_state`, `unknown_model` or `not_allowed` where it cannot be repaired. Where nothing is
+            masked, or everything, the repair fails with `invalid_config`.
         WorkerError: `worker_gone`; ProtocolError: `protocol_version`.
     """
     check(material)
     node_tree.check_pictures(material)
     node_tree.ensure_unique(material)
-    width, height = next(iter(node_tree.images_of(material).values())).size
-    mask = repair_mask.read(material, (width, height))
-    return Repair(material, mask).start(material.tilewright.uuid)
+    return Repair(material).start(material.tilewright.uuid)
 
 
 class Repair(BackgroundTask):
@@ -89,17 +88,15 @@ class Repair(BackgroundTask):
 
     Args:
         material: that is repaired.
-        mask: of `repair_mask.read`.
     """
 
     stage = "repairing"
 
-    def __init__(self, material: bpy.types.Material, mask: np.ndarray) -> None:
+    def __init__(self, material: bpy.types.Material) -> None:
         super().__init__()
         self._target = material.tilewright.uuid
         self._model = regeneration.model_of(material).name
         self._shown = _names(material)
-        self._mask = encode_png(mask)
         self._textures = images.texture_folder(bpy.context.scene)
         self._folder = preferences.picture_folder() / f"repair-{uuid.uuid4().hex}"
         self._requests = Requests("a material is repaired", "Press Repair again.")
@@ -134,13 +131,16 @@ class Repair(BackgroundTask):
     def _write(self) -> Iterator[bool]:
         """One file for each map, with just what Blender has, and the mask."""
         (self._folder / "maps").mkdir(parents=True)
-        (self._folder / "mask.png").write_bytes(self._mask)
+        mask = yield from repair_mask.read_pieces(self._material)
+        (self._folder / "mask.png").write_bytes((yield from _encoded(mask)))
         for name in self._shown:
-            parts: list[bytes] = []
-            for _ in png_pieces(_as_stored(self._material(), name), parts):
-                yield False
+            find_image = partial(self._image, name)
+            pixels = yield from images.stored_pieces(find_image, name, as_held=True)
             file = self._folder / "maps" / f"material_{MAPS[name].file_word}.png"
-            file.write_bytes(b"".join(parts))
+            file.write_bytes((yield from _encoded(pixels)))
+
+    def _image(self, name: str) -> bpy.types.Image:
+        return node_tree.images_of(self._material())[name]
 
     def _ask(self) -> session.Job:
         # Its own model made it, seamless and at the model's scale but for the levels of detail that it leaves out.
@@ -162,10 +162,7 @@ class Repair(BackgroundTask):
         said = text_chunks(_marks(ready.recipe, node_tree.recipe_of(self._material())))
         pngs: dict[str, bytes] = {}
         for name, pixels in ready.maps.items():
-            parts: list[bytes] = []
-            for _ in png_pieces(pixels, parts, said):
-                yield False
-            pngs[name] = b"".join(parts)
+            pngs[name] = yield from _encoded(pixels, said)
         # At once from here on: what has no user yet might be tidied away between two steps.
         material = self._material()
         found = node_tree.images_of(material)
@@ -194,12 +191,12 @@ def _names(material: bpy.types.Material) -> dict[str, str]:
     return {name: image.name_full for name, image in node_tree.images_of(material).items()}
 
 
-def _as_stored(material: bpy.types.Material, map_name: str) -> np.ndarray:
-    """A map's whole numbers of 8 or 16 bits."""
-    image = node_tree.images_of(material)[map_name]
-    values = np.clip(images.read_pixels(image)[..., : MAPS[map_name].channels], 0, 1)
-    kind = np.uint16 if image.is_float else np.uint8
-    return np.rint(values * np.float64(np.iinfo(kind).max)).astype(kind)
+def _encoded(pixels: np.ndarray, said: bytes = b"") -> Generator[bool, None, bytes]:
+    """A PNG of whole numbers, a few rows at a time."""
+    parts: list[bytes] = []
+    for _ in png_pieces(pixels, parts, said):
+        yield False
+    return b"".join(parts)
 
 
 def _marks(made: Recipe, before: Recipe) -> dict[str, str]:

@@ -230,20 +230,6 @@ def pack_live_images() -> None:
                 image.pack()
 
 
-def stored_pieces(
-    image: bpy.types.Image, map_name: str, found: dict[str, np.ndarray]
-) -> Iterator[None]:
-    """Put the whole numbers that an image's map has in files into `found`, a few rows at a time, top row first."""
-    kind, rgba = MAPS[map_name], read_pixels(image)
-    whole = np.empty((*rgba.shape[:2], kind.channels), np.uint8 if kind.bits == 8 else np.uint16)
-    found[map_name] = whole
-    yield
-    for top in range(0, len(rgba), rows := max(1, PIXELS_PER_STEP // rgba.shape[1])):
-        band = slice(top, top + rows)
-        whole[band] = quantise(rgba[band, :, : kind.channels], kind.bits)
-        yield
-
-
 def rgba_pieces(pixels: np.ndarray, out: np.ndarray) -> Iterator[None]:
     """Fill `out` with what Blender wants: float RGBA in 0..1, bottom row first.
 
@@ -334,6 +320,30 @@ def read_pieces(find_image: Callable[[], bpy.types.Image]) -> Generator[bool, No
         yield False
     find_image().pixels.foreach_get(rgba.reshape(-1))
     return rgba[::-1]
+
+
+def stored_pieces(
+    find_image: Callable[[], bpy.types.Image], map_name: str, as_held: bool = False
+) -> Generator[bool, None, np.ndarray]:
+    """The whole numbers that an image has in files, a few rows at a time.
+
+    Args:
+        find_image: gives the same image at each call.
+        map_name: which map it is.
+        as_held: with as many bits as Blender holds, not with those that the map has in files.
+
+    Returns:
+        uint8 or uint16, (height, width, channels), top row first.
+    """
+    rgba = yield from read_pieces(find_image)
+    kind, held = MAPS[map_name], 16 if find_image().is_float else 8
+    bits = held if as_held else kind.bits
+    whole = np.empty((*rgba.shape[:2], kind.channels), np.uint8 if bits == 8 else np.uint16)
+    for top in range(0, len(rgba), rows := max(1, PIXELS_PER_STEP // rgba.shape[1])):
+        band = slice(top, top + rows)
+        whole[band] = quantise(rgba[band, :, : kind.channels], bits)
+        yield False
+    return whole
 
 
 def is_lost(image: bpy.types.Image) -> bool:

@@ -23,6 +23,7 @@ from gan_worker.errors import ErrorInfo, RequestError
 from gan_worker.materials.metadata import SOURCE_TYPE, read_metadata
 from gan_worker.materials.pictures import read_header, read_stored
 from gan_worker.materials.sets import find_materials
+from gan_worker.photos.pieces import finished
 from gan_worker.progress import GenerationProgress, Notice
 
 from ..conftest import add_lightmap, as_in_another_window
@@ -89,7 +90,11 @@ class Bench:
 
     def shown(self) -> dict[str, np.ndarray]:
         """What the images of the material hold, as whole numbers."""
-        return {name: repair._as_stored(self.material, name) for name in self.maps}
+        shown = node_tree.images_of(self.material)
+        return {
+            name: finished(images.stored_pieces(lambda n=name: shown[n], name, as_held=True))
+            for name in self.maps
+        }
 
     def holds(self, maps: dict[str, np.ndarray]) -> bool:
         return all(np.array_equal(pixels, maps[name]) for name, pixels in self.shown().items())
@@ -289,7 +294,8 @@ def test_mask_of_nothing_or_everything_is_refused(bench, value):
     mask = bench.material.tilewright.repair_mask
     images.write_pixels(mask, np.full((32, 48, 3), value, np.uint8))
     with pytest.raises(RuntimeError, match="all is masked" if value else "nothing is masked"):
-        bpy.ops.tilewright.repair()
+        bpy.ops.tilewright.repair(wait=True)
+    assert repair.of(bench.material) is None
 
 
 def test_buttons_say_why_they_are_disabled(bench):
