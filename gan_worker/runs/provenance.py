@@ -128,7 +128,7 @@ def _commonest(texts: Iterable[str]) -> tuple[str, ...]:
     """Each once, those of most pictures first, and how many more there are."""
     counted = Counter(text for text in texts if text)
     ordered = sorted(counted, key=lambda text: (-counted[text], text))
-    more = (f"{len(ordered) - CREDITED} others",) if len(ordered) > CREDITED else ()
+    more = (f"{len(ordered) - CREDITED} more",) if len(ordered) > CREDITED else ()
     return (*ordered[:CREDITED], *more)
 
 

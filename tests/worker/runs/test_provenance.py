@@ -144,7 +144,7 @@ def test_credits_name_the_commonest_first_and_count_what_is_missing():
     credits = Provenance().extended(told, SESSION).credits
     assert (credits.pictures, credits.unlicensed, credits.licenses) == (33, 30, ("MIT",))
     assert credits.authors[:2] == ("Ann", "a00")
-    assert (len(credits.authors), credits.authors[-1]) == (11, "21 others")
+    assert (len(credits.authors), credits.authors[-1]) == (11, "21 more")
 
 
 def test_an_empty_provenance_credits_nobody():
