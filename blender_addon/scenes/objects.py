@@ -40,10 +40,10 @@ def describe(scene: bpy.types.Scene, curves: Collection[str]) -> Scene:
         curves: names of the curve objects whose points are wanted.
     """
     below = scene.collection.children_recursive
-    lies_in: dict[str, set[str]] = {}
+    lies_in: dict[bpy.types.Object, set[str]] = {}
     for collection in below:
         for obj in collection.all_objects:
-            lies_in.setdefault(obj.name, set()).add(collection.name)
+            lies_in.setdefault(obj, set()).add(collection.name)
     found: dict[str, bpy.types.Object] = {}
     for obj in scene.objects:
         # Of a local object and a linked one of the same name, the local one counts.
@@ -57,7 +57,7 @@ def describe(scene: bpy.types.Scene, curves: Collection[str]) -> Scene:
     )
     where = iter(matrices)
     objects = tuple(
-        _object(obj, next(where), frozenset(lies_in.get(name, ()))) for name, obj in found.items()
+        _object(obj, next(where), frozenset(lies_in.get(obj, ()))) for obj in found.values()
     )
     lines = {name: tuple(_points(obj, next(where))) for name, obj in guides.items()}
     return Scene(objects, frozenset(c.name for c in below), lines)

@@ -80,6 +80,20 @@ def test_what_is_linked_from_another_file_is_refused(tmp_path):
     assert (only.refusal, only.new_slots) == ("", False)
 
 
+def test_of_a_linked_object_with_the_same_name_nothing_is_told(tmp_path):
+    mesh("House", collection("Set"))
+    path = str(tmp_path / "library.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.read_homefile(use_empty=True)
+    with bpy.data.libraries.load(path, link=True) as (_, wanted):
+        wanted.collections = ["Set"]
+    bpy.context.scene.collection.children.link(wanted.collections[0])
+    mesh("House", collection("Own"))
+    (only,) = described().objects
+    assert (only.refusal, only.collections) == ("", {"Own"})
+    assert described().collections == {"Set", "Own"}
+
+
 def test_what_is_hidden_is_where_it_would_be_shown(tmp_path):
     off = collection("Off")
     house, tower = mesh("House"), mesh("Tower", off)
