@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from gan_worker.scenes.plan import Assignment
     from gan_worker.scenes.store import Made
 
-# On a material: which item it was made for, how often it repeats, and whether it is for slots that recipes add.
+# On a material: which item it was made for, how often it repeats, and whether it is for slots that recipes add; in a
+# second line the name of the material that it took the place of.
 ITEM_KEY = "tilewright_item"
 ADDED = " new slot"
 
@@ -64,6 +65,7 @@ def describe(scene: bpy.types.Scene, curves: Collection[str]) -> Scene:
 
 
 def _object(obj: bpy.types.Object, place: Matrix, collections: frozenset[str]) -> SceneObject:
+    items = [_item(s.material).partition("\n") for s in obj.material_slots]
     return SceneObject(
         name=obj.name,
         type=obj.type,
@@ -73,9 +75,8 @@ def _object(obj: bpy.types.Object, place: Matrix, collections: frozenset[str]) -
         location=_rounded(place.translation),
         new_slots=slots.has_room(obj),
         refusal=slots.refusal(obj),
-        added=tuple(
-            n for n, s in enumerate(obj.material_slots) if _item(s.material).endswith(ADDED)
-        ),
+        added=tuple(n for n, (made, _, _) in enumerate(items) if made.endswith(ADDED)),
+        former={n: former for n, (made, _, former) in enumerate(items) if made},
     )
 
 
@@ -221,7 +222,8 @@ class Applier:
 
 def _item_of(assignment: Assignment) -> str:
     across, down = assignment.scale
-    return f"{assignment.key} {across:g} {down:g}{ADDED if assignment.added else ''}"
+    made = f"{assignment.key} {across:g} {down:g}{ADDED if assignment.added else ''}"
+    return f"{made}\n{assignment.former}" if assignment.former else made
 
 
 def _shows(material: bpy.types.Material, made: Made, scale: tuple[float, float]) -> bool:

@@ -23,6 +23,7 @@ class SceneObject:
         new_slots: whether slots can be added.
         refusal: why nothing about it can be changed, empty where it can.
         added: numbers of the slots that a recipe has added, and whose materials are its own still.
+        former: number of a slot that a recipe has filled → name of the material that was there, where it is known.
     """
 
     name: str
@@ -34,6 +35,7 @@ class SceneObject:
     new_slots: bool = True
     refusal: str = ""
     added: tuple[int, ...] = ()
+    former: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

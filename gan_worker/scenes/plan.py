@@ -84,6 +84,7 @@ class Assignment:
         scale: repeats over the UV square.
         rule: name of the rule.
         added: whether the slot is one that the rule adds, or has added before.
+        former: name of the material that was there before any recipe, where rules look for such names.
     """
 
     object: str
@@ -93,6 +94,7 @@ class Assignment:
     scale: tuple[float, float]
     rule: str
     added: bool = False
+    former: str = ""
 
 
 @dataclass(frozen=True)
@@ -184,10 +186,11 @@ def plan_scene(
             _claim(_Claim(rule, latents), found, claims, skips)
     items: dict[str, WorkItem] = {}
     assignments = []
+    by_material = any(rule.looks_for_materials for rule in recipe.rules)
     for (name, slot), claim in sorted(claims.items()):
         item = claim.item(index.objects[name], known[claim.rule.model], hashes)
         items.setdefault(item.key, item)
-        slots = index.objects[name].slots
+        slots, former = index.objects[name].slots, index.objects[name].former
         before = slots[slot] if slot < len(slots) else ""
         assignments.append(
             Assignment(
@@ -198,6 +201,7 @@ def plan_scene(
                 claim.rule.scale,
                 claim.rule.name,
                 claim.rule.existing == "new slot",
+                former.get(slot, before if by_material else ""),
             )
         )
     more = len(notes) - NOTES_LIMIT
@@ -314,7 +318,7 @@ def _filter(objects: list[SceneObject], wanted: Selection) -> list[SceneObject]:
         objects = [o for o in objects if any(map(good, o.collections))]
     if wanted.material:
         good = _test(wanted.material)
-        objects = [o for o in objects if any(map(good, o.slots))]
+        objects = [o for o in objects if any(map(good, (*o.slots, *o.former.values())))]
     return [o for o in objects if all(_has(o, *entry) for entry in wanted.property)]
 
 
@@ -407,16 +411,18 @@ def _target_slots(
 
 
 def _named_slots(rule: Rule, obj: SceneObject) -> list[int]:
-    # What a recipe added was not there when it ran first: the next run is to do the same.
-    named = {n: name for n, name in enumerate(obj.slots) if n not in obj.added}
+    # The next run is to do the same as the first: what a recipe added was not there, what it filled held another.
+    own = {
+        n: (name, obj.former.get(n, "")) for n, name in enumerate(obj.slots) if n not in obj.added
+    }
     if not rule.slots and rule.select.material:
-        return [n for n, name in named.items() if _test(rule.select.material)(name)]
+        return [n for n, names in own.items() if any(map(_test(rule.select.material), names))]
     found = set()
     for wanted in rule.slots or (0,):
         if isinstance(wanted, int):
             found.add(wanted)
         else:
-            found.update(n for n, name in named.items() if _test((wanted,))(name))
+            found.update(n for n, names in own.items() if any(map(_test((wanted,)), names)))
     if "*" in rule.slots and not obj.slots:
         found.add(0)
     return sorted(found)

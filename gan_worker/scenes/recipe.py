@@ -68,7 +68,7 @@ class Selection:
     Attributes:
         name: patterns for the object's name.
         collection: patterns for a collection it lies in, however deep.
-        material: patterns for a material in one of its slots.
+        material: patterns for a material in one of its slots, or for one that a recipe has replaced there.
         type: Blender's types, such as `MESH`.
         property: custom property and its value; where that is a text, a pattern for the property's.
     """
@@ -187,6 +187,11 @@ class Rule:
     psi: float = 1.0
     slots: tuple[int | str, ...] = ()
     existing: Existing = "replace"
+
+    @property
+    def looks_for_materials(self) -> bool:
+        """Whether it is up to names of materials what it fills."""
+        return any(isinstance(t, str) and t != "*" for t in (*self.select.material, *self.slots))
 
     @property
     def favourites(self) -> tuple[str, ...]:

@@ -247,6 +247,55 @@ def test_run_again_slots_that_were_added_are_filled_again(saved, eager, cubes):
     assert slots(cubes)[1:] == filled[1:]
 
 
+def test_run_again_rules_find_the_slots_whose_materials_they_have_replaced(saved, eager, cubes):
+    """With other numbers too: who is not content changes the recipe and runs it again."""
+    for cube, names in zip(
+        cubes, (("Wall", "Trim"), ("Wall",), ("Trim",), ("Door",)), strict=False
+    ):
+        for name in names:
+            material = bpy.data.materials.get(name) or bpy.data.materials.new(name)
+            cube.data.materials.append(material)
+    text = (
+        RULE.replace('by = "name"', 'by = "seed"')
+        + """
+[[rules]]
+name = "walls"
+like = "all"
+select = { material = "Wall*" }
+slots = "*"
+latent = { by = "seed", seed = 2 }
+
+[[rules]]
+name = "trims"
+like = "all"
+select = { material = ["Trim", "Door*"] }
+slots = ["Trim*", "Bell"]
+latent = { by = "seed", seed = 3 }
+"""
+    )
+    seeds = [[2, 3], [2], [3], [1], [1]]
+
+    def shown_seeds():
+        return [[node_tree.read_recipe(m).config.seed for m in row] for row in slots(cubes)]
+
+    run(text)
+    filled, made = slots(cubes), len(bpy.data.materials)
+    assert shown_seeds() == seeds
+    again = run(text)
+    assert (slots(cubes), len(bpy.data.materials)) == (filled, made)
+    assert again.progress.made == 0
+    bpy.ops.wm.save_mainfile()
+    bpy.ops.wm.open_mainfile(filepath=str(saved))
+    cubes[:] = [bpy.data.objects[f"Cube{n}"] for n in range(5)]
+    run(text.replace("size = 48", "size = 64"))
+    assert shown_seeds() == seeds
+    widths = {node_tree.read_recipe(m).config.width for row in slots(cubes) for m in row}
+    assert widths == {64}
+    cubes[0].material_slots[0].material = bpy.data.materials.new("Glass")
+    run(text)
+    assert shown_seeds() == [[1, 3], *seeds[1:]]
+
+
 def test_parts_fill_one_folder_and_the_last_run_applies(saved, recipe, eager, cubes, tmp_path):
     out, maps = tmp_path / "out.blend", tmp_path / "maps"
     made = 0

@@ -305,6 +305,25 @@ def test_new_slots_that_recipes_added_before_are_theirs_alone():
     assert [a.added for a in plan(rule("slots = 1") + rule(new), house).assignments] == [0, 1]
 
 
+def test_what_was_there_before_a_recipe_filled_a_slot_counts_still():
+    """So that the next run does the same, with narrower patterns too."""
+    text = rule("", '{ material = "Bri*" }') + rule('slots = "Gl*"', '{ name = "x*" }')
+    house = SceneObject("House", slots=("Brick", "Glass", "bricks 1"))
+    (made,) = plan(text, house).assignments
+    assert (made.slot, made.former) == (0, "Brick")
+    filled = replace(house, slots=("bricks 2", "Glass", "bricks 1"), former={0: "Brick", 2: ""})
+    for again in (text, text.replace("Bri*", "Brick")):
+        (made,) = plan(again, filled, SceneObject("x", slots=("Wood",))).assignments
+        assert (made.slot, made.before, made.former) == (0, "bricks 2", "Brick")
+    glass = SceneObject("x", slots=("bricks 3",), former={0: "Glass"})
+    assert slots_of(plan(text, glass)) == [(0, "bricks 3")]
+    everything = rule('slots = "*"')
+    formers = [
+        [a.former for a in plan(t, filled).assignments] for t in (everything + text, everything)
+    ]
+    assert formers == [["Brick", "Glass", ""], ["Brick", "", ""]]
+
+
 def test_what_cannot_be_changed_is_skipped_with_the_reason():
     linked = SceneObject("a", refusal="it is linked from another file")
     shared = SceneObject("b", new_slots=False)
