@@ -32,6 +32,8 @@ from gan_worker.scenes.recipe import (
 from gan_worker.style import Material, Seed, Style
 from gan_worker.styles.favourites import Favourite, read_favourites
 
+# Keys of the whole recipe: TOML takes what stands below [[rules]] for the rule's.
+_ABOVE = ("textures", "favourites")
 # Told what must hold, and what was received; raises.
 Fail = Callable[[str, object], NoReturn]
 
@@ -221,14 +223,17 @@ class Table:
                 hint = suggest(key, self._known)
                 if self._outer is not None:
                     self._outer(rule, key)
-                fail_at(self._place(key), f"it {rule}", key, hint or f"Remove {key}.")
+                cure = (
+                    f"Move {key} above the first [[rules]]." if key in _ABOVE else f"Remove {key}."
+                )
+                fail_at(self._place(key), f"it {rule}", key, hint or cure)
 
     def _failure(self, key: str) -> Fail:
         def fail(rule: str, received: object) -> NoReturn:
             if self._outer is not None:
                 self._outer(f"{key} {rule}", received)
-            cure = suggest(str(received), self._words) or f"Correct {key}."
-            fail_at(self._place(key), f"{key} {rule}", received, cure)
+            hint = suggest(received, self._words) if isinstance(received, str) else ""
+            fail_at(self._place(key), f"{key} {rule}", received, hint or f"Correct {key}.")
 
         return fail
 

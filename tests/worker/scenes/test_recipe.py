@@ -121,6 +121,7 @@ def test_estimates_can_be_asked_of_rules_that_have_none_or_of_no_rule():
         ('type = "MESH"', 'tpye = "MESH"', 4, "Did you mean 'type'?"),
         ('by = "neighbourhood"', 'by = "neighborhood"', 6, "Did you mean 'neighbourhood'?"),
         ("distance = 20, ", "", 6, "must have distance"),
+        (", distance = 20, seed = 4", "", 6, "Correct latent."),
         ("distance = 20", "distance = -20", 6, "distance must be"),
         ("seed = 4", "variants = 4", 6, "no key 'variants'"),
         ('axis = "x"', 'axis = "x"\ncurve = "Path"', 16, "one of axis, property and curve"),
@@ -132,6 +133,7 @@ def test_estimates_can_be_asked_of_rules_that_have_none_or_of_no_rule():
         ('like = "facades"', 'like = "rule 2"', 14, "lead back to itself; received rule 2 → rule 2"),
         ('textures = "packed"', "textures = 3", 1, "textures must be a text"),
         ('textures = "packed"', 'texture = "packed"', 1, "Did you mean 'textures'?"),
+        ("scale = 4", 'scale = 4\ntextures = "x"', 10, "Move textures above the first [[rules]]."),
         ("scale = 4", "scale = 4 4", 9, "TOML"),
     ],
 )  # fmt: skip
