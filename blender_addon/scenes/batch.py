@@ -231,8 +231,16 @@ def start(recipe: SceneRecipe, scene: bpy.types.Scene, folder: Path) -> SceneBat
     """Begin a run that goes on with every tick.
 
     Raises:
-        RequestError: `wrong_state` while another one runs.
+        RequestError: `wrong_state` while another one runs, or `invalid_recipe` for a folder that would lie wherever
+            Blender was started.
     """
+    place = recipe.textures
+    if not (place == PACKED or place.startswith("//") or Path(place).is_absolute()):
+        raise RequestError(
+            "invalid_recipe",
+            f'The textures of a recipe must be "packed", a whole path, or one that begins with //; received {place!r}.',
+            f'Write "//{place}" for a folder beside the .blend.',
+        )
     if SceneBatch.running():
         raise RequestError(
             "wrong_state", "One recipe must end before the next begins; one runs.", "Cancel it."

@@ -471,6 +471,17 @@ def test_textures_beside_a_file_that_was_never_saved(cubes, recipe, stand_in):
         bpy.ops.tilewright.run_scene_recipe()
 
 
+def test_from_the_panel_a_folder_must_be_known_wherever_blender_was_started(
+    saved, recipe, stand_in, monkeypatch
+):
+    monkeypatch.chdir(saved.parent)
+    recipe.write_text('textures = "maps"\n' + RULE)
+    bpy.context.scene.tilewright.scene_recipe = str(recipe)
+    with pytest.raises(RuntimeError, match=r"received 'maps'\. Write \"//maps\" for"):
+        bpy.ops.tilewright.run_scene_recipe()
+    assert not (saved.parent / "maps").exists()
+
+
 def test_the_plan_is_a_text_and_changes_nothing_else(saved, recipe, stand_in, cubes):
     bpy.context.scene.tilewright.scene_recipe = str(recipe)
     bpy.ops.tilewright.show_scene_plan()
