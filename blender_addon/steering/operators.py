@@ -8,7 +8,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from ..worker import pump
-from ..worker.reporting import Action, counted, still, unless
+from ..worker.reporting import Action, counted, require, still, unless
 from . import favourites, live, sliders, steering, variations
 
 
@@ -239,6 +239,8 @@ class _OfFile(Action):
         return {"RUNNING_MODAL"}
 
     def path(self) -> Path:
+        rule = "A file of favorites must be named; it is not."
+        require(bpy.path.basename(self.filepath), rule, "Type its name, or choose one.")
         path = Path(bpy.path.abspath(self.filepath))
         return path if path.suffix else path.with_suffix(self.filename_ext)
 

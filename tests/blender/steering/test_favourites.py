@@ -302,6 +302,16 @@ def test_missing_file_and_folder_in_the_way_are_typed_errors(stand_in, material,
         bpy.ops.tilewright.export_favourites(filepath=str(tmp_path / "no" / "a.json"))
 
 
+@pytest.mark.parametrize("name", ["", "looks/"])
+def test_a_file_of_favorites_must_be_named(stand_in, material, tmp_path, name):
+    keep(stand_in, material, 7, 0)
+    place = name and f"{tmp_path}/{name}"
+    for operator in (bpy.ops.tilewright.export_favourites, bpy.ops.tilewright.import_favourites):
+        with pytest.raises(RuntimeError, match="must be named"):
+            operator(filepath=place)
+    assert not list(tmp_path.iterdir())
+
+
 def test_one_that_cannot_be_read_is_told_once_and_holds_up_no_other(stand_in, material):
     bpy.ops.tilewright.add_favourite()
     bpy.ops.tilewright.add_favourite()
