@@ -239,9 +239,17 @@ def warnings(objects: Sequence[bpy.types.Object], left_out: Iterable[str]) -> li
         left_out: as `left_out` gives.
     """
     unused = "No object takes a material: it is kept in the .blend unused"
-    flat = [o.name for o in objects if isinstance(o.data, bpy.types.Mesh) and not o.data.uv_layers]
+    flat = [o.name for o in objects if _is_flat(o)]
     without_uv = [f"{name} has no UV map and will show one color only" for name in flat]
     return [*left_out, *([] if objects else [unused]), *without_uv]
+
+
+def _is_flat(obj: bpy.types.Object) -> bool:
+    """Whether an object has no UV map, and what it shows needs one."""
+    material = obj.active_material
+    if node_tree.is_ours(material) and material.tilewright.projection == "BOX":
+        return False
+    return obj.type == "META" or (isinstance(obj.data, bpy.types.Mesh) and not obj.data.uv_layers)
 
 
 def cancel_generation() -> None:

@@ -39,6 +39,21 @@ def selected(stand_in):
     chosen.width, chosen.height = 48, 32
 
 
+def test_what_shows_one_color_only_is_told_and_nothing_that_is_laid_as_a_box(
+    stand_in, plane, maps, capsys
+):
+    plane.data.uv_layers.remove(plane.data.uv_layers[0])
+    bpy.ops.tilewright.generate_material()
+    assert "Plane has no UV map" in capsys.readouterr().out
+    arrive(stand_in, maps)
+    bpy.ops.tilewright.set_projection(projection="BOX")
+    bpy.ops.tilewright.next_seed()
+    assert "UV map" not in capsys.readouterr().out
+    bpy.ops.object.metaball_add()
+    bpy.ops.tilewright.generate_material()
+    assert "Mball has no UV map" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("unwrapped", [True, False])
 def test_objects_that_are_edited_together_each_get_one(stand_in, selected, planes, maps, unwrapped):
     if not unwrapped:
