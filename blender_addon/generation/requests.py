@@ -91,8 +91,8 @@ def target_objects(context: bpy.types.Context) -> list[bpy.types.Object]:
 
 def left_out(context: bpy.types.Context) -> list[str]:
     """Why others that were chosen and have materials, or could, get none; a sentence for each."""
-    reasons = {o.name: refusal(o) for o in _chosen_objects(context) if hasattr(o.data, "materials")}
-    return [f"{name} gets no material: {reason}" for name, reason in reasons.items() if reason]
+    found = [o for o in _chosen_objects(context) if hasattr(o.data, "materials")]
+    return [f"{o.name} gets no material: {reason}" for o in found if (reason := refusal(o))]
 
 
 def refusal(obj: bpy.types.Object) -> str:

@@ -54,6 +54,23 @@ def test_what_shows_one_color_only_is_told_and_nothing_that_is_laid_as_a_box(
     assert "Mball has no UV map" in capsys.readouterr().out
 
 
+def test_a_linked_object_is_named_beside_an_own_one_of_the_same_name(
+    stand_in, selected, plane, tmp_path, capsys
+):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "kit.blend"))
+    path = bpy.data.filepath
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    with bpy.data.libraries.load(path, link=True) as (_, wanted):
+        wanted.objects = ["Plane"]
+    own = bpy.data.objects["Plane", None]
+    bpy.context.collection.objects.unlink(own)
+    for obj in (wanted.objects[0], own):
+        bpy.context.collection.objects.link(obj)
+        obj.select_set(True)
+    assert bpy.ops.tilewright.generate_material() == {"FINISHED"}
+    assert "Plane gets no material: it is linked" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("unwrapped", [True, False])
 def test_objects_that_are_edited_together_each_get_one(stand_in, selected, planes, maps, unwrapped):
     if not unwrapped:
