@@ -173,8 +173,13 @@ def _lay_in_own_size(material: bpy.types.Material, made: GenerationConfig) -> No
 
 def _clean_up(job: str) -> None:
     """Remove the images that this result replaced, and those of results that came too late."""
+    state.of_file.get(_Arriving).jobs.discard(job)
+    remove_unused_images()
+
+
+def remove_unused_images() -> None:
+    """Remove images of ours that no material shows, and that no result is about to be made of."""
     arriving = state.of_file.get(_Arriving).jobs
-    arriving.discard(job)
     arriving.intersection_update([j for j in arriving if session.current.wanted(j)])
     node_tree.remove_unused_images(arriving)
 

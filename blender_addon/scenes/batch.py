@@ -206,6 +206,8 @@ class SceneBatch(BackgroundTask):
                 if made is not None:
                     self.applied += applier.apply(assignment, made)
                 yield False
+            applier.remove_replaced()
+            results.remove_unused_images()
         finally:
             results.add_undo_step("Scene Recipe")
 

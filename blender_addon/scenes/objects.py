@@ -136,6 +136,7 @@ class Applier:
             if _item(material) and not material.library:
                 self._materials.setdefault(_item(material), []).append(material.name)
         self._patterns: dict[tuple[str, ...], str] = {}
+        self._replaced: set[str] = set()
 
     def apply(self, assignment: Assignment, made: Made) -> bool:
         """Put a material into its slot; False where the object is gone, or takes none any more."""
@@ -143,8 +144,23 @@ class Applier:
         if obj is None or slots.refusal(obj, assignment.slot):
             return False
         material = self._known_material(obj, assignment, made) or self._material(made, assignment)
+        self._replaced.update(
+            there.material.name
+            for there in obj.material_slots[assignment.slot :][:1]
+            if there.material and not there.material.library
+        )
         slots.assign(obj, material, assignment.slot)
         return True
+
+    def remove_replaced(self) -> None:
+        """Remove what recipes had put into slots and nothing shows any more: it would keep its pictures in the .blend.
+
+        What was worked on since shows other pictures, and stays.
+        """
+        found = (_local(bpy.data.materials, name) for name in self._replaced)
+        gone = [m for m in found if m and not m.users and _shows_item(m)]
+        if gone:
+            bpy.data.batch_remove(gone)
 
     def _known_material(
         self, obj: bpy.types.Object, assignment: Assignment, made: Made
@@ -224,6 +240,14 @@ def _item_of(assignment: Assignment) -> str:
     across, down = assignment.scale
     made = f"{assignment.key} {across:g} {down:g}{ADDED if assignment.added else ''}"
     return f"{made}\n{assignment.former}" if assignment.former else made
+
+
+def _shows_item(material: bpy.types.Material) -> bool:
+    """Whether a material of this file shows the pictures that a recipe made for it."""
+    if not _item(material) or not node_tree.is_ours(material):
+        return False
+    shown = {image.get(images.JOB_KEY) for image in node_tree.images_of(material).values()}
+    return shown == {_item(material).split()[0]}
 
 
 def _shows(material: bpy.types.Material, made: Made, scale: tuple[float, float]) -> bool:

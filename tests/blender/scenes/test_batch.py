@@ -226,6 +226,20 @@ def test_run_again_pictures_are_packed_or_files_as_the_recipe_says_by_then(saved
     assert len(bpy.data.images) == 10
 
 
+def test_run_again_with_other_numbers_no_pictures_stay_that_nothing_shows(saved, eager, cubes):
+    cubes[0].data.materials.append(bpy.data.materials.new("Old"))
+    text = 'textures = "packed"\n' + RULE
+    run(text)
+    kept, altered = cubes[1].active_material, cubes[2].active_material
+    cubes[0].data.materials.append(kept)
+    move_slider(altered)
+    names = {m.name for m in (kept, altered)} | {"Old"}
+    run(text.replace("size = 48", "size = 64"))
+    assert {m.name for m in bpy.data.materials} - {m.name for (m, *_) in slots(cubes)} == names
+    # Two for each that a cube has, for the one that is shown elsewhere, and for what was worked on.
+    assert len(bpy.data.images) == 2 * (5 + 1 + 1)
+
+
 def test_run_again_slots_that_were_added_are_filled_again(saved, eager, cubes):
     for cube in cubes[:2]:
         cube.data.materials.append(bpy.data.materials.new("Own"))
