@@ -190,10 +190,16 @@ def _ask_sized(
     material: bpy.types.Material, config: GenerationConfig, area: int
 ) -> session.Job | None:
     _set_size(material, config, area)
-    if sliders.is_shown(material):
+    if sliders.is_shown(material) and _has_size(material, config):
         _withdraw(material)
         return None
     return _ask(material, sliders.wanted(material))
+
+
+def _has_size(material: bpy.types.Material, config: GenerationConfig) -> bool:
+    """Whether it was made at that size; motion that was baked has that of its recipe."""
+    made = node_tree.recipe_of(material).config
+    return all(getattr(made, name) == getattr(config, name) for name in sliders.SIZE)
 
 
 def job_of(material: bpy.types.Material) -> session.Job | None:

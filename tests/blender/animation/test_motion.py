@@ -350,6 +350,15 @@ def test_slider_moved_by_hand_makes_it_still_again(worker, material):
     assert sliders.is_shown(material)
 
 
+def test_another_resolution_makes_it_still_again_and_its_own_leaves_the_loop(worker, material):
+    bpy.ops.tilewright.bake_motion(wait=True)
+    bpy.ops.tilewright.switch_size(side=64, wait=True)
+    assert node_tree.shows_sequence(material)
+    bpy.ops.tilewright.switch_size(side=128, wait=True)
+    assert tuple(node_tree.images_of(material)["base_color"].size) == (128, 64)
+    assert sliders.is_shown(material)
+
+
 # ---- keyframes
 
 
