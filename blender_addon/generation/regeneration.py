@@ -80,6 +80,8 @@ def regenerate(material: bpy.types.Material) -> session.Job:
     config, _ = _prepare(material)
     if not node_tree.is_preview(material):  # its own recipe is that of a small picture
         made = node_tree.recipe_of(material).config
+        # Another size that was asked for may have failed.
+        _set_size(material, made, material.tilewright.latents.area)
         estimation = made.estimation or config.estimation
         config = replace(made, model=config.model, maps=config.maps, estimation=estimation)
     return _ask(material, config)

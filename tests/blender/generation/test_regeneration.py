@@ -13,7 +13,7 @@ from blender_addon.steering import sliders
 from blender_addon.worker import pump, session
 from blender_addon.worker.reporting import obstacle_of
 from gan_worker.config import GenerationConfig, Recipe
-from gan_worker.errors import RequestError
+from gan_worker.errors import ErrorInfo, RequestError
 
 from ..conftest import put_into_group
 
@@ -136,6 +136,20 @@ def test_regenerating_asks_for_exactly_what_the_recipe_says(stand_in, answer, ma
     answer(job, 1)
     assert not shown & set(bpy.data.images)
     assert node_tree.read_recipe(material).config.seed == 9
+
+
+def test_textures_come_anew_after_another_size_has_failed(stand_in, answer, material):
+    projection.repeat(material, (6.0, 3.0))
+    bpy.ops.tilewright.switch_size(side=512)
+    job, _ = newest(stand_in)
+    stand_in.state(job, "failed", ErrorInfo("out_of_memory", "No memory.", "Take less."))
+    pump.tick()
+    lost = set(node_tree.images_of(material).values())
+    bpy.ops.tilewright.regenerate()
+    answer(newest(stand_in)[0], 1)
+    assert not lost & set(bpy.data.images)
+    assert (sliders.wanted(material).width, repeats(material)) == (128, (6.0, 3.0))
+    assert sliders.is_shown(material)
 
 
 def test_model_is_found_by_its_hash_under_another_name(stand_in, material):
