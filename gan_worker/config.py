@@ -496,10 +496,7 @@ class GenerationConfig:
             "Use 0 to leave things where the seed puts them.",
         )
         check_style(self.style, self.directions)
-        if self.estimation:
-            self.estimation.check()
-            if self.estimation.estimator:
-                check_name(self.estimation.estimator, "run")
+        _check_estimation(self.estimation)
 
     def check_for(self, model: ModelFacts) -> None:
         """Check what depends on the model that shall make it.
@@ -619,7 +616,7 @@ class RepairConfig:
     """One repair of a material, whose pictures the worker reads.
 
     Attributes:
-        model: name of a model that makes all of the maps.
+        model: name of a model that makes all of the maps, but for those that are estimated.
         picture: the one picture, or the folder with a material's maps; named as pictures to train on are.
         mask: a picture of the same size, white where to fill it; named in the same way.
         tileable: whether it is seamless, and stays so; None lets its borders tell.
@@ -627,6 +624,8 @@ class RepairConfig:
             the scale of the model's training.
         seed: another one fills it in another way.
         steps: of the search, within `SEARCH_STEPS`.
+        estimation: what was made of maps that the model does not make: they are estimated anew from the filled base
+            color, and taken where it was filled. None where there are none.
     """
 
     model: str
@@ -636,6 +635,7 @@ class RepairConfig:
     scale: float | None = None
     seed: int = 1
     steps: int = 150
+    estimation: Estimation | None = None
 
     def check(self) -> None:
         """Check all that can be known of it before anything is read.
@@ -649,6 +649,7 @@ class RepairConfig:
         if self.scale is not None:
             rule = f"The scale of a picture must be {REPAIR_SCALES}"
             require(self.scale in REPAIR_SCALES, rule, self.scale, "Use 1, or leave it out.")
+        _check_estimation(self.estimation)
 
     def check_for(self, model: ModelFacts) -> None:
         """Check what depends on the model that shall do it.
@@ -657,6 +658,13 @@ class RepairConfig:
             RequestError: `invalid_config`.
         """
         check_learned(model)
+
+
+def _check_estimation(chosen: Estimation | None) -> None:
+    if chosen:
+        chosen.check()
+        if chosen.estimator:
+            check_name(chosen.estimator, "run")
 
 
 JobConfig = TrainingConfig | GenerationConfig | RepairConfig

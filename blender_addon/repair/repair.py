@@ -47,7 +47,7 @@ def check(material: bpy.types.Material | None) -> bpy.types.Material:
         "the maps",
         "Stop it and choose On This Computer in the preferences, or run gan-worker repair where it runs.",
     )
-    if not session.current.speaks(1, 2):
+    if not session.current.speaks(1, 6 if node_tree.recipe_of(material).config.estimation else 2):
         raise ProtocolError(
             "protocol_version",
             "The worker is older than the extension and cannot repair.",
@@ -151,6 +151,7 @@ class Repair(BackgroundTask):
             str(self._folder / "mask.png"),
             tileable=True,
             scale=float(1 << made.mip),
+            estimation=made.estimation,
         )
         config.check()
         self.expect(0)

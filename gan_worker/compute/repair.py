@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from math import log2
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from gan_worker.config import GenerationConfig, Recipe, RepairConfig
 from gan_worker.gan.editing.material_files import (
     POOR,
     changed_files,
+    check_color,
     check_mask,
     read_mask,
     read_one,
@@ -50,9 +52,10 @@ def repair(
     closed = config.tileable
     if closed is None:
         closed = looks_seamless(material.maps, hidden)
+    estimated = _estimated(model.info, config, material.maps)
     done = inpainting.inpaint(
         model,
-        material.maps,
+        {name: pixels for name, pixels in material.maps.items() if name not in estimated},
         hidden,
         closed,
         config.scale,
@@ -64,11 +67,26 @@ def repair(
     if done.distance > POOR:
         text = "This model hardly comes near to what surrounds the hole. A model trained on such material would."
         report(Notice(text))
+    maps = done.maps
+    if estimated:
+        mip = max(0, round(log2(config.scale or 1.0)))
+        color = maps["base_color"]
+        made = model.estimate(color, closed, config.estimation, estimated, mip, should_stop)
+        maps = maps | inpainting.fill_with(made, material.maps, hidden, closed)
     return GeneratedMaterial(
-        changed_files(material, done.maps, hidden),
+        changed_files(material, maps, hidden),
         _recipe(model.info, config.seed, material.size),
-        inpainting.seam_ratios(done.maps),
+        inpainting.seam_ratios(maps),
     )
+
+
+def _estimated(info: Any, config: RepairConfig, maps: Collection[str]) -> tuple[str, ...]:
+    """Which of the maps were estimated, as the model makes none of them."""
+    chosen = config.estimation.maps(info.maps) if config.estimation else ()
+    found = tuple(name for name in chosen if name in maps)
+    if found:
+        check_color(maps)
+    return found
 
 
 def _recipe(info: Any, seed: int, size: tuple[int, int]) -> Recipe:

@@ -121,6 +121,8 @@ class Validation:
         from gan_worker.runs import run
 
         config.check()
+        if config.estimation:
+            self._check_estimator(config.estimation.estimator)
         config.check_for(run.read_model_info(run.open_model(self._runs, config.model)))
         self._folders.resolve(owner, [config.picture, config.mask])
         return config.model

@@ -120,6 +120,8 @@ Repair jobs (since 1.2)
     The config of `submit` has the fields of `config.RepairConfig`. The worker reads the material and the mask, so both
     are named as the pictures of a training are. The maps of the result are what the files hold, filled where the mask
     is white and the same bits elsewhere; its recipe says which model did it, and does not make the picture again.
+    With `estimation` (since 1.6), maps that the model does not make are filled with what is estimated from the filled
+    base color; without it they are refused.
 
 Promises
     * The client makes the job id (32 hex digits); submitted twice, it runs once. `accepted` is sent

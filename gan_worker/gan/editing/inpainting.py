@@ -128,6 +128,29 @@ def inpaint(
     )
 
 
+def fill_with(made: Maps, maps: Maps, hidden: np.ndarray, closed: bool) -> dict[str, np.ndarray]:
+    """Fill a hole in maps with others of the same size, blended in.
+
+    Args:
+        made: map name → (height, width, channels), 0..1, what is taken.
+        maps: the same names → what is filled.
+        hidden: (height, width) bool.
+        closed: whether they are seamless; they stay so.
+    """
+    filled = {name: maps[name].copy() for name in made}
+    for hole in mask_groups(hidden, closed, APART):
+        shift = calm_shift(hole) if closed else (0, 0)
+        rolled = np.roll(hole, shift, (0, 1))
+        window, circles = window_around(rolled, closed, MARGIN)
+        known, new = _Rolled(filled, shift), _Rolled(made, shift).part(window)
+        blended = {
+            name: _filled(name, part, new[name], rolled[window], circles)
+            for name, part in known.part(window).items()
+        }
+        known.put(window, blended)
+    return filled
+
+
 @dataclass(frozen=True)
 class _Rolled:
     """A material as it lies when it is rolled, of which only parts are taken: the whole is not copied.

@@ -173,6 +173,35 @@ def draw_and_estimate(
     return Drawn(canvas.maps, canvas.steps(), done.origin, done.seconds, found, weights.hash)
 
 
+def maps_of_color(
+    color: np.ndarray,
+    closed: bool,
+    octaves: int,
+    depth: float | None,
+    chosen: Estimation,
+    names: Sequence[str],
+    weights: Weights,
+    should_stop: Callable[[], bool],
+) -> dict[str, np.ndarray]:
+    """Estimate maps of a picture that is there.
+
+    Args:
+        color: sRGB, (height, width, 3), 0..1.
+        closed: whether its sides meet.
+        octaves: of `octaves_of_shapes`.
+        depth: as of `Estimates`.
+        chosen: what is made of its estimates.
+        names: of the maps.
+        weights: of the estimator.
+        should_stop: is asked before each piece.
+
+    Returns:
+        Map name → (height, width, channels), 0..1.
+    """
+    found = estimate(color, closed, octaves, weights.file, should_stop=should_stop)
+    return make_maps(color, replace(found, depth=depth), chosen, names, {})
+
+
 def adjusted_maps(
     drawn: Drawn, chosen: Estimation, names: Sequence[str], bits: Mapping[str, int]
 ) -> tuple[dict[str, np.ndarray], dict[str, LineSteps]]:

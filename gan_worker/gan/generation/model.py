@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from gan_worker.gan.generation.estimated import (
     DrawnPictures,
     adjusted_maps,
     draw_and_estimate,
+    maps_of_color,
     measured_depth,
     octaves_of_shapes,
 )
@@ -183,6 +184,37 @@ class Model:
             estimator=drawn.estimator,
         )
         return GeneratedMaterial(maps, recipe, ratios, drawn.seconds)
+
+    def estimate(
+        self,
+        color: np.ndarray,
+        closed: bool,
+        chosen: Estimation,
+        names: Sequence[str],
+        mip: int,
+        should_stop: Callable[[], bool],
+    ) -> dict[str, np.ndarray]:
+        """Estimate maps of a picture of its own, as those are estimated of what it generates.
+
+        Args:
+            color: sRGB, (height, width, 3), 0..1.
+            closed: whether its sides meet.
+            chosen: what is made of its estimates.
+            names: of the maps.
+            mip: its level of detail.
+            should_stop: is asked before each piece.
+
+        Returns:
+            Map name → (height, width, channels), 0..1.
+
+        Raises:
+            RequestError: `unknown_estimator`.
+            Cancelled: `should_stop` said so.
+        """
+        weights = run.find_weights(self._runs, chosen.estimator)
+        octaves = octaves_of_shapes(self.info.octaves, mip)
+        depth = self._depth(mip, weights) if "height" in names else None
+        return maps_of_color(color, closed, octaves, depth, chosen, names, weights, should_stop)
 
     def _depth(self, mip: int, weights: run.Weights) -> float | None:
         """How deep its relief is at a level of detail, pixels; None of a model in training, which is soon another."""

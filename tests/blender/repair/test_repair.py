@@ -14,12 +14,14 @@ from blender_addon.generation import requests
 from blender_addon.repair import mask as repair_mask
 from blender_addon.repair import panels, repair
 from blender_addon.shader import images, node_tree, projection
+from blender_addon.steering import sliders
 from blender_addon.worker import panels as worker_panels
 from blender_addon.worker import pump, session
 from blender_addon.worker.reporting import obstacle_of
 from gan_worker.client.events import JobReport, MapReady, MaterialReady
 from gan_worker.config import GenerationConfig, Recipe, RepairConfig
 from gan_worker.errors import ErrorInfo, RequestError
+from gan_worker.estimation import Estimation
 from gan_worker.materials.metadata import SOURCE_TYPE, read_metadata
 from gan_worker.materials.pictures import read_header, read_stored
 from gan_worker.materials.sets import find_materials
@@ -123,6 +125,17 @@ def test_maps_of_less_detail_tell_how_much_smaller_they_are(bench):
     node_tree.store_recipe(bench.material, replace(made, config=replace(CONFIG, mip=3)), {})
     bench.mask()
     assert bench.worker.submitted[bench.ask()].scale == 8.0
+
+
+def test_of_estimated_maps_the_worker_is_told_what_was_made_of_the_estimates(bench):
+    made, chosen = node_tree.recipe_of(bench.material), Estimation(depth=2.0)
+    estimated = replace(made, config=replace(CONFIG, estimation=chosen))
+    node_tree.store_recipe(bench.material, estimated, {})
+    sliders.store(bench.material, estimated.config)
+    bench.mask()
+    assert "Update Tilewright there" in obstacle_of(repair.check, bench.material)
+    session.current.protocol = (1, 6)
+    assert bench.worker.submitted[bench.ask()].estimation == chosen
 
 
 def test_what_was_masked_is_replaced_in_all_maps_and_the_files_say_so(bench, tmp_path):

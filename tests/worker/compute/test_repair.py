@@ -12,6 +12,7 @@ import pytest
 from gan_worker.compute.jobs import GanProgram
 from gan_worker.config import GenerationConfig, RepairConfig
 from gan_worker.errors import Cancelled, RequestError
+from gan_worker.estimation import Estimation
 from gan_worker.materials.pictures import write_picture
 from gan_worker.progress import GenerationProgress
 
@@ -33,7 +34,12 @@ def maps(program):
 
 @pytest.fixture
 def config(maps, tmp_path):
-    (tmp_path / "maps").mkdir()
+    return written(maps, tmp_path, MODEL)
+
+
+def written(maps, tmp_path, model):
+    """The repair of a material, whose files and whose mask are written."""
+    (tmp_path / "maps").mkdir(exist_ok=True)
     for name, pixels in maps.items():
         bits = 8 if pixels.dtype == np.uint8 else 16
         write_picture(tmp_path / "maps" / f"wall_{name}.png", pixels, bits)
@@ -41,7 +47,7 @@ def config(maps, tmp_path):
     mask[MASKED] = 255
     write_picture(tmp_path / "mask.png", mask)
     return RepairConfig(
-        MODEL, str(tmp_path / "maps"), str(tmp_path / "mask.png"), scale=1.0, steps=4
+        model, str(tmp_path / "maps"), str(tmp_path / "mask.png"), scale=1.0, steps=4
     )
 
 
@@ -75,3 +81,22 @@ def test_a_mask_that_marks_nothing_is_refused(program, config, tmp_path):
         program.repair(
             replace(config, mask=str(tmp_path / "black.png")), lambda news: None, lambda: False
         )
+
+
+def test_estimated_maps_are_filled_with_what_is_estimated_from_the_new_color(program, tmp_path):
+    chosen = Estimation(occlusion=2.0)
+    asked = GenerationConfig("Starter Denim", 5, 128, 128, estimation=chosen)
+    maps = program.generate(asked, None, lambda news: None, lambda: False).maps
+    config = written(maps, tmp_path, "Starter Denim")
+    with pytest.raises(RequestError, match="not ambient_occlusion"):
+        program.repair(config, lambda news: None, lambda: False)
+    maps["ambient_occlusion"][MASKED] = 0
+    config = written(maps, tmp_path, "Starter Denim")
+    done = program.repair(replace(config, estimation=chosen), lambda news: None, lambda: False).maps
+    known = np.ones((128, 128), bool)
+    known[MASKED] = False
+    before, after = maps["ambient_occlusion"], done["ambient_occlusion"]
+    assert (after.dtype, after.shape) == (before.dtype, before.shape)
+    assert after[known].tobytes() == before[known].tobytes()
+    assert abs(after[MASKED].mean() - before[known].mean()) < 0.1 * 255
+    assert set(done) == set(maps)

@@ -31,6 +31,7 @@ from gan_worker.client.events import (
 from gan_worker.config import GenerationConfig, RepairConfig, TrainingConfig
 from gan_worker.dataclass_json import to_json
 from gan_worker.errors import WorkerError
+from gan_worker.estimation import Estimation
 from gan_worker.progress import GenerationProgress, Stage, TrainingProgress
 from gan_worker.runs.run import ModelInfo, Run
 from gan_worker.server.journal import Journal
@@ -265,6 +266,11 @@ def test_a_fault_in_a_job_fails_it_and_nothing_else(served, ear, picture):
         (RepairConfig(STARTER, "none.png", "/"), "not_allowed"),
         (RepairConfig(STARTER, "/", "/", steps=0), "invalid_config"),
         (RepairConfig(STARTER, "/", "/", scale=99.0), "invalid_config"),
+        (RepairConfig(STARTER, "/", "/", estimation=Estimation(depth=-1.0)), "invalid_config"),
+        (
+            RepairConfig(STARTER, "/", "/", estimation=Estimation(estimator="my")),
+            "unknown_estimator",
+        ),
         (GenerationConfig("oak"), "unknown_model"),
         (GenerationConfig("../oak"), "invalid_config"),
         (GenerationConfig("oak", width=100_000), "invalid_size"),
