@@ -73,6 +73,11 @@ class Following(state.FilePart):
         for job in [j for j in session.current.jobs.values() if j.purpose in (PREVIEW, AT_REST)]:
             session.current.disown(job)
         renaming.follow_weights()
+        self.appended()
+        if session.current.connected:
+            session.current.refresh()  # a model is chosen in this file too
+
+    def appended(self) -> None:
         sliders.take_up_recipes()
         sliders.add_sliders_everywhere()
 

@@ -835,3 +835,15 @@ def test_a_sleeping_timer_is_woken_by_a_slider(hand, material):
     hand.move(material, 1.0)
     assert bpy.app.timers.is_registered(pump._timer)
     assert pump.tick() <= pump.LIVE_INTERVAL
+
+
+@pytest.mark.skipif(
+    bpy.app.version < (4, 5, 0), reason="Blender tells of what is appended from 4.5 on"
+)
+def test_sliders_of_an_appended_material_have_their_names(material, tmp_path):
+    path, name = str(tmp_path / "bricks.blend"), material.name
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.read_homefile(use_empty=True)
+    with bpy.data.libraries.load(path) as (_, wanted):
+        wanted.materials = [name]
+    assert bpy.context.scene.tilewright.direction_labels["bricks/pca 1"].label == "Direction 1"

@@ -76,6 +76,12 @@ def test_a_model_is_chosen_where_none_was(stand_in):
     assert chosen.model == "granite"
 
 
+def test_a_model_is_chosen_in_a_new_file_too(stand_in):
+    bpy.ops.wm.read_homefile(use_empty=True)
+    pump_all()
+    assert bpy.context.scene.tilewright.model == "bricks"
+
+
 def test_a_retired_model_is_neither_offered_nor_chosen(stand_in):
     chosen = bpy.context.scene.tilewright
     retired = replace(MODEL, name="cobble", retired=True)
