@@ -22,7 +22,7 @@ from ..ui.layouts import (
     paragraph,
     properties_column,
 )
-from ..worker.reporting import counted, obstacle_of, still
+from ..worker.reporting import counted, draw_job_error, obstacle_of, still
 from . import node_tree, projection, surface
 
 
@@ -46,6 +46,7 @@ class _Material:
             row.operator("tilewright.cancel_regeneration", text="", icon="X")
         else:
             row.operator("tilewright.regenerate", icon="FILE_REFRESH")
+        draw_job_error(layout, context.region.width, live.AT_REST)
 
 
 class _OfRecipe:

@@ -242,6 +242,18 @@ def test_a_moving_sliders_error_stands_with_the_sliders(stand_in, plane, maps):
     assert "It does not fit." not in draw(worker_panels.TILEWRIGHT_PT_worker)
 
 
+def test_the_error_of_another_resolution_stands_with_the_resolutions(stand_in, plane, maps):
+    (job,) = requests.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
+    stand_in.finish(job.id, maps)
+    pump.tick()
+    pump.finish()
+    bpy.ops.tilewright.switch_size(side=4096)
+    stand_in.state(list(stand_in.submitted)[-1], "failed", FULL)
+    pump.tick()
+    for panel in (material_panels.TILEWRIGHT_PT_material, latent_panels.TILEWRIGHT_PT_latents):
+        assert "Not Enough Memory\n\nIt does not fit.\nMake it smaller." in draw(panel)
+
+
 def test_sizes_are_told_in_units_that_show_them(stand_in):
     stand_in.events.append(StorageSizes(5 * 2**20, 2**20, 3 * 2**29))
     pump.tick()
