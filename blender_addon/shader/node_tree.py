@@ -21,6 +21,7 @@ from . import node_links, projection, units
 from .images import JOB_KEY, copy_image, is_live, is_lost
 from .projection import COORDINATES
 from .projection import MAPPING as MAPPING
+from .projection import is_in_proportion as is_in_proportion
 from .projection import tile_size as tile_size
 
 # Nodes of ours carry these names: that is how an update finds them among a user's own.
@@ -386,9 +387,14 @@ def lay_in_meters(material: bpy.types.Material, width: float) -> None:
     set_tile_size(material, width / units.meters_per_unit(bpy.context.scene))
 
 
-def lay_in_proportion(material: bpy.types.Material) -> None:
-    """Make a tile that nobody laid otherwise as wide as its coordinates, and as high as its pixels are."""
-    if projection.repeats(material) == (1.0, 1.0):
+def lay_in_proportion(material: bpy.types.Material, was_so: bool) -> None:
+    """Make a tile as high as its pixels are, if the tile before it was so, or nobody has laid it yet.
+
+    Args:
+        material: whose width stays.
+        was_so: `is_in_proportion` before.
+    """
+    if was_so or projection.repeats(material) == (1.0, 1.0):
         set_tile_size(material, tile_size(material))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -113,6 +114,16 @@ def set_tile_size(material: bpy.types.Material, width: float) -> None:
     size = width, width * _aspect(material)
     for axis, tile in _axes(material).items():
         scale[axis] = kept.unit_size[axis] / size[tile] * kept.preview_factor[tile]
+
+
+def is_in_proportion(material: bpy.types.Material) -> bool:
+    """Whether it is known that one tile is as high as its pixels are, beside its width."""
+    times, axes = repeats(material), _axes(material)
+    if not is_measured(material) or not times or not times[1]:
+        return False
+    down = max(axis for axis, tile in axes.items() if tile == 1)
+    height = material.tilewright.unit_size[down] / times[1]
+    return math.isclose(height, tile_size(material) * _aspect(material), rel_tol=1e-3)
 
 
 def _aspect(material: bpy.types.Material) -> float:

@@ -202,6 +202,19 @@ def test_a_tile_of_unknown_size_has_the_proportion_of_its_pixels(stand_in, plane
     assert projection.repeats(material) == pytest.approx((1.0, 1.0))
 
 
+def test_the_tile_of_another_model_is_in_proportion_where_that_before_it_was(stand_in, plane, make):
+    of_pixels(stand_in, bricks=0.01, slate=0.0)
+    wide = replace(CONFIG, model="slate", width=64, height=16)
+    generate(stand_in, make, plane, CONFIG)
+    material = plane.active_material
+    generate(stand_in, make, plane, wide)
+    assert projection.repeats(material) == pytest.approx((2 / 0.48, 8 / 0.48))
+    generate(stand_in, make, plane, CONFIG)
+    projection.repeat(material, (3.0, 1.0))  # by now the artist wants it so
+    generate(stand_in, make, plane, wide)
+    assert projection.repeats(material) == pytest.approx((3.0, 1.0))
+
+
 def test_repeats_that_were_chosen_and_what_was_never_measured_stay(stand_in, planes, make):
     order = results.Order(node_tree.Wiring((3.0, 1.0)))
     wide = replace(CONFIG, width=64, height=32)
