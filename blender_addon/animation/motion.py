@@ -90,6 +90,8 @@ def obstacle(scene: bpy.types.Scene, material: bpy.types.Material | None) -> str
     found = live.obstacle(material)
     if found or material is None:
         return found
+    if sliders.is_photo(material):
+        return "A photo does not move: train on it, and generate what does"
     chosen, model = scene.tilewright, material.tilewright.latents.model
     found = images.folder_obstacle(chosen.texture_folder)
     if found:

@@ -69,6 +69,8 @@ def _here() -> Painting:
 def obstacle(material: bpy.types.Material | None) -> str:
     """Why this material cannot be painted; empty where it can."""
     found = live.obstacle(material)
+    if not found and material is not None and sliders.is_photo(material):
+        found = "A photo has no looks to paint with: train on it to have some"
     if not found and not session.current.speaks(1, 2):
         found = "The worker is older than the extension and cannot paint: update Tilewright there"
     return found

@@ -42,6 +42,12 @@ def check(material: bpy.types.Material | None) -> bpy.types.Material:
         ProtocolError: `protocol_version`.
     """
     material = regeneration.check(material)
+    model = regeneration.model_of(material)
+    if model and model.tile:
+        raise _wrong_state(
+            "A model must have learned a material to repair it; a photo is all that this one has.",
+            "Train on it, and generate what can be repaired.",
+        )
     preferences.check_reads_files(
         session.current,
         "the maps",

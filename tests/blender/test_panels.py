@@ -579,6 +579,24 @@ def test_a_photo_shows_what_it_has_and_no_latents(stand_in, plane, make):
     assert material[:3] == ["12", "24", "48"]
 
 
+def test_of_a_photo_is_said_that_it_has_nothing_to_paint_move_and_repair_with(
+    stand_in, plane, make
+):
+    (job,) = requests.generate_for_objects([plane], GenerationConfig("bricks", 5, 48, 32))
+    stand_in.finish(job.id, {"base_color": make(48, 32)["base_color"]})
+    pump.tick()
+    pump.finish()
+    stand_in.events.append(ModelList((replace(stand_in.models[0], tile=(48, 32)),)))
+    pump.tick()
+    for panel, button in (
+        (bpy.types.TILEWRIGHT_PT_painting, bpy.ops.tilewright.paint_looks),
+        (motion_panels.TILEWRIGHT_PT_motion, bpy.ops.tilewright.bake_motion),
+        (bpy.types.TILEWRIGHT_PT_repair, bpy.ops.tilewright.repair),
+    ):
+        assert "train on it" in " ".join(draw(panel).split()).lower()
+        assert not button.poll()
+
+
 def test_a_photo_on_its_way_says_how_far_it_is(stand_in, plane, photo):
     panel = generation_panels.TILEWRIGHT_PT_photo_to_material
     session.current.protocol = (1, 5)
