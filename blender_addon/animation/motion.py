@@ -23,7 +23,7 @@ from . import keyframes
 
 if TYPE_CHECKING:
     from gan_worker.client.events import MaterialReady
-    from gan_worker.config import GenerationConfig
+    from gan_worker.config import GenerationConfig, Recipe
 
     from ..steering.properties import TILEWRIGHT_PG_favourite
 
@@ -128,8 +128,8 @@ class MotionBake(BackgroundTask):
         stem = images.whole_name(model, f"_loop_{size}")
         self._writer = SequenceWriter(folder / stem, stem)
         self._requests = Requests("motion is baked", "Bake again.")
-        # Hashes of the weights of all frames; empty before the first.
-        self._made_by: tuple[str, ...] = ()
+        # Hashes of the weights of all pictures, the model's and the estimator's; empty while not known.
+        self._made_by: tuple[str, ...] = ("", "")
 
     def let_go(self) -> None:
         self._requests.drop()
@@ -185,11 +185,16 @@ class MotionBake(BackgroundTask):
                 for _, error in self._requests.take_failed():
                     raise error
                 self._requests.check()
-            elif self._made_by not in ((), (ready.recipe.model_hash, ready.recipe.estimator)):
-                raise self._requests.model_changed(self._base.model)
             else:
-                self._made_by = (ready.recipe.model_hash, ready.recipe.estimator)
+                self._check_weights(ready.recipe)
             yield ready
+
+    def _check_weights(self, made: Recipe) -> None:
+        """See that the same weights make all pictures; in those that measure the path, nothing is estimated."""
+        pairs = list(zip(self._made_by, (made.model_hash, made.estimator), strict=True))
+        if any(known and now and known != now for known, now in pairs):
+            raise self._requests.model_changed(self._base.model)
+        self._made_by = tuple(known or now for known, now in pairs)
 
     # ---- in the file
 

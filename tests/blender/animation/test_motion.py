@@ -17,7 +17,9 @@ from blender_addon.steering import favourites, live, sliders
 from blender_addon.worker import pump, session
 from gan_worker.config import GenerationConfig
 from gan_worker.errors import ErrorInfo, TilewrightError
+from gan_worker.estimation import Estimation
 from gan_worker.style import Seed
+from gan_worker.wire.messages import EstimatorEntry
 
 FULL = GenerationConfig("bricks", seed=5, width=64, height=32)
 PROBES = 8
@@ -261,6 +263,29 @@ def test_what_goes_wrong_is_said_and_leaves_the_material(worker, material, tmp_p
     )  # they were all made, and nothing of the artist's is thrown away
     assert len(files(tmp_path)) == kept
     assert not list(tmp_path.glob("textures/.*"))
+
+
+def test_frames_have_estimated_maps_of_one_estimator(worker, material):
+    worker.client.estimators = (EstimatorEntry("", "0" * 16),)
+    session.current.protocol = (1, 5)
+    live.take(material, replace(sliders.wanted(material), estimation=Estimation()))
+    settle()
+    assert node_tree.recipe_of(material).estimator
+    worker.client.submitted.clear()
+    bpy.ops.tilewright.bake_motion(wait=True)
+    assert [bool(c.estimation) for c in worker.client.submitted.values()] == [False] * 8 + [
+        True
+    ] * 6
+    assert node_tree.shows_sequence(material)
+
+    def learn(job: str) -> None:
+        worker.client.estimators = (EstimatorEntry("", "1" * 16),)
+
+    worker.answered.clear()
+    worker.client.submitted.clear()
+    worker.instead = {3: learn}
+    with pytest.raises(RuntimeError, match=r"one has learned on"):
+        bpy.ops.tilewright.bake_motion(wait=True)
 
 
 def test_another_file_ends_the_bake(worker, material, tmp_path):
