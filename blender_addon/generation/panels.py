@@ -106,7 +106,8 @@ class TILEWRIGHT_PT_maps(TabPanel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout, chosen = self.layout, context.scene.tilewright
         model = session.current.model(chosen.model)
-        layout.label(text="All the Model Has" if not chosen.maps else "Only These")
+        only = chosen.maps if model is None else requests.chosen_maps(chosen, model)
+        layout.label(text="Only These" if only else "All the Model Has")
         grid = layout.grid_flow(columns=2, even_columns=True, align=True)
         for name in requests.offered_maps(chosen, model) if model else ():
             grid.prop_enum(chosen, "maps", name)

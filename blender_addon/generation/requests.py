@@ -37,6 +37,7 @@ def generation_config(scene: bpy.types.Scene) -> GenerationConfig:
     model = session.current.model(chosen.model)
     if model is None:
         return config
+    config = replace(config, maps=tuple(sorted(chosen_maps(chosen, model))))
     if chosen.look in model.styles:
         config = config.of_material(chosen.look)
     if chosen.estimate_maps and estimates.missing_maps(model):
@@ -61,6 +62,11 @@ def photo_config(model: ModelEntry, estimated: bool) -> GenerationConfig:
 def offered_maps(chosen: GenerationChoices, model: ModelEntry) -> tuple[str, ...]:
     """Maps to choose from in the Generate panel."""
     return (*model.maps, *(estimates.missing_maps(model) if chosen.estimate_maps else ()))
+
+
+def chosen_maps(chosen: GenerationChoices, model: ModelEntry) -> list[str]:
+    """Those that were chosen, without what was chosen for another model; none means all."""
+    return [name for name in offered_maps(chosen, model) if name in chosen.maps]
 
 
 def detail_in_words(chosen: GenerationChoices, model: ModelEntry) -> str:

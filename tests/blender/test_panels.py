@@ -579,6 +579,16 @@ def test_a_photo_shows_what_it_has_and_no_latents(stand_in, plane, make):
     assert material[:3] == ["12", "24", "48"]
 
 
+def test_maps_that_another_model_made_are_not_asked_of_this_one(stand_in):
+    chosen, panel = bpy.context.scene.tilewright, generation_panels.TILEWRIGHT_PT_maps
+    chosen.maps = {"metallic", "roughness"}
+    assert requests.generation_config(bpy.context.scene).maps == ("roughness",)
+    assert draw(panel).startswith("Only These")
+    chosen.maps = {"metallic"}  # there is no button to untick it
+    assert requests.generation_config(bpy.context.scene).maps == ()
+    assert draw(panel).startswith("All the Model Has")
+
+
 def test_of_a_photo_is_said_that_it_has_nothing_to_paint_move_and_repair_with(
     stand_in, plane, make
 ):
