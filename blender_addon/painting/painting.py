@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import zlib
 from dataclasses import dataclass, field, replace
@@ -187,6 +188,7 @@ def start(obj: bpy.types.Object | None, on_vertices: bool = False) -> bpy.types.
     tools.mode, tools.canvas = "IMAGE", image
     if on_vertices:
         _prepare_colors(obj, material)
+    _lay_once(material)
     if not is_painted(material):
         _begin(material)
     mode: Literal["VERTEX_PAINT", "TEXTURE_PAINT"]
@@ -220,6 +222,11 @@ def check(obj: bpy.types.Object | None) -> tuple[bpy.types.Object, bpy.types.Mat
         f"A mesh must have a UV map to be painted; {obj.name} has none.",
         "Unwrap it: in Edit Mode press U and choose Smart UV Project.",
     )
+    require(
+        material.tilewright.projection == "UV",
+        f"Looks are painted through the UV map; {obj.name} does not show the material by it.",
+        "Choose UV as Projection in the Surface panel.",
+    )
     return obj, material
 
 
@@ -229,11 +236,21 @@ def _begin(material: bpy.types.Material) -> None:
         sliders.wanted(material), style=_read(material), directions=(), truncation_psi=1.0
     )
     sliders.store(material, painted)
-    # The map covers the whole UV square once.
+    live.follow(material)
+
+
+def _lay_once(material: bpy.types.Material) -> None:
+    """Strokes lie where the brush is: the map covers the whole UV square once."""
     with quietly():
         bpy.context.scene.tilewright.scale = (1.0, 1.0)
     projection.repeat(material, (1.0, 1.0))
-    live.follow(material)
+
+
+def lies_elsewhere(material: bpy.types.Material) -> bool:
+    """Whether strokes show elsewhere than where the brush is: the tile was laid otherwise since Paint was pressed."""
+    times = projection.repeats(material) or (1.0, 1.0)
+    once = all(math.isclose(number, 1.0, rel_tol=1e-3) for number in times)
+    return not once or material.tilewright.projection != "UV"
 
 
 def _image(material: bpy.types.Material) -> bpy.types.Image:

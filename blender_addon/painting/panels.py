@@ -57,10 +57,8 @@ class _Paint:
             return
         if material.tilewright.latents.material:
             paragraph(layout, "Look Of overrules what is painted: clear it", width, "ERROR")
-        if tuple(context.scene.tilewright.scale) != (1.0, 1.0):
-            text = (
-                "Repeats are not 1: what is painted is repeated too, away from where it was painted"
-            )
+        elif painting.is_painted(material) and painting.lies_elsewhere(material):
+            text = "Strokes show elsewhere: the tile does not lie once over the UV map. Paint lays it so"
             paragraph(layout, text, width, "ERROR")
 
 

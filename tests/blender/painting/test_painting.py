@@ -12,7 +12,7 @@ import pytest
 
 from blender_addon.generation import requests
 from blender_addon.painting import painting, panels, vertex_colors
-from blender_addon.shader import images, node_tree
+from blender_addon.shader import images, node_tree, projection
 from blender_addon.steering import favourites, live, sliders
 from blender_addon.worker import pump, session
 from gan_worker.config import GenerationConfig
@@ -158,6 +158,26 @@ def test_what_is_painted_stays_where_it_was_painted_at_another_resolution(painte
     painter.rest()
     assert node_tree.images_of(painter.material)["base_color"].size[0] == side
     assert tuple(scale.default_value) == (1, 1, 1)
+
+
+def test_a_tile_that_got_another_size_is_said_to_show_strokes_elsewhere_until_paint_is_pressed(
+    painter,
+):
+    bpy.ops.tilewright.paint_looks()
+    painter.rest()
+    bpy.ops.object.mode_set(mode="OBJECT")
+    assert "Strokes show elsewhere" not in drawn()
+    painter.material.tilewright.tile_size = 0.5
+    assert "Strokes show elsewhere" in drawn()
+    bpy.ops.tilewright.paint_looks()
+    assert projection.repeats(painter.material) == (1.0, 1.0)
+    assert "Strokes show elsewhere" not in drawn()
+
+
+def test_looks_are_not_painted_on_a_box(painter):
+    bpy.ops.tilewright.set_projection(projection="BOX")
+    assert not bpy.ops.tilewright.paint_looks.poll()
+    assert "Choose UV as Projection" in drawn()
 
 
 def test_soft_strokes_mix_looks(painter):
@@ -381,10 +401,10 @@ def test_panel_lists_the_looks_and_says_what_overrules_the_paint(painter):
     bpy.ops.tilewright.paint_looks()
     assert "Done" in drawn()
     assert "overrules" not in drawn()
-    painter.material.tilewright.latents.material = "old wall"
     bpy.context.scene.tilewright.scale = (2, 2)
+    assert "Strokes show elsewhere" in drawn()
+    painter.material.tilewright.latents.material = "old wall"
     assert "Look Of overrules" in drawn()
-    assert "Repeats are not 1" in drawn()
     session.current.protocol = (1, 1)
     assert "update Tilewright" in drawn()
 
