@@ -65,8 +65,8 @@ worst map. Minutes are those of two idle cores in all, for small pictures and de
 steps; now it has for 24,000, see
 [what that gave](bench_weights_before.md#the-detail-stage-its-parts-and-octaves).
 All rows have as many steps as fitted into their minutes on an EPYC whose two cores reach 235 GFLOP/s in convolutions,
-before patches were compared by NumPy's sort. That sort saves 6 to 26 % of a step, and with it two idle cores that
-reach 538 GFLOP/s make 1.4 to 2 times as many steps in the same minutes. Of two trainings that differ in their seed alone,
+before patches were compared by NumPy's sort. That sort saves 6 to 26 % of a step, and with it two idle cores that reach
+538 GFLOP/s make 1.4 to 2 times as many steps in the same minutes. Of two trainings that differ in their seed alone,
 critics of 32 px told `Plaster002` with .86 and with .66, and `Asphalt026C` with .94 and .95: read medians, and single
 rows with care. `RoofingTiles010` has no seam: at its border, which lies where the small picture is calm, the steps of
 the normals are 1.5 times the mean, and so are those of the four lines on either side.
