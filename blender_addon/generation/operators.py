@@ -100,6 +100,12 @@ class _Making(Action):
     timeout: FloatProperty(name="Timeout", default=600.0, min=0.1, options={"SKIP_SAVE"})
 
     @classmethod
+    def description(cls, _context: bpy.types.Context, _chosen: bpy.types.OperatorProperties) -> str:
+        material = sliders.active_material()
+        undoes = material and material.tilewright.repaired
+        return f"{cls.__doc__}{'. What was repaired is lost' if undoes else ''}"
+
+    @classmethod
     def obstacle(cls, _context: bpy.types.Context) -> str:
         return obstacle_of(regeneration.check, sliders.active_material())
 
@@ -120,12 +126,6 @@ class TILEWRIGHT_OT_regenerate(_Making, bpy.types.Operator):
 
     bl_idname = "tilewright.regenerate"
     bl_label = "Regenerate"
-
-    @classmethod
-    def description(cls, _context: bpy.types.Context, _chosen: bpy.types.OperatorProperties) -> str:
-        material = sliders.active_material()
-        undoes = material and material.tilewright.repaired
-        return f"{cls.__doc__}{'. What was repaired in them is lost' if undoes else ''}"
 
     def make(self, material: bpy.types.Material) -> None:
         regeneration.regenerate(material)

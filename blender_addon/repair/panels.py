@@ -42,7 +42,7 @@ class TILEWRIGHT_PT_repair(TabPanel, bpy.types.Panel):
             return
         if material.tilewright.repair_remark and not started:
             paragraph(layout, material.tilewright.repair_remark, width, "INFO")
-        text = "This material was repaired. Regenerate, and every slider, takes that away"
+        text = "This material was repaired. Another resolution, Regenerate and every slider take that away"
         paragraph(layout, text, width, "INFO")
 
 

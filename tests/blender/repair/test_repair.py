@@ -205,12 +205,16 @@ def test_files_are_named_like_what_they_hold_once_the_scene_is_saved(bench, tmp_
     assert np.array_equal(height, bench.result()["height"])
 
 
-def test_regenerate_says_what_it_undoes_and_undoes_it(bench):
-    regenerate = bpy.types.TILEWRIGHT_OT_regenerate
-    assert "repaired" not in regenerate.description(bpy.context, None)
+def test_what_makes_it_anew_says_what_that_undoes_and_undoes_it(bench):
+    names = ("regenerate", "switch_size", "switch_area", "estimate_maps")
+    buttons = [getattr(bpy.types, f"TILEWRIGHT_OT_{name}") for name in names]
+    assert not any("repaired" in b.description(bpy.context, None) for b in buttons)
     bench.mask()
     bench.finish(bench.ask())
-    assert regenerate.description(bpy.context, None).endswith("What was repaired in them is lost")
+    for button in buttons:
+        assert button.description(bpy.context, None).endswith(". What was repaired is lost")
+    text = " ".join(draw(panels.TILEWRIGHT_PT_repair).split())
+    assert "Another resolution, Regenerate and every slider take that away" in text
     bpy.ops.tilewright.regenerate()
     bench.worker.finish(list(bench.worker.submitted)[-1], bench.maps)
     bench.settle()
