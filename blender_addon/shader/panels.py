@@ -114,7 +114,7 @@ class _Estimates(_OfRecipe):
         kept, width = material.tilewright.latents.estimation, context.region.width
         if not kept.used:
             missing = ", ".join(MAPS[n].label.lower() for n in regeneration.missing_maps(material))
-            paragraph(layout, f"It has no {missing}: they can be estimated", width, "INFO")
+            paragraph(layout, f"It has no {missing}, which can be estimated", width, "INFO")
             layout.operator("tilewright.estimate_maps", icon="SHADERFX")
             return
         reason = live.obstacle(material)

@@ -545,7 +545,7 @@ def test_estimated_maps_say_how_sure_they_are(stand_in, plane, make):
             pump.tick()
             pump.finish()
             offered = " ".join(draw(panel).split())
-            assert "It has no roughness, normal, height, ambient occlusion: they can" in offered
+            assert "ambient occlusion, which can be estimated" in offered
             assert offered.endswith("Estimate Missing Maps")
     stand_in.finish(job.id, {n: maps[n] for n in ("base_color", "normal", "roughness")})
     pump.tick()
