@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import bpy
@@ -55,9 +55,11 @@ class _Told(state.FilePart):
 
     Attributes:
         last: the weights that the worker has, and who was told of them; None before the first list.
+        scenes: `session_uid` of those that were there at the last look.
     """
 
     last: tuple[object, ...] | None = None
+    scenes: set[int] = field(default_factory=set)
 
     def forget(self) -> None:
         self.last = None
@@ -77,13 +79,22 @@ def _take_models(event: ModelList) -> None:
         told.last = now
 
 
+def _tick() -> None:
+    """Let a scene that was made meanwhile learn of the models too: none is chosen there, and no slider has a name."""
+    told, present = state.of_file.get(_Told), {scene.session_uid for scene in bpy.data.scenes}
+    if told.scenes and present - told.scenes and session.current.connected:
+        session.current.refresh()
+    told.scenes = present
+
+
 _part = pump.Subject(
+    tick=_tick,
     receivers={
         # Without a connection, nobody knew which sliders a material has.
         Connected: lambda _event: state.of_file.get(_Told).forget(),
         ModelList: _take_models,
         RunRenamed: lambda event: renaming.take(event.run, event.name),
-    }
+    },
 )
 
 

@@ -82,6 +82,19 @@ def test_a_model_is_chosen_in_a_new_file_too(stand_in):
     assert bpy.context.scene.tilewright.model == "bricks"
 
 
+def test_a_new_scene_gets_a_model_and_the_names_of_sliders_too(stand_in, plane, maps):
+    stand_in.finish(generate([plane]).id, maps)
+    pump_all()
+    made = bpy.data.scenes.new("Another").tilewright
+    pump_all()
+    pump_all()
+    assert made.model == "bricks"
+    assert made.direction_labels["bricks/pca 1"].label == "Direction 1"
+    asked = len(stand_in.calls)
+    pump_all()
+    assert len(stand_in.calls) == asked
+
+
 def test_a_retired_model_is_neither_offered_nor_chosen(stand_in):
     chosen = bpy.context.scene.tilewright
     retired = replace(MODEL, name="cobble", retired=True)
