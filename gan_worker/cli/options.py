@@ -339,7 +339,8 @@ def train_in(config: TrainingConfig, opened: run.Run, load: Callable[[], Work]) 
     wish = terminal.StopWish(config.resume)
     try:
         with opened.writing(), terminal.TrainingView() as view, wish:
-            opened.save_config(config)
+            if not config.resume:  # one that is refused keeps what it had
+                opened.save_config(config)
             with quiet_loading():
                 work = load()
 

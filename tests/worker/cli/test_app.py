@@ -214,6 +214,16 @@ def test_a_resumed_run_that_fails_is_kept(home, capsys):
     assert run.load_config().preset == "nano"
 
 
+def test_a_resume_that_is_refused_leaves_what_was_chosen(home, tmp_path, capsys):
+    run = run_started(home)
+    before = run.load_config()
+    small = tmp_path / "small.png"
+    pictures.write_picture(small, np.random.default_rng(0).random((8, 8, 3)))
+    assert app.main(["train", str(small), "--resume", "oak", "--minutes", "9"]) == 2
+    assert "[picture_too_small]" in capsys.readouterr().err
+    assert run.load_config() == before
+
+
 def test_lists_say_what_there_is(home, capsys):
     assert app.main(["models"]) == 0
     shown = capsys.readouterr().out
