@@ -331,7 +331,8 @@ class Run:
         """Look whether there is anything that could be trained further.
 
         Raises:
-            RequestError: `wrong_state` for a photo that is its own model, and for an estimator.
+            RequestError: `wrong_state` for a photo that is its own model, for an estimator, and for a model whose
+                checkpoints are gone.
             StorageError: as `read_model_info`.
         """
         if is_estimator(self.path):
@@ -340,11 +341,19 @@ class Run:
                 f"A run to resume must have something to go on from; {self.name!r} is an estimator that has learned.",
                 "Start a new one from all sets that it shall know: it takes minutes.",
             )
-        if has_model(self.path) and read_model_info(self.path).tile:
+        if not has_model(self.path):
+            return
+        if read_model_info(self.path).tile:
             raise RequestError(
                 "wrong_state",
                 f"A run to resume must have something to learn; {self.name!r} is a photo that is its own model.",
                 "Start a new run: with the preset photo it takes seconds, and others learn from it.",
+            )
+        if not self.checkpoints():
+            raise RequestError(
+                "wrong_state",
+                f"A run with a model must have a checkpoint to be resumed from; {self.name!r} has none left.",
+                "Bring its folder checkpoints back from a copy, or start a new run.",
             )
 
     def save_checkpoint(self, label: str, tensors: Arrays, state: dict[str, Any]) -> None:

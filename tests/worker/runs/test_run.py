@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import pickle
+import shutil
 import sys
 import zipfile
 from dataclasses import asdict, replace
@@ -538,6 +539,19 @@ class TestModel:
         with pytest.raises(StorageError) as caught:
             runs.load_model_files(run.path)
         assert caught.value.code == "checkpoint_corrupt"
+
+
+class TestGoesOn:
+    def test_one_whose_checkpoints_are_gone_is_no_new_run(self, run):
+        """It would begin at nothing, and its model be replaced by what came of that."""
+        run.check_goes_on()  # nothing was saved yet
+        run.save_checkpoint("00000.500", {"a": np.zeros(2)}, {"step": 7})
+        run.save_model(INFO, weights(1))
+        run.check_goes_on()
+        shutil.rmtree(run.path / "checkpoints")
+        with pytest.raises(RequestError, match="checkpoint") as caught:
+            run.check_goes_on()
+        assert caught.value.code == "wrong_state"
 
 
 class TestHome:
