@@ -521,12 +521,18 @@ class GenerationConfig:
             )
             estimated = self.estimation.maps(model.maps)
         known = {*model.maps, *estimated}
-        unknown = ", ".join(name for name in self.maps if name not in known)
+        unknown = [name for name in self.maps if name not in known]
         require(
             not unknown,
             f"Maps must be among those this model makes ({', '.join(model.maps)})",
-            unknown,
+            ", ".join(name or "an empty name" for name in unknown),
             "Ask for maps that were among the training pictures, or have the others estimated.",
+        )
+        require(
+            len({*self.maps}) == len(self.maps),
+            "Each map can be asked for once",
+            ", ".join(self.maps),
+            "Name each once.",
         )
         if self.style is not None or self.directions:
             check_has_styles(model.z_dim)
