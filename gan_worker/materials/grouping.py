@@ -56,7 +56,8 @@ class Found:
     def sample(self) -> Picture:
         """Its beginning, without alpha; of what cannot be read, which is refused when all of it is, a single pixel."""
         try:
-            return np.nan_to_num(next(read_bands(self.file))[:ROWS, :COLUMNS])
+            beginning = next(read_bands(self.file))[:ROWS, :COLUMNS]
+            return np.nan_to_num(beginning, posinf=1.0, neginf=0.0)
         except PictureError:
             return np.zeros((1, 1, 1), np.float32)
 

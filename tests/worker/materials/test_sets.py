@@ -285,6 +285,14 @@ class TestPixels:
         assert np.abs(read_material(only)["normal"] - self.normals).max() < 0.01
         assert any("points" in note for note in notes) == (turned != (word == "NormalDX"))
 
+    def test_a_pixel_that_is_infinite_hides_nothing_of_that(self, tmp_path):
+        height = self.height.copy()
+        height[5, 6] = np.inf
+        write_picture(tmp_path / "w_Height.exr", height, "exr32")
+        files = {"w_Color": self.color, "w_Normal": green_turned(self.normals)}
+        (only,), _, _ = self.put(tmp_path, **files)
+        assert np.abs(read_material(only)["normal"] - self.normals).max() < 0.01
+
     def test_a_height_of_something_else_changes_nothing(self, tmp_path):
         other = relief(seed=7)[0]
         files = {"w_Color": self.color, "w_NormalDX": self.normals, "w_Height": other}
