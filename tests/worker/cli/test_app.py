@@ -120,6 +120,8 @@ def test_help_explains_every_option():
         (["generate", "oak", "--styles", "3,8"], "invalid_config", "--style-map"),
         (["generate", "oak", "--style-map", "PICTURE", "--styles", "3"], "invalid_config", "3,8"),
         (["sheet", "oak"], "unknown_model", FIRST_STARTER),
+        (["sheet", FIRST_STARTER, "--out", "."], "invalid_config", "sheet.png; received '.'"),
+        (["directions", FIRST_STARTER, "--out", "sheets"], "invalid_config", "received 'sheets'"),
         (["export", "oak", "--to", "gltf"], "unknown_model", FIRST_STARTER),
         (["provenance", "oak"], "unknown_model", FIRST_STARTER),
         (["directions", "oak", "--count", "0"], "invalid_config", "--count"),
