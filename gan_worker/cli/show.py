@@ -15,7 +15,7 @@ from gan_worker.cli import terminal
 from gan_worker.cli.options import Home, runs_folder
 from gan_worker.cli.terminal import ROWS_SHOWN, output
 from gan_worker.errors import RequestError
-from gan_worker.files import as_json
+from gan_worker.files import as_json, check_places
 from gan_worker.materials.metadata import credit_line, read_metadata
 from gan_worker.materials.pictures import read_header
 from gan_worker.runs import run
@@ -56,6 +56,8 @@ def provenance(
     except RequestError:
         pretrained = read_pretrained(of)
         if pretrained is None:
+            if Path(of).name != of:  # no name, but where a picture is to lie
+                check_places([of])
             raise
         _show_found(of, pretrained, pretrained.credits, json)
         return

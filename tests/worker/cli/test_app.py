@@ -124,6 +124,7 @@ def test_help_explains_every_option():
         (["directions", FIRST_STARTER, "--out", "sheets"], "invalid_config", "received 'sheets'"),
         (["export", "oak", "--to", "gltf"], "unknown_model", FIRST_STARTER),
         (["provenance", "oak"], "unknown_model", FIRST_STARTER),
+        (["provenance", "gone/oak.png"], "picture_missing", "gone/oak.png"),
         (["directions", "oak", "--count", "0"], "invalid_config", "--count"),
     ],
 )
