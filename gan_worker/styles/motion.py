@@ -45,7 +45,7 @@ def path_through(base: GenerationConfig, looks: Sequence[GenerationConfig]) -> P
         len(looks) >= 2,
         "A loop must have two looks or more to go through",
         len(looks),
-        "Choose more favorites.",
+        "Choose more favorites, or name more seeds or materials with --styles.",
     )
 
     def at(t: float) -> GenerationConfig:

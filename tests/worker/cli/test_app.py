@@ -125,6 +125,7 @@ def test_help_explains_every_option():
         (["export", "oak", "--to", "gltf"], "unknown_model", FIRST_STARTER),
         (["provenance", "oak"], "unknown_model", FIRST_STARTER),
         (["provenance", "gone/oak.png"], "picture_missing", "gone/oak.png"),
+        (["loop", FIRST_STARTER, "--styles", "3"], "invalid_config", "--styles"),
         (["directions", "oak", "--count", "0"], "invalid_config", "--count"),
     ],
 )
