@@ -133,7 +133,7 @@ def test_results_wait_while_blender_reads_the_scene(stand_in, plane, maps, monke
     app = SimpleNamespace(background=False, is_job_running=lambda kind: kind in running)
     stand_in.finish(generate(plane).id, maps)
     with monkeypatch.context() as patched:
-        patched.setattr(pump, "bpy", SimpleNamespace(app=app))
+        patched.setattr(pump, "bpy", SimpleNamespace(app=app, context=bpy.context))
         pump.tick()
         pump.tick()
         assert pump.pending() == len(maps) + 1
