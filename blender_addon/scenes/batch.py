@@ -207,7 +207,6 @@ class SceneBatch(BackgroundTask):
                     self.applied += applier.apply(assignment, made)
                 yield False
             applier.remove_replaced()
-            results.remove_unused_images()
         finally:
             results.add_undo_step("Scene Recipe")
 

@@ -159,8 +159,13 @@ class Applier:
         """
         found = (_local(bpy.data.materials, name) for name in self._replaced)
         gone = [m for m in found if m and not m.users and _shows_item(m)]
-        if gone:
-            bpy.data.batch_remove(gone)
+        if not gone:
+            return
+        shown = {image for m in gone for image in node_tree.images_of(m).values()}
+        bpy.data.batch_remove(gone)
+        # Blender 4.2 goes on counting a material that is gone as a user of its images.
+        users = bpy.data.user_map(subset=shown)
+        bpy.data.batch_remove([image for image in shown if not users[image]])
 
     def _known_material(
         self, obj: bpy.types.Object, assignment: Assignment, made: Made
