@@ -165,7 +165,7 @@ class Applier:
         bpy.data.batch_remove(gone)
         # Blender 4.2 goes on counting a material that is gone as a user of its images.
         users = bpy.data.user_map(subset=shown)
-        bpy.data.batch_remove([image for image in shown if not users[image]])
+        bpy.data.batch_remove([i for i in shown if not users[i] and not i.use_fake_user])
 
     def _known_material(
         self, obj: bpy.types.Object, assignment: Assignment, made: Made

@@ -232,14 +232,17 @@ def test_run_again_with_other_numbers_no_pictures_stay_that_nothing_shows(saved,
     run(text)
     kept, altered = cubes[1].active_material, cubes[2].active_material
     cubes[0].data.materials.append(kept)
+    guarded = node_tree.images_of(cubes[3].active_material)["base_color"]
+    guarded.use_fake_user, name = True, guarded.name
     move_slider(altered)
     names = {m.name for m in (kept, altered)} | {"Old"}
     run(text.replace("size = 48", "size = 64"))
     assert {m.name for m in bpy.data.materials} - {m.name for (m, *_) in slots(cubes)} == names
-    # Two for each that a cube has, for the one that is shown elsewhere, and for what was worked on.
+    # Two for each that a cube has, for the one that is shown elsewhere, and for what was worked on; and what is to stay.
     # Blender 4.2 counts those that a slider has replaced as used until the file is opened again.
     old = 2 if bpy.app.version < (4, 3) else 0
-    assert len(bpy.data.images) == 2 * (5 + 1 + 1) + old
+    assert len(bpy.data.images) == 2 * (5 + 1 + 1) + old + 1
+    assert bpy.data.images[name]
 
 
 def test_run_again_slots_that_were_added_are_filled_again(saved, eager, cubes):
