@@ -238,7 +238,7 @@ def test_run_again_with_other_numbers_no_pictures_stay_that_nothing_shows(saved,
     names = {m.name for m in (kept, altered)} | {"Old"}
     run(text.replace("size = 48", "size = 64"))
     assert {m.name for m in bpy.data.materials} - {m.name for (m, *_) in slots(cubes)} == names
-    # Two for each that a cube has, for the one that is shown elsewhere, and for what was worked on; and what is to stay.
+    # Two for each that a cube has, for the one shown elsewhere and for what was worked on; and the one that stays.
     # Blender 4.2 counts those that a slider has replaced as used until the file is opened again.
     old = 2 if bpy.app.version < (4, 3) else 0
     assert len(bpy.data.images) == 2 * (5 + 1 + 1) + old + 1
