@@ -261,7 +261,8 @@ def test_a_masked_part_is_filled_and_all_else_keeps_its_bits(model, plane):
 def test_runs_are_kept_tidy_and_generate_under_their_new_name(model, home, photo):
     shutil.copytree(home / "runs" / MODEL, home / "runs" / "copy")
     bpy.ops.tilewright.refresh_models()
-    # A list that was asked for before may tell of half a copy.
+    # Lists that were asked for before may tell of half a copy: the runs of all of it, the models of nothing yet.
+    pump.wait(lambda: session.current.model("copy") is not None, 30)
     pump.wait(lambda: (run := session.current.run("copy")) is not None and run.has_model, 30)
     found = session.current.run("copy")
     assert (found.preset, found.size > 10_000) == ("nano", True)
@@ -278,7 +279,7 @@ def test_runs_are_kept_tidy_and_generate_under_their_new_name(model, home, photo
     assert [Path(item.path).name for item in scene.pictures] == [photo.name]
     bpy.ops.tilewright.delete_run(run="larch")
     pump.wait(lambda: session.current.model("larch") is None, 30)
-    assert session.current.run("larch") is None
+    pump.wait(lambda: session.current.run("larch") is None, 30)
     assert not (home / "runs" / "larch").exists()
 
 
