@@ -156,25 +156,7 @@ def _show(event: MaterialReady, target: str, order: Order, is_rest: bool) -> Non
         sliders.store(material, asked)
     sliders.keep_place(material, event.recipe)
     if event.recipe.config.model != before:
-        _lay_in_own_size(material, event.recipe.config, was_so)
-
-
-def _lay_in_own_size(material: bpy.types.Material, made: GenerationConfig, was_so: bool) -> None:
-    """Make what a model shows for the first time as large on the surface as it is in the world, where that is known.
-
-    Where it is not, a tile that nobody laid otherwise is as wide as its coordinates, or as the one before it, and as
-    high as its pixels are.
-
-    Args:
-        material: that shows it now.
-        made: what it shows.
-        was_so: whether the one before it was as high as its pixels are.
-    """
-    model = session.current.model(made.model)
-    if model and model.pixel_size:
-        node_tree.lay_in_meters(material, (made.width << made.mip) * model.pixel_size)
-    elif not made.has_map:
-        node_tree.lay_in_proportion(material, was_so)
+        sliders.lay_in_own_size(material, event.recipe.config, was_so)
 
 
 def _clean_up(job: str) -> None:

@@ -117,13 +117,13 @@ def set_tile_size(material: bpy.types.Material, width: float) -> None:
 
 
 def is_in_proportion(material: bpy.types.Material) -> bool:
-    """Whether it is known that one tile is as high as its pixels are, beside its width."""
-    times, axes = repeats(material), _axes(material)
-    if not is_measured(material) or not times or not times[1]:
+    """Whether it is known that the maps that are shown are as high as their pixels are, beside their width."""
+    kept, scale = material.tilewright, _scale(material)
+    if scale is None or not is_measured(material) or not kept.width:
         return False
-    down = max(axis for axis, tile in axes.items() if tile == 1)
-    height = material.tilewright.unit_size[down] / times[1]
-    return math.isclose(height, tile_size(material) * _aspect(material), rel_tol=1e-3)
+    down = max(axis for axis, tile in _axes(material).items() if tile == 1)
+    across, high = (kept.unit_size[axis] / (scale[axis] or math.inf) for axis in (0, down))
+    return across > 0 and math.isclose(high, across * kept.height / kept.width, rel_tol=1e-3)
 
 
 def _aspect(material: bpy.types.Material) -> float:

@@ -253,10 +253,13 @@ def show(event: MaterialReady, job: session.Job) -> Iterator[None]:
     for name, image in found.items():
         images.set_pixels(image, pixels[name])
     made, full = event.recipe.config, sliders.wanted(material)
+    before, was_so = material.tilewright.model, node_tree.is_in_proportion(material)
     # What is painted lies where it was painted, at any size.
     area = levels.area(made if made.has_map else full)
     node_tree.show_preview(material, found, _ratio(area, levels.area(made)))
     node_tree.store_recipe(material, event.recipe, event.seam_ratios)
+    if made.model != before:
+        sliders.lay_in_own_size(material, full, was_so)
     if made.mip and full.origin is None and levels.area(made) == levels.area(full):
         sliders.keep_place(
             material, event.recipe

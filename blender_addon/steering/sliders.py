@@ -76,6 +76,24 @@ def count_as_preview(material: bpy.types.Material, config: GenerationConfig) -> 
     )
 
 
+def lay_in_own_size(material: bpy.types.Material, made: GenerationConfig, was_so: bool) -> None:
+    """Make what a model shows for the first time as large on the surface as it is in the world, where that is known.
+
+    Where it is not, a tile that nobody laid otherwise is as wide as its coordinates, or as the one before it, and as
+    high as its pixels are.
+
+    Args:
+        material: that shows it now, or a preview of it.
+        made: what it shows, at full size.
+        was_so: whether the one before it was as high as its pixels are.
+    """
+    model = session.current.model(made.model)
+    if model and model.pixel_size:
+        node_tree.lay_in_meters(material, levels.area(made)[0] * model.pixel_size)
+    elif not made.has_map:
+        node_tree.lay_in_proportion(material, was_so)
+
+
 def exchange(material: bpy.types.Material, config: GenerationConfig) -> None:
     """Set the latents of a config, but keep the material's own size and maps, as far as the config's model makes them.
 

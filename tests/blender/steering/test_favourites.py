@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from blender_addon.generation import requests
+from blender_addon.shader import projection
 from blender_addon.steering import favourites, live, sliders
 from blender_addon.ui import thumbnails
 from blender_addon.worker import pump, session
@@ -161,6 +162,29 @@ def test_one_of_another_model_comes_at_a_size_that_it_makes(
     assert wanted.maps == ("base_color",), "it makes no roughness"
     wanted.check_for(other)
     assert sliders.is_shown(plane.active_material)
+
+
+@pytest.mark.parametrize("live_is_on", [True, False])
+@pytest.mark.parametrize(
+    ("own", "before", "repeats"),
+    [(0.0, (4.0, 4.0), (4.0, 8.0)), (0.0, (4.0, 3.0), (4.0, 3.0)), (0.01, (4.0, 4.0), (2.5, 5.0))],
+    ids=["in proportion", "laid otherwise", "of known size"],
+)
+def test_one_of_a_photo_is_not_stretched(stand_in, plane, live_is_on, own, before, repeats):
+    wide = replace(OTHER, tile=(80, 40), octaves=1, pixel_size=own, maps=MODEL.maps)
+    know(stand_in, wide)
+    requests.generate_for_objects([plane], replace(FULL, width=64, height=64))
+    answer_all(stand_in)
+    material = plane.active_material
+    projection.repeat(material, before)
+    chosen().live = live_is_on
+    bpy.ops.tilewright.apply_favourite(uid=keep_of("other").uid)
+    assert projection.repeats(material) == pytest.approx(before), "nothing of it is there yet"
+    if not live_is_on:
+        bpy.ops.tilewright.apply_latents()
+    answer_all(stand_in)
+    assert sliders.is_shown(material)
+    assert projection.repeats(material) == pytest.approx(repeats)
 
 
 def test_one_that_no_model_of_that_name_can_make_any_more_is_refused(stand_in, material):
