@@ -1,10 +1,17 @@
 """Shading choices: how maps are wired and kept, and how a material lies on its surface."""
 
+import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, FloatVectorProperty, StringProperty
 
 from gan_worker.materials.maps import MAPS
 
+from ..steering import sliders
 from . import node_tree
+
+
+def _set_tile_size(kept: bpy.types.PropertyGroup, width: float) -> None:
+    for material in sliders.followers(kept.id_data):
+        node_tree.set_tile_size(material, width)
 
 
 class ShadingChoices:
@@ -62,7 +69,7 @@ class Shading:
         soft_max=100.0,
         min=0.0001,
         get=lambda kept: node_tree.tile_size(kept.id_data),
-        set=lambda kept, width: node_tree.set_tile_size(kept.id_data, width),
+        set=_set_tile_size,
     )
     preview_factor: FloatVectorProperty(
         size=2,

@@ -8,20 +8,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gan_worker.config import Recipe
-from gan_worker.errors import ErrorInfo
-from gan_worker.progress import (
-    DataReport,
-    GenerationProgress,
-    Notice,
-    Preview,
-    Stage,
-    TrainingProgress,
-)
 from gan_worker.wire.messages import Reply
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from gan_worker.config import Recipe
+    from gan_worker.errors import ErrorInfo
+    from gan_worker.progress import (
+        DataReport,
+        GenerationProgress,
+        Notice,
+        Preview,
+        Stage,
+        TrainingProgress,
+    )
 
 
 @dataclass(frozen=True)

@@ -359,6 +359,18 @@ def together(planes, maps) -> list[bpy.types.Material]:
     return materials
 
 
+def test_the_size_of_the_tile_is_changed_together(together, planes):
+    planes[0].scale = (2, 2, 2)
+    surface.measure_tile(together[0], planes[0])
+    together[2].tilewright.tile_size = 0.5
+    assert [m.tilewright.tile_size for m in together] == pytest.approx([0.5] * 3)
+    assert projection.repeats(together[0]) == pytest.approx((8.0, 8.0))
+    together[1].tilewright.tile_size = 0.25  # not the active object's: a script means this one
+    bpy.context.scene.tilewright.target = "ACTIVE"
+    together[2].tilewright.tile_size = 1.0
+    assert [m.tilewright.tile_size for m in together] == pytest.approx([0.5, 0.25, 1.0])
+
+
 PRESSED = [("set_projection", {"projection": "BOX"}), ("measure_tile", {})]
 
 
