@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from gan_worker.scenes.store import Made
 
 # On a material: which item it was made for, how often it repeats, and whether it is for slots that recipes add; in a
-# second line the name of the material that it took the place of.
+# second line the name of the material that it took the place of; in a third the rule that filled an empty slot with it,
+# if that keeps what is in slots.
 ITEM_KEY = "tilewright_item"
 ADDED = " new slot"
 
@@ -65,7 +66,8 @@ def describe(scene: bpy.types.Scene, curves: Collection[str]) -> Scene:
 
 
 def _object(obj: bpy.types.Object, place: Matrix, collections: frozenset[str]) -> SceneObject:
-    items = [_item(s.material).partition("\n") for s in obj.material_slots]
+    items = {n: _item(s.material).split("\n", 2) for n, s in enumerate(obj.material_slots)}
+    made = {n: (*lines, "", "")[:3] for n, lines in items.items() if lines[0]}
     return SceneObject(
         name=obj.name,
         type=obj.type,
@@ -75,8 +77,13 @@ def _object(obj: bpy.types.Object, place: Matrix, collections: frozenset[str]) -
         location=_rounded(place.translation),
         new_slots=slots.has_room(obj),
         refusal=slots.refusal(obj),
-        added=tuple(n for n, (made, _, _) in enumerate(items) if made.endswith(ADDED)),
-        former={n: former for n, (made, _, former) in enumerate(items) if made},
+        added=tuple(n for n, (item, _, _) in made.items() if item.endswith(ADDED)),
+        former={n: former for n, (_, former, _) in made.items()},
+        filled={
+            n: rule
+            for n, (_, _, rule) in made.items()
+            if rule and _shows_item(obj.material_slots[n].material)
+        },
     )
 
 
@@ -244,10 +251,11 @@ class Applier:
 def _item_of(assignment: Assignment) -> str:
     across, down = assignment.scale
     made = f"{assignment.key} {across:g} {down:g}{ADDED if assignment.added else ''}"
-    return f"{made}\n{assignment.former}" if assignment.former else made
+    filled_by = assignment.rule if assignment.keeps else ""
+    return "\n".join((made, assignment.former, filled_by)).rstrip("\n")
 
 
-def _shows_item(material: bpy.types.Material) -> bool:
+def _shows_item(material: bpy.types.Material | None) -> bool:
     """Whether a material of this file shows the pictures that a recipe made for it."""
     if not _item(material) or not node_tree.is_ours(material):
         return False

@@ -24,6 +24,8 @@ class SceneObject:
         refusal: why nothing about it can be changed, empty where it can.
         added: numbers of the slots that a recipe has added, and whose materials are its own still.
         former: number of a slot that a recipe has filled → name of the material that was there, where it is known.
+        filled: number of a slot that was empty → name of the rule that has filled it, one that keeps what is there;
+            not where somebody has worked on the material since.
     """
 
     name: str
@@ -36,6 +38,7 @@ class SceneObject:
     refusal: str = ""
     added: tuple[int, ...] = ()
     former: Mapping[int, str] = field(default_factory=dict)
+    filled: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,7 @@ class Assignment:
         rule: name of the rule.
         added: whether the slot is one that the rule adds, or has added before.
         former: name of the material that was there before any recipe, where rules look for such names.
+        keeps: whether the rule keeps what is there, so that the slot was empty, or filled by the same rule.
     """
 
     object: str
@@ -95,6 +96,7 @@ class Assignment:
     rule: str
     added: bool = False
     former: str = ""
+    keeps: bool = False
 
 
 @dataclass(frozen=True)
@@ -202,6 +204,7 @@ def plan_scene(
                 claim.rule.name,
                 claim.rule.existing == "new slot",
                 former.get(slot, before if by_material else ""),
+                claim.rule.existing == "keep",
             )
         )
     more = len(notes) - NOTES_LIMIT
@@ -403,7 +406,8 @@ def _target_slots(
     if not slots:
         return [], "no slot holds such a material"
     if rule.existing == "keep":
-        slots = [slot for slot in slots if slot >= count or not obj.slots[slot]]
+        mine = {slot for slot, name in obj.filled.items() if name == rule.name}
+        slots = [slot for slot in slots if slot >= count or not obj.slots[slot] or slot in mine]
         if not slots:
             return [], "keeps the material it has"
     there = [slot for slot in slots if slot < count or obj.new_slots]

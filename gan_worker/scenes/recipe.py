@@ -19,7 +19,7 @@ It is written in TOML, a list of rules. Of two rules for one slot the later one 
     scale = 4                      # repeats over the UV square; or [4, 2]
     psi = 0.8
     slots = ["Brick*", 0]          # left out: the first, or those that select.material names
-    existing = "replace"           # or "keep", or "new slot": the next run fills that one again
+    existing = "replace"           # or "keep", or "new slot": the next run fills those again
 
     [[rules]]
     like = "facades"               # takes what it does not say from that rule, except name and select
@@ -171,7 +171,8 @@ class Rule:
         psi: truncation, 0..1; a favourite's own is multiplied by it.
         slots: numbers from 0, or patterns for the materials in them (`*` takes empty slots too); empty for
             those that `select.material` matches, else for the first.
-        existing: what happens to a material that is in the slot.
+        existing: what happens to a material that is in the slot. Where it is kept, empty slots alone are filled, and
+            those again that this rule has filled.
     """
 
     name: str

@@ -266,6 +266,30 @@ def test_run_again_slots_that_were_added_are_filled_again(saved, eager, cubes):
     assert slots(cubes)[1:] == filled[1:]
 
 
+def test_run_again_slots_that_were_filled_beside_what_is_kept_are_filled_again(saved, eager, cubes):
+    cubes[0].data.materials.append(bpy.data.materials.new("Own"))
+    cubes[1].data.materials.append(None)
+    one = RULE.replace('by = "name"', 'by = "seed", seed = 1')
+    two = one.replace('"all"', '"bare"').replace("seed = 1", "seed = 2") + 'existing = "keep"\n'
+    text = one + two
+
+    def shown_seeds():
+        return [node_tree.read_recipe(m).config.seed for (m,) in slots(cubes)]
+
+    run(text)
+    filled, seeds = slots(cubes), [1, 2, 2, 2, 2]
+    assert shown_seeds() == seeds
+    assert run(text).progress.made == 0
+    assert (slots(cubes), len(bpy.data.materials)) == (filled, 3)
+    run(text.replace("size = 48", "size = 64"))  # who is not content runs it again
+    assert shown_seeds() == seeds
+    assert node_tree.read_recipe(cubes[1].active_material).config.width == 64
+    own = cubes[1].active_material = cubes[1].active_material.copy()
+    move_slider(own)
+    run(two.replace("seed = 2", "seed = 9"))
+    assert shown_seeds() == [1, 3, 9, 9, 9], "what was worked on stays"
+
+
 def test_run_again_rules_find_the_slots_whose_materials_they_have_replaced(saved, eager, cubes):
     """With other numbers too: who is not content changes the recipe and runs it again."""
     for cube, names in zip(

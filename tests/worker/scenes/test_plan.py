@@ -324,6 +324,20 @@ def test_what_was_there_before_a_recipe_filled_a_slot_counts_still():
     assert formers == [["Brick", "Glass", ""], ["Brick", "", ""]]
 
 
+def test_what_a_rule_filled_that_keeps_materials_is_no_material_to_keep():
+    """So that the next run does the same; what others filled, or the artist, stays."""
+    text = rule("") + rule('existing = "keep"')
+    (first,) = plan(text, SceneObject("o", slots=("",))).assignments
+    assert (first.rule, first.keeps) == ("rule 2", True)
+    filled = SceneObject("o", slots=("bricks 1",), former={0: ""}, filled={0: "rule 2"})
+    (again,) = plan(text, filled).assignments
+    assert (again.rule, again.before, again.keeps) == ("rule 2", "bricks 1", True)
+    for there in (replace(filled, filled={}), replace(filled, filled={0: "rule 1"})):
+        made = plan(text, there)
+        assert [(a.rule, a.keeps) for a in made.assignments] == [("rule 1", False)]
+        assert [s.reason for s in made.skips] == ["keeps the material it has"]
+
+
 def test_what_cannot_be_changed_is_skipped_with_the_reason():
     linked = SceneObject("a", refusal="it is linked from another file")
     shared = SceneObject("b", new_slots=False)
