@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -39,6 +40,11 @@ class SceneObject:
     added: tuple[int, ...] = ()
     former: Mapping[int, str] = field(default_factory=dict)
     filled: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def is_somewhere(self) -> bool:
+        """Whether its location is one: animation, drivers and broken parents can make it infinite, or no number."""
+        return all(map(math.isfinite, self.location))
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ class RuleLatents:
         favourites: those that it names, by name.
 
     Raises:
-        RequestError: `unknown_object` for a curve that is not there.
+        RequestError: `unknown_object` for a curve that is not there, `invalid_recipe` for one that is nowhere.
     """
 
     def __init__(
@@ -158,7 +158,15 @@ class RuleLatents:
                 f"more; it has {'none' if name not in scene.curves else len(points)}.",
                 "Correct the name, or draw the curve.",
             )
-        return np.array(points, np.float64)
+        line = np.array(points, np.float64)
+        if not np.isfinite(line).all():
+            raise RequestError(
+                "invalid_recipe",
+                f"{self._rule.place}: the points of the curve {name!r} must have locations of finite numbers; some "
+                "have not.",
+                "Correct the curve's location and its points, or its parent's location.",
+            )
+        return line
 
     def _refusal(self, obj: SceneObject, name: str, wanted: str, value: object) -> RequestError:
         return RequestError(

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 # A table of ten thousand rules that find nothing helps nobody.
 NOTES_LIMIT = 20
+# The same of names in one of them.
+NAMES_LIMIT = 5
 COLUMNS = ("Object", "Slot", "Now", "Becomes", "Latent", "Size", "Rule")
 LAST_LETTER = "\U0010ffff"
 _WILDCARD = re.compile(r"[*?[]")
@@ -177,12 +179,18 @@ def plan_scene(
     claims: dict[tuple[str, int], _Claim] = {}
     skips: list[Skip] = []
     notes: list[str] = []
+    lost: dict[str, None] = {}
     favourites = {kept.name: kept.config for kept in recipe.favourites}
     for rule in recipe.rules:
         _check_model(rule, known, favourites, hashes)
         found = index.select(rule)
         if not found:
             notes.append(f"{rule.place}, selects no object.")
+        if rule.looks_at_places:
+            nowhere = [o.name for o in found if not o.is_somewhere]
+            lost.update(dict.fromkeys(nowhere))
+            skips += [Skip(name, rule.name, "its location is no place") for name in nowhere]
+            found = [o for o in found if o.is_somewhere]
         if found:
             latents = RuleLatents(rule, found, scene, favourites)
             _claim(_Claim(rule, latents), found, claims, skips)
@@ -207,11 +215,23 @@ def plan_scene(
                 claim.rule.existing == "keep",
             )
         )
+    return BatchPlan(items, tuple(assignments), tuple(skips), (*_few(notes), *_lost_note([*lost])))
+
+
+def _few(notes: list[str]) -> list[str]:
+    """Those of rules that select nothing, or as many as help somebody."""
     more = len(notes) - NOTES_LIMIT
-    notes[NOTES_LIMIT:] = (
-        [f"No object is selected by {counted(more, 'more rule')}."] if more > 0 else []
-    )
-    return BatchPlan(items, tuple(assignments), tuple(skips), tuple(notes))
+    rest = [f"No object is selected by {counted(more, 'more rule')}."] if more > 0 else []
+    return notes[:NOTES_LIMIT] + rest
+
+
+def _lost_note(names: list[str]) -> Iterator[str]:
+    if names:
+        more = f" and {len(names) - NAMES_LIMIT} more" if len(names) > NAMES_LIMIT else ""
+        yield (
+            "To get a look by its place, an object must have a location of finite numbers; left out is what has none: "
+            f"{', '.join(map(repr, names[:NAMES_LIMIT]))}{more}. Correct its location, or its parent's."
+        )
 
 
 def work_item(config: GenerationConfig, model_hash: str, estimator: str = "") -> WorkItem:

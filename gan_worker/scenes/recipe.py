@@ -195,6 +195,13 @@ class Rule:
         return any(isinstance(t, str) and t != "*" for t in (*self.select.material, *self.slots))
 
     @property
+    def looks_at_places(self) -> bool:
+        """Whether it is up to where objects are which latents they get."""
+        if isinstance(self.latent, BetweenLatent):
+            return bool(self.latent.axis or self.latent.curve)
+        return isinstance(self.latent, NeighbourhoodLatent)
+
+    @property
     def favourites(self) -> tuple[str, ...]:
         """Names of the favourites that its latent needs."""
         latent = self.latent

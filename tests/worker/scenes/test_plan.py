@@ -1,6 +1,7 @@
 """Plans of scenes: who gets what, and how latents are chosen."""
 
 import hashlib
+import math
 import time
 from dataclasses import replace
 
@@ -135,6 +136,37 @@ def test_between_two_styles_along_an_axis_a_property_a_curve_and_by_name():
     bend = ((0.0, 0.0, 1.0), (2.0, 0.0, 1.0), (2.0, 2.0, 1.0))
     assert weights(', curve = "Path"', *row(4), curves={"Path": bend}) == [0, 0.25, 0.5, 0.5]
     assert len(set(weights("", *row(9)))) == 9
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize(
+    "latent",
+    [
+        'by = "between", first = 1, second = 2, axis = "x"',
+        'by = "between", first = 1, second = 2, curve = "Path"',
+        'by = "neighbourhood", distance = 5',
+    ],
+)
+def test_one_that_is_nowhere_is_named_and_changes_no_other(latent, number):
+    text, curves = rule(f"latent = {{ {latent} }}"), {"Path": ((0.0, 0.0, 1.0), (2.0, 0.0, 1.0))}
+    lost = [SceneObject(f"lost {n}", location=(number, 0.0, 0.0)) for n in range(8)]
+    alone = plan(text, *row(3), curves=curves)
+    among = plan(text, *row(3), *lost, curves=curves)
+    assert among.assignments == alone.assignments
+    assert among.items == alone.items
+    assert [s.object for s in among.skips] == [o.name for o in lost]
+    assert not alone.notes and len(among.notes) == 1
+    assert "'lost 0', 'lost 1'" in among.notes[0] and "and 3 more" in among.notes[0]
+    assert not plan(text, *lost, curves=curves).assignments
+    by_name = plan(rule('latent = { by = "name" }'), *lost)
+    assert (len(by_name.assignments), by_name.notes) == (8, ())
+
+
+def test_a_curve_that_is_nowhere_is_refused():
+    text = rule('latent = { by = "between", first = 1, second = 2, curve = "Path" }')
+    with pytest.raises(RequestError, match=r"Line 1, .*'Path'") as caught:
+        plan(text, *row(2), curves={"Path": ((0.0, 0.0, 1.0), (math.nan, 0.0, 1.0))})
+    assert caught.value.code == "invalid_recipe"
 
 
 @pytest.fixture
