@@ -118,6 +118,11 @@ class SceneBatch(BackgroundTask):
         done = f"{counted(now.total, 'material')} in {counted(self.applied, 'slot')}"
         return f"{done}: {now.made} made, {now.kept} there already"
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What somebody may have meant otherwise, such as rules that select nothing; a sentence each."""
+        return self.plan.notes if self.plan else ()
+
     def let_go(self) -> None:
         self._requests.drop()
 

@@ -72,6 +72,12 @@ class TILEWRIGHT_OT_run_scene_recipe(StartTask, bpy.types.Operator):
     def begin(self, context: bpy.types.Context) -> scene_batch.SceneBatch:
         return run_scene_recipe(context.scene)
 
+    def act(self, context: bpy.types.Context) -> None:
+        super().act(context)
+        batch = scene_batch.SceneBatch.newest()
+        for warning in batch.warnings if batch and self.wait else ():
+            self.tell("WARNING", warning)
+
 
 class TILEWRIGHT_OT_show_scene_plan(Action, bpy.types.Operator):
     """Write a table of what the recipe would do into a text for the Text Editor. Nothing else changes"""

@@ -22,6 +22,8 @@ class TILEWRIGHT_PT_scene_recipe(TabPanel, bpy.types.Panel):
         draw_task(layout, batch, context.region.width, "tilewright.cancel_scene_recipe")
         if batch and batch.state == "succeeded":
             paragraph(layout, batch.summary, context.region.width, "CHECKMARK")
+            for warning in batch.warnings:
+                paragraph(layout, warning, context.region.width, "ERROR")
 
 
 register, unregister = bpy.utils.register_classes_factory((TILEWRIGHT_PT_scene_recipe,))

@@ -48,6 +48,7 @@ from gan_worker.progress import (
     TrainingProgress,
 )
 from gan_worker.scenes.parser import parse_recipe
+from gan_worker.scenes.plan import BatchPlan
 from gan_worker.styles.motion import Evenness
 from gan_worker.wire.messages import (
     JobList,
@@ -803,6 +804,9 @@ def test_scene_recipe_shows_how_far_it_is_and_how_it_ended(tmp_path):
     batch.applied, batch.progress = 1, BatchProgress(1, 1, 0, 1)
     text = " ".join(draw(scene_panels.TILEWRIGHT_PT_scene_recipe).split())
     assert "1 material in 1 slot: 0 made, 1 there already" in text
+    batch.plan = BatchPlan({}, (), notes=("Line 9, rule 'trees', selects no object.",))
+    text = " ".join(draw(scene_panels.TILEWRIGHT_PT_scene_recipe).split())
+    assert "Line 9, rule 'trees', selects no object." in text
     batch.state, batch.error = "failed", WorkerError("worker_gone", "It is gone.", "Run it again.")
     assert "It is gone.\nRun it again." in draw(scene_panels.TILEWRIGHT_PT_scene_recipe)
 

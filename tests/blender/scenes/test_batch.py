@@ -501,6 +501,17 @@ def test_operator_and_function_fill_the_same_way(saved, recipe, eager, cubes):
     assert [o.active_material.name for o in cubes] == by_function
 
 
+def test_rules_that_select_nothing_are_told_after_the_run(saved, recipe, eager, capsys):
+    recipe.write_text(RULE + RULE.replace("Cube", "Tree").replace('"all"', '"trees"'))
+    bpy.context.scene.tilewright.scene_recipe = str(recipe)
+    told = "Line 10, rule 'trees', selects no object."
+    bpy.ops.tilewright.run_scene_recipe(wait=True)
+    assert f"Warning: {told}" in capsys.readouterr().out
+    assert scene_batch.SceneBatch.newest().warnings == (told,)
+    assert script.main(recipe) == 0
+    assert f"note: {told}" in capsys.readouterr().out
+
+
 def test_the_operator_says_what_is_wrong(saved, recipe, stand_in):
     recipe.write_text(RULE.replace("Cube*", "Cub"))
     bpy.context.scene.tilewright.scene_recipe = str(recipe)
