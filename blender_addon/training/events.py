@@ -11,6 +11,7 @@ from gan_worker.client.events import (
 from gan_worker.progress import TrainingProgress
 from gan_worker.wire.messages import RunConfig, WorkerFault
 
+from ..generation import results
 from ..worker import pump, session
 from . import curves, preview, run_pictures, runs
 
@@ -27,13 +28,18 @@ def _take_report(event: JobReport) -> None:
         curves.show(training.figures)
 
 
+def _take_settings(event: RunConfig) -> None:
+    if runs.take_answer(event):
+        results.add_undo_step("Duplicate Settings")
+
+
 register, unregister = pump.joining(
     pump.Subject(
         tick=_tick,
         receivers={
             PreviewReady: lambda event: preview.show(event.preview.pixels),
             JobReport: _take_report,
-            RunConfig: runs.take_answer,
+            RunConfig: _take_settings,
             RunPreviewReady: run_pictures.show,
             Connected: lambda _event: run_pictures.clear(),
             WorkerFault: lambda _event: run_pictures.give_up(),

@@ -47,12 +47,17 @@ def chosen_run() -> RunEntry | None:
     return session.current.run(shown.runs[shown.run_index].name)
 
 
-def take_answer(event: RunConfig) -> None:
-    """Take the settings of a run over in the scene that asked for them, whatever windows show by now."""
-    for scene in bpy.data.scenes:
-        if scene.tilewright.awaited_settings == event.run:
-            scene.tilewright.awaited_settings = ""
-            take_settings(scene, event.config)
+def take_answer(event: RunConfig) -> bool:
+    """Take the settings of a run over in the scene that asked for them, whatever windows show by now.
+
+    Returns:
+        Whether one did.
+    """
+    asked = [s for s in bpy.data.scenes if s.tilewright.awaited_settings == event.run]
+    for scene in asked:
+        scene.tilewright.awaited_settings = ""
+        take_settings(scene, event.config)
+    return bool(asked)
 
 
 def take_settings(scene: bpy.types.Scene, config: TrainingConfig) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from blender_addon.generation import panels as generation_panels
+from blender_addon.generation import results
 from blender_addon.training import panels, run_pictures, run_requests, training
 from blender_addon.training import runs as run_rows
 from blender_addon.worker import pump, session
@@ -175,6 +176,26 @@ def test_settings_are_taken_over_in_the_scene_they_were_asked_for_in(listed):
         come(listed, RunConfig("pine", TrainingConfig("pine", ("/a.png",))))
         assert not bpy.context.scene.tilewright.run
     assert bpy.context.scene.tilewright.run == "pine 2"
+
+
+def test_settings_that_were_taken_over_are_one_undo_step(listed, monkeypatch):
+    def push(message):
+        steps.append(message)
+        bpy.ops.ed.undo_push(message=message)
+
+    steps: list[str] = []
+    monkeypatch.setattr(results, "push_undo", push)
+    bpy.context.scene.tilewright.minutes = 3.0
+    bpy.ops.ed.undo_push(message="before")
+    bpy.ops.tilewright.use_run_settings()
+    come(listed, RunConfig("fir", TrainingConfig("fir", ("/b.png",))))  # nobody asked for it
+    assert not steps
+    come(listed, RunConfig("pine", TrainingConfig("pine", ("/a.png",), minutes=2.5)))
+    assert steps == ["Duplicate Settings"]
+    for step, run, minutes in ((bpy.ops.ed.undo, "", 3.0), (bpy.ops.ed.redo, "pine 2", 2.5)):
+        step()
+        chosen = bpy.context.scene.tilewright
+        assert (chosen.run, chosen.minutes, len(chosen.pictures)) == (run, minutes, bool(run))
 
 
 def test_settings_for_a_scene_that_is_gone_change_no_other(listed):
