@@ -1,6 +1,7 @@
 """Meters and Blender's units: a scene says how long its unit is.
 
-What Blender has is in its units, sizes of tiles too; what the worker and recipes know of sizes is in meters.
+What Blender has is in its units: sizes of tiles, and places and distances in scene recipes too. What the worker knows
+of sizes is in meters, and so is the relief of a `Wiring`.
 """
 
 from __future__ import annotations

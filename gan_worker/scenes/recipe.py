@@ -33,7 +33,7 @@ A latent is one of
 
     { by = "seed", seed = 7 }                      # the same for all
     { by = "name" }                                # by the hash of the object's name; variants = 12 shares them
-    { by = "neighbourhood", distance = 20.0 }      # near objects look alike
+    { by = "neighbourhood", distance = 20.0 }      # near objects look alike; in Blender's units
     { by = "favourite", favourite = "Mossy" }      # a look that was kept; psi weakens its own
     { by = "between", first = 3, second = "oak" }  # two seeds, training materials or { favourite = "Mossy" };
                                                    # where between them is said by axis = "x",
