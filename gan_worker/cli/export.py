@@ -20,11 +20,11 @@ from gan_worker.cli.options import (
     estimation_for,
     load,
     make_folder,
+    open_named,
     parse_detail,
     parse_seeds,
     parse_size,
     reporting,
-    runs_folder,
     takes_estimation,
 )
 from gan_worker.config import GenerationConfig
@@ -41,7 +41,6 @@ from gan_worker.exports.sources import (
 )
 from gan_worker.materials.files import Format, file_bits
 from gan_worker.progress import GenerationProgress
-from gan_worker.runs import run
 from gan_worker.style import Material
 from gan_worker.validation.material import State
 from gan_worker.validation.material import validate as find_faults
@@ -91,6 +90,7 @@ def export(
         _refuse_with_folder(folder, out, given)
         count, materials = _read_for_export(folder)
     else:
+        model = open_named(of, home, "a folder of maps")
         mip = parse_detail(detail or "full")
         config = GenerationConfig(of, truncation_psi=1.0 if psi is None else psi, mip=mip)
         width, height = parse_size(size or "1024")
@@ -103,7 +103,6 @@ def export(
         )
         seeds = parse_seeds(seed or "1")
         config = config if size else at_own_size(config, home)
-        model = run.open_model(runs_folder(home), of)
         count, materials = len(seeds), _generate_for_export(model, home, config, seeds, bits)
     make_folder(out)
     # What a model makes closes; of maps from elsewhere the first one tells.

@@ -183,6 +183,28 @@ def model_for(config: GenerationConfig, home: Path | None) -> Path:
     return folder
 
 
+def open_named(of: str, home: Path | None, other: str) -> Path:
+    """The folder of a model, where a place may be given instead of its name: what can be none is told as a place.
+
+    Args:
+        of: what was given.
+        home: folder of runs and keys.
+        other: what may be given instead, in words.
+
+    Raises:
+        PictureError: `picture_missing`, where nothing is at that place.
+        RequestError: as `run.open_model`; `invalid_config` for a place where something else is.
+    """
+    try:
+        return run.open_model(runs_folder(home), of)
+    except RequestError:
+        if Path(of).name != of or Path(of).is_file():
+            check_places([of])
+            rule = f"A model's name or {other} must be given"
+            require(False, rule, f"{of}, which is neither", "Give one of these.")
+        raise
+
+
 @contextmanager
 def quiet_loading() -> Iterator[None]:
     """Silence stderr while TensorFlow loads: it greets there, whatever its log level is."""

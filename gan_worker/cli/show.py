@@ -12,10 +12,10 @@ import typer
 from rich.table import Table
 
 from gan_worker.cli import terminal
-from gan_worker.cli.options import Home, runs_folder
+from gan_worker.cli.options import Home, open_named, runs_folder
 from gan_worker.cli.terminal import ROWS_SHOWN, output
 from gan_worker.errors import RequestError
-from gan_worker.files import as_json, check_places
+from gan_worker.files import as_json
 from gan_worker.materials.metadata import credit_line, read_metadata
 from gan_worker.materials.pictures import read_header
 from gan_worker.runs import run
@@ -52,12 +52,10 @@ def provenance(
     folder = runs_folder(home) / of
     estimates = run.is_estimator(folder)
     try:
-        folder = folder if estimates else run.open_model(runs_folder(home), of)
+        folder = folder if estimates else open_named(of, home, "the file of a picture")
     except RequestError:
         pretrained = read_pretrained(of)
         if pretrained is None:
-            if Path(of).name != of:  # no name, but where a picture is to lie
-                check_places([of])
             raise
         _show_found(of, pretrained, pretrained.credits, json)
         return
