@@ -43,7 +43,10 @@ PHOTO = ("base_color",)
 
 
 def find_materials(
-    places: Sequence[str | Path], alike: bool = True, of_photos: Sequence[str] = PHOTO
+    places: Sequence[str | Path],
+    alike: bool = True,
+    of_photos: Sequence[str] = PHOTO,
+    least: int = 1,
 ) -> tuple[list[MaterialSet], list[SkippedFile], list[str]]:
     """Find the materials in files and folders, sub-folders too.
 
@@ -56,6 +59,7 @@ def find_materials(
         places: files and folders.
         alike: whether all materials shall have the same maps; if not, each keeps what it has.
         of_photos: maps that a photo is going to have.
+        least: pixels along each side of a material; smaller ones are left out, unless all are.
 
     Returns:
         The sets sorted by name, the files left out with their reasons, and sentences a person
@@ -76,8 +80,10 @@ def find_materials(
     if not sets:
         raise _nothing(places, skipped)
     sets.sort(key=lambda material: (material.name, str(next(iter(material.files.values())))))
+    sizes = {f.file: f.size for f in found}
+    sets = _large_enough(sets, sizes, least, skipped)
     sets = _common(sets, notes, of_photos) if alike else sets
-    _check_sizes(sets, {f.file: f.size for f in found})
+    _check_sizes(sets, sizes)
     return sets, skipped, notes
 
 
@@ -286,6 +292,29 @@ def _check_green(chosen: dict[str, Found], notes: list[str]) -> None:
         chosen[told] = chosen.pop(kinds[0])
         way = "down, as DirectX has it" if down else "up, as OpenGL has it"
         notes.append(f"The green of {normals.file.name} points {way}, by its height.")
+
+
+def _large_enough(
+    sets: list[MaterialSet],
+    sizes: Mapping[Path, tuple[int, int]],
+    least: int,
+    skipped: list[SkippedFile],
+) -> list[MaterialSet]:
+    """Leave out what is too small; where all is, whoever asked for more pixels says what is wrong."""
+    large: list[MaterialSet] = []
+    small: list[Path] = []
+    for one in sets:
+        files = one.files.values()
+        if any(min(sizes[file]) >= least for file in files):
+            large.append(one)
+        else:
+            small += files
+    if not large:
+        return sets
+    for file in small:
+        size = "×".join(map(str, sizes[file]))
+        skipped.append(_skip(file, f"it must have {least} pixels along each side, and has {size}"))
+    return large
 
 
 def _nothing(places: Sequence[str | Path], skipped: Sequence[SkippedFile]) -> PictureError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -94,7 +95,7 @@ def read_pictures(
     estimate: PhotoMaps | None = None,
     tell: Tell = lambda text: None,
 ) -> Pictures:
-    """Find, read and scale all materials; normals get unit length.
+    """Find, read and scale all materials; normals get unit length. Those that are too small are left out.
 
     Args:
         files: pictures or folders.
@@ -107,9 +108,11 @@ def read_pictures(
         tell: is told of each of several.
 
     Raises:
-        PictureError: `picture_missing`, `dataset_empty`, `map_size_mismatch`, `picture_too_small`.
+        PictureError: `picture_missing`, `dataset_empty`, `map_size_mismatch`; `picture_too_small`, where all are.
     """
-    sets, skipped, notes = find_materials(files, of_photos=estimate.names if estimate else PHOTO)
+    of_photos = estimate.names if estimate else PHOTO
+    least = _least_side(crop, scale, octaves)
+    sets, skipped, notes = find_materials(files, of_photos=of_photos, least=least)
     names = _common_maps([_maps_of(one, estimate) for one in sets])
     side = int((KEPT_PIXELS / len(sets)) ** 0.5)
     sources = open_sources(sets, names, side, preparation, estimate, tell)
@@ -322,6 +325,12 @@ def _common_maps(sets: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
             "Train them in separate runs, or add a base color picture to each.",
         )
     return tuple(name for name in sets[0] if name in common)
+
+
+def _least_side(crop: int, scale: float | None, octaves: int | None) -> int:
+    """Pixels along each side of a file that leave more than a crop, with fewer octaves where their number is open."""
+    halvings = 0 if scale is None or octaves is None else octaves
+    return next(n for n in itertools.count(1) if round(n * (scale or 1.0)) >> halvings > crop)
 
 
 def _check_size(name: str, width: int, height: int, crop: int, scale: float, octaves: int) -> None:

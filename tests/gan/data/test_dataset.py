@@ -218,6 +218,39 @@ def test_a_picture_so_small_that_all_others_lose_their_detail_is_named(blobs, tm
     assert not any("Leave that out" in note for note in chosen.notes)
 
 
+def test_pictures_too_small_to_learn_from_are_left_out_of_a_folder_with_the_reason(blobs, tmp_path):
+    photo, thumbnail = (np.repeat(blobs(*size), 3, axis=-1) for size in ((512, 24), (64, 2)))
+    for number in range(2):
+        pictures.write_picture(tmp_path / f"photo{number}.png", photo)
+    alone = read_pictures([str(tmp_path)], 64, None, octaves=None).report
+    pictures.write_picture(tmp_path / "thumbnail.png", thumbnail)
+    # Nor do they take a map from the others that they have not, and a resumed run learns from the same ones.
+    for way in ({"scale": None, "octaves": None}, {"scale": alone.scale, "octaves": alone.octaves}):
+        found = read_pictures([str(tmp_path)], 64, **way)
+        assert [entry.name for entry in found.report.materials] == ["photo0", "photo1"]
+        assert (found.report.scale, found.report.octaves) == (alone.scale, alone.octaves)
+        assert found.report.notes == alone.notes
+        assert [file.name for file in found.files] == ["photo0.png", "photo1.png"]
+        (skipped,) = found.report.skipped
+        assert skipped.file.endswith("thumbnail.png")
+        assert "has 64×64" in skipped.reason
+    for files in ([tmp_path / "thumbnail.png"], [tmp_path / "thumbnail.png"] * 2):
+        with pytest.raises(PictureError, match="thumbnail is 64×64"):
+            read_pictures([str(file) for file in files], 64, None, octaves=None)
+
+
+@pytest.mark.parametrize(("scale", "octaves", "least"), [(0.5, 1, 131), (0.5, 0, 66), (2.0, 0, 17)])
+def test_of_a_chosen_scale_and_octaves_just_what_leaves_a_crop_is_learned(
+    scale, octaves, least, blobs, tmp_path
+):
+    for side in (256, least, least - 1):
+        pictures.write_picture(tmp_path / f"{side}.png", np.repeat(blobs(side, 3), 3, axis=-1))
+    report = read_pictures([str(tmp_path)], 32, scale, octaves=octaves).report
+    assert {entry.name for entry in report.materials} == {"256", str(least)}
+    with pytest.raises(PictureError):
+        read_pictures([str(tmp_path / f"{least - 1}.png")], 32, scale, octaves=octaves)
+
+
 def test_too_many_octaves_for_a_picture_are_told_with_their_cure(blobs, tmp_path):
     pictures.write_picture(tmp_path / "oak.png", np.repeat(blobs(256, 3), 3, axis=-1))
     with pytest.raises(PictureError, match=r"oak is 4×4 at scale 1\.00 and 6 octaves") as caught:

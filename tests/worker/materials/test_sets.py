@@ -427,6 +427,20 @@ class TestMapsLearnedTogether:
 
 
 class TestRefusing:
+    def test_what_is_too_small_is_left_out_and_takes_no_map_from_the_rest(self, tmp_path):
+        put(tmp_path / "wall", "wall_color.png", "wall_rough.png")
+        put(tmp_path / "photos", "thumbnail.png", picture=COLOR[:6])
+        ((wall,), skipped, notes) = find_materials([tmp_path], least=7)
+        assert (wall.maps, notes) == (("base_color", "roughness"), [])
+        told = "it must have 7 pixels along each side, and has 8×6"
+        assert reasons(skipped) == {"thumbnail.png": told}
+        # Where all is too small, who asked for more says so.
+        assert len(find_materials([tmp_path], least=9)[0]) == 2
+        # A map that is smaller than the others is another mistake.
+        put(tmp_path / "wall", "wall_rough.png", picture=GREY[:6])
+        with pytest.raises(PictureError, match="must have one size"):
+            find_materials([tmp_path], least=7)
+
     def test_maps_of_different_sizes_name_both_files(self, tmp_path):
         put(tmp_path, "wall_color.png")
         put(tmp_path, "wall_rough.png", picture=np.zeros((4, 6, 1), np.float32))
