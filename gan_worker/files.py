@@ -383,6 +383,24 @@ def is_full(error: OSError) -> bool:
     return error.errno in _FULL
 
 
+def check_folder(folder: Path, made: bool = True) -> None:
+    """Check that files can be written into a folder, before anything is done that would be in vain.
+
+    Args:
+        folder: where they will be.
+        made: whether it is made then, with what is missing above it; if not, it must be there.
+
+    Raises:
+        StorageError: `disk_full` or `file_unwritable`.
+    """
+    with storage_errors(folder, "Check the folder and its permissions, or name another."):
+        there = folder.absolute()
+        while made and not there.exists():
+            there = there.parent
+        with tempfile.TemporaryFile(dir=there):
+            pass
+
+
 @contextmanager
 def storage_errors(place: Path, cure: str = _CHECK_FOLDER) -> Iterator[None]:
     """Turn the system's errors while writing into ours, with what to do where it is not that the disk is full."""

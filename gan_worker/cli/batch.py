@@ -22,10 +22,23 @@ from gan_worker.cli.background_blender import (
     run_blender,
 )
 from gan_worker.cli.batch_view import BatchView
-from gan_worker.cli.options import Estimation, Home, chosen_estimation, takes_estimation
+from gan_worker.cli.options import (
+    Estimation,
+    Home,
+    check_folder,
+    chosen_estimation,
+    takes_estimation,
+)
 from gan_worker.config import GenerationConfig
 from gan_worker.dataclass_json import from_json, to_json
-from gan_worker.errors import TRANSIENT, Cancelled, RequestError, TilewrightError, error_from_info
+from gan_worker.errors import (
+    TRANSIENT,
+    Cancelled,
+    RequestError,
+    TilewrightError,
+    error_from_info,
+    require,
+)
 from gan_worker.runs.run import home_folder
 from gan_worker.scenes.parser import read_recipe
 from gan_worker.scenes.plan import work_item
@@ -126,6 +139,9 @@ def _check(recipe: Path, scene: Path, out: Path | None, dry_run: bool, part: boo
             "A batch must be told where the scene is to be saved; received no --out.",
             "Add --out FILE, or --dry-run to see what would happen.",
         )
+    if out is not None and not dry_run:
+        require(not out.is_dir(), "--out must name a .blend", f"the folder {out}", "Name a file.")
+        check_folder(out.parent)
 
 
 def _code_of(error: TilewrightError) -> int:

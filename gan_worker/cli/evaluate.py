@@ -16,7 +16,7 @@ from gan_worker.cli import terminal
 from gan_worker.cli.options import Home, quiet_loading, runs_folder, write_sheet
 from gan_worker.cli.terminal import output, show_notice, show_stage, show_warning
 from gan_worker.errors import require
-from gan_worker.files import check_places, write_json
+from gan_worker.files import check_folder, check_places, write_json
 from gan_worker.progress import (
     Evaluation,
     GenerationProgress,
@@ -77,6 +77,11 @@ def evaluate(
     require(2 <= seeds <= MOST_JUDGED, rule, seeds, "Use --seeds 4.")
     check_places(against)
     folder = run.open_model(runs_folder(home), model)
+    file = json or folder / "evaluation.json"
+    require(
+        not file.is_dir(), "--json must name a file", f"the folder {file}", "Name a file in it."
+    )
+    check_folder(file.parent, made=False)
     with quiet_loading():
         from gan_worker.gan.generation import model as generation
         from gan_worker.gan.metrics import evaluation
@@ -88,7 +93,6 @@ def evaluate(
             loaded, places, range(1, seeds + 1), view.report, run.Run(folder)
         )
     show_evaluation(found)
-    file = json or folder / "evaluation.json"
     write_json(file, asdict(found))
     terminal.output.print(f"All figures in {file.absolute()}", soft_wrap=True)
     picture = file.with_name(f"{file.stem}_likeness.png")

@@ -20,6 +20,7 @@ from gan_worker.cli.options import (
     estimation_for,
     load,
     make_folder,
+    model_for,
     open_named,
     parse_detail,
     parse_seeds,
@@ -103,6 +104,7 @@ def export(
         )
         seeds = parse_seeds(seed or "1")
         config = config if size else at_own_size(config, home)
+        model_for(replace(config, seed=seeds[0]), home)
         count, materials = len(seeds), _generate_for_export(model, home, config, seeds, bits)
     make_folder(out)
     # What a model makes closes; of maps from elsewhere the first one tells.

@@ -17,6 +17,7 @@ from gan_worker.cli.options import (
     Home,
     Size,
     at_own_size,
+    check_picture_file,
     checked_bits,
     estimation_for,
     load,
@@ -152,7 +153,7 @@ def sheet(
 ) -> None:
     """Show many seeds side by side in one picture."""
     numbers, (width, height) = parse_seeds(seeds), parse_size(size)
-    _check_sheet(out)
+    check_picture_file(out)
     config = GenerationConfig(model, numbers[0], width, height, mip=parse_detail(detail))
     loaded = load(model_for(config, home), home)
     from gan_worker.gan.generation.sheets import seed_sheet
@@ -170,18 +171,12 @@ def directions(
 ) -> None:
     """Show what each slider of a model changes, in one picture."""
     check_seed(seed)
-    _check_sheet(out)
+    check_picture_file(out)
     loaded = load(run.open_model(runs_folder(home), model), home)
     from gan_worker.gan.generation.sheets import direction_sheet
 
     with reporting() as report:
         _write_sheet(direction_sheet(loaded, seed, count, report), loaded.info, out)
-
-
-def _check_sheet(out: Path) -> None:
-    """Find a name that no picture can have before anything is drawn."""
-    rule = "--out must name a picture file such as sheet.png"
-    require(out.suffix and not out.is_dir(), rule, repr(str(out)), "Name it FILE.png.")
 
 
 def _write_sheet(picture: Any, info: run.ModelInfo, out: Path) -> None:

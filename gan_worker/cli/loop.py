@@ -17,6 +17,7 @@ from gan_worker.cli.options import (
     Estimate,
     Estimation,
     Home,
+    check_folder,
     estimation_for,
     load,
     model_for,
@@ -80,6 +81,7 @@ def loop(
         f"{out}, which is there",
         "Give another --out.",
     )
+    check_folder(out.parent)
     loaded = load(model_for(base, home), home)
     configs = motion.loop_frames(path, _lengths(loaded, path), frames, sway)
     meters: defaultdict[str, motion.StepMeter] = defaultdict(motion.StepMeter)

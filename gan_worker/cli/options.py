@@ -23,6 +23,7 @@ from gan_worker.config import GenerationConfig, TrainingConfig, size_step
 from gan_worker.errors import Cancelled, RequestError, WorkerError, require
 from gan_worker.estimation import LIMITS, SURFACES, adjusted
 from gan_worker.estimation import Estimation as Estimation
+from gan_worker.files import check_folder as check_folder
 from gan_worker.files import check_places, make_private, storage_errors
 from gan_worker.limits import DETAILS
 from gan_worker.materials.metadata import model_metadata
@@ -324,6 +325,19 @@ def make_folder(folder: Path) -> None:
     """
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
+    check_folder(folder)
+
+
+def check_picture_file(out: Path) -> None:
+    """Check that a picture can be written under the name that `--out` gives, before there is one.
+
+    Raises:
+        RequestError: `invalid_config` for what is no PNG, the format that says how the picture was made.
+        StorageError: as `check_folder`.
+    """
+    good = out.suffix.lower() == ".png" and not out.is_dir()
+    require(good, "--out must name a PNG", repr(str(out)), "Name it FILE.png.")
+    check_folder(out.parent, made=False)
 
 
 def write_sheet(file: Path, picture: NDArray[Any], info: run.ModelInfo) -> None:

@@ -15,6 +15,8 @@ from gan_worker.cli import terminal
 from gan_worker.cli.options import (
     Home,
     Work,
+    check_folder,
+    check_picture_file,
     quiet_loading,
     runs_folder,
     start_training,
@@ -68,7 +70,7 @@ def prepare(
 ) -> None:
     """Straighten a photo, even out its light, take its cast out. So does `train` with the same options."""
     preparation = parse_preparation(corners, even_light, white_balance)
-    require(out.suffix.lower() == ".png", "--out must name a PNG", out, "Name it PHOTO.png.")
+    check_picture_file(out)
     photo = read_picture(picture, srgb=True)
     colors: Picture = photo if photo.shape[-1] == 3 else np.repeat(photo[..., :1], 3, axis=-1)
     result, problems = prepare_and_inspect(np.clip(colors, 0, 1), preparation)
@@ -148,6 +150,7 @@ def estimate(
             "Use gan-worker estimate PHOTO --out FOLDER, or --learn-from FOLDER.",
         )
     preparation = parse_preparation(corners, even_light, white_balance)
+    check_folder(out)
     failed = 0
     for picture, folder in _named_apart(pictures, out):
         config = TrainingConfig(

@@ -16,6 +16,7 @@ from gan_worker.cli import terminal
 from gan_worker.cli.options import (
     Estimation,
     Home,
+    check_folder,
     load,
     make_folder,
     parse_size,
@@ -87,6 +88,7 @@ def repair(
     folder = _checked(
         RepairConfig(model, str(picture), str(mask), tileable, scale, seed, steps), home
     )
+    _check_out(out)
     pictures = _picture_files()
     material = pictures.read_one(picture, mask)
     hidden = pictures.read_mask(mask, material.size)
@@ -125,6 +127,7 @@ def make_tileable(
 ) -> None:
     """Make the borders of a picture seamless. Its inside stays as it is, to the bit."""
     folder = _checked(RepairConfig(model, str(picture), "", None, scale, seed, steps), home)
+    _check_out(out)
     pictures = _picture_files()
     material = pictures.read_one(picture)
     pictures.check_maps(run.read_model_info(folder), material.maps)
@@ -161,6 +164,7 @@ def project(
 ) -> None:
     """Search the latents whose picture is nearest to a photo. `generate --latent` starts from them."""
     folder = _checked(RepairConfig(model, str(picture), "", None, scale, seed, steps), home)
+    check_folder(out)
     info = run.read_model_info(folder)
     width, height = parse_size(size) if size else 2 * (PROJECTED << info.octaves,)
     pictures = _picture_files()
@@ -200,6 +204,11 @@ def _checked(config: RepairConfig, home: Path | None) -> Path:
     folder = run.open_model(runs_folder(home), config.model)
     config.check_for(run.read_model_info(folder))
     return folder
+
+
+def _check_out(out: Path) -> None:
+    """Check the folder, or that of a single file, before TensorFlow is loaded; its name waits for what is read."""
+    check_folder(out.parent if out.suffix and not out.is_dir() else out)
 
 
 def _write(

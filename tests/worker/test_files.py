@@ -67,6 +67,16 @@ def test_json_is_read_as_it_was_written(tmp_path):
     assert read_json(tmp_path / "a.json") == {"a": [1, {"b": None}]}
 
 
+def test_a_folder_that_cannot_be_written_into_is_told_and_one_that_can_stays_as_it_is(tmp_path):
+    (tmp_path / "file").write_text("")
+    files.check_folder(tmp_path / "new" / "folder")
+    files.check_folder(tmp_path, made=False)
+    assert [place.name for place in tmp_path.iterdir()] == ["file"]
+    for folder, made in (("new", False), ("file", True), ("file/new", True), ("n" * 300, True)):
+        with pytest.raises(StorageError, match="must be writable"):
+            files.check_folder(tmp_path / folder, made)
+
+
 PIXELS = np.zeros((4, 4, 3), np.uint8)
 # Each gives a name to what it has written, in its own way.
 WRITERS = {

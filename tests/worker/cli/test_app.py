@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 import threading
 from dataclasses import replace
 
@@ -120,27 +121,68 @@ def test_help_explains_every_option():
         (["generate", "oak", "--styles", "3,8"], "invalid_config", "--style-map"),
         (["generate", "oak", "--style-map", "PICTURE", "--styles", "3"], "invalid_config", "3,8"),
         (["sheet", "oak"], "unknown_model", FIRST_STARTER),
-        (["sheet", FIRST_STARTER, "--out", "."], "invalid_config", "sheet.png; received '.'"),
+        (["sheet", FIRST_STARTER, "--out", "."], "invalid_config", "must name a PNG; received '.'"),
         (["directions", FIRST_STARTER, "--out", "sheets"], "invalid_config", "received 'sheets'"),
+        (["sheet", FIRST_STARTER, "--out", "sheet.xyz"], "invalid_config", "Name it FILE.png."),
+        (["sheet", FIRST_STARTER, "--out", "sheet.jpg"], "invalid_config", "Name it FILE.png."),
         (["export", "oak", "--to", "gltf"], "unknown_model", FIRST_STARTER),
         (["export", "gone/maps", "--to", "gltf"], "picture_missing", "gone/maps"),
+        (["export", FIRST_STARTER, "--to", "gltf", "--size", "333"], "invalid_size", "multiples"),
         (["export", "PICTURE", "--to", "gltf"], "invalid_config", "a folder of maps"),
         (["provenance", "oak"], "unknown_model", FIRST_STARTER),
         (["provenance", "gone/oak.png"], "picture_missing", "gone/oak.png"),
         (["provenance", os.sep], "invalid_config", "the file of a picture"),
         (["loop", FIRST_STARTER, "--styles", "3"], "invalid_config", "--styles"),
+        (
+            ["evaluate", FIRST_STARTER, "--against", "PICTURE", "--json", "."],
+            "invalid_config",
+            "file",
+        ),
         (["directions", "oak", "--count", "0"], "invalid_config", "--count"),
     ],
 )
-def test_bad_input_is_refused_with_code_and_cure(arguments, code, says, home, stripes, capsys):
+def test_bad_input_is_refused_with_code_and_cure(
+    arguments, code, says, home, stripes, capsys, monkeypatch
+):
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
     arguments = [str(stripes) if a == "PICTURE" else a for a in arguments]
     assert app.main(arguments) == 2
     shown = capsys.readouterr()
     assert f"[{code}]" in shown.err
     assert says in shown.err
     assert "Traceback" not in shown.err + shown.out
+    assert "TensorFlow" not in shown.out, "it was loaded for nothing"
     assert len(shown.err.strip().splitlines()) == 3
     assert not (home / "runs" / "a").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["generate", FIRST_STARTER, "--out", "PICTURE/x"],
+        ["export", FIRST_STARTER, "--to", "gltf", "--out", "PICTURE/x"],
+        ["sheet", FIRST_STARTER, "--out", "PICTURE/x.png"],
+        ["directions", FIRST_STARTER, "--out", "gone/x.png"],
+        ["loop", FIRST_STARTER, "--out", "PICTURE/x"],
+        ["evaluate", FIRST_STARTER, "--against", "PICTURE", "--json", "PICTURE/x.json"],
+        ["evaluate", FIRST_STARTER, "--against", "PICTURE", "--json", "gone/x.json"],
+        ["prepare", "PICTURE", "--out", "PICTURE/x.png"],
+        ["estimate", "PICTURE", "--out", "PICTURE/x"],
+        ["repair", FIRST_STARTER, "PICTURE", "--mask", "mask.png", "--out", "PICTURE/x.png"],
+        ["make-tileable", FIRST_STARTER, "PICTURE", "--out", "PICTURE/x"],
+        ["project", FIRST_STARTER, "PICTURE", "--out", "PICTURE"],
+    ],
+)
+def test_what_cannot_be_written_is_told_before_any_work(
+    arguments, home, stripes, capsys, monkeypatch
+):
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+    before = stripes.read_bytes()
+    assert app.main([a.replace("PICTURE", str(stripes)) for a in arguments]) == 1
+    shown = capsys.readouterr()
+    assert "[file_unwritable]" in shown.err
+    assert "TensorFlow" not in shown.out
+    assert stripes.read_bytes() == before
 
 
 def test_seeds_are_numbers_ranges_and_lists():

@@ -69,6 +69,17 @@ def test_what_is_missing_is_named_as_bad_input(place, capsys, options, scene, wo
     assert words in " ".join(capsys.readouterr().err.split())
 
 
+@pytest.mark.parametrize(
+    ("out", "exit_code", "code"),
+    [("in.blend/out.blend", 1, "file_unwritable"), (".", 2, "invalid_config")],
+)
+def test_a_scene_that_cannot_be_saved_is_told_before_blender_starts(
+    place, capsys, out, exit_code, code
+):
+    assert run("--out", out, "--blender", "nowhere") == exit_code
+    assert f"[{code}]" in capsys.readouterr().err
+
+
 def test_blender_is_asked_for_what_was_asked_for(place, blender, capsys):
     end = 'tell(done={"applied": 3, "total": 2, "made": 1, "kept": 1, "failed": 0})'
     program = blender(f'print("chatter")\nopen("asked.json", "w").write(sys.argv[-1])\n{end}')
