@@ -6,10 +6,22 @@ import sys
 
 from gan_worker.streams import write_any_letter
 
+INTERRUPTED = 130
+
 
 def main() -> int:
-    """Run the command in `sys.argv` and return its exit code."""
+    """Run the command in `sys.argv` and return its exit code; where it was interrupted, that is said in a line."""
     write_any_letter()
+    try:
+        code = _run()
+    except KeyboardInterrupt:  # while the command is still being loaded
+        code = INTERRUPTED
+    if code == INTERRUPTED:
+        sys.stderr.write("Canceled; nothing is left half written.\n")
+    return code
+
+
+def _run() -> int:
     if sys.argv[1:2] == ["serve"]:
         from gan_worker.server import main as server
 

@@ -77,7 +77,6 @@ def main(argv: list[str]) -> int:
         argv = argv or ["--help"]
         return int(_command()(args=argv, prog_name="gan-worker", standalone_mode=False) or 0)
     except (typer.Abort, KeyboardInterrupt, Cancelled) as error:
-        terminal.show_error(Cancelled().info)
         logger.debug("interrupted", exc_info=error)
         return INTERRUPTED
     except TilewrightError as error:

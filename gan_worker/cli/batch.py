@@ -47,8 +47,6 @@ from gan_worker.scenes.recipe import PROCESSES
 from gan_worker.scenes.store import SceneStore
 from gan_worker.server.scheduler import MOST
 
-INTERRUPTED = 130
-
 
 @takes_estimation
 def batch(
@@ -118,9 +116,11 @@ def batch(
             code = make_elsewhere(command, options, ray)
         if code == DONE:
             code = run_blender(command, options)
+    except Cancelled:
+        raise
     except TilewrightError as error:
         terminal.show_error(error.info)
-        code = _code_of(error)
+        code = TRY_AGAIN if error.code in TRANSIENT else FAILED
     raise typer.Exit(code)
 
 
@@ -142,12 +142,6 @@ def _check(recipe: Path, scene: Path, out: Path | None, dry_run: bool, part: boo
     if out is not None and not dry_run:
         require(not out.is_dir(), "--out must name a .blend", f"the folder {out}", "Name a file.")
         check_folder(out.parent)
-
-
-def _code_of(error: TilewrightError) -> int:
-    if isinstance(error, Cancelled):
-        return INTERRUPTED
-    return TRY_AGAIN if error.code in TRANSIENT else FAILED
 
 
 def _parse_part(

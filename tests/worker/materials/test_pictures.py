@@ -365,6 +365,15 @@ class TestWriting:
         assert caught.value.code == "file_unwritable"
         assert list(tmp_path.iterdir()) == []
 
+    @pytest.mark.parametrize("name", ["a.png", "a.exr"])
+    def test_who_interrupts_it_leaves_nothing_behind(self, name, scene, tmp_path):
+        def interrupted(_):
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            write_picture(tmp_path / name, scene, convert=interrupted)
+        assert list(tmp_path.iterdir()) == []
+
     def test_values_outside_are_clipped_and_rounded(self):
         values = np.array([-1, 0, 0.5, 1, 2])
         assert quantise(values, 8).tolist() == [0, 0, 128, 255, 255]
