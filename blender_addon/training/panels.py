@@ -232,7 +232,7 @@ class TILEWRIGHT_UL_runs(bpy.types.UIList):
             split.label(text=entry.name, icon=icon)
         row = split.row()
         row.label(text="in training" if entry.training else _date(entry.created, "%d %b"))
-        row.label(text=_size(entry.size))
+        row.label(text=size(entry.size))
 
 
 class TILEWRIGHT_PT_runs(TabPanel, bpy.types.Panel):
@@ -264,7 +264,7 @@ def _draw_entry(layout: bpy.types.UILayout, entry: RunEntry, width: int) -> None
     pair(column, "Model Size", PRESET_TEXTS.get(entry.preset, (entry.preset,))[0])
     pair(column, "Trained", f"{entry.minutes:.1f} min, {entry.kimg:.1f} kimg")
     pair(column, "Saved", _date(entry.created))
-    pair(column, "Size on Disk", _size(entry.size))
+    pair(column, "Size on Disk", size(entry.size))
     for name, title in curves.TITLES.items():
         if name in entry.figures:
             pair(column, title, f"{entry.figures[name]:.1f}, lower is closer")
@@ -288,10 +288,6 @@ def _date(created: str, shown: str = "%Y-%m-%d %H:%M") -> str:
         return datetime.fromisoformat(created).astimezone().strftime(shown)
     except ValueError:
         return created[:16]
-
-
-def _size(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
 register, unregister = bpy.utils.register_classes_factory(

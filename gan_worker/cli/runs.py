@@ -60,8 +60,8 @@ def tidy(home: Home = None) -> None:
     catalogue.read()
     found = storage.sizes(folder.parent, catalogue, max(0, before - after))
     terminal.output.print(
-        f"{_megabytes(found.freed)} were freed. The runs have {_megabytes(found.runs)}, all else "
-        f"{_megabytes(found.state)}; {_megabytes(found.free)} are free on the disk",
+        f"{_in_words(found.freed)} were freed. The runs have {_in_words(found.runs)}, all else "
+        f"{_in_words(found.state)}; {_in_words(found.free)} are free on the disk",
         soft_wrap=True,
         markup=False,
         highlight=False,
@@ -74,5 +74,5 @@ def tidy(home: Home = None) -> None:
         )
 
 
-def _megabytes(size: int) -> str:
-    return f"{size / 2**20:,.1f} MiB"
+def _in_words(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.1f} MiB"

@@ -275,7 +275,7 @@ def test_runs_are_listed_with_what_is_known_of_the_chosen_one(stand_in):
         "oak",
         "2030-01-02",
         " Jan",
-        "23 MB",
+        "22 MiB",
         "Small, without a GPU",
         "4.2, lower is closer",
         "5.0 min, 12.5 kimg",
