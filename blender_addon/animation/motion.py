@@ -64,6 +64,7 @@ def make_plan(scene: bpy.types.Scene, material: bpy.types.Material) -> Plan:
     else:
         path = motion.path_around(base, chosen.first, chosen.second, chosen.radius)
     count, sway = chosen.frames, round(chosen.sway, 4)
+    motion.check_moves(path, sway)
     return Plan(
         lambda lengths: motion.loop_frames(path, lengths, count, sway),
         path,

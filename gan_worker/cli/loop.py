@@ -75,6 +75,7 @@ def loop(
     base = GenerationConfig(model, seed, width, height, names, psi, mip=parse_detail(detail))
     base = replace(base, estimation=estimation_for(model, home, estimate, estimation))
     path = _path(base, styles, direction or [], radius)
+    motion.check_moves(path, sway)
     require(
         not out.exists(),
         "--out must name a new folder",

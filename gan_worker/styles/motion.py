@@ -102,6 +102,24 @@ def path_around(base: GenerationConfig, first: str, second: str, radius: float) 
     return at
 
 
+def check_moves(path: Path, sway: float) -> None:
+    """Refuse a loop whose frames would all be the same picture.
+
+    Args:
+        path: of looks.
+        sway: how far things move, 0..1.
+
+    Raises:
+        RequestError: `invalid_config`.
+    """
+    require(
+        sway or any(path(number / 8) != path(0) for number in range(1, 8)),
+        "A loop must move",
+        "one look all the way around, and no sway",
+        "Choose a radius or a sway above 0, or looks that differ.",
+    )
+
+
 def even_places(lengths: Sequence[float], count: int) -> list[float]:
     """Places on a closed path between which it changes evenly.
 

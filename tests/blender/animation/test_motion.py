@@ -336,6 +336,13 @@ def test_circle_of_one_slider_is_refused(worker, material):
         bpy.ops.tilewright.bake_motion(wait=True)
 
 
+def test_a_loop_that_stands_still_is_refused_before_anything_is_made(worker, material):
+    chosen().radius = chosen().sway = 0.0
+    with pytest.raises(RuntimeError, match=r"must move.*\[invalid_config\]"):
+        bpy.ops.tilewright.bake_motion(wait=True)
+    assert not worker.client.submitted
+
+
 def test_undo_takes_the_loop_away_and_redo_brings_it_back(worker, material):
     target = material.tilewright.uuid
     bpy.ops.ed.undo_push(message="before")

@@ -106,6 +106,8 @@ def test_the_recipe_of_a_swayed_frame_makes_it_again(model):
         (("--direction", "pca 1", "--direction", "pca 2", "--direction", "pca 3"), "twice"),
         (("--frames", "1"), "--frames"),
         (("--sway", "2"), "--sway"),
+        (("--sway", "0", "--radius", "0"), "a radius or a sway above 0"),
+        (("--sway", "0", "--styles", "3,3"), "looks that differ"),
         (("--out", "."), "new folder"),
     ],
 )

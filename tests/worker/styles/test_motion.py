@@ -89,6 +89,16 @@ def test_a_circle_lies_around_the_look():
         motion.path_around(BASE, "pca 1", "pca 1", 1.0)
 
 
+def test_a_loop_that_does_not_move_is_refused():
+    circle, still = (motion.path_around(BASE, "pca 1", "pca 2", radius) for radius in (0.1, 0.0))
+    same = motion.path_through(BASE, [LOOKS[0], LOOKS[0]])
+    for path, sway in ((circle, 0.0), (still, 0.1), (motion.path_through(BASE, LOOKS[:2]), 0.0)):
+        motion.check_moves(path, sway)
+    for path in (still, same):
+        with pytest.raises(RequestError, match="must move"):
+            motion.check_moves(path, 0.0)
+
+
 def test_even_places_cut_the_length_into_equal_parts():
     lengths = [1.0, 3.0, 0.0, 4.0]
     places = motion.even_places(lengths, 8)
