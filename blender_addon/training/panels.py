@@ -16,11 +16,10 @@ from ..ui.layouts import (
     pair,
     paragraph,
     properties_column,
-    size,
     ui_scale,
 )
 from ..worker import session
-from ..worker.reporting import counted, draw_error
+from ..worker.reporting import counted, draw_error, size_in_words
 from . import curves, preview, run_pictures, runs
 from .properties import PRESET_TEXTS
 
@@ -172,7 +171,7 @@ def _draw_progress(layout: bpy.types.UILayout, progress: TrainingProgress, under
     column = layout.column(align=True)
     pair(column, "Step", f"{progress.step} ({progress.images_per_second:.1f} images/s)")
     # Losses say nothing to an artist; the curves of quality do, in a panel of their own.
-    pair(column, "Memory", size(progress.memory_mb * 2**20))
+    pair(column, "Memory", size_in_words(progress.memory_mb * 2**20))
 
 
 def _draw_data(layout: bpy.types.UILayout, report: DataReport, chosen: bool, width: int) -> None:
@@ -232,7 +231,7 @@ class TILEWRIGHT_UL_runs(bpy.types.UIList):
             split.label(text=entry.name, icon=icon)
         row = split.row()
         row.label(text="in training" if entry.training else _date(entry.created, "%d %b"))
-        row.label(text=size(entry.size))
+        row.label(text=size_in_words(entry.size))
 
 
 class TILEWRIGHT_PT_runs(TabPanel, bpy.types.Panel):
@@ -264,7 +263,7 @@ def _draw_entry(layout: bpy.types.UILayout, entry: RunEntry, width: int) -> None
     pair(column, "Model Size", PRESET_TEXTS.get(entry.preset, (entry.preset,))[0])
     pair(column, "Trained", f"{entry.minutes:.1f} min, {entry.kimg:.1f} kimg")
     pair(column, "Saved", _date(entry.created))
-    pair(column, "Size on Disk", size(entry.size))
+    pair(column, "Size on Disk", size_in_words(entry.size))
     for name, title in curves.TITLES.items():
         if name in entry.figures:
             pair(column, title, f"{entry.figures[name]:.1f}, lower is closer")

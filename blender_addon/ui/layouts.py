@@ -80,11 +80,6 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes:02} min" if hours else f"{minutes}:{seconds:02}"
 
 
-def size(count: float) -> str:
-    """Bytes as `1.5 GiB`, or as `12 MiB`."""
-    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"
-
-
 class Task(Protocol):
     """What is drawn of long work."""
 

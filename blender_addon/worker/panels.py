@@ -8,10 +8,10 @@ import bpy
 
 from gan_worker.doctor.findings import Finding, worst
 
-from ..ui.layouts import TabPanel, duration, pair, paragraph, size
+from ..ui.layouts import TabPanel, duration, pair, paragraph
 from . import doctor, preferences, session
 from . import setup as installation
-from .reporting import draw_error
+from .reporting import draw_error, size_in_words
 
 if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import IconItems
@@ -71,12 +71,12 @@ def _draw_worker(layout: bpy.types.UILayout, now: session.Session) -> None:
             pair(layout, "Device", now.device)
         pair(layout, "Computing", _COMPUTING.get(now.compute_state, now.compute_state))
         if now.memory_mb:
-            pair(layout, "Memory", size(now.memory_mb * 2**20))
+            pair(layout, "Memory", size_in_words(now.memory_mb * 2**20))
             layout.operator("tilewright.free_memory", icon="MEMORY")
         if now.storage:
             found = now.storage
-            pair(layout, "Folder", size(found.runs + found.state))
-            pair(layout, "Free on Disk", size(found.free))
+            pair(layout, "Folder", size_in_words(found.runs + found.state))
+            pair(layout, "Free on Disk", size_in_words(found.free))
             layout.operator("tilewright.tidy_worker", icon="BRUSH_DATA")
     row = layout.row(align=True)
     row.operator("tilewright.start_worker", icon="PLAY")

@@ -15,6 +15,7 @@ from bpy.props import BoolProperty
 
 from gan_worker.errors import ErrorInfo, RequestError, TilewrightError
 from gan_worker.errors import counted as counted
+from gan_worker.errors import size_in_words as size_in_words
 from gan_worker.printable import printable
 
 from ..ui.layouts import paragraph

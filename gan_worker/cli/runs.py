@@ -9,7 +9,7 @@ import typer
 
 from gan_worker.cli import terminal
 from gan_worker.cli.options import Home, runs_folder
-from gan_worker.errors import Cancelled, RequestError
+from gan_worker.errors import Cancelled, RequestError, size_in_words
 from gan_worker.runs import run as runs
 from gan_worker.server import storage
 from gan_worker.server.allowed_folders import AllowedFolders
@@ -60,8 +60,8 @@ def tidy(home: Home = None) -> None:
     catalogue.read()
     found = storage.sizes(folder.parent, catalogue, max(0, before - after))
     terminal.output.print(
-        f"{_in_words(found.freed)} were freed. The runs have {_in_words(found.runs)}, all else "
-        f"{_in_words(found.state)}; {_in_words(found.free)} are free on the disk",
+        f"{size_in_words(found.freed)} were freed. The runs have {size_in_words(found.runs)}, all else "
+        f"{size_in_words(found.state)}; {size_in_words(found.free)} are free on the disk",
         soft_wrap=True,
         markup=False,
         highlight=False,
@@ -72,7 +72,3 @@ def tidy(home: Home = None) -> None:
             "started it, or end it and run this again",
             soft_wrap=True,
         )
-
-
-def _in_words(size: int) -> str:
-    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.1f} MiB"

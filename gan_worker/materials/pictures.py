@@ -417,11 +417,9 @@ def write_picture(
             patiently(partial.replace, file)
     except OSError as error:
         problem = error.strerror or str(error)
-    except BaseException:
+    finally:
         partial.unlink(missing_ok=True)
-        raise
     if problem:
-        partial.unlink(missing_ok=True)
         raise _unwritable(file, problem, picture.nbytes)
 
 
