@@ -29,6 +29,7 @@ from quality_tables import COLUMNS, cell, median_cell
 from weights_sources import with_channels
 
 from gan_worker.config import MATERIAL_PRESETS, NetworkConfig
+from gan_worker.errors import counted
 from gan_worker.files import read_json
 
 RESULTS, TABLE = (ROOT / f"scripts/bench_weights.{ending}" for ending in ("json", "md"))
@@ -218,14 +219,15 @@ def tables(kept: Mapping[str, Any]) -> str:
         shared = sorted(set.intersection(*(set(found) for found in results.values())))
         if not shared:
             continue
-        text += f"\n## {minutes} minutes, median of {len(shared)} materials\n\n"
+        span = counted(int(minutes), "minute") if minutes.isdigit() else f"{minutes} minutes"
+        text += f"\n## {span}, median of {len(shared)} materials\n\n"
         text += "| | steps | " + " | ".join(HEADS) + " |\n|---|" + "---|" * (len(SHOWN) + 1)
         for name, found in results.items():
             rows = [found[item]["row"] for item in shared]
             steps = median(found[item]["steps"] for item in shared)
             text += f"\n| {name} | {steps:.0f} | " + _cells(rows)
         text += "\n| floor | | " + _cells([kept["floor"][item] for item in shared])
-        text += f"\n\n### {minutes} minutes: critic 32 px, contrast\n\n| | " + " | ".join(results)
+        text += f"\n\n### {span}: critic 32 px, contrast\n\n| | " + " | ".join(results)
         text += " | floor |\n|---|" + "---|" * (len(results) + 1) + "\n"
         for item in shared:
             rows = [*(found[item]["row"] for found in results.values()), kept["floor"][item]]
